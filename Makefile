@@ -1,0 +1,53 @@
+# Everything starts here, with nothing but make and a Python 3.11 or newer (PYTHON=… chooses one).
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed-$(shell cat constraints.txt pyproject.toml | cksum | tr -d ' ')
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+FIRST := $(wildcard tests/unit tests/golden tests/property tests/simulation tests/test_docs.py)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup jars demo check test bench lock clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+setup: $(STAMP) ## .venv with everything, each package pinned by its digest
+
+$(STAMP): constraints.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "jobplane needs Python 3.11 or newer; $(PYTHON) is %d.%d: use make PYTHON=python3.x" % sys.version_info[:2])'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "$(PYTHON) -m venv failed: its venv module is needed (Debian: python3-venv)" >&2; exit 1; }
+	$(PIP) install --require-hashes -r constraints.txt
+	$(PIP) install --no-deps --no-build-isolation -e .
+	@rm -f $(VENV)/.installed-*
+	@touch $@
+
+jars: setup ## Kafka's jars for the embedded broker, into the cache
+	@$(BIN)/python -m controlplane.embedded.jars
+
+demo: setup ## a broker, a worker and a job, start to end
+	@$(BIN)/python docs/examples/demo.py
+
+check: setup ## lint, format, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+test: setup check jars ## check, then all tests: what needs no broker, then one, then broken ones
+	$(BIN)/pytest -q $(FIRST)
+	$(BIN)/pytest -q tests/integration
+	$(BIN)/pytest -q tests/chaos
+
+bench: setup jars ## measure
+	$(BIN)/python -m tests.bench
+
+lock: ## the pinned packages anew (needs uv)
+	uv pip compile pyproject.toml --group dev --group build --universal --python-version 3.11 \
+	  --generate-hashes --no-annotate --no-header --quiet --output-file constraints.txt
+	uv pip compile pyproject.toml --group build --constraints constraints.txt --universal --python-version 3.11 \
+	  --generate-hashes --no-annotate --no-header --quiet --output-file compose/requirements.txt
+
+clean: ## removes what was made here
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist ./*.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,289 @@
+"""The command line. Data on stdout, all else on stderr.
+
+Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 refused, 5 Kafka out of reach, 124 timed out waiting.
+Imports of Kafka wait until a command needs them: `--help` answers at once.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+if TYPE_CHECKING:
+    from controlplane.client import Client, Result
+    from controlplane.settings import Settings
+    from schemas.errors import Refused
+    from sql import nodes
+
+FAILED, NOT_FOUND, REFUSED, UNREACHABLE, TIMED_OUT = 1, 3, 4, 5, 124
+NOT_FOUND_CODES = frozenset({"job-not-found", "snapshot-not-found", "topic-not-found"})
+
+
+def _connection(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The flags every command that talks to Kafka has."""
+    command = click.option("--prefix", metavar="TEXT", help="Prefix of the control topics.")(command)
+    return click.option("--bootstrap", metavar="HOST:PORT", help="Kafka's address.")(command)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="jobplane", prog_name="jobplane")
+def main() -> None:
+    """SQL job control on Apache Kafka: commands in, exactly-once jobs out.
+
+    Settings: flag, else JOBPLANE_* environment, else jobplane.toml, else default.
+    """
+
+
+@main.command()
+@click.option("-e", "--execute", "texts", multiple=True, metavar="SQL", help="A statement, or several with ';' between.")
+@click.option("-f", "--file", "files", multiple=True, type=click.Path(exists=True, dir_okay=False), help="A file of statements.")
+@click.option("--no-wait", is_flag=True, help="Append and go on; the outcome is not awaited.")
+@click.option("--timeout", type=click.FloatRange(0.1), default=60.0, show_default=True, help="Seconds to wait, each statement.")
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@_connection
+def sql(texts: tuple[str, ...], files: tuple[str, ...], no_wait: bool, timeout: float, output: str, **flags: Any) -> None:
+    """Run SQL statements and wait for their effect.
+
+    CREATE waits until the job is RUNNING, SUSPEND until SUSPENDED, DROP until CANCELLED, a snapshot until it is closed.
+    Without -e and -f, statements are read from standard input. The first failure ends the run.
+    """
+    from controlplane.client import Client
+
+    sources = [("-e", text) for text in texts] + [(name, Path(name).read_text()) for name in files]
+    if not sources:
+        if sys.stdin.isatty():
+            raise click.UsageError("give a statement with -e, a file with -f, or statements on standard input")
+        sources = [("<stdin>", sys.stdin.read())]
+    with _errors():
+        client = Client(_settings(flags))
+        for name, text in sources:
+            for line, statement in _split(name, text, output):
+                _run(client, f"{name}:{line}", statement, no_wait, timeout, output)
+
+
+@main.command()
+@click.argument("statement", required=False)
+@click.option("--command-id", default="", metavar="ID", help="Your own id: a repeat gets the first outcome again.")
+@_connection
+def emit(statement: str | None, command_id: str, **flags: Any) -> None:
+    """Append one statement to the command log, print its command id, and do not wait.
+
+    Without an argument the statement is read from standard input. It is not looked at here: the decider judges it.
+    """
+    from controlplane.client import Client
+
+    with _errors():
+        sent = Client(_settings(flags)).emit(statement if statement is not None else sys.stdin.read(), command_id)
+        click.echo(sent.command_id)
+
+
+@main.command()
+@click.option("--web-host", metavar="ADDRESS", help="Address of the web server.  [default: 127.0.0.1]")
+@click.option("--web-port", type=int, metavar="PORT", help="Port of the web server, 0 picks a free one.  [default: 6066]")
+@click.option("--hosts", type=int, metavar="N", help="Task hosts; 0 is one a core.  [default: 0]")
+@click.option("--loglevel", type=click.Choice(["debug", "info", "warning", "error"]), default="warning", show_default=True)
+@_connection
+def worker(loglevel: str, **flags: Any) -> None:
+    """Run one worker until SIGINT or SIGTERM."""
+    with _errors():
+        settings = _settings(flags)
+        from controlplane.worker import run
+
+        run(settings, loglevel)
+
+
+@main.command()
+@click.option("--port", type=int, default=9092, show_default=True, help="Kafka's port; 0 picks a free one.")
+@click.option("--data", metavar="FOLDER", help="Where the broker and the workers keep their data.  [default: .jobplane]")
+@click.option("--workers", type=click.IntRange(1, 16), default=1, show_default=True)
+@click.option("--web-port", type=int, metavar="PORT", help="Port of the first worker's web server.  [default: 6066]")
+@click.option("--hosts", type=int, metavar="N", help="Task hosts a worker; 0 is one a core.  [default: 0]")
+@click.option("--prefix", metavar="TEXT", help="Prefix of the control topics.")
+def dev(port: int, workers: int, **flags: Any) -> None:
+    """Run a real single-node Kafka and workers, in the foreground.
+
+    Prints one line, `ready <bootstrap> <web address>`, when commands are served. Ctrl-C stops everything; jobs go on at
+    the next start.
+    """
+    with _errors():
+        settings = _settings(flags)
+        from controlplane.embedded.dev import run
+
+        run(settings, port, workers)
+
+
+def _settings(flags: dict[str, Any]) -> "Settings":
+    from controlplane.settings import Settings
+
+    return Settings.load(flags, os.environ, Path.cwd())
+
+
+def _split(name: str, text: str, output: str) -> list[tuple[int, str]]:
+    from schemas.errors import Refused
+    from sql.parser import split
+
+    try:
+        return split(text)
+    except Refused as refused:
+        _refuse(name, text, refused, output)
+
+
+def _run(client: "Client", where: str, text: str, no_wait: bool, timeout: float, output: str) -> None:
+    from schemas.errors import Refused
+    from sql import nodes
+    from sql.parser import parse
+
+    try:
+        statement = parse(text)
+    except Refused as refused:
+        _refuse(where, text, refused, output)
+    if isinstance(statement, nodes.ShowJobs | nodes.ShowSnapshots):
+        _show(client, statement, output)
+    elif no_wait:
+        sent = client.emit(text)
+        _print(output, {"command_id": sent.command_id, "offset": sent.offset, "verdict": None}, sent.command_id)
+    else:
+        with _progress() as say:
+            result = client.execute(text, statement, timeout, say)
+        _tell(result, where, text, timeout, output)
+
+
+def _tell(result: "Result", where: str, text: str, timeout: float, output: str) -> None:
+    """Print the result of a statement; exits where it is not done."""
+    from schemas.errors import Place
+    from sql.diagnostics import caret
+
+    row, reply = result.row(), result.reply
+    if output == "json":
+        _json(row)
+    if reply is None:
+        _fail(
+            f"{where}: no outcome within {timeout:g} s: the command is on the log at offset {result.sent.offset}, "
+            "but no worker answered; is one running with this prefix?",
+            TIMED_OUT,
+        )
+    if reply.verdict == "refused":
+        shown = caret(text, Place(max(1, reply.line), max(1, reply.column)), reply.message)
+        _fail(f"{where}: refused ({reply.code}) at {reply.line}:{reply.column}\n{shown}", _refusal_exit(reply.code))
+    for notice in reply.notices:
+        click.echo(f"notice: {notice}", err=True)
+    if result.timed_out:
+        _fail(f"{where}: accepted, but not done within {timeout:g} s; job '{reply.name}' is {result.status}", TIMED_OUT)
+    if result.failure:
+        _fail(f"{where}: accepted, but failed: {result.failure}; job '{reply.name}' is {result.status}", FAILED)
+    if output == "text":
+        job = f" {reply.name} {result.status}".rstrip() if reply.name else ""
+        click.echo(f"{reply.verdict}{job}" + (f": {reply.message}" if reply.message else ""))
+
+
+def _show(client: "Client", statement: "nodes.ShowJobs | nodes.ShowSnapshots", output: str) -> None:
+    from controlplane import views
+    from sql import nodes
+
+    rows = client.show(statement)
+    if output == "json":
+        _json({"rows": rows})
+        return
+    columns = views.JOB_COLUMNS if isinstance(statement, nodes.ShowJobs) else views.SNAPSHOT_COLUMNS
+    if sys.stdout.isatty():
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table(*columns)
+        for row in rows:
+            table.add_row(*(str(row[column]) for column in columns))
+        Console().print(table)
+        return
+    for line in (columns, *([str(row[column]) for column in columns] for row in rows)):
+        click.echo("\t".join(line))
+
+
+def _refuse(where: str, text: str, refused: "Refused", output: str) -> NoReturn:
+    """A statement refused before it was sent."""
+    from sql.diagnostics import caret
+
+    place = refused.place
+    if output == "json":
+        _json(
+            {
+                "command_id": None,
+                "offset": None,
+                "verdict": "refused",
+                "code": refused.code,
+                "message": refused.message,
+                "line": place.line,
+                "column": place.column,
+                "notices": [],
+                "job": None,
+            }
+        )
+    _fail(f"{where}: refused ({refused.code}) at {place}\n{caret(text, place, refused.message)}", _refusal_exit(refused.code))
+
+
+def _refusal_exit(code: str) -> int:
+    return NOT_FOUND if code in NOT_FOUND_CODES else REFUSED
+
+
+def _print(output: str, row: dict[str, Any], text: str) -> None:
+    if output == "json":
+        _json(row)
+    else:
+        click.echo(text)
+
+
+def _json(row: dict[str, Any]) -> None:
+    import msgspec
+
+    click.echo(msgspec.json.encode(row).decode())
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    click.echo(message, err=True)
+    sys.exit(code)
+
+
+class _progress:  # noqa: N801  used like a function
+    """A status line on a terminal's stderr while a statement is awaited; silent elsewhere."""
+
+    def __enter__(self) -> Callable[[str], None]:
+        self._status: Any = None
+        if sys.stderr.isatty():
+            from rich.console import Console
+
+            self._status = Console(stderr=True).status("waiting for the outcome")
+            self._status.start()
+        return lambda text: self._status.update(text or "waiting") if self._status else None
+
+    def __exit__(self, *_: object) -> None:
+        if self._status:
+            self._status.stop()
+
+
+class _errors:  # noqa: N801  used like a function
+    """Turns what cannot be helped here into a message and an exit code."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        if error is None or isinstance(error, SystemExit | click.ClickException | KeyboardInterrupt):
+            return
+        from schemas.errors import BadSetting, JobplaneError, KafkaUnreachable
+
+        if isinstance(error, BadSetting):
+            raise click.UsageError(error.message)
+        if isinstance(error, KafkaUnreachable):
+            _fail(f"error ({error.code}): {error.message}", UNREACHABLE)
+        if isinstance(error, JobplaneError):
+            _fail(f"error ({error.code}): {error.message}", FAILED)
+        from processors.kafka import Doubt
+
+        if isinstance(error, Doubt):
+            _fail(f"error (kafka-silent): {error}", UNREACHABLE)
+
+
+if __name__ == "__main__":
+    main()

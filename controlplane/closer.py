@@ -1,0 +1,81 @@
+"""Fences, in the background, the ids of tasks that were told to stop and from which no report comes.
+
+The changed `tasks` record is committed before (law 6), so a task that starts after the fence sees that it must not run.
+What was fenced is reported as stopped, like any report: the decider's loop never waits for it.
+"""
+
+import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from controlplane.topics import REPORTS
+from processors.kafka import CALL_S, Doubt, Fenced, Kafka, TransactionalProducer
+from schemas.codec import encode
+from schemas.errors import JobFailure
+from schemas.reports import Report, Said
+from schemas.tasks import Task
+
+LOG = logging.getLogger("jobplane.closer")
+GRACE_S = 10.0
+FENCE_S = 30.0
+TRANSACTION_MS = 60_000
+
+
+class Closer:
+    """`watch` after each commit, `tick` often, both from the decider's thread."""
+
+    def __init__(self, kafka: Kafka, prefix: str) -> None:
+        self._kafka, self._prefix = kafka, prefix
+        self._due: dict[str, dict[int, tuple[float, Task]]] = {}
+        self._background = ThreadPoolExecutor(1, "closer")
+
+    def watch(self, uid: str, unstopped: tuple[Task, ...]) -> None:
+        """The tasks of a job that must stop and have not been heard to; each gets ten seconds."""
+        had, now = self._due.pop(uid, {}), time.monotonic()
+        if unstopped:
+            self._due[uid] = {task.task: (had.get(task.task, (now + GRACE_S,))[0], task) for task in unstopped}
+
+    def forget_all(self) -> None:
+        self._due.clear()
+
+    def tick(self) -> None:
+        now = time.monotonic()
+        for tasks in self._due.values():
+            for index, (due, task) in tasks.items():
+                if now >= due:
+                    tasks[index] = (now + FENCE_S + GRACE_S, task)
+                    self._background.submit(self._fence, task)
+
+    def delete_group(self, uid: str) -> None:
+        self._background.submit(self._delete_group, f"{self._prefix}job.{uid}")
+
+    def _fence(self, task: Task) -> None:
+        deadline = time.monotonic() + FENCE_S
+
+        def alive() -> None:
+            if time.monotonic() > deadline:
+                raise Doubt(f"fencing took more than {FENCE_S:.0f} s")
+
+        try:
+            TransactionalProducer(
+                self._kafka,
+                f"{self._prefix}{task.transactional_id}",
+                TRANSACTION_MS,
+                f"{self._prefix}{REPORTS}",
+                alive,
+            )
+        except (Doubt, Fenced, JobFailure) as failed:
+            LOG.warning("task %s could not be fenced, it is tried again: %s", task.key, failed)
+            return
+        report = Report(task.uid, task.task, task.generation, task.attempt, Said.STOPPED, "decider")
+        producer = self._kafka.producer()
+        producer.produce(f"{self._prefix}{REPORTS}", encode(report), task.key, 0)
+        producer.flush(CALL_S)
+
+    def _delete_group(self, group: str) -> None:
+        try:
+            self._kafka.delete_group(group)
+        except (Doubt, JobFailure) as failed:
+            LOG.warning("group %s was not deleted: %s", group, failed)
+
+

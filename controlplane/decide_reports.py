@@ -1,0 +1,157 @@
+"""What tasks report, to event bodies. Reports are levels: one that is old, or says what is known, decides nothing."""
+
+import hashlib
+from collections import defaultdict
+from typing import assert_never
+
+from schemas.events import (
+    Body,
+    SnapshotClosed,
+    SnapshotFailed,
+    TaskFailed,
+    TaskSnapshotted,
+    TaskStarted,
+    TaskStopped,
+)
+from schemas.options import JobOptions
+from schemas.reports import Report, Said
+from schemas.state import Job, PendingSnapshot, Phase, Snapshot, Status, Target
+from schemas.values import Failure, PartitionOffset, SnapshotPart, SourceOffsets
+
+from controlplane.decide import Facts, close
+from controlplane.evolve import State
+from controlplane.jobs import Input, follow
+
+
+def decide_report(state: State, report: Report, facts: Facts, time: int) -> tuple[Body, ...]:
+    """What follows from one report. Never refuses: there is nobody to tell."""
+    job = state.jobs.get(report.uid)
+    if job is None or job.closed or report.task >= len(job.tasks):
+        return ()
+    match report.said:
+        case Said.SNAPSHOTTED:
+            return _snapshotted(state, job, report, facts, time)
+        case Said.SNAPSHOT_FAILED:
+            return _snapshot_failed(job, report)
+        case Said.RUNNING | Said.STOPPED | Said.FAILED if _old(job, report):
+            return ()
+        case Said.RUNNING:
+            return _running(job, report)
+        case Said.STOPPED:
+            return _stopped(state, job, report)
+        case Said.FAILED:
+            return _failed(state, job, report)
+        case never:
+            assert_never(never)
+
+
+def _old(job: Job, report: Report) -> bool:
+    task = job.tasks[report.task]
+    return report.generation != job.generation or report.attempt < task.attempt or task.phase is Phase.STOPPED
+
+
+def _running(job: Job, report: Report) -> tuple[Body, ...]:
+    task = job.tasks[report.task]
+    if task.phase is Phase.RUNNING and task.attempt == report.attempt:
+        return ()
+    others = (one.phase is Phase.RUNNING for i, one in enumerate(job.tasks) if i != report.task)
+    happened = Input.ALL_RUN if all(others) else Input.SOME_RUN
+    status = follow(job.status, happened) if job.target is Target.RUN else job.status
+    return (TaskStarted(job.uid, report.task, report.attempt, status),)
+
+
+def _stopped(state: State, job: Job, report: Report) -> tuple[Body, ...]:
+    if job.target is Target.RUN:
+        return ()
+    status, closed = _after_stop(state, job, report.task, job.status, job.target)
+    return (TaskStopped(job.uid, report.task, report.attempt, status), *closed)
+
+
+def _failed(state: State, job: Job, report: Report) -> tuple[Body, ...]:
+    failure = report.failure or Failure("UNKNOWN", "the task gave no cause")
+    target, status = job.target, job.status
+    if target is Target.RUN:
+        keep = JobOptions.of(job.options).suspend_on_failure
+        target = Target.SUSPEND if keep else Target.END
+        status = follow(status, Input.FAIL if keep else Input.FAIL_FOR_GOOD)
+    status, closed = _after_stop(state, job, report.task, status, target)
+    return (TaskFailed(job.uid, report.task, report.attempt, failure, target, status), *closed)
+
+
+def _after_stop(state: State, job: Job, task: int, status: Status, target: Target) -> tuple[Status, tuple[Body, ...]]:
+    """The status once this task has stopped too, and the job's closing where it was the last."""
+    if any(one.phase is not Phase.STOPPED for i, one in enumerate(job.tasks) if i != task):
+        return status, ()
+    if target is Target.END:
+        return status, () if job.pending else close(state, job.uid, status)
+    status = follow(status, Input.ALL_STOPPED)
+    return follow(status, Input.EXPORT) if job.pending else status, ()
+
+
+def _snapshotted(state: State, job: Job, report: Report, facts: Facts, time: int) -> tuple[Body, ...]:
+    pending = _pending(job, report)
+    if pending is None or report.part is None or any(part.task == report.task for part in pending.parts):
+        return ()
+    came = TaskSnapshotted(job.uid, pending.request.version, report.part)
+    parts = (*pending.parts, report.part)
+    if len(parts) < len(job.tasks):
+        return (came,)
+    sink = facts.topics.get(job.sink.topic)
+    snapshot = _manifest(job, pending, parts, sink.latest if sink else (), time)
+    last = len(job.pending) == 1
+    status = follow(job.status, Input.EXPORTED) if last else job.status
+    ended = job.target is Target.END and last and all(task.phase is Phase.STOPPED for task in job.tasks)
+    return (came, SnapshotClosed(snapshot, status), *(close(state, job.uid, status) if ended else ()))
+
+
+def _snapshot_failed(job: Job, report: Report) -> tuple[Body, ...]:
+    """A drop whose snapshot failed is undone: the job is suspended instead."""
+    pending = _pending(job, report)
+    if pending is None:
+        return ()
+    failure = report.failure or Failure("UNKNOWN", "the task gave no cause")
+    target, status = job.target, job.status
+    if len(job.pending) == 1:
+        status = follow(status, Input.EXPORTED)
+    if target is Target.END:
+        target, status = Target.SUSPEND, follow(status, Input.DROP_UNDONE)
+        if all(task.phase is Phase.STOPPED for task in job.tasks):
+            status = follow(status, Input.ALL_STOPPED)
+    return (SnapshotFailed(job.uid, pending.request, failure, target, status),)
+
+
+def _pending(job: Job, report: Report) -> PendingSnapshot | None:
+    return next((one for one in job.pending if one.request == report.snapshot), None)
+
+
+def _manifest(
+    job: Job, pending: PendingSnapshot, parts: tuple[SnapshotPart, ...], sink_ends: tuple[int, ...], time: int
+) -> Snapshot:
+    """The record that names exactly one part a task. Its digest is over those of the parts, in the tasks' order."""
+    ordered = tuple(sorted(parts, key=lambda part: part.task))
+    return Snapshot(
+        name=pending.request.name,
+        version=pending.request.version,
+        uid=job.uid,
+        job=job.name,
+        statement=job.statement,
+        options=job.options,
+        sources=_merged(ordered),
+        sink=job.sink.topic,
+        sink_ends=sink_ends,
+        parts=ordered,
+        digest=hashlib.sha256("".join(part.digest for part in ordered).encode()).hexdigest(),
+        time=time,
+    )
+
+
+def _merged(parts: tuple[SnapshotPart, ...]) -> tuple[SourceOffsets, ...]:
+    """The offsets of all parts, by source, in the order of the partitions."""
+    offsets: dict[tuple[str, str], list[PartitionOffset]] = defaultdict(list)
+    for part in parts:
+        for source in part.sources:
+            offsets[source.topic, source.topic_id] += source.offsets
+    return tuple(
+        SourceOffsets(topic, topic_id, tuple(sorted(held, key=lambda one: one.partition)))
+        for (topic, topic_id), held in offsets.items()
+    )

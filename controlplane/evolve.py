@@ -1,0 +1,278 @@
+"""The fold: state and event to the records that change. It judges nothing, never fails, never looks outside.
+
+The state is its records and nothing else, so what is folded from `events` and what is read from `state` are equal.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from schemas.events import (
+    Event,
+    JobClosed,
+    JobCreated,
+    JobDropped,
+    JobForgotten,
+    JobRestarted,
+    JobResumed,
+    JobSuspended,
+    SnapshotClosed,
+    SnapshotDropped,
+    SnapshotFailed,
+    SnapshotRequested,
+    TaskFailed,
+    TaskSnapshotted,
+    TaskStarted,
+    TaskStopped,
+)
+from schemas.state import Answer, Job, Key, PendingSnapshot, Phase, Position, Record, Snapshot, Target, TaskState
+
+from controlplane.outcome import answer
+from controlplane.topics import COMMANDS, REPORTS, TASK_PARTITIONS
+
+Changes = dict[Key, Record | None]
+"""What an event changes, by key; None removes the record."""
+
+POSITION: Key = ("position",)
+REMEMBERED_COMMANDS = 100_000
+
+
+class State:
+    """All that is known, with the indexes that judging needs; each follows from the records alone."""
+
+    def __init__(self, records: Iterable[tuple[Key, Record]] = ()) -> None:
+        self.jobs: dict[str, Job] = {}
+        self.names: dict[str, str] = {}
+        self.closing: dict[str, str] = {}
+        self.ended: dict[str, None] = {}
+        self.snapshots: dict[str, Snapshot] = {}
+        self.answers: dict[str, Answer] = {}
+        self._kinds: dict[str, dict[str, Any]] = {
+            "job": self.jobs,
+            "snapshot": self.snapshots,
+            "command": self.answers,
+        }
+        self.position = Position()
+        self.load = [0] * TASK_PARTITIONS
+        for key, record in sorted(records, key=_age):
+            self._put(key, record)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, State) and self.records() == other.records()
+
+    __hash__ = None  # type: ignore[assignment]  # it changes
+
+    def records(self) -> dict[Key, Record]:
+        """Every record by its key, as the topic `state` holds them."""
+        found: dict[Key, Record] = {("job", uid): job for uid, job in self.jobs.items()}
+        found.update((("snapshot", name), snapshot) for name, snapshot in self.snapshots.items())
+        found.update((("command", given), reply) for given, reply in self.answers.items())
+        found[POSITION] = self.position
+        return found
+
+    def get(self, key: Key) -> Record | None:
+        """The record under a key."""
+        kind, *name = key
+        return self.position if kind == "position" else self._kinds[kind].get(name[0])
+
+    def live(self, name: str) -> Job | None:
+        """The job that holds a name."""
+        return self.jobs.get(self.names.get(name, ""))
+
+    def pinned(self, name: str, version: int) -> bool:
+        """Whether a snapshot version is valid, or a job not yet past its first checkpoint was created from it."""
+        current = self.snapshots.get(name)
+        return (current is not None and current.version == version) or any(
+            job.restore is not None and (job.restore.name, job.restore.version) == (name, version)
+            for job in self.jobs.values()
+        )
+
+    def apply(self, changes: Changes) -> None:
+        for key, record in changes.items():
+            if record is None:
+                self._remove(key)
+            else:
+                self._put(key, record)
+
+    def _put(self, key: Key, record: Record) -> None:
+        match record:
+            case Job():
+                self._index(self.jobs.get(record.uid), record)
+                self.jobs[record.uid] = record
+            case Snapshot():
+                self.snapshots[record.name] = record
+            case Answer():
+                self.answers[record.command_id] = record
+            case Position():
+                self.position = record
+
+    def _remove(self, key: Key) -> None:
+        kind, name = key
+        if kind == "job":
+            self._index(self.jobs.pop(name), None)
+        else:
+            self._kinds[kind].pop(name)
+
+    def _index(self, old: Job | None, new: Job | None) -> None:
+        for job, weight in ((old, -1), (new, 1)):
+            if job is not None and not job.closed:
+                for task in job.tasks:
+                    self.load[task.partition] += weight
+        if old is not None:
+            self.ended.pop(old.uid, None)
+            for index in (self.names, self.closing):
+                if index.get(old.name) == old.uid:
+                    del index[old.name]
+        if new is not None:
+            if new.holds_name:
+                self.names[new.name] = new.uid
+            if new.closed:
+                self.ended[new.uid] = None
+            elif new.target is Target.END:
+                self.closing[new.name] = new.uid
+
+
+def _age(item: tuple[Key, Record]) -> int:
+    """Records in the order of their making, whatever the order in which compaction left them."""
+    match item[1]:
+        case Job() as job:
+            return int(job.uid.rpartition("-")[2])
+        case Answer() as reply:
+            return reply.seq
+        case _:
+            return 0
+
+
+def fold(state: State, event: Event) -> Changes:
+    """Apply an event to the state in place; returns what changed. An event already folded changes nothing."""
+    if event.seq <= state.position.seq:
+        return {}
+    changes = evolve(state, event)
+    state.apply(changes)
+    return changes
+
+
+def evolve(state: State, event: Event) -> Changes:
+    """The records an event changes. Total: an event about what is not there changes only the position."""
+    changes = _body(state, event)
+    changes |= _remember(state, event)
+    cause, position = event.cause, state.position
+    changes[POSITION] = Position(
+        commands=cause.next if cause.topic == COMMANDS else position.commands,
+        reports=cause.next if cause.topic == REPORTS else position.reports,
+        seq=event.seq,
+    )
+    return changes
+
+
+def job_name(state: State, event: Event) -> str:
+    """The name of the job an event is about, with the state before it; empty where it is about none."""
+    match event.body:
+        case JobCreated(name=name) | SnapshotClosed(snapshot=Snapshot(job=name)):
+            return name
+        case body:
+            job = state.jobs.get(getattr(body, "uid", ""))
+            return job.name if job else ""
+
+
+def _body(state: State, event: Event) -> Changes:
+    match event.body:
+        case JobCreated() as new:
+            return {("job", new.uid): _created(new, event.time)}
+        case SnapshotClosed(snapshot=manifest):
+            changes: Changes = {("snapshot", manifest.name): manifest}
+            if job := state.jobs.get(manifest.uid):
+                changes["job", job.uid] = replace(_without(job, manifest.version), status=event.body.status)
+            return changes
+        case SnapshotDropped(name=name):
+            return {("snapshot", name): None} if name in state.snapshots else {}
+        case JobForgotten(uid=uid):
+            return {("job", uid): None} if uid in state.jobs else {}
+        case JobClosed(uid=uid, status=status) if old := state.jobs.get(uid):
+            changes = {("job", uid): replace(old, status=status, closed=max(1, event.time), restore=None)}
+            heir = state.live(old.name)
+            if heir is not None and heir.waits_for == uid:
+                changes["job", heir.uid] = replace(heir, waits_for="")
+            return changes
+        case body if (job := state.jobs.get(getattr(body, "uid", ""))) is not None:
+            return {("job", job.uid): changed} if (changed := _changed(job, event)) != job else {}
+        case _:
+            return {}
+
+
+def _changed(job: Job, event: Event) -> Job:
+    """The job after an event about it alone."""
+    match event.body:
+        case JobSuspended(status=status):
+            return replace(job, target=Target.SUSPEND, status=status, failure=None)
+        case JobResumed(generation=generation, status=status) | JobRestarted(generation=generation, status=status):
+            waiting = tuple(replace(task, phase=Phase.WAITING) for task in job.tasks)
+            return replace(
+                job, target=Target.RUN, status=status, generation=generation, tasks=waiting, failure=None
+            )
+        case JobDropped(snapshot=request, status=status):
+            pending = (PendingSnapshot(request),) if request else ()
+            return replace(job, target=Target.END, status=status, pending=pending)
+        case SnapshotRequested(snapshot=request, status=status):
+            return replace(job, status=status, pending=(*job.pending, PendingSnapshot(request)))
+        case TaskSnapshotted(version=version, part=part):
+            return replace(
+                job,
+                pending=tuple(
+                    replace(one, parts=(*one.parts, part)) if one.request.version == version else one
+                    for one in job.pending
+                ),
+            )
+        case SnapshotFailed(snapshot=request, target=target, status=status, failure=failure):
+            kept = _without(job, request.version)
+            return replace(kept, target=target, status=status, failure=failure if target != job.target else job.failure)
+        case TaskStarted(task=task, attempt=attempt, status=status):
+            started = _task(job, task, phase=Phase.RUNNING, attempt=attempt, started=True)
+            restored = all(one.started for one in started.tasks)
+            return replace(started, status=status, restore=None if restored else job.restore)
+        case TaskStopped(task=task, attempt=attempt, status=status):
+            return replace(_task(job, task, phase=Phase.STOPPED, attempt=attempt), status=status)
+        case TaskFailed(task=task, attempt=attempt, status=status, target=target, failure=failure):
+            stopped = _task(job, task, phase=Phase.STOPPED, attempt=attempt)
+            return replace(stopped, status=status, target=target, failure=job.failure or failure)
+        case _:
+            return job
+
+
+def _created(new: JobCreated, time: int) -> Job:
+    return Job(
+        uid=new.uid,
+        name=new.name,
+        statement=new.statement,
+        options=new.options,
+        sources=new.sources,
+        sink=new.sink,
+        tasks=tuple(TaskState(partition) for partition in new.partitions),
+        restore=new.restore,
+        waits_for=new.waits_for,
+        created=time,
+        target=Target.RUN,
+        status=new.status,
+    )
+
+
+def _task(job: Job, index: int, **changes: object) -> Job:
+    tasks = list(job.tasks)
+    if index < len(tasks):
+        tasks[index] = replace(tasks[index], **changes)  # type: ignore[arg-type]
+    return replace(job, tasks=tuple(tasks))
+
+
+def _without(job: Job, version: int) -> Job:
+    return replace(job, pending=tuple(one for one in job.pending if one.request.version != version))
+
+
+def _remember(state: State, event: Event) -> Changes:
+    """The answer to a command that came with an id, and the oldest one when too many are kept."""
+    reply = answer(event, job_name(state, event))
+    if reply is None or not reply.command_id or reply.command_id in state.answers:
+        return {}
+    changes: Changes = {("command", reply.command_id): reply}
+    if len(state.answers) >= REMEMBERED_COMMANDS:
+        changes["command", next(iter(state.answers))] = None
+    return changes

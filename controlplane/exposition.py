@@ -1,0 +1,70 @@
+"""Metrics in the Prometheus text format, from what a worker counts. Pure but for the library's formatting."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+_TASK_COUNTERS = {
+    "records_in": "Source records read and committed or about to be.",
+    "records_out": "Records written to the sink.",
+    "records_skipped": "Records without a value, skipped by a query that needs columns.",
+    "producer_reinits": "New transactional producers made after a doubt.",
+    "commit_seconds": "Seconds spent ending transactions, flush included.",
+}
+_RESULTS = {"transactions_committed": "committed", "transactions_aborted": "aborted"}
+_LABELS = ["job", "task"]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One worker's counts: its tasks (job, task key, counters), the jobs its view knows, verdicts of its decider."""
+
+    tasks: Iterable[tuple[str, str, Mapping[str, Any]]] = ()
+    jobs: Iterable[tuple[str, str]] = ()
+    verdicts: Mapping[str, int] = field(default_factory=dict)
+    leading: bool = False
+    decider_restarts: int = 0
+    hosts: int = 0
+
+
+class _Collector:
+    def __init__(self, measured: Measured) -> None:
+        self._measured = measured
+
+    def collect(self) -> Iterable[Metric]:
+        seen, tasks = self._measured, list(self._measured.tasks)
+        for name, text in _TASK_COUNTERS.items():
+            family = CounterMetricFamily(f"jobplane_task_{name}", text, labels=_LABELS)
+            for job, task, counters in tasks:
+                family.add_metric([job, task], counters.get(name, 0))
+            yield family
+        transactions = CounterMetricFamily("jobplane_task_transactions", "Transactions by result.", labels=[*_LABELS, "result"])
+        lag = GaugeMetricFamily("jobplane_task_lag", "Records behind the end of the source.", labels=_LABELS)
+        for job, task, counters in tasks:
+            lag.add_metric([job, task], counters.get("lag", 0))
+            for name, result in _RESULTS.items():
+                transactions.add_metric([job, task, result], counters.get(name, 0))
+        yield transactions
+        yield lag
+        state = GaugeMetricFamily("jobplane_job_status", "1 for the status a job has.", labels=["job", "status"])
+        for job, status in seen.jobs:
+            state.add_metric([job, status], 1)
+        yield state
+        verdicts = CounterMetricFamily("jobplane_commands", "Commands judged here, by verdict.", labels=["verdict"])
+        for verdict in ("accepted", "unchanged", "refused"):
+            verdicts.add_metric([verdict], seen.verdicts.get(verdict, 0))
+        yield verdicts
+        yield GaugeMetricFamily("jobplane_decider_leading", "1 where this worker is the decider.", value=seen.leading)
+        yield CounterMetricFamily("jobplane_decider_restarts", "Times the decider began anew.", value=seen.decider_restarts)
+        yield GaugeMetricFamily("jobplane_task_hosts", "Task host processes of this worker.", value=seen.hosts)
+
+
+def exposition(measured: Measured) -> tuple[str, bytes]:
+    """Content type and text."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Collector(measured))
+    return CONTENT_TYPE_LATEST.partition("; charset")[0], generate_latest(registry)

@@ -1,0 +1,78 @@
+"""Reading and writing the control plane's log: its state to the end, its events from a place on, a batch in one transaction."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from controlplane.evolve import Changes, State
+from controlplane.reconcile import Write
+from controlplane.topics import EVENTS, STATE
+from processors.kafka import Consumer, Kafka, Message, TransactionalProducer, assign, poll
+from schemas.codec import NotOurs, decode, decode_record, encode
+from schemas.errors import NewerState
+from schemas.events import Event
+from schemas.reports import Report
+from schemas.state import FORMAT, Key, Position, Record, decode_key, encode_key
+
+Alive = Callable[[], None]
+
+
+def reader(kafka: Kafka, prefix: str) -> Consumer:
+    """A consumer of control topics: assigned, read_committed, of no group that counts."""
+    return kafka.consumer(f"{prefix}reader", fetch_message_max_bytes=1_048_576, fetch_queue_backoff_ms=10)
+
+
+def read_state(kafka: Kafka, consumer: Consumer, prefix: str, alive: Alive = lambda: None) -> State:
+    """The state as it is at the end of its topic. Raises NewerState where a newer version wrote it."""
+    records: dict[Key, Record] = {}
+    for message in kafka.read_to_end(consumer, f"{prefix}{STATE}", [0], alive):
+        key = decode_key(message.key() or b"[]")
+        value = message.value()
+        if value is None:
+            records.pop(key, None)
+        else:
+            records[key] = _record(value)
+    return State(records.items())
+
+
+def _record(value: bytes) -> Record:
+    try:
+        record = decode_record(value)
+    except NotOurs as unknown:
+        raise NewerState(f"a state record cannot be read ({unknown}); run the newest version of jobplane") from unknown
+    if isinstance(record, Position) and record.format > FORMAT:
+        raise NewerState(f"the state has format {record.format}, this version reads {FORMAT}; run the newer version")
+    return record  # type: ignore[no-any-return]
+
+
+def follow_events(consumer: Consumer, prefix: str, start: int, alive: Alive) -> Iterator[tuple[str, Event] | None]:
+    """Committed events from an offset on, with the names of their jobs; None whenever there is nothing new for a moment."""
+    assign(consumer, {(f"{prefix}{EVENTS}", 0): start})
+    while True:
+        alive()
+        messages = poll(consumer, 500, 0.02)
+        for message in messages:
+            yield (message.key() or b"").decode(), decode(message.value() or b"", Event)
+        if not messages:
+            yield None
+
+
+def read_report(message: Message) -> Report | None:
+    """The report in a record; None where it is not one (anyone may write to a topic)."""
+    try:
+        return decode(message.value() or b"", Report)
+    except NotOurs:
+        return None
+
+
+def produce_event(producer: TransactionalProducer, prefix: str, event: Event, job: str) -> None:
+    producer.produce(f"{prefix}{EVENTS}", encode(event), job, 0)
+
+
+def produce_changes(producer: TransactionalProducer, prefix: str, changes: Changes) -> None:
+    for key, record in changes.items():
+        producer.produce(f"{prefix}{STATE}", encode(record) if record is not None else None, encode_key(key), 0)
+
+
+def produce_writes(producer: TransactionalProducer, prefix: str, writes: Iterable[Write]) -> None:
+    for write in writes:
+        value = encode(write.task) if write.task is not None else None
+        producer.produce(f"{prefix}{write.topic}", value, write.key, write.partition)

@@ -1,0 +1,91 @@
+"""Settings: flag, else JOBPLANE_* environment, else jobplane.toml, else default. One field here is one setting.
+
+librdkafka properties pass through: JOBPLANE_KAFKA_SECURITY_PROTOCOL, or security.protocol under [kafka] in the file.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Self
+
+from schemas.errors import BadSetting
+
+ENVIRONMENT = "JOBPLANE_"
+KAFKA = "JOBPLANE_KAFKA_"
+FILE = "jobplane.toml"
+_NOT_SETTINGS = frozenset({"JOBPLANE_JAVA_HOME", "JOBPLANE_CACHE"})
+
+
+def _setting(default: Any, doc: str) -> Any:
+    return field(default=default, metadata={"doc": doc})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    bootstrap: str = _setting("127.0.0.1:9092", "Kafka's address, host:port[,host:port …].")
+    prefix: str = _setting("jobplane.", "Prefix of all control topics: one prefix is one isolated control plane.")
+    replication_factor: int = _setting(0, "Replicas of the control topics; 0: at most 3, as many as there are brokers.")
+    web_host: str = _setting("127.0.0.1", "Address the worker's web server listens on.")
+    web_port: int = _setting(6066, "Port of the worker's web server; 0 picks a free one.")
+    hosts: int = _setting(0, "Task hosts (processes) of a worker; 0: one a core.")
+    session_timeout: float = _setting(6.0, "Seconds of silence after which a worker counts as lost.")
+    data: str = _setting(".jobplane", "Folder of the embedded broker and of the workers' files.")
+    host_module: str = _setting("processors.host", "Python module run as task host.")
+    kafka: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.prefix or any(c.isspace() or c == "/" for c in self.prefix):
+            raise BadSetting(f"prefix '{self.prefix}' cannot begin a topic's name")
+        if not 2.0 <= self.session_timeout <= 300.0:
+            raise BadSetting(f"session_timeout {self.session_timeout} is not between 2 and 300 seconds")
+
+    @classmethod
+    def load(cls, flags: Mapping[str, Any], environment: Mapping[str, str], folder: Path) -> Self:
+        """Raises BadSetting with the place a wrong value came from."""
+        file = folder / FILE
+        try:
+            loaded = tomllib.loads(file.read_text()) if file.exists() else {}
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as bad:
+            raise BadSetting(f"{file}: {bad}") from None
+        kafka = {name: str(value) for name, value in _flat(loaded.pop("kafka", {})).items()}
+        kafka |= {
+            name.removeprefix(KAFKA).lower().replace("_", "."): value
+            for name, value in environment.items()
+            if name.startswith(KAFKA)
+        }
+        named = {
+            name.removeprefix(ENVIRONMENT).lower(): value
+            for name, value in environment.items()
+            if name.startswith(ENVIRONMENT) and not name.startswith(KAFKA) and name not in _NOT_SETTINGS
+        }
+        settings = cls(kafka=kafka)
+        for origin, values in ((str(file), loaded), ("environment", named), ("command line", flags)):
+            settings = _with(settings, origin, values)
+        return settings
+
+
+def _with(settings: Any, origin: str, values: Mapping[str, Any]) -> Any:
+    known = {one.name: one for one in fields(Settings) if one.name != "kafka"}
+    changes = {}
+    for name, value in values.items():
+        if value is None:
+            continue
+        if name not in known:
+            raise BadSetting(f"{origin}: there is no setting '{name}'; settings are {', '.join(known)}")
+        kind: Any = known[name].type
+        try:
+            changes[name] = kind(value)
+        except (TypeError, ValueError):
+            raise BadSetting(f"{origin}: {name} is a {kind.__name__}, not '{value}'") from None
+    return replace(settings, **changes)
+
+
+def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in table.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[f"{prefix}{name}"] = value
+    return flat

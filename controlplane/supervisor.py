@@ -1,0 +1,282 @@
+"""The task hosts of a worker: child processes that run tasks, watched, and started again when they die.
+
+Whose host died starts again at once; the second time in a host of its own; the third time within ten minutes its job is
+suspended (HOST_DIED). A task that makes no step for 10 s takes its host with it. A fenced task starts again only after the
+broker, asked afterwards, says that this worker still holds its partition.
+"""
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from controlplane.settings import Settings
+from processors.control import Reporter
+from processors.host import CRASHED, Opening, Order, task_text
+from processors.kafka import Kafka
+from processors.life import End
+from schemas.errors import HostDied
+from schemas.reports import Said
+from schemas.tasks import Task
+from schemas.values import Failure
+
+LOG = logging.getLogger("jobplane.supervisor")
+STUCK_S = 10.0
+DEATHS = 3
+DEATHS_WITHIN_S = 600.0
+STOP_S = 8.0
+
+
+@dataclass(slots=True)
+class _Host:
+    process: subprocess.Popen[bytes]
+    alone: bool
+    tasks: set[str] = field(default_factory=set)
+    ended: set[str] = field(default_factory=set)
+    status: dict[str, dict[str, Any]] = field(default_factory=dict)
+    heard: float = field(default_factory=time.monotonic)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """How the last runner of a task ended; it starts again only for something new."""
+
+    generation: int
+    why: str
+    copied: frozenset[int]
+    at: float
+
+    def done_with(self, task: Task) -> bool:
+        served = all(request.version in self.copied for request in task.snapshots)
+        final = self.why in (End.STOPPED, End.FAILED)
+        return final and task.generation <= self.generation and served
+
+
+class Supervisor:
+    """Thread-safe. `want` says what must run; the hosts follow."""
+
+    def __init__(self, settings: Settings, kafka: Kafka, worker: str) -> None:
+        self._settings, self._worker = settings, worker
+        self._reporter = Reporter(kafka, settings.prefix, worker)
+        self._lock = threading.RLock()
+        self._hosts: list[_Host] = []
+        self._wanted: dict[str, Task] = {}
+        self._ended: dict[str, _Ended] = {}
+        self._deaths: dict[str, list[float]] = {}
+        self._closing = False
+
+    def start(self) -> None:
+        """Starts the shared hosts ahead of any task. The thread that calls it must outlive them."""
+        with self._lock:
+            for _ in range(self._settings.hosts or os.cpu_count() or 1):
+                self._spawn(alone=False)
+
+    def want(self, key: str, task: Task | None) -> None:
+        with self._lock:
+            if task is None:
+                self._let_go(key)
+                return
+            self._wanted[key] = task
+            self._reporter.heard(task)
+            host = self._host_of(key)
+            for one in self._hosts:
+                if one is host or key in one.ended:
+                    self._tell(one, Order("update", task=task_text(task)))
+            if host is None:
+                self._consider(key)
+
+    def touched(self, asked: float, held: frozenset[int]) -> None:
+        """The broker's word that this worker is in its group and holds these `tasks` partitions, asked at `asked`."""
+        with self._lock:
+            for host in self._hosts:
+                self._tell(host, Order("touch"))
+            for key, task in self._wanted.items():
+                ended = self._ended.get(key)
+                if ended and ended.why in (End.FENCED, End.RELEASED) and ended.at < asked and task.partition in held:
+                    del self._ended[key]
+                    self._consider(key)
+
+    def watch(self) -> None:
+        """Kills hosts that are stuck, repeats reports; called every second."""
+        now = time.monotonic()
+        with self._lock:
+            for host in self._hosts:
+                stuck = {key for key, one in host.status.items() if one["age"] > STUCK_S and key in host.tasks}
+                if stuck or now - host.heard > STUCK_S:
+                    LOG.error("host %s makes no step (%s): killed", host.process.pid, stuck or "silent")
+                    host.process.kill()
+                    host.heard = now
+        self._reporter.repeat()
+
+    def view(self) -> list[dict[str, Any]]:
+        """Hosts and their tasks, for the web server."""
+        with self._lock:
+            return [
+                {
+                    "pid": host.process.pid,
+                    "alone": host.alone,
+                    "tasks": [
+                        {"task": key, "job": self._wanted[key].job, **host.status.get(key, {})}
+                        for key in sorted(host.tasks)
+                        if key in self._wanted
+                    ],
+                }
+                for host in self._hosts
+            ]
+
+    def options(self, key: str) -> Mapping[str, str]:
+        """The options of a task's job."""
+        task = self._wanted.get(key)
+        return task.options if task else {}
+
+    def close(self) -> None:
+        """Hosts commit what they have and end; what has not ended after 8 s is killed."""
+        with self._lock:
+            self._closing = True
+            hosts = list(self._hosts)
+            for host in hosts:
+                if host.process.stdin:
+                    host.process.stdin.close()
+        deadline = time.monotonic() + STOP_S
+        for host in hosts:
+            try:
+                host.process.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                host.process.kill()
+                host.process.wait()
+        self._reporter.close()
+
+    def _consider(self, key: str) -> None:
+        """Start a runner for the task, unless there is nothing for it to do or it must wait for the broker's word."""
+        task, ended = self._wanted[key], self._ended.get(key)
+        if self._closing or not task.wanted:
+            return
+        if ended is not None and (ended.done_with(task) or ended.why in (End.FENCED, End.RELEASED)):
+            return
+        host = self._choose(key)
+        host.tasks.add(key)
+        host.ended.discard(key)
+        self._ended.pop(key, None)
+        self._tell(host, Order("run", task=task_text(task)))
+
+    def _choose(self, key: str) -> _Host:
+        if self._recent_deaths(key) >= DEATHS - 1:
+            return self._spawn(alone=True)
+        shared = [host for host in self._hosts if not host.alone and host.process.poll() is None]
+        job = self._wanted[key].uid
+        return min(
+            shared or [self._spawn(alone=False)],
+            key=lambda host: (sum(self._wanted[k].uid == job for k in host.tasks if k in self._wanted), len(host.tasks)),
+        )
+
+    def _recent_deaths(self, key: str) -> int:
+        recent = [at for at in self._deaths.get(key, ()) if time.monotonic() - at < DEATHS_WITHIN_S]
+        self._deaths[key] = recent
+        return len(recent)
+
+    def _host_of(self, key: str) -> _Host | None:
+        return next((host for host in self._hosts if key in host.tasks), None)
+
+    def _let_go(self, key: str) -> None:
+        self._wanted.pop(key, None)
+        self._ended.pop(key, None)
+        self._deaths.pop(key, None)
+        self._reporter.forget(key)
+        for host in self._hosts:
+            if key in host.tasks:
+                self._tell(host, Order("release", key=key))
+            self._tell(host, Order("forget", key=key))
+
+    def _spawn(self, *, alone: bool) -> _Host:
+        process = subprocess.Popen(
+            [sys.executable, "-m", self._settings.host_module],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+        )
+        host = _Host(process, alone)
+        self._hosts.append(host)
+        settings = self._settings
+        opening = Opening(settings.bootstrap, settings.kafka, settings.prefix, self._worker, settings.session_timeout)
+        self._send(host, msgspec.json.encode(opening))
+        threading.Thread(target=self._listen, args=(host,), name=f"host-{process.pid}", daemon=True).start()
+        return host
+
+    def _tell(self, host: _Host, order: Order) -> None:
+        self._send(host, msgspec.json.encode(order))
+
+    def _send(self, host: _Host, line: bytes) -> None:
+        if host.process.stdin is None or host.process.stdin.closed:
+            return
+        try:
+            host.process.stdin.write(line + b"\n")
+            host.process.stdin.flush()
+        except BrokenPipeError:
+            LOG.info("host %s is gone", host.process.pid)  # its listener does what follows
+
+    def _listen(self, host: _Host) -> None:
+        """Reads a host's lines until it ends."""
+        assert host.process.stdout is not None
+        for line in host.process.stdout:
+            said = msgspec.json.decode(line)
+            with self._lock:
+                host.heard = time.monotonic()
+                if "status" in said:
+                    host.status = said["status"]
+                else:
+                    self._runner_ended(host, said)
+        host.process.wait()
+        with self._lock:
+            self._host_ended(host)
+
+    def _runner_ended(self, host: _Host, said: dict[str, Any]) -> None:
+        key = said["ended"]
+        host.tasks.discard(key)
+        host.ended.add(key)
+        if key not in self._wanted:
+            return
+        now = time.monotonic()
+        self._ended[key] = _Ended(said["generation"], said["why"], frozenset(said["copied"]), now)
+        if said["why"] == CRASHED:
+            LOG.error("the runner of task %s crashed; its host's standard error says why", key)
+            self._died(key, now)
+        else:
+            self._consider(key)
+        if host.alone and not host.tasks and host.process.stdin:
+            host.process.stdin.close()
+
+    def _host_ended(self, host: _Host) -> None:
+        self._hosts.remove(host)
+        if self._closing:
+            return
+        if host.tasks or not host.alone:
+            LOG.error("task host %s ended with %s", host.process.pid, host.process.returncode)
+        if not host.alone:
+            self._spawn(alone=False)
+        now = time.monotonic()
+        for key in host.ended & self._wanted.keys():
+            if self._host_of(key) is None:  # what it reported may not have been heard
+                self._ended.pop(key, None)
+                self._consider(key)
+        for key in host.tasks & self._wanted.keys():
+            self._died(key, now)
+
+    def _died(self, key: str, now: float) -> None:
+        self._deaths.setdefault(key, []).append(now)
+        if self._recent_deaths(key) >= DEATHS:
+            self._give_up(self._wanted[key])
+        else:
+            self._consider(key)
+
+    def _give_up(self, task: Task) -> None:
+        failure = Failure(HostDied.code, f"the process that ran task {task.key} died {DEATHS} times in ten minutes")
+        self._ended[task.key] = _Ended(task.generation, End.FAILED, frozenset(), time.monotonic())
+        self._deaths.pop(task.key, None)
+        self._reporter.phase(task, task.attempt, Said.FAILED, failure=failure)

@@ -1,0 +1,35 @@
+"""The control topics, as data: what is here is created before a worker starts, and verified."""
+
+from dataclasses import dataclass, field
+
+DAY_MS = 86_400_000
+TASK_PARTITIONS = 32
+MAX_COMMAND_BYTES = 8 * 1024 * 1024
+COMMANDS, EVENTS, STATE, TASKS = "commands", "events", "state", "tasks"
+REPORTS, CHECKPOINTS, SNAPSHOTS = "reports", "checkpoints", "snapshots"
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """`name` is without the prefix; `cleanup` is the policy that must hold, `config` what else it is created with."""
+
+    name: str
+    partitions: int
+    cleanup: str
+    config: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def creation(self) -> dict[str, str]:
+        return {"cleanup.policy": self.cleanup, **self.config}
+
+
+_FOREVER = {"retention.ms": "-1", "retention.bytes": "-1"}
+TOPICS = (
+    Topic(COMMANDS, 1, "delete", {**_FOREVER, "max.message.bytes": str(MAX_COMMAND_BYTES)}),
+    Topic(EVENTS, 1, "delete", _FOREVER),
+    Topic(STATE, 1, "compact"),
+    Topic(TASKS, TASK_PARTITIONS, "compact"),
+    Topic(REPORTS, 1, "delete", {"retention.ms": str(7 * DAY_MS)}),
+    Topic(CHECKPOINTS, TASK_PARTITIONS, "compact", {"segment.bytes": str(16 * 1024 * 1024), "segment.ms": "600000"}),
+    Topic(SNAPSHOTS, 1, "compact"),
+)

@@ -1,0 +1,61 @@
+"""A command's text to what the decider judges: parsed, its options read, its query planned. Nothing outside is asked."""
+
+from dataclasses import dataclass, field
+
+from schemas.commands import Command
+from schemas.errors import ReadStatement, Refused
+from schemas.options import JobOptions
+from schemas.state import Job
+from sql import nodes
+from sql.parser import parse
+from sql.plan import plan
+from sql.render import render
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A command understood, or the error that refuses it. `text` is the canonical form of the statement."""
+
+    command: Command
+    statement: nodes.Statement | None = None
+    text: str = ""
+    options: JobOptions = field(default_factory=JobOptions)
+    error: Refused | None = None
+
+    @property
+    def topics(self) -> frozenset[str]:
+        """Topics whose facts the verdict needs."""
+        if isinstance(self.statement, nodes.CreateJob):
+            insert = self.statement.insert
+            return frozenset({insert.query.source.text, insert.target.text})
+        return frozenset()
+
+
+def translate(command: Command) -> Request:
+    """Never raises: a text that cannot be carried out becomes a request with its error."""
+    try:
+        if command.error is not None:
+            raise command.error
+        statement = parse(command.text)
+        if isinstance(statement, nodes.ShowJobs | nodes.ShowSnapshots):
+            raise ReadStatement("SHOW is answered from the topics, not by the command log; use `jobplane sql`")
+        options = JobOptions()
+        if isinstance(statement, nodes.CreateJob):
+            options = JobOptions.read((o.name.text, o.value, o.name.place, o.value_place) for o in statement.options)
+            plan(statement.insert)
+        return Request(command, statement, render(statement), options)
+    except Refused as refused:
+        return Request(command, error=refused)
+
+
+def insert_of(job_statement: str) -> nodes.Insert:
+    """The INSERT of a job's canonical statement, as events and task records hold it."""
+    statement = parse(job_statement)
+    if not isinstance(statement, nodes.CreateJob):
+        raise TypeError(f"not a CREATE JOB: {job_statement!r}")
+    return statement.insert
+
+
+def query_of(job: Job) -> str:
+    """The INSERT … SELECT of a job as text, for people."""
+    return render(insert_of(job.statement))

@@ -1,0 +1,69 @@
+"""What people and programs are shown of the state: rows, in columns that are named once. Pure."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from schemas.state import Answer, Job, Snapshot
+from schemas.values import SourceOffsets
+
+from controlplane.evolve import State
+from controlplane.translate import query_of
+
+Row = dict[str, Any]
+JOB_COLUMNS = ("name", "status", "uid", "tasks", "query", "failure")
+SNAPSHOT_COLUMNS = ("name", "job", "version", "offsets", "time")
+
+
+def jobs(state: State) -> list[Row]:
+    """Live jobs by name, then ended ones, the newest first."""
+    ended = sorted((job for job in state.jobs.values() if not job.holds_name), key=lambda job: -job.created)
+    live = sorted((job for job in state.jobs.values() if job.holds_name), key=lambda job: job.name)
+    return [job_row(job) for job in (*live, *ended)]
+
+
+def job_row(job: Job) -> Row:
+    return {
+        "name": job.name,
+        "status": str(job.status),
+        "uid": job.uid,
+        "tasks": len(job.tasks),
+        "query": query_of(job),
+        "failure": str(job.failure) if job.failure else "",
+    }
+
+
+def snapshots(state: State) -> list[Row]:
+    """Valid snapshots by name."""
+    return [snapshot_row(state.snapshots[name]) for name in sorted(state.snapshots)]
+
+
+def snapshot_row(snapshot: Snapshot) -> Row:
+    return {
+        "name": snapshot.name,
+        "job": snapshot.job,
+        "version": snapshot.version,
+        "offsets": offsets_text(snapshot.sources),
+        "time": snapshot.time,
+    }
+
+
+def offsets_text(sources: Iterable[SourceOffsets]) -> str:
+    """`topic[0:12 1:7]` for each source."""
+    return " ".join(
+        f"{source.topic}[{' '.join(f'{one.partition}:{one.offset}' for one in source.offsets)}]" for source in sources
+    )
+
+
+def outcome_row(reply: Answer, status: str) -> Row:
+    """The answer to one statement, as `-o json` prints it."""
+    return {
+        "command_id": reply.command_id or f"c-{reply.offset}",
+        "offset": reply.offset,
+        "verdict": reply.verdict,
+        "code": reply.code,
+        "message": reply.message,
+        "line": reply.line,
+        "column": reply.column,
+        "notices": list(reply.notices),
+        "job": {"name": reply.name, "uid": reply.uid, "status": status} if reply.uid else None,
+    }

@@ -1,0 +1,193 @@
+"""One worker: what Faust assigns to it, carried out. The Faust process never touches data records."""
+
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from controlplane import agents, catalog, log, views
+from controlplane.decider import Decider, End, Tally
+from controlplane.evolve import State, fold
+from controlplane.exposition import Measured, exposition
+from controlplane.placement import Placement
+from controlplane.settings import Settings
+from controlplane.supervisor import Supervisor
+from controlplane.topics import COMMANDS, EVENTS, TASKS
+from processors.kafka import Doubt, Fenced, Kafka
+from schemas.codec import decode
+from schemas.errors import JobFailure, JobplaneError
+from schemas.events import Event
+from schemas.options import JobOptions
+
+LOG = logging.getLogger("jobplane.worker")
+TOUCH_S = 1.0
+JSON = "application/json"
+
+
+class Worker:
+    """Holds the threads: decider (where held), placement, supervision, and the word of the broker."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._kafka = Kafka(settings.bootstrap, settings.kafka)
+        self.name = f"{settings.prefix}worker-{socket.gethostname()}-{os.getpid()}-{int(time.time() * 1000) % 1_000_000}"
+        self._supervisor = Supervisor(settings, self._kafka, self.name)
+        self._placement = Placement(self._kafka, settings.prefix, self._supervisor.want)
+        self._tally = Tally()
+        self._lock = threading.Lock()
+        self._held: frozenset[tuple[str, int]] = frozenset()
+        self._decider: threading.Thread | None = None
+        self._decider_stop = threading.Event()
+        self._decider_ended = 0.0
+        self._fatal = ""
+        self._view: State | None = None
+        self._assigned = False
+        self._closing = threading.Event()
+        self.pages: Mapping[str, agents.Page] = {
+            "/healthz": self._healthz,
+            "/readyz": self._readyz,
+            "/metrics": self._metrics,
+            "/api/jobs": lambda: self._json(views.jobs(self._view) if self._view else []),
+            "/api/snapshots": lambda: self._json(views.snapshots(self._view) if self._view else []),
+            "/api/hosts": lambda: self._json(self._supervisor.view()),
+        }
+
+    def start(self) -> None:
+        """Called once, from the main thread, when Faust has started."""
+        self._supervisor.start()
+        for name, target in (("placement", self._placement.run), ("watch", self._watch), ("touch", self._touch)):
+            threading.Thread(target=self._guarded, args=(target,), name=name, daemon=True).start()
+
+    def _guarded(self, target: Callable[[], None]) -> None:
+        """A thread that dies makes the worker unhealthy, with its reason; it never dies in silence."""
+        try:
+            target()
+        except BaseException as error:
+            self._fatal = f"{threading.current_thread().name}: {error}"
+            LOG.critical("%s", self._fatal, exc_info=not isinstance(error, JobplaneError))
+            raise
+
+    def assigned(self, partitions: frozenset[tuple[str, int]]) -> None:
+        """Faust's new assignment: the difference is carried out, what stays goes on."""
+        prefix = self._settings.prefix
+        with self._lock:
+            if (f"{prefix}{EVENTS}", 0) not in partitions:
+                self._view = None
+            self._held, self._assigned = partitions, True
+            self._placement.hold(frozenset(p for topic, p in partitions if topic == f"{prefix}{TASKS}"))
+            self._lead()
+
+    def _lead(self) -> None:
+        """Start the decider where `commands`-0 is held, stop it where it is not."""
+        holds = (f"{self._settings.prefix}{COMMANDS}", 0) in self._held
+        if not holds:
+            self._decider_stop.set()
+            self._decider = None
+        elif self._decider is None and not self._closing.is_set():
+            self._decider_stop = threading.Event()
+            decider = Decider(self._kafka, self._settings.prefix, self._tally, self._decider_stop)
+            self._decider = threading.Thread(target=self._guarded, args=(lambda: self._decide(decider),), name="decider", daemon=True)
+            self._decider.start()
+
+    def _decide(self, decider: Decider) -> None:
+        if decider.run() is End.FENCED:
+            LOG.warning("the decider was fenced; it starts again if the broker says that this worker holds the log")
+            self._decider_ended = time.monotonic()
+
+    def _touch(self) -> None:
+        """Ask the broker, again and again, what this worker holds: its word lets fenced work start again."""
+        group, prefix = agents.group_id(self._settings.prefix), self._settings.prefix
+        while not self._closing.wait(TOUCH_S):
+            asked = time.monotonic()
+            try:
+                held = self._kafka.members(group).get(self.name)
+            except (Doubt, Fenced, JobFailure) as error:
+                LOG.warning("the group cannot be asked: %s", error)
+                continue
+            if held is None:
+                continue
+            self._supervisor.touched(asked, frozenset(p for topic, p in held if topic == f"{prefix}{TASKS}"))
+            with self._lock:
+                if (f"{prefix}{COMMANDS}", 0) in held and 0 < self._decider_ended < asked:
+                    self._decider, self._decider_ended = None, 0.0
+                    self._lead()
+
+    def _watch(self) -> None:
+        while not self._closing.wait(1.0):
+            self._supervisor.watch()
+
+    def load_view(self) -> None:
+        """Reads `state` into the view, unless it is there already."""
+        if self._view is None:
+            consumer = log.reader(self._kafka, self._settings.prefix)
+            try:
+                self._view = log.read_state(self._kafka, consumer, self._settings.prefix)
+            finally:
+                consumer.close()
+
+    def fold(self, value: bytes) -> None:
+        """Folds one event into the view; one folded before changes nothing."""
+        view = self._view
+        if view is not None:
+            fold(view, decode(value, Event))
+
+    def close(self) -> None:
+        """Stops the decider, lets the tasks commit and end; within 8 s."""
+        self._closing.set()
+        self._decider_stop.set()
+        self._placement.close()
+        self._supervisor.close()
+        if self._decider is not None:
+            self._decider.join(2)
+
+    def _healthz(self) -> tuple[int, str, bytes]:
+        return self._json({"status": "failed", "reason": self._fatal}, 500) if self._fatal else self._json({"status": "ok"})
+
+    def _readyz(self) -> tuple[int, str, bytes]:
+        leads = (f"{self._settings.prefix}{COMMANDS}", 0) in self._held
+        waits = [
+            reason
+            for waiting, reason in (
+                (self._fatal, self._fatal),
+                (not self._assigned, "no partitions assigned yet"),
+                (not self._placement.ready.is_set(), "task records not read yet"),
+                (leads and not self._tally.leading, "the decider is starting"),
+            )
+            if waiting
+        ]
+        return self._json({"ready": not waits, "waits_for": waits, "leads": leads}, 503 if waits else 200)
+
+    def _metrics(self) -> tuple[int, str, bytes]:
+        hosts = self._supervisor.view()
+        tasks = [
+            (task["job"], task["task"], task)
+            for host in hosts
+            for task in host["tasks"]
+            if JobOptions.of(self._supervisor.options(task["task"])).metrics_enabled
+        ]
+        jobs = [(job.name, str(job.status)) for job in list(self._view.jobs.values()) if job.holds_name] if self._view else []
+        tally = self._tally
+        content_type, body = exposition(
+            Measured(tasks, jobs, dict(tally.verdicts), tally.leading, tally.restarts, len(hosts))
+        )
+        return 200, content_type, body
+
+    def _json(self, value: Any, status: int = 200) -> tuple[int, str, bytes]:
+        return status, JSON, msgspec.json.encode(value)
+
+
+def run(settings: Settings, loglevel: str = "warning") -> None:
+    """Runs a worker until SIGINT or SIGTERM. Raises SetupError where it cannot start."""
+    logging.basicConfig(level=loglevel.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    kafka = Kafka(settings.bootstrap, settings.kafka)
+    kafka.require()
+    catalog.ensure_topics(kafka, settings)
+    worker = Worker(settings)
+    Path(settings.data).mkdir(parents=True, exist_ok=True)
+    agents.run(agents.build(settings, worker.name, worker))

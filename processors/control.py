@@ -1,0 +1,186 @@
+"""What a task host reads of the control topics, and what it says: task records, checkpoints, snapshots, reports.
+
+One pair of consumers and one producer serve all tasks of a host, a caller at a time.
+"""
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable
+
+from processors.kafka import CALL_S, Doubt, Kafka, KafkaError, Message, Producer, TopicPartition, judged, judging
+from schemas.checkpoints import Checkpoint, Pointer, read_pointer
+from schemas.codec import NotOurs, decode, encode
+from schemas.errors import CheckpointLost, SnapshotLost
+from schemas.reports import Report, Said
+from schemas.state import Phase
+from schemas.tasks import Task
+from schemas.values import SnapshotPart, SnapshotRequest
+
+REPEAT_S = 30.0
+DELIVERY_S = 30.0
+Alive = Callable[[], None]
+
+
+class Control:
+    """Reads for the runners of one host. Thread-safe; every method may raise Doubt."""
+
+    def __init__(self, kafka: Kafka, prefix: str) -> None:
+        self._kafka, self._prefix = kafka, prefix
+        self._lock = threading.Lock()
+        self._committed = kafka.consumer(f"{prefix}control", fetch_wait_max_ms=10)
+        self._uncommitted = kafka.consumer(f"{prefix}control", committed=False, fetch_wait_max_ms=10)
+
+    def task(self, key: str, partition: int, alive: Alive) -> Task | None:
+        """The task's record as it is at the end of its partition; None where it is gone."""
+        with self._lock:
+            found = self._last(f"{self._prefix}tasks", partition, key, alive)
+        return decode(found, Task) if found else None
+
+    def checkpoint(self, task: Task, committed: Iterable[TopicPartition], alive: Alive) -> Checkpoint | None:
+        """The newest committed checkpoint of a task: the one its pointer names, else the last under its key."""
+        pointers = [pointer for at in committed if (pointer := read_pointer(at.metadata))]
+        newest = max((one for one in pointers if one.layout == task.layout), default=None)
+        topic = f"{self._prefix}checkpoints"
+        with self._lock:
+            data = self._pointed(topic, newest, task.checkpoint_key) if newest else None
+            data = data or self._last(topic, task.partition, task.checkpoint_key, alive)
+        try:
+            return decode(data, Checkpoint) if data else None
+        except NotOurs as bad:
+            raise CheckpointLost(f"the checkpoint of task {task.key} cannot be read: {bad}") from bad
+
+    def snapshot(self, part: SnapshotPart, alive: Alive) -> Checkpoint:
+        """The checkpoint kept in a part of a snapshot. Raises SnapshotLost where it is gone or not what it was."""
+        topic = f"{self._prefix}snapshots"
+        with self._lock:
+            data = self._pointed(topic, Pointer(0, 0, part.offset), part.key) or self._last(topic, 0, part.key, alive)
+        if data is None or hashlib.sha256(data).hexdigest() != part.digest:
+            raise SnapshotLost(f"the snapshot record '{part.key}' is {'damaged' if data else 'gone'}")
+        return decode(data, Checkpoint)
+
+    def _pointed(self, topic: str, pointer: Pointer, key: str) -> bytes | None:
+        message = self._kafka.record_at(self._uncommitted, topic, pointer.partition, pointer.offset)
+        self._uncommitted.unassign()
+        return message.value() if message is not None and message.key() == key.encode() else None
+
+    def _last(self, topic: str, partition: int, key: str, alive: Alive) -> bytes | None:
+        wanted, last = key.encode(), None
+        for message in self._kafka.read_to_end(self._committed, topic, [partition], alive):
+            if message.key() == wanted:
+                last = message.value()
+        self._committed.unassign()
+        return last
+
+    def close(self) -> None:
+        self._committed.close()
+        self._uncommitted.close()
+
+
+class Topics:
+    """Topic ids asked anew: the answer is to a request sent after the call. Callers that wait together share one."""
+
+    def __init__(self, kafka: Kafka) -> None:
+        self._kafka = kafka
+        self._lock = threading.Lock()
+        self._topics: set[str] = set()
+        self._asked = 0.0
+        self._answer: dict[str, tuple[str, int]] = {}
+
+    def ids(self, topics: Collection[str]) -> dict[str, str]:
+        """Topic id by name, of those that exist. Raises Doubt where Kafka does not answer."""
+        called = time.monotonic()
+        with self._lock:
+            if self._asked < called or not self._topics.issuperset(topics):
+                self._topics.update(topics)
+                asked = time.monotonic()
+                self._answer = self._kafka.topics(self._topics)
+                self._asked = asked
+            return {topic: self._answer[topic][0] for topic in topics if topic in self._answer}
+
+
+class Reporter:
+    """Says what tasks of this host came to, and repeats each report until the task's record shows it was heard."""
+
+    def __init__(self, kafka: Kafka, prefix: str, worker: str) -> None:
+        self._producer: Producer = kafka.producer()
+        self._prefix, self._worker = prefix, worker
+        self._lock = threading.Lock()
+        self._unheard: dict[tuple[str, int], tuple[float, Report]] = {}
+        """By task key and snapshot version (0: the task's phase)."""
+
+    def phase(self, task: Task, attempt: int, said: Said, **details: object) -> None:
+        self._say(
+            task.key,
+            0,
+            Report(task.uid, task.task, task.generation, attempt, said, self._worker, **details),  # type: ignore[arg-type]
+        )
+
+    def snapshot(self, task: Task, attempt: int, said: Said, request: SnapshotRequest, **details: object) -> None:
+        report = Report(
+            task.uid, task.task, task.generation, attempt, said, self._worker, snapshot=request, **details  # type: ignore[arg-type]
+        )
+        self._say(task.key, request.version, report)
+
+    def keep(self, key: str, value: bytes) -> int:
+        """Write a snapshot's record; returns its offset once it is acknowledged. Raises Doubt or a JobFailure."""
+        delivered: list[tuple[KafkaError | None, Message]] = []
+        with judging():
+            self._producer.produce(
+                f"{self._prefix}snapshots", value, key, 0, on_delivery=lambda error, message: delivered.append((error, message))
+            )
+        deadline = time.monotonic() + DELIVERY_S
+        while not delivered and time.monotonic() < deadline:
+            self._producer.poll(0.01)
+        if not delivered:
+            raise Doubt(f"the snapshot record was not acknowledged within {DELIVERY_S:.0f} s")
+        error, message = delivered[0]
+        if error is not None:
+            raise judged(error)
+        return message.offset() or 0
+
+    def heard(self, task: Task) -> None:
+        """Forget the reports that the task's record takes into account."""
+        versions = {request.version for request in task.snapshots}
+        with self._lock:
+            for (key, version), (_, report) in list(self._unheard.items()):
+                if key == task.key and (version not in versions if version else _answered(task, report)):
+                    del self._unheard[key, version]
+
+    def forget(self, key: str) -> None:
+        with self._lock:
+            for one in [one for one in self._unheard if one[0] == key]:
+                del self._unheard[one]
+
+    def repeat(self) -> None:
+        """Say again what has not been heard for 30 s. Called every second or so."""
+        now = time.monotonic()
+        with self._lock:
+            due = [report for said, report in self._unheard.values() if now - said >= REPEAT_S]
+            self._unheard = {
+                one: (now, report) if report in due else (said, report) for one, (said, report) in self._unheard.items()
+            }
+        for report in due:
+            self._send(report)
+        self._producer.poll(0)
+
+    def _say(self, key: str, version: int, report: Report) -> None:
+        with self._lock:
+            self._unheard[key, version] = (time.monotonic(), report)
+        self._send(report)
+
+    def _send(self, report: Report) -> None:
+        self._producer.produce(f"{self._prefix}reports", encode(report), f"{report.uid}/{report.task}", 0)
+        self._producer.poll(0)
+
+    def close(self) -> None:
+        self._producer.flush(CALL_S)
+
+
+_PHASE = {Said.RUNNING: Phase.RUNNING, Said.STOPPED: Phase.STOPPED, Said.FAILED: Phase.STOPPED}
+
+
+def _answered(task: Task, report: Report) -> bool:
+    return task.generation > report.generation or (
+        task.attempt >= report.attempt and task.phase in (_PHASE[report.said], Phase.STOPPED)
+    )

@@ -1,0 +1,163 @@
+"""A task host: one process, a thread a task. It obeys the lines on its standard input and ends when that closes.
+
+Lines are JSON objects. In: the house first, then {"do": run | update | release | forget | touch}. Out: a status every
+half second, and {"ended": key} for each runner that ends.
+"""
+
+import base64
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from processors.control import Control, Reporter, Topics
+from processors.kafka import Doubt, Kafka
+from processors.life import End, House
+from processors.runner import Runner
+from schemas.codec import decode, encode
+from schemas.tasks import Task
+
+STATUS_S = 0.5
+STOP_S = 5.0
+CRASHED = "crashed"
+"""How a runner ended that raised what it should not have."""
+StepHook = Callable[[Task, int], None]
+"""Called at each numbered step of each task; a test may end the process there."""
+
+
+def task_text(task: Task) -> str:
+    """A task record as it travels in a line."""
+    return base64.b64encode(encode(task)).decode()
+
+
+class Opening(msgspec.Struct):
+    """The first line: where Kafka is and whose host this is. `touch_s`: how long a word from the worker holds."""
+
+    bootstrap: str
+    properties: dict[str, str]
+    prefix: str
+    worker: str
+    touch_s: float
+
+
+class Order(msgspec.Struct):
+    do: str
+    task: str = ""
+    key: str = ""
+
+
+@dataclass(slots=True)
+class _Run:
+    runner: Runner
+    thread: threading.Thread
+    step: int = 0
+    at: float = field(default_factory=time.monotonic)
+
+
+class Host:
+    """The runners of this process, by task key."""
+
+    def __init__(self, opening: Opening, hook: StepHook) -> None:
+        kafka = Kafka(opening.bootstrap, opening.properties)
+        self._reporter = Reporter(kafka, opening.prefix, opening.worker)
+        self._house = House(
+            kafka,
+            opening.prefix,
+            Control(kafka, opening.prefix),
+            Topics(kafka),
+            self._reporter,
+            self._in_touch,
+            threading.Lock(),
+        )
+        self._hook = hook
+        self._touch_s, self._touched = opening.touch_s, time.monotonic()
+        self._runs: dict[str, _Run] = {}
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+
+    def obey(self, order: Order) -> None:
+        match order.do:
+            case "touch":
+                self._touched = time.monotonic()
+            case "run":
+                self._start(decode(base64.b64decode(order.task), Task))
+            case "update":
+                task = decode(base64.b64decode(order.task), Task)
+                self._reporter.heard(task)
+                if run := self._runs.get(task.key):
+                    run.runner.about.told = task
+            case "release":
+                if run := self._runs.get(order.key):
+                    run.runner.about.release.set()
+            case "forget":
+                self._reporter.forget(order.key)
+
+    def _start(self, task: Task) -> None:
+        def step(number: int) -> None:
+            run.step, run.at = number, time.monotonic()
+            self._hook(task, number)
+
+        runner = Runner(self._house, task, step)
+        run = _Run(runner, threading.Thread(target=self._run, args=(task, runner), name=task.key, daemon=True))
+        self._runs[task.key] = run
+        run.thread.start()
+
+    def _run(self, task: Task, runner: Runner) -> None:
+        why: End | str = CRASHED
+        try:
+            why = runner.run()
+        finally:
+            del self._runs[task.key]
+            copied = sorted(runner.about.copied)
+            self._say({"ended": task.key, "generation": task.generation, "why": why, "copied": copied})
+
+    def _in_touch(self) -> None:
+        if time.monotonic() - self._touched > self._touch_s:
+            raise Doubt("the worker of this host is out of touch with its group")
+
+    def _say(self, line: dict[str, Any]) -> None:
+        with self._lock:
+            sys.stdout.buffer.write(msgspec.json.encode(line) + b"\n")
+            sys.stdout.buffer.flush()
+
+    def tick(self) -> None:
+        """Status lines and repeated reports until the host closes."""
+        while not self._closed.wait(STATUS_S):
+            self._reporter.repeat()
+            now = time.monotonic()
+            tasks = {
+                key: {"step": run.step, "age": now - run.at, **run.runner.about.counters.as_dict()}
+                for key, run in list(self._runs.items())
+            }
+            self._say({"status": tasks})
+
+    def close(self) -> None:
+        """Let every task commit what it has and end, within 5 s."""
+        runs = list(self._runs.values())
+        for run in runs:
+            run.runner.about.release.set()
+        deadline = time.monotonic() + STOP_S
+        for run in runs:
+            run.thread.join(max(0.0, deadline - time.monotonic()))
+        self._closed.set()
+        self._reporter.close()
+
+
+def main(hook: StepHook = lambda task, step: None) -> None:
+    lines = sys.stdin.buffer
+    host = Host(msgspec.json.decode(lines.readline(), type=Opening), hook)
+    threading.Thread(target=host.tick, daemon=True).start()
+    read = msgspec.json.Decoder(Order).decode
+    for line in lines:
+        host.obey(read(line))
+    host.close()
+    os._exit(0)  # runners still blocked in a call to Kafka must not keep the process
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,405 @@
+"""The one door to confluent_kafka: how clients are made here, and the rules every reader and writer keeps.
+
+Readers are read_committed, start where they are told, and never guess an offset. "The end" of a topic is its high
+watermark asked read_uncommitted; a reader goes on until its position is there. A transactional producer about which
+there is any doubt is discarded, never used again.
+"""
+
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+from confluent_kafka import (
+    Consumer,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    Message,
+    Producer,
+    TopicCollection,
+    TopicPartition,
+)
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # names the stubs do not export
+    AdminClient,
+    ConfigResource,
+    NewTopic,
+    OffsetSpec,
+    ResourceType,
+)
+
+from processors.outcomes import Meaning, failure_of, meaning
+from schemas.errors import KafkaUnreachable, SinkLost
+
+__all__ = [
+    "CALL_S",
+    "Consumer",
+    "Doubt",
+    "Fenced",
+    "Kafka",
+    "KafkaError",
+    "KafkaException",
+    "Message",
+    "Producer",
+    "TopicPartition",
+    "TransactionalProducer",
+    "assign",
+    "judged",
+    "judging",
+    "poll",
+]
+
+CALL_S = 5.0
+"""Longest one call to Kafka may block; what takes longer is asked again or is doubt."""
+SLOW_END_S = 1.0
+"""A commit or abort slower than this may have been sent twice by the client: the producer is discarded after it."""
+
+
+class Fenced(Exception):
+    """Another producer with this transactional id took over."""
+
+
+class Doubt(Exception):
+    """It is not known what the broker did last. Discard the producer; make a new one; go on from what is committed."""
+
+
+def judged(error: KafkaException | KafkaError) -> Exception:
+    """The exception an error of Kafka stands for: Fenced, Doubt, or the JobFailure that asking again cannot mend."""
+    cause = error.args[0] if isinstance(error, KafkaException) else error
+    code, text = cause.name(), cause.str()
+    match meaning(code):
+        case Meaning.FENCED:
+            return Fenced(text)
+        case Meaning.REFUSED:
+            return failure_of(code, f"Kafka says {code}: {text}")
+        case Meaning.DOUBT:
+            return Doubt(f"{code}: {text}")
+
+
+@contextmanager
+def judging() -> Iterator[None]:
+    """Turns a KafkaException of the block into what it means."""
+    try:
+        yield
+    except KafkaException as error:
+        raise judged(error) from error
+
+
+class Kafka:
+    """A cluster: where it is and with what librdkafka properties its clients are made. Cheap; clients are made on demand."""
+
+    def __init__(self, bootstrap: str, properties: Mapping[str, str] | None = None) -> None:
+        self.bootstrap = bootstrap
+        self.properties = dict(properties or {})
+        self.last_error = ""
+        self._admin: AdminClient | None = None
+
+    def _config(self, **settings: Any) -> dict[str, Any]:
+        return {
+            "bootstrap.servers": self.bootstrap,
+            "error_cb": self._on_error,
+            "log_level": 2,
+            **self.properties,
+            **{key if key.endswith("_cb") else key.replace("_", "."): value for key, value in settings.items()},
+        }
+
+    def _on_error(self, error: KafkaError) -> None:
+        if error.name() != "_ALL_BROKERS_DOWN":
+            self.last_error = f"{error.name()}: {error.str()}"
+
+    @property
+    def admin(self) -> AdminClient:
+        if self._admin is None:
+            self._admin = AdminClient(self._config())
+        return self._admin
+
+    def producer(self, **settings: Any) -> Producer:
+        """An idempotent producer without transactions, for records that stand alone."""
+        return Producer(self._config(**{"enable_idempotence": True, "linger_ms": 0, **settings}))
+
+    def consumer(self, group: str, *, committed: bool = True, **settings: Any) -> Consumer:
+        """A consumer to be assigned, never subscribed; it commits nothing by itself."""
+        return Consumer(
+            self._config(
+                group_id=group,
+                isolation_level="read_committed" if committed else "read_uncommitted",
+                auto_offset_reset="error",
+                enable_auto_commit=False,
+                **{"fetch_wait_max_ms": 100, **settings},
+            )
+        )
+
+    def require(self, timeout: float = CALL_S) -> None:
+        """Raises KafkaUnreachable within `timeout` seconds when no broker answers."""
+        try:
+            self.admin.list_topics("", timeout=timeout)
+        except KafkaException as error:
+            self.admin.poll(0)
+            reason = self.last_error or error.args[0].str()
+            raise KafkaUnreachable(
+                f"no Kafka broker answers at {self.bootstrap} ({reason}); is it running, and is this its address?"
+            ) from error
+
+    def topic_names(self) -> tuple[str, ...]:
+        with judging():
+            return tuple(sorted(self.admin.list_topics(timeout=CALL_S).topics))
+
+    def topics(self, names: Collection[str]) -> dict[str, tuple[str, int]]:
+        """(topic id, partitions) of those topics that exist. Raises Doubt where Kafka does not answer."""
+        found = {}
+        if names:
+            asked = self.admin.describe_topics(TopicCollection(list(names)), request_timeout=CALL_S)
+            for name, future in asked.items():
+                try:
+                    described = future.result(CALL_S)
+                    found[name] = (str(described.topic_id), len(described.partitions))
+                except KafkaException as error:
+                    if error.args[0].name() not in ("UNKNOWN_TOPIC_OR_PART", "_UNKNOWN_TOPIC"):
+                        raise judged(error) from error
+                except TimeoutError as error:
+                    raise Doubt(f"describe_topics took more than {CALL_S} s") from error
+        return found
+
+    def offsets(self, partitions: Collection[tuple[str, int]], *, earliest: bool = False) -> dict[tuple[str, int], int]:
+        """First offsets, or high watermarks: those are asked read_uncommitted, so an open transaction hides nothing."""
+        if not partitions:
+            return {}
+        spec = OffsetSpec.earliest() if earliest else OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        asked = self.admin.list_offsets(
+            {TopicPartition(*one): spec for one in partitions},
+            isolation_level=IsolationLevel.READ_UNCOMMITTED,
+            request_timeout=CALL_S,
+        )
+        try:
+            with judging():
+                return {(at.topic, at.partition): future.result(CALL_S).offset for at, future in asked.items()}
+        except TimeoutError as error:
+            raise Doubt(f"list_offsets took more than {CALL_S} s") from error
+
+    def setting(self, kind: ResourceType, name: str, setting: str) -> str | None:
+        """The value of a topic's or broker's setting; None where there is no such topic or broker."""
+        resource = ConfigResource(kind, name)
+        try:
+            with judging():
+                described = self.admin.describe_configs([resource], request_timeout=CALL_S)[resource].result(CALL_S)
+        except (SinkLost, TimeoutError) as error:
+            if isinstance(error, TimeoutError):
+                raise Doubt(f"describe_configs took more than {CALL_S} s") from error
+            return None
+        return str(described[setting].value)
+
+    def broker_setting(self, setting: str) -> str | None:
+        """The value of a setting of the brokers."""
+        return self.setting(ResourceType.BROKER, str(self.brokers()[0]), setting)
+
+    def topic_settings(self, names: Sequence[str]) -> dict[str, dict[str, str]]:
+        """All settings of topics that exist, by topic."""
+        asked = self.admin.describe_configs(
+            [ConfigResource(ResourceType.TOPIC, name) for name in names], request_timeout=CALL_S
+        )
+        with judging():
+            return {
+                resource.name: {name: str(entry.value) for name, entry in future.result(CALL_S).items()}
+                for resource, future in asked.items()
+            }
+
+    def brokers(self) -> tuple[int, ...]:
+        with judging():
+            return tuple(self.admin.list_topics("", timeout=CALL_S).brokers)
+
+    def create(self, topic: str, partitions: int, replication: int, config: Mapping[str, str]) -> None:
+        """Creates a topic and waits until it is there; one that exists already is left as it is."""
+        new = NewTopic(topic, partitions, replication, config=dict(config))
+        try:
+            self.admin.create_topics([new], operation_timeout=CALL_S)[topic].result(CALL_S * 2)
+        except KafkaException as error:
+            if error.args[0].name() != "TOPIC_ALREADY_EXISTS":
+                raise judged(error) from error
+
+    def members(self, group: str) -> dict[str, set[tuple[str, int]]]:
+        """The partitions of each member of a group, by client id, as the coordinator has it now."""
+        future = self.admin.describe_consumer_groups([group], request_timeout=CALL_S)[group]
+        try:
+            with judging():
+                described = future.result(CALL_S)
+        except TimeoutError as error:
+            raise Doubt(f"describe_consumer_groups took more than {CALL_S} s") from error
+        return {
+            member.client_id: {(at.topic, at.partition) for at in member.assignment.topic_partitions}
+            for member in described.members
+        }
+
+    def delete_group(self, group: str) -> None:
+        """Deletes a group's offsets; one that is not there, or in use, is left."""
+        try:
+            self.admin.delete_consumer_groups([group], request_timeout=CALL_S)[group].result(CALL_S)
+        except KafkaException as error:
+            if error.args[0].name() not in ("GROUP_ID_NOT_FOUND", "NON_EMPTY_GROUP"):
+                raise judged(error) from error
+
+    def record_limit(self, topic: str) -> int:
+        """The topic's max.message.bytes. Raises SinkLost where it does not exist."""
+        limit = self.setting(ResourceType.TOPIC, topic, "max.message.bytes")
+        if limit is None:
+            raise SinkLost(f"the topic '{topic}' does not exist any more; DROP the job")
+        return int(limit)
+
+    def read_to_end(
+        self, consumer: Consumer, topic: str, partitions: Sequence[int], alive: Callable[[], None] = lambda: None
+    ) -> Iterator[Message]:
+        """Every committed record of the partitions, in their order, up to the end as it is now.
+
+        The consumer is left assigned at that end. `alive` is called while waiting. Raises Doubt after long silence.
+        """
+        ends = self.offsets([(topic, one) for one in partitions])
+        starts = self.offsets([(topic, one) for one in partitions], earliest=True)
+        assign(consumer, starts)
+        left = {one for one in partitions if ends[topic, one] > starts[topic, one]}
+        heard = time.monotonic()
+        while left:
+            alive()
+            for message in poll(consumer, 5000, 0.02):
+                heard = time.monotonic()
+                yield message
+            for at in consumer.position([TopicPartition(topic, one) for one in left]):
+                if at.offset >= ends[topic, at.partition]:
+                    left.discard(at.partition)
+            if time.monotonic() - heard > 60:
+                raise Doubt(f"{topic} {sorted(left)}: the end was not reached, a transaction is open before it")
+
+    def record_at(self, consumer: Consumer, topic: str, partition: int, offset: int) -> Message | None:
+        """The one record at an offset, by a read_uncommitted consumer; None where it is gone."""
+        assign(consumer, {(topic, partition): offset})
+        ends = self.offsets([(topic, partition)])
+        deadline = time.monotonic() + CALL_S
+        while offset < ends[topic, partition] and time.monotonic() < deadline:
+            message = consumer.poll(0.1)
+            if message is None:
+                continue
+            if message.error() is not None:
+                return None
+            return message if message.offset() == offset else None
+        return None
+
+
+def assign(consumer: Consumer, positions: Mapping[tuple[str, int], int]) -> None:
+    """Assigns (topic, partition) at offsets. Asks for the topics first: a client that meets an unknown one waits a second."""
+    with judging():
+        for topic in {topic for topic, _ in positions}:
+            consumer.list_topics(topic, CALL_S)
+        consumer.assign([TopicPartition(topic, p, offset) for (topic, p), offset in positions.items()])
+
+
+def poll(consumer: Consumer, most: int, timeout: float) -> list[Message]:
+    """Records of a consumer; an error among them is raised as what it means."""
+    with judging():
+        messages = consumer.consume(most, timeout)
+    if any(map(_error_of, messages)):
+        raise next(judged(error) for error in map(_error_of, messages) if error is not None)
+    return messages
+
+
+_error_of = Message.error
+
+
+class _Broker(msgspec.Struct):
+    req: dict[str, int] = {}
+    req_timeouts: int = 0
+
+
+class _Statistics(msgspec.Struct):
+    brokers: dict[str, _Broker] = {}
+
+
+_statistics = msgspec.json.Decoder(_Statistics)
+
+
+class TransactionalProducer:
+    """A producer with a transactional id, for one life: fenced at birth, discarded at the first doubt.
+
+    Every method raises Fenced, Doubt or a JobFailure. `suspect` is why it must be discarded though nothing failed: a
+    slow end of a transaction, a request that timed out, or more ends sent than were asked for (KAFKA-17754).
+    """
+
+    def __init__(
+        self,
+        kafka: Kafka,
+        transactional_id: str,
+        timeout_ms: int,
+        topic: str,
+        alive: Callable[[], None],
+        **settings: Any,
+    ) -> None:
+        """Fences whoever had the id before; blocks until the broker has done so, calling `alive` meanwhile.
+
+        `topic` is any that exists: asked for twice, it leaves a broker connected, without which the client would wait
+        half a second before it looks for the coordinator.
+        """
+        self.suspect = ""
+        self._ends = 0
+        with judging():
+            self._producer = Producer(
+                kafka._config(
+                    transactional_id=transactional_id,
+                    transaction_timeout_ms=timeout_ms,
+                    statistics_interval_ms=2000,
+                    stats_cb=self._on_statistics,
+                    **settings,
+                )
+            )
+            for _ in range(2):
+                self._producer.list_topics(topic, CALL_S)
+            while True:
+                alive()
+                try:
+                    self._producer.init_transactions(CALL_S)
+                    break
+                except KafkaException as error:
+                    if not error.args[0].retriable():
+                        raise
+        self.produce = self._producer.produce
+        self.begin = self._producer.begin_transaction
+
+    def __len__(self) -> int:
+        return len(self._producer)
+
+    def poll(self, timeout: float = 0) -> None:
+        self._producer.poll(timeout)
+
+    def flush(self, limit: float, waiting: Callable[[], None]) -> None:
+        """Until everything produced is acknowledged; `waiting` is called every 2 s. Raises Doubt after `limit` seconds."""
+        deadline = time.monotonic() + limit
+        while self._producer.flush(2.0):
+            waiting()
+            if time.monotonic() > deadline:
+                raise Doubt(f"records were not acknowledged within {limit:.0f} s")
+
+    def send_offsets(self, offsets: Sequence[TopicPartition], consumer: Consumer) -> None:
+        with judging():
+            self._producer.send_offsets_to_transaction(list(offsets), consumer.consumer_group_metadata(), CALL_S)
+
+    def commit(self) -> float:
+        """Seconds the commit took."""
+        return self._end(self._producer.commit_transaction)
+
+    def abort(self) -> float:
+        return self._end(self._producer.abort_transaction)
+
+    def _end(self, end: Callable[[float], None]) -> float:
+        began = time.monotonic()
+        self._ends += 1
+        with judging():
+            end(CALL_S)
+        took = time.monotonic() - began
+        if took > SLOW_END_S:
+            self.suspect = f"the end of a transaction took {took:.1f} s"
+        return took
+
+    def _on_statistics(self, text: str) -> None:
+        """Called from poll or flush."""
+        brokers = _statistics.decode(text).brokers.values()
+        if sum(broker.req.get("EndTxn", 0) for broker in brokers) > self._ends:
+            self.suspect = "the end of a transaction was sent again"
+        if any(broker.req_timeouts for broker in brokers):
+            self.suspect = "a request timed out"

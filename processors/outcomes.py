@@ -1,0 +1,46 @@
+"""What an error of Kafka means for whoever met it, as a table. Anything not named here is doubt.
+
+    FENCED   another owns the transactional id, or may: end, and ask the broker before starting again
+    DOUBT    it is not known what the broker did: a new producer, fenced, goes on from the checkpoint
+    REFUSED  asking again gives the same answer: the job stops with this cause
+"""
+
+from enum import Enum
+
+from schemas.errors import DataLost, JobFailure, KafkaRefused, RecordTooLarge, SinkLost
+
+
+class Meaning(Enum):
+    FENCED = "fenced"
+    DOUBT = "doubt"
+    REFUSED = "refused"
+
+
+_FENCED = frozenset({"_FENCED", "PRODUCER_FENCED", "INVALID_PRODUCER_EPOCH"})
+
+_REFUSED: dict[str, type[JobFailure]] = {
+    "OFFSET_OUT_OF_RANGE": DataLost,
+    "_AUTO_OFFSET_RESET": DataLost,
+    "MSG_SIZE_TOO_LARGE": RecordTooLarge,
+    "TOPIC_AUTHORIZATION_FAILED": KafkaRefused,
+    "GROUP_AUTHORIZATION_FAILED": KafkaRefused,
+    "CLUSTER_AUTHORIZATION_FAILED": KafkaRefused,
+    "TRANSACTIONAL_ID_AUTHORIZATION_FAILED": KafkaRefused,
+    "INVALID_TRANSACTION_TIMEOUT": KafkaRefused,
+    "UNKNOWN_TOPIC_OR_PART": SinkLost,
+    "UNKNOWN_TOPIC_OR_PARTITION": SinkLost,
+    "_UNKNOWN_TOPIC": SinkLost,
+    "_UNKNOWN_PARTITION": SinkLost,
+}
+
+
+def meaning(code: str) -> Meaning:
+    """The meaning of an error by its librdkafka name, such as `_FENCED`."""
+    if code in _FENCED:
+        return Meaning.FENCED
+    return Meaning.REFUSED if code in _REFUSED else Meaning.DOUBT
+
+
+def failure_of(code: str, message: str) -> JobFailure:
+    """The job's failure for a refused error; raises KeyError for any other."""
+    return _REFUSED[code](message)

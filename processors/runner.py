@@ -1,0 +1,109 @@
+"""One task, exactly once: source records in, output, offsets and checkpoint out, in one Kafka transaction.
+
+The steps are numbered as in the design and must not be reordered:
+1 fence · 2 read the task record, then the checkpoint · 3 assign at its offsets · 4 poll a batch · 5 begin ·
+6 and 7 evaluate and produce · 8 write the checkpoint and flush: its offset is known · 9 send the offsets with the pointer
+to it · 10 confirm that the topics are still those of the job · 11 commit · 12 copy and report what waited for the commit.
+After any doubt the producer is discarded and all begins again at 1. Who is fenced ends.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from processors.kafka import Doubt, Fenced, TransactionalProducer
+from processors.life import End, House, Life, Released, Run
+from processors.metrics import Counters
+from processors.pipeline import pipeline_of
+from schemas.errors import JobFailure
+from schemas.reports import Said
+from schemas.tasks import Task
+from schemas.values import Failure
+
+TRANSACTION_SLACK_MS = 60_000
+MAX_BACKOFF_S = 5.0
+CONSUMER_SETTINGS: dict[str, Any] = {
+    "queued_min_messages": 100_000,
+    "queued_max_messages_kbytes": 8_192,
+    "fetch_queue_backoff_ms": 2,
+    "fetch_message_max_bytes": 1_048_576,
+}
+"""The fetch queue must be large enough, and refilled soon enough, or it stalls."""
+
+
+def producer_settings(record_limit: int) -> dict[str, Any]:
+    """`record_limit` is the sink's max.message.bytes: a larger record fails at produce(), where it can be named."""
+    return {
+        "linger_ms": 5,
+        "batch_size": min(900_000, record_limit),
+        "batch_num_messages": 100_000,
+        "queue_buffering_max_messages": 50_000,
+        "queue_buffering_max_kbytes": 65_536,
+        "message_max_bytes": record_limit,
+        "partitioner": "murmur2_random",
+    }
+
+
+class Runner:
+    """Runs one generation of a task in the calling thread until it ends. `step` is told each numbered step."""
+
+    def __init__(self, house: House, task: Task, step: Callable[[int], None]) -> None:
+        self._house, self._task = house, task
+        self.about = Run(house, task, step, Counters(), task.attempt, set(), threading.Event())
+
+    def run(self) -> End:
+        """Blocks until the task has ended."""
+        backoff = 0.1
+        while True:
+            began = time.monotonic()
+            try:
+                return self._life()
+            except Fenced:
+                return End.FENCED
+            except Released:
+                return End.RELEASED
+            except JobFailure as failure:
+                return self._fail(failure)
+            except Doubt as doubt:
+                self.about.counters.doubt(str(doubt))
+                backoff = 0.1 if time.monotonic() - began > 30 else min(backoff * 2, MAX_BACKOFF_S)
+                self.about.step(0)
+                self.about.release.wait(backoff)
+
+    def _life(self) -> End:
+        """One life of a transactional producer: steps 1 to 3, then the loop."""
+        house, task = self._house, self._task
+        self.about.alive()
+        house.in_touch()
+        self.about.step(1)
+        pipeline = pipeline_of(task)
+        limit = house.kafka.record_limit(pipeline.sink.topic)
+        producer = TransactionalProducer(
+            house.kafka,
+            f"{house.prefix}{task.transactional_id}",
+            pipeline.interval_ms + TRANSACTION_SLACK_MS,
+            pipeline.sink.topic,
+            self.about.alive,
+            **producer_settings(limit),
+        )
+        self.about.step(2)
+        consumer = house.kafka.consumer(f"{house.prefix}job.{task.uid}", **CONSUMER_SETTINGS)
+        try:
+            record = house.control.task(task.key, task.partition, self.about.alive)
+            if record is None or record.generation != task.generation or record.layout != task.layout:
+                return End.GONE
+            life = Life(self.about, record, pipeline, producer, consumer, limit)
+            life.restore()
+            if not record.run:
+                return life.stop()
+            self.about.step(3)
+            life.assign()
+            return life.loop()
+        finally:
+            consumer.close()
+
+    def _fail(self, failure: JobFailure) -> End:
+        cause = Failure(failure.code, failure.message, failure.at)
+        self._house.reporter.phase(self._task, self.about.attempt, Said.FAILED, failure=cause)
+        return End.FAILED

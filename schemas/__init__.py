@@ -1,0 +1,1 @@
+"""The contract: values and bytes shared by every part. Pure; imports nothing of ours."""

@@ -1,0 +1,41 @@
+"""Offsets and state of one task, written inside its data transaction to `checkpoints`.
+
+The pointer to it travels as metadata of the committed source offsets: `<layout>/<checkpoints partition>@<offset>`.
+"""
+
+import re
+from dataclasses import dataclass
+
+from schemas.values import SourceOffsets
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """`number` counts the commits of the layout's task, `attempt` its starts; `state` is empty for stateless queries."""
+
+    uid: str
+    layout: int
+    task: int
+    number: int
+    attempt: int
+    sources: tuple[SourceOffsets, ...]
+    state: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Pointer:
+    layout: int
+    partition: int
+    offset: int
+
+    def __str__(self) -> str:
+        return f"{self.layout}/{self.partition}@{self.offset}"
+
+
+_POINTER = re.compile(r"(\d+)/(\d+)@(\d+)")
+
+
+def read_pointer(metadata: str | None) -> Pointer | None:
+    """The pointer in an offset's metadata; None where there is none of ours."""
+    found = _POINTER.fullmatch(metadata or "")
+    return Pointer(*map(int, found.groups())) if found else None

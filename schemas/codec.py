@@ -1,0 +1,108 @@
+"""Values to bytes and back: Avro single-object encoding, so that a reader knows by which schema a record was written.
+
+Each record type has its schema in `avsc/<Name>.avsc`; older versions stay in `avsc/old/` and are read forever.
+"""
+
+import io
+import json
+import struct
+from functools import cache
+from importlib.resources import files
+from typing import Any, TypeVar
+
+import fastavro
+import msgspec
+from fastavro.schema import fingerprint, to_parsing_canonical_form
+
+from schemas.checkpoints import Checkpoint
+from schemas.events import BODIES, Cause, Event
+from schemas.reports import Report
+from schemas.state import Answer, Job, Position, Snapshot
+from schemas.tasks import Task
+
+RECORDS: tuple[type, ...] = (Event, Job, Snapshot, Answer, Position, Task, Report, Checkpoint)
+MARKER = b"\xc3\x01"
+T = TypeVar("T")
+_TYPES = {record.__name__: record for record in RECORDS}
+_BODIES = {body.__name__: body for body in BODIES}
+_NAMESPACE = "jobplane."
+
+
+class NotOurs(ValueError):
+    """The bytes are not a record of a known schema: no marker, an unknown fingerprint, or damage."""
+
+
+def encode(record: Any) -> bytes:
+    """One record of RECORDS as single-object Avro."""
+    name = type(record).__name__
+    prefix, parsed = _current(name)
+    out = io.BytesIO()
+    out.write(prefix)
+    fastavro.schemaless_writer(out, parsed, _plain(record))
+    return out.getvalue()
+
+
+def decode(data: bytes, expected: type[T]) -> T:
+    """The record in `data`, which must be of the type `expected`. Raises NotOurs."""
+    value = decode_record(data)
+    if not isinstance(value, expected):
+        raise NotOurs(f"a {type(value).__name__} where a {expected.__name__} belongs")
+    return value
+
+
+def decode_record(data: bytes) -> Any:
+    """The record in `data`, of whichever type of RECORDS. Raises NotOurs."""
+    if data[:2] != MARKER:
+        raise NotOurs("no Avro single-object marker")
+    written = _known().get(data[2:10])
+    if written is None:
+        raise NotOurs(f"unknown schema fingerprint {data[2:10].hex()}: written by a newer version?")
+    name, writer = written
+    try:
+        fields = fastavro.schemaless_reader(
+            io.BytesIO(data[10:]), writer, _current(name)[1], return_record_name=True, return_record_name_override=True
+        )
+        return _event(fields) if name == Event.__name__ else msgspec.convert(fields, _TYPES[name])
+    except (msgspec.ValidationError, EOFError, ValueError, IndexError, KeyError) as bad:
+        raise NotOurs(f"damaged {name}: {bad}") from bad
+
+
+def schema(name: str) -> dict[str, Any]:
+    """The present schema of a record type, as JSON."""
+    text = files("schemas").joinpath("avsc", f"{name}.avsc").read_text()
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
+
+
+def _plain(record: Any) -> Any:
+    if isinstance(record, Event):
+        fields = msgspec.to_builtins(record, builtin_types=(bytes,))
+        fields["body"] = (_NAMESPACE + type(record.body).__name__, fields["body"])
+        return fields
+    return msgspec.to_builtins(record, builtin_types=(bytes,))
+
+
+def _event(fields: dict[str, Any]) -> Event:
+    name, body = fields["body"]
+    cls = _BODIES[name.removeprefix(_NAMESPACE)]
+    return Event(fields["seq"], fields["time"], msgspec.convert(fields["cause"], Cause), msgspec.convert(body, cls))
+
+
+def _fingerprint(raw: Any) -> bytes:
+    return struct.pack("<Q", int(fingerprint(to_parsing_canonical_form(raw), "CRC-64-AVRO"), 16))
+
+
+@cache
+def _current(name: str) -> tuple[bytes, Any]:
+    raw = schema(name)
+    return MARKER + _fingerprint(raw), fastavro.parse_schema(raw)
+
+
+@cache
+def _known() -> dict[bytes, tuple[str, Any]]:
+    known = {_current(name)[0][2:]: (name, _current(name)[1]) for name in _TYPES}
+    old = files("schemas").joinpath("avsc", "old")
+    for file in old.iterdir() if old.is_dir() else ():
+        raw = json.loads(file.read_text())
+        known[_fingerprint(raw)] = (raw["name"].removeprefix(_NAMESPACE), fastavro.parse_schema(raw))
+    return known

@@ -1,0 +1,315 @@
+"""Every error a person or a program can meet, as one tree.
+
+    JobplaneError
+    ├── Refused          a statement that is not carried out; has a place in its text
+    ├── JobFailure       what stops a job; has the place of the record, where there is one
+    └── SetupError       what keeps a process from starting or reaching Kafka
+
+Each concrete class is one stable `code`. Its docstring is its documentation.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in a statement's text; line and column count from 1."""
+
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.line}:{self.column}"
+
+
+START = Place(1, 1)
+
+
+class JobplaneError(Exception):
+    """The root. `message` says what was wrong and what to do next."""
+
+    code: ClassVar[str]
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class Refused(JobplaneError):
+    """A statement that is not carried out. `place` is where in its text."""
+
+    def __init__(self, message: str, place: Place = START) -> None:
+        super().__init__(message)
+        self.place = place
+
+
+class BadSyntax(Refused):
+    """The text is not a statement of the language."""
+
+    code = "syntax"
+
+
+class StatementTooLarge(Refused):
+    """A statement may have at most 64 KiB."""
+
+    code = "statement-too-large"
+
+
+class NestedTooDeep(Refused):
+    """Parentheses and brackets may be nested at most 40 deep."""
+
+    code = "nested-too-deep"
+
+
+class NotUtf8(Refused):
+    """The record on the command log is not UTF-8 text."""
+
+    code = "not-utf8"
+
+
+class BadEnvelope(Refused):
+    """The record begins like JSON but is not an object with a "sql" text."""
+
+    code = "bad-envelope"
+
+
+class SelectNotAllowed(Refused):
+    """A job writes to a topic: CREATE JOB … AS SELECT has nobody to return rows to."""
+
+    code = "select-not-allowed"
+
+
+class InsertNeedsJob(Refused):
+    """An INSERT runs as long as its job; without CREATE JOB it would have no name to stop it by."""
+
+    code = "insert-needs-job"
+
+
+class ReadStatement(Refused):
+    """SHOW reads: the client answers it from the topics; the command log takes only what changes something."""
+
+    code = "read-statement"
+
+
+class UnknownOption(Refused):
+    """No option has this name."""
+
+    code = "unknown-option"
+
+
+class RepeatedOption(Refused):
+    """An option was given twice."""
+
+    code = "repeated-option"
+
+
+class BadOptionValue(Refused):
+    """The option does not take this value."""
+
+    code = "bad-option-value"
+
+
+class NotSupported(Refused):
+    """The language knows this, this version does not run it."""
+
+    code = "not-supported"
+
+
+class TypeMismatch(Refused):
+    """An operator was given operands that no record could satisfy."""
+
+    code = "type-mismatch"
+
+
+class UnknownColumn(Refused):
+    """No such column."""
+
+    code = "unknown-column"
+
+
+class ColumnMismatch(Refused):
+    """The columns of the query do not fit the columns they are written to."""
+
+    code = "column-mismatch"
+
+
+class TopicNotFound(Refused):
+    """The source or target topic does not exist."""
+
+    code = "topic-not-found"
+
+
+class TopicReserved(Refused):
+    """Topics that begin with the control plane's prefix are its own."""
+
+    code = "topic-reserved"
+
+
+class SinkIsSource(Refused):
+    """A job that reads what it writes never ends growing."""
+
+    code = "sink-is-source"
+
+
+class JobExists(Refused):
+    """A live job has this name."""
+
+    code = "job-exists"
+
+
+class JobDropping(Refused):
+    """The job of this name is being dropped with a snapshot; the name is free when the snapshot is closed."""
+
+    code = "job-dropping"
+
+
+class JobNotFound(Refused):
+    """No live job has this name."""
+
+    code = "job-not-found"
+
+
+class JobNotRunning(Refused):
+    """The command needs a job that is meant to run."""
+
+    code = "job-not-running"
+
+
+class JobNotSuspended(Refused):
+    """The command needs a suspended job."""
+
+    code = "job-not-suspended"
+
+
+class SnapshotNotFound(Refused):
+    """No snapshot has this name."""
+
+    code = "snapshot-not-found"
+
+
+class SnapshotMismatch(Refused):
+    """The snapshot belongs to another source topic, to one since recreated, or to one with more partitions."""
+
+    code = "snapshot-mismatch"
+
+
+class CommandIdReused(Refused):
+    """A command id is known with another text."""
+
+    code = "command-id-reused"
+
+
+class FactsUnavailable(Refused):
+    """Kafka did not tell in time what the verdict depends on; send the command again."""
+
+    code = "facts-unavailable"
+
+
+class JobFailure(JobplaneError):
+    """What stops a job: it is suspended with this cause, or ends FAILED with suspendOnFailure 'false'.
+
+    `at` is the record to blame as `topic-partition@offset`, empty where it is not one record.
+    """
+
+    at: str = ""
+
+
+class BadRecord(JobFailure):
+    """A record cannot be read, evaluated or written."""
+
+    code = "BAD_RECORD"
+
+
+class RecordTooLarge(JobFailure):
+    """A record is larger than the sink topic takes (its max.message.bytes)."""
+
+    code = "RECORD_TOO_LARGE"
+
+
+class DataLost(JobFailure):
+    """The source no longer holds the offset needed, or was deleted and recreated."""
+
+    code = "DATA_LOST"
+
+
+class CheckpointLost(JobFailure):
+    """A task that has run before has no checkpoint any more."""
+
+    code = "CHECKPOINT_LOST"
+
+
+class SnapshotLost(JobFailure):
+    """The snapshot a job was created from is not there any more."""
+
+    code = "SNAPSHOT_LOST"
+
+
+class SinkLost(JobFailure):
+    """The sink topic is gone, was recreated, or may not be written to."""
+
+    code = "SINK_LOST"
+
+
+class KafkaRefused(JobFailure):
+    """Kafka refuses the task for good: authorization, or a setting it does not accept."""
+
+    code = "KAFKA_REFUSED"
+
+
+class HostDied(JobFailure):
+    """The process that ran a task died three times in ten minutes."""
+
+    code = "HOST_DIED"
+
+
+class SetupError(JobplaneError):
+    """What keeps a process from starting or reaching Kafka."""
+
+
+class KafkaUnreachable(SetupError):
+    """No broker answers at the given address."""
+
+    code = "kafka-unreachable"
+
+
+class NotSetUp(SetupError):
+    """The topics of this prefix do not exist: no worker has been started with it yet."""
+
+    code = "not-set-up"
+
+
+class TopicMisconfigured(SetupError):
+    """A control topic exists with other partitions or another cleanup policy than it must have."""
+
+    code = "topic-misconfigured"
+
+
+class PortTaken(SetupError):
+    """Another process listens on the port."""
+
+    code = "port-taken"
+
+
+class BadSetting(SetupError):
+    """A setting has a value that cannot be used."""
+
+    code = "bad-setting"
+
+
+class BrokerFailed(SetupError):
+    """The embedded broker did not start; its log says why."""
+
+    code = "broker-failed"
+
+
+class JarMismatch(SetupError):
+    """A downloaded jar is not the one that was locked."""
+
+    code = "jar-mismatch"
+
+
+class NewerState(SetupError):
+    """The state was written by a newer version; this one steps aside."""
+
+    code = "newer-state"

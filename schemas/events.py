@@ -1,0 +1,218 @@
+"""The events: what was decided and what happened, in the past tense, one Avro record each on `events`.
+
+An event is whole: its fold needs nothing but the state before it. The first body caused by a command is its outcome.
+"""
+
+from dataclasses import dataclass
+from typing import get_args
+
+from schemas.state import Answer, Snapshot, Status, Target
+from schemas.values import Failure, Restore, Sink, SnapshotPart, SnapshotRequest, Source
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """The record that caused an event: a command or a report. `next` is the position after it."""
+
+    topic: str
+    offset: int
+    next: int
+    command_id: str = ""
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JobCreated:
+    uid: str
+    name: str
+    statement: str
+    options: dict[str, str]
+    sources: tuple[Source, ...]
+    sink: Sink
+    partitions: tuple[int, ...]
+    restore: Restore | None
+    waits_for: str
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class JobSuspended:
+    """ALTER JOB … SUSPEND was accepted; the job is SUSPENDED once its tasks have stopped."""
+
+    uid: str
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class JobResumed:
+    uid: str
+    generation: int
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class JobRestarted:
+    uid: str
+    generation: int
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class JobDropped:
+    """DROP JOB was accepted. With a snapshot, the name is kept until that is closed."""
+
+    uid: str
+    snapshot: SnapshotRequest | None
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotRequested:
+    uid: str
+    snapshot: SnapshotRequest
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotDropped:
+    name: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class CommandUnchanged:
+    """The command asked for what is so already. `uid` is empty where no job is meant."""
+
+    uid: str
+    message: str
+    notices: tuple[str, ...] = ()
+    status: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandRefused:
+    """Nothing was done. `length` is of the refused record in bytes; its digest stands in the cause."""
+
+    code: str
+    message: str
+    line: int
+    column: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class CommandRepeated:
+    """A command id seen before: the first answer again, nothing done."""
+
+    first: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class TaskStarted:
+    uid: str
+    task: int
+    attempt: int
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class TaskStopped:
+    uid: str
+    task: int
+    attempt: int
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFailed:
+    """A task stopped for good: its job goes to `target` with this cause."""
+
+    uid: str
+    task: int
+    attempt: int
+    failure: Failure
+    target: Target
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSnapshotted:
+    uid: str
+    version: int
+    part: SnapshotPart
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotClosed:
+    """Every task has copied its checkpoint: the snapshot exists from here on, in place of an older version."""
+
+    snapshot: Snapshot
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotFailed:
+    uid: str
+    snapshot: SnapshotRequest
+    failure: Failure
+    target: Target
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class JobClosed:
+    """All tasks of an ended job have stopped and can write no more."""
+
+    uid: str
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class JobForgotten:
+    uid: str
+
+
+Body = (
+    JobCreated
+    | JobSuspended
+    | JobResumed
+    | JobRestarted
+    | JobDropped
+    | SnapshotRequested
+    | SnapshotDropped
+    | CommandUnchanged
+    | CommandRefused
+    | CommandRepeated
+    | TaskStarted
+    | TaskStopped
+    | TaskFailed
+    | TaskSnapshotted
+    | SnapshotClosed
+    | SnapshotFailed
+    | JobClosed
+    | JobForgotten
+)
+BODIES: tuple[type[Body], ...] = get_args(Body)
+Outcome = (
+    JobCreated
+    | JobSuspended
+    | JobResumed
+    | JobRestarted
+    | JobDropped
+    | SnapshotRequested
+    | SnapshotDropped
+    | CommandUnchanged
+    | CommandRefused
+    | CommandRepeated
+)
+"""The bodies that answer a command."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """`seq` counts 1, 2, 3 … over the whole log; `time` is that of the record that caused it."""
+
+    seq: int
+    time: int
+    cause: Cause
+    body: Body

@@ -1,0 +1,29 @@
+"""What workers tell the decider, on `reports`. A report is a level, not an edge: repeated until it was heard."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from schemas.values import Failure, SnapshotPart, SnapshotRequest
+
+
+class Said(StrEnum):
+    RUNNING = "running"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    SNAPSHOTTED = "snapshotted"
+    SNAPSHOT_FAILED = "snapshot-failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Older generations and attempts are ignored. `failure`, `snapshot` and `part` go with what is said."""
+
+    uid: str
+    task: int
+    generation: int
+    attempt: int
+    said: Said
+    worker: str
+    failure: Failure | None = None
+    snapshot: SnapshotRequest | None = None
+    part: SnapshotPart | None = None

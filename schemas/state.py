@@ -1,0 +1,149 @@
+"""What the decider knows, one record a key on `state`: the fold of all events.
+
+Keys are JSON arrays: ["job", uid], ["snapshot", name], ["command", id], ["position"].
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import msgspec
+
+from schemas.values import Failure, Restore, Sink, SnapshotPart, SnapshotRequest, Source, SourceOffsets
+
+FORMAT = 1
+"""Version of the state's format; a process that reads a higher one steps aside."""
+
+Key = tuple[str, ...]
+
+
+def encode_key(key: Key) -> bytes:
+    return msgspec.json.encode(key)
+
+
+def decode_key(data: bytes) -> Key:
+    return msgspec.json.decode(data, type=tuple[str, ...])
+
+
+class Target(StrEnum):
+    """What a job is meant to do, changed by commands in the order of the log."""
+
+    RUN = "RUN"
+    SUSPEND = "SUSPEND"
+    END = "END"
+
+
+class Status(StrEnum):
+    """What a job does, following what its tasks report."""
+
+    NOT_RUNNING = "NOT_RUNNING"
+    STARTING = "STARTING"
+    RUNNING = "RUNNING"
+    SUSPENDING = "SUSPENDING"
+    SUSPENDED = "SUSPENDED"
+    SUSPENDED_EXPORTING_SNAPSHOT = "SUSPENDED_EXPORTING_SNAPSHOT"
+    COMPLETING = "COMPLETING"
+    CANCELLING = "CANCELLING"
+    CANCELLED = "CANCELLED"
+    FAILED = "FAILED"
+
+
+class Phase(StrEnum):
+    """What was last heard of a task in the present generation."""
+
+    WAITING = "WAITING"
+    RUNNING = "RUNNING"
+    STOPPED = "STOPPED"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskState:
+    """`partition` is where its record lies in `tasks` and `checkpoints`; `started`: it has run once in this layout."""
+
+    partition: int
+    phase: Phase = Phase.WAITING
+    started: bool = False
+    attempt: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PendingSnapshot:
+    """A snapshot under way, with the parts that have come in."""
+
+    request: SnapshotRequest
+    parts: tuple[SnapshotPart, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    uid: str
+    name: str
+    statement: str
+    options: dict[str, str]
+    sources: tuple[Source, ...]
+    sink: Sink
+    tasks: tuple[TaskState, ...]
+    restore: Restore | None
+    waits_for: str
+    created: int
+    target: Target
+    status: Status
+    layout: int = 0
+    generation: int = 1
+    pending: tuple[PendingSnapshot, ...] = ()
+    failure: Failure | None = None
+    closed: int = 0
+    """Time of its end; 0 while its tasks may still write."""
+
+    @property
+    def holds_name(self) -> bool:
+        """A job being dropped with a snapshot keeps its name until that is closed."""
+        return self.target is not Target.END or bool(self.pending)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The manifest: exactly one record a task in the snapshots topic."""
+
+    name: str
+    version: int
+    uid: str
+    job: str
+    statement: str
+    options: dict[str, str]
+    sources: tuple[SourceOffsets, ...]
+    sink: str
+    sink_ends: tuple[int, ...]
+    parts: tuple[SnapshotPart, ...]
+    digest: str
+    time: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The outcome given to a command id: `verdict` is accepted, unchanged or refused."""
+
+    command_id: str
+    digest: str
+    offset: int
+    seq: int
+    verdict: str
+    code: str
+    message: str
+    line: int
+    column: int
+    notices: tuple[str, ...]
+    uid: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Up to where commands and reports are judged (next offsets), and the last event's seq."""
+
+    commands: int = 0
+    reports: int = 0
+    seq: int = 0
+    format: int = FORMAT
+
+
+Record = Job | Snapshot | Answer | Position

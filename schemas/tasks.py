@@ -1,0 +1,54 @@
+"""One record a task on `tasks`: all a worker must know to run it, derived from the job's state."""
+
+from dataclasses import dataclass
+
+from schemas.state import Phase
+from schemas.values import Restore, Sink, SnapshotRequest, Source
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """`run` false: commit and stop. `phase` and `attempt` are what the decider last heard of it."""
+
+    uid: str
+    job: str
+    task: int
+    tasks: int
+    partition: int
+    layout: int
+    generation: int
+    run: bool
+    started: bool
+    phase: Phase
+    attempt: int
+    statement: str
+    options: dict[str, str]
+    sources: tuple[Source, ...]
+    sink: Sink
+    restore: Restore | None
+    snapshots: tuple[SnapshotRequest, ...]
+
+    @property
+    def key(self) -> str:
+        return task_key(self.uid, self.task)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether a worker has anything to do for it."""
+        return self.run or bool(self.snapshots) or self.phase is not Phase.STOPPED
+
+    @property
+    def transactional_id(self) -> str:
+        """The fixed id under the prefix; a new layout has new ids."""
+        return f"{self.uid}.{self.layout}.{self.task}"
+
+    @property
+    def checkpoint_key(self) -> str:
+        return f"{self.uid}/{self.layout}/{self.task}"
+
+    def owns(self, partition: int) -> bool:
+        return partition % self.tasks == self.task
+
+
+def task_key(uid: str, task: int) -> str:
+    return f"{uid}/{task}"

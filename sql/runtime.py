@@ -1,0 +1,56 @@
+"""What generated code calls where Python's own operator is not SQL's. NULL never comes here."""
+
+import math
+from typing import NoReturn
+
+from schemas.errors import BadRecord
+
+Number = int | float
+Scalar = int | float | str | bool
+
+
+def divide(a: Number, b: Number) -> Number:
+    """Integers truncate toward zero. Raises ZeroDivisionError."""
+    if type(a) is int and type(b) is int:
+        quotient = abs(a) // abs(b)
+        return quotient if (a < 0) is (b < 0) else -quotient
+    return a / b
+
+
+def remainder(a: Number, b: Number) -> Number:
+    """Has the dividend's sign. Raises ZeroDivisionError."""
+    if b == 0:
+        raise ZeroDivisionError
+    if type(a) is int and type(b) is int:
+        rest = abs(a) % abs(b)
+        return -rest if a < 0 else rest
+    return math.fmod(a, b)
+
+
+def alike(a: Scalar, b: Scalar) -> bool:
+    """True, or BadRecord when the two cannot be compared."""
+    if _kind(a) != _kind(b):
+        raise BadRecord(f"{_kind(a)} and {_kind(b)} cannot be compared")
+    return True
+
+
+def _kind(value: Scalar) -> str:
+    return "a boolean" if isinstance(value, bool) else "a string" if isinstance(value, str) else "a number"
+
+
+def out_of_range() -> NoReturn:
+    raise BadRecord("a result is out of range: no number of JSON can hold it")
+
+
+def bad_record(error: Exception) -> BadRecord:
+    """The BadRecord for what Python or msgspec raised on a record."""
+    match error:
+        case ZeroDivisionError():
+            return BadRecord("division by zero")
+        case OverflowError():
+            return BadRecord("a result is out of range: no number of JSON can hold it")
+        case RecursionError():
+            return BadRecord("the value is nested too deep to be read")
+        case UnicodeError():
+            return BadRecord("the record holds text that is not UTF-8")
+    return BadRecord(str(error))

@@ -1,0 +1,74 @@
+"""One linear look at a text before the parser sees it: bounds, closed quotes, and where statements end.
+
+After `check` no text can make the parser, or anything behind it, run out of stack or of time.
+"""
+
+import re
+
+from schemas.errors import BadSyntax, NestedTooDeep, NotUtf8, Place, StatementTooLarge
+
+MAX_BYTES = 64 * 1024
+MAX_DEPTH = 40
+
+_TOKEN = re.compile(
+    r"""(?P<blank> \s+ | --[^\n]* | //[^\n]* | /\*.*?\*/ )
+      | (?P<quoted> '[^']*(?:''[^']*)*' | "[^"]*(?:""[^"]*)*" )
+      | (?P<open> [(\[{] ) | (?P<close> [)\]}] ) | (?P<end> ; )
+      | (?P<unclosed> ['"] | /\* )
+      | (?P<other> \w+ | . )""",
+    re.VERBOSE | re.DOTALL,
+)
+_UNCLOSED = {"'": "this string is not closed; end it with '", '"': 'this name is not closed; end it with "'}
+
+
+def place_of(text: str, offset: int) -> Place:
+    """The place of a character; lines end with a line feed."""
+    return Place(text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset))
+
+
+def check(text: str) -> None:
+    """Raises StatementTooLarge, NestedTooDeep, NotUtf8, or BadSyntax for what is opened and never closed."""
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError as error:
+        place = place_of(text, error.start)
+        raise NotUtf8("the text holds half a surrogate pair; send it as UTF-8", place) from None
+    if size > MAX_BYTES:
+        raise StatementTooLarge(f"the statement has {size:,} bytes; at most {MAX_BYTES:,} are allowed")
+    depth = 0
+    for token in _TOKEN.finditer(text):
+        if token.lastgroup == "open":
+            depth += 1
+            if depth > MAX_DEPTH:
+                message = f"parentheses are nested more than {MAX_DEPTH} deep"
+                raise NestedTooDeep(message, place_of(text, token.start()))
+        elif token.lastgroup == "close":
+            depth -= 1
+        elif token.lastgroup == "unclosed":
+            raise _unclosed(text, token)
+
+
+def split(text: str) -> list[tuple[int, str]]:
+    """The statements of a script, each with the line it begins on, without its `;`. Comments alone are no statement.
+
+    Raises BadSyntax for a string, name or comment that is never closed: nothing after it could be told apart.
+    """
+    statements = []
+    start = end = -1
+    for token in _TOKEN.finditer(text):
+        if token.lastgroup == "unclosed":
+            raise _unclosed(text, token)
+        if token.lastgroup == "end":
+            if start >= 0:
+                statements.append((start, end))
+            start = -1
+        elif token.lastgroup != "blank":
+            start, end = token.start() if start < 0 else start, token.end()
+    if start >= 0:
+        statements.append((start, end))
+    return [(place_of(text, first).line, text[first:last]) for first, last in statements]
+
+
+def _unclosed(text: str, token: re.Match[str]) -> BadSyntax:
+    message = _UNCLOSED.get(token.group(), "this comment is not closed; end it with */")
+    return BadSyntax(message, place_of(text, token.start()))

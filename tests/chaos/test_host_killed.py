@@ -1,0 +1,73 @@
+"""SIGKILL of the task host before each numbered step: the output is the input, each record once."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.broker import KafkaBroker
+from tests.support.system import System, system, until
+
+RECORDS = 2000
+
+
+@pytest.fixture(scope="module")
+def plane(broker: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    folder = tmp_path_factory.mktemp("killed")
+    environment = {"JOBPLANE_HOST_MODULE": "tests.support.killing_host", "KILL_FOLDER": str(folder)}
+    with system(broker.bootstrap, "killed.", folder, hosts=1, environment=environment) as made:
+        made.worker()
+        yield made
+
+
+STEPS = [(1, 1), (2, 1), (3, 1), (5, 2), (8, 1), (11, 1), *((step, 3) for step in (4, 6, 7, 8, 9, 10, 11, 12))]
+
+
+@pytest.mark.parametrize(("step", "times"), STEPS, ids=lambda value: str(value))
+def test_killed_before_a_step(plane: System, step: int, times: int) -> None:
+    name = f"kill_{step}_{times}"
+    source, sink = plane.topic(f"{name}-in"), plane.topic(f"{name}-out", 3)
+    values = [json.dumps({"id": i, "amount": i % 10}).encode() for i in range(RECORDS)]
+    half = RECORDS // 2
+    plane.produce(source, [(b"%d" % (i % 50), value) for i, value in enumerate(values[:half])])
+    plane.sql(
+        f"""CREATE JOB {name} OPTIONS (snapshotIntervalMillis '20', parallelism '1')
+            AS INSERT INTO "{sink}" SELECT id, amount FROM "{source}" WHERE amount >= 2"""
+    )
+    for at in range(half, RECORDS, 50):
+        plane.produce(source, [(b"%d" % (i % 50), values[i]) for i in range(at, at + 50)])
+    until(lambda: (plane.folder / name).exists(), 30, "the host was killed")
+    expected = Counter(i for i in range(RECORDS) if i % 10 >= 2)
+    found = plane.await_values(sink, sum(expected.values()))
+    plane.done(f"DROP JOB {name}")
+    found = plane.values(sink)
+    assert Counter(json.loads(value or b"")["id"] for value in found) == expected
+
+
+def test_the_third_death_suspends_the_job(plane: System) -> None:
+    """A job that kills whatever runs it is given up, and its neighbour goes on."""
+    source, sink, other = plane.topic("deadly-in"), plane.topic("deadly-out"), plane.topic("calm-out")
+    plane.done(f'CREATE JOB calm AS INSERT INTO "{other}" SELECT * FROM "{source}"')
+    for marker in plane.folder.glob("kill_*"):
+        marker.unlink()
+    plane.sql(f'CREATE JOB deadly AS INSERT INTO "{sink}" SELECT * FROM "{source}"')
+    worker = plane.workers[0]
+
+    def hosts_of(job: str) -> list[int]:
+        return [host["pid"] for host in worker.json("/api/hosts") if any(task["job"] == job for task in host["tasks"])]
+
+    import os
+    import signal
+
+    for _ in range(3):
+        pids = until(lambda: hosts_of("deadly"), 20, "the job has hosts")
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        until(lambda killed=pids: not set(killed) & set(hosts_of("deadly")), 20, "the worker noticed")  # type: ignore[misc]
+    until(lambda: plane.jobs()["deadly"]["status"] == "SUSPENDED", 30, "the job is given up")
+    assert plane.jobs()["deadly"]["failure"].startswith("HOST_DIED")
+    plane.produce(source, [(b"k", b"v")])
+    assert plane.await_values(other, 1) == [b"v"]
+    plane.done("DROP JOB deadly")
+    plane.done("DROP JOB calm")

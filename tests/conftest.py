@@ -1,0 +1,26 @@
+"""Fixtures that all tests share: one broker for the session, names of its own for each test."""
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.broker import KafkaBroker, choice, kafka_broker
+
+
+def pytest_report_header() -> str:
+    """Says which Kafka the tests run on."""
+    return f"kafka: {choice()}"
+
+
+@pytest.fixture(scope="session")
+def broker() -> Iterator[KafkaBroker]:
+    """The broker of the session. A test that kills it starts it again."""
+    with kafka_broker() as started:
+        yield started
+
+
+@pytest.fixture
+def prefix() -> str:
+    """Begins the names of this test's topics: one prefix is one isolated control plane."""
+    return f"t{uuid.uuid4().hex[:10]}."

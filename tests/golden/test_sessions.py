@@ -1,0 +1,99 @@
+"""Golden sessions: what is said to the control plane, and what it decides, as text a reviewer can read.
+
+A session is blocks of input, `----`, output. An input is a statement, or a line that begins with `!`:
+`! running a`, `! stopped a/1`, `! failed a/0 BAD_RECORD …`, `! snapshotted a s`, `! topic name partitions [id]`,
+`! id x1 STATEMENT` (a command id), `! kafka silent`. A name means the oldest job of that
+name whose end is still open. UPDATE_GOLDEN=1 rewrites the outputs.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from controlplane.outcome import answer
+from schemas.events import CommandRefused, CommandUnchanged, Event
+from schemas.reports import Report, Said
+from schemas.values import Failure, PartitionOffset, SnapshotPart, SnapshotRequest, SourceOffsets
+from tests.support.plane import Plane, topic
+
+FOLDER = Path(__file__).parent / "sessions"
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.txt")), ids=lambda path: path.stem)
+def test_session(path: Path) -> None:
+    text = path.read_text()
+    played = play(text)
+    if os.environ.get("UPDATE_GOLDEN"):
+        path.write_text(played)
+    assert played == text
+
+
+def play(text: str) -> str:
+    plane = Plane({name: topic(4, topic_id=f"id-{name}") for name in ("src", "out", "other")})
+    blocks = []
+    for block in text.strip().split("\n\n"):
+        said = block.partition("\n----")[0]
+        lines = list(shown(plane, tell(plane, said)))
+        blocks.append("\n".join([said, "----", *lines]))
+    return "\n\n".join(blocks) + "\n"
+
+
+def shown(plane: Plane, events: list[Event]) -> list[str]:
+    statuses = " ".join(f"{name} {status}" for name, status in plane.statuses().items())
+    lines = [line(event) for event in events] or ["nothing"]
+    return [f"{lines[0]:<50}  {statuses}".rstrip(), *lines[1:]]
+
+
+def line(event: Event) -> str:
+    body = event.body
+    reply = answer(event, "")
+    match body:
+        case CommandRefused():
+            return f"refused {body.code} {body.line}:{body.column}"
+        case CommandUnchanged():
+            return "unchanged" + "".join(f" [{notice}]" for notice in body.notices)
+    name = type(body).__name__
+    if reply is not None and name == "CommandRepeated":
+        return f"repeated {reply.verdict} of offset {reply.offset}"
+    detail = [str(getattr(body, part)) for part in ("task", "generation") if hasattr(body, part)]
+    status = [str(body.status)] if hasattr(body, "status") else []
+    return " ".join([name, *detail, *status])
+
+
+def tell(plane: Plane, said: str) -> list[Event]:
+    if not said.startswith("!"):
+        return plane.command(said)
+    word, *rest = said.removeprefix("!").split()
+    match word:
+        case "topic":
+            plane.topics[rest[0]] = topic(int(rest[1]), topic_id=rest[2] if rest[2:] else f"id-{rest[0]}")
+            return []
+        case "kafka":
+            plane.unavailable = "describe_topics took more than 5.0 s" if rest == ["silent"] else ""
+            return []
+        case "id":
+            return plane.command(" ".join(rest[1:]), rest[0])
+    who, *details = rest
+    name, _, index = who.partition("/")
+    job = next(job for job in plane.state.jobs.values() if job.name == name and not job.closed)
+    events = []
+    for task in [int(index)] if index else range(len(job.tasks)):
+        known = plane.state.jobs[job.uid].tasks[task]
+        attempt = known.attempt + (word == "running")
+        request = next((p.request for p in job.pending if details and p.request.name == details[0]), None)
+        events += plane.report(report(Said(word), job.uid, task, job.generation, attempt, request, details))
+    return events
+
+
+def report(
+    said: Said, uid: str, task: int, generation: int, attempt: int, request: SnapshotRequest | None, details: list[str]
+) -> Report:
+    failure = Failure(details[0], " ".join(details[1:])) if said in (Said.FAILED, Said.SNAPSHOT_FAILED) else None
+    part = None
+    if said is Said.SNAPSHOTTED:
+        held = SourceOffsets("src", "id-src", (PartitionOffset(task, 40 + task),))
+        part = SnapshotPart(task, f"{details[0]}/{task}", task, f"digest{task}", (held,))
+    if said is Said.SNAPSHOT_FAILED:
+        failure = Failure("SNAPSHOT_LOST", "no")
+    return Report(uid, task, generation, attempt, said, "w", failure, request, part)

@@ -1,0 +1,203 @@
+"""Jobs on a real broker: what goes in comes out, exactly once, through every turn of a job's life."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from confluent_kafka import TIMESTAMP_CREATE_TIME
+
+from tests.support.broker import KafkaBroker
+from tests.support.system import System, system, until
+
+
+@pytest.fixture(scope="module")
+def plane(broker: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    folder: Path = tmp_path_factory.mktemp("jobs")
+    with system(broker.bootstrap, "jobs.", folder) as made:
+        made.worker()
+        yield made
+
+
+def rows(first: int, count: int) -> list[tuple[bytes, bytes]]:
+    return [
+        (b"k%d" % (i % 7), json.dumps({"id": i, "user": f"u{i}", "amount": i % 100, "note": None}).encode())
+        for i in range(first, first + count)
+    ]
+
+
+def test_select_star_copies_everything(plane: System) -> None:
+    source, sink = plane.topic("star-in", 4), plane.topic("star-out", 4)
+    plane.produce(source, [(b"k%d" % (i % 5), b"v%d" % i) for i in range(200)], timestamp=1_700_000_000_123)
+    plane.produce(source, [(None, b"no key"), (b"k", None), (None, None), (b"", b"")])
+    plane.produce(source, [(b"h", b"with headers")], headers=[("a", b"1"), ("b", None), ("a", b"2")], partition=3)
+    plane.done(f'CREATE JOB star AS INSERT INTO "{sink}" SELECT * FROM "{source}"')
+    plane.await_values(sink, 205)
+
+    def everything(topic: str) -> list[tuple[object, ...]]:
+        return sorted(
+            (
+                (m.partition(), m.key() or b"-", m.value() or b"-", m.key() is None, m.value() is None)
+                + (m.headers() or [], m.timestamp())
+                for m in plane.read(topic)
+            ),
+            key=repr,
+        )
+
+    assert everything(sink) == everything(source)
+    assert {m.timestamp() for m in plane.read(sink) if (m.value() or b"").startswith(b"v")} == {
+        (TIMESTAMP_CREATE_TIME, 1_700_000_000_123)
+    }
+    for partition in range(4):
+        order = [[m.value() for m in plane.read(topic) if m.partition() == partition] for topic in (source, sink)]
+        assert order[0] == order[1]
+    plane.done("DROP JOB star")
+
+
+def test_a_query_filters_and_projects(plane: System) -> None:
+    source, sink = plane.topic("query-in"), plane.topic("query-out", 3)
+    plane.produce(source, [*rows(0, 300), (b"k", None), (b"k", b'{"id": 1}'), (b"k", b'{"amount": 99.5}')])
+    plane.done(f"""CREATE JOB query AS INSERT INTO "{sink}"
+                   SELECT id, user, amount * 2 AS doubled FROM "{source}" WHERE amount > 50""")
+    expected = [
+        {"id": i, "user": f"u{i}", "doubled": (i % 100) * 2} for i in range(300) if i % 100 > 50
+    ] + [{"id": None, "user": None, "doubled": 199.0}]
+    found = plane.await_values(sink, len(expected))
+    assert sorted(map(repr, (json.loads(value or b"") for value in found))) == sorted(map(repr, expected))
+    skipped = until(
+        lambda: sum(task.get("records_skipped", 0) for task in plane.workers[0].tasks if task["job"] == "query"),
+        10,
+        "the record without a value is counted",
+    )
+    assert skipped == 1
+    plane.done("DROP JOB query")
+
+
+def test_suspend_resume_restart_go_on_exactly(plane: System) -> None:
+    source, sink = plane.topic("life-in"), plane.topic("life-out")
+    plane.produce(source, rows(0, 500))
+    plane.done(f'CREATE JOB life AS INSERT INTO "{sink}" SELECT * FROM "{source}"')
+    plane.done("ALTER JOB life SUSPEND")
+    assert plane.jobs()["life"]["status"] == "SUSPENDED"
+    before = len(plane.values(sink))
+    plane.produce(source, rows(500, 500))
+    assert len(plane.values(sink)) == before, "a suspended job writes nothing"
+    plane.done("ALTER JOB life RESUME")
+    plane.produce(source, rows(1000, 500))
+    plane.done("ALTER JOB life RESTART")
+    plane.produce(source, rows(1500, 500))
+    assert sorted(plane.await_values(sink, 2000)) == sorted(value for _, value in rows(0, 2000))  # type: ignore[type-var]
+    plane.done("DROP JOB life")
+
+
+def test_a_job_starts_from_a_snapshot(plane: System) -> None:
+    source, sink, second = plane.topic("snap-in"), plane.topic("snap-out"), plane.topic("snap-second")
+    plane.produce(source, rows(0, 400))
+    plane.done(f'CREATE JOB snap AS INSERT INTO "{sink}" SELECT * FROM "{source}"')
+    plane.await_values(sink, 400)
+    plane.done("CREATE SNAPSHOT s1 FOR JOB snap")
+    plane.produce(source, rows(400, 100))
+    plane.await_values(sink, 500)
+    plane.done("DROP JOB snap WITH SNAPSHOT s2")
+    plane.produce(source, rows(500, 100))
+    create = """CREATE JOB {} OPTIONS (initialSnapshotName '{}', parallelism '1')
+                AS INSERT INTO "{}" SELECT * FROM "{}" """
+    plane.done(create.format("after", "s2", sink, source))
+    plane.done(create.format("again", "s1", second, source))
+    assert sorted(plane.await_values(sink, 600)) == sorted(value for _, value in rows(0, 600))  # type: ignore[type-var]
+    assert sorted(plane.await_values(second, 200)) == sorted(value for _, value in rows(400, 200))  # type: ignore[type-var]
+    plane.done("DROP SNAPSHOT s1")
+    plane.done("DROP JOB after")
+    plane.done("DROP JOB again")
+
+
+def test_a_suspended_job_can_be_snapshot(plane: System) -> None:
+    source, sink = plane.topic("rest-in"), plane.topic("rest-out")
+    plane.produce(source, rows(0, 100))
+    plane.done(f'CREATE JOB rest AS INSERT INTO "{sink}" SELECT * FROM "{source}"')
+    plane.await_values(sink, 100)
+    plane.done("ALTER JOB rest SUSPEND")
+    plane.done("CREATE SNAPSHOT rested FOR JOB rest")
+    assert plane.jobs()["rest"]["status"] == "SUSPENDED"
+    plane.done("DROP JOB rest WITH SNAPSHOT rested")
+
+
+def test_a_bad_record_suspends_the_job_and_is_named(plane: System) -> None:
+    source, sink = plane.topic("bad-in", 1), plane.topic("bad-out", 1)
+    plane.produce(source, [*rows(60, 3), (b"k", b"{not json"), *rows(70, 3)])
+    result = plane.sql(f'CREATE JOB bad AS INSERT INTO "{sink}" SELECT id FROM "{source}"')
+    until(lambda: plane.jobs()["bad"]["status"] == "SUSPENDED", 30, "the job is suspended")
+    failure = plane.jobs()["bad"]["failure"]
+    assert failure.startswith("BAD_RECORD: ")
+    assert f"({source}-0@3)" in failure
+    assert result.reply is not None and result.reply.verdict == "accepted"
+    assert [json.loads(value or b"") for value in plane.values(sink)] == [{"id": 60}, {"id": 61}, {"id": 62}]
+    again = plane.sql("ALTER JOB bad RESUME")
+    until(lambda: plane.jobs()["bad"]["status"] == "SUSPENDED", 30, "it meets the record again")
+    assert again.reply is not None
+    assert len(plane.values(sink)) == 3, "nothing is written twice"
+    plane.done("DROP JOB bad")
+
+
+def test_a_record_too_large_for_the_sink_is_named_and_goes_through_when_it_may(plane: System) -> None:
+    source, sink = plane.topic("large-in", 1, max_message_bytes="4000000"), plane.topic("large-out", 1)
+    big = b"x" * 2_000_000
+    plane.produce(source, [(b"a", b"small"), (b"b", big), (b"c", b"last")])
+    plane.sql(f'CREATE JOB large AS INSERT INTO "{sink}" SELECT * FROM "{source}"')
+    until(lambda: plane.jobs()["large"]["status"] == "SUSPENDED", 30, "the job is suspended")
+    assert "RECORD_TOO_LARGE" in plane.jobs()["large"]["failure"]
+    assert f"({source}-0@1)" in plane.jobs()["large"]["failure"]
+    assert plane.values(sink) == [b"small"]
+    from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
+
+    entry = ConfigEntry("max.message.bytes", "4000000", incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ResourceType.TOPIC, sink, incremental_configs=[entry])
+    plane.admin.incremental_alter_configs([resource])[resource].result(10)
+    plane.done("ALTER JOB large RESUME")
+    assert plane.await_values(sink, 3) == [b"small", big, b"last"]
+    plane.done("DROP JOB large")
+
+
+@pytest.mark.parametrize(("what", "code"), [("in", "DATA_LOST"), ("out", "SINK_LOST")])
+def test_a_recreated_topic_stops_the_job(plane: System, what: str, code: str) -> None:
+    names = {role: plane.topic(f"gone-{what}-{role}", 1) for role in ("in", "out")}
+    plane.produce(names["in"], rows(0, 50))
+    plane.done(f'CREATE JOB "gone-{what}" AS INSERT INTO "{names["out"]}" SELECT * FROM "{names["in"]}"')
+    plane.await_values(names["out"], 50)
+    plane.done(f'ALTER JOB "gone-{what}" SUSPEND')
+    plane.delete_topic(names[what])
+    plane.topic(f"gone-{what}-{what}", 1)
+    plane.produce(names["in"], rows(0, 60))
+    plane.sql(f'ALTER JOB "gone-{what}" RESUME')
+    until(lambda: plane.jobs()[f"gone-{what}"]["status"] == "SUSPENDED", 30, "the job is suspended")
+    assert code in plane.jobs()[f"gone-{what}"]["failure"]
+    plane.done(f'DROP JOB "gone-{what}"')
+
+
+def test_jobs_go_on_after_their_worker_was_stopped(plane: System) -> None:
+    source, sink = plane.topic("stop-in"), plane.topic("stop-out")
+    plane.produce(source, rows(0, 300))
+    plane.done(f'CREATE JOB stop AS INSERT INTO "{sink}" SELECT * FROM "{source}"')
+    assert plane.workers[-1].stop() < 8
+    plane.produce(source, rows(300, 300))
+    plane.worker()
+    assert sorted(plane.await_values(sink, 600)) == sorted(value for _, value in rows(0, 600))  # type: ignore[type-var]
+    plane.done("DROP JOB stop")
+
+
+def test_ordinary_tools_see_the_position_of_a_job(plane: System) -> None:
+    source, sink = plane.topic("lag-in", 1), plane.topic("lag-out", 1)
+    plane.produce(source, rows(0, 40))
+    result = plane.done(f'CREATE JOB lag AS INSERT INTO "{sink}" SELECT * FROM "{source}"')
+    plane.await_values(sink, 40)
+    assert result.reply is not None
+    from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+
+    group = f"{plane.prefix}job.{result.reply.uid}"
+    asked = plane.admin.list_consumer_group_offsets(
+        [ConsumerGroupTopicPartitions(group, [TopicPartition(source, 0)])]
+    )
+    committed = asked[group].result(10).topic_partitions[0]
+    assert committed.offset == 40
+    assert "@" in committed.metadata
+    plane.done("DROP JOB lag")

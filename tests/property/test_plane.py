@@ -1,0 +1,126 @@
+"""What must hold of the control plane whatever is said to it, in whatever order."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from controlplane.evolve import State, fold
+from controlplane.reconcile import tasks_of
+from controlplane.topics import COMMANDS, TASK_PARTITIONS
+from schemas.codec import decode, decode_record, encode
+from schemas.events import Event, Outcome
+from schemas.reports import Report, Said
+from schemas.state import Phase, Status, Target
+from schemas.values import Failure, PartitionOffset, SnapshotPart, SourceOffsets
+from tests.support.plane import Plane, topic
+
+NAMES = st.sampled_from(["a", "b", "c"])
+STATEMENTS = st.one_of(
+    st.builds("CREATE JOB {} AS INSERT INTO out SELECT * FROM src".format, NAMES),
+    st.builds("CREATE JOB IF NOT EXISTS {} OPTIONS (parallelism '2') AS INSERT INTO out SELECT id FROM src".format, NAMES),
+    st.builds("CREATE JOB {} OPTIONS (initialSnapshotName '{}') AS INSERT INTO out SELECT * FROM src".format, NAMES, NAMES),
+    st.builds("CREATE JOB {} OPTIONS (suspendOnFailure 'false') AS INSERT INTO out SELECT * FROM src".format, NAMES),
+    st.builds("ALTER JOB {} {}".format, NAMES, st.sampled_from(["SUSPEND", "RESUME", "RESTART"])),
+    st.builds("DROP JOB {}".format, NAMES),
+    st.builds("DROP JOB IF EXISTS {} WITH SNAPSHOT {}".format, NAMES, NAMES),
+    st.builds("CREATE SNAPSHOT {} FOR JOB {}".format, NAMES, NAMES),
+    st.builds("DROP SNAPSHOT {}".format, NAMES),
+    st.text(max_size=20),
+)
+COMMANDS_SAID = st.tuples(st.just("command"), STATEMENTS, st.sampled_from(["", "", "", "id-1", "id-2"]))
+REPORTS_SAID = st.tuples(st.sampled_from(list(Said)), st.integers(0, 40), st.integers(0, 3), st.integers(-1, 1))
+SAID = st.lists(st.one_of(COMMANDS_SAID, REPORTS_SAID, REPORTS_SAID), max_size=60)
+
+
+def play(said: list[tuple[object, ...]]) -> Plane:
+    plane = Plane({"src": topic(4), "out": topic(4)})
+    for one in said:
+        if one[0] == "command":
+            outcomes = [event for event in plane.command(str(one[1]), str(one[2])) if isinstance(event.body, Outcome)]
+            assert len(outcomes) == 1, "a command has exactly one outcome"
+        elif plane.tasks:
+            plane.report(report(plane, *one))  # type: ignore[arg-type]
+    return plane
+
+
+def report(plane: Plane, said: Said, which: int, attempts: int, generations: int) -> Report:
+    """A report of some present task, perhaps of an older generation or attempt."""
+    task = list(plane.tasks.values())[which % len(plane.tasks)]
+    snapshot = task.snapshots[0] if task.snapshots else None
+    held = SourceOffsets("src", "id-4", (PartitionOffset(task.task, which),))
+    part = SnapshotPart(task.task, f"{snapshot}/{task.key}", which, "digest", (held,))
+    failure = Failure("BAD_RECORD", "bad", "src-0@1")
+    return Report(
+        task.uid, task.task, task.generation + generations, task.attempt + attempts - 1, said, "w", failure, snapshot, part
+    )
+
+
+@given(SAID, st.data())
+def test_any_prefix_and_the_rest_give_the_live_state(said: list[tuple[object, ...]], data: st.DataObject) -> None:
+    plane = play(said)
+    cut = data.draw(st.integers(0, len(plane.events)))
+    state = State()
+    for event in plane.events[:cut]:
+        fold(state, event)
+    restored = State(data.draw(st.permutations(list(state.records().items()))))
+    assert restored == state
+    for event in plane.events[max(0, cut - 3) :]:  # events folded before change nothing
+        fold(restored, decode(encode(event), Event))
+    assert restored == plane.state
+    assert restored.names == plane.state.names
+    assert restored.load == plane.state.load
+    assert list(restored.answers) == list(plane.state.answers)
+
+
+@given(SAID)
+def test_what_is_written_follows_from_the_state(said: list[tuple[object, ...]]) -> None:
+    plane = play(said)
+    wanted = {key: task for job in plane.state.jobs.values() for key, task in tasks_of(job).items()}
+    assert plane.tasks == wanted
+    for key, record in plane.state.records().items():
+        assert decode_record(encode(record)) == record, key
+    assert [event.seq for event in plane.events] == list(range(1, len(plane.events) + 1))
+    load = [0] * TASK_PARTITIONS
+    for job in plane.state.jobs.values():
+        for task in job.tasks:
+            load[task.partition] += not job.closed
+    assert plane.state.load == load
+
+
+@given(SAID)
+def test_every_job_is_in_a_status_its_target_allows(said: list[tuple[object, ...]]) -> None:
+    plane = play(said)
+    allowed = {
+        Target.RUN: {Status.NOT_RUNNING, Status.STARTING, Status.RUNNING},
+        Target.SUSPEND: {Status.SUSPENDING, Status.SUSPENDED, Status.SUSPENDED_EXPORTING_SNAPSHOT},
+        Target.END: {Status.CANCELLING, Status.COMPLETING, Status.CANCELLED, Status.FAILED},
+    }
+    for job in plane.state.jobs.values():
+        assert job.status in allowed[job.target]
+        stopped = all(task.phase is Phase.STOPPED for task in job.tasks)
+        if job.closed:
+            assert job.status in (Status.CANCELLED, Status.FAILED)
+        elif job.target is Target.SUSPEND:
+            assert stopped == (job.status in (Status.SUSPENDED, Status.SUSPENDED_EXPORTING_SNAPSHOT))
+        if job.status is Status.RUNNING:
+            assert all(task.phase is Phase.RUNNING for task in job.tasks)
+
+
+@given(SAID)
+def test_snapshot_records_go_only_when_nobody_needs_them(said: list[tuple[object, ...]]) -> None:
+    plane = play(said)
+    gone = {write.key for write in plane.writes if write.topic == "snapshots"}
+    needed = {part.key for snapshot in plane.state.snapshots.values() for part in snapshot.parts}
+    needed |= {part.key for job in plane.state.jobs.values() if job.restore for part in job.restore.parts}
+    assert not gone & needed
+
+
+@given(st.lists(st.binary(max_size=40), max_size=10))
+@settings(max_examples=50)
+def test_poison_is_refused_and_the_log_goes_on(values: list[bytes]) -> None:
+    plane = Plane({"src": topic(1), "out": topic(1)})
+    for value in values:
+        plane.command(value)
+    plane.command("CREATE JOB good AS INSERT INTO out SELECT * FROM src")
+    assert plane.state.live("good") is not None
+    assert plane.state.position.commands == len(values) + 1
+    assert all(event.cause.topic == COMMANDS for event in plane.events)

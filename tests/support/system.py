@@ -1,0 +1,238 @@
+"""A control plane on the tests' broker: worker processes, a client, and topics to read and write."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psutil
+from confluent_kafka import Consumer, IsolationLevel, Message, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ignore[attr-defined]
+
+from controlplane.client import Client, Result
+from controlplane.embedded.broker import free_port
+from controlplane.settings import Settings
+from schemas.codec import decode
+from schemas.events import Event
+from sql.parser import parse
+
+T = TypeVar("T")
+
+
+def until(condition: Callable[[], T], limit: float, what: str) -> T:
+    """The first true value of `condition`; fails after `limit` seconds, naming what was awaited."""
+    deadline = time.monotonic() + limit
+    pause = threading.Event()
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"not within {limit:g} s: {what}"
+        pause.wait(0.05)
+    return value
+
+
+@dataclass(slots=True)
+class Worker:
+    """One `jobplane worker` process."""
+
+    process: subprocess.Popen[bytes]
+    web: str
+    log: Path
+
+    def get(self, path: str) -> tuple[int, str]:
+        try:
+            with urllib.request.urlopen(self.web + path, timeout=5) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+        except OSError as error:
+            return 0, str(error)
+
+    def json(self, path: str) -> Any:
+        status, body = self.get(path)
+        return json.loads(body) if body.startswith(("{", "[")) else {"status": status}
+
+    @property
+    def ready(self) -> bool:
+        assert self.process.poll() is None, f"the worker ended with {self.process.returncode}:\n{self.log.read_text()[-3000:]}"
+        return self.get("/readyz")[0] == 200
+
+    @property
+    def leads(self) -> bool:
+        return bool(self.json("/readyz").get("leads"))
+
+    @property
+    def tasks(self) -> list[dict[str, Any]]:
+        hosts = self.json("/api/hosts")
+        return [task for host in hosts for task in host["tasks"]] if isinstance(hosts, list) else []
+
+    def host_pids(self) -> list[int]:
+        return [host["pid"] for host in self.json("/api/hosts")]
+
+    def signal_all(self, number: int) -> None:
+        """To the worker and its hosts, as a machine that freezes or dies."""
+        for process in [psutil.Process(self.process.pid), *psutil.Process(self.process.pid).children(recursive=True)]:
+            process.send_signal(number)
+
+    def stop(self) -> float:
+        """SIGTERM; seconds until it has ended."""
+        began = time.monotonic()
+        self.process.terminate()
+        self.process.wait(20)
+        return time.monotonic() - began
+
+
+@dataclass
+class System:
+    bootstrap: str
+    prefix: str
+    folder: Path
+    hosts: int = 2
+    environment: dict[str, str] = field(default_factory=dict)
+    workers: list[Worker] = field(default_factory=list)
+
+    @property
+    def settings(self) -> Settings:
+        return Settings(bootstrap=self.bootstrap, prefix=self.prefix)
+
+    @cached_property
+    def admin(self) -> AdminClient:
+        return AdminClient({"bootstrap.servers": self.bootstrap})
+
+    def name(self, short: str) -> str:
+        """A topic's name of this system's own, outside the prefix of the control plane."""
+        return f"d-{self.prefix.rstrip('.')}-{short}"
+
+    def worker(self) -> Worker:
+        """Starts one more worker, and waits until it is ready."""
+        port, log = free_port(), self.folder / f"worker-{len(self.workers)}.log"
+        command = [sys.executable, "-m", "controlplane.cli", "worker", "--loglevel", "info", "--hosts", str(self.hosts)]
+        with log.open("wb") as out:
+            process = subprocess.Popen(
+                [*command, "--bootstrap", self.bootstrap, "--prefix", self.prefix, "--web-port", str(port)],
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "JOBPLANE_DATA": str(self.folder), **self.environment},
+                start_new_session=True,
+            )
+        worker = Worker(process, f"http://127.0.0.1:{port}", log)
+        self.workers.append(worker)
+        until(lambda: worker.ready, 40, "the worker is ready")
+        return worker
+
+    def close(self) -> None:
+        for worker in self.workers:
+            if worker.process.poll() is None:
+                worker.signal_all(signal.SIGCONT)
+                worker.process.terminate()
+        for worker in self.workers:
+            try:
+                worker.process.wait(15)
+            except subprocess.TimeoutExpired:
+                worker.process.kill()
+                worker.process.wait()
+
+    def sql(self, text: str, timeout: float = 60) -> Result:
+        return Client(self.settings).execute(text, parse(text), timeout)
+
+    def done(self, text: str, timeout: float = 60) -> Result:
+        """A statement that must be accepted and take effect."""
+        result = self.sql(text, timeout)
+        assert result.reply is not None, f"no outcome: {text}"
+        assert result.reply.verdict == "accepted", f"{text}: {result.reply}"
+        assert not result.failure and not result.timed_out, f"{text}: {result}"
+        return result
+
+    def jobs(self) -> dict[str, dict[str, Any]]:
+        """SHOW JOBS by name, the newest of a name."""
+        rows = Client(self.settings).show(parse("SHOW JOBS"))  # type: ignore[arg-type]
+        return {row["name"]: row for row in reversed(rows)}
+
+    def topic(self, short: str, partitions: int = 2, **config: str) -> str:
+        name = self.name(short)
+        settings = {key.replace("_", "."): value for key, value in config.items()}
+        self.admin.create_topics([NewTopic(name, partitions, 1, config=settings)])[name].result(10)
+        until(lambda: name in self.admin.list_topics(timeout=10).topics, 10, f"{name} is there")
+        return name
+
+    def delete_topic(self, name: str) -> None:
+        self.admin.delete_topics([name])[name].result(10)
+        until(lambda: name not in self.admin.list_topics(timeout=10).topics, 10, f"{name} is gone")
+
+    def produce(self, topic: str, records: Iterable[tuple[bytes | None, bytes | None]], **details: Any) -> None:
+        """(key, value) records, acknowledged when this returns."""
+        producer = Producer({"bootstrap.servers": self.bootstrap, "message.max.bytes": 8_000_000, "linger.ms": 5})
+        errors: list[Any] = []
+        for key, value in records:
+            producer.produce(
+                topic, value, key, on_delivery=lambda error, _: errors.append(error) if error else None, **details
+            )
+            producer.poll(0)
+        assert producer.flush(30) == 0
+        assert not errors
+
+    def ends(self, topic: str, *, committed: bool = False) -> dict[int, int]:
+        partitions = self.admin.list_topics(topic, timeout=10).topics[topic].partitions
+        level = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
+        asked = self.admin.list_offsets(
+            {TopicPartition(topic, p): OffsetSpec.latest() for p in partitions}, isolation_level=level  # type: ignore[no-untyped-call]
+        )
+        return {at.partition: future.result(10).offset for at, future in asked.items()}
+
+    def read(self, topic: str) -> list[Message]:
+        """Every committed record up to the last stable offsets as they are now."""
+        ends = self.ends(topic, committed=True)
+        with self.consumer(topic, [p for p, end in ends.items() if end]) as consumer:
+            found: list[Message] = []
+            left = {p for p, end in ends.items() if end}
+            while left:
+                found += [message for message in consumer.consume(1000, 0.1) if message.error() is None]
+                for at in consumer.position([TopicPartition(topic, p) for p in left]):
+                    if at.offset >= ends[at.partition]:
+                        left.discard(at.partition)
+            return found
+
+    @contextmanager
+    def consumer(self, topic: str, partitions: Sequence[int]) -> Iterator[Consumer]:
+        consumer = Consumer(
+            {
+                "bootstrap.servers": self.bootstrap,
+                "group.id": f"{self.prefix}test",
+                "isolation.level": "read_committed",
+                "enable.auto.commit": False,
+            }
+        )
+        try:
+            consumer.assign([TopicPartition(topic, p, 0) for p in partitions])
+            yield consumer
+        finally:
+            consumer.close()
+
+    def values(self, topic: str) -> list[bytes | None]:
+        return [message.value() for message in self.read(topic)]
+
+    def await_values(self, topic: str, count: int, limit: float = 60) -> list[bytes | None]:
+        """The sink's values once there are `count`; the caller compares them."""
+        return until(lambda: found if len(found := self.values(topic)) >= count else None, limit, f"{count} records in {topic}")
+
+    def events(self) -> list[Event]:
+        return [decode(message.value() or b"", Event) for message in self.read(f"{self.prefix}events")]
+
+
+@contextmanager
+def system(bootstrap: str, prefix: str, folder: Path, **details: Any) -> Iterator[System]:
+    """A system whose workers are gone at the end."""
+    made = System(bootstrap, prefix, folder, **details)
+    try:
+        yield made
+    finally:
+        made.close()

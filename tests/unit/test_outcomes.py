@@ -1,0 +1,28 @@
+"""What errors of Kafka mean."""
+
+import pytest
+
+from processors.outcomes import Meaning, failure_of, meaning
+from schemas.errors import DataLost, RecordTooLarge
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("_FENCED", Meaning.FENCED),
+        ("INVALID_PRODUCER_EPOCH", Meaning.FENCED),
+        ("_AUTO_OFFSET_RESET", Meaning.REFUSED),
+        ("TOPIC_AUTHORIZATION_FAILED", Meaning.REFUSED),
+        ("_TIMED_OUT", Meaning.DOUBT),
+        ("NOT_LEADER_FOR_PARTITION", Meaning.DOUBT),
+        ("INVALID_PRODUCER_ID_MAPPING", Meaning.DOUBT),
+        ("an error of next year", Meaning.DOUBT),
+    ],
+)
+def test_meaning(code: str, expected: Meaning) -> None:
+    assert meaning(code) is expected
+
+
+def test_a_refused_error_is_a_failure_of_the_job() -> None:
+    assert isinstance(failure_of("OFFSET_OUT_OF_RANGE", "x"), DataLost)
+    assert isinstance(failure_of("MSG_SIZE_TOO_LARGE", "x"), RecordTooLarge)

@@ -1,0 +1,143 @@
+"""The bounds of a text, scripts, and the picture of a place."""
+
+import pytest
+
+from schemas.errors import BadSyntax, NestedTooDeep, NotUtf8, Place, Refused, StatementTooLarge
+from sql import nodes
+from sql.compile import compile_step
+from sql.diagnostics import WIDTH, caret
+from sql.parser import parse, split
+from sql.plan import plan
+from sql.render import render
+from sql.scan import MAX_BYTES, MAX_DEPTH
+
+CREATE = "CREATE JOB j AS INSERT INTO out "
+
+
+def numbers(depth: int) -> str:
+    return "x" if depth == 0 else f"1 + 2 * -({numbers(depth - 1)})"
+
+
+def conditions(depth: int) -> str:
+    return "y" if depth == 0 else f"b OR c AND NOT ({conditions(depth - 1)}) = (d OR e)"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        f"SELECT {numbers(MAX_DEPTH)} AS x FROM s",
+        f"SELECT {conditions(MAX_DEPTH)} AS x FROM s",
+        f"SELECT a FROM s WHERE {conditions(MAX_DEPTH)}",
+    ],
+)
+def test_the_deepest_text_needs_less_than_the_stack_python_has(query: str) -> None:
+    def everything(frames: int) -> nodes.Statement:
+        if frames:
+            return everything(frames - 1)
+        statement = parse(CREATE + query)
+        assert isinstance(statement, nodes.CreateJob)
+        compile_step(plan(statement.insert), "out", mirror=False)
+        return parse(render(statement))
+
+    assert everything(250) == parse(CREATE + query)
+
+
+def test_one_deeper_is_refused_where_it_begins() -> None:
+    with pytest.raises(NestedTooDeep) as caught:
+        parse("(" * 41)
+    assert caught.value.place == Place(1, 41)
+
+
+def test_brackets_in_strings_names_and_comments_do_not_count() -> None:
+    brackets = "(" * 100
+    parse(f"{CREATE}SELECT '{brackets}', \"{brackets}\" FROM s -- {brackets}\n// {brackets}\n/* {brackets} */")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT " + " + ".join(["a"] * 2000) + " FROM s",
+        "SELECT a FROM s WHERE " + " AND ".join(["a"] * 2000),
+        "SELECT a FROM s WHERE (" + " OR ".join(["a"] * 2000) + ") IS NULL",
+    ],
+)
+def test_long_chains_are_not_deep(query: str) -> None:
+    statement = parse(CREATE + query)
+    assert isinstance(statement, nodes.CreateJob)
+    compile_step(plan(statement.insert), "out", mirror=False)
+    assert render(statement) == CREATE + query
+
+
+@pytest.mark.parametrize("query", ["SELECT " + "- " * 20000 + "1", "SELECT " + "NOT " * 10000 + "a", "SELECT " * 5000])
+def test_long_nonsense_is_refused(query: str) -> None:
+    with pytest.raises(BadSyntax):
+        parse(CREATE + query)
+
+
+def test_size_counts_bytes() -> None:
+    shell = f"{CREATE}SELECT '{{}}' AS x FROM s"
+    room = MAX_BYTES - len(shell.format(""))
+    parse(shell.format("x" * room))
+    with pytest.raises(StatementTooLarge):
+        parse(shell.format("é" * (room // 2 + 1)))
+
+
+def test_a_statement_whose_canonical_form_is_too_large_is_refused() -> None:
+    text = f"{CREATE}SELECT {','.join(f'{i}e15 c{i}' for i in range(4500))} FROM s"
+    assert len(text) < MAX_BYTES
+    with pytest.raises(StatementTooLarge, match="canonical"):
+        parse(text)
+
+
+def test_half_a_surrogate_pair_is_no_text() -> None:
+    with pytest.raises(NotUtf8) as caught:
+        parse("SHOW\n\ud800")
+    assert caught.value.place == Place(2, 1)
+
+
+def test_places_count_lines_and_characters() -> None:
+    statement = parse("CREATE JOB j\r\n  OPTIONS (/* é\n */ a 'é', b 'x')\nAS INSERT INTO out SELECT 'é' + 1 FROM s")
+    assert isinstance(statement, nodes.CreateJob)
+    first, second = statement.options
+    places = (first.name.place, first.value_place, second.name.place)
+    assert places == (Place(3, 5), Place(3, 7), Place(3, 12))
+    with pytest.raises(Refused) as caught:
+        plan(statement.insert)
+    assert caught.value.place == Place(4, 27)
+
+
+def test_split() -> None:
+    script = """-- a script
+SHOW JOBS; ;
+  /* ; */ DROP JOB "a;b"
+  -- and; so
+  WITH SNAPSHOT s;
+CREATE JOB j AS INSERT INTO out SELECT 'it''s; ' FROM s
+// the end;
+"""
+    assert split(script) == [
+        (2, "SHOW JOBS"),
+        (3, 'DROP JOB "a;b"\n  -- and; so\n  WITH SNAPSHOT s'),
+        (6, "CREATE JOB j AS INSERT INTO out SELECT 'it''s; ' FROM s"),
+    ]
+    assert split("") == split(" ;; -- nothing\n") == []
+
+
+def test_split_refuses_what_is_never_closed() -> None:
+    with pytest.raises(BadSyntax) as caught:
+        split('SHOW JOBS;\nDROP JOB "a; SHOW JOBS;')
+    assert caught.value.place == Place(2, 10)
+
+
+@pytest.mark.parametrize("column", [1, 40, 500, 960, 1001])
+def test_caret_points_into_long_lines(column: int) -> None:
+    line = "".join(chr(ord("a") + i % 26) for i in range(1000))
+    first, shown, pointer = caret(f"first\n{line}\nlast", Place(2, column), "here").split("\n")
+    assert first == f"2:{column} here"
+    assert len(shown) <= WIDTH
+    assert (shown + " ")[len(pointer) - 1] == (line + " ")[column - 1]
+
+
+def test_caret_past_the_end_and_through_tabs() -> None:
+    assert caret("a\tb\x00c", Place(1, 3), "x") == "1:3 x\na    b·c\n     ^"
+    assert caret("a", Place(5, 9), "x") == "5:9 x\n\n^"
