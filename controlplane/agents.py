@@ -1,8 +1,8 @@
 """The one door to faust: three agents and a web server. Faust says who; what is exact is read by clients of our own.
 
-    decide      its holder runs the decider
-    fold        folds `events` into the live view that the web server shows
-    run_tasks   its holders run the tasks of their partitions
+decide      its holder runs the decider
+fold        folds `events` into the live view that the web server shows
+run_tasks   its holders run the tasks of their partitions
 """
 
 import asyncio
@@ -95,15 +95,15 @@ def build(settings: Settings, name: str, work: Work) -> faust.App:
             await asyncio.to_thread(work.load_view)
             work.fold(value)
 
-    @app.on_partitions_assigned.connect
+    @app.on_partitions_assigned.connect  # type: ignore[arg-type]  # its type says None where it awaits
     async def on_assigned(_: Any, /, assigned: set[Any], **__: Any) -> None:
         work.assigned(frozenset((at.topic, at.partition) for at in assigned))
 
-    @app.task
+    @app.task  # type: ignore[untyped-decorator]
     async def on_started() -> None:
         work.start()
 
-    @app.on_before_shutdown.connect
+    @app.on_before_shutdown.connect  # type: ignore[arg-type]  # as above
     async def on_shutdown(_: Any, /, **__: Any) -> None:
         await asyncio.to_thread(work.close)
 

@@ -1,4 +1,4 @@
-"""What the control plane asks of Kafka: its own topics, made and verified at start, and the facts of a batch of verdicts."""
+"""What the control plane asks of Kafka: its own topics, made and verified at start; the facts of a batch."""
 
 import base64
 import time
@@ -47,7 +47,9 @@ def ensure_topics(kafka: Kafka, settings: Settings) -> None:
 def require_topics(kafka: Kafka, prefix: str) -> None:
     """Raises NotSetUp where no worker has been started with this prefix."""
     if f"{prefix}{COMMANDS}" not in kafka.topics([f"{prefix}{COMMANDS}"]):
-        raise NotSetUp(f"there is no topic '{prefix}{COMMANDS}' at {kafka.bootstrap}; start a worker with this prefix first")
+        raise NotSetUp(
+            f"there is no topic '{prefix}{COMMANDS}' at {kafka.bootstrap}; start a worker with this prefix first"
+        )
 
 
 def plane_id(kafka: Kafka, prefix: str) -> str:

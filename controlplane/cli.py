@@ -38,13 +38,21 @@ def main() -> None:
 
 
 @main.command()
-@click.option("-e", "--execute", "texts", multiple=True, metavar="SQL", help="A statement, or several with ';' between.")
-@click.option("-f", "--file", "files", multiple=True, type=click.Path(exists=True, dir_okay=False), help="A file of statements.")
+@click.option(
+    "-e", "--execute", "texts", multiple=True, metavar="SQL", help="A statement, or several with ';' between."
+)
+@click.option(
+    "-f", "--file", "files", multiple=True, type=click.Path(exists=True, dir_okay=False), help="A file of statements."
+)
 @click.option("--no-wait", is_flag=True, help="Append and go on; the outcome is not awaited.")
-@click.option("--timeout", type=click.FloatRange(0.1), default=60.0, show_default=True, help="Seconds to wait, each statement.")
+@click.option(
+    "--timeout", type=click.FloatRange(0.1), default=60.0, show_default=True, help="Seconds to wait, each statement."
+)
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @_connection
-def sql(texts: tuple[str, ...], files: tuple[str, ...], no_wait: bool, timeout: float, output: str, **flags: Any) -> None:
+def sql(
+    texts: tuple[str, ...], files: tuple[str, ...], no_wait: bool, timeout: float, output: str, **flags: Any
+) -> None:
     """Run SQL statements and wait for their effect.
 
     CREATE waits until the job is RUNNING, SUSPEND until SUSPENDED, DROP until CANCELLED, a snapshot until it is closed.
@@ -82,9 +90,13 @@ def emit(statement: str | None, command_id: str, **flags: Any) -> None:
 
 @main.command()
 @click.option("--web-host", metavar="ADDRESS", help="Address of the web server.  [default: 127.0.0.1]")
-@click.option("--web-port", type=int, metavar="PORT", help="Port of the web server, 0 picks a free one.  [default: 6066]")
+@click.option(
+    "--web-port", type=int, metavar="PORT", help="Port of the web server, 0 picks a free one.  [default: 6066]"
+)
 @click.option("--hosts", type=int, metavar="N", help="Task hosts; 0 is one a core.  [default: 0]")
-@click.option("--loglevel", type=click.Choice(["debug", "info", "warning", "error"]), default="warning", show_default=True)
+@click.option(
+    "--loglevel", type=click.Choice(["debug", "info", "warning", "error"]), default="warning", show_default=True
+)
 @_connection
 def worker(loglevel: str, **flags: Any) -> None:
     """Run one worker until SIGINT or SIGTERM."""
@@ -97,7 +109,9 @@ def worker(loglevel: str, **flags: Any) -> None:
 
 @main.command()
 @click.option("--port", type=int, default=9092, show_default=True, help="Kafka's port; 0 picks a free one.")
-@click.option("--data", metavar="FOLDER", help="Where the broker and the workers keep their data.  [default: .jobplane]")
+@click.option(
+    "--data", metavar="FOLDER", help="Where the broker and the workers keep their data.  [default: .jobplane]"
+)
 @click.option("--workers", type=click.IntRange(1, 16), default=1, show_default=True)
 @click.option("--web-port", type=int, metavar="PORT", help="Port of the first worker's web server.  [default: 6066]")
 @click.option("--hosts", type=int, metavar="N", help="Task hosts a worker; 0 is one a core.  [default: 0]")
@@ -220,7 +234,10 @@ def _refuse(where: str, text: str, refused: "Refused", output: str) -> NoReturn:
                 "job": None,
             }
         )
-    _fail(f"{where}: refused ({refused.code}) at {place}\n{caret(text, place, refused.message)}", _refusal_exit(refused.code))
+    _fail(
+        f"{where}: refused ({refused.code}) at {place}\n{caret(text, place, refused.message)}",
+        _refusal_exit(refused.code),
+    )
 
 
 def _refusal_exit(code: str) -> int:

@@ -80,7 +80,9 @@ class Client:
         )
         producer.flush(DELIVERY_S)
         if not delivered:
-            raise KafkaUnreachable(f"the command was not acknowledged within {DELIVERY_S:.0f} s ({self._kafka.last_error})")
+            raise KafkaUnreachable(
+                f"the command was not acknowledged within {DELIVERY_S:.0f} s ({self._kafka.last_error})"
+            )
         error, message = delivered[0]
         if error is not None:
             raise judged(error)

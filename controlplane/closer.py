@@ -77,5 +77,3 @@ class Closer:
             self._kafka.delete_group(group)
         except (Doubt, JobFailure) as failed:
             LOG.warning("group %s was not deleted: %s", group, failed)
-
-

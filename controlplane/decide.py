@@ -8,6 +8,10 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import assert_never
 
+from controlplane.evolve import State
+from controlplane.jobs import Input, follow
+from controlplane.topics import TASK_PARTITIONS
+from controlplane.translate import Request
 from schemas.errors import (
     BadOptionValue,
     CommandIdReused,
@@ -45,11 +49,6 @@ from schemas.state import Job, Phase, Snapshot, Status, Target
 from schemas.values import Failure, Restore, Sink, SnapshotRequest, Source
 from sql import nodes
 
-from controlplane.evolve import State
-from controlplane.jobs import Input, follow
-from controlplane.topics import TASK_PARTITIONS
-from controlplane.translate import Request
-
 KEPT_ENDED_JOBS = 1_000
 TRANSACTION_SLACK_MS = 60_000
 """A transaction may stay open this much longer than the commit interval before Kafka aborts it."""
@@ -85,7 +84,9 @@ def decide(state: State, request: Request, facts: Facts, prefix: str) -> tuple[B
     try:
         if first is not None:
             if first.digest != command.digest:
-                raise CommandIdReused(f"command id '{command.given_id}' was used at offset {first.offset} with other text")
+                raise CommandIdReused(
+                    f"command id '{command.given_id}' was used at offset {first.offset} with other text"
+                )
             return (CommandRepeated(first),)
         if request.error is not None:
             raise request.error
@@ -117,16 +118,16 @@ def _judge(state: State, request: Request, facts: Facts, prefix: str) -> tuple[B
             assert_never(never)
 
 
-def _create_job(
-    state: State, create: nodes.CreateJob, request: Request, facts: Facts, prefix: str
-) -> tuple[Body, ...]:
+def _create_job(state: State, create: nodes.CreateJob, request: Request, facts: Facts, prefix: str) -> tuple[Body, ...]:
     name = create.name.text
     holder = state.live(name)
     if holder is not None:
         if holder.target is Target.END:
             raise JobDropping(f"job '{name}' is being dropped with a snapshot; wait for its end", create.name.place)
         if not create.if_not_exists:
-            raise JobExists(f"a job '{name}' exists ({holder.status}); DROP it first, or choose another name", create.name.place)
+            raise JobExists(
+                f"a job '{name}' exists ({holder.status}); DROP it first, or choose another name", create.name.place
+            )
         notices = () if _same_job(holder, request) else ("the existing job has another definition",)
         return (CommandUnchanged(holder.uid, f"job '{name}' exists", notices, holder.status),)
     source, sink = _topics(create, facts, prefix)
@@ -165,9 +166,14 @@ def _topics(create: nodes.CreateJob, facts: Facts, prefix: str) -> tuple[Source,
     target, origin = create.insert.target, create.insert.query.source
     for name, role in ((target, "write to"), (origin, "read")):
         if name.text.startswith(prefix):
-            raise TopicReserved(f"a job may not {role} '{name.text}': topics that begin with '{prefix}' are the control plane's own", name.place)
+            raise TopicReserved(
+                f"a job may not {role} '{name.text}': topics that begin with '{prefix}' are the control plane's own",
+                name.place,
+            )
     if target.text == origin.text:
-        raise SinkIsSource(f"'{target.text}' is source and sink; a job that reads its own output never ends", target.place)
+        raise SinkIsSource(
+            f"'{target.text}' is source and sink; a job that reads its own output never ends", target.place
+        )
     if facts.unavailable:
         raise FactsUnavailable(f"Kafka did not answer in time ({facts.unavailable}); send the command again")
     read, written = (_topic(name, facts) for name in (origin, target))
@@ -194,9 +200,7 @@ def _check_interval(create: nodes.CreateJob, interval: int, limit: int) -> None:
         )
 
 
-def _restore(
-    state: State, name: str, source: Source, facts: Facts, place: Place
-) -> tuple[Source, Restore]:
+def _restore(state: State, name: str, source: Source, facts: Facts, place: Place) -> tuple[Source, Restore]:
     """The source with the snapshot's offsets, and its version pinned."""
     snapshot = state.snapshots.get(name)
     if snapshot is None:
@@ -305,4 +309,3 @@ def _value_place(create: nodes.CreateJob, option: str) -> Place:
 def _did_you_mean(name: str, known: Iterable[str]) -> str:
     near = get_close_matches(name, list(known), 1)
     return f"; did you mean '{near[0]}'?" if near else ""
-

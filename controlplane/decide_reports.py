@@ -4,6 +4,9 @@ import hashlib
 from collections import defaultdict
 from typing import assert_never
 
+from controlplane.decide import Facts, close
+from controlplane.evolve import State
+from controlplane.jobs import Input, follow
 from schemas.events import (
     Body,
     SnapshotClosed,
@@ -18,10 +21,6 @@ from schemas.reports import Report, Said
 from schemas.state import Job, PendingSnapshot, Phase, Snapshot, Status, Target
 from schemas.values import Failure, PartitionOffset, SnapshotPart, SourceOffsets
 
-from controlplane.decide import Facts, close
-from controlplane.evolve import State
-from controlplane.jobs import Input, follow
-
 
 def decide_report(state: State, report: Report, facts: Facts, time: int) -> tuple[Body, ...]:
     """What follows from one report. Never refuses: there is nobody to tell."""
@@ -32,7 +31,7 @@ def decide_report(state: State, report: Report, facts: Facts, time: int) -> tupl
         case Said.SNAPSHOTTED:
             return _snapshotted(state, job, report, facts, time)
         case Said.SNAPSHOT_FAILED:
-            return _snapshot_failed(job, report)
+            return _snapshot_failed(state, job, report)
         case Said.RUNNING | Said.STOPPED | Said.FAILED if _old(job, report):
             return ()
         case Said.RUNNING:
@@ -104,20 +103,21 @@ def _snapshotted(state: State, job: Job, report: Report, facts: Facts, time: int
     return (came, SnapshotClosed(snapshot, status), *(close(state, job.uid, status) if ended else ()))
 
 
-def _snapshot_failed(job: Job, report: Report) -> tuple[Body, ...]:
-    """A drop whose snapshot failed is undone: the job is suspended instead."""
+def _snapshot_failed(state: State, job: Job, report: Report) -> tuple[Body, ...]:
+    """A drop whose snapshot failed is undone: the job is suspended instead. One that failed ends all the same."""
     pending = _pending(job, report)
     if pending is None:
         return ()
     failure = report.failure or Failure("UNKNOWN", "the task gave no cause")
-    target, status = job.target, job.status
-    if len(job.pending) == 1:
-        status = follow(status, Input.EXPORTED)
-    if target is Target.END:
+    target, last = job.target, len(job.pending) == 1
+    status = follow(job.status, Input.EXPORTED) if last else job.status
+    stopped = all(task.phase is Phase.STOPPED for task in job.tasks)
+    if status is Status.CANCELLING:
         target, status = Target.SUSPEND, follow(status, Input.DROP_UNDONE)
-        if all(task.phase is Phase.STOPPED for task in job.tasks):
-            status = follow(status, Input.ALL_STOPPED)
-    return (SnapshotFailed(job.uid, pending.request, failure, target, status),)
+        status = follow(status, Input.ALL_STOPPED) if stopped else status
+    ended = target is Target.END and last and stopped
+    failed = SnapshotFailed(job.uid, pending.request, failure, target, status)
+    return (failed, *(close(state, job.uid, status) if ended else ()))
 
 
 def _pending(job: Job, report: Report) -> PendingSnapshot | None:

@@ -1,8 +1,8 @@
 """The one writer: judges commands and reports in the order of their logs, a batch in one transaction.
 
 1 fence the decider's id · 2 read `state` to the end · 3 read commands and reports from the position found there ·
-4 fetch the facts of a batch · 5 decide and fold · 6 write events, state, tasks and position, commit. After any doubt its
-memory is dropped and all begins again at 1. Fenced, it ends; whoever holds `commands`-0 starts it again.
+4 fetch the facts of a batch · 5 decide and fold · 6 write events, state, tasks and position; commit. After a doubt its
+memory is dropped and all begins again at 1. Fenced, it ends; the holder of `commands`-0 restarts it.
 """
 
 import logging
@@ -153,7 +153,10 @@ class Decider:
     def _read(self, message: Message) -> Request | Report | None:
         if message.topic() == f"{self._prefix}{COMMANDS}":
             command = read_command(
-                message.offset() or 0, message.timestamp()[1], message.value(), message.headers()  # type: ignore[arg-type]
+                message.offset() or 0,
+                message.timestamp()[1],
+                message.value(),
+                message.headers(),  # type: ignore[arg-type]
             )
             return translate(command)
         return log.read_report(message)

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from controlplane.outcome import answer
+from controlplane.topics import COMMANDS, REPORTS, TASK_PARTITIONS
 from schemas.events import (
     Event,
     JobClosed,
@@ -26,9 +28,6 @@ from schemas.events import (
     TaskStopped,
 )
 from schemas.state import Answer, Job, Key, PendingSnapshot, Phase, Position, Record, Snapshot, Target, TaskState
-
-from controlplane.outcome import answer
-from controlplane.topics import COMMANDS, REPORTS, TASK_PARTITIONS
 
 Changes = dict[Key, Record | None]
 """What an event changes, by key; None removes the record."""
@@ -128,7 +127,7 @@ class State:
                 self.names[new.name] = new.uid
             if new.closed:
                 self.ended[new.uid] = None
-            elif new.target is Target.END:
+            elif new.target is Target.END and not new.waits_for:  # one that never ran leaves nothing to wait for
                 self.closing[new.name] = new.uid
 
 
@@ -207,9 +206,7 @@ def _changed(job: Job, event: Event) -> Job:
             return replace(job, target=Target.SUSPEND, status=status, failure=None)
         case JobResumed(generation=generation, status=status) | JobRestarted(generation=generation, status=status):
             waiting = tuple(replace(task, phase=Phase.WAITING) for task in job.tasks)
-            return replace(
-                job, target=Target.RUN, status=status, generation=generation, tasks=waiting, failure=None
-            )
+            return replace(job, target=Target.RUN, status=status, generation=generation, tasks=waiting, failure=None)
         case JobDropped(snapshot=request, status=status):
             pending = (PendingSnapshot(request),) if request else ()
             return replace(job, target=Target.END, status=status, pending=pending)

@@ -42,7 +42,9 @@ class _Collector:
             for job, task, counters in tasks:
                 family.add_metric([job, task], counters.get(name, 0))
             yield family
-        transactions = CounterMetricFamily("jobplane_task_transactions", "Transactions by result.", labels=[*_LABELS, "result"])
+        transactions = CounterMetricFamily(
+            "jobplane_task_transactions", "Transactions by result.", labels=[*_LABELS, "result"]
+        )
         lag = GaugeMetricFamily("jobplane_task_lag", "Records behind the end of the source.", labels=_LABELS)
         for job, task, counters in tasks:
             lag.add_metric([job, task], counters.get("lag", 0))
@@ -59,7 +61,9 @@ class _Collector:
             verdicts.add_metric([verdict], seen.verdicts.get(verdict, 0))
         yield verdicts
         yield GaugeMetricFamily("jobplane_decider_leading", "1 where this worker is the decider.", value=seen.leading)
-        yield CounterMetricFamily("jobplane_decider_restarts", "Times the decider began anew.", value=seen.decider_restarts)
+        yield CounterMetricFamily(
+            "jobplane_decider_restarts", "Times the decider began anew.", value=seen.decider_restarts
+        )
         yield GaugeMetricFamily("jobplane_task_hosts", "Task host processes of this worker.", value=seen.hosts)
 
 

@@ -5,7 +5,9 @@ What a command may do is judged by the job's target; the status only follows.
 
 from enum import StrEnum
 
-from schemas.state import Status as S
+from schemas.state import Status
+
+S = Status
 
 
 class Input(StrEnum):

@@ -1,4 +1,4 @@
-"""Reading and writing the control plane's log: its state to the end, its events from a place on, a batch in one transaction."""
+"""Reading and writing the control plane's log: its state to the end, its events from a place on, a batch of changes."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -44,7 +44,7 @@ def _record(value: bytes) -> Record:
 
 
 def follow_events(consumer: Consumer, prefix: str, start: int, alive: Alive) -> Iterator[tuple[str, Event] | None]:
-    """Committed events from an offset on, with the names of their jobs; None whenever there is nothing new for a moment."""
+    """Committed events from an offset on, with the names of their jobs; None when there is nothing new for a moment."""
     assign(consumer, {(f"{prefix}{EVENTS}", 0): start})
     while True:
         alive()

@@ -85,7 +85,9 @@ class Placement:
         for message in self._kafka.read_to_end(consumer, topic, partitions):
             last[message.key() or b""] = (message.value(), message.partition() or 0)
         with judging():
-            at = {one.partition: one.offset for one in consumer.position([TopicPartition(topic, p) for p in partitions])}
+            at = {
+                one.partition: one.offset for one in consumer.position([TopicPartition(topic, p) for p in partitions])
+            }
         for key, (value, partition) in last.items():
             self._tell(key, value, partition)
         return {partition: max(0, offset) for partition, offset in at.items()}
@@ -99,9 +101,7 @@ class Placement:
         try:
             task = decode(value, Task)
         except NotOurs as unknown:
-            LOG.error("task record %s cannot be read, it is not run here: %s", name, unknown)
+            LOG.warning("task record %s cannot be read, it is not run here: %s", name, unknown)
             return
         self._keys[name] = partition
         self._want(name, task)
-
-

@@ -3,12 +3,11 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from controlplane.evolve import State
+from controlplane.topics import CHECKPOINTS, SNAPSHOTS, TASKS
 from schemas.state import Job, Key, Phase, Record, Snapshot, Target
 from schemas.tasks import Task
 from schemas.values import SnapshotPart
-
-from controlplane.evolve import State
-from controlplane.topics import CHECKPOINTS, SNAPSHOTS, TASKS
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """The task hosts of a worker: child processes that run tasks, watched, and started again when they die.
 
 Whose host died starts again at once; the second time in a host of its own; the third time within ten minutes its job is
-suspended (HOST_DIED). A task that makes no step for 10 s takes its host with it. A fenced task starts again only after the
-broker, asked afterwards, says that this worker still holds its partition.
+suspended (HOST_DIED). A task that makes no step for 10 s takes its host with it. A fenced task starts again only after
+the broker, asked afterwards, says that this worker still holds its partition.
 """
 
 import logging
@@ -173,7 +173,10 @@ class Supervisor:
         job = self._wanted[key].uid
         return min(
             shared or [self._spawn(alone=False)],
-            key=lambda host: (sum(self._wanted[k].uid == job for k in host.tasks if k in self._wanted), len(host.tasks)),
+            key=lambda host: (
+                sum(self._wanted[k].uid == job for k in host.tasks if k in self._wanted),
+                len(host.tasks),
+            ),
         )
 
     def _recent_deaths(self, key: str) -> int:
@@ -223,8 +226,7 @@ class Supervisor:
 
     def _listen(self, host: _Host) -> None:
         """Reads a host's lines until it ends."""
-        assert host.process.stdout is not None
-        for line in host.process.stdout:
+        for line in host.process.stdout or ():
             said = msgspec.json.decode(line)
             with self._lock:
                 host.heard = time.monotonic()

@@ -1,4 +1,4 @@
-"""A command's text to what the decider judges: parsed, its options read, its query planned. Nothing outside is asked."""
+"""A command's text to what the decider judges: parsed, its options read, its query planned. Asks nothing outside."""
 
 from dataclasses import dataclass, field
 

@@ -3,11 +3,10 @@
 from collections.abc import Iterable
 from typing import Any
 
-from schemas.state import Answer, Job, Snapshot
-from schemas.values import SourceOffsets
-
 from controlplane.evolve import State
 from controlplane.translate import query_of
+from schemas.state import Answer, Job, Snapshot
+from schemas.values import SourceOffsets
 
 Row = dict[str, Any]
 JOB_COLUMNS = ("name", "status", "uid", "tasks", "query", "failure")

@@ -36,7 +36,9 @@ class Worker:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._kafka = Kafka(settings.bootstrap, settings.kafka)
-        self.name = f"{settings.prefix}worker-{socket.gethostname()}-{os.getpid()}-{int(time.time() * 1000) % 1_000_000}"
+        self.name = (
+            f"{settings.prefix}worker-{socket.gethostname()}-{os.getpid()}-{int(time.time() * 1000) % 1_000_000}"
+        )
         self._supervisor = Supervisor(settings, self._kafka, self.name)
         self._placement = Placement(self._kafka, settings.prefix, self._supervisor.want)
         self._tally = Tally()
@@ -92,7 +94,9 @@ class Worker:
         elif self._decider is None and not self._closing.is_set():
             self._decider_stop = threading.Event()
             decider = Decider(self._kafka, self._settings.prefix, self._tally, self._decider_stop)
-            self._decider = threading.Thread(target=self._guarded, args=(lambda: self._decide(decider),), name="decider", daemon=True)
+            self._decider = threading.Thread(
+                target=self._guarded, args=(lambda: self._decide(decider),), name="decider", daemon=True
+            )
             self._decider.start()
 
     def _decide(self, decider: Decider) -> None:
@@ -147,7 +151,11 @@ class Worker:
             self._decider.join(2)
 
     def _healthz(self) -> tuple[int, str, bytes]:
-        return self._json({"status": "failed", "reason": self._fatal}, 500) if self._fatal else self._json({"status": "ok"})
+        return (
+            self._json({"status": "failed", "reason": self._fatal}, 500)
+            if self._fatal
+            else self._json({"status": "ok"})
+        )
 
     def _readyz(self) -> tuple[int, str, bytes]:
         leads = (f"{self._settings.prefix}{COMMANDS}", 0) in self._held
@@ -171,7 +179,11 @@ class Worker:
             for task in host["tasks"]
             if JobOptions.of(self._supervisor.options(task["task"])).metrics_enabled
         ]
-        jobs = [(job.name, str(job.status)) for job in list(self._view.jobs.values()) if job.holds_name] if self._view else []
+        jobs = (
+            [(job.name, str(job.status)) for job in list(self._view.jobs.values()) if job.holds_name]
+            if self._view
+            else []
+        )
         tally = self._tally
         content_type, body = exposition(
             Measured(tasks, jobs, dict(tally.verdicts), tally.leading, tally.restarts, len(hosts))

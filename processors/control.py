@@ -118,7 +118,14 @@ class Reporter:
 
     def snapshot(self, task: Task, attempt: int, said: Said, request: SnapshotRequest, **details: object) -> None:
         report = Report(
-            task.uid, task.task, task.generation, attempt, said, self._worker, snapshot=request, **details  # type: ignore[arg-type]
+            task.uid,
+            task.task,
+            task.generation,
+            attempt,
+            said,
+            self._worker,
+            snapshot=request,
+            **details,  # type: ignore[arg-type]
         )
         self._say(task.key, request.version, report)
 
@@ -127,7 +134,11 @@ class Reporter:
         delivered: list[tuple[KafkaError | None, Message]] = []
         with judging():
             self._producer.produce(
-                f"{self._prefix}snapshots", value, key, 0, on_delivery=lambda error, message: delivered.append((error, message))
+                f"{self._prefix}snapshots",
+                value,
+                key,
+                0,
+                on_delivery=lambda error, message: delivered.append((error, message)),
             )
         deadline = time.monotonic() + DELIVERY_S
         while not delivered and time.monotonic() < deadline:

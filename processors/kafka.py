@@ -21,7 +21,7 @@ from confluent_kafka import (
     TopicCollection,
     TopicPartition,
 )
-from confluent_kafka.admin import (  # type: ignore[attr-defined]  # names the stubs do not export
+from confluent_kafka.admin import (
     AdminClient,
     ConfigResource,
     NewTopic,
@@ -87,7 +87,7 @@ def judging() -> Iterator[None]:
 
 
 class Kafka:
-    """A cluster: where it is and with what librdkafka properties its clients are made. Cheap; clients are made on demand."""
+    """A cluster: where it is, and the librdkafka properties of its clients. Cheap: clients are made on demand."""
 
     def __init__(self, bootstrap: str, properties: Mapping[str, str] | None = None) -> None:
         self.bootstrap = bootstrap
@@ -284,7 +284,7 @@ class Kafka:
 
 
 def assign(consumer: Consumer, positions: Mapping[tuple[str, int], int]) -> None:
-    """Assigns (topic, partition) at offsets. Asks for the topics first: a client that meets an unknown one waits a second."""
+    """Assigns (topic, partition) at offsets. Asks for the topics first: a client waits a second for a new one."""
     with judging():
         for topic in {topic for topic, _ in positions}:
             consumer.list_topics(topic, CALL_S)
@@ -368,7 +368,7 @@ class TransactionalProducer:
         self._producer.poll(timeout)
 
     def flush(self, limit: float, waiting: Callable[[], None]) -> None:
-        """Until everything produced is acknowledged; `waiting` is called every 2 s. Raises Doubt after `limit` seconds."""
+        """Until all that was produced is acknowledged; calls `waiting` every 2 s. Raises Doubt after `limit` s."""
         deadline = time.monotonic() + limit
         while self._producer.flush(2.0):
             waiting()

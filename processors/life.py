@@ -4,6 +4,7 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from operator import length_hint
@@ -112,7 +113,12 @@ class Life:
 
     def _initial(self, number: int, attempt: int) -> Checkpoint:
         return Checkpoint(
-            self.task.uid, self.task.layout, self.task.task, number, attempt, (self._offsets(self.pipeline.source.start),)
+            self.task.uid,
+            self.task.layout,
+            self.task.task,
+            number,
+            attempt,
+            (self._offsets(self.pipeline.source.start),),
         )
 
     def _offsets(self, next_offset: Any) -> SourceOffsets:
@@ -124,7 +130,9 @@ class Life:
         """Where the task goes on: its own checkpoint; else the snapshot it was created from; else the start offsets."""
         task, alive = self.task, self.run.alive
         with judging():
-            committed = self.consumer.committed([TopicPartition(self.pipeline.source.topic, p) for p in self.partitions], 5)
+            committed = self.consumer.committed(
+                [TopicPartition(self.pipeline.source.topic, p) for p in self.partitions], 5
+            )
         found = self.house.control.checkpoint(task, committed, alive)
         if found is not None:
             self.checkpoint = found
@@ -152,7 +160,10 @@ class Life:
         for p, offset in self.positions.items():
             if earliest[topic, p] > offset:
                 raise _at(
-                    DataLost(f"the source begins at offset {earliest[topic, p]} now; the task needs {offset}"), topic, p, offset
+                    DataLost(f"the source begins at offset {earliest[topic, p]} now; the task needs {offset}"),
+                    topic,
+                    p,
+                    offset,
                 )
         assign(self.consumer, {(topic, p): offset for p, offset in self.positions.items()})
         self._begin()
@@ -229,7 +240,7 @@ class Life:
         rows = iter(messages)
         try:
             written, skipped = self.pipeline.step(rows, self.producer.produce, self._when_full)
-        except Exception as error:  # whatever evaluating a user's record raises is that record's fault, unless Kafka says else
+        except Exception as error:  # noqa: BLE001  # what a user's record raises is its fault, if not Kafka's
             written = skipped = 0
             done = len(messages) - length_hint(rows) - 1
             self.culprit = self._blame(error, messages[done])
@@ -264,18 +275,20 @@ class Life:
         while True:
             self.run.alive()
             self.producer.poll(0.05)
-            try:
-                self.producer.produce(*record)
-                return
-            except BufferError:
-                continue
+            with suppress(BufferError):
+                return self.producer.produce(*record)
 
     def _commit(self) -> None:
         began = time.monotonic()
         task, producer = self.task, self.producer
         self.step(8)
         checkpoint = Checkpoint(
-            task.uid, task.layout, task.task, self.checkpoint.number + 1, self.run.attempt, (self._offsets(self.positions),)
+            task.uid,
+            task.layout,
+            task.task,
+            self.checkpoint.number + 1,
+            self.run.attempt,
+            (self._offsets(self.positions),),
         )
         delivered: list[Message] = []
         with judging():
@@ -346,7 +359,7 @@ class Life:
         lag, topic = 0, self.pipeline.source.topic
         for p, offset in self.positions.items():
             ends = self.consumer.get_watermark_offsets(TopicPartition(topic, p), cached=True)
-            if ends is not None and ends[1] >= 0:
+            if ends[1] >= 0:
                 lag += max(0, ends[1] - offset)
         return lag
 

@@ -1,8 +1,8 @@
 """What an error of Kafka means for whoever met it, as a table. Anything not named here is doubt.
 
-    FENCED   another owns the transactional id, or may: end, and ask the broker before starting again
-    DOUBT    it is not known what the broker did: a new producer, fenced, goes on from the checkpoint
-    REFUSED  asking again gives the same answer: the job stops with this cause
+FENCED   another owns the transactional id, or may: end, and ask the broker before starting again
+DOUBT    it is not known what the broker did: a new producer, fenced, goes on from the checkpoint
+REFUSED  asking again gives the same answer: the job stops with this cause
 """
 
 from enum import Enum

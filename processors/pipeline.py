@@ -29,13 +29,11 @@ def pipeline_of(task: Task) -> Pipeline:
     """The compiled query of a task; tasks of one job share it."""
     source, sink = task.sources[0], task.sink
     compiled: Any = _compiled(task.statement, sink.topic, len(source.start) == sink.partitions)
-    return Pipeline(
-        source, sink, JobOptions.of(task.options).snapshot_interval_millis, compiled.step, compiled.source
-    )
+    return Pipeline(source, sink, JobOptions.of(task.options).snapshot_interval_millis, compiled.step, compiled.source)
 
 
 @lru_cache(maxsize=256)
-def _compiled(statement: str, topic: str, mirror: bool) -> Any:
+def _compiled(statement: str, topic: str, mirror: bool) -> Any:  # noqa: FBT001  # a fact, not a switch
     parsed = parse(statement)
     if not isinstance(parsed, nodes.CreateJob):
         raise TypeError(f"a task's statement is a CREATE JOB, not {statement!r}")

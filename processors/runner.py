@@ -2,8 +2,8 @@
 
 The steps are numbered as in the design and must not be reordered:
 1 fence · 2 read the task record, then the checkpoint · 3 assign at its offsets · 4 poll a batch · 5 begin ·
-6 and 7 evaluate and produce · 8 write the checkpoint and flush: its offset is known · 9 send the offsets with the pointer
-to it · 10 confirm that the topics are still those of the job · 11 commit · 12 copy and report what waited for the commit.
+6 and 7 evaluate and produce · 8 write the checkpoint and flush: its offset is known · 9 send the offsets with a pointer
+to it · 10 confirm that the topics are still those of the job · 11 commit · 12 copy and report what waited for it.
 After any doubt the producer is discarded and all begins again at 1. Who is fenced ends.
 """
 

@@ -11,7 +11,7 @@ from schemas.values import SourceOffsets
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """`number` counts the commits of the layout's task, `attempt` its starts; `state` is empty for stateless queries."""
+    """`number` counts the commits of the layout's task, `attempt` its starts; `state` is empty where none is kept."""
 
     uid: str
     layout: int

@@ -59,7 +59,7 @@ def decode_record(data: bytes) -> Any:
         raise NotOurs(f"unknown schema fingerprint {data[2:10].hex()}: written by a newer version?")
     name, writer = written
     try:
-        fields = fastavro.schemaless_reader(
+        fields: Any = fastavro.schemaless_reader(
             io.BytesIO(data[10:]), writer, _current(name)[1], return_record_name=True, return_record_name_override=True
         )
         return _event(fields) if name == Event.__name__ else msgspec.convert(fields, _TYPES[name])

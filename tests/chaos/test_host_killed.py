@@ -24,7 +24,7 @@ def plane(broker: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> Iter
 STEPS = [(1, 1), (2, 1), (3, 1), (5, 2), (8, 1), (11, 1), *((step, 3) for step in (4, 6, 7, 8, 9, 10, 11, 12))]
 
 
-@pytest.mark.parametrize(("step", "times"), STEPS, ids=lambda value: str(value))
+@pytest.mark.parametrize(("step", "times"), STEPS, ids=str)
 def test_killed_before_a_step(plane: System, step: int, times: int) -> None:
     name = f"kill_{step}_{times}"
     source, sink = plane.topic(f"{name}-in"), plane.topic(f"{name}-out", 3)
@@ -37,7 +37,7 @@ def test_killed_before_a_step(plane: System, step: int, times: int) -> None:
     )
     for at in range(half, RECORDS, 50):
         plane.produce(source, [(b"%d" % (i % 50), values[i]) for i in range(at, at + 50)])
-    until(lambda: (plane.folder / name).exists(), 30, "the host was killed")
+    until((plane.folder / name).exists, 30, "the host was killed")
     expected = Counter(i for i in range(RECORDS) if i % 10 >= 2)
     found = plane.await_values(sink, sum(expected.values()))
     plane.done(f"DROP JOB {name}")

@@ -20,7 +20,13 @@ from tests.support.broker import KafkaBroker
 from tests.support.system import System, Worker, system, until
 
 FROZEN_S = 20.0
-STATEMENTS = ("ALTER JOB side SUSPEND", "DROP JOB nobody", "ALTER JOB side RESUME", "not a statement", "ALTER JOB side RESTART")
+STATEMENTS = (
+    "ALTER JOB side SUSPEND",
+    "DROP JOB nobody",
+    "ALTER JOB side RESUME",
+    "not a statement",
+    "ALTER JOB side RESTART",
+)
 
 
 @dataclass(slots=True)
@@ -50,7 +56,7 @@ class Flow:
             producer.produce(
                 f"{self.system.prefix}commands",
                 STATEMENTS[count % len(STATEMENTS)].encode(),
-                on_delivery=lambda error, message: self.commands.append(message.offset()),
+                on_delivery=lambda error, message: self.commands.append(message.offset() or 0),
             )
             producer.poll(0)
             count += 1

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from confluent_kafka import Producer
+from confluent_kafka.admin import NewTopic
 
 from controlplane.catalog import ensure_topics
 from controlplane.client import Client
@@ -24,12 +25,15 @@ def plane(broker: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield made
 
 
-def send(plane: System, value: bytes | None, headers: list[tuple[str, bytes]] | None = None) -> int:
+def send(plane: System, value: bytes | None, headers: list[tuple[str, str | bytes | None]] | None = None) -> int:
     """One record on the command log from a plain producer; its offset."""
     offsets: list[int] = []
     producer = Producer({"bootstrap.servers": plane.bootstrap, "message.max.bytes": 8_000_000})
     producer.produce(
-        f"{plane.prefix}commands", value, headers=headers, on_delivery=lambda error, message: offsets.append(message.offset())
+        f"{plane.prefix}commands",
+        value,
+        headers=headers,
+        on_delivery=lambda error, message: offsets.append(message.offset() or 0),
     )
     assert producer.flush(10) == 0
     return offsets[0]
@@ -99,7 +103,11 @@ def test_the_web_server_tells(plane: System) -> None:
     assert worker.get("/healthz")[0] == 200
     assert worker.get("/readyz")[0] == 200
     plane.done(f'CREATE JOB seen AS INSERT INTO "{plane.name("out")}" SELECT * FROM "{plane.name("in")}"')
-    until(lambda: 'jobplane_job_status{job="seen",status="RUNNING"} 1.0' in worker.get("/metrics")[1], 20, "the job's metric")
+    until(
+        lambda: 'jobplane_job_status{job="seen",status="RUNNING"} 1.0' in worker.get("/metrics")[1],
+        20,
+        "the job's metric",
+    )
     metrics = worker.get("/metrics")[1]
     for name in (
         "jobplane_task_records_in_total",
@@ -118,15 +126,9 @@ def test_the_web_server_tells(plane: System) -> None:
 def test_topics_are_made_once_and_verified(plane: System, prefix: str) -> None:
     kafka = Kafka(plane.bootstrap)
     ensure_topics(kafka, plane.settings)
-    plane.admin.create_topics([new_topic(f"{prefix}commands", 2)])[f"{prefix}commands"].result(10)
+    plane.admin.create_topics([NewTopic(f"{prefix}commands", 2, 1)])[f"{prefix}commands"].result(10)
     with pytest.raises(TopicMisconfigured, match="has 2 partitions, it must have 1"):
         ensure_topics(kafka, System(plane.bootstrap, prefix, plane.folder).settings)
-
-
-def new_topic(name: str, partitions: int) -> object:
-    from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
-
-    return NewTopic(name, partitions, 1)
 
 
 def test_a_client_says_when_there_is_no_kafka_or_no_plane(plane: System, prefix: str) -> None:

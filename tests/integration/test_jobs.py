@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from confluent_kafka import TIMESTAMP_CREATE_TIME
@@ -13,8 +12,7 @@ from tests.support.system import System, system, until
 
 @pytest.fixture(scope="module")
 def plane(broker: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    folder: Path = tmp_path_factory.mktemp("jobs")
-    with system(broker.bootstrap, "jobs.", folder) as made:
+    with system(broker.bootstrap, "jobs.", tmp_path_factory.mktemp("jobs")) as made:
         made.worker()
         yield made
 
@@ -36,11 +34,7 @@ def test_select_star_copies_everything(plane: System) -> None:
 
     def everything(topic: str) -> list[tuple[object, ...]]:
         return sorted(
-            (
-                (m.partition(), m.key() or b"-", m.value() or b"-", m.key() is None, m.value() is None)
-                + (m.headers() or [], m.timestamp())
-                for m in plane.read(topic)
-            ),
+            ((m.partition(), m.key(), m.value(), m.headers() or [], m.timestamp()) for m in plane.read(topic)),
             key=repr,
         )
 
@@ -59,9 +53,9 @@ def test_a_query_filters_and_projects(plane: System) -> None:
     plane.produce(source, [*rows(0, 300), (b"k", None), (b"k", b'{"id": 1}'), (b"k", b'{"amount": 99.5}')])
     plane.done(f"""CREATE JOB query AS INSERT INTO "{sink}"
                    SELECT id, user, amount * 2 AS doubled FROM "{source}" WHERE amount > 50""")
-    expected = [
-        {"id": i, "user": f"u{i}", "doubled": (i % 100) * 2} for i in range(300) if i % 100 > 50
-    ] + [{"id": None, "user": None, "doubled": 199.0}]
+    expected = [{"id": i, "user": f"u{i}", "doubled": (i % 100) * 2} for i in range(300) if i % 100 > 50] + [
+        {"id": None, "user": None, "doubled": 199.0}
+    ]
     found = plane.await_values(sink, len(expected))
     assert sorted(map(repr, (json.loads(value or b"") for value in found))) == sorted(map(repr, expected))
     skipped = until(
@@ -130,7 +124,8 @@ def test_a_bad_record_suspends_the_job_and_is_named(plane: System) -> None:
     failure = plane.jobs()["bad"]["failure"]
     assert failure.startswith("BAD_RECORD: ")
     assert f"({source}-0@3)" in failure
-    assert result.reply is not None and result.reply.verdict == "accepted"
+    assert result.reply is not None
+    assert result.reply.verdict == "accepted"
     assert [json.loads(value or b"") for value in plane.values(sink)] == [{"id": 60}, {"id": 61}, {"id": 62}]
     again = plane.sql("ALTER JOB bad RESUME")
     until(lambda: plane.jobs()["bad"]["status"] == "SUSPENDED", 30, "it meets the record again")
@@ -194,9 +189,7 @@ def test_ordinary_tools_see_the_position_of_a_job(plane: System) -> None:
     from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 
     group = f"{plane.prefix}job.{result.reply.uid}"
-    asked = plane.admin.list_consumer_group_offsets(
-        [ConsumerGroupTopicPartitions(group, [TopicPartition(source, 0)])]
-    )
+    asked = plane.admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group, [TopicPartition(source, 0)])])
     committed = asked[group].result(10).topic_partitions[0]
     assert committed.offset == 40
     assert "@" in committed.metadata

@@ -16,8 +16,12 @@ from tests.support.plane import Plane, topic
 NAMES = st.sampled_from(["a", "b", "c"])
 STATEMENTS = st.one_of(
     st.builds("CREATE JOB {} AS INSERT INTO out SELECT * FROM src".format, NAMES),
-    st.builds("CREATE JOB IF NOT EXISTS {} OPTIONS (parallelism '2') AS INSERT INTO out SELECT id FROM src".format, NAMES),
-    st.builds("CREATE JOB {} OPTIONS (initialSnapshotName '{}') AS INSERT INTO out SELECT * FROM src".format, NAMES, NAMES),
+    st.builds(
+        "CREATE JOB IF NOT EXISTS {} OPTIONS (parallelism '2') AS INSERT INTO out SELECT id FROM src".format, NAMES
+    ),
+    st.builds(
+        "CREATE JOB {} OPTIONS (initialSnapshotName '{}') AS INSERT INTO out SELECT * FROM src".format, NAMES, NAMES
+    ),
     st.builds("CREATE JOB {} OPTIONS (suspendOnFailure 'false') AS INSERT INTO out SELECT * FROM src".format, NAMES),
     st.builds("ALTER JOB {} {}".format, NAMES, st.sampled_from(["SUSPEND", "RESUME", "RESTART"])),
     st.builds("DROP JOB {}".format, NAMES),
@@ -50,7 +54,15 @@ def report(plane: Plane, said: Said, which: int, attempts: int, generations: int
     part = SnapshotPart(task.task, f"{snapshot}/{task.key}", which, "digest", (held,))
     failure = Failure("BAD_RECORD", "bad", "src-0@1")
     return Report(
-        task.uid, task.task, task.generation + generations, task.attempt + attempts - 1, said, "w", failure, snapshot, part
+        task.uid,
+        task.task,
+        task.generation + generations,
+        task.attempt + attempts - 1,
+        said,
+        "w",
+        failure,
+        snapshot,
+        part,
     )
 
 
@@ -84,6 +96,15 @@ def test_what_is_written_follows_from_the_state(said: list[tuple[object, ...]]) 
         for task in job.tasks:
             load[task.partition] += not job.closed
     assert plane.state.load == load
+
+
+@given(SAID)
+def test_two_jobs_of_one_name_never_run_at_once(said: list[tuple[object, ...]]) -> None:
+    plane = play(said)
+    with_tasks = [job.name for job in plane.state.jobs.values() if tasks_of(job)]
+    assert len(with_tasks) == len(set(with_tasks))
+    for job in plane.state.jobs.values():
+        assert not job.waits_for or not plane.state.jobs[job.waits_for].closed
 
 
 @given(SAID)

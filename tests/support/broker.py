@@ -84,7 +84,7 @@ def choice() -> str:
     from docker.errors import DockerException, ImageNotFound
 
     try:
-        client = docker.from_env(timeout=5)
+        client = docker.from_env(timeout=5, version="1.41")  # asks nothing yet, so there is a client to close
     except DockerException:
         return "embedded broker (no Docker daemon answers)"
     try:

@@ -1,6 +1,6 @@
 """A task host that ends itself with SIGKILL at a numbered step, once: for jobs named `kill_<step>_<times>`.
 
-The n-th time the step is reached, over all tasks of the job in this process, a file in KILL_FOLDER marks that it was done.
+The n-th time the step is reached, over all tasks of the job in this process; a file in KILL_FOLDER marks that it was.
 """
 
 import os

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import psutil
 from confluent_kafka import Consumer, IsolationLevel, Message, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ignore[attr-defined]
+from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 
 from controlplane.client import Client, Result
 from controlplane.embedded.broker import free_port
@@ -30,7 +30,7 @@ from sql.parser import parse
 T = TypeVar("T")
 
 
-def until(condition: Callable[[], T], limit: float, what: str) -> T:
+def until(condition: Callable[[], T | None], limit: float, what: str) -> T:
     """The first true value of `condition`; fails after `limit` seconds, naming what was awaited."""
     deadline = time.monotonic() + limit
     pause = threading.Event()
@@ -63,7 +63,9 @@ class Worker:
 
     @property
     def ready(self) -> bool:
-        assert self.process.poll() is None, f"the worker ended with {self.process.returncode}:\n{self.log.read_text()[-3000:]}"
+        assert self.process.poll() is None, (
+            f"the worker ended with {self.process.returncode}:\n{self.log.read_text()[-3000:]}"
+        )
         return self.get("/readyz")[0] == 200
 
     @property
@@ -149,7 +151,7 @@ class System:
         result = self.sql(text, timeout)
         assert result.reply is not None, f"no outcome: {text}"
         assert result.reply.verdict == "accepted", f"{text}: {result.reply}"
-        assert not result.failure and not result.timed_out, f"{text}: {result}"
+        assert (result.failure, result.timed_out) == ("", False), f"{text}: {result}"
         return result
 
     def jobs(self) -> dict[str, dict[str, Any]]:
@@ -184,7 +186,8 @@ class System:
         partitions = self.admin.list_topics(topic, timeout=10).topics[topic].partitions
         level = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
         asked = self.admin.list_offsets(
-            {TopicPartition(topic, p): OffsetSpec.latest() for p in partitions}, isolation_level=level  # type: ignore[no-untyped-call]
+            {TopicPartition(topic, p): OffsetSpec.latest() for p in partitions},  # type: ignore[no-untyped-call]
+            isolation_level=level,
         )
         return {at.partition: future.result(10).offset for at, future in asked.items()}
 
@@ -222,7 +225,9 @@ class System:
 
     def await_values(self, topic: str, count: int, limit: float = 60) -> list[bytes | None]:
         """The sink's values once there are `count`; the caller compares them."""
-        return until(lambda: found if len(found := self.values(topic)) >= count else None, limit, f"{count} records in {topic}")
+        return until(
+            lambda: found if len(found := self.values(topic)) >= count else None, limit, f"{count} records in {topic}"
+        )
 
     def events(self) -> list[Event]:
         return [decode(message.value() or b"", Event) for message in self.read(f"{self.prefix}events")]

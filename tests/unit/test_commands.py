@@ -18,7 +18,7 @@ from schemas.errors import BadEnvelope, NotUtf8
     ],
 )
 def test_text_and_id(value: bytes | None, headers: list[tuple[str, bytes]] | None, text: str, given_id: str) -> None:
-    command = read_command(7, 0, value, headers)  # type: ignore[arg-type]
+    command = read_command(7, 0, value, headers)
     assert (command.text, command.given_id, command.error) == (text, given_id, None)
     assert command.shown_id == (given_id or "c-7")
 
@@ -37,7 +37,7 @@ def test_text_and_id(value: bytes | None, headers: list[tuple[str, bytes]] | Non
 def test_what_cannot_be_read_is_a_command_with_an_error(
     value: bytes, headers: list[tuple[str, bytes]], error: type[Exception]
 ) -> None:
-    command = read_command(0, 0, value, headers)  # type: ignore[arg-type]
+    command = read_command(0, 0, value, headers)
     assert isinstance(command.error, error)
     assert command.length == len(value)
 

@@ -49,7 +49,8 @@ def test_create_ends_with_the_cause_when_the_job_fails() -> None:
     world = plane()
     found = aim(CREATE, world.command(CREATE))
     see(found, said(world, Said.FAILED, failure=Failure("DATA_LOST", "gone")))
-    assert found.over and not found.reached
+    assert found.over
+    assert not found.reached
     assert "DATA_LOST: gone" in found.failure
 
 

@@ -38,7 +38,7 @@ class Failed(Exception):
 
 
 class Dev:
-    """A running `jobplane dev`: a broker and a worker on free ports. It ends with this process, whatever becomes of it."""
+    """A running `jobplane dev`: broker and worker on free ports. It ends with this process, whatever becomes of it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.bootstrap, self.web = folder, "", ""
@@ -101,11 +101,13 @@ class Dev:
         return "\n".join([*(f"  | {line}" for line in lines), f"logs: {', '.join(places)}"])
 
     def _wait_ready(self, process: subprocess.Popen[bytes]) -> tuple[str, str]:
-        assert process.stdout is not None
+        said = process.stdout
+        if said is None:
+            raise Failed("no pipe to `jobplane dev`")
         deadline = time.monotonic() + READY_S
         while time.monotonic() < deadline:
-            if select.select([process.stdout], [], [], 0.2)[0]:
-                words = process.stdout.readline().decode().split()
+            if select.select([said], [], [], 0.2)[0]:
+                words = said.readline().decode().split()
                 if len(words) == 3 and words[0] == "ready":
                     return words[1], words[2]
             if process.poll() is not None:
