@@ -15,6 +15,7 @@ from aiokafka import AIOKafkaConsumer
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from faust.web import Request, Response, View
 
+from controlplane.live import LiveView
 from controlplane.settings import Settings
 from controlplane.topics import COMMANDS, EVENTS, TASKS
 
@@ -27,10 +28,9 @@ class Work(Protocol):
     """What the agents drive."""
 
     pages: Mapping[str, Page]
+    view: LiveView
 
     def assigned(self, partitions: frozenset[tuple[str, int]]) -> None: ...
-    def load_view(self) -> None: ...
-    def fold(self, value: bytes) -> None: ...
     def start(self) -> None: ...
     def close(self) -> None: ...
 
@@ -92,8 +92,8 @@ def build(settings: Settings, name: str, work: Work) -> faust.App:
     @app.agent(app.topic(f"{prefix}{EVENTS}"), name="fold")
     async def fold(stream: Any) -> None:
         async for value in stream:
-            await asyncio.to_thread(work.load_view)
-            work.fold(value)
+            await asyncio.to_thread(work.view.load)
+            work.view.fold(value)
 
     @app.on_partitions_assigned.connect  # type: ignore[arg-type]  # its type says None where it awaits
     async def on_assigned(_: Any, /, assigned: set[Any], **__: Any) -> None:
@@ -149,5 +149,7 @@ def _credentials(kafka: Mapping[str, str]) -> Any:
 
 
 def run(app: faust.App) -> None:
-    """Blocks until SIGINT or SIGTERM; then exits the process."""
-    faust.Worker(app, loglevel="warning", redirect_stdouts=False, quiet=True).execute_from_commandline()
+    """Blocks until SIGINT or SIGTERM; raises SystemExit then."""
+    worker = faust.Worker(app, loglevel="warning", redirect_stdouts=False, quiet=True)
+    worker.spinner = None  # it writes to whatever is not a terminal as well
+    worker.execute_from_commandline()

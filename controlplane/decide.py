@@ -53,6 +53,8 @@ KEPT_ENDED_JOBS = 1_000
 TRANSACTION_SLACK_MS = 60_000
 """A transaction may stay open this much longer than the commit interval before Kafka aborts it."""
 DEFAULT_PARALLELISM = 4
+LONGEST_HINTED = 249
+"""Characters of a topic's name at most; for longer names no neighbour is looked for."""
 _SPREAD = [int(f"{p:05b}"[::-1], 2) for p in range(TASK_PARTITIONS)]
 """The place of each `tasks` partition in the order of its reversed bits: neighbours in it are far apart."""
 
@@ -307,5 +309,5 @@ def _value_place(create: nodes.CreateJob, option: str) -> Place:
 
 
 def _did_you_mean(name: str, known: Iterable[str]) -> str:
-    near = get_close_matches(name, list(known), 1)
+    near = get_close_matches(name, list(known), 1) if len(name) <= LONGEST_HINTED else []
     return f"; did you mean '{near[0]}'?" if near else ""

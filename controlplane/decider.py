@@ -64,7 +64,8 @@ class Decider:
         backoff = 0.1
         while True:
             try:
-                self._lead()
+                with judging():
+                    self._lead()
             except _Told:
                 return End.TOLD
             except Fenced:
@@ -132,8 +133,7 @@ class Decider:
             time_ms = message.timestamp()[1]
             for body in self._bodies(state, one, facts, time_ms):
                 if not open_transaction:
-                    with judging():
-                        producer.begin()
+                    producer.begin()
                     open_transaction = True
                 event = Event(state.position.seq + 1, time_ms, self._cause(message, one), body)
                 name = job_name(state, event)

@@ -179,7 +179,10 @@ def _body(state: State, event: Event) -> Changes:
         case JobCreated() as new:
             return {("job", new.uid): _created(new, event.time)}
         case SnapshotClosed(snapshot=manifest):
-            changes: Changes = {("snapshot", manifest.name): manifest}
+            newer = state.snapshots.get(manifest.name)
+            changes: Changes = {}
+            if newer is None or newer.version < manifest.version:
+                changes["snapshot", manifest.name] = manifest
             if job := state.jobs.get(manifest.uid):
                 changes["job", job.uid] = replace(_without(job, manifest.version), status=event.body.status)
             return changes

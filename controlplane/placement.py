@@ -45,7 +45,8 @@ class Placement:
         while not self._stop.is_set():
             consumer = log.reader(self._kafka, self._prefix)
             try:
-                self._follow(consumer)
+                with judging():
+                    self._follow(consumer)
             except Doubt as doubt:
                 LOG.warning("the task records are read again: %s", doubt)
                 self._stop.wait(1)
@@ -84,10 +85,7 @@ class Placement:
         last: dict[bytes, tuple[bytes | None, int]] = {}
         for message in self._kafka.read_to_end(consumer, topic, partitions):
             last[message.key() or b""] = (message.value(), message.partition() or 0)
-        with judging():
-            at = {
-                one.partition: one.offset for one in consumer.position([TopicPartition(topic, p) for p in partitions])
-            }
+        at = {one.partition: one.offset for one in consumer.position([TopicPartition(topic, p) for p in partitions])}
         for key, (value, partition) in last.items():
             self._tell(key, value, partition)
         return {partition: max(0, offset) for partition, offset in at.items()}

@@ -31,6 +31,11 @@ def job_row(job: Job) -> Row:
     }
 
 
+def statuses(state: State) -> list[tuple[str, str]]:
+    """Name and status of every live job."""
+    return [(job.name, str(job.status)) for job in state.jobs.values() if job.holds_name]
+
+
 def snapshots(state: State) -> list[Row]:
     """Valid snapshots by name."""
     return [snapshot_row(state.snapshots[name]) for name in sorted(state.snapshots)]

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import socket
 import threading
 import time
@@ -11,18 +12,16 @@ from typing import Any
 
 import msgspec
 
-from controlplane import agents, catalog, log, views
+from controlplane import agents, catalog, views
 from controlplane.decider import Decider, End, Tally
-from controlplane.evolve import State, fold
 from controlplane.exposition import Measured, exposition
+from controlplane.live import LiveView
 from controlplane.placement import Placement
 from controlplane.settings import Settings
 from controlplane.supervisor import Supervisor
 from controlplane.topics import COMMANDS, EVENTS, TASKS
 from processors.kafka import Doubt, Fenced, Kafka
-from schemas.codec import decode
-from schemas.errors import JobFailure, JobplaneError
-from schemas.events import Event
+from schemas.errors import JobFailure, JobplaneError, WorkerFailed
 from schemas.options import JobOptions
 
 LOG = logging.getLogger("jobplane.worker")
@@ -47,16 +46,16 @@ class Worker:
         self._decider: threading.Thread | None = None
         self._decider_stop = threading.Event()
         self._decider_ended = 0.0
-        self._fatal = ""
-        self._view: State | None = None
+        self.fatal = ""
+        self.view = LiveView(self._kafka, settings.prefix)
         self._assigned = False
         self._closing = threading.Event()
         self.pages: Mapping[str, agents.Page] = {
             "/healthz": self._healthz,
             "/readyz": self._readyz,
             "/metrics": self._metrics,
-            "/api/jobs": lambda: self._json(views.jobs(self._view) if self._view else []),
-            "/api/snapshots": lambda: self._json(views.snapshots(self._view) if self._view else []),
+            "/api/jobs": lambda: self._json(self.view.see(views.jobs)),
+            "/api/snapshots": lambda: self._json(self.view.see(views.snapshots)),
             "/api/hosts": lambda: self._json(self._supervisor.view()),
         }
 
@@ -67,20 +66,20 @@ class Worker:
             threading.Thread(target=self._guarded, args=(target,), name=name, daemon=True).start()
 
     def _guarded(self, target: Callable[[], None]) -> None:
-        """A thread that dies makes the worker unhealthy, with its reason; it never dies in silence."""
+        """A thread that dies ends the worker, with its reason: another may be able to do what this one cannot."""
         try:
             target()
-        except BaseException as error:
-            self._fatal = f"{threading.current_thread().name}: {error}"
-            LOG.critical("%s", self._fatal, exc_info=not isinstance(error, JobplaneError))
-            raise
+        except Exception as error:  # it is what the worker ends with
+            self.fatal = f"{threading.current_thread().name}: {error}"
+            LOG.critical("%s", self.fatal, exc_info=not isinstance(error, JobplaneError))
+            os.kill(os.getpid(), signal.SIGTERM)
 
     def assigned(self, partitions: frozenset[tuple[str, int]]) -> None:
         """Faust's new assignment: the difference is carried out, what stays goes on."""
         prefix = self._settings.prefix
         with self._lock:
             if (f"{prefix}{EVENTS}", 0) not in partitions:
-                self._view = None
+                self.view.forget()
             self._held, self._assigned = partitions, True
             self._placement.hold(frozenset(p for topic, p in partitions if topic == f"{prefix}{TASKS}"))
             self._lead()
@@ -126,21 +125,6 @@ class Worker:
         while not self._closing.wait(1.0):
             self._supervisor.watch()
 
-    def load_view(self) -> None:
-        """Reads `state` into the view, unless it is there already."""
-        if self._view is None:
-            consumer = log.reader(self._kafka, self._settings.prefix)
-            try:
-                self._view = log.read_state(self._kafka, consumer, self._settings.prefix)
-            finally:
-                consumer.close()
-
-    def fold(self, value: bytes) -> None:
-        """Folds one event into the view; one folded before changes nothing."""
-        view = self._view
-        if view is not None:
-            fold(view, decode(value, Event))
-
     def close(self) -> None:
         """Stops the decider, lets the tasks commit and end; within 8 s."""
         self._closing.set()
@@ -152,9 +136,7 @@ class Worker:
 
     def _healthz(self) -> tuple[int, str, bytes]:
         return (
-            self._json({"status": "failed", "reason": self._fatal}, 500)
-            if self._fatal
-            else self._json({"status": "ok"})
+            self._json({"status": "failed", "reason": self.fatal}, 500) if self.fatal else self._json({"status": "ok"})
         )
 
     def _readyz(self) -> tuple[int, str, bytes]:
@@ -162,7 +144,7 @@ class Worker:
         waits = [
             reason
             for waiting, reason in (
-                (self._fatal, self._fatal),
+                (self.fatal, self.fatal),
                 (not self._assigned, "no partitions assigned yet"),
                 (not self._placement.ready.is_set(), "task records not read yet"),
                 (leads and not self._tally.leading, "the decider is starting"),
@@ -179,11 +161,7 @@ class Worker:
             for task in host["tasks"]
             if JobOptions.of(self._supervisor.options(task["task"])).metrics_enabled
         ]
-        jobs = (
-            [(job.name, str(job.status)) for job in list(self._view.jobs.values()) if job.holds_name]
-            if self._view
-            else []
-        )
+        jobs = self.view.see(views.statuses)
         tally = self._tally
         content_type, body = exposition(
             Measured(tasks, jobs, dict(tally.verdicts), tally.leading, tally.restarts, len(hosts))
@@ -195,11 +173,16 @@ class Worker:
 
 
 def run(settings: Settings, loglevel: str = "warning") -> None:
-    """Runs a worker until SIGINT or SIGTERM. Raises SetupError where it cannot start."""
+    """Runs a worker until SIGINT or SIGTERM. Raises SetupError where it cannot start or go on."""
     logging.basicConfig(level=loglevel.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     kafka = Kafka(settings.bootstrap, settings.kafka)
     kafka.require()
     catalog.ensure_topics(kafka, settings)
+    kafka.members(agents.group_id(settings.prefix))  # on a new cluster this makes the coordinator Faust looks for
     worker = Worker(settings)
     Path(settings.data).mkdir(parents=True, exist_ok=True)
-    agents.run(agents.build(settings, worker.name, worker))
+    try:
+        agents.run(agents.build(settings, worker.name, worker))
+    finally:
+        if worker.fatal:
+            raise WorkerFailed(worker.fatal)

@@ -52,6 +52,8 @@ __all__ = [
 
 CALL_S = 5.0
 """Longest one call to Kafka may block; what takes longer is asked again or is doubt."""
+REACH_S = 3.0
+"""Longest a first call waits for a broker to be there at all: with the client's own end it is under 5 s."""
 SLOW_END_S = 1.0
 """A commit or abort slower than this may have been sent twice by the client: the producer is discarded after it."""
 
@@ -130,7 +132,7 @@ class Kafka:
             )
         )
 
-    def require(self, timeout: float = CALL_S) -> None:
+    def require(self, timeout: float = REACH_S) -> None:
         """Raises KafkaUnreachable within `timeout` seconds when no broker answers."""
         try:
             self.admin.list_topics("", timeout=timeout)
@@ -318,8 +320,8 @@ _statistics = msgspec.json.Decoder(_Statistics)
 class TransactionalProducer:
     """A producer with a transactional id, for one life: fenced at birth, discarded at the first doubt.
 
-    Every method raises Fenced, Doubt or a JobFailure. `suspect` is why it must be discarded though nothing failed: a
-    slow end of a transaction, a request that timed out, or more ends sent than were asked for (KAFKA-17754).
+    Its users judge whatever the client raises (`judging`). `suspect` is why it must be discarded though nothing
+    failed: a slow end of a transaction, a request that timed out, or more ends sent than were asked for (KAFKA-17754).
     """
 
     def __init__(
@@ -370,10 +372,11 @@ class TransactionalProducer:
     def flush(self, limit: float, waiting: Callable[[], None]) -> None:
         """Until all that was produced is acknowledged; calls `waiting` every 2 s. Raises Doubt after `limit` s."""
         deadline = time.monotonic() + limit
-        while self._producer.flush(2.0):
-            waiting()
-            if time.monotonic() > deadline:
-                raise Doubt(f"records were not acknowledged within {limit:.0f} s")
+        with judging():
+            while self._producer.flush(2.0):
+                waiting()
+                if time.monotonic() > deadline:
+                    raise Doubt(f"records were not acknowledged within {limit:.0f} s")
 
     def send_offsets(self, offsets: Sequence[TopicPartition], consumer: Consumer) -> None:
         with judging():

@@ -22,7 +22,6 @@ from processors.kafka import (
     TransactionalProducer,
     assign,
     judged,
-    judging,
     poll,
 )
 from processors.metrics import Counters
@@ -129,10 +128,7 @@ class Life:
     def restore(self) -> None:
         """Where the task goes on: its own checkpoint; else the snapshot it was created from; else the start offsets."""
         task, alive = self.task, self.run.alive
-        with judging():
-            committed = self.consumer.committed(
-                [TopicPartition(self.pipeline.source.topic, p) for p in self.partitions], 5
-            )
+        committed = self.consumer.committed([TopicPartition(self.pipeline.source.topic, p) for p in self.partitions], 5)
         found = self.house.control.checkpoint(task, committed, alive)
         if found is not None:
             self.checkpoint = found
@@ -229,8 +225,7 @@ class Life:
 
     def _begin(self) -> None:
         self.step(5)
-        with judging():
-            self.producer.begin()
+        self.producer.begin()
         self.open_since = time.monotonic()
 
     def _batch(self, messages: list[Message]) -> None:
@@ -248,10 +243,9 @@ class Life:
         else:
             done, unread = len(messages), []
         self.step(7)
-        with judging():
-            for at in self.consumer.position([TopicPartition(self.pipeline.source.topic, p) for p in self.partitions]):
-                if at.offset >= 0:
-                    self.positions[at.partition] = at.offset
+        for at in self.consumer.position([TopicPartition(self.pipeline.source.topic, p) for p in self.partitions]):
+            if at.offset >= 0:
+                self.positions[at.partition] = at.offset
         for message in reversed(unread):
             self.positions[message.partition() or 0] = message.offset() or 0
         self.counters.batch(done, written, skipped)
@@ -291,14 +285,13 @@ class Life:
             (self._offsets(self.positions),),
         )
         delivered: list[Message] = []
-        with judging():
-            producer.produce(
-                f"{self.house.prefix}checkpoints",
-                encode(checkpoint),
-                task.checkpoint_key,
-                task.partition,
-                on_delivery=lambda error, message: delivered.append(message),
-            )
+        producer.produce(
+            f"{self.house.prefix}checkpoints",
+            encode(checkpoint),
+            task.checkpoint_key,
+            task.partition,
+            on_delivery=lambda error, message: delivered.append(message),
+        )
         producer.flush(self.pipeline.interval_ms / 1000 + 30, self._confirm_waiting)
         if not delivered or delivered[0].error() is not None:
             raise Doubt("the checkpoint was not written")

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from processors.kafka import Doubt, Fenced, TransactionalProducer
+from processors.kafka import Doubt, Fenced, TransactionalProducer, judging
 from processors.life import End, House, Life, Released, Run
 from processors.metrics import Counters
 from processors.pipeline import pipeline_of
@@ -58,7 +58,8 @@ class Runner:
         while True:
             began = time.monotonic()
             try:
-                return self._life()
+                with judging():
+                    return self._life()
             except Fenced:
                 return End.FENCED
             except Released:

@@ -24,6 +24,8 @@ class Place:
 
 
 START = Place(1, 1)
+LONGEST_MESSAGE = 1_000
+"""Characters of a refusal; what it quotes of the statement may be longer."""
 
 
 class JobplaneError(Exception):
@@ -37,10 +39,11 @@ class JobplaneError(Exception):
 
 
 class Refused(JobplaneError):
-    """A statement that is not carried out. `place` is where in its text."""
+    """A statement that is not carried out. `place` is where in its text; of a long message the middle is left out."""
 
     def __init__(self, message: str, place: Place = START) -> None:
-        super().__init__(message)
+        half = LONGEST_MESSAGE // 2
+        super().__init__(message if len(message) <= LONGEST_MESSAGE else f"{message[:half]} … {message[-half:]}")
         self.place = place
 
 
@@ -307,6 +310,12 @@ class JarMismatch(SetupError):
     """A downloaded jar is not the one that was locked."""
 
     code = "jar-mismatch"
+
+
+class WorkerFailed(SetupError):
+    """A worker did not come up, or cannot go on; what it said before names the cause."""
+
+    code = "worker-failed"
 
 
 class NewerState(SetupError):

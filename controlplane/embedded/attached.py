@@ -9,7 +9,8 @@ from controlplane.cli import main
 
 
 def _end_with_parent() -> None:
-    sys.stdin.buffer.read()
+    while os.read(sys.stdin.fileno(), 1024):  # not through sys.stdin: a thread in its lock breaks Python's exit
+        pass
     os.kill(os.getpid(), signal.SIGTERM)
 
 

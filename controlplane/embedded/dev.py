@@ -13,7 +13,7 @@ from pathlib import Path
 
 from controlplane.embedded.broker import Broker, free_port, require_free
 from controlplane.settings import ENVIRONMENT, KAFKA, Settings
-from schemas.errors import BrokerFailed, SetupError
+from schemas.errors import BrokerFailed, WorkerFailed
 
 READY_S = 60.0
 STOP_S = 12.0
@@ -67,7 +67,7 @@ def _wait_ready(webs: Sequence[str], workers: Sequence[subprocess.Popen[bytes]],
     while left:
         _require_alive(workers)
         if time.monotonic() > deadline:
-            raise SetupFailed(f"not ready within {READY_S:.0f} s: {', '.join(left)}")
+            raise WorkerFailed(f"not ready within {READY_S:.0f} s: {', '.join(left)}")
         left = [web for web in left if not _ready(web)]
         if stop.wait(0.05):
             return False
@@ -92,7 +92,7 @@ def _watch(workers: Sequence[subprocess.Popen[bytes]], broker: Broker, stop: thr
 def _require_alive(workers: Sequence[subprocess.Popen[bytes]]) -> None:
     for worker in workers:
         if worker.poll() is not None:
-            raise SetupFailed(f"a worker ended with {worker.returncode}; what it said is above")
+            raise WorkerFailed(f"a worker ended with {worker.returncode}; what it said is above")
 
 
 def _stop(workers: Sequence[subprocess.Popen[bytes]]) -> None:
@@ -106,9 +106,3 @@ def _stop(workers: Sequence[subprocess.Popen[bytes]]) -> None:
         except subprocess.TimeoutExpired:
             worker.kill()
             worker.wait()
-
-
-class SetupFailed(SetupError):
-    """`jobplane dev` did not come up."""
-
-    code = "setup-failed"

@@ -120,6 +120,8 @@ def test_one_of_two_workers_goes(broker: KafkaBroker, prefix: str, tmp_path: Pat
         assert plane.values(doomed) == at_end, "nothing of a dropped job comes late"
         doubled = Counter(plane.values(side)) - Counter(flow.records)
         assert not doubled, "nothing is doubled by suspending and resuming all the while"
+        for worker in (other, victim) if how == "frozen" else (other,):
+            assert worker.get("/healthz")[0] == 200
 
 
 def outcomes(plane: System) -> Counter[int]:

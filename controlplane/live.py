@@ -1,0 +1,46 @@
+"""The state as the web server shows it: read from `state` once, then folded from `events`. Thread-safe."""
+
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+from controlplane import log
+from controlplane.evolve import State, fold
+from processors.kafka import Kafka
+from schemas.codec import decode
+from schemas.events import Event
+
+T = TypeVar("T")
+
+
+class LiveView:
+    """Held by the worker that folds `events`."""
+
+    def __init__(self, kafka: Kafka, prefix: str) -> None:
+        self._kafka, self._prefix = kafka, prefix
+        self._lock = threading.Lock()
+        self._state: State | None = None
+
+    def load(self) -> None:
+        """Reads `state`, unless that was done."""
+        if self._state is None:
+            consumer = log.reader(self._kafka, self._prefix)
+            try:
+                self._state = log.read_state(self._kafka, consumer, self._prefix)
+            finally:
+                consumer.close()
+
+    def forget(self) -> None:
+        """The events are another worker's now."""
+        self._state = None
+
+    def fold(self, value: bytes) -> None:
+        """Folds the event in a record; one folded before changes nothing."""
+        with self._lock:
+            if self._state is not None:
+                fold(self._state, decode(value, Event))
+
+    def see(self, look: Callable[[State], T]) -> T:
+        """What `look` finds in the state while nothing changes it."""
+        with self._lock:
+            return look(self._state or State())

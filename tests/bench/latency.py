@@ -1,0 +1,61 @@
+"""How old a record is when it can be read from the sink: from its append to the source, at a steady rate.
+
+A job at the default interval (100 ms), 5,000 records a second. Records wait for their commit: most of it is that.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+
+from confluent_kafka import Consumer, Producer
+
+from tests.bench.bench import Bench, progress
+from tests.bench.report import Row, percentile
+
+PARTITIONS = 4
+RATE, SECONDS, WARM_S = 5_000, 5, 1
+TICK_S = 0.01
+
+
+def latency(bench: Bench) -> Iterator[Row]:
+    with bench.plane() as plane:
+        plane.worker()
+        source, sink = plane.topic("in", PARTITIONS), plane.topic("out", PARTITIONS)
+        plane.done(f'CREATE JOB flow AS INSERT INTO "{sink}" SELECT * FROM "{source}"')
+        seconds = WARM_S + SECONDS * bench.repeat
+        feed = threading.Thread(target=_feed, args=(plane.bootstrap, source, seconds), daemon=True)
+        with plane.consumer(sink, range(PARTITIONS)) as consumer:
+            feed.start()
+            ages = _ages(consumer, RATE * seconds)
+        feed.join()
+        progress(f"{len(ages):,} records in {seconds} s")
+    steady = ages[RATE * WARM_S :]
+    yield percentile("latency: source to sink", steady, 50, "ms")
+    yield percentile("latency: source to sink", steady, 99, "ms")
+
+
+def _feed(bootstrap: str, topic: str, seconds: int) -> None:
+    """Records that say when they were appended, on the clock of this process."""
+    producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 1})
+    pause, began = threading.Event(), time.monotonic()
+    each = int(RATE * TICK_S)
+    for tick in range(int(seconds / TICK_S)):
+        pause.wait(max(0.0, began + tick * TICK_S - time.monotonic()))
+        for i in range(each):
+            producer.produce(topic, b"%d" % time.monotonic_ns(), partition=i % PARTITIONS)
+        producer.poll(0)
+    while producer.flush(1):
+        pass
+
+
+def _ages(consumer: Consumer, count: int) -> list[float]:
+    """Milliseconds from append to read, of so many records, in the order of reading."""
+    ages: list[float] = []
+    heard = time.monotonic()
+    while len(ages) < count:
+        messages = consumer.consume(1_000, 0.005)
+        now = time.monotonic()
+        assert now - heard < 30, f"only {len(ages)} of {count} records came"
+        heard = now if messages else heard
+        ages += [now * 1000 - int(message.value() or b"") / 1e6 for message in messages]
+    return ages

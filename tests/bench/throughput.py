@@ -1,0 +1,103 @@
+"""How much CPU the task hosts need for a million records, and how fast they are.
+
+A worker with its default hosts, four partitions, exactly once, a commit a second. The source is full before the job
+is created; what is measured runs from CREATE JOB to the commit of the last record. Each run has a new worker.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+
+from tests.bench import records
+from tests.bench.bench import Bench, progress
+from tests.bench.cost import cpu_seconds, peak_mib
+from tests.bench.report import Row, median
+from tests.support.system import System, until
+
+PARTITIONS = 4
+LIMIT_S = 300.0
+PEAK_MIB = 250.0
+CREATE = """CREATE JOB load OPTIONS (processingGuarantee 'exactlyOnce', snapshotIntervalMillis '1000')
+            AS INSERT INTO "{sink}" {query}"""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A query, and the CPU seconds per million records of its source that the hosts may need."""
+
+    name: str
+    query: str
+    target: float
+
+
+WORKS = (
+    Work("SELECT *", 'SELECT * FROM "{source}"', 2.6),
+    Work("filter", 'SELECT id, user, amount * 2 AS doubled FROM "{source}" WHERE amount > 50', 2.2),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """CPU seconds of the hosts and of the broker, seconds from CREATE on, and MiB of the largest host."""
+
+    hosts: float
+    broker: float
+    wall: float
+    peak: float
+
+
+def throughput(bench: Bench) -> Iterator[Row]:
+    million = bench.records / 1e6
+    with bench.plane() as plane:
+        source = plane.topic("in", PARTITIONS)
+        progress(f"filling {source} with {bench.records:,} records of {records.SIZE} bytes")
+        records.fill(plane, source, PARTITIONS, bench.records)
+        for work in WORKS:
+            count = records.passing(bench.records) if work.name == "filter" else records.everything(bench.records)
+            runs = [_run(bench, plane, source, work, count) for _ in range(bench.repeat)]
+            name = f"throughput {work.name}"
+            yield median(
+                f"{name}: CPU of the hosts", [run.hosts / million for run in runs], "CPU-s/M records", work.target
+            )
+            yield median(f"{name}: CPU of the broker", [run.broker / million for run in runs], "CPU-s/M records")
+            yield median(f"{name}: time", [run.wall for run in runs], "s")
+            yield median(f"{name}: speed", [bench.records / run.wall / 1000 for run in runs], "krecords/s")
+            peaks = tuple(run.peak for run in runs)
+            yield Row(f"{name}: peak memory of a host", max(peaks), "MiB", PEAK_MIB, peaks)
+
+
+def _run(bench: Bench, plane: System, source: str, work: Work, expected: records.Expected) -> Run:
+    # 1 a new worker: its memory is this run's alone
+    worker = plane.worker()
+    sink = plane.topic("out", PARTITIONS)
+    hosts = worker.host_pids()
+    # 2 from CREATE to the last commit
+    cpu, broker_cpu, began = cpu_seconds(hosts), cpu_seconds([bench.broker.pid]), time.monotonic()
+    result = plane.done(CREATE.format(sink=sink, query=work.query.format(source=source)))
+    assert result.reply is not None
+    uid = result.reply.uid
+    until(lambda: _committed(plane, uid, source) == bench.records, LIMIT_S, f"{bench.records} records are committed")
+    run = Run(
+        cpu_seconds(hosts) - cpu,
+        cpu_seconds([bench.broker.pid]) - broker_cpu,
+        time.monotonic() - began,
+        max(peak_mib(pid) for pid in hosts),
+    )
+    progress(f"{work.name}: {run.hosts:.2f} CPU-s, {run.wall:.2f} s, {run.peak:.0f} MiB")
+    # 3 the output is right, and nothing of it is left for the next run
+    assert worker.host_pids() == hosts, "a host died"
+    assert records.found(plane, sink, expected.records) == expected
+    plane.done("DROP JOB load")
+    worker.stop()
+    plane.delete_topic(sink)
+    return run
+
+
+def _committed(plane: System, uid: str, source: str) -> int:
+    """Records of the source that the job has committed."""
+    group = f"{plane.prefix}job.{uid}"
+    asked = ConsumerGroupTopicPartitions(group, [TopicPartition(source, p) for p in range(PARTITIONS)])
+    answer = plane.admin.list_consumer_group_offsets([asked])[group].result(10)
+    return sum(max(0, at.offset) for at in answer.topic_partitions)
