@@ -25,8 +25,8 @@ $(STAMP): constraints.txt pyproject.toml
 jars: setup ## Kafka's jars for the embedded broker, into the cache
 	@$(BIN)/python -m controlplane.embedded.jars
 
-demo: setup ## a broker, a worker and a job, start to end
-	@$(BIN)/python docs/examples/demo.py
+demo: setup jars ## jobs on a real Kafka through suspension, a kill and a hand-over, and the proof
+	@$(BIN)/python -m docs.examples.demo $(ARGS)
 
 check: setup ## lint, format, types, layers
 	$(BIN)/ruff check .

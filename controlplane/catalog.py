@@ -30,6 +30,7 @@ def ensure_topics(kafka: Kafka, settings: Settings) -> None:
     while len(have := kafka.topics(names)) < len(names):
         if time.monotonic() > deadline:
             raise NotSetUp(f"topics {sorted(set(names) - set(have))} were created but are not visible yet; start again")
+        time.sleep(0.05)
     configs = kafka.topic_settings(list(names))
     for name, topic in names.items():
         if have[name][1] != topic.partitions:
@@ -42,6 +43,22 @@ def ensure_topics(kafka: Kafka, settings: Settings) -> None:
                 f"topic '{name}' has cleanup.policy={configs[name]['cleanup.policy']}, it must be {topic.cleanup}; "
                 f"mend it: kafka-configs --alter --topic {name} --add-config cleanup.policy={topic.cleanup}"
             )
+
+
+def await_coordinator(kafka: Kafka, group: str) -> None:
+    """Until the group's coordinator answers: on a new cluster asking is what makes it, which takes a moment.
+
+    Raises Doubt where it does not within 15 s.
+    """
+    deadline, answered = time.monotonic() + VISIBLE_S, False
+    while not answered:
+        try:
+            kafka.members(group)
+            answered = True
+        except Doubt:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
 
 
 def require_topics(kafka: Kafka, prefix: str) -> None:

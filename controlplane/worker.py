@@ -26,6 +26,7 @@ from schemas.options import JobOptions
 
 LOG = logging.getLogger("jobplane.worker")
 TOUCH_S = 1.0
+LEAVE_S = 5.0
 JSON = "application/json"
 
 
@@ -126,13 +127,18 @@ class Worker:
             self._supervisor.watch()
 
     def close(self) -> None:
-        """Stops the decider, lets the tasks commit and end; within 8 s."""
+        """Stops the decider, lets the tasks commit and end; within 8 s. Faust has another 5 s to leave its group."""
         self._closing.set()
         self._decider_stop.set()
         self._placement.close()
         self._supervisor.close()
         if self._decider is not None:
             self._decider.join(2)
+        leaving = threading.Timer(
+            LEAVE_S, os._exit, [1 if self.fatal else 0]
+        )  # it would wait long for a Kafka that is gone
+        leaving.daemon = True
+        leaving.start()
 
     def _healthz(self) -> tuple[int, str, bytes]:
         return (
@@ -178,7 +184,7 @@ def run(settings: Settings, loglevel: str = "warning") -> None:
     kafka = Kafka(settings.bootstrap, settings.kafka)
     kafka.require()
     catalog.ensure_topics(kafka, settings)
-    kafka.members(agents.group_id(settings.prefix))  # on a new cluster this makes the coordinator Faust looks for
+    catalog.await_coordinator(kafka, agents.group_id(settings.prefix))
     worker = Worker(settings)
     Path(settings.data).mkdir(parents=True, exist_ok=True)
     try:

@@ -8,11 +8,11 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from controlplane.embedded.broker import Broker, free_port, require_free
-from controlplane.settings import ENVIRONMENT, KAFKA, Settings
+from controlplane.settings import Settings
 from schemas.errors import BrokerFailed, WorkerFailed
 
 READY_S = 60.0
@@ -22,13 +22,13 @@ STOP_S = 12.0
 def run(settings: Settings, port: int, workers: int) -> None:
     """Blocks until SIGINT or SIGTERM. Raises SetupError where broker or workers do not start, or a worker dies."""
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    _on_signal(sys.exit)  # nothing to keep yet: whoever waits for the broker to come up need not wait longer
     if settings.web_port:
         require_free(settings.web_port, "--web-port")
     started: list[subprocess.Popen[bytes]] = []
     with Broker(Path(settings.data) / "kafka", port) as broker:
         try:
+            _on_signal(stop.set)
             ports = [settings.web_port + i if settings.web_port else free_port() for i in range(workers)]
             started = [_worker(settings, broker.bootstrap, web_port) for web_port in ports]
             webs = [f"http://{settings.web_host}:{web_port}" for web_port in ports]
@@ -39,21 +39,20 @@ def run(settings: Settings, port: int, workers: int) -> None:
             _stop(started)
 
 
+def _on_signal(act: Callable[[], object]) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: act())
+
+
 def _worker(settings: Settings, bootstrap: str, web_port: int) -> subprocess.Popen[bytes]:
     """One worker in its own session: a Ctrl-C of the terminal reaches `dev` alone, which stops them in order."""
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(ENVIRONMENT) or name.startswith(KAFKA) or name == "JOBPLANE_HOST_MODULE"
-    }
-    environment |= {"JOBPLANE_DATA": settings.data, "JOBPLANE_WEB_HOST": settings.web_host}
     return subprocess.Popen(
         [
             *(sys.executable, "-m", "controlplane.embedded.attached", "worker"),
             *("--bootstrap", bootstrap, "--prefix", settings.prefix),
             *("--web-port", str(web_port), "--hosts", str(settings.hosts)),
         ],
-        env=environment,
+        env={**os.environ, "JOBPLANE_DATA": settings.data, "JOBPLANE_WEB_HOST": settings.web_host},
         stdin=subprocess.PIPE,
         stdout=sys.stderr,
         start_new_session=True,

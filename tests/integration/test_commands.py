@@ -87,7 +87,8 @@ def test_json_commands_and_ids(plane: System) -> None:
     refused = outcome(plane, other)
     assert isinstance(refused, CommandRefused)
     assert refused.code == "command-id-reused"
-    assert [event.seq for event in plane.events()] == list(range(1, len(plane.events()) + 1))
+    seqs = [event.seq for event in plane.events()]
+    assert seqs == list(range(1, len(seqs) + 1))
     plane.done("DROP JOB viajson")
 
 

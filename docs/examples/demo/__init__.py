@@ -1,1 +1,1 @@
-"""The rooms of the demonstration: the plane it starts, the shop that sells, the proof at the end, what is shown."""
+"""`make demo`: jobs on a real Kafka that are suspended, killed and replaced, and the proof that nothing went wrong."""

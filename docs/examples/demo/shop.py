@@ -11,7 +11,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
-from confluent_kafka import KafkaError, Message, Producer
+from processors.kafka import Kafka, KafkaError, Message
 
 TICK_S = 0.02
 DELIVERY_S = 15.0
@@ -24,43 +24,28 @@ CITIES = ("Berlin", "Hamburg", "Köln", "Leipzig", "München", "Wien", "Zürich"
 
 
 class Shop:
-    """Sells from `start` until the time is over or `close`. `sent` counts what Kafka has acknowledged."""
+    """Sells from its birth until `close`. `sent` counts what Kafka has acknowledged; `error` says why it did not."""
 
-    def __init__(self, bootstrap: str, topic: str, rate: int, seconds: float) -> None:
+    def __init__(self, kafka: Kafka, topic: str, rate: int) -> None:
         self.sent, self.error = 0, ""
-        self.orders_of: Counter[str] = Counter()
-        self._topic, self._rate, self._seconds = topic, rate, seconds
+        self._topic, self._rate = topic, rate
+        self._orders_of: Counter[str] = Counter()
         self._random = random.Random(7)  # noqa: S311  the same orders each time are what is wanted
-        self._producer = Producer(
-            {
-                "bootstrap.servers": bootstrap,
-                "enable.idempotence": True,
-                "acks": "all",
-                "linger.ms": 5,
-                "partitioner": "murmur2_random",
-            }
-        )
+        self._producer = kafka.producer(linger_ms=5, partitioner="murmur2_random")
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._sell, name="shop", daemon=True)
-
-    def start(self) -> None:
         self._thread.start()
-
-    @property
-    def open(self) -> bool:
-        """Whether it still sells, or waits for acknowledgements."""
-        return self._thread.is_alive()
 
     def close(self) -> None:
         """Stops selling and waits for what is on its way."""
         self._stop.set()
-        if self._thread.ident is not None:
-            self._thread.join(DELIVERY_S + 1)
+        self._thread.join()
 
     def _sell(self) -> None:
         began, number = time.monotonic(), 0
-        while (now := time.monotonic() - began) < self._seconds and not self._stop.is_set():
-            while number < now * self._rate:
+        while not self._stop.is_set():
+            due = (time.monotonic() - began) * self._rate
+            while number < due:
                 number += 1
                 self._order(number)
             self._producer.poll(TICK_S)
@@ -71,12 +56,12 @@ class Shop:
     def _order(self, number: int) -> None:
         user = f"user-{min(int(self._random.paretovariate(0.8)), USERS):04}"
         product, price = self._random.choice(tuple(PRODUCTS.items()))
-        self.orders_of[user] += 1
+        self._orders_of[user] += 1
         now = time.time()
         order: dict[str, Any] = {
             "id": number,
             "user": user,
-            "order_of_user": self.orders_of[user],
+            "order_of_user": self._orders_of[user],
             "product": product,
             "amount": round(price * self._random.randint(1, 4) * self._random.uniform(0.8, 1.0), 2),
             "city": self._random.choice(CITIES),

@@ -1,0 +1,183 @@
+"""The command line as a person or a script uses it: what stands on stdout, what on stderr, and the exit code."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.broker import KafkaBroker
+from tests.support.system import System, system
+
+
+@pytest.fixture(scope="module")
+def plane(broker: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    with system(broker.bootstrap, "cli.", tmp_path_factory.mktemp("cli"), hosts=1) as made:
+        made.worker()
+        made.topic("in", 2)
+        made.topic("out", 2)
+        yield made
+
+
+@pytest.fixture
+def create(plane: System) -> str:
+    """CREATE JOB {} with a source and a sink that exist."""
+    return f'CREATE JOB {{}} AS INSERT INTO "{plane.name("out")}" SELECT * FROM "{plane.name("in")}"'
+
+
+def jobplane(
+    plane: System, *words: str, said: str = "", bootstrap: str = "", **settings: str
+) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("JOBPLANE_")}
+    environment |= {"JOBPLANE_BOOTSTRAP": bootstrap or plane.bootstrap, "JOBPLANE_PREFIX": plane.prefix, **settings}
+    command = [sys.executable, "-m", "controlplane.cli", *words]
+    return subprocess.run(
+        command, input=said, env=environment, capture_output=True, text=True, timeout=60, check=False, cwd=plane.folder
+    )
+
+
+def rows(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_each_statement_waits_for_its_effect(plane: System, create: str) -> None:
+    steps = (
+        (create.format("life"), "accepted life RUNNING"),
+        ("CREATE SNAPSHOT s FOR JOB life", "accepted life RUNNING"),
+        ("ALTER JOB life SUSPEND", "accepted life SUSPENDED"),
+        ("ALTER JOB life RESUME", "accepted life RUNNING"),
+        ("ALTER JOB life RESTART", "accepted life RUNNING"),
+        ("DROP JOB life WITH SNAPSHOT s", "accepted life CANCELLED"),
+        ("DROP SNAPSHOT s", "accepted"),
+    )
+    for text, said in steps:
+        done = jobplane(plane, "sql", "-e", text)
+        assert (done.returncode, done.stdout, done.stderr) == (0, f"{said}\n", "")
+
+
+def test_a_file_ends_at_its_first_failure(plane: System, create: str) -> None:
+    script = f"-- first\n{create.format('a')};\n\nDROP JOB\n  nobody;\n{create.format('b')};\n"
+    (plane.folder / "script.sql").write_text(script)
+    done = jobplane(plane, "sql", "-f", "script.sql")
+    assert done.returncode == 3
+    assert done.stdout == "accepted a RUNNING\n"
+    assert done.stderr.splitlines() == [
+        "script.sql:4: refused (job-not-found) at 2:3",
+        "2:3 no live job is called 'nobody'",
+        "  nobody",
+        "  ^",
+    ]
+    shown = jobplane(plane, "sql", said="SHOW JOBS; DROP JOB a; SHOW JOBS")
+    assert shown.returncode == 0
+    assert [line.split("\t")[0] for line in shown.stdout.splitlines() if "\tRUNNING\t" in line] == ["a"]
+    assert "b\t" not in shown.stdout
+
+
+def test_json_is_one_object_a_statement(plane: System, create: str) -> None:
+    text = (
+        f"{create.format('j')}; CREATE JOB IF NOT EXISTS {create.format('j')[11:]}; SHOW JOBS; DROP JOB j; DROP JOB j"
+    )
+    done = jobplane(plane, "sql", "-o", "json", "-e", text)
+    created, again, shown, dropped, refused = rows(done)
+    fields = ["command_id", "offset", "verdict", "code", "message", "line", "column", "notices", "job"]
+    assert [list(row) for row in (created, again, dropped, refused)] == [fields] * 4
+    assert [row["verdict"] for row in (created, again, dropped, refused)] == [
+        *("accepted", "unchanged", "accepted", "refused")
+    ]
+    assert created["job"] == {"name": "j", "uid": created["job"]["uid"], "status": "RUNNING"}
+    assert again["job"]["uid"] == created["job"]["uid"]
+    assert next(row for row in shown["rows"] if row["name"] == "j")["status"] == "RUNNING"
+    assert dropped["job"]["status"] == "CANCELLED"
+    assert (refused["code"], refused["line"], refused["column"], refused["job"]) == ("job-not-found", 1, 10, None)
+    assert done.returncode == 3
+
+
+def test_what_is_refused_before_it_is_sent_leaves_nothing_on_the_log(plane: System) -> None:
+    before = plane.ends(f"{plane.prefix}commands")
+    done = jobplane(plane, "sql", "-e", "CREAT JOB x", "-o", "json")
+    assert rows(done)[0]["code"] == "syntax"
+    assert done.returncode == 4
+    assert done.stderr == (
+        "-e:1: refused (syntax) at 1:1\n"
+        "1:1 expected ALTER, CREATE, DROP or SHOW, found 'CREAT'; did you mean CREATE?\nCREAT JOB x\n^\n"
+    )
+    assert plane.ends(f"{plane.prefix}commands") == before
+
+
+def test_emit_appends_and_prints_the_id(plane: System) -> None:
+    given = jobplane(plane, "emit", "--command-id", "mine", "DROP JOB nobody")
+    assert (given.returncode, given.stdout, given.stderr) == (0, "mine\n", "")
+    made = jobplane(plane, "emit", said="not SQL at all")
+    sent = {dict(message.headers() or []).get("command-id"): message.value() for message in commands(plane)}
+    assert sent[b"mine"] == b"DROP JOB nobody"
+    assert sent[made.stdout.strip().encode()] == b"not SQL at all"
+    no_wait = jobplane(plane, "sql", "--no-wait", "-o", "json", "-e", "DROP JOB nobody")
+    assert (no_wait.returncode, rows(no_wait)[0]["verdict"]) == (0, None)
+
+
+def commands(plane: System) -> list[Any]:
+    return plane.read(f"{plane.prefix}commands")
+
+
+def test_no_answer_in_time_is_124(plane: System, create: str) -> None:
+    done = jobplane(plane, "sql", "--timeout", "0.1", "-e", create.format("slow"))
+    assert done.returncode == 124
+    assert done.stdout == ""
+    assert jobplane(plane, "sql", "-e", "DROP JOB IF EXISTS slow").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "settings", "code", "said"),
+    [
+        (["sql", "-e", "SHOW JOBS"], {"bootstrap": "127.0.0.1:1"}, 5, r"127.0.0.1:1 .*Connection refused"),
+        (["emit", "DROP JOB a"], {"bootstrap": "127.0.0.1:1"}, 5, "Connection refused"),
+        (["worker"], {"bootstrap": "127.0.0.1:1"}, 5, "Connection refused"),
+        (["sql", "-e", "SHOW JOBS"], {"bootstrap": "no-such-host.invalid:9092"}, 5, "Failed to resolve"),
+        (["sql", "-e", "SHOW JOBS"], {"JOBPLANE_PREFIX": "other."}, 1, "there is no topic 'other.commands'"),
+        (["sql", "-e", "SHOW JOBS"], {"JOBPLANE_BOTSTRAP": "x"}, 2, "there is no setting 'botstrap'"),
+        (["sql", "-f", "no-such-file.sql"], {}, 2, "does not exist"),
+        (["sequel"], {}, 2, "No such command"),
+        (["sql", "-e", "DROP JOB 'a"], {}, 4, "this string is not closed"),
+    ],
+)
+def test_exit_codes(plane: System, words: list[str], settings: dict[str, str], code: int, said: str) -> None:
+    done = jobplane(plane, *words, **settings)
+    assert done.returncode == code, done.stderr
+    assert done.stdout == ""
+    assert re.search(said, done.stderr), done.stderr
+
+
+def test_the_command_line_never_loads_faust_and_help_nothing_of_kafka(plane: System) -> None:
+    script = """
+import sys
+from controlplane.cli import main
+try:
+    main({words!r})
+except SystemExit:
+    pass
+print(*sorted(name for name in ("faust", "confluent_kafka", "rich", "parsimonious") if name in sys.modules))
+"""
+
+    def loaded(*words: str) -> str:
+        command = [sys.executable, "-c", script.format(words=list(words))]
+        environment = {**os.environ, "JOBPLANE_BOOTSTRAP": plane.bootstrap, "JOBPLANE_PREFIX": plane.prefix}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
+        return done.stdout.splitlines()[-1]
+
+    assert loaded("--help") == ""
+    assert loaded("sql", "-e", "SHOW JOBS") == "confluent_kafka parsimonious"
+
+
+def test_settings_come_from_a_file_too(plane: System, tmp_path: Path) -> None:
+    (tmp_path / "jobplane.toml").write_text(f'bootstrap = "{plane.bootstrap}"\nprefix = "{plane.prefix}"\n')
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("JOBPLANE_")}
+    command = [sys.executable, "-m", "controlplane.cli", "sql", "-e", "SHOW SNAPSHOTS"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "name\tjob\tversion\toffsets\ttime\n")
