@@ -9,7 +9,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from controlplane.topics import REPORTS
-from processors.kafka import CALL_S, Doubt, Fenced, Kafka, TransactionalProducer
+from processors.kafka import CALL_S, Doubt, Fenced, Kafka
+from processors.transactions import TransactionalProducer
 from schemas.codec import encode
 from schemas.errors import JobFailure
 from schemas.reports import Report, Said

@@ -21,7 +21,8 @@ from controlplane.outcome import answer
 from controlplane.reconcile import reconcile, unstopped
 from controlplane.topics import COMMANDS, REPORTS
 from controlplane.translate import Request, translate
-from processors.kafka import Consumer, Doubt, Fenced, Kafka, Message, TransactionalProducer, assign, judging, poll
+from processors.kafka import Consumer, Doubt, Fenced, Kafka, Message, assign, judging, poll
+from processors.transactions import TransactionalProducer
 from schemas.commands import read_command
 from schemas.events import Body, Cause, Event, JobForgotten
 from schemas.reports import Report, Said

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Iterator
 from controlplane.evolve import Changes, State
 from controlplane.reconcile import Write
 from controlplane.topics import EVENTS, STATE
-from processors.kafka import Consumer, Kafka, Message, TransactionalProducer, assign, poll
+from processors.kafka import Consumer, Kafka, Message, assign, poll
+from processors.transactions import TransactionalProducer
 from schemas.codec import NotOurs, decode, decode_record, encode
 from schemas.errors import NewerState
 from schemas.events import Event

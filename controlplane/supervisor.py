@@ -21,7 +21,7 @@ from controlplane.settings import Settings
 from processors.control import Reporter
 from processors.host import CRASHED, Opening, Order, task_text
 from processors.kafka import Kafka
-from processors.life import End
+from processors.run import End
 from schemas.errors import HostDied
 from schemas.reports import Said
 from schemas.tasks import Task

@@ -17,7 +17,7 @@ import msgspec
 
 from processors.control import Control, Reporter, Topics
 from processors.kafka import Doubt, Kafka
-from processors.life import End, House
+from processors.run import End, House
 from processors.runner import Runner
 from schemas.codec import decode, encode
 from schemas.tasks import Task

@@ -1,8 +1,7 @@
 """The one door to confluent_kafka: how clients are made here, and the rules every reader and writer keeps.
 
 Readers are read_committed, start where they are told, and never guess an offset. "The end" of a topic is its high
-watermark asked read_uncommitted; a reader goes on until its position is there. A transactional producer about which
-there is any doubt is discarded, never used again.
+watermark asked read_uncommitted; a reader goes on until its position is there.
 """
 
 import time
@@ -10,7 +9,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import msgspec
 from confluent_kafka import (
     Consumer,
     IsolationLevel,
@@ -30,7 +28,7 @@ from confluent_kafka.admin import (
 )
 
 from processors.outcomes import Meaning, failure_of, meaning
-from schemas.errors import KafkaUnreachable, SinkLost
+from schemas.errors import JobFailure, KafkaUnreachable, SinkLost
 
 __all__ = [
     "CALL_S",
@@ -43,7 +41,6 @@ __all__ = [
     "Message",
     "Producer",
     "TopicPartition",
-    "TransactionalProducer",
     "assign",
     "judged",
     "judging",
@@ -54,8 +51,6 @@ CALL_S = 5.0
 """Longest one call to Kafka may block; what takes longer is asked again or is doubt."""
 REACH_S = 3.0
 """Longest a first call waits for a broker to be there at all: with the client's own end it is under 5 s."""
-SLOW_END_S = 1.0
-"""A commit or abort slower than this may have been sent twice by the client: the producer is discarded after it."""
 
 
 class Fenced(Exception):
@@ -66,7 +61,7 @@ class Doubt(Exception):
     """It is not known what the broker did last. Discard the producer; make a new one; go on from what is committed."""
 
 
-def judged(error: KafkaException | KafkaError) -> Exception:
+def judged(error: KafkaException | KafkaError) -> Fenced | Doubt | JobFailure:
     """The exception an error of Kafka stands for: Fenced, Doubt, or the JobFailure that asking again cannot mend."""
     cause = error.args[0] if isinstance(error, KafkaException) else error
     code, text = cause.name(), cause.str()
@@ -97,7 +92,7 @@ class Kafka:
         self.last_error = ""
         self._admin: AdminClient | None = None
 
-    def _config(self, **settings: Any) -> dict[str, Any]:
+    def config(self, **settings: Any) -> dict[str, Any]:
         return {
             "bootstrap.servers": self.bootstrap,
             "error_cb": self._on_error,
@@ -113,17 +108,17 @@ class Kafka:
     @property
     def admin(self) -> AdminClient:
         if self._admin is None:
-            self._admin = AdminClient(self._config())
+            self._admin = AdminClient(self.config())
         return self._admin
 
     def producer(self, **settings: Any) -> Producer:
         """An idempotent producer without transactions, for records that stand alone."""
-        return Producer(self._config(**{"enable_idempotence": True, "linger_ms": 0, **settings}))
+        return Producer(self.config(**{"enable_idempotence": True, "linger_ms": 0, **settings}))
 
     def consumer(self, group: str, *, committed: bool = True, **settings: Any) -> Consumer:
         """A consumer to be assigned, never subscribed; it commits nothing by itself."""
         return Consumer(
-            self._config(
+            self.config(
                 group_id=group,
                 isolation_level="read_committed" if committed else "read_uncommitted",
                 auto_offset_reset="error",
@@ -303,106 +298,3 @@ def poll(consumer: Consumer, most: int, timeout: float) -> list[Message]:
 
 
 _error_of = Message.error
-
-
-class _Broker(msgspec.Struct):
-    req: dict[str, int] = {}
-    req_timeouts: int = 0
-
-
-class _Statistics(msgspec.Struct):
-    brokers: dict[str, _Broker] = {}
-
-
-_statistics = msgspec.json.Decoder(_Statistics)
-
-
-class TransactionalProducer:
-    """A producer with a transactional id, for one life: fenced at birth, discarded at the first doubt.
-
-    Its users judge whatever the client raises (`judging`). `suspect` is why it must be discarded though nothing
-    failed: a slow end of a transaction, a request that timed out, or more ends sent than were asked for (KAFKA-17754).
-    """
-
-    def __init__(
-        self,
-        kafka: Kafka,
-        transactional_id: str,
-        timeout_ms: int,
-        topic: str,
-        alive: Callable[[], None],
-        **settings: Any,
-    ) -> None:
-        """Fences whoever had the id before; blocks until the broker has done so, calling `alive` meanwhile.
-
-        `topic` is any that exists: asked for twice, it leaves a broker connected, without which the client would wait
-        half a second before it looks for the coordinator.
-        """
-        self.suspect = ""
-        self._ends = 0
-        with judging():
-            self._producer = Producer(
-                kafka._config(
-                    transactional_id=transactional_id,
-                    transaction_timeout_ms=timeout_ms,
-                    statistics_interval_ms=2000,
-                    stats_cb=self._on_statistics,
-                    **settings,
-                )
-            )
-            for _ in range(2):
-                self._producer.list_topics(topic, CALL_S)
-            while True:
-                alive()
-                try:
-                    self._producer.init_transactions(CALL_S)
-                    break
-                except KafkaException as error:
-                    if not error.args[0].retriable():
-                        raise
-        self.produce = self._producer.produce
-        self.begin = self._producer.begin_transaction
-
-    def __len__(self) -> int:
-        return len(self._producer)
-
-    def poll(self, timeout: float = 0) -> None:
-        self._producer.poll(timeout)
-
-    def flush(self, limit: float, waiting: Callable[[], None]) -> None:
-        """Until all that was produced is acknowledged; calls `waiting` every 2 s. Raises Doubt after `limit` s."""
-        deadline = time.monotonic() + limit
-        with judging():
-            while self._producer.flush(2.0):
-                waiting()
-                if time.monotonic() > deadline:
-                    raise Doubt(f"records were not acknowledged within {limit:.0f} s")
-
-    def send_offsets(self, offsets: Sequence[TopicPartition], consumer: Consumer) -> None:
-        with judging():
-            self._producer.send_offsets_to_transaction(list(offsets), consumer.consumer_group_metadata(), CALL_S)
-
-    def commit(self) -> float:
-        """Seconds the commit took."""
-        return self._end(self._producer.commit_transaction)
-
-    def abort(self) -> float:
-        return self._end(self._producer.abort_transaction)
-
-    def _end(self, end: Callable[[float], None]) -> float:
-        began = time.monotonic()
-        self._ends += 1
-        with judging():
-            end(CALL_S)
-        took = time.monotonic() - began
-        if took > SLOW_END_S:
-            self.suspect = f"the end of a transaction took {took:.1f} s"
-        return took
-
-    def _on_statistics(self, text: str) -> None:
-        """Called from poll or flush."""
-        brokers = _statistics.decode(text).brokers.values()
-        if sum(broker.req.get("EndTxn", 0) for broker in brokers) > self._ends:
-            self.suspect = "the end of a transaction was sent again"
-        if any(broker.req_timeouts for broker in brokers):
-            self.suspect = "a request timed out"

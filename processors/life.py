@@ -1,92 +1,42 @@
 """What one transactional producer and one consumer do for a task between fence and end: steps 2 to 12 of the runner."""
 
 import hashlib
-import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from operator import length_hint
-from typing import Any
+from typing import Any, TypeVar
 
-from processors.control import Control, Reporter, Topics
 from processors.kafka import (
     Consumer,
     Doubt,
     Fenced,
-    Kafka,
     KafkaException,
     Message,
     TopicPartition,
-    TransactionalProducer,
     assign,
     judged,
     poll,
 )
-from processors.metrics import Counters
 from processors.pipeline import Pipeline
+from processors.run import BATCH, End, Narrowed, Released, Run
+from processors.transactions import TransactionalProducer
 from schemas.checkpoints import Checkpoint, Pointer
 from schemas.codec import encode
-from schemas.errors import BadRecord, CheckpointLost, DataLost, JobFailure, RecordTooLarge, SinkLost
+from schemas.errors import (
+    BadRecord,
+    CheckpointLost,
+    DataLost,
+    JobFailure,
+    RecordFailure,
+    RecordTooLarge,
+    SinkLost,
+)
 from schemas.reports import Said
 from schemas.tasks import Task
 from schemas.values import Failure, PartitionOffset, SnapshotPart, SnapshotRequest, SourceOffsets
 
-BATCH = 5_000
 IDLE_S = 0.02
-
-
-class End(StrEnum):
-    """Why a runner ended."""
-
-    STOPPED = "stopped"
-    FAILED = "failed"
-    GONE = "gone"
-    FENCED = "fenced"
-    RELEASED = "released"
-
-
-class Released(Exception):
-    """The worker wants the task to end without a word: it moves elsewhere, or the process stops."""
-
-
-@dataclass(frozen=True, slots=True)
-class House:
-    """What a task host gives to its runners. `in_touch` raises Doubt while the worker may have lost its place."""
-
-    kafka: Kafka
-    prefix: str
-    control: Control
-    topics: Topics
-    reporter: Reporter
-    in_touch: Callable[[], None]
-    turn: threading.Lock
-
-
-@dataclass(slots=True)
-class Run:
-    """One run of a task, over all its lives. `told` is the newest task record, `release` ends the run without a word.
-
-    `step` is told each numbered step, 0 for a sign of life between them. `copied` holds the snapshot versions served.
-    """
-
-    house: House
-    told: Task
-    step: Callable[[int], None]
-    counters: Counters
-    attempt: int
-    copied: set[int]
-    release: threading.Event
-
-    def alive(self) -> None:
-        """Marks progress while waiting for Kafka; raises Released when the worker asked for it."""
-        self.step(0)
-        if self.release.is_set():
-            raise Released
-
-    def snapshots_due(self, task: Task) -> list[SnapshotRequest]:
-        return [request for request in task.snapshots if request.version not in self.copied]
 
 
 class Life:
@@ -109,6 +59,7 @@ class Life:
         self.positions: dict[int, int] = {}
         self.open_since = 0.0
         self.culprit: JobFailure | None = None
+        self.last_read: Message | None = None
 
     def _initial(self, number: int, attempt: int) -> Checkpoint:
         return Checkpoint(
@@ -181,12 +132,14 @@ class Life:
                 return End.GONE
             asked = self.run.snapshots_due(told)
             due = self.open_since + interval - time.monotonic() if self.open_since else IDLE_S
-            if self.open_since and (due <= 0 or asked or not told.run or self.culprit):
+            looking = self.run.batch < BATCH
+            if self.open_since and (due <= 0 or asked or not told.run or self.culprit or looking):
                 self._commit()
                 if self.culprit is not None:
                     raise self.culprit
                 if self.producer.suspect:
                     raise Doubt(self.producer.suspect)
+                self.run.widen()
                 continue
             self._copy(asked)
             if not told.run:
@@ -205,7 +158,7 @@ class Life:
             self.run.alive()
         try:
             self.step(4)
-            messages = poll(self.consumer, BATCH, 0)
+            messages = poll(self.consumer, self.run.batch, 0)
             if messages:
                 self._batch(messages)
             self.producer.poll(0)
@@ -231,6 +184,7 @@ class Life:
     def _batch(self, messages: list[Message]) -> None:
         if not self.open_since:
             self._begin()
+        self.last_read = messages[-1]
         self.step(6)
         rows = iter(messages)
         try:
@@ -255,14 +209,39 @@ class Life:
         if isinstance(error, Fenced | Doubt | Released):
             raise error
         if isinstance(error, KafkaException):
-            cause = judged(error)
-            if not isinstance(cause, RecordTooLarge):
-                raise cause
+            failure = judged(error)
+            if not isinstance(failure, RecordTooLarge):
+                raise error
+            return self._named(failure, message)
+        return self._named(
+            BadRecord(error.message if isinstance(error, BadRecord) else str(error) or type(error).__name__), message
+        )
+
+    def _named(self, failure: RecordFailure, message: Message) -> RecordFailure:
+        """The failure with the record to blame."""
+        if isinstance(failure, RecordTooLarge):
             text = f"the record is larger than the {self.record_limit} bytes '{self.pipeline.sink.topic}' takes"
-            failure: JobFailure = RecordTooLarge(f"{text}; raise max.message.bytes of the topic, then RESUME")
-        else:
-            failure = BadRecord(error.message if isinstance(error, BadRecord) else str(error) or type(error).__name__)
+            failure = RecordTooLarge(f"{text}; raise max.message.bytes of the topic, then RESUME")
         return _at(failure, message.topic() or "", message.partition() or 0, message.offset() or 0)
+
+    def judged(self, error: KafkaException) -> Exception:
+        """What an error of the client means.
+
+        Once a record was refused, producing says only _STATE, not why. Batches grow smaller then, until the record that
+        is refused stands alone in one, and is named.
+        """
+        failed = self.producer.cause() if error.args[0].name() == "_STATE" and self.open_since else None
+        cause = judged(failed or error)
+        if isinstance(cause, RecordFailure) and not self.run.narrow() and self.last_read is not None:
+            return self._named(cause, self.last_read)
+        return Narrowed(str(cause)) if isinstance(cause, RecordFailure) else cause
+
+    def abandon(self) -> None:
+        """Ends an open transaction, so that readers of the sink need not wait for its time-out."""
+        if self.open_since:
+            with suppress(KafkaException):
+                self.producer.abort()
+                self.counters.aborted()
 
     def _when_full(self, *record: Any) -> None:
         """The client's queue is full: wait for room, then produce the record."""
@@ -298,16 +277,10 @@ class Life:
         pointer = Pointer(task.layout, task.partition, delivered[0].offset() or 0)
         self.step(9)
         topic = self.pipeline.source.topic
-        producer.send_offsets(
-            [TopicPartition(topic, p, offset, str(pointer)) for p, offset in self.positions.items()], self.consumer
-        )
+        offsets = [TopicPartition(topic, p, offset, str(pointer)) for p, offset in self.positions.items()]
+        producer.send_offsets(offsets, self.consumer)
         self.step(10)
-        try:
-            self._confirm()
-        except JobFailure:
-            producer.abort()
-            self.counters.aborted()
-            raise
+        self._confirm()
         self.step(11)
         producer.commit()
         self.checkpoint, self.open_since = checkpoint, 0.0
@@ -366,6 +339,9 @@ class Life:
         return lost
 
 
-def _at(failure: JobFailure, topic: str, partition: int, offset: int) -> JobFailure:
+F = TypeVar("F", bound=JobFailure)
+
+
+def _at(failure: F, topic: str, partition: int, offset: int) -> F:
     failure.at = f"{topic}-{partition}@{offset}"
     return failure

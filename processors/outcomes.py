@@ -7,7 +7,7 @@ REFUSED  asking again gives the same answer: the job stops with this cause
 
 from enum import Enum
 
-from schemas.errors import DataLost, JobFailure, KafkaRefused, RecordTooLarge, SinkLost
+from schemas.errors import BadRecord, DataLost, JobFailure, KafkaRefused, RecordTooLarge, SinkLost
 
 
 class Meaning(Enum):
@@ -22,6 +22,10 @@ _REFUSED: dict[str, type[JobFailure]] = {
     "OFFSET_OUT_OF_RANGE": DataLost,
     "_AUTO_OFFSET_RESET": DataLost,
     "MSG_SIZE_TOO_LARGE": RecordTooLarge,
+    "RECORD_LIST_TOO_LARGE": RecordTooLarge,
+    "INVALID_RECORD": BadRecord,
+    "INVALID_TIMESTAMP": BadRecord,
+    "POLICY_VIOLATION": BadRecord,
     "TOPIC_AUTHORIZATION_FAILED": KafkaRefused,
     "GROUP_AUTHORIZATION_FAILED": KafkaRefused,
     "CLUSTER_AUTHORIZATION_FAILED": KafkaRefused,

@@ -7,15 +7,16 @@ to it · 10 confirm that the topics are still those of the job · 11 commit · 1
 After any doubt the producer is discarded and all begins again at 1. Who is fenced ends.
 """
 
-import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
-from processors.kafka import Doubt, Fenced, TransactionalProducer, judging
-from processors.life import End, House, Life, Released, Run
+from processors.kafka import Doubt, Fenced, KafkaException, judging
+from processors.life import Life
 from processors.metrics import Counters
 from processors.pipeline import pipeline_of
+from processors.run import End, House, Narrowed, Released, Run
+from processors.transactions import TransactionalProducer
 from schemas.errors import JobFailure
 from schemas.reports import Said
 from schemas.tasks import Task
@@ -50,7 +51,7 @@ class Runner:
 
     def __init__(self, house: House, task: Task, step: Callable[[int], None]) -> None:
         self._house, self._task = house, task
-        self.about = Run(house, task, step, Counters(), task.attempt, set(), threading.Event())
+        self.about = Run(house, task, step, Counters(), task.attempt)
 
     def run(self) -> End:
         """Blocks until the task has ended."""
@@ -66,6 +67,8 @@ class Runner:
                 return End.RELEASED
             except JobFailure as failure:
                 return self._fail(failure)
+            except Narrowed:
+                self.about.step(0)
             except Doubt as doubt:
                 self.about.counters.doubt(str(doubt))
                 backoff = 0.1 if time.monotonic() - began > 30 else min(backoff * 2, MAX_BACKOFF_S)
@@ -94,15 +97,26 @@ class Runner:
             record = house.control.task(task.key, task.partition, self.about.alive)
             if record is None or record.generation != task.generation or record.layout != task.layout:
                 return End.GONE
-            life = Life(self.about, record, pipeline, producer, consumer, limit)
+            return self._live(Life(self.about, record, pipeline, producer, consumer, limit))
+        finally:
+            consumer.close()
+
+    def _live(self, life: Life) -> End:
+        try:
             life.restore()
-            if not record.run:
+            if not life.task.run:
                 return life.stop()
             self.about.step(3)
             life.assign()
             return life.loop()
-        finally:
-            consumer.close()
+        except KafkaException as error:
+            cause = life.judged(error)
+            if isinstance(cause, JobFailure):
+                life.abandon()
+            raise cause from error
+        except (JobFailure, Released):
+            life.abandon()
+            raise
 
     def _fail(self, failure: JobFailure) -> End:
         cause = Failure(failure.code, failure.message, failure.at)

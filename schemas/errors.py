@@ -218,13 +218,17 @@ class JobFailure(JobplaneError):
     at: str = ""
 
 
-class BadRecord(JobFailure):
+class RecordFailure(JobFailure):
+    """One record is to blame."""
+
+
+class BadRecord(RecordFailure):
     """A record cannot be read, evaluated or written."""
 
     code = "BAD_RECORD"
 
 
-class RecordTooLarge(JobFailure):
+class RecordTooLarge(RecordFailure):
     """A record is larger than the sink topic takes (its max.message.bytes)."""
 
     code = "RECORD_TOO_LARGE"

@@ -153,6 +153,41 @@ def test_a_record_too_large_for_the_sink_is_named_and_goes_through_when_it_may(p
     plane.done("DROP JOB large")
 
 
+OVERHEAD = 73
+"""Bytes of a record batch round one record of 1 MiB with a key of one byte."""
+
+
+@pytest.mark.parametrize("over", [0, 1, 30])
+def test_the_largest_record_the_sink_takes_goes_through_and_one_byte_more_is_named(plane: System, over: int) -> None:
+    """Here it is the broker that refuses, not the client: it says of a batch only that something in it is too large."""
+    source, sink = plane.topic(f"edge-in-{over}", 1, max_message_bytes="4000000"), plane.topic(f"edge-out-{over}", 1)
+    limit = 1_048_588
+    values = [*(b"%d" % i for i in range(1234)), b"x" * (limit - OVERHEAD + over), b"last"]
+    plane.produce(source, [(b"k", value) for value in values])
+    plane.sql(f'CREATE JOB edge{over} AS INSERT INTO "{sink}" SELECT * FROM "{source}"')
+    if over == 0:
+        assert plane.await_values(sink, len(values)) == values
+    else:
+        until(lambda: plane.jobs()[f"edge{over}"]["status"] == "SUSPENDED", 60, "the job is suspended")
+        assert plane.jobs()[f"edge{over}"]["failure"].startswith("RECORD_TOO_LARGE")
+        assert plane.jobs()[f"edge{over}"]["failure"].endswith(f"({source}-0@1234)")
+        assert plane.values(sink) == values[:1234]
+    plane.done(f"DROP JOB edge{over}")
+
+
+def test_a_record_the_sink_does_not_take_is_named(plane: System) -> None:
+    source, sink = plane.topic("nokey-in", 1), plane.topic("nokey-out", 1, cleanup_policy="compact")
+    plane.produce(
+        source, [*((b"k", b"%d" % i) for i in range(1234)), (None, b"a compacted topic needs a key"), (b"k", b"")]
+    )
+    plane.sql(f'CREATE JOB nokey AS INSERT INTO "{sink}" SELECT * FROM "{source}"')
+    until(lambda: plane.jobs()["nokey"]["status"] == "SUSPENDED", 60, "the job is suspended")
+    assert "BAD_RECORD: Kafka says INVALID_RECORD" in plane.jobs()["nokey"]["failure"]
+    assert plane.jobs()["nokey"]["failure"].endswith(f"({source}-0@1234)")
+    assert len(plane.values(sink)) == 1234
+    plane.done("DROP JOB nokey")
+
+
 @pytest.mark.parametrize(("what", "code"), [("in", "DATA_LOST"), ("out", "SINK_LOST")])
 def test_a_recreated_topic_stops_the_job(plane: System, what: str, code: str) -> None:
     names = {role: plane.topic(f"gone-{what}-{role}", 1) for role in ("in", "out")}

@@ -1,0 +1,86 @@
+"""What a run of a task is over all its lives, and what its host gives to it."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from processors.control import Control, Reporter, Topics
+from processors.kafka import Kafka
+from processors.metrics import Counters
+from schemas.tasks import Task
+from schemas.values import SnapshotRequest
+
+BATCH = 5_000
+NARROWER = 10
+
+
+class End(StrEnum):
+    """Why a runner ended."""
+
+    STOPPED = "stopped"
+    FAILED = "failed"
+    GONE = "gone"
+    FENCED = "fenced"
+    RELEASED = "released"
+
+
+class Narrowed(Exception):
+    """A record was refused: begin anew, with smaller batches, to find it."""
+
+
+class Released(Exception):
+    """The worker wants the task to end without a word: it moves elsewhere, or the process stops."""
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What a task host gives to its runners. `in_touch` raises Doubt while the worker may have lost its place."""
+
+    kafka: Kafka
+    prefix: str
+    control: Control
+    topics: Topics
+    reporter: Reporter
+    in_touch: Callable[[], None]
+    turn: threading.Lock
+
+
+@dataclass(slots=True)
+class Run:
+    """One run of a task, over all its lives. `told` is the newest task record, `release` ends the run without a word.
+
+    `step` is told each numbered step, 0 for a sign of life between them. `copied` holds the snapshot versions served.
+    `batch` is how many records are read at once; below BATCH, a record that Kafka refuses is being looked for, and
+    `good` batches of that size have gone through.
+    """
+
+    house: House
+    told: Task
+    step: Callable[[int], None]
+    counters: Counters
+    attempt: int
+    copied: set[int] = field(default_factory=set)
+    release: threading.Event = field(default_factory=threading.Event)
+    batch: int = BATCH
+    good: int = 0
+
+    def alive(self) -> None:
+        """Marks progress while waiting for Kafka; raises Released when the worker asked for it."""
+        self.step(0)
+        if self.release.is_set():
+            raise Released
+
+    def narrow(self) -> bool:
+        """Read fewer records at once from now on; False where that is not possible."""
+        narrower, self.batch, self.good = self.batch > 1, max(1, self.batch // NARROWER), 0
+        return narrower
+
+    def widen(self) -> None:
+        """After a commit: so many good batches in a row hold no record that Kafka refuses."""
+        self.good += 1
+        if self.good > 2 * NARROWER:
+            self.batch = BATCH
+
+    def snapshots_due(self, task: Task) -> list[SnapshotRequest]:
+        return [request for request in task.snapshots if request.version not in self.copied]

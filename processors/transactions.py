@@ -1,0 +1,122 @@
+"""The transactional producer: fenced at birth, judged at every turn, discarded at the first doubt, never used again."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from processors.kafka import CALL_S, Consumer, Doubt, Kafka, KafkaException, Producer, TopicPartition, judging
+
+SLOW_END_S = 1.0
+"""A commit or abort slower than this may have been sent twice by the client: the producer is discarded after it."""
+
+
+class _Broker(msgspec.Struct):
+    req: dict[str, int] = {}
+    req_timeouts: int = 0
+
+
+class _Statistics(msgspec.Struct):
+    brokers: dict[str, _Broker] = {}
+
+
+_statistics = msgspec.json.Decoder(_Statistics)
+
+
+class TransactionalProducer:
+    """A producer with a transactional id, for one life: fenced at birth, discarded at the first doubt.
+
+    Its users judge whatever the client raises (`judging`). `suspect` is why it must be discarded though nothing
+    failed: a slow end of a transaction, a request that timed out, or more ends sent than were asked for (KAFKA-17754).
+    """
+
+    def __init__(
+        self,
+        kafka: Kafka,
+        transactional_id: str,
+        timeout_ms: int,
+        topic: str,
+        alive: Callable[[], None],
+        **settings: Any,
+    ) -> None:
+        """Fences whoever had the id before; blocks until the broker has done so, calling `alive` meanwhile.
+
+        `topic` is any that exists: asked for twice, it leaves a broker connected, without which the client would wait
+        half a second before it looks for the coordinator.
+        """
+        self.suspect = ""
+        self._ends = 0
+        with judging():
+            self._producer = Producer(
+                kafka.config(
+                    transactional_id=transactional_id,
+                    transaction_timeout_ms=timeout_ms,
+                    statistics_interval_ms=2000,
+                    stats_cb=self._on_statistics,
+                    **settings,
+                )
+            )
+            for _ in range(2):
+                self._producer.list_topics(topic, CALL_S)
+            while True:
+                alive()
+                try:
+                    self._producer.init_transactions(CALL_S)
+                    break
+                except KafkaException as error:
+                    if not error.args[0].retriable():
+                        raise
+        self.produce = self._producer.produce
+        self.begin = self._producer.begin_transaction
+
+    def __len__(self) -> int:
+        return len(self._producer)
+
+    def poll(self, timeout: float = 0) -> None:
+        self._producer.poll(timeout)
+
+    def flush(self, limit: float, waiting: Callable[[], None]) -> None:
+        """Until all that was produced is acknowledged; calls `waiting` every 0.5 s. Raises Doubt after `limit` s."""
+        deadline = time.monotonic() + limit
+        while self._producer.flush(0.5):
+            if error := self.cause():
+                raise error  # what is left to send never leaves in a transaction that has failed
+            waiting()
+            if time.monotonic() > deadline:
+                raise Doubt(f"records were not acknowledged within {limit:.0f} s")
+
+    def cause(self) -> KafkaException | None:
+        """Why the open transaction has failed; None while it has not. To begin another in it is refused either way."""
+        try:
+            self._producer.begin_transaction()
+        except KafkaException as error:
+            return None if error.args[0].name() == "_STATE" else error
+        raise Doubt("no transaction was open")
+
+    def send_offsets(self, offsets: Sequence[TopicPartition], consumer: Consumer) -> None:
+        self._producer.send_offsets_to_transaction(list(offsets), consumer.consumer_group_metadata(), CALL_S)
+
+    def commit(self) -> float:
+        """Seconds the commit took."""
+        return self._end(self._producer.commit_transaction)
+
+    def abort(self) -> float:
+        return self._end(self._producer.abort_transaction)
+
+    def _end(self, end: Callable[[float], None]) -> float:
+        began = time.monotonic()
+        self._ends += 1
+        end(CALL_S)
+        took = time.monotonic() - began
+        if took > SLOW_END_S:
+            self.suspect = f"the end of a transaction took {took:.1f} s"
+        return took
+
+    def _on_statistics(self, text: str) -> None:
+        """Called from poll or flush."""
+        brokers = _statistics.decode(text).brokers.values()
+        if sum(broker.req.get("EndTxn", 0) for broker in brokers) > self._ends:
+            self.suspect = "the end of a transaction was sent again"
+        if any(broker.req_timeouts for broker in brokers):
+            self.suspect = "a request timed out"

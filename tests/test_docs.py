@@ -1,0 +1,314 @@
+"""The documentation, tested: its statements run, its refusals are what is said, its tables are drawn from the code.
+
+A page is a session: the statements of its ```sql and ```sh blocks are given, in its order, to a control plane in memory
+whose tasks do at once what they are told; none may be refused. A ```sql-error block is what the command line prints, a
+```rows block what a query makes of records (as in golden/rows.txt). What stands between `<!-- drawn: name -->` and
+`<!-- end -->` is drawn here; UPDATE_DOCS=1 rewrites it.
+"""
+
+import os
+import re
+import shlex
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import Field, fields
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+import pytest
+
+from controlplane import cli
+from controlplane.exposition import Measured, exposition
+from controlplane.jobs import ENDED, TRANSITIONS, Input
+from controlplane.outcome import REFUSED, answer
+from controlplane.settings import ENVIRONMENT, Settings
+from controlplane.topics import TOPICS
+from schemas import errors
+from schemas.options import NOT_SUPPORTED, Guarantee, JobOptions, sql_name
+from schemas.reports import Report, Said
+from schemas.state import Phase, Status
+from schemas.tasks import Task
+from schemas.values import PartitionOffset, SnapshotPart, SnapshotRequest, SourceOffsets
+from sql import nodes
+from sql.diagnostics import caret
+from sql.parser import parse, split
+from tests.golden import test_sql_fixtures as golden
+from tests.support.plane import Plane, topic
+
+ROOT = Path(__file__).parents[1]
+PAGES = [*(ROOT / f"{one}.md" for one in ("README", "CHANGELOG", "CONTRIBUTING")), *sorted(ROOT.glob("docs/**/*.md"))]
+LANGUAGES = {"sql", "sql-error", "rows", "sh", "python", "text", "mermaid", "json", "toml"}
+EXAMPLE_TOPICS = ("orders", "big_orders", "copies", "payments", "orders.eu", "orders-archive")
+
+_FENCE = re.compile(r"^```(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_DRAWN = re.compile(r"(<!-- drawn: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_LINK = re.compile(r"\[[^\]]*\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)")
+_QUOTED = r"""(?:"((?:[^"\\]|\\.)*)"|'([^']*)')"""
+_SPOKEN = re.compile(rf"(?:-e|emit|echo|--command-id \S+) {_QUOTED}")
+_STATEMENT = re.compile(r'(?:CREATE|ALTER|DROP|SHOW|\{"sql")\b')
+_CALL = re.compile(r"(?:[A-Z_]+=\S+ )?jobplane (\w+)([^#|<]*)")
+
+
+def path_of(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+def blocks(page: Path) -> list[tuple[str, str]]:
+    """The fenced blocks of a page: language and text."""
+    return [(found[1], found[2]) for found in _FENCE.finditer(page.read_text())]
+
+
+each_page = pytest.mark.parametrize("page", PAGES, ids=path_of)
+
+
+# What is said is true
+
+
+@each_page
+def test_what_a_page_shows_is_what_happens(page: Path) -> None:
+    plane = Plane({one: topic(4, topic_id=f"id-{one}") for one in EXAMPLE_TOPICS})
+    for language, text in blocks(page):
+        assert language in LANGUAGES, f"a block of an unknown language '{language}':\n{text}"
+        match language:
+            case "sql-error":
+                assert refusal(plane, text.split("\n")[2]) == text.rstrip("\n")
+            case "rows":
+                golden.test_rows(text.rstrip("\n"))
+            case "python":
+                compile(text, path_of(page), "exec")
+            case "sql" | "sh":
+                for record in spoken(language, text):
+                    carry_out(plane, record)
+
+
+def spoken(language: str, text: str) -> Iterator[str]:
+    """The statements of a block, each as it is appended to the command log."""
+    if language == "sql":
+        yield from (statement for _, statement in split(text))
+    else:
+        for one in (double.replace('\\"', '"') or single for double, single in _SPOKEN.findall(text)):
+            if _STATEMENT.match(one):
+                yield from [one] if one.startswith("{") else (statement for _, statement in split(one))
+
+
+def carry_out(plane: Plane, record: str) -> None:
+    """Fails where it is refused."""
+    if record.startswith("{") or not isinstance(parse(record), nodes.ShowJobs | nodes.ShowSnapshots):
+        reply = answer(plane.command(record)[0], "")
+        assert reply is not None
+        assert reply.verdict != REFUSED, f"{record}\n{reply.message}"
+        obey(plane)
+
+
+def refusal(plane: Plane, text: str) -> str:
+    """What `jobplane sql -e` prints when the statement is refused."""
+    reply = answer(plane.command(text)[0], "")
+    assert reply is not None
+    assert reply.verdict == REFUSED, f"not refused: {text}"
+    shown = caret(text, errors.Place(reply.line, reply.column), reply.message)
+    return f"-e:1: refused ({reply.code}) at {reply.line}:{reply.column}\n{shown}"
+
+
+def obey(plane: Plane) -> None:
+    """Every task does what its record says, and reports it, until nothing is left to do."""
+    while due := next(filter(None, map(next_report, plane.tasks.values())), None):
+        plane.report(due)
+
+
+def next_report(task: Task) -> Report | None:
+    """What a task reports next; None when it has done all it was told."""
+
+    def report(said: Said, attempt: int, **details: Any) -> Report:
+        return Report(task.uid, task.task, task.generation, attempt, said, "worker", **details)
+
+    if task.run and task.phase is Phase.WAITING:
+        return report(Said.RUNNING, task.attempt + 1)
+    if task.snapshots:
+        return report(Said.SNAPSHOTTED, task.attempt, snapshot=task.snapshots[0], part=part(task, task.snapshots[0]))
+    if not task.run and task.phase is not Phase.STOPPED:
+        return report(Said.STOPPED, task.attempt)
+    return None
+
+
+def part(task: Task, request: SnapshotRequest) -> SnapshotPart:
+    source = task.sources[0]
+    offsets = tuple(PartitionOffset(p, offset) for p, offset in enumerate(source.start) if task.owns(p))
+    held = SourceOffsets(source.topic, source.topic_id, offsets)
+    return SnapshotPart(task.task, f"{request.name}/{task.key}", 0, "", (held,))
+
+
+@each_page
+def test_links_lead_somewhere(page: Path) -> None:
+    for target, anchor in _LINK.findall(_FENCE.sub("", page.read_text())):
+        file = (page.parent / target).resolve() if target else page
+        assert file.exists(), f"{target} does not exist"
+        assert not anchor or anchor in anchors(file), f"{target}#{anchor} does not exist"
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", _FENCE.sub("", page.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@each_page
+def test_commands_exist_with_the_flags_they_are_given(page: Path) -> None:
+    for text in (re.sub(_QUOTED, "quoted", text) for language, text in blocks(page) if language == "sh"):
+        for called, arguments in (found.groups() for line in text.splitlines() if (found := _CALL.match(line))):
+            command = cli.main.commands[called]
+            command.make_parser(click.Context(command)).parse_args(shlex.split(arguments))
+
+
+# What is there is said
+
+
+def test_every_statement_has_its_page() -> None:
+    kinds = {re.sub(r"(?<!^)(?=[A-Z])", "-", kind.__name__).lower() for kind in get_args(nodes.Statement)}
+    assert {page.stem for page in PAGES if page.parent.name == "statements"} == kinds
+
+
+def test_every_status_is_explained() -> None:
+    text = (ROOT / "docs/states.md").read_text()
+    assert [status for status in Status if f"\n| `{status}` | " not in text] == []
+
+
+def test_every_exit_code_is_explained() -> None:
+    listed = re.search(r"Exit codes: (.*?)\.\n", cli.__doc__ or "", re.DOTALL)
+    assert listed
+    section = (ROOT / "README.md").read_text().partition("\n## Exit codes\n")[2].partition("\n## ")[0]
+    assert re.findall(r"^\| (\d+) \|", section, re.MULTILINE) == re.findall(r"\b\d+\b", listed[1])
+
+
+def test_every_drawing_is_shown() -> None:
+    assert {found[2] for page in PAGES for found in _DRAWN.finditer(page.read_text())} == DRAWINGS.keys()
+
+
+@each_page
+def test_drawings_are_up_to_date(page: Path) -> None:
+    text = page.read_text()
+    drawn = _DRAWN.sub(lambda found: f"{found[1]}{DRAWINGS[found[2]]()}\n{found[3]}", text)
+    if os.environ.get("UPDATE_DOCS"):
+        page.write_text(drawn)
+    assert drawn == text
+
+
+# Drawings
+
+
+def table(columns: str, rows: Sequence[Sequence[str]]) -> str:
+    """`columns` are separated by ` | `."""
+    head = [f"| {columns} |", "|" + "---|" * len(columns.split(" | "))]
+    return "\n".join([*head, *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def options() -> str:
+    rows = [(f"`{sql_name(one.name)}`", *values(one), str(one.metadata["doc"])) for one in fields(JobOptions)]
+    return table("option | values | default | meaning", rows)
+
+
+def values(option: "Field[Any]") -> tuple[str, str]:
+    """What an option takes, and its default."""
+    default = f"`'{option.default}'`" if option.default else "none"
+    if option.type is bool:
+        return "`'true'`, `'false'`", f"`'{str(option.default).lower()}'`"
+    if option.type is int:
+        return f"`'{option.metadata['low']}'` … `'{option.metadata['high']}'`", default
+    if option.type is Guarantee:
+        return f"`'{Guarantee.EXACTLY_ONCE}'`", default
+    return "a snapshot's name", default
+
+
+def refused_options() -> str:
+    return ", ".join(f"`{one}`" for one in sorted(NOT_SUPPORTED))
+
+
+def settings() -> str:
+    rows = [
+        (f"`{one.name}`", flag(one.name), f"`{ENVIRONMENT}{one.name.upper()}`", f"`{one.default}`", one.metadata["doc"])
+        for one in fields(Settings)
+        if one.name != "kafka"
+    ]
+    return table("setting | flag | environment | default | meaning", rows)
+
+
+def flag(setting: str) -> str:
+    """The flag of a setting, with the commands that have it."""
+    having = [name for name, command in cli.main.commands.items() if any(p.name == setting for p in command.params)]
+    return f"`--{setting.replace('_', '-')}` ({', '.join(having)})" if having else "none"
+
+
+def error_table(root: type[errors.JobplaneError], exit_code: Callable[[str], int]) -> str:
+    """Every error under `root`; its docstring is its entry."""
+    found = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, root) and one != root]
+    assert all(one.__doc__ for one in found)
+    rows = [(f"`{one.code}`", " ".join(str(one.__doc__).split()), str(exit_code(one.code))) for one in found]
+    return table("code | meaning | exit code", rows)
+
+
+def refusals() -> str:
+    return error_table(errors.Refused, lambda code: cli.NOT_FOUND if code in cli.NOT_FOUND_CODES else cli.REFUSED)
+
+
+def failures() -> str:
+    return error_table(errors.JobFailure, lambda _: cli.FAILED)
+
+
+def setup_errors() -> str:
+    others = {errors.KafkaUnreachable.code: cli.UNREACHABLE, errors.BadSetting.code: click.UsageError.exit_code}
+    return error_table(errors.SetupError, lambda code: others.get(code, cli.FAILED))
+
+
+def topics() -> str:
+    rows = [
+        (f"`{one.name}`", str(one.partitions), one.cleanup, ", ".join(f"`{k}={v}`" for k, v in one.config.items()))
+        for one in TOPICS
+    ]
+    return table("topic | partitions | cleanup.policy | made with", rows)
+
+
+def metrics() -> str:
+    """Every family with its labels, from an exposition of one task and one job."""
+    text = exposition(Measured(tasks=[("job", "task", {})], jobs=[("job", "RUNNING")]))[1].decode()
+    rows = []
+    for family, about in re.findall(r"^# HELP (\S+) (.*)$", text, re.MULTILINE):
+        sample = re.search(rf"^{family}(?:{{(.*)}})? ", text, re.MULTILINE)
+        assert sample
+        rows.append((f"`{family}`", ", ".join(f"`{one}`" for one in re.findall(r'(\w+)="', sample[1] or "")), about))
+    return table("metric | labels | meaning", rows)
+
+
+def states() -> str:
+    """What more than three statuses have in common is drawn once, from a node that stands for them."""
+    sources: dict[tuple[Input, Status], list[Status]] = defaultdict(list)
+    for (status, happened), then in TRANSITIONS.items():
+        sources[happened, then].append(status)
+    arrows: dict[tuple[str, Status], list[Input]] = defaultdict(list)
+    for (happened, then), having in sources.items():
+        for node in having if len(having) <= 3 else ["live"]:
+            arrows[node, then].append(happened)
+    lines = [f"    {node} --> {then}: {' / '.join(inputs)}" for (node, then), inputs in arrows.items()]
+    first = ['    state "any live status" as live', f"    [*] --> {Status.NOT_RUNNING}: CREATE JOB"]
+    last = [f"    {status} --> [*]" for status in ENDED]
+    return "\n".join(["```mermaid", "stateDiagram-v2", *first, *lines, *last, "```"])
+
+
+def transitions() -> str:
+    order = list(Status)
+    ordered = sorted(TRANSITIONS.items(), key=lambda one: order.index(one[0][0]))
+    rows = [(f"`{status}`", str(happened), f"`{then}`") for (status, happened), then in ordered]
+    return table("status | what happens | then", rows)
+
+
+DRAWINGS: dict[str, Callable[[], str]] = {
+    "options": options,
+    "refused-options": refused_options,
+    "settings": settings,
+    "refusals": refusals,
+    "failures": failures,
+    "setup-errors": setup_errors,
+    "topics": topics,
+    "metrics": metrics,
+    "states": states,
+    "transitions": transitions,
+}
