@@ -6,7 +6,7 @@ Imports of Kafka wait until a command needs them: `--help` answers at once.
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -175,13 +175,13 @@ def _tell(result: "Result", where: str, text: str, timeout: float, output: str) 
         _json(row)
     if reply is None:
         _fail(
-            f"{where}: no outcome within {timeout:g} s: the command is on the log at offset {result.sent.offset}, "
-            "but no worker answered; is one running with this prefix?",
+            f"{where}: no outcome within {timeout:g} s; the command is on the log at offset {result.sent.offset} "
+            "and will be judged as soon as a worker runs with this prefix",
             TIMED_OUT,
         )
     if reply.verdict == "refused":
         shown = caret(text, Place(max(1, reply.line), max(1, reply.column)), reply.message)
-        _fail(f"{where}: refused ({reply.code}) at {reply.line}:{reply.column}\n{shown}", _refusal_exit(reply.code))
+        _fail(f"{where}: refused ({reply.code})\n{shown}", _refusal_exit(reply.code))
     for notice in reply.notices:
         click.echo(f"notice: {notice}", err=True)
     if result.timed_out:
@@ -208,11 +208,23 @@ def _show(client: "Client", statement: "nodes.ShowJobs | nodes.ShowSnapshots", o
 
         table = Table(*columns)
         for row in rows:
-            table.add_row(*(str(row[column]) for column in columns))
+            table.add_row(*_cells(row, columns))
         Console().print(table)
         return
-    for line in (columns, *([str(row[column]) for column in columns] for row in rows)):
+    for line in (columns, *(_cells(row, columns) for row in rows)):
         click.echo("\t".join(line))
+
+
+def _cells(row: dict[str, Any], columns: Sequence[str]) -> list[str]:
+    """A row as text; times as people write them."""
+    from datetime import UTC, datetime
+
+    return [
+        datetime.fromtimestamp(row[one] / 1000, UTC).isoformat(timespec="milliseconds")
+        if one == "time"
+        else str(row[one])
+        for one in columns
+    ]
 
 
 def _refuse(where: str, text: str, refused: "Refused", output: str) -> NoReturn:
@@ -235,7 +247,7 @@ def _refuse(where: str, text: str, refused: "Refused", output: str) -> NoReturn:
             }
         )
     _fail(
-        f"{where}: refused ({refused.code}) at {place}\n{caret(text, place, refused.message)}",
+        f"{where}: refused ({refused.code})\n{caret(text, place, refused.message)}",
         _refusal_exit(refused.code),
     )
 
@@ -288,7 +300,7 @@ class _errors:  # noqa: N801  used like a function
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
         if error is None or isinstance(error, SystemExit | click.ClickException | KeyboardInterrupt):
             return
-        from schemas.errors import BadSetting, JobplaneError, KafkaUnreachable
+        from schemas.errors import BadSetting, JobplaneError, KafkaSilent, KafkaUnreachable
 
         if isinstance(error, BadSetting):
             raise click.UsageError(error.message)
@@ -299,7 +311,7 @@ class _errors:  # noqa: N801  used like a function
         from processors.kafka import Doubt
 
         if isinstance(error, Doubt):
-            _fail(f"error (kafka-silent): {error}", UNREACHABLE)
+            _fail(f"error ({KafkaSilent.code}): {error}", UNREACHABLE)
 
 
 if __name__ == "__main__":

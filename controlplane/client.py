@@ -45,7 +45,9 @@ class Result:
         if reply is None:
             return {"command_id": self.sent.command_id, "offset": self.sent.offset, "verdict": None}
         row = views.outcome_row(reply, self.status)
-        return row | ({"failure": self.failure} if self.failure else {})
+        return (
+            row | ({"failure": self.failure} if self.failure else {}) | ({"timed_out": True} if self.timed_out else {})
+        )
 
 
 class Client:

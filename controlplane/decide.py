@@ -20,6 +20,7 @@ from schemas.errors import (
     JobExists,
     JobNotFound,
     JobNotRunning,
+    JobWasDropped,
     Place,
     ReadStatement,
     Refused,
@@ -55,8 +56,10 @@ TRANSACTION_SLACK_MS = 60_000
 DEFAULT_PARALLELISM = 4
 LONGEST_HINTED = 249
 """Characters of a topic's name at most; for longer names no neighbour is looked for."""
-_SPREAD = [int(f"{p:05b}"[::-1], 2) for p in range(TASK_PARTITIONS)]
-"""The place of each `tasks` partition in the order of its reversed bits: neighbours in it are far apart."""
+_APART = [p ^ turn for turn in range(4) for p in (0, 27, 9, 18, 4, 31, 13, 22)]
+"""All `tasks` partitions in an order in which neighbours are held by different workers, whether those hold ranges of
+partitions or every n-th: of the first two, four and eight there is one in each half, quarter and eighth, either way."""
+_SPREAD = [_APART.index(p) for p in range(TASK_PARTITIONS)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +236,7 @@ def _restore(state: State, name: str, source: Source, facts: Facts, place: Place
 def _place(state: State, count: int) -> tuple[int, ...]:
     """A `tasks` partition for each task: those with the fewest, a job's tasks apart while there are enough.
 
-    Workers hold ranges of partitions, so those of equal load are taken from far apart: 0, 16, 8, 24, 4 …
+    Those of equal load are taken from far apart, so that few workers share few tasks.
     """
     fewest = sorted(range(len(state.load)), key=lambda p: (state.load[p], _SPREAD[p]))
     return tuple(fewest[i % len(fewest)] for i in range(count))
@@ -251,7 +254,7 @@ def _drop_job(state: State, drop: nodes.DropJob, offset: int) -> tuple[Body, ...
         raise JobNotRunning(f"job '{name}' has not run yet: there is nothing to keep", drop.with_snapshot.place)
     request = SnapshotRequest(drop.with_snapshot.text, offset) if drop.with_snapshot else None
     dropped = JobDropped(job.uid, request, follow(job.status, Input.DROP))
-    lost = Failure("JOB_DROPPED", f"job '{name}' was dropped before the snapshot was complete")
+    lost = Failure(JobWasDropped.code, f"job '{name}' was dropped before the snapshot was complete")
     failed = tuple(
         SnapshotFailed(job.uid, pending.request, lost, Target.END, dropped.status) for pending in job.pending
     )

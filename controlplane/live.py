@@ -1,4 +1,7 @@
-"""The state as the web server shows it: read from `state` once, then folded from `events`. Thread-safe."""
+"""The state as the web server shows it. Thread-safe.
+
+The worker that holds `events` has read it from `state` once and folds what comes; any other reads it when it is asked.
+"""
 
 import threading
 from collections.abc import Callable
@@ -14,21 +17,21 @@ T = TypeVar("T")
 
 
 class LiveView:
-    """Held by the worker that folds `events`."""
+    """`held` is whether this worker folds `events`."""
 
     def __init__(self, kafka: Kafka, prefix: str) -> None:
         self._kafka, self._prefix = kafka, prefix
         self._lock = threading.Lock()
         self._state: State | None = None
 
+    @property
+    def held(self) -> bool:
+        return self._state is not None
+
     def load(self) -> None:
         """Reads `state`, unless that was done."""
         if self._state is None:
-            consumer = log.reader(self._kafka, self._prefix)
-            try:
-                self._state = log.read_state(self._kafka, consumer, self._prefix)
-            finally:
-                consumer.close()
+            self._state = self._read()
 
     def forget(self) -> None:
         """The events are another worker's now."""
@@ -43,4 +46,11 @@ class LiveView:
     def see(self, look: Callable[[State], T]) -> T:
         """What `look` finds in the state while nothing changes it."""
         with self._lock:
-            return look(self._state or State())
+            return look(self._state or self._read())
+
+    def _read(self) -> State:
+        consumer = log.reader(self._kafka, self._prefix)
+        try:
+            return log.read_state(self._kafka, consumer, self._prefix)
+        finally:
+            consumer.close()

@@ -17,6 +17,9 @@ FILE = "jobplane.toml"
 _NOT_SETTINGS = frozenset({"JOBPLANE_JAVA_HOME", "JOBPLANE_CACHE"})
 
 
+_KINDS = {int: "a whole number", float: "a number", str: "a text"}
+
+
 def _setting(default: Any, doc: str) -> Any:
     return field(default=default, metadata={"doc": doc})
 
@@ -77,7 +80,7 @@ def _with(settings: Any, origin: str, values: Mapping[str, Any]) -> Any:
         try:
             changes[name] = kind(value)
         except (TypeError, ValueError):
-            raise BadSetting(f"{origin}: {name} is a {kind.__name__}, not '{value}'") from None
+            raise BadSetting(f"{origin}: {name} is {_KINDS[kind]}, not '{value}'") from None
     return replace(settings, **changes)
 
 

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import msgspec
 
 from controlplane import agents, catalog, views
 from controlplane.decider import Decider, End, Tally
+from controlplane.embedded.ports import free_port, require_free
 from controlplane.exposition import Measured, exposition
 from controlplane.live import LiveView
 from controlplane.placement import Placement
@@ -167,7 +169,7 @@ class Worker:
             for task in host["tasks"]
             if JobOptions.of(self._supervisor.options(task["task"])).metrics_enabled
         ]
-        jobs = self.view.see(views.statuses)
+        jobs = self.view.see(views.statuses) if self.view.held else []
         tally = self._tally
         content_type, body = exposition(
             Measured(tasks, jobs, dict(tally.verdicts), tally.leading, tally.restarts, len(hosts))
@@ -181,6 +183,11 @@ class Worker:
 def run(settings: Settings, loglevel: str = "warning") -> None:
     """Runs a worker until SIGINT or SIGTERM. Raises SetupError where it cannot start or go on."""
     logging.basicConfig(level=loglevel.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    if settings.web_port:
+        require_free(settings.web_port, "--web-port")
+    else:
+        settings = replace(settings, web_port=free_port())
+        LOG.warning("the web server is http://%s:%s", settings.web_host, settings.web_port)
     kafka = Kafka(settings.bootstrap, settings.kafka)
     kafka.require()
     catalog.ensure_topics(kafka, settings)

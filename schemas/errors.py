@@ -125,12 +125,6 @@ class TypeMismatch(Refused):
     code = "type-mismatch"
 
 
-class UnknownColumn(Refused):
-    """No such column."""
-
-    code = "unknown-column"
-
-
 class ColumnMismatch(Refused):
     """The columns of the query do not fit the columns they are written to."""
 
@@ -179,12 +173,6 @@ class JobNotRunning(Refused):
     code = "job-not-running"
 
 
-class JobNotSuspended(Refused):
-    """The command needs a suspended job."""
-
-    code = "job-not-suspended"
-
-
 class SnapshotNotFound(Refused):
     """No snapshot has this name."""
 
@@ -192,7 +180,7 @@ class SnapshotNotFound(Refused):
 
 
 class SnapshotMismatch(Refused):
-    """The snapshot belongs to another source topic, to one since recreated, or to one with more partitions."""
+    """The source is not the one of the snapshot, was recreated, lost partitions, or no longer holds its offsets."""
 
     code = "snapshot-mismatch"
 
@@ -246,6 +234,12 @@ class CheckpointLost(JobFailure):
     code = "CHECKPOINT_LOST"
 
 
+class JobWasDropped(JobFailure):
+    """The job was dropped before the snapshot asked of it was complete."""
+
+    code = "JOB_DROPPED"
+
+
 class SnapshotLost(JobFailure):
     """The snapshot a job was created from is not there any more."""
 
@@ -278,6 +272,12 @@ class KafkaUnreachable(SetupError):
     """No broker answers at the given address."""
 
     code = "kafka-unreachable"
+
+
+class KafkaSilent(SetupError):
+    """A broker answered at first, and then not in time; whether the last request was carried out is not known."""
+
+    code = "kafka-silent"
 
 
 class NotSetUp(SetupError):

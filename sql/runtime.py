@@ -1,6 +1,7 @@
 """What generated code calls where Python's own operator is not SQL's. NULL never comes here."""
 
 import math
+import re
 from typing import NoReturn
 
 from schemas.errors import BadRecord
@@ -53,4 +54,23 @@ def bad_record(error: Exception) -> BadRecord:
             return BadRecord("the value is nested too deep to be read")
         case UnicodeError():
             return BadRecord("the record holds text that is not UTF-8")
-    return BadRecord(str(error))
+    return BadRecord(_reworded(str(error)))
+
+
+_OTHER_TYPE = re.compile(r"Expected `(?P<wanted>[^`]+)`, got `(?P<got>\w+)`(?: - at `\$\.?(?P<field>.*)`)?")
+_RANGE = re.compile(r"Number out of range(?: - at `\$\.?(?P<field>.*)`)?")
+_WORDS = {
+    "str": "a string", "int": "a number", "float": "a number", "bool": "true or false",
+    "array": "an array", "object": "an object", "null": "null",
+}  # fmt: skip
+
+
+def _reworded(said: str) -> str:
+    """What msgspec says of a value, as this project says it."""
+    if other := _OTHER_TYPE.fullmatch(said):
+        wanted = dict.fromkeys(_WORDS.get(one, one) for one in other["wanted"].split(" | ") if one != "null")
+        what = f"field '{other['field']}' holds" if other["field"] else "the value is"
+        return f"{what} {_WORDS.get(other['got'], other['got'])}; the query needs {' or '.join(wanted)}"
+    if range_ := _RANGE.fullmatch(said):
+        return f"field '{range_['field']}' holds a number out of range"
+    return f"the value is not JSON: {said.removeprefix('JSON is malformed: ')}"

@@ -107,7 +107,7 @@ def refusal(plane: Plane, text: str) -> str:
     assert reply is not None
     assert reply.verdict == REFUSED, f"not refused: {text}"
     shown = caret(text, errors.Place(reply.line, reply.column), reply.message)
-    return f"-e:1: refused ({reply.code}) at {reply.line}:{reply.column}\n{shown}"
+    return f"-e:1: refused ({reply.code})\n{shown}"
 
 
 def obey(plane: Plane) -> None:
@@ -239,8 +239,10 @@ def flag(setting: str) -> str:
 
 
 def error_table(root: type[errors.JobplaneError], exit_code: Callable[[str], int]) -> str:
-    """Every error under `root`; its docstring is its entry."""
-    found = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, root) and one != root]
+    """Every error with a code under `root`; its docstring is its entry."""
+    found = [
+        one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, root) and "code" in vars(one)
+    ]
     assert all(one.__doc__ for one in found)
     rows = [(f"`{one.code}`", " ".join(str(one.__doc__).split()), str(exit_code(one.code))) for one in found]
     return table("code | meaning | exit code", rows)
@@ -255,7 +257,11 @@ def failures() -> str:
 
 
 def setup_errors() -> str:
-    others = {errors.KafkaUnreachable.code: cli.UNREACHABLE, errors.BadSetting.code: click.UsageError.exit_code}
+    others = {
+        errors.KafkaUnreachable.code: cli.UNREACHABLE,
+        errors.KafkaSilent.code: cli.UNREACHABLE,
+        errors.BadSetting.code: click.UsageError.exit_code,
+    }
     return error_table(errors.SetupError, lambda code: others.get(code, cli.FAILED))
 
 

@@ -10,9 +10,7 @@ What was written survives stop, SIGKILL and another port: the controller's port 
 import base64
 import fcntl
 import os
-import random
 import signal
-import socket
 import subprocess
 import time
 import uuid
@@ -23,17 +21,14 @@ from typing import IO, Self
 
 from controlplane.embedded import jars, java
 from controlplane.embedded.archive import Archive
+from controlplane.embedded.ports import HOST, free, free_port, require_free
 from controlplane.embedded.single_node import PROPERTIES, flags_for
-from schemas.errors import BrokerFailed, PortTaken
+from schemas.errors import BrokerFailed
 
-HOST = "127.0.0.1"
 READY_S, STOP_S = 60.0, 30.0
 FOLDER_FREE_S, PORT_FREE_S = 2.0, 0.5
 """A broker whose parent was killed is granted this to be gone: the kernel frees its lock first, its ports last."""
 ATTEMPTS = 3
-PORTS = range(20_000, 30_000)
-"""Free ports are taken from here, below those the kernel gives to clients: one that knocks on a broker that is down
-must not be given the broker's port as its own."""
 LARGEST_LOG = 8 << 20
 SHOWN_LINES = 6
 
@@ -146,10 +141,10 @@ class Broker:
             self._reap()
 
     def _settle_port(self) -> None:
-        if self._any_port and not _free(self.port):
+        if self._any_port and not free(self.port):
             self.port = free_port()
         deadline = time.monotonic() + PORT_FREE_S
-        while not _free(self.port) and time.monotonic() < deadline:
+        while not free(self.port) and time.monotonic() < deadline:
             time.sleep(0.02)
         require_free(self.port)
 
@@ -284,38 +279,11 @@ class Broker:
         return self.data / "topics"
 
 
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on now."""
-    for port in random.sample(PORTS, len(PORTS)):
-        if _free(port):
-            return port
-    raise PortTaken(f"no port of {HOST} between {PORTS.start} and {PORTS.stop - 1} is free")
-
-
-def require_free(port: int, flag: str = "--port") -> None:
-    """Raises PortTaken, naming the flag by which to choose another, where somebody listens on the port of 127.0.0.1."""
-    if not _free(port):
-        raise PortTaken(
-            f"port {port} of {HOST} is taken by another process; "
-            f"stop that one, or choose another port with {flag} (0 picks a free one)"
-        )
-
-
 def meaningful(log: str) -> str:
     """The last lines that say something: errors and causes before the rest, stack frames never."""
     lines = [line for line in log.splitlines() if line.strip() and not line.startswith(("\tat ", "\t... "))]
     telling = [line for line in lines if any(word in line for word in (" ERROR ", "Exception", "Error:", "Caused by"))]
     return "\n".join((telling or lines)[-SHOWN_LINES:])
-
-
-def _free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-    return True
 
 
 def _cluster_id() -> str:

@@ -11,7 +11,8 @@ import urllib.request
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from controlplane.embedded.broker import Broker, free_port, require_free
+from controlplane.embedded.broker import Broker
+from controlplane.embedded.ports import free_port, require_free
 from controlplane.settings import Settings
 from schemas.errors import BrokerFailed, WorkerFailed
 

@@ -3,6 +3,8 @@
 import time
 from collections.abc import Iterator
 
+from confluent_kafka import Message
+
 from tests.bench import records
 from tests.bench.bench import Bench, progress
 from tests.bench.commander import Commander, commander
@@ -55,5 +57,9 @@ def _first_output(plane: System, commands: Commander, source: str, job: str) -> 
         consumer.poll(1)
         began = time.monotonic()
         commands.append(f'CREATE JOB {job} AS INSERT INTO "{sink}" SELECT * FROM "{source}"')
-        until(lambda: consumer.poll(0.2), 30, "the first output is committed")
+        until(lambda: _is_record(consumer.poll(0.2)), 30, "the first output is committed")
         return time.monotonic() - began
+
+
+def _is_record(message: Message | None) -> bool:
+    return message is not None and message.error() is None

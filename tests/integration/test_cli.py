@@ -67,7 +67,7 @@ def test_a_file_ends_at_its_first_failure(plane: System, create: str) -> None:
     assert done.returncode == 3
     assert done.stdout == "accepted a RUNNING\n"
     assert done.stderr.splitlines() == [
-        "script.sql:4: refused (job-not-found) at 2:3",
+        "script.sql:4: refused (job-not-found)",
         "2:3 no live job is called 'nobody'",
         "  nobody",
         "  ^",
@@ -103,7 +103,7 @@ def test_what_is_refused_before_it_is_sent_leaves_nothing_on_the_log(plane: Syst
     assert rows(done)[0]["code"] == "syntax"
     assert done.returncode == 4
     assert done.stderr == (
-        "-e:1: refused (syntax) at 1:1\n"
+        "-e:1: refused (syntax)\n"
         "1:1 expected ALTER, CREATE, DROP or SHOW, found 'CREAT'; did you mean CREATE?\nCREAT JOB x\n^\n"
     )
     assert plane.ends(f"{plane.prefix}commands") == before

@@ -15,7 +15,8 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from controlplane.embedded import jars, java
 from controlplane.embedded.archive import Archive
-from controlplane.embedded.broker import Broker, free_port
+from controlplane.embedded.broker import Broker
+from controlplane.embedded.ports import free_port
 from controlplane.embedded.single_node import flags_for
 from schemas.errors import BrokerFailed, PortTaken
 

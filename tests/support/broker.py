@@ -12,7 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Protocol
 
-from controlplane.embedded.broker import Broker, free_port
+from controlplane.embedded.broker import Broker
+from controlplane.embedded.ports import free_port
 from controlplane.embedded.single_node import PROPERTIES
 
 IMAGE = os.environ.get("KAFKA_TEST_IMAGE", "confluentinc/cp-kafka:8.1.0")

@@ -21,7 +21,7 @@ from confluent_kafka import Consumer, IsolationLevel, Message, Producer, TopicPa
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 
 from controlplane.client import Client, Result
-from controlplane.embedded.broker import free_port
+from controlplane.embedded.ports import free_port
 from controlplane.settings import Settings
 from schemas.codec import decode
 from schemas.events import Event

@@ -22,7 +22,7 @@ def test_flag_beats_environment_beats_file_beats_default(tmp_path: Path) -> None
     ("flags", "environment", "message"),
     [
         ({}, {"JOBPLANE_BOOTSTRAPS": "x"}, "environment: there is no setting 'bootstraps'"),
-        ({}, {"JOBPLANE_HOSTS": "many"}, "environment: hosts is a int, not 'many'"),
+        ({}, {"JOBPLANE_HOSTS": "many"}, "environment: hosts is a whole number, not 'many'"),
         ({"prefix": "a b"}, {}, "prefix 'a b' cannot begin a topic's name"),
         ({"session_timeout": 0.1}, {}, "session_timeout 0.1"),
     ],
