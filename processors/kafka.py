@@ -4,6 +4,7 @@ Readers are read_committed, start where they are told, and never guess an offset
 watermark asked read_uncommitted; a reader goes on until its position is there.
 """
 
+import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -91,6 +92,7 @@ class Kafka:
         self.properties = dict(properties or {})
         self.last_error = ""
         self._admin: AdminClient | None = None
+        self._lock = threading.Lock()
 
     def config(self, **settings: Any) -> dict[str, Any]:
         return {
@@ -107,9 +109,10 @@ class Kafka:
 
     @property
     def admin(self) -> AdminClient:
-        if self._admin is None:
-            self._admin = AdminClient(self.config())
-        return self._admin
+        with self._lock:  # the calls of a client that is made twice, and collected, are lost
+            if self._admin is None:
+                self._admin = AdminClient(self.config())
+            return self._admin
 
     def producer(self, **settings: Any) -> Producer:
         """An idempotent producer without transactions, for records that stand alone."""

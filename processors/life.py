@@ -244,10 +244,14 @@ class Life:
                 self.counters.aborted()
 
     def _when_full(self, *record: Any) -> None:
-        """The client's queue is full: wait for room, then produce the record."""
+        """The client's queue is full: wait for room, while others take their turn, then produce the record."""
         while True:
             self.run.alive()
-            self.producer.poll(0.05)
+            self.house.turn.release()
+            try:
+                self.producer.poll(0.05)
+            finally:
+                self.house.turn.acquire()
             with suppress(BufferError):
                 return self.producer.produce(*record)
 

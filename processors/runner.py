@@ -24,6 +24,7 @@ from schemas.values import Failure
 
 TRANSACTION_SLACK_MS = 60_000
 MAX_BACKOFF_S = 5.0
+IN_FLIGHT = 5
 CONSUMER_SETTINGS: dict[str, Any] = {
     "queued_min_messages": 100_000,
     "queued_max_messages_kbytes": 8_192,
@@ -34,13 +35,19 @@ CONSUMER_SETTINGS: dict[str, Any] = {
 
 
 def producer_settings(record_limit: int) -> dict[str, Any]:
-    """`record_limit` is the sink's max.message.bytes: a larger record fails at produce(), where it can be named."""
+    """`record_limit` is the sink's max.message.bytes: a larger record fails at produce(), where it can be named.
+
+    No more is queued than the five batches an idempotent producer may have in flight, and none is ready for its age
+    alone: with a batch that is ready and may not be sent, librdkafka's thread waits without sleeping. A commit's flush
+    overrides the linger.
+    """
+    batch = min(900_000, record_limit)
     return {
-        "linger_ms": 5,
-        "batch_size": min(900_000, record_limit),
+        "linger_ms": 200,
+        "batch_size": batch,
         "batch_num_messages": 100_000,
         "queue_buffering_max_messages": 50_000,
-        "queue_buffering_max_kbytes": 65_536,
+        "queue_buffering_max_kbytes": max(IN_FLIGHT * batch, record_limit) // 1000,
         "message_max_bytes": record_limit,
         "partitioner": "murmur2_random",
     }
