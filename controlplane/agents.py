@@ -15,11 +15,20 @@ from aiokafka import AIOKafkaConsumer
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from faust.web import Request, Response, View
 
+from controlplane.groups import security
 from controlplane.live import LiveView
 from controlplane.settings import Settings
 from controlplane.topics import COMMANDS, EVENTS, TASKS
 
 LOG = logging.getLogger("jobplane.agents")
+SPARING_S = 10.0
+_CHATTY = (
+    "aiokafka",
+    "aiokafka.cluster",
+    "aiokafka.conn",
+    "aiokafka.consumer.fetcher",
+    "aiokafka.consumer.group_coordinator",
+)
 Page = Callable[[], tuple[int, str, bytes]]
 """What a path answers: status, content type, body. Runs in a thread."""
 
@@ -33,6 +42,21 @@ class Work(Protocol):
     def assigned(self, partitions: frozenset[tuple[str, int]]) -> None: ...
     def start(self) -> None: ...
     def close(self) -> None: ...
+
+
+class Sparing(logging.Filter):
+    """Lets a message through once in ten seconds: without a broker, Faust's Kafka client has twenty a second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is said."""
+        due = record.created - self._last.get(record.msg, 0.0) >= SPARING_S
+        if due:
+            self._last[record.msg] = record.created
+        return due
 
 
 class _Thread(AIOKafkaConsumerThread):
@@ -128,28 +152,22 @@ def _page(app: faust.App, path: str, page: Page) -> None:
 
 def _credentials(kafka: Mapping[str, str]) -> Any:
     """Faust's credentials for the librdkafka security properties; None for plain text."""
-    protocol = kafka.get("security.protocol", "plaintext").lower()
-    if protocol == "plaintext":
-        return None
-    context = None
-    if "ssl" in protocol:
-        import ssl  # only where TLS is asked for
-
-        context = ssl.create_default_context(cafile=kafka.get("ssl.ca.location"))
-        if certificate := kafka.get("ssl.certificate.location"):
-            context.load_cert_chain(certificate, kafka.get("ssl.key.location"), kafka.get("ssl.key.password"))
-    if protocol == "ssl":
-        return faust.SSLCredentials(context)
-    return faust.SASLCredentials(
-        username=kafka.get("sasl.username", ""),
-        password=kafka.get("sasl.password", ""),
-        mechanism=kafka.get("sasl.mechanism", kafka.get("sasl.mechanisms", "PLAIN")),
-        ssl_context=context,
-    )
+    given = security(kafka)
+    context = given.get("ssl_context")
+    if "sasl_mechanism" in given:
+        return faust.SASLCredentials(
+            username=given["sasl_plain_username"],
+            password=given["sasl_plain_password"],
+            mechanism=given["sasl_mechanism"],
+            ssl_context=context,
+        )
+    return faust.SSLCredentials(context) if context else None
 
 
 def run(app: faust.App) -> None:
     """Blocks until SIGINT or SIGTERM; raises SystemExit then."""
+    for name in _CHATTY:
+        logging.getLogger(name).addFilter(Sparing())
     worker = faust.Worker(app, loglevel="warning", redirect_stdouts=False, quiet=True)
     worker.spinner = None  # it writes to whatever is not a terminal as well
     worker.execute_from_commandline()

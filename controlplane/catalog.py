@@ -8,7 +8,7 @@ from controlplane.decide import Facts, TopicFacts
 from controlplane.settings import Settings
 from controlplane.topics import COMMANDS, EVENTS, TOPICS
 from processors.kafka import Doubt, Kafka
-from schemas.errors import JobFailure, NotSetUp, TopicMisconfigured
+from schemas.errors import JobFailure, NotSetUp, SinkLost, TopicMisconfigured
 
 VISIBLE_S = 15.0
 MAX_TRANSACTION_MS = 900_000
@@ -26,12 +26,7 @@ def ensure_topics(kafka: Kafka, settings: Settings) -> None:
         if name not in have:
             safety = {"min.insync.replicas": "2"} if replication >= 3 else {}
             kafka.create(name, topic.partitions, replication, {**topic.creation, **safety})
-    deadline = time.monotonic() + VISIBLE_S
-    while len(have := kafka.topics(names)) < len(names):
-        if time.monotonic() > deadline:
-            raise NotSetUp(f"topics {sorted(set(names) - set(have))} were created but are not visible yet; start again")
-        time.sleep(0.05)
-    configs = kafka.topic_settings(list(names))
+    have, configs = _await_visible(kafka, names)
     for name, topic in names.items():
         if have[name][1] != topic.partitions:
             raise TopicMisconfigured(
@@ -45,20 +40,22 @@ def ensure_topics(kafka: Kafka, settings: Settings) -> None:
             )
 
 
-def await_coordinator(kafka: Kafka, group: str) -> None:
-    """Until the group's coordinator answers: on a new cluster asking is what makes it, which takes a moment.
-
-    Raises Doubt where it does not within 15 s.
-    """
-    deadline, answered = time.monotonic() + VISIBLE_S, False
-    while not answered:
+def _await_visible(
+    kafka: Kafka, names: Collection[str]
+) -> tuple[dict[str, tuple[str, int]], dict[str, dict[str, str]]]:
+    """Topics and their settings, once the brokers that are asked know them: a new topic reaches them one by one."""
+    deadline = time.monotonic() + VISIBLE_S
+    while True:
+        have = kafka.topics(names)
         try:
-            kafka.members(group)
-            answered = True
-        except Doubt:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
+            if len(have) == len(names):
+                return have, kafka.topic_settings(list(names))
+        except (SinkLost, Doubt):
+            pass
+        if time.monotonic() > deadline:
+            missing = sorted(set(names) - set(have)) or "all"
+            raise NotSetUp(f"topics {missing} were created but are not visible to every broker yet; start again")
+        time.sleep(0.05)
 
 
 def require_topics(kafka: Kafka, prefix: str) -> None:

@@ -8,6 +8,7 @@ import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+from controlplane.groups import Groups
 from controlplane.topics import REPORTS
 from processors.kafka import CALL_S, Doubt, Fenced, Kafka
 from processors.transactions import TransactionalProducer
@@ -25,8 +26,8 @@ TRANSACTION_MS = 60_000
 class Closer:
     """`watch` after each commit, `tick` often, both from the decider's thread."""
 
-    def __init__(self, kafka: Kafka, prefix: str) -> None:
-        self._kafka, self._prefix = kafka, prefix
+    def __init__(self, kafka: Kafka, prefix: str, groups: Groups) -> None:
+        self._kafka, self._prefix, self._groups = kafka, prefix, groups
         self._due: dict[str, dict[int, tuple[float, Task]]] = {}
         self._background = ThreadPoolExecutor(1, "closer")
 
@@ -75,6 +76,6 @@ class Closer:
 
     def _delete_group(self, group: str) -> None:
         try:
-            self._kafka.delete_group(group)
-        except (Doubt, JobFailure) as failed:
+            self._groups.delete(group)
+        except Doubt as failed:
             LOG.warning("group %s was not deleted: %s", group, failed)

@@ -17,6 +17,7 @@ from controlplane.closer import Closer
 from controlplane.decide import Facts, decide
 from controlplane.decide_reports import decide_report
 from controlplane.evolve import State, evolve, job_name
+from controlplane.groups import Groups
 from controlplane.outcome import answer
 from controlplane.reconcile import reconcile, unstopped
 from controlplane.topics import COMMANDS, REPORTS
@@ -56,9 +57,9 @@ class Tally:
 class Decider:
     """Runs in a thread of its own until told to stop or fenced."""
 
-    def __init__(self, kafka: Kafka, prefix: str, tally: Tally, stop: threading.Event) -> None:
+    def __init__(self, kafka: Kafka, prefix: str, tally: Tally, stop: threading.Event, groups: Groups) -> None:
         self._kafka, self._prefix, self._tally, self._stop = kafka, prefix, tally, stop
-        self._closer = Closer(kafka, prefix)
+        self._closer = Closer(kafka, prefix, groups)
 
     def run(self) -> End:
         """Raises JobplaneError (NewerState, NotSetUp, KafkaRefused …) where going on would not help."""

@@ -1,8 +1,9 @@
 """The task hosts of a worker: child processes that run tasks, watched, and started again when they die.
 
 Whose host died starts again at once; the second time in a host of its own; the third time within ten minutes its job is
-suspended (HOST_DIED). A task that makes no step for 10 s takes its host with it. A fenced task starts again only after
-the broker, asked afterwards, says that this worker still holds its partition.
+suspended (HOST_DIED). A task that makes no step for 10 s takes its host with it; one that waits for Kafka has 60 s, and
+is not to blame. A fenced task starts again only after the broker, asked afterwards, says that this worker still holds
+its partition.
 """
 
 import logging
@@ -19,16 +20,16 @@ import msgspec
 
 from controlplane.settings import Settings
 from processors.control import Reporter
-from processors.host import CRASHED, Opening, Order, task_text
+from processors.host import CRASHED, WORN, Opening, Order, task_text
 from processors.kafka import Kafka
-from processors.run import End
+from processors.run import IN_KAFKA, End
 from schemas.errors import HostDied
 from schemas.reports import Said
 from schemas.tasks import Task
 from schemas.values import Failure
 
 LOG = logging.getLogger("jobplane.supervisor")
-STUCK_S = 10.0
+STUCK_S, STUCK_IN_KAFKA_S = 10.0, 60.0
 DEATHS = 3
 DEATHS_WITHIN_S = 600.0
 STOP_S = 8.0
@@ -38,6 +39,7 @@ STOP_S = 8.0
 class _Host:
     process: subprocess.Popen[bytes]
     alone: bool
+    blameless: bool = False
     tasks: set[str] = field(default_factory=set)
     ended: set[str] = field(default_factory=set)
     status: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -57,6 +59,10 @@ class _Ended:
         served = all(request.version in self.copied for request in task.snapshots)
         final = self.why in (End.STOPPED, End.FAILED)
         return final and task.generation <= self.generation and served
+
+
+def _is_stuck(status: Mapping[str, Any]) -> bool:
+    return bool(status["age"] > (STUCK_IN_KAFKA_S if status["step"] in IN_KAFKA else STUCK_S))
 
 
 class Supervisor:
@@ -108,9 +114,10 @@ class Supervisor:
         now = time.monotonic()
         with self._lock:
             for host in self._hosts:
-                stuck = {key for key, one in host.status.items() if one["age"] > STUCK_S and key in host.tasks}
+                stuck = {key: one["step"] for key, one in host.status.items() if key in host.tasks and _is_stuck(one)}
                 if stuck or now - host.heard > STUCK_S:
                     LOG.error("host %s makes no step (%s): killed", host.process.pid, stuck or "silent")
+                    host.blameless = bool(stuck) and IN_KAFKA.issuperset(stuck.values())
                     host.process.kill()
                     host.heard = now
         self._reporter.repeat()
@@ -258,7 +265,10 @@ class Supervisor:
         self._hosts.remove(host)
         if self._closing:
             return
-        if host.tasks or not host.alone:
+        host.blameless |= host.process.returncode == WORN
+        if host.blameless:
+            LOG.warning("task host %s is replaced: a call of its Kafka client did not come back", host.process.pid)
+        elif host.tasks or not host.alone:
             LOG.error("task host %s ended with %s", host.process.pid, host.process.returncode)
         if not host.alone:
             self._spawn(alone=False)
@@ -268,7 +278,10 @@ class Supervisor:
                 self._ended.pop(key, None)
                 self._consider(key)
         for key in host.tasks & self._wanted.keys():
-            self._died(key, now)
+            if host.blameless:
+                self._consider(key)
+            else:
+                self._died(key, now)
 
     def _died(self, key: str, now: float) -> None:
         self._deaths.setdefault(key, []).append(now)

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,16 +18,18 @@ from controlplane import agents, catalog, views
 from controlplane.decider import Decider, End, Tally
 from controlplane.embedded.ports import free_port, require_free
 from controlplane.exposition import Measured, exposition
+from controlplane.groups import Groups
 from controlplane.live import LiveView
 from controlplane.placement import Placement
 from controlplane.settings import Settings
 from controlplane.supervisor import Supervisor
 from controlplane.topics import COMMANDS, EVENTS, TASKS
-from processors.kafka import Doubt, Fenced, Kafka
-from schemas.errors import JobFailure, JobplaneError, WorkerFailed
+from processors.kafka import Doubt, Kafka
+from schemas.errors import JobplaneError, WorkerFailed
 from schemas.options import JobOptions
 
 LOG = logging.getLogger("jobplane.worker")
+LOG.addFilter(agents.Sparing())
 TOUCH_S = 1.0
 LEAVE_S = 5.0
 JSON = "application/json"
@@ -95,7 +98,9 @@ class Worker:
             self._decider = None
         elif self._decider is None and not self._closing.is_set():
             self._decider_stop = threading.Event()
-            decider = Decider(self._kafka, self._settings.prefix, self._tally, self._decider_stop)
+            decider = Decider(
+                self._kafka, self._settings.prefix, self._tally, self._decider_stop, Groups(self._settings)
+            )
             self._decider = threading.Thread(
                 target=self._guarded, args=(lambda: self._decide(decider),), name="decider", daemon=True
             )
@@ -108,21 +113,24 @@ class Worker:
 
     def _touch(self) -> None:
         """Ask the broker, again and again, what this worker holds: its word lets fenced work start again."""
-        group, prefix = agents.group_id(self._settings.prefix), self._settings.prefix
-        while not self._closing.wait(TOUCH_S):
-            asked = time.monotonic()
-            try:
-                held = self._kafka.members(group).get(self.name)
-            except (Doubt, Fenced, JobFailure) as error:
-                LOG.warning("the group cannot be asked: %s", error)
-                continue
-            if held is None:
-                continue
-            self._supervisor.touched(asked, frozenset(p for topic, p in held if topic == f"{prefix}{TASKS}"))
-            with self._lock:
-                if (f"{prefix}{COMMANDS}", 0) in held and 0 < self._decider_ended < asked:
-                    self._decider, self._decider_ended = None, 0.0
-                    self._lead()
+        with closing(Groups(self._settings)) as groups:
+            while not self._closing.wait(TOUCH_S):
+                asked = time.monotonic()
+                try:
+                    held = groups.members(agents.group_id(self._settings.prefix)).get(self.name)
+                except Doubt as error:
+                    LOG.warning("the group cannot be asked: %s", error)
+                else:
+                    if held is not None:
+                        self._touched(asked, held)
+
+    def _touched(self, asked: float, held: set[tuple[str, int]]) -> None:
+        prefix = self._settings.prefix
+        self._supervisor.touched(asked, frozenset(p for topic, p in held if topic == f"{prefix}{TASKS}"))
+        with self._lock:
+            if (f"{prefix}{COMMANDS}", 0) in held and 0 < self._decider_ended < asked:
+                self._decider, self._decider_ended = None, 0.0
+                self._lead()
 
     def _watch(self) -> None:
         while not self._closing.wait(1.0):
@@ -191,7 +199,8 @@ def run(settings: Settings, loglevel: str = "warning") -> None:
     kafka = Kafka(settings.bootstrap, settings.kafka)
     kafka.require()
     catalog.ensure_topics(kafka, settings)
-    catalog.await_coordinator(kafka, agents.group_id(settings.prefix))
+    with closing(Groups(settings)) as groups:
+        groups.await_coordinator(agents.group_id(settings.prefix))
     worker = Worker(settings)
     Path(settings.data).mkdir(parents=True, exist_ok=True)
     try:

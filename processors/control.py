@@ -85,18 +85,30 @@ class Topics:
         self._lock = threading.Lock()
         self._topics: set[str] = set()
         self._asked = 0.0
-        self._answer: dict[str, tuple[str, int]] = {}
+        self._answer: dict[str, tuple[str, int]] | Doubt = {}
 
-    def ids(self, topics: Collection[str]) -> dict[str, str]:
+    def ids(self, topics: Collection[str], alive: Alive) -> dict[str, str]:
         """Topic id by name, of those that exist. Raises Doubt where Kafka does not answer."""
         called = time.monotonic()
-        with self._lock:
+        while not self._lock.acquire(timeout=1):
+            alive()
+        try:
             if self._asked < called or not self._topics.issuperset(topics):
                 self._topics.update(topics)
-                asked = time.monotonic()
-                self._answer = self._kafka.topics(self._topics)
-                self._asked = asked
-            return {topic: self._answer[topic][0] for topic in topics if topic in self._answer}
+                self._asked = time.monotonic()
+                self._answer = self._ask()
+            answer = self._answer
+        finally:
+            self._lock.release()
+        if isinstance(answer, Doubt):
+            raise answer
+        return {topic: answer[topic][0] for topic in topics if topic in answer}
+
+    def _ask(self) -> dict[str, tuple[str, int]] | Doubt:
+        try:
+            return self._kafka.topics(self._topics)
+        except Doubt as doubt:
+            return doubt
 
 
 class Reporter:

@@ -23,6 +23,8 @@ from processors.runner import Runner
 from schemas.codec import decode, encode
 from schemas.tasks import Task
 
+WORN = 75
+"""Exit code of a host that wants to be replaced: EX_TEMPFAIL of sysexits.h."""
 STATUS_S = 0.5
 STOP_S = 5.0
 CRASHED = "crashed"
@@ -73,7 +75,6 @@ class Host:
             Topics(kafka),
             self._reporter,
             self._in_touch,
-            threading.Lock(),
         )
         self._hook = hook
         self._touch_s, self._touched = opening.touch_s, time.monotonic()
@@ -100,7 +101,7 @@ class Host:
 
     def _start(self, task: Task) -> None:
         def step(number: int) -> None:
-            run.step, run.at = number, time.monotonic()
+            run.step, run.at = number or run.step, time.monotonic()
             self._hook(task, number)
 
         runner = Runner(self._house, task, step)
@@ -127,7 +128,7 @@ class Host:
             sys.stdout.buffer.flush()
 
     def tick(self) -> None:
-        """Status lines and repeated reports until the host closes."""
+        """Status lines and repeated reports until the host closes, or is worn and ends."""
         while not self._closed.wait(STATUS_S):
             self._reporter.repeat()
             now = time.monotonic()
@@ -136,6 +137,9 @@ class Host:
                 for key, run in list(self._runs.items())
             }
             self._say({"status": tasks})
+            if self._house.worn.is_set():
+                self.close()
+                os._exit(WORN)
 
     def close(self) -> None:
         """Let every task commit what it has and end, within 5 s."""

@@ -8,7 +8,8 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from confluent_kafka import (
     Consumer,
@@ -43,13 +44,18 @@ __all__ = [
     "Producer",
     "TopicPartition",
     "assign",
+    "insisting",
     "judged",
     "judging",
     "poll",
 ]
 
+T = TypeVar("T")
+P = ParamSpec("P")
 CALL_S = 5.0
 """Longest one call to Kafka may block; what takes longer is asked again or is doubt."""
+ASK_S = 2.5
+"""Longest one read of the admin client may take; with those after a doubt, less than a task may be silent for."""
 REACH_S = 3.0
 """Longest a first call waits for a broker to be there at all: with the client's own end it is under 5 s."""
 
@@ -84,6 +90,28 @@ def judging() -> Iterator[None]:
         raise judged(error) from error
 
 
+def patient(read: Callable[Concatenate["Kafka", P], T]) -> Callable[Concatenate["Kafka", P], T]:
+    """A read of the admin client that is asked again for 5 s after a doubt, each time of a new client.
+
+    One that has met a broker's end may know leaders and controller of before for minutes: FENCED_LEADER_EPOCH.
+    """
+
+    @wraps(read)
+    def asked(kafka: "Kafka", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        deadline = time.monotonic() + CALL_S
+        while True:
+            client = kafka.admin  # held, so that nobody's discarding takes it away before the answer
+            try:
+                return read(kafka, *args, **kwargs)
+            except Doubt:
+                kafka.discard(client)
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+
+    return asked
+
+
 class Kafka:
     """A cluster: where it is, and the librdkafka properties of its clients. Cheap: clients are made on demand."""
 
@@ -99,6 +127,7 @@ class Kafka:
             "bootstrap.servers": self.bootstrap,
             "error_cb": self._on_error,
             "log_level": 2,
+            "reconnect.backoff.max.ms": 1000,
             **self.properties,
             **{key if key.endswith("_cb") else key.replace("_", "."): value for key, value in settings.items()},
         }
@@ -113,6 +142,12 @@ class Kafka:
             if self._admin is None:
                 self._admin = AdminClient(self.config())
             return self._admin
+
+    def discard(self, client: AdminClient) -> None:
+        """The next to ask makes a new admin client, unless that was done already."""
+        with self._lock:
+            if self._admin is client:
+                self._admin = None
 
     def producer(self, **settings: Any) -> Producer:
         """An idempotent producer without transactions, for records that stand alone."""
@@ -145,22 +180,24 @@ class Kafka:
         with judging():
             return tuple(sorted(self.admin.list_topics(timeout=CALL_S).topics))
 
+    @patient
     def topics(self, names: Collection[str]) -> dict[str, tuple[str, int]]:
         """(topic id, partitions) of those topics that exist. Raises Doubt where Kafka does not answer."""
         found = {}
         if names:
-            asked = self.admin.describe_topics(TopicCollection(list(names)), request_timeout=CALL_S)
+            asked = self.admin.describe_topics(TopicCollection(list(names)), request_timeout=ASK_S)
             for name, future in asked.items():
                 try:
-                    described = future.result(CALL_S)
+                    described = future.result(ASK_S + 0.5)
                     found[name] = (str(described.topic_id), len(described.partitions))
                 except KafkaException as error:
                     if error.args[0].name() not in ("UNKNOWN_TOPIC_OR_PART", "_UNKNOWN_TOPIC"):
                         raise judged(error) from error
                 except TimeoutError as error:
-                    raise Doubt(f"describe_topics took more than {CALL_S} s") from error
+                    raise Doubt(f"describe_topics took more than {ASK_S} s") from error
         return found
 
+    @patient
     def offsets(self, partitions: Collection[tuple[str, int]], *, earliest: bool = False) -> dict[tuple[str, int], int]:
         """First offsets, or high watermarks: those are asked read_uncommitted, so an open transaction hides nothing."""
         if not partitions:
@@ -169,23 +206,24 @@ class Kafka:
         asked = self.admin.list_offsets(
             {TopicPartition(*one): spec for one in partitions},
             isolation_level=IsolationLevel.READ_UNCOMMITTED,
-            request_timeout=CALL_S,
+            request_timeout=ASK_S,
         )
         try:
             with judging():
-                return {(at.topic, at.partition): future.result(CALL_S).offset for at, future in asked.items()}
+                return {(at.topic, at.partition): future.result(ASK_S + 0.5).offset for at, future in asked.items()}
         except TimeoutError as error:
-            raise Doubt(f"list_offsets took more than {CALL_S} s") from error
+            raise Doubt(f"list_offsets took more than {ASK_S} s") from error
 
+    @patient
     def setting(self, kind: ResourceType, name: str, setting: str) -> str | None:
         """The value of a topic's or broker's setting; None where there is no such topic or broker."""
         resource = ConfigResource(kind, name)
         try:
             with judging():
-                described = self.admin.describe_configs([resource], request_timeout=CALL_S)[resource].result(CALL_S)
+                described = self.admin.describe_configs([resource], request_timeout=ASK_S)[resource].result(ASK_S + 0.5)
         except (SinkLost, TimeoutError) as error:
             if isinstance(error, TimeoutError):
-                raise Doubt(f"describe_configs took more than {CALL_S} s") from error
+                raise Doubt(f"describe_configs took more than {ASK_S} s") from error
             return None
         return str(described[setting].value)
 
@@ -193,14 +231,15 @@ class Kafka:
         """The value of a setting of the brokers."""
         return self.setting(ResourceType.BROKER, str(self.brokers()[0]), setting)
 
+    @patient
     def topic_settings(self, names: Sequence[str]) -> dict[str, dict[str, str]]:
         """All settings of topics that exist, by topic."""
         asked = self.admin.describe_configs(
-            [ConfigResource(ResourceType.TOPIC, name) for name in names], request_timeout=CALL_S
+            [ConfigResource(ResourceType.TOPIC, name) for name in names], request_timeout=ASK_S
         )
         with judging():
             return {
-                resource.name: {name: str(entry.value) for name, entry in future.result(CALL_S).items()}
+                resource.name: {name: str(entry.value) for name, entry in future.result(ASK_S + 0.5).items()}
                 for resource, future in asked.items()
             }
 
@@ -217,30 +256,9 @@ class Kafka:
             if error.args[0].name() != "TOPIC_ALREADY_EXISTS":
                 raise judged(error) from error
 
-    def members(self, group: str) -> dict[str, set[tuple[str, int]]]:
-        """The partitions of each member of a group, by client id, as the coordinator has it now."""
-        future = self.admin.describe_consumer_groups([group], request_timeout=CALL_S)[group]
-        try:
-            with judging():
-                described = future.result(CALL_S)
-        except TimeoutError as error:
-            raise Doubt(f"describe_consumer_groups took more than {CALL_S} s") from error
-        return {
-            member.client_id: {(at.topic, at.partition) for at in member.assignment.topic_partitions}
-            for member in described.members
-        }
-
-    def delete_group(self, group: str) -> None:
-        """Deletes a group's offsets; one that is not there, or in use, is left."""
-        try:
-            self.admin.delete_consumer_groups([group], request_timeout=CALL_S)[group].result(CALL_S)
-        except KafkaException as error:
-            if error.args[0].name() not in ("GROUP_ID_NOT_FOUND", "NON_EMPTY_GROUP"):
-                raise judged(error) from error
-
-    def record_limit(self, topic: str) -> int:
+    def record_limit(self, topic: str, alive: Callable[[], None]) -> int:
         """The topic's max.message.bytes. Raises SinkLost where it does not exist."""
-        limit = self.setting(ResourceType.TOPIC, topic, "max.message.bytes")
+        limit = insisting(lambda: self.setting(ResourceType.TOPIC, topic, "max.message.bytes"), alive)
         if limit is None:
             raise SinkLost(f"the topic '{topic}' does not exist any more; DROP the job")
         return int(limit)
@@ -281,6 +299,15 @@ class Kafka:
                 return None
             return message if message.offset() == offset else None
         return None
+
+
+def insisting(ask: Callable[[], T | None], alive: Callable[[], None]) -> T | None:
+    """What `ask` finds, asked again for 5 s where it finds nothing: a new topic reaches the brokers one by one."""
+    deadline = time.monotonic() + CALL_S
+    while (found := ask()) is None and time.monotonic() < deadline:
+        alive()
+        time.sleep(0.1)
+    return found
 
 
 def assign(consumer: Consumer, positions: Mapping[tuple[str, int], int]) -> None:

@@ -15,6 +15,7 @@ from processors.kafka import (
     Message,
     TopicPartition,
     assign,
+    insisting,
     judged,
     poll,
 )
@@ -294,7 +295,13 @@ class Life:
     def _confirm(self) -> None:
         """Raises DataLost or SinkLost where a topic is not the one the job was created with."""
         source, sink = self.pipeline.source, self.pipeline.sink
-        ids = self.house.topics.ids((source.topic, sink.topic))
+        named = {source.topic, sink.topic}
+
+        def both() -> dict[str, str] | None:
+            found = self.house.topics.ids(named, self.run.alive)
+            return found if found.keys() == named else None
+
+        ids = insisting(both, self.run.alive) or self.house.topics.ids(named, self.run.alive)
         if ids.get(source.topic) != source.topic_id:
             what = "was deleted and recreated" if source.topic in ids else "was deleted"
             raise DataLost(f"the source topic '{source.topic}' {what}; DROP the job and create it anew")

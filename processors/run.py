@@ -13,6 +13,8 @@ from schemas.values import SnapshotRequest
 
 BATCH = 5_000
 NARROWER = 10
+IN_KAFKA = frozenset({1, 2, 3, 8, 9, 10, 11, 12})
+"""Steps that wait for Kafka; librdkafka does not always keep to the time it is given for a call."""
 
 
 class End(StrEnum):
@@ -35,7 +37,10 @@ class Released(Exception):
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """What a task host gives to its runners. `in_touch` raises Doubt while the worker may have lost its place."""
+    """What a task host gives to its runners. `in_touch` raises Doubt while the worker may have lost its place.
+
+    `worn` is set when something was left behind that only the end of the process clears.
+    """
 
     kafka: Kafka
     prefix: str
@@ -43,7 +48,8 @@ class House:
     topics: Topics
     reporter: Reporter
     in_touch: Callable[[], None]
-    turn: threading.Lock
+    turn: threading.Lock = field(default_factory=threading.Lock)
+    worn: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass(slots=True)

@@ -16,7 +16,7 @@ from processors.life import Life
 from processors.metrics import Counters
 from processors.pipeline import pipeline_of
 from processors.run import End, House, Narrowed, Released, Run
-from processors.transactions import TransactionalProducer
+from processors.transactions import Abandoned, TransactionalProducer
 from schemas.errors import JobFailure
 from schemas.reports import Said
 from schemas.tasks import Task
@@ -78,6 +78,8 @@ class Runner:
                 self.about.step(0)
             except Doubt as doubt:
                 self.about.counters.doubt(str(doubt))
+                if isinstance(doubt, Abandoned):
+                    self._house.worn.set()
                 backoff = 0.1 if time.monotonic() - began > 30 else min(backoff * 2, MAX_BACKOFF_S)
                 self.about.step(0)
                 self.about.release.wait(backoff)
@@ -89,7 +91,7 @@ class Runner:
         house.in_touch()
         self.about.step(1)
         pipeline = pipeline_of(task)
-        limit = house.kafka.record_limit(pipeline.sink.topic)
+        limit = house.kafka.record_limit(pipeline.sink.topic, self.about.alive)
         producer = TransactionalProducer(
             house.kafka,
             f"{house.prefix}{task.transactional_id}",

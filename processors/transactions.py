@@ -1,5 +1,6 @@
 """The transactional producer: fenced at birth, judged at every turn, discarded at the first doubt, never used again."""
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -8,8 +9,13 @@ import msgspec
 
 from processors.kafka import CALL_S, Consumer, Doubt, Kafka, KafkaException, Producer, TopicPartition, judging
 
+ABANDON_S = CALL_S + 2.0
 SLOW_END_S = 1.0
 """A commit or abort slower than this may have been sent twice by the client: the producer is discarded after it."""
+
+
+class Abandoned(Doubt):
+    """A call of the client does not come back. Its thread and its producer stay until the process ends."""
 
 
 class _Broker(msgspec.Struct):
@@ -95,7 +101,26 @@ class TransactionalProducer:
         raise Doubt("no transaction was open")
 
     def send_offsets(self, offsets: Sequence[TopicPartition], consumer: Consumer) -> None:
-        self._producer.send_offsets_to_transaction(list(offsets), consumer.consumer_group_metadata(), CALL_S)
+        """Raises Abandoned where the client's call does not return.
+
+        It waits for ever for a coordinator whose broker has left the cluster and come back meanwhile (librdkafka 2.16):
+        so it runs in a thread of its own, which is left behind then.
+        """
+        raised: list[BaseException] = []
+
+        def send() -> None:
+            try:
+                self._producer.send_offsets_to_transaction(list(offsets), consumer.consumer_group_metadata(), CALL_S)
+            except KafkaException as error:
+                raised.append(error)
+
+        thread = threading.Thread(target=send, name="send-offsets", daemon=True)
+        thread.start()
+        thread.join(ABANDON_S)
+        if thread.is_alive():
+            raise Abandoned(f"sending the offsets did not end within {ABANDON_S:.0f} s")
+        if raised:
+            raise raised[0]
 
     def commit(self) -> float:
         """Seconds the commit took."""

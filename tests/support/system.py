@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import psutil
-from confluent_kafka import Consumer, IsolationLevel, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, IsolationLevel, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 
 from controlplane.client import Client, Result
@@ -183,13 +183,22 @@ class System:
         assert not errors
 
     def ends(self, topic: str, *, committed: bool = False) -> dict[int, int]:
-        partitions = self.admin.list_topics(topic, timeout=10).topics[topic].partitions
+        """Last stable offsets, or high watermarks; asked again of a new client where a broker has just come back."""
         level = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
-        asked = self.admin.list_offsets(
-            {TopicPartition(topic, p): OffsetSpec.latest() for p in partitions},  # type: ignore[no-untyped-call]
-            isolation_level=level,
-        )
-        return {at.partition: future.result(10).offset for at, future in asked.items()}
+
+        def asked() -> dict[int, int] | None:
+            try:
+                partitions = self.admin.list_topics(topic, timeout=10).topics[topic].partitions
+                futures = self.admin.list_offsets(
+                    {TopicPartition(topic, p): OffsetSpec.latest() for p in partitions},  # type: ignore[no-untyped-call]
+                    isolation_level=level,
+                )
+                return {at.partition: future.result(10).offset for at, future in futures.items()}
+            except KafkaException:
+                del self.admin
+                return None
+
+        return until(asked, 30, f"the ends of {topic}")
 
     def read(self, topic: str) -> list[Message]:
         """Every committed record up to the last stable offsets as they are now."""

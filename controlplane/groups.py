@@ -1,0 +1,119 @@
+"""Consumer groups as their coordinators know them, asked with the client that Faust uses.
+
+librdkafka's own calls to a coordinator end the whole process when the coordinator goes away at the wrong moment
+(librdkafka issue 4605, open): a worker must outlive a broker.
+"""
+
+import asyncio
+import ssl
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
+from aiokafka.errors import KafkaError, for_code
+from aiokafka.protocol.admin import DeleteGroupsRequest
+
+from controlplane.settings import Settings
+from processors.kafka import CALL_S, Doubt
+
+T = TypeVar("T")
+COORDINATOR_S = 15.0
+_NOTHING_TO_DELETE = frozenset({"GroupIdNotFoundError", "NonEmptyGroupError"})
+
+
+class Groups:
+    """For one thread. Every method raises Doubt where no answer comes within 5 s."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._loop = asyncio.new_event_loop()
+        self._admin: AIOKafkaAdminClient | None = None
+
+    def members(self, group: str) -> dict[str, set[tuple[str, int]]]:
+        """The partitions of each member, by client id, as the coordinator has it now."""
+
+        async def ask(admin: AIOKafkaAdminClient) -> dict[str, set[tuple[str, int]]]:
+            described = (await admin.describe_consumer_groups([group]))[0].groups[0]
+            _raise(described[0])
+            return {member[-4]: _assigned(member[-1]) for member in described[5]}
+
+        return self._call(ask)
+
+    def await_coordinator(self, group: str) -> None:
+        """Until the coordinator answers: on a new cluster asking is what makes it. Raises Doubt after 15 s."""
+        deadline = time.monotonic() + COORDINATOR_S
+        answered = False
+        while not answered:
+            try:
+                self.members(group)
+                answered = True
+            except Doubt:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+
+    def delete(self, group: str) -> None:
+        """Deletes a group's offsets; one that is not there, or in use, is left."""
+
+        async def ask(admin: AIOKafkaAdminClient) -> None:
+            node = await admin.find_coordinator(group)
+            answer = await admin._send_request(DeleteGroupsRequest([group]), node)
+            _raise(answer.results[0][1])
+
+        self._call(ask)
+
+    def close(self) -> None:
+        self._drop()
+        self._loop.close()
+
+    def _call(self, ask: Callable[[AIOKafkaAdminClient], Awaitable[T]]) -> T:
+        async def asked() -> T:
+            if self._admin is None:
+                self._admin = AIOKafkaAdminClient(
+                    bootstrap_servers=self._settings.bootstrap.split(","),
+                    request_timeout_ms=int(CALL_S * 1000),
+                    **security(self._settings.kafka),
+                )
+                await self._admin.start()
+            return await ask(self._admin)
+
+        try:
+            return self._loop.run_until_complete(asyncio.wait_for(asked(), CALL_S))
+        except (KafkaError, TimeoutError, OSError) as error:
+            self._drop()
+            raise Doubt(f"{type(error).__name__}: {error}") from error
+
+    def _drop(self) -> None:
+        """A client that has failed is made anew: it may know the coordinator of yesterday."""
+        if self._admin is not None:
+            self._loop.run_until_complete(self._admin.close())
+            self._admin = None
+
+
+def _assigned(assignment: bytes) -> set[tuple[str, int]]:
+    if not assignment:
+        return set()  # a member that is joining
+    return {(at.topic, at.partition) for at in ConsumerProtocolMemberAssignment.decode(assignment).partitions()}
+
+
+def _raise(code: int) -> None:
+    if code and for_code(code).__name__ not in _NOTHING_TO_DELETE:
+        raise for_code(code)
+
+
+def security(kafka: Mapping[str, str]) -> dict[str, Any]:
+    """aiokafka's arguments for the librdkafka security properties; of those only the ones named here are understood."""
+    protocol = kafka.get("security.protocol", "plaintext").upper()
+    given: dict[str, Any] = {"security_protocol": protocol}
+    if "SSL" in protocol.replace("SASL", ""):
+        context = ssl.create_default_context(cafile=kafka.get("ssl.ca.location"))
+        if certificate := kafka.get("ssl.certificate.location"):
+            context.load_cert_chain(certificate, kafka.get("ssl.key.location"), kafka.get("ssl.key.password"))
+        given["ssl_context"] = context
+    if protocol.startswith("SASL"):
+        given["sasl_mechanism"] = kafka.get("sasl.mechanism", kafka.get("sasl.mechanisms", "PLAIN"))
+        given["sasl_plain_username"] = kafka.get("sasl.username", "")
+        given["sasl_plain_password"] = kafka.get("sasl.password", "")
+    return given
