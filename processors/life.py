@@ -268,18 +268,7 @@ class Life:
             self.run.attempt,
             (self._offsets(self.positions),),
         )
-        delivered: list[Message] = []
-        producer.produce(
-            f"{self.house.prefix}checkpoints",
-            encode(checkpoint),
-            task.checkpoint_key,
-            task.partition,
-            on_delivery=lambda error, message: delivered.append(message),
-        )
-        producer.flush(self.pipeline.interval_ms / 1000 + 30, self._confirm_waiting)
-        if not delivered or delivered[0].error() is not None:
-            raise Doubt("the checkpoint was not written")
-        pointer = Pointer(task.layout, task.partition, delivered[0].offset() or 0)
+        pointer = Pointer(task.layout, task.partition, self._write(checkpoint))
         self.step(9)
         topic = self.pipeline.source.topic
         offsets = [TopicPartition(topic, p, offset, str(pointer)) for p, offset in self.positions.items()]
@@ -291,6 +280,24 @@ class Life:
         self.checkpoint, self.open_since = checkpoint, 0.0
         self.step(12)
         self.counters.committed(time.monotonic() - began, self._lag())
+
+    def _write(self, checkpoint: Checkpoint) -> int:
+        """The checkpoint's offset, once all of the transaction is acknowledged."""
+        delivered: list[Message] = []
+        limit = self.pipeline.interval_ms / 1000 + 30
+        record = (
+            *(f"{self.house.prefix}checkpoints", encode(checkpoint), self.task.checkpoint_key, self.task.partition),
+            lambda error, message: delivered.append(message),
+        )
+        try:
+            self.producer.produce(*record)
+        except BufferError:  # the client's queue is full
+            self.producer.flush(limit, self._confirm_waiting)
+            self.producer.produce(*record)
+        self.producer.flush(limit, self._confirm_waiting)
+        if not delivered or delivered[0].error() is not None:
+            raise Doubt("the checkpoint was not written")
+        return delivered[0].offset() or 0
 
     def _confirm(self) -> None:
         """Raises DataLost or SinkLost where a topic is not the one the job was created with."""

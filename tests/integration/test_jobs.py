@@ -229,3 +229,13 @@ def test_ordinary_tools_see_the_position_of_a_job(plane: System) -> None:
     assert committed.offset == 40
     assert "@" in committed.metadata
     plane.done("DROP JOB lag")
+
+
+def test_records_that_fill_the_queue_of_the_client_go_through(plane: System) -> None:
+    """More than a task may have on its way at once: it waits for room."""
+    source, sink = plane.topic("heavy-in", 1), plane.topic("heavy-out", 1)
+    values = [bytes([65 + i % 26]) * (100_000 + i % 7) for i in range(200)]
+    plane.produce(source, [(b"k", value) for value in values])
+    plane.done(f'CREATE JOB heavy AS INSERT INTO "{sink}" SELECT * FROM "{source}"')
+    assert plane.await_values(sink, len(values)) == values
+    plane.done("DROP JOB heavy")
