@@ -135,7 +135,8 @@ def _age(item: tuple[Key, Record]) -> int:
     """Records in the order of their making, whatever the order in which compaction left them."""
     match item[1]:
         case Job() as job:
-            return int(job.uid.rpartition("-")[2])
+            offset = job.uid.rpartition("-")[2]
+            return int(offset) if offset.isdecimal() else 0
         case Answer() as reply:
             return reply.seq
         case _:
@@ -258,7 +259,7 @@ def _created(new: JobCreated, time: int) -> Job:
 
 def _task(job: Job, index: int, **changes: object) -> Job:
     tasks = list(job.tasks)
-    if index < len(tasks):
+    if 0 <= index < len(tasks):
         tasks[index] = replace(tasks[index], **changes)  # type: ignore[arg-type]
     return replace(job, tasks=tuple(tasks))
 
