@@ -25,7 +25,7 @@ from schemas.values import Failure, PartitionOffset, SnapshotPart, SourceOffsets
 def decide_report(state: State, report: Report, facts: Facts, time: int) -> tuple[Body, ...]:
     """What follows from one report. Never refuses: there is nobody to tell."""
     job = state.jobs.get(report.uid)
-    if job is None or job.closed or report.task >= len(job.tasks):
+    if job is None or job.closed or not 0 <= report.task < len(job.tasks):
         return ()
     match report.said:
         case Said.SNAPSHOTTED:
