@@ -295,8 +295,8 @@ class Life:
             self.producer.flush(limit, self._confirm_waiting)
             self.producer.produce(*record)
         self.producer.flush(limit, self._confirm_waiting)
-        if not delivered or delivered[0].error() is not None:
-            raise Doubt("the checkpoint was not written")
+        if not delivered or delivered[0].error() is not None:  # it goes under with the record that was refused
+            raise self.producer.cause() or Doubt("the checkpoint was not written")
         return delivered[0].offset() or 0
 
     def _confirm(self) -> None:
