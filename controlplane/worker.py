@@ -144,9 +144,8 @@ class Worker:
         self._supervisor.close()
         if self._decider is not None:
             self._decider.join(2)
-        leaving = threading.Timer(
-            LEAVE_S, os._exit, [1 if self.fatal else 0]
-        )  # it would wait long for a Kafka that is gone
+        # Faust would wait long for a Kafka that is gone.
+        leaving = threading.Timer(LEAVE_S, os._exit, [1 if self.fatal else 0])
         leaving.daemon = True
         leaving.start()
 
