@@ -32,7 +32,9 @@ def decide_report(state: State, report: Report, facts: Facts, time: int) -> tupl
             return _snapshotted(state, job, report, facts, time)
         case Said.SNAPSHOT_FAILED:
             return _snapshot_failed(state, job, report)
-        case Said.RUNNING | Said.STOPPED | Said.FAILED if _old(job, report):
+        case Said.PROGRESS:
+            return ()
+        case Said.RUNNING | Said.STOPPED | Said.FAILED | Said.COMPLETED if _old(job, report):
             return ()
         case Said.RUNNING:
             return _running(job, report)
@@ -40,6 +42,8 @@ def decide_report(state: State, report: Report, facts: Facts, time: int) -> tupl
             return _stopped(state, job, report)
         case Said.FAILED:
             return _failed(state, job, report)
+        case Said.COMPLETED:
+            return ()
         case never:
             assert_never(never)
 

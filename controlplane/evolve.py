@@ -11,6 +11,7 @@ from controlplane.outcome import answer
 from controlplane.topics import COMMANDS, REPORTS, TASK_PARTITIONS
 from schemas.events import (
     Event,
+    JobAltered,
     JobClosed,
     JobCreated,
     JobDropped,
@@ -18,16 +19,33 @@ from schemas.events import (
     JobRestarted,
     JobResumed,
     JobSuspended,
+    MappingCreated,
+    MappingDropped,
     SnapshotClosed,
     SnapshotDropped,
     SnapshotFailed,
     SnapshotRequested,
+    TaskCompleted,
     TaskFailed,
     TaskSnapshotted,
     TaskStarted,
     TaskStopped,
 )
-from schemas.state import Answer, Job, Key, PendingSnapshot, Phase, Position, Record, Snapshot, Target, TaskState
+from schemas.state import (
+    ENDED,
+    Answer,
+    Job,
+    Key,
+    PendingSnapshot,
+    Phase,
+    Position,
+    Record,
+    Snapshot,
+    Status,
+    Target,
+    TaskState,
+)
+from schemas.values import Layout, LayoutTask, Mapping
 
 Changes = dict[Key, Record | None]
 """What an event changes, by key; None removes the record."""
@@ -44,10 +62,12 @@ class State:
         self.names: dict[str, str] = {}
         self.closing: dict[str, str] = {}
         self.ended: dict[str, None] = {}
+        self.mappings: dict[str, Mapping] = {}
         self.snapshots: dict[str, Snapshot] = {}
         self.answers: dict[str, Answer] = {}
         self._kinds: dict[str, dict[str, Any]] = {
             "job": self.jobs,
+            "mapping": self.mappings,
             "snapshot": self.snapshots,
             "command": self.answers,
         }
@@ -64,6 +84,7 @@ class State:
     def records(self) -> dict[Key, Record]:
         """Every record by its key, as the topic `state` holds them."""
         found: dict[Key, Record] = {("job", uid): job for uid, job in self.jobs.items()}
+        found.update((("mapping", name), mapping) for name, mapping in self.mappings.items())
         found.update((("snapshot", name), snapshot) for name, snapshot in self.snapshots.items())
         found.update((("command", given), reply) for given, reply in self.answers.items())
         found[POSITION] = self.position
@@ -98,6 +119,8 @@ class State:
             case Job():
                 self._index(self.jobs.get(record.uid), record)
                 self.jobs[record.uid] = record
+            case Mapping():
+                self.mappings[record.name] = record
             case Snapshot():
                 self.snapshots[record.name] = record
             case Answer():
@@ -189,16 +212,21 @@ def _body(state: State, event: Event) -> Changes:
             return changes
         case SnapshotDropped(name=name):
             return {("snapshot", name): None} if name in state.snapshots else {}
+        case MappingCreated(mapping=mapping):
+            return {("mapping", mapping.name): mapping}
+        case MappingDropped(name=name):
+            return {("mapping", name): None} if name in state.mappings else {}
         case JobForgotten(uid=uid):
             return {("job", uid): None} if uid in state.jobs else {}
         case JobClosed(uid=uid, status=status) if old := state.jobs.get(uid):
-            changes = {("job", uid): replace(old, status=status, closed=max(1, event.time), restore=None)}
+            closed = replace(old, status=status, closed=max(1, event.time), restore=None, relayout=(), former=())
+            changes = {("job", uid): closed}
             heir = state.live(old.name)
             if heir is not None and heir.waits_for == uid:
                 changes["job", heir.uid] = replace(heir, waits_for="")
             return changes
         case body if (job := state.jobs.get(getattr(body, "uid", ""))) is not None:
-            return {("job", job.uid): changed} if (changed := _changed(job, event)) != job else {}
+            return {("job", job.uid): changed} if (changed := _relaid(_changed(job, event))) != job else {}
         case _:
             return {}
 
@@ -209,8 +237,7 @@ def _changed(job: Job, event: Event) -> Job:
         case JobSuspended(status=status):
             return replace(job, target=Target.SUSPEND, status=status, failure=None)
         case JobResumed(generation=generation, status=status) | JobRestarted(generation=generation, status=status):
-            waiting = tuple(replace(task, phase=Phase.WAITING) for task in job.tasks)
-            return replace(job, target=Target.RUN, status=status, generation=generation, tasks=waiting, failure=None)
+            return _resumed(job, generation, status)
         case JobDropped(snapshot=request, status=status):
             pending = (PendingSnapshot(request),) if request else ()
             return replace(job, target=Target.END, status=status, pending=pending)
@@ -227,17 +254,49 @@ def _changed(job: Job, event: Event) -> Job:
         case SnapshotFailed(snapshot=request, target=target, status=status, failure=failure):
             kept = _without(job, request.version)
             return replace(kept, target=target, status=status, failure=failure if target != job.target else job.failure)
-        case TaskStarted(task=task, attempt=attempt, status=status):
-            started = _task(job, task, phase=Phase.RUNNING, attempt=attempt, started=True)
-            restored = all(one.started for one in started.tasks)
-            return replace(started, status=status, restore=None if restored else job.restore)
-        case TaskStopped(task=task, attempt=attempt, status=status):
-            return replace(_task(job, task, phase=Phase.STOPPED, attempt=attempt), status=status)
+        case JobAltered() as altered:  # one whose tasks have stopped is split anew before it goes on
+            relayout = altered.partitions or job.relayout
+            changed = replace(
+                job, options=altered.options, statement=altered.statement, status=altered.status, relayout=relayout
+            )
+            changed = _relaid(changed)
+            return _resumed(changed, altered.generation, altered.status) if altered.resumes else changed
+        case TaskStarted(task=task, attempt=attempt, status=status, worker=worker):
+            started = _task(job, task, phase=Phase.RUNNING, attempt=attempt, started=True, worker=worker)
+            if all(one.started for one in started.tasks):
+                started = replace(started, restore=None, former=())
+            return replace(started, status=status)
+        case TaskStopped(task=task, attempt=attempt, status=status, metrics=metrics):
+            return replace(_task(job, task, phase=Phase.STOPPED, attempt=attempt, metrics=metrics), status=status)
+        case TaskCompleted(task=task, attempt=attempt, target=target, status=status, metrics=metrics):
+            completed = _task(job, task, phase=Phase.COMPLETED, attempt=attempt, metrics=metrics)
+            return replace(completed, target=target, status=status)
         case TaskFailed(task=task, attempt=attempt, status=status, target=target, failure=failure):
             stopped = _task(job, task, phase=Phase.STOPPED, attempt=attempt)
             return replace(stopped, status=status, target=target, failure=job.failure or failure)
         case _:
             return job
+
+
+def _resumed(job: Job, generation: int, status: Status) -> Job:
+    waiting = tuple(replace(task, phase=Phase.WAITING) for task in job.tasks)
+    return replace(job, target=Target.RUN, status=status, generation=generation, tasks=waiting, failure=None)
+
+
+def _relaid(job: Job) -> Job:
+    """The job in its next layout, where one is due and the last task of the present one has stopped."""
+    if not job.relayout or job.target is Target.END or any(task.phase not in ENDED for task in job.tasks):
+        return job
+    old = Layout(job.layout, tuple(LayoutTask(task.partition, task.started) for task in job.tasks))
+    phase = Phase.WAITING if job.target is Target.RUN else Phase.STOPPED
+    return replace(
+        job,
+        tasks=tuple(TaskState(partition, phase) for partition in job.relayout),
+        layout=job.layout + 1,
+        generation=job.generation + 1,
+        relayout=(),
+        former=(old, *job.former),
+    )
 
 
 def _created(new: JobCreated, time: int) -> Job:

@@ -200,7 +200,12 @@ class Reporter:
         self._producer.flush(CALL_S)
 
 
-_PHASE = {Said.RUNNING: Phase.RUNNING, Said.STOPPED: Phase.STOPPED, Said.FAILED: Phase.STOPPED}
+_PHASE = {
+    Said.RUNNING: Phase.RUNNING,
+    Said.STOPPED: Phase.STOPPED,
+    Said.FAILED: Phase.STOPPED,
+    Said.COMPLETED: Phase.COMPLETED,
+}
 
 
 def _answered(task: Task, report: Report) -> bool:

@@ -3,22 +3,28 @@
 An event is whole: its fold needs nothing but the state before it. The first body caused by a command is its outcome.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import get_args
 
 from schemas.state import Answer, Snapshot, Status, Target
-from schemas.values import Failure, Restore, Sink, SnapshotPart, SnapshotRequest, Source
+from schemas.values import Failure, Mapping, Restore, Sink, SnapshotPart, SnapshotRequest, Source
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """The record that caused an event: a command or a report. `next` is the position after it."""
+    """The record that caused an event: a command or a report. `next` is the position after it.
+
+    `issued_by` and `traceparent` are what the command said of its origin, `reply_to` a topic its outcome is copied to.
+    """
 
     topic: str
     offset: int
     next: int
     command_id: str = ""
     digest: str = ""
+    issued_by: str = ""
+    traceparent: str = ""
+    reply_to: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,7 @@ class JobCreated:
     restore: Restore | None
     waits_for: str
     status: Status
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +120,7 @@ class TaskStarted:
     task: int
     attempt: int
     status: Status
+    worker: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +129,7 @@ class TaskStopped:
     task: int
     attempt: int
     status: Status
+    metrics: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +181,43 @@ class JobForgotten:
     uid: str
 
 
+@dataclass(frozen=True, slots=True)
+class JobAltered:
+    """The options of a suspended job as they are now; `partitions` where its tasks go, empty where they stay."""
+
+    uid: str
+    options: dict[str, str]
+    statement: str
+    partitions: tuple[int, ...]
+    resumes: bool
+    generation: int
+    status: Status
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TaskCompleted:
+    """A task of a bounded job has reached the end offsets seen at CREATE. With the last one the job is `target` END."""
+
+    uid: str
+    task: int
+    attempt: int
+    target: Target
+    status: Status
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class MappingCreated:
+    mapping: Mapping
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MappingDropped:
+    name: str
+
+
 Body = (
     JobCreated
     | JobSuspended
@@ -191,6 +237,10 @@ Body = (
     | SnapshotFailed
     | JobClosed
     | JobForgotten
+    | JobAltered
+    | TaskCompleted
+    | MappingCreated
+    | MappingDropped
 )
 BODIES: tuple[type[Body], ...] = get_args(Body)
 Outcome = (
@@ -204,6 +254,9 @@ Outcome = (
     | CommandUnchanged
     | CommandRefused
     | CommandRepeated
+    | JobAltered
+    | MappingCreated
+    | MappingDropped
 )
 """The bodies that answer a command."""
 

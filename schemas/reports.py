@@ -3,20 +3,25 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from schemas.values import Failure, SnapshotPart, SnapshotRequest
+from schemas.values import Failure, Progress, SnapshotPart, SnapshotRequest
 
 
 class Said(StrEnum):
     RUNNING = "running"
     STOPPED = "stopped"
     FAILED = "failed"
+    COMPLETED = "completed"
+    PROGRESS = "progress"
     SNAPSHOTTED = "snapshotted"
     SNAPSHOT_FAILED = "snapshot-failed"
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Older generations and attempts are ignored. `failure`, `snapshot` and `part` go with what is said."""
+    """Older generations and attempts are ignored. The fields after `worker` go with what is said.
+
+    PROGRESS is for those who look: nothing is decided by it, and it is not repeated.
+    """
 
     uid: str
     task: int
@@ -27,3 +32,4 @@ class Report:
     failure: Failure | None = None
     snapshot: SnapshotRequest | None = None
     part: SnapshotPart | None = None
+    progress: Progress | None = None

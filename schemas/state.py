@@ -1,14 +1,14 @@
 """What the decider knows, one record a key on `state`: the fold of all events.
 
-Keys are JSON arrays: ["job", uid], ["snapshot", name], ["command", id], ["position"].
+Keys are JSON arrays: ["job", uid], ["mapping", name], ["snapshot", name], ["command", id], ["position"].
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import msgspec
 
-from schemas.values import Failure, Restore, Sink, SnapshotPart, SnapshotRequest, Source, SourceOffsets
+from schemas.values import Failure, Layout, Mapping, Restore, Sink, SnapshotPart, SnapshotRequest, Source, SourceOffsets
 
 FORMAT = 1
 """Version of the state's format; a process that reads a higher one steps aside."""
@@ -42,6 +42,7 @@ class Status(StrEnum):
     SUSPENDED = "SUSPENDED"
     SUSPENDED_EXPORTING_SNAPSHOT = "SUSPENDED_EXPORTING_SNAPSHOT"
     COMPLETING = "COMPLETING"
+    COMPLETED = "COMPLETED"
     CANCELLING = "CANCELLING"
     CANCELLED = "CANCELLED"
     FAILED = "FAILED"
@@ -53,16 +54,26 @@ class Phase(StrEnum):
     WAITING = "WAITING"
     RUNNING = "RUNNING"
     STOPPED = "STOPPED"
+    COMPLETED = "COMPLETED"
+
+
+ENDED = frozenset({Phase.STOPPED, Phase.COMPLETED})
+"""Phases in which a task writes no more."""
 
 
 @dataclass(frozen=True, slots=True)
 class TaskState:
-    """`partition` is where its record lies in `tasks` and `checkpoints`; `started`: it has run once in this layout."""
+    """`partition` is where its record lies in `tasks` and `checkpoints`; `started`: it has run once in this layout.
+
+    `metrics` are kept where the job's options ask for it.
+    """
 
     partition: int
     phase: Phase = Phase.WAITING
     started: bool = False
     attempt: int = 0
+    worker: str = ""
+    metrics: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +86,10 @@ class PendingSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class Job:
+    """`relayout`, where not empty, are the partitions of the tasks of the next layout: it begins when those of the
+    present one have stopped. `former` are layouts, newest first, whose checkpoints are still needed.
+    """
+
     uid: str
     name: str
     statement: str
@@ -93,6 +108,8 @@ class Job:
     failure: Failure | None = None
     closed: int = 0
     """Time of its end; 0 while its tasks may still write."""
+    relayout: tuple[int, ...] = ()
+    former: tuple[Layout, ...] = ()
 
     @property
     def holds_name(self) -> bool:
@@ -146,4 +163,4 @@ class Position:
     format: int = FORMAT
 
 
-Record = Job | Snapshot | Answer | Position
+Record = Job | Mapping | Snapshot | Answer | Position

@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 
-from schemas.state import Phase
-from schemas.values import Restore, Sink, SnapshotRequest, Source
+from schemas.state import ENDED, Phase
+from schemas.values import Layout, Restore, Sink, SnapshotRequest, Source
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """`run` false: commit and stop. `phase` and `attempt` are what the decider last heard of it."""
+    """`run` false: commit and stop. `phase`, `attempt` and `worker` are what the decider last heard of it.
+
+    `former` are the layouts, newest first, whose checkpoints a task without one of its own goes on from.
+    """
 
     uid: str
     job: str
@@ -27,6 +30,8 @@ class Task:
     sink: Sink
     restore: Restore | None
     snapshots: tuple[SnapshotRequest, ...]
+    former: tuple[Layout, ...] = ()
+    worker: str = ""
 
     @property
     def key(self) -> str:
@@ -35,7 +40,7 @@ class Task:
     @property
     def wanted(self) -> bool:
         """Whether a worker has anything to do for it."""
-        return self.run or bool(self.snapshots) or self.phase is not Phase.STOPPED
+        return self.run or bool(self.snapshots) or self.phase not in ENDED
 
     @property
     def transactional_id(self) -> str:

@@ -1,24 +1,50 @@
 """Small values that several records share. Offsets are the next record to read; times are epoch milliseconds."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class MappedColumn:
+    """A column of a mapping: its SQL type, and the path of its field in the record's value."""
+
+    name: str
+    type: str
+    path: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """A name for a topic, with the types of its columns. Without columns it is the topic, under another name."""
+
+    name: str
+    topic: str
+    columns: tuple[MappedColumn, ...]
+    options: dict[str, str]
+    statement: str
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A source topic as it was at CREATE. `start[p]` is the offset at which partition p begins."""
+    """A source topic as it was at CREATE. `start[p]` is the offset at which partition p begins.
+
+    `end[p]`, where there is one, is the offset before which a bounded job stops. `mapping` is what it was read through.
+    """
 
     topic: str
     topic_id: str
     start: tuple[int, ...]
+    end: tuple[int, ...] = ()
+    mapping: Mapping | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Sink:
-    """The topic written to, as it was at CREATE."""
+    """The topic written to, as it was at CREATE, and the mapping it is written through."""
 
     topic: str
     topic_id: str
     partitions: int
+    mapping: Mapping | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +100,46 @@ class Restore:
     name: str
     version: int
     parts: tuple[SnapshotPart, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LayoutTask:
+    """A task of a former layout: where its checkpoint lies, and whether it ever had one."""
+
+    partition: int
+    started: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A former split of a job's partitions: task i held the partitions p ≡ i (mod the number of tasks)."""
+
+    number: int
+    tasks: tuple[LayoutTask, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionProgress:
+    """`end` is the high watermark last heard of; `lag` the records between the two."""
+
+    topic: str
+    partition: int
+    position: int
+    end: int
+    lag: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a task is. Rates are records a second since the progress before; `committed` is the last commit's time.
+
+    `state_bytes` is the size of the checkpoint's state; `metrics` are the counters of this run.
+    """
+
+    time: int
+    partitions: tuple[PartitionProgress, ...]
+    rate_in: float
+    rate_out: float
+    committed: int
+    state_bytes: int
+    metrics: dict[str, float] = field(default_factory=dict)

@@ -10,7 +10,7 @@ from controlplane.evolve import State, fold
 from controlplane.reconcile import reconcile, tasks_of
 from controlplane.topics import COMMANDS, REPORTS, TASK_PARTITIONS
 from schemas.codec import decode, decode_record, encode
-from schemas.events import BODIES, Cause, Event, JobCreated
+from schemas.events import BODIES, Cause, Event, JobAltered, JobCreated
 from tests.support.plane import PLANE
 
 LONG = st.integers(-(2**31), 2**31 - 1)
@@ -18,12 +18,14 @@ TEXT = st.sampled_from(["", "a", "b", f"{PLANE}-0", f"{PLANE}-1", "é"])
 PARTITIONS = st.lists(st.integers(0, TASK_PARTITIONS - 1), max_size=3).map(tuple)
 st.register_type_strategy(int, LONG)
 st.register_type_strategy(str, TEXT)
+st.register_type_strategy(float, st.floats(allow_nan=False))
 
 
 def bodies() -> st.SearchStrategy[Any]:
     """Any body at all; a `tasks` partition alone is one of those there are, as the decider hands them out."""
-    created = st.builds(replace, st.from_type(JobCreated), partitions=PARTITIONS)
-    return st.one_of(created, *(st.from_type(body) for body in BODIES if body is not JobCreated))
+    placing = (JobCreated, JobAltered)
+    placed = [st.builds(replace, st.from_type(body), partitions=PARTITIONS) for body in placing]
+    return st.one_of(*placed, *(st.from_type(body) for body in BODIES if body not in placing))
 
 
 CAUSES = st.builds(Cause, st.sampled_from([COMMANDS, REPORTS, "other"]), LONG, LONG, TEXT, TEXT)
