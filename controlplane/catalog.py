@@ -4,7 +4,7 @@ import base64
 import time
 from collections.abc import Collection, Mapping
 
-from controlplane.decide import Facts, TopicFacts
+from controlplane.lookup import Facts, TopicFacts
 from controlplane.settings import Settings
 from controlplane.topics import COMMANDS, EVENTS, TOPICS
 from processors.kafka import Doubt, Kafka
@@ -80,16 +80,36 @@ def max_transaction_ms(kafka: Kafka) -> int:
     return int(kafka.broker_setting("transaction.max.timeout.ms") or MAX_TRANSACTION_MS)
 
 
-def facts(kafka: Kafka, plane: str, limit: int, topics: Collection[str]) -> Facts:
+def facts(
+    kafka: Kafka, plane: str, limit: int, topics: Collection[str], instants: Collection[tuple[str, int]] = ()
+) -> Facts:
     """What is known of the topics now. Never raises: what did not answer in time is named in `unavailable`."""
     try:
         described = kafka.topics(topics)
         partitions = [(topic, p) for topic, (_, count) in described.items() for p in range(count)]
         first, last = kafka.offsets(partitions, earliest=True), kafka.offsets(partitions)
         names = kafka.topic_names() if len(described) < len(topics) else ()
+        at = {
+            (topic, instant): kafka.offsets([(topic, p) for p in range(described[topic][1])], since=instant)
+            for topic, instant in instants
+            if topic in described
+        }
     except (Doubt, JobFailure) as doubt:
         return Facts(plane, max_transaction_ms=limit, unavailable=str(doubt))
-    return Facts(plane, _topic_facts(described, first, last), names, limit)
+    found = _topic_facts(described, first, last)
+    return Facts(plane, found, names, limit, instants=_instants(found, at))
+
+
+def _instants(
+    topics: Mapping[str, TopicFacts], at: Mapping[tuple[str, int], Mapping[tuple[str, int], int]]
+) -> dict[tuple[str, int], tuple[int, ...]]:
+    """Where no record is so new, the end."""
+    return {
+        (topic, instant): tuple(
+            last if offsets[topic, p] < 0 else offsets[topic, p] for p, last in enumerate(topics[topic].latest)
+        )
+        for (topic, instant), offsets in at.items()
+    }
 
 
 def _topic_facts(

@@ -6,7 +6,7 @@ Imports of Kafka wait until a command needs them: `--help` answers at once.
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -15,11 +15,13 @@ import click
 if TYPE_CHECKING:
     from controlplane.client import Client, Result
     from controlplane.settings import Settings
+    from controlplane.views import Listing
     from schemas.errors import Refused
-    from sql import nodes
 
 FAILED, NOT_FOUND, REFUSED, UNREACHABLE, TIMED_OUT = 1, 3, 4, 5, 124
-NOT_FOUND_CODES = frozenset({"job-not-found", "snapshot-not-found", "topic-not-found"})
+NOT_FOUND_CODES = frozenset(
+    {"job-not-found", "mapping-not-found", "offset-not-found", "snapshot-not-found", "topic-not-found"}
+)
 
 
 def _connection(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -154,8 +156,12 @@ def _run(client: "Client", where: str, text: str, no_wait: bool, timeout: float,
         statement = parse(text)
     except Refused as refused:
         _refuse(where, text, refused, output)
-    if isinstance(statement, nodes.ShowJobs | nodes.ShowSnapshots):
-        _show(client, statement, output)
+    if isinstance(statement, nodes.Read):
+        try:
+            listing = client.read(statement)
+        except Refused as refused:
+            _refuse(where, text, refused, output)
+        _show(listing, output)
     elif no_wait:
         sent = client.emit(text)
         _print(output, {"command_id": sent.command_id, "offset": sent.offset, "verdict": None}, sent.command_id)
@@ -193,38 +199,16 @@ def _tell(result: "Result", where: str, text: str, timeout: float, output: str) 
         click.echo(f"{reply.verdict}{job}" + (f": {reply.message}" if reply.message else ""))
 
 
-def _show(client: "Client", statement: "nodes.ShowJobs | nodes.ShowSnapshots", output: str) -> None:
-    from controlplane import views
-    from sql import nodes
-
-    rows = client.show(statement)
+def _show(listing: "Listing", output: str) -> None:
     if output == "json":
-        _json({"rows": rows})
+        _json(({"about": listing.about} if listing.about else {}) | {"rows": listing.rows})
         return
-    columns = views.JOB_COLUMNS if isinstance(statement, nodes.ShowJobs) else views.SNAPSHOT_COLUMNS
+    from controlplane import tables
+
     if sys.stdout.isatty():
-        from rich.console import Console
-        from rich.table import Table
-
-        table = Table(*columns)
-        for row in rows:
-            table.add_row(*_cells(row, columns))
-        Console().print(table)
-        return
-    for line in (columns, *(_cells(row, columns) for row in rows)):
-        click.echo("\t".join(line))
-
-
-def _cells(row: dict[str, Any], columns: Sequence[str]) -> list[str]:
-    """A row as text; times as people write them."""
-    from datetime import UTC, datetime
-
-    return [
-        datetime.fromtimestamp(row[one] / 1000, UTC).isoformat(timespec="milliseconds")
-        if one == "time"
-        else str(row[one])
-        for one in columns
-    ]
+        tables.draw(listing)
+    else:
+        click.echo(tables.text(listing), nl=False)
 
 
 def _refuse(where: str, text: str, refused: "Refused", output: str) -> NoReturn:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from controlplane import catalog, log, views
+from controlplane import catalog, log, reads, views
 from controlplane.effects import Goal, goal
 from controlplane.outcome import REFUSED, answer
 from controlplane.settings import Settings
@@ -139,12 +139,11 @@ class Client:
             aim.at(status)
         return aim
 
-    def show(self, statement: nodes.ShowJobs | nodes.ShowSnapshots) -> list[views.Row]:
-        """The rows of a SHOW, from the state as it is at the end of its topic."""
+    def read(self, statement: nodes.Read) -> views.Listing:
+        """The answer to SHOW or DESCRIBE, from the topics as they are now. Raises Refused where a name is unknown."""
         self._check()
-        consumer = log.reader(self._kafka, self._prefix)
-        try:
-            state = log.read_state(self._kafka, consumer, self._prefix)
-        finally:
-            consumer.close()
-        return views.jobs(state) if isinstance(statement, nodes.ShowJobs) else views.snapshots(state)
+        return reads.read(self._kafka, self._prefix, statement)
+
+    def show(self, statement: nodes.Read) -> list[views.Row]:
+        """The rows of a SHOW or DESCRIBE."""
+        return self.read(statement).rows

@@ -14,6 +14,7 @@ from processors.kafka import CALL_S, Doubt, Fenced, Kafka
 from processors.transactions import TransactionalProducer
 from schemas.codec import encode
 from schemas.errors import JobFailure
+from schemas.options import Guarantee, JobOptions
 from schemas.reports import Report, Said
 from schemas.tasks import Task
 
@@ -26,16 +27,22 @@ TRANSACTION_MS = 60_000
 class Closer:
     """`watch` after each commit, `tick` often, both from the decider's thread."""
 
-    def __init__(self, kafka: Kafka, prefix: str, groups: Groups) -> None:
+    def __init__(self, kafka: Kafka, prefix: str, groups: Groups, session_timeout: float) -> None:
         self._kafka, self._prefix, self._groups = kafka, prefix, groups
+        self._unfenced_grace_s = max(GRACE_S, 2 * session_timeout)
         self._due: dict[str, dict[int, tuple[float, Task]]] = {}
         self._background = ThreadPoolExecutor(1, "closer")
 
     def watch(self, uid: str, unstopped: tuple[Task, ...]) -> None:
-        """The tasks of a job that must stop and have not been heard to; each gets ten seconds."""
+        """The tasks of a job that must stop and have not been heard to; each gets ten seconds.
+
+        Output that is in no transaction is not fenced: its host ends by itself once its worker's session is over.
+        """
         had, now = self._due.pop(uid, {}), time.monotonic()
         if unstopped:
-            self._due[uid] = {task.task: (had.get(task.task, (now + GRACE_S,))[0], task) for task in unstopped}
+            fenced = JobOptions.of(unstopped[0].options).processing_guarantee is Guarantee.EXACTLY_ONCE
+            due = now + (GRACE_S if fenced else self._unfenced_grace_s)
+            self._due[uid] = {task.task: (had.get(task.task, (due,))[0], task) for task in unstopped}
 
     def forget_all(self) -> None:
         self._due.clear()

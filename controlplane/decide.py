@@ -3,32 +3,32 @@
 Commands are judged by a job's target, never by what its tasks have reported, so no verdict depends on a race.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from difflib import get_close_matches
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import assert_never
 
+from controlplane.decide_alter import alter_job, check_interval, check_parallelism
+from controlplane.decide_mappings import check_reserved, create_mapping, drop_mapping
 from controlplane.evolve import State
 from controlplane.jobs import Input, follow
-from controlplane.topics import TASK_PARTITIONS
+from controlplane.lookup import Facts, live, value_place
+from controlplane.spread import place
 from controlplane.translate import Request
 from schemas.errors import (
     BadOptionValue,
     CommandIdReused,
-    FactsUnavailable,
     JobDropping,
     JobExists,
-    JobNotFound,
     JobNotRunning,
     JobWasDropped,
+    NoCheckpoints,
     Place,
     ReadStatement,
     Refused,
     SinkIsSource,
     SnapshotMismatch,
     SnapshotNotFound,
-    TopicNotFound,
-    TopicReserved,
+    did_you_mean,
 )
 from schemas.events import (
     Body,
@@ -39,47 +39,18 @@ from schemas.events import (
     JobCreated,
     JobDropped,
     JobForgotten,
-    JobRestarted,
-    JobResumed,
-    JobSuspended,
     SnapshotDropped,
     SnapshotFailed,
     SnapshotRequested,
 )
-from schemas.state import Job, Phase, Snapshot, Status, Target
+from schemas.options import LATEST, Guarantee, JobOptions, notices
+from schemas.state import ENDED, Job, Snapshot, Status, Target
 from schemas.values import Failure, Restore, Sink, SnapshotRequest, Source
 from sql import nodes
+from sql.plan import plan
 
 KEPT_ENDED_JOBS = 1_000
-TRANSACTION_SLACK_MS = 60_000
-"""A transaction may stay open this much longer than the commit interval before Kafka aborts it."""
 DEFAULT_PARALLELISM = 4
-LONGEST_HINTED = 249
-"""Characters of a topic's name at most; for longer names no neighbour is looked for."""
-_APART = [p ^ turn for turn in range(4) for p in (0, 27, 9, 18, 4, 31, 13, 22)]
-"""All `tasks` partitions in an order in which neighbours are held by different workers, whether those hold ranges of
-partitions or every n-th: of the first two, four and eight there is one in each half, quarter and eighth, either way."""
-_SPREAD = [_APART.index(p) for p in range(TASK_PARTITIONS)]
-
-
-@dataclass(frozen=True, slots=True)
-class TopicFacts:
-    """A topic as Kafka describes it; `earliest` and `latest` are offsets by partition (latest: the high watermark)."""
-
-    topic_id: str
-    earliest: tuple[int, ...]
-    latest: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What a batch of verdicts needs from outside, fetched before. `unavailable` says why some is missing."""
-
-    plane: str
-    topics: Mapping[str, TopicFacts] = field(default_factory=dict)
-    names: tuple[str, ...] = ()
-    max_transaction_ms: int = 900_000
-    unavailable: str = ""
 
 
 def decide(state: State, request: Request, facts: Facts, prefix: str) -> tuple[Body, ...]:
@@ -108,16 +79,16 @@ def _judge(state: State, request: Request, facts: Facts, prefix: str) -> tuple[B
         case nodes.DropJob() as drop:
             return _drop_job(state, drop, request.command.offset)
         case nodes.AlterJob() as alter:
-            return _alter_job(state, alter)
+            return alter_job(state, alter, facts)
+        case nodes.CreateMapping() as create:
+            return create_mapping(state, create, facts, prefix)
+        case nodes.DropMapping() as drop:
+            return drop_mapping(state, drop)
         case nodes.CreateSnapshot() as create:
-            job = _live(state, create.job)
-            if job.waits_for:
-                raise JobNotRunning(f"job '{job.name}' waits for the end of the one before it", create.job.place)
-            request_ = SnapshotRequest(create.snapshot.text, request.command.offset)
-            return (SnapshotRequested(job.uid, request_, follow(job.status, Input.EXPORT)),)
+            return _create_snapshot(state, create, request.command.offset)
         case nodes.DropSnapshot() as drop:
             return _drop_snapshot(state, drop)
-        case nodes.ShowJobs() | nodes.ShowSnapshots() | None:
+        case None:
             raise ReadStatement("not a statement of the command log")
         case never:
             assert_never(never)
@@ -128,25 +99,20 @@ def _create_job(state: State, create: nodes.CreateJob, request: Request, facts: 
     holder = state.live(name)
     if holder is not None:
         if holder.target is Target.END:
-            raise JobDropping(f"job '{name}' is being dropped with a snapshot; wait for its end", create.name.place)
+            raise JobDropping(f"job '{name}' is on its way out ({holder.status}); wait for its end", create.name.place)
         if not create.if_not_exists:
             raise JobExists(
                 f"a job '{name}' exists ({holder.status}); DROP it first, or choose another name", create.name.place
             )
-        notices = () if _same_job(holder, request) else ("the existing job has another definition",)
-        return (CommandUnchanged(holder.uid, f"job '{name}' exists", notices, holder.status),)
-    source, sink = _topics(create, facts, prefix)
-    options, partitions = request.options, len(source.start)
-    _check_interval(create, options.snapshot_interval_millis, facts.max_transaction_ms)
-    if options.parallelism > partitions:
-        raise BadOptionValue(
-            f"parallelism {options.parallelism} is more than the {partitions} partitions of '{source.topic}'",
-            _value_place(create, "parallelism"),
-        )
-    restore = None
-    if options.initial_snapshot_name:
-        place = _value_place(create, "initialSnapshotName")
-        source, restore = _restore(state, options.initial_snapshot_name, source, facts, place)
+        other = () if _same_job(holder, request) else ("the existing job has another definition",)
+        return (CommandUnchanged(holder.uid, f"job '{name}' exists", other, holder.status),)
+    options = request.options
+    source, sink = _topics(state, create, facts, prefix)
+    plan(create.insert, source.mapping, sink.mapping)
+    check_interval(create.options, options.snapshot_interval_millis, facts, create.name.place)
+    check_parallelism(create.options, options.parallelism, source.topic, len(source.start), create.name.place)
+    source, restore = _begin(state, create, options, source, facts)
+    count = options.parallelism or min(len(source.start), DEFAULT_PARALLELISM)
     return (
         JobCreated(
             uid=f"{facts.plane}-{request.command.offset}",
@@ -155,10 +121,11 @@ def _create_job(state: State, create: nodes.CreateJob, request: Request, facts: 
             options={option.name.text: option.value for option in create.options},
             sources=(source,),
             sink=sink,
-            partitions=_place(state, options.parallelism or min(partitions, DEFAULT_PARALLELISM)),
+            partitions=place(state, count),
             restore=restore,
             waits_for=state.closing.get(name, ""),
             status=Status.NOT_RUNNING,
+            notices=notices(option.name.text for option in create.options),
         ),
     )
 
@@ -167,49 +134,79 @@ def _same_job(job: Job, request: Request) -> bool:
     return job.statement.replace(" IF NOT EXISTS", "", 1) == request.text.replace(" IF NOT EXISTS", "", 1)
 
 
-def _topics(create: nodes.CreateJob, facts: Facts, prefix: str) -> tuple[Source, Sink]:
+def topics_needed(state: State, requests: Iterable[Request]) -> tuple[set[str], set[tuple[str, int]]]:
+    """Topics, and (topic, instant) pairs, of which a batch's verdicts need the facts.
+
+    A mapping may be made by the same batch that uses it, so the topics of all mappings made are among them.
+    """
+    topics: set[str] = set()
+    instants: set[tuple[str, int]] = set()
+    for request in requests:
+        match request.statement:
+            case nodes.CreateJob(insert=insert):
+                sources = _behind(state, insert.query.source.text)
+                topics |= sources | _behind(state, insert.target.text)
+                if (instant := request.options.start_instant) is not None:
+                    instants |= {(topic, instant) for topic in sources}
+            case nodes.CreateMapping() as create:
+                topics.add(create.topic.text)
+            case nodes.AlterJob(name, nodes.NewOptions()) if job := state.live(name.text):
+                topics |= {source.topic for source in job.sources}
+            case _:
+                pass
+    return topics, instants
+
+
+def _behind(state: State, name: str) -> set[str]:
+    mapping = state.mappings.get(name)
+    return {name, mapping.topic} if mapping else {name}
+
+
+def _topics(state: State, create: nodes.CreateJob, facts: Facts, prefix: str) -> tuple[Source, Sink]:
+    """A name is that of a mapping, or else of a topic."""
     target, origin = create.insert.target, create.insert.query.source
-    for name, role in ((target, "write to"), (origin, "read")):
-        if name.text.startswith(prefix):
-            raise TopicReserved(
-                f"a job may not {role} '{name.text}': topics that begin with '{prefix}' are the control plane's own",
-                name.place,
-            )
-    if target.text == origin.text:
+    into, from_ = state.mappings.get(target.text), state.mappings.get(origin.text)
+    sink_topic, source_topic = (m.topic if m else n.text for m, n in ((into, target), (from_, origin)))
+    for name, topic, role in ((target, sink_topic, "write to"), (origin, source_topic, "read")):
+        check_reserved(topic, role, prefix, name.place)
+    if sink_topic == source_topic:
         raise SinkIsSource(
-            f"'{target.text}' is source and sink; a job that reads its own output never ends", target.place
+            f"'{sink_topic}' is source and sink; a job that reads its own output never ends", target.place
         )
-    if facts.unavailable:
-        raise FactsUnavailable(f"Kafka did not answer in time ({facts.unavailable}); send the command again")
-    read, written = (_topic(name, facts) for name in (origin, target))
+    read, written = facts.topic(source_topic, origin.place), facts.topic(sink_topic, target.place)
     return (
-        Source(origin.text, read.topic_id, read.earliest),
-        Sink(target.text, written.topic_id, len(written.earliest)),
+        Source(source_topic, read.topic_id, read.earliest, mapping=from_),
+        Sink(sink_topic, written.topic_id, len(written.earliest), into),
     )
 
 
-def _topic(name: nodes.Name, facts: Facts) -> TopicFacts:
-    found = facts.topics.get(name.text)
-    if found is None:
-        hint = _did_you_mean(name.text, facts.names) or "; create it first"
-        raise TopicNotFound(f"no topic is called '{name.text}'{hint}", name.place)
-    return found
-
-
-def _check_interval(create: nodes.CreateJob, interval: int, limit: int) -> None:
-    if interval + TRANSACTION_SLACK_MS > limit:
-        raise BadOptionValue(
-            f"snapshotIntervalMillis {interval} needs transactions of {interval + TRANSACTION_SLACK_MS} ms; "
-            f"the broker's transaction.max.timeout.ms is {limit}",
-            _value_place(create, "snapshotIntervalMillis"),
-        )
+def _begin(
+    state: State, create: nodes.CreateJob, options: JobOptions, source: Source, facts: Facts
+) -> tuple[Source, Restore | None]:
+    """The source with the offsets at which the job begins and, where it is bounded, ends."""
+    restore = None
+    if options.initial_snapshot_name:
+        if any(option.name.text == "startFrom" for option in create.options):
+            message = "startFrom and initialSnapshotName exclude each other: a snapshot says where to start"
+            raise BadOptionValue(message, value_place(create.options, "startFrom", create.name.place))
+        where = value_place(create.options, "initialSnapshotName", create.name.place)
+        source, restore = _restore(state, options.initial_snapshot_name, source, facts, where)
+        if options.processing_guarantee is Guarantee.NONE:
+            restore = None  # it keeps no checkpoints to go on from: the offsets are all it takes
+    elif options.start_from == LATEST:
+        source = replace(source, start=facts.topics[source.topic].latest)
+    elif (instant := options.start_instant) is not None:
+        source = replace(source, start=facts.instants[source.topic, instant])
+    if options.stop_at:
+        source = replace(source, end=facts.topics[source.topic].latest)
+    return source, restore
 
 
 def _restore(state: State, name: str, source: Source, facts: Facts, place: Place) -> tuple[Source, Restore]:
     """The source with the snapshot's offsets, and its version pinned."""
     snapshot = state.snapshots.get(name)
     if snapshot is None:
-        raise SnapshotNotFound(f"no snapshot is called '{name}'{_did_you_mean(name, state.snapshots)}", place)
+        raise SnapshotNotFound(f"no snapshot is called '{name}'{did_you_mean(name, state.snapshots)}", place)
     held = {one.topic: one for one in snapshot.sources}.get(source.topic)
     if held is None:
         topics = ", ".join(one.topic for one in snapshot.sources)
@@ -228,18 +225,9 @@ def _restore(state: State, name: str, source: Source, facts: Facts, place: Place
             )
         start[one.partition] = one.offset
     return (
-        Source(source.topic, source.topic_id, tuple(start)),
+        replace(source, start=tuple(start)),
         Restore(name, snapshot.version, snapshot.parts),
     )
-
-
-def _place(state: State, count: int) -> tuple[int, ...]:
-    """A `tasks` partition for each task: those with the fewest, a job's tasks apart while there are enough.
-
-    Those of equal load are taken from far apart, so that few workers share few tasks.
-    """
-    fewest = sorted(range(len(state.load)), key=lambda p: (state.load[p], _SPREAD[p]))
-    return tuple(fewest[i % len(fewest)] for i in range(count))
 
 
 def _drop_job(state: State, drop: nodes.DropJob, offset: int) -> tuple[Body, ...]:
@@ -248,8 +236,10 @@ def _drop_job(state: State, drop: nodes.DropJob, offset: int) -> tuple[Body, ...
     if job is None and drop.if_exists:
         return (CommandUnchanged("", f"no live job is called '{name}'"),)
     if job is not None and job.target is Target.END and drop.if_exists:
-        return (CommandUnchanged(job.uid, f"job '{name}' is being dropped already", (), job.status),)
-    job = _live(state, drop.name)
+        return (CommandUnchanged(job.uid, f"job '{name}' is on its way out already", (), job.status),)
+    job = live(state, drop.name)
+    if drop.with_snapshot is not None:
+        _check_snapshots(job, drop.with_snapshot.place)
     if drop.with_snapshot is not None and job.waits_for:
         raise JobNotRunning(f"job '{name}' has not run yet: there is nothing to keep", drop.with_snapshot.place)
     request = SnapshotRequest(drop.with_snapshot.text, offset) if drop.with_snapshot else None
@@ -258,33 +248,30 @@ def _drop_job(state: State, drop: nodes.DropJob, offset: int) -> tuple[Body, ...
     failed = tuple(
         SnapshotFailed(job.uid, pending.request, lost, Target.END, dropped.status) for pending in job.pending
     )
-    ended = job.waits_for or all(task.phase is Phase.STOPPED for task in job.tasks)
+    ended = job.waits_for or all(task.phase in ENDED for task in job.tasks)
     return (dropped, *failed, *(close(state, job.uid, dropped.status) if ended and request is None else ()))
 
 
-def close(state: State, uid: str, status: Status) -> tuple[Body, ...]:
+def close(state: State, uid: str, status: Status, happened: Input = Input.ALL_STOPPED) -> tuple[Body, ...]:
     """The end of a job whose tasks can write no more; the oldest ended job is forgotten when too many are kept."""
     oldest = next(iter(state.ended), None) if len(state.ended) >= KEPT_ENDED_JOBS else None
     forgotten = (JobForgotten(oldest),) if oldest is not None else ()
-    return (JobClosed(uid, follow(status, Input.ALL_STOPPED)), *forgotten)
+    return (JobClosed(uid, follow(status, happened)), *forgotten)
 
 
-def _alter_job(state: State, alter: nodes.AlterJob) -> tuple[Body, ...]:
-    job = _live(state, alter.name)
-    runs = job.target is Target.RUN
-    match alter.action:
-        case nodes.Action.RESUME:
-            if runs:
-                return (CommandUnchanged(job.uid, f"job '{job.name}' is not suspended ({job.status})", (), job.status),)
-            return (JobResumed(job.uid, job.generation + 1, follow(job.status, Input.RESUME)),)
-        case nodes.Action.SUSPEND | nodes.Action.RESTART if not runs:
-            raise JobNotRunning(f"job '{job.name}' is {job.status}; RESUME it first", alter.name.place)
-        case nodes.Action.SUSPEND:
-            return (JobSuspended(job.uid, follow(job.status, Input.SUSPEND)),)
-        case nodes.Action.RESTART:
-            return (JobRestarted(job.uid, job.generation + 1, follow(job.status, Input.RESTART)),)
-        case never:
-            assert_never(never)
+def _create_snapshot(state: State, create: nodes.CreateSnapshot, offset: int) -> tuple[Body, ...]:
+    job = live(state, create.job)
+    _check_snapshots(job, create.job.place)
+    if job.waits_for:
+        raise JobNotRunning(f"job '{job.name}' waits for the end of the one before it", create.job.place)
+    request = SnapshotRequest(create.snapshot.text, offset)
+    return (SnapshotRequested(job.uid, request, follow(job.status, Input.EXPORT)),)
+
+
+def _check_snapshots(job: Job, where: Place) -> None:
+    if JobOptions.of(job.options).processing_guarantee is Guarantee.NONE:
+        message = f"job '{job.name}' has processingGuarantee 'none': it keeps no checkpoints, there is nothing to copy"
+        raise NoCheckpoints(message, where)
 
 
 def _drop_snapshot(state: State, drop: nodes.DropSnapshot) -> tuple[Body, ...]:
@@ -294,23 +281,4 @@ def _drop_snapshot(state: State, drop: nodes.DropSnapshot) -> tuple[Body, ...]:
         return (SnapshotDropped(name, snapshot.version),)
     if drop.if_exists:
         return (CommandUnchanged("", f"no snapshot is called '{name}'"),)
-    raise SnapshotNotFound(f"no snapshot is called '{name}'{_did_you_mean(name, state.snapshots)}", drop.snapshot.place)
-
-
-def _live(state: State, name: nodes.Name) -> Job:
-    """The job a command is about. Raises JobNotFound, or JobDropping where it is on its way out."""
-    job = state.live(name.text)
-    if job is None:
-        raise JobNotFound(f"no live job is called '{name.text}'{_did_you_mean(name.text, state.names)}", name.place)
-    if job.target is Target.END:
-        raise JobDropping(f"job '{name.text}' is being dropped with a snapshot", name.place)
-    return job
-
-
-def _value_place(create: nodes.CreateJob, option: str) -> Place:
-    return next((o.value_place for o in create.options if o.name.text == option), create.name.place)
-
-
-def _did_you_mean(name: str, known: Iterable[str]) -> str:
-    near = get_close_matches(name, list(known), 1) if len(name) <= LONGEST_HINTED else []
-    return f"; did you mean '{near[0]}'?" if near else ""
+    raise SnapshotNotFound(f"no snapshot is called '{name}'{did_you_mean(name, state.snapshots)}", drop.snapshot.place)

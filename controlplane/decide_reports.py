@@ -4,13 +4,16 @@ import hashlib
 from collections import defaultdict
 from typing import assert_never
 
-from controlplane.decide import Facts, close
+from controlplane.decide import close
 from controlplane.evolve import State
 from controlplane.jobs import Input, follow
+from controlplane.lookup import Facts
+from schemas.errors import WorkerLost
 from schemas.events import (
     Body,
     SnapshotClosed,
     SnapshotFailed,
+    TaskCompleted,
     TaskFailed,
     TaskSnapshotted,
     TaskStarted,
@@ -18,7 +21,7 @@ from schemas.events import (
 )
 from schemas.options import JobOptions
 from schemas.reports import Report, Said
-from schemas.state import Job, PendingSnapshot, Phase, Snapshot, Status, Target
+from schemas.state import ENDED, Job, PendingSnapshot, Phase, Snapshot, Status, Target
 from schemas.values import Failure, PartitionOffset, SnapshotPart, SourceOffsets
 
 
@@ -43,47 +46,68 @@ def decide_report(state: State, report: Report, facts: Facts, time: int) -> tupl
         case Said.FAILED:
             return _failed(state, job, report)
         case Said.COMPLETED:
-            return ()
+            return _completed(state, job, report)
         case never:
             assert_never(never)
 
 
 def _old(job: Job, report: Report) -> bool:
     task = job.tasks[report.task]
-    return report.generation != job.generation or report.attempt < task.attempt or task.phase is Phase.STOPPED
+    return report.generation != job.generation or report.attempt < task.attempt or task.phase in ENDED
 
 
 def _running(job: Job, report: Report) -> tuple[Body, ...]:
     task = job.tasks[report.task]
     if task.phase is Phase.RUNNING and task.attempt == report.attempt:
         return ()
-    others = (one.phase is Phase.RUNNING for i, one in enumerate(job.tasks) if i != report.task)
+    others = (one.phase in (Phase.RUNNING, Phase.COMPLETED) for i, one in enumerate(job.tasks) if i != report.task)
     happened = Input.ALL_RUN if all(others) else Input.SOME_RUN
     status = follow(job.status, happened) if job.target is Target.RUN else job.status
-    return (TaskStarted(job.uid, report.task, report.attempt, status),)
+    return (TaskStarted(job.uid, report.task, report.attempt, status, report.worker),)
 
 
 def _stopped(state: State, job: Job, report: Report) -> tuple[Body, ...]:
-    if job.target is Target.RUN:
+    """A task of a job that is meant to run stops only for the next layout."""
+    if job.target is Target.RUN and not job.relayout:
         return ()
     status, closed = _after_stop(state, job, report.task, job.status, job.target)
-    return (TaskStopped(job.uid, report.task, report.attempt, status), *closed)
+    return (TaskStopped(job.uid, report.task, report.attempt, status, _metrics(job, report)), *closed)
+
+
+def _completed(state: State, job: Job, report: Report) -> tuple[Body, ...]:
+    """One told to stop meanwhile has stopped as well as completed; resumed, it will find that nothing is left to do."""
+    if job.target is not Target.RUN:
+        return _stopped(state, job, report)
+    metrics = _metrics(job, report)
+    if any(one.phase is not Phase.COMPLETED for i, one in enumerate(job.tasks) if i != report.task):
+        return (TaskCompleted(job.uid, report.task, report.attempt, job.target, job.status, metrics),)
+    status = follow(job.status, Input.FINISH)
+    last = TaskCompleted(job.uid, report.task, report.attempt, Target.END, status, metrics)
+    return (last, *(() if job.pending else close(state, job.uid, status, Input.FINISHED)))
+
+
+def _metrics(job: Job, report: Report) -> dict[str, float]:
+    """What is kept of a task's counters after its end."""
+    if report.progress is None or not JobOptions.of(job.options).store_metrics_after_job_completion:
+        return {}
+    return report.progress.metrics
 
 
 def _failed(state: State, job: Job, report: Report) -> tuple[Body, ...]:
     failure = report.failure or Failure("UNKNOWN", "the task gave no cause")
     target, status = job.target, job.status
     if target is Target.RUN:
-        keep = JobOptions.of(job.options).suspend_on_failure
+        keep = JobOptions.of(job.options).suspend_on_failure or failure.code == WorkerLost.code
         target = Target.SUSPEND if keep else Target.END
         status = follow(status, Input.FAIL if keep else Input.FAIL_FOR_GOOD)
     status, closed = _after_stop(state, job, report.task, status, target)
-    return (TaskFailed(job.uid, report.task, report.attempt, failure, target, status), *closed)
+    failed = TaskFailed(job.uid, report.task, report.attempt, failure, target, status, _metrics(job, report))
+    return (failed, *closed)
 
 
 def _after_stop(state: State, job: Job, task: int, status: Status, target: Target) -> tuple[Status, tuple[Body, ...]]:
     """The status once this task has stopped too, and the job's closing where it was the last."""
-    if any(one.phase is not Phase.STOPPED for i, one in enumerate(job.tasks) if i != task):
+    if any(one.phase not in ENDED for i, one in enumerate(job.tasks) if i != task):
         return status, ()
     if target is Target.END:
         return status, () if job.pending else close(state, job.uid, status)
@@ -103,8 +127,14 @@ def _snapshotted(state: State, job: Job, report: Report, facts: Facts, time: int
     snapshot = _manifest(job, pending, parts, sink.latest if sink else (), time)
     last = len(job.pending) == 1
     status = follow(job.status, Input.EXPORTED) if last else job.status
-    ended = job.target is Target.END and last and all(task.phase is Phase.STOPPED for task in job.tasks)
-    return (came, SnapshotClosed(snapshot, status), *(close(state, job.uid, status) if ended else ()))
+    ended = job.target is Target.END and last and all(task.phase in ENDED for task in job.tasks)
+    return (came, SnapshotClosed(snapshot, status), *(_close(state, job, status) if ended else ()))
+
+
+def _close(state: State, job: Job, status: Status) -> tuple[Body, ...]:
+    """The end of a job that waited for its last snapshot."""
+    finished = status is Status.COMPLETING and job.failure is None
+    return close(state, job.uid, status, Input.FINISHED if finished else Input.ALL_STOPPED)
 
 
 def _snapshot_failed(state: State, job: Job, report: Report) -> tuple[Body, ...]:
@@ -115,13 +145,13 @@ def _snapshot_failed(state: State, job: Job, report: Report) -> tuple[Body, ...]
     failure = report.failure or Failure("UNKNOWN", "the task gave no cause")
     target, last = job.target, len(job.pending) == 1
     status = follow(job.status, Input.EXPORTED) if last else job.status
-    stopped = all(task.phase is Phase.STOPPED for task in job.tasks)
+    stopped = all(task.phase in ENDED for task in job.tasks)
     if status is Status.CANCELLING:
         target, status = Target.SUSPEND, follow(status, Input.DROP_UNDONE)
         status = follow(status, Input.ALL_STOPPED) if stopped else status
     ended = target is Target.END and last and stopped
     failed = SnapshotFailed(job.uid, pending.request, failure, target, status)
-    return (failed, *(close(state, job.uid, status) if ended else ()))
+    return (failed, *(_close(state, job, status) if ended else ()))
 
 
 def _pending(job: Job, report: Report) -> PendingSnapshot | None:

@@ -14,10 +14,11 @@ from enum import Enum
 
 from controlplane import catalog, log
 from controlplane.closer import Closer
-from controlplane.decide import Facts, decide
+from controlplane.decide import decide, topics_needed
 from controlplane.decide_reports import decide_report
 from controlplane.evolve import State, evolve, job_name
 from controlplane.groups import Groups
+from controlplane.lookup import Facts
 from controlplane.outcome import answer
 from controlplane.reconcile import reconcile, unstopped
 from controlplane.topics import COMMANDS, REPORTS
@@ -57,9 +58,17 @@ class Tally:
 class Decider:
     """Runs in a thread of its own until told to stop or fenced."""
 
-    def __init__(self, kafka: Kafka, prefix: str, tally: Tally, stop: threading.Event, groups: Groups) -> None:
+    def __init__(
+        self,
+        kafka: Kafka,
+        prefix: str,
+        tally: Tally,
+        stop: threading.Event,
+        groups: Groups,
+        session_timeout: float = 6.0,
+    ) -> None:
         self._kafka, self._prefix, self._tally, self._stop = kafka, prefix, tally, stop
-        self._closer = Closer(kafka, prefix, groups)
+        self._closer = Closer(kafka, prefix, groups, session_timeout)
 
     def run(self) -> End:
         """Raises JobplaneError (NewerState, NotSetUp, KafkaRefused …) where going on would not help."""
@@ -164,13 +173,13 @@ class Decider:
         return log.read_report(message)
 
     def _facts(self, state: State, inputs: list[Request | Report | None], plane: str, limit: int) -> Facts:
-        topics: set[str] = set()
+        topics, instants = topics_needed(state, (one for one in inputs if isinstance(one, Request)))
         for one in inputs:
-            if isinstance(one, Request):
-                topics |= one.topics
-            elif isinstance(one, Report) and one.said is Said.SNAPSHOTTED and one.uid in state.jobs:
+            if isinstance(one, Report) and one.said is Said.SNAPSHOTTED and one.uid in state.jobs:
                 topics.add(state.jobs[one.uid].sink.topic)
-        return catalog.facts(self._kafka, plane, limit, topics) if topics else Facts(plane, max_transaction_ms=limit)
+        if not topics:
+            return Facts(plane, max_transaction_ms=limit)
+        return catalog.facts(self._kafka, plane, limit, topics, instants)
 
     def _bodies(self, state: State, one: Request | Report | None, facts: Facts, time_ms: int) -> tuple[Body, ...]:
         match one:

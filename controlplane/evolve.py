@@ -208,7 +208,7 @@ def _body(state: State, event: Event) -> Changes:
             if newer is None or newer.version < manifest.version:
                 changes["snapshot", manifest.name] = manifest
             if job := state.jobs.get(manifest.uid):
-                changes["job", job.uid] = replace(_without(job, manifest.version), status=event.body.status)
+                changes["job", job.uid] = _relaid(replace(_without(job, manifest.version), status=event.body.status))
             return changes
         case SnapshotDropped(name=name):
             return {("snapshot", name): None} if name in state.snapshots else {}
@@ -271,8 +271,8 @@ def _changed(job: Job, event: Event) -> Job:
         case TaskCompleted(task=task, attempt=attempt, target=target, status=status, metrics=metrics):
             completed = _task(job, task, phase=Phase.COMPLETED, attempt=attempt, metrics=metrics)
             return replace(completed, target=target, status=status)
-        case TaskFailed(task=task, attempt=attempt, status=status, target=target, failure=failure):
-            stopped = _task(job, task, phase=Phase.STOPPED, attempt=attempt)
+        case TaskFailed(task=task, attempt=attempt, status=status, target=target, failure=failure, metrics=metrics):
+            stopped = _task(job, task, phase=Phase.STOPPED, attempt=attempt, metrics=metrics)
             return replace(stopped, status=status, target=target, failure=job.failure or failure)
         case _:
             return job
@@ -284,8 +284,9 @@ def _resumed(job: Job, generation: int, status: Status) -> Job:
 
 
 def _relaid(job: Job) -> Job:
-    """The job in its next layout, where one is due and the last task of the present one has stopped."""
-    if not job.relayout or job.target is Target.END or any(task.phase not in ENDED for task in job.tasks):
+    """The job in its next layout, where one is due and the present one has nothing more to do."""
+    busy = job.pending or any(task.phase not in ENDED for task in job.tasks)
+    if not job.relayout or job.target is Target.END or busy:
         return job
     old = Layout(job.layout, tuple(LayoutTask(task.partition, task.started) for task in job.tasks))
     phase = Phase.WAITING if job.target is Target.RUN else Phase.STOPPED

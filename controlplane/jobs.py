@@ -19,6 +19,8 @@ class Input(StrEnum):
     ALL_RUN = "all tasks run"
     FAIL = "a task failed"
     FAIL_FOR_GOOD = "a task failed, suspendOnFailure 'false'"
+    FINISH = "all tasks reached their end"
+    FINISHED = "all snapshots closed"
     ALL_STOPPED = "all tasks stopped"
     EXPORT = "snapshot asked for"
     EXPORTED = "snapshots closed"
@@ -39,13 +41,15 @@ TRANSITIONS: dict[tuple[S, Input], S] = {
     **{(status, I.FAIL): S.SUSPENDING for status in _ACTIVE},
     **{(status, I.FAIL_FOR_GOOD): S.COMPLETING for status in _ACTIVE},
     (S.SUSPENDING, I.ALL_STOPPED): S.SUSPENDED,
+    **{(status, I.FINISH): S.COMPLETING for status in _ACTIVE},
+    (S.COMPLETING, I.FINISHED): S.COMPLETED,
     (S.COMPLETING, I.ALL_STOPPED): S.FAILED,
     (S.CANCELLING, I.ALL_STOPPED): S.CANCELLED,
     (S.SUSPENDED, I.EXPORT): S.SUSPENDED_EXPORTING_SNAPSHOT,
     (S.SUSPENDED_EXPORTING_SNAPSHOT, I.EXPORTED): S.SUSPENDED,
     (S.CANCELLING, I.DROP_UNDONE): S.SUSPENDING,
 }
-ENDED = (S.CANCELLED, S.FAILED)
+ENDED = (S.CANCELLED, S.COMPLETED, S.FAILED)
 
 
 def follow(status: S, happened: Input) -> S:

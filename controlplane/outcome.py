@@ -18,14 +18,15 @@ def answer(event: Event, name: str) -> Answer | None:
     if not isinstance(body, Outcome):
         return None
     verdict, code, message, line, column = ACCEPTED, "", "", 0, 0
-    notices: tuple[str, ...] = ()
     match body:
         case CommandRepeated(first=first):
             return first
         case CommandRefused():
             verdict, code, message, line, column = REFUSED, body.code, body.message, body.line, body.column
         case CommandUnchanged():
-            verdict, message, notices = UNCHANGED, body.message, body.notices
+            verdict, message = UNCHANGED, body.message
+        case _:
+            pass
     return Answer(
         command_id=cause.command_id,
         digest=cause.digest,
@@ -36,7 +37,7 @@ def answer(event: Event, name: str) -> Answer | None:
         message=message,
         line=line,
         column=column,
-        notices=notices,
+        notices=getattr(body, "notices", ()),
         uid=getattr(body, "uid", ""),
         name=name,
     )

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from controlplane.evolve import State
 from controlplane.topics import CHECKPOINTS, SNAPSHOTS, TASKS
-from schemas.state import Job, Key, Phase, Record, Snapshot, Target
-from schemas.tasks import Task
-from schemas.values import SnapshotPart
+from schemas.state import ENDED, Job, Key, Record, Snapshot, Target
+from schemas.tasks import Task, checkpoint_key
+from schemas.values import Layout, LayoutTask, SnapshotPart
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,10 @@ class Write:
 
 
 def tasks_of(job: Job | None) -> dict[str, Task]:
-    """The task records a job must have: none once it has ended, or while it waits for the one before it."""
+    """The task records a job must have: none once it has ended, or while it waits for the one before it.
+
+    None is told to run while the next layout waits for those of the present one to stop.
+    """
     if job is None or job.closed or job.waits_for:
         return {}
     tasks = (_task(job, index) for index in range(len(job.tasks)))
@@ -38,7 +41,7 @@ def _task(job: Job, index: int) -> Task:
         partition=known.partition,
         layout=job.layout,
         generation=job.generation,
-        run=job.target is Target.RUN,
+        run=job.target is Target.RUN and not job.relayout,
         started=known.started,
         phase=known.phase,
         attempt=known.attempt,
@@ -50,7 +53,21 @@ def _task(job: Job, index: int) -> Task:
         snapshots=tuple(
             pending.request for pending in job.pending if all(part.task != index for part in pending.parts)
         ),
+        former=() if known.started else job.former,
+        worker=known.worker,
     )
+
+
+def checkpoints_of(job: Job | None) -> set[tuple[int, str]]:
+    """Partition and key of every checkpoint a job may have and still need: of its layout and of former ones."""
+    if job is None or job.closed or job.waits_for:
+        return set()
+    present = Layout(job.layout, tuple(LayoutTask(task.partition, task.started) for task in job.tasks))
+    return {
+        (task.partition, checkpoint_key(job.uid, layout.number, index))
+        for layout in (present, *job.former)
+        for index, task in enumerate(layout.tasks)
+    }
 
 
 def reconcile(before: Mapping[Key, Record | None], state: State) -> list[Write]:
@@ -77,9 +94,10 @@ def _changed_tasks(old: Job | None, new: Job | None) -> Iterable[Write]:
         if had.get(key) != task:
             yield Write(TASKS, task.partition, key, task)
     for key, task in had.items():
-        if key not in has:
+        if key not in has or has[key].partition != task.partition:
             yield Write(TASKS, task.partition, key)
-            yield Write(CHECKPOINTS, task.partition, task.checkpoint_key)
+    for partition, key in sorted(checkpoints_of(old) - checkpoints_of(new)):
+        yield Write(CHECKPOINTS, partition, key)
 
 
 def _released(old: Job | None, new: Job | None) -> dict[tuple[str, int], tuple[SnapshotPart, ...]]:
@@ -97,6 +115,6 @@ def _released(old: Job | None, new: Job | None) -> dict[tuple[str, int], tuple[S
 
 def unstopped(job: Job) -> tuple[Task, ...]:
     """Tasks of a job that must stop and have not been heard to."""
-    if job.target is Target.RUN:
+    if job.target is Target.RUN and not job.relayout:
         return ()
-    return tuple(task for task in tasks_of(job).values() if task.phase is not Phase.STOPPED)
+    return tuple(task for task in tasks_of(job).values() if task.phase not in ENDED)

@@ -57,7 +57,7 @@ class _Ended:
 
     def done_with(self, task: Task) -> bool:
         served = all(request.version in self.copied for request in task.snapshots)
-        final = self.why in (End.STOPPED, End.FAILED)
+        final = self.why in (End.STOPPED, End.COMPLETED, End.FAILED)
         return final and task.generation <= self.generation and served
 
 

@@ -1,4 +1,4 @@
-"""A command's text to what the decider judges: parsed, its options read, its query planned. Asks nothing outside."""
+"""A command's text to what the decider judges: parsed, its options read. Asks nothing outside."""
 
 from dataclasses import dataclass, field
 
@@ -8,27 +8,21 @@ from schemas.options import JobOptions
 from schemas.state import Job
 from sql import nodes
 from sql.parser import parse
-from sql.plan import plan
 from sql.render import render
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A command understood, or the error that refuses it. `text` is the canonical form of the statement."""
+    """A command understood, or the error that refuses it. `text` is the canonical form of the statement.
+
+    `options` are those of a CREATE JOB.
+    """
 
     command: Command
-    statement: nodes.Statement | None = None
+    statement: nodes.Change | None = None
     text: str = ""
     options: JobOptions = field(default_factory=JobOptions)
     error: Refused | None = None
-
-    @property
-    def topics(self) -> frozenset[str]:
-        """Topics whose facts the verdict needs."""
-        if isinstance(self.statement, nodes.CreateJob):
-            insert = self.statement.insert
-            return frozenset({insert.query.source.text, insert.target.text})
-        return frozenset()
 
 
 def translate(command: Command) -> Request:
@@ -37,25 +31,25 @@ def translate(command: Command) -> Request:
         if command.error is not None:
             raise command.error
         statement = parse(command.text)
-        if isinstance(statement, nodes.ShowJobs | nodes.ShowSnapshots):
-            raise ReadStatement("SHOW is answered from the topics, not by the command log; use `jobplane sql`")
+        if isinstance(statement, nodes.Read):
+            word = "DESCRIBE" if isinstance(statement, nodes.Describe) else "SHOW"
+            raise ReadStatement(f"{word} is answered from the topics, not by the command log; use `jobplane sql`")
         options = JobOptions()
         if isinstance(statement, nodes.CreateJob):
             options = JobOptions.read((o.name.text, o.value, o.name.place, o.value_place) for o in statement.options)
-            plan(statement.insert)
         return Request(command, statement, render(statement), options)
     except Refused as refused:
         return Request(command, error=refused)
 
 
-def insert_of(job_statement: str) -> nodes.Insert:
-    """The INSERT of a job's canonical statement, as events and task records hold it."""
+def create_of(job_statement: str) -> nodes.CreateJob:
+    """A job's canonical statement, as events and task records hold it."""
     statement = parse(job_statement)
     if not isinstance(statement, nodes.CreateJob):
         raise TypeError(f"not a CREATE JOB: {job_statement!r}")
-    return statement.insert
+    return statement
 
 
 def query_of(job: Job) -> str:
     """The INSERT … SELECT of a job as text, for people."""
-    return render(insert_of(job.statement))
+    return render(create_of(job.statement).insert)

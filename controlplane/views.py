@@ -1,16 +1,34 @@
 """What people and programs are shown of the state: rows, in columns that are named once. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+from controlplane.decide_mappings import jobs_through
 from controlplane.evolve import State
 from controlplane.translate import query_of
 from schemas.state import Answer, Job, Snapshot
+from schemas.tasks import task_key
 from schemas.values import SourceOffsets
+from sql.functions import SIGNATURES
 
 Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What SHOW or DESCRIBE answers: rows in named columns, and what is `about` the thing described as a whole."""
+
+    columns: tuple[str, ...]
+    rows: list[Row]
+    about: Row = field(default_factory=dict)
+
+
 JOB_COLUMNS = ("name", "status", "uid", "tasks", "query", "failure")
 SNAPSHOT_COLUMNS = ("name", "job", "version", "offsets", "time")
+MAPPING_COLUMNS = ("name", "topic", "columns", "jobs")
+TOPIC_COLUMNS = ("name", "partitions", "mappings")
+FUNCTION_COLUMNS = ("name", "signature", "meaning")
 
 
 def jobs(state: State) -> list[Row]:
@@ -36,6 +54,17 @@ def statuses(state: State) -> list[tuple[str, str]]:
     return [(job.name, str(job.status)) for job in state.jobs.values() if job.holds_name]
 
 
+def kept_metrics(state: State) -> list[tuple[str, str, Mapping[str, float]]]:
+    """(job, task key, counters) of ended jobs that asked for it."""
+    return [
+        (job.name, task_key(job.uid, index), task.metrics)
+        for job in state.jobs.values()
+        if job.closed
+        for index, task in enumerate(job.tasks)
+        if task.metrics
+    ]
+
+
 def snapshots(state: State) -> list[Row]:
     """Valid snapshots by name."""
     return [snapshot_row(state.snapshots[name]) for name in sorted(state.snapshots)]
@@ -49,6 +78,35 @@ def snapshot_row(snapshot: Snapshot) -> Row:
         "offsets": offsets_text(snapshot.sources),
         "time": snapshot.time,
     }
+
+
+def mappings(state: State) -> list[Row]:
+    return [
+        {
+            "name": one.name,
+            "topic": one.topic,
+            "columns": ", ".join(f"{column.name} {column.type}" for column in one.columns),
+            "jobs": ", ".join(jobs_through(state, one.name)),
+        }
+        for one in (state.mappings[name] for name in sorted(state.mappings))
+    ]
+
+
+def topics(state: State, partitions: Mapping[str, int], prefix: str) -> list[Row]:
+    """Topics a job could read or write: neither the control plane's own nor Kafka's."""
+    return [
+        {
+            "name": name,
+            "partitions": partitions[name],
+            "mappings": ", ".join(sorted(one.name for one in state.mappings.values() if one.topic == name)),
+        }
+        for name in sorted(partitions)
+        if not name.startswith((prefix, "__"))
+    ]
+
+
+def functions() -> list[Row]:
+    return [{"name": name, "signature": signature, "meaning": meaning} for name, signature, meaning in SIGNATURES]
 
 
 def offsets_text(sources: Iterable[SourceOffsets]) -> str:

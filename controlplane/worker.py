@@ -61,6 +61,7 @@ class Worker:
             "/readyz": self._readyz,
             "/metrics": self._metrics,
             "/api/jobs": lambda: self._json(self.view.see(views.jobs)),
+            "/api/mappings": lambda: self._json(self.view.see(views.mappings)),
             "/api/snapshots": lambda: self._json(self.view.see(views.snapshots)),
             "/api/hosts": lambda: self._json(self._supervisor.view()),
         }
@@ -98,8 +99,14 @@ class Worker:
             self._decider = None
         elif self._decider is None and not self._closing.is_set():
             self._decider_stop = threading.Event()
+            settings = self._settings
             decider = Decider(
-                self._kafka, self._settings.prefix, self._tally, self._decider_stop, Groups(self._settings)
+                self._kafka,
+                settings.prefix,
+                self._tally,
+                self._decider_stop,
+                Groups(settings),
+                settings.session_timeout,
             )
             self._decider = threading.Thread(
                 target=self._guarded, args=(lambda: self._decide(decider),), name="decider", daemon=True
@@ -177,6 +184,7 @@ class Worker:
             if JobOptions.of(self._supervisor.options(task["task"])).metrics_enabled
         ]
         jobs = self.view.see(views.statuses) if self.view.held else []
+        tasks += self.view.see(views.kept_metrics) if self.view.held else []
         tally = self._tally
         content_type, body = exposition(
             Measured(tasks, jobs, dict(tally.verdicts), tally.leading, tally.restarts, len(hosts))

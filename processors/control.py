@@ -13,9 +13,9 @@ from schemas.checkpoints import Checkpoint, Pointer, read_pointer
 from schemas.codec import NotOurs, decode, encode
 from schemas.errors import CheckpointLost, SnapshotLost
 from schemas.reports import Report, Said
-from schemas.state import Phase
+from schemas.state import ENDED, Phase
 from schemas.tasks import Task
-from schemas.values import SnapshotPart, SnapshotRequest
+from schemas.values import Progress, SnapshotPart, SnapshotRequest
 
 REPEAT_S = 30.0
 DELIVERY_S = 30.0
@@ -37,18 +37,20 @@ class Control:
             found = self._last(f"{self._prefix}tasks", partition, key, alive)
         return decode(found, Task) if found else None
 
-    def checkpoint(self, task: Task, committed: Iterable[TopicPartition], alive: Alive) -> Checkpoint | None:
-        """The newest committed checkpoint of a task: the one its pointer names, else the last under its key."""
+    def checkpoint(
+        self, key: str, layout: int, partition: int, committed: Iterable[TopicPartition], alive: Alive
+    ) -> Checkpoint | None:
+        """The newest committed checkpoint under a key: the one its pointer names, else the last in its partition."""
         pointers = [pointer for at in committed if (pointer := read_pointer(at.metadata))]
-        newest = max((one for one in pointers if one.layout == task.layout), default=None)
+        own = sorted((one for one in pointers if one.layout == layout and one.partition == partition), reverse=True)
         topic = f"{self._prefix}checkpoints"
         with self._lock:
-            data = self._pointed(topic, newest, task.checkpoint_key) if newest else None
-            data = data or self._last(topic, task.partition, task.checkpoint_key, alive)
+            data = next(filter(None, (self._pointed(topic, pointer, key) for pointer in own)), None)
+            data = data or self._last(topic, partition, key, alive)
         try:
             return decode(data, Checkpoint) if data else None
         except NotOurs as bad:
-            raise CheckpointLost(f"the checkpoint of task {task.key} cannot be read: {bad}") from bad
+            raise CheckpointLost(f"the checkpoint {key} cannot be read: {bad}") from bad
 
     def snapshot(self, part: SnapshotPart, alive: Alive) -> Checkpoint:
         """The checkpoint kept in a part of a snapshot. Raises SnapshotLost where it is gone or not what it was."""
@@ -78,7 +80,10 @@ class Control:
 
 
 class Topics:
-    """Topic ids asked anew: the answer is to a request sent after the call. Callers that wait together share one."""
+    """Topic ids and partition counts asked anew: the answer is to a request sent after the call.
+
+    Callers that wait together share one.
+    """
 
     def __init__(self, kafka: Kafka) -> None:
         self._kafka = kafka
@@ -87,8 +92,8 @@ class Topics:
         self._asked = 0.0
         self._answer: dict[str, tuple[str, int]] | Doubt = {}
 
-    def ids(self, topics: Collection[str], alive: Alive) -> dict[str, str]:
-        """Topic id by name, of those that exist. Raises Doubt where Kafka does not answer."""
+    def ids(self, topics: Collection[str], alive: Alive) -> dict[str, tuple[str, int]]:
+        """Topic id and number of partitions by name, of those that exist. Raises Doubt where Kafka does not answer."""
         called = time.monotonic()
         while not self._lock.acquire(timeout=1):
             alive()
@@ -102,7 +107,7 @@ class Topics:
             self._lock.release()
         if isinstance(answer, Doubt):
             raise answer
-        return {topic: answer[topic][0] for topic in topics if topic in answer}
+        return {topic: answer[topic] for topic in topics if topic in answer}
 
     def _ask(self) -> dict[str, tuple[str, int]] | Doubt:
         try:
@@ -116,7 +121,7 @@ class Reporter:
 
     def __init__(self, kafka: Kafka, prefix: str, worker: str) -> None:
         self._producer: Producer = kafka.producer()
-        self._prefix, self._worker = prefix, worker
+        self._prefix, self.worker = prefix, worker
         self._lock = threading.Lock()
         self._unheard: dict[tuple[str, int], tuple[float, Report]] = {}
         """By task key and snapshot version (0: the task's phase)."""
@@ -125,7 +130,7 @@ class Reporter:
         self._say(
             task.key,
             0,
-            Report(task.uid, task.task, task.generation, attempt, said, self._worker, **details),  # type: ignore[arg-type]
+            Report(task.uid, task.task, task.generation, attempt, said, self.worker, **details),  # type: ignore[arg-type]
         )
 
     def snapshot(self, task: Task, attempt: int, said: Said, request: SnapshotRequest, **details: object) -> None:
@@ -135,11 +140,16 @@ class Reporter:
             task.generation,
             attempt,
             said,
-            self._worker,
+            self.worker,
             snapshot=request,
             **details,  # type: ignore[arg-type]
         )
         self._say(task.key, request.version, report)
+
+    def progress(self, task: Task, attempt: int, progress: Progress) -> None:
+        """Said once: the next one comes in seconds."""
+        said = Report(task.uid, task.task, task.generation, attempt, Said.PROGRESS, self.worker, progress=progress)
+        self._send(said)
 
     def keep(self, key: str, value: bytes) -> int:
         """Write a snapshot's record; returns its offset once it is acknowledged. Raises Doubt or a JobFailure."""
@@ -210,5 +220,5 @@ _PHASE = {
 
 def _answered(task: Task, report: Report) -> bool:
     return task.generation > report.generation or (
-        task.attempt >= report.attempt and task.phase in (_PHASE[report.said], Phase.STOPPED)
+        task.attempt >= report.attempt and task.phase in (_PHASE[report.said], *ENDED)
     )

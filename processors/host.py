@@ -22,10 +22,12 @@ from processors.run import End, House
 from processors.runner import Runner
 from schemas.codec import decode, encode
 from schemas.tasks import Task
+from schemas.values import Progress
 
 WORN = 75
 """Exit code of a host that wants to be replaced: EX_TEMPFAIL of sysexits.h."""
 STATUS_S = 0.5
+PROGRESS_S = 5.0
 STOP_S = 5.0
 CRASHED = "crashed"
 """How a runner ended that raised what it should not have."""
@@ -58,8 +60,10 @@ class Order(msgspec.Struct):
 class _Run:
     runner: Runner
     thread: threading.Thread
+    task: Task
     step: int = 0
     at: float = field(default_factory=time.monotonic)
+    progress: Progress | None = None
 
 
 class Host:
@@ -105,7 +109,7 @@ class Host:
             self._hook(task, number)
 
         runner = Runner(self._house, task, step)
-        run = _Run(runner, threading.Thread(target=self._run, args=(task, runner), name=task.key, daemon=True))
+        run = _Run(runner, threading.Thread(target=self._run, args=(task, runner), name=task.key, daemon=True), task)
         self._runs[task.key] = run
         run.thread.start()
 
@@ -129,9 +133,13 @@ class Host:
 
     def tick(self) -> None:
         """Status lines and repeated reports until the host closes, or is worn and ends."""
+        due = time.monotonic() + PROGRESS_S
         while not self._closed.wait(STATUS_S):
             self._reporter.repeat()
             now = time.monotonic()
+            if now >= due:
+                due = now + PROGRESS_S
+                self._progress()
             tasks = {
                 key: {"step": run.step, "age": now - run.at, **run.runner.about.counters.as_dict()}
                 for key, run in list(self._runs.items())
@@ -140,6 +148,14 @@ class Host:
             if self._house.worn.is_set():
                 self.close()
                 os._exit(WORN)
+
+    def _progress(self) -> None:
+        """Say how far each running task is."""
+        for run in list(self._runs.values()):
+            about = run.runner.about
+            if about.counters.partitions or about.counters.last_doubt:
+                run.progress = about.counters.progress(time.time(), run.progress)
+                self._reporter.progress(run.task, about.attempt, run.progress)
 
     def close(self) -> None:
         """Let every task commit what it has and end, within 5 s."""

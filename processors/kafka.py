@@ -52,6 +52,8 @@ __all__ = [
 
 T = TypeVar("T")
 P = ParamSpec("P")
+_CALLBACKS = frozenset({"stats_cb", "on_delivery"})
+"""Settings whose names librdkafka's Python client spells with underscores."""
 CALL_S = 5.0
 """Longest one call to Kafka may block; what takes longer is asked again or is doubt."""
 ASK_S = 2.5
@@ -129,7 +131,7 @@ class Kafka:
             "log_level": 2,
             "reconnect.backoff.max.ms": 1000,
             **self.properties,
-            **{key if key.endswith("_cb") else key.replace("_", "."): value for key, value in settings.items()},
+            **{key if key in _CALLBACKS else key.replace("_", "."): value for key, value in settings.items()},
         }
 
     def _on_error(self, error: KafkaError) -> None:
@@ -177,8 +179,12 @@ class Kafka:
             ) from error
 
     def topic_names(self) -> tuple[str, ...]:
+        return tuple(sorted(self.topic_partitions()))
+
+    def topic_partitions(self) -> dict[str, int]:
+        """The number of partitions of every topic."""
         with judging():
-            return tuple(sorted(self.admin.list_topics(timeout=CALL_S).topics))
+            return {name: len(one.partitions) for name, one in self.admin.list_topics(timeout=CALL_S).topics.items()}
 
     @patient
     def topics(self, names: Collection[str]) -> dict[str, tuple[str, int]]:
@@ -198,11 +204,18 @@ class Kafka:
         return found
 
     @patient
-    def offsets(self, partitions: Collection[tuple[str, int]], *, earliest: bool = False) -> dict[tuple[str, int], int]:
-        """First offsets, or high watermarks: those are asked read_uncommitted, so an open transaction hides nothing."""
+    def offsets(
+        self, partitions: Collection[tuple[str, int]], *, earliest: bool = False, since: int | None = None
+    ) -> dict[tuple[str, int], int]:
+        """First offsets, or high watermarks: those are asked read_uncommitted, so an open transaction hides nothing.
+
+        With `since`, an instant in epoch milliseconds: the first offset with a timestamp not before, -1 where none is.
+        """
         if not partitions:
             return {}
         spec = OffsetSpec.earliest() if earliest else OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        if since is not None:
+            spec = OffsetSpec.for_timestamp(since)
         asked = self.admin.list_offsets(
             {TopicPartition(*one): spec for one in partitions},
             isolation_level=IsolationLevel.READ_UNCOMMITTED,
@@ -264,14 +277,19 @@ class Kafka:
         return int(limit)
 
     def read_to_end(
-        self, consumer: Consumer, topic: str, partitions: Sequence[int], alive: Callable[[], None] = lambda: None
+        self,
+        consumer: Consumer,
+        topic: str,
+        partitions: Sequence[int],
+        alive: Callable[[], None] = lambda: None,
+        starts: Mapping[tuple[str, int], int] | None = None,
     ) -> Iterator[Message]:
-        """Every committed record of the partitions, in their order, up to the end as it is now.
+        """Every committed record of the partitions, in their order, from `starts` or the first to the end as it is now.
 
         The consumer is left assigned at that end. `alive` is called while waiting. Raises Doubt after long silence.
         """
         ends = self.offsets([(topic, one) for one in partitions])
-        starts = self.offsets([(topic, one) for one in partitions], earliest=True)
+        starts = starts or self.offsets([(topic, one) for one in partitions], earliest=True)
         assign(consumer, starts)
         left = {one for one in partitions if ends[topic, one] > starts[topic, one]}
         heard = time.monotonic()

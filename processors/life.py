@@ -1,12 +1,16 @@
-"""What one transactional producer and one consumer do for a task between fence and end: steps 2 to 12 of the runner."""
+"""What one transactional producer and one consumer do for a task between fence and end: steps 2 to 12 of the runner.
+
+With processingGuarantee 'exactlyOnce' the output is in the transaction. 'atLeastOnce' flushes it before one of offsets
+and checkpoint; 'none' keeps no checkpoint: its transactional id only fences.
+"""
 
 import hashlib
 import time
 from contextlib import suppress
-from dataclasses import replace
 from operator import length_hint
-from typing import Any, TypeVar
+from typing import Any
 
+from processors.checks import at_record, check_held, confirm
 from processors.kafka import (
     Consumer,
     Doubt,
@@ -15,29 +19,26 @@ from processors.kafka import (
     Message,
     TopicPartition,
     assign,
-    insisting,
     judged,
     poll,
 )
+from processors.output import PlainOutput
 from processors.pipeline import Pipeline
+from processors.restore import made, restore
 from processors.run import BATCH, End, Narrowed, Released, Run
 from processors.transactions import TransactionalProducer
 from schemas.checkpoints import Checkpoint, Pointer
 from schemas.codec import encode
-from schemas.errors import (
-    BadRecord,
-    CheckpointLost,
-    DataLost,
-    JobFailure,
-    RecordFailure,
-    RecordTooLarge,
-    SinkLost,
-)
+from schemas.errors import BadRecord, DataLost, JobFailure, RecordFailure, RecordTooLarge
+from schemas.options import Guarantee
 from schemas.reports import Said
 from schemas.tasks import Task
-from schemas.values import Failure, PartitionOffset, SnapshotPart, SnapshotRequest, SourceOffsets
+from schemas.values import Failure, PartitionProgress, SnapshotPart, SnapshotRequest
 
 IDLE_S = 0.02
+LOOK_S = 2.0
+CONFIRM_S = 10.0
+"""A quiet task asks so often whether its topics are the same, and whether its source has more partitions."""
 
 
 class Life:
@@ -49,77 +50,55 @@ class Life:
         task: Task,
         pipeline: Pipeline,
         producer: TransactionalProducer,
+        output: TransactionalProducer | PlainOutput,
         consumer: Consumer,
         record_limit: int,
     ) -> None:
         self.run, self.task, self.pipeline, self.producer, self.consumer = run, task, pipeline, producer, consumer
-        self.record_limit = record_limit
+        self.output, self.record_limit = output, record_limit
         self.house, self.counters, self.step = run.house, run.counters, run.step
-        self.partitions = [p for p in range(len(pipeline.source.start)) if task.owns(p)]
-        self.checkpoint = self._initial(0, 0)
+        self.guarantee = pipeline.options.processing_guarantee
+        self.evaluate = pipeline.step
+        self.known = self.grown = len(pipeline.source.start)
+        self.ends = {p: end for p, end in enumerate(pipeline.source.end) if task.owns(p)}
+        self.checkpoint = made(task, pipeline, dict(enumerate(pipeline.source.start)))
         self.positions: dict[int, int] = {}
         self.open_since = 0.0
+        self.in_transaction = False
+        self.looked = self.confirmed = time.monotonic()
         self.culprit: JobFailure | None = None
         self.last_read: Message | None = None
 
-    def _initial(self, number: int, attempt: int) -> Checkpoint:
-        return Checkpoint(
-            self.task.uid,
-            self.task.layout,
-            self.task.task,
-            number,
-            attempt,
-            (self._offsets(self.pipeline.source.start),),
-        )
-
-    def _offsets(self, next_offset: Any) -> SourceOffsets:
-        source = self.pipeline.source
-        held = tuple(PartitionOffset(p, next_offset[p]) for p in self.partitions)
-        return SourceOffsets(source.topic, source.topic_id, held)
-
     def restore(self) -> None:
-        """Where the task goes on: its own checkpoint; else the snapshot it was created from; else the start offsets."""
-        task, alive = self.task, self.run.alive
-        committed = self.consumer.committed([TopicPartition(self.pipeline.source.topic, p) for p in self.partitions], 5)
-        found = self.house.control.checkpoint(task, committed, alive)
-        if found is not None:
-            self.checkpoint = found
-        elif task.started:
-            raise CheckpointLost(
-                f"task {task.key} has run before, but has no checkpoint under {task.checkpoint_key}; "
-                "DROP the job and create it anew, from a snapshot if there is one"
-            )
-        elif task.restore is not None:
-            parts = [self.house.control.snapshot(part, alive) for part in task.restore.parts]
-            held = {one.partition: one.offset for part in parts for source in part.sources for one in source.offsets}
-            start = self.pipeline.source.start
-            self.checkpoint = replace(
-                self.checkpoint, sources=(self._offsets([held.get(p, at) for p, at in enumerate(start)]),)
-            )
+        """Finds where the task goes on."""
+        self.checkpoint = restore(self.house, self.task, self.pipeline, self.consumer, self.run.alive)
         self.positions = {one.partition: one.offset for one in self.checkpoint.sources[0].offsets}
-        attempt = max(task.attempt, self.checkpoint.attempt, self.run.attempt) + 1
-        self.run.attempt = attempt
+        self.run.attempt = max(self.task.attempt, self.checkpoint.attempt, self.run.attempt) + 1
 
     def assign(self) -> None:
         """The first commit of this life proves that its checkpoint can be written; then the task is running."""
         topic = self.pipeline.source.topic
-        self._confirm()
-        earliest = self.house.kafka.offsets([(topic, p) for p in self.partitions], earliest=True)
-        for p, offset in self.positions.items():
-            if earliest[topic, p] > offset:
-                raise _at(
-                    DataLost(f"the source begins at offset {earliest[topic, p]} now; the task needs {offset}"),
-                    topic,
-                    p,
-                    offset,
-                )
+        count = self._confirm()
+        self._adopt(count)
+        check_held(self.house.kafka, topic, self.positions)
         assign(self.consumer, {(topic, p): offset for p, offset in self.positions.items()})
         self._begin()
         self._commit()
         self.house.reporter.phase(self.task, self.run.attempt, Said.RUNNING)
 
+    def _adopt(self, count: int) -> list[int]:
+        """Takes partitions added to the source since into account, from their beginning; a bounded job has none."""
+        added = [p for p in range(self.known, count) if self.task.owns(p) and p not in self.positions]
+        self.known = max(self.known, count)
+        if self.ends or self.pipeline.source.end:
+            return []
+        self.positions |= dict.fromkeys(added, 0)
+        if any(p >= self.pipeline.sink.partitions for p in self.positions):
+            self.evaluate = self.pipeline.grown_step
+        return added
+
     def loop(self) -> End:
-        """Steps 4 to 12 until the task is told to stop, fails or is fenced."""
+        """Steps 4 to 12 until the task is told to stop, comes to its end, fails or is fenced."""
         interval = self.pipeline.interval_ms / 1000
         while True:
             self.step(0)
@@ -134,7 +113,7 @@ class Life:
             asked = self.run.snapshots_due(told)
             due = self.open_since + interval - time.monotonic() if self.open_since else IDLE_S
             looking = self.run.batch < BATCH
-            if self.open_since and (due <= 0 or asked or not told.run or self.culprit or looking):
+            if self.open_since and (due <= 0 or asked or not told.run or self.culprit or looking or self._is_through()):
                 self._commit()
                 if self.culprit is not None:
                     raise self.culprit
@@ -147,8 +126,50 @@ class Life:
                 return self.stop()
             if self.culprit is not None:
                 raise self.culprit
+            if self._is_through():
+                return self._end(Said.COMPLETED, End.COMPLETED)
+            self._look_round()
             if self._poll_and_produce() < BATCH // 10:
                 self.run.release.wait(min(due, IDLE_S))
+
+    def _is_through(self) -> bool:
+        """A bounded job's task has read all it was to read; others never have."""
+        return bool(self.pipeline.source.end) and all(self.positions[p] >= end for p, end in self.ends.items())
+
+    def _look_round(self) -> None:
+        """Now and then: how far the task is, and whether its source has more partitions than it had."""
+        now = time.monotonic()
+        if now - self.looked > LOOK_S:
+            self._look()
+        if now - self.confirmed > CONFIRM_S and not self.open_since:
+            self._confirm()
+        if self.grown > self.known and not self.open_since:
+            topic = self.pipeline.source.topic
+            if added := self._adopt(self.grown):
+                self.consumer.list_topics(topic, 5)
+                self.consumer.incremental_assign([TopicPartition(topic, p, 0) for p in added])
+
+    def _look(self) -> None:
+        """Where the task is in each partition. Positions pass the markers of transactions, which no record shows."""
+        self.looked = time.monotonic()
+        topic = self.pipeline.source.topic
+        if not self.open_since and self.culprit is None:
+            self._advance()
+        found = []
+        for p, position in self.positions.items():
+            end = self.consumer.get_watermark_offsets(TopicPartition(topic, p), cached=True)[1]
+            found.append(PartitionProgress(topic, p, position, max(end, 0), max(0, end - position)))
+        self.counters.looked(tuple(found))
+
+    def _advance(self) -> None:
+        """Positions are those of the consumer; where a bounded job's partition ends, it reads no further."""
+        topic = self.pipeline.source.topic
+        for at in self.consumer.position([TopicPartition(topic, p) for p in self.positions]):
+            end = self.ends.get(at.partition, at.offset)
+            if at.offset > end:
+                self.consumer.pause([TopicPartition(topic, at.partition)])
+            if at.offset >= 0:
+                self.positions[at.partition] = min(at.offset, end)
 
     def _poll_and_produce(self) -> int:
         """Steps 4 to 7 for what has been fetched. Returns the number of records.
@@ -160,12 +181,19 @@ class Life:
         try:
             self.step(4)
             messages = poll(self.consumer, self.run.batch, 0)
+            count = len(messages)
+            if self.ends:
+                messages = [one for one in messages if (one.offset() or 0) < self.ends[one.partition() or 0]]
             if messages:
                 self._batch(messages)
-            self.producer.poll(0)
-            return len(messages)
-        except DataLost as lost:
-            raise self._data_lost(lost) from lost
+            elif count:
+                self._advance()
+            self.output.poll(0)
+        except DataLost:
+            check_held(self.house.kafka, self.pipeline.source.topic, self.positions)
+            raise
+        else:
+            return count
         finally:
             self.house.turn.release()
 
@@ -174,13 +202,21 @@ class Life:
         told = self.run.told
         task = told if told.generation == self.task.generation else self.task
         self._copy(self.run.snapshots_due(task))
-        self.house.reporter.phase(self.task, self.run.attempt, Said.STOPPED)
-        return End.STOPPED
+        return self._end(Said.STOPPED, End.STOPPED)
+
+    def _end(self, said: Said, end: End) -> End:
+        self.house.reporter.phase(self.task, self.run.attempt, said, progress=self.run.last_progress())
+        return end
 
     def _begin(self) -> None:
         self.step(5)
-        self.producer.begin()
+        if self.output is self.producer:
+            self._begin_transaction()
         self.open_since = time.monotonic()
+
+    def _begin_transaction(self) -> None:
+        self.producer.begin()
+        self.in_transaction = True
 
     def _batch(self, messages: list[Message]) -> None:
         if not self.open_since:
@@ -189,7 +225,7 @@ class Life:
         self.step(6)
         rows = iter(messages)
         try:
-            written, skipped = self.pipeline.step(rows, self.producer.produce, self._when_full)
+            written, skipped = self.evaluate(rows, self.output.produce, self._when_full)
         except Exception as error:  # noqa: BLE001  # what a user's record raises is its fault, if not Kafka's
             written = skipped = 0
             done = len(messages) - length_hint(rows) - 1
@@ -198,9 +234,7 @@ class Life:
         else:
             done, unread = len(messages), []
         self.step(7)
-        for at in self.consumer.position([TopicPartition(self.pipeline.source.topic, p) for p in self.partitions]):
-            if at.offset >= 0:
-                self.positions[at.partition] = at.offset
+        self._advance()
         for message in reversed(unread):
             self.positions[message.partition() or 0] = message.offset() or 0
         self.counters.batch(done, written, skipped)
@@ -223,7 +257,7 @@ class Life:
         if isinstance(failure, RecordTooLarge):
             text = f"the record is larger than the {self.record_limit} bytes '{self.pipeline.sink.topic}' takes"
             failure = RecordTooLarge(f"{text}; raise max.message.bytes of the topic, then RESUME")
-        return _at(failure, message.topic() or "", message.partition() or 0, message.offset() or 0)
+        return at_record(failure, message.topic() or "", message.partition() or 0, message.offset() or 0)
 
     def judged(self, error: KafkaException) -> Exception:
         """What an error of the client means.
@@ -231,7 +265,7 @@ class Life:
         Once a record was refused, producing says only _STATE, not why. Batches grow smaller then, until the record that
         is refused stands alone in one, and is named.
         """
-        failed = self.producer.cause() if error.args[0].name() == "_STATE" and self.open_since else None
+        failed = self.producer.cause() if error.args[0].name() == "_STATE" and self.in_transaction else None
         cause = judged(failed or error)
         if isinstance(cause, RecordFailure) and not self.run.narrow() and self.last_read is not None:
             return self._named(cause, self.last_read)
@@ -239,7 +273,7 @@ class Life:
 
     def abandon(self) -> None:
         """Ends an open transaction, so that readers of the sink need not wait for its time-out."""
-        if self.open_since:
+        if self.in_transaction:
             with suppress(KafkaException):
                 self.producer.abort()
                 self.counters.aborted()
@@ -250,41 +284,52 @@ class Life:
             self.run.alive()
             self.house.turn.release()
             try:
-                self.producer.poll(0.05)
+                self.output.poll(0.05)
             finally:
                 self.house.turn.acquire()
             with suppress(BufferError):
-                return self.producer.produce(*record)
+                return self.output.produce(*record)
 
     def _commit(self) -> None:
         began = time.monotonic()
-        task, producer = self.task, self.producer
         self.step(8)
-        checkpoint = Checkpoint(
-            task.uid,
-            task.layout,
-            task.task,
-            self.checkpoint.number + 1,
-            self.run.attempt,
-            (self._offsets(self.positions),),
-        )
+        if isinstance(self.output, PlainOutput):
+            self.output.flush(self._patience(), self._confirm_waiting)
+        if self.guarantee is Guarantee.NONE:
+            self._confirm()
+            self.consumer.commit(offsets=self._offsets(""), asynchronous=True)  # for those who watch the lag
+        else:
+            self._commit_checkpoint()
+        self.open_since = 0.0
+        self.step(12)
+        self.counters.committed(time.monotonic() - began, time.time(), len(self.checkpoint.state))
+        self._look()
+
+    def _commit_checkpoint(self) -> None:
+        """Steps 8 to 11."""
+        task, producer = self.task, self.producer
+        if not self.in_transaction:
+            self._begin_transaction()
+        checkpoint = made(task, self.pipeline, self.positions, self.checkpoint.number + 1, self.run.attempt)
         pointer = Pointer(task.layout, task.partition, self._write(checkpoint))
         self.step(9)
-        topic = self.pipeline.source.topic
-        offsets = [TopicPartition(topic, p, offset, str(pointer)) for p, offset in self.positions.items()]
-        producer.send_offsets(offsets, self.consumer)
+        producer.send_offsets(self._offsets(str(pointer)), self.consumer)
         self.step(10)
         self._confirm()
         self.step(11)
         producer.commit()
-        self.checkpoint, self.open_since = checkpoint, 0.0
-        self.step(12)
-        self.counters.committed(time.monotonic() - began, self._lag())
+        self.checkpoint, self.in_transaction = checkpoint, False
+
+    def _offsets(self, metadata: str) -> list[TopicPartition]:
+        topic = self.pipeline.source.topic
+        return [TopicPartition(topic, p, offset, metadata) for p, offset in self.positions.items()]
+
+    def _patience(self) -> float:
+        return self.pipeline.interval_ms / 1000 + 30
 
     def _write(self, checkpoint: Checkpoint) -> int:
         """The checkpoint's offset, once all of the transaction is acknowledged."""
         delivered: list[Message] = []
-        limit = self.pipeline.interval_ms / 1000 + 30
         record = (
             *(f"{self.house.prefix}checkpoints", encode(checkpoint), self.task.checkpoint_key, self.task.partition),
             lambda error, message: delivered.append(message),
@@ -292,29 +337,18 @@ class Life:
         try:
             self.producer.produce(*record)
         except BufferError:  # the client's queue is full
-            self.producer.flush(limit, self._confirm_waiting)
+            self.producer.flush(self._patience(), self._confirm_waiting)
             self.producer.produce(*record)
-        self.producer.flush(limit, self._confirm_waiting)
+        self.producer.flush(self._patience(), self._confirm_waiting)
         if not delivered or delivered[0].error() is not None:  # it goes under with the record that was refused
             raise self.producer.cause() or Doubt("the checkpoint was not written")
         return delivered[0].offset() or 0
 
-    def _confirm(self) -> None:
+    def _confirm(self) -> int:
         """Raises DataLost or SinkLost where a topic is not the one the job was created with."""
-        source, sink = self.pipeline.source, self.pipeline.sink
-        named = {source.topic, sink.topic}
-
-        def both() -> dict[str, str] | None:
-            found = self.house.topics.ids(named, self.run.alive)
-            return found if found.keys() == named else None
-
-        ids = insisting(both, self.run.alive) or self.house.topics.ids(named, self.run.alive)
-        if ids.get(source.topic) != source.topic_id:
-            what = "was deleted and recreated" if source.topic in ids else "was deleted"
-            raise DataLost(f"the source topic '{source.topic}' {what}; DROP the job and create it anew")
-        if ids.get(sink.topic) != sink.topic_id:
-            what = "was deleted and recreated" if sink.topic in ids else "was deleted"
-            raise SinkLost(f"the sink topic '{sink.topic}' {what}; DROP the job and create it anew")
+        self.confirmed = time.monotonic()
+        self.grown = confirm(self.house, self.pipeline, self.run.alive)
+        return self.grown
 
     def _confirm_waiting(self) -> None:
         self.run.alive()
@@ -337,29 +371,3 @@ class Life:
                 )
                 reporter.snapshot(self.task, attempt, Said.SNAPSHOTTED, request, part=part)
             self.run.copied.add(request.version)
-
-    def _lag(self) -> int:
-        """Records between the task's positions and the ends the consumer last heard of."""
-        lag, topic = 0, self.pipeline.source.topic
-        for p, offset in self.positions.items():
-            ends = self.consumer.get_watermark_offsets(TopicPartition(topic, p), cached=True)
-            if ends[1] >= 0:
-                lag += max(0, ends[1] - offset)
-        return lag
-
-    def _data_lost(self, lost: DataLost) -> JobFailure:
-        topic = self.pipeline.source.topic
-        earliest = self.house.kafka.offsets([(topic, p) for p in self.partitions], earliest=True)
-        for p, offset in self.positions.items():
-            if earliest[topic, p] > offset:
-                failure = DataLost(f"the source begins at offset {earliest[topic, p]} now; the task needs {offset}")
-                return _at(failure, topic, p, offset)
-        return lost
-
-
-F = TypeVar("F", bound=JobFailure)
-
-
-def _at(failure: F, topic: str, partition: int, offset: int) -> F:
-    failure.at = f"{topic}-{partition}@{offset}"
-    return failure

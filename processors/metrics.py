@@ -1,12 +1,17 @@
 """What one task counts. Written by its thread alone; read by the host's status line."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
+
+from schemas.values import PartitionProgress, Progress
 
 
 @dataclass(slots=True)
 class Counters:
-    """Records; transactions by result; seconds spent in commits; new producers after a doubt; records behind."""
+    """Records; transactions by result; seconds spent in commits; new producers after a doubt; records behind.
+
+    `partitions` is how far the task has read, as of its last look; `committed_at` in epoch milliseconds.
+    """
 
     records_in: int = 0
     records_out: int = 0
@@ -17,16 +22,22 @@ class Counters:
     producer_reinits: int = 0
     lag: int = 0
     last_doubt: str = ""
+    committed_at: int = 0
+    state_bytes: int = 0
+    partitions: tuple[PartitionProgress, ...] = ()
 
     def batch(self, read: int, written: int, skipped: int) -> None:
         self.records_in += read
         self.records_out += written
         self.records_skipped += skipped
 
-    def committed(self, seconds: float, lag: int) -> None:
+    def committed(self, seconds: float, at: float, state_bytes: int) -> None:
         self.transactions_committed += 1
         self.commit_seconds += seconds
-        self.lag = lag
+        self.committed_at, self.state_bytes = round(at * 1000), state_bytes
+
+    def looked(self, partitions: tuple[PartitionProgress, ...]) -> None:
+        self.partitions, self.lag = partitions, sum(one.lag for one in partitions)
 
     def aborted(self) -> None:
         self.transactions_aborted += 1
@@ -36,4 +47,27 @@ class Counters:
         self.last_doubt = reason
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        return {one.name: getattr(self, one.name) for one in fields(self) if one.name != "partitions"}
+
+    def metrics(self) -> dict[str, float]:
+        """The counters alone."""
+        return {name: float(value) for name, value in self.as_dict().items() if not isinstance(value, str)}
+
+    def progress(self, now: float, before: "Progress | None") -> Progress:
+        """How far the task is; rates are over the time since the progress before."""
+        metrics = self.metrics()
+        seconds = now - before.time / 1000 if before else 0.0
+
+        def rate(counter: str) -> float:
+            return max(0.0, metrics[counter] - before.metrics[counter]) / seconds if before and seconds > 0 else 0.0
+
+        return Progress(
+            round(now * 1000),
+            self.partitions,
+            rate("records_in"),
+            rate("records_out"),
+            self.committed_at,
+            self.state_bytes,
+            metrics,
+            self.last_doubt,
+        )

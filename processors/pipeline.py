@@ -1,5 +1,6 @@
 """From a task's record to the function that moves its records. Pure."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -7,7 +8,7 @@ from typing import Any
 
 from schemas.options import JobOptions
 from schemas.tasks import Task
-from schemas.values import Sink, Source
+from schemas.values import Mapping, Sink, Source
 from sql import nodes
 from sql.compile import compile_step
 from sql.parser import parse
@@ -16,25 +17,50 @@ from sql.plan import plan
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """`step(messages, produce, when_full)` returns (records written, records skipped)."""
+    """`step(messages, produce, when_full)` returns (records written, records skipped).
+
+    `grown_step` does the same where the source has more partitions than the sink had at CREATE.
+    """
 
     source: Source
     sink: Sink
-    interval_ms: int
+    options: JobOptions
     step: Callable[..., tuple[int, int]]
+    grown_step: Callable[..., tuple[int, int]]
     code: str
+
+    @property
+    def interval_ms(self) -> int:
+        return self.options.snapshot_interval_millis
 
 
 def pipeline_of(task: Task) -> Pipeline:
     """The compiled query of a task; tasks of one job share it."""
     source, sink = task.sources[0], task.sink
-    compiled: Any = _compiled(task.statement, sink.topic, len(source.start) == sink.partitions)
-    return Pipeline(source, sink, JobOptions.of(task.options).snapshot_interval_millis, compiled.step, compiled.source)
+    mirrors = len(source.start) == sink.partitions
+    through = (_Mapped(source.mapping), _Mapped(sink.mapping))
+    usual: Any = _compiled(task.statement, sink.topic, sys.maxsize if mirrors else 0, through)
+    grown: Any = _compiled(task.statement, sink.topic, sink.partitions if mirrors else 0, through)
+    return Pipeline(source, sink, JobOptions.of(task.options), usual.step, grown.step, usual.source)
+
+
+class _Mapped:
+    """A mapping as a key: equal by what it says."""
+
+    def __init__(self, mapping: Mapping | None) -> None:
+        self.mapping = mapping
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Mapped) and self.mapping == other.mapping
+
+    def __hash__(self) -> int:
+        return hash(self.mapping.statement if self.mapping else "")
 
 
 @lru_cache(maxsize=256)
-def _compiled(statement: str, topic: str, mirror: bool) -> Any:  # noqa: FBT001  # a fact, not a switch
+def _compiled(statement: str, topic: str, mirror: int, through: tuple[_Mapped, _Mapped]) -> Any:
     parsed = parse(statement)
     if not isinstance(parsed, nodes.CreateJob):
         raise TypeError(f"a task's statement is a CREATE JOB, not {statement!r}")
-    return compile_step(plan(parsed.insert), topic, mirror)
+    source, sink = (one.mapping for one in through)
+    return compile_step(plan(parsed.insert, source, sink), topic, mirror)

@@ -1,6 +1,7 @@
 """What a run of a task is over all its lives, and what its host gives to it."""
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -9,7 +10,7 @@ from processors.control import Control, Reporter, Topics
 from processors.kafka import Kafka
 from processors.metrics import Counters
 from schemas.tasks import Task
-from schemas.values import SnapshotRequest
+from schemas.values import Progress, SnapshotRequest
 
 BATCH = 5_000
 NARROWER = 10
@@ -22,6 +23,7 @@ class End(StrEnum):
 
     STOPPED = "stopped"
     FAILED = "failed"
+    COMPLETED = "completed"
     GONE = "gone"
     FENCED = "fenced"
     RELEASED = "released"
@@ -87,6 +89,10 @@ class Run:
         self.good += 1
         if self.good > 2 * NARROWER:
             self.batch = BATCH
+
+    def last_progress(self) -> Progress:
+        """For the report that ends the run: its counters as they are."""
+        return self.counters.progress(time.time(), None)
 
     def snapshots_due(self, task: Task) -> list[SnapshotRequest]:
         return [request for request in task.snapshots if request.version not in self.copied]

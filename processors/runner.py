@@ -14,11 +14,14 @@ from typing import Any
 from processors.kafka import Doubt, Fenced, KafkaException, judging
 from processors.life import Life
 from processors.metrics import Counters
-from processors.pipeline import pipeline_of
+from processors.output import PlainOutput
+from processors.pipeline import Pipeline, pipeline_of
 from processors.run import End, House, Narrowed, Released, Run
 from processors.transactions import Abandoned, TransactionalProducer
-from schemas.errors import JobFailure
+from schemas.errors import JobFailure, WorkerLost
+from schemas.options import Guarantee
 from schemas.reports import Said
+from schemas.state import Phase
 from schemas.tasks import Task
 from schemas.values import Failure
 
@@ -100,15 +103,25 @@ class Runner:
             self.about.alive,
             **producer_settings(limit),
         )
+        transactional = pipeline.options.processing_guarantee is Guarantee.EXACTLY_ONCE
+        output = producer if transactional else PlainOutput(house.kafka, **producer_settings(limit))
         self.about.step(2)
         consumer = house.kafka.consumer(f"{house.prefix}job.{task.uid}", **CONSUMER_SETTINGS)
         try:
             record = house.control.task(task.key, task.partition, self.about.alive)
             if record is None or record.generation != task.generation or record.layout != task.layout:
                 return End.GONE
-            return self._live(Life(self.about, record, pipeline, producer, consumer, limit))
+            self._check_worker(record, pipeline)
+            return self._live(Life(self.about, record, pipeline, producer, output, consumer, limit))
         finally:
             consumer.close()
+
+    def _check_worker(self, record: Task, pipeline: Pipeline) -> None:
+        """Raises WorkerLost where the task ran elsewhere and the job wants to be asked before it goes on here."""
+        here = self._house.reporter.worker
+        moved = record.run and record.phase is Phase.RUNNING and record.worker not in ("", here)
+        if moved and not pipeline.options.auto_scaling:
+            raise WorkerLost(f"task {record.key} ran on {record.worker}, which lost it; RESUME runs it on {here}")
 
     def _live(self, life: Life) -> End:
         try:
@@ -129,5 +142,6 @@ class Runner:
 
     def _fail(self, failure: JobFailure) -> End:
         cause = Failure(failure.code, failure.message, failure.at)
-        self._house.reporter.phase(self._task, self.about.attempt, Said.FAILED, failure=cause)
+        progress = self.about.last_progress()
+        self._house.reporter.phase(self._task, self.about.attempt, Said.FAILED, failure=cause, progress=progress)
         return End.FAILED

@@ -8,7 +8,9 @@
 Each concrete class is one stable `code`. Its docstring is its documentation.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import ClassVar
 
 
@@ -26,6 +28,19 @@ class Place:
 START = Place(1, 1)
 LONGEST_MESSAGE = 1_000
 """Characters of a refusal; what it quotes of the statement may be longer."""
+
+
+LONGEST_HINTED = 249
+"""Characters of a topic's name at most; for longer names no neighbour is looked for."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The end of a message about a name that is not there; empty where none is like it."""
+    if len(name) > LONGEST_HINTED:
+        return ""
+    names = list(known)
+    near = [one for one in names if one.lower() == name.lower()] or get_close_matches(name, names, 1)
+    return f"; did you mean '{near[0]}'?" if near else ""
 
 
 class JobplaneError(Exception):
@@ -90,7 +105,7 @@ class InsertNeedsJob(Refused):
 
 
 class ReadStatement(Refused):
-    """SHOW reads: the client answers it from the topics; the command log takes only what changes something."""
+    """SHOW and DESCRIBE read: the client answers them from the topics; the command log takes what changes something."""
 
     code = "read-statement"
 
@@ -131,6 +146,24 @@ class ColumnMismatch(Refused):
     code = "column-mismatch"
 
 
+class UnknownColumn(Refused):
+    """The source is mapped, and its mapping declares no column of this name."""
+
+    code = "unknown-column"
+
+
+class UnknownType(Refused):
+    """No type has this name."""
+
+    code = "unknown-type"
+
+
+class BadMapping(Refused):
+    """The columns of a mapping contradict each other, or a path leads nowhere."""
+
+    code = "bad-mapping"
+
+
 class TopicNotFound(Refused):
     """The source or target topic does not exist."""
 
@@ -156,7 +189,7 @@ class JobExists(Refused):
 
 
 class JobDropping(Refused):
-    """The job of this name is being dropped with a snapshot; the name is free when the snapshot is closed."""
+    """The job of this name has ended but for a snapshot of it; the name is free when the snapshot is closed."""
 
     code = "job-dropping"
 
@@ -173,6 +206,42 @@ class JobNotRunning(Refused):
     code = "job-not-running"
 
 
+class JobNotSuspended(Refused):
+    """The command needs a job that is suspended."""
+
+    code = "job-not-suspended"
+
+
+class OptionNotAlterable(Refused):
+    """The option is decided at CREATE JOB: what the job has written rests on it."""
+
+    code = "option-not-alterable"
+
+
+class MappingExists(Refused):
+    """A mapping has this name."""
+
+    code = "mapping-exists"
+
+
+class MappingNotFound(Refused):
+    """No mapping has this name."""
+
+    code = "mapping-not-found"
+
+
+class MappingInUse(Refused):
+    """Live jobs read or write through the mapping."""
+
+    code = "mapping-in-use"
+
+
+class NoCheckpoints(Refused):
+    """A job with processingGuarantee 'none' keeps no checkpoints, so there is nothing to copy."""
+
+    code = "no-checkpoints"
+
+
 class SnapshotNotFound(Refused):
     """No snapshot has this name."""
 
@@ -183,6 +252,12 @@ class SnapshotMismatch(Refused):
     """The source is not the one of the snapshot, was recreated, lost partitions, or no longer holds its offsets."""
 
     code = "snapshot-mismatch"
+
+
+class OffsetNotFound(Refused):
+    """AS OF names an offset or instant that the log of events does not reach."""
+
+    code = "offset-not-found"
 
 
 class CommandIdReused(Refused):
@@ -256,6 +331,12 @@ class KafkaRefused(JobFailure):
     """Kafka refuses the task for good: authorization, or a setting it does not accept."""
 
     code = "KAFKA_REFUSED"
+
+
+class WorkerLost(JobFailure):
+    """The worker of a task was lost, or the task was given to another, and autoScaling is 'false'."""
+
+    code = "WORKER_LOST"
 
 
 class HostDied(JobFailure):

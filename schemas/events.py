@@ -142,6 +142,7 @@ class TaskFailed:
     failure: Failure
     target: Target
     status: Status
+    metrics: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

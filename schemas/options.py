@@ -3,13 +3,17 @@
 The SQL name is the field's in camelCase; how its text is read follows from its type and bounds.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any, Self
 
 from schemas.errors import START, BadOptionValue, NotSupported, Place, UnknownOption
+
+EARLIEST, LATEST = "earliest", "latest"
 
 
 class Guarantee(StrEnum):
@@ -18,38 +22,76 @@ class Guarantee(StrEnum):
     NONE = "none"
 
 
-NOT_SUPPORTED = frozenset(
-    {
-        "autoScaling",
-        "storeMetricsAfterJobCompletion",
-        "maxProcessorAccumulatedRecords",
-        "splitBrainProtectionEnabled",
-        "startFrom",
-        "stopAt",
-        "onError",
-        "deadLetterTopic",
-    }
-)
+NOT_SUPPORTED = frozenset({"onError", "deadLetterTopic"})
 """Options of the language that this version refuses."""
 
 
-def _option(default: Any, doc: str, *, low: int = 1, high: int = 2**31 - 1) -> Any:
-    return field(default=default, metadata={"doc": doc, "low": low, "high": high})
+def _option(
+    default: Any,
+    doc: str,
+    *,
+    takes: str = "",
+    alter: bool = True,
+    low: int = 1,
+    high: int = 2**31 - 1,
+    also: int | None = None,
+    notice: str = "",
+) -> Any:
+    """`takes` are the words a text may be, or what it is. `also` is a number allowed below `low`.
+
+    `alter`: ALTER JOB may change it. `notice`: what the outcome says when the option is given.
+    """
+    about = {"doc": doc, "takes": takes, "alter": alter, "low": low, "high": high, "also": also, "notice": notice}
+    return field(default=default, metadata=about)
 
 
 @dataclass(frozen=True, slots=True)
 class JobOptions:
+    """`start_from` and `stop_at` keep their text: offsets follow from it once, at CREATE."""
+
     processing_guarantee: Guarantee = _option(
-        Guarantee.EXACTLY_ONCE, "Output, offsets and state commit in one Kafka transaction."
+        Guarantee.EXACTLY_ONCE,
+        "What a crash may do to the output: exactlyOnce nothing, atLeastOnce repeat records, none repeat or lose them.",
+        alter=False,
     )
     snapshot_interval_millis: int = _option(
         100, "Longest time between two commits; a commit is a checkpoint.", high=86_400_000
     )
-    initial_snapshot_name: str = _option("", "Start from the offsets and state of this snapshot.")
+    initial_snapshot_name: str = _option(
+        "", "Start from the offsets and state of this snapshot.", takes="a snapshot's name", alter=False
+    )
+    auto_scaling: bool = _option(
+        True, "A task whose worker is lost goes on elsewhere; with 'false' its job is suspended instead."
+    )
     suspend_on_failure: bool = _option(True, "After an error the job is suspended; with 'false' it ends FAILED.")
     metrics_enabled: bool = _option(True, "Publish the metrics of this job.")
+    store_metrics_after_job_completion: bool = _option(False, "Keep the last metrics of the tasks after the job's end.")
+    max_processor_accumulated_records: int = _option(
+        -1,
+        "Bound on the records one stateful operator holds; -1 is none.",
+        also=-1,
+        high=2**63 - 1,
+        notice="no operator of this version accumulates records: there is nothing for it to bound yet",
+    )
+    split_brain_protection_enabled: bool = _option(
+        False,
+        "Accepted for compatibility: Kafka's fencing already keeps two owners of a task apart.",
+        notice="it changes nothing here: whoever loses touch with Kafka is fenced and cannot write, with or without it",
+    )
     parallelism: int = _option(
         0, "Tasks of the job, at most one a source partition; unset: min(partitions, 4).", high=1024
+    )
+    start_from: str = _option(
+        EARLIEST,
+        "Where the job begins to read; resolved to offsets at CREATE. An instant is that of the records' timestamps.",
+        takes="earliest, latest or an instant such as 2026-01-31T08:30:00Z",
+        alter=False,
+    )
+    stop_at: str = _option(
+        "",
+        "A bounded job: it ends COMPLETED when it has read all that the source held at CREATE.",
+        takes=LATEST,
+        alter=False,
     )
 
     @classmethod
@@ -71,6 +113,17 @@ class JobOptions:
             values[spec.name] = _value(name, spec, text, value_place)
         return cls(**values)
 
+    @property
+    def start_instant(self) -> int | None:
+        """The instant to start from in epoch milliseconds; None for earliest and latest."""
+        return None if self.start_from in (EARLIEST, LATEST) else instant(self.start_from)
+
+
+def instant(text: str) -> int:
+    """Epoch milliseconds of an ISO-8601 instant; without an offset it is UTC. Raises ValueError."""
+    read = datetime.fromisoformat(text)
+    return round((read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp() * 1000)
+
 
 def sql_name(field_name: str) -> str:
     first, *rest = field_name.split("_")
@@ -79,6 +132,16 @@ def sql_name(field_name: str) -> str:
 
 _BY_NAME = {sql_name(f.name): f for f in fields(JobOptions)}
 OPTION_NAMES = tuple(_BY_NAME)
+
+
+def is_alterable(name: str) -> bool:
+    """Whether ALTER JOB … OPTIONS may change an option that exists."""
+    return bool(_BY_NAME[name].metadata["alter"])
+
+
+def notices(given: Iterable[str]) -> tuple[str, ...]:
+    """What is to be said about options that were given."""
+    return tuple(f"{name}: {text}" for name in given if (text := _BY_NAME[name].metadata["notice"]))
 
 
 def _unknown(name: str, place: Place) -> UnknownOption | NotSupported:
@@ -96,16 +159,32 @@ def _value(name: str, spec: Any, text: str, place: Place) -> Any:
             raise BadOptionValue(f"{name} is 'true' or 'false', not '{text}'", place)
         return text == "true"
     if spec.type is int:
-        low, high = spec.metadata["low"], spec.metadata["high"]
-        if not (text.isascii() and text.isdigit() and len(text) <= 12 and low <= int(text) <= high):
-            raise BadOptionValue(f"{name} is a whole number from {low} to {high}, not '{text}'", place)
-        return int(text)
+        return _whole_number(name, spec.metadata, text, place)
     if spec.type is Guarantee:
         if text not in list(Guarantee):
-            raise BadOptionValue(f"{name} is {' or '.join(repr(str(g)) for g in Guarantee)}, not '{text}'", place)
-        if text != Guarantee.EXACTLY_ONCE:
-            raise NotSupported(f"{name} '{text}' is not supported by this version; use 'exactlyOnce'", place)
+            raise BadOptionValue(f"{name} is {', '.join(Guarantee)}, not '{text}'{_near(text, Guarantee)}", place)
         return Guarantee(text)
     if not text:
         raise BadOptionValue(f"{name} may not be empty", place)
+    if spec.name == "stop_at" and text != LATEST:
+        raise BadOptionValue(f"{name} is '{LATEST}', not '{text}'{_near(text, [LATEST])}", place)
+    if spec.name == "start_from" and text not in (EARLIEST, LATEST):
+        try:
+            instant(text)
+        except (ValueError, OverflowError):
+            hint = _near(text, [EARLIEST, LATEST])
+            raise BadOptionValue(f"{name} is {spec.metadata['takes']}, not '{text}'{hint}", place) from None
     return text
+
+
+def _whole_number(name: str, about: Mapping[str, Any], text: str, place: Place) -> int:
+    low, high, also = about["low"], about["high"], about["also"]
+    if re.fullmatch(r"-?[0-9]{1,19}", text, re.ASCII) and (low <= int(text) <= high or int(text) == also):
+        return int(text)
+    alone = f"{also} or " if also is not None else ""
+    raise BadOptionValue(f"{name} is {alone}a whole number from {low} to {high}, not '{text}'", place)
+
+
+def _near(text: str, known: Iterable[str]) -> str:
+    near = get_close_matches(text, list(known), 1)
+    return f"; did you mean '{near[0]}'?" if near else ""

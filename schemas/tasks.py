@@ -49,10 +49,14 @@ class Task:
 
     @property
     def checkpoint_key(self) -> str:
-        return f"{self.uid}/{self.layout}/{self.task}"
+        return checkpoint_key(self.uid, self.layout, self.task)
 
     def owns(self, partition: int) -> bool:
         return partition % self.tasks == self.task
+
+
+def checkpoint_key(uid: str, layout: int, task: int) -> str:
+    return f"{uid}/{layout}/{task}"
 
 
 def task_key(uid: str, task: int) -> str:

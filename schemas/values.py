@@ -133,7 +133,8 @@ class PartitionProgress:
 class Progress:
     """How far a task is. Rates are records a second since the progress before; `committed` is the last commit's time.
 
-    `state_bytes` is the size of the checkpoint's state; `metrics` are the counters of this run.
+    `state_bytes` is the size of the checkpoint's state, `metrics` are the counters of this run, `trouble` says why it
+    last began again, empty where it never had to.
     """
 
     time: int
@@ -143,3 +144,4 @@ class Progress:
     committed: int
     state_bytes: int
     metrics: dict[str, float] = field(default_factory=dict)
+    trouble: str = ""

@@ -4,7 +4,8 @@ The function never guards a row: whatever a record raises ends it. Then every me
 the culprit was not, and `operator.length_hint(messages)` tells how many come after it.
 """
 
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,9 @@ import msgspec
 
 from sql import nodes, runtime
 from sql.codegen import Code
-from sql.plan import Kind, Plan
+from sql.column_types import fitting
+from sql.documents import row_of, value_of
+from sql.plan import Kind, Output, Plan
 from sql.types import Type, column_types
 
 Step = Callable[[Iterator[Any], Callable[..., None], Callable[..., None]], tuple[int, int]]
@@ -22,13 +25,6 @@ Step = Callable[[Iterator[Any], Callable[..., None], Callable[..., None]], tuple
 None, timestamp[, headers]); after a BufferError `full` is called with the same arguments. Raises BadRecord.
 """
 
-_PYTHON_TYPES: dict[Type, Any] = {
-    Type.NUMBER: int | float | None,
-    Type.STRING: str | None,
-    Type.BOOLEAN: bool | None,
-    Type.SCALAR: int | float | str | bool | None,
-    Type.ANY: msgspec.Raw,
-}
 _NULL = msgspec.Raw(b"null")
 
 _HEAD = """\
@@ -60,76 +56,94 @@ class CompiledStep:
     source: str
 
 
-def compile_step(plan: Plan, topic: str, mirror: bool) -> CompiledStep:  # noqa: FBT001  # a fact, not a switch
-    """The step that writes to `topic`. `mirror`: the sink has as many partitions, so a copy keeps its partition."""
-    fields = {field.name: f"f{i}" for i, field in enumerate(plan.fields)}
-    filtered = column_types(plan.where, ())
-    computed = [o.expression for o in plan.outputs if not isinstance(o.expression, nodes.Column)]
-    evaluated = column_types(plan.where, computed)
+def compile_step(plan: Plan, topic: str, mirror: int) -> CompiledStep:
+    """The step that writes to `topic`. A copy keeps partition numbers below `mirror`, none where that is 0."""
+    names = {field.name: f"f{i}" for i, field in enumerate(plan.fields)}
+    filtered = column_types(plan.where, (), plan.kinds)
+    computed = [(o.expression, Type.ANY, "") for o in plan.outputs if not isinstance(o.expression, nodes.Column)]
+    evaluated = column_types(plan.where, computed, plan.kinds).keys() | {
+        field.name for field in plan.fields if len(field.path) > 1
+    }
     code = Code(
-        columns={name: local if name in evaluated else f"r.{local}" for name, local in fields.items()},
+        columns={name: local if name in evaluated else f"r.{local}" for name, local in names.items()},
         types={field.name: field.type for field in plan.fields},
     )
     bound: dict[str, Any] = {"topic": topic, "null": _NULL, "bad_record": runtime.bad_record}
     bound |= {name: getattr(runtime, name) for name in ("divide", "remainder", "alike", "out_of_range")}
+    reads: dict[str, str] = {}
 
-    def load(names: list[str]) -> None:
-        for name in names:
-            read = f"r.{fields[name]}"
-            is_any = code.types[name] is Type.ANY
-            code.line(f"{fields[name]} = {f'None if {read} == null else {read}' if is_any else read}")
+    def load(columns: Iterable[str]) -> None:
+        for name in columns:
+            local = names[name]
+            code.line(f"{local} = {reads[name]}")
+            if code.types[name] is Type.ANY:
+                with code.block(f"if {local} == null:"):
+                    code.line(f"{local} = None")
 
     if plan.fields or (plan.star and plan.outputs):
         with code.block("if v is None:"):
             code.line("skipped += 1")
             code.line("continue")
     if plan.fields:
-        bound["decode"] = _decoder(plan, fields)
+        row, reads = row_of(plan.fields, names)
+        bound["decode"] = msgspec.json.Decoder(row).decode
         code.line("r = decode(v)")
     if plan.where is not None:
-        load(list(filtered))
+        load(filtered)
         code.keep_where(plan.where)
-    load([name for name in evaluated if name not in filtered])
+    load(name for name in names if name in evaluated and name not in filtered)
     if plan.kind is Kind.PROJECT:
         bound |= _write_value(plan, code)
-    arguments = _MAKES if plan.kind is Kind.PROJECT else _KEEPS.format(partition="m.partition()" if mirror else "-1")
+    arguments = _MAKES if plan.kind is Kind.PROJECT else _KEEPS.format(partition=_partition(mirror))
     source = _HEAD + "".join(line + "\n" for line in code.lines) + _TAIL.format(arguments=arguments)
     bound |= code.constants
     exec(compile(source, "<query>", "exec"), bound)  # noqa: S102  # our own templates only: see sql/codegen.py
-    return CompiledStep(bound["step"], source + _legend(plan, topic, fields, code))
+    return CompiledStep(bound["step"], source + _legend(plan, topic, names, code))
 
 
-def _decoder(plan: Plan, fields: dict[str, str]) -> Callable[[bytes], Any]:
-    """Reads only the fields needed; one that is missing is NULL."""
-    row = msgspec.defstruct(
-        "Row",
-        [(fields[f.name], _PYTHON_TYPES[f.type], _NULL if f.type is Type.ANY else None) for f in plan.fields],
-        rename={local: name for name, local in fields.items()},
-        gc=False,
-    )
-    decode: Callable[[bytes], Any] = msgspec.json.Decoder(row).decode
-    return decode
+def _partition(mirror: int) -> str:
+    """Partitions added to the source since the job was created are spread by key, like any other's records."""
+    match mirror:
+        case 0:
+            return "-1"
+        case sys.maxsize:
+            return "m.partition()"
+    return f"(p if (p := m.partition()) < {mirror:d} else -1)"
 
 
 def _write_value(plan: Plan, code: Code) -> dict[str, Any]:
     """Lines that leave the encoded value in v; returns what they need bound."""
-    results = [code.result(output.expression) for output in plan.outputs]
-    encode = msgspec.json.Encoder().encode
+    bound: dict[str, Any] = {"encode": msgspec.json.Encoder().encode}
+    results = []
+    for i, output in enumerate(plan.outputs):
+        result = code.result(output.expression)
+        if output.declared and not _fits(plan, output):
+            bound[f"fit{i}"] = fitting(output.name, output.declared)
+            result = f"fit{i}({result})"
+        results.append(result)
     if plan.star:
         code.line("row = whole(v)")
         for output, result in zip(plan.outputs, results, strict=True):
             code.line(f"row[{code.constant(output.name)}] = {result}")
         code.line("v = encode(row)")
-        return {"encode": encode, "whole": msgspec.json.Decoder(dict[str, msgspec.Raw]).decode}
-    code.line(f"v = encode(Out({', '.join(results)}))")
-    names = {f"o{i}": output.name for i, output in enumerate(plan.outputs)}
-    return {"encode": encode, "Out": msgspec.defstruct("Out", [(o, Any) for o in names], rename=names, gc=False)}
+        return bound | {"whole": msgspec.json.Decoder(dict[str, msgspec.Raw]).decode}
+    value, structs = value_of([(output.path, result) for output, result in zip(plan.outputs, results, strict=True)])
+    code.line(f"v = encode({value})")
+    return bound | structs
 
 
-def _legend(plan: Plan, topic: str, fields: dict[str, str], code: Code) -> str:
+def _fits(plan: Plan, output: Output) -> bool:
+    """Whether the column written is one that was read as the same type."""
+    read = {field.name: field.declared for field in plan.fields}
+    return isinstance(output.expression, nodes.Column) and read[output.expression.name] == output.declared
+
+
+def _legend(plan: Plan, topic: str, names: dict[str, str], code: Code) -> str:
     """What the names in the source stand for, as comments; never compiled."""
     lines = [f"topic = {topic!r}"]
-    lines += [f"r.{fields[field.name]} = {field.name!r}, {field.type}" for field in plan.fields]
-    lines += [f"o{i} = {output.name!r}" for i, output in enumerate(plan.outputs) if not plan.star]
+    lines += [
+        f"{names[field.name]} = {'.'.join(field.path)!r}, {field.declared or field.type}" for field in plan.fields
+    ]
+    lines += [f"output {i} = {'.'.join(output.path)!r}" for i, output in enumerate(plan.outputs) if not plan.star]
     lines += [f"{name} = {value!r}" for name, value in code.constants.items()]
     return "".join(f"# {line}\n" for line in lines)

@@ -8,21 +8,38 @@ from parsimonious.grammar import Grammar
 
 RULES = r"""
 text            = _ statement semicolon* end
-statement       = create_job / create_snapshot / drop_job / drop_snapshot / alter_job / show_jobs / show_snapshots
+statement       = create_job / create_snapshot / create_mapping / drop_job / drop_snapshot / drop_mapping / alter_job
+                / show_create / show_history / show / describe
 
 create_job      = CREATE JOB if_not_exists? name options? AS insert
 drop_job        = DROP JOB if_exists? name with_snapshot?
-alter_job       = ALTER JOB name action
+alter_job       = ALTER JOB name (new_options / action)
 create_snapshot = CREATE or_replace? SNAPSHOT name FOR JOB name
 drop_snapshot   = DROP SNAPSHOT if_exists? name
-show_jobs       = SHOW JOBS
-show_snapshots  = SHOW SNAPSHOTS
+create_mapping  = CREATE or_replace? EXTERNAL? MAPPING if_not_exists? name external_name? mapped? TYPE name options?
+drop_mapping    = DROP EXTERNAL? MAPPING if_exists? name
+show            = SHOW subject as_of?
+show_create     = SHOW CREATE JOB name
+show_history    = SHOW HISTORY FOR JOB name
+describe        = DESCRIBE kind name
 
 if_not_exists   = IF NOT EXISTS
 if_exists       = IF EXISTS
 or_replace      = OR REPLACE
 with_snapshot   = WITH SNAPSHOT name
 action          = SUSPEND / RESUME / RESTART
+new_options     = options RESUME?
+subject         = JOBS / SNAPSHOTS / MAPPINGS / TOPICS / FUNCTIONS
+kind            = JOB / MAPPING / SNAPSHOT
+as_of           = AS OF (at_offset / at_time)
+at_offset       = OFFSET number
+at_time         = TIMESTAMP string
+external_name   = EXTERNAL NAME name
+mapped          = open mapped_column (comma mapped_column)* close
+mapped_column   = name type external_name?
+type            = name PRECISION? type_size? time_zone?
+type_size       = open number (comma number)? close
+time_zone       = (WITH / WITHOUT) TIME ZONE
 
 options         = OPTIONS open option_list? close
 option_list     = option (comma option)*
@@ -64,8 +81,9 @@ _               = ~r"(?:\s+|--[^\n]*|//[^\n]*|/\*.*?\*/)*"s
 """
 
 _WORD_LIST = """
-    ALTER AS CREATE DROP EXISTS FALSE FOR FROM IF INSERT INTO IS JOB JOBS NOT NULL OPTIONS OR REPLACE RESTART RESUME
-    SELECT SHOW SINK SNAPSHOT SNAPSHOTS SUSPEND TRUE WHERE WITH
+    ALTER AS CREATE DESCRIBE DROP EXISTS EXTERNAL FALSE FOR FROM FUNCTIONS HISTORY IF INSERT INTO IS JOB JOBS MAPPING
+    MAPPINGS NAME NOT NULL OF OFFSET OPTIONS OR PRECISION REPLACE RESTART RESUME SELECT SHOW SINK SNAPSHOT SNAPSHOTS
+    SUSPEND TIME TIMESTAMP TOPICS TRUE TYPE WHERE WITH WITHOUT ZONE
 """
 _RESERVED_WORD_LIST = """
     AND AS BETWEEN CASE CAST CREATE CROSS DISTINCT DROP EXCEPT EXISTS FALSE FROM FULL GROUP HAVING IN INNER INSERT
@@ -83,6 +101,8 @@ GRAMMAR = Grammar(f"{RULES}\n{_keywords}\n{_reserved}")
 EXPECTED = {word: word for word in _WORDS} | {
     "name": "a name",
     "string": "a value in single quotes",
+    "number": "a number",
+    "type": "a type",
     "operand": "an expression",
     "primary": "an expression",
     "operator": "an operator",
@@ -97,9 +117,10 @@ EXPECTED = {word: word for word in _WORDS} | {
 
 COVERS = {
     "name": frozenset({"IF"}),
+    "type": frozenset({"name"}),
     "string": frozenset({"equals"}),
-    "operand": frozenset({"NOT", "star"}),
-    "primary": frozenset({"TRUE", "FALSE", "NULL", "open", "string", "name"}),
+    "operand": frozenset({"NOT", "star", "number"}),
+    "primary": frozenset({"TRUE", "FALSE", "NULL", "open", "string", "name", "number"}),
     "operator": frozenset({"IS", "AND", "OR"}),
 }
 """Where the key is expected, these go without saying."""

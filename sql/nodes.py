@@ -173,6 +173,14 @@ class Option:
     value_place: Place = _place()
 
 
+@dataclass(frozen=True, slots=True)
+class NewOptions:
+    """Options of a job to change, and whether it is resumed then."""
+
+    options: tuple[Option, ...]
+    resumes: bool
+
+
 class Action(StrEnum):
     SUSPEND = "SUSPEND"
     RESUME = "RESUME"
@@ -197,7 +205,7 @@ class DropJob:
 @dataclass(frozen=True, slots=True)
 class AlterJob:
     name: Name
-    action: Action
+    change: Action | NewOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,13 +222,102 @@ class DropSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
-class ShowJobs:
-    pass
+class ColumnType:
+    """As written, in one canonical form: `BIGINT`, `DECIMAL(10, 2)`, `TIMESTAMP WITH TIME ZONE`."""
+
+    text: str
+    place: Place = _place()
 
 
 @dataclass(frozen=True, slots=True)
-class ShowSnapshots:
-    pass
+class ColumnDefinition:
+    name: Name
+    type: ColumnType
+    external: Name | None
 
 
-Statement = CreateJob | DropJob | AlterJob | CreateSnapshot | DropSnapshot | ShowJobs | ShowSnapshots
+@dataclass(frozen=True, slots=True)
+class CreateMapping:
+    """`external` is the topic, where it is called otherwise. The word EXTERNAL before MAPPING changes nothing."""
+
+    name: Name
+    or_replace: bool
+    if_not_exists: bool
+    external: Name | None
+    columns: tuple[ColumnDefinition, ...]
+    type: Name
+    options: tuple[Option, ...]
+
+    @property
+    def topic(self) -> Name:
+        return self.external or self.name
+
+
+@dataclass(frozen=True, slots=True)
+class DropMapping:
+    name: Name
+    if_exists: bool
+
+
+class Subject(StrEnum):
+    """What SHOW lists. Those of STATEFUL are known as they were at any time."""
+
+    JOBS = "JOBS"
+    SNAPSHOTS = "SNAPSHOTS"
+    MAPPINGS = "MAPPINGS"
+    TOPICS = "TOPICS"
+    FUNCTIONS = "FUNCTIONS"
+
+
+STATEFUL = frozenset({Subject.JOBS, Subject.SNAPSHOTS, Subject.MAPPINGS})
+
+
+@dataclass(frozen=True, slots=True)
+class AsOfOffset:
+    """After the event at this offset of `events`."""
+
+    offset: int
+    place: Place = _place()
+
+
+@dataclass(frozen=True, slots=True)
+class AsOfTime:
+    """After all events up to this instant, ISO-8601 as written."""
+
+    text: str
+    place: Place = _place()
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    subject: Subject
+    as_of: AsOfOffset | AsOfTime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShowCreate:
+    job: Name
+
+
+@dataclass(frozen=True, slots=True)
+class ShowHistory:
+    job: Name
+
+
+class Kind(StrEnum):
+    JOB = "JOB"
+    MAPPING = "MAPPING"
+    SNAPSHOT = "SNAPSHOT"
+
+
+@dataclass(frozen=True, slots=True)
+class Describe:
+    kind: Kind
+    name: Name
+
+
+Change = CreateJob | DropJob | AlterJob | CreateSnapshot | DropSnapshot | CreateMapping | DropMapping
+"""What the command log takes."""
+Read = Show | ShowCreate | ShowHistory | Describe
+"""What the client answers from the topics."""
+Statement = Change | Read

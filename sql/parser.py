@@ -8,6 +8,7 @@ from parsimonious.exceptions import ParseError
 from parsimonious.nodes import Node, NodeVisitor
 
 from schemas.errors import BadSyntax, NotSupported, Place, Refused, RepeatedOption, StatementTooLarge
+from schemas.options import instant
 from sql import nodes
 from sql.diagnostics import syntax_error
 from sql.grammar import GRAMMAR
@@ -84,7 +85,10 @@ class _Builder(NodeVisitor):  # type: ignore[misc]  # parsimonious carries no ty
         return nodes.DropJob(name, bool(_many(if_exists)), _first(with_snapshot))
 
     def visit_alter_job(self, _: Node, children: list[Any]) -> nodes.AlterJob:
-        return nodes.AlterJob(children[2], children[3])
+        return nodes.AlterJob(children[2], children[3][0])
+
+    def visit_new_options(self, _: Node, children: list[Any]) -> nodes.NewOptions:
+        return nodes.NewOptions(tuple(children[0]), bool(_many(children[1])))
 
     def visit_create_snapshot(self, _: Node, children: list[Any]) -> nodes.CreateSnapshot:
         _, or_replace, _, snapshot, _, _, job = children
@@ -94,11 +98,86 @@ class _Builder(NodeVisitor):  # type: ignore[misc]  # parsimonious carries no ty
         _, _, if_exists, snapshot = children
         return nodes.DropSnapshot(snapshot, bool(_many(if_exists)))
 
-    def visit_show_jobs(self, _: Node, __: list[Any]) -> nodes.ShowJobs:
-        return nodes.ShowJobs()
+    def visit_show(self, _: Node, children: list[Any]) -> nodes.Show:
+        _, subject, as_of = children
+        at = _first(as_of)
+        if at is not None and subject not in nodes.STATEFUL:
+            raise NotSupported(f"AS OF: {subject} are only known as they are now", at.place)
+        return nodes.Show(subject, at)
 
-    def visit_show_snapshots(self, _: Node, __: list[Any]) -> nodes.ShowSnapshots:
-        return nodes.ShowSnapshots()
+    def visit_show_create(self, _: Node, children: list[Any]) -> nodes.ShowCreate:
+        return nodes.ShowCreate(children[3])
+
+    def visit_show_history(self, _: Node, children: list[Any]) -> nodes.ShowHistory:
+        return nodes.ShowHistory(children[4])
+
+    def visit_describe(self, _: Node, children: list[Any]) -> nodes.Describe:
+        return nodes.Describe(children[1], children[2])
+
+    def visit_subject(self, node: Node, _: list[Any]) -> nodes.Subject:
+        return nodes.Subject(node.children[0].children[0].text.upper())
+
+    def visit_kind(self, node: Node, _: list[Any]) -> nodes.Kind:
+        return nodes.Kind(node.children[0].children[0].text.upper())
+
+    def visit_as_of(self, _: Node, children: list[Any]) -> Any:
+        return children[2][0]
+
+    def visit_at_offset(self, node: Node, children: list[Any]) -> nodes.AsOfOffset:
+        number: nodes.Number = children[1]
+        if not isinstance(number.value, int):
+            raise BadSyntax("an offset is a whole number", number.place)
+        return nodes.AsOfOffset(number.value, number.place)
+
+    def visit_at_time(self, _: Node, children: list[Any]) -> nodes.AsOfTime:
+        text: nodes.String = children[1]
+        try:
+            instant(text.value)
+        except (ValueError, OverflowError):
+            message = f"an instant is written as 2026-01-31T08:30:00Z (ISO-8601), not '{text.value}'"
+            raise BadSyntax(message, text.place) from None
+        return nodes.AsOfTime(text.value, text.place)
+
+    # Mappings
+
+    def visit_create_mapping(self, _: Node, children: list[Any]) -> nodes.CreateMapping:
+        _, or_replace, _, _, if_not_exists, name, external, columns, _, kind, options = children
+        if _many(or_replace) and _many(if_not_exists):
+            raise BadSyntax("OR REPLACE and IF NOT EXISTS exclude each other; leave one out", name.place)
+        replaces, exists = bool(_many(or_replace)), bool(_many(if_not_exists))
+        mapped = tuple(_first(columns) or ())
+        return nodes.CreateMapping(name, replaces, exists, _first(external), mapped, kind, tuple(_first(options) or ()))
+
+    def visit_drop_mapping(self, _: Node, children: list[Any]) -> nodes.DropMapping:
+        return nodes.DropMapping(children[4], bool(_many(children[3])))
+
+    def visit_external_name(self, _: Node, children: list[Any]) -> nodes.Name:
+        name: nodes.Name = children[2]
+        return name
+
+    def visit_mapped(self, _: Node, children: list[Any]) -> list[nodes.ColumnDefinition]:
+        return [children[1], *(column for _, column in _many(children[2]))]
+
+    def visit_mapped_column(self, _: Node, children: list[Any]) -> nodes.ColumnDefinition:
+        name, kind, external = children
+        _check_column(name.text, name.place)
+        return nodes.ColumnDefinition(name, kind, _first(external))
+
+    def visit_type(self, node: Node, children: list[Any]) -> nodes.ColumnType:
+        name, precision, size, zone = children
+        words = [name.text.upper(), *(["PRECISION"] if _many(precision) else [])]
+        text = " ".join(words) + (_first(size) or "") + (f" {_first(zone)}" if _first(zone) else "")
+        return nodes.ColumnType(text, self._place(node))
+
+    def visit_type_size(self, _: Node, children: list[Any]) -> str:
+        numbers = [children[1], *(number for _, number in _many(children[2]))]
+        for number in numbers:
+            if not isinstance(number.value, int):
+                raise BadSyntax("the size of a type is a whole number", number.place)
+        return f"({', '.join(str(number.value) for number in numbers)})"
+
+    def visit_time_zone(self, node: Node, _: list[Any]) -> str:
+        return f"{node.children[0].children[0].children[0].text.upper()} TIME ZONE"
 
     def visit_with_snapshot(self, _: Node, children: list[Any]) -> nodes.Name:
         name: nodes.Name = children[2]

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from schemas.errors import ColumnMismatch
+from schemas.errors import ColumnMismatch, UnknownColumn, did_you_mean
+from schemas.values import MappedColumn, Mapping
 from sql import nodes
+from sql.column_types import KINDS
 from sql.types import Type, column_types
 
 
@@ -16,25 +18,29 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field read from the record's value."""
+    """A field read from the record's value. `declared` is its SQL type where it is mapped, else empty."""
 
     name: str
     type: Type
+    path: tuple[str, ...]
+    declared: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A field of the value written."""
+    """A field of the value written. `declared` is the SQL type of the target's column, else empty."""
 
     name: str
     expression: nodes.Expression
+    path: tuple[str, ...]
+    declared: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """COPY keeps the record as it is. PROJECT writes `outputs`, with `star` on top of all the record's own fields.
 
-    `fields` are what `where` and `outputs` read.
+    `fields` are what `where` and `outputs` read; `kinds` those of the columns there are, where the source is mapped.
     """
 
     kind: Kind
@@ -42,27 +48,72 @@ class Plan:
     fields: tuple[Field, ...]
     star: bool
     outputs: tuple[Output, ...]
+    kinds: dict[str, Type] | None = None
 
 
-def plan(insert: nodes.Insert) -> Plan:
-    """Raises TypeMismatch or ColumnMismatch with its place."""
+def plan(insert: nodes.Insert, source: Mapping | None = None, target: Mapping | None = None) -> Plan:
+    """`source` and `target` are what the names in the query map to; without one, or without columns in it, a topic.
+
+    Raises TypeMismatch, ColumnMismatch or UnknownColumn with its place.
+    """
     query = insert.query
-    stars = [item for item in query.items if isinstance(item, nodes.Star)]
-    if len(stars) > 1:
-        raise ColumnMismatch("* already stands for all fields; once is enough", stars[1].place)
-    if stars and insert.columns:
+    declared = {column.name: column for column in source.columns} if source and source.columns else None
+    items = _expanded(query.items, declared) if declared else query.items
+    stars = [item for item in items if isinstance(item, nodes.Star)]
+    if len(stars) > 1 or sum(isinstance(item, nodes.Star) for item in query.items) > 1:
+        raise ColumnMismatch("* already stands for all fields; once is enough", query.items[-1].place)
+    columns = _columns(insert, target)
+    if stars and columns:
         message = "the fields of * are not known before the record; name them, or leave out the column list"
         raise ColumnMismatch(message, stars[0].place)
-    outputs = _outputs(query.items, insert.columns)
-    types = column_types(query.where, [output.expression for output in outputs])
-    fields = tuple(Field(name, kind) for name, kind in types.items())
-    return Plan(Kind.PROJECT if outputs else Kind.COPY, query.where, fields, bool(stars), outputs)
+    outputs = _outputs(items, columns, target)
+    kinds = {name: KINDS[column.type] for name, column in declared.items()} if declared else None
+    types = column_types(query.where, [_value(output) for output in outputs], kinds)
+    fields = tuple(Field(name, kind, *_read_from(name, declared)) for name, kind in types.items())
+    return Plan(Kind.PROJECT if outputs else Kind.COPY, query.where, fields, bool(stars), outputs, kinds)
 
 
-def _outputs(items: Sequence[nodes.Star | nodes.Item], columns: Sequence[nodes.Name]) -> tuple[Output, ...]:
+def _read_from(name: str, declared: dict[str, MappedColumn] | None) -> tuple[tuple[str, ...], str]:
+    return (declared[name].path, declared[name].type) if declared else ((name,), "")
+
+
+def _value(output: Output) -> tuple[nodes.Expression, Type, str]:
+    kind = KINDS[output.declared] if output.declared else Type.ANY
+    return output.expression, kind, f"column {output.name} ({output.declared})"
+
+
+def _expanded(
+    items: Sequence[nodes.Star | nodes.Item], declared: dict[str, MappedColumn]
+) -> tuple[nodes.Star | nodes.Item, ...]:
+    """The items with the columns of the mapping in place of *."""
+    expanded: list[nodes.Star | nodes.Item] = []
+    for item in items:
+        if isinstance(item, nodes.Star):
+            expanded += (nodes.Item(nodes.Column(name, item.place), None, item.place) for name in declared)
+        else:
+            expanded.append(item)
+    return tuple(expanded)
+
+
+def _columns(insert: nodes.Insert, target: Mapping | None) -> tuple[nodes.Name, ...]:
+    """The columns written to, in the order of the query's; empty where they are called as the query calls them."""
+    if target is None or not target.columns:
+        return insert.columns
+    names = [column.name for column in target.columns]
+    for column in insert.columns:
+        if column.text not in names:
+            hint = did_you_mean(column.text, names) or f"; columns are {', '.join(names)}"
+            raise UnknownColumn(f"mapping '{target.name}' has no column '{column}'{hint}", column.place)
+    return insert.columns or tuple(nodes.Name(name, insert.target.place) for name in names)
+
+
+def _outputs(
+    items: Sequence[nodes.Star | nodes.Item], columns: Sequence[nodes.Name], target: Mapping | None
+) -> tuple[Output, ...]:
     if columns and len(columns) != len(items):
-        message = f"the target names {len(columns)} columns, the query has {len(items)}"
+        message = f"the target has {len(columns)} columns, the query gives {len(items)}"
         raise ColumnMismatch(message, columns[0].place)
+    declared = {column.name: column for column in target.columns} if target else {}
     outputs: dict[str, Output] = {}
     for position, item in enumerate(items):
         if isinstance(item, nodes.Star):
@@ -71,7 +122,9 @@ def _outputs(items: Sequence[nodes.Star | nodes.Item], columns: Sequence[nodes.N
         if name.text in outputs:
             message = f"two columns are called {name}; give one another name with AS"
             raise ColumnMismatch(message, name.place)
-        outputs[name.text] = Output(name.text, item.expression)
+        column = declared.get(name.text)
+        path, kind = (column.path, column.type) if column else ((name.text,), "")
+        outputs[name.text] = Output(name.text, item.expression, path, kind)
     return tuple(outputs.values())
 
 

@@ -1,6 +1,7 @@
 """From statement back to text: one canonical form, on one line. `parse(render(x)) == x` for every statement."""
 
 import re
+from collections.abc import Sequence
 from typing import assert_never
 
 from sql import nodes
@@ -16,27 +17,71 @@ def render(statement: nodes.Statement | nodes.Insert) -> str:
     match statement:
         case nodes.CreateJob(job, if_not_exists, options, insert):
             exists = "IF NOT EXISTS " if if_not_exists else ""
-            listed = ", ".join(f"{_string(option.name.text)} = {_string(option.value)}" for option in options)
-            clause = f" OPTIONS ({listed})" if options else ""
-            return f"CREATE JOB {exists}{name(job.text)}{clause} AS {render(insert)}"
+            return " ".join(
+                filter(None, (f"CREATE JOB {exists}{name(job.text)}", _options(options), "AS", render(insert)))
+            )
         case nodes.Insert(keyword, target, columns, query):
             listed = f" ({', '.join(name(column.text) for column in columns)})" if columns else ""
             return f"{keyword} INTO {name(target.text)}{listed} {_query(query)}"
         case nodes.DropJob(job, if_exists, snapshot):
             clause = f" WITH SNAPSHOT {name(snapshot.text)}" if snapshot else ""
             return f"DROP JOB {'IF EXISTS ' if if_exists else ''}{name(job.text)}{clause}"
+        case nodes.AlterJob(job, nodes.NewOptions(options, resumes)):
+            return f"ALTER JOB {name(job.text)} {_options(options) or 'OPTIONS ()'}{' RESUME' if resumes else ''}"
         case nodes.AlterJob(job, action):
             return f"ALTER JOB {name(job.text)} {action}"
+        case nodes.CreateMapping() as mapping:
+            return _mapping(mapping)
+        case nodes.DropMapping(mapping, if_exists):
+            return f"DROP MAPPING {'IF EXISTS ' if if_exists else ''}{name(mapping.text)}"
         case nodes.CreateSnapshot(snapshot, job, or_replace):
             replace = "OR REPLACE " if or_replace else ""
             return f"CREATE {replace}SNAPSHOT {name(snapshot.text)} FOR JOB {name(job.text)}"
         case nodes.DropSnapshot(snapshot, if_exists):
             return f"DROP SNAPSHOT {'IF EXISTS ' if if_exists else ''}{name(snapshot.text)}"
-        case nodes.ShowJobs():
-            return "SHOW JOBS"
-        case nodes.ShowSnapshots():
-            return "SHOW SNAPSHOTS"
+        case nodes.Show(subject, as_of):
+            return f"SHOW {subject}{_as_of(as_of)}"
+        case nodes.ShowCreate(job):
+            return f"SHOW CREATE JOB {name(job.text)}"
+        case nodes.ShowHistory(job):
+            return f"SHOW HISTORY FOR JOB {name(job.text)}"
+        case nodes.Describe(kind, what):
+            return f"DESCRIBE {kind} {name(what.text)}"
     assert_never(statement)
+
+
+def _as_of(as_of: nodes.AsOfOffset | nodes.AsOfTime | None) -> str:
+    match as_of:
+        case nodes.AsOfOffset(offset):
+            return f" AS OF OFFSET {offset}"
+        case nodes.AsOfTime(text):
+            return f" AS OF TIMESTAMP {_string(text)}"
+        case None:
+            return ""
+
+
+def _options(options: Sequence[nodes.Option]) -> str:
+    listed = ", ".join(f"{_string(option.name.text)} = {_string(option.value)}" for option in options)
+    return f"OPTIONS ({listed})" if options else ""
+
+
+def _mapping(mapping: nodes.CreateMapping) -> str:
+    replace = "OR REPLACE " if mapping.or_replace else ""
+    exists = "IF NOT EXISTS " if mapping.if_not_exists else ""
+    columns = ", ".join(
+        f"{name(column.name.text)} {column.type.text}{_external(column.external)}" for column in mapping.columns
+    )
+    parts = (
+        f"CREATE {replace}MAPPING {exists}{name(mapping.name.text)}{_external(mapping.external)}",
+        f"({columns})" if columns else "",
+        f"TYPE {name(mapping.type.text)}",
+        _options(mapping.options),
+    )
+    return " ".join(filter(None, parts))
+
+
+def _external(external: nodes.Name | None) -> str:
+    return f" EXTERNAL NAME {name(external.text)}" if external else ""
 
 
 def name(text: str) -> str:

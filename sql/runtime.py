@@ -59,6 +59,7 @@ def bad_record(error: Exception) -> BadRecord:
 
 _OTHER_TYPE = re.compile(r"Expected `(?P<wanted>[^`]+)`, got `(?P<got>\w+)`(?: - at `\$\.?(?P<field>.*)`)?")
 _RANGE = re.compile(r"Number out of range(?: - at `\$\.?(?P<field>.*)`)?")
+_BOUND = re.compile(r"Expected `int` (?P<bound>[<>]= -?\d+)(?: - at `\$\.?(?P<field>.*)`)?")
 _WORDS = {
     "str": "a string", "int": "a number", "float": "a number", "bool": "true or false",
     "array": "an array", "object": "an object", "null": "null",
@@ -71,6 +72,8 @@ def _reworded(said: str) -> str:
         wanted = dict.fromkeys(_WORDS.get(one, one) for one in other["wanted"].split(" | ") if one != "null")
         what = f"field '{other['field']}' holds" if other["field"] else "the value is"
         return f"{what} {_WORDS.get(other['got'], other['got'])}; the query needs {' or '.join(wanted)}"
+    if bound := _BOUND.fullmatch(said):
+        return f"field '{bound['field']}' holds a number out of range; its column takes numbers {bound['bound']}"
     if range_ := _RANGE.fullmatch(said):
         return f"field '{range_['field']}' holds a number out of range"
     return f"the value is not JSON: {said.removeprefix('JSON is malformed: ')}"

@@ -1,14 +1,14 @@
-"""What kind of value each column must hold, found from how the query uses it.
+"""What kind of value each column must hold: as its mapping declares it, else found from how the query uses it.
 
 A column compared with another column is of the same kind. Two demands that no record could satisfy are TypeMismatch.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import assert_never
 
-from schemas.errors import Place, TypeMismatch
+from schemas.errors import Place, TypeMismatch, UnknownColumn, did_you_mean
 from sql import nodes
 
 
@@ -25,14 +25,25 @@ class Type(StrEnum):
 
 @dataclass(slots=True)
 class Columns:
-    """Columns in groups of one kind each. What was learned stays with the group's root."""
+    """Columns in groups of one kind each. What was learned stays with the group's root.
 
+    `declared` are all there are, with their kinds, where the source is mapped.
+    """
+
+    declared: Mapping[str, Type] | None = None
     _parents: dict[str, str] = field(default_factory=dict)
     _demands: dict[str, tuple[Type, Place]] = field(default_factory=dict)
     _compared: set[str] = field(default_factory=set)
 
-    def add(self, name: str) -> None:
-        self._parents.setdefault(name, name)
+    def add(self, column: nodes.Column) -> Type:
+        """The kind of a column as far as it is declared. Raises UnknownColumn where it is not among those that are."""
+        self._parents.setdefault(column.name, column.name)
+        if self.declared is None:
+            return Type.ANY
+        if column.name not in self.declared:
+            hint = did_you_mean(column.name, self.declared) or f"; columns are {', '.join(self.declared)}"
+            raise UnknownColumn(f"no column is called '{column.name}'{hint}", column.place)
+        return self.declared[column.name]
 
     def demand(self, column: nodes.Column, kind: Type) -> None:
         """Raises TypeMismatch when the column was already used as another kind."""
@@ -56,6 +67,8 @@ class Columns:
 
     def types(self) -> dict[str, Type]:
         """Every column, in the order first met. Without a demand, one that is compared is a SCALAR, another ANY."""
+        if self.declared is not None:
+            return {name: self.declared[name] for name in self._parents}
         found = {}
         for name in self._parents:
             root = self._root(name)
@@ -70,19 +83,28 @@ class Columns:
         return name
 
 
-def column_types(where: nodes.Expression | None, values: Iterable[nodes.Expression]) -> dict[str, Type]:
-    """The columns of a query with their types. Raises TypeMismatch with its place."""
-    columns = Columns()
+Value = tuple[nodes.Expression, Type, str]
+"""An expression to be written, the kind its target takes (ANY: all), and what to call that target in an error."""
+
+
+def column_types(
+    where: nodes.Expression | None, values: Iterable[Value], declared: Mapping[str, Type] | None = None
+) -> dict[str, Type]:
+    """The columns of a query with their types. Raises TypeMismatch or UnknownColumn with its place."""
+    columns = Columns(declared)
     if where is not None:
         _demand(where, Type.BOOLEAN, "WHERE", columns)
-    for value in values:
-        _type(value, columns)
+    for value, kind, target in values:
+        if kind is Type.ANY:
+            _type(value, columns)
+        else:
+            _demand(value, kind, target, columns)
     return columns.types()
 
 
 def _demand(tree: nodes.Expression, kind: Type, by: str, columns: Columns) -> None:
     found = _type(tree, columns)
-    if isinstance(tree, nodes.Column):
+    if columns.declared is None and isinstance(tree, nodes.Column):
         columns.demand(tree, kind)
     elif found not in (kind, Type.NULL):
         raise TypeMismatch(f"{by} needs {kind}; this is {found}", tree.place)
@@ -90,9 +112,8 @@ def _demand(tree: nodes.Expression, kind: Type, by: str, columns: Columns) -> No
 
 def _type(tree: nodes.Expression, columns: Columns) -> Type:
     match tree:
-        case nodes.Column(name):
-            columns.add(name)
-            return Type.ANY
+        case nodes.Column():
+            return columns.add(tree)
         case nodes.Number():
             return Type.NUMBER
         case nodes.String():
@@ -129,11 +150,12 @@ def _compare(tree: nodes.Comparison, columns: Columns) -> None:
     left, right = _type(tree.left, columns), _type(tree.right, columns)
     if Type.NULL in (left, right):
         return
-    if isinstance(tree.left, nodes.Column) and isinstance(tree.right, nodes.Column):
-        columns.join(tree.left, tree.right)
-    elif isinstance(tree.left, nodes.Column):
-        columns.demand(tree.left, right)
-    elif isinstance(tree.right, nodes.Column):
+    if columns.declared is None and isinstance(tree.left, nodes.Column):
+        if isinstance(tree.right, nodes.Column):
+            columns.join(tree.left, tree.right)
+        else:
+            columns.demand(tree.left, right)
+    elif columns.declared is None and isinstance(tree.right, nodes.Column):
         columns.demand(tree.right, left)
     elif left is not right:
         raise TypeMismatch(f"{tree.operator} compares {left} with {right}", tree.left.place)

@@ -2,8 +2,9 @@
 
 A page is a session: the statements of its ```sql and ```sh blocks are given, in its order, to a control plane in memory
 whose tasks do at once what they are told; none may be refused. A ```sql-error block is what the command line prints, a
-```rows block what a query makes of records (as in golden/rows.txt). What stands between `<!-- drawn: name -->` and
-`<!-- end -->` is drawn here; UPDATE_DOCS=1 rewrites it.
+```sql-answer block a SHOW or DESCRIBE and what it prints, a ```rows block what a query makes of records (as in
+golden/rows.txt). What stands between `<!-- drawn: name -->` and `<!-- end -->` is drawn here; UPDATE_DOCS=1 rewrites
+it.
 """
 
 import os
@@ -11,34 +12,40 @@ import re
 import shlex
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import Field, fields
+from dataclasses import Field, fields, replace
 from pathlib import Path
 from typing import Any, get_args
 
 import click
 import pytest
 
-from controlplane import cli
+from controlplane import cli, descriptions, tables, views
 from controlplane.exposition import Measured, exposition
 from controlplane.jobs import ENDED, TRANSITIONS, Input
+from controlplane.lookup import Facts
 from controlplane.outcome import REFUSED, answer
 from controlplane.settings import ENVIRONMENT, Settings
 from controlplane.topics import TOPICS
 from schemas import errors
-from schemas.options import NOT_SUPPORTED, Guarantee, JobOptions, sql_name
+from schemas.formats import FORMATS, VALUES
+from schemas.options import NOT_SUPPORTED, Guarantee, JobOptions, is_alterable, sql_name
 from schemas.reports import Report, Said
 from schemas.state import Phase, Status
 from schemas.tasks import Task
-from schemas.values import PartitionOffset, SnapshotPart, SnapshotRequest, SourceOffsets
+from schemas.values import Failure, PartitionOffset, SnapshotPart, SnapshotRequest, SourceOffsets
 from sql import nodes
+from sql.column_types import ALIASES, COLUMN_TYPES
 from sql.diagnostics import caret
+from sql.functions import SIGNATURES
 from sql.parser import parse, split
 from tests.golden import test_sql_fixtures as golden
 from tests.support.plane import Plane, topic
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*(ROOT / f"{one}.md" for one in ("README", "CHANGELOG", "CONTRIBUTING")), *sorted(ROOT.glob("docs/**/*.md"))]
-LANGUAGES = {"sql", "sql-error", "rows", "sh", "python", "text", "mermaid", "json", "toml"}
+LANGUAGES = {"sql", "sql-error", "sql-answer", "rows", "sh", "python", "text", "mermaid", "json", "toml"}
+NOW = 1_795_513_547_253
+"""When the pages are read: 2026-11-24."""
 EXAMPLE_TOPICS = ("orders", "big_orders", "copies", "payments", "orders.eu", "orders-archive")
 
 _FENCE = re.compile(r"^```(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -46,7 +53,7 @@ _DRAWN = re.compile(r"(<!-- drawn: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _LINK = re.compile(r"\[[^\]]*\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)")
 _QUOTED = r"""(?:"((?:[^"\\]|\\.)*)"|'([^']*)')"""
 _SPOKEN = re.compile(rf"(?:-e|emit|echo|--command-id \S+) {_QUOTED}")
-_STATEMENT = re.compile(r'(?:CREATE|ALTER|DROP|SHOW|\{"sql")\b')
+_STATEMENT = re.compile(r'(?:CREATE|ALTER|DROP|SHOW|DESCRIBE|\{"sql")\b')
 _CALL = re.compile(r"(?:[A-Z_]+=\S+ )?jobplane (\w+)([^#|<]*)")
 
 
@@ -59,6 +66,21 @@ def blocks(page: Path) -> list[tuple[str, str]]:
     return [(found[1], found[2]) for found in _FENCE.finditer(page.read_text())]
 
 
+class Halfway(dict[tuple[str, int], tuple[int, ...]]):
+    """In each example topic the middle offset is the first of every instant."""
+
+    def __missing__(self, key: tuple[str, int]) -> tuple[int, ...]:
+        return (50,) * 4
+
+
+class PagePlane(Plane):
+    """Knows of every instant."""
+
+    @property
+    def facts(self) -> Facts:
+        return replace(super().facts, instants=Halfway())
+
+
 each_page = pytest.mark.parametrize("page", PAGES, ids=path_of)
 
 
@@ -67,12 +89,15 @@ each_page = pytest.mark.parametrize("page", PAGES, ids=path_of)
 
 @each_page
 def test_what_a_page_shows_is_what_happens(page: Path) -> None:
-    plane = Plane({one: topic(4, topic_id=f"id-{one}") for one in EXAMPLE_TOPICS})
+    plane = PagePlane({one: topic(4, topic_id=f"id-{one}") for one in EXAMPLE_TOPICS}, now=NOW)
     for language, text in blocks(page):
         assert language in LANGUAGES, f"a block of an unknown language '{language}':\n{text}"
         match language:
             case "sql-error":
                 assert refusal(plane, text.split("\n")[2]) == text.rstrip("\n")
+            case "sql-answer":
+                statement = text.partition("\n")[0]
+                assert f"{statement}\n{tables.text(listing(plane, parse(statement)))}" == text
             case "rows":
                 golden.test_rows(text.rstrip("\n"))
             case "python":
@@ -94,7 +119,7 @@ def spoken(language: str, text: str) -> Iterator[str]:
 
 def carry_out(plane: Plane, record: str) -> None:
     """Fails where it is refused."""
-    if record.startswith("{") or not isinstance(parse(record), nodes.ShowJobs | nodes.ShowSnapshots):
+    if record.startswith("{") or not isinstance(parse(record), nodes.Read):
         reply = answer(plane.command(record)[0], "")
         assert reply is not None
         assert reply.verdict != REFUSED, f"{record}\n{reply.message}"
@@ -103,11 +128,44 @@ def carry_out(plane: Plane, record: str) -> None:
 
 def refusal(plane: Plane, text: str) -> str:
     """What `jobplane sql -e` prints when the statement is refused."""
+    try:
+        if isinstance(statement := parse(text), nodes.Read):
+            listing(plane, statement)
+    except errors.Refused as refused:
+        return refused_text(text, refused.code, refused.place, refused.message)
     reply = answer(plane.command(text)[0], "")
     assert reply is not None
     assert reply.verdict == REFUSED, f"not refused: {text}"
-    shown = caret(text, errors.Place(reply.line, reply.column), reply.message)
-    return f"-e:1: refused ({reply.code})\n{shown}"
+    return refused_text(text, reply.code, errors.Place(reply.line, reply.column), reply.message)
+
+
+def refused_text(text: str, code: str, place: errors.Place, message: str) -> str:
+    return f"-e:1: refused ({code})\n{caret(text, place, message)}"
+
+
+def listing(plane: Plane, statement: nodes.Statement) -> views.Listing:
+    """The answer to a SHOW or DESCRIBE that follows from the state alone; tasks have reported no progress."""
+    state = plane.state
+    match statement:
+        case nodes.Show(nodes.Subject.JOBS, None):
+            return views.Listing(views.JOB_COLUMNS, views.jobs(state))
+        case nodes.Show(nodes.Subject.SNAPSHOTS, None):
+            return views.Listing(views.SNAPSHOT_COLUMNS, views.snapshots(state))
+        case nodes.Show(nodes.Subject.MAPPINGS, None):
+            return views.Listing(views.MAPPING_COLUMNS, views.mappings(state))
+        case nodes.ShowCreate(name):
+            return views.Listing(("statement",), [{"statement": descriptions.named(state, name).statement}])
+        case nodes.ShowHistory(name):
+            descriptions.named(state, name)
+        case nodes.Describe(nodes.Kind.JOB, name):
+            return descriptions.describe_job(descriptions.named(state, name), {}, ())
+        case nodes.Describe(nodes.Kind.MAPPING, name):
+            return descriptions.describe_mapping(state, name)
+        case nodes.Describe(nodes.Kind.SNAPSHOT, name):
+            return descriptions.describe_snapshot(state, name)
+        case _:
+            pass
+    raise AssertionError(f"not to be answered from the state: {statement}")
 
 
 def obey(plane: Plane) -> None:
@@ -168,6 +226,70 @@ def test_every_statement_has_its_page() -> None:
     assert {page.stem for page in PAGES if page.parent.name == "statements"} == kinds
 
 
+def test_every_column_is_explained() -> None:
+    show, describe = ROOT / "docs/statements/show.md", ROOT / "docs/statements/describe.md"
+    assert first_cells(show, "SHOW JOBS") == views.JOB_COLUMNS
+    assert first_cells(show, "SHOW SNAPSHOTS") == views.SNAPSHOT_COLUMNS
+    assert first_cells(show, "SHOW MAPPINGS") == views.MAPPING_COLUMNS
+    assert first_cells(show, "SHOW TOPICS") == views.TOPIC_COLUMNS
+    assert first_cells(show, "SHOW FUNCTIONS") == views.FUNCTION_COLUMNS
+    assert {f"SHOW {one}" for one in nodes.Subject} <= headings(show)
+    assert first_cells(describe, "DESCRIBE JOB") == descriptions.TASK_COLUMNS
+    assert first_cells(describe, "DESCRIBE MAPPING") == descriptions.COLUMN_COLUMNS
+    assert first_cells(describe, "DESCRIBE SNAPSHOT") == descriptions.HELD_COLUMNS
+    assert {f"DESCRIBE {one}" for one in nodes.Kind} <= headings(describe)
+
+
+def test_what_describe_says_about_the_whole_is_explained() -> None:
+    plane = PagePlane({one: topic(4) for one in EXAMPLE_TOPICS})
+    for statement in (
+        "CREATE MAPPING x EXTERNAL NAME orders TYPE Kafka",
+        "CREATE JOB x AS INSERT INTO copies SELECT * FROM x",
+        "CREATE SNAPSHOT x FOR JOB x",
+    ):
+        carry_out(plane, statement)
+    plane.report(failure_of(plane.tasks[f"{plane.state.names['x']}/0"]))
+    for kind in nodes.Kind:
+        text = section(ROOT / "docs/statements/describe.md", f"DESCRIBE {kind}").partition("| about |")[2]
+        explained = re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`[^|]*`) \|", text, re.MULTILINE)))
+        assert sorted(explained) == sorted(listing(plane, parse(f"DESCRIBE {kind} x")).about)
+
+
+def failure_of(task: Task) -> Report:
+    failure = Failure("BAD_RECORD", "division by zero", "orders-0@7")
+    return Report(task.uid, task.task, task.generation, task.attempt, Said.FAILED, "worker", failure=failure)
+
+
+def test_every_type_is_explained() -> None:
+    page = ROOT / "docs/statements/create-mapping.md"
+    assert first_cells(page, "Types") == tuple(COLUMN_TYPES)
+    rows = {row.split("`")[1]: row for row in section(page, "Types").splitlines() if row.startswith("| `")}
+    assert [alias for alias, name in ALIASES.items() if f"`{alias}`" not in rows[name]] == []
+
+
+def test_every_format_is_named() -> None:
+    text = section(ROOT / "docs/statements/create-mapping.md", "Formats")
+    assert [
+        one for one in (*FORMATS, *(own for names in FORMATS.values() for own in names)) if f"`{one}`" not in text
+    ] == []
+    assert first_cells(ROOT / "docs/statements/create-mapping.md", "Formats") == VALUES
+
+
+def section(page: Path, heading: str) -> str:
+    """The text of a page under a heading of the second level."""
+    return (page.read_text() + "\n## ").partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+
+
+def headings(page: Path) -> set[str]:
+    return set(re.findall(r"^## (.*)$", page.read_text(), re.MULTILINE))
+
+
+def first_cells(page: Path, heading: str) -> tuple[str, ...]:
+    """What stands first in the rows of the first table of a section, in code quotes."""
+    first = re.search(r"(?:^\|.*\n)+", section(page, heading), re.MULTILINE)
+    return tuple(re.findall(r"^\| `([^`]*)` \|", first[0], re.MULTILINE)) if first else ()
+
+
 def test_every_status_is_explained() -> None:
     text = (ROOT / "docs/states.md").read_text()
     assert [status for status in Status if f"\n| `{status}` | " not in text] == []
@@ -203,24 +325,34 @@ def table(columns: str, rows: Sequence[Sequence[str]]) -> str:
 
 
 def options() -> str:
-    rows = [(f"`{sql_name(one.name)}`", *values(one), str(one.metadata["doc"])) for one in fields(JobOptions)]
-    return table("option | values | default | meaning", rows)
+    rows = [
+        (f"`{name}`", *values(one), "yes" if is_alterable(name) else "no", str(one.metadata["doc"]))
+        for one in fields(JobOptions)
+        for name in (sql_name(one.name),)
+    ]
+    return table("option | values | default | ALTER | meaning", rows)
 
 
 def values(option: "Field[Any]") -> tuple[str, str]:
     """What an option takes, and its default."""
     default = f"`'{option.default}'`" if option.default else "none"
+    about = option.metadata
     if option.type is bool:
         return "`'true'`, `'false'`", f"`'{str(option.default).lower()}'`"
     if option.type is int:
-        return f"`'{option.metadata['low']}'` … `'{option.metadata['high']}'`", default
+        alone = f"`'{about['also']}'`, " if about["also"] is not None else ""
+        return f"{alone}`'{about['low']}'` … `'{about['high']}'`", default
     if option.type is Guarantee:
-        return f"`'{Guarantee.EXACTLY_ONCE}'`", default
-    return "a snapshot's name", default
+        return ", ".join(f"`'{one}'`" for one in Guarantee), default
+    return str(about["takes"]), default
 
 
 def refused_options() -> str:
     return ", ".join(f"`{one}`" for one in sorted(NOT_SUPPORTED))
+
+
+def functions() -> str:
+    return table("name | signature | meaning", [(f"`{name}`", f"`{how}`", about) for name, how, about in SIGNATURES])
 
 
 def settings() -> str:
@@ -309,6 +441,7 @@ def transitions() -> str:
 DRAWINGS: dict[str, Callable[[], str]] = {
     "options": options,
     "refused-options": refused_options,
+    "functions": functions,
     "settings": settings,
     "refusals": refusals,
     "failures": failures,

@@ -45,6 +45,27 @@ def test_killed_before_a_step(plane: System, step: int, times: int) -> None:
     assert Counter(json.loads(value or b"")["id"] for value in found) == expected
 
 
+@pytest.mark.parametrize(("guarantee", "step"), [("atLeastOnce", 9), ("none", 12)])
+def test_what_the_weaker_guarantees_promise(plane: System, guarantee: str, step: int) -> None:
+    """Killed after its output is flushed and before its offsets are committed: records repeat, none is lost."""
+    name = f"kill_{step}_2_{guarantee.lower()}"
+    source, sink = plane.topic(f"{name}-in"), plane.topic(f"{name}-out", 3)
+    values = [b'{"id": %d}' % i for i in range(RECORDS)]
+    plane.produce(source, [(b"%d" % (i % 50), value) for i, value in enumerate(values[:1000])])
+    plane.sql(
+        f"""CREATE JOB {name} OPTIONS (processingGuarantee '{guarantee}', parallelism '1')
+            AS INSERT INTO "{sink}" SELECT * FROM "{source}" """
+    )
+    until((plane.folder / name).exists, 30, "the host was killed")
+    plane.produce(source, [(b"%d" % (i % 50), value) for i, value in enumerate(values[1000:])])
+    found = until(
+        lambda: held if set(held := plane.values(sink)) >= set(values) else None, 60, "every record is in the sink"
+    )
+    assert set(found) == set(values)
+    assert len(found) > len(values), "what was flushed and not committed is written again"
+    plane.done(f"DROP JOB {name}")
+
+
 def test_the_third_death_suspends_the_job(plane: System) -> None:
     """A job that kills whatever runs it is given up, and its neighbour goes on."""
     source, sink, other = plane.topic("deadly-in"), plane.topic("deadly-out"), plane.topic("calm-out")

@@ -125,6 +125,32 @@ def test_one_of_two_workers_goes(broker: KafkaBroker, prefix: str, tmp_path: Pat
             assert worker.get("/healthz")[0] == 200
 
 
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_without_auto_scaling_a_lost_worker_suspends_the_job(
+    broker: KafkaBroker, prefix: str, tmp_path: Path, how: signal.Signals
+) -> None:
+    with system(broker.bootstrap, prefix, tmp_path, hosts=1) as plane:
+        source, sink, other = (plane.topic(name, 4) for name in ("in", "out", "other"))
+        plane.worker()
+        plane.worker()
+        create = 'CREATE JOB {} OPTIONS (autoScaling \'{}\') AS INSERT INTO "{}" SELECT * FROM "{}"'
+        plane.done(create.format("fixed", "false", sink, source))
+        plane.done(create.format("free", "true", other, source))
+        until(lambda: all(running(worker, "fixed") for worker in plane.workers), 30, "both workers run tasks")
+        with Flow(plane, source).running() as flow:
+            until(lambda: len(plane.values(sink)) > 100, 30, "records flow")
+            victim, left = choose(plane, "tasks")
+            victim.signal_all(how)
+            until(lambda: plane.jobs()["fixed"]["status"] == "SUSPENDED", 40, "the job is suspended")
+            assert plane.jobs()["fixed"]["failure"].startswith("WORKER_LOST")
+            until(lambda: running(left, "free") == 4, 30, "the other job goes on")
+            plane.done("ALTER JOB fixed RESUME")
+            until(lambda: running(left, "fixed") == 4, 30, "the job goes on where it is told to")
+        for topic in (sink, other):
+            plane.await_values(topic, len(flow.records))
+            assert Counter(plane.values(topic)) == Counter(flow.records)
+
+
 def outcomes(plane: System) -> Counter[int]:
     """Outcomes by the offset of their command."""
     return Counter(

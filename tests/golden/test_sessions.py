@@ -1,7 +1,8 @@
 """Golden sessions: what is said to the control plane, and what it decides, as text a reviewer can read.
 
 A session is blocks of input, `----`, output. An input is a statement, or a line that begins with `!`:
-`! running a`, `! stopped a/1`, `! failed a/0 BAD_RECORD …`, `! snapshotted a s`, `! topic name partitions [id]`,
+`! running a`, `! stopped a/1`, `! completed a`, `! failed a/0 BAD_RECORD …`, `! snapshotted a s`,
+`! topic name partitions [id]`,
 `! id x1 STATEMENT` (a command id), `! kafka silent`. A name means the oldest job of that
 name whose end is still open. UPDATE_GOLDEN=1 rewrites the outputs.
 """
@@ -48,17 +49,18 @@ def shown(plane: Plane, events: list[Event]) -> list[str]:
 def line(event: Event) -> str:
     body = event.body
     reply = answer(event, "")
+    notices = "".join(f" [{notice}]" for notice in getattr(body, "notices", ()))
     match body:
         case CommandRefused():
             return f"refused {body.code} {body.line}:{body.column}"
         case CommandUnchanged():
-            return "unchanged" + "".join(f" [{notice}]" for notice in body.notices)
+            return "unchanged" + notices
     name = type(body).__name__
     if reply is not None and name == "CommandRepeated":
         return f"repeated {reply.verdict} of offset {reply.offset}"
     detail = [str(getattr(body, part)) for part in ("task", "generation") if hasattr(body, part)]
     status = [str(body.status)] if hasattr(body, "status") else []
-    return " ".join([name, *detail, *status])
+    return " ".join([name, *detail, *status]) + notices
 
 
 def tell(plane: Plane, said: str) -> list[Event]:

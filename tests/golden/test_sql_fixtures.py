@@ -6,9 +6,12 @@ import pytest
 from confluent_kafka import Message
 
 from schemas.errors import BadRecord, Refused
+from schemas.options import JobOptions
+from schemas.values import Mapping
 from sql import nodes
 from sql.compile import compile_step
 from sql.diagnostics import caret
+from sql.mapping import mapping_of
 from sql.parser import parse
 from sql.plan import plan
 from sql.render import render
@@ -46,8 +49,22 @@ def test_error(block: str) -> None:
 
 def refusal(text: str) -> str:
     with pytest.raises(Refused) as caught:
-        plan(insert_of(parse(text)))
+        understand(parse(text))
     return f"{caught.value.code} {caret(text, caught.value.place, caught.value.message)}"
+
+
+def understand(statement: nodes.Statement) -> None:
+    """All that is judged without knowing what is there."""
+    match statement:
+        case nodes.CreateJob(options=options, insert=insert):
+            JobOptions.read((o.name.text, o.value, o.name.place, o.value_place) for o in options)
+            plan(insert)
+        case nodes.AlterJob(change=nodes.NewOptions(options=options)):
+            JobOptions.read((o.name.text, o.value, o.name.place, o.value_place) for o in options)
+        case nodes.CreateMapping():
+            mapping_of(statement)
+        case _:
+            pass
 
 
 def insert_of(statement: nodes.Statement) -> nodes.Insert:
@@ -57,15 +74,26 @@ def insert_of(statement: nodes.Statement) -> nodes.Insert:
 
 @pytest.mark.parametrize("block", blocks("rows.txt"))
 def test_rows(block: str) -> None:
-    query, *lines = block.split("\n")
-    inputs = [line[2:] for line in lines if line.startswith("> ")]
-    assert "\n".join([query, *(row for value in inputs for row in answer(query, value))]) == block
+    lines = block.split("\n")
+    mapped = [line for line in lines if line.startswith("@ ")]
+    mappings = {one.name: one for one in map(mapping, mapped)}
+    query, *rest = lines[len(mapped) :]
+    inputs = [line[2:] for line in rest if line.startswith("> ")]
+    answers = [row for value in inputs for row in answer(query, value, mappings)]
+    assert "\n".join([*mapped, query, *answers]) == block
 
 
-def answer(query: str, value: str) -> list[str]:
+def mapping(line: str) -> Mapping:
+    statement = parse(line.removeprefix("@ "))
+    assert isinstance(statement, nodes.CreateMapping)
+    return mapping_of(statement)
+
+
+def answer(query: str, value: str, mappings: dict[str, Mapping]) -> list[str]:
     """One record's lines in rows.txt: `>` the value read, then `<` the value written, `~` skipped or `!` refused."""
     insert = insert_of(parse(f"CREATE JOB j AS INSERT INTO out {query}"))
-    step = compile_step(plan(insert), "out", mirror=False).step
+    through = (mappings.get(insert.query.source.text), mappings.get("out"))
+    step = compile_step(plan(insert, *through), "out", 0).step
     written: list[bytes | None] = []
     message = Message("s", 0, 0, b"k", None if value == "NULL" else value.encode(), None, None, (1, 5))
     try:

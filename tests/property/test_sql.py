@@ -56,14 +56,30 @@ insert = st.builds(nodes.Insert, st.sampled_from(nodes.Keyword), name, columns, 
 options = st.lists(st.builds(nodes.Option, name, TEXT), max_size=3, unique_by=lambda option: option.name.text).map(
     tuple
 )
+instants = st.datetimes().map(lambda one: one.isoformat())
+kinds = st.sampled_from(["BIGINT", "VARCHAR", "DECIMAL(10, 2)", "DOUBLE PRECISION", "TIMESTAMP(3) WITH TIME ZONE", "X"])
+defined = st.builds(nodes.ColumnDefinition, column.map(nodes.Name), kinds.map(nodes.ColumnType), st.none() | name)
+mapping = st.builds(
+    nodes.CreateMapping,
+    *(name, st.just(value=False), st.booleans(), st.none() | name),
+    *(st.lists(defined, max_size=3).map(tuple), name, options),
+)
 statement: st.SearchStrategy[nodes.Statement] = st.one_of(
     st.builds(nodes.CreateJob, name, st.booleans(), options, insert),
     st.builds(nodes.DropJob, name, st.booleans(), st.none() | name),
-    st.builds(nodes.AlterJob, name, st.sampled_from(nodes.Action)),
+    st.builds(
+        nodes.AlterJob, name, st.sampled_from(nodes.Action) | st.builds(nodes.NewOptions, options, st.booleans())
+    ),
     st.builds(nodes.CreateSnapshot, name, name, st.booleans()),
     st.builds(nodes.DropSnapshot, name, st.booleans()),
-    st.just(nodes.ShowJobs()),
-    st.just(nodes.ShowSnapshots()),
+    mapping,
+    st.builds(nodes.DropMapping, name, st.booleans()),
+    st.builds(nodes.Show, st.sampled_from(nodes.Subject)),
+    st.builds(nodes.Show, st.sampled_from(sorted(nodes.STATEFUL)), st.builds(nodes.AsOfOffset, st.integers(0, 2**62))),
+    st.builds(nodes.Show, st.just(nodes.Subject.JOBS), st.builds(nodes.AsOfTime, instants)),
+    st.builds(nodes.ShowCreate, name),
+    st.builds(nodes.ShowHistory, name),
+    st.builds(nodes.Describe, st.sampled_from(nodes.Kind), name),
 )
 
 

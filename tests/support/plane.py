@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from controlplane.decide import Facts, TopicFacts, decide
+from controlplane.decide import decide
 from controlplane.decide_reports import decide_report
 from controlplane.evolve import State, evolve
+from controlplane.lookup import Facts, TopicFacts
 from controlplane.reconcile import Write, reconcile
 from controlplane.topics import COMMANDS, REPORTS
 from controlplane.translate import translate

@@ -23,8 +23,10 @@ from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 from controlplane.client import Client, Result
 from controlplane.embedded.ports import free_port
 from controlplane.settings import Settings
+from controlplane.views import Listing
 from schemas.codec import decode
 from schemas.events import Event
+from sql import nodes
 from sql.parser import parse
 
 T = TypeVar("T")
@@ -156,8 +158,20 @@ class System:
 
     def jobs(self) -> dict[str, dict[str, Any]]:
         """SHOW JOBS by name, the newest of a name."""
-        rows = Client(self.settings).show(parse("SHOW JOBS"))  # type: ignore[arg-type]
+        rows = Client(self.settings).show(nodes.Show(nodes.Subject.JOBS))
         return {row["name"]: row for row in reversed(rows)}
+
+    def rows(self, text: str) -> list[dict[str, Any]]:
+        """The rows of a SHOW or DESCRIBE."""
+        return self.read_statement(text).rows
+
+    def about(self, text: str) -> dict[str, Any]:
+        return self.read_statement(text).about
+
+    def read_statement(self, text: str) -> Listing:
+        statement = parse(text)
+        assert isinstance(statement, nodes.Read)
+        return Client(self.settings).read(statement)
 
     def topic(self, short: str, partitions: int = 2, **config: str) -> str:
         name = self.name(short)

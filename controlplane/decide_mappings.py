@@ -1,0 +1,57 @@
+"""The verdicts on mappings. A job keeps the definition it was created with, so a mapping may be replaced under it."""
+
+from controlplane.evolve import State
+from controlplane.lookup import Facts, listed
+from schemas.errors import MappingExists, MappingInUse, MappingNotFound, Place, TopicReserved, did_you_mean
+from schemas.events import Body, CommandUnchanged, MappingCreated, MappingDropped
+from schemas.state import Job
+from sql import nodes
+from sql.mapping import mapping_of
+
+
+def create_mapping(state: State, create: nodes.CreateMapping, facts: Facts, prefix: str) -> tuple[Body, ...]:
+    mapping = mapping_of(create)
+    check_reserved(mapping.topic, "map", prefix, create.topic.place)
+    known = state.mappings.get(mapping.name)
+    if known is not None and not create.or_replace:
+        if not create.if_not_exists:
+            raise MappingExists(
+                f"a mapping '{mapping.name}' exists; DROP it first, or CREATE OR REPLACE it", create.name.place
+            )
+        same = (known.topic, known.columns, known.options) == (mapping.topic, mapping.columns, mapping.options)
+        notices = () if same else ("the existing mapping has another definition",)
+        return (CommandUnchanged("", f"mapping '{mapping.name}' exists", notices),)
+    facts.topic(mapping.topic, create.topic.place)
+    users = jobs_through(state, mapping.name)
+    kept = (f"the jobs {listed(users)} go on with the mapping they were created with",) if users else ()
+    return (MappingCreated(mapping, kept),)
+
+
+def drop_mapping(state: State, drop: nodes.DropMapping) -> tuple[Body, ...]:
+    name = drop.name.text
+    if name not in state.mappings:
+        if drop.if_exists:
+            return (CommandUnchanged("", f"no mapping is called '{name}'"),)
+        hint = did_you_mean(name, state.mappings)
+        raise MappingNotFound(f"no mapping is called '{name}'{hint}", drop.name.place)
+    if users := jobs_through(state, name):
+        raise MappingInUse(f"mapping '{name}' is used by the jobs {listed(users)}; DROP them first", drop.name.place)
+    return (MappingDropped(name),)
+
+
+def jobs_through(state: State, mapping: str) -> list[str]:
+    """Names of the live jobs that read or write through a mapping."""
+    jobs = (state.jobs[uid] for uid in state.names.values())
+    return sorted(job.name for job in jobs if mapping in _mappings_of(job))
+
+
+def _mappings_of(job: Job) -> set[str]:
+    used = [job.sink.mapping, *(source.mapping for source in job.sources)]
+    return {one.name for one in used if one is not None}
+
+
+def check_reserved(topic: str, role: str, prefix: str, place: Place) -> None:
+    """Raises TopicReserved for the control plane's own topics."""
+    if topic.startswith(prefix):
+        message = f"'{topic}' is not there to {role}: topics that begin with '{prefix}' are the control plane's own"
+        raise TopicReserved(message, place)

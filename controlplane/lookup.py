@@ -1,0 +1,62 @@
+"""What a verdict looks up: the facts fetched before, the job a command is about, the place of an option. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from controlplane.evolve import State
+from schemas.errors import FactsUnavailable, JobDropping, JobNotFound, Place, TopicNotFound, did_you_mean
+from schemas.state import Job, Target
+from sql import nodes
+
+
+@dataclass(frozen=True, slots=True)
+class TopicFacts:
+    """A topic as Kafka describes it; `earliest` and `latest` are offsets by partition (latest: the high watermark)."""
+
+    topic_id: str
+    earliest: tuple[int, ...]
+    latest: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a batch of verdicts needs from outside, fetched before. `unavailable` says why some is missing.
+
+    `instants` holds, by (topic, epoch milliseconds), each partition's first offset with a timestamp not before.
+    """
+
+    plane: str
+    topics: Mapping[str, TopicFacts] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
+    max_transaction_ms: int = 900_000
+    unavailable: str = ""
+    instants: Mapping[tuple[str, int], tuple[int, ...]] = field(default_factory=dict)
+
+    def topic(self, topic: str, place: Place) -> TopicFacts:
+        """Raises FactsUnavailable or TopicNotFound."""
+        if self.unavailable:
+            raise FactsUnavailable(f"Kafka did not answer in time ({self.unavailable}); send the command again")
+        found = self.topics.get(topic)
+        if found is None:
+            hint = did_you_mean(topic, self.names) or "; create it first"
+            raise TopicNotFound(f"no topic is called '{topic}'{hint}", place)
+        return found
+
+
+def live(state: State, name: nodes.Name) -> Job:
+    """The job a command is about. Raises JobNotFound, or JobDropping where it is on its way out."""
+    job = state.live(name.text)
+    if job is None:
+        raise JobNotFound(f"no live job is called '{name.text}'{did_you_mean(name.text, state.names)}", name.place)
+    if job.target is Target.END:
+        raise JobDropping(f"job '{name.text}' is on its way out ({job.status})", name.place)
+    return job
+
+
+def value_place(options: Sequence[nodes.Option], option: str, otherwise: Place) -> Place:
+    return next((one.value_place for one in options if one.name.text == option), otherwise)
+
+
+def listed(names: Iterable[str]) -> str:
+    """`'a', 'b'` for people."""
+    return ", ".join(f"'{name}'" for name in names)

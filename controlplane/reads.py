@@ -1,0 +1,106 @@
+"""SHOW and DESCRIBE, answered from the topics: nothing is written, nobody is asked."""
+
+import time
+from typing import assert_never
+
+from controlplane import descriptions, log, views
+from controlplane.evolve import State
+from controlplane.topics import REPORTS
+from controlplane.views import Listing
+from processors.kafka import CALL_S, Kafka, TopicPartition, judging
+from schemas.reports import Said
+from schemas.state import Job
+from schemas.tasks import task_key
+from schemas.values import PartitionProgress, Progress
+from sql import nodes
+
+PROGRESS_MS = 15_000
+"""Progress older than this says nothing about now: tasks report it every 5 s."""
+
+
+def read(kafka: Kafka, prefix: str, statement: nodes.Read) -> Listing:
+    """Raises Refused with its place where the statement names what is not there."""
+    match statement:
+        case nodes.Show():
+            return _show(kafka, prefix, statement)
+        case nodes.ShowCreate(name):
+            job = descriptions.named(_state(kafka, prefix), name)
+            return Listing(("statement",), [{"statement": job.statement}])
+        case nodes.ShowHistory(name):
+            raise NotImplementedError(name)
+        case nodes.Describe(nodes.Kind.JOB, name):
+            job = descriptions.named(_state(kafka, prefix), name)
+            return descriptions.describe_job(job, _progress(kafka, prefix, job), _committed(kafka, prefix, job))
+        case nodes.Describe(nodes.Kind.MAPPING, name):
+            return descriptions.describe_mapping(_state(kafka, prefix), name)
+        case nodes.Describe(nodes.Kind.SNAPSHOT, name):
+            return descriptions.describe_snapshot(_state(kafka, prefix), name)
+        case never:
+            assert_never(never)  # type: ignore[arg-type]  # kinds are all named
+
+
+def _show(kafka: Kafka, prefix: str, show: nodes.Show) -> Listing:
+    match show.subject:
+        case nodes.Subject.JOBS:
+            return Listing(views.JOB_COLUMNS, views.jobs(_state(kafka, prefix, show.as_of)))
+        case nodes.Subject.SNAPSHOTS:
+            return Listing(views.SNAPSHOT_COLUMNS, views.snapshots(_state(kafka, prefix, show.as_of)))
+        case nodes.Subject.MAPPINGS:
+            return Listing(views.MAPPING_COLUMNS, views.mappings(_state(kafka, prefix, show.as_of)))
+        case nodes.Subject.TOPICS:
+            return Listing(views.TOPIC_COLUMNS, views.topics(_state(kafka, prefix), kafka.topic_partitions(), prefix))
+        case nodes.Subject.FUNCTIONS:
+            return Listing(views.FUNCTION_COLUMNS, views.functions())
+        case never:
+            assert_never(never)
+
+
+def _state(kafka: Kafka, prefix: str, as_of: nodes.AsOfOffset | nodes.AsOfTime | None = None) -> State:
+    consumer = log.reader(kafka, prefix)
+    try:
+        return log.read_state(kafka, consumer, prefix)
+    finally:
+        consumer.close()
+
+
+def _progress(kafka: Kafka, prefix: str, job: Job) -> dict[str, Progress]:
+    """The newest progress of each running task of a job, by task key."""
+    topic = f"{prefix}{REPORTS}"
+    if job.closed:
+        return {}
+    since = round(time.time() * 1000) - PROGRESS_MS
+    start = kafka.offsets([(topic, 0)], since=since)[topic, 0]
+    found: dict[str, Progress] = {}
+    if start < 0:
+        return found
+    consumer = log.reader(kafka, prefix)
+    try:
+        for message in kafka.read_to_end(consumer, topic, [0], starts={(topic, 0): start}):
+            report = log.read_report(message)
+            if report is None or report.said is not Said.PROGRESS or report.progress is None:
+                continue
+            if (report.uid, report.generation) == (job.uid, job.generation):
+                found[task_key(report.uid, report.task)] = report.progress
+    finally:
+        consumer.close()
+    return found
+
+
+def _committed(kafka: Kafka, prefix: str, job: Job) -> list[PartitionProgress]:
+    """How far the job has committed, and where its sources end now; start offsets where nothing is committed."""
+    found: list[PartitionProgress] = []
+    consumer = kafka.consumer(f"{prefix}job.{job.uid}", committed=False)
+    try:
+        for source in job.sources:
+            count = kafka.topics([source.topic]).get(source.topic, ("", 0))[1]
+            places = [TopicPartition(source.topic, p) for p in range(count)]
+            with judging():
+                committed = consumer.committed(places, CALL_S) if places else []
+            ends = kafka.offsets([(source.topic, p) for p in range(count)])
+            for at in committed:
+                start = source.start[at.partition] if at.partition < len(source.start) else 0
+                position, end = at.offset if at.offset >= 0 else start, ends[source.topic, at.partition]
+                found.append(PartitionProgress(source.topic, at.partition, position, end, max(0, end - position)))
+    finally:
+        consumer.close()
+    return found

@@ -1,0 +1,56 @@
+"""From a CREATE MAPPING to the mapping it means: types looked up, paths taken apart, formats and options checked."""
+
+from schemas.errors import BadMapping, NotSupported, Place
+from schemas.formats import check_options
+from schemas.values import MappedColumn, Mapping
+from sql import nodes
+from sql.column_types import declared
+from sql.render import render
+from sql.unsupported import column_refusal
+
+CONNECTOR = "Kafka"
+
+
+def mapping_of(create: nodes.CreateMapping) -> Mapping:
+    """Raises UnknownType, BadMapping, NotSupported, UnknownOption or BadOptionValue with its place."""
+    if create.type.text.upper() != CONNECTOR.upper():
+        raise NotSupported(f"TYPE {create.type}: mappings are of TYPE {CONNECTOR}", create.type.place)
+    columns: dict[str, MappedColumn] = {}
+    for column in create.columns:
+        if column.name.text in columns:
+            raise BadMapping(f"two columns are called {column.name}", column.name.place)
+        external = column.external or column.name
+        columns[column.name.text] = MappedColumn(column.name.text, declared(column.type), _path(column, external))
+        _check_apart(list(columns.values()), external.place)
+    check_options(((o.name.text, o.value, o.name.place, o.value_place) for o in create.options), bool(columns))
+    return Mapping(
+        create.name.text,
+        create.topic.text,
+        tuple(columns.values()),
+        {option.name.text: option.value for option in create.options},
+        render(create),
+    )
+
+
+def _path(column: nodes.ColumnDefinition, external: nodes.Name) -> tuple[str, ...]:
+    """The fields from the outermost to the innermost; `this.` before them says nothing new."""
+    if column.external is None:
+        return (external.text,)
+    parts = external.text.removeprefix("this.").split(".")
+    if "" in parts:
+        message = f'the path "{external}" has an empty part; write it as "outer.inner"'
+        raise BadMapping(message, external.place)
+    for part in parts:
+        if reason := column_refusal(part):
+            raise NotSupported(reason, external.place)
+    return tuple(parts)
+
+
+def _check_apart(columns: list[MappedColumn], place: Place) -> None:
+    """The newest column's field may neither be another's, nor lie inside it, nor hold it."""
+    *others, new = columns
+    for other in others:
+        shorter = min(len(other.path), len(new.path))
+        if other.path[:shorter] == new.path[:shorter]:
+            paths = f'"{".".join(other.path)}" and "{".".join(new.path)}"'
+            raise BadMapping(f"columns {other.name} and {new.name} are of one field: {paths}", place)

@@ -1,0 +1,84 @@
+"""SHOW and DESCRIBE on a real broker: what is answered is what is so."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from schemas.errors import JobNotFound, MappingNotFound
+from tests.support.broker import KafkaBroker
+from tests.support.system import System, system, until
+
+
+@pytest.fixture(scope="module")
+def plane(broker: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    with system(broker.bootstrap, "reads.", tmp_path_factory.mktemp("reads")) as made:
+        made.worker()
+        yield made
+
+
+def test_describe_says_how_far_each_partition_is(plane: System) -> None:
+    source, sink = plane.topic("far-in", 4), plane.topic("far-out", 4)
+    plane.done(f'CREATE JOB far OPTIONS (parallelism \'2\') AS INSERT INTO "{sink}" SELECT * FROM "{source}"')
+    plane.produce(source, [(b"k", b"v")] * 50, partition=1)
+
+    def reported() -> list[dict[str, object]]:
+        rows = plane.rows("DESCRIBE JOB far")
+        return rows if sum(row["position"] or 0 for row in rows) == 50 and rows[0]["rate_in"] is not None else []
+
+    rows = until(reported, 30, "the tasks report how far they are")
+    assert [row["partition"] for row in rows] == [f"{source}-{p}" for p in (0, 2, 1, 3)]
+    assert {row["status"] for row in rows} == {"RUNNING"}
+    assert all("reads.worker-" in str(row["worker"]) and row["committed"] for row in rows)
+    busy = next(row for row in rows if row["position"] == 50)
+    assert (busy["end"], busy["lag"], busy["task"]) == (50, 0, 1)
+    plane.done("ALTER JOB far SUSPEND")
+    plane.produce(source, [(b"k", b"v")] * 7, partition=1)
+    resting = next(row for row in plane.rows("DESCRIBE JOB far") if row["partition"] == f"{source}-1")
+    assert (resting["status"], resting["position"], resting["end"], resting["lag"]) == ("STOPPED", 50, 57, 7)
+    plane.done("DROP JOB far")
+    assert plane.about("DESCRIBE JOB far")["status"] == "CANCELLED"
+    with pytest.raises(JobNotFound, match="did you mean 'far'"):
+        plane.rows("DESCRIBE JOB fare")
+
+
+def test_describe_says_why_a_job_stopped_and_where(plane: System) -> None:
+    source, sink = plane.topic("why-in", 1), plane.topic("why-out", 1)
+    plane.produce(source, [(b"k", b'{"id": 1}'), (b"k", b'{"id": "x"}')])
+    plane.sql(f'CREATE JOB why AS INSERT INTO "{sink}" SELECT id + 1 AS id FROM "{source}"')
+    until(lambda: plane.jobs()["why"]["status"] == "SUSPENDED", 30, "the job is suspended")
+    about = plane.about("DESCRIBE JOB why")
+    assert (about["failure_code"], about["failure_at"]) == ("BAD_RECORD", f"{source}-0@1")
+    assert plane.rows("DESCRIBE JOB why")[0]["position"] == 1, "it goes on at the record to blame"
+    plane.done("DROP JOB why")
+
+
+def test_a_job_through_mappings(plane: System) -> None:
+    source, sink = plane.topic("mapped-in", 1), plane.topic("mapped-out", 1)
+    plane.done(
+        f"""CREATE MAPPING orders EXTERNAL NAME "{source}"
+            (id BIGINT, city VARCHAR EXTERNAL NAME "address.city") TYPE Kafka OPTIONS (keyFormat 'varchar')"""
+    )
+    plane.done(
+        f"""CREATE MAPPING cities EXTERNAL NAME "{sink}"
+            (nr INT, name VARCHAR EXTERNAL NAME "place.name") TYPE Kafka"""
+    )
+    assert {row["name"]: row["mappings"] for row in plane.rows("SHOW TOPICS")}[source] == "orders"
+    assert plane.rows("DESCRIBE MAPPING orders") == [
+        {"column": "id", "type": "BIGINT", "path": "id"},
+        {"column": "city", "type": "VARCHAR", "path": "address.city"},
+    ]
+    plane.done("CREATE JOB mapped AS INSERT INTO cities SELECT * FROM orders WHERE id > 1")
+    plane.produce(
+        source, [(b"k%d" % i, json.dumps({"id": i, "address": {"city": f"c{i}"}}).encode()) for i in range(4)]
+    )
+    found = [json.loads(value or b"") for value in plane.await_values(sink, 2)]
+    assert found == [{"nr": i, "place": {"name": f"c{i}"}} for i in (2, 3)]
+    assert {row["name"]: row["jobs"] for row in plane.rows("SHOW MAPPINGS")} == {"cities": "mapped", "orders": "mapped"}
+    refused = plane.sql("DROP MAPPING orders")
+    assert refused.reply is not None
+    assert refused.reply.code == "mapping-in-use"
+    plane.done("DROP JOB mapped")
+    plane.done("DROP MAPPING orders")
+    with pytest.raises(MappingNotFound):
+        plane.rows("DESCRIBE MAPPING orders")
