@@ -1,8 +1,9 @@
 """The one writer: judges commands and reports in the order of their logs, a batch in one transaction.
 
 1 fence the decider's id · 2 read `state` to the end · 3 read commands and reports from the position found there ·
-4 fetch the facts of a batch · 5 decide and fold · 6 write events, state, tasks and position; commit. After a doubt its
-memory is dropped and all begins again at 1. Fenced, it ends; the holder of `commands`-0 restarts it.
+4 fetch the facts of a batch · 5 decide and fold · 6 write events, state, tasks and position; commit · 7 hand over the
+replies asked for. After a doubt its memory is dropped and all begins again at 1. Fenced, it ends; the holder of
+`commands`-0 restarts it.
 """
 
 import logging
@@ -21,12 +22,13 @@ from controlplane.groups import Groups
 from controlplane.lookup import Facts
 from controlplane.outcome import answer
 from controlplane.reconcile import reconcile, unstopped
+from controlplane.replies import Replies, Reply, reply_to
 from controlplane.topics import COMMANDS, REPORTS
 from controlplane.translate import Request, translate
 from processors.kafka import Consumer, Doubt, Fenced, Kafka, Message, assign, judging, poll
 from processors.transactions import TransactionalProducer
-from schemas.commands import read_command
 from schemas.events import Body, Cause, Event, JobForgotten
+from schemas.received import read_command
 from schemas.reports import Report, Said
 
 LOG = logging.getLogger("jobplane.decider")
@@ -101,6 +103,7 @@ class Decider:
         # 1
         producer = TransactionalProducer(kafka, f"{prefix}decider", TRANSACTION_MS, f"{prefix}{COMMANDS}", self._alive)
         consumer = log.reader(kafka, prefix)
+        self._replies = Replies(kafka)
         try:
             # 2
             state = log.read_state(kafka, consumer, prefix, self._alive)
@@ -121,6 +124,7 @@ class Decider:
                 producer.poll()
                 self._closer.tick()
         finally:
+            self._replies.close()
             consumer.close()
 
     def _assign(self, consumer: Consumer, state: State) -> None:
@@ -140,6 +144,7 @@ class Decider:
         open_transaction = False
         verdicts: Counter[str] = Counter()
         touched: set[str] = set()
+        replies: list[Reply] = []
         for message, one in zip(messages, inputs, strict=True):
             time_ms = message.timestamp()[1]
             for body in self._bodies(state, one, facts, time_ms):
@@ -152,6 +157,8 @@ class Decider:
                     verdicts[reply.verdict] += 1
                 self._produce(producer, state, event, name)
                 touched.add(getattr(body, "uid", ""))
+                if copy := reply_to(event, name, state):
+                    replies.append(copy)
         # 6
         if open_transaction:
             producer.flush(TRANSACTION_MS / 1000, self._alive)
@@ -160,6 +167,9 @@ class Decider:
             self._tally.batches += 1
             for uid in touched & state.jobs.keys():
                 self._closer.watch(uid, unstopped(state.jobs[uid]))
+            # 7
+            for copy in replies:
+                self._replies.offer(copy)
 
     def _read(self, message: Message) -> Request | Report | None:
         if message.topic() == f"{self._prefix}{COMMANDS}":
@@ -168,6 +178,7 @@ class Decider:
                 message.timestamp()[1],
                 message.value(),
                 message.headers(),  # type: ignore[arg-type]
+                self._prefix,
             )
             return translate(command)
         return log.read_report(message)
@@ -194,7 +205,10 @@ class Decider:
         offset = message.offset() or 0
         topic = (message.topic() or "").removeprefix(self._prefix)
         if isinstance(one, Request):
-            return Cause(topic, offset, offset + 1, one.command.given_id, one.command.digest)
+            said = one.command
+            return Cause(
+                topic, offset, offset + 1, said.given_id, said.digest, said.issued_by, said.traceparent, said.reply_to
+            )
         return Cause(topic, offset, offset + 1)
 
     def _produce(self, producer: TransactionalProducer, state: State, event: Event, name: str) -> None:

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from schemas.commands import Command
 from schemas.errors import ReadStatement, Refused
 from schemas.options import JobOptions
+from schemas.received import Received
 from schemas.state import Job
 from sql import nodes
 from sql.parser import parse
@@ -18,14 +18,14 @@ class Request:
     `options` are those of a CREATE JOB.
     """
 
-    command: Command
+    command: Received
     statement: nodes.Change | None = None
     text: str = ""
     options: JobOptions = field(default_factory=JobOptions)
     error: Refused | None = None
 
 
-def translate(command: Command) -> Request:
+def translate(command: Received) -> Request:
     """Never raises: a text that cannot be carried out becomes a request with its error."""
     try:
         if command.error is not None:

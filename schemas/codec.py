@@ -15,13 +15,14 @@ import msgspec
 from fastavro.schema import fingerprint, to_parsing_canonical_form
 
 from schemas.checkpoints import Checkpoint
+from schemas.commands import Command
 from schemas.events import BODIES, Cause, Event
 from schemas.reports import Report
 from schemas.state import Answer, Job, Position, Snapshot
 from schemas.tasks import Task
 from schemas.values import Mapping
 
-RECORDS: tuple[type, ...] = (Event, Job, Mapping, Snapshot, Answer, Position, Task, Report, Checkpoint)
+RECORDS: tuple[type, ...] = (Event, Job, Mapping, Snapshot, Answer, Position, Task, Report, Checkpoint, Command)
 MARKER = b"\xc3\x01"
 T = TypeVar("T")
 _TYPES = {record.__name__: record for record in RECORDS}

@@ -1,80 +1,35 @@
-"""A record on the command log, read: who sent what, before anyone judges it.
+"""A command as a producer sends it, and what may go along with it in headers of its record."""
 
-A value is UTF-8 text, or a JSON object (`{` first) with "sql" and perhaps "command_id". The header `command-id` wins.
-"""
-
-import hashlib
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import msgspec
-
-from schemas.errors import BadEnvelope, NotUtf8, Refused
-
-COMMAND_ID = "command-id"
-MAX_COMMAND_ID = 200
+COMMAND_ID, REPLY_TO, ISSUED_BY, TRACEPARENT = "command-id", "reply-to", "issued-by", "traceparent"
+LONGEST_TOPIC = 249
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One record of the command log. `error` is set instead of `text` where it could not be read."""
+    """One statement and where it comes from, as JSON or Avro. Headers of the record win over what stands here."""
 
-    offset: int
-    time: int
-    text: str
-    given_id: str
-    digest: str
-    length: int
-    error: Refused | None = None
-
-    @property
-    def shown_id(self) -> str:
-        return self.given_id or f"c-{self.offset}"
-
-
-class _Envelope(msgspec.Struct):
     sql: str
     command_id: str = ""
+    reply_to: str = ""
+    issued_by: str = ""
+    traceparent: str = ""
 
 
-_envelope = msgspec.json.Decoder(_Envelope)
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """A field of Command, its header, that of a CloudEvent in binary mode (if any), and its bound in characters."""
+
+    field: str
+    header: str
+    cloud: str
+    longest: int
 
 
-def read_command(
-    offset: int, time: int, value: bytes | None, headers: Sequence[tuple[str, bytes | str | None]] | None
-) -> Command:
-    """The command in a record of the log. Never raises: what cannot be read is a command with an error."""
-    data = value or b""
-    text, given_id, error = "", "", None
-    try:
-        text, given_id = _read_value(data)
-        given_id = _header(dict(headers or ()), given_id)
-    except Refused as refused:
-        error = refused
-    return Command(offset, time, text, given_id, hashlib.sha256(text.encode() or data).hexdigest(), len(data), error)
-
-
-def _read_value(data: bytes) -> tuple[str, str]:
-    try:
-        text = data.decode()
-    except UnicodeDecodeError as bad:
-        raise NotUtf8(f"byte {bad.start} of the record is not UTF-8; send the statement as UTF-8 text") from None
-    if not text.lstrip().startswith("{"):
-        return text, ""
-    try:
-        envelope = _envelope.decode(data)
-    except msgspec.MsgspecError as bad:
-        raise BadEnvelope(f'{bad}; send {{"sql": "…", "command_id": "…"}} or the bare statement') from None
-    return envelope.sql, envelope.command_id
-
-
-def _header(headers: Mapping[str, bytes | str | None], given_id: str) -> str:
-    raw = headers.get(COMMAND_ID)
-    if raw is not None:
-        try:
-            given_id = raw if isinstance(raw, str) else raw.decode()
-        except UnicodeDecodeError:
-            raise NotUtf8(f"the header {COMMAND_ID} is not UTF-8") from None
-    if len(given_id) > MAX_COMMAND_ID:
-        raise BadEnvelope(f"a command id has at most {MAX_COMMAND_ID} characters, not {len(given_id)}")
-    return given_id
+ATTRIBUTES = (
+    Attribute("command_id", COMMAND_ID, "ce_id", 200),
+    Attribute("reply_to", REPLY_TO, "", LONGEST_TOPIC),
+    Attribute("issued_by", ISSUED_BY, "ce_source", 500),
+    Attribute("traceparent", TRACEPARENT, "ce_traceparent", 200),
+)

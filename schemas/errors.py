@@ -87,7 +87,7 @@ class NotUtf8(Refused):
 
 
 class BadEnvelope(Refused):
-    """The record begins like JSON but is not an object with a "sql" text."""
+    """The record or one of its headers is none of the forms a command may have."""
 
     code = "bad-envelope"
 

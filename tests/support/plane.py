@@ -10,8 +10,9 @@ from controlplane.lookup import Facts, TopicFacts
 from controlplane.reconcile import Write, reconcile
 from controlplane.topics import COMMANDS, REPORTS
 from controlplane.translate import translate
-from schemas.commands import COMMAND_ID, read_command
+from schemas.commands import COMMAND_ID
 from schemas.events import Cause, Event
+from schemas.received import read_command
 from schemas.reports import Report
 from schemas.tasks import Task
 
@@ -41,7 +42,7 @@ class Plane:
         """Judge one record of the command log; returns its events."""
         value = sql.encode() if isinstance(sql, str) else sql
         headers = [(COMMAND_ID, command_id.encode())] if command_id else []
-        command = read_command(self.commands, self._tick(), value, headers)
+        command = read_command(self.commands, self._tick(), value, headers, PREFIX)
         bodies = decide(self.state, translate(command), self.facts, PREFIX)
         cause = Cause(COMMANDS, self.commands, self.commands + 1, command.given_id, command.digest)
         self.commands += 1

@@ -1,0 +1,152 @@
+"""A record on the command log, read: who sent what, before anyone judges it.
+
+A value is UTF-8 text, a JSON object (`{` first), an Avro Command in single-object encoding (`C3 01` first), or a
+CloudEvent as its content type says. Of what goes along, a header of our own wins, then the value, then CloudEvents'.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from schemas.codec import MARKER, NotOurs, decode
+from schemas.commands import ATTRIBUTES, REPLY_TO, Attribute, Command
+from schemas.errors import BadEnvelope, NotUtf8, Refused, TopicReserved
+
+CLOUD_EVENT = "application/cloudevents+json"
+CONTENT_TYPE = "content-type"
+_REGISTRY = b"\x00"
+_TOPIC = re.compile(r"[A-Za-z0-9._-]+")
+_FORMS = '{"sql": "…", "command_id": "…"} or the bare statement'
+
+Headers = Sequence[tuple[str, bytes | str | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One record of the command log. `error` is why it is refused before its text is looked at.
+
+    An attribute that is refused is empty here: nothing is sent to a reply_to that must not be one.
+    """
+
+    offset: int
+    time: int
+    text: str
+    given_id: str
+    digest: str
+    length: int
+    error: Refused | None = None
+    reply_to: str = ""
+    issued_by: str = ""
+    traceparent: str = ""
+
+    @property
+    def shown_id(self) -> str:
+        return self.given_id or f"c-{self.offset}"
+
+
+class _CloudEvent(msgspec.Struct):
+    """A CloudEvent in structured mode, as far as it matters here; `data` is the statement or an envelope."""
+
+    specversion: str
+    data: str | Command
+    id: str = ""
+    source: str = ""
+    traceparent: str = ""
+
+
+_envelope = msgspec.json.Decoder(Command)
+_cloud_event = msgspec.json.Decoder(_CloudEvent)
+
+
+def read_command(offset: int, time: int, value: bytes | None, headers: Headers | None, prefix: str) -> Received:
+    """The command in a record of the log. Never raises: what cannot be read is a command with an error.
+
+    `prefix` begins the names of the control plane's own topics, where no reply goes.
+    """
+    data, named = value or b"", dict(headers or ())
+    sent, error = Command(""), None
+    try:
+        sent = _read_value(data, named)
+    except Refused as refused:
+        error = refused
+    said: dict[str, str] = {}
+    for one in ATTRIBUTES:
+        try:
+            said[one.field] = _attribute(one, getattr(sent, one.field), named, prefix)
+        except Refused as refused:
+            said[one.field] = ""
+            error = error or refused
+    digest = hashlib.sha256(sent.sql.encode() or data).hexdigest()
+    given_id = said.pop("command_id")
+    return Received(offset, time, sent.sql, given_id, digest, len(data), error, **said)
+
+
+def _read_value(data: bytes, named: Mapping[str, bytes | str | None]) -> Command:
+    if data[:2] == MARKER:
+        return _avro(data)
+    if data[:1] == _REGISTRY:
+        raise BadEnvelope(
+            "the record begins with 00, as a schema registry's client frames it; "
+            "send Avro in single-object encoding (C3 01 first), JSON or the bare statement"
+        )
+    if _is_cloud_event(named.get(CONTENT_TYPE) or b""):
+        return _cloud(data)
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as bad:
+        raise NotUtf8(f"byte {bad.start} of the record is not UTF-8; send the statement as UTF-8 text") from None
+    if not text.lstrip().startswith("{"):
+        return Command(text)
+    try:
+        return _envelope.decode(data)
+    except msgspec.MsgspecError as bad:
+        raise BadEnvelope(f"{bad}; send {_FORMS}") from None
+
+
+def _avro(data: bytes) -> Command:
+    try:
+        return decode(data, Command)
+    except NotOurs as bad:
+        raise BadEnvelope(f"not an Avro Command: {bad}; write it with the schema jobplane.Command") from None
+
+
+def _is_cloud_event(content_type: bytes | str) -> bool:
+    said = content_type if isinstance(content_type, str) else content_type.decode("latin-1")
+    return said.partition(";")[0].strip().lower() == CLOUD_EVENT
+
+
+def _cloud(data: bytes) -> Command:
+    try:
+        event = _cloud_event.decode(data)
+    except msgspec.MsgspecError as bad:
+        raise BadEnvelope(f'not a CloudEvent with a command: {bad}; its "data" must be {_FORMS}') from None
+    sent = event.data if isinstance(event.data, Command) else Command(event.data)
+    return replace(
+        sent,
+        command_id=sent.command_id or event.id,
+        issued_by=sent.issued_by or event.source,
+        traceparent=sent.traceparent or event.traceparent,
+    )
+
+
+def _attribute(one: Attribute, in_value: str, named: Mapping[str, bytes | str | None], prefix: str) -> str:
+    header, cloud = named.get(one.header), named.get(one.cloud) if one.cloud else None
+    said = _text(one.header, header) if header is not None else in_value or _text(one.cloud, cloud or "")
+    if len(said) > one.longest:
+        raise BadEnvelope(f"{one.header} has at most {one.longest} characters, not {len(said)}")
+    if one.header == REPLY_TO and said:
+        if not _TOPIC.fullmatch(said):
+            raise BadEnvelope("reply-to must be the name of a topic: letters, digits, '.', '_' and '-'")
+        if said.startswith(prefix):
+            raise TopicReserved(f"no reply goes to '{said}': topics that begin with '{prefix}' are the control plane's")
+    return said
+
+
+def _text(header: str, raw: bytes | str) -> str:
+    try:
+        return raw if isinstance(raw, str) else raw.decode()
+    except UnicodeDecodeError:
+        raise NotUtf8(f"the header {header} is not UTF-8") from None
