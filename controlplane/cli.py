@@ -20,7 +20,14 @@ if TYPE_CHECKING:
 
 FAILED, NOT_FOUND, REFUSED, UNREACHABLE, TIMED_OUT = 1, 3, 4, 5, 124
 NOT_FOUND_CODES = frozenset(
-    {"job-not-found", "mapping-not-found", "offset-not-found", "snapshot-not-found", "topic-not-found"}
+    {
+        "command-not-found",
+        "job-not-found",
+        "mapping-not-found",
+        "offset-not-found",
+        "snapshot-not-found",
+        "topic-not-found",
+    }
 )
 
 
@@ -47,13 +54,20 @@ def main() -> None:
     "-f", "--file", "files", multiple=True, type=click.Path(exists=True, dir_okay=False), help="A file of statements."
 )
 @click.option("--no-wait", is_flag=True, help="Append and go on; the outcome is not awaited.")
+@click.option("--command-id", default="", metavar="ID", help="Your own id for the statement, where it is only one.")
 @click.option(
     "--timeout", type=click.FloatRange(0.1), default=60.0, show_default=True, help="Seconds to wait, each statement."
 )
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @_connection
 def sql(
-    texts: tuple[str, ...], files: tuple[str, ...], no_wait: bool, timeout: float, output: str, **flags: Any
+    texts: tuple[str, ...],
+    files: tuple[str, ...],
+    no_wait: bool,
+    command_id: str,
+    timeout: float,
+    output: str,
+    **flags: Any,
 ) -> None:
     """Run SQL statements and wait for their effect.
 
@@ -69,16 +83,20 @@ def sql(
         sources = [("<stdin>", sys.stdin.read())]
     with _errors():
         client = Client(_settings(flags))
+        if command_id and sum(len(_split(*source, output)) for source in sources) != 1:
+            raise click.UsageError("--command-id is the id of one statement, and there is not exactly one")
         for name, text in sources:
             for line, statement in _split(name, text, output):
-                _run(client, f"{name}:{line}", statement, no_wait, timeout, output)
+                _run(client, f"{name}:{line}", statement, command_id, no_wait, timeout, output)
 
 
 @main.command()
 @click.argument("statement", required=False)
 @click.option("--command-id", default="", metavar="ID", help="Your own id: a repeat gets the first outcome again.")
+@click.option("--issued-by", default="", metavar="TEXT", help="Who or what sends it; it is kept with the outcome.")
+@click.option("--reply-to", default="", metavar="TOPIC", help="A topic that the outcome is copied to.")
 @_connection
-def emit(statement: str | None, command_id: str, **flags: Any) -> None:
+def emit(statement: str | None, command_id: str, issued_by: str, reply_to: str, **flags: Any) -> None:
     """Append one statement to the command log, print its command id, and do not wait.
 
     Without an argument the statement is read from standard input. It is not looked at here: the decider judges it.
@@ -86,8 +104,31 @@ def emit(statement: str | None, command_id: str, **flags: Any) -> None:
     from controlplane.client import Client
 
     with _errors():
-        sent = Client(_settings(flags)).emit(statement if statement is not None else sys.stdin.read(), command_id)
+        text = statement if statement is not None else sys.stdin.read()
+        sent = Client(_settings(flags)).emit(text, command_id, issued_by=issued_by, reply_to=reply_to)
         click.echo(sent.command_id)
+
+
+@main.command()
+@click.argument("command")
+@click.option("--timeout", type=click.FloatRange(0.1), default=60.0, show_default=True, help="Seconds to wait.")
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@_connection
+def outcome(command: str, timeout: float, output: str, **flags: Any) -> None:
+    """Tell what became of a command that anyone has sent, and wait for its effect.
+
+    COMMAND is its offset on the command log (12 or c-12), else its id.
+    """
+    from controlplane.client import Client
+    from schemas.errors import CommandNotFound
+
+    offset = command.removeprefix("c-")
+    with _errors(), Client(_settings(flags)) as client, _progress() as say:
+        try:
+            result = client.wait(int(offset) if offset.isdecimal() else command, timeout, say)
+        except CommandNotFound as unknown:
+            _fail(f"error ({unknown.code}): {unknown.message}", NOT_FOUND)
+    _tell(result, f"command {command}", result.text, timeout, output)
 
 
 @main.command()
@@ -147,7 +188,7 @@ def _split(name: str, text: str, output: str) -> list[tuple[int, str]]:
         _refuse(name, text, refused, output)
 
 
-def _run(client: "Client", where: str, text: str, no_wait: bool, timeout: float, output: str) -> None:
+def _run(client: "Client", where: str, text: str, command_id: str, no_wait: bool, timeout: float, output: str) -> None:
     from schemas.errors import Refused
     from sql import nodes
     from sql.parser import parse
@@ -163,11 +204,11 @@ def _run(client: "Client", where: str, text: str, no_wait: bool, timeout: float,
             _refuse(where, text, refused, output)
         _show(listing, output)
     elif no_wait:
-        sent = client.emit(text)
+        sent = client.emit(text, command_id)
         _print(output, {"command_id": sent.command_id, "offset": sent.offset, "verdict": None}, sent.command_id)
     else:
         with _progress() as say:
-            result = client.execute(text, statement, timeout, say)
+            result = client.execute(text, statement, timeout, say, command_id=command_id)
         _tell(result, where, text, timeout, output)
 
 
@@ -180,9 +221,12 @@ def _tell(result: "Result", where: str, text: str, timeout: float, output: str) 
     if output == "json":
         _json(row)
     if reply is None:
+        there = f"the command is on the log at offset {result.sent.offset} and"
+        if result.sent.offset < 0:
+            there = "no command with this id was judged so far; one that is on the log"
         _fail(
-            f"{where}: no outcome within {timeout:g} s; the command is on the log at offset {result.sent.offset} "
-            "and will be judged as soon as a worker runs with this prefix",
+            f"{where}: no outcome within {timeout:g} s; {there} "
+            "will be judged as soon as a worker runs with this prefix",
             TIMED_OUT,
         )
     if reply.verdict == "refused":

@@ -1,30 +1,47 @@
-"""Issues commands and reads the control plane, from anywhere that reaches Kafka. Never imports faust."""
+"""Issues commands and reads the control plane, from anywhere that reaches Kafka. Never imports faust.
 
+with Client("kafka:9092") as client:
+    result = client.execute("ALTER JOB big SUSPEND", command_id="suspend-7")
+
+`controlplane.async_client` has the same for asyncio.
+"""
+
+import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from controlplane import catalog, log, reads, views
 from controlplane.effects import Goal, goal
+from controlplane.evolve import REMEMBERED_COMMANDS, State
 from controlplane.outcome import REFUSED, answer
 from controlplane.settings import Settings
-from controlplane.topics import COMMANDS, EVENTS, MAX_COMMAND_BYTES
-from processors.kafka import Doubt, Kafka, judged
-from schemas.commands import COMMAND_ID
-from schemas.errors import KafkaUnreachable
+from controlplane.tail import Entry, Tail
+from controlplane.topics import COMMANDS, MAX_COMMAND_BYTES
+from processors.kafka import Kafka, KafkaError, Message, Producer, judged
+from schemas.commands import COMMAND_ID, ISSUED_BY, REPLY_TO, TRACEPARENT
+from schemas.errors import CommandNotFound, KafkaUnreachable, Refused
+from schemas.events import Cause
+from schemas.received import Received, read_command
 from schemas.state import Answer
 from sql import nodes
+from sql.parser import parse
 
+Alive = Callable[[], None]
+"""Called again and again while something is awaited; what it raises ends the waiting."""
 Watch = Callable[[str], None]
 """Told in words how far a statement has come."""
 DELIVERY_S = 10.0
+NOWHERE = -1
+"""The offset of a command that was not found."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A command on the log."""
+    """A command on the log, and its offset there."""
 
     command_id: str
     offset: int
@@ -32,15 +49,25 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of one statement. `reply` is None while unanswered; `failure` says why its effect did not come."""
+    """What came of one statement. `reply` is None while unanswered; `failure` says why its effect did not come.
+
+    `status` is that of its job, `text` the statement, where it was read back from the log.
+    """
 
     sent: Sent
     reply: Answer | None
     status: str = ""
     failure: str = ""
     timed_out: bool = False
+    text: str = ""
+
+    @property
+    def done(self) -> bool:
+        """Accepted or unchanged, and its effect has come."""
+        return self.reply is not None and self.reply.verdict != REFUSED and not self.failure and not self.timed_out
 
     def row(self) -> dict[str, Any]:
+        """As `jobplane sql -o json` prints it."""
         reply = self.reply
         if reply is None:
             return {"command_id": self.sent.command_id, "offset": self.sent.offset, "verdict": None}
@@ -51,15 +78,37 @@ class Result:
 
 
 class Client:
-    """One connection to one control plane. Not thread-safe.
+    """One control plane, as seen from anywhere. Threads may share it: every call reads by a consumer of its own.
 
     Every method may raise KafkaUnreachable or NotSetUp at the first call, Doubt when Kafka goes silent later.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self,
+        settings: Settings | str = "127.0.0.1:9092",
+        prefix: str = "jobplane.",
+        kafka: Mapping[str, str] | None = None,
+    ) -> None:
+        """Settings, or Kafka's address with the control plane's prefix and properties for librdkafka."""
+        if isinstance(settings, str):
+            settings = Settings(bootstrap=settings, prefix=prefix, kafka=dict(kafka or {}))
         self._prefix = settings.prefix
         self._kafka = Kafka(settings.bootstrap, settings.kafka)
         self._checked = False
+        self._producer: Producer | None = None
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Lets go of Kafka. A later call connects anew."""
+        with self._lock:
+            self._producer, self._checked = None, False
+            self._kafka = Kafka(self._kafka.bootstrap, self._kafka.properties)
 
     def _check(self) -> None:
         if not self._checked:
@@ -67,70 +116,172 @@ class Client:
             catalog.require_topics(self._kafka, self._prefix)
             self._checked = True
 
-    def emit(self, sql: str, command_id: str = "") -> Sent:
-        """Append a command; return once Kafka has it."""
+    def emit(
+        self, sql: str, command_id: str = "", *, issued_by: str = "", reply_to: str = "", traceparent: str = ""
+    ) -> Sent:
+        """Append a command; return once Kafka has it. It is not looked at here: the decider judges it.
+
+        `command_id` makes a repeat harmless (default: a new one), `reply_to` is a topic that its outcome is copied to.
+        Raises KafkaUnreachable where Kafka did not acknowledge it within 10 s: send it again with its id.
+        """
         self._check()
         command_id = command_id or str(uuid.uuid4())
-        delivered: list[Any] = []
-        producer = self._kafka.producer(message_max_bytes=MAX_COMMAND_BYTES)
+        said = {COMMAND_ID: command_id, REPLY_TO: reply_to, ISSUED_BY: issued_by, TRACEPARENT: traceparent}
+        delivered: list[tuple[KafkaError | None, Message]] = []
+        producer = self._writer()
         producer.produce(
             f"{self._prefix}{COMMANDS}",
             sql.encode(),
             partition=0,
-            headers=[(COMMAND_ID, command_id.encode())],
+            headers=[(name, text.encode()) for name, text in said.items() if text],
             on_delivery=lambda error, message: delivered.append((error, message)),
         )
-        producer.flush(DELIVERY_S)
-        if not delivered:
+        deadline = time.monotonic() + DELIVERY_S + 1
+        while not delivered and time.monotonic() < deadline:
+            producer.poll(0.05)
+        error = delivered[0][0] if delivered else None
+        if not delivered or (error is not None and error.name() == "_MSG_TIMED_OUT"):
             raise KafkaUnreachable(
-                f"the command was not acknowledged within {DELIVERY_S:.0f} s ({self._kafka.last_error})"
+                f"command {command_id} was not acknowledged within {DELIVERY_S:.0f} s ({self._kafka.last_error}); "
+                "it may be on the log: send it again with this id"
             )
-        error, message = delivered[0]
         if error is not None:
+            with self._lock:
+                self._producer = None  # it may be good for nothing more
             raise judged(error)
-        return Sent(command_id, message.offset())
+        return Sent(command_id, delivered[0][1].offset() or 0)
+
+    def _writer(self) -> Producer:
+        with self._lock:
+            if self._producer is None:
+                self._producer = self._kafka.producer(
+                    message_max_bytes=MAX_COMMAND_BYTES, message_timeout_ms=int(DELIVERY_S * 1000)
+                )
+            return self._producer
 
     def execute(
-        self, sql: str, statement: nodes.Statement, timeout: float = 60.0, watch: Watch = lambda text: None
+        self,
+        sql: str,
+        statement: nodes.Statement | None = None,
+        timeout: float = 60.0,
+        watch: Watch = lambda text: None,
+        *,
+        command_id: str = "",
+        issued_by: str = "",
+        reply_to: str = "",
+        traceparent: str = "",
+        alive: Alive = lambda: None,
     ) -> Result:
-        """Append a command and wait for its outcome and its effect, at most `timeout` seconds."""
+        """Append a command and wait for its outcome and its effect, at most `timeout` seconds.
+
+        `statement` is `sql` parsed, where that was done already. Raises Refused, before anything is sent, where `sql`
+        is no statement. A verdict of the decider is not raised: it stands in the result.
+        """
+        statement = statement or parse(sql)
         self._check()
         deadline = time.monotonic() + timeout
-        topic = (f"{self._prefix}{EVENTS}", 0)
-        start = self._kafka.offsets([topic])[topic]
-        sent = self.emit(sql)
+        with closing(Tail(self._kafka, self._prefix)) as tail:
+            sent = self.emit(sql, command_id, issued_by=issued_by, reply_to=reply_to, traceparent=traceparent)
+            return self._follow(tail, sent, statement, deadline, watch, alive)
+
+    def wait(
+        self,
+        command: Sent | str | int,
+        timeout: float = 60.0,
+        watch: Watch = lambda text: None,
+        *,
+        alive: Alive = lambda: None,
+    ) -> Result:
+        """The outcome and the effect of a command, by what `emit` gave, by its id or by its offset on the log.
+
+        One judged long ago is found as well, with the effect it had then. Waits at most `timeout` seconds; an id that
+        no command has is waited for too. Raises CommandNotFound for an offset at which there is no command.
+        """
+        self._check()
+        deadline = time.monotonic() + timeout
+        with closing(Tail(self._kafka, self._prefix)) as tail:
+            sent = self._find(tail, command)
+            if sent.offset != NOWHERE:
+                tail.back_to(sent.offset)
+            return self._follow(tail, sent, None, deadline, watch, alive)
+
+    def _find(self, tail: Tail, command: Sent | str | int) -> Sent:
+        """Where a command is; NOWHERE where its outcome is to be known by its id."""
+        if isinstance(command, Sent):
+            return command
+        if isinstance(command, str):
+            answers = self._state().answers
+            if known := answers.get(command):
+                return Sent(command, known.offset)
+            if len(answers) >= REMEMBERED_COMMANDS:  # it may have been forgotten
+                tail.seek(tail.first)
+            return Sent(command, NOWHERE)
+        record = self._command(command)
+        if record is None:
+            raise CommandNotFound(f"there is no command at offset {command} of '{self._prefix}{COMMANDS}'")
+        return Sent(record.shown_id, command)
+
+    def _command(self, offset: int) -> Received | None:
+        """A command as it stands on the log; None where there is none."""
+        with closing(self._kafka.consumer(f"{self._prefix}reader", committed=False)) as consumer:
+            record = self._kafka.record_at(consumer, f"{self._prefix}{COMMANDS}", 0, offset) if offset >= 0 else None
+        if record is None:
+            return None
+        headers: Any = record.headers()
+        return read_command(offset, record.timestamp()[1], record.value(), headers, self._prefix)
+
+    def _follow(
+        self,
+        tail: Tail,
+        sent: Sent,
+        statement: nodes.Statement | None,
+        deadline: float,
+        watch: Watch,
+        alive: Alive,
+    ) -> Result:
+        """Reads events up to the outcome of `sent`, then to its effect; `statement` is read back where it is None."""
         reply: Answer | None = None
         aim: Goal | None = None
-        consumer = log.reader(self._kafka, self._prefix)
-        try:
-            for item in log.follow_events(consumer, self._prefix, start, lambda: None):
-                if item is not None:
-                    name, event = item
-                    if reply is None and event.cause.topic == COMMANDS and event.cause.offset == sent.offset:
-                        reply = answer(event, name)
-                        aim = self._aim(statement, reply, getattr(event.body, "status", ""))
-                        if reply is None or aim is None:
-                            return Result(sent, reply, getattr(event.body, "status", ""))
-                    elif aim is not None:
-                        aim.see(event)
-                    if aim is not None:
-                        watch(aim.status)
-                        if aim.over:
-                            return Result(sent, reply, aim.status, "" if aim.reached else aim.failure)
-                if time.monotonic() > deadline:
-                    return Result(sent, reply, aim.status if aim else "", aim.failure if aim else "", timed_out=True)
-        finally:
-            consumer.close()
-        raise Doubt("the events ended")  # they never do
+        text = ""
+        while True:
+            alive()
+            for entry in tail.read():
+                event = entry.event
+                if reply is None and _is_of(event.cause, sent) and (reply := answer(event, entry.job)) is not None:
+                    sent = Sent(sent.command_id, event.cause.offset)
+                    if statement is None:
+                        text, statement = self._statement(sent.offset)
+                    status = getattr(event.body, "status", "")
+                    aim = self._aim(statement, reply, status) if statement is not None else None
+                    if aim is None:
+                        return Result(sent, reply, status, text=text)
+                elif aim is not None:
+                    aim.see(event)
+                if aim is not None:
+                    watch(aim.status)
+                    if aim.over:
+                        return Result(sent, reply, aim.status, "" if aim.reached else aim.failure, text=text)
+            if time.monotonic() > deadline:
+                status, failure = (aim.status, aim.failure) if aim else ("", "")
+                return Result(sent, reply, status, failure, timed_out=True, text=text)
 
-    def _aim(self, statement: nodes.Statement, reply: Answer | None, status: str) -> Goal | None:
-        if reply is None or reply.verdict == REFUSED:
+    def _statement(self, offset: int) -> tuple[str, nodes.Statement | None]:
+        record = self._command(offset)
+        if record is None:
+            return "", None
+        try:
+            return record.text, parse(record.text)
+        except Refused:
+            return record.text, None
+
+    def _aim(self, statement: nodes.Statement, reply: Answer, status: str) -> Goal | None:
+        if reply.verdict == REFUSED:
             return None
         aim = goal(statement, reply)
         if aim is None:
             return None
         if not status and reply.uid:  # a repeated command: its job may be far on by now
-            state = log.read_state(self._kafka, log.reader(self._kafka, self._prefix), self._prefix)
+            state = self._state()
             job = state.jobs.get(reply.uid)
             status = job.status if job else ""
             aim.reached = job is None or any(one.version == aim.version for one in state.snapshots.values())
@@ -147,3 +298,41 @@ class Client:
     def show(self, statement: nodes.Read) -> list[views.Row]:
         """The rows of a SHOW or DESCRIBE."""
         return self.read(statement).rows
+
+    def _state(self) -> State:
+        self._check()
+        with closing(log.reader(self._kafka, self._prefix)) as consumer:
+            return log.read_state(self._kafka, consumer, self._prefix)
+
+    def jobs(self) -> list[views.Row]:
+        """The rows of SHOW JOBS, with the columns of `views.JOB_COLUMNS`: live jobs by name, then ended ones."""
+        return views.jobs(self._state())
+
+    def snapshots(self) -> list[views.Row]:
+        """The rows of SHOW SNAPSHOTS, with the columns of `views.SNAPSHOT_COLUMNS`; `time` in milliseconds."""
+        return views.snapshots(self._state())
+
+    def events(
+        self, start: int | None = 0, *, follow: bool = False, alive: Alive = lambda: None
+    ) -> Generator[Entry, None, None]:
+        """What happened, from an offset of the events log on; `start` None is its end.
+
+        Ends at the end as it is at the call, or never with `follow`. To go on later, keep the last `Entry.offset` and
+        start at the one after it. Raises ValueError where `start` is beyond the end.
+        """
+        with closing(self.tail(start)) as tail:
+            while follow or not tail.at_end:
+                alive()
+                yield from tail.read()
+
+    def tail(self, start: int | None = 0) -> Tail:
+        """The events log from `start` on, to be read a batch at a time and closed."""
+        self._check()
+        return Tail(self._kafka, self._prefix, start)
+
+
+def _is_of(cause: Cause, sent: Sent) -> bool:
+    """Whether an event was caused by a command."""
+    if cause.topic != COMMANDS:
+        return False
+    return cause.command_id == sent.command_id if sent.offset == NOWHERE else cause.offset == sent.offset

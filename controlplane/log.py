@@ -1,11 +1,11 @@
-"""Reading and writing the control plane's log: its state to the end, its events from a place on, a batch of changes."""
+"""Reading and writing the control plane's log: its state to the end, a batch of changes."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 
 from controlplane.evolve import Changes, State
 from controlplane.reconcile import Write
 from controlplane.topics import EVENTS, STATE
-from processors.kafka import Consumer, Kafka, Message, assign, poll
+from processors.kafka import Consumer, Kafka, Message
 from processors.transactions import TransactionalProducer
 from schemas.codec import NotOurs, decode, decode_record, encode
 from schemas.errors import NewerState
@@ -42,18 +42,6 @@ def _record(value: bytes) -> Record:
     if isinstance(record, Position) and record.format > FORMAT:
         raise NewerState(f"the state has format {record.format}, this version reads {FORMAT}; run the newer version")
     return record  # type: ignore[no-any-return]
-
-
-def follow_events(consumer: Consumer, prefix: str, start: int, alive: Alive) -> Iterator[tuple[str, Event] | None]:
-    """Committed events from an offset on, with the names of their jobs; None when there is nothing new for a moment."""
-    assign(consumer, {(f"{prefix}{EVENTS}", 0): start})
-    while True:
-        alive()
-        messages = poll(consumer, 500, 0.02)
-        for message in messages:
-            yield (message.key() or b"").decode(), decode(message.value() or b"", Event)
-        if not messages:
-            yield None
 
 
 def read_report(message: Message) -> Report | None:

@@ -188,6 +188,12 @@ class JobExists(Refused):
     code = "job-exists"
 
 
+class CommandNotFound(Refused):
+    """The command log holds no command at this offset."""
+
+    code = "command-not-found"
+
+
 class JobDropping(Refused):
     """The job of this name has ended but for a snapshot of it; the name is free when the snapshot is closed."""
 

@@ -120,6 +120,43 @@ def test_emit_appends_and_prints_the_id(plane: System) -> None:
     assert (no_wait.returncode, rows(no_wait)[0]["verdict"]) == (0, None)
 
 
+def test_emit_says_who_sends_and_where_the_answer_goes(plane: System) -> None:
+    flags = ["--command-id", "said", "--issued-by", "night-shift", "--reply-to", "answers"]
+    assert jobplane(plane, "emit", *flags, "DROP JOB IF EXISTS nobody").returncode == 0
+    headers = [dict(message.headers() or []) for message in commands(plane)]
+    assert {"command-id": b"said", "issued-by": b"night-shift", "reply-to": b"answers"} in headers
+
+
+def test_a_statement_with_an_id_is_carried_out_once(plane: System, create: str) -> None:
+    for said in ("accepted own RUNNING\n", "accepted own RUNNING\n"):
+        done = jobplane(plane, "sql", "--command-id", "own-1", "-e", create.format("own"))
+        assert (done.returncode, done.stdout) == (0, said)
+    other = jobplane(plane, "sql", "--command-id", "own-1", "-e", "DROP JOB own")
+    assert (other.returncode, "refused (command-id-reused)" in other.stderr) == (4, True)
+    two = jobplane(plane, "sql", "--command-id", "own-2", "-e", "DROP JOB own; DROP JOB own")
+    assert (two.returncode, "is the id of one statement" in two.stderr) == (2, True)
+    assert jobplane(plane, "sql", "-e", "DROP JOB own").returncode == 0
+
+
+def test_the_outcome_of_what_anyone_sent(plane: System, create: str) -> None:
+    jobplane(plane, "emit", "--command-id", "asked", create.format("asked"))
+    told = jobplane(plane, "outcome", "asked", "-o", "json")
+    assert (told.returncode, rows(told)[0]["job"]["status"]) == (0, "RUNNING")
+    assert jobplane(plane, "sql", "-e", "DROP JOB asked").returncode == 0
+    for known in ("asked", str(rows(told)[0]["offset"]), f"c-{rows(told)[0]['offset']}"):
+        done = jobplane(plane, "outcome", known)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "accepted asked RUNNING\n", "")
+    jobplane(plane, "emit", "--command-id", "wrong", "DROP JUB asked")
+    done = jobplane(plane, "outcome", "wrong")
+    assert (done.returncode, done.stdout) == (4, "")
+    assert done.stderr.splitlines()[0] == "command wrong: refused (syntax)"
+    assert done.stderr.splitlines()[2:] == ["DROP JUB asked", "     ^"]
+    gone = jobplane(plane, "outcome", "1000000")
+    assert (gone.returncode, "there is no command at offset 1000000 of 'cli.commands'" in gone.stderr) == (3, True)
+    never = jobplane(plane, "outcome", "never-sent", "--timeout", "0.2", "-o", "json")
+    assert (never.returncode, rows(never)[0]["verdict"]) == (124, None)
+
+
 def commands(plane: System) -> list[Any]:
     return plane.read(f"{plane.prefix}commands")
 
