@@ -25,11 +25,12 @@ class Attribute:
     header: str
     cloud: str
     longest: int
+    doc: str
 
 
 ATTRIBUTES = (
-    Attribute("command_id", COMMAND_ID, "ce_id", 200),
-    Attribute("reply_to", REPLY_TO, "", LONGEST_TOPIC),
-    Attribute("issued_by", ISSUED_BY, "ce_source", 500),
-    Attribute("traceparent", TRACEPARENT, "ce_traceparent", 200),
+    Attribute("command_id", COMMAND_ID, "ce_id", 200, "your own id for this command: a repeat of it changes nothing"),
+    Attribute("reply_to", REPLY_TO, "", LONGEST_TOPIC, "a topic that the outcome is copied to"),
+    Attribute("issued_by", ISSUED_BY, "ce_source", 500, "who or what sends it"),
+    Attribute("traceparent", TRACEPARENT, "ce_traceparent", 200, "the W3C trace context it belongs to"),
 )

@@ -27,6 +27,7 @@ from controlplane.outcome import REFUSED, answer
 from controlplane.settings import ENVIRONMENT, Settings
 from controlplane.topics import TOPICS
 from schemas import errors
+from schemas.commands import ATTRIBUTES
 from schemas.formats import FORMATS, VALUES
 from schemas.options import NOT_SUPPORTED, Guarantee, JobOptions, is_alterable, sql_name
 from schemas.reports import Report, Said
@@ -52,7 +53,7 @@ _FENCE = re.compile(r"^```(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _DRAWN = re.compile(r"(<!-- drawn: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _LINK = re.compile(r"\[[^\]]*\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)")
 _QUOTED = r"""(?:"((?:[^"\\]|\\.)*)"|'([^']*)')"""
-_SPOKEN = re.compile(rf"(?:-e|emit|echo|--command-id \S+) {_QUOTED}")
+_SPOKEN = re.compile(rf"(?:-e|emit|echo|--(?:command-id|reply-to) \S+) {_QUOTED}")
 _STATEMENT = re.compile(r'(?:CREATE|ALTER|DROP|SHOW|DESCRIBE|\{"sql")\b')
 _CALL = re.compile(r"(?:[A-Z_]+=\S+ )?jobplane (\w+)([^#|<]*)")
 
@@ -397,6 +398,14 @@ def setup_errors() -> str:
     return error_table(errors.SetupError, lambda code: others.get(code, cli.FAILED))
 
 
+def attributes() -> str:
+    rows = [
+        (f"`{one.header}`", f"`{one.field}`", f"`{one.cloud}`" if one.cloud else "", str(one.longest), one.doc)
+        for one in ATTRIBUTES
+    ]
+    return table("header | field | CloudEvents | characters | meaning", rows)
+
+
 def topics() -> str:
     rows = [
         (f"`{one.name}`", str(one.partitions), one.cleanup, ", ".join(f"`{k}={v}`" for k, v in one.config.items()))
@@ -447,6 +456,7 @@ DRAWINGS: dict[str, Callable[[], str]] = {
     "failures": failures,
     "setup-errors": setup_errors,
     "topics": topics,
+    "attributes": attributes,
     "metrics": metrics,
     "states": states,
     "transitions": transitions,
