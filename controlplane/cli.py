@@ -230,7 +230,8 @@ def _tell(result: "Result", where: str, text: str, timeout: float, output: str) 
             TIMED_OUT,
         )
     if reply.verdict == "refused":
-        shown = caret(text, Place(max(1, reply.line), max(1, reply.column)), reply.message)
+        place = Place(max(1, reply.line), max(1, reply.column))
+        shown = caret(text, place, reply.message) if text else f"{place} {reply.message}"
         _fail(f"{where}: refused ({reply.code})\n{shown}", _refusal_exit(reply.code))
     for notice in reply.notices:
         click.echo(f"notice: {notice}", err=True)

@@ -87,7 +87,7 @@ class Replies:
             return
         self._dropped += 1
         if self._dropped & (self._dropped - 1) == 0:  # the 1st, 2nd, 4th, 8th …
-            LOG.warning("%d replies were dropped: %d wait already", self._dropped, MOST_WAITING)
+            LOG.warning("replies dropped so far: %d; %d wait already", self._dropped, MOST_WAITING)
 
     def close(self) -> None:
         """Lets what was offered go out, for a second at most."""

@@ -151,6 +151,10 @@ def test_the_outcome_of_what_anyone_sent(plane: System, create: str) -> None:
     assert (done.returncode, done.stdout) == (4, "")
     assert done.stderr.splitlines()[0] == "command wrong: refused (syntax)"
     assert done.stderr.splitlines()[2:] == ["DROP JUB asked", "     ^"]
+    jobplane(plane, "emit", "--command-id", "broken", '{"SQL": 1}')
+    done = jobplane(plane, "outcome", "broken")
+    assert (done.returncode, len(done.stderr.splitlines())) == (4, 2)
+    assert "missing required field `sql`" in done.stderr
     gone = jobplane(plane, "outcome", "1000000")
     assert (gone.returncode, "there is no command at offset 1000000 of 'cli.commands'" in gone.stderr) == (3, True)
     never = jobplane(plane, "outcome", "never-sent", "--timeout", "0.2", "-o", "json")

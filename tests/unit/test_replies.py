@@ -1,10 +1,12 @@
-"""Which outcomes are copied to whom, and what such a record holds."""
+"""Which outcomes are copied to whom, what such a record holds, and that nobody waits for it."""
 
 import json
+import time
 
 import pytest
 
-from controlplane.replies import Reply, reply_to
+from controlplane.replies import LINGER_S, MOST_WAITING, Replies, Reply, reply_to
+from processors.kafka import Kafka
 from schemas.events import Cause, CommandRefused, CommandRepeated, CommandUnchanged, Event, JobSuspended, TaskFailed
 from schemas.state import Status
 from schemas.values import Failure
@@ -67,3 +69,14 @@ def test_a_repeated_command_is_answered_as_the_first_time_with_the_status_of_now
 )
 def test_nothing_else_is_copied(event: Event) -> None:
     assert reply_to(event, "a", Plane().state) is None
+
+
+def test_nobody_waits_for_a_kafka_that_does_not_answer(caplog: pytest.LogCaptureFixture) -> None:
+    replies = Replies(Kafka("127.0.0.1:1"))
+    began = time.monotonic()
+    for _ in range(MOST_WAITING + 5):
+        replies.offer(Reply("answers", "id", b"{}", ()))
+    assert time.monotonic() - began < 1
+    replies.close()
+    assert time.monotonic() - began < 1 + LINGER_S
+    assert f"replies dropped so far: 1; {MOST_WAITING} wait already" in caplog.messages
