@@ -23,7 +23,7 @@ from controlplane.tail import Entry, Tail
 from controlplane.topics import COMMANDS, MAX_COMMAND_BYTES
 from processors.kafka import Kafka, KafkaError, Message, Producer, judged
 from schemas.commands import COMMAND_ID, ISSUED_BY, REPLY_TO, TRACEPARENT
-from schemas.errors import CommandNotFound, KafkaUnreachable, Refused
+from schemas.errors import CommandNotFound, KafkaUnreachable, ReadStatement, Refused
 from schemas.events import Cause
 from schemas.received import Received, read_command
 from schemas.state import Answer
@@ -290,12 +290,20 @@ class Client:
             aim.at(status)
         return aim
 
-    def read(self, statement: nodes.Read) -> views.Listing:
-        """The answer to SHOW or DESCRIBE, from the topics as they are now. Raises Refused where a name is unknown."""
+    def read(self, statement: nodes.Read | str) -> views.Listing:
+        """The answer to SHOW or DESCRIBE, from the topics as they are now.
+
+        Raises Refused with its place where a name is unknown, or the text is no such statement.
+        """
+        if isinstance(statement, str):
+            read = parse(statement)
+            if not isinstance(read, nodes.Read):
+                raise ReadStatement("only SHOW and DESCRIBE are read; execute() what changes something")
+            statement = read
         self._check()
         return reads.read(self._kafka, self._prefix, statement)
 
-    def show(self, statement: nodes.Read) -> list[views.Row]:
+    def show(self, statement: nodes.Read | str) -> list[views.Row]:
         """The rows of a SHOW or DESCRIBE."""
         return self.read(statement).rows
 

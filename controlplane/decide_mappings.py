@@ -53,5 +53,5 @@ def _mappings_of(job: Job) -> set[str]:
 def check_reserved(topic: str, role: str, prefix: str, place: Place) -> None:
     """Raises TopicReserved for the control plane's own topics."""
     if topic.startswith(prefix):
-        message = f"'{topic}' is not there to {role}: topics that begin with '{prefix}' are the control plane's own"
+        message = f"nobody may {role} '{topic}': topics that begin with '{prefix}' are the control plane's own"
         raise TopicReserved(message, place)

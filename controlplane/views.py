@@ -7,6 +7,7 @@ from typing import Any
 from controlplane.decide_mappings import jobs_through
 from controlplane.evolve import State
 from controlplane.translate import query_of
+from schemas.options import JobOptions
 from schemas.state import Answer, Job, Snapshot
 from schemas.tasks import task_key
 from schemas.values import SourceOffsets
@@ -59,7 +60,7 @@ def kept_metrics(state: State) -> list[tuple[str, str, Mapping[str, float]]]:
     return [
         (job.name, task_key(job.uid, index), task.metrics)
         for job in state.jobs.values()
-        if job.closed
+        if job.closed and JobOptions.of(job.options).metrics_enabled
         for index, task in enumerate(job.tasks)
         if task.metrics
     ]

@@ -51,7 +51,8 @@ class JobOptions:
 
     processing_guarantee: Guarantee = _option(
         Guarantee.EXACTLY_ONCE,
-        "What a crash may do to the output: exactlyOnce nothing, atLeastOnce repeat records, none repeat or lose them.",
+        "What a crash does to the output: with exactlyOnce nothing, with atLeastOnce it may repeat what came after the "
+        "last commit, with none it repeats all from the job's beginning.",
         alter=False,
     )
     snapshot_interval_millis: int = _option(

@@ -13,6 +13,7 @@ from schemas.errors import BadRecord, NotSupported, UnknownType
 from sql import nodes
 from sql.types import Type
 
+LARGEST_REAL = 3.4028234663852886e38
 Fit = Callable[[Any], Any]
 """A value of the kind as the type holds it; raises ValueError where it does not fit. NULL never comes here."""
 
@@ -62,7 +63,7 @@ COLUMN_TYPES = {
     "SMALLINT": _whole(16),
     "INTEGER": _whole(32),
     "BIGINT": _whole(64),
-    "REAL": ColumnType(Type.NUMBER, float, _real),
+    "REAL": ColumnType(Type.NUMBER, Annotated[float, msgspec.Meta(ge=-LARGEST_REAL, le=LARGEST_REAL)], _real),
     "DOUBLE": ColumnType(Type.NUMBER, float, _double),
     "VARCHAR": ColumnType(Type.STRING, str, _same),
     "JSON": ColumnType(Type.ANY, msgspec.Raw, _same),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from schemas.errors import ColumnMismatch, UnknownColumn, did_you_mean
+from schemas.formats import BYTES, VALUE_FORMAT
 from schemas.values import MappedColumn, Mapping
 from sql import nodes
 from sql.column_types import KINDS
@@ -64,13 +65,22 @@ def plan(insert: nodes.Insert, source: Mapping | None = None, target: Mapping | 
         raise ColumnMismatch("* already stands for all fields; once is enough", query.items[-1].place)
     columns = _columns(insert, target)
     if stars and columns:
-        message = "the fields of * are not known before the record; name them, or leave out the column list"
-        raise ColumnMismatch(message, stars[0].place)
+        remedy = "name them, or leave out the column list" if insert.columns else "name them"
+        raise ColumnMismatch(f"the fields of * are not known before the record; {remedy}", stars[0].place)
     outputs = _outputs(items, columns, target)
     kinds = {name: KINDS[column.type] for name, column in declared.items()} if declared else None
     types = column_types(query.where, [_value(output) for output in outputs], kinds)
     fields = tuple(Field(name, kind, *_read_from(name, declared)) for name, kind in types.items())
+    _check_bytes(insert, source if fields else None, target if outputs else None)
     return Plan(Kind.PROJECT if outputs else Kind.COPY, query.where, fields, bool(stars), outputs, kinds)
+
+
+def _check_bytes(insert: nodes.Insert, read: Mapping | None, written: Mapping | None) -> None:
+    """Raises ColumnMismatch where a value of format bytes would have to be taken apart or made."""
+    for mapping, name in ((read, insert.query.source), (written, insert.target)):
+        if mapping is not None and mapping.options.get(VALUE_FORMAT) == BYTES:
+            message = f"values of mapping '{mapping.name}' are bytes, which have no columns; only SELECT * copies them"
+            raise ColumnMismatch(message, name.place)
 
 
 def _read_from(name: str, declared: dict[str, MappedColumn] | None) -> tuple[tuple[str, ...], str]:

@@ -59,7 +59,7 @@ def bad_record(error: Exception) -> BadRecord:
 
 _OTHER_TYPE = re.compile(r"Expected `(?P<wanted>[^`]+)`, got `(?P<got>\w+)`(?: - at `\$\.?(?P<field>.*)`)?")
 _RANGE = re.compile(r"Number out of range(?: - at `\$\.?(?P<field>.*)`)?")
-_BOUND = re.compile(r"Expected `int` (?P<bound>[<>]= -?\d+)(?: - at `\$\.?(?P<field>.*)`)?")
+_BOUND = re.compile(r"Expected `(?:int|float)` (?P<bound>[<>]= -?[\d.e+]+)(?: - at `\$\.?(?P<field>.*)`)?")
 _WORDS = {
     "str": "a string", "int": "a number", "float": "a number", "bool": "true or false",
     "array": "an array", "object": "an object", "null": "null",
@@ -69,6 +69,8 @@ _WORDS = {
 def _reworded(said: str) -> str:
     """What msgspec says of a value, as this project says it."""
     if other := _OTHER_TYPE.fullmatch(said):
+        if (other["wanted"], other["got"]) == ("int | null", "float"):
+            return f"field '{other['field']}' holds a number with a decimal point; its column takes whole numbers"
         wanted = dict.fromkeys(_WORDS.get(one, one) for one in other["wanted"].split(" | ") if one != "null")
         what = f"field '{other['field']}' holds" if other["field"] else "the value is"
         return f"{what} {_WORDS.get(other['got'], other['got'])}; the query needs {' or '.join(wanted)}"

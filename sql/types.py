@@ -157,5 +157,7 @@ def _compare(tree: nodes.Comparison, columns: Columns) -> None:
             columns.demand(tree.left, right)
     elif columns.declared is None and isinstance(tree.right, nodes.Column):
         columns.demand(tree.right, left)
+    elif Type.ANY in (left, right):
+        raise TypeMismatch(f"a JSON value is not compared with {tree.operator}; IS NULL is all", tree.left.place)
     elif left is not right:
         raise TypeMismatch(f"{tree.operator} compares {left} with {right}", tree.left.place)

@@ -23,10 +23,8 @@ from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 from controlplane.client import Client, Result
 from controlplane.embedded.ports import free_port
 from controlplane.settings import Settings
-from controlplane.views import Listing
 from schemas.codec import decode
 from schemas.events import Event
-from sql import nodes
 from sql.parser import parse
 
 T = TypeVar("T")
@@ -158,20 +156,15 @@ class System:
 
     def jobs(self) -> dict[str, dict[str, Any]]:
         """SHOW JOBS by name, the newest of a name."""
-        rows = Client(self.settings).show(nodes.Show(nodes.Subject.JOBS))
+        rows = Client(self.settings).show("SHOW JOBS")
         return {row["name"]: row for row in reversed(rows)}
 
     def rows(self, text: str) -> list[dict[str, Any]]:
         """The rows of a SHOW or DESCRIBE."""
-        return self.read_statement(text).rows
+        return Client(self.settings).read(text).rows
 
     def about(self, text: str) -> dict[str, Any]:
-        return self.read_statement(text).about
-
-    def read_statement(self, text: str) -> Listing:
-        statement = parse(text)
-        assert isinstance(statement, nodes.Read)
-        return Client(self.settings).read(statement)
+        return Client(self.settings).read(text).about
 
     def topic(self, short: str, partitions: int = 2, **config: str) -> str:
         name = self.name(short)
