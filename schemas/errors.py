@@ -413,3 +413,15 @@ class NewerState(SetupError):
     """The state was written by a newer version; this one steps aside."""
 
     code = "newer-state"
+
+
+class EventsTruncated(SetupError):
+    """The events do not begin at their first record any more: what they fold to is not known."""
+
+    code = "events-truncated"
+
+
+class BeyondTheEnd(SetupError):
+    """The log has no such offset yet."""
+
+    code = "beyond-the-end"
