@@ -4,11 +4,11 @@ The state is its records and nothing else, so what is folded from `events` and w
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 from controlplane.outcome import answer
 from controlplane.topics import COMMANDS, REPORTS, TASK_PARTITIONS
+from schemas.changed import replace
 from schemas.events import (
     Event,
     JobAltered,
@@ -136,6 +136,8 @@ class State:
             self._kinds[kind].pop(name)
 
     def _index(self, old: Job | None, new: Job | None) -> None:
+        if old is not None and new is not None and _indexed(old) == _indexed(new):
+            return  # what most events change, no index knows
         for job, weight in ((old, -1), (new, 1)):
             if job is not None and not job.closed:
                 for task in job.tasks:
@@ -152,6 +154,11 @@ class State:
                 self.ended[new.uid] = None
             elif new.target is Target.END and not new.waits_for:  # one that never ran leaves nothing to wait for
                 self.closing[new.name] = new.uid
+
+
+def _indexed(job: Job) -> tuple[object, ...]:
+    """All of a job that its indexes depend on."""
+    return job.closed, job.target, bool(job.pending), job.waits_for, job.name, [task.partition for task in job.tasks]
 
 
 def _age(item: tuple[Key, Record]) -> int:
@@ -262,18 +269,18 @@ def _changed(job: Job, event: Event) -> Job:
             changed = _relaid(changed)
             return _resumed(changed, altered.generation, altered.status) if altered.resumes else changed
         case TaskStarted(task=task, attempt=attempt, status=status, worker=worker):
-            started = _task(job, task, phase=Phase.RUNNING, attempt=attempt, started=True, worker=worker)
-            if all(one.started for one in started.tasks):
-                started = replace(started, restore=None, former=())
-            return replace(started, status=status)
+            running: dict[str, Any] = {"phase": Phase.RUNNING, "attempt": attempt, "started": True, "worker": worker}
+            started = _task(job, task, running, status=status)
+            needless = (started.restore is not None or started.former) and all(one.started for one in started.tasks)
+            return replace(started, restore=None, former=()) if needless else started
         case TaskStopped(task=task, attempt=attempt, status=status, metrics=metrics):
-            return replace(_task(job, task, phase=Phase.STOPPED, attempt=attempt, metrics=metrics), status=status)
+            return _task(job, task, {"phase": Phase.STOPPED, "attempt": attempt, "metrics": metrics}, status=status)
         case TaskCompleted(task=task, attempt=attempt, target=target, status=status, metrics=metrics):
-            completed = _task(job, task, phase=Phase.COMPLETED, attempt=attempt, metrics=metrics)
-            return replace(completed, target=target, status=status)
+            completed: dict[str, Any] = {"phase": Phase.COMPLETED, "attempt": attempt, "metrics": metrics}
+            return _task(job, task, completed, target=target, status=status)
         case TaskFailed(task=task, attempt=attempt, status=status, target=target, failure=failure, metrics=metrics):
-            stopped = _task(job, task, phase=Phase.STOPPED, attempt=attempt, metrics=metrics)
-            return replace(stopped, status=status, target=target, failure=job.failure or failure)
+            failed: dict[str, Any] = {"phase": Phase.STOPPED, "attempt": attempt, "metrics": metrics}
+            return _task(job, task, failed, status=status, target=target, failure=job.failure or failure)
         case _:
             return job
 
@@ -317,11 +324,12 @@ def _created(new: JobCreated, time: int) -> Job:
     )
 
 
-def _task(job: Job, index: int, **changes: object) -> Job:
+def _task(job: Job, index: int, task: dict[str, Any], **changes: object) -> Job:
+    """The job with `task` changed of one of its tasks, if it has that, and `changes` of its own."""
     tasks = list(job.tasks)
     if 0 <= index < len(tasks):
-        tasks[index] = replace(tasks[index], **changes)  # type: ignore[arg-type]
-    return replace(job, tasks=tuple(tasks))
+        tasks[index] = replace(tasks[index], **task)
+    return replace(job, tasks=tuple(tasks), **changes)
 
 
 def _without(job: Job, version: int) -> Job:
@@ -330,6 +338,8 @@ def _without(job: Job, version: int) -> Job:
 
 def _remember(state: State, event: Event) -> Changes:
     """The answer to a command that came with an id, and the oldest one when too many are kept."""
+    if not event.cause.command_id:
+        return {}
     reply = answer(event, job_name(state, event))
     if reply is None or not reply.command_id or reply.command_id in state.answers:
         return {}

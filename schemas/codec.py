@@ -16,6 +16,7 @@ from fastavro.schema import fingerprint, to_parsing_canonical_form
 
 from schemas.checkpoints import Checkpoint
 from schemas.commands import Command
+from schemas.compiled import Reader, compiled
 from schemas.events import BODIES, Cause, Event
 from schemas.reports import Report
 from schemas.state import Answer, Job, Position, Snapshot
@@ -59,14 +60,14 @@ def decode_record(data: bytes) -> Any:
     written = _known().get(data[2:10])
     if written is None:
         raise NotOurs(f"unknown schema fingerprint {data[2:10].hex()}: written by a newer version?")
-    name, writer = written
+    name, read = written
     try:
-        fields: Any = fastavro.schemaless_reader(
-            io.BytesIO(data[10:]), writer, _current(name)[1], return_record_name=True, return_record_name_override=True
-        )
-        return _event(fields) if name == Event.__name__ else msgspec.convert(fields, _TYPES[name])
+        record, end = read(data, 10)
     except (msgspec.ValidationError, EOFError, ValueError, IndexError, KeyError) as bad:
         raise NotOurs(f"damaged {name}: {bad}") from bad
+    if end != len(data):
+        raise NotOurs(f"damaged {name}: its end is at {end}, not at {len(data)}")
+    return record
 
 
 def schema(name: str) -> dict[str, Any]:
@@ -101,10 +102,28 @@ def _current(name: str) -> tuple[bytes, Any]:
 
 
 @cache
-def _known() -> dict[bytes, tuple[str, Any]]:
-    known = {_current(name)[0][2:]: (name, _current(name)[1]) for name in _TYPES}
+def _known() -> dict[bytes, tuple[str, Reader]]:
+    """By fingerprint: the record type that a schema is of, and how to read what was written by it."""
+    known: dict[bytes, tuple[str, Reader]] = {}
+    for name, record in _TYPES.items():
+        known[_current(name)[0][2:]] = (name, compiled(schema(name), record, _NAMESPACE))
     old = files("schemas").joinpath("avsc", "old")
     for file in old.iterdir() if old.is_dir() else ():
         raw = json.loads(file.read_text())
-        known[_fingerprint(raw)] = (raw["name"].removeprefix(_NAMESPACE), fastavro.parse_schema(raw))
+        name = raw["name"].removeprefix(_NAMESPACE)
+        known[_fingerprint(raw)] = (name, resolving(name, fastavro.parse_schema(raw)))
     return known
+
+
+def resolving(name: str, written: Any) -> Reader:
+    """Reads what an older schema wrote as a record of today."""
+
+    def read(data: bytes, start: int) -> tuple[Any, int]:
+        source = io.BytesIO(data[start:])
+        fields: Any = fastavro.schemaless_reader(
+            source, written, _current(name)[1], return_record_name=True, return_record_name_override=True
+        )
+        record = _event(fields) if name == Event.__name__ else msgspec.convert(fields, _TYPES[name])
+        return record, start + source.tell()
+
+    return read
