@@ -4,7 +4,6 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 refused, 5 Kafka out of re
 Imports of Kafka wait until a command needs them: `--help` answers at once.
 """
 
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,13 +11,21 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from controlplane import cli_log
+from controlplane.terminal import FAILED, UNREACHABLE
+from controlplane.terminal import connection as _connection
+from controlplane.terminal import errors as _errors
+from controlplane.terminal import fail as _fail
+from controlplane.terminal import json_line as _json
+from controlplane.terminal import settings_of as _settings
+
 if TYPE_CHECKING:
     from controlplane.client import Client, Result
-    from controlplane.settings import Settings
     from controlplane.views import Listing
     from schemas.errors import Refused
 
-FAILED, NOT_FOUND, REFUSED, UNREACHABLE, TIMED_OUT = 1, 3, 4, 5, 124
+__all__ = ["FAILED", "NOT_FOUND", "REFUSED", "TIMED_OUT", "UNREACHABLE", "main"]
+NOT_FOUND, REFUSED, TIMED_OUT = 3, 4, 124
 NOT_FOUND_CODES = frozenset(
     {
         "command-not-found",
@@ -29,12 +36,6 @@ NOT_FOUND_CODES = frozenset(
         "topic-not-found",
     }
 )
-
-
-def _connection(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The flags every command that talks to Kafka has."""
-    command = click.option("--prefix", metavar="TEXT", help="Prefix of the control topics.")(command)
-    return click.option("--bootstrap", metavar="HOST:PORT", help="Kafka's address.")(command)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -172,12 +173,6 @@ def dev(port: int, workers: int, **flags: Any) -> None:
         run(settings, port, workers)
 
 
-def _settings(flags: dict[str, Any]) -> "Settings":
-    from controlplane.settings import Settings
-
-    return Settings.load(flags, os.environ, Path.cwd())
-
-
 def _split(name: str, text: str, output: str) -> list[tuple[int, str]]:
     from schemas.errors import Refused
     from sql.parser import split
@@ -292,17 +287,6 @@ def _print(output: str, row: dict[str, Any], text: str) -> None:
         click.echo(text)
 
 
-def _json(row: dict[str, Any]) -> None:
-    import msgspec
-
-    click.echo(msgspec.json.encode(row).decode())
-
-
-def _fail(message: str, code: int) -> NoReturn:
-    click.echo(message, err=True)
-    sys.exit(code)
-
-
 class _progress:  # noqa: N801  used like a function
     """A status line on a terminal's stderr while a statement is awaited; silent elsewhere."""
 
@@ -320,28 +304,8 @@ class _progress:  # noqa: N801  used like a function
             self._status.stop()
 
 
-class _errors:  # noqa: N801  used like a function
-    """Turns what cannot be helped here into a message and an exit code."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        if error is None or isinstance(error, SystemExit | click.ClickException | KeyboardInterrupt):
-            return
-        from schemas.errors import BadSetting, JobplaneError, KafkaSilent, KafkaUnreachable
-
-        if isinstance(error, BadSetting):
-            raise click.UsageError(error.message)
-        if isinstance(error, KafkaUnreachable):
-            _fail(f"error ({error.code}): {error.message}", UNREACHABLE)
-        if isinstance(error, JobplaneError):
-            _fail(f"error ({error.code}): {error.message}", FAILED)
-        from processors.kafka import Doubt
-
-        if isinstance(error, Doubt):
-            _fail(f"error ({KafkaSilent.code}): {error}", UNREACHABLE)
-
+for command in cli_log.COMMANDS:
+    main.add_command(command)
 
 if __name__ == "__main__":
     main()

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from controlplane.topics import EVENTS
-from processors.kafka import Consumer, Doubt, Kafka, Message, TopicPartition, assign, poll
-from schemas.codec import decode
-from schemas.errors import BeyondTheEnd, EventsTruncated, NotSetUp
+from processors.kafka import CALL_S, Consumer, Doubt, Kafka, Message, TopicPartition, assign, judging, poll
+from schemas.codec import NotOurs, decode
+from schemas.errors import BeyondTheEnd, EventsTruncated, NewerState, NotSetUp
 from schemas.events import Event
 
 Alive = Callable[[], None]
@@ -90,10 +90,18 @@ def position(consumer: Consumer, topic: str) -> int:
     return max(0, consumer.position([TopicPartition(topic, 0)])[0].offset)
 
 
+def event(message: Message) -> Event:
+    """Raises NewerState where the record cannot be read: only the decider writes here."""
+    try:
+        return decode(message.value() or b"", Event)
+    except NotOurs as unknown:
+        where = f"{message.topic()}-0@{message.offset()}"
+        raise NewerState(f"{where} cannot be read ({unknown}); run the newest version of jobplane") from unknown
+
+
 def entry(message: Message) -> Entry:
-    """Raises NotOurs where the record is not an event."""
-    job = (message.key() or b"").decode()
-    return Entry(message.offset() or 0, message.timestamp()[1], job, decode(message.value() or b"", Event))
+    """Raises NewerState."""
+    return Entry(message.offset() or 0, message.timestamp()[1], (message.key() or b"").decode(), event(message))
 
 
 def read(kafka: Kafka, prefix: str, start: int, end: int, alive: Alive = lambda: None) -> Iterator[Entry]:
@@ -104,3 +112,26 @@ def read(kafka: Kafka, prefix: str, start: int, end: int, alive: Alive = lambda:
             yield from map(entry, batch)
     finally:
         consumer.close()
+
+
+def follow(kafka: Kafka, prefix: str, start: int) -> Iterator[Entry]:
+    """The committed events from `start` on, and those that come, for ever."""
+    consumer = reader(kafka, prefix)
+    try:
+        assign(consumer, {(f"{prefix}{EVENTS}", 0): start})
+        while True:
+            yield from map(entry, poll(consumer, FETCH, 0.2))
+    finally:
+        consumer.close()
+
+
+def offset_at(kafka: Kafka, prefix: str, instant: int) -> int:
+    """The offset of the first event appended at `instant` (epoch ms) or later; the end where there is none."""
+    topic = f"{prefix}{EVENTS}"
+    consumer = reader(kafka, prefix)
+    try:
+        with judging():
+            found = consumer.offsets_for_times([TopicPartition(topic, 0, instant)], CALL_S)[0].offset
+    finally:
+        consumer.close()
+    return found if found >= 0 else bounds(kafka, prefix).end

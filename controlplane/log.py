@@ -30,11 +30,12 @@ def read_state(kafka: Kafka, consumer: Consumer, prefix: str, alive: Alive = lam
         if value is None:
             records.pop(key, None)
         else:
-            records[key] = _record(value)
+            records[key] = read_record(value)
     return State(records.items())
 
 
-def _record(value: bytes) -> Record:
+def read_record(value: bytes) -> Record:
+    """A record of `state`. Raises NewerState where a newer version wrote it."""
     try:
         record = decode_record(value)
     except NotOurs as unknown:

@@ -1,13 +1,23 @@
 """The log as an asset, on a real broker: what was, what happened to a job, and the events themselves."""
 
+import json
+import re
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from controlplane import history, log
 from controlplane.evolve import State
+from controlplane.replay import replay
 from processors.kafka import Kafka
+from schemas.codec import encode
 from schemas.errors import BeyondTheEnd, JobNotFound, NotSetUp
+from schemas.state import Status, encode_key
 from tests.support.broker import KafkaBroker
 from tests.support.system import System, system
 
@@ -77,3 +87,95 @@ def test_the_history_of_a_job(plane: System) -> None:
     assert history.history_of(kafka, plane.prefix, rows[0]["uid"]) == rows
     with pytest.raises(JobNotFound):
         history.history_of(kafka, plane.prefix, "nobody")
+
+
+def test_the_events_fold_to_the_state(plane: System) -> None:
+    found = replay(kafka_of(plane), plane.prefix)
+    assert (found.differences, found.state) == ((), now(plane))
+    assert found.events == found.seq == len(plane.events())
+    ran = jobplane(plane, "replay")
+    assert (ran.returncode, ran.stdout.splitlines()[-1]) == (0, "the events and the state are equal")
+
+
+def test_a_state_that_was_meddled_with_is_told(plane: System) -> None:
+    """A record more, one less and one that is another, by whoever may write to the topic; then all is put right."""
+    topic, state = f"{plane.prefix}state", now(plane)
+    job = state.live("kept")
+    assert job is not None
+    position = (encode_key(("position",)), encode(state.position))
+    meddled = replace(job, status=Status.RUNNING)
+    other = replace(job, uid="other-1")
+    good = [(encode_key(key), encode(record)) for key, record in state.records().items()]
+    plane.produce(topic, [(encode_key(("job", job.uid)), encode(meddled)), position])
+    plane.produce(topic, [(encode_key(("job", "other-1")), encode(other)), position])
+    plane.produce(topic, [(encode_key(("snapshot", "s")), None), position])
+    plane.produce(topic, [(encode_key(("snapshot", "half a transaction")), encode(state.snapshots["s"]))])
+    ran = jobplane(plane, "replay")
+    assert ran.returncode == 1
+    assert ran.stdout.splitlines()[2:] == [
+        f"job {job.uid} status: events say {job.status!r}, state says {meddled.status!r}",
+        "job other-1: events say nothing, state says Job",
+        "snapshot s: events say Snapshot, state says nothing",
+        "3 differences",
+    ]
+    told = json.loads(jobplane(plane, "replay", "-o", "json").stdout)
+    assert (told["differing"], told["differences"][1]["key"]) == (3, ["job", "other-1"])
+    undone = [(encode_key(key), None) for key in (("job", "other-1"), ("snapshot", "half a transaction"))]
+    plane.produce(topic, [*undone, *good])
+    assert replay(kafka_of(plane), plane.prefix).differences == ()
+
+
+def test_events_are_listed(plane: System) -> None:
+    events = plane.events()
+    text = jobplane(plane, "events").stdout.splitlines()
+    assert len(text) == len(events)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+Z 0 1 gone JobCreated \S+ CREATE JOB gone AS .*", text[0])
+    told = [json.loads(line) for line in jobplane(plane, "events", "-o", "json").stdout.splitlines()]
+    assert [one["seq"] for one in told] == [event.seq for event in events]
+    assert told[0]["body"]["name"] == "gone"
+    middle = told[len(told) // 2]
+    later = jobplane(plane, "events", "--from", str(middle["offset"])).stdout.splitlines()
+    assert later == text[len(told) // 2 :]
+    since = datetime.fromtimestamp(middle["time"] / 1000, UTC).isoformat()
+    assert set(later) <= set(jobplane(plane, "events", "--from", since).stdout.splitlines())
+    assert {line.split()[3] for line in jobplane(plane, "events", "--job", "kept").stdout.splitlines()} == {"kept"}
+    assert jobplane(plane, "events", "--from", "yesterday").returncode == 2
+    assert "beyond-the-end" in jobplane(plane, "events", "--from", "999999").stderr
+
+
+def test_events_are_followed(plane: System) -> None:
+    """What comes is printed as it comes; Ctrl-C ends it, and so does a reader that goes away."""
+    command = [
+        sys.executable,
+        "-m",
+        "controlplane.cli",
+        "events",
+        "-f",
+        "--from",
+        str(plane.ends(f"{plane.prefix}events")[0]),
+    ]
+    with subprocess.Popen([*command, *where(plane)], stdout=subprocess.PIPE, text=True) as following:
+        assert following.stdout is not None
+        plane.sql("DROP JOB follows")
+        assert "CommandRefused" in following.stdout.readline()
+        following.send_signal(signal.SIGINT)
+        assert following.wait(10) == 0
+    with subprocess.Popen(
+        [*command, *where(plane)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as piped:
+        assert piped.stdout is not None
+        assert piped.stderr is not None
+        plane.sql("DROP JOB follows")
+        piped.stdout.readline()
+        piped.stdout.close()
+        plane.sql("DROP JOB follows")
+        assert (piped.wait(10), piped.stderr.read()) == (0, "")
+
+
+def where(plane: System) -> list[str]:
+    return ["--bootstrap", plane.bootstrap, "--prefix", plane.prefix]
+
+
+def jobplane(plane: System, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "controlplane.cli", *arguments, *where(plane)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)

@@ -1,0 +1,165 @@
+"""`jobplane events` and `replay`: the log as people and programs read it."""
+
+import os
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from controlplane.terminal import FAILED, connection, errors, json_line, settings_of
+
+if TYPE_CHECKING:
+    from controlplane.journal import Entry
+    from processors.kafka import Kafka
+
+SHOWN = 20
+"""Differences that are printed; the others are counted."""
+_output = click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+
+
+@click.command()
+@click.option("-f", "--follow", is_flag=True, help="Go on with what comes, until Ctrl-C.")
+@click.option(
+    "--from",
+    "start",
+    default="0",
+    metavar="OFFSET|TIME",
+    help="The first event: its offset, or an ISO-8601 instant (UTC, where it names no zone).",
+)
+@click.option("--job", metavar="NAME", help="Only events of the jobs of this name.")
+@_output
+@connection
+def events(follow: bool, start: str, job: str | None, output: str, **flags: Any) -> None:  # noqa: FBT001  click's way
+    """Print what was decided and what happened, oldest first: committed events only.
+
+    Without -f it ends at the end of the log as it is now.
+    """
+    with errors(), _until_nobody_listens():
+        kafka, prefix = _kafka(flags)
+        from controlplane import journal
+
+        bounds = journal.bounds(kafka, prefix)
+        first = max(bounds.first, _place(kafka, prefix, start))
+        found = journal.follow(kafka, prefix, first) if follow else journal.read(kafka, prefix, first, bounds.end)
+        say = _as_json if output == "json" else _as_text
+        for entry in found:
+            if job is None or entry.job == job:
+                click.echo(say(entry))
+
+
+@click.command()
+@_output
+@connection
+def replay(output: str, **flags: Any) -> None:
+    """Fold all events anew and compare the result with the topic `state`.
+
+    Prints how many there are, how fast it went, and every difference. Exits 0 where both are equal, 1 where not. It may
+    run beside workers at work.
+    """
+    with errors():
+        kafka, prefix = _kafka(flags)
+        import gc
+
+        from controlplane.replay import replay
+
+        gc.disable()  # records know no cycles: to look for them among a million costs a tenth
+        done = replay(kafka, prefix, _watch("events"))
+        state, differences = done.state, done.differences
+        counts = {name: len(getattr(state, name)) for name in ("jobs", "mappings", "snapshots", "answers")}
+        if output == "json":
+            shown = [
+                {"key": one.key, "field": one.field, "events": one.folded, "state": one.held} for one in differences
+            ]
+            figures = {"events": done.events, "seq": done.seq, "seconds": done.seconds, "rate": done.rate}
+            json_line({**figures, **counts, "differences": shown[:SHOWN], "differing": len(shown)})
+        else:
+            click.echo(f"{done.events:,} events to seq {done.seq:,} in {done.seconds:.1f} s, {done.rate:,.0f} a second")
+            click.echo(", ".join(f"{count:,} {name}" for name, count in counts.items()))
+            for one in differences[:SHOWN]:
+                click.echo(str(one))
+            click.echo(f"{len(differences):,} differences" if differences else "the events and the state are equal")
+        if differences:
+            sys.exit(FAILED)
+
+
+COMMANDS = (events, replay)
+
+
+def _kafka(flags: dict[str, Any]) -> "tuple[Kafka, str]":
+    """The cluster, which answers, and the prefix."""
+    settings = settings_of(flags)
+    from processors.kafka import Kafka
+
+    kafka = Kafka(settings.bootstrap, settings.kafka)
+    kafka.require()
+    return kafka, settings.prefix
+
+
+def _place(kafka: "Kafka", prefix: str, start: str) -> int:
+    """The offset that OFFSET|TIME means. Raises BeyondTheEnd."""
+    from controlplane import journal
+
+    if start.isdecimal():
+        offset, end = int(start), journal.bounds(kafka, prefix).end
+        if offset > end:
+            from schemas.errors import BeyondTheEnd
+
+            raise BeyondTheEnd(f"'{prefix}events' ends before offset {end}; there is no offset {offset} yet")
+        return offset
+    return journal.offset_at(kafka, prefix, instant(start))
+
+
+def instant(text: str) -> int:
+    """ISO-8601 to epoch milliseconds; without a zone it is UTC."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.UsageError(f"'{text}' is neither an offset nor an instant like 2026-01-31T12:00:00Z") from None
+    return round((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+def _iso(time: int) -> str:
+    return datetime.fromtimestamp(time / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _as_text(entry: "Entry") -> str:
+    from controlplane import history
+
+    event = entry.event
+    who = history.issuer(event) or history.command_id(event) or "-"
+    what = type(event.body).__name__
+    line = f"{_iso(entry.time)} {entry.offset} {event.seq} {entry.job or '-'} {what} {who} {history.detail(event)}"
+    return line.rstrip()
+
+
+def _as_json(entry: "Entry") -> str:
+    import msgspec
+
+    event = entry.event
+    place = {"offset": entry.offset, "time": entry.time, "job": entry.job, "seq": event.seq, "caused": event.time}
+    what = {"event": type(event.body).__name__, "cause": event.cause, "body": event.body}
+    return msgspec.json.encode(place | what).decode()
+
+
+def _watch(what: str) -> Callable[[int, int], None]:
+    """A status on a terminal's stderr; silent elsewhere."""
+    if not sys.stderr.isatty():
+        return lambda done, of: None
+    return lambda done, of: click.echo(
+        f"\r{what}: {done:,} of {of:,}{'' if done < of else chr(10)}", err=True, nl=False
+    )
+
+
+class _until_nobody_listens:  # noqa: N801  used like a function
+    """Ctrl-C and a reader that has gone away are how a listing ends, not errors."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        if isinstance(error, KeyboardInterrupt | BrokenPipeError):
+            if isinstance(error, BrokenPipeError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(0)
