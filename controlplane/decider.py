@@ -14,14 +14,15 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from controlplane import catalog, log
+from controlplane.batch import Batch
 from controlplane.closer import Closer
 from controlplane.decide import decide, topics_needed
 from controlplane.decide_reports import decide_report
-from controlplane.evolve import State, evolve, job_name
+from controlplane.evolve import State, job_name
 from controlplane.groups import Groups
 from controlplane.lookup import Facts
 from controlplane.outcome import answer
-from controlplane.reconcile import reconcile, unstopped
+from controlplane.reconcile import unstopped
 from controlplane.replies import Replies, Reply, reply_to
 from controlplane.topics import COMMANDS, REPORTS
 from controlplane.translate import Request, translate
@@ -71,6 +72,7 @@ class Decider:
     ) -> None:
         self._kafka, self._prefix, self._tally, self._stop = kafka, prefix, tally, stop
         self._closer = Closer(kafka, prefix, groups, session_timeout)
+        self._passed: dict[str, int] = {}
 
     def run(self) -> End:
         """Raises JobplaneError (NewerState, NotSetUp, KafkaRefused …) where going on would not help."""
@@ -132,7 +134,8 @@ class Decider:
         wanted = {COMMANDS: state.position.commands, REPORTS: state.position.reports}
         topics = {name: (f"{self._prefix}{name}", 0) for name in wanted}
         first = self._kafka.offsets(list(topics.values()), earliest=True)
-        assign(consumer, {topics[name]: max(offset, first[topics[name]]) for name, offset in wanted.items()})
+        self._passed = {name: max(offset, first[topics[name]]) for name, offset in wanted.items()}
+        assign(consumer, {topics[name]: offset for name, offset in self._passed.items()})
 
     def _batch(
         self, producer: TransactionalProducer, state: State, messages: list[Message], plane: str, limit: int
@@ -141,32 +144,34 @@ class Decider:
         # 4
         facts = self._facts(state, inputs, plane, limit)
         # 5
-        open_transaction = False
-        verdicts: Counter[str] = Counter()
-        touched: set[str] = set()
+        batch, verdicts, touched = Batch(), Counter[str](), set[str]()
         replies: list[Reply] = []
         for message, one in zip(messages, inputs, strict=True):
             time_ms = message.timestamp()[1]
             for body in self._bodies(state, one, facts, time_ms):
-                if not open_transaction:
-                    producer.begin()
-                    open_transaction = True
                 event = Event(state.position.seq + 1, time_ms, self._cause(message, one), body)
                 name = job_name(state, event)
                 if reply := answer(event, name):
                     verdicts[reply.verdict] += 1
-                self._produce(producer, state, event, name)
+                batch.add(state, event, name)
                 touched.add(getattr(body, "uid", ""))
                 if copy := reply_to(event, name, state):
                     replies.append(copy)
+            self._passed[(message.topic() or "").removeprefix(self._prefix)] = (message.offset() or 0) + 1
+        batch.passed(state, self._passed[COMMANDS], self._passed[REPORTS])
         # 6
-        if open_transaction:
+        if batch:
+            producer.begin()
+            log.produce_batch(producer, self._prefix, batch)
             producer.flush(TRANSACTION_MS / 1000, self._alive)
             producer.commit()
             self._tally.verdicts += verdicts
             self._tally.batches += 1
             for uid in touched & state.jobs.keys():
                 self._closer.watch(uid, unstopped(state.jobs[uid]))
+            for event, _ in batch.events:
+                if isinstance(event.body, JobForgotten):
+                    self._closer.delete_group(event.body.uid)
             # 7
             for copy in replies:
                 self._replies.offer(copy)
@@ -210,14 +215,3 @@ class Decider:
                 topic, offset, offset + 1, said.given_id, said.digest, said.issued_by, said.traceparent, said.reply_to
             )
         return Cause(topic, offset, offset + 1)
-
-    def _produce(self, producer: TransactionalProducer, state: State, event: Event, name: str) -> None:
-        """Folds the event, and produces it with the state's changes and what must be written beside them."""
-        changes = evolve(state, event)
-        before = {key: state.get(key) for key in changes}
-        state.apply(changes)
-        log.produce_event(producer, self._prefix, event, name)
-        log.produce_changes(producer, self._prefix, changes)
-        log.produce_writes(producer, self._prefix, reconcile(before, state))
-        if isinstance(event.body, JobForgotten):
-            self._closer.delete_group(event.body.uid)

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from controlplane import log
-from controlplane.evolve import State, fold
+from controlplane.evolve import Changes, State, evolve
 from processors.kafka import Kafka
 from schemas.codec import decode
 from schemas.events import Event
+from schemas.state import Key
 
 T = TypeVar("T")
 
@@ -39,9 +40,10 @@ class LiveView:
 
     def fold(self, value: bytes) -> None:
         """Folds the event in a record; one folded before changes nothing."""
+        event = decode(value, Event)
         with self._lock:
-            if self._state is not None:
-                fold(self._state, decode(value, Event))
+            if self._state is not None and event.seq > self._state.position.seq:
+                self._state.apply(_shown(evolve(self._state, event)))
 
     def see(self, look: Callable[[State], T]) -> T:
         """What `look` finds in the state while nothing changes it."""
@@ -51,6 +53,15 @@ class LiveView:
     def _read(self) -> State:
         consumer = log.reader(self._kafka, self._prefix)
         try:
-            return log.read_state(self._kafka, consumer, self._prefix)
+            return log.read_state(self._kafka, consumer, self._prefix, wanted=_is_shown)
         finally:
             consumer.close()
+
+
+def _is_shown(key: Key) -> bool:
+    """Answers to command ids are not: the decider has them, and they are many."""
+    return key[:1] != ("command",)
+
+
+def _shown(changes: Changes) -> Changes:
+    return {key: record for key, record in changes.items() if _is_shown(key)}

@@ -1,9 +1,9 @@
 """Reading and writing the control plane's log: its state to the end, a batch of changes."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
-from controlplane.evolve import Changes, State
-from controlplane.reconcile import Write
+from controlplane.batch import Batch
+from controlplane.evolve import State
 from controlplane.topics import EVENTS, STATE
 from processors.kafka import Consumer, Kafka, Message
 from processors.transactions import TransactionalProducer
@@ -21,15 +21,21 @@ def reader(kafka: Kafka, prefix: str) -> Consumer:
     return kafka.consumer(f"{prefix}reader", fetch_message_max_bytes=1_048_576, fetch_queue_backoff_ms=10)
 
 
-def read_state(kafka: Kafka, consumer: Consumer, prefix: str, alive: Alive = lambda: None) -> State:
-    """The state as it is at the end of its topic. Raises NewerState where a newer version wrote it."""
+def read_state(
+    kafka: Kafka,
+    consumer: Consumer,
+    prefix: str,
+    alive: Alive = lambda: None,
+    wanted: Callable[[Key], bool] = lambda key: True,
+) -> State:
+    """The state at the end of its topic, where `wanted`. Raises NewerState where a newer version wrote it."""
     records: dict[Key, Record] = {}
     for message in kafka.read_to_end(consumer, f"{prefix}{STATE}", [0], alive):
         key = decode_key(message.key() or b"[]")
         value = message.value()
         if value is None:
             records.pop(key, None)
-        else:
+        elif wanted(key):
             records[key] = read_record(value)
     return State(records.items())
 
@@ -53,16 +59,12 @@ def read_report(message: Message) -> Report | None:
         return None
 
 
-def produce_event(producer: TransactionalProducer, prefix: str, event: Event, job: str) -> None:
-    producer.produce(f"{prefix}{EVENTS}", encode(event), job, 0)
-
-
-def produce_changes(producer: TransactionalProducer, prefix: str, changes: Changes) -> None:
-    for key, record in changes.items():
+def produce_batch(producer: TransactionalProducer, prefix: str, batch: Batch) -> None:
+    """Within a transaction."""
+    for event, job in batch.events:
+        producer.produce(f"{prefix}{EVENTS}", encode(event), job, 0)
+    for key, record in batch.changes.items():
         producer.produce(f"{prefix}{STATE}", encode(record) if record is not None else None, encode_key(key), 0)
-
-
-def produce_writes(producer: TransactionalProducer, prefix: str, writes: Iterable[Write]) -> None:
-    for write in writes:
+    for write in batch.writes:
         value = encode(write.task) if write.task is not None else None
         producer.produce(f"{prefix}{write.topic}", value, write.key, write.partition)

@@ -24,12 +24,14 @@ class Topic:
 
 
 _FOREVER = {"retention.ms": "-1", "retention.bytes": "-1"}
+_ROLLED = {"segment.bytes": str(16 * 1024 * 1024), "segment.ms": "600000"}
+"""Kafka compacts only segments that are closed: by default not before a week or a GiB."""
 TOPICS = (
     Topic(COMMANDS, 1, "delete", {**_FOREVER, "max.message.bytes": str(MAX_COMMAND_BYTES)}),
     Topic(EVENTS, 1, "delete", _FOREVER),
-    Topic(STATE, 1, "compact"),
-    Topic(TASKS, TASK_PARTITIONS, "compact"),
+    Topic(STATE, 1, "compact", {**_ROLLED, "min.cleanable.dirty.ratio": "0.1"}),
+    Topic(TASKS, TASK_PARTITIONS, "compact", _ROLLED),
     Topic(REPORTS, 1, "delete", {"retention.ms": str(7 * DAY_MS)}),
-    Topic(CHECKPOINTS, TASK_PARTITIONS, "compact", {"segment.bytes": str(16 * 1024 * 1024), "segment.ms": "600000"}),
+    Topic(CHECKPOINTS, TASK_PARTITIONS, "compact", _ROLLED),
     Topic(SNAPSHOTS, 1, "compact"),
 )

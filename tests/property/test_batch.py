@@ -1,0 +1,48 @@
+"""Whatever is written in one transaction: who reads the topics to its end knows all that was decided."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controlplane.batch import UNWRITTEN, Batch
+from controlplane.evolve import POSITION, State, fold, job_name
+from schemas.state import Key, Position, Record
+from tests.property.test_plane import SAID, play
+
+
+@given(SAID, st.lists(st.integers(1, 20), min_size=1))
+def test_the_last_record_of_each_key_is_enough(said: list[tuple[object, ...]], sizes: list[int]) -> None:
+    plane = play(said)
+    state, one_by_one = State(), State()
+    topic: dict[Key, Record] = {}
+    tasks: dict[str, object] = {}
+    left = list(plane.events)
+    while left:
+        size = sizes.pop() if sizes else len(left)
+        batch = Batch()
+        for event in left[:size]:
+            batch.add(state, event, job_name(state, event))
+            fold(one_by_one, event)
+        del left[:size]
+        assert list(batch.changes)[-1] == POSITION
+        for key, record in batch.changes.items():
+            if record is None:
+                topic.pop(key, None)
+            else:
+                topic[key] = record
+        for write in batch.writes:
+            if write.topic == "tasks":
+                tasks[write.key] = write.task
+        assert State(topic.items()) == state == one_by_one
+    assert {key: task for key, task in tasks.items() if task is not None} == plane.tasks
+
+
+def test_what_caused_nothing_is_passed_in_the_end() -> None:
+    state, batch = State(), Batch()
+    batch.passed(state, 0, UNWRITTEN - 1)
+    assert not batch
+    batch.passed(state, 7, UNWRITTEN)
+    assert batch.changes == {POSITION: Position(7, UNWRITTEN, 0)}
+    assert state.position == Position(7, UNWRITTEN, 0)
+    batch = Batch()
+    batch.passed(state, 3, UNWRITTEN)
+    assert not batch
