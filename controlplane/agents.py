@@ -88,7 +88,7 @@ def build(settings: Settings, name: str, work: Work) -> faust.App:
         broker_session_timeout=settings.session_timeout,
         broker_heartbeat_interval=settings.session_timeout / 6,
         broker_credentials=_credentials(settings.kafka),
-        consumer_auto_offset_reset="earliest",
+        consumer_auto_offset_reset="latest",  # Faust says who, never what: the past is in `state`, and may be long
         topic_disable_leader=True,
         topic_allow_declare=False,
         key_serializer="raw",

@@ -16,6 +16,7 @@ from typing import NoReturn
 from controlplane.embedded.broker import Broker
 from tests.bench.bench import Bench, progress
 from tests.bench.commands import commands
+from tests.bench.history import history
 from tests.bench.latency import latency
 from tests.bench.report import Row, facts, save, table
 from tests.bench.start import create, start
@@ -38,6 +39,7 @@ BENCHMARKS = {
     "start": Benchmark(start, 5, "until a worker is ready"),
     "create": Benchmark(create, 5, "until a new job's first output"),
     "commands": Benchmark(commands, 5, "until a command's outcome"),
+    "history": Benchmark(history, 2, "a log of a million commands: replay, a worker's start, 300 more a second"),
     "takeover": Benchmark(takeover, 3, "until the tasks of a killed worker run again"),
 }
 

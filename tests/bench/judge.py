@@ -1,0 +1,13 @@
+"""`python -m tests.bench.judge BOOTSTRAP PREFIX`: the decider of a plane alone, without tasks, until it is killed."""
+
+import sys
+import threading
+
+from controlplane.decider import Decider, Tally
+from controlplane.groups import Groups
+from controlplane.settings import Settings
+from processors.kafka import Kafka
+
+if __name__ == "__main__":
+    settings = Settings(bootstrap=sys.argv[1], prefix=sys.argv[2])
+    Decider(Kafka(settings.bootstrap), settings.prefix, Tally(), threading.Event(), Groups(settings)).run()

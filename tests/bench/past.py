@@ -1,0 +1,157 @@
+"""A past of a million commands, made in memory by the decisions themselves and produced as the decider writes it.
+
+Ten thousand jobs live a hundred commands each: created, run, changed, refused, repeated and dropped, a hundred of them
+at a time. One in fifty is left, suspended. Every command has an id of its own, as those of `jobplane sql` have.
+"""
+
+import time
+from collections.abc import Iterator
+from functools import lru_cache
+
+from confluent_kafka import Producer
+
+from controlplane import catalog
+from controlplane.batch import Batch
+from controlplane.decide import Facts, TopicFacts, decide
+from controlplane.decide_reports import decide_report
+from controlplane.evolve import State, job_name
+from controlplane.topics import COMMANDS, EVENTS, REPORTS, STATE
+from controlplane.translate import Request, translate
+from processors.kafka import Kafka
+from schemas.changed import replace
+from schemas.codec import encode
+from schemas.commands import COMMAND_ID, read_command
+from schemas.events import Cause, Event
+from schemas.reports import Report, Said
+from schemas.state import Job, encode_key
+from tests.bench.bench import progress
+from tests.support.system import System
+
+TOGETHER, LEFT = 100, 50
+"""Jobs that live at a time; of so many jobs one is left."""
+BATCH = 200
+CREATE = "CREATE JOB {} AS INSERT INTO b SELECT id, amount * 2 AS doubled FROM a WHERE amount > 50"
+ROUND = ("ALTER JOB {} SUSPEND", "ALTER JOB {} SUSPEND", "ALTER JOB {} RESUME", "ALTER JOB {} RESUME")
+"""Accepted, refused, accepted, unchanged."""
+Headers = list[tuple[str, str | bytes | None]]
+Said_ = tuple[str, str] | Said
+"""A command, with its id where that is not to be a new one; or what the job's task reports."""
+
+
+class Past:
+    """Produces commands, reports, events, state and tasks to the topics of a plane, which have just been made."""
+
+    def __init__(self, plane: System) -> None:
+        kafka = Kafka(plane.bootstrap)
+        catalog.ensure_topics(kafka, plane.settings)
+        self._prefix = plane.prefix
+        self._producer = Producer({"bootstrap.servers": plane.bootstrap, "linger.ms": 20})
+        self._facts = Facts(catalog.plane_id(kafka, plane.prefix), {one: TopicFacts(one, (0,), (9,)) for one in "ab"})
+        self._batch = Batch()
+        self._now = round(time.time() * 1000) - 86_400_000
+        self.state = State()
+        self.commands = self.reports = 0
+
+    def live(self, commands: int) -> None:
+        """Every job has its hundredth of the commands."""
+        jobs = commands // 100
+        for first in range(0, jobs, TOGETHER):
+            lives = [
+                (f"j{at}", _life(f"j{at}", stays=at % LEFT == 0)) for at in range(first, min(first + TOGETHER, jobs))
+            ]
+            while lives:
+                lives = [(name, life) for name, life in lives if self._step(name, next(life, None))]
+            if first % 1_000 == 0:
+                progress(f"{self.commands:,} commands, {self.state.position.seq:,} events")
+        self._write()
+        while self._producer.flush(10):
+            pass
+
+    def _step(self, name: str, said: Said_ | None) -> bool:
+        self._now += 1
+        if said is None:
+            return False
+        if isinstance(said, Said):
+            self._report(name, said)
+        else:
+            self._command(*said)
+        if len(self._batch.events) >= BATCH:
+            self._write()
+        return True
+
+    def _command(self, text: str, given_id: str) -> None:
+        offset, value = self.commands, text.encode()
+        headers: Headers = [(COMMAND_ID, (given_id or f"5f0c1f6e-0000-4000-8000-{offset:012}").encode())]
+        command = read_command(offset, self._now, value, headers)
+        self._produce(COMMANDS, value, None, headers)
+        self.commands += 1
+        cause = Cause(COMMANDS, offset, offset + 1, command.given_id, command.digest)
+        request = replace(_request(text), command=command)
+        for body in decide(self.state, request, self._facts, self._prefix):
+            self._add(cause, body)
+
+    def _report(self, name: str, said: Said) -> None:
+        uid = self.state.names.get(name) or self.state.closing[name]
+        job: Job = self.state.jobs[uid]
+        attempt = job.tasks[0].attempt + (said is Said.RUNNING)
+        report = Report(uid, 0, job.generation, attempt, said, "worker")
+        self._produce(REPORTS, encode(report), f"{uid}/0")
+        cause = Cause(REPORTS, self.reports, self.reports + 1)
+        self.reports += 1
+        for body in decide_report(self.state, report, self._facts, self._now):
+            self._add(cause, body)
+
+    def _add(self, cause: Cause, body: object) -> None:
+        event = Event(self.state.position.seq + 1, self._now, cause, body)  # type: ignore[arg-type]
+        self._batch.add(self.state, event, job_name(self.state, event))
+
+    def _write(self) -> None:
+        for event, job in self._batch.events:
+            self._produce(EVENTS, encode(event), job)
+        for key, record in self._batch.changes.items():
+            self._produce(STATE, encode(record) if record is not None else None, encode_key(key))
+        for write in self._batch.writes:
+            value = encode(write.task) if write.task is not None else None
+            self._produce(write.topic, value, write.key, partition=write.partition)
+        self._batch = Batch()
+
+    def _produce(
+        self,
+        topic: str,
+        value: bytes | None,
+        key: str | bytes | None,
+        headers: Headers | None = None,
+        partition: int = 0,
+    ) -> None:
+        while True:
+            try:
+                self._producer.produce(
+                    f"{self._prefix}{topic}", value, key, partition, timestamp=self._now, headers=headers or []
+                )
+            except BufferError:
+                self._producer.poll(0.1)
+            else:
+                break
+
+
+def _life(name: str, *, stays: bool) -> Iterator[Said_]:
+    """A hundred commands."""
+    create = CREATE.format(name)
+    yield create, f"create-{name}"
+    yield Said.RUNNING
+    for at in range(96):
+        yield ROUND[at % len(ROUND)].format(name), ""
+    yield create, f"create-{name}"
+    yield Said.RUNNING
+    if stays:
+        yield ROUND[0].format(name), ""
+        yield "DROP JOB IF EXISTS nobody", ""
+    else:
+        yield f"DROP JOB {name}", ""
+        yield "this is no statement", ""
+    yield Said.STOPPED
+
+
+@lru_cache(4096)
+def _request(text: str) -> Request:
+    return translate(read_command(0, 0, text.encode(), []))
