@@ -10,8 +10,8 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any, Self, TypeVar
 
 from controlplane.client import Client, Result, Sent
+from controlplane.journal import Entry
 from controlplane.settings import Settings
-from controlplane.tail import Entry
 from controlplane.views import Row
 
 T = TypeVar("T")

@@ -17,9 +17,10 @@ from typing import Any, Self
 from controlplane import catalog, log, reads, views
 from controlplane.effects import Goal, goal
 from controlplane.evolve import REMEMBERED_COMMANDS, State
+from controlplane.journal import Entry
 from controlplane.outcome import REFUSED, answer
 from controlplane.settings import Settings
-from controlplane.tail import Entry, Tail
+from controlplane.tail import Tail
 from controlplane.topics import COMMANDS, MAX_COMMAND_BYTES
 from processors.kafka import Kafka, KafkaError, Message, Producer, judged
 from schemas.commands import COMMAND_ID, ISSUED_BY, REPLY_TO, TRACEPARENT

@@ -13,7 +13,6 @@ from controlplane.evolve import State, fold
 from controlplane.journal import Alive, Entry
 from controlplane.topics import COMMANDS, EVENTS
 from processors.kafka import Kafka, Message
-from schemas.commands import read_command
 from schemas.errors import JobNotFound, Refused
 from schemas.events import (
     CommandRefused,
@@ -32,6 +31,7 @@ from schemas.events import (
     TaskStarted,
     TaskStopped,
 )
+from schemas.received import read_command
 from sql import nodes
 from sql.parser import parse
 
@@ -187,14 +187,14 @@ def _naming(consumer: Any, prefix: str, names: set[str], offsets: list[int], ali
         for message in batch:
             offset, value = message.offset() or 0, message.value() or b""
             spoken_of = offset in wanted and any(name.encode() in value for name in names)
-            if spoken_of and _named(message) in names:
+            if spoken_of and _named(message, prefix) in names:
                 yield offset
 
 
-def _named(message: Message) -> str:
+def _named(message: Message, prefix: str) -> str:
     """The job a command names; empty where it is none, or names none."""
     headers: Any = message.headers()
-    command = read_command(message.offset() or 0, message.timestamp()[1], message.value(), headers)
+    command = read_command(message.offset() or 0, message.timestamp()[1], message.value(), headers, prefix)
     try:
         statement = parse(command.text)
     except Refused:

@@ -31,8 +31,9 @@ class LiveView:
 
     def load(self) -> None:
         """Reads `state`, unless that was done."""
-        if self._state is None:
-            self._state = self._read()
+        with self._lock:
+            if self._state is None:
+                self._state = self._read()
 
     def forget(self) -> None:
         """The events are another worker's now."""

@@ -9,7 +9,6 @@ from processors.kafka import Consumer, Kafka, Message
 from processors.transactions import TransactionalProducer
 from schemas.codec import NotOurs, decode, decode_record, encode
 from schemas.errors import NewerState
-from schemas.events import Event
 from schemas.reports import Report
 from schemas.state import FORMAT, Key, Position, Record, decode_key, encode_key
 

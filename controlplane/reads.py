@@ -1,13 +1,16 @@
 """SHOW and DESCRIBE, answered from the topics: nothing is written, nobody is asked."""
 
 import time
+from contextlib import closing
 from typing import assert_never
 
-from controlplane import descriptions, log, views
+from controlplane import descriptions, history, log, views
 from controlplane.evolve import State
 from controlplane.topics import REPORTS
 from controlplane.views import Listing
 from processors.kafka import CALL_S, Kafka, TopicPartition, judging
+from schemas.errors import START, BeyondTheEnd, JobNotFound, OffsetNotFound, did_you_mean
+from schemas.options import instant
 from schemas.reports import Said
 from schemas.state import Job
 from schemas.tasks import task_key
@@ -27,7 +30,7 @@ def read(kafka: Kafka, prefix: str, statement: nodes.Read) -> Listing:
             job = descriptions.named(_state(kafka, prefix), name)
             return Listing(("statement",), [{"statement": job.statement}])
         case nodes.ShowHistory(name):
-            raise NotImplementedError(name)
+            return Listing(history.HISTORY_COLUMNS, _history(kafka, prefix, name))
         case nodes.Describe(nodes.Kind.JOB, name):
             job = descriptions.named(_state(kafka, prefix), name)
             return descriptions.describe_job(job, _progress(kafka, prefix, job), _committed(kafka, prefix, job))
@@ -56,11 +59,26 @@ def _show(kafka: Kafka, prefix: str, show: nodes.Show) -> Listing:
 
 
 def _state(kafka: Kafka, prefix: str, as_of: nodes.AsOfOffset | nodes.AsOfTime | None = None) -> State:
-    consumer = log.reader(kafka, prefix)
+    """As of now, or after the events up to a place in their log. Raises OffsetNotFound, EventsTruncated."""
     try:
-        return log.read_state(kafka, consumer, prefix)
-    finally:
-        consumer.close()
+        match as_of:
+            case nodes.AsOfOffset(offset):
+                return history.state_as_of(kafka, prefix, offset=offset)
+            case nodes.AsOfTime(text):
+                return history.state_as_of(kafka, prefix, time=instant(text))
+            case None:
+                with closing(log.reader(kafka, prefix)) as consumer:
+                    return log.read_state(kafka, consumer, prefix)
+    except BeyondTheEnd as beyond:
+        raise OffsetNotFound(beyond.message, as_of.place if as_of else START) from beyond
+
+
+def _history(kafka: Kafka, prefix: str, name: nodes.Name) -> list[views.Row]:
+    try:
+        return history.history_of(kafka, prefix, name.text)
+    except JobNotFound as unknown:
+        known = {job.name for job in _state(kafka, prefix).jobs.values()}
+        raise JobNotFound(unknown.message + did_you_mean(name.text, known), name.place) from unknown
 
 
 def _progress(kafka: Kafka, prefix: str, job: Job) -> dict[str, Progress]:
@@ -73,24 +91,20 @@ def _progress(kafka: Kafka, prefix: str, job: Job) -> dict[str, Progress]:
     found: dict[str, Progress] = {}
     if start < 0:
         return found
-    consumer = log.reader(kafka, prefix)
-    try:
+    with closing(log.reader(kafka, prefix)) as consumer:
         for message in kafka.read_to_end(consumer, topic, [0], starts={(topic, 0): start}):
             report = log.read_report(message)
             if report is None or report.said is not Said.PROGRESS or report.progress is None:
                 continue
             if (report.uid, report.generation) == (job.uid, job.generation):
                 found[task_key(report.uid, report.task)] = report.progress
-    finally:
-        consumer.close()
     return found
 
 
 def _committed(kafka: Kafka, prefix: str, job: Job) -> list[PartitionProgress]:
     """How far the job has committed, and where its sources end now; start offsets where nothing is committed."""
     found: list[PartitionProgress] = []
-    consumer = kafka.consumer(f"{prefix}job.{job.uid}", committed=False)
-    try:
+    with closing(kafka.consumer(f"{prefix}job.{job.uid}", committed=False)) as consumer:
         for source in job.sources:
             count = kafka.topics([source.topic]).get(source.topic, ("", 0))[1]
             places = [TopicPartition(source.topic, p) for p in range(count)]
@@ -101,6 +115,4 @@ def _committed(kafka: Kafka, prefix: str, job: Job) -> list[PartitionProgress]:
                 start = source.start[at.partition] if at.partition < len(source.start) else 0
                 position, end = at.offset if at.offset >= 0 else start, ends[source.topic, at.partition]
                 found.append(PartitionProgress(source.topic, at.partition, position, end, max(0, end - position)))
-    finally:
-        consumer.close()
     return found

@@ -1,26 +1,15 @@
 """The events log as its readers follow it: from an offset on, a batch at a time; and where a command was judged."""
 
 import threading
-from dataclasses import dataclass
 
-from controlplane import log
+from controlplane import journal, log
+from controlplane.journal import Entry
 from controlplane.topics import COMMANDS, EVENTS
 from processors.kafka import Kafka, TopicPartition, assign, judging, poll
-from schemas.codec import decode
-from schemas.events import Event
 
 BATCH = 500
 NEAR = 2_000
 """Offsets that are read rather than searched."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """An event on the log: its offset there, and the name of the job it is about, or an empty text."""
-
-    offset: int
-    job: str
-    event: Event
 
 
 class Tail:
@@ -32,8 +21,8 @@ class Tail:
     def __init__(self, kafka: Kafka, prefix: str, start: int | None = None) -> None:
         """`start` None is the end. Raises ValueError where `start` is beyond it."""
         self._at = (f"{prefix}{EVENTS}", 0)
-        self.first = kafka.offsets([self._at], earliest=True)[self._at]
-        self.end = kafka.offsets([self._at])[self._at]
+        bounds = journal.bounds(kafka, prefix)
+        self.first, self.end = bounds.first, bounds.end
         if start is not None and start > self.end:
             raise ValueError(f"start {start} is beyond the end of the events, {self.end}; was the log made anew?")
         self._lock = threading.Lock()
@@ -58,9 +47,7 @@ class Tail:
             with judging():
                 position = self._consumer.position([TopicPartition(*self._at)])[0].offset
         self._next = max(self._next, position)  # control records take offsets too; before the first read it is negative
-        return [
-            Entry(one.offset() or 0, (one.key() or b"").decode(), decode(one.value() or b"", Event)) for one in messages
-        ]
+        return [journal.entry(one) for one in messages]
 
     @property
     def at_end(self) -> bool:

@@ -87,9 +87,18 @@ class Worker:
         with self._lock:
             if (f"{prefix}{EVENTS}", 0) not in partitions:
                 self.view.forget()
+            elif not self.view.held:
+                threading.Thread(target=self._load_view, name="view", daemon=True).start()
             self._held, self._assigned = partitions, True
             self._placement.hold(frozenset(p for topic, p in partitions if topic == f"{prefix}{TASKS}"))
             self._lead()
+
+    def _load_view(self) -> None:
+        """So that the state is shown before anything happens; where it fails, the next event tries again."""
+        try:
+            self.view.load()
+        except (Doubt, JobplaneError) as failed:
+            LOG.warning("the state is not shown yet: %s", failed)
 
     def _lead(self) -> None:
         """Start the decider where `commands`-0 is held, stop it where it is not."""

@@ -21,6 +21,7 @@ import pytest
 
 from controlplane import cli, descriptions, tables, views
 from controlplane.exposition import Measured, exposition
+from controlplane.history import HISTORY_COLUMNS
 from controlplane.jobs import ENDED, TRANSITIONS, Input
 from controlplane.lookup import Facts
 from controlplane.outcome import REFUSED, answer
@@ -239,6 +240,7 @@ def test_every_column_is_explained() -> None:
     assert first_cells(describe, "DESCRIBE MAPPING") == descriptions.COLUMN_COLUMNS
     assert first_cells(describe, "DESCRIBE SNAPSHOT") == descriptions.HELD_COLUMNS
     assert {f"DESCRIBE {one}" for one in nodes.Kind} <= headings(describe)
+    assert first_cells(ROOT / "docs/statements/show-history.md", "Columns") == HISTORY_COLUMNS
 
 
 def test_what_describe_says_about_the_whole_is_explained() -> None:

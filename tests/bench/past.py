@@ -12,16 +12,18 @@ from confluent_kafka import Producer
 
 from controlplane import catalog
 from controlplane.batch import Batch
-from controlplane.decide import Facts, TopicFacts, decide
+from controlplane.decide import decide
 from controlplane.decide_reports import decide_report
 from controlplane.evolve import State, job_name
+from controlplane.lookup import Facts, TopicFacts
 from controlplane.topics import COMMANDS, EVENTS, REPORTS, STATE
 from controlplane.translate import Request, translate
 from processors.kafka import Kafka
 from schemas.changed import replace
 from schemas.codec import encode
-from schemas.commands import COMMAND_ID, read_command
+from schemas.commands import COMMAND_ID
 from schemas.events import Cause, Event
+from schemas.received import read_command
 from schemas.reports import Report, Said
 from schemas.state import Job, encode_key
 from tests.bench.bench import progress
@@ -82,7 +84,7 @@ class Past:
     def _command(self, text: str, given_id: str) -> None:
         offset, value = self.commands, text.encode()
         headers: Headers = [(COMMAND_ID, (given_id or f"5f0c1f6e-0000-4000-8000-{offset:012}").encode())]
-        command = read_command(offset, self._now, value, headers)
+        command = read_command(offset, self._now, value, headers, self._prefix)
         self._produce(COMMANDS, value, None, headers)
         self.commands += 1
         cause = Cause(COMMANDS, offset, offset + 1, command.given_id, command.digest)
@@ -154,4 +156,4 @@ def _life(name: str, *, stays: bool) -> Iterator[Said_]:
 
 @lru_cache(4096)
 def _request(text: str) -> Request:
-    return translate(read_command(0, 0, text.encode(), []))
+    return translate(read_command(0, 0, text.encode(), [], "-"))

@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 
-from schemas.errors import JobNotFound, MappingNotFound
+from controlplane.client import Client
+from schemas.errors import JobNotFound, MappingNotFound, OffsetNotFound
 from tests.support.broker import KafkaBroker
 from tests.support.system import System, system, until
 
@@ -51,6 +53,37 @@ def test_describe_says_why_a_job_stopped_and_where(plane: System) -> None:
     assert (about["failure_code"], about["failure_at"]) == ("BAD_RECORD", f"{source}-0@1")
     assert plane.rows("DESCRIBE JOB why")[0]["position"] == 1, "it goes on at the record to blame"
     plane.done("DROP JOB why")
+
+
+def test_what_was_is_shown_as_it_was(plane: System) -> None:
+    source, sink = plane.topic("was-in", 1), plane.topic("was-out", 1)
+    with Client(plane.settings) as client:
+        create = f'CREATE JOB was AS INSERT INTO "{sink}" SELECT * FROM "{source}"'
+        client.execute(create, command_id="was-1", issued_by="ann")
+    plane.sql(f'CREATE JOB was AS INSERT INTO "{sink}" SELECT * FROM "{source}"')
+    plane.done("ALTER JOB was SUSPEND")
+    plane.done("DROP JOB was")
+    told = plane.rows("SHOW HISTORY FOR JOB was")
+    assert [row["event"] for row in told] == [
+        *("JobCreated", "TaskStarted", "CommandRefused", "JobSuspended", "TaskStopped", "JobDropped", "JobClosed")
+    ]
+    assert (told[0]["issued_by"], told[0]["command_id"], told[0]["detail"]) == ("ann", "was-1", create)
+    assert [row["status"] for row in told if row["status"]] == [
+        *("NOT_RUNNING", "RUNNING", "SUSPENDING", "SUSPENDED", "CANCELLING", "CANCELLED")
+    ]
+    for row in told:
+        if row["status"]:
+            jobs = {job["name"]: job["status"] for job in plane.rows(f"SHOW JOBS AS OF OFFSET {row['offset']}")}
+            assert jobs["was"] == row["status"]
+    assert plane.rows("SHOW JOBS AS OF TIMESTAMP '2020-01-01'") == []
+    now = datetime.now(UTC).isoformat()
+    assert plane.rows(f"SHOW JOBS AS OF TIMESTAMP '{now}'") == plane.rows("SHOW JOBS")
+    with pytest.raises(OffsetNotFound) as caught:
+        plane.rows("SHOW JOBS AS OF OFFSET 1000000")
+    assert str(caught.value.place) == "1:24"
+    with pytest.raises(JobNotFound, match="no job was ever called 'wass'; did you mean 'was'") as unknown:
+        plane.rows("SHOW HISTORY FOR JOB wass")
+    assert str(unknown.value.place) == "1:22"
 
 
 def test_a_job_through_mappings(plane: System) -> None:

@@ -84,8 +84,7 @@ def _messages(topic: str) -> tuple[str, ...]:
 
 def _channel(topic: Topic) -> Json:
     _, about, _ = ABOUT[topic.name]
-    numbers = {key: int(value) for key, value in topic.config.items()}
-    settings = {"cleanup.policy": [topic.cleanup], **numbers}
+    settings = {"cleanup.policy": [topic.cleanup], **topic.config}
     return {
         "address": f"{{prefix}}{topic.name}",
         "description": about,
@@ -94,7 +93,7 @@ def _channel(topic: Topic) -> Json:
         "bindings": {
             "kafka": {
                 "partitions": topic.partitions,
-                "topicConfiguration": {key: value for key, value in settings.items() if key in _BOUND},
+                "topicConfiguration": {key: _number(settings[key]) for key in _BOUND if key in settings},
                 "bindingVersion": "0.5.0",
             }
         },
@@ -103,6 +102,10 @@ def _channel(topic: Topic) -> Json:
 
 _BOUND = ("cleanup.policy", "retention.ms", "retention.bytes", "delete.retention.ms", "max.message.bytes")
 """What the Kafka binding of AsyncAPI knows of a topic's configuration."""
+
+
+def _number(value: Any) -> Any:
+    return int(value) if isinstance(value, str) else value
 
 
 def _replies() -> Json:
