@@ -1,6 +1,8 @@
 """SIGKILL of the task host before each numbered step: the output is the input, each record once."""
 
 import json
+import os
+import signal
 from collections import Counter
 from collections.abc import Iterator
 
@@ -66,6 +68,56 @@ def test_what_the_weaker_guarantees_promise(plane: System, guarantee: str, step:
     plane.done(f"DROP JOB {name}")
 
 
+@pytest.mark.parametrize("step", [9, 12])
+def test_a_bounded_job_ends_where_it_was_to_end(plane: System, step: int) -> None:
+    name = f"kill_{step}_2_bounded"
+    source, sink = plane.topic(f"{name}-in", 2), plane.topic(f"{name}-out", 2)
+    values = [b"%d" % i for i in range(RECORDS)]
+    plane.produce(source, [(value, value) for value in values])
+    plane.sql(
+        f"""CREATE JOB {name} OPTIONS (stopAt 'latest', snapshotIntervalMillis '20')
+            AS INSERT INTO "{sink}" SELECT * FROM "{source}" """
+    )
+    plane.produce(source, [(b"later", b"later")] * 100)
+    until((plane.folder / name).exists, 30, "the host was killed")
+    until(lambda: plane.jobs()[name]["status"] == "COMPLETED", 60, "the job is complete")
+    assert Counter(plane.values(sink)) == Counter(values)
+
+
+def test_a_host_killed_while_the_split_changes(plane: System) -> None:
+    """The new layout goes on from the old one's checkpoints, however often it has to begin."""
+    source, sink = plane.topic("split-in", 4), plane.topic("split-out", 4)
+    plane.done(
+        f"""CREATE JOB split OPTIONS (parallelism '4', snapshotIntervalMillis '20')
+            AS INSERT INTO "{sink}" SELECT * FROM "{source}" """
+    )
+    sent: list[bytes] = []
+
+    def send(count: int) -> None:
+        values = [b"%d" % i for i in range(len(sent), len(sent) + count)]
+        plane.produce(source, [(value, value) for value in values])
+        sent.extend(values)
+
+    for parallelism in (2, 3):
+        send(2000)
+        plane.sql("ALTER JOB split SUSPEND", timeout=0.1)
+        plane.sql(f"ALTER JOB split OPTIONS (parallelism '{parallelism}') RESUME", timeout=0.1)
+        for pid in plane.workers[0].host_pids():
+            os.kill(pid, signal.SIGKILL)
+        send(2000)
+        until(
+            lambda tasks=parallelism: (
+                (plane.jobs()["split"]["status"], plane.jobs()["split"]["tasks"])  # type: ignore[misc]
+                == ("RUNNING", tasks)
+            ),
+            60,
+            "the job runs in its new split",
+        )
+    plane.await_values(sink, len(sent))
+    plane.done("DROP JOB split")
+    assert Counter(plane.values(sink)) == Counter(sent)
+
+
 def test_the_third_death_suspends_the_job(plane: System) -> None:
     """A job that kills whatever runs it is given up, and its neighbour goes on."""
     source, sink, other = plane.topic("deadly-in"), plane.topic("deadly-out"), plane.topic("calm-out")
@@ -77,9 +129,6 @@ def test_the_third_death_suspends_the_job(plane: System) -> None:
 
     def hosts_of(job: str) -> list[int]:
         return [host["pid"] for host in worker.json("/api/hosts") if any(task["job"] == job for task in host["tasks"])]
-
-    import os
-    import signal
 
     for _ in range(3):
         pids = until(lambda: hosts_of("deadly"), 20, "the job has hosts")
