@@ -90,7 +90,7 @@ class Life:
         """Takes partitions added to the source since into account, from their beginning; a bounded job has none."""
         added = [p for p in range(self.known, count) if self.task.owns(p) and p not in self.positions]
         self.known = max(self.known, count)
-        if self.ends or self.pipeline.source.end:
+        if self.pipeline.source.end:
             return []
         self.positions |= dict.fromkeys(added, 0)
         if any(p >= self.pipeline.sink.partitions for p in self.positions):

@@ -3,16 +3,15 @@
 A page is a session: the statements of its ```sql and ```sh blocks are given, in its order, to a control plane in memory
 whose tasks do at once what they are told; none may be refused. A ```sql-error block is what the command line prints, a
 ```sql-answer block a SHOW or DESCRIBE and what it prints, a ```rows block what a query makes of records (as in
-golden/rows.txt). What stands between `<!-- drawn: name -->` and `<!-- end -->` is drawn here; UPDATE_DOCS=1 rewrites
-it.
+golden/rows.txt). What stands between `<!-- drawn: name -->` and `<!-- end -->` is drawn by support/drawings.py;
+UPDATE_DOCS=1 rewrites it.
 """
 
 import os
 import re
 import shlex
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import Field, fields, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -20,17 +19,11 @@ import click
 import pytest
 
 from controlplane import cli, descriptions, tables, views
-from controlplane.exposition import Measured, exposition
 from controlplane.history import HISTORY_COLUMNS
-from controlplane.jobs import ENDED, TRANSITIONS, Input
 from controlplane.lookup import Facts
 from controlplane.outcome import REFUSED, answer
-from controlplane.settings import ENVIRONMENT, Settings
-from controlplane.topics import TOPICS
 from schemas import errors
-from schemas.commands import ATTRIBUTES
 from schemas.formats import FORMATS, VALUES
-from schemas.options import NOT_SUPPORTED, Guarantee, JobOptions, is_alterable, sql_name
 from schemas.reports import Report, Said
 from schemas.state import Phase, Status
 from schemas.tasks import Task
@@ -38,9 +31,9 @@ from schemas.values import Failure, PartitionOffset, SnapshotPart, SnapshotReque
 from sql import nodes
 from sql.column_types import ALIASES, COLUMN_TYPES
 from sql.diagnostics import caret
-from sql.functions import SIGNATURES
 from sql.parser import parse, split
 from tests.golden import test_sql_fixtures as golden
+from tests.support.drawings import DRAWINGS
 from tests.support.plane import Plane, topic
 
 ROOT = Path(__file__).parents[1]
@@ -316,150 +309,3 @@ def test_drawings_are_up_to_date(page: Path) -> None:
     if os.environ.get("UPDATE_DOCS"):
         page.write_text(drawn)
     assert drawn == text
-
-
-# Drawings
-
-
-def table(columns: str, rows: Sequence[Sequence[str]]) -> str:
-    """`columns` are separated by ` | `."""
-    head = [f"| {columns} |", "|" + "---|" * len(columns.split(" | "))]
-    return "\n".join([*head, *(f"| {' | '.join(row)} |" for row in rows)])
-
-
-def options() -> str:
-    rows = [
-        (f"`{name}`", *values(one), "yes" if is_alterable(name) else "no", str(one.metadata["doc"]))
-        for one in fields(JobOptions)
-        for name in (sql_name(one.name),)
-    ]
-    return table("option | values | default | ALTER | meaning", rows)
-
-
-def values(option: "Field[Any]") -> tuple[str, str]:
-    """What an option takes, and its default."""
-    default = f"`'{option.default}'`" if option.default else "none"
-    about = option.metadata
-    if option.type is bool:
-        return "`'true'`, `'false'`", f"`'{str(option.default).lower()}'`"
-    if option.type is int:
-        alone = f"`'{about['also']}'`, " if about["also"] is not None else ""
-        return f"{alone}`'{about['low']}'` … `'{about['high']}'`", default
-    if option.type is Guarantee:
-        return ", ".join(f"`'{one}'`" for one in Guarantee), default
-    return str(about["takes"]), default
-
-
-def refused_options() -> str:
-    return ", ".join(f"`{one}`" for one in sorted(NOT_SUPPORTED))
-
-
-def functions() -> str:
-    return table("name | signature | meaning", [(f"`{name}`", f"`{how}`", about) for name, how, about in SIGNATURES])
-
-
-def settings() -> str:
-    rows = [
-        (f"`{one.name}`", flag(one.name), f"`{ENVIRONMENT}{one.name.upper()}`", f"`{one.default}`", one.metadata["doc"])
-        for one in fields(Settings)
-        if one.name != "kafka"
-    ]
-    return table("setting | flag | environment | default | meaning", rows)
-
-
-def flag(setting: str) -> str:
-    """The flag of a setting, with the commands that have it."""
-    having = [name for name, command in cli.main.commands.items() if any(p.name == setting for p in command.params)]
-    return f"`--{setting.replace('_', '-')}` ({', '.join(having)})" if having else "none"
-
-
-def error_table(root: type[errors.JobplaneError], exit_code: Callable[[str], int]) -> str:
-    """Every error with a code under `root`; its docstring is its entry."""
-    found = [
-        one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, root) and "code" in vars(one)
-    ]
-    assert all(one.__doc__ for one in found)
-    rows = [(f"`{one.code}`", " ".join(str(one.__doc__).split()), str(exit_code(one.code))) for one in found]
-    return table("code | meaning | exit code", rows)
-
-
-def refusals() -> str:
-    return error_table(errors.Refused, lambda code: cli.NOT_FOUND if code in cli.NOT_FOUND_CODES else cli.REFUSED)
-
-
-def failures() -> str:
-    return error_table(errors.JobFailure, lambda _: cli.FAILED)
-
-
-def setup_errors() -> str:
-    others = {
-        errors.KafkaUnreachable.code: cli.UNREACHABLE,
-        errors.KafkaSilent.code: cli.UNREACHABLE,
-        errors.BadSetting.code: click.UsageError.exit_code,
-    }
-    return error_table(errors.SetupError, lambda code: others.get(code, cli.FAILED))
-
-
-def attributes() -> str:
-    rows = [
-        (f"`{one.header}`", f"`{one.field}`", f"`{one.cloud}`" if one.cloud else "", str(one.longest), one.doc)
-        for one in ATTRIBUTES
-    ]
-    return table("header | field | CloudEvents | characters | meaning", rows)
-
-
-def topics() -> str:
-    rows = [
-        (f"`{one.name}`", str(one.partitions), one.cleanup, ", ".join(f"`{k}={v}`" for k, v in one.config.items()))
-        for one in TOPICS
-    ]
-    return table("topic | partitions | cleanup.policy | made with", rows)
-
-
-def metrics() -> str:
-    """Every family with its labels, from an exposition of one task and one job."""
-    text = exposition(Measured(tasks=[("job", "task", {})], jobs=[("job", "RUNNING")]))[1].decode()
-    rows = []
-    for family, about in re.findall(r"^# HELP (\S+) (.*)$", text, re.MULTILINE):
-        sample = re.search(rf"^{family}(?:{{(.*)}})? ", text, re.MULTILINE)
-        assert sample
-        rows.append((f"`{family}`", ", ".join(f"`{one}`" for one in re.findall(r'(\w+)="', sample[1] or "")), about))
-    return table("metric | labels | meaning", rows)
-
-
-def states() -> str:
-    """What more than three statuses have in common is drawn once, from a node that stands for them."""
-    sources: dict[tuple[Input, Status], list[Status]] = defaultdict(list)
-    for (status, happened), then in TRANSITIONS.items():
-        sources[happened, then].append(status)
-    arrows: dict[tuple[str, Status], list[Input]] = defaultdict(list)
-    for (happened, then), having in sources.items():
-        for node in having if len(having) <= 3 else ["live"]:
-            arrows[node, then].append(happened)
-    lines = [f"    {node} --> {then}: {' / '.join(inputs)}" for (node, then), inputs in arrows.items()]
-    first = ['    state "any live status" as live', f"    [*] --> {Status.NOT_RUNNING}: CREATE JOB"]
-    last = [f"    {status} --> [*]" for status in ENDED]
-    return "\n".join(["```mermaid", "stateDiagram-v2", *first, *lines, *last, "```"])
-
-
-def transitions() -> str:
-    order = list(Status)
-    ordered = sorted(TRANSITIONS.items(), key=lambda one: order.index(one[0][0]))
-    rows = [(f"`{status}`", str(happened), f"`{then}`") for (status, happened), then in ordered]
-    return table("status | what happens | then", rows)
-
-
-DRAWINGS: dict[str, Callable[[], str]] = {
-    "options": options,
-    "refused-options": refused_options,
-    "functions": functions,
-    "settings": settings,
-    "refusals": refusals,
-    "failures": failures,
-    "setup-errors": setup_errors,
-    "topics": topics,
-    "attributes": attributes,
-    "metrics": metrics,
-    "states": states,
-    "transitions": transitions,
-}

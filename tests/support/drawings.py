@@ -1,0 +1,164 @@
+"""What of the documentation is drawn from the code: tables and pictures, by the names the pages give them."""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import Field, fields
+from typing import Any
+
+import click
+
+from controlplane import cli
+from controlplane.exposition import Measured, exposition
+from controlplane.jobs import ENDED, TRANSITIONS, Input
+from controlplane.settings import ENVIRONMENT, Settings
+from controlplane.topics import TOPICS
+from schemas import errors
+from schemas.commands import ATTRIBUTES
+from schemas.options import NOT_SUPPORTED, Guarantee, JobOptions, is_alterable, sql_name
+from schemas.state import Status
+from sql.functions import SIGNATURES
+
+
+def table(columns: str, rows: Sequence[Sequence[str]]) -> str:
+    """`columns` are separated by ` | `."""
+    head = [f"| {columns} |", "|" + "---|" * len(columns.split(" | "))]
+    return "\n".join([*head, *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def options() -> str:
+    rows = [
+        (f"`{name}`", *values(one), "yes" if is_alterable(name) else "no", str(one.metadata["doc"]))
+        for one in fields(JobOptions)
+        for name in (sql_name(one.name),)
+    ]
+    return table("option | values | default | ALTER | meaning", rows)
+
+
+def values(option: "Field[Any]") -> tuple[str, str]:
+    """What an option takes, and its default."""
+    default = f"`'{option.default}'`" if option.default else "none"
+    about = option.metadata
+    if option.type is bool:
+        return "`'true'`, `'false'`", f"`'{str(option.default).lower()}'`"
+    if option.type is int:
+        alone = f"`'{about['also']}'`, " if about["also"] is not None else ""
+        return f"{alone}`'{about['low']}'` … `'{about['high']}'`", default
+    if option.type is Guarantee:
+        return ", ".join(f"`'{one}'`" for one in Guarantee), default
+    return str(about["takes"]), default
+
+
+def refused_options() -> str:
+    return ", ".join(f"`{one}`" for one in sorted(NOT_SUPPORTED))
+
+
+def functions() -> str:
+    return table("name | signature | meaning", [(f"`{name}`", f"`{how}`", about) for name, how, about in SIGNATURES])
+
+
+def settings() -> str:
+    rows = [
+        (f"`{one.name}`", flag(one.name), f"`{ENVIRONMENT}{one.name.upper()}`", f"`{one.default}`", one.metadata["doc"])
+        for one in fields(Settings)
+        if one.name != "kafka"
+    ]
+    return table("setting | flag | environment | default | meaning", rows)
+
+
+def flag(setting: str) -> str:
+    """The flag of a setting, with the commands that have it."""
+    having = [name for name, command in cli.main.commands.items() if any(p.name == setting for p in command.params)]
+    return f"`--{setting.replace('_', '-')}` ({', '.join(having)})" if having else "none"
+
+
+def error_table(root: type[errors.JobplaneError], exit_code: Callable[[str], int]) -> str:
+    """Every error with a code under `root`; its docstring is its entry."""
+    found = [
+        one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, root) and "code" in vars(one)
+    ]
+    assert all(one.__doc__ for one in found)
+    rows = [(f"`{one.code}`", " ".join(str(one.__doc__).split()), str(exit_code(one.code))) for one in found]
+    return table("code | meaning | exit code", rows)
+
+
+def refusals() -> str:
+    return error_table(errors.Refused, lambda code: cli.NOT_FOUND if code in cli.NOT_FOUND_CODES else cli.REFUSED)
+
+
+def failures() -> str:
+    return error_table(errors.JobFailure, lambda _: cli.FAILED)
+
+
+def setup_errors() -> str:
+    others = {
+        errors.KafkaUnreachable.code: cli.UNREACHABLE,
+        errors.KafkaSilent.code: cli.UNREACHABLE,
+        errors.BadSetting.code: click.UsageError.exit_code,
+    }
+    return error_table(errors.SetupError, lambda code: others.get(code, cli.FAILED))
+
+
+def attributes() -> str:
+    rows = [
+        (f"`{one.header}`", f"`{one.field}`", f"`{one.cloud}`" if one.cloud else "", str(one.longest), one.doc)
+        for one in ATTRIBUTES
+    ]
+    return table("header | field | CloudEvents | characters | meaning", rows)
+
+
+def topics() -> str:
+    rows = [
+        (f"`{one.name}`", str(one.partitions), one.cleanup, ", ".join(f"`{k}={v}`" for k, v in one.config.items()))
+        for one in TOPICS
+    ]
+    return table("topic | partitions | cleanup.policy | made with", rows)
+
+
+def metrics() -> str:
+    """Every family with its labels, from an exposition of one task and one job."""
+    text = exposition(Measured(tasks=[("job", "task", {})], jobs=[("job", "RUNNING")]))[1].decode()
+    rows = []
+    for family, about in re.findall(r"^# HELP (\S+) (.*)$", text, re.MULTILINE):
+        sample = re.search(rf"^{family}(?:{{(.*)}})? ", text, re.MULTILINE)
+        assert sample
+        rows.append((f"`{family}`", ", ".join(f"`{one}`" for one in re.findall(r'(\w+)="', sample[1] or "")), about))
+    return table("metric | labels | meaning", rows)
+
+
+def states() -> str:
+    """What more than three statuses have in common is drawn once, from a node that stands for them."""
+    sources: dict[tuple[Input, Status], list[Status]] = defaultdict(list)
+    for (status, happened), then in TRANSITIONS.items():
+        sources[happened, then].append(status)
+    arrows: dict[tuple[str, Status], list[Input]] = defaultdict(list)
+    for (happened, then), having in sources.items():
+        for node in having if len(having) <= 3 else ["live"]:
+            arrows[node, then].append(happened)
+    lines = [f"    {node} --> {then}: {' / '.join(inputs)}" for (node, then), inputs in arrows.items()]
+    first = ['    state "any live status" as live', f"    [*] --> {Status.NOT_RUNNING}: CREATE JOB"]
+    last = [f"    {status} --> [*]" for status in ENDED]
+    return "\n".join(["```mermaid", "stateDiagram-v2", *first, *lines, *last, "```"])
+
+
+def transitions() -> str:
+    order = list(Status)
+    ordered = sorted(TRANSITIONS.items(), key=lambda one: order.index(one[0][0]))
+    rows = [(f"`{status}`", str(happened), f"`{then}`") for (status, happened), then in ordered]
+    return table("status | what happens | then", rows)
+
+
+DRAWINGS: dict[str, Callable[[], str]] = {
+    "options": options,
+    "refused-options": refused_options,
+    "functions": functions,
+    "settings": settings,
+    "refusals": refusals,
+    "failures": failures,
+    "setup-errors": setup_errors,
+    "topics": topics,
+    "attributes": attributes,
+    "metrics": metrics,
+    "states": states,
+    "transitions": transitions,
+}
