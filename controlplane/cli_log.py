@@ -1,9 +1,10 @@
-"""`jobplane events` and `replay`: the log as people and programs read it."""
+"""`jobplane events`, `replay`, `backup` and `restore`: the log as people and programs read it, keep it and move it."""
 
 import os
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -84,7 +85,50 @@ def replay(output: str, **flags: Any) -> None:
             sys.exit(FAILED)
 
 
-COMMANDS = (events, replay)
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, writable=True, path_type=Path))
+@connection
+def backup(file: Path, **flags: Any) -> None:
+    """Copy all control topics of a prefix into FILE. Stop the workers first.
+
+    FILE must not exist. Nothing of it is left where the copy does not come to its end.
+    """
+    if file.exists():
+        raise click.UsageError(f"{file} exists; choose another name, or remove it")
+    with errors():
+        kafka, prefix = _kafka(flags)
+        from controlplane.backup import back_up
+
+        foot = back_up(kafka, prefix, file, _say)
+        click.echo(
+            f"{sum(foot.records.values()):,} records in {file}, {file.stat().st_size:,} bytes, SHA-256 {foot.sha256}"
+        )
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@connection
+def restore(file: Path, **flags: Any) -> None:
+    """Fill the control topics of a prefix, which are new or empty, with a backup. Start workers afterwards.
+
+    Either all of it is restored or nothing. Jobs go on where they were at the time of the backup: what they have
+    written since then, here or under another prefix, is written again.
+    """
+    with errors():
+        kafka, _ = _kafka(flags)
+        from controlplane.restore import restore
+
+        done = restore(kafka, settings_of(flags), file, _say)
+        click.echo(f"{sum(done.foot.records.values()):,} records of '{done.head.prefix}' as of {_iso(done.head.time)}")
+        for job in done.elsewhere:
+            click.echo(f"warning: job '{job}' reads a topic that is not here, or another one of its name", err=True)
+
+
+COMMANDS = (events, replay, backup, restore)
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
 
 
 def _kafka(flags: dict[str, Any]) -> "tuple[Kafka, str]":

@@ -3,6 +3,7 @@
 The state is its records and nothing else, so what is folded from `events` and what is read from `state` are equal.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Any
 
@@ -61,10 +62,11 @@ class State:
         self.jobs: dict[str, Job] = {}
         self.names: dict[str, str] = {}
         self.closing: dict[str, str] = {}
-        self.ended: dict[str, None] = {}
+        self.ended: OrderedDict[str, None] = OrderedDict()
+        """Here and in the answers the oldest goes first: a plain dict looks for it among all that went before."""
         self.mappings: dict[str, Mapping] = {}
         self.snapshots: dict[str, Snapshot] = {}
-        self.answers: dict[str, Answer] = {}
+        self.answers: OrderedDict[str, Answer] = OrderedDict()
         self._kinds: dict[str, dict[str, Any]] = {
             "job": self.jobs,
             "mapping": self.mappings,

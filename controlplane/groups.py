@@ -20,7 +20,7 @@ from processors.kafka import CALL_S, Doubt
 
 T = TypeVar("T")
 COORDINATOR_S = 15.0
-_NOTHING_TO_DELETE = frozenset({"GroupIdNotFoundError", "NonEmptyGroupError"})
+_NOTHING_TO_DELETE = frozenset({"GroupIdNotFound", "NonEmptyGroup"})
 
 
 class Groups:

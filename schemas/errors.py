@@ -425,3 +425,21 @@ class BeyondTheEnd(SetupError):
     """The log has no such offset yet."""
 
     code = "beyond-the-end"
+
+
+class StillWritten(SetupError):
+    """Something was written to the control topics while they were copied or restored: workers must be stopped."""
+
+    code = "still-written"
+
+
+class NotEmpty(SetupError):
+    """The control topics hold records: a backup is restored into new ones."""
+
+    code = "not-empty"
+
+
+class BadBackup(SetupError):
+    """The file is not a backup, or is damaged."""
+
+    code = "bad-backup"

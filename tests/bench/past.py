@@ -47,7 +47,7 @@ class Past:
         kafka = Kafka(plane.bootstrap)
         catalog.ensure_topics(kafka, plane.settings)
         self._prefix = plane.prefix
-        self._producer = Producer({"bootstrap.servers": plane.bootstrap, "linger.ms": 20})
+        self._producer = Producer({"bootstrap.servers": plane.bootstrap, "linger.ms": 20, "log_level": 3})
         self._facts = Facts(catalog.plane_id(kafka, plane.prefix), {one: TopicFacts(one, (0,), (9,)) for one in "ab"})
         self._batch = Batch()
         self._now = round(time.time() * 1000) - 86_400_000

@@ -1,0 +1,158 @@
+"""The file of a backup: gzip of MessagePack, each message with its length before it.
+
+First a Head, then a Kept for every record, last a Foot with the SHA-256 of all that comes before it. It is written
+beside its place and renamed when it is whole.
+"""
+
+import gzip
+import hashlib
+import os
+import struct
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from schemas.errors import BadBackup
+
+FORMAT = 1
+_LENGTH = struct.Struct(">I")
+LONGEST = 64 * 1024 * 1024
+
+
+class Partition(msgspec.Struct, frozen=True):
+    """First offset held, and the one after the last, control records included."""
+
+    first: int
+    end: int
+
+
+class Topic(msgspec.Struct, frozen=True):
+    """A topic as it was, with its name without the prefix elsewhere; its partitions in order."""
+
+    id: str
+    partitions: list[Partition]
+
+
+class Head(msgspec.Struct, frozen=True, array_like=True, tag="head"):
+    """What the backup is of. `version` is that of jobplane, `time` in epoch milliseconds."""
+
+    format: int
+    version: str
+    prefix: str
+    time: int
+    topics: dict[str, Topic]
+
+
+class Kept(msgspec.Struct, frozen=True, array_like=True, tag="kept"):
+    """A record, `topic` without the prefix."""
+
+    topic: str
+    partition: int
+    offset: int
+    time: int
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes | None]]
+
+
+class Foot(msgspec.Struct, frozen=True, array_like=True, tag="foot"):
+    """How many records there are of each topic."""
+
+    records: dict[str, int]
+    sha256: str
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Head | Kept | Foot).decode
+
+
+class Writer:
+    def __init__(self, out: IO[bytes], head: Head) -> None:
+        self._out, self._sum = out, hashlib.sha256()
+        self.records: Counter[str] = Counter()
+        self._write(head)
+
+    def add(self, record: Kept) -> None:
+        self._write(record)
+        self.records[record.topic] += 1
+
+    def end(self) -> Foot:
+        foot = Foot(dict(self.records), self._sum.hexdigest())
+        self._write(foot)
+        return foot
+
+    def _write(self, message: Head | Kept | Foot) -> None:
+        data = _encode(message)
+        for part in (_LENGTH.pack(len(data)), data):
+            self._sum.update(part)
+            self._out.write(part)
+
+
+@contextmanager
+def writing(path: Path, head: Head) -> Iterator[Writer]:
+    """A writer whose file has its name once the block ends well; else nothing is left."""
+    part = path.with_name(f"{path.name}.part")
+    try:
+        with part.open("wb") as raw:
+            with gzip.GzipFile("", "wb", 6, raw) as out:
+                yield Writer(out, head)  # type: ignore[arg-type]  # GzipFile writes bytes
+            raw.flush()
+            os.fsync(raw.fileno())
+        part.rename(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def verified(path: Path) -> tuple[Head, Foot]:
+    """Head and foot of a file that is whole. Raises BadBackup."""
+    head = foot = None
+    counted: Counter[str] = Counter()
+    for message in _messages(path):
+        match message:
+            case Head():
+                head = message
+            case Kept():
+                counted[message.topic] += 1
+            case Foot():
+                foot = message
+    if head is None or foot is None or dict(counted) != foot.records:
+        raise BadBackup(f"{path} does not hold what it says")
+    if head.format > FORMAT:
+        raise BadBackup(
+            f"{path} has format {head.format}, this version reads {FORMAT}; restore it with the newer version"
+        )
+    return head, foot
+
+
+def records(path: Path) -> Iterator[Kept]:
+    """The records, in the order in which they were written. Raises BadBackup."""
+    return (message for message in _messages(path) if isinstance(message, Kept))
+
+
+def _messages(path: Path) -> Iterator[Head | Kept | Foot]:
+    total, last = hashlib.sha256(), None
+    try:
+        with gzip.open(path) as source:
+            while prefix := source.read(_LENGTH.size):
+                if isinstance(last, Foot):
+                    break
+                (length,) = _LENGTH.unpack(prefix)
+                if length > LONGEST:
+                    raise BadBackup(f"{path} is damaged, or not a backup of jobplane")
+                data = source.read(length)
+                last = _decode(data)
+                if isinstance(last, Foot) and last.sha256 != total.hexdigest():
+                    raise BadBackup(f"{path} is damaged: its SHA-256 is not the one it was written with")
+                total.update(prefix)
+                total.update(data)
+                yield last
+            whole = isinstance(last, Foot) and not prefix
+    except (OSError, EOFError, zlib.error, struct.error, ValueError) as bad:
+        raise BadBackup(f"{path} is damaged, or not a backup of jobplane ({bad})") from bad
+    if not whole:
+        raise BadBackup(f"{path} is cut off, or has more after its end")
