@@ -118,17 +118,12 @@ class State:
 
     def _put(self, key: Key, record: Record) -> None:
         match record:
-            case Job():
-                self._index(self.jobs.get(record.uid), record)
-                self.jobs[record.uid] = record
-            case Mapping():
-                self.mappings[record.name] = record
-            case Snapshot():
-                self.snapshots[record.name] = record
-            case Answer():
-                self.answers[record.command_id] = record
             case Position():
                 self.position = record
+                return
+            case Job():
+                self._index(self.jobs.get(record.uid), record)
+        self._kinds[key[0]][key[1]] = record
 
     def _remove(self, key: Key) -> None:
         kind, name = key

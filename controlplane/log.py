@@ -28,15 +28,15 @@ def read_state(
     wanted: Callable[[Key], bool] = lambda key: True,
 ) -> State:
     """The state at the end of its topic, where `wanted`. Raises NewerState where a newer version wrote it."""
-    records: dict[Key, Record] = {}
+    last: dict[bytes, bytes] = {}
     for message in kafka.read_to_end(consumer, f"{prefix}{STATE}", [0], alive):
-        key = decode_key(message.key() or b"[]")
-        value = message.value()
+        key, value = message.key() or b"[]", message.value()
         if value is None:
-            records.pop(key, None)
-        elif wanted(key):
-            records[key] = read_record(value)
-    return State(records.items())
+            last.pop(key, None)
+        else:
+            last[key] = value
+    keys = {key: decode_key(key) for key in last}  # decoded at the end: most records have been replaced by then
+    return State((keys[key], read_record(value)) for key, value in last.items() if wanted(keys[key]))
 
 
 def read_record(value: bytes) -> Record:

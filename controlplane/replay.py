@@ -14,7 +14,7 @@ from controlplane.evolve import POSITION, State, fold
 from controlplane.journal import Alive
 from controlplane.topics import EVENTS, STATE
 from processors.kafka import Kafka
-from schemas.state import Key, Position, Record, decode_key
+from schemas.state import Key, Position, Record, decode_key, encode_key
 
 Watch = Callable[[int, int], None]
 """Told how many offsets are read, and of how many."""
@@ -78,23 +78,24 @@ def replay(kafka: Kafka, prefix: str, watch: Watch = lambda done, of: None, aliv
 
 def settled(kafka: Kafka, prefix: str, alive: Alive = lambda: None) -> dict[Key, Record]:
     """The records of `state` at the end of its last whole transaction: each has a position as its last record."""
-    records: dict[Key, Record] = {}
-    changes: dict[Key, Record | None] = {}
+    last: dict[bytes, bytes] = {}
+    changes: dict[bytes, bytes | None] = {}
+    position = encode_key(POSITION)
     consumer = log.reader(kafka, prefix)
     try:
         for message in kafka.read_to_end(consumer, f"{prefix}{STATE}", [0], alive):
-            key, value = decode_key(message.key() or b"[]"), message.value()
-            changes[key] = log.read_record(value) if value is not None else None
-            if key == POSITION:
-                for changed, record in changes.items():
-                    if record is None:
-                        records.pop(changed, None)
+            key = message.key() or b"[]"
+            changes[key] = message.value()
+            if key == position:
+                for changed, value in changes.items():
+                    if value is None:
+                        last.pop(changed, None)
                     else:
-                        records[changed] = record
+                        last[changed] = value
                 changes.clear()
     finally:
         consumer.close()
-    return records
+    return {decode_key(key): log.read_record(value) for key, value in last.items()}
 
 
 def differences(folded: Mapping[Key, Record], held: Mapping[Key, Record]) -> Iterator[Difference]:
