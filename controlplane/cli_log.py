@@ -77,7 +77,7 @@ def replay(output: str, **flags: Any) -> None:
             json_line({**figures, **counts, "differences": shown[:SHOWN], "differing": len(shown)})
         else:
             click.echo(f"{done.events:,} events to seq {done.seq:,} in {done.seconds:.1f} s, {done.rate:,.0f} a second")
-            click.echo(", ".join(f"{count:,} {name}" for name, count in counts.items()))
+            click.echo(", ".join(f"{name} {count:,}" for name, count in counts.items()))
             for one in differences[:SHOWN]:
                 click.echo(str(one))
             click.echo(f"{len(differences):,} differences" if differences else "the events and the state are equal")

@@ -10,8 +10,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from confluent_kafka import Producer
 
 from controlplane import history, log
+from controlplane.batch import UNWRITTEN
 from controlplane.evolve import State
 from controlplane.replay import replay
 from processors.kafka import Kafka
@@ -19,7 +21,7 @@ from schemas.codec import encode
 from schemas.errors import BeyondTheEnd, JobNotFound, NotSetUp
 from schemas.state import Status, encode_key
 from tests.support.broker import KafkaBroker
-from tests.support.system import System, system
+from tests.support.system import System, system, until
 
 
 @pytest.fixture(scope="module")
@@ -170,6 +172,31 @@ def test_events_are_followed(plane: System) -> None:
         piped.stdout.close()
         plane.sql("DROP JOB follows")
         assert (piped.wait(10), piped.stderr.read()) == (0, "")
+
+
+def test_what_caused_no_event_is_not_read_again_for_ever(plane: System) -> None:
+    """Records that are no reports stand for those that change nothing: the position passes them all the same."""
+    before = now(plane).position
+    plane.produce(f"{plane.prefix}reports", ((b"nobody/0", b"no report") for _ in range(UNWRITTEN + 500)))
+    passed = until(
+        lambda: found if (found := now(plane).position).reports > before.reports else None, 20, "it is passed"
+    )
+    assert passed == replace(before, reports=passed.reports)
+    assert passed.reports >= before.reports + UNWRITTEN
+    assert replay(kafka_of(plane), plane.prefix).differences == ()
+
+
+@pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
+def test_compressed_commands_are_answered(plane: System, codec: str) -> None:
+    """Faust's client reads the topic too, and has no library for most codecs: the broker undoes them."""
+    producer = Producer({"bootstrap.servers": plane.bootstrap, "compression.type": codec, "linger.ms": 100})
+    for _ in range(50):
+        producer.produce(f"{plane.prefix}commands", b"DROP JOB nobody_whose_name_is_long_enough_to_be_compressed")
+    assert producer.flush(10) == 0
+    end = plane.ends(f"{plane.prefix}commands")[0]
+    until(lambda: now(plane).position.commands >= end, 20, "all are judged")
+    assert plane.sql("DROP JOB nobody").reply is not None
+    assert plane.workers[0].ready
 
 
 def where(plane: System) -> list[str]:
