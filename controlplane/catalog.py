@@ -8,7 +8,8 @@ from controlplane.lookup import Facts, TopicFacts
 from controlplane.settings import Settings
 from controlplane.topics import COMMANDS, EVENTS, TOPICS
 from processors.kafka import Doubt, Kafka
-from schemas.errors import JobFailure, NotSetUp, SinkLost, TopicMisconfigured
+from schemas.errors import NotSetUp, TopicMisconfigured
+from schemas.failures import JobFailure, SinkLost
 
 VISIBLE_S = 15.0
 MAX_TRANSACTION_MS = 900_000

@@ -13,7 +13,7 @@ from controlplane.topics import REPORTS
 from processors.kafka import CALL_S, Doubt, Fenced, Kafka
 from processors.transactions import TransactionalProducer
 from schemas.codec import encode
-from schemas.errors import JobFailure
+from schemas.failures import JobFailure
 from schemas.options import Guarantee, JobOptions
 from schemas.reports import Report, Said
 from schemas.tasks import Task

@@ -20,7 +20,6 @@ from schemas.errors import (
     JobDropping,
     JobExists,
     JobNotRunning,
-    JobWasDropped,
     NoCheckpoints,
     Place,
     ReadStatement,
@@ -43,6 +42,7 @@ from schemas.events import (
     SnapshotFailed,
     SnapshotRequested,
 )
+from schemas.failures import JobWasDropped
 from schemas.options import LATEST, Guarantee, JobOptions, notices
 from schemas.state import ENDED, Job, Snapshot, Status, Target
 from schemas.values import Failure, Restore, Sink, SnapshotRequest, Source

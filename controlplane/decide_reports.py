@@ -8,7 +8,6 @@ from controlplane.decide import close
 from controlplane.evolve import State
 from controlplane.jobs import Input, follow
 from controlplane.lookup import Facts
-from schemas.errors import WorkerLost
 from schemas.events import (
     Body,
     SnapshotClosed,
@@ -19,6 +18,7 @@ from schemas.events import (
     TaskStarted,
     TaskStopped,
 )
+from schemas.failures import WorkerLost
 from schemas.options import JobOptions
 from schemas.reports import Report, Said
 from schemas.state import ENDED, Job, PendingSnapshot, Phase, Snapshot, Status, Target

@@ -23,7 +23,7 @@ from processors.control import Reporter
 from processors.host import CRASHED, WORN, Opening, Order, task_text
 from processors.kafka import Kafka
 from processors.run import IN_KAFKA, End
-from schemas.errors import HostDied
+from schemas.failures import HostDied
 from schemas.reports import Said
 from schemas.tasks import Task
 from schemas.values import Failure

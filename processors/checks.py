@@ -6,7 +6,7 @@ from typing import TypeVar
 from processors.kafka import Kafka, insisting
 from processors.pipeline import Pipeline
 from processors.run import House
-from schemas.errors import DataLost, JobFailure, SinkLost
+from schemas.failures import DataLost, JobFailure, SinkLost
 
 F = TypeVar("F", bound=JobFailure)
 

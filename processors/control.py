@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable
 from processors.kafka import CALL_S, Doubt, Kafka, KafkaError, Message, Producer, TopicPartition, judged, judging
 from schemas.checkpoints import Checkpoint, Pointer, read_pointer
 from schemas.codec import NotOurs, decode, encode
-from schemas.errors import CheckpointLost, SnapshotLost
+from schemas.failures import CheckpointLost, SnapshotLost
 from schemas.reports import Report, Said
 from schemas.state import ENDED, Phase
 from schemas.tasks import Task

@@ -30,7 +30,8 @@ from confluent_kafka.admin import (
 )
 
 from processors.outcomes import Meaning, failure_of, meaning
-from schemas.errors import JobFailure, KafkaUnreachable, SinkLost
+from schemas.errors import KafkaUnreachable
+from schemas.failures import JobFailure, SinkLost
 
 __all__ = [
     "CALL_S",

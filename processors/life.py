@@ -29,7 +29,7 @@ from processors.run import BATCH, End, Narrowed, Released, Run
 from processors.transactions import TransactionalProducer
 from schemas.checkpoints import Checkpoint, Pointer
 from schemas.codec import encode
-from schemas.errors import BadRecord, DataLost, JobFailure, RecordFailure, RecordTooLarge
+from schemas.failures import BadRecord, DataLost, JobFailure, RecordFailure, RecordTooLarge
 from schemas.options import Guarantee
 from schemas.reports import Said
 from schemas.tasks import Task

@@ -7,7 +7,7 @@ REFUSED  asking again gives the same answer: the job stops with this cause
 
 from enum import Enum
 
-from schemas.errors import BadRecord, DataLost, JobFailure, KafkaRefused, RecordTooLarge, SinkLost
+from schemas.failures import BadRecord, DataLost, JobFailure, KafkaRefused, RecordTooLarge, SinkLost
 
 
 class Meaning(Enum):

@@ -9,7 +9,7 @@ from processors.kafka import CALL_S, Consumer, TopicPartition
 from processors.pipeline import Pipeline
 from processors.run import House
 from schemas.checkpoints import Checkpoint
-from schemas.errors import CheckpointLost
+from schemas.failures import CheckpointLost
 from schemas.options import Guarantee
 from schemas.tasks import Task, checkpoint_key
 from schemas.values import Layout, PartitionOffset, SourceOffsets

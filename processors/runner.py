@@ -18,7 +18,7 @@ from processors.output import PlainOutput
 from processors.pipeline import Pipeline, pipeline_of
 from processors.run import End, House, Narrowed, Released, Run
 from processors.transactions import Abandoned, TransactionalProducer
-from schemas.errors import JobFailure, WorkerLost
+from schemas.failures import JobFailure, WorkerLost
 from schemas.options import Guarantee
 from schemas.reports import Said
 from schemas.state import Phase

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 import msgspec
 
-from schemas.errors import BadRecord, NotSupported, UnknownType
+from schemas.errors import NotSupported, UnknownType
+from schemas.failures import BadRecord
 from sql import nodes
 from sql.types import Type
 

@@ -4,7 +4,7 @@ import math
 import re
 from typing import NoReturn
 
-from schemas.errors import BadRecord
+from schemas.failures import BadRecord
 
 Number = int | float
 Scalar = int | float | str | bool

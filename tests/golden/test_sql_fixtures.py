@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Message
 
-from schemas.errors import BadRecord, Refused
+from schemas.errors import Refused
+from schemas.failures import BadRecord
 from schemas.options import JobOptions
 from schemas.values import Mapping
 from sql import nodes

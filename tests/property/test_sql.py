@@ -10,7 +10,7 @@ from confluent_kafka import Message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.errors import BadRecord
+from schemas.failures import BadRecord
 from sql import nodes
 from sql.compile import compile_step
 from sql.grammar import EXPECTED, RESERVED

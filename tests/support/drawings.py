@@ -14,6 +14,7 @@ from controlplane.jobs import ENDED, TRANSITIONS, Input
 from controlplane.settings import ENVIRONMENT, Settings
 from controlplane.topics import TOPICS
 from schemas import errors
+from schemas import failures as failures_of_jobs
 from schemas.commands import ATTRIBUTES
 from schemas.options import NOT_SUPPORTED, Guarantee, JobOptions, is_alterable, sql_name
 from schemas.state import Status
@@ -75,7 +76,9 @@ def flag(setting: str) -> str:
 def error_table(root: type[errors.JobplaneError], exit_code: Callable[[str], int]) -> str:
     """Every error with a code under `root`; its docstring is its entry."""
     found = [
-        one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, root) and "code" in vars(one)
+        one
+        for one in (*vars(errors).values(), *vars(failures_of_jobs).values())
+        if isinstance(one, type) and issubclass(one, root) and "code" in vars(one)
     ]
     assert all(one.__doc__ for one in found)
     rows = [(f"`{one.code}`", " ".join(str(one.__doc__).split()), str(exit_code(one.code))) for one in found]
@@ -87,7 +90,7 @@ def refusals() -> str:
 
 
 def failures() -> str:
-    return error_table(errors.JobFailure, lambda _: cli.FAILED)
+    return error_table(failures_of_jobs.JobFailure, lambda _: cli.FAILED)
 
 
 def setup_errors() -> str:

@@ -3,7 +3,7 @@
 import pytest
 
 from processors.outcomes import Meaning, failure_of, meaning
-from schemas.errors import DataLost, RecordTooLarge
+from schemas.failures import DataLost, RecordTooLarge
 
 
 @pytest.mark.parametrize(

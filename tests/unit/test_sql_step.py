@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Message, Producer
 
-from schemas.errors import BadRecord
+from schemas.failures import BadRecord
 from sql import nodes
 from sql.compile import CompiledStep, compile_step
 from sql.parser import parse

@@ -1,0 +1,76 @@
+"""What stops a job. Each concrete class is one stable `code`; its docstring is its documentation."""
+
+from schemas.errors import JobplaneError
+
+
+class JobFailure(JobplaneError):
+    """What stops a job: it is suspended with this cause, or ends FAILED with suspendOnFailure 'false'.
+
+    `at` is the record to blame as `topic-partition@offset`, empty where it is not one record.
+    """
+
+    at: str = ""
+
+
+class RecordFailure(JobFailure):
+    """One record is to blame."""
+
+
+class BadRecord(RecordFailure):
+    """A record cannot be read, evaluated or written."""
+
+    code = "BAD_RECORD"
+
+
+class RecordTooLarge(RecordFailure):
+    """A record is larger than the sink topic takes (its max.message.bytes)."""
+
+    code = "RECORD_TOO_LARGE"
+
+
+class DataLost(JobFailure):
+    """The source no longer holds the offset needed, or was deleted and recreated."""
+
+    code = "DATA_LOST"
+
+
+class CheckpointLost(JobFailure):
+    """A task that has run before has no checkpoint any more."""
+
+    code = "CHECKPOINT_LOST"
+
+
+class JobWasDropped(JobFailure):
+    """The job was dropped before the snapshot asked of it was complete."""
+
+    code = "JOB_DROPPED"
+
+
+class SnapshotLost(JobFailure):
+    """The snapshot a job was created from is not there any more."""
+
+    code = "SNAPSHOT_LOST"
+
+
+class SinkLost(JobFailure):
+    """The sink topic is gone, was recreated, or may not be written to."""
+
+    code = "SINK_LOST"
+
+
+class KafkaRefused(JobFailure):
+    """Kafka refuses the task for good: authorization, or a setting it does not accept."""
+
+    code = "KAFKA_REFUSED"
+
+
+class WorkerLost(JobFailure):
+    """The worker of a task was lost, or the task was given to another, and autoScaling is 'false'."""
+
+    code = "WORKER_LOST"
+
+
+class HostDied(JobFailure):
+    """The process that ran a task died three times in ten minutes."""
+
+    code = "HOST_DIED"
