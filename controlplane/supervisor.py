@@ -33,6 +33,8 @@ STUCK_S, STUCK_IN_KAFKA_S = 10.0, 60.0
 DEATHS = 3
 DEATHS_WITHIN_S = 600.0
 STOP_S = 8.0
+SPEECHLESS_S = 1.0
+"""A host that ends without a word would end so again: the next one is not started at once."""
 
 
 @dataclass(slots=True)
@@ -44,6 +46,7 @@ class _Host:
     ended: set[str] = field(default_factory=set)
     status: dict[str, dict[str, Any]] = field(default_factory=dict)
     heard: float = field(default_factory=time.monotonic)
+    spoke: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,12 +239,14 @@ class Supervisor:
         for line in host.process.stdout or ():
             said = msgspec.json.decode(line)
             with self._lock:
-                host.heard = time.monotonic()
+                host.heard, host.spoke = time.monotonic(), True
                 if "status" in said:
                     host.status = said["status"]
                 else:
                     self._runner_ended(host, said)
         host.process.wait()
+        if not host.spoke:
+            time.sleep(SPEECHLESS_S)
         with self._lock:
             self._host_ended(host)
 

@@ -137,7 +137,9 @@ class Worker:
                 except Doubt as error:
                     LOG.warning("the group cannot be asked: %s", error)
                 else:
-                    if held is not None:
+                    if held is None:
+                        LOG.warning("this worker is not in its group: its tasks wait until it is")
+                    else:
                         self._touched(asked, held)
 
     def _touched(self, asked: float, held: set[tuple[str, int]]) -> None:

@@ -8,7 +8,18 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable
 
-from processors.kafka import CALL_S, Doubt, Kafka, KafkaError, Message, Producer, TopicPartition, judged, judging
+from processors.kafka import (
+    CALL_S,
+    Consumer,
+    Doubt,
+    Kafka,
+    KafkaError,
+    Message,
+    Producer,
+    TopicPartition,
+    judged,
+    judging,
+)
 from schemas.checkpoints import Checkpoint, Pointer, read_pointer
 from schemas.codec import NotOurs, decode, encode
 from schemas.failures import CheckpointLost, SnapshotLost
@@ -34,19 +45,28 @@ class Control:
     def task(self, key: str, partition: int, alive: Alive) -> Task | None:
         """The task's record as it is at the end of its partition; None where it is gone."""
         with self._lock:
-            found = self._last(f"{self._prefix}tasks", partition, key, alive)
+            found, _ = self._last(self._committed, f"{self._prefix}tasks", partition, key, alive)
         return decode(found, Task) if found else None
 
     def checkpoint(
         self, key: str, layout: int, partition: int, committed: Iterable[TopicPartition], alive: Alive
     ) -> Checkpoint | None:
-        """The newest committed checkpoint under a key: the one its pointer names, else the last in its partition."""
+        """The newest committed checkpoint under a key. Its task has been fenced, so no transaction of it is open.
+
+        The pointers only say where to begin: after a broker's death its group may have lost a commit that the rest of
+        its transaction has. If nothing under the key lies behind the pointer's record, committed or not, that is it.
+        """
+        topic = f"{self._prefix}checkpoints"
         pointers = [pointer for at in committed if (pointer := read_pointer(at.metadata))]
         own = sorted((one for one in pointers if one.layout == layout and one.partition == partition), reverse=True)
-        topic = f"{self._prefix}checkpoints"
         with self._lock:
-            data = next(filter(None, (self._pointed(topic, pointer, key) for pointer in own)), None)
-            data = data or self._last(topic, partition, key, alive)
+            start = next((one.offset for one in own if self._pointed(topic, one, key) is not None), None)
+            data = None
+            if start is not None:
+                data, count = self._last(self._uncommitted, topic, partition, key, alive, start)
+                data = data if count == 1 else None
+            if data is None:
+                data, _ = self._last(self._committed, topic, partition, key, alive, start)
         try:
             return decode(data, Checkpoint) if data else None
         except NotOurs as bad:
@@ -56,7 +76,9 @@ class Control:
         """The checkpoint kept in a part of a snapshot. Raises SnapshotLost where it is gone or not what it was."""
         topic = f"{self._prefix}snapshots"
         with self._lock:
-            data = self._pointed(topic, Pointer(0, 0, part.offset), part.key) or self._last(topic, 0, part.key, alive)
+            data = self._pointed(topic, Pointer(0, 0, part.offset), part.key)
+            if data is None:
+                data, _ = self._last(self._committed, topic, 0, part.key, alive)
         if data is None or hashlib.sha256(data).hexdigest() != part.digest:
             raise SnapshotLost(f"the snapshot record '{part.key}' is {'damaged' if data else 'gone'}")
         return decode(data, Checkpoint)
@@ -66,13 +88,17 @@ class Control:
         self._uncommitted.unassign()
         return message.value() if message is not None and message.key() == key.encode() else None
 
-    def _last(self, topic: str, partition: int, key: str, alive: Alive) -> bytes | None:
-        wanted, last = key.encode(), None
-        for message in self._kafka.read_to_end(self._committed, topic, [partition], alive):
+    def _last(
+        self, consumer: Consumer, topic: str, partition: int, key: str, alive: Alive, start: int | None = None
+    ) -> tuple[bytes | None, int]:
+        """The last record under a key from `start` or the first offset on, and how many there are."""
+        wanted, last, count = key.encode(), None, 0
+        starts = {(topic, partition): start} if start is not None else None
+        for message in self._kafka.read_to_end(consumer, topic, [partition], alive, starts):
             if message.key() == wanted:
-                last = message.value()
-        self._committed.unassign()
-        return last
+                last, count = message.value(), count + 1
+        consumer.unassign()
+        return last, count
 
     def close(self) -> None:
         self._committed.close()

@@ -5,15 +5,16 @@ It is not a search: what should be there and is not stops the job.
 
 from collections.abc import Callable
 
-from processors.kafka import CALL_S, Consumer, TopicPartition
+from processors.kafka import Consumer, KafkaException, TopicPartition
 from processors.pipeline import Pipeline
 from processors.run import House
 from schemas.checkpoints import Checkpoint
 from schemas.failures import CheckpointLost
 from schemas.options import Guarantee
 from schemas.tasks import Task, checkpoint_key
-from schemas.values import Layout, PartitionOffset, SourceOffsets
+from schemas.values import Layout, PartitionOffset, Source, SourceOffsets
 
+PATIENCE_S = 3.0
 _REMEDY = "DROP the job and create it anew, from a snapshot if there is one"
 
 
@@ -22,7 +23,7 @@ def restore(house: House, task: Task, pipeline: Pipeline, consumer: Consumer, al
     source = pipeline.source
     if pipeline.options.processing_guarantee is Guarantee.NONE:
         return made(task, pipeline, dict(enumerate(source.start)))
-    committed = consumer.committed([TopicPartition(source.topic, p) for p in range(len(source.start))], CALL_S)
+    committed = _committed(consumer, task, source)
 
     def find(layout: int, index: int, partition: int) -> Checkpoint | None:
         key = checkpoint_key(task.uid, layout, index)
@@ -42,6 +43,21 @@ def restore(house: House, task: Task, pipeline: Pipeline, consumer: Consumer, al
     if task.former:
         start = _carried_over(task, start, find)
     return made(task, pipeline, start)
+
+
+def _committed(consumer: Consumer, task: Task, source: Source) -> list[TopicPartition]:
+    """The offsets of the job's group, for the pointers in them; none where the group does not say.
+
+    After a broker's death, a group may count an offset as pending for ever whose transaction is long over, and answers
+    nobody who wants stable offsets. Then the checkpoint is found by its key: it was written in the same transaction.
+    """
+    wanted = [p for p in range(len(source.start)) if task.owns(p) or task.former]
+    try:
+        return consumer.committed([TopicPartition(source.topic, p) for p in wanted], PATIENCE_S)
+    except KafkaException as error:
+        if error.args[0].name() != "_TIMED_OUT":
+            raise
+        return []
 
 
 def _carried_over(

@@ -4,8 +4,10 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from confluent_kafka import TIMESTAMP_CREATE_TIME
+from confluent_kafka import TIMESTAMP_CREATE_TIME, Consumer, TopicPartition
 
+from schemas.checkpoints import Checkpoint, Pointer
+from schemas.codec import decode
 from tests.support.broker import KafkaBroker
 from tests.support.system import System, system, until
 
@@ -82,6 +84,31 @@ def test_suspend_resume_restart_go_on_exactly(plane: System) -> None:
     plane.produce(source, rows(1500, 500))
     assert sorted(plane.await_values(sink, 2000)) == sorted(value for _, value in rows(0, 2000))  # type: ignore[type-var]
     plane.done("DROP JOB life")
+
+
+def test_a_group_that_has_forgotten_the_last_commit_changes_nothing(plane: System) -> None:
+    """A broker's death may undo the commit of a group's offsets alone: the checkpoint of that transaction counts."""
+    source, sink = plane.topic("forgot-in", 1), plane.topic("forgot-out", 1)
+    created = plane.done(f'CREATE JOB forgot AS INSERT INTO "{sink}" SELECT * FROM "{source}"')
+    assert created.reply is not None
+    for first in (0, 100):
+        plane.produce(source, rows(first, 100))
+        plane.await_values(sink, first + 100)
+    plane.done("ALTER JOB forgot SUSPEND")
+    kept = [
+        (message.partition() or 0, message.offset() or 0, decode(message.value() or b"", Checkpoint))
+        for message in plane.read(f"{plane.prefix}checkpoints")
+        if (message.key() or b"").decode().startswith(created.reply.uid)
+    ]
+    partition, offset, old = next(one for one in kept if 0 < one[2].sources[0].offsets[0].offset <= 100)
+    group = Consumer({"bootstrap.servers": plane.bootstrap, "group.id": f"{plane.prefix}job.{created.reply.uid}"})
+    place = TopicPartition(source, 0, old.sources[0].offsets[0].offset, str(Pointer(0, partition, offset)))
+    group.commit(offsets=[place], asynchronous=False)
+    group.close()
+    plane.done("ALTER JOB forgot RESUME")
+    plane.produce(source, rows(200, 100))
+    assert sorted(plane.await_values(sink, 300)) == sorted(value for _, value in rows(0, 300))  # type: ignore[type-var]
+    plane.done("DROP JOB forgot")
 
 
 def test_a_job_starts_from_a_snapshot(plane: System) -> None:
