@@ -59,6 +59,8 @@ CALL_S = 5.0
 """Longest one call to Kafka may block; what takes longer is asked again or is doubt."""
 ASK_S = 2.5
 """Longest one read of the admin client may take; with those after a doubt, less than a task may be silent for."""
+OPEN_S, SILENT_S = 60.0, 10.0
+"""How long a reader waits for a transaction to end, and after what silence it asks anew."""
 REACH_S = 3.0
 """Longest a first call waits for a broker to be there at all: with the client's own end it is under 5 s."""
 
@@ -292,18 +294,23 @@ class Kafka:
         ends = self.offsets([(topic, one) for one in partitions])
         starts = starts or self.offsets([(topic, one) for one in partitions], earliest=True)
         assign(consumer, starts)
+        reached = dict(starts)
         left = {one for one in partitions if ends[topic, one] > starts[topic, one]}
-        heard = time.monotonic()
+        heard = asked = time.monotonic()
         while left:
             alive()
             for message in poll(consumer, 5000, 0.02):
-                heard = time.monotonic()
+                heard = asked = time.monotonic()
                 yield message
             for at in consumer.position([TopicPartition(topic, one) for one in left]):
+                reached[topic, at.partition] = max(at.offset, reached[topic, at.partition])
                 if at.offset >= ends[topic, at.partition]:
                     left.discard(at.partition)
-            if time.monotonic() - heard > 60:
+            if time.monotonic() - heard > OPEN_S:
                 raise Doubt(f"{topic} {sorted(left)}: the end was not reached, a transaction is open before it")
+            if time.monotonic() - asked > SILENT_S and left:
+                asked = time.monotonic()
+                assign(consumer, reached)  # one that has met a broker's end may ask for a leader of before
 
     def record_at(self, consumer: Consumer, topic: str, partition: int, offset: int) -> Message | None:
         """The one record at an offset, by a read_uncommitted consumer; None where it is gone."""
