@@ -65,8 +65,10 @@ class Control:
             if start is not None:
                 data, count = self._last(self._uncommitted, topic, partition, key, alive, start)
                 data = data if count == 1 else None
-            if data is None:
+            if data is None and start is not None:
                 data, _ = self._last(self._committed, topic, partition, key, alive, start)
+            if data is None:
+                data, _ = self._last(self._committed, topic, partition, key, alive)
         try:
             return decode(data, Checkpoint) if data else None
         except NotOurs as bad:

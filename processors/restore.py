@@ -5,7 +5,7 @@ It is not a search: what should be there and is not stops the job.
 
 from collections.abc import Callable
 
-from processors.kafka import Consumer, KafkaException, TopicPartition
+from processors.kafka import Consumer, KafkaException, TopicPartition, insisting
 from processors.pipeline import Pipeline
 from processors.run import House
 from schemas.checkpoints import Checkpoint
@@ -30,6 +30,8 @@ def restore(house: House, task: Task, pipeline: Pipeline, consumer: Consumer, al
         return house.control.checkpoint(key, layout, partition, committed, alive)
 
     found = find(task.layout, task.task, task.partition)
+    if found is None and task.started:  # a broker that has just come back may not show all it has
+        found = insisting(lambda: find(task.layout, task.task, task.partition), alive)
     if found is not None:
         return found
     if task.started:
