@@ -51,8 +51,9 @@ def job_row(job: Job) -> Row:
 
 
 def statuses(state: State) -> list[tuple[str, str]]:
-    """Name and status of every live job."""
-    return [(job.name, str(job.status)) for job in state.jobs.values() if job.holds_name]
+    """Name and status of every live job whose metrics are published."""
+    live = (job for job in state.jobs.values() if job.holds_name)
+    return [(job.name, str(job.status)) for job in live if JobOptions.of(job.options).metrics_enabled]
 
 
 def kept_metrics(state: State) -> list[tuple[str, str, Mapping[str, float]]]:

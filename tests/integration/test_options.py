@@ -20,6 +20,9 @@ def plane(broker: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield made
 
 
+FAMILIES = ("jobplane_task_records_in_total", "jobplane_job_status")
+
+
 def rows(first: int, count: int) -> list[tuple[bytes, bytes]]:
     return [(b"k%d" % (i % 7), b'{"id": %d}' % i) for i in range(first, first + count)]
 
@@ -191,7 +194,27 @@ def test_a_job_that_fails_for_good_keeps_its_metrics(plane: System) -> None:
     until(lambda: plane.jobs()["kept"]["status"] == "FAILED", 30, "the job failed")
     row = plane.rows("DESCRIBE JOB kept")[0]
     assert row["metrics"]["records_in"] == 30.0
+    uid = plane.jobs()["kept"]["uid"]
+    line = f'jobplane_task_records_in_total{{job="kept",task="{uid}/0"}} 30.0'
+    until(lambda: line in plane.workers[0].get("/metrics")[1], 20, "the metrics of the ended job are published")
     assert plane.about("DESCRIBE JOB kept")["failure_at"] == f"{source}-0@30"
+
+
+def test_metrics_are_published_or_not(plane: System) -> None:
+    source, sink = plane.topic("quiet-in", 1), plane.topic("quiet-out", 1)
+    plane.done(f'CREATE JOB quiet OPTIONS (metricsEnabled \'false\') AS INSERT INTO "{sink}" SELECT * FROM "{source}"')
+    plane.done(f'CREATE JOB loud AS INSERT INTO "{sink}" SELECT * FROM "{source}"')
+
+    def published() -> str:
+        return plane.workers[0].get("/metrics")[1]
+
+    until(lambda: all(f'{one}{{job="loud",' in published() for one in FAMILIES), 20, "those of the other job are there")
+    assert 'job="quiet"' not in published()
+    plane.done("ALTER JOB quiet SUSPEND")
+    plane.done("ALTER JOB quiet OPTIONS (metricsEnabled 'true') RESUME")
+    until(lambda: all(f'{one}{{job="quiet",' in published() for one in FAMILIES), 20, "its metrics are there")
+    for job in ("quiet", "loud"):
+        plane.done(f"DROP JOB {job}")
 
 
 def test_options_that_change_nothing_here_say_so(plane: System) -> None:
