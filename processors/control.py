@@ -6,7 +6,8 @@ One pair of consumers and one producer serve all tasks of a host, a caller at a 
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 
 from processors.kafka import (
     CALL_S,
@@ -39,13 +40,13 @@ class Control:
     def __init__(self, kafka: Kafka, prefix: str) -> None:
         self._kafka, self._prefix = kafka, prefix
         self._lock = threading.Lock()
-        self._committed = kafka.consumer(f"{prefix}control", fetch_wait_max_ms=10)
-        self._uncommitted = kafka.consumer(f"{prefix}control", committed=False, fetch_wait_max_ms=10)
+        self._consumers = {committed: self._made(committed=committed) for committed in (True, False)}
+        """By whether they read committed records only."""
 
     def task(self, key: str, partition: int, alive: Alive) -> Task | None:
         """The task's record as it is at the end of its partition; None where it is gone."""
         with self._lock:
-            found, _ = self._last(self._committed, f"{self._prefix}tasks", partition, key, alive)
+            found, _ = self._last(f"{self._prefix}tasks", partition, key, alive)
         return decode(found, Task) if found else None
 
     def checkpoint(
@@ -63,12 +64,12 @@ class Control:
             start = next((one.offset for one in own if self._pointed(topic, one, key) is not None), None)
             data = None
             if start is not None:
-                data, count = self._last(self._uncommitted, topic, partition, key, alive, start)
+                data, count = self._last(topic, partition, key, alive, start, committed=False)
                 data = data if count == 1 else None
             if data is None and start is not None:
-                data, _ = self._last(self._committed, topic, partition, key, alive, start)
+                data, _ = self._last(topic, partition, key, alive, start)
             if data is None:
-                data, _ = self._last(self._committed, topic, partition, key, alive)
+                data, _ = self._last(topic, partition, key, alive)
         try:
             return decode(data, Checkpoint) if data else None
         except NotOurs as bad:
@@ -80,31 +81,48 @@ class Control:
         with self._lock:
             data = self._pointed(topic, Pointer(0, 0, part.offset), part.key)
             if data is None:
-                data, _ = self._last(self._committed, topic, 0, part.key, alive)
+                data, _ = self._last(topic, 0, part.key, alive)
         if data is None or hashlib.sha256(data).hexdigest() != part.digest:
             raise SnapshotLost(f"the snapshot record '{part.key}' is {'damaged' if data else 'gone'}")
         return decode(data, Checkpoint)
 
     def _pointed(self, topic: str, pointer: Pointer, key: str) -> bytes | None:
-        message = self._kafka.record_at(self._uncommitted, topic, pointer.partition, pointer.offset)
-        self._uncommitted.unassign()
+        with self._consumer(committed=False) as consumer:
+            message = self._kafka.record_at(consumer, topic, pointer.partition, pointer.offset)
         return message.value() if message is not None and message.key() == key.encode() else None
 
     def _last(
-        self, consumer: Consumer, topic: str, partition: int, key: str, alive: Alive, start: int | None = None
+        self, topic: str, partition: int, key: str, alive: Alive, start: int | None = None, *, committed: bool = True
     ) -> tuple[bytes | None, int]:
         """The last record under a key from `start` or the first offset on, and how many there are."""
         wanted, last, count = key.encode(), None, 0
         starts = {(topic, partition): start} if start is not None else None
-        for message in self._kafka.read_to_end(consumer, topic, [partition], alive, starts):
-            if message.key() == wanted:
-                last, count = message.value(), count + 1
-        consumer.unassign()
+        with self._consumer(committed=committed) as consumer:
+            for message in self._kafka.read_to_end(consumer, topic, [partition], alive, starts):
+                if message.key() == wanted:
+                    last, count = message.value(), count + 1
         return last, count
 
+    @contextmanager
+    def _consumer(self, *, committed: bool) -> Iterator[Consumer]:
+        """One that was interrupted while it read is not used again: it may know a broker, and a place, of before."""
+        consumer = self._consumers.pop(committed, None)
+        if consumer is None:
+            consumer = self._made(committed=committed)
+        try:
+            yield consumer
+        except BaseException:
+            consumer.close()
+            raise
+        consumer.unassign()
+        self._consumers[committed] = consumer
+
+    def _made(self, *, committed: bool) -> Consumer:
+        return self._kafka.consumer(f"{self._prefix}control", committed=committed, fetch_wait_max_ms=10)
+
     def close(self) -> None:
-        self._committed.close()
-        self._uncommitted.close()
+        for consumer in self._consumers.values():
+            consumer.close()
 
 
 class Topics:
