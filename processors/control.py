@@ -1,6 +1,6 @@
 """What a task host reads of the control topics, and what it says: task records, checkpoints, snapshots, reports.
 
-One pair of consumers and one producer serve all tasks of a host, a caller at a time.
+One producer serves all tasks of a host. Consumers are lent: whoever waits for a transaction to end keeps nobody else.
 """
 
 import hashlib
@@ -31,6 +31,7 @@ from schemas.values import Progress, SnapshotPart, SnapshotRequest
 
 REPEAT_S = 30.0
 DELIVERY_S = 30.0
+MOST_IDLE = 2
 Alive = Callable[[], None]
 
 
@@ -40,13 +41,12 @@ class Control:
     def __init__(self, kafka: Kafka, prefix: str) -> None:
         self._kafka, self._prefix = kafka, prefix
         self._lock = threading.Lock()
-        self._consumers = {committed: self._made(committed=committed) for committed in (True, False)}
-        """By whether they read committed records only."""
+        self._idle = {committed: [self._made(committed=committed)] for committed in (True, False)}
+        """Consumers that nobody uses, by whether they read committed records only."""
 
     def task(self, key: str, partition: int, alive: Alive) -> Task | None:
         """The task's record as it is at the end of its partition; None where it is gone."""
-        with self._lock:
-            found, _ = self._last(f"{self._prefix}tasks", partition, key, alive)
+        found, _ = self._last(f"{self._prefix}tasks", partition, key, alive)
         return decode(found, Task) if found else None
 
     def checkpoint(
@@ -60,16 +60,15 @@ class Control:
         topic = f"{self._prefix}checkpoints"
         pointers = [pointer for at in committed if (pointer := read_pointer(at.metadata))]
         own = sorted((one for one in pointers if one.layout == layout and one.partition == partition), reverse=True)
-        with self._lock:
-            start = next((one.offset for one in own if self._pointed(topic, one, key) is not None), None)
-            data = None
-            if start is not None:
-                data, count = self._last(topic, partition, key, alive, start, committed=False)
-                data = data if count == 1 else None
-            if data is None and start is not None:
-                data, _ = self._last(topic, partition, key, alive, start)
-            if data is None:
-                data, _ = self._last(topic, partition, key, alive)
+        start = next((one.offset for one in own if self._pointed(topic, one, key) is not None), None)
+        data = None
+        if start is not None:
+            data, count = self._last(topic, partition, key, alive, start, committed=False)
+            data = data if count == 1 else None
+        if data is None and start is not None:
+            data, _ = self._last(topic, partition, key, alive, start)
+        if data is None:
+            data, _ = self._last(topic, partition, key, alive)
         try:
             return decode(data, Checkpoint) if data else None
         except NotOurs as bad:
@@ -78,10 +77,9 @@ class Control:
     def snapshot(self, part: SnapshotPart, alive: Alive) -> Checkpoint:
         """The checkpoint kept in a part of a snapshot. Raises SnapshotLost where it is gone or not what it was."""
         topic = f"{self._prefix}snapshots"
-        with self._lock:
-            data = self._pointed(topic, Pointer(0, 0, part.offset), part.key)
-            if data is None:
-                data, _ = self._last(topic, 0, part.key, alive)
+        data = self._pointed(topic, Pointer(0, 0, part.offset), part.key)
+        if data is None:
+            data, _ = self._last(topic, 0, part.key, alive)
         if data is None or hashlib.sha256(data).hexdigest() != part.digest:
             raise SnapshotLost(f"the snapshot record '{part.key}' is {'damaged' if data else 'gone'}")
         return decode(data, Checkpoint)
@@ -106,7 +104,9 @@ class Control:
     @contextmanager
     def _consumer(self, *, committed: bool) -> Iterator[Consumer]:
         """One that was interrupted while it read is not used again: it may know a broker, and a place, of before."""
-        consumer = self._consumers.pop(committed, None)
+        with self._lock:
+            idle = self._idle[committed]
+            consumer = idle.pop() if idle else None
         if consumer is None:
             consumer = self._made(committed=committed)
         try:
@@ -115,13 +115,17 @@ class Control:
             consumer.close()
             raise
         consumer.unassign()
-        self._consumers[committed] = consumer
+        with self._lock:
+            if len(idle) < MOST_IDLE:
+                idle.append(consumer)
+                return
+        consumer.close()
 
     def _made(self, *, committed: bool) -> Consumer:
         return self._kafka.consumer(f"{self._prefix}control", committed=committed, fetch_wait_max_ms=10)
 
     def close(self) -> None:
-        for consumer in self._consumers.values():
+        for consumer in (*self._idle[True], *self._idle[False]):
             consumer.close()
 
 
