@@ -157,11 +157,12 @@ def _place(kafka: "Kafka", prefix: str, start: str) -> int:
 
 def instant(text: str) -> int:
     """ISO-8601 to epoch milliseconds; without a zone it is UTC."""
+    from schemas import options
+
     try:
-        found = datetime.fromisoformat(text)
+        return options.instant(text)
     except ValueError:
         raise click.UsageError(f"'{text}' is neither an offset nor an instant like 2026-01-31T12:00:00Z") from None
-    return round((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 def _iso(time: int) -> str:

@@ -310,8 +310,7 @@ class Client:
 
     def _state(self) -> State:
         self._check()
-        with closing(log.reader(self._kafka, self._prefix)) as consumer:
-            return log.read_state(self._kafka, consumer, self._prefix)
+        return log.state_now(self._kafka, self._prefix)
 
     def jobs(self) -> list[views.Row]:
         """The rows of SHOW JOBS, with the columns of `views.JOB_COLUMNS`: live jobs by name, then ended ones."""

@@ -52,11 +52,7 @@ class LiveView:
             return look(self._state or self._read())
 
     def _read(self) -> State:
-        consumer = log.reader(self._kafka, self._prefix)
-        try:
-            return log.read_state(self._kafka, consumer, self._prefix, wanted=_is_shown)
-        finally:
-            consumer.close()
+        return log.state_now(self._kafka, self._prefix, _is_shown)
 
 
 def _is_shown(key: Key) -> bool:

@@ -1,6 +1,7 @@
 """Reading and writing the control plane's log: its state to the end, a batch of changes."""
 
 from collections.abc import Callable
+from contextlib import closing
 
 from controlplane.batch import Batch
 from controlplane.evolve import State
@@ -37,6 +38,12 @@ def read_state(
             last[key] = value
     keys = {key: decode_key(key) for key in last}  # decoded at the end: most records have been replaced by then
     return State((keys[key], read_record(value)) for key, value in last.items() if wanted(keys[key]))
+
+
+def state_now(kafka: Kafka, prefix: str, wanted: Callable[[Key], bool] = lambda key: True) -> State:
+    """`read_state` by a consumer of its own, for those who look once."""
+    with closing(reader(kafka, prefix)) as consumer:
+        return read_state(kafka, consumer, prefix, wanted=wanted)
 
 
 def read_record(value: bytes) -> Record:

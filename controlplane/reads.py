@@ -67,8 +67,7 @@ def _state(kafka: Kafka, prefix: str, as_of: nodes.AsOfOffset | nodes.AsOfTime |
             case nodes.AsOfTime(text):
                 return history.state_as_of(kafka, prefix, time=instant(text))
             case None:
-                with closing(log.reader(kafka, prefix)) as consumer:
-                    return log.read_state(kafka, consumer, prefix)
+                return log.state_now(kafka, prefix)
     except BeyondTheEnd as beyond:
         raise OffsetNotFound(beyond.message, as_of.place if as_of else START) from beyond
 

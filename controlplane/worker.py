@@ -97,6 +97,8 @@ class Worker:
         """So that the state is shown before anything happens; where it fails, the next event tries again."""
         try:
             self.view.load()
+            if (f"{self._settings.prefix}{EVENTS}", 0) not in self._held:
+                self.view.forget()  # they went elsewhere meanwhile: what is not folded grows old
         except (Doubt, JobplaneError) as failed:
             LOG.warning("the state is not shown yet: %s", failed)
 

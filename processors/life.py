@@ -94,7 +94,7 @@ class Life:
             return []
         self.positions |= dict.fromkeys(added, 0)
         if any(p >= self.pipeline.sink.partitions for p in self.positions):
-            self.evaluate = self.pipeline.grown_step
+            self.evaluate = self.pipeline.grown_step()
         return added
 
     def loop(self) -> End:

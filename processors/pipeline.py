@@ -4,13 +4,12 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 from schemas.options import JobOptions
 from schemas.tasks import Task
 from schemas.values import Mapping, Sink, Source
 from sql import nodes
-from sql.compile import compile_step
+from sql.compile import CompiledStep, compile_step
 from sql.parser import parse
 from sql.plan import plan
 
@@ -19,14 +18,14 @@ from sql.plan import plan
 class Pipeline:
     """`step(messages, produce, when_full)` returns (records written, records skipped).
 
-    `grown_step` does the same where the source has more partitions than the sink had at CREATE.
+    `grown_step()` is what does the same where the source has more partitions than the sink had at CREATE.
     """
 
     source: Source
     sink: Sink
     options: JobOptions
     step: Callable[..., tuple[int, int]]
-    grown_step: Callable[..., tuple[int, int]]
+    grown_step: Callable[[], Callable[..., tuple[int, int]]]
     code: str
 
     @property
@@ -39,9 +38,13 @@ def pipeline_of(task: Task) -> Pipeline:
     source, sink = task.sources[0], task.sink
     mirrors = len(source.start) == sink.partitions
     through = (_Mapped(source.mapping), _Mapped(sink.mapping))
-    usual: Any = _compiled(task.statement, sink.topic, sys.maxsize if mirrors else 0, through)
-    grown: Any = _compiled(task.statement, sink.topic, sink.partitions if mirrors else 0, through)
-    return Pipeline(source, sink, JobOptions.of(task.options), usual.step, grown.step, usual.source)
+
+    def compiled(mirror: int) -> CompiledStep:
+        return _compiled(task.statement, sink.topic, mirror if mirrors else 0, through)
+
+    usual = compiled(sys.maxsize)
+    options = JobOptions.of(task.options)
+    return Pipeline(source, sink, options, usual.step, lambda: compiled(sink.partitions).step, usual.source)
 
 
 class _Mapped:
@@ -58,7 +61,7 @@ class _Mapped:
 
 
 @lru_cache(maxsize=256)
-def _compiled(statement: str, topic: str, mirror: int, through: tuple[_Mapped, _Mapped]) -> Any:
+def _compiled(statement: str, topic: str, mirror: int, through: tuple[_Mapped, _Mapped]) -> CompiledStep:
     parsed = parse(statement)
     if not isinstance(parsed, nodes.CreateJob):
         raise TypeError(f"a task's statement is a CREATE JOB, not {statement!r}")

@@ -51,10 +51,10 @@ def check_options(given: Iterable[tuple[str, str, Place, Place]], has_columns: b
 
 def _roles(option: str) -> tuple[str, ...]:
     """Of which formats, that of keys or that of values, an option may be."""
-    return tuple(role for role in (KEY_FORMAT, VALUE_FORMAT) if option.startswith(role.removesuffix("Format"))) or (
-        KEY_FORMAT,
-        VALUE_FORMAT,
-    )
+    for role in (KEY_FORMAT, VALUE_FORMAT):
+        if option.startswith(role.removesuffix("Format")):
+            return (role,)
+    return (KEY_FORMAT, VALUE_FORMAT)
 
 
 def _check_value_format(text: str, place: Place, has_columns: bool) -> None:  # noqa: FBT001  # a fact
