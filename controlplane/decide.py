@@ -108,7 +108,7 @@ def _create_job(state: State, create: nodes.CreateJob, request: Request, facts: 
         return (CommandUnchanged(holder.uid, f"job '{name}' exists", other, holder.status),)
     options = request.options
     source, sink = _topics(state, create, facts, prefix)
-    plan(create.insert, source.mapping, sink.mapping)
+    plan(create.insert, {source.mapping.name: source.mapping} if source.mapping else {}, sink.mapping)
     check_interval(create.options, options.snapshot_interval_millis, facts, create.name.place)
     check_parallelism(create.options, options.parallelism, source.topic, len(source.start), create.name.place)
     source, restore = _begin(state, create, options, source, facts)

@@ -9,7 +9,7 @@ from schemas.options import JobOptions
 from schemas.tasks import Task
 from schemas.values import Mapping, Sink, Source
 from sql import nodes
-from sql.compile import CompiledStep, compile_step
+from sql.compile import CompiledStep, Wiring, compile_step
 from sql.parser import parse
 from sql.plan import plan
 
@@ -66,4 +66,6 @@ def _compiled(statement: str, topic: str, mirror: int, through: tuple[_Mapped, _
     if not isinstance(parsed, nodes.CreateJob):
         raise TypeError(f"a task's statement is a CREATE JOB, not {statement!r}")
     source, sink = (one.mapping for one in through)
-    return compile_step(plan(parsed.insert, source, sink), topic, mirror)
+    name = parsed.insert.query.source.text
+    wiring = Wiring(topic, 0, {name: source.topic if source else name}, {name: mirror})
+    return compile_step(plan(parsed.insert, {name: source} if source else {}, sink), wiring)

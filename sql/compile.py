@@ -5,7 +5,7 @@ the culprit was not, and `operator.length_hint(messages)` tells how many come af
 """
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +49,19 @@ _MAKES = "topic, v, m.key(), -1, None, None, m.timestamp()[1]"
 
 
 @dataclass(frozen=True, slots=True)
+class Wiring:
+    """The topic written to with its partitions at CREATE and, by the name a source has in the query, the topic read.
+
+    `mirrors`, by the same names: a copy keeps partition numbers below that, none where it is 0.
+    """
+
+    topic: str
+    partitions: int
+    topics: Mapping[str, str]
+    mirrors: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class CompiledStep:
     """`source` is the function's text with a legend of the values bound to it, for people."""
 
@@ -56,8 +69,9 @@ class CompiledStep:
     source: str
 
 
-def compile_step(plan: Plan, topic: str, mirror: int) -> CompiledStep:
-    """The step that writes to `topic`. A copy keeps partition numbers below `mirror`, none where that is 0."""
+def compile_step(plan: Plan, wiring: Wiring) -> CompiledStep:
+    """The step that takes messages of any topic of the wiring."""
+    topic, (mirror,) = wiring.topic, wiring.mirrors.values()
     names = {field.name: f"f{i}" for i, field in enumerate(plan.fields)}
     filtered = column_types(plan.where, (), plan.kinds)
     computed = [(o.expression, Type.ANY, "") for o in plan.outputs if not isinstance(o.expression, nodes.Column)]

@@ -1,5 +1,6 @@
 """What a query needs from a record and makes of it. All that can be refused without a record is refused here."""
 
+from collections.abc import Mapping as MappingOf
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,6 +11,9 @@ from schemas.values import MappedColumn, Mapping
 from sql import nodes
 from sql.column_types import KINDS
 from sql.types import Type, column_types
+
+Sources = MappingOf[str, Mapping]
+NO_SOURCES: Sources = {}
 
 
 class Kind(StrEnum):
@@ -52,12 +56,18 @@ class Plan:
     kinds: dict[str, Type] | None = None
 
 
-def plan(insert: nodes.Insert, source: Mapping | None = None, target: Mapping | None = None) -> Plan:
-    """`source` and `target` are what the names in the query map to; without one, or without columns in it, a topic.
+def source_names(insert: nodes.Insert) -> tuple[nodes.Name, ...]:
+    """The mappings and topics the query reads, each once, in the order they are named."""
+    return (insert.query.source,)
+
+
+def plan(insert: nodes.Insert, sources: Sources = NO_SOURCES, target: Mapping | None = None) -> Plan:
+    """`sources` are the mappings among the names the query reads; any other name, or one without columns, is a topic.
 
     Raises TypeMismatch, ColumnMismatch or UnknownColumn with its place.
     """
     query = insert.query
+    source = sources.get(query.source.text)
     declared = {column.name: column for column in source.columns} if source and source.columns else None
     items = _expanded(query.items, declared) if declared else query.items
     stars = [item for item in items if isinstance(item, nodes.Star)]

@@ -10,7 +10,7 @@ from schemas.failures import BadRecord
 from schemas.options import JobOptions
 from schemas.values import Mapping
 from sql import nodes
-from sql.compile import compile_step
+from sql.compile import Wiring, compile_step
 from sql.diagnostics import caret
 from sql.mapping import mapping_of
 from sql.parser import parse
@@ -93,8 +93,7 @@ def mapping(line: str) -> Mapping:
 def answer(query: str, value: str, mappings: dict[str, Mapping]) -> list[str]:
     """One record's lines in rows.txt: `>` the value read, then `<` the value written, `~` skipped or `!` refused."""
     insert = insert_of(parse(f"CREATE JOB j AS INSERT INTO out {query}"))
-    through = (mappings.get(insert.query.source.text), mappings.get("out"))
-    step = compile_step(plan(insert, *through), "out", 0).step
+    step = compile_step(plan(insert, mappings, mappings.get("out")), Wiring("out", 1, {"s": "s"}, {"s": 0})).step
     written: list[bytes | None] = []
     message = Message("s", 0, 0, b"k", None if value == "NULL" else value.encode(), None, None, (1, 5))
     try:

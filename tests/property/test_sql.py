@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 
 from schemas.failures import BadRecord
 from sql import nodes
-from sql.compile import compile_step
+from sql.compile import Wiring, compile_step
 from sql.grammar import EXPECTED, RESERVED
 from sql.parser import parse
 from sql.plan import plan
 from sql.render import render
 
+WIRING = Wiring("out", 1, {"s": "s"}, {"s": 0})
 WORDS = sorted(RESERVED | {word for word in EXPECTED if word.isupper()})
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 NAMES = st.one_of(st.sampled_from([*WORDS, *map(str.lower, WORDS)]), st.from_regex(r"[A-Za-z_]\w{0,5}"), TEXT)
@@ -191,9 +192,7 @@ def compare(operator: str, a: Any, b: Any) -> bool | None:
 
 def answers(select: nodes.Query, row: dict[str, Any]) -> list[Any]:
     """The records the compiled query writes for one row; raises Failed."""
-    step = compile_step(
-        plan(nodes.Insert(nodes.Keyword.INSERT, nodes.Name("out"), (), select)), "out", mirror=False
-    ).step
+    step = compile_step(plan(nodes.Insert(nodes.Keyword.INSERT, nodes.Name("out"), (), select)), WIRING).step
     written: list[bytes] = []
     message = Message("s", 0, 0, None, msgspec.json.encode(row), None, None, (1, 1))
     try:

@@ -4,13 +4,14 @@ import pytest
 
 from schemas.errors import BadSyntax, NestedTooDeep, NotUtf8, Place, Refused, StatementTooLarge
 from sql import nodes
-from sql.compile import compile_step
+from sql.compile import Wiring, compile_step
 from sql.diagnostics import WIDTH, caret
 from sql.parser import parse, split
 from sql.plan import plan
 from sql.render import render
 from sql.scan import MAX_BYTES, MAX_DEPTH
 
+WIRING = Wiring("out", 1, {"s": "s"}, {"s": 0})
 CREATE = "CREATE JOB j AS INSERT INTO out "
 
 
@@ -36,7 +37,7 @@ def test_the_deepest_text_needs_less_than_the_stack_python_has(query: str) -> No
             return everything(frames - 1)
         statement = parse(CREATE + query)
         assert isinstance(statement, nodes.CreateJob)
-        compile_step(plan(statement.insert), "out", mirror=False)
+        compile_step(plan(statement.insert), WIRING)
         return parse(render(statement))
 
     assert everything(250) == parse(CREATE + query)
@@ -64,7 +65,7 @@ def test_brackets_in_strings_names_and_comments_do_not_count() -> None:
 def test_long_chains_are_not_deep(query: str) -> None:
     statement = parse(CREATE + query)
     assert isinstance(statement, nodes.CreateJob)
-    compile_step(plan(statement.insert), "out", mirror=False)
+    compile_step(plan(statement.insert), WIRING)
     assert render(statement) == CREATE + query
 
 

@@ -9,7 +9,7 @@ from confluent_kafka import Message, Producer
 
 from schemas.failures import BadRecord
 from sql import nodes
-from sql.compile import CompiledStep, compile_step
+from sql.compile import CompiledStep, Wiring, compile_step
 from sql.parser import parse
 from sql.plan import plan
 
@@ -19,7 +19,7 @@ W2 = "SELECT id, user, amount * 2 AS doubled FROM s WHERE amount > 50"
 def compiled(query: str, *, mirror: int = 0) -> CompiledStep:
     statement = parse(f"CREATE JOB j AS INSERT INTO out {query}")
     assert isinstance(statement, nodes.CreateJob)
-    return compile_step(plan(statement.insert), "out", mirror)
+    return compile_step(plan(statement.insert), Wiring("out", 1, {"s": "s"}, {"s": mirror}))
 
 
 def message(
