@@ -11,7 +11,7 @@ from schemas.options import JobOptions
 from schemas.state import Answer, Job, Snapshot
 from schemas.tasks import task_key
 from schemas.values import SourceOffsets
-from sql.functions import SIGNATURES
+from sql.operators import SIGNATURES
 
 Row = dict[str, Any]
 

@@ -18,7 +18,7 @@ from schemas import failures as failures_of_jobs
 from schemas.commands import ATTRIBUTES
 from schemas.options import NOT_SUPPORTED, Guarantee, JobOptions, is_alterable, sql_name
 from schemas.state import Status
-from sql.functions import SIGNATURES
+from sql.operators import SIGNATURES
 
 
 def table(columns: str, rows: Sequence[Sequence[str]]) -> str:

@@ -2,8 +2,8 @@
 
 import re
 
-from sql.functions import SIGNATURES
 from sql.nodes import ArithmeticOperator, ComparisonOperator
+from sql.operators import SIGNATURES
 
 
 def test_every_operator_is_listed_once() -> None:

@@ -1,0 +1,104 @@
+"""The types of SQL as values, how they are written, and which Python class a value of each has.
+
+BOOLEAN bool · TINYINT SMALLINT INTEGER BIGINT int · DECIMAL Decimal · REAL DOUBLE float · VARCHAR str · VARBINARY bytes
+· DATE date · TIME time · TIMESTAMP datetime without a zone · TIMESTAMP WITH TIME ZONE datetime with one · INTERVAL
+DAY TO SECOND timedelta · INTERVAL YEAR TO MONTH a number of months · JSON msgspec.Raw · ARRAY list · MAP dict ·
+ROW a struct. NULL is None everywhere. Three more stand for what is only known when a record is there: NUMBER, SCALAR and UNKNOWN.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+MAX_PRECISION = 38
+
+
+@dataclass(frozen=True, slots=True)
+class Type:
+    """`arguments` are the types of elements, of key and value, or of the fields; `size` is (precision, scale)."""
+
+    name: str
+    arguments: tuple["Type", ...] = ()
+    size: tuple[int, ...] = ()
+    fields: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """As SQL writes it."""
+        if self.size:
+            return f"{self.name}({', '.join(map(str, self.size))})"
+        if self.name == "ROW":
+            listed = ", ".join(f"{quoted(n)} {t}" for n, t in zip(self.fields, self.arguments, strict=True))
+            return f"ROW({listed})"
+        return f"{self.name}<{', '.join(map(str, self.arguments))}>" if self.arguments else self.name
+
+    @property
+    def words(self) -> str:
+        """What a person calls a value of this type."""
+        return WORDS.get(self.name, str(self))
+
+    def parts(self) -> Iterator["Type"]:
+        """This type and all inside it."""
+        yield self
+        for argument in self.arguments:
+            yield from argument.parts()
+
+
+def quoted(name: str) -> str:
+    plain = name.isascii() and name.isidentifier()
+    doubled = name.replace('"', '""')
+    return name if plain else f'"{doubled}"'
+
+
+BOOLEAN, VARCHAR, VARBINARY, JSON = Type("BOOLEAN"), Type("VARCHAR"), Type("VARBINARY"), Type("JSON")
+TINYINT, SMALLINT, INTEGER, BIGINT = Type("TINYINT"), Type("SMALLINT"), Type("INTEGER"), Type("BIGINT")
+REAL, DOUBLE = Type("REAL"), Type("DOUBLE")
+DATE, TIME, TIMESTAMP = Type("DATE"), Type("TIME"), Type("TIMESTAMP")
+TIMESTAMP_TZ = Type("TIMESTAMP WITH TIME ZONE")
+YEAR_TO_MONTH, DAY_TO_SECOND = Type("INTERVAL YEAR TO MONTH"), Type("INTERVAL DAY TO SECOND")
+
+NULL = Type("NULL")
+"""Of NULL itself: goes with every type."""
+NUMBER = Type("NUMBER")
+"""A number of JSON: whole and exact, or a DOUBLE, as each record has it."""
+SCALAR = Type("SCALAR")
+"""A number, a string, true or false, as each record has it."""
+UNKNOWN = Type("UNKNOWN")
+"""A column without a type, of which nothing is known yet."""
+
+
+def decimal(precision: int, scale: int) -> Type:
+    return Type("DECIMAL", size=(precision, scale))
+
+
+def array(element: Type) -> Type:
+    return Type("ARRAY", (element,))
+
+
+def map_of(key: Type, value: Type) -> Type:
+    return Type("MAP", (key, value))
+
+
+def row(fields: tuple[str, ...], types: tuple[Type, ...]) -> Type:
+    return Type("ROW", types, fields=fields)
+
+
+INTEGERS = (TINYINT, SMALLINT, INTEGER, BIGINT)
+APPROXIMATE = frozenset({"REAL", "DOUBLE", "NUMBER"})
+NUMERIC = frozenset({*(one.name for one in INTEGERS), "DECIMAL"}) | APPROXIMATE
+BITS = {"TINYINT": 8, "SMALLINT": 16, "INTEGER": 32, "BIGINT": 64}
+NESTED = frozenset({"ARRAY", "MAP", "ROW"})
+WORDS = {
+    **dict.fromkeys(NUMERIC, "a number"),
+    "VARCHAR": "a string",
+    "BOOLEAN": "true or false",
+    "SCALAR": "a number, a string, true or false",
+    "JSON": "any JSON value",
+    "UNKNOWN": "any JSON value",
+}
+
+
+def is_integer(one: Type) -> bool:
+    return one.name in BITS
+
+
+def is_numeric(one: Type) -> bool:
+    return one.name in NUMERIC

@@ -1,0 +1,176 @@
+"""How a typed Python function becomes a function of the language: its annotations are its registration.
+
+`int` takes any whole number (BIGINT), `float` any number, `N` any number and gives the same type back, `O` anything
+that can be ordered, `T` anything; `X | None` takes, or gives, NULL: without it a NULL argument makes the result NULL
+and the function is not called. A default makes an argument optional, `*values` takes one or more. `Literal["YEAR", …]`
+takes one of these words; `Annotated[str, Checked(check)]` has a constant checked when the job is created. `object`
+takes a value of any type, made ready for JSON. What the function raises as BadRecord, ValueError or ArithmeticError
+is the record's.
+"""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from sql import datatypes as t
+from sql.datatypes import Type
+
+Instant = NewType("Instant", datetime)
+"""TIMESTAMP WITH TIME ZONE: a datetime in UTC."""
+Months = NewType("Months", int)
+"""INTERVAL YEAR TO MONTH."""
+Json = msgspec.Raw
+"""One value's JSON text."""
+
+T = TypeVar("T")
+K = TypeVar("K")
+V = TypeVar("V")
+N = TypeVar("N", int, float, Decimal)
+O = TypeVar("O", bound=Any)  # noqa: E741  # ordered
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """`check` is given a constant argument; what it raises refuses the statement."""
+
+    check: Callable[[Any], Any]
+
+
+ANY = Type("ANY")
+VARIABLES = {"T", "K", "V", "N", "O"}
+"""Types that stand for those of the arguments; a decimal without a size has one of its arguments'."""
+DECIMAL = Type("DECIMAL")
+_TYPES: dict[Any, Type] = {
+    bool: t.BOOLEAN,
+    int: t.BIGINT,
+    float: t.DOUBLE,
+    Decimal: DECIMAL,
+    str: t.VARCHAR,
+    bytes: t.VARBINARY,
+    date: t.DATE,
+    time: t.TIME,
+    datetime: t.TIMESTAMP,
+    Instant: t.TIMESTAMP_TZ,
+    timedelta: t.DAY_TO_SECOND,
+    Months: t.YEAR_TO_MONTH,
+    Json: t.JSON,
+    object: ANY,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """`choices` are the words it takes, in capital letters, where it takes words."""
+
+    name: str
+    type: Type
+    takes_null: bool
+    optional: bool
+    choices: tuple[str, ...] = ()
+    check: Callable[[Any], Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """`variadic`: the last parameter may be given again and again. `gives_null`: also where no argument is NULL."""
+
+    name: str
+    call: Callable[..., Any]
+    parameters: tuple[Parameter, ...]
+    variadic: bool
+    returns: Type
+    gives_null: bool
+    summary: str
+
+    @property
+    def signature(self) -> str:
+        """`LPAD(text VARCHAR, length BIGINT[, fill VARCHAR]) → VARCHAR`"""
+        text = ""
+        for i, one in enumerate(self.parameters):
+            what = f"{', ' if i else ''}{one.name} {'|'.join(one.choices) or one.type}"
+            text += f"[{what}]" if one.optional else what
+        more = ", …" if self.variadic else ""
+        return f"{self.name}({text}{more}) → {self.returns}"
+
+    def takes(self, count: int) -> bool:
+        """Whether it may be called with so many arguments."""
+        required = sum(not one.optional for one in self.parameters)
+        return required <= count and (self.variadic or count <= len(self.parameters))
+
+    def parameter(self, position: int) -> Parameter:
+        return self.parameters[min(position, len(self.parameters) - 1)]
+
+
+FUNCTIONS: dict[str, list[Function]] = {}
+"""All functions by name, in capital letters. Of those of one name the first that takes the arguments is taken."""
+
+C = TypeVar("C", bound=Callable[..., Any])
+
+
+def sql(name: str = "") -> Callable[[C], C]:
+    """Makes a Python function one of the language, under its own name without a trailing `_`, or under `name`."""
+
+    def register(call: C) -> C:
+        made = function_of(call, name or call.__name__.rstrip("_").upper())
+        FUNCTIONS.setdefault(made.name, []).append(made)
+        return call
+
+    return register
+
+
+def function_of(call: Callable[..., Any], name: str) -> Function:
+    """Raises TypeError for an annotation that has no meaning here."""
+    hints = get_type_hints(call, include_extras=True)
+    parameters = inspect.signature(call).parameters.values()
+    variadic = any(one.kind is one.VAR_POSITIONAL for one in parameters)
+    returns, gives_null = _nullable(hints["return"])
+    return Function(
+        name,
+        call,
+        tuple(_parameter(one, hints[one.name]) for one in parameters),
+        variadic,
+        _type(returns),
+        gives_null,
+        (inspect.getdoc(call) or "").partition("\n\n")[0].replace("\n", " "),
+    )
+
+
+def _parameter(one: inspect.Parameter, hint: Any) -> Parameter:
+    hint, takes_null = _nullable(hint)
+    optional = one.default is not one.empty
+    check = None
+    if get_origin(hint) is Annotated:
+        hint, *notes = get_args(hint)
+        check = next((note.check for note in notes if isinstance(note, Checked)), None)
+    if get_origin(hint) is Literal:
+        return Parameter(one.name, t.VARCHAR, takes_null, optional, get_args(hint))
+    return Parameter(one.name, _type(hint), takes_null, optional, (), check)
+
+
+def _nullable(hint: Any) -> tuple[Any, bool]:
+    """The annotation without `| None`, and whether it had it."""
+    if get_origin(hint) not in (UnionType, Union):
+        return hint, False
+    others = [one for one in get_args(hint) if one is not NoneType]
+    if len(others) != 1:
+        raise TypeError(f"{hint}: a type or None, nothing else")
+    return others[0], len(others) < len(get_args(hint))
+
+
+def _type(hint: Any) -> Type:
+    if isinstance(hint, TypeVar):
+        return Type(hint.__name__)
+    if get_origin(hint) is list:
+        return t.array(_type(_nullable(get_args(hint)[0])[0]))
+    if get_origin(hint) is dict:
+        key, value = get_args(hint)
+        return t.map_of(_type(key), _type(_nullable(value)[0]))
+    if hint not in _TYPES:
+        raise TypeError(f"{hint}: no type of SQL")
+    return _TYPES[hint]
