@@ -21,6 +21,7 @@ from schemas.errors import (
     JobExists,
     JobNotRunning,
     NoCheckpoints,
+    NotSupported,
     Place,
     ReadStatement,
     Refused,
@@ -47,7 +48,7 @@ from schemas.options import LATEST, Guarantee, JobOptions, notices
 from schemas.state import ENDED, Job, Snapshot, Status, Target
 from schemas.values import Failure, Restore, Sink, SnapshotRequest, Source
 from sql import nodes
-from sql.plan import plan
+from sql.plan import plan, source_names
 
 KEPT_ENDED_JOBS = 1_000
 DEFAULT_PARALLELISM = 4
@@ -144,7 +145,7 @@ def topics_needed(state: State, requests: Iterable[Request]) -> tuple[set[str], 
     for request in requests:
         match request.statement:
             case nodes.CreateJob(insert=insert):
-                sources = _behind(state, insert.query.source.text)
+                sources = {topic for name in source_names(insert) for topic in _behind(state, name.text)}
                 topics |= sources | _behind(state, insert.target.text)
                 if (instant := request.options.start_instant) is not None:
                     instants |= {(topic, instant) for topic in sources}
@@ -164,7 +165,9 @@ def _behind(state: State, name: str) -> set[str]:
 
 def _topics(state: State, create: nodes.CreateJob, facts: Facts, prefix: str) -> tuple[Source, Sink]:
     """A name is that of a mapping, or else of a topic."""
-    target, origin = create.insert.target, create.insert.query.source
+    target, (origin, *others) = create.insert.target, source_names(create.insert)
+    if others:
+        raise NotSupported("a job of this version reads one source", others[0].place)
     into, from_ = state.mappings.get(target.text), state.mappings.get(origin.text)
     sink_topic, source_topic = (m.topic if m else n.text for m, n in ((into, target), (from_, origin)))
     for name, topic, role in ((target, sink_topic, "write to"), (origin, source_topic, "read")):

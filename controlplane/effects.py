@@ -84,7 +84,7 @@ def goal(statement: nodes.Statement, reply: Answer) -> Goal | None:
             return Goal(reply.uid, frozenset(), reply.offset)
         case nodes.DropSnapshot() | nodes.CreateMapping() | nodes.DropMapping():
             return None
-        case nodes.Show() | nodes.ShowCreate() | nodes.ShowHistory() | nodes.Describe():
+        case nodes.Show() | nodes.ShowCreate() | nodes.ShowHistory() | nodes.Describe() | nodes.Explain():
             return None
         case never:
             assert_never(never)

@@ -16,6 +16,7 @@ from schemas.state import Job
 from schemas.tasks import task_key
 from schemas.values import PartitionProgress, Progress
 from sql import nodes
+from sql.explain import explain
 
 PROGRESS_MS = 15_000
 """Progress older than this says nothing about now: tasks report it every 5 s."""
@@ -38,6 +39,11 @@ def read(kafka: Kafka, prefix: str, statement: nodes.Read) -> Listing:
             return descriptions.describe_mapping(_state(kafka, prefix), name)
         case nodes.Describe(nodes.Kind.SNAPSHOT, name):
             return descriptions.describe_snapshot(_state(kafka, prefix), name)
+        case nodes.Explain(explained):
+            insert = explained.insert if isinstance(explained, nodes.CreateJob) else explained
+            mappings = _state(kafka, prefix).mappings
+            rows = explain(insert, mappings, mappings.get(insert.target.text))
+            return Listing(views.PLAN_COLUMNS, [{"part": part, "detail": detail} for part, detail in rows])
         case never:
             assert_never(never)  # type: ignore[arg-type]  # kinds are all named
 

@@ -32,7 +32,7 @@ def translate(command: Received) -> Request:
             raise command.error
         statement = parse(command.text)
         if isinstance(statement, nodes.Read):
-            word = "DESCRIBE" if isinstance(statement, nodes.Describe) else "SHOW"
+            word = {nodes.Describe: "DESCRIBE", nodes.Explain: "EXPLAIN"}.get(type(statement), "SHOW")
             raise ReadStatement(f"{word} is answered from the topics, not by the command log; use `jobplane sql`")
         options = JobOptions()
         if isinstance(statement, nodes.CreateJob):

@@ -11,7 +11,7 @@ from schemas.options import JobOptions
 from schemas.state import Answer, Job, Snapshot
 from schemas.tasks import task_key
 from schemas.values import SourceOffsets
-from sql.operators import SIGNATURES
+from sql.catalogue import listed
 
 Row = dict[str, Any]
 
@@ -30,6 +30,7 @@ SNAPSHOT_COLUMNS = ("name", "job", "version", "offsets", "time")
 MAPPING_COLUMNS = ("name", "topic", "columns", "jobs")
 TOPIC_COLUMNS = ("name", "partitions", "mappings")
 FUNCTION_COLUMNS = ("name", "signature", "meaning")
+PLAN_COLUMNS = ("part", "detail")
 
 
 def jobs(state: State) -> list[Row]:
@@ -108,7 +109,7 @@ def topics(state: State, partitions: Mapping[str, int], prefix: str) -> list[Row
 
 
 def functions() -> list[Row]:
-    return [{"name": name, "signature": signature, "meaning": meaning} for name, signature, meaning in SIGNATURES]
+    return [{"name": name, "signature": signature, "meaning": meaning} for name, signature, meaning in listed()]
 
 
 def offsets_text(sources: Iterable[SourceOffsets]) -> str:

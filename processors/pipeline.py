@@ -11,7 +11,7 @@ from schemas.values import Mapping, Sink, Source
 from sql import nodes
 from sql.compile import CompiledStep, Wiring, compile_step
 from sql.parser import parse
-from sql.plan import plan
+from sql.plan import plan, source_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,6 @@ def _compiled(statement: str, topic: str, mirror: int, through: tuple[_Mapped, _
     if not isinstance(parsed, nodes.CreateJob):
         raise TypeError(f"a task's statement is a CREATE JOB, not {statement!r}")
     source, sink = (one.mapping for one in through)
-    name = parsed.insert.query.source.text
-    wiring = Wiring(topic, 0, {name: source.topic if source else name}, {name: mirror})
+    (name,) = (one.text for one in source_names(parsed.insert))
+    wiring = Wiring(topic, sys.maxsize, {name: source.topic if source else name}, {name: mirror})
     return compile_step(plan(parsed.insert, {name: source} if source else {}, sink), wiring)

@@ -152,6 +152,12 @@ class UnknownColumn(Refused):
     code = "unknown-column"
 
 
+class UnknownFunction(Refused):
+    """No function of the language has this name."""
+
+    code = "unknown-function"
+
+
 class UnknownType(Refused):
     """No type has this name."""
 

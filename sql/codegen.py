@@ -1,45 +1,47 @@
-"""From an expression to lines of Python in which no text of the user stands.
+"""From typed expressions to lines of Python in which no text of the user stands.
 
-Columns are locals f0, f1 …, constants globals k0, k1 …, results kept are t0, t1 …. A Fragment is Python evaluated
-only when none of its `nulls` is None; if one is, its value is NULL. AND, OR and IS NULL end this strictness: they
-become statements. Blocks nest as deep as AND and OR do, at most two for each parenthesis.
+Fields are locals f0, f1 …, constants globals k0, k1 …, functions g0, g1 …, results kept are t0, t1 …. A Fragment is
+Python evaluated only when none of its `nulls` is None; if one is, its value is NULL. What ends this strictness (AND,
+OR, IS NULL, CASE, COALESCE) becomes statements. Blocks nest as deep as those do, at most two for each parenthesis.
 """
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, assert_never
 
-from sql import nodes
-from sql.types import Type
+from schemas.errors import NestedTooDeep
+from sql.arithmetic import carries
+from sql.typed import Apply, Check, Choice, Coalesce, Constant, Field, Junction, Let, Loose, NullTest, Typed
 
 MAX_DEPTH = 10
 """Operators in one Python expression; deeper ones go through a temporary."""
-
-_COMPARISONS = {"=": "==", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
-_FUNCTIONS = {"/": "divide", "%": "remainder"}
+MAX_BLOCKS = 90
+"""Python takes no more than a hundred levels of indentation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fragment:
-    """`bounded`: cannot be infinite. A sum or product may be, and is looked at where it is used."""
+    """`check`: what the value has yet to be looked at for, where it is used."""
 
     code: str
     nulls: tuple[str, ...] = ()
-    bounded: bool = True
+    check: Check = ""
     depth: int = 0
 
 
 @dataclass(slots=True)
 class Code:
-    """Lines being written. `columns` maps a column to its local; `_present` are locals known not to be None."""
+    """Lines being written. `locals` maps a field's key to Python for it; `_present` are locals known not to be None."""
 
-    columns: Mapping[str, str]
-    types: Mapping[str, Type]
+    locals: dict[str, str]
     indent: int = 3
     lines: list[str] = field(default_factory=list)
     constants: dict[str, Any] = field(default_factory=dict)
+    functions: dict[str, Any] = field(default_factory=dict)
     _present: set[str] = field(default_factory=set)
+    _names: dict[tuple[str, int], str] = field(default_factory=dict)
     _temporaries: int = 0
 
     def line(self, text: str) -> None:
@@ -47,8 +49,11 @@ class Code:
 
     @contextmanager
     def block(self, opening: str) -> Iterator[None]:
+        """Raises NestedTooDeep."""
         self.line(opening)
         self.indent += 1
+        if self.indent > MAX_BLOCKS:
+            raise NestedTooDeep("the query's conditions are nested too deep")
         yield
         self.indent -= 1
 
@@ -57,121 +62,152 @@ class Code:
         self.constants[name] = value
         return name
 
-    def keep_where(self, tree: nodes.Expression) -> None:
-        """Lines that `continue` with the next record unless the condition is TRUE."""
-        if isinstance(tree, nodes.And):
+    def function(self, name: str, value: Any) -> str:
+        """The global for something bound to a template: one for each, however often it is used."""
+        made = self._names.setdefault((name, id(value)), f"g{len(self.functions)}")
+        self.functions[made] = value
+        return made
+
+    def keep_where(self, tree: Typed) -> None:
+        """Lines that `continue` with the next row unless the condition is TRUE."""
+        if isinstance(tree, Junction) and not tree.ends_with:
             for operand in tree.operands:
                 self.keep_where(operand)
-        elif isinstance(tree, nodes.Or):
+        elif isinstance(tree, Junction):
             self._skip_if([f"not {self._truth(tree)}"])
         else:
             condition = self.value(tree)
-            absent = self._absent(condition)
-            self._skip_if([*absent, f"not {condition.code}"])
+            self._skip_if([*self._absent(condition), f"not {condition.code}"])
             self._present.update(condition.nulls)
 
-    def result(self, tree: nodes.Expression) -> str:
+    def result(self, tree: Typed) -> str:
         """Python for the value of an expression, None for NULL."""
-        if isinstance(tree, nodes.Null):
+        if isinstance(tree, Constant) and tree.value is None:
             return "None"
         fragment = self.value(tree)
-        if fragment.bounded and (fragment.nulls == (fragment.code,) or not self._absent(fragment)):
+        if not fragment.check and (fragment.nulls == (fragment.code,) or not self._absent(fragment)):
             return fragment.code
         return self._kept(fragment).code
 
-    def value(self, tree: nodes.Expression) -> Fragment:
+    def value(self, tree: Typed) -> Fragment:
         match tree:
-            case nodes.Column(name):
-                return Fragment(self.columns[name], (self.columns[name],))
-            case nodes.Number(value) | nodes.String(value) | nodes.Boolean(value):
-                return Fragment(self.constant(value))
-            case nodes.Null():
-                name = self.constant(None)
-                return Fragment(name, (name,))
-            case nodes.Sign(sign, operand):
-                return self._strict(f"({sign}{{}})", self.value(operand))
-            case nodes.Arithmetic():
-                return self._arithmetic(tree)
-            case nodes.Comparison():
-                return self._comparison(tree)
-            case nodes.IsNull(operand, negated):
+            case Field(key):
+                return Fragment(self.locals[key], (self.locals[key],))
+            case Constant(value):
+                name = self.constant(value)
+                return Fragment(name, (name,) if value is None else ())
+            case Apply():
+                return self._apply(tree)
+            case Loose():
+                return self._loose(tree)
+            case NullTest(operand, negated):
                 return self._null_test(self.value(operand), negated=negated)
-            case nodes.Not(operand):
-                return self._strict("(not {})", self.value(operand))
-            case nodes.And(operands):
-                return self._junction(operands, ends_with=False)
-            case nodes.Or(operands):
-                return self._junction(operands, ends_with=True)
+            case Junction(operands, ends_with):
+                return self._junction(operands, ends_with=ends_with)
+            case Choice():
+                return self._choice(tree)
+            case Coalesce(operands):
+                return self._coalesce(operands)
+            case Let(key, value, body):
+                self.locals[key] = self.named(self.result(value))
+                return self.value(body)
         assert_never(tree)
 
-    def _arithmetic(self, tree: nodes.Arithmetic) -> Fragment:
-        total = self.value(tree.first)
-        for operator, operand in tree.rest:
-            right = self.value(operand)
-            if operator in _FUNCTIONS:
-                total, right = self._bounded(total), self._bounded(right)
-                total = self._strict(f"{_FUNCTIONS[operator]}({{}}, {{}})", total, right, bounded=operator == "%")
-            else:
-                total = self._strict(f"({{}} {operator} {{}})", total, right, bounded=False)
-        return total
+    def _apply(self, tree: Apply) -> Fragment:
+        """Chains are as deep as they are long: they are written from their first operand on, one after another."""
+        spine = [tree]
+        while spine[-1].arguments and isinstance(first := spine[-1].arguments[0], Apply):
+            spine.append(first)
+        made = self._applied(spine.pop(), None)
+        while spine:
+            made = self._applied(spine.pop(), made)
+        return made
 
-    def _comparison(self, tree: nodes.Comparison) -> Fragment:
-        left, right = self._bounded(self.value(tree.left)), self._bounded(self.value(tree.right))
-        test = f"{{}} {_COMPARISONS[tree.operator]} {{}}"
-        if self._is_scalar(tree.left) and self._is_scalar(tree.right):
-            return self._strict(f"(alike({left.code}, {right.code}) and {test})", left, right)
-        return self._strict(f"({test})", left, right)
+    def _applied(self, tree: Apply, first: Fragment | None) -> Fragment:
+        """One operation; `first` is its first operand, where that was written already."""
+        rest = tree.arguments if first is None else tree.arguments[1:]
+        operands = [*([] if first is None else [first]), *(self.value(one) for one in rest)]
+        operands = [
+            operand if carries(tree, one) else self._checked(operand)
+            for operand, one in zip(operands, tree.arguments, strict=True)
+        ]
+        if any(operand.depth >= MAX_DEPTH for operand in operands):
+            operands = [self._kept(operand) if operand.depth else operand for operand in operands]
+        nulls = tuple(dict.fromkeys(null for operand in operands for null in operand.nulls))
+        depth = 1 + max((operand.depth for operand in operands), default=0)
+        made = Fragment(self._filled(tree, [operand.code for operand in operands]), nulls, tree.check, depth)
+        if not tree.gives_null:
+            return made
+        kept = self._kept(made)
+        return Fragment(kept.code, (kept.code,))
 
-    def _is_scalar(self, tree: nodes.Expression) -> bool:
-        return isinstance(tree, nodes.Column) and self.types[tree.name] is Type.SCALAR
+    def _loose(self, tree: Loose) -> Fragment:
+        codes = [self.named(self.result(one)) if "{0}" in tree.code else self.result(one) for one in tree.arguments]
+        result = self.named(self._filled(tree, codes))
+        return Fragment(result, (result,))
+
+    def _filled(self, tree: Apply | Loose, codes: list[str]) -> str:
+        """The template with its arguments, and our own names for what is bound to it."""
+        code = tree.code
+        for name, value in tree.bound:
+            code = re.sub(rf"\b{name}\b", self.function(name, value), code)
+        return code.format(*codes)
 
     def _null_test(self, operand: Fragment, *, negated: bool) -> Fragment:
         kept = self._kept(operand)
         if kept.nulls:
-            return Fragment(f"({kept.code} is {'not ' if negated else ''}None)")
+            return Fragment(f"({kept.code} is {'not ' if negated else ''}None)", depth=1)
         return Fragment(self.constant(negated))
 
-    def _junction(self, operands: tuple[nodes.Expression, ...], *, ends_with: bool) -> Fragment:
+    def _junction(self, operands: tuple[Typed, ...], *, ends_with: bool) -> Fragment:
         """AND ends with the first FALSE, OR with the first TRUE; else one NULL makes it NULL."""
         result = self._temporary()
         self.line(f"{result} = {self.result(operands[0])}")
         for operand in operands[1:]:
             with self.block(f"if {result} is not {ends_with}:"):
-                right = self.result(operand)
-                if not right.isidentifier():
-                    right, code = self._temporary(), right
-                    self.line(f"{right} = {code}")
+                right = self.named(self.result(operand))
                 with self.block(f"if {right} is {ends_with} or {result} is not None:"):
                     self.line(f"{result} = {right}")
         return Fragment(result, (result,))
 
-    def _truth(self, tree: nodes.Expression) -> str:
+    def _choice(self, tree: Choice) -> Fragment:
+        """Each branch is looked at where none before it was taken."""
+        result, open_ = self._temporary(), self._temporary()
+        self.line(f"{open_} = True")
+        for when, then in tree.branches:
+            with self.block(f"if {open_}:"), self.block(f"if {self._truth(when)}:"):
+                self.line(f"{result} = {self.result(then)}")
+                self.line(f"{open_} = False")
+        with self.block(f"if {open_}:"):
+            self.line(f"{result} = {self.result(tree.otherwise)}")
+        return Fragment(result, (result,))
+
+    def _coalesce(self, operands: tuple[Typed, ...]) -> Fragment:
+        result = self._temporary()
+        self.line(f"{result} = {self.result(operands[0])}")
+        for operand in operands[1:]:
+            with self.block(f"if {result} is None:"):
+                self.line(f"{result} = {self.result(operand)}")
+        return Fragment(result, (result,))
+
+    def _truth(self, tree: Typed) -> str:
         """A local that is true when the condition is TRUE; FALSE and NULL need not be told apart here."""
         result = self._temporary()
-        if isinstance(tree, nodes.And | nodes.Or):
+        if isinstance(tree, Junction):
             self.line(f"{result} = {self._truth(tree.operands[0])}")
             for operand in tree.operands[1:]:
-                with self.block(f"if {'not ' if isinstance(tree, nodes.Or) else ''}{result}:"):
+                with self.block(f"if {'not ' if tree.ends_with else ''}{result}:"):
                     self.line(f"{result} = {self._truth(operand)}")
         else:
             condition = self.value(tree)
             self.line(f"{result} = {' and '.join([*self._there(condition), condition.code])}")
         return result
 
-    def _strict(self, template: str, *operands: Fragment, bounded: bool | None = None) -> Fragment:
-        if max(operand.depth for operand in operands) >= MAX_DEPTH:
-            operands = tuple(self._kept(operand) if operand.depth else operand for operand in operands)
-        nulls = tuple(dict.fromkeys(null for operand in operands for null in operand.nulls))
-        depth = 1 + max(operand.depth for operand in operands)
-        all_bounded = all(operand.bounded for operand in operands)
-        code = template.format(*(operand.code for operand in operands))
-        return Fragment(code, nulls, all_bounded if bounded is None else bounded, depth)
-
-    def _bounded(self, fragment: Fragment) -> Fragment:
-        return fragment if fragment.bounded else self._kept(fragment)
+    def _checked(self, fragment: Fragment) -> Fragment:
+        return self._kept(fragment) if fragment.check else fragment
 
     def _kept(self, fragment: Fragment) -> Fragment:
-        """The fragment's value in a local, evaluated here; infinities end as BadRecord."""
+        """The fragment's value in a local, evaluated here; what is out of bounds ends as BadRecord."""
         if fragment.depth == 0:
             return fragment
         result = self._temporary()
@@ -187,9 +223,20 @@ class Code:
 
     def _assign(self, result: str, fragment: Fragment) -> None:
         self.line(f"{result} = {fragment.code}")
-        if not fragment.bounded:
+        if fragment.check == "finite":
             with self.block(f"if {result} - {result}:"):
                 self.line("out_of_range()")
+        elif fragment.check == "whole":
+            with self.block(f"if not -9223372036854775808 <= {result} <= 9223372036854775807:"):
+                self.line(f"check_whole({result})")
+
+    def named(self, code: str) -> str:
+        """A name for what may be an expression."""
+        if code.isidentifier():
+            return code
+        result = self._temporary()
+        self.line(f"{result} = {code}")
+        return result
 
     def _skip_if(self, conditions: list[str]) -> None:
         with self.block(f"if {' or '.join(conditions)}:"):

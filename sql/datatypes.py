@@ -1,9 +1,10 @@
 """The types of SQL as values, how they are written, and which Python class a value of each has.
 
-BOOLEAN bool · TINYINT SMALLINT INTEGER BIGINT int · DECIMAL Decimal · REAL DOUBLE float · VARCHAR str · VARBINARY bytes
-· DATE date · TIME time · TIMESTAMP datetime without a zone · TIMESTAMP WITH TIME ZONE datetime with one · INTERVAL
-DAY TO SECOND timedelta · INTERVAL YEAR TO MONTH a number of months · JSON msgspec.Raw · ARRAY list · MAP dict ·
-ROW a struct. NULL is None everywhere. Three more stand for what is only known when a record is there: NUMBER, SCALAR and UNKNOWN.
+BOOLEAN bool · TINYINT SMALLINT INTEGER BIGINT int · DECIMAL Decimal · REAL DOUBLE float · VARCHAR str · VARBINARY
+bytes · DATE date · TIME time · TIMESTAMP datetime without a zone · TIMESTAMP WITH TIME ZONE datetime with one ·
+INTERVAL DAY TO SECOND timedelta · INTERVAL YEAR TO MONTH a number of months · JSON msgspec.Raw · ARRAY list · MAP dict
+· ROW a struct. NULL is None everywhere. Three more stand for what is only known when a record is there: NUMBER, SCALAR
+and UNKNOWN.
 """
 
 from collections.abc import Iterator
@@ -85,6 +86,7 @@ INTEGERS = (TINYINT, SMALLINT, INTEGER, BIGINT)
 APPROXIMATE = frozenset({"REAL", "DOUBLE", "NUMBER"})
 NUMERIC = frozenset({*(one.name for one in INTEGERS), "DECIMAL"}) | APPROXIMATE
 BITS = {"TINYINT": 8, "SMALLINT": 16, "INTEGER": 32, "BIGINT": 64}
+TEMPORAL = frozenset({one.name for one in (DATE, TIME, TIMESTAMP, TIMESTAMP_TZ, YEAR_TO_MONTH, DAY_TO_SECOND)})
 NESTED = frozenset({"ARRAY", "MAP", "ROW"})
 WORDS = {
     **dict.fromkeys(NUMERIC, "a number"),

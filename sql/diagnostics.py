@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from schemas.errors import BadSyntax, Place, Refused
 from sql.grammar import COVERS, EXPECTED, GRAMMAR, RESERVED
 from sql.scan import place_of
-from sql.unsupported import IN_EXPRESSION, ROWS
+from sql.unsupported import ROWS
 
 WIDTH = 100
 _TAB = "    "
@@ -27,12 +27,12 @@ def syntax_error(text: str, tried: Mapping[int, Mapping[int, object]]) -> Refuse
     offset = max((at for places in failures.values() for at in places), default=0)
     rules = {rule for rule, places in failures.items() if offset in places}
     rules -= {covered for rule in rules for covered in COVERS.get(rule, ())}
-    return _known(text, offset, rules) or _unexpected(text, offset, rules)
+    return _known(text, offset) or _unexpected(text, offset, rules)
 
 
-def _known(text: str, offset: int, rules: set[str]) -> Refused | None:
+def _known(text: str, offset: int) -> Refused | None:
     before, found = text[_start(text) : offset], text[offset:]
-    for row in (*IN_EXPRESSION, *ROWS) if "operator" in rules else ROWS:
+    for row in ROWS:
         if message := row.answer(before, found):
             return row.error(message, place_of(text, offset))
     return None

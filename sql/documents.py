@@ -5,22 +5,14 @@ from typing import Any
 
 import msgspec
 
-from sql.column_types import COLUMN_TYPES
-from sql.plan import Field
-from sql.types import Type
+from sql.plan import Read
+from sql.values import read_as
 
 _NULL = msgspec.Raw(b"null")
-_READ_AS: dict[Type, Any] = {
-    Type.NUMBER: int | float | None,
-    Type.STRING: str | None,
-    Type.BOOLEAN: bool | None,
-    Type.SCALAR: int | float | str | bool | None,
-    Type.ANY: msgspec.Raw,
-}
 Path = tuple[str, ...]
 
 
-def row_of(fields: Sequence[Field], names: Mapping[str, str]) -> tuple[type, dict[str, str]]:
+def row_of(fields: Sequence[Read], names: Mapping[str, str]) -> tuple[type, dict[str, str]]:
     """A struct that reads the fields, and for each the Python that finds it in the row `r`. What is missing is NULL.
 
     `names` are the struct's own, by field. The Python may give None, or a JSON null for a field of any type.
@@ -34,9 +26,9 @@ def row_of(fields: Sequence[Field], names: Mapping[str, str]) -> tuple[type, dic
         for part in dict.fromkeys(path[len(prefix)] for path in leaves if path[: len(prefix)] == prefix):
             path = (*prefix, part)
             if field := leaves.get(path):
-                member, read_as = names[field.name], _read_as(field)
+                member, read_as = names[field.key], _read_as(field)
                 members.append((member, read_as, _NULL if read_as is msgspec.Raw else None))
-                reads[field.name] = f"({place}.{member} if {there} else None)" if there else f"{place}.{member}"
+                reads[field.key] = f"({place}.{member} if {there} else None)" if there else f"{place}.{member}"
             else:
                 member = f"n{len(members)}"
                 inner = f"{place}.{member}"
@@ -49,8 +41,8 @@ def row_of(fields: Sequence[Field], names: Mapping[str, str]) -> tuple[type, dic
     return struct((), "r", ""), reads
 
 
-def _read_as(field: Field) -> Any:
-    read = COLUMN_TYPES[field.declared].python if field.declared else _READ_AS[field.type]
+def _read_as(field: Read) -> Any:
+    read = read_as(field.type)
     return read if read is msgspec.Raw else read | None
 
 

@@ -9,7 +9,7 @@ from parsimonious.grammar import Grammar
 RULES = r"""
 text            = _ statement semicolon* end
 statement       = create_job / create_snapshot / create_mapping / drop_job / drop_snapshot / drop_mapping / alter_job
-                / show_create / show_history / show / describe
+                / show_create / show_history / show / describe / explain
 
 create_job      = CREATE JOB if_not_exists? name options? AS insert
 drop_job        = DROP JOB if_exists? name with_snapshot?
@@ -22,6 +22,7 @@ show            = SHOW subject as_of?
 show_create     = SHOW CREATE JOB name
 show_history    = SHOW HISTORY FOR JOB name
 describe        = DESCRIBE kind name
+explain         = EXPLAIN (create_job / insert)
 
 if_not_exists   = IF NOT EXISTS
 if_exists       = IF EXISTS
@@ -37,7 +38,12 @@ at_time         = TIMESTAMP string
 external_name   = EXTERNAL NAME name
 mapped          = open mapped_column (comma mapped_column)* close
 mapped_column   = name type external_name?
-type            = name PRECISION? type_size? time_zone?
+type            = interval_type / nested_type / row_type / simple_type
+simple_type     = name PRECISION? type_size? time_zone?
+nested_type     = (ARRAY / MAP) less type (comma type)? greater
+row_type        = ROW open row_field (comma row_field)* close
+row_field       = name type
+interval_type   = INTERVAL unit (TO unit)?
 type_size       = open number (comma number)? close
 time_zone       = (WITH / WITHOUT) TIME ZONE
 
@@ -47,27 +53,93 @@ option          = (name equals? string) / (string equals string)
 
 insert          = (INSERT / SINK) INTO name columns? query
 columns         = open name (comma name)* close
-query           = SELECT item (comma item)* FROM name where?
-where           = WHERE expression
-item            = star / value_item
-value_item      = expression alias?
+query           = bindings? select (UNION ALL select)*
+bindings        = WITH binding (comma binding)*
+binding         = name AS open query close
+select          = SELECT item (comma item)* FROM source unnest* where?
+source          = derived / table
+derived         = open query close alias?
+table           = name alias?
 alias           = (AS name) / name
+unnest          = cross UNNEST open expression close ordinality? unnest_alias?
+cross           = (CROSS JOIN) / comma
+ordinality      = WITH ORDINALITY
+unnest_alias    = alias columns?
+where           = WHERE expression
+item            = star / source_star / value_item
+source_star     = name dot star
+value_item      = expression alias?
 
-expression      = operand (operator operand)*
-operand         = NOT? sign? primary null_test*
-null_test       = IS NOT? NULL
-primary         = parenthesis / number / string / truth / null / column
+expression      = operand tail*
+tail            = (operator operand) / test
+test            = is / between / in / like
+operand         = NOT? sign? primary postfix*
+value           = operand (value_operator operand)*
+
+is              = IS NOT? (distinct / truth_value)
+distinct        = DISTINCT FROM value
+truth_value     = NULL / TRUE / FALSE / UNKNOWN
+between         = NOT? BETWEEN (SYMMETRIC / ASYMMETRIC)? value AND value
+in              = NOT? IN open expressions close
+like            = NOT? LIKE value escape?
+escape          = ESCAPE value
+
+postfix         = cast_to / element / field / zone
+cast_to         = "::" _ type
+element         = bracket expression close_bracket
+field           = dot name
+zone            = AT TIME ZONE primary
+
+primary         = parenthesis / number / string / truth / null / form / call / column
 parenthesis     = open expression close
+form            = &form_begin (case / cast / extract / substring / position / trim / overlay / json_value / json_object
+                / array / map / moment / interval / bytes)
+form_begin      = ~r"(?:CASE|(?:TRY_)?CAST|EXTRACT|SUBSTRING|POSITION|TRIM|OVERLAY|JSON_VALUE|JSON_OBJECT)\b"ia
+                / ~r"(?:ARRAY|MAP|DATE|TIME|TIMESTAMP|INTERVAL)\b|X'"ia
+case            = CASE (conditions / comparisons) else? END
+conditions      = when+
+comparisons     = expression when+
+when            = WHEN expression THEN expression
+else            = ELSE expression
+cast            = (TRY_CAST / CAST) open expression AS type close
+extract         = EXTRACT open name FROM expression close
+substring       = SUBSTRING open expression FROM expression for? close
+for             = FOR expression
+position        = POSITION open value IN expression close
+trim            = TRIM open trim_side? value? FROM expression close
+trim_side       = LEADING / TRAILING / BOTH
+overlay         = OVERLAY open expression PLACING expression FROM expression for? close
+json_value      = JSON_VALUE open expression comma expression RETURNING type close
+json_object     = JSON_OBJECT open json_pair (comma json_pair)* close
+json_pair       = KEY? expression (VALUE / colon) expression
+array           = ARRAY bracket expressions? close_bracket
+map             = MAP bracket expressions? close_bracket
+moment          = moment_type string
+moment_type     = (TIMESTAMP WITH TIME ZONE) / TIMESTAMP / DATE / TIME
+interval        = INTERVAL sign? string unit to_unit?
+to_unit         = TO unit
+unit            = ~r"(?:YEAR|QUARTER|MONTH|WEEK|DAY|HOUR|MINUTE|SECOND)S?(?!\w)"ia _
+bytes           = ~r"X'(?:[0-9A-F]{2})*'"ia _
+call            = function open expressions? close
+function        = (~r"(?:LEFT|RIGHT)(?=\s*\()"ia _) / bare
+expressions     = expression (comma expression)*
 truth           = TRUE / FALSE
 null            = NULL ""
 column          = name ""
 
-operator        = ~r"(?:<=|>=|<>|!=|[=<>+*/%-]|(?:AND|OR)(?!\w))"ia _
+operator        = ~r"(?:<=|>=|<>|!=|\|\||[=<>+*/%-]|(?:AND|OR)(?!\w))"ia _
+value_operator  = ~r"(?:\|\||[+*/%-])" _
 sign            = ~r"[+-]" _
 star            = "*" _
 open            = "(" _
 close           = ")" _
+bracket         = "[" _
+close_bracket   = "]" _
+less            = "<" _
+greater         = ">" _
 comma           = "," _
+dot             = "." _
+colon           = ":" !":" _
 equals          = "=" _
 semicolon       = ";" _
 end             = ~r"\Z"
@@ -81,9 +153,12 @@ _               = ~r"(?:\s+|--[^\n]*|//[^\n]*|/\*.*?\*/)*"s
 """
 
 _WORD_LIST = """
-    ALTER AS CREATE DESCRIBE DROP EXISTS EXTERNAL FALSE FOR FROM FUNCTIONS HISTORY IF INSERT INTO IS JOB JOBS MAPPING
-    MAPPINGS NAME NOT NULL OF OFFSET OPTIONS OR PRECISION REPLACE RESTART RESUME SELECT SHOW SINK SNAPSHOT SNAPSHOTS
-    SUSPEND TIME TIMESTAMP TOPICS TRUE TYPE WHERE WITH WITHOUT ZONE
+    ALL ALTER AND ARRAY AS ASYMMETRIC AT BETWEEN BOTH CASE CAST CREATE CROSS DATE DESCRIBE DISTINCT DROP ELSE END
+    ESCAPE EXISTS EXPLAIN EXTERNAL EXTRACT FALSE FOR FROM FUNCTIONS HISTORY IF IN INSERT INTERVAL INTO IS JOB JOBS
+    JOIN JSON_OBJECT JSON_VALUE KEY LEADING LIKE MAP MAPPING MAPPINGS NAME NOT NULL OF OFFSET OPTIONS OR ORDINALITY
+    OVERLAY PLACING POSITION PRECISION REPLACE RESTART RESUME RETURNING ROW SELECT SHOW SINK SNAPSHOT SNAPSHOTS
+    SUBSTRING SUSPEND SYMMETRIC THEN TIME TIMESTAMP TO TOPICS TRAILING TRIM TRUE TRY_CAST TYPE UNION UNKNOWN UNNEST
+    VALUE WHEN WHERE WITH WITHOUT ZONE
 """
 _RESERVED_WORD_LIST = """
     AND AS BETWEEN CASE CAST CREATE CROSS DISTINCT DROP EXCEPT EXISTS FALSE FROM FULL GROUP HAVING IN INNER INSERT
@@ -117,10 +192,11 @@ EXPECTED = {word: word for word in _WORDS} | {
 
 COVERS = {
     "name": frozenset({"IF"}),
-    "type": frozenset({"name"}),
+    "type": frozenset({"name", "ARRAY", "INTERVAL", "MAP", "ROW"}),
     "string": frozenset({"equals"}),
     "operand": frozenset({"NOT", "star", "number"}),
-    "primary": frozenset({"TRUE", "FALSE", "NULL", "open", "string", "name", "number"}),
-    "operator": frozenset({"IS", "AND", "OR"}),
+    "primary": frozenset({"TRUE", "FALSE", "NULL", "open", "string", "name", "number", "LEADING", "TRAILING", "BOTH"}),
+    "operator": frozenset({"IS", "AND", "OR", "NOT", "BETWEEN", "IN", "LIKE", "AT"}),
+    "WHERE": frozenset({"UNION", "CROSS", "comma", "AS", "name"}),
 }
 """Where the key is expected, these go without saying."""

@@ -4,8 +4,8 @@ from schemas.errors import BadMapping, NotSupported, Place
 from schemas.formats import check_options
 from schemas.values import MappedColumn, Mapping
 from sql import nodes
-from sql.column_types import declared
 from sql.render import render
+from sql.type_names import type_of
 from sql.unsupported import column_refusal
 
 CONNECTOR = "Kafka"
@@ -20,7 +20,7 @@ def mapping_of(create: nodes.CreateMapping) -> Mapping:
         if column.name.text in columns:
             raise BadMapping(f"two columns are called {column.name}", column.name.place)
         external = column.external or column.name
-        columns[column.name.text] = MappedColumn(column.name.text, declared(column.type), _path(column, external))
+        columns[column.name.text] = MappedColumn(column.name.text, str(type_of(column.type)), _path(column, external))
         _check_apart(list(columns.values()), external.place)
     check_options(((o.name.text, o.value, o.name.place, o.value_place) for o in create.options), bool(columns))
     return Mapping(

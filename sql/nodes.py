@@ -1,13 +1,10 @@
-"""What a statement says, as values. Places are where it was said; they take no part in equality.
-
-Chains are flat: `a + b - c` is one Arithmetic, `a AND b AND c` one And: a tree is only as deep as its text is nested.
-"""
+"""What a statement says, as values. Places are where it was said; they take no part in equality."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
 
 from schemas.errors import START, Place
+from sql.expressions import ColumnType, Expression
 
 
 def _place() -> Place:
@@ -30,106 +27,10 @@ class Name:
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
-    """A literal: int for digits alone, else float; never negative (that is a Sign)."""
-
-    value: int | float
-    place: Place = _place()
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.value < float("inf"):
-            raise ValueError(f"not a number of the language: {self.value}")
-
-
-@dataclass(frozen=True, slots=True)
-class String:
-    value: str
-    place: Place = _place()
-
-
-@dataclass(frozen=True, slots=True)
-class Boolean:
-    value: bool
-    place: Place = _place()
-
-
-@dataclass(frozen=True, slots=True)
-class Null:
-    place: Place = _place()
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    name: str
-    place: Place = _place()
-
-
-@dataclass(frozen=True, slots=True)
-class Sign:
-    sign: Literal["+", "-"]
-    operand: "Expression"
-    place: Place = _place()
-
-
-ArithmeticOperator = Literal["+", "-", "*", "/", "%"]
-
-
-@dataclass(frozen=True, slots=True)
-class Arithmetic:
-    """Operators of one precedence, from left to right: all of `+ -` or all of `* / %`."""
-
-    first: "Expression"
-    rest: tuple[tuple[ArithmeticOperator, "Expression"], ...]
-    place: Place = _place()
-
-
-ComparisonOperator = Literal["=", "<>", "<", "<=", ">", ">="]
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    operator: ComparisonOperator
-    left: "Expression"
-    right: "Expression"
-    place: Place = _place()
-
-
-@dataclass(frozen=True, slots=True)
-class IsNull:
-    operand: "Expression"
-    negated: bool
-    place: Place = _place()
-
-
-@dataclass(frozen=True, slots=True)
-class Not:
-    operand: "Expression"
-    place: Place = _place()
-
-
-@dataclass(frozen=True, slots=True)
-class And:
-    """Two operands or more."""
-
-    operands: tuple["Expression", ...]
-    place: Place = _place()
-
-
-@dataclass(frozen=True, slots=True)
-class Or:
-    """Two operands or more."""
-
-    operands: tuple["Expression", ...]
-    place: Place = _place()
-
-
-Expression = Number | String | Boolean | Null | Column | Sign | Arithmetic | Comparison | IsNull | Not | And | Or
-
-
-@dataclass(frozen=True, slots=True)
 class Star:
-    """All fields of the record."""
+    """All columns, or those of one source."""
 
+    source: Name | None = None
     place: Place = _place()
 
 
@@ -141,10 +42,54 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
+class Table:
+    """A mapping, a topic, or a query named before by WITH. `alias` is what its columns may be called by."""
+
+    name: Name
+    alias: Name | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """A query in parentheses."""
+
+    query: "Query"
+    alias: Name | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unnest:
+    """`CROSS JOIN UNNEST(array) [WITH ORDINALITY] alias (column, …)`: one row for each element."""
+
+    expression: Expression
+    ordinality: bool
+    alias: Name | None
+    columns: tuple[Name, ...]
+    place: Place = _place()
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
     items: tuple[Star | Item, ...]
-    source: Name
+    source: Table | Derived
+    unnests: tuple[Unnest, ...]
     where: Expression | None
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """`name AS (query)` of WITH."""
+
+    name: Name
+    query: "Query"
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """The branches are put together by UNION ALL."""
+
+    bindings: tuple[Binding, ...]
+    branches: tuple[Select, ...]
 
 
 class Keyword(StrEnum):
@@ -219,14 +164,6 @@ class CreateSnapshot:
 class DropSnapshot:
     snapshot: Name
     if_exists: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnType:
-    """As written, in one canonical form: `BIGINT`, `DECIMAL(10, 2)`, `TIMESTAMP WITH TIME ZONE`."""
-
-    text: str
-    place: Place = _place()
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,8 +253,15 @@ class Describe:
     name: Name
 
 
+@dataclass(frozen=True, slots=True)
+class Explain:
+    """What a query would do, of a job to create or on its own."""
+
+    statement: "CreateJob | Insert"
+
+
 Change = CreateJob | DropJob | AlterJob | CreateSnapshot | DropSnapshot | CreateMapping | DropMapping
 """What the command log takes."""
-Read = Show | ShowCreate | ShowHistory | Describe
+Read = Show | ShowCreate | ShowHistory | Describe | Explain
 """What the client answers from the topics."""
 Statement = Change | Read

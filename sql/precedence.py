@@ -1,6 +1,7 @@
 """What binds tighter: the flat operands and operators of one expression become a tree.
 
-From loose to tight: OR · AND · NOT · = <> < <= > >= IS NULL (at most one, as in the standard) · + - · * / % · sign.
+From loose to tight: OR · AND · NOT · = <> < <= > >= IS BETWEEN IN LIKE (at most one, as in the standard) · || · + - ·
+* / % · sign · :: [] . AT TIME ZONE.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,22 +10,31 @@ from itertools import pairwise
 from typing import cast
 
 from schemas.errors import BadSyntax, Place
-from sql import nodes
+from sql import expressions as ex
 
 OR = frozenset({"OR"})
 AND = frozenset({"AND"})
 COMPARISON = frozenset({"=", "<>", "<", "<=", ">", ">="})
+CONCAT = frozenset({"||"})
 SUM = frozenset({"+", "-"})
 PRODUCT = frozenset({"*", "/", "%"})
 
 
 @dataclass(frozen=True, slots=True)
-class Operand:
-    """`[NOT] expression [IS [NOT] NULL …]`; each null test is (negated, its place)."""
+class Test:
+    """`IS NULL`, `BETWEEN 1 AND 2` …: `build` makes a condition of what stands before it."""
 
-    expression: nodes.Expression
+    build: Callable[[ex.Expression], ex.Expression]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """`[NOT] expression [test …]`"""
+
+    expression: ex.Expression
     negated_at: Place | None
-    null_tests: tuple[tuple[bool, Place], ...]
+    tests: list[Test]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,67 +58,82 @@ class Run:
         return runs, [self.operators[i] for i in cuts]
 
 
-def tree(run: Run) -> nodes.Expression:
+def tree(run: Run) -> ex.Expression:
     """Raises BadSyntax where parentheses are needed."""
     return _disjunction(run)
 
 
-def _disjunction(run: Run) -> nodes.Expression:
+def _disjunction(run: Run) -> ex.Expression:
     runs, _ = run.split(OR)
     parts = tuple(_conjunction(part) for part in runs)
-    return parts[0] if len(parts) == 1 else nodes.Or(parts, parts[0].place)
+    return parts[0] if len(parts) == 1 else ex.Or(parts, parts[0].place)
 
 
-def _conjunction(run: Run) -> nodes.Expression:
+def _conjunction(run: Run) -> ex.Expression:
     runs, _ = run.split(AND)
     parts = tuple(_negation(part) for part in runs)
-    return parts[0] if len(parts) == 1 else nodes.And(parts, parts[0].place)
+    return parts[0] if len(parts) == 1 else ex.And(parts, parts[0].place)
 
 
-def _negation(run: Run) -> nodes.Expression:
-    for operand in run.operands[1:]:
-        if operand.negated_at:
-            raise BadSyntax("put this NOT and what it negates in parentheses", operand.negated_at)
+def _negation(run: Run) -> ex.Expression:
+    _check_negations(run.operands[1:])
     negated_at = run.operands[0].negated_at
     inner = _predicate(run)
-    return nodes.Not(inner, negated_at) if negated_at else inner
+    return ex.Not(inner, negated_at) if negated_at else inner
 
 
-def _predicate(run: Run) -> nodes.Expression:
-    tests = [(i, place) for i, operand in enumerate(run.operands) for _, place in operand.null_tests]
+def _check_negations(operands: Sequence[Operand]) -> None:
+    for operand in operands:
+        if operand.negated_at:
+            raise BadSyntax("put this NOT and what it negates in parentheses", operand.negated_at)
+
+
+def _predicate(run: Run) -> ex.Expression:
+    tests = [(i, test) for i, operand in enumerate(run.operands) for test in operand.tests]
     runs, comparisons = run.split(COMPARISON)
-    chained = [place for _, place in tests] + [operator.place for operator in comparisons]
+    chained = [test.place for _, test in tests] + [operator.place for operator in comparisons]
     if len(chained) > 1:
         raise BadSyntax("comparisons do not chain; put one of them in parentheses", _last(chained))
     if tests:
-        position = tests[0][0]
+        position, test = tests[0]
         if position != len(run.operands) - 1:
-            raise BadSyntax("put the IS NULL before this in parentheses", run.operators[position].place)
-        operand = _sum(run)
-        return nodes.IsNull(operand, run.operands[-1].null_tests[0][0], operand.place)
-    left = _sum(runs[0])
+            raise BadSyntax("put the condition before this in parentheses", run.operators[position].place)
+        return test.build(_concat(run))
+    left = _concat(runs[0])
     if not comparisons:
         return left
-    operator = cast("nodes.ComparisonOperator", comparisons[0].text)
-    return nodes.Comparison(operator, left, _sum(runs[1]), left.place)
+    operator = cast("ex.ComparisonOperator", comparisons[0].text)
+    return ex.Comparison(operator, left, _concat(runs[1]), left.place)
 
 
 def _last(places: list[Place]) -> Place:
     return max(places, key=lambda place: (place.line, place.column))
 
 
-def _sum(run: Run) -> nodes.Expression:
+def sum_of(run: Run) -> ex.Expression:
+    """A run without comparisons and tests. Raises BadSyntax for a NOT."""
+    _check_negations(run.operands)
+    return _concat(run)
+
+
+def _concat(run: Run) -> ex.Expression:
+    runs, _ = run.split(CONCAT)
+    parts = tuple(_sum(part) for part in runs)
+    return parts[0] if len(parts) == 1 else ex.Concat(parts, parts[0].place)
+
+
+def _sum(run: Run) -> ex.Expression:
     return _chain(run, SUM, _product)
 
 
-def _product(run: Run) -> nodes.Expression:
+def _product(run: Run) -> ex.Expression:
     return _chain(run, PRODUCT, lambda single: single.operands[0].expression)
 
 
-def _chain(run: Run, level: frozenset[str], tighter: Callable[[Run], nodes.Expression]) -> nodes.Expression:
+def _chain(run: Run, level: frozenset[str], tighter: Callable[[Run], ex.Expression]) -> ex.Expression:
     runs, operators = run.split(level)
     first, *others = [tighter(part) for part in runs]
     if not others:
         return first
-    texts = [cast("nodes.ArithmeticOperator", operator.text) for operator in operators]
-    return nodes.Arithmetic(first, tuple(zip(texts, others, strict=True)), first.place)
+    texts = [cast("ex.ArithmeticOperator", operator.text) for operator in operators]
+    return ex.Arithmetic(first, tuple(zip(texts, others, strict=True)), first.place)

@@ -1,16 +1,10 @@
 """From statement back to text: one canonical form, on one line. `parse(render(x)) == x` for every statement."""
 
-import re
 from collections.abc import Sequence
 from typing import assert_never
 
 from sql import nodes
-from sql.grammar import RESERVED
-
-_BARE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-
-OR, AND, NOT, PREDICATE, SUM, PRODUCT, SIGN, PRIMARY = range(8)
-"""How tight a form binds: an operand that binds looser than its place needs stands in parentheses."""
+from sql.render_expressions import expression, name, string
 
 
 def render(statement: nodes.Statement | nodes.Insert) -> str:
@@ -47,6 +41,8 @@ def render(statement: nodes.Statement | nodes.Insert) -> str:
             return f"SHOW HISTORY FOR JOB {name(job.text)}"
         case nodes.Describe(kind, what):
             return f"DESCRIBE {kind} {name(what.text)}"
+        case nodes.Explain(explained):
+            return f"EXPLAIN {render(explained)}"
     assert_never(statement)
 
 
@@ -55,13 +51,13 @@ def _as_of(as_of: nodes.AsOfOffset | nodes.AsOfTime | None) -> str:
         case nodes.AsOfOffset(offset):
             return f" AS OF OFFSET {offset}"
         case nodes.AsOfTime(text):
-            return f" AS OF TIMESTAMP {_string(text)}"
+            return f" AS OF TIMESTAMP {string(text)}"
         case None:
             return ""
 
 
 def _options(options: Sequence[nodes.Option]) -> str:
-    listed = ", ".join(f"{_string(option.name.text)} = {_string(option.value)}" for option in options)
+    listed = ", ".join(f"{string(option.name.text)} = {string(option.value)}" for option in options)
     return f"OPTIONS ({listed})" if options else ""
 
 
@@ -84,66 +80,33 @@ def _external(external: nodes.Name | None) -> str:
     return f" EXTERNAL NAME {name(external.text)}" if external else ""
 
 
-def name(text: str) -> str:
-    """A name as it must be written: bare where that is legal, else in double quotes."""
-    if _BARE.fullmatch(text) and text.upper() not in RESERVED:
-        return text
-    doubled = text.replace('"', '""')
-    return f'"{doubled}"'
-
-
-def _string(text: str) -> str:
-    doubled = text.replace("'", "''")
-    return f"'{doubled}'"
-
-
 def _query(query: nodes.Query) -> str:
-    items = ", ".join(_item(item) for item in query.items)
-    where = f" WHERE {expression(query.where)}" if query.where else ""
-    return f"SELECT {items} FROM {name(query.source.text)}{where}"
+    bound = ", ".join(f"{name(one.name.text)} AS ({_query(one.query)})" for one in query.bindings)
+    return (f"WITH {bound} " if bound else "") + " UNION ALL ".join(map(_select, query.branches))
+
+
+def _select(select: nodes.Select) -> str:
+    items = ", ".join(map(_item, select.items))
+    where = f" WHERE {expression(select.where)}" if select.where else ""
+    return f"SELECT {items} FROM {_source(select.source)}{''.join(map(_unnest, select.unnests))}{where}"
+
+
+def _source(source: nodes.Table | nodes.Derived) -> str:
+    text = name(source.name.text) if isinstance(source, nodes.Table) else f"({_query(source.query)})"
+    return text + _alias(source.alias)
+
+
+def _unnest(unnest: nodes.Unnest) -> str:
+    ordinality = " WITH ORDINALITY" if unnest.ordinality else ""
+    columns = f" ({', '.join(name(column.text) for column in unnest.columns)})" if unnest.columns else ""
+    return f" CROSS JOIN UNNEST({expression(unnest.expression)}){ordinality}{_alias(unnest.alias)}{columns}"
 
 
 def _item(item: nodes.Star | nodes.Item) -> str:
     if isinstance(item, nodes.Star):
-        return "*"
-    alias = f" AS {name(item.alias.text)}" if item.alias else ""
-    return expression(item.expression) + alias
+        return f"{name(item.source.text)}.*" if item.source else "*"
+    return expression(item.expression) + _alias(item.alias)
 
 
-def expression(tree: nodes.Expression, needed: int = OR) -> str:
-    """The text of an expression for a place where everything looser than `needed` needs parentheses."""
-    text, level = _form(tree)
-    return text if level >= needed else f"({text})"
-
-
-def _form(tree: nodes.Expression) -> tuple[str, int]:
-    match tree:
-        case nodes.Column(column):
-            return name(column), PRIMARY
-        case nodes.Number(value):
-            return str(value), PRIMARY
-        case nodes.String(text):
-            return _string(text), PRIMARY
-        case nodes.Boolean(truth):
-            return str(truth).upper(), PRIMARY
-        case nodes.Null():
-            return "NULL", PRIMARY
-        case nodes.Sign(sign, operand):
-            return sign + expression(operand, PRIMARY), SIGN
-        case nodes.Arithmetic(first, rest):
-            level = SUM if rest[0][0] in "+-" else PRODUCT
-            parts = [expression(first, level + 1)]
-            for operator, operand in rest:
-                parts += operator, expression(operand, level + 1)
-            return " ".join(parts), level
-        case nodes.Comparison(operator, left, right):
-            return f"{expression(left, SUM)} {operator} {expression(right, SUM)}", PREDICATE
-        case nodes.IsNull(operand, negated):
-            return f"{expression(operand, SUM)} IS {'NOT ' if negated else ''}NULL", PREDICATE
-        case nodes.Not(operand):
-            return f"NOT {expression(operand, PREDICATE)}", NOT
-        case nodes.And(operands):
-            return " AND ".join([expression(operand, NOT) for operand in operands]), AND
-        case nodes.Or(operands):
-            return " OR ".join([expression(operand, AND) for operand in operands]), OR
-    assert_never(tree)
+def _alias(alias: nodes.Name | None) -> str:
+    return f" AS {name(alias.text)}" if alias else ""

@@ -2,10 +2,13 @@
 
 import math
 import re
-from typing import NoReturn
+from typing import Any, NoReturn
+
+import msgspec
 
 from schemas.failures import BadRecord
 
+OUT_OF_RANGE = "a result is out of range: no number of JSON can hold it"
 Number = int | float
 Scalar = int | float | str | bool
 
@@ -39,8 +42,68 @@ def _kind(value: Scalar) -> str:
     return "a boolean" if isinstance(value, bool) else "a string" if isinstance(value, str) else "a number"
 
 
+def nullif(a: Any, b: Any) -> Any:
+    """NULL where the two are equal."""
+    return None if a is not None and b is not None and same(a, b) else a
+
+
+def same(a: Any, b: Any) -> bool:
+    """Equal, and both or neither true or false: TRUE is not 1."""
+    return bool(a == b) and isinstance(a, bool) is isinstance(b, bool)
+
+
+def distinct(a: Any, b: Any) -> bool:
+    """NULL is not distinct from NULL."""
+    return not same(a, b)
+
+
+def between(value: Any, low: Any, high: Any) -> bool | None:
+    """`value >= low AND value <= high`, which one NULL need not make NULL."""
+    above = None if value is None or low is None else bool(value >= low)
+    below = None if value is None or high is None else bool(value <= high)
+    if above is False or below is False:
+        return False
+    return None if above is None or below is None else True
+
+
+def symmetric(value: Any, low: Any, high: Any) -> bool | None:
+    """BETWEEN with the bounds in any order."""
+    one, other = between(value, low, high), between(value, high, low)
+    if one or other:
+        return True
+    return None if one is None or other is None else False
+
+
+def contained(value: Any, *items: Any) -> bool | None:
+    """IN: NULL where it is not found and one of the items is NULL."""
+    if value is None:
+        return None
+    if any(item is not None and same(value, item) for item in items):
+        return True
+    return None if None in items else False
+
+
+_KINDS = (
+    (bool, "BOOLEAN"), (int, "BIGINT"), (float, "DOUBLE"), (str, "VARCHAR"), (list, "ARRAY"), (dict, "MAP")
+)  # fmt: skip
+
+
+def type_name(value: Any) -> str:
+    """What TYPEOF says of a value whose type only the record tells."""
+    if isinstance(value, msgspec.Raw):
+        value = msgspec.json.decode(value)
+    return next((name for kind, name in _KINDS if isinstance(value, kind)), "NULL")
+
+
 def out_of_range() -> NoReturn:
-    raise BadRecord("a result is out of range: no number of JSON can hold it")
+    raise BadRecord(OUT_OF_RANGE)
+
+
+def check_whole(value: int) -> int:
+    """A BIGINT. Raises BadRecord where it has more than 64 bits."""
+    if not -(2**63) <= value < 2**63:
+        raise BadRecord(f"{value} is out of range for BIGINT")
+    return value
 
 
 def bad_record(error: Exception) -> BadRecord:
@@ -49,33 +112,53 @@ def bad_record(error: Exception) -> BadRecord:
         case ZeroDivisionError():
             return BadRecord("division by zero")
         case OverflowError():
-            return BadRecord("a result is out of range: no number of JSON can hold it")
+            return BadRecord(OUT_OF_RANGE)
         case RecursionError():
             return BadRecord("the value is nested too deep to be read")
         case UnicodeError():
             return BadRecord("the record holds text that is not UTF-8")
-    return BadRecord(_reworded(str(error)))
+        case msgspec.ValidationError():
+            return BadRecord(reworded(str(error)))
+        case msgspec.DecodeError():
+            return BadRecord(f"the value is not JSON: {str(error).removeprefix('JSON is malformed: ')}")
+    return BadRecord(str(error))
 
 
-_OTHER_TYPE = re.compile(r"Expected `(?P<wanted>[^`]+)`, got `(?P<got>\w+)`(?: - at `\$\.?(?P<field>.*)`)?")
-_RANGE = re.compile(r"Number out of range(?: - at `\$\.?(?P<field>.*)`)?")
-_BOUND = re.compile(r"Expected `(?:int|float)` (?P<bound>[<>]= -?[\d.e+]+)(?: - at `\$\.?(?P<field>.*)`)?")
+_AT = re.compile(r" - at `\$\.?(?P<path>.*)`$")
+_OTHER_TYPE = re.compile(r"Expected `(?P<wanted>[^`]+)`, got `(?P<got>\w+)`")
+_BOUND = re.compile(r"Expected `(?:int|float)` (?P<bound>[<>]= -?[\d.e+]+)")
 _WORDS = {
-    "str": "a string", "int": "a number", "float": "a number", "bool": "true or false",
-    "array": "an array", "object": "an object", "null": "null",
+    "str": "a string", "int": "a number", "float": "a number", "decimal": "a number", "bool": "true or false",
+    "array": "an array", "object": "an object", "null": "null", "date": "a DATE", "time": "a TIME",
+    "datetime": "a TIMESTAMP", "duration": "an INTERVAL", "bytes": "base64 text",
 }  # fmt: skip
+_PHRASES = {
+    "Number out of range": "holds a number out of range",
+    "Invalid RFC3339 encoded datetime": "holds no TIMESTAMP; one is written 2026-01-31T08:30:00",
+    "Invalid RFC3339 encoded date": "holds no DATE; one is written 2026-01-31",
+    "Invalid RFC3339 encoded time": "holds no TIME; one is written 08:30:00",
+    "Invalid ISO8601 duration": "holds no INTERVAL; one is written P1DT2H",
+    "Invalid base64 encoded string": "holds no base64 text, which is how JSON carries bytes",
+    "Expected `datetime` with no timezone component": "holds a time zone, which a TIMESTAMP has not",
+    "Expected `time` with no timezone component": "holds a time zone, which a TIME has not",
+    "Expected `datetime` with a timezone component": "lacks the time zone that a TIMESTAMP WITH TIME ZONE has",
+    "Invalid decimal string": "holds no number",
+}
 
 
-def _reworded(said: str) -> str:
-    """What msgspec says of a value, as this project says it."""
+def reworded(said: str, name: str = "") -> str:
+    """What msgspec says of a value, as this project says it. `name` is where it lies, if not the record itself."""
+    at = _AT.search(said)
+    path = at["path"] if at else ""
+    said = said[: at.start()] if at else said
+    field = f"{name}{'' if path.startswith('[') or not (name and path) else '.'}{path}"
+    what = f"field '{field}'" if field else "the value"
     if other := _OTHER_TYPE.fullmatch(said):
         if (other["wanted"], other["got"]) == ("int | null", "float"):
-            return f"field '{other['field']}' holds a number with a decimal point; its column takes whole numbers"
+            return f"{what} holds a number with a decimal point; its column takes whole numbers"
         wanted = dict.fromkeys(_WORDS.get(one, one) for one in other["wanted"].split(" | ") if one != "null")
-        what = f"field '{other['field']}' holds" if other["field"] else "the value is"
-        return f"{what} {_WORDS.get(other['got'], other['got'])}; the query needs {' or '.join(wanted)}"
+        verb = "holds" if field else "is"
+        return f"{what} {verb} {_WORDS.get(other['got'], other['got'])}; the query needs {' or '.join(wanted)}"
     if bound := _BOUND.fullmatch(said):
-        return f"field '{bound['field']}' holds a number out of range; its column takes numbers {bound['bound']}"
-    if range_ := _RANGE.fullmatch(said):
-        return f"field '{range_['field']}' holds a number out of range"
-    return f"the value is not JSON: {said.removeprefix('JSON is malformed: ')}"
+        return f"{what} holds a number out of range; its column takes numbers {bound['bound']}"
+    return f"{what} {_PHRASES.get(said, f'cannot be read: {said}')}"

@@ -29,6 +29,7 @@ class Row:
 
 _NAME = r'(?:[A-Z_]\w*|"(?:[^"]|"")+")\s*'
 _NOW = "not supported by this version"
+_STATE = "needs state, which jobs of this version do not keep"
 
 ROWS = (
     Row(r";\s*", r"\S", "one statement at a time; send what follows as a statement of its own", BadSyntax),
@@ -50,49 +51,49 @@ ROWS = (
         "a job has nobody to return rows to; write them to a topic: AS INSERT INTO target SELECT …",
         SelectNotAllowed,
     ),
-    Row(r"^", r"EXPLAIN\b", f"EXPLAIN is {_NOW}"),
-    Row(r"^", r"(UPDATE|DELETE|MERGE|TRUNCATE|WITH)\b", f"{{found}} is {_NOW}"),
+    Row(r"\bEXPLAIN\s+", r"ANALYZE\b", f"EXPLAIN ANALYZE is {_NOW}"),
+    Row(r"^", r"(UPDATE|DELETE|MERGE|TRUNCATE)\b", f"{{found}} is {_NOW}"),
     Row(r"\b(CREATE|DROP)\s+(OR\s+REPLACE\s+)?", r"(VIEW|INDEX|TABLE|TYPE|FUNCTION|DATA)\b", f"{{found}} is {_NOW}"),
     Row(r"\bCREATE\s+OR\s+REPLACE\s+", r"JOB\b", "a job is not replaced; drop it and create it again"),
-    Row(r"", r"GROUP\s+BY\b", f"GROUP BY is {_NOW}"),
-    Row(r"", r"HAVING\b", f"HAVING is {_NOW}"),
+    Row(r"", r"GROUP\s+BY\b", f"GROUP BY {_STATE}"),
+    Row(r"", r"HAVING\b", f"HAVING {_STATE}"),
+    Row(r"\bOVER\s*", r"\(", f"OVER {_STATE}"),
+    Row(r"", r"WINDOW\b(?=\s+\w+\s+AS\b)", f"WINDOW {_STATE}"),
+    Row(r"", r"(QUALIFY|WITHIN\s+GROUP|FILTER\s*\()", f"{{found}} {_STATE}"),
     Row(r"", r"ORDER\s+BY\b", f"ORDER BY is {_NOW}; a stream has no end to sort by"),
     Row(r"", r"(LIMIT|OFFSET|FETCH)\b(?=\s+[\w?])", f"{{found}} is {_NOW}"),
-    Row(r"", r"(UNION|INTERSECT|EXCEPT)\b(?!\s+AS\b)", f"{{found}} is {_NOW}"),
-    Row(r"", r"((INNER|CROSS|NATURAL|LEFT|RIGHT|FULL)\s+(OUTER\s+)?)*JOIN\b", f"JOIN is {_NOW}"),
-    Row(rf"\bFROM\s+{_NAME}", r",", f"JOIN is {_NOW}; name one source"),
-    Row(rf"\bFROM\s+{_NAME}", r"AS\b", f"an alias of the source is {_NOW}"),
-    Row(rf"\bFROM\s+({_NAME})?", r"\(", f"subqueries and table functions are {_NOW}; name a topic"),
-    Row(r"\(\s*", r"SELECT\b", f"subqueries are {_NOW}"),
-    Row(r"\bSELECT\s+", r"(DISTINCT|ALL)\b", f"SELECT {{found}} is {_NOW}"),
-    Row(r"", r"CASE\b(?=.*\bEND\b)", f"CASE is {_NOW}"),
-    Row(r"", r"CAST\s*\(|::", f"CAST is {_NOW}"),
-    Row(r"", r"EXISTS\s*\(", f"EXISTS is {_NOW}"),
-    Row(r"", r"(NOT\s+)?(IN|LIKE|BETWEEN|SIMILAR)\b", f"{{found}} is {_NOW}; use =, <, AND, OR"),
-    Row(
-        r"\bIS\s+(NOT\s+)?", r"(TRUE|FALSE|UNKNOWN|DISTINCT)\b", f"IS {{found}} is {_NOW}; IS NULL and IS NOT NULL are"
-    ),
-    Row(r"", r"\|\|", f"the operator || is {_NOW}"),
+    Row(r"", r"(INTERSECT|EXCEPT)\b(?!\s+AS\b)", f"{{found}} {_STATE}"),
+    Row(r"\bUNION\s+", r"(DISTINCT|SELECT)\b", f"UNION without ALL {_STATE}; write UNION ALL"),
+    Row(r"", r"((INNER|CROSS|NATURAL|LEFT|RIGHT|FULL)\s+(OUTER\s+)?)*JOIN\b", f"JOIN {_STATE}"),
+    Row(r"\bCROSS\s+JOIN\s+", _NAME, f"JOIN {_STATE}; CROSS JOIN UNNEST(…) is there"),
+    Row(rf"\bFROM\s+{_NAME}((AS\s+)?{_NAME})?,\s*", _NAME, f"JOIN {_STATE}; name one source"),
+    Row(r"\bFROM\s+", r"UNNEST\b", "UNNEST takes arrays out of records: FROM source CROSS JOIN UNNEST(…) AS name"),
+    Row(r"\bWITH\s+RECURSIVE\s+", _NAME, f"WITH RECURSIVE is {_NOW}"),
+    Row(r"(\(|,|=|<|>)\s*", r"(SELECT|WITH)\b", f"subqueries stand after FROM only; elsewhere one {_STATE}"),
+    Row(r"\bSELECT\s+", r"DISTINCT\b", f"SELECT DISTINCT {_STATE}"),
+    Row(r"\bSELECT\s+", r"ALL\b", "leave out ALL: all rows are what SELECT gives"),
+    Row(r"\(\s*", r"DISTINCT\b", f"DISTINCT {_STATE}"),
+    Row(rf"{_NAME}\(\s*", r"\*", f"{{before}}*) {_STATE}"),
+    Row(r"", r"EXISTS\s*\(", f"EXISTS {_STATE}"),
+    Row(r"", r"(NOT\s+)?(SIMILAR\s+TO|ILIKE|REGEXP|RLIKE)\b", f"{{found}} is {_NOW}; use LIKE or REGEXP_LIKE"),
     Row(r"", r"\?", f"parameters are {_NOW}; write the value"),
     Row(
         r"\bINTO\s+[^()]+(\([^()]*\)\s*)?", r"VALUES\b", f"VALUES is {_NOW}; a job reads a topic: SELECT … FROM source"
     ),
 )
 
-IN_EXPRESSION = (
-    Row(_NAME, r"\(", f"functions are {_NOW}: {{before}}"),
-    Row(_NAME, r"\.", f"names with a dot are {_NOW}: neither topic.column nor fields inside a field"),
-    Row(r"", r"\[", f"access to elements is {_NOW}"),
-)
-"""Rows for where an operator could stand."""
 
-
-def column_refusal(name: str) -> str | None:
-    """Why a column may not be called so, if it may not. `__…` and `this` will mean the parts of the Kafka record."""
-    if name.startswith("__"):
-        return f"{name}: columns for the parts of a record (names that begin with __) are {_NOW}"
-    if name == "this":
-        return f"this, the whole value, is {_NOW}"
+def name_refusal(name: str) -> str | None:
+    """Why nothing in a value may be called so, if it may not."""
     if any(character in '"\\' or character < " " for character in name):
         return f'a column whose name holds ", \\ or a control character is {_NOW}'
     return None
+
+
+def column_refusal(name: str) -> str | None:
+    """Why a mapping's column may not be called so, if it may not. `__…` and `this` mean the parts of the record."""
+    if name.startswith("__"):
+        return f"{name}: names that begin with __ mean the parts of a record"
+    if name == "this":
+        return "this means the whole value; give the column another name"
+    return name_refusal(name)

@@ -3,3 +3,6 @@
 from sql.functions import temporal as temporal
 from sql.functions import temporal_conversions as temporal_conversions
 from sql.functions import temporal_fields as temporal_fields
+from sql.functions.signature import FUNCTIONS
+
+__all__ = ["FUNCTIONS"]

@@ -42,7 +42,7 @@ CREATE JOB a AS INSERT INTO out SELECT*,a*b/* c */,d FROM src//e
 
 CREATE JOB a AS INSERT INTO out SELECT a, 1, 1.5, 'it''s -- no comment', '', TRUE, FALSE, NULL FROM src
 CREATE JOB a AS INSERT INTO out SELECT 1., .5, 1e3, 2.5E-3, 007, 9223372036854775808 FROM src
---= CREATE JOB a AS INSERT INTO out SELECT 1.0, 0.5, 1000.0, 0.0025, 7, 9223372036854775808 FROM src
+--= CREATE JOB a AS INSERT INTO out SELECT 1, 0.5, 1e+3, 2.5e-3, 7, 9223372036854775808 FROM src
 CREATE JOB a AS INSERT INTO out SELECT -1, -a, +a, -(-a), - 1 FROM src
 --= CREATE JOB a AS INSERT INTO out SELECT -1, -a, +a, -(-a), -1 FROM src
 CREATE JOB a AS INSERT INTO out SELECT a + b - c, a + (b - c), (a + b) * c, a + b * c % d FROM src

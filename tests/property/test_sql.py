@@ -2,6 +2,7 @@
 
 import math
 import re
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any, get_args
 
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.failures import BadRecord
+from sql import expressions as ex
 from sql import nodes
 from sql.compile import Wiring, compile_step
 from sql.grammar import EXPECTED, RESERVED
@@ -26,40 +28,119 @@ name = NAMES.filter(bool).map(nodes.Name)
 column = NAMES.filter(lambda text: text and not text.startswith("__") and text != "this" and not set(text) & set('"\\'))
 column = column.filter(lambda text: min(text) >= " ")
 
-number = st.one_of(st.integers(0, 2**63), st.floats(0, allow_nan=False, allow_infinity=False)).map(nodes.Number)
-literal = st.one_of(number, TEXT.map(nodes.String), st.booleans().map(nodes.Boolean), st.just(nodes.Null()))
-COMPARISONS = st.sampled_from(get_args(nodes.ComparisonOperator))
+MOMENTS = get_args(ex.MomentType)
+UNITS = st.sampled_from(["YEAR", "QUARTER", "MONTH", "WEEK", "DAY", "HOUR", "MINUTE", "SECOND"])
+decimals = st.decimals(0, 10**12, places=3).map(lambda one: one or Decimal("0.0"))
+number = st.one_of(st.integers(0, 2**63), st.floats(0, allow_nan=False, allow_infinity=False), decimals).map(ex.Number)
+literal = st.one_of(
+    *(
+        number,
+        TEXT.map(ex.String),
+        st.booleans().map(ex.Boolean),
+        st.just(ex.Null()),
+        st.binary(max_size=4).map(ex.Bytes),
+    ),
+    st.builds(ex.Moment, st.sampled_from(MOMENTS), TEXT),
+    st.builds(ex.Interval, TEXT, UNITS, st.just("") | UNITS),
+)
+COMPARISONS = st.sampled_from(get_args(ex.ComparisonOperator))
+kinds = st.sampled_from(
+    [
+        *(
+            "BIGINT",
+            "VARCHAR",
+            "DECIMAL(10, 2)",
+            "DOUBLE PRECISION",
+            "TIMESTAMP(3) WITH TIME ZONE",
+            "X",
+            "ARRAY<BIGINT>",
+        ),
+        *("MAP<VARCHAR, ARRAY<DATE>>", 'ROW(a BIGINT, "b c" TIMESTAMP WITH TIME ZONE)', "INTERVAL DAY TO SECOND"),
+    ]
+)
+SPECIAL = {"EXTRACT", "SUBSTRING", "POSITION", "TRIM", "OVERLAY", "ROW", "CAST", "TRY_CAST"}
+functions = st.from_regex(r"[A-Z_][A-Z0-9_]{0,5}", fullmatch=True).filter(lambda one: one not in RESERVED | SPECIAL)
+functions |= st.sampled_from(
+    ["LEFT", "RIGHT", "SUBSTRING", "POSITION", "EXTRACT", "TRIM", "JSON_OBJECT", "AT_TIME_ZONE"]
+)
 
 
-def arithmetic(operand: st.SearchStrategy[nodes.Expression]) -> st.SearchStrategy[nodes.Expression]:
-    def chain(operators: str) -> st.SearchStrategy[nodes.Expression]:
+def arithmetic(operand: st.SearchStrategy[ex.Expression]) -> st.SearchStrategy[ex.Expression]:
+    def chain(operators: str) -> st.SearchStrategy[ex.Expression]:
         rest = st.lists(st.tuples(st.sampled_from(operators), operand), min_size=1, max_size=3)
-        return st.builds(nodes.Arithmetic, operand, rest.map(tuple))
+        return st.builds(ex.Arithmetic, operand, rest.map(tuple))
 
-    return st.one_of(chain("+-"), chain("*/%"), st.builds(nodes.Sign, st.sampled_from("+-"), operand))
+    return st.one_of(chain("+-"), chain("*/%"), st.builds(ex.Sign, st.sampled_from("+-"), operand))
 
 
-def condition(operand: st.SearchStrategy[nodes.Expression]) -> st.SearchStrategy[nodes.Expression]:
+def condition(operand: st.SearchStrategy[ex.Expression]) -> st.SearchStrategy[ex.Expression]:
     several = st.lists(operand, min_size=2, max_size=3).map(tuple)
-    return st.one_of(st.builds(nodes.Not, operand), st.builds(nodes.And, several), st.builds(nodes.Or, several))
+    return st.one_of(st.builds(ex.Not, operand), st.builds(ex.And, several), st.builds(ex.Or, several))
 
 
-def any_form(operand: st.SearchStrategy[nodes.Expression]) -> st.SearchStrategy[nodes.Expression]:
-    compared = st.builds(nodes.Comparison, COMPARISONS, operand, operand)
-    return st.one_of(arithmetic(operand), condition(operand), compared, st.builds(nodes.IsNull, operand, st.booleans()))
+def made(operand: st.SearchStrategy[ex.Expression]) -> st.SearchStrategy[ex.Expression]:
+    some = st.lists(operand, max_size=3).map(tuple)
+    pairs = st.lists(st.tuples(operand, operand), max_size=2).map(tuple)
+    branches = st.lists(st.tuples(operand, operand), min_size=1, max_size=2).map(tuple)
+    return st.one_of(
+        st.builds(ex.Access, operand, column),
+        st.builds(ex.Element, operand, operand),
+        st.builds(ex.Call, functions, some),
+        *(st.builds(ex.ArrayOf, some), st.builds(ex.MapOf, pairs), st.builds(ex.RowOf, some)),
+        st.builds(ex.Cast, operand, kinds.map(ex.ColumnType), st.booleans()),
+        st.builds(ex.Case, st.none() | operand, branches, st.none() | operand),
+    )
 
 
-expression = st.recursive(st.one_of(literal, column.map(nodes.Column)), any_form, max_leaves=12)
-item = st.one_of(st.just(nodes.Star()), st.builds(nodes.Item, expression, st.none() | column.map(nodes.Name)))
-query = st.builds(nodes.Query, st.lists(item, min_size=1, max_size=4).map(tuple), name, st.none() | expression)
+def predicate(operand: st.SearchStrategy[ex.Expression]) -> st.SearchStrategy[ex.Expression]:
+    items = st.lists(operand, min_size=1, max_size=3).map(tuple)
+    return st.one_of(
+        st.builds(ex.Comparison, COMPARISONS, operand, operand),
+        st.builds(ex.Is, operand, st.sampled_from(["NULL", "TRUE", "FALSE", "UNKNOWN"]), st.booleans()),
+        st.builds(ex.Distinct, operand, operand, st.booleans()),
+        st.builds(ex.Between, operand, operand, operand, st.booleans(), st.booleans()),
+        st.builds(ex.In, operand, items, st.booleans()),
+        st.builds(ex.Like, operand, operand, st.none() | operand, st.booleans()),
+    )
+
+
+def any_form(operand: st.SearchStrategy[ex.Expression]) -> st.SearchStrategy[ex.Expression]:
+    joined = st.lists(operand, min_size=2, max_size=3).map(tuple).map(ex.Concat)
+    return st.one_of(arithmetic(operand), condition(operand), predicate(operand), made(operand), joined)
+
+
+expression = st.recursive(st.one_of(literal, column.map(ex.Column)), any_form, max_leaves=12)
+alias = st.none() | column.map(nodes.Name)
+star = st.builds(nodes.Star, alias)
+item = st.one_of(star, st.builds(nodes.Item, expression, alias))
 columns = st.lists(column.map(nodes.Name), max_size=3).map(tuple)
+items = st.lists(item, min_size=1, max_size=4).map(tuple)
+
+
+def unnested(alias: nodes.Name | None, columns: tuple[nodes.Name, ...], **rest: Any) -> nodes.Unnest:
+    return nodes.Unnest(alias=alias, columns=columns if alias else (), **rest)
+
+
+unnests = st.lists(
+    st.builds(unnested, alias, columns, expression=expression, ordinality=st.booleans()), max_size=2
+).map(tuple)
+
+
+def query_of(source: st.SearchStrategy[Any]) -> st.SearchStrategy[nodes.Query]:
+    select = st.builds(nodes.Select, items, source, unnests, st.none() | expression)
+    return st.builds(nodes.Query, st.just(()), st.lists(select, min_size=1, max_size=2).map(tuple))
+
+
+flat = query_of(st.builds(nodes.Table, name, alias))
+bindings = st.lists(st.builds(nodes.Binding, name, flat), max_size=2).map(tuple)
+derived = query_of(st.builds(nodes.Derived, flat, alias))
+query = st.builds(lambda bound, one: nodes.Query(bound, one.branches), bindings, flat | derived)
 insert = st.builds(nodes.Insert, st.sampled_from(nodes.Keyword), name, columns, query)
 options = st.lists(st.builds(nodes.Option, name, TEXT), max_size=3, unique_by=lambda option: option.name.text).map(
     tuple
 )
 instants = st.datetimes().map(lambda one: one.isoformat())
-kinds = st.sampled_from(["BIGINT", "VARCHAR", "DECIMAL(10, 2)", "DOUBLE PRECISION", "TIMESTAMP(3) WITH TIME ZONE", "X"])
-defined = st.builds(nodes.ColumnDefinition, column.map(nodes.Name), kinds.map(nodes.ColumnType), st.none() | name)
+defined = st.builds(nodes.ColumnDefinition, column.map(nodes.Name), kinds.map(ex.ColumnType), st.none() | name)
 mapping = st.builds(
     nodes.CreateMapping,
     *(name, st.just(value=False), st.booleans(), st.none() | name),
@@ -81,6 +162,7 @@ statement: st.SearchStrategy[nodes.Statement] = st.one_of(
     st.builds(nodes.ShowCreate, name),
     st.builds(nodes.ShowHistory, name),
     st.builds(nodes.Describe, st.sampled_from(nodes.Kind), name),
+    st.builds(nodes.Explain, insert),
 )
 
 
@@ -99,19 +181,19 @@ def repr_of(tree: nodes.Statement) -> str:
 
 # A typed expression over the columns n, m (numbers), s, t (strings), b, c (booleans), x, y (either, compared only)
 
-small = st.one_of(st.integers(0, 5), st.sampled_from([0.0, 0.5, 2.0, 1e200])).map(nodes.Number)
+small = st.one_of(st.integers(0, 5), st.sampled_from([0.0, 0.5, 2.0, 1e200])).map(ex.Number)
 numbers = st.recursive(
-    st.one_of(small, st.sampled_from("nm").map(nodes.Column), st.just(nodes.Null())), arithmetic, max_leaves=5
+    st.one_of(small, st.sampled_from("nm").map(ex.Column), st.just(ex.Null())), arithmetic, max_leaves=5
 )
-strings = st.one_of(st.sampled_from("st").map(nodes.Column), st.sampled_from(["", "a", "b"]).map(nodes.String))
-others = st.sampled_from("xy").map(nodes.Column)
+strings = st.one_of(st.sampled_from("st").map(ex.Column), st.sampled_from(["", "a", "b"]).map(ex.String))
+others = st.sampled_from("xy").map(ex.Column)
 comparisons = st.one_of(
-    st.builds(nodes.Comparison, COMPARISONS, numbers, numbers),
-    st.builds(nodes.Comparison, COMPARISONS, strings, strings),
-    st.builds(nodes.Comparison, COMPARISONS, others, others),
+    st.builds(ex.Comparison, COMPARISONS, numbers, numbers),
+    st.builds(ex.Comparison, COMPARISONS, strings, strings),
+    st.builds(ex.Comparison, COMPARISONS, others, others),
 )
-tests = st.builds(nodes.IsNull, st.one_of(numbers, strings, others), st.booleans())
-truths = st.one_of(st.sampled_from("bc").map(nodes.Column), st.booleans().map(nodes.Boolean), st.just(nodes.Null()))
+tests = st.builds(ex.Is, st.one_of(numbers, strings, others), st.just("NULL"), st.booleans())
+truths = st.one_of(st.sampled_from("bc").map(ex.Column), st.booleans().map(ex.Boolean), st.just(ex.Null()))
 conditions = st.recursive(st.one_of(comparisons, tests, truths), condition, max_leaves=6)
 
 nullable_numbers = st.one_of(st.none(), st.integers(-3, 3), st.sampled_from([-1.5, 0.0, 2.5, 1e200]))
@@ -130,38 +212,38 @@ class Failed(Exception):
     """The reference refuses the row."""
 
 
-def evaluate(tree: nodes.Expression, row: dict[str, Any]) -> Any:
+def evaluate(tree: ex.Expression, row: dict[str, Any]) -> Any:
     """SQL's meaning, operand by operand; raises Failed."""
     match tree:
-        case nodes.Column(text):
+        case ex.Column(text):
             return row[text]
-        case nodes.Number(value) | nodes.String(value) | nodes.Boolean(value):
+        case ex.Number(value) | ex.String(value) | ex.Boolean(value):
             return value
-        case nodes.Null():
+        case ex.Null():
             return None
-        case nodes.IsNull(operand, negated):
+        case ex.Is(operand, _, negated):
             return (evaluate(operand, row) is None) is not negated
-        case nodes.Not(operand):
+        case ex.Not(operand):
             value = evaluate(operand, row)
             return None if value is None else not value
-        case nodes.And(operands) | nodes.Or(operands):
-            ends_with = isinstance(tree, nodes.Or)
+        case ex.And(operands) | ex.Or(operands):
+            ends_with = isinstance(tree, ex.Or)
             found = set()
             for operand in operands:
                 found.add(evaluate(operand, row))
                 if ends_with in found:
                     return ends_with
             return None if None in found else not ends_with
-        case nodes.Sign(sign, operand):
+        case ex.Sign(sign, operand):
             value = evaluate(operand, row)
             return None if value is None else -value if sign == "-" else value
-        case nodes.Arithmetic(first, rest):
+        case ex.Arithmetic(first, rest):
             total = evaluate(first, row)
             for operator, operand in rest:
                 right = evaluate(operand, row)
                 total = None if total is None or right is None else calculate(operator, total, right)
             return total
-        case nodes.Comparison(operator, left, right):
+        case ex.Comparison(operator, left, right):
             return compare(operator, evaluate(left, row), evaluate(right, row))
 
 
@@ -202,25 +284,29 @@ def answers(select: nodes.Query, row: dict[str, Any]) -> list[Any]:
     return [msgspec.json.decode(value) for value in written]
 
 
-def has_null(tree: nodes.Expression, row: dict[str, Any]) -> bool:
+def selected(item: nodes.Item | nodes.Star, where: ex.Expression | None) -> nodes.Query:
+    return nodes.Query((), (nodes.Select((item,), nodes.Table(nodes.Name("s")), (), where),))
+
+
+def has_null(tree: ex.Expression, row: dict[str, Any]) -> bool:
     return re.search(r"\bNull\(", repr(tree)) is not None or None in row.values()
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.one_of(numbers, conditions), rows)
-def test_a_value_is_what_sql_says(tree: nodes.Expression, row: dict[str, Any]) -> None:
-    select = nodes.Query((nodes.Item(tree, nodes.Name("z")),), nodes.Name("s"), None)
+def test_a_value_is_what_sql_says(tree: ex.Expression, row: dict[str, Any]) -> None:
+    select = selected(nodes.Item(tree, nodes.Name("z")), None)
     check(tree, select, row, lambda value: [{"z": value}])
 
 
 @settings(max_examples=200, deadline=None)
 @given(conditions, rows)
-def test_where_keeps_what_is_true(tree: nodes.Expression, row: dict[str, Any]) -> None:
-    select = nodes.Query((nodes.Star(),), nodes.Name("s"), tree)
+def test_where_keeps_what_is_true(tree: ex.Expression, row: dict[str, Any]) -> None:
+    select = selected(nodes.Star(), tree)
     check(tree, select, row, lambda value: [row] if value is True else [])
 
 
-def check(tree: nodes.Expression, select: nodes.Query, row: dict[str, Any], expected: Any) -> None:
+def check(tree: ex.Expression, select: nodes.Query, row: dict[str, Any], expected: Any) -> None:
     """Where NULL and an error meet in one operator, either may win: only rows without NULL must fail alike."""
     try:
         wanted = expected(evaluate(tree, row))

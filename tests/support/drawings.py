@@ -18,7 +18,7 @@ from schemas import failures as failures_of_jobs
 from schemas.commands import ATTRIBUTES
 from schemas.options import NOT_SUPPORTED, Guarantee, JobOptions, is_alterable, sql_name
 from schemas.state import Status
-from sql.operators import SIGNATURES
+from sql.catalogue import listed
 
 
 def table(columns: str, rows: Sequence[Sequence[str]]) -> str:
@@ -55,7 +55,7 @@ def refused_options() -> str:
 
 
 def functions() -> str:
-    return table("name | signature | meaning", [(f"`{name}`", f"`{how}`", about) for name, how, about in SIGNATURES])
+    return table("name | signature | meaning", [(f"`{name}`", f"`{how}`", about) for name, how, about in listed()])
 
 
 def settings() -> str:

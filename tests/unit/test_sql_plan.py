@@ -3,51 +3,53 @@
 import pytest
 
 from schemas.errors import ColumnMismatch
+from sql import datatypes as t
 from sql import nodes
+from sql.datatypes import Type
 from sql.parser import parse
-from sql.plan import Kind, Plan, plan
-from sql.types import Type
+from sql.plan import Branch, plan
 
 
-def planned(query: str, target: str = "out") -> Plan:
+def planned(query: str, target: str = "out") -> Branch:
     statement = parse(f"CREATE JOB j AS INSERT INTO {target} {query}")
     assert isinstance(statement, nodes.CreateJob)
-    return plan(statement.insert)
+    (branch,) = plan(statement.insert).branches
+    return branch
 
 
 def fields(query: str) -> dict[str, Type]:
-    return {field.name: field.type for field in planned(query).fields}
+    return {read.key: read.type for read in planned(query).reads}
 
 
 @pytest.mark.parametrize(
-    ("query", "kind", "star"),
+    ("query", "copies", "star"),
     [
-        ("SELECT * FROM s", Kind.COPY, True),
-        ("SELECT * FROM s WHERE a", Kind.COPY, True),
-        ("SELECT *, a FROM s", Kind.PROJECT, True),
-        ("SELECT a, * FROM s", Kind.PROJECT, True),
-        ("SELECT a FROM s", Kind.PROJECT, False),
+        ("SELECT * FROM s", True, True),
+        ("SELECT * FROM s WHERE a", True, True),
+        ("SELECT *, a FROM s", False, True),
+        ("SELECT a, * FROM s", False, True),
+        ("SELECT a FROM s", False, False),
     ],
 )
-def test_kind(query: str, kind: Kind, star: bool) -> None:  # noqa: FBT001  # a parameter of the test
+def test_copies(query: str, copies: bool, star: bool) -> None:  # noqa: FBT001  # parameters of the test
     found = planned(query)
-    assert (found.kind, found.star) == (kind, star)
+    assert (found.copies, found.star) == (copies, star)
 
 
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
-        ("SELECT a FROM s", {"a": Type.ANY}),
-        ("SELECT a FROM s WHERE a IS NULL", {"a": Type.ANY}),
-        ("SELECT a FROM s WHERE b > 5", {"b": Type.NUMBER, "a": Type.ANY}),
-        ("SELECT a FROM s WHERE 'x' < b", {"b": Type.STRING, "a": Type.ANY}),
-        ("SELECT -a FROM s WHERE b", {"b": Type.BOOLEAN, "a": Type.NUMBER}),
-        ("SELECT a = b AS x FROM s", {"a": Type.SCALAR, "b": Type.SCALAR}),
-        ("SELECT a = a AS x FROM s", {"a": Type.SCALAR}),
-        ("SELECT a = NULL AS x FROM s", {"a": Type.ANY}),
-        ("SELECT a FROM s WHERE a = b AND c = b AND d = c AND d = 1", dict.fromkeys("abcd", Type.NUMBER)),
-        ("SELECT a FROM s WHERE d = 1 AND a = b AND c = d AND b = c", dict.fromkeys("dabc", Type.NUMBER)),
-        ("SELECT a FROM s WHERE a = (b > 1)", {"a": Type.BOOLEAN, "b": Type.NUMBER}),
+        ("SELECT a FROM s", {"a": t.JSON}),
+        ("SELECT a FROM s WHERE a IS NULL", {"a": t.JSON}),
+        ("SELECT a FROM s WHERE b > 5", {"b": t.NUMBER, "a": t.JSON}),
+        ("SELECT a FROM s WHERE 'x' < b", {"b": t.VARCHAR, "a": t.JSON}),
+        ("SELECT -a FROM s WHERE b", {"b": t.BOOLEAN, "a": t.NUMBER}),
+        ("SELECT a = b AS x FROM s", {"a": t.SCALAR, "b": t.SCALAR}),
+        ("SELECT a = a AS x FROM s", {"a": t.SCALAR}),
+        ("SELECT a = NULL AS x FROM s", {"a": t.JSON}),
+        ("SELECT a FROM s WHERE a = b AND c = b AND d = c AND d = 1", dict.fromkeys("abcd", t.NUMBER)),
+        ("SELECT a FROM s WHERE d = 1 AND a = b AND c = d AND b = c", dict.fromkeys("dabc", t.NUMBER)),
+        ("SELECT a FROM s WHERE a = (b > 1)", {"a": t.BOOLEAN, "b": t.NUMBER}),
     ],
 )
 def test_types(query: str, expected: dict[str, Type]) -> None:

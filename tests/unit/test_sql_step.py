@@ -136,5 +136,5 @@ def test_text_is_never_code() -> None:
 def test_the_source_says_what_its_names_mean() -> None:
     source = compiled(W2).source
     assert "if f0 is None or not (f0 > k0):" in source
-    for line in ("# topic = 'out'", "# f0 = 'amount', a number", "# output 2 = 'doubled'", "# k0 = 50"):
+    for line in ("# topic = 'out'", "# f0 = 'amount', NUMBER", "# output 2 = 'doubled'", "# k0 = 50"):
         assert line in source.splitlines()

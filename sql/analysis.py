@@ -1,0 +1,300 @@
+"""From what an expression says to what is evaluated: names looked up, types found, conversions put in.
+
+A query is analysed twice: once to learn from their uses what columns without a declared type must hold, and once more
+with that known.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, assert_never
+
+from schemas.errors import Place, TypeMismatch
+from sql import datatypes as t
+from sql import expressions as ex
+from sql import runtime
+from sql.arithmetic import arithmetic, compared, comparison, negated
+from sql.calls import called
+from sql.coercion import Coercion, constant_number
+from sql.conversions import Impossible, attempt, explicit
+from sql.datatypes import Type
+from sql.functions import temporal_text as text
+from sql.functions.patterns import compiled_like, like
+from sql.nested import access, element, header, made_array, made_map, made_row
+from sql.slots import Slots
+from sql.type_names import type_of
+from sql.typed import Choice, Coalesce, Constant, Field, Junction, Let, NullTest, Typed, apply, call, loose
+
+
+class Scope(Protocol):
+    """What names mean at a place."""
+
+    def resolve(self, names: Sequence[str], place: Place) -> tuple[Typed, Sequence[str]]:
+        """The value of the first of dotted names, and the names left to look up inside it. Raises UnknownColumn."""
+
+
+_MOMENTS: dict[str, tuple[Type, Callable[[str], Any]]] = {
+    "DATE": (t.DATE, text.date_of),
+    "TIME": (t.TIME, text.time_of),
+    "TIMESTAMP": (t.TIMESTAMP, text.timestamp_of),
+    "TIMESTAMP WITH TIME ZONE": (t.TIMESTAMP_TZ, text.instant_of),
+}
+
+
+@dataclass(slots=True)
+class Analysis:
+    """`slots` are those of the record. Every method may raise TypeMismatch, UnknownColumn or another Refused."""
+
+    slots: Slots
+    scope: Scope
+    coercion: Coercion = field(init=False)
+    _lets: int = 0
+
+    def __post_init__(self) -> None:
+        self.coercion = Coercion(self.slots)
+
+    def condition(self, tree: ex.Expression, by: str) -> Typed:
+        return self.coercion.to(self.typed(tree), t.BOOLEAN, by, tree.place)
+
+    def typed(self, tree: ex.Expression) -> Typed:  # one line a form
+        match tree:
+            case ex.Number(value):
+                return constant_number(value)
+            case ex.String(value):
+                return Constant(value, t.VARCHAR)
+            case ex.Bytes(value):
+                return Constant(value, t.VARBINARY)
+            case ex.Boolean(value):
+                return Constant(value, t.BOOLEAN)
+            case ex.Null():
+                return Constant(None, t.NULL)
+            case ex.Moment(kind, said, place):
+                one, parse = _MOMENTS[kind]
+                return Constant(_literal(lambda: parse(said), place), one)
+            case ex.Interval():
+                return _interval(tree)
+            case ex.Column() | ex.Access():
+                return self._named(tree)
+            case ex.Element(operand, index, place):
+                return self._element(operand, index, place)
+            case ex.Call():
+                return self._call(tree)
+            case ex.ArrayOf(items):
+                return made_array(self._several(items), self.coercion)
+            case ex.MapOf(pairs):
+                return made_map(
+                    self._several([k for k, _ in pairs]), self._several([v for _, v in pairs]), self.coercion
+                )
+            case ex.RowOf(items):
+                return made_row([_name(item, i) for i, item in enumerate(items)], self._several(items), self.coercion)
+            case ex.Cast(operand, kind, safe, place):
+                return self._cast(self.typed(operand), type_of(kind), place, safe=safe)
+            case ex.Case():
+                return self._case(tree)
+            case ex.Sign(sign, operand):
+                return self._signed(sign, operand)
+            case ex.Arithmetic(first, rest):
+                return self._chain(first, rest)
+            case ex.Concat(operands):
+                return self._concat(operands)
+            case ex.Comparison(operator, left, right):
+                both = self.typed(left), self.typed(right)
+                return comparison(operator, *both, (left.place, right.place), self.coercion)
+            case ex.Distinct():
+                return self._distinct(tree)
+            case ex.Between():
+                return self._between(tree)
+            case ex.In():
+                return self._in(tree)
+            case ex.Like():
+                return self._like(tree)
+            case ex.Is():
+                return self._is(tree)
+            case ex.Not(operand):
+                return apply("(not {})", (self.condition(operand, "NOT"),), t.BOOLEAN)
+            case ex.And(operands):
+                return Junction(tuple(self.condition(one, "AND") for one in operands), ends_with=False)
+            case ex.Or(operands):
+                return Junction(tuple(self.condition(one, "OR") for one in operands), ends_with=True)
+        assert_never(tree)
+
+    def _several(self, trees: Sequence[ex.Expression]) -> list[tuple[Typed, Place]]:
+        return [(self.typed(tree), tree.place) for tree in trees]
+
+    def _named(self, tree: ex.Column | ex.Access) -> Typed:
+        """Dotted names from the left: sources, columns, fields in them."""
+        fields: list[str] = []
+        base: ex.Expression = tree
+        while isinstance(base, ex.Access):
+            fields.insert(0, base.field)
+            base = base.operand
+        if isinstance(base, ex.Column):
+            value, rest = self.scope.resolve([base.name, *fields], base.place)
+        else:
+            value, rest = self.typed(base), fields
+        for name in rest:
+            value = access(value, name, tree.place, self.slots)
+        return value
+
+    def _element(self, operand: ex.Expression, index: ex.Expression, place: Place) -> Typed:
+        if isinstance(operand, ex.Column) and operand.name == "__headers":
+            return header(self.coercion.to(self.typed(index), t.VARCHAR, "__headers[…]", index.place))
+        return element(self.typed(operand), self.typed(index), (place, index.place), self.coercion)
+
+    def _call(self, tree: ex.Call) -> Typed:
+        match tree.name, tree.arguments:
+            case "COALESCE", (_, *_):
+                common, values = self.coercion.together(self._several(tree.arguments), "COALESCE takes")
+                return Coalesce(values, common)
+            case "NULLIF", (left, right):
+                places = (left.place, right.place)
+                a, b, _ = compared("NULLIF", self.typed(left), self.typed(right), places, self.coercion)
+                return loose("nullif({}, {})", (a, b), a.type, nullif=runtime.nullif)
+            case "TYPEOF", (operand,):
+                return self._type_name(self.typed(operand))
+        return called(tree.name, self._several(tree.arguments), tree.place, self.coercion)
+
+    def _type_name(self, value: Typed) -> Typed:
+        """What is only known when the record is there is said of the record."""
+        if value.type in (t.UNKNOWN, t.JSON, t.NUMBER, t.SCALAR):
+            json = self.coercion.to(value, t.JSON, "TYPEOF", Place(1, 1)) if value.type == t.UNKNOWN else value
+            return loose("type_name({})", (json,), t.VARCHAR, type_name=runtime.type_name)
+        return Constant(str(value.type), t.VARCHAR)
+
+    def _cast(self, value: Typed, target: Type, place: Place, *, safe: bool) -> Typed:
+        if value.type == t.UNKNOWN:
+            value = self.coercion.to(value, t.JSON, "CAST", place)
+        try:
+            conversion = explicit(value.type, target)
+        except Impossible as impossible:
+            hint = f"; {impossible}" if str(impossible) else ""
+            raise TypeMismatch(f"{value.type.words} cannot be CAST to {target}{hint}", place) from None
+        if conversion is None:
+            return Constant(None, target) if value.type == t.NULL else value
+        of_json = value.type in (t.JSON, t.SCALAR)
+        return call(attempt(conversion) if safe else conversion, (value,), target, gives_null=safe or of_json)
+
+    def _case(self, tree: ex.Case) -> Typed:
+        values = [then for _, then in tree.branches] + ([tree.otherwise] if tree.otherwise else [])
+        typed = self._several(values)
+        if tree.otherwise is None:
+            typed.append((Constant(None, t.NULL), tree.place))
+        common, results = self.coercion.together(typed, "CASE gives")
+        whens = [when for when, _ in tree.branches]
+        if tree.operand is None:
+            conditions: list[Typed] = [self.condition(when, "WHEN") for when in whens]
+            return Choice(tuple(zip(conditions, results, strict=False)), results[-1], common)
+        self._lets += 1
+        key, operand = f"case{self._lets}", self.typed(tree.operand)
+        of = operand if operand.type == t.UNKNOWN else Field(key, operand.type)
+        conditions = [
+            comparison("=", of, self.typed(when), (tree.operand.place, when.place), self.coercion) for when in whens
+        ]
+        choice = Choice(tuple(zip(conditions, results, strict=False)), results[-1], common)
+        return Let(key, operand, choice, common)
+
+    def _signed(self, sign: str, operand: ex.Expression) -> Typed:
+        if sign == "-" and isinstance(operand, ex.Number) and operand.value == 2**63:
+            return Constant(-(2**63), t.BIGINT)
+        value = self.typed(operand)
+        if sign == "-":
+            return negated(value, operand.place, self.coercion)
+        plain = t.is_numeric(value.type) or value.type in (t.DAY_TO_SECOND, t.YEAR_TO_MONTH)
+        return value if plain else self.coercion.to(value, t.NUMBER, "the sign +", operand.place)
+
+    def _chain(self, first: ex.Expression, rest: Sequence[tuple[str, ex.Expression]]) -> Typed:
+        total, place = self.typed(first), first.place
+        for operator, operand in rest:
+            total = arithmetic(operator, total, self.typed(operand), (place, operand.place), self.coercion)
+        return total
+
+    def _concat(self, operands: Sequence[ex.Expression]) -> Typed:
+        values = self._several(operands)
+        if all(value.type.name == "ARRAY" for value, _ in values):
+            common, arrays = self.coercion.together(values, "|| joins")
+            return apply("(" + " + ".join(["{}"] * len(arrays)) + ")", arrays, common)
+        known = t.VARBINARY if any(value.type == t.VARBINARY for value, _ in values) else t.VARCHAR
+        texts = tuple(self.coercion.to(value, known, "||", place) for value, place in values)
+        return apply("(" + " + ".join(["{}"] * len(texts)) + ")", texts, known)
+
+    def _distinct(self, tree: ex.Distinct) -> Typed:
+        places = (tree.left.place, tree.right.place)
+        a, b, _ = compared("IS DISTINCT FROM", self.typed(tree.left), self.typed(tree.right), places, self.coercion)
+        test = "distinct({}, {})"
+        return loose(f"(not {test})" if tree.negated else test, (a, b), t.BOOLEAN, distinct=runtime.distinct)
+
+    def _between(self, tree: ex.Between) -> Typed:
+        trees = (tree.operand, tree.low, tree.high)
+        values = [(self.typed(one), one.place) for one in trees]
+        first = [value for value, _ in values]
+        for other in (1, 2):  # what is compared is of one kind
+            places = (trees[0].place, trees[other].place)
+            first[0], first[other], _ = compared("BETWEEN", first[0], first[other], places, self.coercion)
+        _, sides = self.coercion.together(
+            [(value, place) for value, (_, place) in zip(first, values, strict=True)], "BETWEEN compares"
+        )
+        bound: dict[str, Any] = {"between": runtime.symmetric if tree.symmetric else runtime.between}
+        within = loose("between({}, {}, {})", sides, t.BOOLEAN, **bound)
+        if isinstance(sides[1], Constant) and isinstance(sides[2], Constant) and not tree.symmetric:
+            within = apply("({1} <= {0} <= {2})", sides, t.BOOLEAN)
+        return apply("(not {})", (within,), t.BOOLEAN) if tree.negated else within
+
+    def _in(self, tree: ex.In) -> Typed:
+        operand = self.typed(tree.operand)
+        items = []
+        for item in tree.items:
+            operand, value, _ = compared(
+                "IN", operand, self.typed(item), (tree.operand.place, item.place), self.coercion
+            )
+            items.append((value, item.place))
+        _, (operand, *values) = self.coercion.together([(operand, tree.operand.place), *items], "IN compares")
+        if all(isinstance(one, Constant) and one.value is not None for one in values):
+            those = frozenset(one.value for one in values if isinstance(one, Constant))
+            return apply(f"({{}} {'not in' if tree.negated else 'in'} those)", (operand,), t.BOOLEAN, those=those)
+        places = ", ".join(["{}"] * (1 + len(values)))
+        found = loose(f"contained({places})", (operand, *values), t.BOOLEAN, contained=runtime.contained)
+        return apply("(not {})", (found,), t.BOOLEAN) if tree.negated else found
+
+    def _like(self, tree: ex.Like) -> Typed:
+        sides = [tree.operand, tree.pattern, *([tree.escape] if tree.escape else [])]
+        values = tuple(self.coercion.to(self.typed(one), t.VARCHAR, "LIKE", one.place) for one in sides)
+        if all(isinstance(one, Constant) for one in values[1:]):
+            constants = [one.value for one in values[1:] if isinstance(one, Constant)]
+            if None in constants:
+                return Constant(None, t.BOOLEAN)
+            pattern, escape = (*constants, None)[:2]
+            matches = _literal(lambda: compiled_like(pattern, escape), tree.pattern.place)
+            found = apply("matches({})", values[:1], t.BOOLEAN, matches=matches)
+        else:
+            found = call(like, values, t.BOOLEAN)
+        return apply("(not {})", (found,), t.BOOLEAN) if tree.negated else found
+
+    def _is(self, tree: ex.Is) -> Typed:
+        if tree.what == "NULL":
+            return NullTest(self.typed(tree.operand), tree.negated)
+        value = self.condition(tree.operand, f"IS {tree.what}")
+        if tree.what == "UNKNOWN":
+            return NullTest(value, tree.negated)
+        return loose(f"({{}} is {'not ' if tree.negated else ''}{tree.what.capitalize()})", (value,), t.BOOLEAN)
+
+
+def _interval(tree: ex.Interval) -> Constant:
+    months = (tree.last or tree.first) in ("YEAR", "MONTH", "QUARTER")
+    value = _literal(lambda: text.interval_literal(tree.text, tree.first, tree.last), tree.place)
+    return Constant(value, t.YEAR_TO_MONTH if months else t.DAY_TO_SECOND)
+
+
+def _literal(value: Callable[[], Any], place: Place) -> Any:
+    try:
+        return value()
+    except (ValueError, ArithmeticError) as error:
+        raise TypeMismatch(str(error), place) from None
+
+
+def _name(item: ex.Expression, position: int) -> str:
+    """What a field made of an expression is called."""
+    match item:
+        case ex.Column(name):
+            return name
+        case ex.Access(_, name):
+            return name
+    return f"_col{position}"

@@ -1,0 +1,198 @@
+"""What `+ - * / %`, `||` and comparisons mean for the types on either side: tables, then one function each.
+
+Whole numbers are added up as BIGINT, DECIMALs exactly, REAL and DOUBLE as DOUBLE, numbers of JSON as they are.
+"""
+
+from datetime import date, datetime, time, timedelta
+
+from schemas.errors import Place, TypeMismatch
+from sql import datatypes as t
+from sql import runtime
+from sql.coercion import Coercion, common_type, conversion, decimal_size
+from sql.conversions import at_midnight
+from sql.datatypes import Type
+from sql.decimals import EXACT, fitted, rescaled
+from sql.functions.temporal import add_months, moved
+from sql.typed import Apply, Field, Typed, apply, call
+
+MINIMAL_SCALE = 6
+"""Digits after the point that a quotient, or a result of more than 38 digits, keeps at least."""
+
+_INLINE = {"+": "({} + {})", "-": "({} - {})", "*": "({} * {})"}
+_EXACT = {"+": EXACT.add, "-": EXACT.subtract, "*": EXACT.multiply, "%": EXACT.remainder}
+COMPARISONS = {"=": "==", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
+INCOMPARABLE = {"ARRAY", "MAP", "ROW", "JSON"}
+
+_ANY_DAY = date(2000, 1, 1)
+_MOMENTS = (t.TIMESTAMP, t.TIMESTAMP_TZ)
+_INTERVALS = (t.DAY_TO_SECOND, t.YEAR_TO_MONTH)
+
+
+def arithmetic(operator: str, left: Typed, right: Typed, places: tuple[Place, Place], coercion: Coercion) -> Typed:
+    """`left operator right`. Raises TypeMismatch with its place."""
+    if _is_temporal(left.type) or _is_temporal(right.type):
+        return _temporal(operator, left, right, places, coercion)
+    a, b = (
+        one if t.is_numeric(one.type) else coercion.to(one, t.NUMBER, operator, place)
+        for one, place in zip((left, right), places, strict=True)
+    )
+    return _numbers(operator, a, b, places, coercion)
+
+
+def negated(value: Typed, place: Place, coercion: Coercion) -> Typed:
+    if value.type in _INTERVALS:
+        return apply("(-{})", (value,), value.type)
+    number = value if t.is_numeric(value.type) else coercion.to(value, t.NUMBER, "the sign -", place)
+    if number.type.name == "DECIMAL":
+        return call(EXACT.minus, (number,), number.type)
+    if t.is_integer(number.type):
+        return apply("(-{})", (number,), t.BIGINT, check="whole")
+    return apply("(-{})", (number,), number.type)
+
+
+def _numbers(operator: str, left: Typed, right: Typed, places: tuple[Place, Place], coercion: Coercion) -> Typed:
+    common = common_type((left.type, right.type)) or t.NUMBER
+    if common.name == "DECIMAL":
+        return _decimals(operator, left, right)
+    result = t.BIGINT if t.is_integer(common) else t.DOUBLE if common == t.REAL else common
+    both = tuple(coercion.to(one, result, operator, place) for one, place in zip((left, right), places, strict=True))
+    check = "whole" if result == t.BIGINT else "finite"
+    if operator in _INLINE:
+        return apply(_INLINE[operator], both, result, check=check)  # type: ignore[arg-type]
+    if operator == "%":
+        return call(runtime.remainder, both, result)
+    if result == t.DOUBLE:
+        return apply("({} / {})", both, result, check="finite")
+    return call(runtime.divide, both, result, check=check)
+
+
+def _decimals(operator: str, left: Typed, right: Typed) -> Typed:
+    (p1, s1), (p2, s2) = decimal_size(left.type), decimal_size(right.type)
+    exact = t.decimal(t.MAX_PRECISION, max(s1, s2))
+    sides = []
+    for one in (left, right):
+        made = conversion(one.type, exact)
+        sides.append(call(made, (one,), exact) if made else one)
+    both = tuple(sides)
+    scale = max(s1, s2)
+    sizes = {
+        "*": (p1 + p2, s1 + s2),
+        "/": (p1 + s2 + max(MINIMAL_SCALE, s1 + p2 + 1) - s1, max(MINIMAL_SCALE, s1 + p2 + 1)),
+        "%": (min(p1 - s1, p2 - s2) + scale, scale),
+    }
+    wanted, scale = sizes.get(operator, (max(p1 - s1, p2 - s2) + scale + 1, scale))
+    precision = min(t.MAX_PRECISION, wanted)
+    if wanted > precision:
+        scale = max(min(scale, MINIMAL_SCALE), scale - (wanted - precision))
+    result = t.decimal(max(precision, scale, 1), scale)
+    if operator == "/":
+        code = "fitted(rescaled(divide({}, {}), scale), precision, scale)"
+        quotient = {"rescaled": rescaled, "divide": EXACT.divide}
+        return apply(code, both, result, fitted=fitted, scale=scale, precision=precision, **quotient)  # type: ignore[arg-type]
+    if wanted > precision:
+        code = "fitted(exact({}, {}), precision, scale)"
+        return apply(code, both, result, fitted=fitted, exact=_EXACT[operator], precision=precision, scale=scale)
+    return apply("exact({}, {})", both, result, exact=_EXACT[operator])
+
+
+def _is_temporal(one: Type) -> bool:
+    return one.name in t.TEMPORAL
+
+
+def _shifted(value: time, by: timedelta) -> time:
+    """Past midnight the next day's time."""
+    return (datetime.combine(_ANY_DAY, value) + by).time()
+
+
+def _temporal(operator: str, left: Typed, right: Typed, places: tuple[Place, Place], coercion: Coercion) -> Typed:
+    a, b = left.type, right.type
+    if t.UNKNOWN in (a, b) or t.NULL in (a, b):
+        return _temporal(operator, *_guessed(operator, left, right, places, coercion), places, coercion)
+    if operator == "-" and a == t.DATE == b:
+        return apply("({} - {})", (left, right), t.DAY_TO_SECOND)
+    if operator == "-" and (a in (*_MOMENTS, t.DATE) and b in (*_MOMENTS, t.DATE)):
+        _, both = coercion.together(((left, places[0]), (right, places[1])), "- goes from")
+        return apply("({} - {})", both, t.DAY_TO_SECOND)
+    if operator == "+" and a in _INTERVALS and b not in _INTERVALS:
+        return _temporal(operator, right, left, (places[1], places[0]), coercion)
+    if operator in "+-" and a == b and a in _INTERVALS:
+        return apply(_INLINE[operator], (left, right), a)
+    if operator in "+-" and b in _INTERVALS and (a in (t.DATE, *_MOMENTS) or (a == t.TIME and b == t.DAY_TO_SECOND)):
+        return _moved(operator, left, right)
+    if operator == "*" and b in _INTERVALS:
+        return _temporal(operator, right, left, (places[1], places[0]), coercion)
+    if operator in "*/" and a in _INTERVALS and t.is_numeric(b):
+        return _scaled(operator, left, right)
+    raise TypeMismatch(f"{a.words} {operator} {b.words} has no meaning", places[0])
+
+
+def _guessed(
+    operator: str, left: Typed, right: Typed, places: tuple[Place, Place], coercion: Coercion
+) -> tuple[Typed, Typed]:
+    """Both sides, with the type of the one of which nothing is known taken from the other."""
+    known, unknown = (right, 0) if left.type in (t.UNKNOWN, t.NULL) else (left, 1)
+    if operator in "*/":
+        wanted = t.NUMBER
+    elif known.type in _INTERVALS:
+        wanted = t.TIMESTAMP if unknown == 0 or operator == "+" else known.type
+    else:
+        wanted = t.DAY_TO_SECOND if operator == "+" else known.type
+    sides = [left, right]
+    sides[unknown] = coercion.to(sides[unknown], wanted, operator, places[unknown])
+    return sides[0], sides[1]
+
+
+def _moved(operator: str, moment: Typed, interval: Typed) -> Typed:
+    if interval.type == t.YEAR_TO_MONTH:
+        return apply(f"add_months({{}}, {operator}{{}})", (moment, interval), moment.type, add_months=add_months)
+    if moment.type == t.TIME:
+        return apply(f"shifted({{}}, {operator}{{}})", (moment, interval), t.TIME, shifted=_shifted)
+    if moment.type == t.DATE:
+        moment = call(at_midnight, (moment,), t.TIMESTAMP)
+    return apply(f"moved({{}}, {operator}{{}})", (moment, interval), moment.type, moved=moved)
+
+
+def _scaled(operator: str, interval: Typed, number: Typed) -> Typed:
+    if number.type.name == "DECIMAL":
+        number = apply("float({})", (number,), t.DOUBLE, float=float)
+    if interval.type == t.YEAR_TO_MONTH:
+        return apply(f"int({{}} {operator} {{}})", (interval, number), interval.type, int=int)
+    return apply(f"({{}} {operator} {{}})", (interval, number), interval.type)
+
+
+def compared(
+    operator: str, left: Typed, right: Typed, places: tuple[Place, Place], coercion: Coercion
+) -> tuple[Typed, Typed, bool]:
+    """Both sides of a comparison as one type, and whether each record must be asked whether they are alike.
+
+    Raises TypeMismatch.
+    """
+    if t.NULL in (left.type, right.type):
+        return left, right, False
+    if left.type == t.UNKNOWN == right.type:
+        if isinstance(left, Field) and isinstance(right, Field) and left.slot and right.slot:
+            coercion.slots.join(left.slot, right.slot, places[1])
+            return left, right, True
+        return (
+            *(coercion.to(one, t.SCALAR, operator, place) for one, place in zip((left, right), places, strict=True)),
+            True,
+        )  # type: ignore[return-value]
+    _, (a, b) = coercion.together(((left, places[0]), (right, places[1])), f"{operator} compares")
+    if a.type.name in INCOMPARABLE:
+        hint = "IS NULL is all, or CAST it" if a.type == t.JSON else "compare what is in it"
+        what = "a JSON value" if a.type == t.JSON else a.type.words
+        raise TypeMismatch(f"{what} is not compared with {operator}; {hint}", places[0])
+    return a, b, a.type == t.SCALAR
+
+
+def comparison(operator: str, left: Typed, right: Typed, places: tuple[Place, Place], coercion: Coercion) -> Typed:
+    a, b, dynamic = compared(operator, left, right, places, coercion)
+    test = f"{{0}} {COMPARISONS[operator]} {{1}}"
+    if dynamic:
+        return apply(f"(alike({{0}}, {{1}}) and {test})", (a, b), t.BOOLEAN, alike=runtime.alike)
+    return apply(f"({test})", (a, b), t.BOOLEAN)
+
+
+def carries(one: Apply, argument: Typed) -> bool:
+    """Whether a result beyond its bounds may go into this operation, whose own result tells of it."""
+    return isinstance(argument, Apply) and one.check == argument.check and one.code in (*_INLINE.values(), "(-{})")

@@ -1,0 +1,102 @@
+"""Values on their way into a column of the target, or into a part of the record written."""
+
+from decimal import Decimal
+from typing import Any
+
+from schemas.errors import Place, TypeMismatch
+from schemas.failures import BadRecord
+from sql import datatypes as t
+from sql.coercion import Coercion, cost, remedy
+from sql.conversions import explicit, to_decimal
+from sql.datatypes import Type
+from sql.decimals import fitted
+from sql.record import RAW_HEADERS, header_list, key_of_json, key_of_text, milliseconds
+from sql.slots import wanted
+from sql.typed import Field, Typed, apply, call, loose
+from sql.values import Convert, bounds, json_text, real
+
+
+def assigned(value: Typed, target: Type, by: str, place: Place, coercion: Coercion) -> Typed:
+    """The value as the column holds it: numbers are fitted, anything may become JSON. Raises TypeMismatch."""
+    if value.type == t.UNKNOWN:
+        value = coercion.to(value, wanted(target), by, place)
+    if value.type == target or value.type == t.NULL:
+        return coercion.to(value, target, by, place)
+    if t.is_numeric(value.type) and t.is_numeric(target):
+        if t.is_integer(value.type) and cost(value.type, target) == 0:
+            return coercion.to(value, target, by, place)
+        return call(_fitting(by, target), (value,), target)
+    if target == t.JSON and value.type != t.JSON:
+        conversion = json_text if value.type == t.VARCHAR else explicit(value.type, t.JSON)
+        return call(conversion or json_text, (value,), target)
+    if value.type.name == target.name and target.name in t.NESTED and cost(value.type, target) is None:
+        return call(explicit(value.type, target) or _same, (value,), target)
+    if cost(value.type, target) is None:
+        hint = remedy(value.type, target) or f"; CAST it AS {target}"
+        raise TypeMismatch(f"{by} needs {target.words}; this is {value.type.words}{hint}", place)
+    return coercion.to(value, target, by, place)
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _fitting(by: str, target: Type) -> Convert:
+    fit = _fit(target)
+
+    def fits(value: Any) -> Any:
+        try:
+            return fit(value)
+        except (ValueError, ArithmeticError, BadRecord):
+            raise BadRecord(f"{value} does not fit into {by}") from None
+
+    return fits
+
+
+def _fit(target: Type) -> Convert:
+    if target.name == "DECIMAL":
+        precision, scale = target.size
+        return lambda value: fitted(value if isinstance(value, Decimal) else to_decimal(value), precision, scale)
+    if target == t.REAL:
+        return lambda value: real(float(value))
+    if not t.is_integer(target):
+        return float
+    low, high = bounds(target)
+
+    def whole(value: Any) -> int:
+        result = int(value)
+        if result != value or not low <= result <= high:
+            raise ValueError
+        return result
+
+    return whole
+
+
+def part_of(name: str, value: Typed, place: Place, coercion: Coercion) -> Typed:
+    """`__key`, `__timestamp`, `__headers` or `__partition` as Kafka takes it. Raises TypeMismatch."""
+    if name == "__key":
+        return _key(value, place, coercion)
+    if name == "__timestamp":
+        moment = coercion.to(value, t.TIMESTAMP_TZ, name, place)
+        return loose("milliseconds({})", (moment,), t.BIGINT, milliseconds=milliseconds)
+    if name == "__partition":
+        return coercion.to(value, t.BIGINT, name, place)
+    if isinstance(value, Field) and value.key == "__headers":
+        return Field(RAW_HEADERS, value.type)
+    binary = value.type.name == "MAP" and value.type.arguments[1] == t.VARBINARY
+    pairs = coercion.to(value, t.map_of(t.VARCHAR, t.VARBINARY if binary else t.VARCHAR), name, place)
+    return apply("header_list({})", (pairs,), pairs.type, header_list=header_list)
+
+
+def _key(value: Typed, place: Place, coercion: Coercion) -> Typed:
+    """Text and bytes as they are, all else as JSON."""
+    if value.type == t.UNKNOWN:
+        value = coercion.to(value, t.JSON, "__key", place)
+    if value.type == t.VARBINARY:
+        return value
+    if value.type == t.VARCHAR:
+        return call(key_of_text, (value,), t.VARBINARY)
+    if value.type != t.JSON:
+        made = None if value.type == t.NULL else explicit(value.type, t.JSON)
+        value = call(made, (value,), t.JSON) if made else value
+    return value if value.type == t.NULL else call(key_of_json, (value,), t.VARBINARY)

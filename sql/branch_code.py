@@ -1,0 +1,236 @@
+"""The lines that take one message through a branch of a plan, from its value to what is produced."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from sql import datatypes as t
+from sql import runtime
+from sql.codegen import Code
+from sql.datatypes import Type
+from sql.documents import row_of, value_of
+from sql.levels import Compute, Filter, Unnest, elements
+from sql.plan import Branch, Output, Read
+from sql.record import KEY_FIELDS, PARTS, partition_in
+from sql.typed import Field, Typed
+from sql.usage import keys_of
+from sql.values import ENCODER, read_as, reader, writer
+
+_NULL = msgspec.Raw(b"null")
+LEGEND_WIDTH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """`several`: a message may give more than one record. `arguments` are those of Producer.produce.
+
+    `indent` is where the lines end: inside the loops over elements, where there are any.
+    """
+
+    lines: list[str]
+    arguments: str
+    bound: dict[str, Any]
+    legend: str
+    several: bool
+    indent: str
+
+
+def branch_code(branch: Branch, topic: str, partitions: int, mirror: int) -> Made:
+    """A copy keeps partition numbers below `mirror`, none where that is 0."""
+    made = _Lines(branch, topic, partitions)
+    made.write()
+    arguments = made.arguments(mirror)
+    lines = [line + "\n" for line in made.code.lines]
+    several = any(isinstance(stage, Unnest) for stage in branch.stages)
+    return Made(lines, arguments, made.bound(), made.legend(), several, "    " * made.code.indent)
+
+
+class _Lines:
+    """One branch being written."""
+
+    def __init__(self, branch: Branch, topic: str, partitions: int) -> None:
+        self._branch, self._topic, self._partitions = branch, topic, partitions
+        self._names = {read.key: f"f{i}" for i, read in enumerate(branch.reads)}
+        self._bound: dict[str, Any] = {
+            "topic": topic,
+            "null": _NULL,
+            "out_of_range": runtime.out_of_range,
+            "check_whole": runtime.check_whole,
+        }
+        self._reads: dict[str, str] = {}
+        self._loaded: set[str] = set()
+        self.code = Code({})
+
+    def bound(self) -> dict[str, Any]:
+        return self._bound | self.code.constants | self.code.functions
+
+    def write(self) -> None:
+        branch, code = self._branch, self.code
+        if branch.opens_value:
+            with code.block("if v is None:"):
+                code.line("skipped += 1")
+                code.line("continue")
+        self._decode()
+        for stage in branch.stages:
+            match stage:
+                case Filter(condition):
+                    self._load(condition)
+                    code.keep_where(condition)
+                case Compute(key, value):
+                    self._load(value)
+                    code.locals[key] = code.named(code.result(value))
+                case Unnest():
+                    self._unnest(stage)
+        if not branch.copies:
+            self._outputs()
+
+    def _decode(self) -> None:
+        """The fields of the value, and of the key, that the branch reads."""
+        of_value = [read for read in self._branch.reads if read.key != KEY_FIELDS]
+        if of_value:
+            row, self._reads = row_of(of_value, self._names)
+            self._bound["decode"] = msgspec.json.Decoder(row).decode
+            self.code.line("r = decode(v)")
+        for read in self._branch.reads:
+            if read.key == KEY_FIELDS:
+                self._bound["decode_key"] = _key_reader(read.type)
+                self._reads[read.key] = "decode_key(m.key())"
+        plain = {key: place for key, place in self._reads.items() if place.startswith("r.") and place.count(".") == 1}
+        self.code.locals.update(plain)
+
+    def _load(self, *trees: Typed) -> None:
+        """Locals for the fields the expressions name; a field only handed through is taken from the row itself."""
+        reads = {read.key: read for read in self._branch.reads}
+        for key in [key for tree in trees for key in keys_of(tree)]:
+            if key in self._loaded:
+                continue
+            self._loaded.add(key)
+            if key in reads:
+                self._load_field(reads[key])
+            elif key in PARTS:
+                part = PARTS[key]
+                code = part.code
+                for name, function in part.bound.items():
+                    code = code.replace(name, self.code.function(name, function), 1)
+                self.code.locals[key] = f"p{len(self._loaded)}"
+                self.code.line(f"{self.code.locals[key]} = {code}")
+
+    def _load_field(self, read: Read) -> None:
+        local, place = self._names[read.key], self._reads[read.key]
+        code, conversion = self.code, reader(read.type)
+        code.locals[read.key] = local
+        code.line(f"{local} = {place}")
+        if read.type == t.JSON:
+            with code.block(f"if {local} == null:"):
+                code.line(f"{local} = None")
+        if conversion:
+            with code.block(f"if {local} is not None:"):
+                code.line(f"{local} = {code.function('reader', conversion)}({local})")
+
+    def _unnest(self, stage: Unnest) -> None:
+        code = self.code
+        self._load(stage.value)
+        values = code.named(code.result(stage.value))
+        names = [f"e{stage.element}"]
+        code.locals[stage.element] = names[0]
+        each = f"{values} or ()"
+        if stage.second:
+            names.append(f"e{stage.second}")
+            code.locals[stage.second] = names[1]
+            each = f"({values} or {{}}).items()"
+        if stage.json:
+            each = f"{code.function('elements', elements)}({each}, json=True)"
+        target = ", ".join(names)
+        if stage.ordinal:
+            code.locals[stage.ordinal] = f"e{stage.ordinal}"
+            target, each = (
+                f"e{stage.ordinal}, {'(' + target + ')' if stage.second else target}",
+                f"enumerate({each}, 1)",
+            )
+        code.line(f"for {target} in {each}:")
+        code.indent += 1
+
+    def _outputs(self) -> None:
+        """Lines that leave the encoded value in v, and the parts of the record in locals."""
+        branch, code = self._branch, self.code
+        computed = [one.value for one in branch.outputs if not self._is_plain(one)]
+        self._load(*computed, *branch.parts.values())
+        results = [self._result(output) for output in branch.outputs]
+        for name, part in branch.parts.items():
+            code.line(f"{name} = {code.result(part)}")
+        if branch.star and not branch.outputs:
+            return
+        self._bound["encode"] = ENCODER.encode
+        if branch.star:
+            self._bound["whole"] = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+            code.line("row = whole(v)")
+            for output, result in zip(branch.outputs, results, strict=True):
+                code.line(f"row[{code.constant(output.name)}] = {result}")
+            code.line("v = encode(row)")
+            return
+        value, structs = value_of(
+            [(output.path, result) for output, result in zip(branch.outputs, results, strict=True)]
+        )
+        self._bound |= structs
+        code.line(f"v = encode({value})")
+
+    def _is_plain(self, output: Output) -> bool:
+        """Whether a field goes from the row to the value without being looked at."""
+        reads = {read.key: read for read in self._branch.reads}
+        read = reads.get(output.value.key) if isinstance(output.value, Field) else None
+        return read is not None and read.key in self.code.locals and not reader(read.type)
+
+    def _result(self, output: Output) -> str:
+        written = writer(output.value.type)
+        result = self.code.result(output.value)
+        if written is None:
+            return result
+        result = self.code.named(result)
+        return f"(None if {result} is None else {self.code.function('writer', written)}({result}))"
+
+    def arguments(self, mirror: int) -> str:
+        parts = self._branch.parts
+        key = "__key" if "__key" in parts else "m.key()"
+        timestamp = "__timestamp" if "__timestamp" in parts else "m.timestamp()[1]"
+        partition = _partition(mirror) if self._branch.copies else "-1"
+        if "__partition" in parts:
+            self._bound["partition_in"] = partition_in(self._topic, self._partitions)
+            partition = "partition_in(__partition)"
+        arguments = f"topic, v, {key}, {partition}, None, None, {timestamp}"
+        if "__headers" in parts:
+            return f"{arguments}, __headers"
+        return f"{arguments}, m.headers()" if self._branch.copies else arguments
+
+    def legend(self) -> str:
+        """What the names in the lines stand for, as comments; never compiled."""
+        branch = self._branch
+        said = [f"topic = {self._topic!r}"]
+        said += [f"{self._names[read.key]} = {'.'.join(read.path)!r}, {read.type}" for read in branch.reads]
+        said += [
+            f"output {i} = {'.'.join(output.path)!r}" for i, output in enumerate(branch.outputs) if not branch.star
+        ]
+        said += [f"{name} = {value!r}"[:LEGEND_WIDTH] for name, value in self.code.constants.items()]
+        said += [f"{name} = {_called(value)}" for name, value in self.code.functions.items()]
+        return "".join(f"# {line}\n" for line in said)
+
+
+def _key_reader(one: Type) -> Callable[[bytes | None], Any]:
+    decode = msgspec.json.Decoder(read_as(one) | None).decode
+    return lambda key: None if key is None else decode(key)
+
+
+def _called(function: Callable[..., Any]) -> str:
+    return str(getattr(function, "__qualname__", function)).split(".<locals>", maxsplit=1)[0].strip("_")
+
+
+def _partition(mirror: int) -> str:
+    """Partitions added to the source since the job was created are spread by key, like any other's records."""
+    match mirror:
+        case 0:
+            return "-1"
+        case sys.maxsize:
+            return "m.partition()"
+    return f"(p if (p := m.partition()) < {mirror:d} else -1)"

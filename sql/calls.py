@@ -1,0 +1,207 @@
+"""Which function a call means, and what becomes of its arguments."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from schemas.errors import NotSupported, Place, Refused, TypeMismatch, UnknownFunction, did_you_mean
+from schemas.failures import BadRecord
+from sql import datatypes as t
+from sql.coercion import Coercion, common_type, cost
+from sql.datatypes import Type
+from sql.functions import FUNCTIONS
+from sql.functions.signature import ANY, DECIMAL, VARIABLES, Function, Parameter
+from sql.typed import ELEMENT, Constant, Field, Typed, apply, loose
+from sql.values import writer
+
+AGGREGATES = frozenset({
+    *("COUNT", "SUM", "AVG", "MIN", "MAX", "EVERY", "ANY_VALUE", "ARRAY_AGG", "STRING_AGG", "LISTAGG", "STDDEV"),
+    *("VARIANCE", "FIRST_VALUE", "LAST_VALUE", "LAG", "LEAD", "ROW_NUMBER", "RANK", "DENSE_RANK", "NTILE"),
+})  # fmt: skip
+_ONCE = "the same record would give other output after a restart; use"
+UNREPEATABLE = {
+    **dict.fromkeys(
+        ("NOW", "CURRENT_TIMESTAMP", "CURRENT_DATE", "CURRENT_TIME", "LOCALTIME", "LOCALTIMESTAMP", "SYSDATE"),
+        f"{_ONCE} the record's own __timestamp",
+    ),
+    **dict.fromkeys(("UUID", "GEN_RANDOM_UUID", "UUID4"), f"{_ONCE} UUID_FROM(__topic, __partition, __offset)"),
+    **dict.fromkeys(("RAND", "RANDOM"), f"{_ONCE} CRC32(UUID_FROM(__topic, __partition, __offset))"),
+}
+WITHOUT_PARENTHESES = frozenset({"CURRENT_TIMESTAMP", "CURRENT_DATE", "CURRENT_TIME", "LOCALTIME", "LOCALTIMESTAMP"})
+_NATURAL = {"VARCHAR": 0, "N": 0, "BIGINT": 0, "DOUBLE": 0, "BOOLEAN": 0, "T": 0, "O": 0, "ARRAY": 1, "JSON": 1}
+"""How likely a value of JSON of which nothing is known is meant as such a parameter; others are 2."""
+_MESSAGES = (BadRecord, ValueError, ArithmeticError)
+
+
+def refuse_unrepeatable(name: str, place: Place) -> None:
+    """Raises NotSupported for a function whose result no record determines."""
+    if reason := UNREPEATABLE.get(name):
+        raise NotSupported(f"{name}: {reason}", place)
+
+
+def called(name: str, arguments: Sequence[tuple[Typed, Place]], place: Place, coercion: Coercion) -> Typed:
+    """Raises UnknownFunction, NotSupported or TypeMismatch with its place."""
+    refuse_unrepeatable(name, place)
+    if name in AGGREGATES:
+        raise NotSupported(
+            f"{name} is an aggregate or window function: it needs state, which jobs do not keep yet", place
+        )
+    if name not in FUNCTIONS:
+        hint = did_you_mean(name, [*FUNCTIONS, "COALESCE", "NULLIF", "TYPEOF"]) or "; SHOW FUNCTIONS lists them"
+        raise UnknownFunction(f"no function is called {name}{hint}", place)
+    function = _chosen(name, arguments, place)
+    return _Binding(function, arguments, place, coercion).made()
+
+
+def _chosen(name: str, arguments: Sequence[tuple[Typed, Place]], place: Place) -> Function:
+    """The function of that name that needs the fewest conversions."""
+    those = [one for one in FUNCTIONS[name] if one.takes(len(arguments))]
+    if not those:
+        ways = " or ".join(one.signature for one in FUNCTIONS[name])
+        raise TypeMismatch(f"{name} does not take {len(arguments)} arguments; it is {ways}", place)
+    costs = [(_cost(one, [value.type for value, _ in arguments]), one) for one in those]
+    fitting = [(value, one) for value, one in costs if value is not None]
+    if not fitting:
+        return those[0] if len(those) == 1 else _nearest(those, arguments, place)
+    return min(fitting, key=lambda pair: pair[0])[1]
+
+
+def _nearest(those: list[Function], arguments: Sequence[tuple[Typed, Place]], place: Place) -> Function:
+    types = ", ".join(str(value.type) for value, _ in arguments)
+    ways = " or ".join(one.signature for one in those)
+    raise TypeMismatch(f"{those[0].name} does not take ({types}); it is {ways}", place)
+
+
+def _cost(function: Function, types: list[Type]) -> int | None:
+    total = 0
+    for i, one in enumerate(types):
+        wanted = function.parameter(i).type
+        each = _NATURAL.get(wanted.name, 2) if one == t.UNKNOWN else _fit(one, wanted)
+        if each is None:
+            return None
+        total += each
+    return total
+
+
+def _fit(given: Type, wanted: Type) -> int | None:
+    if wanted == ANY or wanted.name in ("T", "K", "V") or given == t.NULL:
+        return 0
+    if wanted.name == "N":
+        return 0 if t.is_numeric(given) else None
+    if wanted.name == "O":
+        return None if given.name in ("MAP", "ROW", "JSON", "ARRAY") else 0
+    if wanted == DECIMAL:
+        return 0 if given.name == "DECIMAL" else cost(given, t.decimal(t.MAX_PRECISION, 0))
+    if wanted.arguments and given.name == wanted.name:
+        costs = [_fit(a, b) if a != t.UNKNOWN else 0 for a, b in zip(given.arguments, wanted.arguments, strict=True)]
+        return None if None in costs else max(one or 0 for one in costs)
+    return cost(given, wanted)
+
+
+@dataclass(slots=True)
+class _Binding:
+    """One call: the types its variables stand for, then its arguments, converted."""
+
+    function: Function
+    arguments: Sequence[tuple[Typed, Place]]
+    place: Place
+    coercion: Coercion
+    stands_for: dict[str, Type] = field(default_factory=dict)
+
+    def made(self) -> Typed:
+        function = self.function
+        for i, (value, place) in enumerate(self.arguments):
+            self._learn(function.parameter(i).type, value.type, place)
+        values, nulls = [], False
+        for i, (value, place) in enumerate(self.arguments):
+            parameter = function.parameter(i)
+            values.append(self._argument(parameter, value, place))
+            nulls |= parameter.takes_null
+        returns = self._substituted(function.returns)
+        arguments = tuple(values)
+        if not nulls:
+            places = ", ".join(["{}"] * len(arguments))
+            return apply(f"call({places})", arguments, returns, gives_null=function.gives_null, call=function.call)
+        return self._with_nulls(arguments, returns)
+
+    def _with_nulls(self, arguments: tuple[Typed, ...], returns: Type) -> Typed:
+        """NULL goes in where the function takes it; elsewhere it makes the result NULL."""
+        strict = [i for i in range(len(arguments)) if not self.function.parameter(i).takes_null]
+        call = f"call({', '.join(f'{{{i}}}' for i in range(len(arguments)))})"
+        guard = " or ".join(f"{{{i}}} is None" for i in strict)
+        return loose(f"(None if {guard} else {call})" if guard else call, arguments, returns, call=self.function.call)
+
+    def _learn(self, wanted: Type, given: Type, place: Place) -> None:
+        """What a variable of the signature stands for, by this argument."""
+        if wanted.name in VARIABLES:
+            known = self.stands_for.get(wanted.name)
+            common = common_type((known, given)) if known else given
+            if known and common is None:
+                raise TypeMismatch(f"{self.function.name} takes {known.words} with {given.words}", place)
+            self.stands_for[wanted.name] = (
+                t.BIGINT if wanted.name == "N" and common and t.is_integer(common) else common or given
+            )
+        elif wanted.arguments and given.name == wanted.name:
+            for a, b in zip(wanted.arguments, given.arguments, strict=True):
+                self._learn(a, b, place)
+
+    def _substituted(self, one: Type) -> Type:
+        if one.name in VARIABLES:
+            found = self.stands_for.get(one.name, t.UNKNOWN)
+            return {"N": t.NUMBER, "O": t.SCALAR}.get(one.name, found) if found in (t.UNKNOWN, t.NULL) else found
+        if one == DECIMAL:
+            sizes = [value.type.size for value, _ in self.arguments if value.type.name == "DECIMAL"]
+            return t.decimal(t.MAX_PRECISION, max((scale for _, scale in sizes), default=18))
+        return Type(one.name, tuple(map(self._substituted, one.arguments))) if one.arguments else one
+
+    def _argument(self, parameter: Parameter, value: Typed, place: Place) -> Typed:
+        name = self.function.name
+        if parameter.choices:
+            return self._word(parameter, value, place)
+        if parameter.type == ANY:
+            return self._anything(value, place)
+        wanted = self._substituted(parameter.type)
+        if value.type == t.UNKNOWN and wanted.name in ("ARRAY", "MAP"):
+            wanted = self._shape(wanted, value)
+        if parameter.type == DECIMAL and value.type.name == "DECIMAL":
+            wanted = value.type
+        made = self.coercion.to(value, wanted, name, place)
+        if parameter.type.name in ("N", "O") and _fit(made.type, parameter.type) is None:
+            raise TypeMismatch(f"{name} does not take {made.type.words}", place)
+        if parameter.check and isinstance(made, Constant) and made.value is not None:
+            self._check(parameter.check, made.value, place)
+        return made
+
+    def _shape(self, wanted: Type, value: Typed) -> Type:
+        """An array or map of JSON values, where nothing says what is in it."""
+        if wanted.name == "MAP":
+            return t.map_of(t.VARCHAR, t.JSON)
+        if wanted.arguments[0] in (t.UNKNOWN, t.NULL):
+            if isinstance(value, Field) and value.slot:
+                self.coercion.slots.add((*value.slot, ELEMENT))
+            return t.array(t.UNKNOWN)
+        return wanted
+
+    def _word(self, parameter: Parameter, value: Typed, place: Place) -> Typed:
+        listed = ", ".join(parameter.choices)
+        if not isinstance(value, Constant) or not isinstance(value.value, str):
+            raise TypeMismatch(f"{self.function.name} needs one of the words {listed} here", place)
+        word = value.value.upper()
+        word = word if word in parameter.choices else word.removesuffix("S")
+        if word not in parameter.choices:
+            hint = did_you_mean(word, parameter.choices) or f"; it takes {listed}"
+            raise TypeMismatch(f"{self.function.name} does not know '{value.value}'{hint}", place)
+        return Constant(word, t.VARCHAR)
+
+    def _anything(self, value: Typed, place: Place) -> Typed:
+        value = self.coercion.to(value, t.JSON, self.function.name, place) if value.type == t.UNKNOWN else value
+        written = writer(value.type)
+        return apply("written({})", (value,), value.type, written=written) if written else value
+
+    def _check(self, check: Any, constant: Any, place: Place) -> None:
+        try:
+            check(constant)
+        except _MESSAGES as error:
+            raise TypeMismatch(str(error), place) from None
+        except Refused as error:
+            raise TypeMismatch(error.message, place) from None

@@ -1,0 +1,67 @@
+"""What a query would do, for people: what is read and looked at, in what order, what is written, the function made.
+
+`explain` gives (part, detail) pairs, in the order a record goes.
+"""
+
+from collections.abc import Iterator
+from typing import assert_never
+
+from schemas.values import Mapping
+from sql import nodes
+from sql.compile import Wiring, compile_step
+from sql.levels import Compute, Filter, Stage, Unnest
+from sql.plan import Branch, Plan, Sources, plan
+from sql.record import KEY_FIELDS, VALUE
+from sql.render_expressions import name
+
+
+def explain(insert: nodes.Insert, sources: Sources, target: Mapping | None) -> list[tuple[str, str]]:
+    """Raises what `plan` raises."""
+    planned = plan(insert, sources, target)
+    topics = {
+        one.source: sources[one.source].topic if one.source in sources else one.source for one in planned.branches
+    }
+    into = target.topic if target else insert.target.text
+    wiring = Wiring(into, 1, topics, dict.fromkeys(topics, 0))
+    code = compile_step(planned, wiring).source
+    return [*_parts(planned, topics, into), *(("code", line) for line in code.rstrip("\n").split("\n"))]
+
+
+def _parts(planned: Plan, topics: dict[str, str], into: str) -> Iterator[tuple[str, str]]:
+    for branch in planned.branches:
+        topic = topics[branch.source]
+        yield "source", f"topic {name(topic)}" + (f", as {name(branch.source)}" if topic != branch.source else "")
+        yield "reads", _reads(branch)
+        for stage in branch.stages:
+            yield _stage(stage)
+        yield "writes", f"topic {name(into)}: {_writes(branch)}"
+
+
+def _reads(branch: Branch) -> str:
+    """The fields decoded; those of a copy are looked at for its filter alone."""
+    fields = [
+        f"{'__key' if read.key == KEY_FIELDS else '.'.join(map(name, read.path))} {read.type}" for read in branch.reads
+    ]
+    parts = sorted(key for key in branch.used if (key.startswith("__") and key != KEY_FIELDS) or key == VALUE)
+    if branch.star and branch.outputs:
+        fields.append("all fields, as they are")
+    return ", ".join([*fields, *parts]) or "nothing of the value"
+
+
+def _stage(stage: Stage) -> tuple[str, str]:
+    match stage:
+        case Filter(_, text):
+            return "filter", text
+        case Compute(_, value):
+            return "computes", f"a value of type {value.type}, once for all who name it"
+        case Unnest(value, text=text):
+            return "unnests", f"{text}, {value.type}"
+        case never:
+            assert_never(never)
+
+
+def _writes(branch: Branch) -> str:
+    if branch.copies:
+        return "the record as it is"
+    fields = [f"{'.'.join(map(name, output.path))} {output.declared or output.value.type}" for output in branch.outputs]
+    return ", ".join([*branch.parts, *(["all fields"] if branch.star else []), *fields])

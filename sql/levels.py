@@ -1,0 +1,176 @@
+"""One SELECT after another along a chain: what its rows hold, and what is done to get there."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from schemas.errors import START, ColumnMismatch, NotSupported, Place, TypeMismatch
+from sql import datatypes as t
+from sql import nodes
+from sql.analysis import Analysis
+from sql.flatten import Link, item_name
+from sql.nested import access, present, slot_of
+from sql.render_expressions import expression
+from sql.scopes import Names, Record
+from sql.typed import ELEMENT, Constant, Field, Typed
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Rows for which the condition is not TRUE end here."""
+
+    condition: Typed
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Compute:
+    """A value that later stages use under its key."""
+
+    key: str
+    value: Typed
+
+
+@dataclass(frozen=True, slots=True)
+class Unnest:
+    """One row for each element. `element` is its key, `second` that of a map's value; `ordinal` counts from 1."""
+
+    value: Typed
+    element: str
+    second: str
+    ordinal: str
+    json: bool
+    text: str
+
+
+Stage = Filter | Compute | Unnest
+"""What is done to a row, in order. What keeps state (groups, windows, joins) would be stages of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    name: str
+    value: Typed
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What a SELECT gives. `open`: also all fields of the record."""
+
+    open: bool
+    columns: tuple[Column, ...]
+
+
+@dataclass(slots=True)
+class Levels:
+    """The stages of a chain, gathered from the inside out."""
+
+    record: Record
+    stages: list[Stage] = field(default_factory=list)
+    _keys: int = 0
+
+    def source(self) -> Rows:
+        """The rows of the topic or mapping itself."""
+        declared = self.record.declared
+        return Rows(not declared, tuple(Column(name, self.record.column(name), START) for name in declared))
+
+    def through(self, link: Link, below: Rows, *, last: bool) -> tuple[Rows, Analysis]:
+        """The rows a SELECT makes of those below it, which it still may name. Raises Refused with its place."""
+        columns = {column.name: column.value for column in below.columns}
+        qualifiers: dict[str, dict[str, Typed] | None] = dict.fromkeys(link.names)
+        analysis = Analysis(self.record.slots, Names(self.record, columns, below.open, qualifiers))
+        added: list[Column] = []
+        for unnest in link.select.unnests:
+            made = self._unnested(unnest, analysis)
+            added += (Column(name, value, unnest.place) for name, value in made.items())
+            columns |= made
+            if unnest.alias and unnest.columns:
+                qualifiers[unnest.alias.text] = made
+        if link.select.where is not None:
+            self.stages.append(Filter(analysis.condition(link.select.where, "WHERE"), expression(link.select.where)))
+        rows = self._items(link, below, added, analysis)
+        if last:
+            return rows, analysis
+        check_names(rows.columns)
+        computed = tuple(replace(column, value=self._computed(column.value)) for column in rows.columns)
+        return replace(rows, columns=computed), analysis
+
+    def _items(self, link: Link, below: Rows, added: Sequence[Column], analysis: Analysis) -> Rows:
+        columns: list[Column] = []
+        stars = 0
+        for position, item in enumerate(link.select.items):
+            if isinstance(item, nodes.Star):
+                stars += 1
+                if stars > 1:
+                    raise ColumnMismatch("* already stands for all fields; once is enough", item.place)
+                starred = [*below.columns, *([] if self._of_source(item, link) else added)]
+                columns += (replace(column, place=item.place) for column in starred)
+            else:
+                name = item_name(item, position)
+                text = link.columns[position] if position < len(link.columns) else name.text
+                columns.append(Column(text, analysis.typed(item.expression), name.place))
+        return Rows(below.open and stars > 0, tuple(columns))
+
+    def _of_source(self, item: nodes.Star, link: Link) -> bool:
+        """Whether a star stands for the columns of the source alone."""
+        if item.source is not None and item.source.text not in link.names:
+            raise NotSupported(f"{item.source}.*: only the source itself has a star", item.source.place)
+        return item.source is not None
+
+    def _computed(self, value: Typed) -> Typed:
+        """The value, evaluated once for all who name it."""
+        if isinstance(value, Field | Constant) or value.type == t.UNKNOWN or not self.record.learned:
+            return value
+        key = self._key()
+        self.stages.append(Compute(key, value))
+        return Field(key, value.type, slot_of(value))
+
+    def _key(self) -> str:
+        self._keys += 1
+        return f"{self._keys}"
+
+    def _unnested(self, unnest: nodes.Unnest, analysis: Analysis) -> dict[str, Typed]:
+        value = analysis.typed(unnest.expression)
+        names = [column.text for column in unnest.columns] or ([unnest.alias.text] if unnest.alias else [])
+        if not names:
+            raise ColumnMismatch("give the elements a name: UNNEST(…) AS name", unnest.place)
+        if value.type == t.UNKNOWN:
+            value = analysis.coercion.to(value, t.array(t.UNKNOWN), "UNNEST", unnest.place)
+        if value.type.name not in ("ARRAY", "MAP"):
+            raise TypeMismatch(f"UNNEST needs an array or a map; this is {value.type.words}", unnest.place)
+        element, second, ordinal = (self._key() for _ in range(3))
+        types = value.type.arguments
+        slot = (*slot, ELEMENT) if (slot := slot_of(value)) else ()
+        first = Field(element, types[0], slot)
+        columns = [first] if value.type.name == "ARRAY" else [first, Field(second, types[1])]
+        made = self._fields(first, names, unnest, analysis) or columns
+        if unnest.ordinality:
+            made = [*made, Field(ordinal, t.BIGINT)]
+        if len(names) != len(made) and not (len(names) == 1 and not unnest.columns and not unnest.ordinality):
+            raise ColumnMismatch(f"UNNEST gives {len(made)} columns here; {len(names)} are named", unnest.place)
+        json = value.type.name == "ARRAY" and types[0] == t.JSON
+        of_map, ordinal = value.type.name == "MAP", ordinal if unnest.ordinality else ""
+        stage = Unnest(value, element, second if of_map else "", ordinal, json, expression(unnest.expression))
+        self.stages.append(stage)
+        return dict(zip(names, made, strict=False))
+
+    def _fields(self, first: Typed, names: Sequence[str], unnest: nodes.Unnest, analysis: Analysis) -> list[Typed]:
+        """The fields of an element that is a ROW, where a name is given for each."""
+        fields = first.type.fields
+        if len(fields) < 2 or len(names) - unnest.ordinality != len(fields):
+            return []
+        return [access(first, name, unnest.place, analysis.slots) for name in fields]
+
+
+def check_names(columns: Sequence[Column]) -> None:
+    """Raises ColumnMismatch where two columns have one name."""
+    seen: set[str] = set()
+    for column in columns:
+        if column.name in seen:
+            raise ColumnMismatch(f"two columns are called {column.name}; give one another name with AS", column.place)
+        seen.add(column.name)
+
+
+def elements(values: object, *, json: bool) -> object:
+    """What a loop over an UNNEST goes through."""
+    return map(present, values) if json else values  # type: ignore[call-overload]

@@ -1,0 +1,194 @@
+"""Values in values: fields, elements, and how arrays, maps and rows are made."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from schemas.errors import Place, TypeMismatch, UnknownColumn, did_you_mean
+from schemas.failures import BadRecord
+from sql import datatypes as t
+from sql import runtime
+from sql.coercion import Coercion
+from sql.datatypes import Type
+from sql.record import RAW_HEADERS, header_text
+from sql.slots import Slots, called
+from sql.type_names import KEYS
+from sql.typed import ELEMENT, Apply, Constant, Field, Path, Typed, apply, loose
+from sql.values import read_as, reader, row_class
+
+HEADERS = Field(RAW_HEADERS, t.map_of(t.VARCHAR, t.VARBINARY))
+
+
+def access(value: Typed, name: str, place: Place, slots: Slots) -> Typed:
+    """`value.name`. Raises TypeMismatch or UnknownColumn."""
+    one, slot = value.type, slot_of(value)
+    if one == t.UNKNOWN and slot:
+        return _inside(slot, name, slots)
+    if one.name == "ROW":
+        if name not in one.fields:
+            hint = did_you_mean(name, one.fields) or f"; fields are {', '.join(one.fields)}"
+            raise UnknownColumn(f"{one} has no field '{name}'{hint}", place)
+        at = one.fields.index(name)
+        found = _not_null(f"{{}}.m{at}", (value,), one.arguments[at])
+        return _at(found, slot, name)
+    if one in (t.JSON, t.UNKNOWN):
+        return _of_json(value, slot, name, slots)
+    hint = "; write value['key']" if one.name == "MAP" else ""
+    raise TypeMismatch(f"{one.words} has no field '{name}'{hint}", place)
+
+
+def element(value: Typed, index: Typed, places: tuple[Place, Place], coercion: Coercion) -> Typed:
+    """`value[index]`: of an array from 1 on, or of a map; NULL where there is none. Raises TypeMismatch."""
+    slot = slot_of(value)
+    if isinstance(index, Constant) and isinstance(index.value, str) and value.type.name in ("UNKNOWN", "JSON", "ROW"):
+        return access(value, index.value, places[0], coercion.slots)
+    if value.type == t.UNKNOWN:
+        if index.type == t.VARCHAR:
+            value = coercion.to(value, t.map_of(t.VARCHAR, t.JSON), "[…]", places[0])
+        elif slot:
+            coercion.to(index, t.BIGINT, "[…]", places[1])
+            return _inside(slot, ELEMENT, coercion.slots)
+    if value.type == t.JSON:
+        number = coercion.to(index, t.BIGINT, "[…]", places[1])
+        found = apply("item({}, {})", (value, number), t.JSON, gives_null=True, item=_json_item)
+        return _read(found, (*slot, ELEMENT) if slot else (), coercion.slots)
+    if value.type.name == "ARRAY":
+        number = coercion.to(index, t.BIGINT, "[…]", places[1])
+        found = _not_null("item({}, {})", (value, number), value.type.arguments[0], item=_item)
+        return _at(found, slot, ELEMENT)
+    if value.type.name == "MAP":
+        key = coercion.to(index, value.type.arguments[0], "[…]", places[1])
+        return _not_null("{}.get({})", (value, key), value.type.arguments[1])
+    raise TypeMismatch(f"{value.type.words} has no elements", places[0])
+
+
+def header(key: Typed) -> Typed:
+    """`__headers['key']`: the last header of that name, as text."""
+    return apply("header({}, {})", (HEADERS, key), t.VARCHAR, gives_null=True, header=header_text)
+
+
+def _not_null(code: str, arguments: tuple[Typed, ...], one: Type, **bound: Any) -> Typed:
+    """What lies in a value; a null of JSON is NULL."""
+    code, bound = (f"present({code})", bound | {"present": present}) if one == t.JSON else (code, bound)
+    return apply(code, arguments, one, gives_null=True, **bound)
+
+
+def slot_of(value: Typed) -> Path:
+    return value.slot if isinstance(value, Apply | Field) else ()
+
+
+def _inside(slot: Path, name: str | int, slots: Slots) -> Typed:
+    inner = (*slot, name)
+    slots.add(inner)
+    return Field(called(inner), slots.moment(inner), inner)
+
+
+def _at(value: Typed, slot: Path, name: str | int) -> Typed:
+    return _with_slot(value, (*slot, name) if slot else ())
+
+
+def _with_slot(value: Typed, slot: Path) -> Typed:
+    return replace(value, slot=slot) if slot and isinstance(value, Apply | Field) else value
+
+
+def _of_json(value: Typed, slot: Path, name: str, slots: Slots) -> Typed:
+    found = apply("field({}, name)", (value,), t.JSON, gives_null=True, field=_json_field, name=name)
+    return _read(found, (*slot, name) if slot else (), slots)
+
+
+def _read(found: Typed, slot: Path, slots: Slots) -> Typed:
+    """A value of JSON as what its use needs."""
+    if not slot:
+        return found
+    one = slots.type_of(slot)
+    if one == t.JSON:
+        return _with_slot(found, slot)
+    return _with_slot(apply("read({})", (found,), one, gives_null=True, read=_reading(one, called(slot))), slot)
+
+
+@lru_cache(maxsize=1024)
+def _reading(one: Type, name: str) -> Any:
+    decode = msgspec.json.Decoder(read_as(one) | None).decode
+    finish = reader(one)
+
+    def read(raw: msgspec.Raw) -> Any:
+        try:
+            value = decode(raw)
+        except msgspec.ValidationError as error:
+            raise BadRecord(runtime.reworded(str(error), name)) from None
+        return value if value is None or finish is None else finish(value)
+
+    return read
+
+
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw] | None).decode
+_items = msgspec.json.Decoder(list[msgspec.Raw] | None).decode
+
+
+def _json_field(raw: msgspec.Raw, name: str) -> msgspec.Raw | None:
+    return present((_fields(raw) or {}).get(name))
+
+
+def _json_item(raw: msgspec.Raw, index: int) -> msgspec.Raw | None:
+    return present(_item(_items(raw) or [], index))
+
+
+def present(raw: msgspec.Raw | None) -> msgspec.Raw | None:
+    """The value, None for a null of JSON."""
+    return None if raw is None or bytes(raw) == b"null" else raw
+
+
+def _item(values: list[Any], index: int) -> Any:
+    return values[index - 1] if 1 <= index <= len(values) else None
+
+
+def made_array(items: Sequence[tuple[Typed, Place]], coercion: Coercion) -> Typed:
+    if not items:
+        return Constant([], t.array(t.NULL))
+    common, values = coercion.together(items, "an ARRAY holds")
+    common, values = _settled(common, values, items, coercion)
+    return loose(f"[{', '.join(['{}'] * len(values))}]", values, t.array(common))
+
+
+def made_map(keys: Sequence[tuple[Typed, Place]], values: Sequence[tuple[Typed, Place]], coercion: Coercion) -> Typed:
+    if not keys:
+        return Constant({}, t.map_of(t.VARCHAR, t.NULL))
+    key, names = coercion.together(keys, "a MAP has keys of")
+    key, names = _settled(key, names, keys, coercion, t.VARCHAR)
+    if key.name not in KEYS:
+        raise TypeMismatch(f"a MAP has keys of {', '.join(sorted(KEYS - {'UNKNOWN'}))}", keys[0][1])
+    common, held = coercion.together(values, "a MAP holds")
+    common, held = _settled(common, held, values, coercion)
+    pairs = ", ".join(f"({{{i}}}, {{{i + len(names)}}})" for i in range(len(names)))
+    return loose(f"made_map(({pairs},))", (*names, *held), t.map_of(key, common), made_map=_map)
+
+
+def _map(pairs: Sequence[tuple[Any, Any]]) -> dict[Any, Any]:
+    if any(key is None for key, _ in pairs):
+        raise ValueError("a key of a MAP is NULL")
+    return dict(pairs)
+
+
+def made_row(names: Sequence[str], items: Sequence[tuple[Typed, Place]], coercion: Coercion) -> Typed:
+    values = tuple(coercion.to(v, t.JSON, "ROW", place) if v.type == t.UNKNOWN else v for v, place in items)
+    fields: list[str] = []
+    for i, name in enumerate(names):
+        fields.append(name if name not in fields else f"_col{i}")
+    one = t.row(tuple(fields), tuple(value.type for value in values))
+    return loose(f"row({', '.join(['{}'] * len(values))})", values, one, row=row_class(one))
+
+
+def _settled(
+    common: Type,
+    values: tuple[Typed, ...],
+    given: Sequence[tuple[Typed, Place]],
+    coercion: Coercion,
+    otherwise: Type = t.JSON,
+) -> tuple[Type, tuple[Typed, ...]]:
+    """Values of which nothing is known are JSON."""
+    if common != t.UNKNOWN:
+        return common, values
+    return otherwise, tuple(coercion.to(v, otherwise, "this", p) for v, (_, p) in zip(values, given, strict=True))

@@ -1,0 +1,102 @@
+"""The parts of a Kafka record besides the fields of its value: what they are called, how they are read and written."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from schemas.failures import BadRecord
+from sql import datatypes as t
+from sql.datatypes import Type
+
+VALUE = "this"
+KEY_FIELDS = "__key."
+"""The key as a JSON object, of which fields are asked."""
+RAW_HEADERS = "__headers[]"
+"""The headers as Kafka has them."""
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """`code` is the Python that finds it in the message `m`, None where it is NULL."""
+
+    type: Type
+    code: str
+    bound: Mapping[str, Callable[..., Any]]
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode()
+
+
+def _instant(timestamp: tuple[int, int]) -> datetime | None:
+    """None for a record without a timestamp."""
+    return EPOCH + timedelta(milliseconds=timestamp[1]) if timestamp[0] else None
+
+
+def header_text(headers: Sequence[tuple[str, bytes | None]], name: str) -> str | None:
+    """The last header of a name, as Kafka's own lastHeader."""
+    return next((_text(value) for key, value in reversed(headers) if key == name), None)
+
+
+def _headers(headers: Sequence[tuple[str, bytes | None]] | None) -> dict[str, str | None]:
+    return {key: _text(value) for key, value in headers or ()}
+
+
+def _document(value: bytes) -> msgspec.Raw | None:
+    raw = msgspec.json.decode(value, type=msgspec.Raw)
+    return None if bytes(raw) == b"null" else raw
+
+
+PARTS = {
+    "__key": Part(t.VARCHAR, "text(m.key())", {"text": _text}),
+    "__timestamp": Part(t.TIMESTAMP_TZ, "instant(m.timestamp())", {"instant": _instant}),
+    "__partition": Part(t.INTEGER, "m.partition()", {}),
+    "__offset": Part(t.BIGINT, "m.offset()", {}),
+    "__topic": Part(t.VARCHAR, "m.topic()", {}),
+    "__headers": Part(t.map_of(t.VARCHAR, t.VARCHAR), "headers(m.headers())", {"headers": _headers}),
+    RAW_HEADERS: Part(t.map_of(t.VARCHAR, t.VARBINARY), "(m.headers() or [])", {}),
+    VALUE: Part(t.JSON, "document(v)", {"document": _document}),
+}
+READABLE = frozenset(PARTS) - {RAW_HEADERS}
+WRITABLE = frozenset({"__key", "__timestamp", "__headers", "__partition"})
+
+
+def key_of_text(value: str) -> bytes:
+    return value.encode()
+
+
+def key_of_json(value: msgspec.Raw) -> bytes:
+    """A string as it is, without its quotes; all else as its JSON text."""
+    raw = bytes(value)
+    return msgspec.json.decode(raw, type=str).encode() if raw[:1] == b'"' else raw
+
+
+def milliseconds(value: datetime | None) -> int:
+    """Raises BadRecord for NULL and for what is before 1970: Kafka has no such timestamps."""
+    if value is None:
+        raise BadRecord("__timestamp is NULL; a record has a timestamp")
+    since = (value - EPOCH) // timedelta(milliseconds=1)
+    if since < 0:
+        raise BadRecord(f"__timestamp is {value.isoformat()}; Kafka has none before 1970")
+    return since
+
+
+def header_list(headers: Mapping[str, str | bytes | None] | None) -> list[tuple[str, str | bytes | None]] | None:
+    return None if headers is None else list(headers.items())
+
+
+def partition_in(topic: str, partitions: int) -> Callable[[int | None], int]:
+    """What makes sure that a partition is there; NULL leaves the choice to the key."""
+
+    def checked(value: int | None) -> int:
+        if value is None:
+            return -1
+        if not 0 <= value < partitions:
+            raise BadRecord(f"__partition is {value}; '{topic}' has partitions 0 to {partitions - 1}")
+        return value
+
+    return checked

@@ -1,0 +1,114 @@
+"""What columns without a declared type hold, found from how a query uses them.
+
+A slot is a place in a record's value: a field, a field of that, an element. Slots compared with one another are of one
+kind. Two uses that no record could satisfy are TypeMismatch.
+"""
+
+from dataclasses import dataclass, field
+
+from schemas.errors import Place, TypeMismatch
+from sql import datatypes as t
+from sql.datatypes import Type
+from sql.typed import ELEMENT, Path
+
+
+def called(slot: Path) -> str:
+    """`address.city`, `items[…].sku`"""
+    first, *others = slot
+    return str(first) + "".join("[…]" if one == ELEMENT else f".{one}" for one in others)
+
+
+def wanted(one: Type) -> Type:
+    """What a value of JSON must be to become a value of the type: numbers are numbers, of whatever type."""
+    if t.is_numeric(one):
+        return t.NUMBER
+    return Type(one.name, tuple(map(wanted, one.arguments)), fields=one.fields) if one.arguments else one
+
+
+@dataclass(slots=True)
+class Slots:
+    """Slots in groups of one kind each. What was learned stays with the group's root.
+
+    `_whole` are handed through as they are: they stay JSON, and what lies in them is looked up there.
+    """
+
+    _parents: dict[Path, Path] = field(default_factory=dict)
+    _demands: dict[Path, tuple[Type, Place]] = field(default_factory=dict)
+    _compared: set[Path] = field(default_factory=set)
+    _whole: set[Path] = field(default_factory=set)
+    _inside: dict[Path, dict[str | int, None]] = field(default_factory=dict)
+
+    def add(self, slot: Path) -> None:
+        """Makes the slot known, with those it lies in."""
+        if slot in self._parents:
+            return
+        self._parents[slot] = slot
+        if len(slot) > 1:
+            self.add(slot[:-1])
+            self._inside.setdefault(slot[:-1], {})[slot[-1]] = None
+
+    def demand(self, slot: Path, one: Type, place: Place) -> None:
+        """Raises TypeMismatch when the slot was already used as another kind."""
+        one = wanted(one)
+        if one in (t.NULL, t.UNKNOWN):
+            return
+        if one == t.JSON:
+            self.keep_whole(slot)
+            return
+        if one == t.SCALAR:
+            self._compared.add(self._root(slot))
+            return
+        if one == t.array(t.UNKNOWN):
+            self.add((*slot, ELEMENT))
+            return
+        root = self._root(slot)
+        known, before = self._demands.setdefault(root, (one, place))
+        if known != one:
+            message = f"column {called(slot)} is used as {one.words} here and as {known.words} at {before}"
+            raise TypeMismatch(message, place)
+
+    def moment(self, slot: Path) -> Type:
+        """What is known of a slot that holds a time or an interval, which arithmetic asks for; else UNKNOWN."""
+        known, _ = self._demands.get(self._root(slot), (t.UNKNOWN, None))
+        return known if known.name in t.TEMPORAL else t.UNKNOWN
+
+    def keep_whole(self, slot: Path) -> None:
+        self._whole.add(slot)
+
+    def join(self, left: Path, right: Path, place: Place) -> None:
+        """Both are of one kind from now on."""
+        a, b = self._root(left), self._root(right)
+        self._compared |= {a, b}
+        if a in self._demands:
+            self.demand(right, self._demands[a][0], place)
+        elif b in self._demands:
+            self.demand(left, self._demands[b][0], place)
+        if a != b:
+            self._parents[a] = b
+            self._demands.pop(a, None)
+
+    def columns(self) -> dict[str, Type]:
+        """The columns with their types, in the order first met."""
+        return {str(slot[0]): self.type_of(slot) for slot in self._parents if len(slot) == 1}
+
+    def type_of(self, slot: Path) -> Type:
+        """Without a demand, a slot that is compared is a SCALAR, one with slots in it a ROW or ARRAY, another JSON."""
+        root = self._root(slot)
+        inside = self._inside.get(slot, {})
+        if inside and (slot in self._whole or (ELEMENT in inside and len(inside) > 1)):
+            return t.JSON
+        if root in self._demands:
+            return self._demands[root][0]
+        if not inside:
+            return t.SCALAR if root in self._compared else t.JSON
+        if ELEMENT in inside:
+            return t.array(self.type_of((*slot, ELEMENT)))
+        names = tuple(map(str, inside))
+        return t.row(names, tuple(self.type_of((*slot, name)) for name in names))
+
+    def _root(self, slot: Path) -> Path:
+        self.add(slot)
+        while (parent := self._parents[slot]) != slot:
+            self._parents[slot] = self._parents[parent]
+            slot = parent
+        return slot

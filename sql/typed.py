@@ -1,0 +1,133 @@
+"""An expression whose types are known: what is evaluated, in what order, and what NULL does to it.
+
+Python that is evaluated stands here as templates of our own with `{}` for each argument; all a user wrote is in values.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sql.datatypes import BOOLEAN, Type
+
+Path = tuple[str | int, ...]
+"""From a column of no declared type into its value: names of fields, ELEMENT for any element of an array."""
+ELEMENT = 0
+Check = Literal["", "whole", "finite"]
+"""What a result may not be before it is looked at: beyond 64 bits, or infinite."""
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    value: Any
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A value that is there for the row. `slot` is where it lies, while its type may still follow from its use."""
+
+    key: str
+    type: Type
+    slot: Path = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """Evaluated only when no argument is NULL, else NULL. `gives_null`: the result may be None all the same."""
+
+    code: str
+    arguments: tuple["Typed", ...]
+    type: Type
+    bound: tuple[tuple[str, Any], ...] = ()
+    gives_null: bool = False
+    check: Check = ""
+    slot: Path = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Loose:
+    """Evaluated always; None stands for NULL, in the arguments and in the result."""
+
+    code: str
+    arguments: tuple["Typed", ...]
+    type: Type
+    bound: tuple[tuple[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Junction:
+    """AND ends with the first FALSE, OR with the first TRUE."""
+
+    operands: tuple["Typed", ...]
+    ends_with: bool
+    type: Type = BOOLEAN
+
+
+@dataclass(frozen=True, slots=True)
+class NullTest:
+    operand: "Typed"
+    negated: bool
+    type: Type = BOOLEAN
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The value of the first branch whose condition is TRUE."""
+
+    branches: tuple[tuple["Typed", "Typed"], ...]
+    otherwise: "Typed"
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Coalesce:
+    """The first operand that is not NULL; those after it are not evaluated."""
+
+    operands: tuple["Typed", ...]
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Let:
+    """`body` with the value of a Field of this key, evaluated once."""
+
+    key: str
+    value: "Typed"
+    body: "Typed"
+    type: Type
+
+
+Typed = Constant | Field | Apply | Loose | Junction | NullTest | Choice | Coalesce | Let
+
+
+def apply(
+    code: str, arguments: tuple[Typed, ...], type_: Type, *, gives_null: bool = False, check: Check = "", **bound: Any
+) -> Typed:
+    """An Apply, or its value where all arguments are constants and it has one."""
+    made = Apply(code, arguments, type_, tuple(bound.items()), gives_null, check)
+    if not all(isinstance(one, Constant) for one in arguments):
+        return made
+    values = [one.value for one in arguments if isinstance(one, Constant)]
+    if None in values:
+        return Constant(None, type_)
+    return _folded(made, values)
+
+
+def loose(code: str, arguments: tuple[Typed, ...], type_: Type, **bound: Any) -> Typed:
+    return Loose(code, arguments, type_, tuple(bound.items()))
+
+
+def call(function: Callable[..., Any], arguments: tuple[Typed, ...], type_: Type, **how: Any) -> Typed:
+    """A strict call of a Python function."""
+    places = ", ".join(["{}"] * len(arguments))
+    return apply(f"call({places})", arguments, type_, call=function, **how)
+
+
+def _folded(made: Apply, values: list[Any]) -> Typed:
+    names = [f"a{i}" for i in range(len(values))]
+    try:
+        value = eval(made.code.format(*names), dict(made.bound) | dict(zip(names, values, strict=True)))  # noqa: S307
+    except (ArithmeticError, ValueError, TypeError):  # it is the record's error, should a record get there
+        return made
+    beyond = (made.check == "whole" and not -(2**63) <= value < 2**63) or (made.check == "finite" and value - value)
+    return made if beyond else Constant(value, made.type)
