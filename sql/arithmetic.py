@@ -8,7 +8,7 @@ from datetime import date, datetime, time, timedelta
 from schemas.errors import Place, TypeMismatch
 from sql import datatypes as t
 from sql import runtime
-from sql.coercion import Coercion, common_type, conversion, decimal_size
+from sql.coercion import Coercion, common_type, conversion, size_of
 from sql.conversions import at_midnight
 from sql.datatypes import Type
 from sql.decimals import EXACT, fitted, rescaled
@@ -67,7 +67,7 @@ def _numbers(operator: str, left: Typed, right: Typed, places: tuple[Place, Plac
 
 
 def _decimals(operator: str, left: Typed, right: Typed) -> Typed:
-    (p1, s1), (p2, s2) = decimal_size(left.type), decimal_size(right.type)
+    (p1, s1), (p2, s2) = size_of(left), size_of(right)
     exact = t.decimal(t.MAX_PRECISION, max(s1, s2))
     sides = []
     for one in (left, right):

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from schemas.failures import BadRecord
 from sql import datatypes as t
 from sql import runtime
 from sql.codegen import Code
@@ -17,7 +18,7 @@ from sql.plan import Branch, Output, Read
 from sql.record import KEY_FIELDS, PARTS, partition_in
 from sql.typed import Field, Typed
 from sql.usage import keys_of
-from sql.values import ENCODER, read_as, reader, writer
+from sql.values import ENCODER, Convert, read_as, reader, writer
 
 _NULL = msgspec.Raw(b"null")
 LEGEND_WIDTH = 100
@@ -53,6 +54,7 @@ class _Lines:
 
     def __init__(self, branch: Branch, topic: str, partitions: int) -> None:
         self._branch, self._topic, self._partitions = branch, topic, partitions
+        self._of_key = {read.key: read for read in branch.reads}
         self._names = {read.key: f"f{i}" for i, read in enumerate(branch.reads)}
         self._bound: dict[str, Any] = {
             "topic": topic,
@@ -103,13 +105,12 @@ class _Lines:
 
     def _load(self, *trees: Typed) -> None:
         """Locals for the fields the expressions name; a field only handed through is taken from the row itself."""
-        reads = {read.key: read for read in self._branch.reads}
         for key in [key for tree in trees for key in keys_of(tree)]:
             if key in self._loaded:
                 continue
             self._loaded.add(key)
-            if key in reads:
-                self._load_field(reads[key])
+            if key in self._of_key:
+                self._load_field(self._of_key[key])
             elif key in PARTS:
                 part = PARTS[key]
                 code = part.code
@@ -128,7 +129,8 @@ class _Lines:
                 code.line(f"{local} = None")
         if conversion:
             with code.block(f"if {local} is not None:"):
-                code.line(f"{local} = {code.function('reader', conversion)}({local})")
+                named = _named_reader(conversion, ".".join(read.path))
+                code.line(f"{local} = {code.function('reader', named)}({local})")
 
     def _unnest(self, stage: Unnest) -> None:
         code = self.code
@@ -179,8 +181,7 @@ class _Lines:
 
     def _is_plain(self, output: Output) -> bool:
         """Whether a field goes from the row to the value without being looked at."""
-        reads = {read.key: read for read in self._branch.reads}
-        read = reads.get(output.value.key) if isinstance(output.value, Field) else None
+        read = self._of_key.get(output.value.key) if isinstance(output.value, Field) else None
         return read is not None and read.key in self.code.locals and not reader(read.type)
 
     def _result(self, output: Output) -> str:
@@ -219,7 +220,28 @@ class _Lines:
 
 def _key_reader(one: Type) -> Callable[[bytes | None], Any]:
     decode = msgspec.json.Decoder(read_as(one) | None).decode
-    return lambda key: None if key is None else decode(key)
+
+    def read(key: bytes | None) -> Any:
+        try:
+            return None if key is None else decode(key)
+        except msgspec.ValidationError as error:
+            raise BadRecord(runtime.reworded(str(error), "__key")) from None
+        except msgspec.DecodeError as error:
+            raise BadRecord(f"the key is not JSON: {error}") from None
+
+    return read
+
+
+def _named_reader(conversion: Convert, path: str) -> Convert:
+    """The conversion, whose error says which field it was."""
+
+    def read(value: Any) -> Any:
+        try:
+            return conversion(value)
+        except (BadRecord, ValueError) as error:
+            raise BadRecord(f"field '{path}': {error}") from None
+
+    return read
 
 
 def _called(function: Callable[..., Any]) -> str:

@@ -35,7 +35,7 @@ class ExpressionBuilder(Builder):
         return children[0]
 
     def visit_test(self, node: Node, children: list[Any]) -> Test:
-        return Test(children[0], self.place(node))
+        return Test(children[1][0], self.place(node))
 
     def visit_value(self, _: Node, children: list[Any]) -> ex.Expression:
         operand, rest = children
@@ -92,7 +92,7 @@ class ExpressionBuilder(Builder):
     # Postfixes: each gives what is made of the operand before it
 
     def visit_postfix(self, _: Node, children: list[Any]) -> Any:
-        return children[0]
+        return children[1][0]
 
     def visit_cast_to(self, _: Node, children: list[Any]) -> Build:
         return lambda operand: ex.Cast(operand, children[2], safe=False, place=operand.place)
@@ -119,6 +119,8 @@ class ExpressionBuilder(Builder):
 
     def visit_form(self, _: Node, children: list[Any]) -> Any:
         return children[1][0]
+
+    visit_in_words = visit_form
 
     def visit_case(self, node: Node, children: list[Any]) -> ex.Case:
         _, ((operand, branches),), otherwise, _ = children

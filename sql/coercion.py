@@ -96,8 +96,15 @@ def _common_number(a: Type, b: Type) -> Type:
     return t.decimal(min(t.MAX_PRECISION, max(p1 - s1, p2 - s2) + scale), scale)
 
 
+def size_of(value: Typed) -> tuple[int, int]:
+    """Precision and scale of an exact number; of a whole constant, its own digits."""
+    if isinstance(value, Constant) and isinstance(value.value, int):
+        return len(str(abs(value.value))), 0
+    return decimal_size(value.type)
+
+
 def decimal_size(one: Type) -> tuple[int, int]:
-    """Precision and scale of a number that is exact."""
+    """Precision and scale of a type of exact numbers."""
     if one.name == "DECIMAL":
         precision, scale = one.size
         return precision, scale

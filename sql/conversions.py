@@ -181,7 +181,7 @@ def _parsed_json(value: str) -> msgspec.Raw:
 
 
 _scalar = msgspec.json.Decoder(float_hook=Decimal).decode
-_SCALARS = ((bool, t.BOOLEAN), (str, t.VARCHAR), (int, t.BIGINT), (Decimal, t.decimal(t.MAX_PRECISION, 0)))
+_SCALARS = ((bool, t.BOOLEAN), (str, t.VARCHAR), (int, t.NUMBER), (Decimal, t.decimal(t.MAX_PRECISION, 0)))
 
 
 def _from_json(_: Type, target: Type) -> Convert:

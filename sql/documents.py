@@ -49,17 +49,17 @@ def _read_as(field: Read) -> Any:
 def value_of(outputs: Sequence[tuple[Path, str]]) -> tuple[str, dict[str, type]]:
     """Python that makes the value of (path, Python of the field) pairs, and the structs bound to the names in it."""
     structs: dict[str, type] = {}
+    leaves = dict(outputs)
 
     def make(prefix: Path) -> str:
         name = f"Out{len(structs)}"
         structs[name] = object  # keeps the name while inner ones are made
         arguments: list[str] = []
         members: dict[str, str] = {}
-        inside = [(path, code) for path, code in outputs if path[: len(prefix)] == prefix]
-        for part in dict.fromkeys(path[len(prefix)] for path, _ in inside):
+        for part in dict.fromkeys(path[len(prefix)] for path in leaves if path[: len(prefix)] == prefix):
             members[f"o{len(members)}"] = part
-            leaf = next((code for path, code in inside if path == (*prefix, part)), None)
-            arguments.append(leaf if leaf is not None else make((*prefix, part)))
+            path = (*prefix, part)
+            arguments.append(leaves[path] if path in leaves else make(path))
         structs[name] = msgspec.defstruct(name, [(one, Any) for one in members], rename=members, gc=False)
         return f"{name}({', '.join(arguments)})"
 

@@ -72,7 +72,8 @@ value_item      = expression alias?
 
 expression      = operand tail*
 tail            = (operator operand) / test
-test            = is / between / in / like
+test            = &test_begin (is / between / in / like)
+test_begin      = ~r"(?:NOT|IS|BETWEEN|IN|LIKE)(?!\w)"ia
 operand         = NOT? sign? primary postfix*
 value           = operand (value_operator operand)*
 
@@ -84,18 +85,19 @@ in              = NOT? IN open expressions close
 like            = NOT? LIKE value escape?
 escape          = ESCAPE value
 
-postfix         = cast_to / element / field / zone
+postfix         = &postfix_begin (cast_to / element / field / zone)
+postfix_begin   = ~r"::|[\[.]|AT(?!\w)"ia
 cast_to         = "::" _ type
 element         = bracket expression close_bracket
 field           = dot name
 zone            = AT TIME ZONE primary
 
-primary         = parenthesis / number / string / truth / null / form / call / column
+primary         = parenthesis / number / string / form / call / column
 parenthesis     = open expression close
-form            = &form_begin (case / cast / extract / substring / position / trim / overlay / json_value / json_object
-                / array / map / moment / interval / bytes)
-form_begin      = ~r"(?:CASE|(?:TRY_)?CAST|EXTRACT|SUBSTRING|POSITION|TRIM|OVERLAY|JSON_VALUE|JSON_OBJECT)\b"ia
-                / ~r"(?:ARRAY|MAP|DATE|TIME|TIMESTAMP|INTERVAL)\b|X'"ia
+form            = &form_begin (truth / null / case / cast / moment / interval / array / map / bytes / in_words)
+form_begin      = ~r"(?:TRUE|FALSE|NULL|CASE|(?:TRY_)?CAST|DATE|TIME|TIMESTAMP|INTERVAL|ARRAY|MAP)(?!\w)|X'"ia / words
+in_words        = &words (extract / substring / position / trim / overlay / json_value / json_object)
+words           = ~r"(?:EXTRACT|SUBSTRING|POSITION|TRIM|OVERLAY|JSON_VALUE|JSON_OBJECT)(?!\w)"ia
 case            = CASE (conditions / comparisons) else? END
 conditions      = when+
 comparisons     = expression when+

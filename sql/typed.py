@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from schemas.failures import BadRecord
 from sql.datatypes import BOOLEAN, Type
 
 Path = tuple[str | int, ...]
@@ -127,7 +128,7 @@ def _folded(made: Apply, values: list[Any]) -> Typed:
     names = [f"a{i}" for i in range(len(values))]
     try:
         value = eval(made.code.format(*names), dict(made.bound) | dict(zip(names, values, strict=True)))  # noqa: S307
-    except (ArithmeticError, ValueError, TypeError):  # it is the record's error, should a record get there
+    except (BadRecord, ArithmeticError, ValueError, TypeError):  # it is the record's error, should a record get there
         return made
     beyond = (made.check == "whole" and not -(2**63) <= value < 2**63) or (made.check == "finite" and value - value)
     return made if beyond else Constant(value, made.type)

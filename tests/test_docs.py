@@ -259,7 +259,9 @@ def failure_of(task: Task) -> Report:
 def test_every_type_is_explained() -> None:
     page = ROOT / "docs/statements/create-mapping.md"
     assert first_cells(page, "Types") == (*SIMPLE, *SIZED, *NESTED)
-    rows = {row.split("`")[1].partition("(")[0]: row for row in section(page, "Types").splitlines() if row.startswith("| `")}
+    rows = {
+        row.split("`")[1].partition("(")[0]: row for row in section(page, "Types").splitlines() if row.startswith("| `")
+    }
     assert [alias for alias, name in ALIASES.items() if f"`{alias}`" not in rows[name]] == []
 
 
