@@ -83,8 +83,9 @@ def part_of(name: str, value: Typed, place: Place, coercion: Coercion) -> Typed:
         return coercion.to(value, t.BIGINT, name, place)
     if isinstance(value, Field) and value.key == "__headers":
         return Field(RAW_HEADERS, value.type)
-    binary = value.type.name == "MAP" and value.type.arguments[1] == t.VARBINARY
-    pairs = coercion.to(value, t.map_of(t.VARCHAR, t.VARBINARY if binary else t.VARCHAR), name, place)
+    held = value.type.arguments[1] if value.type.name == "MAP" else t.VARCHAR
+    texts = held if held in (t.VARBINARY, t.JSON) else t.VARCHAR
+    pairs = coercion.to(value, t.map_of(t.VARCHAR, texts), name, place)
     return apply("header_list({})", (pairs,), pairs.type, header_list=header_list)
 
 

@@ -119,7 +119,7 @@ class Levels:
 
     def _computed(self, value: Typed) -> Typed:
         """The value, evaluated once for all who name it."""
-        if isinstance(value, Field | Constant) or value.type == t.UNKNOWN or not self.record.learned:
+        if isinstance(value, Field | Constant) or value.type == t.UNKNOWN or not self.record.slots.learned:
             return value
         key = self._key()
         self.stages.append(Compute(key, value))

@@ -103,6 +103,8 @@ def _read(found: Typed, slot: Path, slots: Slots) -> Typed:
     """A value of JSON as what its use needs."""
     if not slot:
         return found
+    if not slots.learned:
+        return _inside(slot[:-1], slot[-1], slots)
     one = slots.type_of(slot)
     if one == t.JSON:
         return _with_slot(found, slot)

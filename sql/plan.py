@@ -129,9 +129,10 @@ class _Planned:
         self._declared = {one.name: one for one in source.columns} if source else {}
 
     def branch(self) -> Branch:
-        record = Record(self._declared, Slots())
-        self._once(record)
-        record = Record(self._declared, record.slots, learned=True)
+        slots = Slots()
+        self._once(Record(self._declared, slots))
+        slots.learned = True
+        record = Record(self._declared, slots)
         levels, rows, analysis = self._once(record)
         outputs, parts = self._outputs(rows, analysis)
         stages = self._ordered(levels.stages, outputs, parts)
@@ -152,7 +153,7 @@ class _Planned:
         for link in inner:
             rows, _ = levels.through(link, rows, last=False)
         rows, analysis = levels.through(last, rows, last=True)
-        if not record.learned:
+        if not record.slots.learned:
             self._outputs(rows, analysis)
         return levels, rows, analysis
 

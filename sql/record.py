@@ -85,8 +85,9 @@ def milliseconds(value: datetime | None) -> int:
     return since
 
 
-def header_list(headers: Mapping[str, str | bytes | None] | None) -> list[tuple[str, str | bytes | None]] | None:
-    return None if headers is None else list(headers.items())
+def header_list(headers: Mapping[str, str | bytes | msgspec.Raw | None]) -> list[tuple[str, str | bytes | None]]:
+    """Values that are JSON become text, as those of keys do."""
+    return [(name, key_of_json(one) if isinstance(one, msgspec.Raw) else one) for name, one in headers.items()]
 
 
 def partition_in(topic: str, partitions: int) -> Callable[[int | None], int]:

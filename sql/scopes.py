@@ -18,12 +18,11 @@ from sql.typed import Field, Typed
 class Record:
     """What is read from the records of a source. `declared` are the columns of its mapping, where it has any.
 
-    While it is learned what they hold, columns without a type are UNKNOWN; `learned`: that is over.
+    Until all uses are learned, columns without a type are UNKNOWN.
     """
 
     declared: Mapping[str, MappedColumn]
     slots: Slots
-    learned: bool = False
     used: dict[str, Type] = field(default_factory=dict)
 
     def column(self, name: str) -> Typed:
@@ -39,7 +38,7 @@ class Record:
     def field(self, name: str) -> Typed:
         """A field of a value without declared types."""
         self.slots.add((name,))
-        one = self.slots.type_of((name,)) if self.learned else self.slots.moment((name,))
+        one = self.slots.type_of((name,)) if self.slots.learned else self.slots.moment((name,))
         self.used[name] = one
         return Field(name, one, (name,))
 

@@ -29,9 +29,11 @@ def wanted(one: Type) -> Type:
 class Slots:
     """Slots in groups of one kind each. What was learned stays with the group's root.
 
-    `_whole` are handed through as they are: they stay JSON, and what lies in them is looked up there.
+    `learned`: all uses are known. `_whole` are handed through as they are: they stay JSON, and what lies in them is
+    looked up there.
     """
 
+    learned: bool = False
     _parents: dict[Path, Path] = field(default_factory=dict)
     _demands: dict[Path, tuple[Type, Place]] = field(default_factory=dict)
     _compared: set[Path] = field(default_factory=set)

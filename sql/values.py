@@ -13,7 +13,7 @@ from schemas.failures import BadRecord
 from sql import datatypes as t
 from sql.datatypes import Type
 from sql.decimals import fitted
-from sql.functions.temporal_text import months_of, text_of_months
+from sql.functions.temporal_text import months_of, text_of, text_of_months
 
 Convert = Callable[[Any], Any]
 """From a value that is not NULL to another. Raises BadRecord, ValueError or ArithmeticError."""
@@ -105,9 +105,12 @@ def reader(one: Type) -> Convert | None:
     return _inside(one, reader)
 
 
+_WRITTEN_AS: dict[Type, Convert] = {t.YEAR_TO_MONTH: text_of_months, t.DAY_TO_SECOND: text_of}
+
+
 def writer(one: Type) -> Convert | None:
     """What a value goes through before it is written; None where msgspec writes it as it is."""
-    return text_of_months if one == t.YEAR_TO_MONTH else _inside(one, writer)
+    return _WRITTEN_AS.get(one) or _inside(one, writer)
 
 
 def _inside(one: Type, convert: Callable[[Type], Convert | None]) -> Convert | None:

@@ -3,7 +3,7 @@
 A page is a session: the statements of its ```sql and ```sh blocks are given, in its order, to a control plane in memory
 whose tasks do at once what they are told; none may be refused. A ```sql-error block is what the command line prints, a
 ```sql-answer block a SHOW or DESCRIBE and what it prints, a ```rows block what a query makes of records (as in
-golden/rows.txt). What stands between `<!-- drawn: name -->` and `<!-- end -->` is drawn by support/drawings.py;
+support/rows.py). What stands between `<!-- drawn: name -->` and `<!-- end -->` is drawn by support/drawings.py;
 UPDATE_DOCS=1 rewrites it.
 """
 
@@ -32,7 +32,7 @@ from sql import nodes
 from sql.diagnostics import caret
 from sql.parser import parse, split
 from sql.type_names import ALIASES, NESTED, SIMPLE, SIZED
-from tests.golden import test_sql_fixtures as golden
+from tests.support import rows
 from tests.support.drawings import DRAWINGS
 from tests.support.plane import Plane, topic
 
@@ -94,7 +94,7 @@ def test_what_a_page_shows_is_what_happens(page: Path) -> None:
                 statement = text.partition("\n")[0]
                 assert f"{statement}\n{tables.text(listing(plane, parse(statement)))}" == text
             case "rows":
-                golden.test_rows(text.rstrip("\n"))
+                assert rows.block_of(text.rstrip("\n")).answered() == text.rstrip("\n")
             case "python":
                 compile(text, path_of(page), "exec")
             case "sql" | "sh":

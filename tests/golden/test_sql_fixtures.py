@@ -1,21 +1,19 @@
-"""The language as texts to read: identity.sql, errors.txt and rows.txt beside this file."""
+"""The language as texts to read: identity.sql, errors.txt and rows/ beside this file."""
 
+import os
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Message
 
 from schemas.errors import Refused
-from schemas.failures import BadRecord
 from schemas.options import JobOptions
-from schemas.values import Mapping
 from sql import nodes
-from sql.compile import Wiring, compile_step
 from sql.diagnostics import caret
 from sql.mapping import mapping_of
 from sql.parser import parse
 from sql.plan import plan
 from sql.render import render
+from tests.support import rows
 
 HERE = Path(__file__).parent
 
@@ -73,31 +71,9 @@ def insert_of(statement: nodes.Statement) -> nodes.Insert:
     return statement.insert
 
 
-@pytest.mark.parametrize("block", blocks("rows.txt"))
-def test_rows(block: str) -> None:
-    lines = block.split("\n")
-    mapped = [line for line in lines if line.startswith("@ ")]
-    mappings = {one.name: one for one in map(mapping, mapped)}
-    query, *rest = lines[len(mapped) :]
-    inputs = [line[2:] for line in rest if line.startswith("> ")]
-    answers = [row for value in inputs for row in answer(query, value, mappings)]
-    assert "\n".join([*mapped, query, *answers]) == block
-
-
-def mapping(line: str) -> Mapping:
-    statement = parse(line.removeprefix("@ "))
-    assert isinstance(statement, nodes.CreateMapping)
-    return mapping_of(statement)
-
-
-def answer(query: str, value: str, mappings: dict[str, Mapping]) -> list[str]:
-    """One record's lines in rows.txt: `>` the value read, then `<` the value written, `~` skipped or `!` refused."""
-    insert = insert_of(parse(f"CREATE JOB j AS INSERT INTO out {query}"))
-    step = compile_step(plan(insert, mappings, mappings.get("out")), Wiring("out", 1, {"s": "s"}, {"s": 0})).step
-    written: list[bytes | None] = []
-    message = Message("s", 0, 0, b"k", None if value == "NULL" else value.encode(), None, None, (1, 5))
-    try:
-        _, skipped = step(iter([message]), lambda *record: written.append(record[1]), lambda *_: None)
-    except BadRecord as error:
-        return [f"> {value}", f"! {error}"]
-    return [f"> {value}", *(f"< {v.decode() if v is not None else 'NULL'}" for v in written), *["~ skipped"] * skipped]
+@pytest.mark.parametrize("path", [*HERE.glob("rows/*.txt"), *HERE.glob("functions/*.txt")], ids=lambda path: path.stem)
+def test_rows(path: Path) -> None:
+    answered = rows.rewritten(path)
+    if "UPDATE_GOLDEN" in os.environ:
+        path.write_text(answered)
+    assert path.read_text() == answered

@@ -1,0 +1,127 @@
+"""Queries with the records they read and write, as texts to read.
+
+A block is a query, before it the mappings of s and out (`@`), after it records: `>` the value read (NULL: a tombstone),
+`<` the value written, nothing: filtered out, `~` skipped, `!` refused as BAD_RECORD. `:` before a record says what else
+it has from there on, after a written one what of it is not as read.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import Message
+
+from schemas.failures import BadRecord
+from schemas.values import Mapping
+from sql import nodes
+from sql.compile import CompiledStep, Wiring, compile_step
+from sql.mapping import mapping_of
+from sql.parser import parse
+from sql.plan import plan
+
+Headers = list[tuple[str, Any]]
+
+
+@dataclass(slots=True)
+class Parts:
+    """What the records read have besides their values."""
+
+    key: bytes = b"k"
+    headers: Headers | None = None
+
+    def learn(self, line: str) -> None:
+        name, _, rest = line.removeprefix(": ").partition(" ")
+        if name == "key":
+            self.key = rest.encode()
+        elif name == "headers":
+            self.headers = [(key, text.encode()) for key, _, text in (one.partition("=") for one in rest.split())]
+        else:
+            raise ValueError(f"a record has a key and headers, no {name}")
+
+
+@dataclass(slots=True)
+class Block:
+    """`lines` without the answers, to be answered anew."""
+
+    mappings: list[str]
+    query: str
+    lines: list[str] = field(default_factory=list)
+
+    def answered(self) -> str:
+        compiled, parts = self.compiled(), Parts()
+        return "\n".join(
+            [*self.mappings, self.query, *(a for line in self.lines for a in _answers(compiled, line, parts))]
+        )
+
+    def compiled(self) -> CompiledStep:
+        mappings = {one.name: one for one in map(mapping, self.mappings)}
+        statement = parse(f"CREATE JOB j AS INSERT INTO out {self.query}")
+        assert isinstance(statement, nodes.CreateJob)
+        return compile_step(
+            plan(statement.insert, mappings, mappings.get("out")), Wiring("out", 1, {"s": "s"}, {"s": 0})
+        )
+
+
+def mapping(line: str) -> Mapping:
+    statement = parse(line.removeprefix("@ "))
+    assert isinstance(statement, nodes.CreateMapping)
+    return mapping_of(statement)
+
+
+def block_of(text: str) -> Block:
+    lines = text.split("\n")
+    mapped = [line for line in lines if line.startswith("@ ")]
+    block = Block(mapped, lines[len(mapped)])
+    written = False
+    for line in lines[len(mapped) + 1 :]:
+        if line.startswith("> ") or (line.startswith(": ") and not written):
+            block.lines.append(line)
+        written = line.startswith("< ")
+    return block
+
+
+def blocks(path: Path) -> list[str]:
+    """Those of a file, without its comments."""
+    return [block for block in path.read_text().rstrip("\n").split("\n\n") if not block.startswith("#")]
+
+
+def rewritten(path: Path) -> str:
+    """A file with its answers given anew."""
+    found = path.read_text().rstrip("\n").split("\n\n")
+    return "\n\n".join(one if one.startswith("#") else block_of(one).answered() for one in found) + "\n"
+
+
+def _answers(compiled: CompiledStep, line: str, parts: Parts) -> Iterator[str]:
+    yield line
+    if line.startswith(": "):
+        parts.learn(line)
+        return
+    value = line.removeprefix("> ")
+    written: list[tuple[Any, ...]] = []
+    message = Message("s", 0, 0, parts.key, None if value == "NULL" else value.encode(), parts.headers, None, (1, 5))
+    try:
+        _, skipped = compiled.step(iter([message]), lambda *record: written.append(record), lambda *_: None)
+    except BadRecord as error:
+        yield f"! {error}"
+        return
+    for record in written:
+        yield f"< {record[1].decode() if record[1] is not None else 'NULL'}"
+        yield from _other(record, parts)
+    yield from ["~ skipped"] * skipped
+
+
+def _other(record: tuple[Any, ...], parts: Parts) -> Iterator[str]:
+    """What of a record is not simply kept."""
+    _, _, key, partition, _, _, timestamp, *headers = record
+    said = []
+    if key != parts.key:
+        said.append(f"key {key.decode() if key is not None else 'NULL'}")
+    if partition != -1:
+        said.append(f"partition {partition}")
+    if timestamp != 5:
+        said.append(f"timestamp {timestamp}")
+    if headers and headers[0] is not None:
+        said.append("headers " + " ".join(f"{k}={v.decode() if isinstance(v, bytes) else v}" for k, v in headers[0]))
+    if said:
+        yield f": {', '.join(said)}"
