@@ -1,8 +1,8 @@
 """Queries with the records they read and write, as texts to read.
 
 A block is a query, before it the mappings of s and out (`@`), after it records: `>` the value read (NULL: a tombstone),
-`<` the value written, nothing: filtered out, `~` skipped, `!` refused as BAD_RECORD. `:` before a record says what else
-it has from there on, after a written one what of it is not as read.
+`<` the value written, nothing: filtered out, `~` skipped, `!` refused as BAD_RECORD. `^` says what else the records read
+have from there on, `:` what of a record written is not as it was read.
 """
 
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ class Parts:
     headers: Headers | None = None
 
     def learn(self, line: str) -> None:
-        name, _, rest = line.removeprefix(": ").partition(" ")
+        name, _, rest = line.removeprefix("^ ").partition(" ")
         if name == "key":
             self.key = rest.encode()
         elif name == "headers":
@@ -73,11 +73,7 @@ def block_of(text: str) -> Block:
     lines = text.split("\n")
     mapped = [line for line in lines if line.startswith("@ ")]
     block = Block(mapped, lines[len(mapped)])
-    written = False
-    for line in lines[len(mapped) + 1 :]:
-        if line.startswith("> ") or (line.startswith(": ") and not written):
-            block.lines.append(line)
-        written = line.startswith("< ")
+    block.lines += [line for line in lines[len(mapped) + 1 :] if line.startswith(("> ", "^ "))]
     return block
 
 
@@ -94,7 +90,7 @@ def rewritten(path: Path) -> str:
 
 def _answers(compiled: CompiledStep, line: str, parts: Parts) -> Iterator[str]:
     yield line
-    if line.startswith(": "):
+    if line.startswith("^ "):
         parts.learn(line)
         return
     value = line.removeprefix("> ")
