@@ -1,5 +1,7 @@
 """The functions of the language: one typed Python function each. Importing this package registers all of them."""
 
+from sql.functions import binary as binary
+from sql.functions import documents as documents
 from sql.functions import temporal as temporal
 from sql.functions import temporal_conversions as temporal_conversions
 from sql.functions import temporal_fields as temporal_fields

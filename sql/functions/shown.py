@@ -2,10 +2,15 @@
 
 from typing import Any
 
+import msgspec
+
 LONGEST = 60
 """Characters of a value in an error."""
 
 
 def shown(value: Any) -> str:
-    said = repr(value[: LONGEST + 1]) if isinstance(value, str | bytes) else str(value)
+    if isinstance(value, msgspec.Raw):
+        said = bytes(value).decode(errors="replace")
+    else:
+        said = repr(value[: LONGEST + 1]) if isinstance(value, str | bytes) else str(value)
     return said if len(said) <= LONGEST else said[: LONGEST - 1] + "…"

@@ -1,0 +1,125 @@
+"""Functions of bytes: digests, and bytes as text. Of text the UTF-8 is meant."""
+
+import hashlib
+import zlib
+from base64 import b64encode
+from binascii import a2b_base64, unhexlify
+
+from sql.functions.documents import ENCODER
+from sql.functions.shown import shown
+from sql.functions.signature import sql
+
+
+@sql("MD5")
+def md5_of_text(text: str) -> str:
+    """The MD5 digest of a text in UTF-8, in hexadecimal digits."""
+    return md5(text.encode())
+
+
+@sql()
+def md5(data: bytes) -> str:
+    """The MD5 digest of bytes, in hexadecimal digits."""
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+@sql("SHA1")
+def sha1_of_text(text: str) -> str:
+    """The SHA-1 digest of a text in UTF-8, in hexadecimal digits."""
+    return sha1(text.encode())
+
+
+@sql()
+def sha1(data: bytes) -> str:
+    """The SHA-1 digest of bytes, in hexadecimal digits."""
+    return hashlib.sha1(data, usedforsecurity=False).hexdigest()
+
+
+@sql("SHA256")
+def sha256_of_text(text: str) -> str:
+    """The SHA-256 digest of a text in UTF-8, in hexadecimal digits."""
+    return sha256(text.encode())
+
+
+@sql()
+def sha256(data: bytes) -> str:
+    """The SHA-256 digest of bytes, in hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+@sql("SHA512")
+def sha512_of_text(text: str) -> str:
+    """The SHA-512 digest of a text in UTF-8, in hexadecimal digits."""
+    return sha512(text.encode())
+
+
+@sql()
+def sha512(data: bytes) -> str:
+    """The SHA-512 digest of bytes, in hexadecimal digits."""
+    return hashlib.sha512(data).hexdigest()
+
+
+@sql("CRC32")
+def crc32_of_text(text: str) -> int:
+    """The CRC-32 checksum of a text in UTF-8, from 0 to 4294967295."""
+    return zlib.crc32(text.encode())
+
+
+@sql()
+def crc32(data: bytes) -> int:
+    """The CRC-32 checksum of bytes, from 0 to 4294967295."""
+    return zlib.crc32(data)
+
+
+@sql()
+def to_base64(data: bytes) -> str:
+    """Bytes as Base64."""
+    return b64encode(data).decode()
+
+
+@sql()
+def from_base64(text: str) -> bytes:
+    """The bytes of a text of Base64."""
+    try:
+        return a2b_base64(text, strict_mode=True)
+    except ValueError:
+        raise ValueError(f"{shown(text)} is not Base64, which is written like 'aGVsbG8='") from None
+
+
+@sql()
+def to_hex(data: bytes) -> str:
+    """Bytes as hexadecimal digits."""
+    return data.hex()
+
+
+@sql()
+def from_hex(text: str) -> bytes:
+    """The bytes of a text of hexadecimal digits, two for each."""
+    try:
+        return unhexlify(text)
+    except ValueError:
+        raise ValueError(f"{shown(text)} is not hexadecimal, which is written like '00ff'") from None
+
+
+@sql()
+def to_utf8(text: str) -> bytes:
+    """A text in UTF-8."""
+    return text.encode()
+
+
+@sql()
+def from_utf8(data: bytes) -> str:
+    """The text of bytes in UTF-8."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{shown(data)} is not UTF-8: byte {error.start} does not fit") from None
+
+
+@sql()
+def uuid_from(*values: object | None) -> str:
+    """A UUID made of the values: of the same it is the same again, which a random one would not be."""
+    digest = bytearray(hashlib.sha256(ENCODER.encode(list(values))).digest()[:16])
+    digest[6] = digest[6] & 0x0F | 0x80  # version 8: by a rule of one's own (RFC 9562)
+    digest[8] = digest[8] & 0x3F | 0x80
+    text = digest.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

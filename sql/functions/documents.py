@@ -1,0 +1,112 @@
+"""Functions of JSON documents. A document is JSON, or VARCHAR that holds it; JSON's null is NULL.
+
+Numbers are never converted: they come out of a document as they stand in it.
+"""
+
+from typing import Annotated
+
+import msgspec
+
+from sql.functions.json_path import found, kind_of, path
+from sql.functions.shown import shown
+from sql.functions.signature import Checked, Json, sql
+
+Path = Annotated[str, Checked(path)]
+ENCODER = msgspec.json.Encoder(decimal_format="number")
+_text = msgspec.json.Decoder(str).decode
+_KINDS = {"{": "an object", "[": "an array"}
+
+
+def parsed(text: str) -> Json:
+    """Raises ValueError."""
+    try:
+        return msgspec.json.decode(text, type=Json)
+    except msgspec.DecodeError as error:
+        raise ValueError(f"{shown(text)} is not JSON: {str(error).removeprefix('JSON is malformed: ')}") from None
+
+
+@sql()
+def json_value(document: Json, path: Path) -> str | None:
+    """The string, number, true or false that a path such as '$.items[0].id' leads to, as text; NULL for none."""
+    one = _the_one(document, path)
+    if one is None:
+        return None
+    kind = kind_of(one)
+    if kind in _KINDS:
+        raise ValueError(
+            f"{shown(path)} leads to {_KINDS[kind]}; JSON_QUERY gives it, JSON_VALUE gives what has no parts"
+        )
+    return _text(one) if kind == '"' else bytes(one).decode()
+
+
+@sql("JSON_VALUE")
+def text_json_value(document: str, path: Path) -> str | None:
+    """The string, number, true or false that a path leads to in a text of JSON, as text; NULL for none."""
+    return json_value(parsed(document), path)
+
+
+@sql()
+def json_query(document: Json, path: Path) -> Json | None:
+    """The object, array or other value that a path such as '$.items' leads to, as it stands; NULL for none."""
+    return _the_one(document, path)
+
+
+@sql("JSON_QUERY")
+def text_json_query(document: str, path: Path) -> Json | None:
+    """The object, array or other value that a path leads to in a text of JSON, as it stands; NULL for none."""
+    return _the_one(parsed(document), path)
+
+
+@sql()
+def json_exists(document: Json, path: Path) -> bool:
+    """Whether a path such as '$.items[0]' leads anywhere; also to a null."""
+    return bool(found(document, path))
+
+
+@sql("JSON_EXISTS")
+def text_json_exists(document: str, path: Path) -> bool:
+    """Whether a path leads anywhere in a text of JSON; also to a null."""
+    return bool(found(parsed(document), path))
+
+
+def _the_one(document: Json, path_text: str) -> Json | None:
+    values = found(document, path_text)
+    if len(values) > 1:
+        raise ValueError(f"{shown(path_text)} leads to {len(values)} values; choose one of them, as with [0]")
+    return None if not values or kind_of(values[0]) == "n" else values[0]
+
+
+@sql()
+def json_object(*pairs: object | None) -> Json:
+    """An object of a key, its value, the next key, and so on; NULL becomes null, of equal keys the last counts."""
+    if len(pairs) % 2:
+        raise ValueError(f"JSON_OBJECT takes keys and values in turn; the key {shown(pairs[-1])} has no value")
+    return to_json({_key(key): value for key, value in zip(pairs[::2], pairs[1::2], strict=True)})
+
+
+def _key(key: object) -> str:
+    match key:
+        case str():
+            return key
+        case Json() if kind_of(key) == '"':
+            return _text(key)
+    raise ValueError(f"a key of JSON_OBJECT is text, not {'NULL' if key is None else shown(key)}")
+
+
+@sql()
+def json_array(*values: object | None) -> Json:
+    """An array of the values; NULL becomes null."""
+    return to_json(list(values))
+
+
+@sql()
+def to_json(value: object) -> Json:
+    """A value of any type as JSON."""
+    return Json(ENCODER.encode(value))
+
+
+@sql()
+def parse_json(text: str) -> Json | None:
+    """The value that a text of JSON stands for; null is NULL."""
+    value = parsed(text)
+    return None if kind_of(value) == "n" else value
