@@ -13,7 +13,7 @@ from typing import Annotated, Literal, TypeVar
 from sql.functions import zones
 from sql.functions.shown import shown
 from sql.functions.signature import Checked, Instant, Months, sql
-from sql.functions.temporal_text import text_of
+from sql.functions.temporal_text import text_of, text_of_months
 
 Zone = Annotated[str, Checked(zones.zone)]
 DateUnit = Literal["YEAR", "QUARTER", "MONTH", "WEEK", "DAY"]
@@ -40,7 +40,7 @@ def add_months(moment: D, months: int) -> D:
     """To the same day of a month, or its last. Raises ValueError."""
     year, month = divmod(moment.year * 12 + moment.month - 1 + months, 12)
     if not 1 <= year <= 9999:
-        raise beyond(f"{text_of(moment)} and {months} months")
+        raise beyond(f"{text_of(moment)} plus {text_of_months(Months(months))}")
     return moment.replace(year=year, month=month + 1, day=min(moment.day, monthrange(year, month + 1)[1]))
 
 
@@ -49,7 +49,7 @@ def moved(moment: datetime, interval: timedelta) -> datetime:
     try:
         return moment + interval
     except OverflowError:
-        raise beyond(f"{text_of(moment)} and {text_of(interval)}") from None
+        raise beyond(f"{text_of(moment)} plus {text_of(interval)}") from None
 
 
 def since_epoch(moment: datetime) -> timedelta:
@@ -74,7 +74,7 @@ def in_utc(moment: datetime) -> Instant:
 
 
 def beyond(what: str) -> ValueError:
-    return ValueError(f"{what}: outside the years 1 to 9999")
+    return ValueError(f"{what} is outside the years 1 to 9999")
 
 
 def _first(unit: str, day: D) -> D:

@@ -222,17 +222,17 @@ def test_months_are_added(moment: str, months: int, value: str) -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: f.add_months(date.max, 1), "9999-12-31 and 1 months: outside the years 1 to 9999"),
-        (lambda: f.add_months(date.min, -1), "0001-01-01 and -1 months: outside the years 1 to 9999"),
-        (lambda: f.moved(at("9999-12-31T23:00"), span("P1D")), "9999-12-31T23:00:00 and P1D: outside"),
-        (lambda: f.instant_at(utc("9999-12-31T23:00Z"), BERLIN), "9999-12-31T23:00:00Z in Europe/Berlin: outside"),
-        (lambda: f.timestamp_at(at("0001-01-01"), "+02:00"), "0001-01-01T00:00:00+02:00 in UTC: outside"),
+        (lambda: f.add_months(date.max, 1), "9999-12-31 plus P1M is outside the years 1 to 9999"),
+        (lambda: f.add_months(date.min, -1), "0001-01-01 plus -P1M is outside the years 1 to 9999"),
+        (lambda: f.moved(at("9999-12-31T23:00"), span("P1D")), "9999-12-31T23:00:00 plus P1D is outside"),
+        (lambda: f.instant_at(utc("9999-12-31T23:00Z"), BERLIN), "9999-12-31T23:00:00Z in Europe/Berlin is outside"),
+        (lambda: f.timestamp_at(at("0001-01-01"), "+02:00"), "0001-01-01T00:00:00+02:00 in UTC is outside"),
         (lambda: f.make_date(2025, 2, 29), "there is no such DATE as '2025-2-29'"),
         (lambda: f.make_date(2**70, 2, 29), f"there is no such DATE as '{2**70}-2-29'"),
         (lambda: f.make_timestamp(2026, 1, 31, 8, 30, 60.0), "there is no such TIMESTAMP as '2026-1-31 8:30:60.0'"),
         (lambda: f.make_timestamp(2026, 1, 31, 8, 30, -0.5), "there is no such TIMESTAMP as '2026-1-31 8:30:-0.5'"),
         (lambda: f.make_timestamp(2026, 1, 31, 8, 30, float("nan")), "2026-1-31 8:30:nan"),
-        (lambda: c.millis_to_timestamp(10**18), "1000000000000000000 milliseconds after 1970: outside"),
+        (lambda: c.millis_to_timestamp(10**18), "1000000000000000000 milliseconds after 1970 is outside"),
     ],
 )  # fmt: skip
 def test_out_of_range(call: Callable[[], Any], message: str) -> None:
