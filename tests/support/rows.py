@@ -1,8 +1,8 @@
 """Queries with the records they read and write, as texts to read.
 
 A block is a query, before it the mappings of s and out (`@`), after it records: `>` the value read (NULL: a tombstone),
-`<` the value written, nothing: filtered out, `~` skipped, `!` refused as BAD_RECORD. `^` says what else the records read
-have from there on, `:` what of a record written is not as it was read.
+`<` the value written, nothing: filtered out, `~` skipped, `!` refused as BAD_RECORD. `^` says what else the records
+read have from there on, `:` what of a record written is not as it was read.
 """
 
 from collections.abc import Iterator
