@@ -18,6 +18,7 @@ from tests.bench.bench import Bench, progress
 from tests.bench.commands import commands
 from tests.bench.history import history
 from tests.bench.latency import latency
+from tests.bench.queries import queries
 from tests.bench.report import Row, facts, save, table
 from tests.bench.start import create, start
 from tests.bench.takeover import takeover
@@ -35,6 +36,7 @@ class Benchmark:
 
 BENCHMARKS = {
     "throughput": Benchmark(throughput, 3, "CPU and time for a million records, memory"),
+    "queries": Benchmark(queries, 9, "compiling a query, and what a column costs, without Kafka"),
     "latency": Benchmark(latency, 1, "from source to sink at a steady rate"),
     "start": Benchmark(start, 5, "until a worker is ready"),
     "create": Benchmark(create, 5, "until a new job's first output"),

@@ -23,6 +23,11 @@ CREATE = """CREATE JOB load OPTIONS (processingGuarantee 'exactlyOnce', snapshot
             AS INSERT INTO "{sink}" {query}"""
 
 
+TWELVE = """SELECT id, user, amount, amount * 2 AS doubled, amount - 1 AS less, amount > 50 AS large,
+            UPPER(user) AS loud, LENGTH(pad) AS size, SUBSTRING(user, 2, 3) AS part, ROUND(amount / 7.0, 2) AS rounded,
+            COALESCE(note, 'none') AS note, CONCAT(user, '-', SUBSTRING(pad, 1, 1)) AS label FROM "{source}\""""
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
     """A query, and the CPU seconds per million records of its source that the hosts may need."""
@@ -34,7 +39,8 @@ class Work:
 
 WORKS = (
     Work("SELECT *", 'SELECT * FROM "{source}"', 2.6),
-    Work("filter", 'SELECT id, user, amount * 2 AS doubled FROM "{source}" WHERE amount > 50', 2.2),
+    Work("filter", 'SELECT id, user, amount * 2 AS doubled FROM "{source}" WHERE amount > 50', 2.0),
+    Work("12 columns, 6 functions", TWELVE, 6.0),
 )
 
 
