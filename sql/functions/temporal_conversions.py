@@ -108,11 +108,11 @@ def millis_to_timestamp_tz(epoch_millis: int) -> Instant:
 
 @sql()
 def to_epoch_millis(moment: Instant) -> int:
-    """Milliseconds since the beginning of 1970 in UTC."""
+    """Whole milliseconds since the beginning of 1970 in UTC, rounded down."""
     return since_epoch(moment) // _MILLISECOND
 
 
 @sql("TO_EPOCH_MILLIS")
 def timestamp_to_epoch_millis(moment: datetime) -> int:
-    """Milliseconds since the beginning of 1970, of a moment in UTC."""
+    """Whole milliseconds since the beginning of 1970, rounded down, of a moment in UTC."""
     return since_epoch(moment) // _MILLISECOND
