@@ -14,7 +14,7 @@ from sql import expressions as ex
 from sql import runtime
 from sql.arithmetic import arithmetic, compared, comparison, negated
 from sql.calls import called
-from sql.coercion import Coercion, constant_number
+from sql.coercion import Coercion, common_type, constant_number
 from sql.conversions import Impossible, attempt, explicit
 from sql.datatypes import Type
 from sql.functions import temporal_text as text
@@ -22,7 +22,21 @@ from sql.functions.patterns import compiled_like, like
 from sql.nested import access, element, header, made_array, made_map, made_row
 from sql.slots import Slots
 from sql.type_names import type_of
-from sql.typed import Choice, Coalesce, Constant, Field, Junction, Let, NullTest, Typed, apply, call, loose
+from sql.typed import (
+    GENERATED,
+    Choice,
+    Coalesce,
+    Constant,
+    Field,
+    Junction,
+    Let,
+    NullTest,
+    Typed,
+    apply,
+    call,
+    loose,
+    whole_of,
+)
 
 
 class Scope(Protocol):
@@ -150,7 +164,7 @@ class Analysis:
                 a, b, _ = compared("NULLIF", self.typed(left), self.typed(right), places, self.coercion)
                 return loose("nullif({}, {})", (a, b), a.type, nullif=runtime.nullif)
             case "TYPEOF", (operand,):
-                return self._type_name(self.typed(operand))
+                return self._type_name(whole_of(self.typed(operand)))
         return called(tree.name, self._several(tree.arguments), tree.place, self.coercion)
 
     def _type_name(self, value: Typed) -> Typed:
@@ -161,6 +175,7 @@ class Analysis:
         return Constant(str(value.type), t.VARCHAR)
 
     def _cast(self, value: Typed, target: Type, place: Place, *, safe: bool) -> Typed:
+        value = whole_of(value)
         if value.type == t.UNKNOWN:
             value = self.coercion.to(value, t.JSON, "CAST", place)
         try:
@@ -184,7 +199,7 @@ class Analysis:
             conditions: list[Typed] = [self.condition(when, "WHEN") for when in whens]
             return Choice(tuple(zip(conditions, results, strict=False)), results[-1], common)
         self._lets += 1
-        key, operand = f"case{self._lets}", self.typed(tree.operand)
+        key, operand = f"{GENERATED}case{self._lets}", self.typed(tree.operand)
         of = operand if operand.type == t.UNKNOWN else Field(key, operand.type)
         conditions = [
             comparison("=", of, self.typed(when), (tree.operand.place, when.place), self.coercion) for when in whens
@@ -210,7 +225,8 @@ class Analysis:
     def _concat(self, operands: Sequence[ex.Expression]) -> Typed:
         values = self._several(operands)
         if all(value.type.name == "ARRAY" for value, _ in values):
-            common, arrays = self.coercion.together(values, "|| joins")
+            common = common_type([value.type for value, _ in values]) or values[0][0].type
+            arrays = tuple(self.coercion.to(value, common, "||", place) for value, place in values)
             return apply("(" + " + ".join(["{}"] * len(arrays)) + ")", arrays, common)
         known = t.VARBINARY if any(value.type == t.VARBINARY for value, _ in values) else t.VARCHAR
         texts = tuple(self.coercion.to(value, known, "||", place) for value, place in values)
@@ -270,7 +286,7 @@ class Analysis:
 
     def _is(self, tree: ex.Is) -> Typed:
         if tree.what == "NULL":
-            return NullTest(self.typed(tree.operand), tree.negated)
+            return NullTest(whole_of(self.typed(tree.operand)), tree.negated)
         value = self.condition(tree.operand, f"IS {tree.what}")
         if tree.what == "UNKNOWN":
             return NullTest(value, tree.negated)

@@ -11,7 +11,7 @@ from sql import runtime
 from sql.coercion import Coercion, common_type, conversion, size_of
 from sql.conversions import at_midnight
 from sql.datatypes import Type
-from sql.decimals import EXACT, fitted, rescaled
+from sql.decimals import EXACT, fitted, quotient, remainder
 from sql.functions.temporal import add_months, moved
 from sql.typed import Apply, Field, Typed, apply, call
 
@@ -19,7 +19,7 @@ MINIMAL_SCALE = 6
 """Digits after the point that a quotient, or a result of more than 38 digits, keeps at least."""
 
 _INLINE = {"+": "({} + {})", "-": "({} - {})", "*": "({} * {})"}
-_EXACT = {"+": EXACT.add, "-": EXACT.subtract, "*": EXACT.multiply, "%": EXACT.remainder}
+_EXACT = {"+": EXACT.add, "-": EXACT.subtract, "*": EXACT.multiply, "%": remainder}
 COMPARISONS = {"=": "==", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 INCOMPARABLE = {"ARRAY", "MAP", "ROW", "JSON"}
 
@@ -86,9 +86,8 @@ def _decimals(operator: str, left: Typed, right: Typed) -> Typed:
         scale = max(min(scale, MINIMAL_SCALE), scale - (wanted - precision))
     result = t.decimal(max(precision, scale, 1), scale)
     if operator == "/":
-        code = "fitted(rescaled(divide({}, {}), scale), precision, scale)"
-        quotient = {"rescaled": rescaled, "divide": EXACT.divide}
-        return apply(code, both, result, fitted=fitted, scale=scale, precision=precision, **quotient)  # type: ignore[arg-type]
+        code = "fitted(quotient({}, {}, scale), precision, scale)"
+        return apply(code, both, result, fitted=fitted, quotient=quotient, scale=scale, precision=precision)
     if wanted > precision:
         code = "fitted(exact({}, {}), precision, scale)"
         return apply(code, both, result, fitted=fitted, exact=_EXACT[operator], precision=precision, scale=scale)

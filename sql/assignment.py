@@ -12,7 +12,7 @@ from sql.datatypes import Type
 from sql.decimals import fitted
 from sql.record import RAW_HEADERS, header_list, key_of_json, key_of_text, milliseconds
 from sql.slots import wanted
-from sql.typed import Field, Typed, apply, call, loose
+from sql.typed import Field, Typed, apply, call, loose, whole_of
 from sql.values import Convert, bounds, json_text, real
 
 
@@ -74,6 +74,7 @@ def _fit(target: Type) -> Convert:
 
 def part_of(name: str, value: Typed, place: Place, coercion: Coercion) -> Typed:
     """`__key`, `__timestamp`, `__headers` or `__partition` as Kafka takes it. Raises TypeMismatch."""
+    value = whole_of(value) if name == "__key" else value
     if name == "__key":
         return _key(value, place, coercion)
     if name == "__timestamp":

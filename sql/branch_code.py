@@ -116,8 +116,7 @@ class _Lines:
                 code = part.code
                 for name, function in part.bound.items():
                     code = code.replace(name, self.code.function(name, function), 1)
-                self.code.locals[key] = f"p{len(self._loaded)}"
-                self.code.line(f"{self.code.locals[key]} = {code}")
+                self.code.locals[key] = self.code.named(code)
 
     def _load_field(self, read: Read) -> None:
         local, place = self._names[read.key], self._reads[read.key]
@@ -136,22 +135,15 @@ class _Lines:
         code = self.code
         self._load(stage.value)
         values = code.named(code.result(stage.value))
-        names = [f"e{stage.element}"]
-        code.locals[stage.element] = names[0]
-        each = f"{values} or ()"
+        element, second, ordinal = (code.temporary() for _ in range(3))
+        code.locals |= {stage.element: element, stage.second: second, stage.ordinal: ordinal}
+        target, each = element, f"{values} or ()"
         if stage.second:
-            names.append(f"e{stage.second}")
-            code.locals[stage.second] = names[1]
-            each = f"({values} or {{}}).items()"
+            target, each = f"{element}, {second}", f"({values} or {{}}).items()"
         if stage.json:
             each = f"{code.function('elements', elements)}({each}, json=True)"
-        target = ", ".join(names)
         if stage.ordinal:
-            code.locals[stage.ordinal] = f"e{stage.ordinal}"
-            target, each = (
-                f"e{stage.ordinal}, {'(' + target + ')' if stage.second else target}",
-                f"enumerate({each}, 1)",
-            )
+            target, each = f"{ordinal}, {f'({target})' if stage.second else target}", f"enumerate({each}, 1)"
         code.line(f"for {target} in {each}:")
         code.indent += 1
 

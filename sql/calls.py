@@ -11,7 +11,7 @@ from sql.coercion import Coercion, common_type, cost
 from sql.datatypes import Type
 from sql.functions import FUNCTIONS
 from sql.functions.signature import ANY, DECIMAL, VARIABLES, Function, Parameter
-from sql.typed import ELEMENT, Constant, Field, Typed, apply, loose
+from sql.typed import ELEMENT, Constant, Field, Typed, apply, loose, whole_of
 from sql.values import writer
 
 AGGREGATES = frozenset({
@@ -194,6 +194,7 @@ class _Binding:
         return Constant(word, t.VARCHAR)
 
     def _anything(self, value: Typed, place: Place) -> Typed:
+        value = whole_of(value)
         value = self.coercion.to(value, t.JSON, self.function.name, place) if value.type == t.UNKNOWN else value
         written = writer(value.type)
         return apply("written({})", (value,), value.type, written=written) if written else value

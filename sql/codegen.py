@@ -161,7 +161,7 @@ class Code:
 
     def _junction(self, operands: tuple[Typed, ...], *, ends_with: bool) -> Fragment:
         """AND ends with the first FALSE, OR with the first TRUE; else one NULL makes it NULL."""
-        result = self._temporary()
+        result = self.temporary()
         self.line(f"{result} = {self.result(operands[0])}")
         for operand in operands[1:]:
             with self.block(f"if {result} is not {ends_with}:"):
@@ -172,7 +172,7 @@ class Code:
 
     def _choice(self, tree: Choice) -> Fragment:
         """Each branch is looked at where none before it was taken."""
-        result, open_ = self._temporary(), self._temporary()
+        result, open_ = self.temporary(), self.temporary()
         self.line(f"{open_} = True")
         for when, then in tree.branches:
             with self.block(f"if {open_}:"), self.block(f"if {self._truth(when)}:"):
@@ -183,7 +183,7 @@ class Code:
         return Fragment(result, (result,))
 
     def _coalesce(self, operands: tuple[Typed, ...]) -> Fragment:
-        result = self._temporary()
+        result = self.temporary()
         self.line(f"{result} = {self.result(operands[0])}")
         for operand in operands[1:]:
             with self.block(f"if {result} is None:"):
@@ -192,7 +192,7 @@ class Code:
 
     def _truth(self, tree: Typed) -> str:
         """A local that is true when the condition is TRUE; FALSE and NULL need not be told apart here."""
-        result = self._temporary()
+        result = self.temporary()
         if isinstance(tree, Junction):
             self.line(f"{result} = {self._truth(tree.operands[0])}")
             for operand in tree.operands[1:]:
@@ -210,7 +210,7 @@ class Code:
         """The fragment's value in a local, evaluated here; what is out of bounds ends as BadRecord."""
         if fragment.depth == 0:
             return fragment
-        result = self._temporary()
+        result = self.temporary()
         absent = self._absent(fragment)
         if absent:
             with self.block(f"if {' or '.join(absent)}:"):
@@ -234,7 +234,7 @@ class Code:
         """A name for what may be an expression."""
         if code.isidentifier():
             return code
-        result = self._temporary()
+        result = self.temporary()
         self.line(f"{result} = {code}")
         return result
 
@@ -248,6 +248,6 @@ class Code:
     def _there(self, fragment: Fragment) -> list[str]:
         return [f"{name} is not None" for name in fragment.nulls if name not in self._present]
 
-    def _temporary(self) -> str:
+    def temporary(self) -> str:
         self._temporaries += 1
         return f"t{self._temporaries - 1}"

@@ -12,7 +12,7 @@ from sql import datatypes as t
 from sql.conversions import explicit, to_decimal, whole
 from sql.datatypes import Type
 from sql.slots import Slots
-from sql.typed import Choice, Coalesce, Constant, Field, Let, Typed, apply, call
+from sql.typed import Choice, Coalesce, Constant, Field, Let, Typed, apply, call, whole_of
 from sql.values import Convert
 
 _MOMENTS = ("DATE", "TIMESTAMP")
@@ -121,6 +121,8 @@ class Coercion:
         """The value as the type that `by` needs. Raises TypeMismatch."""
         if value.type == t.UNKNOWN:
             return self._unknown(value, target, place)
+        if target == t.JSON:
+            value = whole_of(value)
         if isinstance(value, Constant) and value.value is None:
             return Constant(None, target)
         if value.type == target or target == t.UNKNOWN:
@@ -153,6 +155,7 @@ class Coercion:
 
     def together(self, values: Sequence[tuple[Typed, Place]], by: str) -> tuple[Type, tuple[Typed, ...]]:
         """The values as the type they have in common. Raises TypeMismatch where they have none."""
+        values = [(whole_of(value), place) for value, place in values]
         common = common_type([value.type for value, _ in values])
         if common is None:
             common = values[0][0].type

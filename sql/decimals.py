@@ -9,6 +9,20 @@ EXACT = Context(prec=4 * MAX_PRECISION, rounding=ROUND_HALF_UP, traps=[DivisionB
 """Holds the sum, difference and product of any two DECIMALs; quotients are rounded."""
 
 
+def quotient(dividend: Decimal, divisor: Decimal, scale: int) -> Decimal:
+    """Rounded to the scale. Raises ZeroDivisionError."""
+    if not divisor:
+        raise ZeroDivisionError
+    return rescaled(EXACT.divide(dividend, divisor), scale)
+
+
+def remainder(dividend: Decimal, divisor: Decimal) -> Decimal:
+    """With the dividend's sign. Raises ZeroDivisionError."""
+    if not divisor:
+        raise ZeroDivisionError
+    return EXACT.remainder(dividend, divisor)
+
+
 def rescaled(value: Decimal, scale: int) -> Decimal:
     """Rounded half up (away from zero) to so many digits after the point."""
     return EXACT.quantize(value, Decimal(1).scaleb(-scale, EXACT))

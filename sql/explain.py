@@ -11,7 +11,7 @@ from sql import nodes
 from sql.compile import Wiring, compile_step
 from sql.levels import Compute, Filter, Stage, Unnest
 from sql.plan import Branch, Plan, Sources, plan
-from sql.record import KEY_FIELDS, VALUE
+from sql.record import KEY_FIELDS, RAW_HEADERS, READABLE
 from sql.render_expressions import name
 
 
@@ -42,7 +42,7 @@ def _reads(branch: Branch) -> str:
     fields = [
         f"{'__key' if read.key == KEY_FIELDS else '.'.join(map(name, read.path))} {read.type}" for read in branch.reads
     ]
-    parts = sorted(key for key in branch.used if (key.startswith("__") and key != KEY_FIELDS) or key == VALUE)
+    parts = sorted(branch.used & READABLE | ({"__headers"} if RAW_HEADERS in branch.used else set()))
     if branch.star and branch.outputs:
         fields.append("all fields, as they are")
     return ", ".join([*fields, *parts]) or "nothing of the value"

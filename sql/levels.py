@@ -11,7 +11,7 @@ from sql.flatten import Link, item_name
 from sql.nested import access, present, slot_of
 from sql.render_expressions import expression
 from sql.scopes import Names, Record
-from sql.typed import ELEMENT, Constant, Field, Typed
+from sql.typed import ELEMENT, GENERATED, Constant, Field, Typed, whole_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,8 @@ class Levels:
 
     def _computed(self, value: Typed) -> Typed:
         """The value, evaluated once for all who name it."""
-        if isinstance(value, Field | Constant) or value.type == t.UNKNOWN or not self.record.slots.learned:
+        handed_on = isinstance(value, Field | Constant) or whole_of(value) is not value
+        if handed_on or value.type == t.UNKNOWN or not self.record.slots.learned:
             return value
         key = self._key()
         self.stages.append(Compute(key, value))
@@ -127,7 +128,7 @@ class Levels:
 
     def _key(self) -> str:
         self._keys += 1
-        return f"{self._keys}"
+        return f"{GENERATED}{self._keys}"
 
     def _unnested(self, unnest: nodes.Unnest, analysis: Analysis) -> dict[str, Typed]:
         value = analysis.typed(unnest.expression)

@@ -16,7 +16,7 @@ from sql.datatypes import Type
 from sql.record import RAW_HEADERS, header_text
 from sql.slots import Slots, called
 from sql.type_names import KEYS
-from sql.typed import ELEMENT, Apply, Constant, Field, Path, Typed, apply, loose
+from sql.typed import ELEMENT, VIEW, Apply, Constant, Field, Path, Typed, apply, loose
 from sql.values import read_as, reader, row_class
 
 HEADERS = Field(RAW_HEADERS, t.map_of(t.VARCHAR, t.VARBINARY))
@@ -32,8 +32,8 @@ def access(value: Typed, name: str, place: Place, slots: Slots) -> Typed:
             hint = did_you_mean(name, one.fields) or f"; fields are {', '.join(one.fields)}"
             raise UnknownColumn(f"{one} has no field '{name}'{hint}", place)
         at = one.fields.index(name)
-        found = _not_null(f"{{}}.m{at}", (value,), one.arguments[at])
-        return _at(found, slot, name)
+        found = _at(_not_null(f"{{}}.m{at}", (value,), one.arguments[at]), slot, name)
+        return view(found, (*slot, name), slots) if slot else found
     if one in (t.JSON, t.UNKNOWN):
         return _of_json(value, slot, name, slots)
     hint = "; write value['key']" if one.name == "MAP" else ""
@@ -57,8 +57,8 @@ def element(value: Typed, index: Typed, places: tuple[Place, Place], coercion: C
         return _read(found, (*slot, ELEMENT) if slot else (), coercion.slots)
     if value.type.name == "ARRAY":
         number = coercion.to(index, t.BIGINT, "[…]", places[1])
-        found = _not_null("item({}, {})", (value, number), value.type.arguments[0], item=_item)
-        return _at(found, slot, ELEMENT)
+        found = _at(_not_null("item({}, {})", (value, number), value.type.arguments[0], item=_item), slot, ELEMENT)
+        return view(found, (*slot, ELEMENT), coercion.slots) if slot else found
     if value.type.name == "MAP":
         key = coercion.to(index, value.type.arguments[0], "[…]", places[1])
         return _not_null("{}.get({})", (value, key), value.type.arguments[1])
@@ -94,21 +94,27 @@ def _with_slot(value: Typed, slot: Path) -> Typed:
     return replace(value, slot=slot) if slot and isinstance(value, Apply | Field) else value
 
 
+def view(value: Typed, slot: Path, slots: Slots) -> Typed:
+    """A value of JSON as what is looked up in it, where anything is."""
+    shape = slots.shape_of(slot) if slots.learned else t.JSON
+    if value.type != t.JSON or shape == t.JSON:
+        return value
+    return _with_slot(apply(VIEW, (value,), shape, gives_null=True, view=_reading(shape, called(slot))), slot)
+
+
 def _of_json(value: Typed, slot: Path, name: str, slots: Slots) -> Typed:
     found = apply("field({}, name)", (value,), t.JSON, gives_null=True, field=_json_field, name=name)
     return _read(found, (*slot, name) if slot else (), slots)
 
 
 def _read(found: Typed, slot: Path, slots: Slots) -> Typed:
-    """A value of JSON as what its use needs."""
+    """A value found in JSON as what its use needs."""
     if not slot:
         return found
     if not slots.learned:
         return _inside(slot[:-1], slot[-1], slots)
-    one = slots.type_of(slot)
-    if one == t.JSON:
-        return _with_slot(found, slot)
-    return _with_slot(apply("read({})", (found,), one, gives_null=True, read=_reading(one, called(slot))), slot)
+    found = _with_slot(found, slot)
+    return view(found, slot, slots)
 
 
 @lru_cache(maxsize=1024)

@@ -19,7 +19,7 @@ from sql.record import KEY_FIELDS, READABLE, VALUE, WRITABLE
 from sql.scopes import Record
 from sql.slots import Slots
 from sql.type_names import named
-from sql.typed import Typed
+from sql.typed import Typed, whole_of
 from sql.usage import keys_in
 
 Sources = MappingOf[str, Mapping]
@@ -175,7 +175,7 @@ class _Planned:
         return tuple(outputs), parts
 
     def _output(self, column: Column, mapped: MappedColumn | None, analysis: Analysis) -> Output:
-        name, value, place = column.name, column.value, column.place
+        name, value, place = column.name, whole_of(column.value), column.place
         if mapped is None:
             value = analysis.coercion.to(value, t.JSON, name, place) if value.type == t.UNKNOWN else value
             return Output(name, value, (name,), None)

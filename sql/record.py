@@ -10,11 +10,12 @@ import msgspec
 from schemas.failures import BadRecord
 from sql import datatypes as t
 from sql.datatypes import Type
+from sql.typed import GENERATED
 
 VALUE = "this"
-KEY_FIELDS = "__key."
+KEY_FIELDS = f"{GENERATED}key"
 """The key as a JSON object, of which fields are asked."""
-RAW_HEADERS = "__headers[]"
+RAW_HEADERS = f"{GENERATED}headers"
 """The headers as Kafka has them."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

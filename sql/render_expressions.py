@@ -102,7 +102,8 @@ def _primary(tree: ex.Literals | ex.Column | ex.Made) -> str:  # one line a form
         case ex.Interval(text, unit, last):
             return f"INTERVAL {string(text)} {unit}{f' TO {last}' if last else ''}"
         case ex.Access(operand, field):
-            return f"{expression(operand, PRIMARY)}.{name(field)}"
+            inner = f"({_primary(operand)})" if isinstance(operand, ex.Number) else expression(operand, PRIMARY)
+            return f"{inner}.{name(field)}"
         case ex.Element(operand, index):
             return f"{expression(operand, PRIMARY)}[{expression(index)}]"
         case ex.Call(called, arguments):

@@ -2,6 +2,7 @@
 
 import math
 import re
+from decimal import DecimalException
 from typing import Any, NoReturn
 
 import msgspec
@@ -111,7 +112,7 @@ def bad_record(error: Exception) -> BadRecord:
     match error:
         case ZeroDivisionError():
             return BadRecord("division by zero")
-        case OverflowError():
+        case OverflowError() | DecimalException():
             return BadRecord(OUT_OF_RANGE)
         case RecursionError():
             return BadRecord("the value is nested too deep to be read")

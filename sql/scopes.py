@@ -8,6 +8,7 @@ from schemas.values import MappedColumn
 from sql import datatypes as t
 from sql.calls import WITHOUT_PARENTHESES, refuse_unrepeatable
 from sql.datatypes import Type
+from sql.nested import view
 from sql.record import KEY_FIELDS, PARTS, READABLE, VALUE
 from sql.slots import Slots
 from sql.type_names import named
@@ -33,14 +34,14 @@ class Record:
             return Field(name, one)
         self.slots.add((name,))
         self.slots.keep_whole((name,))
-        return Field(name, one, (name,))
+        return view(Field(name, one, (name,)), (name,), self.slots)
 
     def field(self, name: str) -> Typed:
         """A field of a value without declared types."""
         self.slots.add((name,))
         one = self.slots.type_of((name,)) if self.slots.learned else self.slots.moment((name,))
         self.used[name] = one
-        return Field(name, one, (name,))
+        return view(Field(name, one, (name,)), (name,), self.slots)
 
     def part(self, names: Sequence[str]) -> tuple[Typed, Sequence[str]]:
         """`__key`, `__offset` …, and what is left of the names."""
@@ -55,7 +56,7 @@ class Record:
             return Field(first, one), rest
         self.slots.add((first,))
         self.slots.keep_whole((first,))
-        return Field(first, one, (first,)), rest
+        return view(Field(first, one, (first,)), (first,), self.slots), rest
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from schemas.errors import Place, TypeMismatch
 from sql import datatypes as t
 from sql.datatypes import Type
-from sql.typed import ELEMENT, Path
+from sql.typed import ELEMENT, GENERATED, Path
 
 
 def called(slot: Path) -> str:
     """`address.city`, `items[…].sku`"""
     first, *others = slot
-    return str(first) + "".join("[…]" if one == ELEMENT else f".{one}" for one in others)
+    first = str(first).replace(f"{GENERATED}key", "__key")
+    return first + "".join("[…]" if one == ELEMENT else f".{one}" for one in others)
 
 
 def wanted(one: Type) -> Type:
@@ -95,9 +96,13 @@ class Slots:
 
     def type_of(self, slot: Path) -> Type:
         """Without a demand, a slot that is compared is a SCALAR, one with slots in it a ROW or ARRAY, another JSON."""
+        return t.JSON if slot in self._whole and self._inside.get(slot) else self.shape_of(slot)
+
+    def shape_of(self, slot: Path) -> Type:
+        """The type by which a slot is looked into, whether or not it is handed through as well."""
         root = self._root(slot)
         inside = self._inside.get(slot, {})
-        if inside and (slot in self._whole or (ELEMENT in inside and len(inside) > 1)):
+        if ELEMENT in inside and len(inside) > 1:
             return t.JSON
         if root in self._demands:
             return self._demands[root][0]

@@ -13,6 +13,8 @@ from sql.datatypes import BOOLEAN, Type
 Path = tuple[str | int, ...]
 """From a column of no declared type into its value: names of fields, ELEMENT for any element of an array."""
 ELEMENT = 0
+GENERATED = "\x1f"
+"""Keys of our own begin with it: no column of a user may hold a control character."""
 Check = Literal["", "whole", "finite"]
 """What a result may not be before it is looked at: beyond 64 bits, or infinite."""
 
@@ -98,6 +100,10 @@ class Let:
     type: Type
 
 
+VIEW = "view({})"
+"""Of a value of JSON that is handed through as it is in one place, and looked into in another."""
+
+
 Typed = Constant | Field | Apply | Loose | Junction | NullTest | Choice | Coalesce | Let
 
 
@@ -112,6 +118,11 @@ def apply(
     if None in values:
         return Constant(None, type_)
     return _folded(made, values)
+
+
+def whole_of(value: "Typed") -> "Typed":
+    """What a view looks into, as it is; any other value itself."""
+    return value.arguments[0] if isinstance(value, Apply) and value.code == VIEW else value
 
 
 def loose(code: str, arguments: tuple[Typed, ...], type_: Type, **bound: Any) -> Typed:
