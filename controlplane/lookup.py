@@ -38,9 +38,14 @@ class Facts:
             raise FactsUnavailable(f"Kafka did not answer in time ({self.unavailable}); send the command again")
         found = self.topics.get(topic)
         if found is None:
-            hint = did_you_mean(topic, self.names) or "; create it first"
-            raise TopicNotFound(f"no topic is called '{topic}'{hint}", place)
+            raise unknown_topic(topic, self.names, place)
         return found
+
+
+def unknown_topic(topic: str, names: Iterable[str], place: Place) -> TopicNotFound:
+    """`names` are the topics there are."""
+    hint = did_you_mean(topic, names) or "; create it first"
+    return TopicNotFound(f"no topic is called '{topic}'{hint}", place)
 
 
 def live(state: State, name: nodes.Name) -> Job:

@@ -6,6 +6,7 @@ from typing import assert_never
 
 from controlplane import descriptions, history, log, views
 from controlplane.evolve import State
+from controlplane.lookup import unknown_topic
 from controlplane.topics import REPORTS
 from controlplane.views import Listing
 from processors.kafka import CALL_S, Kafka, TopicPartition, judging
@@ -17,6 +18,7 @@ from schemas.tasks import task_key
 from schemas.values import PartitionProgress, Progress
 from sql import nodes
 from sql.explain import explain
+from sql.plan import source_names
 
 PROGRESS_MS = 15_000
 """Progress older than this says nothing about now: tasks report it every 5 s."""
@@ -40,12 +42,19 @@ def read(kafka: Kafka, prefix: str, statement: nodes.Read) -> Listing:
         case nodes.Describe(nodes.Kind.SNAPSHOT, name):
             return descriptions.describe_snapshot(_state(kafka, prefix), name)
         case nodes.Explain(explained):
-            insert = explained.insert if isinstance(explained, nodes.CreateJob) else explained
-            mappings = _state(kafka, prefix).mappings
-            rows = explain(insert, mappings, mappings.get(insert.target.text))
-            return Listing(views.PLAN_COLUMNS, [{"part": part, "detail": detail} for part, detail in rows])
+            return _explain(kafka, prefix, explained.insert if isinstance(explained, nodes.CreateJob) else explained)
         case never:
             assert_never(never)  # type: ignore[arg-type]  # kinds are all named
+
+
+def _explain(kafka: Kafka, prefix: str, insert: nodes.Insert) -> Listing:
+    mappings, topics = _state(kafka, prefix).mappings, kafka.topic_partitions()
+    for name in (*source_names(insert), insert.target):
+        topic = mappings[name.text].topic if name.text in mappings else name.text
+        if topic not in topics:
+            raise unknown_topic(topic, topics, name.place)
+    rows = explain(insert, mappings, mappings.get(insert.target.text))
+    return Listing(views.PLAN_COLUMNS, [{"part": part, "detail": detail} for part, detail in rows])
 
 
 def _show(kafka: Kafka, prefix: str, show: nodes.Show) -> Listing:

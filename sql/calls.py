@@ -49,17 +49,21 @@ def called(name: str, arguments: Sequence[tuple[Typed, Place]], place: Place, co
     if name not in FUNCTIONS:
         hint = did_you_mean(name, [*FUNCTIONS, "COALESCE", "NULLIF", "TYPEOF"]) or "; SHOW FUNCTIONS lists them"
         raise UnknownFunction(f"no function is called {name}{hint}", place)
-    function = _chosen(name, arguments, place)
+    function = _chosen(name, arguments, place, coercion)
     return _Binding(function, arguments, place, coercion).made()
 
 
-def _chosen(name: str, arguments: Sequence[tuple[Typed, Place]], place: Place) -> Function:
-    """The function of that name that needs the fewest conversions."""
+def _chosen(name: str, arguments: Sequence[tuple[Typed, Place]], place: Place, coercion: Coercion) -> Function:
+    """The function of that name that needs the fewest conversions; of columns, earlier uses tell."""
     those = [one for one in FUNCTIONS[name] if one.takes(len(arguments))]
     if not those:
         ways = " or ".join(one.signature for one in FUNCTIONS[name])
         raise TypeMismatch(f"{name} does not take {len(arguments)} arguments; it is {ways}", place)
-    costs = [(_cost(one, [value.type for value, _ in arguments]), one) for one in those]
+    types = [
+        coercion.slots.known(value.slot) if value.type == t.UNKNOWN and isinstance(value, Field) else value.type
+        for value, _ in arguments
+    ]
+    costs = [(_cost(one, types), one) for one in those]
     fitting = [(value, one) for value, one in costs if value is not None]
     if not fitting:
         return those[0] if len(those) == 1 else _nearest(those, arguments, place)

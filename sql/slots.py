@@ -70,9 +70,13 @@ class Slots:
             message = f"column {called(slot)} is used as {one.words} here and as {known.words} at {before}"
             raise TypeMismatch(message, place)
 
+    def known(self, slot: Path) -> Type:
+        """What the uses met so far demand; UNKNOWN where there was none."""
+        return self._demands.get(self._root(slot), (t.UNKNOWN, None))[0]
+
     def moment(self, slot: Path) -> Type:
         """What is known of a slot that holds a time or an interval, which arithmetic asks for; else UNKNOWN."""
-        known, _ = self._demands.get(self._root(slot), (t.UNKNOWN, None))
+        known = self.known(slot)
         return known if known.name in t.TEMPORAL else t.UNKNOWN
 
     def keep_whole(self, slot: Path) -> None:

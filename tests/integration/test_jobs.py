@@ -69,6 +69,28 @@ def test_a_query_filters_and_projects(plane: System) -> None:
     plane.done("DROP JOB query")
 
 
+def test_a_query_reads_and_writes_the_parts_of_a_record(plane: System) -> None:
+    source, sink = plane.topic("parts-in", 1), plane.topic("parts-out", 2)
+    orders = [{"id": i, "items": [{"sku": f"s{n}", "qty": n} for n in range(i)]} for i in range(4)]
+    plane.produce(source, [(b"k", json.dumps(one).encode()) for one in orders], headers=[("from", b"shop")])
+    plane.done(f"""CREATE JOB parts AS INSERT INTO "{sink}" (__key, __partition, __headers, __timestamp, id, qty, at)
+                   SELECT i.sku, id % 2, MAP['to', __headers['from']], TO_TIMESTAMP_TZ(id), id, i.qty * 2, __offset
+                   FROM "{source}" CROSS JOIN UNNEST(items) AS i""")
+    plane.await_values(sink, 6)
+    found = [
+        (m.key(), m.partition(), m.headers(), m.timestamp()[1], json.loads(m.value() or b"")) for m in plane.read(sink)
+    ]
+    assert sorted(found, key=repr) == sorted(
+        (
+            (b"s%d" % n, i % 2, [("to", b"shop")], i, {"id": i, "qty": n * 2, "at": i})
+            for i in range(4)
+            for n in range(i)
+        ),
+        key=repr,
+    )
+    plane.done("DROP JOB parts")
+
+
 def test_suspend_resume_restart_go_on_exactly(plane: System) -> None:
     source, sink = plane.topic("life-in"), plane.topic("life-out")
     plane.produce(source, rows(0, 500))

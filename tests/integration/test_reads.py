@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from controlplane.client import Client
-from schemas.errors import JobNotFound, MappingNotFound, OffsetNotFound
+from schemas.errors import JobNotFound, MappingNotFound, OffsetNotFound, TopicNotFound
 from tests.support.broker import KafkaBroker
 from tests.support.system import System, system, until
 
@@ -84,6 +84,21 @@ def test_what_was_is_shown_as_it_was(plane: System) -> None:
     with pytest.raises(JobNotFound, match="no job was ever called 'wass'; did you mean 'was'") as unknown:
         plane.rows("SHOW HISTORY FOR JOB wass")
     assert str(unknown.value.place) == "1:22"
+
+
+def test_explain_says_what_a_query_would_do(plane: System) -> None:
+    source, sink = plane.topic("plan-in", 1), plane.topic("plan-out", 1)
+    query = f'INSERT INTO "{sink}" SELECT id, user.name AS who FROM "{source}" WHERE amount > 50'
+    rows = plane.rows(f"EXPLAIN CREATE JOB plan AS {query}")
+    assert rows == plane.rows(f"EXPLAIN {query}")
+    parts = {str(row["part"]): str(row["detail"]) for row in rows}
+    assert parts["reads"] == "amount NUMBER, id JSON, user ROW(name JSON)"
+    assert parts["filter"] == "amount > 50"
+    assert parts["writes"] == f'topic "{sink}": id JSON, who JSON'
+    assert "plan" not in plane.jobs()
+    with pytest.raises(TopicNotFound, match="did you mean") as unknown:
+        plane.rows(f'EXPLAIN INSERT INTO "{sink}" SELECT id FROM "{source}s"')
+    assert unknown.value.place.line == 1
 
 
 def test_a_job_through_mappings(plane: System) -> None:
