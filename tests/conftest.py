@@ -4,8 +4,12 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.support.broker import KafkaBroker, choice, kafka_broker
+
+settings.register_profile("patient", deadline=None)  # how long one example takes says how busy the machine is
+settings.load_profile("patient")
 
 
 def pytest_report_header() -> str:
