@@ -1,28 +1,53 @@
-"""LIKE and regular expressions, in time linear in the text whatever the pattern: the engine is RE2."""
+"""LIKE and regular expressions. The engine is RE2: a search takes time linear in the text, whatever the pattern.
 
+A regular expression is looked for anywhere in the text; REGEXP_REPLACE searches once for each match. Each pattern is
+compiled once.
+"""
+
+import re
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Annotated, Any
 
 import re2
+
+from sql.functions.plain import bounded
+from sql.functions.shown import LONGEST
+from sql.functions.signature import Checked, sql
 
 MAX_MEMORY = 8 << 20
 """Bytes that one compiled pattern may take."""
 CACHED = 256
+FLAGS = "ims"
 _SIGNS = {"%": "(?s:.*)", "_": "(?s:.)"}
+_GROUP = re.compile(r"\\(.?)", re.DOTALL)
+
+
+def check_flags(flags: str) -> None:
+    """Raises ValueError."""
+    if unknown := set(flags) - set(FLAGS):
+        raise ValueError(
+            f"there is no flag '{min(unknown)}': i ignores case, m has ^ and $ at lines, s has . match a line's end"
+        )
+
+
+def _quoted(pattern: str) -> str:
+    """As a query has it: each backslash once."""
+    return f"'{pattern if len(pattern) <= LONGEST else pattern[: LONGEST - 1] + '…'}'"
 
 
 @lru_cache(maxsize=CACHED)
-def compiled(pattern: str) -> Any:
+def compiled(pattern: str, flags: str = "") -> Any:
     """A regular expression of RE2. Raises ValueError with its reason."""
+    check_flags(flags)
     options = re2.Options()
     options.log_errors = False
     options.max_mem = MAX_MEMORY
     try:
-        return re2.compile(pattern, options)
+        return re2.compile(f"(?{flags}){pattern}" if flags else pattern, options)
     except re2.error as error:
         reason = error.args[0].decode() if isinstance(error.args[0], bytes) else str(error)
-        raise ValueError(f"'{pattern}' is not a regular expression: {reason}") from None
+        raise ValueError(f"{_quoted(pattern)} is not a regular expression: {reason[:LONGEST]}") from None
 
 
 @lru_cache(maxsize=CACHED)
@@ -57,7 +82,9 @@ def _parts(pattern: str, escape: str | None) -> list[tuple[str, bool]]:
         if character == escape:
             character, is_sign = next(characters, ""), False  # noqa: PLW2901  # the one that is escaped
             if character not in (*_SIGNS, escape):
-                raise ValueError(f"in LIKE '{pattern}' the escape '{escape}' stands before neither %, _ nor itself")
+                raise ValueError(
+                    f"in LIKE {_quoted(pattern)} the escape '{escape}' stands before neither %, _ nor itself"
+                )
         if not is_sign and parts and not parts[-1][1]:
             parts[-1] = (parts[-1][0] + character, False)
         elif not (character == "%" and is_sign and parts and parts[-1] == ("%", True)):
@@ -68,3 +95,63 @@ def _parts(pattern: str, escape: str | None) -> list[tuple[str, bool]]:
 def like(text: str, pattern: str, escape: str | None = None) -> bool:
     """LIKE with a pattern that only the record tells."""
     return compiled_like(pattern, escape)(text)
+
+
+@lru_cache(maxsize=CACHED)
+def template(replacement: str) -> tuple[str | int, ...]:
+    """Texts and, between them, numbers of groups. Raises ValueError."""
+    parts: list[str | int] = []
+    for i, part in enumerate(_GROUP.split(replacement)):
+        if i % 2 and part.isdecimal() and part.isascii():
+            parts.append(int(part))
+        elif i % 2 and part != "\\":
+            raise ValueError(f"in the replacement {_quoted(replacement)} a \\ stands before neither a digit nor itself")
+        elif part:
+            parts.append(part)
+    return tuple(parts)
+
+
+Pattern = Annotated[str, Checked(compiled)]
+Flags = Annotated[str, Checked(check_flags)]
+
+
+@sql()
+def regexp_like(text: str, pattern: Pattern, flags: Flags = "") -> bool:
+    """Whether the pattern is found in the text."""
+    return compiled(pattern, flags).search(text) is not None
+
+
+def _check_group(regexp: Any, pattern: str, group: int) -> None:
+    if not 0 <= group <= regexp.groups:
+        raise ValueError(f"{_quoted(pattern)} has no group {group}; it has {regexp.groups}")
+
+
+@sql()
+def regexp_extract(text: str, pattern: Pattern, group: int = 0) -> str | None:
+    """What the pattern, or a group of it, first matches; NULL where it does not."""
+    regexp = compiled(pattern)
+    _check_group(regexp, pattern, group)
+    match = regexp.search(text)
+    return match[group] if match else None
+
+
+@sql()
+def regexp_replace(
+    text: str, pattern: Pattern, replacement: Annotated[str, Checked(template)], flags: Flags = ""
+) -> str:
+    """The text with all that the pattern matches replaced; \\1 to \\9 stand for its groups, \\0 for the whole match."""
+    regexp, parts = compiled(pattern, flags), template(replacement)
+    _check_group(regexp, pattern, max((part for part in parts if isinstance(part, int)), default=0))
+    pieces: list[str] = []
+    length, end, last = 0, 0, -1
+    for match in regexp.finditer(text):
+        start, stop = match.span()
+        if start == stop == last:  # nothing, right after what was replaced
+            continue
+        made = "".join(part if isinstance(part, str) else match[part] or "" for part in parts)
+        pieces += (text[end:start], made)
+        length += start - end + len(made)
+        bounded("REGEXP_REPLACE", length)
+        end = last = stop
+    bounded("REGEXP_REPLACE", length + len(text) - end)
+    return "".join([*pieces, text[end:]])

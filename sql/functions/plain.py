@@ -1,0 +1,45 @@
+"""The text of any value, and how long a text may become."""
+
+from collections.abc import Iterable
+from datetime import date, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from schemas.failures import BadRecord
+from sql.functions.temporal_text import text_of
+
+LONGEST = 16 * 1024 * 1024
+"""Characters of a text that a function makes: more would take the memory of all jobs of the host."""
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+
+
+def bounded(name: str, characters: int) -> None:
+    """To be asked before the text is made. Raises BadRecord."""
+    if characters > LONGEST:
+        raise BadRecord(f"{name} would make a text of {characters} characters; the most are {LONGEST}")
+
+
+def joined(name: str, separator: str, parts: Iterable[str]) -> str:
+    """The parts with the separator between them. Raises BadRecord where it is too long."""
+    pieces = list(parts)
+    bounded(name, sum(map(len, pieces)) + len(separator) * (len(pieces) - 1))
+    return separator.join(pieces)
+
+
+def plain(value: Any) -> str:
+    """As CAST to VARCHAR writes it; bytes as base64, as in JSON."""
+    match value:
+        case str():
+            return value
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return repr(value)
+        case Decimal():
+            return f"{value:f}"
+        case date() | time() | timedelta():
+            return text_of(value)
+    encoded = bytes(value) if isinstance(value, msgspec.Raw) else _encode(value)
+    return str(msgspec.json.decode(encoded)) if encoded[:1] == b'"' else encoded.decode()

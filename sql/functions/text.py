@@ -1,0 +1,246 @@
+"""Functions of text. Positions count characters, that is code points of Unicode, from 1 on.
+
+What may make a text longer than its arguments asks `bounded` before it does.
+"""
+
+import re
+import sys
+from functools import partial
+from typing import Annotated
+
+from sql.functions.plain import bounded, joined, plain
+from sql.functions.signature import Checked, sql
+
+_WORD = re.compile(r"(?:[^\W_][\u0300-\u036f]*)+")
+"""Letters and digits, with the accents that follow them."""
+
+
+@sql()
+def upper(text: str) -> str:
+    """The text in capital letters."""
+    return text.upper()
+
+
+@sql()
+def lower(text: str) -> str:
+    """The text in small letters."""
+    return text.lower()
+
+
+@sql()
+def initcap(text: str) -> str:
+    """The text with the first letter of each word capital, the others small."""
+    return _WORD.sub(lambda word: word[0].capitalize(), text)
+
+
+@sql("CHARACTER_LENGTH")
+@sql("CHAR_LENGTH")
+@sql()
+def length(text: str) -> int:
+    """How many characters the text has."""
+    return len(text)
+
+
+@sql("OCTET_LENGTH")
+@sql("LENGTH")
+def length_of_bytes(octets: bytes) -> int:
+    """How many bytes there are."""
+    return len(octets)
+
+
+@sql()
+def octet_length(text: str) -> int:
+    """How many bytes the text has in UTF-8."""
+    return len(text.encode())
+
+
+def _not_negative(name: str, length: int) -> int:
+    if length < 0:
+        raise ValueError(f"the length given to {name} is negative: {length}")
+    return length
+
+
+Taken = Annotated[int, Checked(partial(_not_negative, "SUBSTRING"))]
+Replaced = Annotated[int, Checked(partial(_not_negative, "OVERLAY"))]
+
+
+@sql("SUBSTR")
+@sql()
+def substring(text: str, start: int, length: Taken = sys.maxsize) -> str:
+    """The characters from position start on; positions before the first count, but hold no characters."""
+    end = start + _not_negative("SUBSTRING", length)
+    return text[max(start - 1, 0) : max(end - 1, 0)]
+
+
+@sql()
+def left(text: str, count: int) -> str:
+    """The first characters, so many; if negative, all but the last so many."""
+    return text[:count]
+
+
+@sql()
+def right(text: str, count: int) -> str:
+    """The last characters, so many; if negative, all but the first so many."""
+    return text[max(len(text) - count, 0) :] if count >= 0 else text[-count:]
+
+
+@sql("OVERLAY")
+def overlay_by_length(text: str, replacement: str, start: int) -> str:
+    """The text with as many characters as the replacement has, from start on, replaced by it."""
+    return overlay(text, replacement, start, len(replacement))
+
+
+@sql()
+def overlay(text: str, replacement: str, start: int, length: Replaced) -> str:
+    """The text with so many characters from start on replaced."""
+    if start < 1:
+        raise ValueError(f"OVERLAY starts before the first character: {start}")
+    bounded("OVERLAY", len(text) + len(replacement))
+    return text[: start - 1] + replacement + text[start - 1 + _not_negative("OVERLAY", length) :]
+
+
+@sql()
+def position(part: str, text: str) -> int:
+    """Where the part first begins in the text; 0 where it is not in it."""
+    return text.find(part) + 1
+
+
+@sql()
+def starts_with(text: str, prefix: str) -> bool:
+    """Whether the text begins with the prefix."""
+    return text.startswith(prefix)
+
+
+@sql()
+def ends_with(text: str, suffix: str) -> bool:
+    """Whether the text ends with the suffix."""
+    return text.endswith(suffix)
+
+
+@sql()
+def contains(text: str, part: str) -> bool:
+    """Whether the part is in the text."""
+    return part in text
+
+
+@sql()
+def trim(text: str) -> str:
+    """The text without spaces at both ends."""
+    return text.strip(" ")
+
+
+@sql()
+def btrim(text: str, characters: str = " ") -> str:
+    """The text without any of the characters at both ends."""
+    return text.strip(characters)
+
+
+@sql()
+def ltrim(text: str, characters: str = " ") -> str:
+    """The text without any of the characters at its beginning."""
+    return text.lstrip(characters)
+
+
+@sql()
+def rtrim(text: str, characters: str = " ") -> str:
+    """The text without any of the characters at its end."""
+    return text.rstrip(characters)
+
+
+def _filling(fill: str) -> str:
+    if not fill:
+        raise ValueError("LPAD and RPAD cannot fill up with an empty text")
+    return fill
+
+
+Fill = Annotated[str, Checked(_filling)]
+
+
+@sql()
+def lpad(text: str, length: int, fill: Fill = " ") -> str:
+    """The text filled up at its beginning to a length; a longer text is cut off at its end."""
+    return _padding("LPAD", text, length, fill) + text[: max(length, 0)]
+
+
+@sql()
+def rpad(text: str, length: int, fill: Fill = " ") -> str:
+    """The text filled up at its end to a length; a longer text is cut off there."""
+    return text[: max(length, 0)] + _padding("RPAD", text, length, fill)
+
+
+def _padding(name: str, text: str, length: int, fill: str) -> str:
+    bounded(name, length)
+    missing = max(length - len(text), 0)
+    return (_filling(fill) * (missing // len(fill) + 1))[:missing]
+
+
+@sql()
+def repeat(text: str, times: int) -> str:
+    """The text so many times; empty where that is negative."""
+    bounded("REPEAT", len(text) * times)
+    return text * times if text else ""
+
+
+@sql()
+def replace(text: str, part: str, replacement: str) -> str:
+    """The text with the replacement wherever the part was."""
+    if not part:
+        return text
+    if len(replacement) > len(part):
+        bounded("REPLACE", len(text) + text.count(part) * (len(replacement) - len(part)))
+    return text.replace(part, replacement)
+
+
+@sql()
+def translate(text: str, characters: str, replacements: str) -> str:
+    """The text with each of the characters replaced by the one at its place, or removed where there is none."""
+    table: dict[int, str] = {}
+    for i, character in enumerate(characters):
+        table.setdefault(ord(character), replacements[i : i + 1])
+    return text.translate(table)
+
+
+@sql()
+def reverse(text: str) -> str:
+    """The characters from the last to the first."""
+    return text[::-1]
+
+
+def _not_zero(number: int) -> int:
+    if number == 0:
+        raise ValueError("SPLIT_PART counts parts from 1 on, or from -1 backwards: there is no part 0")
+    return number
+
+
+@sql()
+def split_part(text: str, delimiter: str, number: Annotated[int, Checked(_not_zero)]) -> str:
+    """The part of that number between the delimiters; from the end where it is negative; empty where there is none."""
+    parts = text.split(delimiter) if delimiter else [text]
+    index = number - 1 if _not_zero(number) > 0 else len(parts) + number
+    return parts[index] if 0 <= index < len(parts) else ""
+
+
+@sql()
+def concat(*values: object | None) -> str:
+    """The texts of all values that are not NULL, one after the other."""
+    return joined("CONCAT", "", (plain(value) for value in values if value is not None))
+
+
+@sql()
+def concat_ws(separator: str, *values: object | None) -> str:
+    """The texts of all values that are not NULL, with the separator between them."""
+    return joined("CONCAT_WS", separator, (plain(value) for value in values if value is not None))
+
+
+@sql()
+def ascii_(text: str) -> int:
+    """The code point of the first character; 0 for an empty text."""
+    return ord(text[0]) if text else 0
+
+
+@sql("CHR")
+def character(code: int) -> str:
+    """The character of a code point."""
+    if not 0 <= code <= sys.maxunicode or 0xD800 <= code <= 0xDFFF:
+        raise ValueError(f"CHR of a number that is no code point of Unicode: {code}")
+    return chr(code)

@@ -1,0 +1,104 @@
+"""Text: limits, and laws. What each function gives is in tests/golden/functions/text.txt."""
+
+import tracemalloc
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.failures import BadRecord
+from sql import datatypes as t
+from sql.conversions import explicit
+from sql.datatypes import Type
+from sql.functions import text as f
+from sql.functions.plain import LONGEST, plain
+
+LONG = "a" * (LONGEST // 4)
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (lambda: f.repeat(LONG, 5), "REPEAT"),
+        (lambda: f.repeat("😀", LONGEST + 1), "REPEAT"),
+        (lambda: f.lpad("", LONGEST + 1), "LPAD"),
+        (lambda: f.rpad("", LONGEST + 1), "RPAD"),
+        (lambda: f.replace(LONG, "a", "12345"), "REPLACE"),
+        (lambda: f.overlay(LONG, "x" * (3 * len(LONG) + 1), 1, 0), "OVERLAY"),
+        (lambda: f.concat(LONG, LONG, LONG, LONG, "x"), "CONCAT"),
+        (lambda: f.concat_ws(LONG, LONG, LONG, LONG), "CONCAT_WS"),
+    ],
+)
+def test_a_text_that_would_be_too_long_is_refused_before_it_is_made(call: Callable[[], str], name: str) -> None:
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        with pytest.raises(BadRecord, match=f"^{name} would make a text of [0-9]+ characters; the most are {LONGEST}$"):
+            call()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak - before < LONGEST
+
+
+def test_the_longest_text_is_made() -> None:
+    assert len(f.repeat(LONG, 4)) == len(f.lpad("", LONGEST)) == len(f.replace(LONG, "a", "1234")) == LONGEST
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        ("é", t.VARCHAR),
+        (False, t.BOOLEAN),
+        (-5, t.BIGINT),
+        (1e-7, t.DOUBLE),
+        (Decimal("0.0000001"), t.decimal(8, 7)),
+        (date(2026, 1, 31), t.DATE),
+        (time(8, 30), t.TIME),
+        (datetime(2026, 1, 31, 8, 30), t.TIMESTAMP),  # noqa: DTZ001
+        (datetime(2026, 1, 31, 8, 30, tzinfo=UTC), t.TIMESTAMP_TZ),
+        (timedelta(days=-1, microseconds=1), t.DAY_TO_SECOND),
+        ([1, None], t.array(t.BIGINT)),
+        ({"k": Decimal("1.50")}, t.map_of(t.VARCHAR, t.decimal(3, 2))),
+    ],
+)
+def test_a_value_is_joined_as_it_is_cast(value: Any, kind: Type) -> None:
+    cast = explicit(kind, t.VARCHAR)
+    assert plain(value) == (cast(value) if cast else value)
+
+
+@given(st.text(), st.integers(1, 20))
+def test_parts_make_the_whole(text: str, count: int) -> None:
+    assert f.left(text, count) + f.right(text, -count) == text
+    assert f.left(text, -count) + f.right(text, count) == text
+    assert f.substring(text, 1, count) + f.substring(text, count + 1) == text
+    assert f.reverse(f.reverse(text)) == text
+    assert f.octet_length(text) == len(text.encode())
+
+
+@given(st.lists(st.text("ab😀", max_size=3), min_size=1), st.sampled_from([",", ", ", "é"]))
+def test_what_was_joined_is_split_again(parts: list[str], separator: str) -> None:
+    joined = f.concat_ws(separator, *parts)
+    count = len(parts)
+    assert [f.split_part(joined, separator, i + 1) for i in range(count)] == parts
+    assert [f.split_part(joined, separator, i - count) for i in range(count)] == parts
+    assert f.split_part(joined, separator, count + 1) == f.split_part(joined, separator, -count - 1) == ""
+
+
+@given(st.text("ab"), st.text("ab", max_size=2))
+def test_a_part_is_where_its_position_says(text: str, part: str) -> None:
+    at = f.position(part, text)
+    assert (at > 0) is f.contains(text, part)
+    assert at == 0 or f.substring(text, at, len(part)) == part
+
+
+@given(st.text(max_size=9), st.integers(0, 20), st.text(min_size=1, max_size=3))
+def test_a_padded_text_has_its_length(text: str, length: int, fill: str) -> None:
+    left, right = f.lpad(text, length, fill), f.rpad(text, length, fill)
+    assert len(left) == len(right) == length
+    assert left.endswith(text[:length])
+    assert right.startswith(text[:length])
