@@ -170,7 +170,8 @@ class _Binding:
         if parameter.type == DECIMAL and value.type.name == "DECIMAL":
             wanted = value.type
         made = self.coercion.to(value, wanted, name, place)
-        if parameter.type.name in ("N", "O") and _fit(made.type, parameter.type) is None:
+        limited = any(one.name in ("N", "O") for one in parameter.type.parts())
+        if limited and _fit(made.type, parameter.type) is None:
             raise TypeMismatch(f"{name} does not take {made.type.words}", place)
         if parameter.check and isinstance(made, Constant) and made.value is not None:
             self._check(parameter.check, made.value, place)
