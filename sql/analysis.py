@@ -227,10 +227,10 @@ class Analysis:
         if all(value.type.name == "ARRAY" for value, _ in values):
             common = common_type([value.type for value, _ in values]) or values[0][0].type
             arrays = tuple(self.coercion.to(value, common, "||", place) for value, place in values)
-            return apply("(" + " + ".join(["{}"] * len(arrays)) + ")", arrays, common)
+            return apply("(" + " + ".join(["{}"] * len(arrays)) + ")", arrays, common, check="bounded")
         known = t.VARBINARY if any(value.type == t.VARBINARY for value, _ in values) else t.VARCHAR
         texts = tuple(self.coercion.to(value, known, "||", place) for value, place in values)
-        return apply("(" + " + ".join(["{}"] * len(texts)) + ")", texts, known)
+        return apply("(" + " + ".join(["{}"] * len(texts)) + ")", texts, known, check="bounded")
 
     def _distinct(self, tree: ex.Distinct) -> Typed:
         places = (tree.left.place, tree.right.place)

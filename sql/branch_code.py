@@ -61,6 +61,7 @@ class _Lines:
             "null": _NULL,
             "out_of_range": runtime.out_of_range,
             "check_whole": runtime.check_whole,
+            "too_long": runtime.too_long,
         }
         self._reads: dict[str, str] = {}
         self._loaded: set[str] = set()

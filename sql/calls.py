@@ -11,7 +11,7 @@ from sql.coercion import Coercion, common_type, cost
 from sql.datatypes import Type
 from sql.functions import FUNCTIONS
 from sql.functions.signature import ANY, DECIMAL, VARIABLES, Function, Parameter
-from sql.typed import ELEMENT, Constant, Field, Typed, apply, loose, whole_of
+from sql.typed import ELEMENT, Constant, Field, Path, Typed, apply, loose, slot_of, whole_of
 from sql.values import writer
 
 AGGREGATES = frozenset({
@@ -58,7 +58,8 @@ def _chosen(name: str, arguments: Sequence[tuple[Typed, Place]], place: Place, c
     those = [one for one in FUNCTIONS[name] if one.takes(len(arguments))]
     if not those:
         ways = " or ".join(one.signature for one in FUNCTIONS[name])
-        raise TypeMismatch(f"{name} does not take {len(arguments)} arguments; it is {ways}", place)
+        count = len(arguments)
+        raise TypeMismatch(f"{name} does not take {count} argument{'s' * (count != 1)}; it is {ways}", place)
     types = [
         coercion.slots.known(value.slot) if value.type == t.UNKNOWN and isinstance(value, Field) else value.type
         for value, _ in arguments
@@ -111,17 +112,20 @@ class _Binding:
     place: Place
     coercion: Coercion
     stands_for: dict[str, Type] = field(default_factory=dict)
+    _slots: dict[str, Path] = field(default_factory=dict)
 
     def made(self) -> Typed:
         function = self.function
         for i, (value, place) in enumerate(self.arguments):
-            self._learn(function.parameter(i).type, value.type, place)
+            self._learn(function.parameter(i).type, value.type, slot_of(value), place)
         values, nulls = [], False
         for i, (value, place) in enumerate(self.arguments):
             parameter = function.parameter(i)
             values.append(self._argument(parameter, value, place))
             nulls |= parameter.takes_null
         returns = self._substituted(function.returns)
+        if not self.coercion.slots.learned and (result := self._of_slot(function.returns)):
+            return result
         arguments = tuple(values)
         if not nulls:
             places = ", ".join(["{}"] * len(arguments))
@@ -135,9 +139,29 @@ class _Binding:
         guard = " or ".join(f"{{{i}}} is None" for i in strict)
         return loose(f"(None if {guard} else {call})" if guard else call, arguments, returns, call=self.function.call)
 
-    def _learn(self, wanted: Type, given: Type, place: Place) -> None:
+    def _of_slot(self, returns: Type) -> Typed | None:
+        """While uses are learned: a result of unknown type as if it were what it is taken from."""
+        variable = returns.arguments[0] if returns.name == "ARRAY" else returns
+        slot = self._slots.get(variable.name)
+        if slot is None or self.stands_for.get(variable.name) != t.UNKNOWN:
+            return None
+        if returns.name != "ARRAY":
+            return Field("", t.UNKNOWN, slot)
+        return Field("", t.array(t.UNKNOWN), slot[:-1]) if slot[-1] == ELEMENT else None
+
+    def _learn_slot(self, variable: str, slot: Path, place: Place) -> None:
+        """Slots that one variable stands for are of one kind."""
+        slots = self.coercion.slots
+        slots.add(slot)
+        slots.join(self._slots.setdefault(variable, slot), slot, place, compared=variable == "O")
+
+    def _learn(self, wanted: Type, given: Type, slot: Path, place: Place) -> None:
         """What a variable of the signature stands for, by this argument."""
-        if wanted.name in VARIABLES:
+        if wanted.name == "ARRAY" and slot and given in (t.UNKNOWN, t.array(t.UNKNOWN)):
+            self._learn(wanted.arguments[0], t.UNKNOWN, (*slot, ELEMENT), place)
+        elif wanted.name in VARIABLES:
+            if given == t.UNKNOWN and slot:
+                self._learn_slot(wanted.name, slot, place)
             known = self.stands_for.get(wanted.name)
             common = common_type((known, given)) if known else given
             if known and common is None:
@@ -147,11 +171,13 @@ class _Binding:
             )
         elif wanted.arguments and given.name == wanted.name:
             for a, b in zip(wanted.arguments, given.arguments, strict=True):
-                self._learn(a, b, place)
+                self._learn(a, b, (), place)
 
     def _substituted(self, one: Type) -> Type:
         if one.name in VARIABLES:
             found = self.stands_for.get(one.name, t.UNKNOWN)
+            if found.name == "DECIMAL" and one.name == "N":
+                found = t.decimal(t.MAX_PRECISION, found.size[1])  # ROUND(9.99) has one digit more
             return {"N": t.NUMBER, "O": t.SCALAR}.get(one.name, found) if found in (t.UNKNOWN, t.NULL) else found
         if one == DECIMAL:
             sizes = [value.type.size for value, _ in self.arguments if value.type.name == "DECIMAL"]
@@ -165,8 +191,8 @@ class _Binding:
         if parameter.type == ANY:
             return self._anything(value, place)
         wanted = self._substituted(parameter.type)
-        if value.type == t.UNKNOWN and wanted.name in ("ARRAY", "MAP"):
-            wanted = self._shape(wanted, value)
+        if value.type in (t.UNKNOWN, t.array(t.UNKNOWN)) and wanted.name in ("ARRAY", "MAP"):
+            wanted = self._shape(parameter.type, wanted)
         if parameter.type == DECIMAL and value.type.name == "DECIMAL":
             wanted = value.type
         made = self.coercion.to(value, wanted, name, place)
@@ -177,15 +203,12 @@ class _Binding:
             self._check(parameter.check, made.value, place)
         return made
 
-    def _shape(self, wanted: Type, value: Typed) -> Type:
-        """An array or map of JSON values, where nothing says what is in it."""
+    def _shape(self, declared: Type, wanted: Type) -> Type:
+        """An array or map of JSON values, where nothing says what is in it; uses may tell later."""
         if wanted.name == "MAP":
             return t.map_of(t.VARCHAR, t.JSON)
-        if wanted.arguments[0] in (t.UNKNOWN, t.NULL):
-            if isinstance(value, Field) and value.slot:
-                self.coercion.slots.add((*value.slot, ELEMENT))
-            return t.array(t.UNKNOWN)
-        return wanted
+        open_ = self.stands_for.get(declared.arguments[0].name, t.UNKNOWN) in (t.UNKNOWN, t.NULL)
+        return t.array(t.UNKNOWN) if declared.arguments[0].name in VARIABLES and open_ else wanted
 
     def _word(self, parameter: Parameter, value: Typed, place: Place) -> Typed:
         listed = ", ".join(parameter.choices)

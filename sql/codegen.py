@@ -13,6 +13,7 @@ from typing import Any, assert_never
 
 from schemas.errors import NestedTooDeep
 from sql.arithmetic import carries
+from sql.datatypes import MAX_LENGTH
 from sql.typed import Apply, Check, Choice, Coalesce, Constant, Field, Junction, Let, Loose, NullTest, Typed
 
 MAX_DEPTH = 10
@@ -229,6 +230,9 @@ class Code:
         elif fragment.check == "whole":
             with self.block(f"if not -9223372036854775808 <= {result} <= 9223372036854775807:"):
                 self.line(f"check_whole({result})")
+        elif fragment.check == "bounded":
+            with self.block(f"if len({result}) > {MAX_LENGTH}:"):
+                self.line(f"too_long({result})")
 
     def named(self, code: str) -> str:
         """A name for what may be an expression."""

@@ -48,7 +48,8 @@ def conversion(source: Type, target: Type) -> Convert | None:
     """What an implicit conversion does; None where the value stays as it is."""
     if t.is_numeric(source) and t.is_numeric(target):
         return _numeric(source, target)
-    return None if source == t.NULL else explicit(source, target)
+    unknown = t.NULL in (source, target) or t.UNKNOWN in (*source.parts(), *target.parts())
+    return None if unknown else explicit(source, target)
 
 
 def _numeric(source: Type, target: Type) -> Convert | None:
@@ -128,9 +129,9 @@ class Coercion:
         if value.type == target or target == t.UNKNOWN:
             return value
         if cost(value.type, target) is None:
-            raise TypeMismatch(
-                f"{by} needs {target.words}; this is {value.type.words}{remedy(value.type, target)}", place
-            )
+            alike = value.type.words == target.words
+            needed, found = (str(target), str(value.type)) if alike else (target.words, value.type.words)
+            raise TypeMismatch(f"{by} needs {needed}; this is {found}{remedy(value.type, target)}", place)
         made = conversion(value.type, target)
         if made is None:
             return _retyped(value, target)

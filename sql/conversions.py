@@ -18,6 +18,7 @@ from sql.datatypes import Type
 from sql.decimals import EXACT, fitted
 from sql.functions import temporal_text as text
 from sql.functions.shown import shown
+from sql.runtime import check_whole
 from sql.values import Convert, bounds, json_text, read_as, reader, real, row_class, writer
 
 Made = Callable[[Type, Type], Convert]
@@ -51,11 +52,11 @@ _REMEDIES = {
 
 
 def whole(value: float | Decimal) -> int:
-    """A number that is whole. Raises BadRecord for another."""
+    """A number that is whole and a BIGINT. Raises BadRecord for another."""
     result = int(value)
     if result != value:
         raise BadRecord(f"{value} is not a whole number")
-    return result
+    return check_whole(result)
 
 
 def _to_whole(source: Type, target: Type) -> Convert:

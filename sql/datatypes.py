@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 MAX_PRECISION = 38
+MAX_LENGTH = 16 * 1024 * 1024
+"""Characters, bytes or elements of a value that is made: more would take the memory of all jobs of a host."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from sql import datatypes as t
 from sql import nodes
 from sql.analysis import Analysis
 from sql.flatten import Link, item_name
-from sql.nested import access, present, slot_of
+from sql.nested import access, present
 from sql.render_expressions import expression
 from sql.scopes import Names, Record
-from sql.typed import ELEMENT, GENERATED, Constant, Field, Typed, whole_of
+from sql.typed import ELEMENT, GENERATED, Constant, Field, Typed, slot_of, whole_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from sql.datatypes import Type
 from sql.record import RAW_HEADERS, header_text
 from sql.slots import Slots, called
 from sql.type_names import KEYS
-from sql.typed import ELEMENT, VIEW, Apply, Constant, Field, Path, Typed, apply, loose
+from sql.typed import ELEMENT, VIEW, Apply, Constant, Field, Path, Typed, apply, loose, slot_of
 from sql.values import read_as, reader, row_class
 
 HEADERS = Field(RAW_HEADERS, t.map_of(t.VARCHAR, t.VARBINARY))
@@ -74,10 +74,6 @@ def _not_null(code: str, arguments: tuple[Typed, ...], one: Type, **bound: Any) 
     """What lies in a value; a null of JSON is NULL."""
     code, bound = (f"present({code})", bound | {"present": present}) if one == t.JSON else (code, bound)
     return apply(code, arguments, one, gives_null=True, **bound)
-
-
-def slot_of(value: Typed) -> Path:
-    return value.slot if isinstance(value, Apply | Field) else ()
 
 
 def _inside(slot: Path, name: str | int, slots: Slots) -> Typed:

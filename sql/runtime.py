@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 import msgspec
 
 from schemas.failures import BadRecord
+from sql.datatypes import MAX_LENGTH
 
 OUT_OF_RANGE = "a result is out of range: no number of JSON can hold it"
 Number = int | float
@@ -100,6 +101,12 @@ def out_of_range() -> NoReturn:
     raise BadRecord(OUT_OF_RANGE)
 
 
+def too_long(value: str | bytes | list[Any]) -> NoReturn:
+    raise BadRecord(
+        f"a result of || is too long: {len(value):,}; a value has at most {MAX_LENGTH:,} characters or elements"
+    )
+
+
 def check_whole(value: int) -> int:
     """A BIGINT. Raises BadRecord where it has more than 64 bits."""
     if not -(2**63) <= value < 2**63:
@@ -125,7 +132,7 @@ def bad_record(error: Exception) -> BadRecord:
     return BadRecord(str(error))
 
 
-_AT = re.compile(r" - at `\$\.?(?P<path>.*)`$")
+_AT = re.compile(r" - at (?:`key` in )?`\$\.?(?P<path>.*)`$")
 _OTHER_TYPE = re.compile(r"Expected `(?P<wanted>[^`]+)`, got `(?P<got>\w+)`")
 _BOUND = re.compile(r"Expected `(?:int|float)` (?P<bound>[<>]= -?[\d.e+]+)")
 _WORDS = {

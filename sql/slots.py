@@ -82,10 +82,11 @@ class Slots:
     def keep_whole(self, slot: Path) -> None:
         self._whole.add(slot)
 
-    def join(self, left: Path, right: Path, place: Place) -> None:
+    def join(self, left: Path, right: Path, place: Place, *, compared: bool = True) -> None:
         """Both are of one kind from now on."""
         a, b = self._root(left), self._root(right)
-        self._compared |= {a, b}
+        if compared or not self._compared.isdisjoint({a, b}):
+            self._compared |= {a, b}
         if a in self._demands:
             self.demand(right, self._demands[a][0], place)
         elif b in self._demands:

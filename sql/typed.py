@@ -15,8 +15,8 @@ Path = tuple[str | int, ...]
 ELEMENT = 0
 GENERATED = "\x1f"
 """Keys of our own begin with it: no column of a user may hold a control character."""
-Check = Literal["", "whole", "finite"]
-"""What a result may not be before it is looked at: beyond 64 bits, or infinite."""
+Check = Literal["", "whole", "finite", "bounded"]
+"""What a result may not be before it is looked at: beyond 64 bits, infinite, or longer than a value may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +120,21 @@ def apply(
     return _folded(made, values)
 
 
+def slot_of(value: "Typed") -> Path:
+    """Where a value lies, where it lies anywhere."""
+    return value.slot if isinstance(value, Apply | Field) else ()
+
+
 def whole_of(value: "Typed") -> "Typed":
     """What a view looks into, as it is; any other value itself."""
     return value.arguments[0] if isinstance(value, Apply) and value.code == VIEW else value
 
 
 def loose(code: str, arguments: tuple[Typed, ...], type_: Type, **bound: Any) -> Typed:
-    return Loose(code, arguments, type_, tuple(bound.items()))
+    """A Loose, or its value where all arguments are constants and it has one."""
+    made = Loose(code, arguments, type_, tuple(bound.items()))
+    values = [one.value for one in arguments if isinstance(one, Constant)]
+    return _folded(made, values) if len(values) == len(arguments) else made
 
 
 def call(function: Callable[..., Any], arguments: tuple[Typed, ...], type_: Type, **how: Any) -> Typed:
@@ -135,11 +143,12 @@ def call(function: Callable[..., Any], arguments: tuple[Typed, ...], type_: Type
     return apply(f"call({places})", arguments, type_, call=function, **how)
 
 
-def _folded(made: Apply, values: list[Any]) -> Typed:
+def _folded(made: Apply | Loose, values: list[Any]) -> Typed:
     names = [f"a{i}" for i in range(len(values))]
     try:
         value = eval(made.code.format(*names), dict(made.bound) | dict(zip(names, values, strict=True)))  # noqa: S307
     except (BadRecord, ArithmeticError, ValueError, TypeError):  # it is the record's error, should a record get there
         return made
-    beyond = (made.check == "whole" and not -(2**63) <= value < 2**63) or (made.check == "finite" and value - value)
+    check = made.check if isinstance(made, Apply) else ""
+    beyond = (check == "whole" and not -(2**63) <= value < 2**63) or (check == "finite" and value - value)
     return made if beyond else Constant(value, made.type)

@@ -1,19 +1,33 @@
-"""Values compared and told apart by functions, as the operators of SQL do it."""
+"""Values compared and told apart by functions, as the operators of SQL do it; a value of JSON as what it holds."""
 
 from collections.abc import Hashable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 
+from schemas.failures import BadRecord
 from sql.runtime import alike
 
 V = TypeVar("V")
 
 
+def held(value: Any) -> Any:
+    """What a value of JSON holds, any other as it is."""
+    return msgspec.json.decode(value) if isinstance(value, msgspec.Raw) else value
+
+
+def is_null(value: Any) -> bool:
+    """NULL, or the null of JSON."""
+    return value is None or (isinstance(value, msgspec.Raw) and bytes(value) == b"null")
+
+
 def comparable(values: Sequence[V]) -> Sequence[V]:
-    """The same. Raises BadRecord where they are not of one kind, as values of JSON may be."""
-    for value in values[1:]:
-        alike(values[0], value)  # type: ignore[arg-type]
+    """The same. Raises BadRecord where they are not of one kind, as values of JSON may be, or have no order."""
+    keys = [held(value) for value in values]
+    for key in keys:
+        alike(keys[0], key)
+        if isinstance(key, list | dict | msgspec.Struct):
+            raise BadRecord(f"{'an array' if isinstance(key, list) else 'an object'} is neither smaller nor larger")
     return values
 
 

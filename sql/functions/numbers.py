@@ -1,14 +1,13 @@
-"""Functions of numbers. Those that keep the type of their argument take and give BIGINT, DECIMAL or DOUBLE alike.
+"""Functions of numbers that keep the type of their argument, and GREATEST and LEAST of anything that has an order.
 
 Rounding is half away from zero, of a DOUBLE on its shortest decimal text: ROUND(2.675, 2) is 2.68. A DECIMAL keeps its
-scale. A BIGINT stays within 64 bits, a DECIMAL within 38 digits: what is beyond is an error.
+scale. A BIGINT stays within 64 bits, a DECIMAL within 38 digits: what is beyond is an error. No result is minus zero.
 """
 
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_UP, Decimal
-from functools import lru_cache
 
 from schemas.failures import BadRecord
-from sql import runtime
+from sql import decimals, runtime
 from sql.datatypes import MAX_PRECISION
 from sql.decimals import EXACT
 from sql.functions.comparing import comparable
@@ -20,34 +19,37 @@ _FURTHEST = 400
 """No number has a digit so far before the point."""
 
 
-@lru_cache(maxsize=1024)
-def _at(place: int) -> Decimal:
-    return Decimal((0, (1,), place))
+def _exact(name: str, value: Decimal, scale: int) -> Decimal:
+    """A result with so many digits after the point. Raises BadRecord where its digits are too many for a DECIMAL."""
+    result = EXACT.plus(EXACT.quantize(value, _unit(-scale)))
+    if len(result.as_tuple().digits) > MAX_PRECISION:
+        raise BadRecord(f"{name} gives {result:f}, out of range for DECIMAL: it has more than {MAX_PRECISION} digits")
+    return result
 
 
-def _exponent(value: Decimal) -> int:
-    return int(value.as_tuple().exponent)
+def _unit(exponent: int) -> Decimal:
+    return Decimal((0, (1,), exponent))
 
 
-def _cut(value: Decimal, exponent: int, digits: int, rounding: str) -> Decimal:
+def _scale(value: Decimal) -> int:
+    return -int(value.as_tuple().exponent)
+
+
+def _cut(value: Decimal, digits: int, rounding: str) -> Decimal:
     """To so many digits after the point, or before it where negative, as one of decimal's ways says."""
-    if digits >= -exponent:
+    if digits >= _scale(value):
         return value
-    return value.quantize(_at(min(-digits, _FURTHEST)), rounding, EXACT)
+    return value.quantize(_unit(min(-digits, _FURTHEST)), rounding, EXACT)
 
 
 def _rounded(name: str, number: N, digits: int, rounding: str) -> N:
-    """Of the same type; zero has no sign. Raises BadRecord where the result is out of range."""
     if isinstance(number, int):
-        return number if digits >= 0 else check_whole(int(_cut(Decimal(check_whole(number)), 0, digits, rounding)))
+        if digits >= 0:
+            return number
+        return check_whole(int(_cut(Decimal(check_whole(number)), digits, rounding)))
     if isinstance(number, float):
-        text = Decimal(repr(number))
-        return finite(name, lambda _: float(_cut(text, _exponent(text), digits, rounding)) + 0.0, number)
-    exponent = _exponent(number)
-    result = EXACT.quantize(_cut(number, exponent, digits, rounding), _at(exponent))
-    if result.adjusted() - exponent >= MAX_PRECISION:
-        raise BadRecord(f"{result:f} is out of range for DECIMAL: it has more than {MAX_PRECISION} digits")
-    return EXACT.plus(result)
+        return finite(name, lambda one: float(_cut(Decimal(repr(one)), digits, rounding)) + 0.0, number)
+    return _exact(name, _cut(number, digits, rounding), _scale(number))
 
 
 @sql("ABS")
@@ -65,13 +67,13 @@ def sign(number: N) -> N:
     """-1, 0 or 1, as the number is negative, zero or positive."""
     one = (number > 0) - (number < 0)
     if isinstance(number, Decimal):
-        return EXACT.quantize(Decimal(one), _at(_exponent(number)))
+        return _exact("SIGN", Decimal(one), _scale(number))
     return type(number)(one)
 
 
 @sql("ROUND")
 def rounded(number: N, digits: int = 0) -> N:
-    """The number with so many digits after the point, half away from zero; negative digits round tens, hundreds …"""
+    """The number with so many digits after the point, half away from zero; negative digits round to tens, hundreds …"""
     return _rounded("ROUND", number, digits, ROUND_HALF_UP)
 
 
@@ -99,24 +101,18 @@ def ceil(number: N) -> N:
 def mod(dividend: N, divisor: N) -> N:
     """The remainder of a division, with the sign of the dividend; the same as %."""
     if isinstance(dividend, Decimal):
-        if divisor == 0:
-            raise ZeroDivisionError
-        return EXACT.remainder(dividend, divisor)
-    return runtime.remainder(dividend, divisor)  # type: ignore[return-value]  # of whole numbers a whole one
-
-
-@sql("SQUARE")
-def square_of_decimal(number: Decimal) -> float:
-    """The number times itself, as a DOUBLE; number * number is exact."""
-    return square(float(number))
+        return EXACT.plus(decimals.remainder(dividend, divisor))
+    return runtime.remainder(dividend, divisor) + 0  # type: ignore[return-value]  # of whole numbers a whole one
 
 
 @sql()
 def square(number: N) -> N:
-    """The number times itself."""
+    """The number times itself; of a DECIMAL rounded to as many digits after the point as it has."""
     if isinstance(number, int):
         return check_whole(number * number)
-    return finite("SQUARE", lambda one: one * one, number)  # type: ignore[return-value,arg-type]  # DECIMAL is above
+    if isinstance(number, float):
+        return finite("SQUARE", lambda one: one * one, number)
+    return _exact("SQUARE", EXACT.multiply(number, number), _scale(number))
 
 
 @sql()

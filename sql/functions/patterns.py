@@ -1,7 +1,7 @@
 """LIKE and regular expressions. The engine is RE2: a search takes time linear in the text, whatever the pattern.
 
-A regular expression is looked for anywhere in the text; REGEXP_REPLACE searches once for each match. Each pattern is
-compiled once.
+A regular expression is looked for anywhere in the text. REGEXP_REPLACE searches once for each match, each time perhaps
+to the end, so the product of both has a bound. Each pattern is compiled once.
 """
 
 import re
@@ -11,13 +11,16 @@ from typing import Annotated, Any
 
 import re2
 
+from schemas.failures import BadRecord
 from sql.functions.plain import bounded
 from sql.functions.shown import LONGEST
 from sql.functions.signature import Checked, sql
 
-MAX_MEMORY = 8 << 20
+MAX_MEMORY = 2 << 20
 """Bytes that one compiled pattern may take."""
-CACHED = 256
+CACHED = 128
+MAX_WORK = 4_000_000_000
+"""Matches times characters: what RE2 looks through in some seconds."""
 FLAGS = "ims"
 _SIGNS = {"%": "(?s:.*)", "_": "(?s:.)"}
 _GROUP = re.compile(r"\\(.?)", re.DOTALL)
@@ -144,7 +147,9 @@ def regexp_replace(
     _check_group(regexp, pattern, max((part for part in parts if isinstance(part, int)), default=0))
     pieces: list[str] = []
     length, end, last = 0, 0, -1
-    for match in regexp.finditer(text):
+    for count, match in enumerate(regexp.finditer(text)):
+        if count * len(text) > MAX_WORK:
+            raise BadRecord(f"REGEXP_REPLACE: {len(text):,} characters hold more than {count - 1:,} matches")
         start, stop = match.span()
         if start == stop == last:  # nothing, right after what was replaced
             continue

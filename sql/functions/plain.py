@@ -8,17 +8,16 @@ from typing import Any
 import msgspec
 
 from schemas.failures import BadRecord
+from sql.datatypes import MAX_LENGTH
 from sql.functions.temporal_text import text_of
 
-LONGEST = 16 * 1024 * 1024
-"""Characters of a text that a function makes: more would take the memory of all jobs of the host."""
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 def bounded(name: str, characters: int) -> None:
     """To be asked before the text is made. Raises BadRecord."""
-    if characters > LONGEST:
-        raise BadRecord(f"{name} would make a text of {characters} characters; the most are {LONGEST}")
+    if characters > MAX_LENGTH:
+        raise BadRecord(f"{name} would make a text of {characters} characters; the most are {MAX_LENGTH}")
 
 
 def joined(name: str, separator: str, parts: Iterable[str]) -> str:

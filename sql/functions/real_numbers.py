@@ -9,9 +9,6 @@ from collections.abc import Callable
 from schemas.failures import BadRecord
 from sql.functions.signature import sql
 
-_LOGARITHMS = {2.0: math.log2, 10.0: math.log10}
-"""Exact where the result is whole."""
-
 
 def finite(name: str, call: Callable[..., float], *numbers: float) -> float:
     """Raises BadRecord where the result is beyond what a DOUBLE holds."""
@@ -74,8 +71,17 @@ def log(base: float, number: float) -> float:
     """The logarithm to the base."""
     if base <= 0 or base == 1:
         raise ValueError(f"LOG to a base that is not positive, or 1: {base}")
-    one = _LOGARITHMS.get(base)
-    return one(_positive("LOG", number)) if one else math.log10(_positive("LOG", number)) / math.log10(base)
+    quotient = math.log2(_positive("LOG", number)) / math.log2(base)
+    whole = float(round(quotient))
+    return whole if _is_power(base, whole, number) else quotient
+
+
+def _is_power(base: float, exponent: float, number: float) -> bool:
+    """Tells a whole logarithm that a quotient misses by a digit: LOG(10, 1000) is 3, not 2.9999999999999996."""
+    try:
+        return math.pow(base, exponent) == number
+    except OverflowError:
+        return False
 
 
 def _positive(name: str, number: float) -> float:

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.failures import BadRecord
+from sql.datatypes import MAX_LENGTH
 from sql.functions import patterns as f
-from sql.functions.plain import LONGEST
 
 MANY = "a" * 100_000
 
@@ -50,9 +50,9 @@ def test_a_pattern_is_compiled_once() -> None:
 
 
 def test_a_text_that_would_be_too_long_is_refused() -> None:
-    message = f"^REGEXP_REPLACE would make a text of [0-9]+ characters; the most are {LONGEST}$"
+    message = f"^REGEXP_REPLACE would make a text of [0-9]+ characters; the most are {MAX_LENGTH}$"
     with pytest.raises(BadRecord, match=message):
-        f.regexp_replace("aa" + "b" * (LONGEST // 2), "a", "x" * (LONGEST // 3))
+        f.regexp_replace("aa" + "b" * (MAX_LENGTH // 2), "a", "x" * (MAX_LENGTH // 3))
 
 
 @given(st.text("ab,\n"), st.sampled_from(["a", "a*", "(a)|(b)", "", "^", "$", r"\b", "a?b", ",(a?)"]))
