@@ -13,7 +13,7 @@ from sql.conversions import at_midnight
 from sql.datatypes import Type
 from sql.decimals import EXACT, fitted, quotient, remainder
 from sql.functions.temporal import add_months, moved
-from sql.typed import Apply, Field, Typed, apply, call
+from sql.typed import Apply, Constant, Field, Typed, apply, call
 
 MINIMAL_SCALE = 6
 """Digits after the point that a quotient, or a result of more than 38 digits, keeps at least."""
@@ -61,7 +61,7 @@ def _numbers(operator: str, left: Typed, right: Typed, places: tuple[Place, Plac
         return apply(_INLINE[operator], both, result, check=check)  # type: ignore[arg-type]
     if operator == "%":
         return call(runtime.remainder, both, result)
-    if result == t.DOUBLE:
+    if result == t.DOUBLE or any(isinstance(one, Constant) and isinstance(one.value, float) for one in both):
         return apply("({} / {})", both, result, check="finite")
     return call(runtime.divide, both, result, check=check)
 

@@ -58,7 +58,7 @@ def array_concat(*arrays: list[T | None]) -> list[T | None]:
 def array_join(array: list[O | None], separator: str, null_text: str | None = None) -> str:
     """The texts of the elements with the separator between them; NULL is left out, or is the text given for it."""
     texts = (null_text if one is None else plain(one) for one in array)
-    return joined("ARRAY_JOIN", separator, (text for text in texts if text is not None))
+    return joined("ARRAY_JOIN", separator, [text for text in texts if text is not None])
 
 
 @sql()

@@ -5,6 +5,7 @@ scale. A BIGINT stays within 64 bits, a DECIMAL within 38 digits: what is beyond
 """
 
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_UP, Decimal
+from functools import lru_cache
 
 from schemas.failures import BadRecord
 from sql import decimals, runtime
@@ -27,6 +28,7 @@ def _exact(name: str, value: Decimal, scale: int) -> Decimal:
     return result
 
 
+@lru_cache(maxsize=1024)
 def _unit(exponent: int) -> Decimal:
     return Decimal((0, (1,), exponent))
 
@@ -48,8 +50,21 @@ def _rounded(name: str, number: N, digits: int, rounding: str) -> N:
             return number
         return check_whole(int(_cut(Decimal(check_whole(number)), digits, rounding)))
     if isinstance(number, float):
+        if rounding == ROUND_HALF_UP and (result := _nearest(number, digits)) is not None:
+            return result
         return finite(name, lambda one: float(_cut(Decimal(repr(one)), digits, rounding)) + 0.0, number)
     return _exact(name, _cut(number, digits, rounding), _scale(number))
+
+
+def _nearest(number: float, digits: int) -> float | None:
+    """Python's own rounding, which is right where the shortest text does not end in the middle; else None."""
+    text = repr(number)
+    fraction = len(text) - text.find(".") - 1
+    if digits < 0 or "e" in text:
+        return None
+    if fraction <= digits:
+        return number
+    return None if fraction == digits + 1 and text[-1] == "5" else round(number, digits) + 0.0
 
 
 @sql("ABS")

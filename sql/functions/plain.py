@@ -1,6 +1,6 @@
 """The text of any value, and how long a text may become."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import date, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -20,11 +20,10 @@ def bounded(name: str, characters: int) -> None:
         raise BadRecord(f"{name} would make a text of {characters} characters; the most are {MAX_LENGTH}")
 
 
-def joined(name: str, separator: str, parts: Iterable[str]) -> str:
+def joined(name: str, separator: str, parts: Sequence[str]) -> str:
     """The parts with the separator between them. Raises BadRecord where it is too long."""
-    pieces = list(parts)
-    bounded(name, sum(map(len, pieces)) + len(separator) * (len(pieces) - 1))
-    return separator.join(pieces)
+    bounded(name, sum(map(len, parts)) + len(separator) * (len(parts) - 1))
+    return separator.join(parts)
 
 
 def plain(value: Any) -> str:

@@ -68,8 +68,8 @@ Replaced = Annotated[int, Checked(partial(_not_negative, "OVERLAY"))]
 @sql()
 def substring(text: str, start: int, length: Taken = sys.maxsize) -> str:
     """The characters from position start on; positions before the first count, but hold no characters."""
-    end = start + _not_negative("SUBSTRING", length)
-    return text[max(start - 1, 0) : max(end - 1, 0)]
+    end = start - 1 + (length if length >= 0 else _not_negative("SUBSTRING", length))
+    return text[start - 1 if start > 0 else 0 : max(0, end)]
 
 
 @sql()
@@ -223,13 +223,15 @@ def split_part(text: str, delimiter: str, number: Annotated[int, Checked(_not_ze
 @sql()
 def concat(*values: object | None) -> str:
     """The texts of all values that are not NULL, one after the other."""
-    return joined("CONCAT", "", (plain(value) for value in values if value is not None))
+    return joined("CONCAT", "", [one if type(one) is str else plain(one) for one in values if one is not None])
 
 
 @sql()
 def concat_ws(separator: str, *values: object | None) -> str:
     """The texts of all values that are not NULL, with the separator between them."""
-    return joined("CONCAT_WS", separator, (plain(value) for value in values if value is not None))
+    return joined(
+        "CONCAT_WS", separator, [one if type(one) is str else plain(one) for one in values if one is not None]
+    )
 
 
 @sql()
