@@ -2,7 +2,7 @@
 
 A page is a session: the statements of its ```sql and ```sh blocks are given, in its order, to a control plane in memory
 whose tasks do at once what they are told; none may be refused. A ```sql-error block is what the command line prints, a
-```sql-answer block a SHOW or DESCRIBE and what it prints, a ```rows block what a query makes of records (as in
+```sql-answer block a SHOW, DESCRIBE or EXPLAIN and what it prints, a ```rows block what a query makes of records (as in
 support/rows.py). What stands between `<!-- drawn: name -->` and `<!-- end -->` is drawn by support/drawings.py;
 UPDATE_DOCS=1 rewrites it.
 """
@@ -30,6 +30,7 @@ from schemas.tasks import Task
 from schemas.values import Failure, PartitionOffset, SnapshotPart, SnapshotRequest, SourceOffsets
 from sql import nodes
 from sql.diagnostics import caret
+from sql.explain import explain
 from sql.parser import parse, split
 from sql.type_names import ALIASES, NESTED, SIMPLE, SIZED
 from tests.support import rows
@@ -139,7 +140,7 @@ def refused_text(text: str, code: str, place: errors.Place, message: str) -> str
 
 
 def listing(plane: Plane, statement: nodes.Statement) -> views.Listing:
-    """The answer to a SHOW or DESCRIBE that follows from the state alone; tasks have reported no progress."""
+    """The answer to a SHOW, DESCRIBE or EXPLAIN that follows from the state alone; tasks have reported no progress."""
     state = plane.state
     match statement:
         case nodes.Show(nodes.Subject.JOBS, None):
@@ -158,6 +159,10 @@ def listing(plane: Plane, statement: nodes.Statement) -> views.Listing:
             return descriptions.describe_mapping(state, name)
         case nodes.Describe(nodes.Kind.SNAPSHOT, name):
             return descriptions.describe_snapshot(state, name)
+        case nodes.Explain(explained):
+            insert = explained.insert if isinstance(explained, nodes.CreateJob) else explained
+            rows = explain(insert, state.mappings, state.mappings.get(insert.target.text))
+            return views.Listing(views.PLAN_COLUMNS, [{"part": part, "detail": detail} for part, detail in rows])
         case _:
             pass
     raise AssertionError(f"not to be answered from the state: {statement}")

@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import Field, fields
+from functools import partial
 from typing import Any
 
 import click
@@ -18,7 +19,9 @@ from schemas import failures as failures_of_jobs
 from schemas.commands import ATTRIBUTES
 from schemas.options import NOT_SUPPORTED, Guarantee, JobOptions, is_alterable, sql_name
 from schemas.state import Status
-from sql.catalogue import listed
+from sql.functions import FUNCTIONS
+from sql.functions.signature import Function
+from sql.operators import FORMS, OPERATORS
 
 
 def table(columns: str, rows: Sequence[Sequence[str]]) -> str:
@@ -54,8 +57,25 @@ def refused_options() -> str:
     return ", ".join(f"`{one}`" for one in sorted(NOT_SUPPORTED))
 
 
-def functions() -> str:
-    return table("name | signature | meaning", [(f"`{name}`", f"`{how}`", about) for name, how, about in listed()])
+def operators() -> str:
+    """Operators and forms of the grammar. A bar would end the cell."""
+    rows = [(f"`{name}`", f"`{how}`", about) for name, how, about in (*OPERATORS, *FORMS)]
+    return table("name | signature | meaning", [[cell.replace("|", r"\|") for cell in row] for row in rows])
+
+
+def functions(module: str) -> str:
+    """Those of a module of sql.functions, by name; the words that one takes stand with `/` between them."""
+    rows = [
+        (f"`{one.signature.replace('|', '/')}`", one.summary)
+        for name in sorted(FUNCTIONS)
+        for one in FUNCTIONS[name]
+        if module_of(one) == module
+    ]
+    return table("signature | meaning", rows)
+
+
+def module_of(function: Function) -> str:
+    return str(function.call.__module__).rpartition(".")[2]
 
 
 def settings() -> str:
@@ -151,10 +171,12 @@ def transitions() -> str:
     return table("status | what happens | then", rows)
 
 
+MODULES = sorted({module_of(one) for several in FUNCTIONS.values() for one in several})
 DRAWINGS: dict[str, Callable[[], str]] = {
     "options": options,
     "refused-options": refused_options,
-    "functions": functions,
+    "operators": operators,
+    **{f"functions-{one}": partial(functions, one) for one in MODULES},
     "settings": settings,
     "refusals": refusals,
     "failures": failures,
