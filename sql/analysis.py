@@ -224,8 +224,9 @@ class Analysis:
 
     def _concat(self, operands: Sequence[ex.Expression]) -> Typed:
         values = self._several(operands)
-        if all(value.type.name == "ARRAY" for value, _ in values):
-            common = common_type([value.type for value, _ in values]) or values[0][0].type
+        arrays_known = [value.type for value, _ in values if value.type.name == "ARRAY"]
+        if arrays_known:
+            common = common_type(arrays_known) or arrays_known[0]
             arrays = tuple(self.coercion.to(value, common, "||", place) for value, place in values)
             return apply("(" + " + ".join(["{}"] * len(arrays)) + ")", arrays, common, check="bounded")
         known = t.VARBINARY if any(value.type == t.VARBINARY for value, _ in values) else t.VARCHAR

@@ -1,5 +1,6 @@
 """Values on their way into a column of the target, or into a part of the record written."""
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -7,7 +8,7 @@ from schemas.errors import Place, TypeMismatch
 from schemas.failures import BadRecord
 from sql import datatypes as t
 from sql.coercion import Coercion, cost, remedy
-from sql.conversions import explicit, to_decimal
+from sql.conversions import explicit, inside, to_decimal
 from sql.datatypes import Type
 from sql.decimals import fitted
 from sql.record import RAW_HEADERS, header_list, key_of_json, key_of_text, milliseconds
@@ -29,16 +30,38 @@ def assigned(value: Typed, target: Type, by: str, place: Place, coercion: Coerci
     if target == t.JSON and value.type != t.JSON:
         conversion = json_text if value.type == t.VARCHAR else explicit(value.type, t.JSON)
         return call(conversion or json_text, (value,), target)
-    if value.type.name == target.name and target.name in t.NESTED and cost(value.type, target) is None:
-        return call(explicit(value.type, target) or _same, (value,), target)
+    if value.type.name == target.name and target.name in t.NESTED and _is_shaped(value.type, target):
+        made = _fitting_into(by)(value.type, target)
+        return call(made, (value,), target) if made else coercion.to(value, target, by, place)
     if cost(value.type, target) is None:
         hint = remedy(value.type, target) or f"; CAST it AS {target}"
         raise TypeMismatch(f"{by} needs {target.words}; this is {value.type.words}{hint}", place)
     return coercion.to(value, target, by, place)
 
 
-def _same(value: Any) -> Any:
-    return value
+def _is_shaped(source: Type, target: Type) -> bool:
+    """Whether values of the one type can be put into columns of the other, part by part."""
+    if len(source.arguments) != len(target.arguments):
+        return False
+    pairs = zip(source.arguments, target.arguments, strict=True)
+    return all(_is_alike(a, b) or (a.name == b.name and _is_shaped(a, b)) for a, b in pairs)
+
+
+def _is_alike(source: Type, target: Type) -> bool:
+    return cost(source, target) is not None or (t.is_numeric(source) and t.is_numeric(target))
+
+
+def _fitting_into(by: str) -> Callable[[Type, Type], Convert | None]:
+    """What fits a value, or what lies in it, into a column's type."""
+
+    def convert(source: Type, target: Type) -> Convert | None:
+        if source == target or t.NULL in (source, target):
+            return None
+        if t.is_numeric(source) and t.is_numeric(target):
+            return _fitting(by, target)
+        return inside(source, target, convert) if source.name in t.NESTED else explicit(source, target)
+
+    return convert
 
 
 def _fitting(by: str, target: Type) -> Convert:

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from schemas.errors import Place, TypeMismatch
 from sql import datatypes as t
-from sql.conversions import explicit, to_decimal, whole
+from sql.conversions import explicit, inside, to_decimal, whole
 from sql.datatypes import Type
 from sql.slots import Slots
 from sql.typed import Choice, Coalesce, Constant, Field, Let, Typed, apply, call, whole_of
@@ -48,8 +48,10 @@ def conversion(source: Type, target: Type) -> Convert | None:
     """What an implicit conversion does; None where the value stays as it is."""
     if t.is_numeric(source) and t.is_numeric(target):
         return _numeric(source, target)
-    unknown = t.NULL in (source, target) or t.UNKNOWN in (*source.parts(), *target.parts())
-    return None if unknown else explicit(source, target)
+    if source.name == target.name and source.name in ("ARRAY", "MAP"):
+        return inside(source, target, conversion)
+    unknown = t.NULL in (source, target) or t.UNKNOWN in (source, target)
+    return None if unknown or source == target else explicit(source, target)
 
 
 def _numeric(source: Type, target: Type) -> Convert | None:

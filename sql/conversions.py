@@ -218,7 +218,15 @@ def _nested(source: Type, target: Type) -> Convert:
     """Element by element; a ROW's fields by their position."""
     if len(source.arguments) != len(target.arguments):
         raise Impossible(f"{source} has {len(source.arguments)} fields, {target} {len(target.arguments)}")
-    inner = [explicit(a, b) or _same for a, b in zip(source.arguments, target.arguments, strict=True)]
+    return inside(source, target, explicit) or _same
+
+
+def inside(source: Type, target: Type, convert: Callable[[Type, Type], Convert | None]) -> Convert | None:
+    """The conversion of what lies in a nested value; None where all of it stays as it is."""
+    found = [convert(a, b) for a, b in zip(source.arguments, target.arguments, strict=True)]
+    if not any(found) and (source.name != "ROW" or source == target):
+        return None
+    inner = [each or _same for each in found]
     if source.name == "ARRAY":
         (element,) = inner
         return lambda values: [None if value is None else element(value) for value in values]

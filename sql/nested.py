@@ -26,7 +26,7 @@ def access(value: Typed, name: str, place: Place, slots: Slots) -> Typed:
     """`value.name`. Raises TypeMismatch or UnknownColumn."""
     one, slot = value.type, slot_of(value)
     if one == t.UNKNOWN and slot:
-        return _inside(slot, name, slots)
+        return _inside(slot, name, slots, place)
     if one.name == "ROW":
         if name not in one.fields:
             hint = did_you_mean(name, one.fields) or f"; fields are {', '.join(one.fields)}"
@@ -35,7 +35,7 @@ def access(value: Typed, name: str, place: Place, slots: Slots) -> Typed:
         found = _at(_not_null(f"{{}}.m{at}", (value,), one.arguments[at]), slot, name)
         return view(found, (*slot, name), slots) if slot else found
     if one in (t.JSON, t.UNKNOWN):
-        return _of_json(value, slot, name, slots)
+        return _of_json(value, slot, name, slots, place)
     hint = "; write value['key']" if one.name == "MAP" else ""
     raise TypeMismatch(f"{one.words} has no field '{name}'{hint}", place)
 
@@ -50,11 +50,11 @@ def element(value: Typed, index: Typed, places: tuple[Place, Place], coercion: C
             value = coercion.to(value, t.map_of(t.VARCHAR, t.JSON), "[…]", places[0])
         elif slot:
             coercion.to(index, t.BIGINT, "[…]", places[1])
-            return _inside(slot, ELEMENT, coercion.slots)
+            return _inside(slot, ELEMENT, coercion.slots, places[0])
     if value.type == t.JSON:
         number = coercion.to(index, t.BIGINT, "[…]", places[1])
         found = apply("item({}, {})", (value, number), t.JSON, gives_null=True, item=_json_item)
-        return _read(found, (*slot, ELEMENT) if slot else (), coercion.slots)
+        return _read(found, (*slot, ELEMENT) if slot else (), coercion.slots, places[0])
     if value.type.name == "ARRAY":
         number = coercion.to(index, t.BIGINT, "[…]", places[1])
         found = _at(_not_null("item({}, {})", (value, number), value.type.arguments[0], item=_item), slot, ELEMENT)
@@ -76,9 +76,11 @@ def _not_null(code: str, arguments: tuple[Typed, ...], one: Type, **bound: Any) 
     return apply(code, arguments, one, gives_null=True, **bound)
 
 
-def _inside(slot: Path, name: str | int, slots: Slots) -> Typed:
+def _inside(slot: Path, name: str | int, slots: Slots, place: Place) -> Typed:
     inner = (*slot, name)
     slots.add(inner)
+    if slots.is_mixed(slot):
+        raise TypeMismatch(f"column {called(slot)} is used as an array and as an object", place)
     return Field(called(inner), slots.moment(inner), inner)
 
 
@@ -98,17 +100,17 @@ def view(value: Typed, slot: Path, slots: Slots) -> Typed:
     return _with_slot(apply(VIEW, (value,), shape, gives_null=True, view=_reading(shape, called(slot))), slot)
 
 
-def _of_json(value: Typed, slot: Path, name: str, slots: Slots) -> Typed:
+def _of_json(value: Typed, slot: Path, name: str, slots: Slots, place: Place) -> Typed:
     found = apply("field({}, name)", (value,), t.JSON, gives_null=True, field=_json_field, name=name)
-    return _read(found, (*slot, name) if slot else (), slots)
+    return _read(found, (*slot, name) if slot else (), slots, place)
 
 
-def _read(found: Typed, slot: Path, slots: Slots) -> Typed:
+def _read(found: Typed, slot: Path, slots: Slots, place: Place) -> Typed:
     """A value found in JSON as what its use needs."""
     if not slot:
         return found
     if not slots.learned:
-        return _inside(slot[:-1], slot[-1], slots)
+        return _inside(slot[:-1], slot[-1], slots, place)
     found = _with_slot(found, slot)
     return view(found, slot, slots)
 

@@ -15,11 +15,11 @@ from sql.coercion import common_type
 from sql.datatypes import Type
 from sql.flatten import Chain, chains
 from sql.levels import Column, Compute, Filter, Levels, Rows, Stage, check_names
-from sql.record import KEY_FIELDS, READABLE, VALUE, WRITABLE
+from sql.record import KEY_FIELDS, READABLE, WRITABLE
 from sql.scopes import Record
 from sql.slots import Slots
 from sql.type_names import named
-from sql.typed import Typed, whole_of
+from sql.typed import GENERATED, Typed, whole_of
 from sql.usage import keys_in
 
 Sources = MappingOf[str, Mapping]
@@ -63,7 +63,7 @@ class Branch:
     def opens_value(self) -> bool:
         """Whether a record without a value has nothing to give."""
         of_value = any(one.key != KEY_FIELDS for one in self.reads)
-        return of_value or (self.star and not self.copies) or VALUE in self.used
+        return of_value or (self.star and not self.copies)
 
     @property
     def used(self) -> set[str]:
@@ -219,7 +219,7 @@ class _Planned:
         return next((item.place for item in items if isinstance(item, nodes.Star)), self._insert.target.place)
 
     def _read(self, name: str, one: Type) -> Read:
-        return Read(name, one, self._declared[name].path if name in self._declared else (name,))
+        return Read(name, one, self._declared[name].path if name in self._declared else (name.removeprefix(GENERATED),))
 
     def _ordered(
         self, stages: Sequence[Stage], outputs: Sequence[Output], parts: MappingOf[str, Typed]

@@ -47,7 +47,9 @@ def _headers(headers: Sequence[tuple[str, bytes | None]] | None) -> dict[str, st
     return {key: _text(value) for key, value in headers or ()}
 
 
-def _document(value: bytes) -> msgspec.Raw | None:
+def _document(value: bytes | None) -> msgspec.Raw | None:
+    if value is None:
+        return None
     raw = msgspec.json.decode(value, type=msgspec.Raw)
     return None if bytes(raw) == b"null" else raw
 

@@ -133,6 +133,8 @@ def bad_record(error: Exception) -> BadRecord:
 
 
 _AT = re.compile(r" - at (?:`key` in )?`\$\.?(?P<path>.*)`$")
+_INDEX = re.compile(r"\[(\d+)\]")
+"""Elements are counted from 1 in SQL."""
 _OTHER_TYPE = re.compile(r"Expected `(?P<wanted>[^`]+)`, got `(?P<got>\w+)`")
 _BOUND = re.compile(r"Expected `(?:int|float)` (?P<bound>[<>]= -?[\d.e+]+)")
 _WORDS = {
@@ -157,7 +159,7 @@ _PHRASES = {
 def reworded(said: str, name: str = "") -> str:
     """What msgspec says of a value, as this project says it. `name` is where it lies, if not the record itself."""
     at = _AT.search(said)
-    path = at["path"] if at else ""
+    path = _INDEX.sub(lambda index: f"[{int(index[1]) + 1}]", at["path"]) if at else ""
     said = said[: at.start()] if at else said
     field = f"{name}{'' if path.startswith('[') or not (name and path) else '.'}{path}"
     what = f"field '{field}'" if field else "the value"

@@ -12,7 +12,7 @@ from sql.nested import view
 from sql.record import KEY_FIELDS, PARTS, READABLE, VALUE
 from sql.slots import Slots
 from sql.type_names import named
-from sql.typed import Field, Typed
+from sql.typed import GENERATED, Field, Typed
 
 
 @dataclass(slots=True)
@@ -37,11 +37,12 @@ class Record:
         return view(Field(name, one, (name,)), (name,), self.slots)
 
     def field(self, name: str) -> Typed:
-        """A field of a value without declared types."""
-        self.slots.add((name,))
-        one = self.slots.type_of((name,)) if self.slots.learned else self.slots.moment((name,))
-        self.used[name] = one
-        return view(Field(name, one, (name,)), (name,), self.slots)
+        """A field of a value without declared types; one called like a part of the record has a key of its own."""
+        key = f"{GENERATED}{name}" if name in READABLE else name
+        self.slots.add((key,))
+        one = self.slots.type_of((key,)) if self.slots.learned else self.slots.moment((key,))
+        self.used[key] = one
+        return view(Field(key, one, (key,)), (key,), self.slots)
 
     def part(self, names: Sequence[str]) -> tuple[Typed, Sequence[str]]:
         """`__key`, `__offset` …, and what is left of the names."""

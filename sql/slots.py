@@ -15,7 +15,7 @@ from sql.typed import ELEMENT, GENERATED, Path
 def called(slot: Path) -> str:
     """`address.city`, `items[…].sku`"""
     first, *others = slot
-    first = str(first).replace(f"{GENERATED}key", "__key")
+    first = str(first).replace(f"{GENERATED}key", "__key").removeprefix(GENERATED)
     return first + "".join("[…]" if one == ELEMENT else f".{one}" for one in others)
 
 
@@ -103,12 +103,15 @@ class Slots:
         """Without a demand, a slot that is compared is a SCALAR, one with slots in it a ROW or ARRAY, another JSON."""
         return t.JSON if slot in self._whole and self._inside.get(slot) else self.shape_of(slot)
 
+    def is_mixed(self, slot: Path) -> bool:
+        """Whether it is used as an array and as an object."""
+        inside = self._inside.get(slot, {})
+        return ELEMENT in inside and len(inside) > 1
+
     def shape_of(self, slot: Path) -> Type:
         """The type by which a slot is looked into, whether or not it is handed through as well."""
         root = self._root(slot)
         inside = self._inside.get(slot, {})
-        if ELEMENT in inside and len(inside) > 1:
-            return t.JSON
         if root in self._demands:
             return self._demands[root][0]
         if not inside:
