@@ -23,7 +23,7 @@ from processors.kafka import (
     poll,
 )
 from processors.output import PlainOutput
-from processors.pipeline import Pipeline
+from processors.pipeline import Pipeline, Positions
 from processors.restore import made, restore
 from processors.run import BATCH, End, Narrowed, Released, Run
 from processors.transactions import TransactionalProducer
@@ -38,7 +38,7 @@ from schemas.values import Failure, PartitionProgress, SnapshotPart, SnapshotReq
 IDLE_S = 0.02
 LOOK_S = 2.0
 CONFIRM_S = 10.0
-"""A quiet task asks so often whether its topics are the same, and whether its source has more partitions."""
+"""A quiet task asks so often whether its topics are the same, and whether a source has more partitions."""
 
 
 class Life:
@@ -59,10 +59,11 @@ class Life:
         self.house, self.counters, self.step = run.house, run.counters, run.step
         self.guarantee = pipeline.options.processing_guarantee
         self.evaluate = pipeline.step
-        self.known = self.grown = len(pipeline.source.start)
-        self.ends = {p: end for p, end in enumerate(pipeline.source.end) if task.owns(p)}
-        self.checkpoint = made(task, pipeline, dict(enumerate(pipeline.source.start)))
-        self.positions: dict[int, int] = {}
+        self.known = self.grown = {topic: len(source.start) for topic, source in pipeline.sources.items()}
+        self.bounded = bool(pipeline.ends)
+        self.ends = {(topic, p): end for (topic, p), end in pipeline.ends.items() if task.owns(p)}
+        self.checkpoint = made(task, pipeline, pipeline.starts)
+        self.positions: Positions = {}
         self.open_since = 0.0
         self.in_transaction = False
         self.looked = self.confirmed = time.monotonic()
@@ -72,29 +73,32 @@ class Life:
     def restore(self) -> None:
         """Finds where the task goes on."""
         self.checkpoint = restore(self.house, self.task, self.pipeline, self.consumer, self.run.alive)
-        self.positions = {one.partition: one.offset for one in self.checkpoint.sources[0].offsets}
+        self.positions = self.checkpoint.positions
         self.run.attempt = max(self.task.attempt, self.checkpoint.attempt, self.run.attempt) + 1
 
     def assign(self) -> None:
         """The first commit of this life proves that its checkpoint can be written; then the task is running."""
-        topic = self.pipeline.source.topic
-        count = self._confirm()
-        self._adopt(count)
-        check_held(self.house.kafka, topic, self.positions)
-        assign(self.consumer, {(topic, p): offset for p, offset in self.positions.items()})
+        self._confirm()
+        self._adopt()
+        check_held(self.house.kafka, self.positions)
+        assign(self.consumer, self.positions)
         self._begin()
         self._commit()
         self.house.reporter.phase(self.task, self.run.attempt, Said.RUNNING)
 
-    def _adopt(self, count: int) -> list[int]:
-        """Takes partitions added to the source since into account, from their beginning; a bounded job has none."""
-        added = [p for p in range(self.known, count) if self.task.owns(p) and p not in self.positions]
-        self.known = max(self.known, count)
-        if self.pipeline.source.end:
+    def _adopt(self) -> list[tuple[str, int]]:
+        """Takes partitions added to a source since into account, from their beginning; a bounded job has none."""
+        added = [
+            (topic, p)
+            for topic, count in self.grown.items()
+            for p in range(self.known[topic], count)
+            if self.task.owns(p) and (topic, p) not in self.positions
+        ]
+        self.known = {topic: max(count, self.grown[topic]) for topic, count in self.known.items()}
+        if self.bounded:
             return []
         self.positions |= dict.fromkeys(added, 0)
-        if any(p >= self.pipeline.sink.partitions for p in self.positions):
-            self.evaluate = self.pipeline.grown_step()
+        self.evaluate = self.pipeline.step_for(self.positions)
         return added
 
     def loop(self) -> End:
@@ -134,42 +138,42 @@ class Life:
 
     def _is_through(self) -> bool:
         """A bounded job's task has read all it was to read; others never have."""
-        return bool(self.pipeline.source.end) and all(self.positions[p] >= end for p, end in self.ends.items())
+        return self.bounded and all(self.positions[at] >= end for at, end in self.ends.items())
 
     def _look_round(self) -> None:
-        """Now and then: how far the task is, and whether its source has more partitions than it had."""
+        """Now and then: how far the task is, and whether a source has more partitions than it had."""
         now = time.monotonic()
         if now - self.looked > LOOK_S:
             self._look()
         if now - self.confirmed > CONFIRM_S and not self.open_since:
             self._confirm()
-        if self.grown > self.known and not self.open_since:
-            topic = self.pipeline.source.topic
-            if added := self._adopt(self.grown):
+        if not self.open_since and any(count > self.known[topic] for topic, count in self.grown.items()):
+            added = self._adopt()
+            for topic in {topic for topic, _ in added}:
                 self.consumer.list_topics(topic, 5)
-                self.consumer.incremental_assign([TopicPartition(topic, p, 0) for p in added])
+            if added:
+                self.consumer.incremental_assign([TopicPartition(topic, p, 0) for topic, p in added])
 
     def _look(self) -> None:
         """Where the task is in each partition. Positions pass the markers of transactions, which no record shows."""
         self.looked = time.monotonic()
-        topic = self.pipeline.source.topic
         if not self.open_since and self.culprit is None:
             self._advance()
         found = []
-        for p, position in self.positions.items():
+        for (topic, p), position in self.positions.items():
             end = self.consumer.get_watermark_offsets(TopicPartition(topic, p), cached=True)[1]
             found.append(PartitionProgress(topic, p, position, max(end, 0), max(0, end - position)))
         self.counters.looked(tuple(found))
 
     def _advance(self) -> None:
         """Positions are those of the consumer; where a bounded job's partition ends, it reads no further."""
-        topic = self.pipeline.source.topic
-        for at in self.consumer.position([TopicPartition(topic, p) for p in self.positions]):
-            end = self.ends.get(at.partition, at.offset)
+        for at in self.consumer.position([TopicPartition(topic, p) for topic, p in self.positions]):
+            place = at.topic, at.partition
+            end = self.ends.get(place, at.offset)
             if at.offset > end:
-                self.consumer.pause([TopicPartition(topic, at.partition)])
+                self.consumer.pause([TopicPartition(*place)])
             if at.offset >= 0:
-                self.positions[at.partition] = min(at.offset, end)
+                self.positions[place] = min(at.offset, end)
 
     def _poll_and_produce(self) -> int:
         """Steps 4 to 7 for what has been fetched. Returns the number of records.
@@ -183,14 +187,14 @@ class Life:
             messages = poll(self.consumer, self.run.batch, 0)
             count = len(messages)
             if self.ends:
-                messages = [one for one in messages if (one.offset() or 0) < self.ends[one.partition() or 0]]
+                messages = [one for one in messages if (one.offset() or 0) < self.ends[_place(one)]]
             if messages:
                 self._batch(messages)
             elif count:
                 self._advance()
             self.output.poll(0)
         except DataLost:
-            check_held(self.house.kafka, self.pipeline.source.topic, self.positions)
+            check_held(self.house.kafka, self.positions)
             raise
         else:
             return count
@@ -236,7 +240,7 @@ class Life:
         self.step(7)
         self._advance()
         for message in reversed(unread):
-            self.positions[message.partition() or 0] = message.offset() or 0
+            self.positions[_place(message)] = message.offset() or 0
         self.counters.batch(done, written, skipped)
 
     def _blame(self, error: Exception, message: Message) -> JobFailure:
@@ -321,8 +325,7 @@ class Life:
         self.checkpoint, self.in_transaction = checkpoint, False
 
     def _offsets(self, metadata: str) -> list[TopicPartition]:
-        topic = self.pipeline.source.topic
-        return [TopicPartition(topic, p, offset, metadata) for p, offset in self.positions.items()]
+        return [TopicPartition(topic, p, offset, metadata) for (topic, p), offset in self.positions.items()]
 
     def _patience(self) -> float:
         return self.pipeline.interval_ms / 1000 + 30
@@ -344,11 +347,10 @@ class Life:
             raise self.producer.cause() or Doubt("the checkpoint was not written")
         return delivered[0].offset() or 0
 
-    def _confirm(self) -> int:
+    def _confirm(self) -> None:
         """Raises DataLost or SinkLost where a topic is not the one the job was created with."""
         self.confirmed = time.monotonic()
         self.grown = confirm(self.house, self.pipeline, self.run.alive)
-        return self.grown
 
     def _confirm_waiting(self) -> None:
         self.run.alive()
@@ -371,3 +373,7 @@ class Life:
                 )
                 reporter.snapshot(self.task, attempt, Said.SNAPSHOTTED, request, part=part)
             self.run.copied.add(request.version)
+
+
+def _place(message: Message) -> tuple[str, int]:
+    return message.topic() or "", message.partition() or 0

@@ -1,50 +1,82 @@
 """From a task's record to the function that moves its records. Pure."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
 from schemas.options import JobOptions
 from schemas.tasks import Task
-from schemas.values import Mapping, Sink, Source
+from schemas.values import Mapping, Sink, Source, by_topic
 from sql import nodes
-from sql.compile import CompiledStep, Wiring, compile_step
+from sql.compile import CompiledStep, Step, Wiring, compile_step
 from sql.parser import parse
-from sql.plan import plan, source_names
+from sql.plan import plan
+
+Positions = dict[tuple[str, int], int]
+"""The next offset to read, by topic and partition."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """`step(messages, produce, when_full)` returns (records written, records skipped).
+    """`step(messages, produce, when_full)` takes messages of any source; returns (records written, records skipped).
 
-    `grown_step()` is what does the same where the source has more partitions than the sink had at CREATE.
+    `sources` are by topic. `grown_step()` is what does the same where one that is mirrored has more partitions than the
+    sink had at CREATE.
     """
 
-    source: Source
+    sources: dict[str, Source]
     sink: Sink
     options: JobOptions
-    step: Callable[..., tuple[int, int]]
-    grown_step: Callable[[], Callable[..., tuple[int, int]]]
+    step: Step
+    grown_step: Callable[[], Step]
     code: str
 
     @property
     def interval_ms(self) -> int:
         return self.options.snapshot_interval_millis
 
+    @property
+    def starts(self) -> Positions:
+        """Where the job begins."""
+        return {(topic, p): at for topic, source in self.sources.items() for p, at in enumerate(source.start)}
+
+    @property
+    def ends(self) -> Positions:
+        """Where a bounded job ends; empty where it never does."""
+        return {(topic, p): end for topic, source in self.sources.items() for p, end in enumerate(source.end)}
+
+    def step_for(self, partitions: Iterable[tuple[str, int]]) -> Step:
+        """The step for messages of these partitions."""
+        beyond = {topic for topic, p in partitions if p >= self.sink.partitions}
+        grown = any(_is_mirrored(self.sources[topic], self.sink) for topic in beyond)
+        return self.grown_step() if grown else self.step
+
 
 def pipeline_of(task: Task) -> Pipeline:
     """The compiled query of a task; tasks of one job share it."""
-    source, sink = task.sources[0], task.sink
-    mirrors = len(source.start) == sink.partitions
-    through = (_Mapped(source.mapping), _Mapped(sink.mapping))
+    sink = task.sink
+    reads = tuple(_Read(source.name, source.topic, _Mapped(source.mapping)) for source in task.sources)
+    mirrored = tuple(_is_mirrored(source, sink) for source in task.sources)
 
     def compiled(mirror: int) -> CompiledStep:
-        return _compiled(task.statement, sink.topic, mirror if mirrors else 0, through)
+        mirrors = tuple(mirror if one else 0 for one in mirrored)
+        return _compiled(task.statement, sink.topic, sink.partitions, _Mapped(sink.mapping), reads, mirrors)
 
     usual = compiled(sys.maxsize)
-    options = JobOptions.of(task.options)
-    return Pipeline(source, sink, options, usual.step, lambda: compiled(sink.partitions).step, usual.source)
+    return Pipeline(
+        by_topic(task.sources),
+        sink,
+        JobOptions.of(task.options),
+        usual.step,
+        lambda: compiled(sink.partitions).step,
+        usual.source,
+    )
+
+
+def _is_mirrored(source: Source, sink: Sink) -> bool:
+    """Whether a copy of its records keeps their partition numbers."""
+    return len(source.start) == sink.partitions
 
 
 class _Mapped:
@@ -60,12 +92,27 @@ class _Mapped:
         return hash(self.mapping.statement if self.mapping else "")
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A name in the query, and what it stands for."""
+
+    name: str
+    topic: str
+    mapped: _Mapped
+
+
 @lru_cache(maxsize=256)
-def _compiled(statement: str, topic: str, mirror: int, through: tuple[_Mapped, _Mapped]) -> CompiledStep:
+def _compiled(
+    statement: str, topic: str, partitions: int, sink: _Mapped, reads: tuple[_Read, ...], mirrors: tuple[int, ...]
+) -> CompiledStep:
     parsed = parse(statement)
     if not isinstance(parsed, nodes.CreateJob):
         raise TypeError(f"a task's statement is a CREATE JOB, not {statement!r}")
-    source, sink = (one.mapping for one in through)
-    (name,) = (one.text for one in source_names(parsed.insert))
-    wiring = Wiring(topic, sys.maxsize, {name: source.topic if source else name}, {name: mirror})
-    return compile_step(plan(parsed.insert, {name: source} if source else {}, sink), wiring)
+    sources = {read.name: read.mapped.mapping for read in reads if read.mapped.mapping}
+    wiring = Wiring(
+        topic,
+        partitions,
+        {read.name: read.topic for read in reads},
+        {read.name: mirror for read, mirror in zip(reads, mirrors, strict=True)},
+    )
+    return compile_step(plan(parsed.insert, sources, sink.mapping), wiring)

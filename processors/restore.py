@@ -6,13 +6,13 @@ It is not a search: what should be there and is not stops the job.
 from collections.abc import Callable
 
 from processors.kafka import Consumer, KafkaException, TopicPartition, insisting
-from processors.pipeline import Pipeline
+from processors.pipeline import Pipeline, Positions
 from processors.run import House
 from schemas.checkpoints import Checkpoint
 from schemas.failures import CheckpointLost
 from schemas.options import Guarantee
 from schemas.tasks import Task, checkpoint_key
-from schemas.values import Layout, PartitionOffset, Source, SourceOffsets
+from schemas.values import Layout, PartitionOffset, SourceOffsets
 
 PATIENCE_S = 3.0
 _REMEDY = "DROP the job and create it anew, from a snapshot if there is one"
@@ -20,10 +20,9 @@ _REMEDY = "DROP the job and create it anew, from a snapshot if there is one"
 
 def restore(house: House, task: Task, pipeline: Pipeline, consumer: Consumer, alive: Callable[[], None]) -> Checkpoint:
     """Raises CheckpointLost or SnapshotLost; a job that keeps no checkpoints begins at its start offsets."""
-    source = pipeline.source
     if pipeline.options.processing_guarantee is Guarantee.NONE:
-        return made(task, pipeline, dict(enumerate(source.start)))
-    committed = _committed(consumer, task, source)
+        return made(task, pipeline, pipeline.starts)
+    committed = _committed(consumer, task, pipeline)
 
     def find(layout: int, index: int, partition: int) -> Checkpoint | None:
         key = checkpoint_key(task.uid, layout, index)
@@ -38,47 +37,44 @@ def restore(house: House, task: Task, pipeline: Pipeline, consumer: Consumer, al
         raise CheckpointLost(
             f"task {task.key} has run before, but has no checkpoint under {task.checkpoint_key}; {_REMEDY}"
         )
-    start = dict(enumerate(source.start))
+    start = pipeline.starts
     if task.restore is not None:
-        parts = [house.control.snapshot(part, alive) for part in task.restore.parts]
-        start |= {one.partition: one.offset for part in parts for held in part.sources for one in held.offsets}
+        for part in task.restore.parts:
+            start |= house.control.snapshot(part, alive).positions
     if task.former:
-        start = _carried_over(task, start, find)
+        start = carried_over(task, start, find)
     return made(task, pipeline, start)
 
 
-def _committed(consumer: Consumer, task: Task, source: Source) -> list[TopicPartition]:
+def _committed(consumer: Consumer, task: Task, pipeline: Pipeline) -> list[TopicPartition]:
     """The offsets of the job's group, for the pointers in them; none where the group does not say.
 
     After a broker's death, a group may count an offset as pending for ever whose transaction is long over, and answers
     nobody who wants stable offsets. Then the checkpoint is found by its key: it was written in the same transaction.
     """
-    wanted = [p for p in range(len(source.start)) if task.owns(p) or task.former]
+    wanted = [TopicPartition(topic, p) for topic, p in pipeline.starts if task.owns(p) or task.former]
     try:
-        return consumer.committed([TopicPartition(source.topic, p) for p in wanted], PATIENCE_S)
+        return consumer.committed(wanted, PATIENCE_S)
     except KafkaException as error:
         if error.args[0].name() != "_TIMED_OUT":
             raise
         return []
 
 
-def _carried_over(
-    task: Task, start: dict[int, int], find: Callable[[int, int, int], Checkpoint | None]
-) -> dict[int, int]:
+def carried_over(task: Task, start: Positions, find: Callable[[int, int, int], Checkpoint | None]) -> Positions:
     """For each partition the task owns: what the newest former layout that ran it has committed of it."""
-    read: dict[tuple[int, int], dict[int, int]] = {}
+    read: dict[tuple[int, int], Positions] = {}
 
-    def held(layout: Layout, index: int) -> dict[int, int]:
+    def held(layout: Layout, index: int) -> Positions:
         if (layout.number, index) not in read:
             found = find(layout.number, index, layout.tasks[index].partition)
             if found is None:
                 key = checkpoint_key(task.uid, layout.number, index)
                 raise CheckpointLost(f"the checkpoint {key} of the layout before is gone; {_REMEDY}")
-            offsets = {one.partition: one.offset for source in found.sources for one in source.offsets}
-            if missing := [p for p in start if p % len(layout.tasks) == index and p not in offsets]:
-                raise CheckpointLost(
-                    f"a checkpoint of the layout before does not hold partition {missing[0]}; {_REMEDY}"
-                )
+            offsets = found.positions
+            for topic, p in start:
+                if p % len(layout.tasks) == index and (topic, p) not in offsets:
+                    raise CheckpointLost(f"a checkpoint of the layout before does not hold {topic}-{p}; {_REMEDY}")
             read[layout.number, index] = offsets
         return read[layout.number, index]
 
@@ -86,14 +82,22 @@ def _carried_over(
     for layout in reversed(task.former):
         for index, one in enumerate(layout.tasks):
             if one.started:
-                of_task = {p: at for p, at in held(layout, index).items() if p % len(layout.tasks) == index}
-                carried |= {p: at for p, at in of_task.items() if task.owns(p)}
+                read_by_it = held(layout, index).items()
+                carried |= {
+                    (topic, p): offset
+                    for (topic, p), offset in read_by_it
+                    if p % len(layout.tasks) == index and task.owns(p)
+                }
     return carried
 
 
-def made(task: Task, pipeline: Pipeline, offsets: dict[int, int], number: int = 0, attempt: int = 0) -> Checkpoint:
-    """A checkpoint of the task with what it owns of these offsets."""
-    source = pipeline.source
-    held = tuple(PartitionOffset(p, offset) for p, offset in sorted(offsets.items()) if task.owns(p))
-    sources = (SourceOffsets(source.topic, source.topic_id, held),)
+def made(task: Task, pipeline: Pipeline, positions: Positions, number: int = 0, attempt: int = 0) -> Checkpoint:
+    """A checkpoint of the task with what it owns of these positions; it may own nothing of a topic."""
+    held: dict[str, list[PartitionOffset]] = {topic: [] for topic in pipeline.sources}
+    for (topic, p), offset in sorted(positions.items()):
+        if task.owns(p):
+            held[topic].append(PartitionOffset(p, offset))
+    sources = tuple(
+        SourceOffsets(topic, source.topic_id, tuple(held[topic])) for topic, source in pipeline.sources.items()
+    )
     return Checkpoint(task.uid, task.layout, task.task, number, attempt, sources)

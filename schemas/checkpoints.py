@@ -21,6 +21,11 @@ class Checkpoint:
     sources: tuple[SourceOffsets, ...]
     state: bytes = b""
 
+    @property
+    def positions(self) -> dict[tuple[str, int], int]:
+        """The offsets by topic and partition."""
+        return {(source.topic, one.partition): one.offset for source in self.sources for one in source.offsets}
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Pointer:

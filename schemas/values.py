@@ -1,5 +1,6 @@
 """Small values that several records share. Offsets are the next record to read; times are epoch milliseconds."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 
@@ -35,6 +36,19 @@ class Source:
     start: tuple[int, ...]
     end: tuple[int, ...] = ()
     mapping: Mapping | None = None
+
+    @property
+    def name(self) -> str:
+        """What the query calls it."""
+        return self.mapping.name if self.mapping else self.topic
+
+
+def by_topic(sources: Iterable[Source]) -> dict[str, Source]:
+    """A source for each topic, in the query's order: a topic is read once, however many names the query has for it."""
+    found: dict[str, Source] = {}
+    for source in sources:
+        found.setdefault(source.topic, source)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,121 @@
+"""Several sources of one task: each topic is read once, and its partitions are divided by their numbers."""
+
+import pytest
+
+from processors.pipeline import Pipeline
+from processors.restore import carried_over, made
+from schemas.checkpoints import Checkpoint
+from schemas.codec import decode, encode
+from schemas.failures import CheckpointLost
+from schemas.options import JobOptions
+from schemas.state import Phase
+from schemas.tasks import Task, checkpoint_key
+from schemas.values import Layout, LayoutTask, Mapping, PartitionOffset, Sink, Source, SourceOffsets, by_topic
+
+MAPPED = Mapping("eu", "small", (), {}, "CREATE MAPPING eu EXTERNAL NAME small TYPE Kafka")
+LARGE = Source("large", "id-large", (10, 11, 12, 13))
+SMALL = Source("small", "id-small", (20, 21))
+SOURCES = (SMALL, LARGE, Source("small", "id-small", (20, 21), mapping=MAPPED))
+
+
+def task(index: int, tasks: int, layout: int = 0, former: tuple[Layout, ...] = ()) -> Task:
+    return Task(
+        uid="u-1",
+        job="a",
+        task=index,
+        tasks=tasks,
+        partition=index,
+        layout=layout,
+        generation=1,
+        run=True,
+        started=False,
+        phase=Phase.WAITING,
+        attempt=0,
+        statement="",
+        options={},
+        sources=SOURCES,
+        sink=Sink("out", "id-out", 2),
+        restore=None,
+        snapshots=(),
+        former=former,
+    )
+
+
+def usual(*_: object) -> tuple[int, int]:
+    return 0, 0
+
+
+def grown(*_: object) -> tuple[int, int]:
+    return 1, 0
+
+
+def pipeline(*sources: Source) -> Pipeline:
+    return Pipeline(by_topic(sources or SOURCES), Sink("out", "id-out", 2), JobOptions(), usual, lambda: grown, "")
+
+
+def test_a_topic_is_read_once_whatever_the_query_calls_it() -> None:
+    assert [source.name for source in SOURCES] == ["small", "large", "eu"]
+    assert list(by_topic(SOURCES).values()) == [SMALL, LARGE]
+
+
+def test_positions_are_by_topic_and_partition() -> None:
+    assert pipeline().starts == {
+        **{("small", p): 20 + p for p in range(2)},
+        **{("large", p): 10 + p for p in range(4)},
+    }
+    assert pipeline().ends == {}
+    bounded = pipeline(LARGE, Source("small", "id-small", (0, 0), (5, 6)))
+    assert bounded.ends == {("small", 0): 5, ("small", 1): 6}
+
+
+def test_a_checkpoint_names_every_topic_though_its_task_may_own_nothing_of_one() -> None:
+    checkpoint = made(task(3, 4), pipeline(), pipeline().starts, 7, 2)
+    assert checkpoint.sources == (
+        SourceOffsets("small", "id-small", ()),
+        SourceOffsets("large", "id-large", (PartitionOffset(3, 13),)),
+    )
+    assert decode(encode(checkpoint), Checkpoint) == checkpoint
+    assert checkpoint.positions == {("large", 3): 13}
+    assert made(task(0, 1), pipeline(), pipeline().starts).positions == pipeline().starts
+
+
+@pytest.mark.parametrize(
+    ("partition", "step"),
+    [(("small", 1), usual), (("large", 3), usual), (("large", 9), usual), (("small", 2), grown)],
+)
+def test_only_partitions_added_to_a_mirrored_topic_need_another_step(partition: tuple[str, int], step: object) -> None:
+    """`small` has as many partitions as the sink had; `large` never kept its numbers."""
+    assert pipeline().step_for([("small", 0), partition]) is step
+
+
+def former(number: int, tasks: int, *, started: bool = True) -> Layout:
+    return Layout(number, tuple(LayoutTask(i, started) for i in range(tasks)))
+
+
+def test_each_partition_goes_on_where_the_last_layout_that_read_it_left_it() -> None:
+    """Three layouts: of four tasks, of one that never ran, of two. The next has three."""
+    kept = {
+        checkpoint_key("u-1", layout, index): made(
+            task(index, tasks, layout), pipeline(), {at: offset + moved for at, offset in pipeline().starts.items()}
+        )
+        for layout, tasks, moved in ((0, 4, 100), (2, 2, 200))
+        for index in range(tasks)
+    }
+
+    def find(layout: int, index: int, partition: int) -> Checkpoint | None:
+        assert partition == index
+        return kept.get(checkpoint_key("u-1", layout, index))
+
+    new = task(0, 3, 3, (former(2, 2), former(1, 1, started=False), former(0, 4)))
+    carried = made(new, pipeline(), carried_over(new, pipeline().starts, find))
+    assert carried.positions == {("small", 0): 220, ("large", 0): 210, ("large", 3): 213}
+    del kept["u-1/2/1"]
+    with pytest.raises(CheckpointLost, match="u-1/2/1"):
+        carried_over(new, pipeline().starts, find)
+
+
+def test_a_checkpoint_of_a_layout_before_that_lacks_a_partition_is_no_place_to_go_on_from() -> None:
+    new = task(0, 2, 1, (former(0, 1),))
+    lacking = Checkpoint("u-1", 0, 0, 1, 1, (SourceOffsets("small", "id-small", (PartitionOffset(0, 1),)),))
+    with pytest.raises(CheckpointLost, match="small-1"):
+        carried_over(new, pipeline().starts, lambda *_: lacking)
