@@ -4,29 +4,25 @@ Commands are judged by a job's target, never by what its tasks have reported, so
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import assert_never
 
 from controlplane.decide_alter import alter_job, check_interval, check_parallelism
-from controlplane.decide_mappings import check_reserved, create_mapping, drop_mapping
+from controlplane.decide_mappings import create_mapping, drop_mapping
+from controlplane.decide_sources import begin, topics_named
 from controlplane.evolve import State
 from controlplane.jobs import Input, follow
-from controlplane.lookup import Facts, live, value_place
+from controlplane.lookup import Facts, live
 from controlplane.spread import place
 from controlplane.translate import Request
 from schemas.errors import (
-    BadOptionValue,
     CommandIdReused,
     JobDropping,
     JobExists,
     JobNotRunning,
     NoCheckpoints,
-    NotSupported,
     Place,
     ReadStatement,
     Refused,
-    SinkIsSource,
-    SnapshotMismatch,
     SnapshotNotFound,
     did_you_mean,
 )
@@ -44,9 +40,9 @@ from schemas.events import (
     SnapshotRequested,
 )
 from schemas.failures import JobWasDropped
-from schemas.options import LATEST, Guarantee, JobOptions, notices
+from schemas.options import Guarantee, JobOptions, notices
 from schemas.state import ENDED, Job, Snapshot, Status, Target
-from schemas.values import Failure, Restore, Sink, SnapshotRequest, Source
+from schemas.values import Failure, SnapshotRequest
 from sql import nodes
 from sql.plan import plan, source_names
 
@@ -108,19 +104,20 @@ def _create_job(state: State, create: nodes.CreateJob, request: Request, facts: 
         other = () if _same_job(holder, request) else ("the existing job has another definition",)
         return (CommandUnchanged(holder.uid, f"job '{name}' exists", other, holder.status),)
     options = request.options
-    source, sink = _topics(state, create, facts, prefix)
-    plan(create.insert, {source.mapping.name: source.mapping} if source.mapping else {}, sink.mapping)
+    sources, sink = topics_named(state, create.insert, facts, prefix)
+    plan(create.insert, {source.name: source.mapping for source in sources if source.mapping}, sink.mapping)
     check_interval(create.options, options.snapshot_interval_millis, facts, create.name.place)
-    check_parallelism(create.options, options.parallelism, source.topic, len(source.start), create.name.place)
-    source, restore = _begin(state, create, options, source, facts)
-    count = options.parallelism or min(len(source.start), DEFAULT_PARALLELISM)
+    partitions = {source.topic: len(source.start) for source in sources}
+    check_parallelism(create.options, options.parallelism, partitions, create.name.place)
+    sources, restore = begin(state, create, options, sources, facts)
+    count = options.parallelism or min(max(partitions.values()), DEFAULT_PARALLELISM)
     return (
         JobCreated(
             uid=f"{facts.plane}-{request.command.offset}",
             name=name,
             statement=request.text,
             options={option.name.text: option.value for option in create.options},
-            sources=(source,),
+            sources=sources,
             sink=sink,
             partitions=place(state, count),
             restore=restore,
@@ -161,76 +158,6 @@ def topics_needed(state: State, requests: Iterable[Request]) -> tuple[set[str], 
 def _behind(state: State, name: str) -> set[str]:
     mapping = state.mappings.get(name)
     return {name, mapping.topic} if mapping else {name}
-
-
-def _topics(state: State, create: nodes.CreateJob, facts: Facts, prefix: str) -> tuple[Source, Sink]:
-    """A name is that of a mapping, or else of a topic."""
-    target, (origin, *others) = create.insert.target, source_names(create.insert)
-    if others:
-        raise NotSupported("a job of this version reads one source", others[0].place)
-    into, from_ = state.mappings.get(target.text), state.mappings.get(origin.text)
-    sink_topic, source_topic = (m.topic if m else n.text for m, n in ((into, target), (from_, origin)))
-    for name, topic, role in ((target, sink_topic, "write to"), (origin, source_topic, "read")):
-        check_reserved(topic, role, prefix, name.place)
-    if sink_topic == source_topic:
-        raise SinkIsSource(
-            f"'{sink_topic}' is source and sink; a job that reads its own output never ends", target.place
-        )
-    read, written = facts.topic(source_topic, origin.place), facts.topic(sink_topic, target.place)
-    return (
-        Source(source_topic, read.topic_id, read.earliest, mapping=from_),
-        Sink(sink_topic, written.topic_id, len(written.earliest), into),
-    )
-
-
-def _begin(
-    state: State, create: nodes.CreateJob, options: JobOptions, source: Source, facts: Facts
-) -> tuple[Source, Restore | None]:
-    """The source with the offsets at which the job begins and, where it is bounded, ends."""
-    restore = None
-    if options.initial_snapshot_name:
-        if any(option.name.text == "startFrom" for option in create.options):
-            message = "startFrom and initialSnapshotName exclude each other: a snapshot says where to start"
-            raise BadOptionValue(message, value_place(create.options, "startFrom", create.name.place))
-        where = value_place(create.options, "initialSnapshotName", create.name.place)
-        source, restore = _restore(state, options.initial_snapshot_name, source, facts, where)
-        if options.processing_guarantee is Guarantee.NONE:
-            restore = None  # it keeps no checkpoints to go on from: the offsets are all it takes
-    elif options.start_from == LATEST:
-        source = replace(source, start=facts.topics[source.topic].latest)
-    elif (instant := options.start_instant) is not None:
-        source = replace(source, start=facts.instants[source.topic, instant])
-    if options.stop_at:
-        source = replace(source, end=facts.topics[source.topic].latest)
-    return source, restore
-
-
-def _restore(state: State, name: str, source: Source, facts: Facts, place: Place) -> tuple[Source, Restore]:
-    """The source with the snapshot's offsets, and its version pinned."""
-    snapshot = state.snapshots.get(name)
-    if snapshot is None:
-        raise SnapshotNotFound(f"no snapshot is called '{name}'{did_you_mean(name, state.snapshots)}", place)
-    held = {one.topic: one for one in snapshot.sources}.get(source.topic)
-    if held is None:
-        topics = ", ".join(one.topic for one in snapshot.sources)
-        raise SnapshotMismatch(f"snapshot '{name}' holds offsets of '{topics}', not of '{source.topic}'", place)
-    if held.topic_id != source.topic_id:
-        raise SnapshotMismatch(f"topic '{source.topic}' was deleted and recreated since snapshot '{name}'", place)
-    start, earliest = list(source.start), source.start
-    for one in held.offsets:
-        if one.partition >= len(start):
-            raise SnapshotMismatch(f"topic '{source.topic}' has fewer partitions than snapshot '{name}'", place)
-        if earliest[one.partition] > one.offset:
-            raise SnapshotMismatch(
-                f"'{source.topic}' no longer holds offset {one.offset} of partition {one.partition} "
-                f"(it begins at {earliest[one.partition]})",
-                place,
-            )
-        start[one.partition] = one.offset
-    return (
-        replace(source, start=tuple(start)),
-        Restore(name, snapshot.version, snapshot.parts),
-    )
 
 
 def _drop_job(state: State, drop: nodes.DropJob, offset: int) -> tuple[Body, ...]:

@@ -1,6 +1,6 @@
 """The verdicts on ALTER JOB. SUSPEND and RESTART need a job meant to run; RESUME and OPTIONS one meant to rest."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import assert_never
 
@@ -60,8 +60,8 @@ def _new_options(state: State, job: Job, name: nodes.Name, new: nodes.NewOptions
     read = JobOptions.of(options)
     partitions: tuple[int, ...] = ()
     if "parallelism" in given:
-        held = len(facts.topic(job.sources[0].topic, name.place).earliest)
-        check_parallelism(new.options, read.parallelism, job.sources[0].topic, held, name.place)
+        held = {one.topic: len(facts.topic(one.topic, name.place).earliest) for one in job.sources}
+        check_parallelism(new.options, read.parallelism, held, name.place)
         partitions = _split(state, job, read.parallelism)
     check_interval(new.options, read.snapshot_interval_millis, facts, name.place)
     if options == job.options and not partitions and not new.resumes:
@@ -98,11 +98,12 @@ def check_interval(options: Sequence[nodes.Option], interval: int, facts: Facts,
 
 
 def check_parallelism(
-    options: Sequence[nodes.Option], count: int, topic: str, partitions: int, otherwise: Place
+    options: Sequence[nodes.Option], count: int, partitions: Mapping[str, int], otherwise: Place
 ) -> None:
-    """Raises BadOptionValue where some task would have no partition."""
-    if count > partitions:
+    """Raises BadOptionValue where some task would have no partition. `partitions` are the sources', by topic."""
+    largest = max(partitions, key=partitions.__getitem__)
+    if count > partitions[largest]:
         raise BadOptionValue(
-            f"parallelism {count} is more than the {partitions} partitions of '{topic}'",
+            f"parallelism {count} is more than the {partitions[largest]} partitions of '{largest}'",
             value_place(options, "parallelism", otherwise),
         )

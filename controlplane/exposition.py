@@ -45,7 +45,7 @@ class _Collector:
         transactions = CounterMetricFamily(
             "jobplane_task_transactions", "Transactions by result.", labels=[*_LABELS, "result"]
         )
-        lag = GaugeMetricFamily("jobplane_task_lag", "Records behind the end of the source.", labels=_LABELS)
+        lag = GaugeMetricFamily("jobplane_task_lag", "Records behind the ends of the sources.", labels=_LABELS)
         for job, task, counters in tasks:
             lag.add_metric([job, task], counters.get("lag", 0))
             for name, result in _RESULTS.items():

@@ -15,7 +15,7 @@ from schemas.options import instant
 from schemas.reports import Said
 from schemas.state import Job
 from schemas.tasks import task_key
-from schemas.values import PartitionProgress, Progress
+from schemas.values import PartitionProgress, Progress, by_topic
 from sql import nodes
 from sql.explain import explain
 from sql.plan import source_names
@@ -117,16 +117,15 @@ def _progress(kafka: Kafka, prefix: str, job: Job) -> dict[str, Progress]:
 
 def _committed(kafka: Kafka, prefix: str, job: Job) -> list[PartitionProgress]:
     """How far the job has committed, and where its sources end now; start offsets where nothing is committed."""
+    sources = by_topic(job.sources)
+    partitions = [(topic, p) for topic, (_, count) in kafka.topics(sources).items() for p in range(count)]
+    ends = kafka.offsets(partitions)
     found: list[PartitionProgress] = []
-    with closing(kafka.consumer(f"{prefix}job.{job.uid}", committed=False)) as consumer:
-        for source in job.sources:
-            count = kafka.topics([source.topic]).get(source.topic, ("", 0))[1]
-            places = [TopicPartition(source.topic, p) for p in range(count)]
-            with judging():
-                committed = consumer.committed(places, CALL_S) if places else []
-            ends = kafka.offsets([(source.topic, p) for p in range(count)])
-            for at in committed:
-                start = source.start[at.partition] if at.partition < len(source.start) else 0
-                position, end = at.offset if at.offset >= 0 else start, ends[source.topic, at.partition]
-                found.append(PartitionProgress(source.topic, at.partition, position, end, max(0, end - position)))
+    with closing(kafka.consumer(f"{prefix}job.{job.uid}", committed=False)) as consumer, judging():
+        committed = consumer.committed([TopicPartition(*one) for one in partitions], CALL_S) if partitions else []
+    for at in committed:
+        start = sources[at.topic].start
+        begins = start[at.partition] if at.partition < len(start) else 0
+        position, end = at.offset if at.offset >= 0 else begins, ends[at.topic, at.partition]
+        found.append(PartitionProgress(at.topic, at.partition, position, end, max(0, end - position)))
     return found

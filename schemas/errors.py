@@ -261,7 +261,7 @@ class SnapshotNotFound(Refused):
 
 
 class SnapshotMismatch(Refused):
-    """The source is not the one of the snapshot, was recreated, lost partitions, or no longer holds its offsets."""
+    """The topics read are not those of the snapshot, or one was recreated, lost partitions, or lost the offsets."""
 
     code = "snapshot-mismatch"
 

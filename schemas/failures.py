@@ -29,7 +29,7 @@ class RecordTooLarge(RecordFailure):
 
 
 class DataLost(JobFailure):
-    """The source no longer holds the offset needed, or was deleted and recreated."""
+    """A source no longer holds the offset needed, or was deleted and recreated."""
 
     code = "DATA_LOST"
 

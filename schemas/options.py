@@ -80,7 +80,7 @@ class JobOptions:
         notice="it changes nothing here: whoever loses touch with Kafka is fenced and cannot write, with or without it",
     )
     parallelism: int = _option(
-        0, "Tasks of the job, at most one a source partition; unset: min(partitions, 4).", high=1024
+        0, "Tasks of the job, at most the partitions of its largest source; unset: min(these, 4).", high=1024
     )
     start_from: str = _option(
         EARLIEST,
@@ -90,7 +90,7 @@ class JobOptions:
     )
     stop_at: str = _option(
         "",
-        "A bounded job: it ends COMPLETED when it has read all that the source held at CREATE.",
+        "A bounded job: it ends COMPLETED when it has read all that its sources held at CREATE.",
         takes=LATEST,
         alter=False,
     )

@@ -27,7 +27,7 @@ from schemas.formats import FORMATS, VALUES
 from schemas.reports import Report, Said
 from schemas.state import Phase, Status
 from schemas.tasks import Task
-from schemas.values import Failure, PartitionOffset, SnapshotPart, SnapshotRequest, SourceOffsets
+from schemas.values import Failure, PartitionOffset, SnapshotPart, SnapshotRequest, SourceOffsets, by_topic
 from sql import nodes
 from sql.diagnostics import caret
 from sql.explain import explain
@@ -190,10 +190,15 @@ def next_report(task: Task) -> Report | None:
 
 
 def part(task: Task, request: SnapshotRequest) -> SnapshotPart:
-    source = task.sources[0]
-    offsets = tuple(PartitionOffset(p, offset) for p, offset in enumerate(source.start) if task.owns(p))
-    held = SourceOffsets(source.topic, source.topic_id, offsets)
-    return SnapshotPart(task.task, f"{request.name}/{task.key}", 0, "", (held,))
+    held = tuple(
+        SourceOffsets(
+            source.topic,
+            source.topic_id,
+            tuple(PartitionOffset(p, offset) for p, offset in enumerate(source.start) if task.owns(p)),
+        )
+        for source in by_topic(task.sources).values()
+    )
+    return SnapshotPart(task.task, f"{request.name}/{task.key}", 0, "", held)
 
 
 @each_page

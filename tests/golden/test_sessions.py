@@ -15,7 +15,8 @@ import pytest
 from controlplane.outcome import answer
 from schemas.events import CommandRefused, CommandUnchanged, Event
 from schemas.reports import Report, Said
-from schemas.values import Failure, PartitionOffset, SnapshotPart, SnapshotRequest, SourceOffsets
+from schemas.state import Job
+from schemas.values import Failure, PartitionOffset, SnapshotPart, SnapshotRequest, SourceOffsets, by_topic
 from tests.support.plane import Plane, topic
 
 FOLDER = Path(__file__).parent / "sessions"
@@ -84,18 +85,21 @@ def tell(plane: Plane, said: str) -> list[Event]:
         known = plane.state.jobs[job.uid].tasks[task]
         attempt = known.attempt + (word == "running")
         request = next((p.request for p in job.pending if details and p.request.name == details[0]), None)
-        events += plane.report(report(Said(word), job.uid, task, job.generation, attempt, request, details))
+        events += plane.report(report(Said(word), job, task, attempt, request, details))
     return events
 
 
 def report(
-    said: Said, uid: str, task: int, generation: int, attempt: int, request: SnapshotRequest | None, details: list[str]
+    said: Said, job: Job, task: int, attempt: int, request: SnapshotRequest | None, details: list[str]
 ) -> Report:
     failure = Failure(details[0], " ".join(details[1:])) if said in (Said.FAILED, Said.SNAPSHOT_FAILED) else None
     part = None
     if said is Said.SNAPSHOTTED:
-        held = SourceOffsets("src", "id-src", (PartitionOffset(task, 40 + task),))
-        part = SnapshotPart(task, f"{details[0]}/{task}", task, f"digest{task}", (held,))
+        held = tuple(
+            SourceOffsets(one.topic, one.topic_id, (PartitionOffset(task, 40 + task),) if one.start[task:] else ())
+            for one in by_topic(job.sources).values()
+        )
+        part = SnapshotPart(task, f"{details[0]}/{task}", task, f"digest{task}", held)
     if said is Said.SNAPSHOT_FAILED:
         failure = Failure("SNAPSHOT_LOST", "no")
-    return Report(uid, task, generation, attempt, said, "w", failure, request, part)
+    return Report(job.uid, task, job.generation, attempt, said, "w", failure, request, part)

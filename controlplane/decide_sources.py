@@ -1,0 +1,104 @@
+"""What a new job reads and writes, as it is at CREATE: its sources with their offsets, and its sink."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from controlplane.decide_mappings import check_reserved
+from controlplane.evolve import State
+from controlplane.lookup import Facts, listed, value_place
+from schemas.errors import (
+    BadOptionValue,
+    Place,
+    SinkIsSource,
+    SnapshotMismatch,
+    SnapshotNotFound,
+    did_you_mean,
+)
+from schemas.options import LATEST, Guarantee, JobOptions
+from schemas.state import Snapshot
+from schemas.values import Mapping, Restore, Sink, Source, SourceOffsets, by_topic
+from sql import nodes
+from sql.plan import source_names
+
+Sources = tuple[Source, ...]
+"""One for each name in the query, in its order; two of them may be of one topic."""
+
+
+def topics_named(state: State, insert: nodes.Insert, facts: Facts, prefix: str) -> tuple[Sources, Sink]:
+    """Refused where a topic is the control plane's own, is not there, or is source and sink."""
+    target = insert.target
+    sink, into = _meant(state, target)
+    named = [(name, *_meant(state, name)) for name in source_names(insert)]
+    check_reserved(sink, "write to", prefix, target.place)
+    for name, topic, _ in named:
+        check_reserved(topic, "read", prefix, name.place)
+    if any(topic == sink for _, topic, _ in named):
+        raise SinkIsSource(f"'{sink}' is source and sink; a job that reads its own output never ends", target.place)
+    sources = []
+    for name, topic, mapping in named:
+        read = facts.topic(topic, name.place)
+        sources.append(Source(topic, read.topic_id, read.earliest, mapping=mapping))
+    written = facts.topic(sink, target.place)
+    return tuple(sources), Sink(sink, written.topic_id, len(written.earliest), into)
+
+
+def _meant(state: State, name: nodes.Name) -> tuple[str, Mapping | None]:
+    """A name is that of a mapping, or else of a topic."""
+    mapping = state.mappings.get(name.text)
+    return mapping.topic if mapping else name.text, mapping
+
+
+def begin(
+    state: State, create: nodes.CreateJob, options: JobOptions, sources: Sources, facts: Facts
+) -> tuple[Sources, Restore | None]:
+    """The sources with the offsets at which the job begins and, where it is bounded, ends."""
+    restore = None
+    if options.initial_snapshot_name:
+        if any(option.name.text == "startFrom" for option in create.options):
+            message = "startFrom and initialSnapshotName exclude each other: a snapshot says where to start"
+            raise BadOptionValue(message, value_place(create.options, "startFrom", create.name.place))
+        where = value_place(create.options, "initialSnapshotName", create.name.place)
+        snapshot = _fitting(state, options.initial_snapshot_name, sources, where)
+        held = {one.topic: one for one in snapshot.sources}
+        sources = tuple(_restored(source, held[source.topic], snapshot.name, where) for source in sources)
+        if options.processing_guarantee is not Guarantee.NONE:  # it keeps no checkpoints: the offsets are all it takes
+            restore = Restore(snapshot.name, snapshot.version, snapshot.parts)
+    elif options.start_from == LATEST:
+        sources = tuple(replace(source, start=facts.topics[source.topic].latest) for source in sources)
+    elif (instant := options.start_instant) is not None:
+        sources = tuple(replace(source, start=facts.instants[source.topic, instant]) for source in sources)
+    if options.stop_at:
+        sources = tuple(replace(source, end=facts.topics[source.topic].latest) for source in sources)
+    return sources, restore
+
+
+def _fitting(state: State, name: str, sources: Sequence[Source], place: Place) -> Snapshot:
+    """The snapshot, which holds offsets of exactly the topics that are read."""
+    snapshot = state.snapshots.get(name)
+    if snapshot is None:
+        raise SnapshotNotFound(f"no snapshot is called '{name}'{did_you_mean(name, state.snapshots)}", place)
+    held, read = [one.topic for one in snapshot.sources], by_topic(sources)
+    if missing := [topic for topic in read if topic not in held]:
+        raise SnapshotMismatch(f"snapshot '{name}' holds offsets of {listed(held)}, not of {listed(missing)}", place)
+    if unread := [topic for topic in held if topic not in read]:
+        message = f"snapshot '{name}' holds offsets of {listed(unread)} as well, which the query does not read"
+        raise SnapshotMismatch(message, place)
+    return snapshot
+
+
+def _restored(source: Source, held: SourceOffsets, snapshot: str, place: Place) -> Source:
+    """The source with the snapshot's offsets; partitions that it does not know begin at their oldest record."""
+    if held.topic_id != source.topic_id:
+        raise SnapshotMismatch(f"topic '{source.topic}' was deleted and recreated since snapshot '{snapshot}'", place)
+    start, earliest = list(source.start), source.start
+    for one in held.offsets:
+        if one.partition >= len(start):
+            raise SnapshotMismatch(f"topic '{source.topic}' has fewer partitions than snapshot '{snapshot}'", place)
+        if earliest[one.partition] > one.offset:
+            raise SnapshotMismatch(
+                f"'{source.topic}' no longer holds offset {one.offset} of partition {one.partition} "
+                f"(it begins at {earliest[one.partition]})",
+                place,
+            )
+        start[one.partition] = one.offset
+    return replace(source, start=tuple(start))
