@@ -249,8 +249,8 @@ class Life:
             raise error
         if isinstance(error, KafkaException):
             failure = judged(error)
-            if not isinstance(failure, RecordTooLarge):
-                raise error
+            if not isinstance(failure, RecordTooLarge) or self.in_transaction:
+                raise error  # the record may give several: those produced before this one must not be committed
             return self._named(failure, message)
         return self._named(
             BadRecord(error.message if isinstance(error, BadRecord) else str(error) or type(error).__name__), message
