@@ -84,6 +84,25 @@ def test_a_bounded_job_ends_where_it_was_to_end(plane: System, step: int) -> Non
     assert Counter(plane.values(sink)) == Counter(values)
 
 
+@pytest.mark.parametrize(("step", "times"), [(3, 1), (9, 3), (11, 2)], ids=str)
+def test_killed_with_two_sources(plane: System, step: int, times: int) -> None:
+    """The positions of both are committed with the output, and taken up together."""
+    name = f"kill_{step}_{times}_union"
+    large, small, sink = plane.topic(f"{name}-large", 4), plane.topic(f"{name}-small"), plane.topic(f"{name}-out", 3)
+    plane.sql(
+        f"""CREATE JOB {name} OPTIONS (snapshotIntervalMillis '20', parallelism '3')
+            AS INSERT INTO "{sink}" SELECT id FROM "{large}" UNION ALL SELECT id FROM "{small}" """
+    )
+    for at in range(0, RECORDS, 100):
+        values = [(b"%d" % (i % 50), b'{"id": %d}' % i) for i in range(at, at + 100)]
+        plane.produce(large, values[:60])
+        plane.produce(small, values[60:])
+    until((plane.folder / name).exists, 30, "the host was killed")
+    plane.await_values(sink, RECORDS)
+    plane.done(f"DROP JOB {name}")
+    assert Counter(json.loads(value or b"")["id"] for value in plane.values(sink)) == Counter(range(RECORDS))
+
+
 def test_a_host_killed_while_the_split_changes(plane: System) -> None:
     """The new layout goes on from the old one's checkpoints, however often it has to begin."""
     source, sink = plane.topic("split-in", 4), plane.topic("split-out", 4)

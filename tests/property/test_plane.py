@@ -10,7 +10,7 @@ from schemas.codec import decode, decode_record, encode
 from schemas.events import Event, Outcome, TaskSnapshotted
 from schemas.reports import Report, Said
 from schemas.state import ENDED, Phase, Status, Target
-from schemas.values import Failure, PartitionOffset, SnapshotPart, SourceOffsets
+from schemas.values import Failure, PartitionOffset, SnapshotPart, SourceOffsets, by_topic
 from tests.support.plane import Plane, topic
 
 NAMES = st.sampled_from(["a", "b", "c"])
@@ -31,6 +31,10 @@ STATEMENTS = st.one_of(
     ),
     st.builds("CREATE OR REPLACE MAPPING {} EXTERNAL NAME src (id BIGINT) TYPE Kafka".format, NAMES),
     st.builds("CREATE JOB {} AS INSERT INTO out SELECT id FROM {}".format, NAMES, NAMES),
+    st.builds(
+        "CREATE JOB {} AS INSERT INTO out SELECT id FROM {} UNION ALL SELECT id FROM src".format,
+        *(NAMES, st.one_of(NAMES, st.just("more"))),
+    ),
     st.builds("DROP MAPPING {}".format, NAMES),
     st.builds("DROP JOB {}".format, NAMES),
     st.builds("DROP JOB IF EXISTS {} WITH SNAPSHOT {}".format, NAMES, NAMES),
@@ -44,7 +48,7 @@ SAID = st.lists(st.one_of(COMMANDS_SAID, REPORTS_SAID, REPORTS_SAID), max_size=6
 
 
 def play(said: list[tuple[object, ...]]) -> Plane:
-    plane = Plane({"src": topic(4), "out": topic(4)})
+    plane = Plane({"src": topic(4), "out": topic(4), "more": topic(2)})
     for one in said:
         if one[0] == "command":
             outcomes = [event for event in plane.command(str(one[1]), str(one[2])) if isinstance(event.body, Outcome)]
@@ -58,8 +62,11 @@ def report(plane: Plane, said: Said, which: int, attempts: int, generations: int
     """A report of some present task, perhaps of an older generation or attempt."""
     task = list(plane.tasks.values())[which % len(plane.tasks)]
     snapshot = task.snapshots[0] if task.snapshots else None
-    held = SourceOffsets("src", "id-4", (PartitionOffset(task.task, which),))
-    part = SnapshotPart(task.task, f"{snapshot}/{task.key}", which, "digest", (held,))
+    held = tuple(
+        SourceOffsets(one.topic, one.topic_id, (PartitionOffset(task.task, which),) if one.start[task.task :] else ())
+        for one in by_topic(task.sources).values()
+    )
+    part = SnapshotPart(task.task, f"{snapshot}/{task.key}", which, "digest", held)
     failure = Failure("BAD_RECORD", "bad", "src-0@1")
     return Report(
         task.uid,

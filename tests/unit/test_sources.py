@@ -1,12 +1,17 @@
 """Several sources of one task: each topic is read once, and its partitions are divided by their numbers."""
 
-import pytest
+from collections.abc import Callable
+from operator import length_hint
+from typing import Any
 
-from processors.pipeline import Pipeline
+import pytest
+from confluent_kafka import Message
+
+from processors.pipeline import Pipeline, pipeline_of
 from processors.restore import carried_over, made
 from schemas.checkpoints import Checkpoint
 from schemas.codec import decode, encode
-from schemas.failures import CheckpointLost
+from schemas.failures import BadRecord, CheckpointLost
 from schemas.options import JobOptions
 from schemas.state import Phase
 from schemas.tasks import Task, checkpoint_key
@@ -18,7 +23,7 @@ SMALL = Source("small", "id-small", (20, 21))
 SOURCES = (SMALL, LARGE, Source("small", "id-small", (20, 21), mapping=MAPPED))
 
 
-def task(index: int, tasks: int, layout: int = 0, former: tuple[Layout, ...] = ()) -> Task:
+def task(index: int, tasks: int, layout: int = 0, former: tuple[Layout, ...] = (), query: str = "") -> Task:
     return Task(
         uid="u-1",
         job="a",
@@ -31,7 +36,7 @@ def task(index: int, tasks: int, layout: int = 0, former: tuple[Layout, ...] = (
         started=False,
         phase=Phase.WAITING,
         attempt=0,
-        statement="",
+        statement=f"CREATE JOB a AS INSERT INTO out {query}",
         options={},
         sources=SOURCES,
         sink=Sink("out", "id-out", 2),
@@ -119,3 +124,33 @@ def test_a_checkpoint_of_a_layout_before_that_lacks_a_partition_is_no_place_to_g
     lacking = Checkpoint("u-1", 0, 0, 1, 1, (SourceOffsets("small", "id-small", (PartitionOffset(0, 1),)),))
     with pytest.raises(CheckpointLost, match="small-1"):
         carried_over(new, pipeline().starts, lambda *_: lacking)
+
+
+def message(topic: str, partition: int, value: bytes) -> "Message[bytes, bytes]":
+    return Message(topic, partition, 0, b"key", value, None, None, (1, 1234))
+
+
+def written(step: Callable[..., tuple[int, int]], *messages: "Message[bytes, bytes]") -> list[tuple[Any, ...]]:
+    """(value, partition) of what is produced."""
+    found: list[tuple[Any, ...]] = []
+    step(iter(messages), lambda *record: found.append((record[1], record[3])), None)
+    return found
+
+
+def test_records_of_all_topics_mixed_go_each_its_way() -> None:
+    """A copy keeps the partition where its own topic is mirrored; the mapping and its topic are two names of one."""
+    query = "SELECT * FROM small UNION ALL SELECT * FROM large UNION ALL SELECT * FROM eu"
+    made = pipeline_of(task(0, 1, query=query))
+    mixed = [message("small", 1, b"1"), message("large", 1, b"2"), message("small", 0, b"3"), message("small", 2, b"4")]
+    assert written(made.step, *mixed[:3]) == [(b"1", 1), (b"1", 1), (b"2", -1), (b"3", 0), (b"3", 0)]
+    assert written(made.grown_step(), *mixed[2:]) == [(b"3", 0), (b"3", 0), (b"4", -1), (b"4", -1)]
+
+
+def test_the_sink_s_partitions_bound_what_a_query_may_choose() -> None:
+    query = "SELECT id, p AS __partition FROM small UNION ALL SELECT id, p AS __partition FROM large"
+    step = pipeline_of(task(0, 1, query=query)).step
+    assert written(step, message("large", 0, b'{"id":1,"p":1}')) == [(b'{"id":1}', 1)]
+    rows = iter([message("small", 0, b'{"p":1}'), message("large", 3, b'{"p":2}'), message("small", 0, b'{"p":0}')])
+    with pytest.raises(BadRecord, match="__partition"):
+        step(rows, lambda *_: None, None)  # type: ignore[arg-type]  # never full
+    assert length_hint(rows) == 1, "the second is to blame"

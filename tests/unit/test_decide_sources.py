@@ -1,0 +1,60 @@
+"""What is recorded of the sources of a new job: one for each name, each with its own topic's offsets."""
+
+from controlplane.decide import decide, topics_needed
+from controlplane.evolve import State
+from controlplane.lookup import Facts, TopicFacts
+from controlplane.translate import Request, translate
+from schemas.events import JobCreated
+from schemas.received import read_command
+from schemas.values import Mapping
+
+MAPPED = Mapping("eu", "small", (), {}, "CREATE MAPPING eu EXTERNAL NAME small TYPE Kafka")
+STATE = State([(("mapping", "eu"), MAPPED)])
+INSTANT = 1_700_000_000_000
+FACTS = Facts(
+    "plane",
+    {
+        "large": TopicFacts("id-large", (1, 2, 3, 4), (11, 12, 13, 14)),
+        "small": TopicFacts("id-small", (5, 6), (15, 16)),
+        "out": TopicFacts("id-out", (0,), (9,)),
+    },
+    instants={("large", INSTANT): (7, 7, 7, 7), ("small", INSTANT): (8, 8)},
+)
+
+
+def request(options: str) -> Request:
+    query = " UNION ALL ".join(f"SELECT * FROM {name}" for name in ("eu", "large", "small", "eu"))
+    text = f"CREATE JOB a OPTIONS ({options}) AS INSERT INTO out {query}"
+    return translate(read_command(0, 0, text.encode(), [], "jobplane."))
+
+
+def created(options: str) -> JobCreated:
+    (body,) = decide(STATE, request(options), FACTS, "jobplane.")
+    assert isinstance(body, JobCreated)
+    return body
+
+
+def test_each_name_is_a_source_once_in_the_order_of_the_query() -> None:
+    job = created("")
+    assert [(one.name, one.topic, one.topic_id, one.mapping) for one in job.sources] == [
+        ("eu", "small", "id-small", MAPPED),
+        ("large", "large", "id-large", None),
+        ("small", "small", "id-small", None),
+    ]
+    assert [one.start for one in job.sources] == [(5, 6), (1, 2, 3, 4), (5, 6)]
+    assert [one.end for one in job.sources] == [(), (), ()]
+    assert len(job.partitions) == 4, "as many tasks as the largest source has partitions"
+
+
+def test_where_it_begins_and_ends_is_resolved_for_each_topic() -> None:
+    latest = created("startFrom 'latest', stopAt 'latest'")
+    assert [one.start for one in latest.sources] == [(15, 16), (11, 12, 13, 14), (15, 16)]
+    assert [one.end for one in latest.sources] == [one.start for one in latest.sources]
+    since = created("startFrom '2023-11-14T22:13:20Z'")
+    assert [one.start for one in since.sources] == [(8, 8), (7, 7, 7, 7), (8, 8)]
+
+
+def test_the_facts_of_all_topics_are_asked_for() -> None:
+    topics, instants = topics_needed(STATE, [request("startFrom '2023-11-14T22:13:20Z'")])
+    assert topics == {"eu", "small", "large", "out"}
+    assert instants == {(topic, INSTANT) for topic in ("eu", "small", "large")}
