@@ -26,7 +26,8 @@ def test_describe_says_how_far_each_partition_is(plane: System) -> None:
 
     def reported() -> list[dict[str, object]]:
         rows = plane.rows("DESCRIBE JOB far")
-        return rows if sum(row["position"] or 0 for row in rows) == 50 and rows[0]["rate_in"] is not None else []
+        running = all(row["rate_in"] is not None for row in rows)
+        return rows if running and sum(row["position"] or 0 for row in rows) == 50 else []
 
     rows = until(reported, 30, "the tasks report how far they are")
     assert [row["partition"] for row in rows] == [f"{source}-{p}" for p in (0, 2, 1, 3)]
