@@ -104,7 +104,8 @@ def test_what_is_refused_before_it_is_sent_leaves_nothing_on_the_log(plane: Syst
     assert done.returncode == 4
     assert done.stderr == (
         "-e:1: refused (syntax)\n"
-        "1:1 expected ALTER, CREATE, DESCRIBE, DROP or SHOW, found 'CREAT'; did you mean CREATE?\nCREAT JOB x\n^\n"
+        "1:1 expected ALTER, CREATE, DESCRIBE, DROP, EXPLAIN or SHOW, found 'CREAT'; did you mean CREATE?\n"
+        "CREAT JOB x\n^\n"
     )
     assert plane.ends(f"{plane.prefix}commands") == before
 
