@@ -8,6 +8,7 @@ from controlplane import descriptions, history, log, views
 from controlplane.evolve import State
 from controlplane.lookup import unknown_topic
 from controlplane.topics import REPORTS
+from controlplane.translate import options_of
 from controlplane.views import Listing
 from processors.kafka import CALL_S, Kafka, TopicPartition, judging
 from schemas.errors import START, BeyondTheEnd, JobNotFound, OffsetNotFound, did_you_mean
@@ -42,7 +43,10 @@ def read(kafka: Kafka, prefix: str, statement: nodes.Read) -> Listing:
         case nodes.Describe(nodes.Kind.SNAPSHOT, name):
             return descriptions.describe_snapshot(_state(kafka, prefix), name)
         case nodes.Explain(explained):
-            return _explain(kafka, prefix, explained.insert if isinstance(explained, nodes.CreateJob) else explained)
+            if isinstance(explained, nodes.CreateJob):
+                options_of(explained)
+                return _explain(kafka, prefix, explained.insert)
+            return _explain(kafka, prefix, explained)
         case never:
             assert_never(never)  # type: ignore[arg-type]  # kinds are all named
 

@@ -36,10 +36,15 @@ def translate(command: Received) -> Request:
             raise ReadStatement(f"{word} is answered from the topics, not by the command log; use `jobplane sql`")
         options = JobOptions()
         if isinstance(statement, nodes.CreateJob):
-            options = JobOptions.read((o.name.text, o.value, o.name.place, o.value_place) for o in statement.options)
+            options = options_of(statement)
         return Request(command, statement, render(statement), options)
     except Refused as refused:
         return Request(command, error=refused)
+
+
+def options_of(create: nodes.CreateJob) -> JobOptions:
+    """Raises UnknownOption, BadOptionValue or NotSupported with its place."""
+    return JobOptions.read((o.name.text, o.value, o.name.place, o.value_place) for o in create.options)
 
 
 def create_of(job_statement: str) -> nodes.CreateJob:

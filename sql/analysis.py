@@ -46,6 +46,8 @@ class Scope(Protocol):
         """The value of the first of dotted names, and the names left to look up inside it. Raises UnknownColumn."""
 
 
+FEW = 4
+"""Operands of || that one expression of Python joins."""
 _MOMENTS: dict[str, tuple[Type, Callable[[str], Any]]] = {
     "DATE": (t.DATE, text.date_of),
     "TIME": (t.TIME, text.time_of),
@@ -228,10 +230,10 @@ class Analysis:
         if arrays_known:
             common = common_type(arrays_known) or arrays_known[0]
             arrays = tuple(self.coercion.to(value, common, "||", place) for value, place in values)
-            return apply("(" + " + ".join(["{}"] * len(arrays)) + ")", arrays, common, check="bounded")
+            return _joined(arrays, common)
         known = t.VARBINARY if any(value.type == t.VARBINARY for value, _ in values) else t.VARCHAR
         texts = tuple(self.coercion.to(value, known, "||", place) for value, place in values)
-        return apply("(" + " + ".join(["{}"] * len(texts)) + ")", texts, known, check="bounded")
+        return _joined(texts, known)
 
     def _distinct(self, tree: ex.Distinct) -> Typed:
         places = (tree.left.place, tree.right.place)
@@ -292,6 +294,13 @@ class Analysis:
         if tree.what == "UNKNOWN":
             return NullTest(value, tree.negated)
         return loose(f"({{}} is {'not ' if tree.negated else ''}{tree.what.capitalize()})", (value,), t.BOOLEAN)
+
+
+def _joined(values: tuple[Typed, ...], one: Type) -> Typed:
+    """One after the other; of many, the length is looked at before the result is made."""
+    if len(values) > FEW:
+        return call(runtime.joined, values, one)
+    return apply("(" + " + ".join(["{}"] * len(values)) + ")", values, one, check="bounded")
 
 
 def _interval(tree: ex.Interval) -> Constant:

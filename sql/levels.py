@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from schemas.errors import START, ColumnMismatch, NotSupported, Place, TypeMismatch
+from schemas.errors import START, ColumnMismatch, NestedTooDeep, NotSupported, Place, TypeMismatch
 from sql import datatypes as t
 from sql import nodes
 from sql.analysis import Analysis
@@ -12,6 +12,8 @@ from sql.nested import access, present
 from sql.render_expressions import expression
 from sql.scopes import Names, Record
 from sql.typed import ELEMENT, GENERATED, Constant, Field, Typed, slot_of, whole_of
+
+MAX_UNNESTS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,7 @@ class Levels:
             value = analysis.coercion.to(value, t.array(t.UNKNOWN), "UNNEST", unnest.place)
         if value.type.name not in ("ARRAY", "MAP"):
             raise TypeMismatch(f"UNNEST needs an array or a map; this is {value.type.words}", unnest.place)
+        self._check_unnests(unnest.place)
         element, second, ordinal = (self._key() for _ in range(3))
         types = value.type.arguments
         slot = (*slot, ELEMENT) if (slot := slot_of(value)) else ()
@@ -154,6 +157,11 @@ class Levels:
         stage = Unnest(value, element, second if of_map else "", ordinal, json, expression(unnest.expression))
         self.stages.append(stage)
         return dict(zip(names, made, strict=False))
+
+    def _check_unnests(self, place: Place) -> None:
+        """Raises NestedTooDeep: Python takes no more than twenty loops in one another."""
+        if sum(isinstance(stage, Unnest) for stage in self.stages) >= MAX_UNNESTS:
+            raise NestedTooDeep(f"more than {MAX_UNNESTS} UNNEST on the way of one record", place)
 
     def _fields(self, first: Typed, names: Sequence[str], unnest: nodes.Unnest, analysis: Analysis) -> list[Typed]:
         """The fields of an element that is a ROW, where a name is given for each."""

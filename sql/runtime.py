@@ -101,10 +101,17 @@ def out_of_range() -> NoReturn:
     raise BadRecord(OUT_OF_RANGE)
 
 
-def too_long(value: str | bytes | list[Any]) -> NoReturn:
-    raise BadRecord(
-        f"a result of || is too long: {len(value):,}; a value has at most {MAX_LENGTH:,} characters or elements"
-    )
+def joined(*values: Any) -> Any:
+    """Texts, bytes or arrays, one after the other."""
+    if sum(map(len, values)) > MAX_LENGTH:
+        too_long(*values)
+    first = values[0]
+    return [one for value in values for one in value] if isinstance(first, list) else type(first)().join(values)
+
+
+def too_long(*values: str | bytes | list[Any]) -> NoReturn:
+    length = sum(map(len, values))
+    raise BadRecord(f"|| would make a value of {length:,} characters or elements; the most are {MAX_LENGTH:,}")
 
 
 def check_whole(value: int) -> int:

@@ -70,7 +70,10 @@ def compiled_like(pattern: str, escape: str | None) -> Callable[[str], bool]:
     }
     if signs in simple:
         return simple[signs]
-    matches = compiled("".join(_SIGNS[text] if is_sign else re2.escape(text) for text, is_sign in parts)).fullmatch
+    try:
+        matches = compiled("".join(_SIGNS[text] if is_sign else re2.escape(text) for text, is_sign in parts)).fullmatch
+    except ValueError:
+        raise ValueError(f"the pattern of LIKE is too long: {len(pattern):,} characters") from None
     return lambda value: matches(value) is not None
 
 
