@@ -1,6 +1,6 @@
 """One SELECT after another along a chain: what its rows hold, and what is done to get there."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from schemas.errors import START, ColumnMismatch, NestedTooDeep, NotSupported, Place, TypeMismatch
@@ -93,7 +93,7 @@ class Levels:
         rows = self._items(link, below, added, analysis)
         if last:
             return rows, analysis
-        check_names(rows.columns)
+        check_names((column.name, column.place) for column in rows.columns)
         computed = tuple(replace(column, value=self._computed(column.value)) for column in rows.columns)
         return replace(rows, columns=computed), analysis
 
@@ -171,13 +171,13 @@ class Levels:
         return [access(first, name, unnest.place, analysis.slots) for name in fields]
 
 
-def check_names(columns: Sequence[Column]) -> None:
+def check_names(names: Iterable[tuple[str, Place]]) -> None:
     """Raises ColumnMismatch where two columns have one name."""
     seen: set[str] = set()
-    for column in columns:
-        if column.name in seen:
-            raise ColumnMismatch(f"two columns are called {column.name}; give one another name with AS", column.place)
-        seen.add(column.name)
+    for name, place in names:
+        if name in seen:
+            raise ColumnMismatch(f"two columns are called {name}; give one another name with AS", place)
+        seen.add(name)
 
 
 def elements(values: object, *, json: bool) -> object:

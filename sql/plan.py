@@ -15,7 +15,7 @@ from sql.coercion import common_type
 from sql.datatypes import Type
 from sql.flatten import Chain, chains
 from sql.levels import Column, Compute, Filter, Levels, Rows, Stage, check_names
-from sql.record import KEY_FIELDS, READABLE, WRITABLE
+from sql.record import KEY_FIELDS, READABLE, VALUE, WRITABLE
 from sql.scopes import Record
 from sql.slots import Slots
 from sql.type_names import named
@@ -162,7 +162,7 @@ class _Planned:
         names = self._columns(rows, [column.name for column in rows.columns])
         declared = {column.name: column for column in self._target.columns} if self._target else {}
         written = [replace(column, name=name) for column, name in zip(rows.columns, names, strict=True)]
-        check_names(written)
+        check_names((column.name, column.place) for column in written)
         outputs, parts = [], {}
         for column in written:
             if column.name in WRITABLE:
@@ -195,7 +195,7 @@ class _Planned:
         if rows.open:
             remedy = "name them, or leave out the column list" if listed else "name them"
             raise ColumnMismatch(f"the fields of * are not known before the record; {remedy}", self._star_place())
-        self._check_repeated(insert.columns)
+        check_names((column.text, column.place) for column in insert.columns)
         place = insert.columns[0].place if listed else insert.target.place
         if not listed:  # parts of the record are told by their names, other columns by their position
             rest = iter(mapped)
@@ -206,13 +206,6 @@ class _Planned:
         if len(listed) != len(own):
             raise ColumnMismatch(f"the target has {len(listed)} columns, the query gives {len(own)}", place)
         return listed
-
-    def _check_repeated(self, columns: Sequence[nodes.Name]) -> None:
-        seen: set[str] = set()
-        for column in columns:
-            if column.text in seen:
-                raise ColumnMismatch(f"two columns are called {column}; give one another name with AS", column.place)
-            seen.add(column.text)
 
     def _star_place(self) -> Place:
         items = self._chain.links[-1].select.items
@@ -248,7 +241,7 @@ class _Planned:
 
     def _check_bytes(self, branch: Branch) -> None:
         """Raises ColumnMismatch where a value of format bytes would have to be taken apart or made."""
-        read = self._source if branch.opens_value else None
+        read = self._source if branch.opens_value or VALUE in branch.used else None
         written = self._target if not branch.copies else None
         for mapping, name in ((read, self._chain.source), (written, self._insert.target)):
             if mapping is not None and mapping.options.get(VALUE_FORMAT) == BYTES:
