@@ -253,7 +253,7 @@ class Analysis:
         )
         bound: dict[str, Any] = {"between": runtime.symmetric if tree.symmetric else runtime.between}
         within = loose("between({}, {}, {})", sides, t.BOOLEAN, **bound)
-        if isinstance(sides[1], Constant) and isinstance(sides[2], Constant) and not tree.symmetric:
+        if not tree.symmetric and all(isinstance(one, Constant) and one.value is not None for one in sides[1:]):
             within = apply("({1} <= {0} <= {2})", sides, t.BOOLEAN)
         return apply("(not {})", (within,), t.BOOLEAN) if tree.negated else within
 
