@@ -162,9 +162,7 @@ class Analysis:
                 common, values = self.coercion.together(self._several(tree.arguments), "COALESCE takes")
                 return Coalesce(values, common)
             case "NULLIF", (left, right):
-                places = (left.place, right.place)
-                a, b, _ = compared("NULLIF", self.typed(left), self.typed(right), places, self.coercion)
-                return loose("nullif({}, {})", (a, b), a.type, nullif=runtime.nullif)
+                return self._nullif(left, right)
             case "TYPEOF", (operand,):
                 return self._type_name(whole_of(self.typed(operand)))
         return called(tree.name, self._several(tree.arguments), tree.place, self.coercion)
@@ -200,14 +198,24 @@ class Analysis:
         if tree.operand is None:
             conditions: list[Typed] = [self.condition(when, "WHEN") for when in whens]
             return Choice(tuple(zip(conditions, results, strict=False)), results[-1], common)
-        self._lets += 1
-        key, operand = f"{GENERATED}case{self._lets}", self.typed(tree.operand)
-        of = operand if operand.type == t.UNKNOWN else Field(key, operand.type)
+        key, operand, of = self._named_once(tree.operand)
         conditions = [
             comparison("=", of, self.typed(when), (tree.operand.place, when.place), self.coercion) for when in whens
         ]
         choice = Choice(tuple(zip(conditions, results, strict=False)), results[-1], common)
         return Let(key, operand, choice, common)
+
+    def _nullif(self, left: ex.Expression, right: ex.Expression) -> Typed:
+        """CASE WHEN left = right THEN NULL ELSE left END: what it is compared as does not change it."""
+        key, value, of = self._named_once(left)
+        equal = comparison("=", of, self.typed(right), (left.place, right.place), self.coercion)
+        return Let(key, value, Choice(((equal, Constant(None, of.type)),), of, of.type), of.type)
+
+    def _named_once(self, tree: ex.Expression) -> tuple[str, Typed, Typed]:
+        """A key, a value to be kept under it, and what then stands for it; what is of no known type, for itself."""
+        self._lets += 1
+        key, value = f"{GENERATED}case{self._lets}", self.typed(tree)
+        return key, value, value if value.type == t.UNKNOWN else Field(key, value.type)
 
     def _signed(self, sign: str, operand: ex.Expression) -> Typed:
         if sign == "-" and isinstance(operand, ex.Number) and operand.value == 2**63:

@@ -44,11 +44,6 @@ def _kind(value: Scalar) -> str:
     return "a boolean" if isinstance(value, bool) else "a string" if isinstance(value, str) else "a number"
 
 
-def nullif(a: Any, b: Any) -> Any:
-    """NULL where the two are equal."""
-    return None if a is not None and b is not None and same(a, b) else a
-
-
 def same(a: Any, b: Any) -> bool:
     """Equal, and both or neither true or false: TRUE is not 1."""
     return bool(a == b) and isinstance(a, bool) is isinstance(b, bool)
