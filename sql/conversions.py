@@ -15,7 +15,7 @@ import msgspec
 from schemas.failures import BadRecord
 from sql import datatypes as t
 from sql.datatypes import Type
-from sql.decimals import EXACT, fitted
+from sql.decimals import EXACT, fitted, rescaled
 from sql.functions import temporal_text as text
 from sql.functions.shown import shown
 from sql.runtime import check_whole
@@ -150,7 +150,7 @@ def _to_text(source: Type, _: Type) -> Convert:
         case "BOOLEAN":
             return lambda value: "true" if value else "false"
         case "DECIMAL":
-            return lambda value: f"{value:f}"
+            return lambda value: f"{rescaled(value, source.size[1]):f}"
         case "DATE" | "TIME" | "TIMESTAMP" | "TIMESTAMP WITH TIME ZONE" | "INTERVAL DAY TO SECOND":
             return text.text_of
         case "INTERVAL YEAR TO MONTH":
