@@ -28,7 +28,18 @@ UNREPEATABLE = {
     **dict.fromkeys(("RAND", "RANDOM"), f"{_ONCE} CRC32(UUID_FROM(__topic, __partition, __offset))"),
 }
 WITHOUT_PARENTHESES = frozenset({"CURRENT_TIMESTAMP", "CURRENT_DATE", "CURRENT_TIME", "LOCALTIME", "LOCALTIMESTAMP"})
-_NATURAL = {"VARCHAR": 0, "N": 0, "BIGINT": 0, "DOUBLE": 0, "BOOLEAN": 0, "T": 0, "O": 0, "JSON": 0, "ARRAY": 1}
+_NATURAL = {
+    "VARCHAR": 0,
+    "N": 0,
+    "BIGINT": 0,
+    "DOUBLE": 0,
+    "BOOLEAN": 0,
+    "T": 0,
+    "O": 0,
+    "JSON": 0,
+    "ARRAY": 1,
+    "ANY": -1,
+}
 """How likely a value of JSON of which nothing is known is meant as such a parameter; others are 2."""
 _MESSAGES = (BadRecord, ValueError, ArithmeticError)
 
@@ -89,7 +100,9 @@ def _cost(function: Function, types: list[Type]) -> int | None:
 
 
 def _fit(given: Type, wanted: Type) -> int | None:
-    if wanted == ANY or wanted.name in ("T", "K", "V") or given == t.NULL:
+    if wanted == ANY:
+        return 1
+    if wanted.name in ("T", "K", "V") or given == t.NULL:
         return 0
     if wanted.name == "N":
         return 0 if t.is_numeric(given) else None

@@ -16,6 +16,9 @@ from sql.functions.real_numbers import finite
 from sql.functions.signature import N, O, sql
 from sql.runtime import check_whole
 
+_TENS = tuple(10.0**digits for digits in range(16))
+_SMALL = 1e9
+"""Below it a product with one of _TENS is off by less than what is taken for the middle."""
 _FURTHEST = 400
 """No number has a digit so far before the point."""
 
@@ -50,21 +53,19 @@ def _rounded(name: str, number: N, digits: int, rounding: str) -> N:
             return number
         return check_whole(int(_cut(Decimal(check_whole(number)), digits, rounding)))
     if isinstance(number, float):
-        if rounding == ROUND_HALF_UP and (result := _nearest(number, digits)) is not None:
-            return result
         return finite(name, lambda one: float(_cut(Decimal(repr(one)), digits, rounding)) + 0.0, number)
     return _exact(name, _cut(number, digits, rounding), _scale(number))
 
 
 def _nearest(number: float, digits: int) -> float | None:
-    """Python's own rounding, which is right where the shortest text does not end in the middle; else None."""
-    text = repr(number)
-    fraction = len(text) - text.find(".") - 1
-    if digits < 0 or "e" in text:
+    """Rounded in one division of whole numbers; None near the middle, and where the digits are too many for that."""
+    if not 0 <= digits < len(_TENS):
         return None
-    if fraction <= digits:
-        return number
-    return None if fraction == digits + 1 and text[-1] == "5" else round(number, digits) + 0.0
+    scaled = abs(number) * _TENS[digits]
+    if scaled >= _SMALL or 0.49999 < scaled % 1.0 < 0.50001:
+        return None
+    nearest = int(scaled + 0.5) / _TENS[digits]
+    return nearest if number > 0 else 0.0 - nearest
 
 
 @sql("ABS")
@@ -89,6 +90,10 @@ def sign(number: N) -> N:
 @sql("ROUND")
 def rounded(number: N, digits: int = 0) -> N:
     """The number with so many digits after the point, half away from zero; negative digits round to tens, hundreds …"""
+    if isinstance(number, float):
+        nearest = _nearest(number, digits)
+        if nearest is not None:
+            return nearest  # type: ignore[return-value]  # a float for a float
     return _rounded("ROUND", number, digits, ROUND_HALF_UP)
 
 

@@ -226,6 +226,12 @@ def concat(*values: object | None) -> str:
     return joined("CONCAT", "", [one if type(one) is str else plain(one) for one in values if one is not None])
 
 
+@sql("CONCAT")
+def concatenated(*texts: str | None) -> str:
+    """The texts that are not NULL, one after the other."""
+    return joined("CONCAT", "", [text for text in texts if text is not None])
+
+
 @sql()
 def concat_ws(separator: str, *values: object | None) -> str:
     """The texts of all values that are not NULL, with the separator between them."""
