@@ -11,8 +11,6 @@ from schemas.failures import BadRecord
 from sql.datatypes import MAX_LENGTH
 from sql.functions.temporal_text import text_of
 
-FEW = 4
-"""So many texts may be joined before it is asked how long they are together."""
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
@@ -24,12 +22,8 @@ def bounded(name: str, characters: int) -> None:
 
 def joined(name: str, separator: str, parts: Sequence[str]) -> str:
     """The parts with the separator between them. Raises BadRecord where it is too long."""
-    if len(parts) > FEW:
-        bounded(name, sum(map(len, parts)) + len(separator) * (len(parts) - 1))
-    made = separator.join(parts)
-    if len(made) > MAX_LENGTH:
-        bounded(name, len(made))
-    return made
+    bounded(name, sum(map(len, parts)) + len(separator) * (len(parts) - 1))
+    return separator.join(parts)
 
 
 def plain(value: Any) -> str:
