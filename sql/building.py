@@ -9,7 +9,8 @@ from parsimonious.nodes import Node, NodeVisitor
 from schemas.errors import BadSyntax, NotSupported, Place, Refused
 from sql import expressions as ex
 from sql import nodes
-from sql.datatypes import MAX_PRECISION, quoted
+from sql.datatypes import MAX_PRECISION
+from sql.names import name as written
 from sql.unsupported import name_refusal
 
 MAX_INTEGER = 2**63
@@ -136,7 +137,7 @@ class Builder(NodeVisitor):  # type: ignore[misc]  # parsimonious carries no typ
     def visit_row_field(self, _: Node, children: list[Any]) -> str:
         name, kind = children
         self.check_name(name.text, name.place)
-        return f"{quoted(name.text)} {kind.text}"
+        return f"{written(name.text)} {kind.text}"
 
     def visit_interval_type(self, _: Node, children: list[Any]) -> str:
         _, unit, last = children

@@ -10,6 +10,8 @@ and UNKNOWN.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from sql.names import name
+
 MAX_PRECISION = 38
 MAX_LENGTH = 16 * 1024 * 1024
 """Characters, bytes or elements of a value that is made: more would take the memory of all jobs of a host."""
@@ -29,7 +31,7 @@ class Type:
         if self.size:
             return f"{self.name}({', '.join(map(str, self.size))})"
         if self.name == "ROW":
-            listed = ", ".join(f"{quoted(n)} {t}" for n, t in zip(self.fields, self.arguments, strict=True))
+            listed = ", ".join(f"{name(n)} {t}" for n, t in zip(self.fields, self.arguments, strict=True))
             return f"ROW({listed})"
         return f"{self.name}<{', '.join(map(str, self.arguments))}>" if self.arguments else self.name
 
@@ -43,12 +45,6 @@ class Type:
         yield self
         for argument in self.arguments:
             yield from argument.parts()
-
-
-def quoted(name: str) -> str:
-    plain = name.isascii() and name.isidentifier()
-    doubled = name.replace('"', '""')
-    return name if plain else f'"{doubled}"'
 
 
 BOOLEAN, VARCHAR, VARBINARY, JSON = Type("BOOLEAN"), Type("VARCHAR"), Type("VARBINARY"), Type("JSON")

@@ -10,9 +10,9 @@ from schemas.values import Mapping
 from sql import nodes
 from sql.compile import Wiring, compile_step
 from sql.levels import Compute, Filter, Stage, Unnest
+from sql.names import name
 from sql.plan import Branch, Plan, Sources, plan
 from sql.record import KEY_FIELDS, RAW_HEADERS, READABLE
-from sql.render_expressions import name
 
 
 def explain(insert: nodes.Insert, sources: Sources, target: Mapping | None) -> list[tuple[str, str]]:

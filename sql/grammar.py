@@ -6,6 +6,8 @@ parenthesis then costs few stack frames, and sql/precedence.py says what binds t
 
 from parsimonious.grammar import Grammar
 
+from sql.names import RESERVED
+
 RULES = r"""
 text            = _ statement semicolon* end
 statement       = create_job / create_snapshot / create_mapping / drop_job / drop_snapshot / drop_mapping / alter_job
@@ -162,13 +164,7 @@ _WORD_LIST = """
     SUBSTRING SUSPEND SYMMETRIC THEN TIME TIMESTAMP TO TOPICS TRAILING TRIM TRUE TRY_CAST TYPE UNION UNKNOWN UNNEST
     VALUE WHEN WHERE WITH WITHOUT ZONE
 """
-_RESERVED_WORD_LIST = """
-    AND AS BETWEEN CASE CAST CREATE CROSS DISTINCT DROP EXCEPT EXISTS FALSE FROM FULL GROUP HAVING IN INNER INSERT
-    INTERSECT INTO IS JOIN LEFT LIKE LIMIT NATURAL NOT NULL ON OR ORDER OUTER RIGHT SELECT TRUE UNION VALUES WHERE WITH
-"""
 _WORDS = tuple(_WORD_LIST.split())
-RESERVED = frozenset(_RESERVED_WORD_LIST.split())
-"""Words that are names only in double quotes. All other words of the language are legal bare names."""
 
 _keywords = "\n".join(rf'{word} = ~r"{word}(?!\w)"ia _' for word in _WORDS)
 _reserved = rf'reserved = ~r"(?:{"|".join(sorted(RESERVED))})(?!\w)"ia'

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from sql import nodes
-from sql.render_expressions import expression, name, string
+from sql.names import name
+from sql.render_expressions import expression, string
 
 
 def render(statement: nodes.Statement | nodes.Insert) -> str:

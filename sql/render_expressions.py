@@ -1,25 +1,15 @@
 """From expression back to text, with parentheses only where they are needed."""
 
-import re
 from decimal import Decimal
 from typing import assert_never
 
 from sql import expressions as ex
-from sql.grammar import RESERVED
+from sql.names import name
 
-_BARE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _FUNCTION_WORDS = frozenset({"LEFT", "RIGHT"})
 
 OR, AND, NOT, PREDICATE, CONCAT, SUM, PRODUCT, SIGN, PRIMARY = range(9)
 """How tight a form binds: an operand that binds looser than its place needs stands in parentheses."""
-
-
-def name(text: str) -> str:
-    """A name as it must be written: bare where that is legal, else in double quotes."""
-    if _BARE.fullmatch(text) and text.upper() not in RESERVED:
-        return text
-    doubled = text.replace('"', '""')
-    return f'"{doubled}"'
 
 
 def string(text: str) -> str:

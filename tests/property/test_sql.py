@@ -15,7 +15,8 @@ from schemas.failures import BadRecord
 from sql import expressions as ex
 from sql import nodes
 from sql.compile import Wiring, compile_step
-from sql.grammar import EXPECTED, RESERVED
+from sql.grammar import EXPECTED
+from sql.names import RESERVED
 from sql.parser import parse
 from sql.plan import plan
 from sql.render import render
@@ -55,7 +56,11 @@ kinds = st.sampled_from(
             "X",
             "ARRAY<BIGINT>",
         ),
-        *("MAP<VARCHAR, ARRAY<DATE>>", 'ROW(a BIGINT, "b c" TIMESTAMP WITH TIME ZONE)', "INTERVAL DAY TO SECOND"),
+        *(
+            "MAP<VARCHAR, ARRAY<DATE>>",
+            'ROW(a BIGINT, "b c" TIMESTAMP WITH TIME ZONE, "order" DATE)',
+            "INTERVAL DAY TO SECOND",
+        ),
     ]
 )
 SPECIAL = {"EXTRACT", "SUBSTRING", "POSITION", "TRIM", "OVERLAY", "ROW", "CAST", "TRY_CAST"}
