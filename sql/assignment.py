@@ -11,10 +11,11 @@ from sql.coercion import Coercion, cost, remedy
 from sql.conversions import explicit, inside, to_decimal
 from sql.datatypes import Type
 from sql.decimals import fitted
-from sql.record import RAW_HEADERS, header_list, key_of_json, key_of_text, milliseconds
+from sql.json_text import json_text
+from sql.record import RAW_HEADERS, header_list, key_of_json, milliseconds
 from sql.slots import wanted
 from sql.typed import Field, Typed, apply, call, loose, whole_of
-from sql.values import Convert, bounds, json_text, real
+from sql.values import Convert, bounds, real
 
 
 def assigned(value: Typed, target: Type, by: str, place: Place, coercion: Coercion) -> Typed:
@@ -120,7 +121,7 @@ def _key(value: Typed, place: Place, coercion: Coercion) -> Typed:
     if value.type == t.VARBINARY:
         return value
     if value.type == t.VARCHAR:
-        return call(key_of_text, (value,), t.VARBINARY)
+        return call(str.encode, (value,), t.VARBINARY)
     if value.type != t.JSON:
         made = None if value.type == t.NULL else explicit(value.type, t.JSON)
         value = call(made, (value,), t.JSON) if made else value

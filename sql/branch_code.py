@@ -13,12 +13,13 @@ from sql import runtime
 from sql.codegen import Code
 from sql.datatypes import Type
 from sql.documents import row_of, value_of
-from sql.levels import Compute, Filter, Unnest, elements
+from sql.json_text import ENCODER, present
+from sql.levels import Compute, Filter, Unnest
 from sql.plan import Branch, Output, Read
 from sql.record import KEY_FIELDS, PARTS, partition_in
 from sql.typed import Field, Typed
 from sql.usage import keys_of
-from sql.values import ENCODER, Convert, read_as, reader, writer
+from sql.values import Convert, read_as, reader, writer
 
 _NULL = msgspec.Raw(b"null")
 LEGEND_WIDTH = 100
@@ -142,7 +143,7 @@ class _Lines:
         if stage.second:
             target, each = f"{element}, {second}", f"({values} or {{}}).items()"
         if stage.json:
-            each = f"{code.function('elements', elements)}({each}, json=True)"
+            each = f"map({code.function('present', present)}, {each})"
         if stage.ordinal:
             target, each = f"{ordinal}, {f'({target})' if stage.second else target}", f"enumerate({each}, 1)"
         code.line(f"for {target} in {each}:")

@@ -17,9 +17,12 @@ from sql import datatypes as t
 from sql.datatypes import Type
 from sql.decimals import EXACT, fitted, rescaled
 from sql.functions import temporal_text as text
+from sql.functions.documents import parsed
+from sql.functions.plain import plain
 from sql.functions.shown import shown
+from sql.json_text import json_text, text_of_json
 from sql.runtime import check_whole
-from sql.values import Convert, bounds, json_text, read_as, reader, real, row_class, writer
+from sql.values import Convert, bounds, read_as, reader, real, row_class, writer
 
 Made = Callable[[Type, Type], Convert]
 _WHOLE = re.compile(r"[+-]?[0-9]{1,40}")
@@ -139,20 +142,10 @@ def _to_boolean(source: Type, _: Type) -> Convert:
     return parsed if source == t.VARCHAR else bool
 
 
-def text_of_json(value: msgspec.Raw) -> str:
-    """A string as it is, all else as its JSON text."""
-    raw = bytes(value)
-    return str(msgspec.json.decode(raw, type=str)) if raw[:1] == b'"' else raw.decode()
-
-
 def _to_text(source: Type, _: Type) -> Convert:
     match _group(source):
-        case "BOOLEAN":
-            return lambda value: "true" if value else "false"
         case "DECIMAL":
             return lambda value: f"{rescaled(value, source.size[1]):f}"
-        case "DATE" | "TIME" | "TIMESTAMP" | "TIMESTAMP WITH TIME ZONE" | "INTERVAL DAY TO SECOND":
-            return text.text_of
         case "INTERVAL YEAR TO MONTH":
             return text.text_of_months
         case "JSON":
@@ -160,25 +153,14 @@ def _to_text(source: Type, _: Type) -> Convert:
         case "ARRAY" | "MAP" | "ROW":
             encoded = _to_json(source, t.JSON)
             return lambda value: bytes(encoded(value)).decode()
-    return _plain_text
-
-
-def _plain_text(value: Any) -> str:
-    return ("true" if value else "false") if isinstance(value, bool) else str(value)
+    return plain
 
 
 def _to_json(source: Type, _: Type) -> Convert:
     if source == t.VARCHAR:
-        return _parsed_json
+        return parsed
     written = writer(source)
     return (lambda value: json_text(written(value))) if written else json_text
-
-
-def _parsed_json(value: str) -> msgspec.Raw:
-    try:
-        return msgspec.Raw(bytes(msgspec.json.decode(value, type=msgspec.Raw)))
-    except msgspec.DecodeError:
-        raise BadRecord(f"{shown(value)} is not JSON") from None
 
 
 _scalar = msgspec.json.Decoder(float_hook=Decimal).decode

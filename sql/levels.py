@@ -8,7 +8,7 @@ from sql import datatypes as t
 from sql import nodes
 from sql.analysis import Analysis
 from sql.flatten import Link, item_name
-from sql.nested import access, present
+from sql.nested import access
 from sql.render_expressions import expression
 from sql.scopes import Names, Record
 from sql.typed import ELEMENT, GENERATED, Constant, Field, Typed, slot_of, whole_of
@@ -178,8 +178,3 @@ def check_names(names: Iterable[tuple[str, Place]]) -> None:
         if name in seen:
             raise ColumnMismatch(f"two columns are called {name}; give one another name with AS", place)
         seen.add(name)
-
-
-def elements(values: object, *, json: bool) -> object:
-    """What a loop over an UNNEST goes through."""
-    return map(present, values) if json else values  # type: ignore[call-overload]

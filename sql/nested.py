@@ -13,6 +13,7 @@ from sql import datatypes as t
 from sql import runtime
 from sql.coercion import Coercion
 from sql.datatypes import Type
+from sql.json_text import present
 from sql.record import RAW_HEADERS, header_text
 from sql.slots import Slots, called
 from sql.type_names import KEYS
@@ -140,11 +141,6 @@ def _json_field(raw: msgspec.Raw, name: str) -> msgspec.Raw | None:
 
 def _json_item(raw: msgspec.Raw, index: int) -> msgspec.Raw | None:
     return present(_item(_items(raw) or [], index))
-
-
-def present(raw: msgspec.Raw | None) -> msgspec.Raw | None:
-    """The value, None for a null of JSON."""
-    return None if raw is None or bytes(raw) == b"null" else raw
 
 
 def _item(values: list[Any], index: int) -> Any:

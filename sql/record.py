@@ -10,6 +10,7 @@ import msgspec
 from schemas.failures import BadRecord
 from sql import datatypes as t
 from sql.datatypes import Type
+from sql.json_text import present, text_of_json
 from sql.typed import GENERATED
 
 VALUE = "this"
@@ -47,11 +48,8 @@ def _headers(headers: Sequence[tuple[str, bytes | None]] | None) -> dict[str, st
     return {key: _text(value) for key, value in headers or ()}
 
 
-def _document(value: bytes | None) -> msgspec.Raw | None:
-    if value is None:
-        return None
-    raw = msgspec.json.decode(value, type=msgspec.Raw)
-    return None if bytes(raw) == b"null" else raw
+def _document(value: bytes | None) -> Any:
+    return None if value is None else present(msgspec.json.decode(value, type=msgspec.Raw))
 
 
 PARTS = {
@@ -68,14 +66,9 @@ READABLE = frozenset(PARTS) - {RAW_HEADERS}
 WRITABLE = frozenset({"__key", "__timestamp", "__headers", "__partition"})
 
 
-def key_of_text(value: str) -> bytes:
-    return value.encode()
-
-
 def key_of_json(value: msgspec.Raw) -> bytes:
     """A string as it is, without its quotes; all else as its JSON text."""
-    raw = bytes(value)
-    return msgspec.json.decode(raw, type=str).encode() if raw[:1] == b'"' else raw
+    return text_of_json(value).encode()
 
 
 def milliseconds(value: datetime | None) -> int:

@@ -19,7 +19,6 @@ Convert = Callable[[Any], Any]
 """From a value that is not NULL to another. Raises BadRecord, ValueError or ArithmeticError."""
 
 LARGEST_REAL = 3.4028234663852886e38
-ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
 def bounds(one: Type) -> tuple[int, int]:
@@ -147,8 +146,3 @@ def real(value: float) -> float:
         return float(struct.unpack("<f", struct.pack("<f", value))[0])
     except OverflowError:
         raise BadRecord(f"{value} is out of range for REAL") from None
-
-
-def json_text(value: Any) -> msgspec.Raw:
-    """A value as JSON."""
-    return msgspec.Raw(ENCODER.encode(value))

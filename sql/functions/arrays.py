@@ -5,11 +5,10 @@ Elements are equal as `=` has it: 1 equals 1.0, TRUE does not equal 1. They are 
 
 from typing import Annotated, Any
 
-import msgspec
-
 from sql.functions.comparing import comparable, identity
 from sql.functions.plain import joined, plain
 from sql.functions.signature import Checked, K, O, T, V, sql
+from sql.json_text import present
 
 
 @sql()
@@ -130,15 +129,10 @@ def map_values(map: dict[K, V | None]) -> list[V | None]:  # noqa: A002  # what 
 def element_at(array: list[T | None], position: int) -> T | None:
     """The element at a position, from the end where it is negative; NULL where there is none."""
     index = position - 1 if position > 0 else len(array) + position
-    return _present(array[index]) if position and 0 <= index < len(array) else None
+    return present(array[index]) if position and 0 <= index < len(array) else None
 
 
 @sql("ELEMENT_AT")
 def value_at(map: dict[K, V | None], key: K) -> V | None:  # noqa: A002  # what users read
     """The value of a key; NULL where there is none."""
-    return _present(map.get(key))
-
-
-def _present(value: T | None) -> T | None:
-    """A null of JSON is NULL."""
-    return None if isinstance(value, msgspec.Raw) and bytes(value) == b"null" else value
+    return present(map.get(key))

@@ -16,11 +16,6 @@ def held(value: Any) -> Any:
     return msgspec.json.decode(value) if isinstance(value, msgspec.Raw) else value
 
 
-def is_null(value: Any) -> bool:
-    """NULL, or the null of JSON."""
-    return value is None or (isinstance(value, msgspec.Raw) and bytes(value) == b"null")
-
-
 def comparable(values: Sequence[V]) -> Sequence[V]:
     """The same. Raises BadRecord where they are not of one kind, as values of JSON may be, or have no order."""
     keys = [held(value) for value in values]

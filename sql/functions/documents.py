@@ -10,10 +10,9 @@ import msgspec
 from sql.functions.json_path import found, kind_of, path
 from sql.functions.shown import shown
 from sql.functions.signature import Checked, Json, sql
+from sql.json_text import json_text, text_of_json
 
 Path = Annotated[str, Checked(path)]
-ENCODER = msgspec.json.Encoder(decimal_format="number")
-_text = msgspec.json.Decoder(str).decode
 _KINDS = {"{": "an object", "[": "an array"}
 
 
@@ -36,7 +35,7 @@ def json_value(document: Json, path: Path) -> str | None:
         raise ValueError(
             f"{shown(path)} leads to {_KINDS[kind]}; JSON_QUERY gives it, JSON_VALUE gives what has no parts"
         )
-    return _text(one) if kind == '"' else bytes(one).decode()
+    return text_of_json(one)
 
 
 @sql("JSON_VALUE")
@@ -89,7 +88,7 @@ def _key(key: object) -> str:
         case str():
             return key
         case Json() if kind_of(key) == '"':
-            return _text(key)
+            return text_of_json(key)
     raise ValueError(f"a key of JSON_OBJECT is text, not {'NULL' if key is None else shown(key)}")
 
 
@@ -102,7 +101,7 @@ def json_array(*values: object | None) -> Json:
 @sql()
 def to_json(value: object) -> Json:
     """A value of any type as JSON."""
-    return Json(ENCODER.encode(value))
+    return json_text(value)
 
 
 @sql()

@@ -10,8 +10,7 @@ import msgspec
 from schemas.failures import BadRecord
 from sql.datatypes import MAX_LENGTH
 from sql.functions.temporal_text import text_of
-
-_encode = msgspec.json.Encoder(decimal_format="number").encode
+from sql.json_text import json_text, text_of_json
 
 
 def bounded(name: str, characters: int) -> None:
@@ -39,5 +38,4 @@ def plain(value: Any) -> str:
             return f"{value:f}"
         case date() | time() | timedelta():
             return text_of(value)
-    encoded = bytes(value) if isinstance(value, msgspec.Raw) else _encode(value)
-    return str(msgspec.json.decode(encoded)) if encoded[:1] == b'"' else encoded.decode()
+    return text_of_json(value if isinstance(value, msgspec.Raw) else json_text(value))

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sql.functions import documents as f
 from sql.functions.json_path import path
 from sql.functions.signature import Json
+from sql.json_text import ENCODER
 
 ORDER = r"""
 {"id": 12345678901234567890.10, "ok": true, "none": null, "who": {"name": "Ann \"A\" \u00e9\n", "": 0},
@@ -168,5 +169,5 @@ def test_text_comes_back(text: str) -> None:
 
 @given(VALUES)
 def test_json_is_parsed_as_it_stands(value: Any) -> None:
-    text = f.ENCODER.encode(value)
+    text = ENCODER.encode(value)
     assert said(f.parse_json(f"\t{text.decode()}\n")) == (None if value is None else text.decode())
