@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from controlplane.decide_mappings import check_reserved
 from controlplane.evolve import State
-from controlplane.lookup import Facts, listed, value_place
+from controlplane.lookup import Facts, listed, meant, value_place
 from schemas.errors import (
     BadOptionValue,
     Place,
@@ -16,7 +16,7 @@ from schemas.errors import (
 )
 from schemas.options import LATEST, Guarantee, JobOptions
 from schemas.state import Snapshot
-from schemas.values import Mapping, Restore, Sink, Source, SourceOffsets, by_topic
+from schemas.values import Restore, Sink, Source, SourceOffsets, by_topic
 from sql import nodes
 from sql.plan import source_names
 
@@ -27,8 +27,8 @@ Sources = tuple[Source, ...]
 def topics_named(state: State, insert: nodes.Insert, facts: Facts, prefix: str) -> tuple[Sources, Sink]:
     """Refused where a topic is the control plane's own, is not there, or is source and sink."""
     target = insert.target
-    sink, into = _meant(state, target)
-    named = [(name, *_meant(state, name)) for name in source_names(insert)]
+    sink, into = meant(state, target)
+    named = [(name, *meant(state, name)) for name in source_names(insert)]
     check_reserved(sink, "write to", prefix, target.place)
     for name, topic, _ in named:
         check_reserved(topic, "read", prefix, name.place)
@@ -40,12 +40,6 @@ def topics_named(state: State, insert: nodes.Insert, facts: Facts, prefix: str) 
         sources.append(Source(topic, read.topic_id, read.earliest, mapping=mapping))
     written = facts.topic(sink, target.place)
     return tuple(sources), Sink(sink, written.topic_id, len(written.earliest), into)
-
-
-def _meant(state: State, name: nodes.Name) -> tuple[str, Mapping | None]:
-    """A name is that of a mapping, or else of a topic."""
-    mapping = state.mappings.get(name.text)
-    return mapping.topic if mapping else name.text, mapping
 
 
 def begin(

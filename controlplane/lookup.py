@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from controlplane.evolve import State
+from schemas import values
 from schemas.errors import FactsUnavailable, JobDropping, JobNotFound, Place, TopicNotFound, did_you_mean
 from schemas.state import Job, Target
 from sql import nodes
@@ -40,6 +41,12 @@ class Facts:
         if found is None:
             raise unknown_topic(topic, self.names, place)
         return found
+
+
+def meant(state: State, name: nodes.Name) -> tuple[str, values.Mapping | None]:
+    """The topic, and the mapping where it is one: a name is that of a mapping, or else of a topic."""
+    mapping = state.mappings.get(name.text)
+    return mapping.topic if mapping else name.text, mapping
 
 
 def unknown_topic(topic: str, names: Iterable[str], place: Place) -> TopicNotFound:

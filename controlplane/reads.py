@@ -6,7 +6,7 @@ from typing import assert_never
 
 from controlplane import descriptions, history, log, views
 from controlplane.evolve import State
-from controlplane.lookup import unknown_topic
+from controlplane.lookup import meant, unknown_topic
 from controlplane.topics import REPORTS
 from controlplane.translate import options_of
 from controlplane.views import Listing
@@ -43,21 +43,21 @@ def read(kafka: Kafka, prefix: str, statement: nodes.Read) -> Listing:
         case nodes.Describe(nodes.Kind.SNAPSHOT, name):
             return descriptions.describe_snapshot(_state(kafka, prefix), name)
         case nodes.Explain(explained):
-            if isinstance(explained, nodes.CreateJob):
-                options_of(explained)
-                return _explain(kafka, prefix, explained.insert)
-            return _explain(kafka, prefix, explained)
+            if isinstance(explained, nodes.Insert):
+                return _explain(kafka, prefix, explained)
+            options_of(explained)
+            return _explain(kafka, prefix, explained.insert)
         case never:
             assert_never(never)  # type: ignore[arg-type]  # kinds are all named
 
 
 def _explain(kafka: Kafka, prefix: str, insert: nodes.Insert) -> Listing:
-    mappings, topics = _state(kafka, prefix).mappings, kafka.topic_partitions()
+    state, topics = _state(kafka, prefix), kafka.topic_partitions()
     for name in (*source_names(insert), insert.target):
-        topic = mappings[name.text].topic if name.text in mappings else name.text
+        topic, _ = meant(state, name)
         if topic not in topics:
             raise unknown_topic(topic, topics, name.place)
-    rows = explain(insert, mappings, mappings.get(insert.target.text))
+    rows = explain(insert, state.mappings, state.mappings.get(insert.target.text))
     return Listing(views.PLAN_COLUMNS, [{"part": part, "detail": detail} for part, detail in rows])
 
 

@@ -17,6 +17,7 @@ from sql.calls import called
 from sql.coercion import Coercion, common_type, constant_number
 from sql.conversions import Impossible, attempt, explicit
 from sql.datatypes import Type
+from sql.flatten import called_by
 from sql.functions import temporal_text as text
 from sql.functions.patterns import compiled_like, like
 from sql.nested import access, element, header, made_array, made_map, made_row
@@ -101,7 +102,9 @@ class Analysis:
                     self._several([k for k, _ in pairs]), self._several([v for _, v in pairs]), self.coercion
                 )
             case ex.RowOf(items):
-                return made_row([_name(item, i) for i, item in enumerate(items)], self._several(items), self.coercion)
+                return made_row(
+                    [called_by(item, i) for i, item in enumerate(items)], self._several(items), self.coercion
+                )
             case ex.Cast(operand, kind, safe, place):
                 return self._cast(self.typed(operand), type_of(kind), place, safe=safe)
             case ex.Case():
@@ -322,13 +325,3 @@ def _literal(value: Callable[[], Any], place: Place) -> Any:
         return value()
     except (ValueError, ArithmeticError) as error:
         raise TypeMismatch(str(error), place) from None
-
-
-def _name(item: ex.Expression, position: int) -> str:
-    """What a field made of an expression is called."""
-    match item:
-        case ex.Column(name):
-            return name
-        case ex.Access(_, name):
-            return name
-    return f"_col{position}"

@@ -172,10 +172,8 @@ def compared(
         if isinstance(left, Field) and isinstance(right, Field) and left.slot and right.slot:
             coercion.slots.join(left.slot, right.slot, places[1])
             return left, right, True
-        return (
-            *(coercion.to(one, t.SCALAR, operator, place) for one, place in zip((left, right), places, strict=True)),
-            True,
-        )  # type: ignore[return-value]
+        a, b = (coercion.to(one, t.SCALAR, operator, place) for one, place in zip((left, right), places, strict=True))
+        return a, b, True
     _, (a, b) = coercion.together(((left, places[0]), (right, places[1])), f"{operator} compares")
     if a.type.name in INCOMPARABLE:
         hint = "IS NULL is all, or CAST it" if a.type == t.JSON else "compare what is in it"

@@ -98,9 +98,8 @@ def _fit(target: Type) -> Convert:
 
 def part_of(name: str, value: Typed, place: Place, coercion: Coercion) -> Typed:
     """`__key`, `__timestamp`, `__headers` or `__partition` as Kafka takes it. Raises TypeMismatch."""
-    value = whole_of(value) if name == "__key" else value
     if name == "__key":
-        return _key(value, place, coercion)
+        return _key(whole_of(value), place, coercion)
     if name == "__timestamp":
         moment = coercion.to(value, t.TIMESTAMP_TZ, name, place)
         return loose("milliseconds({})", (moment,), t.BIGINT, milliseconds=milliseconds)

@@ -78,10 +78,13 @@ def column_names(select: nodes.Select) -> tuple[str, ...]:
 
 
 def item_name(item: nodes.Item, position: int) -> nodes.Name:
-    """An alias, else the column or field an item hands through, else its position."""
-    if item.alias:
-        return item.alias
-    match item.expression:
+    """Its alias, else what its expression is called."""
+    return item.alias or nodes.Name(called_by(item.expression, position), item.place)
+
+
+def called_by(expression: ex.Expression, position: int) -> str:
+    """The column or field an expression hands through, else its position."""
+    match expression:
         case ex.Column(name) | ex.Access(_, name):
-            return nodes.Name(name, item.place)
-    return nodes.Name(f"_col{position}", item.place)
+            return name
+    return f"_col{position}"

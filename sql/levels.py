@@ -20,7 +20,7 @@ MAX_UNNESTS = 12
 class Filter:
     """Rows for which the condition is not TRUE end here."""
 
-    condition: Typed
+    value: Typed
     text: str
 
 

@@ -28,13 +28,15 @@ class Record:
 
     def column(self, name: str) -> Typed:
         """A declared column. One of type JSON is looked into as any JSON is."""
-        one = named(self.declared[name].type)
-        self.used[name] = one
+        return self._typed(name, named(self.declared[name].type))
+
+    def _typed(self, key: str, one: Type) -> Typed:
+        self.used[key] = one
         if one != t.JSON:
-            return Field(name, one)
-        self.slots.add((name,))
-        self.slots.keep_whole((name,))
-        return view(Field(name, one, (name,)), (name,), self.slots)
+            return Field(key, one)
+        self.slots.add((key,))
+        self.slots.keep_whole((key,))
+        return view(Field(key, one, (key,)), (key,), self.slots)
 
     def field(self, name: str) -> Typed:
         """A field of a value without declared types; one called like a part of the record has a key of its own."""
@@ -51,13 +53,7 @@ class Record:
             return self.field(KEY_FIELDS), rest
         if first == VALUE and rest and not self.declared:
             return self.field(rest[0]), rest[1:]
-        one = PARTS[first].type
-        self.used[first] = one
-        if one != t.JSON:
-            return Field(first, one), rest
-        self.slots.add((first,))
-        self.slots.keep_whole((first,))
-        return view(Field(first, one, (first,)), (first,), self.slots), rest
+        return self._typed(first, PARTS[first].type), rest
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ def keys_of(tree: Typed) -> dict[str, None]:
 def keys_in(stages: "Iterable[Stage]", *values: Iterable[Typed]) -> set[str]:
     found: set[str] = set()
     for stage in stages:
-        found |= keys_of(getattr(stage, "condition", None) or stage.value).keys()  # type: ignore[union-attr]
+        found |= keys_of(stage.value).keys()
     for several in values:
         for value in several:
             found |= keys_of(value).keys()
