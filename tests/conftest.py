@@ -1,5 +1,6 @@
 """Fixtures that all tests share: one broker for the session, names of its own for each test."""
 
+import signal
 import uuid
 from collections.abc import Iterator
 
@@ -10,6 +11,8 @@ from tests.support.broker import KafkaBroker, choice, kafka_broker
 
 settings.register_profile("patient", deadline=None)  # how long one example takes says how busy the machine is
 settings.load_profile("patient")
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background: what a test starts hears Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header() -> str:
