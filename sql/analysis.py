@@ -8,17 +8,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, assert_never
 
+from schemas import datatypes as t
+from schemas import temporal_text as text
+from schemas.datatypes import Type
 from schemas.errors import Place, TypeMismatch
-from sql import datatypes as t
 from sql import expressions as ex
 from sql import runtime
 from sql.arithmetic import arithmetic, compared, comparison, negated
 from sql.calls import called
 from sql.coercion import Coercion, common_type, constant_number
 from sql.conversions import Impossible, attempt, explicit
-from sql.datatypes import Type
 from sql.flatten import called_by
-from sql.functions import temporal_text as text
 from sql.functions.patterns import compiled_like, like
 from sql.nested import access, element, header, made_array, made_map, made_row
 from sql.slots import Slots

@@ -5,13 +5,13 @@ Whole numbers are added up as BIGINT, DECIMALs exactly, REAL and DOUBLE as DOUBL
 
 from datetime import date, datetime, time, timedelta
 
+from schemas import datatypes as t
+from schemas.datatypes import Type
+from schemas.decimals import EXACT, fitted, quotient, remainder
 from schemas.errors import Place, TypeMismatch
-from sql import datatypes as t
 from sql import runtime
 from sql.coercion import Coercion, common_type, conversion, size_of
 from sql.conversions import at_midnight
-from sql.datatypes import Type
-from sql.decimals import EXACT, fitted, quotient, remainder
 from sql.functions.temporal import add_months, moved
 from sql.typed import Apply, Constant, Field, Typed, apply, call
 

@@ -4,18 +4,19 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+from schemas import datatypes as t
+from schemas.datatypes import Type
+from schemas.decimals import fitted
 from schemas.errors import Place, TypeMismatch
 from schemas.failures import BadRecord
-from sql import datatypes as t
+from schemas.formats.fields import Convert
+from schemas.formats.json_values import bounds, real
+from schemas.json_text import json_text
 from sql.coercion import Coercion, cost, remedy
 from sql.conversions import explicit, inside, to_decimal
-from sql.datatypes import Type
-from sql.decimals import fitted
-from sql.json_text import json_text
 from sql.record import RAW_HEADERS, header_list, key_of_json, milliseconds
 from sql.slots import wanted
 from sql.typed import Field, Typed, apply, call, loose, whole_of
-from sql.values import Convert, bounds, real
 
 
 def assigned(value: Typed, target: Type, by: str, place: Place, coercion: Coercion) -> Typed:

@@ -7,19 +7,20 @@ from typing import Any
 
 import msgspec
 
+from schemas import datatypes as t
+from schemas.datatypes import Type
 from schemas.failures import BadRecord
-from sql import datatypes as t
+from schemas.formats import json_flat
+from schemas.formats.fields import Convert, Wanted
+from schemas.formats.json_values import read_as, reader
+from schemas.json_text import ENCODER, present
 from sql import runtime
 from sql.codegen import Code
-from sql.datatypes import Type
-from sql.documents import row_of, value_of
-from sql.json_text import ENCODER, present
 from sql.levels import Compute, Filter, Unnest
 from sql.plan import Branch, Output, Read
 from sql.record import KEY_FIELDS, PARTS, partition_in
 from sql.typed import Field, Typed
 from sql.usage import keys_of
-from sql.values import Convert, read_as, reader, writer
 
 _NULL = msgspec.Raw(b"null")
 LEGEND_WIDTH = 100
@@ -65,6 +66,7 @@ class _Lines:
             "too_long": runtime.too_long,
         }
         self._reads: dict[str, str] = {}
+        self._conversions: dict[str, Convert | None] = {}
         self._loaded: set[str] = set()
         self.code = Code({})
 
@@ -95,13 +97,15 @@ class _Lines:
         """The fields of the value, and of the key, that the branch reads."""
         of_value = [read for read in self._branch.reads if read.key != KEY_FIELDS]
         if of_value:
-            row, self._reads = row_of(of_value, self._names)
-            self._bound["decode"] = msgspec.json.Decoder(row).decode
+            reading = json_flat.reading([Wanted(read.path, read.type) for read in of_value])
+            self._bound["decode"] = reading.decode
             self.code.line("r = decode(v)")
+            for read, place, conversion in zip(of_value, reading.places, reading.conversions, strict=True):
+                self._reads[read.key], self._conversions[read.key] = place, conversion
         for read in self._branch.reads:
             if read.key == KEY_FIELDS:
                 self._bound["decode_key"] = _key_reader(read.type)
-                self._reads[read.key] = "decode_key(m.key())"
+                self._reads[read.key], self._conversions[read.key] = "decode_key(m.key())", reader(read.type)
         plain = {key: place for key, place in self._reads.items() if place.startswith("r.") and place.count(".") == 1}
         self.code.locals.update(plain)
 
@@ -122,7 +126,7 @@ class _Lines:
 
     def _load_field(self, read: Read) -> None:
         local, place = self._names[read.key], self._reads[read.key]
-        code, conversion = self.code, reader(read.type)
+        code, conversion = self.code, self._conversions[read.key]
         code.locals[read.key] = local
         code.line(f"{local} = {place}")
         if read.type == t.JSON:
@@ -154,32 +158,29 @@ class _Lines:
         branch, code = self._branch, self.code
         computed = [one.value for one in branch.outputs if not self._is_plain(one)]
         self._load(*computed, *branch.parts.values())
-        results = [self._result(output) for output in branch.outputs]
+        writing = json_flat.writing([Wanted(output.path, output.value.type) for output in branch.outputs])
+        results = [self._result(*pair) for pair in zip(branch.outputs, writing.conversions, strict=True)]
         for name, part in branch.parts.items():
             code.line(f"{name} = {code.result(part)}")
         if branch.star and not branch.outputs:
             return
-        self._bound["encode"] = ENCODER.encode
         if branch.star:
+            self._bound["encode"] = ENCODER.encode
             self._bound["whole"] = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
             code.line("row = whole(v)")
             for output, result in zip(branch.outputs, results, strict=True):
                 code.line(f"row[{code.constant(output.name)}] = {result}")
             code.line("v = encode(row)")
             return
-        value, structs = value_of(
-            [(output.path, result) for output, result in zip(branch.outputs, results, strict=True)]
-        )
-        self._bound |= structs
-        code.line(f"v = encode({value})")
+        self._bound |= writing.bound
+        code.line(f"v = {writing.code.format(*results)}")
 
     def _is_plain(self, output: Output) -> bool:
         """Whether a field goes from the row to the value without being looked at."""
         read = self._of_key.get(output.value.key) if isinstance(output.value, Field) else None
-        return read is not None and read.key in self.code.locals and not reader(read.type)
+        return read is not None and read.key in self.code.locals and not self._conversions[read.key]
 
-    def _result(self, output: Output) -> str:
-        written = writer(output.value.type)
+    def _result(self, output: Output, written: Convert | None) -> str:
         result = self.code.result(output.value)
         if written is None:
             return result

@@ -6,11 +6,11 @@ from typing import Any
 
 from parsimonious.nodes import Node, NodeVisitor
 
+from schemas.datatypes import MAX_PRECISION
 from schemas.errors import BadSyntax, NotSupported, Place, Refused
+from schemas.names import name as written
 from sql import expressions as ex
 from sql import nodes
-from sql.datatypes import MAX_PRECISION
-from sql.names import name as written
 from sql.unsupported import name_refusal
 
 MAX_INTEGER = 2**63

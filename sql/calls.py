@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from schemas import datatypes as t
+from schemas.datatypes import Type
 from schemas.errors import NotSupported, Place, Refused, TypeMismatch, UnknownFunction, did_you_mean
 from schemas.failures import BadRecord
-from sql import datatypes as t
+from schemas.formats.json_values import writer
 from sql.coercion import Coercion, common_type, cost
-from sql.datatypes import Type
 from sql.functions import FUNCTIONS
 from sql.functions.signature import ANY, DECIMAL, VARIABLES, Function, Parameter
 from sql.typed import ELEMENT, Constant, Field, Path, Typed, apply, loose, slot_of, whole_of
-from sql.values import writer
 
 AGGREGATES = frozenset({
     *("COUNT", "SUM", "AVG", "MIN", "MAX", "EVERY", "ANY_VALUE", "ARRAY_AGG", "STRING_AGG", "LISTAGG", "STDDEV"),

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, assert_never
 
+from schemas.datatypes import MAX_LENGTH
 from schemas.errors import NestedTooDeep
 from sql.arithmetic import carries
-from sql.datatypes import MAX_LENGTH
 from sql.typed import Apply, Check, Choice, Coalesce, Constant, Field, Junction, Let, Loose, NullTest, Typed
 
 MAX_DEPTH = 10

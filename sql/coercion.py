@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from schemas import datatypes as t
+from schemas.datatypes import Type
 from schemas.errors import Place, TypeMismatch
-from sql import datatypes as t
+from schemas.formats.fields import Convert
 from sql.conversions import explicit, inside, to_decimal, whole
-from sql.datatypes import Type
 from sql.slots import Slots
 from sql.typed import Choice, Coalesce, Constant, Field, Let, Typed, apply, call, whole_of
-from sql.values import Convert
 
 _MOMENTS = ("DATE", "TIMESTAMP")
 _REMEDIES = {t.DATE: "DATE", t.TIME: "TIME", t.TIMESTAMP: "TIMESTAMP", t.TIMESTAMP_TZ: "TIMESTAMP WITH TIME ZONE"}

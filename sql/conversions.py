@@ -12,17 +12,18 @@ from typing import Any
 
 import msgspec
 
+from schemas import datatypes as t
+from schemas import temporal_text as text
+from schemas.datatypes import Type
+from schemas.decimals import EXACT, fitted, rescaled
 from schemas.failures import BadRecord
-from sql import datatypes as t
-from sql.datatypes import Type
-from sql.decimals import EXACT, fitted, rescaled
-from sql.functions import temporal_text as text
+from schemas.formats.fields import Convert
+from schemas.formats.json_values import bounds, read_as, reader, real, row_class, writer
+from schemas.json_text import json_text, text_of_json
+from schemas.shown import shown
 from sql.functions.documents import parsed
 from sql.functions.plain import plain
-from sql.functions.shown import shown
-from sql.json_text import json_text, text_of_json
 from sql.runtime import check_whole
-from sql.values import Convert, bounds, read_as, reader, real, row_class, writer
 
 Made = Callable[[Type, Type], Convert]
 _WHOLE = re.compile(r"[+-]?[0-9]{1,40}")

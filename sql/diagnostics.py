@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 
 from schemas.errors import BadSyntax, Place, Refused
+from schemas.names import RESERVED
 from sql.grammar import COVERS, EXPECTED, GRAMMAR
-from sql.names import RESERVED
 from sql.scan import place_of
 from sql.unsupported import ROWS
 

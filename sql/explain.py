@@ -6,11 +6,11 @@
 from collections.abc import Iterator
 from typing import assert_never
 
+from schemas.names import name
 from schemas.values import Mapping
 from sql import nodes
 from sql.compile import Wiring, compile_step
 from sql.levels import Compute, Filter, Stage, Unnest
-from sql.names import name
 from sql.plan import Branch, Plan, Sources, plan
 from sql.record import KEY_FIELDS, RAW_HEADERS, READABLE
 

@@ -6,7 +6,7 @@ parenthesis then costs few stack frames, and sql/precedence.py says what binds t
 
 from parsimonious.grammar import Grammar
 
-from sql.names import RESERVED
+from schemas.names import RESERVED
 
 RULES = r"""
 text            = _ statement semicolon* end

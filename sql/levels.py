@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from schemas import datatypes as t
 from schemas.errors import START, ColumnMismatch, NestedTooDeep, NotSupported, Place, TypeMismatch
-from sql import datatypes as t
 from sql import nodes
 from sql.analysis import Analysis
 from sql.flatten import Link, item_name

@@ -7,18 +7,18 @@ from typing import Any
 
 import msgspec
 
+from schemas import datatypes as t
+from schemas.datatypes import Type
 from schemas.errors import Place, TypeMismatch, UnknownColumn, did_you_mean
 from schemas.failures import BadRecord
-from sql import datatypes as t
+from schemas.formats.json_values import read_as, reader, row_class
+from schemas.json_text import present
 from sql import runtime
 from sql.coercion import Coercion
-from sql.datatypes import Type
-from sql.json_text import present
 from sql.record import RAW_HEADERS, header_text
 from sql.slots import Slots, called
 from sql.type_names import KEYS
 from sql.typed import ELEMENT, VIEW, Apply, Constant, Field, Path, Typed, apply, loose, slot_of
-from sql.values import read_as, reader, row_class
 
 HEADERS = Field(RAW_HEADERS, t.map_of(t.VARCHAR, t.VARBINARY))
 

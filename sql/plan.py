@@ -4,15 +4,15 @@ from collections.abc import Mapping as MappingOf
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from schemas import datatypes as t
+from schemas.datatypes import Type
 from schemas.errors import ColumnMismatch, NotSupported, Place, TypeMismatch, UnknownColumn, did_you_mean
 from schemas.formats import BYTES, VALUE_FORMAT
 from schemas.values import MappedColumn, Mapping
-from sql import datatypes as t
 from sql import nodes
 from sql.analysis import Analysis
 from sql.assignment import assigned, part_of
 from sql.coercion import common_type
-from sql.datatypes import Type
 from sql.flatten import Chain, chains
 from sql.levels import Column, Compute, Filter, Levels, Rows, Stage, check_names
 from sql.record import KEY_FIELDS, READABLE, VALUE, WRITABLE

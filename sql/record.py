@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
+from schemas import datatypes as t
+from schemas.datatypes import Type
 from schemas.failures import BadRecord
-from sql import datatypes as t
-from sql.datatypes import Type
-from sql.json_text import present, text_of_json
+from schemas.json_text import present, text_of_json
 from sql.typed import GENERATED
 
 VALUE = "this"

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import assert_never
 
+from schemas.names import name
 from sql import nodes
-from sql.names import name
 from sql.render_expressions import expression, string
 
 

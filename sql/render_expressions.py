@@ -3,8 +3,8 @@
 from decimal import Decimal
 from typing import assert_never
 
+from schemas.names import name
 from sql import expressions as ex
-from sql.names import name
 
 _FUNCTION_WORDS = frozenset({"LEFT", "RIGHT"})
 

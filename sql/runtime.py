@@ -7,8 +7,8 @@ from typing import Any, NoReturn
 
 import msgspec
 
+from schemas.datatypes import MAX_LENGTH
 from schemas.failures import BadRecord
-from sql.datatypes import MAX_LENGTH
 
 OUT_OF_RANGE = "a result is out of range: no number of JSON can hold it"
 Number = int | float

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from schemas import datatypes as t
+from schemas.datatypes import Type
 from schemas.errors import Place, UnknownColumn, did_you_mean
 from schemas.values import MappedColumn
-from sql import datatypes as t
 from sql.calls import WITHOUT_PARENTHESES, refuse_unrepeatable
-from sql.datatypes import Type
 from sql.nested import view
 from sql.record import KEY_FIELDS, PARTS, READABLE, VALUE
 from sql.slots import Slots

@@ -6,9 +6,9 @@ kind. Two uses that no record could satisfy are TypeMismatch.
 
 from dataclasses import dataclass, field
 
+from schemas import datatypes as t
+from schemas.datatypes import Type
 from schemas.errors import Place, TypeMismatch
-from sql import datatypes as t
-from sql.datatypes import Type
 from sql.typed import ELEMENT, GENERATED, Path
 
 

@@ -3,10 +3,10 @@
 import re
 from difflib import get_close_matches
 
+from schemas import datatypes as t
+from schemas.datatypes import Type
 from schemas.errors import START, NotSupported, Place, Refused, TypeMismatch, UnknownType
-from sql import datatypes as t
 from sql import expressions as ex
-from sql.datatypes import Type
 
 SIMPLE = {
     one.name: one

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from schemas.datatypes import BOOLEAN, Type
 from schemas.failures import BadRecord
-from sql.datatypes import BOOLEAN, Type
 
 Path = tuple[str | int, ...]
 """From a column of no declared type into its value: names of fields, ELEMENT for any element of an array."""

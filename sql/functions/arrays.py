@@ -5,10 +5,10 @@ Elements are equal as `=` has it: 1 equals 1.0, TRUE does not equal 1. They are 
 
 from typing import Annotated, Any
 
+from schemas.json_text import present
 from sql.functions.comparing import comparable, identity
 from sql.functions.plain import joined, plain
 from sql.functions.signature import Checked, K, O, T, V, sql
-from sql.json_text import present
 
 
 @sql()

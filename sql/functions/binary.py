@@ -5,9 +5,9 @@ import zlib
 from base64 import b64encode
 from binascii import a2b_base64, unhexlify
 
-from sql.functions.shown import shown
+from schemas.json_text import ENCODER
+from schemas.shown import shown
 from sql.functions.signature import sql
-from sql.json_text import ENCODER
 
 
 @sql("MD5")

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import msgspec
 
+from schemas.json_text import json_text, text_of_json
+from schemas.shown import shown
 from sql.functions.json_path import found, kind_of, path
-from sql.functions.shown import shown
 from sql.functions.signature import Checked, Json, sql
-from sql.json_text import json_text, text_of_json
 
 Path = Annotated[str, Checked(path)]
 _KINDS = {"{": "an object", "[": "an array"}

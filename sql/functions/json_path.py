@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from sql.functions.shown import shown
+from schemas.shown import shown
 from sql.functions.signature import Json
 
 Step = Callable[[Json], Iterator[Json]]

@@ -7,10 +7,11 @@ scale. A BIGINT stays within 64 bits, a DECIMAL within 38 digits: what is beyond
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from functools import lru_cache
 
+from schemas import decimals
+from schemas.datatypes import MAX_PRECISION
+from schemas.decimals import EXACT
 from schemas.failures import BadRecord
-from sql import decimals, runtime
-from sql.datatypes import MAX_PRECISION
-from sql.decimals import EXACT
+from sql import runtime
 from sql.functions.comparing import comparable
 from sql.functions.real_numbers import finite
 from sql.functions.signature import N, O, sql

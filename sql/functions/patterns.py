@@ -12,8 +12,8 @@ from typing import Annotated, Any
 import re2
 
 from schemas.failures import BadRecord
+from schemas.shown import LONGEST
 from sql.functions.plain import bounded
-from sql.functions.shown import LONGEST
 from sql.functions.signature import Checked, sql
 
 MAX_MEMORY = 2 << 20

@@ -14,17 +14,13 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from sql import datatypes as t
-from sql.datatypes import Type
+from schemas import datatypes as t
+from schemas.datatypes import Instant, Months, Type
 
-Instant = NewType("Instant", datetime)
-"""TIMESTAMP WITH TIME ZONE: a datetime in UTC."""
-Months = NewType("Months", int)
-"""INTERVAL YEAR TO MONTH."""
 Json = msgspec.Raw
 """One value's JSON text."""
 

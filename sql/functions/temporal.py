@@ -10,10 +10,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from math import floor
 from typing import Annotated, Literal, TypeVar
 
-from sql.functions import zones
-from sql.functions.shown import shown
-from sql.functions.signature import Checked, Instant, Months, sql
-from sql.functions.temporal_text import text_of, text_of_months
+from schemas import zones
+from schemas.datatypes import Instant, Months
+from schemas.shown import shown
+from schemas.temporal_text import text_of, text_of_months
+from sql.functions.signature import Checked, sql
 
 Zone = Annotated[str, Checked(zones.zone)]
 DateUnit = Literal["YEAR", "QUARTER", "MONTH", "WEEK", "DAY"]

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from typing import Any, Literal
 
-from sql.functions.signature import Instant, Months, sql
+from schemas.datatypes import Instant, Months
+from sql.functions.signature import sql
 from sql.functions.temporal import EPOCH, since_epoch
 
 DateField = Literal["YEAR", "QUARTER", "MONTH", "WEEK", "DAY", "DOW", "ISODOW", "DOY", "EPOCH"]

@@ -17,13 +17,13 @@ from confluent_kafka import Message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas import datatypes as t
+from schemas.datatypes import Type
 from schemas.errors import TypeMismatch
 from schemas.failures import BadRecord
 from schemas.values import Mapping
-from sql import datatypes as t
 from sql import nodes
 from sql.compile import Step, Wiring, compile_step
-from sql.datatypes import Type
 from sql.mapping import mapping_of
 from sql.parser import parse
 from sql.plan import plan

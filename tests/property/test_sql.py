@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.failures import BadRecord
+from schemas.names import RESERVED
 from sql import expressions as ex
 from sql import nodes
 from sql.compile import Wiring, compile_step
 from sql.grammar import EXPECTED
-from sql.names import RESERVED
 from sql.parser import parse
 from sql.plan import plan
 from sql.render import render

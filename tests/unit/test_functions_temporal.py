@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas import temporal_text as text
+from schemas.datatypes import Instant, Months
+from schemas.zones import names, zone
 from sql.functions import temporal as f
 from sql.functions import temporal_conversions as c
 from sql.functions import temporal_fields as fields
-from sql.functions import temporal_text as text
-from sql.functions.signature import Instant, Months
 from sql.functions.temporal_format import read, reader, writable, written
-from sql.functions.zones import names, zone
 
 BERLIN = "Europe/Berlin"
 

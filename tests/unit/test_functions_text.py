@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas import datatypes as t
+from schemas.datatypes import MAX_LENGTH, Type
 from schemas.failures import BadRecord
-from sql import datatypes as t
 from sql.conversions import explicit
-from sql.datatypes import MAX_LENGTH, Type
 from sql.functions import text as f
 from sql.functions.plain import plain
 

@@ -2,10 +2,10 @@
 
 import pytest
 
+from schemas import datatypes as t
+from schemas.datatypes import Type
 from schemas.errors import ColumnMismatch
-from sql import datatypes as t
 from sql import nodes
-from sql.datatypes import Type
 from sql.parser import parse
 from sql.plan import Branch, plan
 

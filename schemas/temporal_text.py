@@ -8,9 +8,9 @@ import re
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 
-from sql.functions.shown import shown
-from sql.functions.signature import Instant, Months
-from sql.functions.zones import zone
+from schemas.datatypes import Instant, Months
+from schemas.shown import shown
+from schemas.zones import zone
 
 _DAY = r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})"
 _CLOCK = r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]+))?)?"

@@ -9,8 +9,15 @@ and UNKNOWN.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
+from typing import NewType
 
-from sql.names import name
+from schemas.names import name
+
+Instant = NewType("Instant", datetime)
+"""TIMESTAMP WITH TIME ZONE: a datetime in UTC."""
+Months = NewType("Months", int)
+"""INTERVAL YEAR TO MONTH."""
 
 MAX_PRECISION = 38
 MAX_LENGTH = 16 * 1024 * 1024

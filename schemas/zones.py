@@ -7,7 +7,7 @@ from importlib.resources import files
 from zoneinfo import ZoneInfo
 
 from schemas.errors import did_you_mean
-from sql.functions.shown import shown
+from schemas.shown import shown
 
 _OFFSET = re.compile(r"([+-])([01][0-9]|2[0-3])(?::?([0-5][0-9]))?")
 

@@ -2,8 +2,8 @@
 
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal, DivisionByZero, InvalidOperation, Overflow
 
+from schemas.datatypes import MAX_PRECISION
 from schemas.failures import BadRecord
-from sql.datatypes import MAX_PRECISION
 
 EXACT = Context(prec=4 * MAX_PRECISION, rounding=ROUND_HALF_UP, traps=[DivisionByZero, InvalidOperation, Overflow])
 """Holds the sum, difference and product of any two DECIMALs; quotients are rounded."""

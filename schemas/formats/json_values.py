@@ -9,14 +9,12 @@ from typing import Annotated, Any
 
 import msgspec
 
+from schemas import datatypes as t
+from schemas.datatypes import Type
+from schemas.decimals import fitted
 from schemas.failures import BadRecord
-from sql import datatypes as t
-from sql.datatypes import Type
-from sql.decimals import fitted
-from sql.functions.temporal_text import months_of, text_of, text_of_months
-
-Convert = Callable[[Any], Any]
-"""From a value that is not NULL to another. Raises BadRecord, ValueError or ArithmeticError."""
+from schemas.formats.fields import Convert
+from schemas.temporal_text import months_of, text_of, text_of_months
 
 LARGEST_REAL = 3.4028234663852886e38
 

@@ -1,0 +1,80 @@
+"""What the language asks of a format and is given: fields by their paths and types, and Python that reaches them.
+
+A format is one module with one `Format` in it. It is pure: what it does not know (the schema of a registry's id) it
+raises as a value of its own, and whoever runs it finds that out and asks again. Python that a format hands out is made
+of its own templates; all a user wrote is bound as a value. What cannot be read or written is a BadRecord.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from schemas.datatypes import Type
+
+Path = tuple[str, ...]
+"""From the outermost field to the innermost; () is a key or value as a whole."""
+WHOLE: Path = ()
+Convert = Callable[[Any], Any]
+"""From a value that is not NULL to another. Raises BadRecord, ValueError or ArithmeticError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A field to be read or written, as a value of its type; see schemas.datatypes for the Python of each."""
+
+    path: Path
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """`decode(data)` makes a row of the bytes of a key or value, which are there. `places` is Python for each field in
+    their order, where the row is called `r`: None, or a null of JSON, for NULL. `conversions` are what the value of a
+    field, that is not NULL, goes through to be one of its type; None where it is one.
+    """
+
+    decode: Callable[[bytes], Any]
+    places: tuple[str, ...]
+    conversions: tuple[Convert | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """`code` is Python for the bytes, with `{0}`, `{1}` … for the values of the fields, None for NULL; names in it are
+    in `bound`. `conversions` are what a value that is not NULL goes through first; None where it is ready.
+    """
+
+    code: str
+    bound: Mapping[str, Any]
+    conversions: tuple[Convert | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What is known of the keys, or of the values, of one topic beyond the format's name.
+
+    `columns` are all declared columns in their order (CSV tells fields by position), `delimiter` is CSV's. `schema` is
+    Avro's as JSON: the reader's for a source, the writer's for a sink. `schema_id` is its number in the registry, None
+    where records are bare, without the registry's five bytes before them.
+    """
+
+    columns: tuple[Wanted, ...] = ()
+    delimiter: str = ","
+    schema: str = ""
+    schema_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """`options` are those of a mapping that are its own, without `key` or `value` before them, in camelCase.
+
+    `whole` is the type of a key or value that has no fields; None where there are fields. `types` are the names of the
+    types its fields may have, where it cannot hold all.
+    """
+
+    name: str
+    reading: Callable[[Sequence[Wanted], Layout], Reading]
+    writing: Callable[[Sequence[Wanted], Layout], Writing]
+    whole: Type | None = None
+    options: tuple[str, ...] = ()
+    types: frozenset[str] = field(default_factory=frozenset)

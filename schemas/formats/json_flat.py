@@ -1,0 +1,73 @@
+"""`json-flat`: a JSON object whose fields are the columns, read into structs of only those that are needed."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from schemas.formats.fields import Format, Layout, Path, Reading, Wanted, Writing
+from schemas.formats.json_values import read_as, reader, writer
+from schemas.json_text import ENCODER
+
+_NULL = msgspec.Raw(b"null")
+
+
+def reading(fields: Sequence[Wanted], _: Layout = Layout()) -> Reading:  # noqa: B008  # it is frozen
+    """What is missing is NULL. A place may give a JSON null for a field of any type."""
+    struct, places = _row_of(fields)
+    return Reading(msgspec.json.Decoder(struct).decode, places, tuple(reader(one.type) for one in fields))
+
+
+def writing(fields: Sequence[Wanted], _: Layout = Layout()) -> Writing:  # noqa: B008  # it is frozen
+    """The object with its fields in their order, nested as their paths."""
+    code, structs = _value_of([one.path for one in fields])
+    return Writing(f"encode({code})", {**structs, "encode": ENCODER.encode}, tuple(writer(one.type) for one in fields))
+
+
+def _row_of(fields: Sequence[Wanted]) -> tuple[type, tuple[str, ...]]:
+    """A struct that reads the fields, and for each the Python that finds it in the row `r`."""
+    leaves = {field.path: i for i, field in enumerate(fields)}
+    places = [""] * len(fields)
+
+    def struct(prefix: Path, place: str, there: str) -> type:
+        members: list[tuple[str, Any, Any]] = []
+        rename = {}
+        for part in dict.fromkeys(path[len(prefix)] for path in leaves if path[: len(prefix)] == prefix):
+            path = (*prefix, part)
+            if (i := leaves.get(path)) is not None:
+                member, kind = f"f{i}", read_as(fields[i].type)
+                members.append((member, kind, _NULL) if kind is msgspec.Raw else (member, kind | None, None))
+                places[i] = f"({place}.{member} if {there} else None)" if there else f"{place}.{member}"
+            else:
+                member = f"n{len(members)}"
+                inner = f"{place}.{member}"
+                guard = f"{there} and {inner} is not None" if there else f"{inner} is not None"
+                members.append((member, struct(path, inner, guard) | None, None))
+            rename[member] = part
+        made: type = msgspec.defstruct("Row", members, rename=rename, gc=False)
+        return made
+
+    return struct((), "r", ""), tuple(places)
+
+
+def _value_of(paths: Sequence[Path]) -> tuple[str, dict[str, type]]:
+    """Python that makes the object, and the structs bound to the names in it."""
+    structs: dict[str, type] = {}
+    leaves = {path: f"{{{i}}}" for i, path in enumerate(paths)}
+
+    def make(prefix: Path) -> str:
+        name = f"Out{len(structs)}"
+        structs[name] = object  # keeps the name while inner ones are made
+        arguments: list[str] = []
+        members: dict[str, str] = {}
+        for part in dict.fromkeys(path[len(prefix)] for path in leaves if path[: len(prefix)] == prefix):
+            members[f"o{len(members)}"] = part
+            path = (*prefix, part)
+            arguments.append(leaves[path] if path in leaves else make(path))
+        structs[name] = msgspec.defstruct(name, [(one, Any) for one in members], rename=members, gc=False)
+        return f"{name}({', '.join(arguments)})"
+
+    return make(()), structs
+
+
+FORMAT = Format("json-flat", reading, writing)
