@@ -318,6 +318,7 @@ def _created(new: JobCreated, time: int) -> Job:
         created=time,
         target=Target.RUN,
         status=new.status,
+        packages=new.packages,
     )
 
 

@@ -55,6 +55,7 @@ def _task(job: Job, index: int) -> Task:
         ),
         former=() if known.started else job.former,
         worker=known.worker,
+        packages=job.packages,
     )
 
 

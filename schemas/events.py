@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import get_args
 
 from schemas.state import Answer, Snapshot, Status, Target
-from schemas.values import Failure, Mapping, Restore, Sink, SnapshotPart, SnapshotRequest, Source
+from schemas.values import Failure, Mapping, Package, Restore, Sink, SnapshotPart, SnapshotRequest, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,7 @@ class JobCreated:
     waits_for: str
     status: Status
     notices: tuple[str, ...] = ()
+    packages: tuple[Package, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,18 @@ from enum import StrEnum
 
 import msgspec
 
-from schemas.values import Failure, Layout, Mapping, Restore, Sink, SnapshotPart, SnapshotRequest, Source, SourceOffsets
+from schemas.values import (
+    Failure,
+    Layout,
+    Mapping,
+    Package,
+    Restore,
+    Sink,
+    SnapshotPart,
+    SnapshotRequest,
+    Source,
+    SourceOffsets,
+)
 
 FORMAT = 1
 """Version of the state's format; a process that reads a higher one steps aside."""
@@ -110,6 +121,7 @@ class Job:
     """Time of its end; 0 while its tasks may still write."""
     relayout: tuple[int, ...] = ()
     former: tuple[Layout, ...] = ()
+    packages: tuple[Package, ...] = ()
 
     @property
     def holds_name(self) -> bool:

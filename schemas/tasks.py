@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from schemas.state import ENDED, Phase
-from schemas.values import Layout, Restore, Sink, SnapshotRequest, Source
+from schemas.values import Layout, Package, Restore, Sink, SnapshotRequest, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ class Task:
     snapshots: tuple[SnapshotRequest, ...]
     former: tuple[Layout, ...] = ()
     worker: str = ""
+    packages: tuple[Package, ...] = ()
 
     @property
     def key(self) -> str:
