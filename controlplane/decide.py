@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import assert_never
 
 from controlplane.decide_alter import alter_job, check_interval, check_parallelism
+from controlplane.decide_formats import written_through
 from controlplane.decide_mappings import create_mapping, drop_mapping
 from controlplane.decide_sources import begin, topics_named
 from controlplane.evolve import State
@@ -104,8 +105,10 @@ def _create_job(state: State, create: nodes.CreateJob, request: Request, facts: 
         other = () if _same_job(holder, request) else ("the existing job has another definition",)
         return (CommandUnchanged(holder.uid, f"job '{name}' exists", other, holder.status),)
     options = request.options
-    sources, sink = topics_named(state, create.insert, facts, prefix)
-    plan(create.insert, {source.name: source.mapping for source in sources if source.mapping}, sink.mapping)
+    given = {option.name.text: option.value for option in create.options}
+    sources, sink = topics_named(state, create.insert, given, facts, prefix)
+    planned = plan(create.insert, {source.name: source.mapping for source in sources if source.mapping}, sink.mapping)
+    sink = written_through(sink, planned, facts, create.insert.target.place)
     check_interval(create.options, options.snapshot_interval_millis, facts, create.name.place)
     partitions = {source.topic: len(source.start) for source in sources}
     check_parallelism(create.options, options.parallelism, partitions, create.name.place)
@@ -116,7 +119,7 @@ def _create_job(state: State, create: nodes.CreateJob, request: Request, facts: 
             uid=f"{facts.plane}-{request.command.offset}",
             name=name,
             statement=request.text,
-            options={option.name.text: option.value for option in create.options},
+            options=given,
             sources=sources,
             sink=sink,
             partitions=place(state, count),

@@ -1,5 +1,6 @@
 """The verdicts on mappings. A job keeps the definition it was created with, so a mapping may be replaced under it."""
 
+from controlplane.decide_formats import described
 from controlplane.evolve import State
 from controlplane.lookup import Facts, listed
 from schemas.errors import MappingExists, MappingInUse, MappingNotFound, Place, TopicReserved, did_you_mean
@@ -22,9 +23,10 @@ def create_mapping(state: State, create: nodes.CreateMapping, facts: Facts, pref
         notices = () if same else ("the existing mapping has another definition",)
         return (CommandUnchanged("", f"mapping '{mapping.name}' exists", notices),)
     facts.topic(mapping.topic, create.topic.place)
+    mapping, unknown = described(mapping, facts, create.topic.place)
     users = jobs_through(state, mapping.name)
     kept = (f"the jobs {listed(users)} go on with the mapping they were created with",) if users else ()
-    return (MappingCreated(mapping, kept),)
+    return (MappingCreated(mapping, (*unknown, *kept)),)
 
 
 def drop_mapping(state: State, drop: nodes.DropMapping) -> tuple[Body, ...]:
@@ -47,7 +49,7 @@ def jobs_through(state: State, mapping: str) -> list[str]:
 
 def _mappings_of(job: Job) -> set[str]:
     used = [job.sink.mapping, *(source.mapping for source in job.sources)]
-    return {one.name for one in used if one is not None}
+    return {one.name for one in used if one is not None and one.statement}
 
 
 def check_reserved(topic: str, role: str, prefix: str, place: Place) -> None:

@@ -1,8 +1,9 @@
 """What a new job reads and writes, as it is at CREATE: its sources with their offsets, and its sink."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from controlplane.decide_formats import of_job, read_through, with_inline
 from controlplane.decide_mappings import check_reserved
 from controlplane.evolve import State
 from controlplane.lookup import Facts, listed, meant, value_place
@@ -24,8 +25,10 @@ Sources = tuple[Source, ...]
 """One for each name in the query, in its order; two of them may be of one topic."""
 
 
-def topics_named(state: State, insert: nodes.Insert, facts: Facts, prefix: str) -> tuple[Sources, Sink]:
-    """Refused where a topic is the control plane's own, is not there, or is source and sink."""
+def topics_named(
+    state: State, insert: nodes.Insert, options: Mapping[str, str], facts: Facts, prefix: str
+) -> tuple[Sources, Sink]:
+    """Refused where a topic is the control plane's own, is not there, is source and sink, or cannot be read."""
     target = insert.target
     sink, into = meant(state, target)
     named = [(name, *meant(state, name)) for name in source_names(insert)]
@@ -37,9 +40,11 @@ def topics_named(state: State, insert: nodes.Insert, facts: Facts, prefix: str) 
     sources = []
     for name, topic, mapping in named:
         read = facts.topic(topic, name.place)
-        sources.append(Source(topic, read.topic_id, read.earliest, mapping=mapping))
+        through = read_through(of_job(mapping, topic, options), facts, name.place)
+        sources.append(Source(topic, read.topic_id, read.earliest, mapping=through))
     written = facts.topic(sink, target.place)
-    return tuple(sources), Sink(sink, written.topic_id, len(written.earliest), into)
+    through = with_inline(of_job(into, sink, options), target.place)
+    return tuple(sources), Sink(sink, written.topic_id, len(written.earliest), through)
 
 
 def begin(

@@ -6,7 +6,7 @@ from controlplane.decide_mappings import jobs_through
 from controlplane.evolve import State
 from controlplane.views import Listing, Row, job_row
 from schemas.errors import JobNotFound, MappingNotFound, SnapshotNotFound, did_you_mean
-from schemas.formats import KEY_FORMAT, VALUE_FORMAT, VALUES
+from schemas.formats import JSON_FLAT, KEY_FORMAT, VALUE_FORMAT
 from schemas.options import JobOptions
 from schemas.state import ENDED, Job
 from schemas.tasks import task_key
@@ -89,7 +89,7 @@ def describe_mapping(state: State, name: nodes.Name) -> Listing:
         "name": mapping.name,
         "topic": mapping.topic,
         KEY_FORMAT: mapping.options.get(KEY_FORMAT, "bytes"),
-        VALUE_FORMAT: mapping.options.get(VALUE_FORMAT, VALUES[0]),
+        VALUE_FORMAT: mapping.options.get(VALUE_FORMAT, JSON_FLAT),
         "jobs": jobs_through(state, mapping.name),
         "statement": mapping.statement,
     }

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from controlplane.evolve import State
 from schemas import values
-from schemas.errors import FactsUnavailable, JobDropping, JobNotFound, Place, TopicNotFound, did_you_mean
+from schemas.errors import FactsUnavailable, JobDropping, JobNotFound, Place, Refused, TopicNotFound, did_you_mean
 from schemas.state import Job, Target
 from sql import nodes
 
@@ -17,6 +17,14 @@ class TopicFacts:
     topic_id: str
     earliest: tuple[int, ...]
     latest: tuple[int, ...]
+
+
+class NotFetched(Exception):
+    """A verdict needs an answer of the schema registry: the newest schema of a subject, or `text` registered in it."""
+
+    def __init__(self, subject: str, text: str | None, place: Place) -> None:
+        super().__init__(subject)
+        self.subject, self.text, self.place = subject, text, place
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +40,23 @@ class Facts:
     max_transaction_ms: int = 900_000
     unavailable: str = ""
     instants: Mapping[tuple[str, int], tuple[int, ...]] = field(default_factory=dict)
+    subjects: Mapping[str, values.AvroSchema | None] = field(default_factory=dict)
+    registered: Mapping[tuple[str, str], values.AvroSchema | Refused] = field(default_factory=dict)
+
+    def latest(self, subject: str, place: Place) -> values.AvroSchema | None:
+        """The newest schema of a subject; None where the registry has none. Raises NotFetched."""
+        if subject not in self.subjects:
+            raise NotFetched(subject, None, place)
+        return self.subjects[subject]
+
+    def registered_schema(self, subject: str, text: str, place: Place) -> values.AvroSchema:
+        """A schema with its number in the registry. Raises NotFetched, SchemaIncompatible."""
+        found = self.registered.get((subject, text))
+        if found is None:
+            raise NotFetched(subject, text, place)
+        if isinstance(found, Refused):
+            raise type(found)(found.message, place)
+        return found
 
     def topic(self, topic: str, place: Place) -> TopicFacts:
         """Raises FactsUnavailable or TopicNotFound."""

@@ -170,6 +170,24 @@ class BadMapping(Refused):
     code = "bad-mapping"
 
 
+class SchemaNotFound(Refused):
+    """The schema registry holds no schema for a topic in Avro."""
+
+    code = "schema-not-found"
+
+
+class SchemaIncompatible(Refused):
+    """The schema registry does not take the schema that a job would write by."""
+
+    code = "schema-incompatible"
+
+
+class NoRegistry(Refused):
+    """A topic in Avro has no schema of its own, and no schema registry is configured."""
+
+    code = "no-registry"
+
+
 class TopicNotFound(Refused):
     """The source or target topic does not exist."""
 

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from schemas.errors import START, BadOptionValue, NotSupported, Place, UnknownOption
+from schemas.formats import FORMAT_OPTIONS, check_options
 
 EARLIEST, LATEST = "earliest", "latest"
 
@@ -43,6 +44,11 @@ def _option(
     """
     about = {"doc": doc, "takes": takes, "alter": alter, "low": low, "high": high, "also": also, "notice": notice}
     return field(default=default, metadata=about)
+
+
+def _format(doc: str) -> Any:
+    """An option of formats: see schemas.formats."""
+    return _option("", doc, takes="as in CREATE MAPPING", alter=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +101,14 @@ class JobOptions:
         alter=False,
     )
 
+    key_format: str = _format("The format of keys in topics that have no mapping; unset: they travel as they are.")
+    value_format: str = _format("The format of values in topics that have no mapping; unset: json-flat.")
+    csv_delimiter: str = _format("What stands between the fields of a line, with valueFormat 'csv'; unset: a comma.")
+    key_avro_schema: str = _format("The schema of keys in Avro, as JSON; unset: the registry's.")
+    value_avro_schema: str = _format("The schema of values in Avro, as JSON; unset: the registry's.")
+    key_subject: str = _format("The registry's subject of keys in Avro; unset: the topic's name and '-key'.")
+    value_subject: str = _format("The registry's subject of values in Avro; unset: the topic's name and '-value'.")
+
     @classmethod
     def of(cls, values: Mapping[str, str]) -> Self:
         """The options of a job from their canonical texts, as events hold them."""
@@ -106,7 +120,8 @@ class JobOptions:
 
         Raises UnknownOption, NotSupported or BadOptionValue, each with its place.
         """
-        values = {}
+        values, given = {}, list(given)
+        check_options(one for one in given if one[0] in FORMAT_OPTIONS)
         for name, text, name_place, value_place in given:
             spec = _BY_NAME.get(name)
             if spec is None:

@@ -1,7 +1,8 @@
 """The lines that take one message through a branch of a plan, from its value to what is produced."""
 
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +16,11 @@ from schemas.formats.fields import Convert, Wanted
 from schemas.formats.json_values import read_as, reader
 from schemas.json_text import ENCODER, present
 from sql import runtime
+from sql.carried import Side
 from sql.codegen import Code
 from sql.levels import Compute, Filter, Unnest
 from sql.plan import Branch, Output, Read
-from sql.record import KEY_FIELDS, PARTS, partition_in
+from sql.record import KEY, KEY_FIELDS, PARTS, partition_in
 from sql.typed import Field, Typed
 from sql.usage import keys_of
 
@@ -64,6 +66,8 @@ class _Lines:
             "out_of_range": runtime.out_of_range,
             "check_whole": runtime.check_whole,
             "too_long": runtime.too_long,
+            "unreadable": (BadRecord, ValueError),
+            "in_field": runtime.in_field,
         }
         self._reads: dict[str, str] = {}
         self._conversions: dict[str, Convert | None] = {}
@@ -95,19 +99,33 @@ class _Lines:
 
     def _decode(self) -> None:
         """The fields of the value, and of the key, that the branch reads."""
-        of_value = [read for read in self._branch.reads if read.key != KEY_FIELDS]
-        if of_value:
-            reading = json_flat.reading([Wanted(read.path, read.type) for read in of_value])
-            self._bound["decode"] = reading.decode
-            self.code.line("r = decode(v)")
-            for read, place, conversion in zip(of_value, reading.places, reading.conversions, strict=True):
-                self._reads[read.key], self._conversions[read.key] = place, conversion
-        for read in self._branch.reads:
+        reads, carried = self._branch.reads, self._branch.read_from
+        for read in reads:
             if read.key == KEY_FIELDS:
-                self._bound["decode_key"] = _key_reader(read.type)
-                self._reads[read.key], self._conversions[read.key] = "decode_key(m.key())", reader(read.type)
+                self._bound["decode_json_key"] = _key_reader(read.type)
+                self._reads[read.key], self._conversions[read.key] = "decode_json_key(m.key())", reader(read.type)
+        of_key = [read for read in reads if read.of_key and read.key != KEY_FIELDS]
+        if of_key and carried.key is not None:
+            decode = self._read(of_key, carried.key)
+            self._bound["decode_key"] = _key_decoder(decode)
+            self.code.line("r = None if (k := m.key()) is None else decode_key(k)")
+            for read in of_key:
+                local = self._names[read.key]
+                self.code.line(f"{local} = None if r is None else {self._reads[read.key]}")
+                self._reads[read.key] = local
+        of_value = [read for read in reads if not read.of_key]
+        if of_value:
+            self._bound["decode"] = self._read(of_value, carried.value)
+            self.code.line("r = decode(v)")
         plain = {key: place for key, place in self._reads.items() if place.startswith("r.") and place.count(".") == 1}
         self.code.locals.update(plain)
+
+    def _read(self, reads: Sequence[Read], side: Side) -> Callable[[bytes], Any]:
+        """What decodes one side of a record; where its fields are, and what they go through, is noted."""
+        reading = side.reading([Wanted(read.path, read.type) for read in reads])
+        for read, place, conversion in zip(reads, reading.places, reading.conversions, strict=True):
+            self._reads[read.key], self._conversions[read.key] = place, conversion
+        return reading.decode
 
     def _load(self, *trees: Typed) -> None:
         """Locals for the fields the expressions name; a field only handed through is taken from the row itself."""
@@ -134,8 +152,10 @@ class _Lines:
                 code.line(f"{local} = None")
         if conversion:
             with code.block(f"if {local} is not None:"):
-                named = _named_reader(conversion, ".".join(read.path))
-                code.line(f"{local} = {code.function('reader', named)}({local})")
+                with code.block("try:"):
+                    code.line(f"{local} = {code.function('reader', conversion)}({local})")
+                with code.block("except unreadable as error:"):
+                    code.line(f"raise in_field({code.constant('.'.join(read.path))}, error) from None")
 
     def _unnest(self, stage: Unnest) -> None:
         code = self.code
@@ -157,28 +177,48 @@ class _Lines:
         """Lines that leave the encoded value in v, and the parts of the record in locals."""
         branch, code = self._branch, self.code
         computed = [one.value for one in branch.outputs if not self._is_plain(one)]
+        computed += [one.value for one in branch.key]
         self._load(*computed, *branch.parts.values())
-        writing = json_flat.writing([Wanted(output.path, output.value.type) for output in branch.outputs])
-        results = [self._result(*pair) for pair in zip(branch.outputs, writing.conversions, strict=True)]
+        if branch.key and branch.written_to.key is not None:
+            code.line(f"{KEY} = {self._encoded(branch.key, branch.written_to.key)}")
         for name, part in branch.parts.items():
             code.line(f"{name} = {code.result(part)}")
-        if branch.star and not branch.outputs:
-            return
-        if branch.star:
-            self._bound["encode"] = ENCODER.encode
-            self._bound["whole"] = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-            code.line("row = whole(v)")
-            for output, result in zip(branch.outputs, results, strict=True):
-                code.line(f"row[{code.constant(output.name)}] = {result}")
-            code.line("v = encode(row)")
-            return
-        self._bound |= writing.bound
-        code.line(f"v = {writing.code.format(*results)}")
+        if not branch.star:
+            code.line(f"v = {self._encoded(branch.outputs, branch.written_to.value)}")
+        elif branch.outputs:
+            self._add_to_all()
+
+    def _encoded(self, outputs: Sequence[Output], side: Side) -> str:
+        """Python for the bytes of a key or value; one that is NULL as a whole has none."""
+        writing = side.writing([one.field for one in outputs])
+        results = [self._result(*pair) for pair in zip(outputs, writing.conversions, strict=True)]
+        text = writing.code
+        of_key = "key_" if side.role == "key" else ""
+        for name, bound in writing.bound.items():
+            self._bound[of_key + name] = bound
+            text = re.sub(rf"\b{name}\b", of_key + name, text) if of_key else text
+        if not outputs or outputs[0].path:
+            return text.format(*results)
+        whole = self.code.named(results[0])
+        return f"None if {whole} is None else {text.format(whole)}"
+
+    def _add_to_all(self) -> None:
+        """All fields of an object as they are, and the outputs over them."""
+        self._bound["encode"] = ENCODER.encode
+        self._bound["whole"] = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+        writing = json_flat.writing([one.field for one in self._branch.outputs])
+        results = [self._result(*pair) for pair in zip(self._branch.outputs, writing.conversions, strict=True)]
+        self.code.line("row = whole(v)")
+        for output, result in zip(self._branch.outputs, results, strict=True):
+            self.code.line(f"row[{self.code.constant(output.name)}] = {result}")
+        self.code.line("v = encode(row)")
 
     def _is_plain(self, output: Output) -> bool:
-        """Whether a field goes from the row to the value without being looked at."""
+        """Whether a field goes from the row to the value without being looked at; JSON may hand on its null."""
         read = self._of_key.get(output.value.key) if isinstance(output.value, Field) else None
-        return read is not None and read.key in self.code.locals and not self._conversions[read.key]
+        if read is None or read.key not in self.code.locals or self._conversions[read.key]:
+            return False
+        return self._branch.written_to.value.is_json or read.type not in (t.JSON, t.UNKNOWN)
 
     def _result(self, output: Output, written: Convert | None) -> str:
         result = self.code.result(output.value)
@@ -189,7 +229,7 @@ class _Lines:
 
     def arguments(self, mirror: int) -> str:
         parts = self._branch.parts
-        key = "__key" if "__key" in parts else "m.key()"
+        key = KEY if KEY in parts or self._branch.key else "m.key()"
         timestamp = "__timestamp" if "__timestamp" in parts else "m.timestamp()[1]"
         partition = _partition(mirror) if self._branch.copies else "-1"
         if "__partition" in parts:
@@ -205,12 +245,23 @@ class _Lines:
         branch = self._branch
         said = [f"topic = {self._topic!r}"]
         said += [f"{self._names[read.key]} = {'.'.join(read.path)!r}, {read.type}" for read in branch.reads]
-        said += [
-            f"output {i} = {'.'.join(output.path)!r}" for i, output in enumerate(branch.outputs) if not branch.star
-        ]
+        said += [f"output {i} = {'.'.join(one.path)!r}" for i, one in enumerate(branch.outputs) if not branch.star]
         said += [f"{name} = {value!r}"[:LEGEND_WIDTH] for name, value in self.code.constants.items()]
         said += [f"{name} = {_called(value)}" for name, value in self.code.functions.items()]
         return "".join(f"# {line}\n" for line in said)
+
+
+def _key_decoder(decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    """What decodes a key, whose error says that it was the key."""
+
+    def read(key: bytes) -> Any:
+        try:
+            return decode(key)
+        except (BadRecord, ArithmeticError, RecursionError, ValueError) as error:
+            bad = error if isinstance(error, BadRecord) else runtime.bad_record(error)
+            raise BadRecord(f"{KEY}: {bad.message}") from None
+
+    return read
 
 
 def _key_reader(one: Type) -> Callable[[bytes | None], Any]:
@@ -223,18 +274,6 @@ def _key_reader(one: Type) -> Callable[[bytes | None], Any]:
             raise BadRecord(runtime.reworded(str(error), "__key")) from None
         except msgspec.DecodeError as error:
             raise BadRecord(f"the key is not JSON: {error}") from None
-
-    return read
-
-
-def _named_reader(conversion: Convert, path: str) -> Convert:
-    """The conversion, whose error says which field it was."""
-
-    def read(value: Any) -> Any:
-        try:
-            return conversion(value)
-        except (BadRecord, ValueError) as error:
-            raise BadRecord(f"field '{path}': {error}") from None
 
     return read
 

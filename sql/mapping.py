@@ -4,6 +4,8 @@ from schemas.errors import BadMapping, NotSupported, Place
 from schemas.formats import check_options
 from schemas.values import MappedColumn, Mapping
 from sql import nodes
+from sql.carried import check_columns
+from sql.record import KEY, THIS
 from sql.render import render
 from sql.type_names import type_of
 from sql.unsupported import column_refusal
@@ -22,26 +24,28 @@ def mapping_of(create: nodes.CreateMapping) -> Mapping:
         external = column.external or column.name
         columns[column.name.text] = MappedColumn(column.name.text, str(type_of(column.type)), _path(column, external))
         _check_apart(list(columns.values()), external.place)
-    check_options(((o.name.text, o.value, o.name.place, o.value_place) for o in create.options), bool(columns))
-    return Mapping(
+    check_options((o.name.text, o.value, o.name.place, o.value_place) for o in create.options)
+    mapping = Mapping(
         create.name.text,
         create.topic.text,
         tuple(columns.values()),
         {option.name.text: option.value for option in create.options},
         render(create),
     )
+    check_columns(mapping, [(column.external or column.name).place for column in create.columns])
+    return mapping
 
 
 def _path(column: nodes.ColumnDefinition, external: nodes.Name) -> tuple[str, ...]:
-    """The fields from the outermost to the innermost; `this.` before them says nothing new."""
+    """The fields from the outermost to the innermost, after __key those of the key; `this.` says nothing new."""
     if column.external is None:
         return (external.text,)
     parts = external.text.removeprefix("this.").split(".")
     if "" in parts:
         message = f'the path "{external}" has an empty part; write it as "outer.inner"'
         raise BadMapping(message, external.place)
-    for part in parts:
-        if reason := column_refusal(part):
+    for part in parts[parts[0] == KEY :]:
+        if parts != [THIS] and (reason := column_refusal(part)):
             raise NotSupported(reason, external.place)
     return tuple(parts)
 

@@ -14,6 +14,7 @@ from sql.build_queries import QueryBuilder
 from sql.building import first, many
 from sql.diagnostics import syntax_error
 from sql.grammar import GRAMMAR
+from sql.record import KEY, THIS
 from sql.render import render
 from sql.scan import MAX_BYTES, check, split
 from sql.unsupported import column_refusal
@@ -139,7 +140,7 @@ class _Builder(QueryBuilder):
 
     def visit_mapped_column(self, _: Node, children: list[Any]) -> nodes.ColumnDefinition:
         name, kind, external = children
-        if reason := column_refusal(name.text):
+        if name.text not in (KEY, THIS) and (reason := column_refusal(name.text)):
             raise NotSupported(reason, name.place)
         return nodes.ColumnDefinition(name, kind, first(external))
 

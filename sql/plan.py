@@ -7,19 +7,22 @@ from dataclasses import dataclass, replace
 from schemas import datatypes as t
 from schemas.datatypes import Type
 from schemas.errors import ColumnMismatch, NotSupported, Place, TypeMismatch, UnknownColumn, did_you_mean
-from schemas.formats import BYTES, VALUE_FORMAT
-from schemas.values import MappedColumn, Mapping
+from schemas.formats.fields import WHOLE, Path, Wanted
+from schemas.values import Mapping
 from sql import nodes
 from sql.analysis import Analysis
 from sql.assignment import assigned, part_of
+from sql.carried import Carried, carried
+from sql.carrying import check_branch
 from sql.coercion import common_type
+from sql.conversions import explicit
 from sql.flatten import Chain, chains
 from sql.levels import Column, Compute, Filter, Levels, Rows, Stage, check_names
-from sql.record import KEY_FIELDS, READABLE, VALUE, WRITABLE
+from sql.record import KEY, KEY_FIELDS, KEY_WHOLE, READABLE, THIS, VALUE_WHOLE, WRITABLE
 from sql.scopes import Record
 from sql.slots import Slots
 from sql.type_names import named
-from sql.typed import GENERATED, Typed, whole_of
+from sql.typed import GENERATED, Typed, call, whole_of
 from sql.usage import keys_in
 
 Sources = MappingOf[str, Mapping]
@@ -32,43 +35,55 @@ class Read:
 
     key: str
     type: Type
-    path: tuple[str, ...]
+    path: Path
+    of_key: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A field of the value written. `declared` is the type of the target's column, where it has one."""
+    """A field of the value, or key, written. `declared` is the type of the target's column, where it has one.
+
+    `untyped`: a field of JSON that is handed through, of whatever type a record has it.
+    """
 
     name: str
     value: Typed
-    path: tuple[str, ...]
+    path: Path
     declared: Type | None
+    untyped: bool = False
+
+    @property
+    def field(self) -> Wanted:
+        """What its format is asked to write."""
+        return Wanted(self.path, t.UNKNOWN if self.untyped else self.declared or self.value.type)
 
 
 @dataclass(frozen=True, slots=True)
 class Branch:
     """One source's way to the target. `copies`: the record is kept as it is, else it has `outputs`, with `star` on top
-    of all its own fields, and `parts`: key, timestamp, headers and partition, by their names.
+    of all its own fields, the fields of its `key`, and `parts`: key, timestamp, headers and partition, by their names.
     """
 
     source: str
+    read_from: Carried
+    written_to: Carried
     copies: bool
     reads: tuple[Read, ...]
     stages: tuple[Stage, ...]
     star: bool
     outputs: tuple[Output, ...]
+    key: tuple[Output, ...]
     parts: MappingOf[str, Typed]
 
     @property
     def opens_value(self) -> bool:
         """Whether a record without a value has nothing to give."""
-        of_value = any(one.key != KEY_FIELDS for one in self.reads)
-        return of_value or (self.star and not self.copies)
+        return any(not one.of_key for one in self.reads) or (self.star and not self.copies)
 
     @property
     def used(self) -> set[str]:
         """The keys of all values that stages and outputs name."""
-        return keys_in(self.stages, [output.value for output in self.outputs], self.parts.values())
+        return keys_in(self.stages, [output.value for output in (*self.outputs, *self.key)], self.parts.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,25 +140,27 @@ class _Planned:
 
     def __init__(self, insert: nodes.Insert, chain: Chain, source: Mapping | None, target: Mapping | None) -> None:
         self._insert, self._chain = insert, chain
-        self._source, self._target = source, target
-        self._declared = {one.name: one for one in source.columns} if source else {}
+        self._source, self._target = carried(source), carried(target)
+        self._into = target.name if target else insert.target.text
+        self._declared = {one.name: one for one in self._source.as_source}
 
     def branch(self) -> Branch:
         slots = Slots()
-        self._once(Record(self._declared, slots))
+        self._once(Record(self._source, self._declared, slots))
         slots.learned = True
-        record = Record(self._declared, slots)
+        record = Record(self._source, self._declared, slots)
         levels, rows, analysis = self._once(record)
-        outputs, parts = self._outputs(rows, analysis)
-        stages = self._ordered(levels.stages, outputs, parts)
-        used = keys_in(stages, [output.value for output in outputs], parts.values())
+        outputs, key, parts = self._outputs(rows, analysis)
+        stages = self._ordered(levels.stages, (*outputs, *key), parts)
+        used = keys_in(stages, [output.value for output in (*outputs, *key)], parts.values())
         reads = tuple(
             self._read(name, one) for name, one in record.used.items() if name in used and name not in READABLE
         )
-        made = bool(outputs or parts)
+        made = bool(outputs or key or parts)
         pure = rows.open and not made and all(isinstance(stage, Filter) for stage in stages)
-        branch = Branch(self._chain.source.text, pure, reads, stages, rows.open, outputs, parts)
-        self._check_bytes(branch)
+        source, target = self._source, self._target
+        branch = Branch(self._chain.source.text, source, target, pure, reads, stages, rows.open, outputs, key, parts)
+        check_branch(branch, self._chain.source, self._insert.target)
         return branch
 
     def _once(self, record: Record) -> tuple[Levels, Rows, Analysis]:
@@ -157,40 +174,74 @@ class _Planned:
             self._outputs(rows, analysis)
         return levels, rows, analysis
 
-    def _outputs(self, rows: Rows, analysis: Analysis) -> tuple[tuple[Output, ...], dict[str, Typed]]:
-        """What is written: fields of the value, and parts of the record."""
+    def _outputs(
+        self, rows: Rows, analysis: Analysis
+    ) -> tuple[tuple[Output, ...], tuple[Output, ...], dict[str, Typed]]:
+        """What is written: fields of the value, fields of the key, and parts of the record."""
         names = self._columns(rows, [column.name for column in rows.columns])
-        declared = {column.name: column for column in self._target.columns} if self._target else {}
+        declared = {column.name: column for column in self._target.as_target}
         written = [replace(column, name=name) for column, name in zip(rows.columns, names, strict=True)]
         check_names((column.name, column.place) for column in written)
-        outputs, parts = [], {}
+        of_key = self._target.key
+        whole_key = of_key.whole if of_key is not None else None
+        outputs: list[Output] = []
+        key: list[Output] = []
+        parts: dict[str, Typed] = {}
         for column in written:
-            if column.name in WRITABLE:
-                parts[column.name] = part_of(column.name, column.value, column.place, analysis.coercion)
-            elif column.name in READABLE:
-                message = f"{column.name} cannot be written; give the column another name with AS"
-                raise NotSupported(message, column.place)
+            name = column.name
+            if name == KEY and whole_key is not None:
+                key.append(self._assigned(column, WHOLE, whole_key, analysis))
+            elif name in declared:
+                mapped = declared[name]
+                side, path = self._target.side(mapped)
+                (key if side is of_key else outputs).append(self._assigned(column, path, named(mapped.type), analysis))
+            elif name in WRITABLE:
+                parts[name] = part_of(name, column.value, column.place, analysis.coercion)
+            elif name == THIS and self._target.value.is_json:
+                outputs.append(self._assigned(column, WHOLE, t.JSON, analysis))
+            elif name in READABLE:
+                raise NotSupported(f"{name} cannot be written; give the column another name with AS", column.place)
             else:
-                outputs.append(self._output(column, declared.get(column.name), analysis))
-        return tuple(outputs), parts
+                value = whole_of(column.value)
+                untyped = value.type == t.UNKNOWN or (self._source.as_source == () and value.type == t.JSON)
+                value = analysis.coercion.to(value, t.JSON, name, column.place) if value.type == t.UNKNOWN else value
+                outputs.append(Output(name, value, (name,), None, untyped))
+        if len(outputs) > 1 and any(not one.path for one in outputs):
+            raise ColumnMismatch(f"{THIS} is the whole value: no column goes beside it", self._insert.target.place)
+        if not key and KEY not in parts and self._changes_key:
+            key.append(self._same_key(whole_key, analysis))
+        return tuple(outputs), tuple(key), parts
 
-    def _output(self, column: Column, mapped: MappedColumn | None, analysis: Analysis) -> Output:
-        name, value, place = column.name, whole_of(column.value), column.place
-        if mapped is None:
-            value = analysis.coercion.to(value, t.JSON, name, place) if value.type == t.UNKNOWN else value
-            return Output(name, value, (name,), None)
-        one = named(mapped.type)
-        return Output(name, assigned(value, one, f"column {name} ({one})", place, analysis.coercion), mapped.path, one)
+    @property
+    def _changes_key(self) -> bool:
+        """Whether keys are in another format than those of the source, as both say."""
+        source, target = self._source.key, self._target.key
+        return source is not None and target is not None and source.format is not target.format
+
+    def _same_key(self, one: Type | None, analysis: Analysis) -> Output:
+        """The source's key in the target's format. Raises ColumnMismatch where that is not one value to one value."""
+        source, target, place = self._source.key, self._target.key, self._insert.target.place
+        if one is None or source is None or source.whole is None:
+            names = " and ".join(side.format.name for side in (source, target) if side is not None)
+            raise ColumnMismatch(f"keys are in {names}; say in the query what the key of the target is", place)
+        value, _ = analysis.scope.resolve((KEY,), place)
+        cast = explicit(value.type, one)
+        return Output(KEY, value if value.type == one or cast is None else call(cast, (value,), one), WHOLE, one)
+
+    def _assigned(self, column: Column, path: Path, one: Type, analysis: Analysis) -> Output:
+        name, value = column.name, whole_of(column.value)
+        by = f"column {name} ({one})"
+        return Output(name, assigned(value, one, by, column.place, analysis.coercion), path, one)
 
     def _columns(self, rows: Rows, own: list[str]) -> list[str]:
         """What the columns of the query are called in the target, in their order."""
-        insert, target = self._insert, self._target
+        insert = self._insert
         count = len(own)
-        mapped = [column.name for column in target.columns] if target else []
-        if target and mapped:
-            _check_mapped(insert.columns, target.name, mapped)
+        mapped = [column.name for column in self._target.as_target]
+        if mapped:
+            _check_mapped(insert.columns, self._into, mapped)
         listed = [column.text for column in insert.columns]
-        if not listed and not mapped:
+        if not listed and (not mapped or (rows.open and not own and not self._target.columns)):
             return own
         if rows.open:
             remedy = "name them, or leave out the column list" if listed else "name them"
@@ -199,8 +250,9 @@ class _Planned:
         place = insert.columns[0].place if listed else insert.target.place
         if not listed:  # parts of the record are told by their names, other columns by their position
             rest = iter(mapped)
-            listed = [name if name in WRITABLE else next(rest, "") for name in own]
-            count -= sum(name in WRITABLE for name in own)
+            parts = WRITABLE - set(mapped)
+            listed = [name if name in parts else next(rest, "") for name in own]
+            count -= sum(name in parts for name in own)
             if len(mapped) != count:
                 raise ColumnMismatch(f"the target has {len(mapped)} columns, the query gives {count}", place)
         if len(listed) != len(own):
@@ -211,8 +263,14 @@ class _Planned:
         items = self._chain.links[-1].select.items
         return next((item.place for item in items if isinstance(item, nodes.Star)), self._insert.target.place)
 
-    def _read(self, name: str, one: Type) -> Read:
-        return Read(name, one, self._declared[name].path if name in self._declared else (name.removeprefix(GENERATED),))
+    def _read(self, key: str, one: Type) -> Read:
+        name = key.removeprefix(GENERATED)
+        if key in (KEY_FIELDS, KEY_WHOLE, VALUE_WHOLE):
+            return Read(key, one, WHOLE, of_key=key != VALUE_WHOLE)
+        if name not in self._declared:
+            return Read(key, one, (name,), of_key=False)
+        side, path = self._source.side(self._declared[name])
+        return Read(key, one, path, of_key=side is self._source.key)
 
     def _ordered(
         self, stages: Sequence[Stage], outputs: Sequence[Output], parts: MappingOf[str, Typed]
@@ -238,14 +296,3 @@ class _Planned:
                 ordered.append(stage)
         emit(keys_in([], [one.value for one in outputs], parts.values()))
         return tuple(ordered)
-
-    def _check_bytes(self, branch: Branch) -> None:
-        """Raises ColumnMismatch where a value of format bytes would have to be taken apart or made."""
-        read = self._source if branch.opens_value or VALUE in branch.used else None
-        written = self._target if not branch.copies else None
-        for mapping, name in ((read, self._chain.source), (written, self._insert.target)):
-            if mapping is not None and mapping.options.get(VALUE_FORMAT) == BYTES:
-                message = (
-                    f"values of mapping '{mapping.name}' are bytes, which have no columns; only SELECT * copies them"
-                )
-                raise ColumnMismatch(message, name.place)

@@ -13,9 +13,12 @@ from schemas.failures import BadRecord
 from schemas.json_text import present, text_of_json
 from sql.typed import GENERATED
 
-VALUE = "this"
+KEY, THIS = "__key", "this"
+"""The whole key, the whole value."""
 KEY_FIELDS = f"{GENERATED}key"
-"""The key as a JSON object, of which fields are asked."""
+"""The key as JSON, of which fields may be asked."""
+KEY_WHOLE, VALUE_WHOLE = f"{GENERATED}whole key", f"{GENERATED}whole value"
+"""The key, or the value, as what its format says it is."""
 RAW_HEADERS = f"{GENERATED}headers"
 """The headers as Kafka has them."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -60,7 +63,7 @@ PARTS = {
     "__topic": Part(t.VARCHAR, "m.topic()", {}),
     "__headers": Part(t.map_of(t.VARCHAR, t.VARCHAR), "headers(m.headers())", {"headers": _headers}),
     RAW_HEADERS: Part(t.map_of(t.VARCHAR, t.VARBINARY), "(m.headers() or [])", {}),
-    VALUE: Part(t.JSON, "document(v)", {"document": _document}),
+    THIS: Part(t.JSON, "document(v)", {"document": _document}),
 }
 READABLE = frozenset(PARTS) - {RAW_HEADERS}
 WRITABLE = frozenset({"__key", "__timestamp", "__headers", "__partition"})

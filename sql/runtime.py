@@ -116,6 +116,11 @@ def check_whole(value: int) -> int:
     return value
 
 
+def in_field(name: str, error: Exception) -> BadRecord:
+    """The error of a field's value, which says whose it is; a whole key or value has no name."""
+    return BadRecord(f"field '{name}': {error}" if name else str(error))
+
+
 def bad_record(error: Exception) -> BadRecord:
     """The BadRecord for what Python or msgspec raised on a record."""
     match error:

@@ -5,30 +5,38 @@ from dataclasses import dataclass, field
 
 from schemas import datatypes as t
 from schemas.datatypes import Type
-from schemas.errors import Place, UnknownColumn, did_you_mean
+from schemas.errors import NotSupported, Place, UnknownColumn, did_you_mean
+from schemas.formats import AVRO
 from schemas.values import MappedColumn
 from sql.calls import WITHOUT_PARENTHESES, refuse_unrepeatable
+from sql.carried import Carried
 from sql.nested import view
-from sql.record import KEY_FIELDS, PARTS, READABLE, VALUE
+from sql.record import KEY, KEY_FIELDS, KEY_WHOLE, PARTS, READABLE, THIS, VALUE_WHOLE
 from sql.slots import Slots
 from sql.type_names import named
 from sql.typed import GENERATED, Field, Typed
 
 
+def _own_key(name: str) -> str:
+    """Under which a column is read: one called like a part of the record has a key of its own."""
+    return f"{GENERATED}{name}" if name in READABLE else name
+
+
 @dataclass(slots=True)
 class Record:
-    """What is read from the records of a source. `declared` are the columns of its mapping, where it has any.
+    """What is read from the records of a source, as they are carried. `declared` are its columns, where it has any.
 
     Until all uses are learned, columns without a type are UNKNOWN.
     """
 
+    carried: Carried
     declared: Mapping[str, MappedColumn]
     slots: Slots
     used: dict[str, Type] = field(default_factory=dict)
 
     def column(self, name: str) -> Typed:
         """A declared column. One of type JSON is looked into as any JSON is."""
-        return self._typed(name, named(self.declared[name].type))
+        return self._typed(_own_key(name), named(self.declared[name].type))
 
     def _typed(self, key: str, one: Type) -> Typed:
         self.used[key] = one
@@ -39,21 +47,50 @@ class Record:
         return view(Field(key, one, (key,)), (key,), self.slots)
 
     def field(self, name: str) -> Typed:
-        """A field of a value without declared types; one called like a part of the record has a key of its own."""
-        key = f"{GENERATED}{name}" if name in READABLE else name
+        """A field of a value without declared types."""
+        key = _own_key(name)
         self.slots.add((key,))
         one = self.slots.type_of((key,)) if self.slots.learned else self.slots.moment((key,))
         self.used[key] = one
         return view(Field(key, one, (key,)), (key,), self.slots)
 
-    def part(self, names: Sequence[str]) -> tuple[Typed, Sequence[str]]:
-        """`__key`, `__offset` …, and what is left of the names."""
+    def part(self, names: Sequence[str], place: Place) -> tuple[Typed, Sequence[str]]:
+        """`__key`, `__offset` …, and what is left of the names. Raises UnknownColumn, NotSupported."""
         first, *rest = names
-        if first == "__key" and rest:
-            return self.field(KEY_FIELDS), rest
-        if first == VALUE and rest and not self.declared:
-            return self.field(rest[0]), rest[1:]
+        if first == KEY:
+            return self._key(rest, place)
+        if first == THIS:
+            return self._value(rest, place)
         return self._typed(first, PARTS[first].type), rest
+
+    def _key(self, rest: Sequence[str], place: Place) -> tuple[Typed, Sequence[str]]:
+        side = self.carried.key
+        if rest:
+            of_key = next((name for name, one in self.declared.items() if one.path == (KEY, rest[0])), None)
+            if of_key is not None:
+                return self.column(of_key), rest[1:]
+        whole = side.whole if side is not None else None
+        if (rest and (side is None or side.is_json)) or whole == t.JSON:
+            return self.field(KEY_FIELDS), rest
+        if whole is not None:
+            return self._typed(KEY_WHOLE, whole), rest
+        if rest or (side is not None and side.format.name == AVRO):
+            fields = [".".join(one.path) for one in self.declared.values() if one.path[0] == KEY]
+            hint = (
+                did_you_mean(".".join((KEY, *rest)), fields) or f"; its fields are {', '.join(fields) or 'not known'}"
+            )
+            raise UnknownColumn(f"the key has no field '{'.'.join(rest)}'{hint}", place)
+        return self._typed(KEY, PARTS[KEY].type), rest
+
+    def _value(self, rest: Sequence[str], place: Place) -> tuple[Typed, Sequence[str]]:
+        side = self.carried.value
+        if rest and not self.declared:
+            return self.field(rest[0]), rest[1:]
+        if side.is_json:
+            return self._typed(THIS, PARTS[THIS].type), rest
+        if side.whole is None:
+            raise NotSupported(f"values in {side.format.name} are not read as a whole; name their columns", place)
+        return self._typed(VALUE_WHOLE, side.whole), rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +113,7 @@ class Names:
         if first in self.columns:
             return self.columns[first], rest
         if first in READABLE:
-            return self.record.part([first, *rest])
+            return self.record.part([first, *rest], place)
         if first.upper() in WITHOUT_PARENTHESES:
             refuse_unrepeatable(first.upper(), place)
         if self.open:

@@ -2,15 +2,20 @@
 
 from collections.abc import Iterable
 
-from schemas.errors import BadOptionValue, NotSupported, Place, UnknownOption, did_you_mean
+from schemas.errors import BadOptionValue, Place, UnknownOption, did_you_mean
 
 KEY_FORMAT, VALUE_FORMAT = "keyFormat", "valueFormat"
-BYTES = "bytes"
+JSON_FLAT = "json-flat"
+"""What values are where nothing else is said."""
+BYTES, JSON, AVRO, CSV = "bytes", "json", "avro", "csv"
+CSV_DELIMITER = "csvDelimiter"
+AVRO_SCHEMAS = {"key": "keyAvroSchema", "value": "valueAvroSchema"}
+SUBJECTS = {"key": "keySubject", "value": "valueSubject"}
 FORMATS: dict[str, tuple[str, ...]] = {
-    "json-flat": (),
-    "json": (),
-    "avro": ("keyAvroSchema", "valueAvroSchema"),
-    "csv": ("csvDelimiter",),
+    JSON_FLAT: (),
+    JSON: (),
+    AVRO: (*AVRO_SCHEMAS.values(), *SUBJECTS.values()),
+    CSV: (CSV_DELIMITER,),
     "varchar": (),
     "smallint": (),
     "integer": (),
@@ -20,14 +25,14 @@ FORMATS: dict[str, tuple[str, ...]] = {
     BYTES: (),
 }
 """Format → options of its own."""
-VALUES = ("json-flat", BYTES)
-"""Formats of values this version reads and writes; `bytes` are copied as they are, and have no columns."""
+FORMAT_OPTIONS = (KEY_FORMAT, VALUE_FORMAT, *(option for own in FORMATS.values() for option in own))
+"""What a mapping, or a job for its topics without one, may say of formats."""
 
 
-def check_options(given: Iterable[tuple[str, str, Place, Place]], has_columns: bool) -> None:  # noqa: FBT001  # a fact
+def check_options(given: Iterable[tuple[str, str, Place, Place]]) -> None:
     """Options as written: (name, text, place of the name, place of the text).
 
-    Keys travel as they are, whatever their format. Raises UnknownOption, BadOptionValue or NotSupported with its place.
+    Raises UnknownOption or BadOptionValue with its place.
     """
     options = list(given)
     chosen = {(name, text) for name, text, _, _ in options if name in (KEY_FORMAT, VALUE_FORMAT)}
@@ -37,16 +42,15 @@ def check_options(given: Iterable[tuple[str, str, Place, Place]], has_columns: b
             if text not in FORMATS:
                 hint = did_you_mean(text, FORMATS) or f"; formats are {', '.join(FORMATS)}"
                 raise BadOptionValue(f"no format is called '{text}'{hint}", value_place)
-            if name == VALUE_FORMAT:
-                _check_value_format(text, value_place, has_columns)
         elif name not in owners:
-            known = (KEY_FORMAT, VALUE_FORMAT, *owners)
-            hint = did_you_mean(name, known) or f"; options of a mapping are {', '.join(known)}"
+            hint = did_you_mean(name, FORMAT_OPTIONS) or f"; options of a mapping are {', '.join(FORMAT_OPTIONS)}"
             raise UnknownOption(f"no option of a mapping is called '{name}'{hint}", name_place)
         elif not any((role, owners[name]) in chosen for role in _roles(name)):
             raise BadOptionValue(
                 f"'{name}' is an option of the format '{owners[name]}', which is not chosen", name_place
             )
+        elif name == CSV_DELIMITER and (len(text) != 1 or text in '"\r\n'):
+            raise BadOptionValue(f"{name} is one character, and no quote or line end, not '{text}'", value_place)
 
 
 def _roles(option: str) -> tuple[str, ...]:
@@ -55,13 +59,3 @@ def _roles(option: str) -> tuple[str, ...]:
         if option.startswith(role.removesuffix("Format")):
             return (role,)
     return (KEY_FORMAT, VALUE_FORMAT)
-
-
-def _check_value_format(text: str, place: Place, has_columns: bool) -> None:  # noqa: FBT001  # a fact
-    if text not in VALUES:
-        message = f"{VALUE_FORMAT} '{text}' is not supported by this version; use {' or '.join(map(repr, VALUES))}"
-        raise NotSupported(message, place)
-    if text == BYTES and has_columns:
-        raise BadOptionValue(
-            "values of format 'bytes' have no columns; leave the columns out, or use 'json-flat'", place
-        )

@@ -16,6 +16,7 @@ from typing import NoReturn
 from controlplane.embedded.broker import Broker
 from tests.bench.bench import Bench, progress
 from tests.bench.commands import commands
+from tests.bench.formats import formats
 from tests.bench.history import history
 from tests.bench.latency import latency
 from tests.bench.queries import queries
@@ -36,6 +37,7 @@ class Benchmark:
 
 BENCHMARKS = {
     "throughput": Benchmark(throughput, 3, "CPU and time for a million records, memory"),
+    "formats": Benchmark(formats, 3, "a million records from one format to another"),
     "queries": Benchmark(queries, 9, "compiling a query, and what a column costs, without Kafka"),
     "latency": Benchmark(latency, 1, "from source to sink at a steady rate"),
     "start": Benchmark(start, 5, "until a worker is ready"),

@@ -1,7 +1,7 @@
 """The records that are moved: JSON objects of exactly 200 bytes, keyed by user, without headers."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import msgspec
@@ -46,7 +46,9 @@ def everything(count: int) -> Expected:
     return Expected(count, count * (count - 1) // 2)
 
 
-def fill(plane: System, topic: str, partitions: int, count: int) -> None:
+def fill(
+    plane: System, topic: str, partitions: int, count: int, made: Iterable[tuple[bytes, bytes]] | None = None
+) -> None:
     """Spreads the records evenly over the partitions; returns when all are acknowledged."""
     producer = Producer(
         {
@@ -59,7 +61,7 @@ def fill(plane: System, topic: str, partitions: int, count: int) -> None:
             "log_level": 2,
         }
     )
-    for i, (key, value) in enumerate(values(count)):
+    for i, (key, value) in enumerate(made or values(count)):
         while True:
             try:
                 producer.produce(topic, value, key, i % partitions)
@@ -71,10 +73,17 @@ def fill(plane: System, topic: str, partitions: int, count: int) -> None:
     assert sum(plane.ends(topic).values()) == count
 
 
-def found(plane: System, topic: str, count: int) -> Expected:
+_decoder = msgspec.json.Decoder(_Id)
+
+
+def id_of(value: bytes) -> int:
+    """Of a record in JSON."""
+    return _decoder.decode(value).id
+
+
+def found(plane: System, topic: str, count: int, of: Callable[[bytes], int] = id_of) -> Expected:
     """What is committed in a topic, read until there are `count` records and the end is reached."""
     read = ids = 0
-    decode = msgspec.json.Decoder(_Id).decode
     ends = plane.ends(topic, committed=True)
     with plane.consumer(topic, list(ends)) as consumer:
         quiet = 0
@@ -83,5 +92,5 @@ def found(plane: System, topic: str, count: int) -> Expected:
             quiet = 0 if messages else quiet + 1
             assert quiet < 50, f"{topic} holds {read} records, not {count}"
             read += len(messages)
-            ids += sum(decode(message.value() or b"").id for message in messages)
+            ids += sum(of(message.value() or b"") for message in messages)
     return Expected(read, ids)

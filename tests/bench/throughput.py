@@ -6,7 +6,7 @@ hosts have started.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
@@ -21,7 +21,7 @@ PARTITIONS = 4
 LIMIT_S = 300.0
 QUIET_S = 0.05
 PEAK_MIB = 250.0
-CREATE = """CREATE JOB load OPTIONS (processingGuarantee 'exactlyOnce', snapshotIntervalMillis '1000')
+CREATE = """CREATE JOB load OPTIONS (processingGuarantee 'exactlyOnce', snapshotIntervalMillis '1000'{formats})
             AS INSERT INTO "{sink}" {query}"""
 
 
@@ -32,11 +32,15 @@ TWELVE = """SELECT id, user, amount, amount * 2 AS doubled, amount - 1 AS less, 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A query, and the CPU seconds per million records of its source that the hosts may need."""
+    """A query, and the CPU seconds per million records of its source that the hosts may need.
+
+    `formats` are the options that say how its topics without a mapping are carried.
+    """
 
     name: str
     query: str
     target: float
+    formats: str = ""
 
 
 WORKS = (
@@ -57,26 +61,36 @@ class Run:
 
 
 def throughput(bench: Bench) -> Iterator[Row]:
-    million = bench.records / 1e6
     with bench.plane() as plane:
         source = plane.topic("in", PARTITIONS)
         progress(f"filling {source} with {bench.records:,} records of {records.SIZE} bytes")
         records.fill(plane, source, PARTITIONS, bench.records)
         for work in WORKS:
             count = records.passing(bench.records) if work.name == "filter" else records.everything(bench.records)
-            runs = [_run(bench, plane, source, work, count) for _ in range(bench.repeat)]
-            name = f"throughput {work.name}"
-            yield median(
-                f"{name}: CPU of the hosts", [run.hosts / million for run in runs], "CPU-s/M records", work.target
-            )
-            yield median(f"{name}: CPU of the broker", [run.broker / million for run in runs], "CPU-s/M records")
-            yield median(f"{name}: time", [run.wall for run in runs], "s")
-            yield median(f"{name}: speed", [bench.records / run.wall / 1000 for run in runs], "krecords/s")
-            peaks = tuple(run.peak for run in runs)
-            yield Row(f"{name}: peak memory of a host", max(peaks), "MiB", PEAK_MIB, peaks)
+            runs = [measured(bench, plane, source, work, count) for _ in range(bench.repeat)]
+            yield from rows(f"throughput {work.name}", runs, bench.records, work.target)
 
 
-def _run(bench: Bench, plane: System, source: str, work: Work, expected: records.Expected) -> Run:
+def rows(name: str, runs: Sequence[Run], count: int, target: float) -> Iterator[Row]:
+    """What several runs over `count` records gave."""
+    million = count / 1e6
+    yield median(f"{name}: CPU of the hosts", [run.hosts / million for run in runs], "CPU-s/M records", target)
+    yield median(f"{name}: CPU of the broker", [run.broker / million for run in runs], "CPU-s/M records")
+    yield median(f"{name}: time", [run.wall for run in runs], "s")
+    yield median(f"{name}: speed", [count / run.wall / 1000 for run in runs], "krecords/s")
+    peaks = tuple(run.peak for run in runs)
+    yield Row(f"{name}: peak memory of a host", max(peaks), "MiB", PEAK_MIB, peaks)
+
+
+def measured(
+    bench: Bench,
+    plane: System,
+    source: str,
+    work: Work,
+    expected: records.Expected,
+    id_of: Callable[[bytes], int] = records.id_of,
+) -> Run:
+    """One run of a query over a source that is full. `id_of` reads what it writes."""
     # 1 a new worker: its memory is this run's alone
     worker = plane.worker()
     sink = plane.topic("out", PARTITIONS)
@@ -84,7 +98,7 @@ def _run(bench: Bench, plane: System, source: str, work: Work, expected: records
     until(lambda: _are_quiet(hosts), LIMIT_S, "the hosts have started: that is no record's cost")
     # 2 from CREATE to the last commit
     cpu, broker_cpu, began = cpu_seconds(hosts), cpu_seconds([bench.broker.pid]), time.monotonic()
-    result = plane.done(CREATE.format(sink=sink, query=work.query.format(source=source)))
+    result = plane.done(CREATE.format(sink=sink, query=work.query.format(source=source), formats=work.formats))
     assert result.reply is not None
     uid = result.reply.uid
     until(lambda: _committed(plane, uid, source) == bench.records, LIMIT_S, f"{bench.records} records are committed")
@@ -97,7 +111,7 @@ def _run(bench: Bench, plane: System, source: str, work: Work, expected: records
     progress(f"{work.name}: {run.hosts:.2f} CPU-s, {run.wall:.2f} s, {run.peak:.0f} MiB")
     # 3 the output is right, and nothing of it is left for the next run
     assert worker.host_pids() == hosts, "a host died"
-    assert records.found(plane, sink, expected.records) == expected
+    assert records.found(plane, sink, expected.records, id_of) == expected
     plane.done("DROP JOB load")
     worker.stop()
     plane.delete_topic(sink)

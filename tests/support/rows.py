@@ -2,7 +2,7 @@
 
 A block is a query, before it the mappings of s and out (`@`), after it records: `>` the value read (NULL: a tombstone),
 `<` the value written, nothing: filtered out, `~` skipped, `!` refused as BAD_RECORD. `^` says what else the records
-read have from there on, `:` what of a record written is not as it was read.
+read have from there on, `:` what of a record written is not as it was read. Bytes that are no text are `0x…`.
 """
 
 from collections.abc import Iterator
@@ -12,6 +12,8 @@ from typing import Any
 
 from confluent_kafka import Message
 
+from controlplane.decide_formats import with_inline
+from schemas.errors import START
 from schemas.failures import BadRecord
 from schemas.values import Mapping
 from sql import nodes
@@ -33,7 +35,7 @@ class Parts:
     def learn(self, line: str) -> None:
         name, _, rest = line.removeprefix("^ ").partition(" ")
         if name == "key":
-            self.key = rest.encode()
+            self.key = octets(rest)
         elif name == "headers":
             self.headers = [(key, text.encode()) for key, _, text in (one.partition("=") for one in rest.split())]
         else:
@@ -66,7 +68,28 @@ class Block:
 def mapping(line: str) -> Mapping:
     statement = parse(line.removeprefix("@ "))
     assert isinstance(statement, nodes.CreateMapping)
-    return mapping_of(statement)
+    return resolved(mapping_of(statement))
+
+
+def resolved(one: Mapping) -> Mapping:
+    """With the columns that its own schemas tell."""
+    found = with_inline(one, START)
+    assert found is not None
+    return found
+
+
+def octets(text: str) -> bytes:
+    return bytes.fromhex(text.removeprefix("0x")) if text.startswith("0x") else text.encode()
+
+
+def shown(data: bytes | None) -> str:
+    if data is None:
+        return "NULL"
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        text = "\0"
+    return f"0x{data.hex()}" if any(one < " " for one in text) else text
 
 
 def block_of(text: str) -> Block:
@@ -95,14 +118,14 @@ def _answers(compiled: CompiledStep, line: str, parts: Parts) -> Iterator[str]:
         return
     value = line.removeprefix("> ")
     written: list[tuple[Any, ...]] = []
-    message = Message("s", 0, 0, parts.key, None if value == "NULL" else value.encode(), parts.headers, None, (1, 5))
+    message = Message("s", 0, 0, parts.key, None if value == "NULL" else octets(value), parts.headers, None, (1, 5))
     try:
         _, skipped = compiled.step(iter([message]), lambda *record: written.append(record), lambda *_: None)
     except BadRecord as error:
         yield f"! {error}"
         return
     for record in written:
-        yield f"< {record[1].decode() if record[1] is not None else 'NULL'}"
+        yield f"< {shown(record[1])}"
         yield from _other(record, parts)
     yield from ["~ skipped"] * skipped
 
@@ -112,7 +135,7 @@ def _other(record: tuple[Any, ...], parts: Parts) -> Iterator[str]:
     _, _, key, partition, _, _, timestamp, *headers = record
     said = []
     if key != parts.key:
-        said.append(f"key {key.decode() if key is not None else 'NULL'}")
+        said.append(f"key {shown(key)}")
     if partition != -1:
         said.append(f"partition {partition}")
     if timestamp != 5:

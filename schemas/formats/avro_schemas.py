@@ -1,0 +1,46 @@
+"""The schemas of a registry that this process knows, by number: what a number means never changes.
+
+A format asks for one it does not know by raising UnknownSchema; whoever runs it learns the schema and asks again.
+"""
+
+from typing import Any
+
+from schemas.failures import BadRecord
+from schemas.formats import avro_types
+
+MAGIC = 0
+HEADER = 5
+"""Bytes before a record: 0, then the number of the writer's schema, big-endian."""
+
+
+class UnknownSchema(Exception):
+    """`id` is the number of a schema to be learned."""
+
+    def __init__(self, id: int) -> None:  # noqa: A002  # the registry's own word
+        super().__init__(f"schema {id} of the registry is not known yet")
+        self.id = id
+
+
+_known: dict[int, Any] = {}
+
+
+def learn(id: int, text: str) -> None:  # noqa: A002  # the registry's own word
+    """Raises ValueError where the text is no record's schema."""
+    _known[id] = avro_types.parsed(text)
+
+
+def is_known(id: int) -> bool:  # noqa: A002  # the registry's own word
+    return id in _known
+
+
+def written_by(data: bytes) -> Any:
+    """The writer's schema of a record with a header. Raises UnknownSchema, BadRecord."""
+    if len(data) < HEADER or data[0] != MAGIC:
+        raise BadRecord(
+            "the record does not begin with 00 and the number of a schema, as a registry's clients write it"
+        )
+    number = int.from_bytes(data[1:HEADER], "big")
+    try:
+        return _known[number]
+    except KeyError:
+        raise UnknownSchema(number) from None

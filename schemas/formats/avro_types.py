@@ -1,0 +1,185 @@
+"""Avro's types as SQL's, and back. A schema is JSON text; what is none raises ValueError with a reason for people."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import fastavro
+from fastavro.schema import SchemaParseException, UnknownType
+
+from schemas import datatypes as t
+from schemas.datatypes import Type
+from schemas.formats.fields import Path, Wanted
+
+PRIMITIVE = {
+    "boolean": t.BOOLEAN,
+    "int": t.INTEGER,
+    "long": t.BIGINT,
+    "float": t.REAL,
+    "double": t.DOUBLE,
+    "string": t.VARCHAR,
+    "bytes": t.VARBINARY,
+    "fixed": t.VARBINARY,
+    "enum": t.VARCHAR,
+}
+LOGICAL = {
+    ("int", "date"): t.DATE,
+    ("int", "time-millis"): t.TIME,
+    ("long", "time-micros"): t.TIME,
+    ("long", "timestamp-millis"): t.TIMESTAMP_TZ,
+    ("long", "timestamp-micros"): t.TIMESTAMP_TZ,
+    ("long", "local-timestamp-millis"): t.TIMESTAMP,
+    ("long", "local-timestamp-micros"): t.TIMESTAMP,
+}
+_WRITTEN: dict[str, Any] = {
+    "BOOLEAN": "boolean",
+    "TINYINT": "int",
+    "SMALLINT": "int",
+    "INTEGER": "int",
+    "BIGINT": "long",
+    "REAL": "float",
+    "DOUBLE": "double",
+    "VARCHAR": "string",
+    "VARBINARY": "bytes",
+    "DATE": {"type": "int", "logicalType": "date"},
+    "TIME": {"type": "long", "logicalType": "time-micros"},
+    "TIMESTAMP": {"type": "long", "logicalType": "local-timestamp-micros"},
+    "TIMESTAMP WITH TIME ZONE": {"type": "long", "logicalType": "timestamp-micros"},
+    "INTERVAL DAY TO SECOND": "string",
+    "INTERVAL YEAR TO MONTH": "string",
+    "JSON": "string",
+}
+TYPES = frozenset({*_WRITTEN, "DECIMAL", *t.NESTED})
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+
+
+@lru_cache(maxsize=256)
+def parsed(text: str) -> Any:
+    """As fastavro wants it, all names in full. Raises ValueError where it is no record's schema."""
+    try:
+        raw = json.loads(text)
+        made = fastavro.parse_schema(raw)
+    except (ValueError, TypeError, KeyError, RecursionError, SchemaParseException, UnknownType) as bad:
+        raise ValueError(f"not a schema of Avro: {str(bad) or type(bad).__name__}") from None
+    if not isinstance(made, dict) or made.get("type") != "record":
+        raise ValueError("a schema of a record is needed: {'type': 'record', 'name': …, 'fields': […]}")
+    return made
+
+
+def full_name(text: str) -> tuple[str, str]:
+    """Name and namespace of the record."""
+    namespace, _, name = str(parsed(text)["name"]).rpartition(".")
+    return name, namespace
+
+
+def columns_of(text: str) -> tuple[Wanted, ...]:
+    """The fields of a record as columns. Raises ValueError."""
+    record = parsed(text)
+    named = _named(record)
+    return tuple(Wanted((field["name"],), type_of(field["type"], named)) for field in record["fields"])
+
+
+def named_types(text: str) -> dict[str, Any]:
+    """The records, enums and fixed of a schema by their full names."""
+    return _named(parsed(text))
+
+
+def _named(schema: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    waiting = [schema]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, list):
+            waiting += one
+        elif isinstance(one, dict):
+            if one.get("type") in ("record", "enum", "fixed", "error"):
+                found[one["name"]] = one
+            waiting += [one[key] for key in ("type", "items", "values") if isinstance(one.get(key), dict | list)]
+            waiting += [field["type"] for field in one.get("fields", ())]
+    return found
+
+
+def type_of(schema: Any, named: Mapping[str, Any], inside: tuple[str, ...] = ()) -> Type:
+    """The SQL type of a schema; JSON where SQL has none: other unions than with null, records in themselves."""
+    if isinstance(schema, list):
+        others = [one for one in schema if one != "null"]
+        return type_of(others[0], named, inside) if len(others) == 1 else t.JSON
+    if isinstance(schema, str):
+        if schema in named:
+            return type_of(named[schema], named, inside)
+        return PRIMITIVE.get(schema, t.JSON)
+    kind = schema["type"]
+    if not isinstance(kind, str):
+        return type_of(kind, named, inside)
+    if kind == "array":
+        return t.array(type_of(schema["items"], named, inside))
+    if kind == "map":
+        return t.map_of(t.VARCHAR, type_of(schema["values"], named, inside))
+    if kind == "record":
+        return _row(schema, named, inside)
+    return _logical(kind, schema)
+
+
+def _row(schema: Any, named: Mapping[str, Any], inside: tuple[str, ...]) -> Type:
+    name, fields = schema["name"], schema["fields"]
+    if name in inside or not fields:
+        return t.JSON
+    types = tuple(type_of(field["type"], named, (*inside, name)) for field in fields)
+    if any(part == t.JSON and name in _names_in(field["type"]) for part, field in zip(types, fields, strict=True)):
+        return t.JSON
+    return t.row(tuple(field["name"] for field in fields), types)
+
+
+def _names_in(schema: Any) -> str:
+    return json.dumps(schema)
+
+
+def _logical(kind: str, schema: Any) -> Type:
+    logical = schema.get("logicalType")
+    if logical == "decimal" and kind in ("bytes", "fixed"):
+        precision, scale = int(schema.get("precision", 0)), int(schema.get("scale", 0))
+        return t.decimal(precision, scale) if precision <= t.MAX_PRECISION else t.JSON
+    return LOGICAL.get((kind, logical), PRIMITIVE.get(kind, t.JSON))
+
+
+def schema_of(fields: Sequence[Wanted], name: str, namespace: str = "") -> str:
+    """A record's schema with these fields, nested as their paths; each may be null, and is by default.
+
+    Raises ValueError for a name that Avro does not take, and for a type that only a record tells.
+    """
+    record = _record([(one.path, one.type) for one in fields], name)
+    return json.dumps(({"namespace": namespace} if namespace else {}) | record)
+
+
+def _record(fields: Sequence[tuple[Path, Type]], name: str) -> dict[str, Any]:
+    made = []
+    for part in dict.fromkeys(path[0] for path, _ in fields):
+        if not _NAME.fullmatch(part):
+            raise ValueError(f"Avro takes no field called '{part}': letters, digits and _ only; use AS")
+        inner = [(path[1:], one) for path, one in fields if path[0] == part]
+        leaf = [one for path, one in inner if not path]
+        kind = _schema(leaf[0], f"{name}_{part}", part) if leaf else _record(inner, f"{name}_{part}")
+        made.append({"name": part, "type": ["null", kind], "default": None})
+    return {"type": "record", "name": name, "fields": made}
+
+
+def _schema(one: Type, name: str, column: str) -> Any:
+    match one.name:
+        case "DECIMAL":
+            precision, scale = one.size
+            return {"type": "bytes", "logicalType": "decimal", "precision": precision, "scale": scale}
+        case "ARRAY":
+            return {"type": "array", "items": ["null", _schema(one.arguments[0], name, column)]}
+        case "MAP" if one.arguments[0] == t.VARCHAR:
+            return {"type": "map", "values": ["null", _schema(one.arguments[1], name, column)]}
+        case "ROW":
+            return _record([((field,), kind) for field, kind in zip(one.fields, one.arguments, strict=True)], name)
+    if one.name not in _WRITTEN:
+        what = "has no type that is known before the record" if one.name in _OPEN else f"is {one}, which Avro has not"
+        raise ValueError(f"column {column} {what}; CAST it, or declare it in a mapping")
+    return _WRITTEN[one.name]
+
+
+_OPEN = frozenset({"NUMBER", "SCALAR", "UNKNOWN", "NULL"})

@@ -1,0 +1,107 @@
+"""Values of fastavro as values of SQL's types, and back."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from schemas.datatypes import Type
+from schemas.formats import json_values
+from schemas.formats.fields import Convert
+from schemas.json_text import json_text
+from schemas.temporal_text import months_of, text_of, text_of_months
+
+
+def read_as(one: Type) -> Convert | None:
+    """What a value that is not NULL goes through; None where it is one of the type already."""
+    match one.name:
+        case "VARCHAR":
+            return _text
+        case "JSON":
+            return json_text
+        case "INTERVAL YEAR TO MONTH":
+            return months_of
+        case "DECIMAL":
+            return json_values.reader(one)
+        case "ARRAY":
+            element = read_as(one.arguments[0])
+            return None if element is None else lambda values: [_each(element, value) for value in values]
+        case "MAP":
+            value_of = read_as(one.arguments[1])
+            return (
+                None
+                if value_of is None
+                else lambda pairs: {key: _each(value_of, value) for key, value in pairs.items()}
+            )
+        case "ROW":
+            return _row_reader(one)
+    return None
+
+
+def _each(convert: Convert, value: Any) -> Any:
+    return None if value is None else convert(value)
+
+
+def _text(value: Any) -> str:
+    """A UUID as text; strings and symbols are text."""
+    return value if isinstance(value, str) else str(value)
+
+
+def _row_reader(one: Type) -> Convert:
+    made = json_values.row_class(one)
+    parts = [(name, read_as(argument) or _same) for name, argument in zip(one.fields, one.arguments, strict=True)]
+    return lambda record: made(*[_each(convert, record[name]) for name, convert in parts])
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def written_as(one: Type, schema: Any) -> Convert | None:
+    """What a value that is not NULL goes through before fastavro takes it for a field of this schema."""
+    match one.name:
+        case "JSON":
+            return _json_text if _is_text(schema) else msgspec.json.decode
+        case "INTERVAL YEAR TO MONTH":
+            return text_of_months
+        case "INTERVAL DAY TO SECOND":
+            return text_of
+        case "TIMESTAMP WITH TIME ZONE" | "TIMESTAMP" if _is_text(schema):
+            return datetime.isoformat
+        case "ARRAY":
+            element = written_as(one.arguments[0], _inner(schema, "items"))
+            return None if element is None else lambda values: [_each(element, value) for value in values]
+        case "MAP":
+            value_of = written_as(one.arguments[1], _inner(schema, "values"))
+            return (
+                None
+                if value_of is None
+                else lambda pairs: {key: _each(value_of, value) for key, value in pairs.items()}
+            )
+        case "ROW":
+            return _row_writer(one, schema)
+    return None
+
+
+def _row_writer(one: Type, schema: Any) -> Convert:
+    fields = {field["name"]: field["type"] for field in _inner(schema, "fields") or ()}
+    parts = [
+        (f"m{i}", name, written_as(argument, fields.get(name, "string")) or _same)
+        for i, (name, argument) in enumerate(zip(one.fields, one.arguments, strict=True))
+    ]
+    return lambda row: {name: _each(convert, getattr(row, member)) for member, name, convert in parts}
+
+
+def _json_text(value: msgspec.Raw) -> str:
+    return bytes(value).decode()
+
+
+def _is_text(schema: Any) -> bool:
+    kinds = schema if isinstance(schema, list) else [schema]
+    return [kind for kind in kinds if kind != "null"] == ["string"]
+
+
+def _inner(schema: Any, what: str) -> Any:
+    """What lies in an array, a map or a record, or in the one of a union."""
+    kinds = schema if isinstance(schema, list) else [schema]
+    return next((kind[what] for kind in kinds if isinstance(kind, dict) and what in kind), "string")

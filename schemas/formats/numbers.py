@@ -1,0 +1,35 @@
+"""`smallint`, `integer`, `bigint`, `real` and `double`: big-endian, as Kafka's own serializers in Java write them."""
+
+import struct
+from collections.abc import Callable
+from typing import Any
+
+from schemas import datatypes as t
+from schemas.datatypes import Type
+from schemas.failures import BadRecord
+from schemas.formats.fields import Format
+from schemas.formats.whole import whole_format
+
+
+def _number(name: str, one: Type, code: str) -> Format:
+    packed = struct.Struct(f">{code}")
+    return whole_format(name, one, _decoder(packed, one), packed.pack)
+
+
+def _decoder(packed: struct.Struct, one: Type) -> Callable[[bytes], Any]:
+    def decode(data: bytes) -> Any:
+        try:
+            return packed.unpack(data)[0]
+        except struct.error:
+            raise BadRecord(f"{one} has {packed.size} bytes, not {len(data)}") from None
+
+    return decode
+
+
+FORMATS = (
+    _number("smallint", t.SMALLINT, "h"),
+    _number("integer", t.INTEGER, "i"),
+    _number("bigint", t.BIGINT, "q"),
+    _number("real", t.REAL, "f"),
+    _number("double", t.DOUBLE, "d"),
+)

@@ -1,0 +1,32 @@
+"""What formats share whose keys and values are one value, without fields."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from schemas.datatypes import Type
+from schemas.formats.fields import Convert, Format, Layout, Reading, Wanted, Writing
+
+
+def whole_format(
+    name: str, one: Type, decode: Callable[[bytes], Any], encode: Callable[[Any], bytes], finish: Convert | None = None
+) -> Format:
+    """`decode` makes the value of the bytes, `finish` what is left to do; `encode` makes the bytes of a value."""
+
+    def reading(fields: Sequence[Wanted], _: Layout) -> Reading:
+        _check(fields)
+        return Reading(decode, ("r",) * len(fields), (finish,) * len(fields))
+
+    def writing(fields: Sequence[Wanted], _: Layout) -> Writing:
+        _check(fields)
+        if len(fields) != 1:
+            raise ValueError(f"they are one value each, the query gives {len(fields)} columns")
+        return Writing("encode({0})", {"encode": encode}, (None,))
+
+    def _check(fields: Sequence[Wanted]) -> None:
+        for field in fields:
+            if field.path:
+                raise ValueError(f"they have no fields, so no {'.'.join(field.path)}")
+            if field.type != one:
+                raise ValueError(f"they are {one}, not {field.type}")
+
+    return Format(name, reading, writing, one)
