@@ -65,7 +65,41 @@ def parsed(text: str) -> Any:
         raise ValueError(f"not a schema of Avro: {str(bad) or type(bad).__name__}") from None
     if not isinstance(made, dict) or made.get("type") != "record":
         raise ValueError("a schema of a record is needed: {'type': 'record', 'name': …, 'fields': […]}")
+    _check_bounded(made, _named(made), ())
     return made
+
+
+def _check_bounded(schema: Any, named: Mapping[str, Any], inside: tuple[str, ...]) -> None:
+    """Raises ValueError where few bytes could be a value without end: fastavro would take all memory, or crash."""
+    if isinstance(schema, str):
+        if schema in inside:
+            raise ValueError(f"the record {schema} holds itself, which is not supported: its depth has no bound")
+        if schema in named:
+            _check_bounded(named[schema], named, inside)
+    elif isinstance(schema, list):
+        for one in schema:
+            _check_bounded(one, named, inside)
+    elif schema["type"] in ("record", "error"):
+        for field in schema["fields"]:
+            _check_bounded(field["type"], named, (*inside, schema["name"]))
+    elif schema["type"] == "array":
+        if _is_empty(schema["items"], named):
+            raise ValueError("an array of what takes no bytes is not supported: its length has no bound")
+        _check_bounded(schema["items"], named, inside)
+    elif schema["type"] == "map":
+        _check_bounded(schema["values"], named, inside)
+    elif not isinstance(schema["type"], str):
+        _check_bounded(schema["type"], named, inside)
+
+
+def _is_empty(schema: Any, named: Mapping[str, Any]) -> bool:
+    """Whether every value of it is written as no bytes."""
+    one = named.get(schema, schema) if isinstance(schema, str) else schema
+    if isinstance(one, str | list):
+        return one == "null"
+    if one["type"] in ("record", "error"):
+        return all(_is_empty(field["type"], named) for field in one["fields"])
+    return one["type"] == "null" or (one["type"] == "fixed" and not one["size"])
 
 
 def full_name(text: str) -> tuple[str, str]:
@@ -79,11 +113,6 @@ def columns_of(text: str) -> tuple[Wanted, ...]:
     record = parsed(text)
     named = _named(record)
     return tuple(Wanted((field["name"],), type_of(field["type"], named)) for field in record["fields"])
-
-
-def named_types(text: str) -> dict[str, Any]:
-    """The records, enums and fixed of a schema by their full names."""
-    return _named(parsed(text))
 
 
 def _named(schema: Any) -> dict[str, Any]:
@@ -101,39 +130,31 @@ def _named(schema: Any) -> dict[str, Any]:
     return found
 
 
-def type_of(schema: Any, named: Mapping[str, Any], inside: tuple[str, ...] = ()) -> Type:
-    """The SQL type of a schema; JSON where SQL has none: other unions than with null, records in themselves."""
+def type_of(schema: Any, named: Mapping[str, Any]) -> Type:
+    """The SQL type of a schema; JSON where SQL has none: unions of more than null and one type."""
     if isinstance(schema, list):
         others = [one for one in schema if one != "null"]
-        return type_of(others[0], named, inside) if len(others) == 1 else t.JSON
+        return type_of(others[0], named) if len(others) == 1 else t.JSON
     if isinstance(schema, str):
         if schema in named:
-            return type_of(named[schema], named, inside)
+            return type_of(named[schema], named)
         return PRIMITIVE.get(schema, t.JSON)
     kind = schema["type"]
     if not isinstance(kind, str):
-        return type_of(kind, named, inside)
+        return type_of(kind, named)
     if kind == "array":
-        return t.array(type_of(schema["items"], named, inside))
+        return t.array(type_of(schema["items"], named))
     if kind == "map":
-        return t.map_of(t.VARCHAR, type_of(schema["values"], named, inside))
+        return t.map_of(t.VARCHAR, type_of(schema["values"], named))
     if kind == "record":
-        return _row(schema, named, inside)
+        return _row(schema, named)
     return _logical(kind, schema)
 
 
-def _row(schema: Any, named: Mapping[str, Any], inside: tuple[str, ...]) -> Type:
-    name, fields = schema["name"], schema["fields"]
-    if name in inside or not fields:
-        return t.JSON
-    types = tuple(type_of(field["type"], named, (*inside, name)) for field in fields)
-    if any(part == t.JSON and name in _names_in(field["type"]) for part, field in zip(types, fields, strict=True)):
-        return t.JSON
-    return t.row(tuple(field["name"] for field in fields), types)
-
-
-def _names_in(schema: Any) -> str:
-    return json.dumps(schema)
+def _row(schema: Any, named: Mapping[str, Any]) -> Type:
+    fields = schema["fields"]
+    types = tuple(type_of(field["type"], named) for field in fields)
+    return t.row(tuple(field["name"] for field in fields), types) if fields else t.JSON
 
 
 def _logical(kind: str, schema: Any) -> Type:
