@@ -9,7 +9,7 @@ from typing import assert_never
 from controlplane.decide_alter import alter_job, check_interval, check_parallelism
 from controlplane.decide_formats import written_through
 from controlplane.decide_mappings import create_mapping, drop_mapping
-from controlplane.decide_sources import begin, topics_named
+from controlplane.decide_sources import begin, check_dead_letters, topics_named
 from controlplane.evolve import State
 from controlplane.jobs import Input, follow
 from controlplane.lookup import Facts, live
@@ -41,7 +41,7 @@ from schemas.events import (
     SnapshotRequested,
 )
 from schemas.failures import JobWasDropped
-from schemas.options import Guarantee, JobOptions, notices
+from schemas.options import DEAD_LETTER_TOPIC, Guarantee, JobOptions, notices
 from schemas.state import ENDED, Job, Snapshot, Status, Target
 from schemas.values import Failure, SnapshotRequest
 from sql import nodes
@@ -77,7 +77,7 @@ def _judge(state: State, request: Request, facts: Facts, prefix: str) -> tuple[B
         case nodes.DropJob() as drop:
             return _drop_job(state, drop, request.command.offset)
         case nodes.AlterJob() as alter:
-            return alter_job(state, alter, facts)
+            return alter_job(state, alter, facts, prefix)
         case nodes.CreateMapping() as create:
             return create_mapping(state, create, facts, prefix)
         case nodes.DropMapping() as drop:
@@ -109,6 +109,8 @@ def _create_job(state: State, create: nodes.CreateJob, request: Request, facts: 
     sources, sink = topics_named(state, create.insert, given, facts, prefix)
     planned = plan(create.insert, {source.name: source.mapping for source in sources if source.mapping}, sink.mapping)
     sink = written_through(sink, planned, facts, create.insert.target.place)
+    named = {sink.topic, *(source.topic for source in sources)}
+    check_dead_letters(create.options, named, facts, prefix, create.name.place)
     check_interval(create.options, options.snapshot_interval_millis, facts, create.name.place)
     partitions = {source.topic: len(source.start) for source in sources}
     check_parallelism(create.options, options.parallelism, partitions, create.name.place)
@@ -144,18 +146,23 @@ def topics_needed(state: State, requests: Iterable[Request]) -> tuple[set[str], 
     instants: set[tuple[str, int]] = set()
     for request in requests:
         match request.statement:
-            case nodes.CreateJob(insert=insert):
+            case nodes.CreateJob(insert=insert, options=options):
+                topics |= _dead_letters(options)
                 sources = {topic for name in source_names(insert) for topic in _behind(state, name.text)}
                 topics |= sources | _behind(state, insert.target.text)
                 if (instant := request.options.start_instant) is not None:
                     instants |= {(topic, instant) for topic in sources}
             case nodes.CreateMapping() as create:
                 topics.add(create.topic.text)
-            case nodes.AlterJob(name, nodes.NewOptions()) if job := state.live(name.text):
-                topics |= {source.topic for source in job.sources}
+            case nodes.AlterJob(name, nodes.NewOptions(options)) if job := state.live(name.text):
+                topics |= {source.topic for source in job.sources} | _dead_letters(options)
             case _:
                 pass
     return topics, instants
+
+
+def _dead_letters(options: Iterable[nodes.Option]) -> set[str]:
+    return {option.value for option in options if option.name.text == DEAD_LETTER_TOPIC}
 
 
 def _behind(state: State, name: str) -> set[str]:

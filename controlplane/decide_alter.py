@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import assert_never
 
+from controlplane.decide_sources import check_dead_letters
 from controlplane.evolve import State
 from controlplane.jobs import Input, follow
 from controlplane.lookup import Facts, live, value_place
@@ -26,11 +27,13 @@ TRANSACTION_SLACK_MS = 60_000
 """A transaction may stay open this much longer than the commit interval before Kafka aborts it."""
 
 
-def alter_job(state: State, alter: nodes.AlterJob, facts: Facts) -> tuple[Body, ...]:
+def alter_job(state: State, alter: nodes.AlterJob, facts: Facts, prefix: str) -> tuple[Body, ...]:
     job = live(state, alter.name)
     runs = job.target is Target.RUN
     match alter.change:
         case nodes.NewOptions() as new:
+            taken = {job.sink.topic, *(source.topic for source in job.sources)}
+            check_dead_letters(new.options, taken, facts, prefix, alter.name.place)
             return _new_options(state, job, alter.name, new, facts)
         case nodes.Action.RESUME:
             if runs:

@@ -1,12 +1,13 @@
 """What a new job reads and writes, as it is at CREATE: its sources with their offsets, and its sink."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from controlplane.decide_formats import of_job, read_through, with_inline
 from controlplane.decide_mappings import check_reserved
 from controlplane.evolve import State
 from controlplane.lookup import Facts, listed, meant, value_place
+from controlplane.topics import DEAD_LETTERS
 from schemas.errors import (
     BadOptionValue,
     Place,
@@ -15,7 +16,7 @@ from schemas.errors import (
     SnapshotNotFound,
     did_you_mean,
 )
-from schemas.options import LATEST, Guarantee, JobOptions
+from schemas.options import DEAD_LETTER_TOPIC, LATEST, Guarantee, JobOptions
 from schemas.state import Snapshot
 from schemas.values import Restore, Sink, Source, SourceOffsets, by_topic
 from sql import nodes
@@ -45,6 +46,21 @@ def topics_named(
     written = facts.topic(sink, target.place)
     through = with_inline(of_job(into, sink, options), target.place)
     return tuple(sources), Sink(sink, written.topic_id, len(written.earliest), through)
+
+
+def check_dead_letters(
+    given: Sequence[nodes.Option], taken: Iterable[str], facts: Facts, prefix: str, otherwise: Place
+) -> None:
+    """Raises where dead letters cannot go to the topic named: `taken` are the job's sources and sink."""
+    topic = next((option.value for option in given if option.name.text == DEAD_LETTER_TOPIC), "")
+    if not topic:
+        return
+    place = value_place(given, DEAD_LETTER_TOPIC, otherwise)
+    if topic != f"{prefix}{DEAD_LETTERS}":
+        check_reserved(topic, "write dead letters to", prefix, place)
+    if topic in taken:
+        raise BadOptionValue(f"'{topic}' is a source or the sink of the job; dead letters need a topic besides", place)
+    facts.topic(topic, place)
 
 
 def begin(

@@ -12,8 +12,10 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 
 from controlplane import catalog, log
+from controlplane.asking import judged_with
 from controlplane.batch import Batch
 from controlplane.closer import Closer
 from controlplane.decide import decide, topics_needed
@@ -27,6 +29,7 @@ from controlplane.replies import Replies, Reply, reply_to
 from controlplane.topics import COMMANDS, REPORTS
 from controlplane.translate import Request, translate
 from processors.kafka import Consumer, Doubt, Fenced, Kafka, Message, assign, judging, poll
+from processors.registry import Registry
 from processors.transactions import TransactionalProducer
 from schemas.events import Body, Cause, Event, JobForgotten
 from schemas.received import read_command
@@ -69,7 +72,9 @@ class Decider:
         stop: threading.Event,
         groups: Groups,
         session_timeout: float = 6.0,
+        registry: Registry | None = None,
     ) -> None:
+        self._registry = registry
         self._kafka, self._prefix, self._tally, self._stop = kafka, prefix, tally, stop
         self._closer = Closer(kafka, prefix, groups, session_timeout)
         self._passed: dict[str, int] = {}
@@ -148,7 +153,8 @@ class Decider:
         replies: list[Reply] = []
         for message, one in zip(messages, inputs, strict=True):
             time_ms = message.timestamp()[1]
-            for body in self._bodies(state, one, facts, time_ms):
+            bodies, facts = judged_with(self._registry, facts, partial(self._bodies, state, one, time_ms))
+            for body in bodies:
                 event = Event(state.position.seq + 1, time_ms, self._cause(message, one), body)
                 name = job_name(state, event)
                 if reply := answer(event, name):
@@ -197,7 +203,7 @@ class Decider:
             return Facts(plane, max_transaction_ms=limit)
         return catalog.facts(self._kafka, plane, limit, topics, instants)
 
-    def _bodies(self, state: State, one: Request | Report | None, facts: Facts, time_ms: int) -> tuple[Body, ...]:
+    def _bodies(self, state: State, one: Request | Report | None, time_ms: int, facts: Facts) -> tuple[Body, ...]:
         match one:
             case Request():
                 return decide(state, one, facts, self._prefix)

@@ -16,6 +16,7 @@ _TASK_COUNTERS = {
     "commit_seconds": "Seconds spent ending transactions, flush included.",
 }
 _RESULTS = {"transactions_committed": "committed", "transactions_aborted": "aborted"}
+_REFUSED = "records_refused_"
 _LABELS = ["job", "task"]
 
 
@@ -45,12 +46,21 @@ class _Collector:
         transactions = CounterMetricFamily(
             "jobplane_task_transactions", "Transactions by result.", labels=[*_LABELS, "result"]
         )
+        refused = CounterMetricFamily(
+            "jobplane_task_records_refused",
+            "Records left out, or written as dead letters, by the code of what was wrong.",
+            labels=[*_LABELS, "reason"],
+        )
         lag = GaugeMetricFamily("jobplane_task_lag", "Records behind the ends of the sources.", labels=_LABELS)
         for job, task, counters in tasks:
             lag.add_metric([job, task], counters.get("lag", 0))
             for name, result in _RESULTS.items():
                 transactions.add_metric([job, task, result], counters.get(name, 0))
+            for name, count in counters.items():
+                if name.startswith(_REFUSED):
+                    refused.add_metric([job, task, name.removeprefix(_REFUSED)], count)
         yield transactions
+        yield refused
         yield lag
         state = GaugeMetricFamily("jobplane_job_status", "1 for the status a job has.", labels=["job", "status"])
         for job, status in seen.jobs:

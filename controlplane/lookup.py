@@ -5,7 +5,16 @@ from dataclasses import dataclass, field
 
 from controlplane.evolve import State
 from schemas import values
-from schemas.errors import FactsUnavailable, JobDropping, JobNotFound, Place, Refused, TopicNotFound, did_you_mean
+from schemas.errors import (
+    FactsUnavailable,
+    JobDropping,
+    JobNotFound,
+    NoRegistry,
+    Place,
+    SchemaIncompatible,
+    TopicNotFound,
+    did_you_mean,
+)
 from schemas.state import Job, Target
 from sql import nodes
 
@@ -22,9 +31,9 @@ class TopicFacts:
 class NotFetched(Exception):
     """A verdict needs an answer of the schema registry: the newest schema of a subject, or `text` registered in it."""
 
-    def __init__(self, subject: str, text: str | None, place: Place) -> None:
+    def __init__(self, subject: str, text: str | None) -> None:
         super().__init__(subject)
-        self.subject, self.text, self.place = subject, text, place
+        self.subject, self.text = subject, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +50,37 @@ class Facts:
     unavailable: str = ""
     instants: Mapping[tuple[str, int], tuple[int, ...]] = field(default_factory=dict)
     subjects: Mapping[str, values.AvroSchema | None] = field(default_factory=dict)
-    registered: Mapping[tuple[str, str], values.AvroSchema | Refused] = field(default_factory=dict)
+    registered: Mapping[tuple[str, str], values.AvroSchema | SchemaIncompatible] = field(default_factory=dict)
+    has_registry: bool = True
+    registry_silent: str = ""
 
     def latest(self, subject: str, place: Place) -> values.AvroSchema | None:
         """The newest schema of a subject; None where the registry has none. Raises NotFetched."""
         if subject not in self.subjects:
-            raise NotFetched(subject, None, place)
+            self._check_registry(place)
+            raise NotFetched(subject, None)
         return self.subjects[subject]
 
     def registered_schema(self, subject: str, text: str, place: Place) -> values.AvroSchema:
         """A schema with its number in the registry. Raises NotFetched, SchemaIncompatible."""
         found = self.registered.get((subject, text))
         if found is None:
-            raise NotFetched(subject, text, place)
-        if isinstance(found, Refused):
-            raise type(found)(found.message, place)
+            self._check_registry(place)
+            raise NotFetched(subject, text)
+        if isinstance(found, SchemaIncompatible):
+            raise SchemaIncompatible(found.message, place)
         return found
+
+    def _check_registry(self, place: Place) -> None:
+        """Raises NoRegistry, or FactsUnavailable where it did not answer."""
+        if not self.has_registry:
+            raise NoRegistry(
+                "a topic in Avro needs its schema: give it as valueAvroSchema or keyAvroSchema in the mapping, "
+                "or set JOBPLANE_REGISTRY_URL for all workers",
+                place,
+            )
+        if self.registry_silent:
+            raise FactsUnavailable(f"{self.registry_silent}; send the command again")
 
     def topic(self, topic: str, place: Place) -> TopicFacts:
         """Raises FactsUnavailable or TopicNotFound."""

@@ -1,6 +1,7 @@
 """Settings: flag, else JOBPLANE_* environment, else jobplane.toml, else default. One field here is one setting.
 
-librdkafka properties pass through: JOBPLANE_KAFKA_SECURITY_PROTOCOL, or security.protocol under [kafka] in the file.
+librdkafka properties pass through: JOBPLANE_KAFKA_SECURITY_PROTOCOL, or security.protocol under [kafka] in the file; so
+do those of the schema registry's client: JOBPLANE_REGISTRY_URL, or url under [registry].
 """
 
 import tomllib
@@ -13,6 +14,7 @@ from schemas.errors import BadSetting
 
 ENVIRONMENT = "JOBPLANE_"
 KAFKA = "JOBPLANE_KAFKA_"
+REGISTRY = "JOBPLANE_REGISTRY_"
 FILE = "jobplane.toml"
 _NOT_SETTINGS = frozenset({"JOBPLANE_JAVA_HOME", "JOBPLANE_CACHE"})
 
@@ -36,6 +38,7 @@ class Settings:
     data: str = _setting(".jobplane", "Folder of the embedded broker and of the workers' files.")
     host_module: str = _setting("processors.host", "Python module run as task host.")
     kafka: dict[str, str] = field(default_factory=dict)
+    registry: dict[str, str] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         if not self.prefix or any(c.isspace() or c == "/" for c in self.prefix):
@@ -51,25 +54,31 @@ class Settings:
             loaded = tomllib.loads(file.read_text()) if file.exists() else {}
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as bad:
             raise BadSetting(f"{file}: {bad}") from None
-        kafka = {name: str(value) for name, value in _flat(loaded.pop("kafka", {})).items()}
-        kafka |= {
-            name.removeprefix(KAFKA).lower().replace("_", "."): value
-            for name, value in environment.items()
-            if name.startswith(KAFKA)
-        }
+        kafka = _passed("kafka", KAFKA, loaded, environment)
+        registry = _passed("registry", REGISTRY, loaded, environment)
         named = {
             name.removeprefix(ENVIRONMENT).lower(): value
             for name, value in environment.items()
-            if name.startswith(ENVIRONMENT) and not name.startswith(KAFKA) and name not in _NOT_SETTINGS
+            if name.startswith(ENVIRONMENT) and not name.startswith((KAFKA, REGISTRY)) and name not in _NOT_SETTINGS
         }
-        settings = cls(kafka=kafka)
+        settings = cls(kafka=kafka, registry=registry)
         for origin, values in ((str(file), loaded), ("environment", named), ("command line", flags)):
             settings = _with(settings, origin, values)
         return settings
 
 
+def _passed(table: str, prefix: str, loaded: dict[str, Any], environment: Mapping[str, str]) -> dict[str, str]:
+    """Properties that pass through to a client: of a table in the file, and of the environment, which wins."""
+    found = {name: str(value) for name, value in _flat(loaded.pop(table, {})).items()}
+    return found | {
+        name.removeprefix(prefix).lower().replace("_", "."): value
+        for name, value in environment.items()
+        if name.startswith(prefix)
+    }
+
+
 def _with(settings: Any, origin: str, values: Mapping[str, Any]) -> Any:
-    known = {one.name: one for one in fields(Settings) if one.name != "kafka"}
+    known = {one.name: one for one in fields(Settings) if one.name not in ("kafka", "registry")}
     changes = {}
     for name, value in values.items():
         if value is None:

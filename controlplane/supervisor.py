@@ -217,7 +217,10 @@ class Supervisor:
         host = _Host(process, alone)
         self._hosts.append(host)
         settings = self._settings
-        opening = Opening(settings.bootstrap, settings.kafka, settings.prefix, self._worker, settings.session_timeout)
+        opening = Opening(
+            *(settings.bootstrap, settings.kafka, settings.prefix, self._worker, settings.session_timeout),
+            settings.registry,
+        )
         self._send(host, msgspec.json.encode(opening))
         threading.Thread(target=self._listen, args=(host,), name=f"host-{process.pid}", daemon=True).start()
         return host

@@ -7,6 +7,7 @@ TASK_PARTITIONS = 32
 MAX_COMMAND_BYTES = 8 * 1024 * 1024
 COMMANDS, EVENTS, STATE, TASKS = "commands", "events", "state", "tasks"
 REPORTS, CHECKPOINTS, SNAPSHOTS = "reports", "checkpoints", "snapshots"
+DEAD_LETTERS = "dead-letters"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,4 +37,5 @@ TOPICS = (
     Topic(REPORTS, 1, "delete", {"retention.ms": str(7 * DAY_MS)}),
     Topic(CHECKPOINTS, TASK_PARTITIONS, "compact", _ROLLED),
     Topic(SNAPSHOTS, 1, "compact"),
+    Topic(DEAD_LETTERS, 4, "delete", {"retention.ms": str(7 * DAY_MS)}),
 )

@@ -25,6 +25,7 @@ from controlplane.settings import Settings
 from controlplane.supervisor import Supervisor
 from controlplane.topics import COMMANDS, EVENTS, TASKS
 from processors.kafka import Doubt, Kafka
+from processors.registry import registry_of
 from schemas.errors import JobplaneError, WorkerFailed
 from schemas.options import JobOptions
 
@@ -118,6 +119,7 @@ class Worker:
                 self._decider_stop,
                 Groups(settings),
                 settings.session_timeout,
+                registry_of(settings.registry),
             )
             self._decider = threading.Thread(
                 target=self._guarded, args=(lambda: self._decide(decider),), name="decider", daemon=True

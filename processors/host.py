@@ -18,6 +18,7 @@ import msgspec
 
 from processors.control import Control, Reporter, Topics
 from processors.kafka import Doubt, Kafka
+from processors.registry import registry_of
 from processors.run import End, House
 from processors.runner import Runner
 from schemas.codec import decode, encode
@@ -48,6 +49,7 @@ class Opening(msgspec.Struct):
     prefix: str
     worker: str
     touch_s: float
+    registry: dict[str, str] = {}
 
 
 class Order(msgspec.Struct):
@@ -79,6 +81,7 @@ class Host:
             Topics(kafka),
             self._reporter,
             self._in_touch,
+            registry_of(opening.registry),
         )
         self._hook = hook
         self._touch_s, self._touched = opening.touch_s, time.monotonic()

@@ -7,10 +7,11 @@ and checkpoint; 'none' keeps no checkpoint: its transactional id only fences.
 import hashlib
 import time
 from contextlib import suppress
-from operator import length_hint
 from typing import Any
 
+from processors.bad_records import topic_of, treatment
 from processors.checks import at_record, check_held, confirm
+from processors.evaluation import Evaluation, place, sending
 from processors.kafka import (
     Consumer,
     Doubt,
@@ -30,7 +31,7 @@ from processors.transactions import TransactionalProducer
 from schemas.checkpoints import Checkpoint, Pointer
 from schemas.codec import encode
 from schemas.failures import BadRecord, DataLost, JobFailure, RecordFailure, RecordTooLarge
-from schemas.options import Guarantee
+from schemas.options import Guarantee, OnError
 from schemas.reports import Said
 from schemas.tasks import Task
 from schemas.values import Failure, PartitionProgress, SnapshotPart, SnapshotRequest
@@ -58,7 +59,8 @@ class Life:
         self.output, self.record_limit = output, record_limit
         self.house, self.counters, self.step = run.house, run.counters, run.step
         self.guarantee = pipeline.options.processing_guarantee
-        self.evaluate = pipeline.step
+        self.on_error = pipeline.options.on_error
+        self.evaluation = self._evaluation()
         self.known = self.grown = {topic: len(source.start) for topic, source in pipeline.sources.items()}
         self.bounded = bool(pipeline.ends)
         self.ends = {(topic, p): end for (topic, p), end in pipeline.ends.items() if task.owns(p)}
@@ -69,6 +71,20 @@ class Life:
         self.looked = self.confirmed = time.monotonic()
         self.culprit: JobFailure | None = None
         self.last_read: Message | None = None
+
+    def _evaluation(self) -> Evaluation:
+        options, task = self.pipeline.options, self.task
+        topic = topic_of(options.dead_letter_topic, self.house.prefix)
+        send = sending(self.output.produce, self._when_full, topic, task.job, task.uid)
+        return Evaluation(
+            self.pipeline.step,
+            self.output.produce,
+            self._when_full,
+            self._blame,
+            treatment(options.on_error, self.counters.refused, send),
+            self.house.registry,
+            self.run.refused,
+        )
 
     def restore(self) -> None:
         """Finds where the task goes on."""
@@ -98,7 +114,7 @@ class Life:
         if self.bounded:
             return []
         self.positions |= dict.fromkeys(added, 0)
-        self.evaluate = self.pipeline.step_for(self.positions)
+        self.evaluation.step = self.pipeline.step_for(self.positions)
         return added
 
     def loop(self) -> End:
@@ -227,21 +243,13 @@ class Life:
             self._begin()
         self.last_read = messages[-1]
         self.step(6)
-        rows = iter(messages)
-        try:
-            written, skipped = self.evaluate(rows, self.output.produce, self._when_full)
-        except Exception as error:  # noqa: BLE001  # what a user's record raises is its fault, if not Kafka's
-            written = skipped = 0
-            done = len(messages) - length_hint(rows) - 1
-            self.culprit = self._blame(error, messages[done])
-            unread = messages[done:]
-        else:
-            done, unread = len(messages), []
+        batch = self.evaluation.through(messages)
+        self.culprit = batch.culprit and self._named(batch.culprit, batch.unread[0])
         self.step(7)
         self._advance()
-        for message in reversed(unread):
+        for message in reversed(batch.unread):
             self.positions[_place(message)] = message.offset() or 0
-        self.counters.batch(done, written, skipped)
+        self.counters.batch(len(messages) - len(batch.unread), batch.written, batch.skipped)
 
     def _blame(self, error: Exception, message: Message) -> JobFailure:
         """The failure a record causes. Raises Fenced or Doubt where Kafka, not the record, is the reason."""
@@ -251,14 +259,12 @@ class Life:
             failure = judged(error)
             if not isinstance(failure, RecordTooLarge) or self.in_transaction:
                 raise error  # the record may give several: those produced before this one must not be committed
-            return self._named(failure, message)
-        return self._named(
-            BadRecord(error.message if isinstance(error, BadRecord) else str(error) or type(error).__name__), message
-        )
+            return failure
+        return BadRecord(error.message if isinstance(error, BadRecord) else str(error) or type(error).__name__)
 
-    def _named(self, failure: RecordFailure, message: Message) -> RecordFailure:
+    def _named(self, failure: JobFailure, message: Message) -> JobFailure:
         """The failure with the record to blame."""
-        if isinstance(failure, RecordTooLarge):
+        if isinstance(failure, RecordTooLarge) and not failure.at:
             text = f"the record is larger than the {self.record_limit} bytes '{self.pipeline.sink.topic}' takes"
             failure = RecordTooLarge(f"{text}; raise max.message.bytes of the topic, then RESUME")
         return at_record(failure, message.topic() or "", message.partition() or 0, message.offset() or 0)
@@ -272,7 +278,10 @@ class Life:
         failed = self.producer.cause() if error.args[0].name() == "_STATE" and self.in_transaction else None
         cause = judged(failed or error)
         if isinstance(cause, RecordFailure) and not self.run.narrow() and self.last_read is not None:
-            return self._named(cause, self.last_read)
+            at = place(self.last_read)
+            if self.on_error is OnError.FAIL or at in self.run.refused:
+                return self._named(cause, self.last_read)
+            self.run.refused[at] = cause  # the next life leaves it out, or writes it as a dead letter
         return Narrowed(str(cause)) if isinstance(cause, RecordFailure) else cause
 
     def abandon(self) -> None:

@@ -1,9 +1,11 @@
 """What one task counts. Written by its thread alone; read by the host's status line."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from schemas.values import PartitionProgress, Progress
+
+_NOT_COUNTERS = frozenset({"partitions", "refused_by_code"})
 
 
 @dataclass(slots=True)
@@ -16,6 +18,7 @@ class Counters:
     records_in: int = 0
     records_out: int = 0
     records_skipped: int = 0
+    records_refused: int = 0
     transactions_committed: int = 0
     transactions_aborted: int = 0
     commit_seconds: float = 0.0
@@ -25,6 +28,12 @@ class Counters:
     committed_at: int = 0
     state_bytes: int = 0
     partitions: tuple[PartitionProgress, ...] = ()
+    refused_by_code: dict[str, int] = field(default_factory=dict)
+
+    def refused(self, code: str) -> None:
+        """A record that gave nothing, or a dead letter, for this reason."""
+        self.records_refused += 1
+        self.refused_by_code[code] = self.refused_by_code.get(code, 0) + 1
 
     def batch(self, read: int, written: int, skipped: int) -> None:
         self.records_in += read
@@ -47,7 +56,8 @@ class Counters:
         self.last_doubt = reason
 
     def as_dict(self) -> dict[str, Any]:
-        return {one.name: getattr(self, one.name) for one in fields(self) if one.name != "partitions"}
+        plain = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in _NOT_COUNTERS}
+        return plain | {f"records_refused_{code}": count for code, count in self.refused_by_code.items()}
 
     def metrics(self) -> dict[str, float]:
         """The counters alone."""

@@ -9,6 +9,8 @@ from enum import StrEnum
 from processors.control import Control, Reporter, Topics
 from processors.kafka import Kafka
 from processors.metrics import Counters
+from processors.registry import Registry
+from schemas.failures import RecordFailure
 from schemas.tasks import Task
 from schemas.values import Progress, SnapshotRequest
 
@@ -50,6 +52,7 @@ class House:
     topics: Topics
     reporter: Reporter
     in_touch: Callable[[], None]
+    registry: Registry | None
     turn: threading.Lock = field(default_factory=threading.Lock)
     worn: threading.Event = field(default_factory=threading.Event)
 
@@ -60,7 +63,7 @@ class Run:
 
     `step` is told each numbered step, 0 for a sign of life between them. `copied` holds the snapshot versions served.
     `batch` is how many records are read at once; below BATCH, a record that Kafka refuses is being looked for, and
-    `good` batches of that size have gone through.
+    `good` batches of that size have gone through. `refused` are those found, by topic, partition and offset.
     """
 
     house: House
@@ -70,6 +73,7 @@ class Run:
     attempt: int
     copied: set[int] = field(default_factory=set)
     release: threading.Event = field(default_factory=threading.Event)
+    refused: dict[tuple[str, int, int], RecordFailure] = field(default_factory=dict)
     batch: int = BATCH
     good: int = 0
 

@@ -11,10 +11,11 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any, Self
 
-from schemas.errors import START, BadOptionValue, NotSupported, Place, UnknownOption
+from schemas.errors import START, BadOptionValue, Place, UnknownOption
 from schemas.formats import FORMAT_OPTIONS, check_options
 
 EARLIEST, LATEST = "earliest", "latest"
+DEAD_LETTER_TOPIC = "deadLetterTopic"
 
 
 class Guarantee(StrEnum):
@@ -23,8 +24,15 @@ class Guarantee(StrEnum):
     NONE = "none"
 
 
-NOT_SUPPORTED = frozenset({"onError", "deadLetterTopic"})
-"""Options of the language that this version refuses."""
+class OnError(StrEnum):
+    """What becomes of a record that cannot be read, evaluated or written."""
+
+    FAIL = "fail"
+    SKIP = "skip"
+    DEAD_LETTER = "deadLetter"
+
+
+_CHOICES = (Guarantee, OnError)
 
 
 def _option(
@@ -101,6 +109,14 @@ class JobOptions:
         alter=False,
     )
 
+    on_error: OnError = _option(
+        OnError.FAIL,
+        "A record that cannot be read, evaluated or written: with fail it stops the job, with skip it is counted and "
+        "left out, with deadLetter it goes to the dead-letter topic, in the same transaction as the output.",
+    )
+    dead_letter_topic: str = _option(
+        "", "Where dead letters go; unset: the control plane's own topic `dead-letters`.", takes="a topic's name"
+    )
     key_format: str = _format("The format of keys in topics that have no mapping; unset: they travel as they are.")
     value_format: str = _format("The format of values in topics that have no mapping; unset: json-flat.")
     csv_delimiter: str = _format("What stands between the fields of a line, with valueFormat 'csv'; unset: a comma.")
@@ -118,7 +134,7 @@ class JobOptions:
     def read(cls, given: Iterable[tuple[str, str, Place, Place]]) -> Self:
         """Options as written: (name, text, place of the name, place of the text).
 
-        Raises UnknownOption, NotSupported or BadOptionValue, each with its place.
+        Raises UnknownOption or BadOptionValue, each with its place.
         """
         values, given = {}, list(given)
         check_options(one for one in given if one[0] in FORMAT_OPTIONS)
@@ -160,10 +176,8 @@ def notices(given: Iterable[str]) -> tuple[str, ...]:
     return tuple(f"{name}: {text}" for name in given if (text := _BY_NAME[name].metadata["notice"]))
 
 
-def _unknown(name: str, place: Place) -> UnknownOption | NotSupported:
-    if name in NOT_SUPPORTED:
-        return NotSupported(f"option '{name}' is not supported by this version; leave it out", place)
-    near = get_close_matches(name, [*OPTION_NAMES, *NOT_SUPPORTED], 1)
+def _unknown(name: str, place: Place) -> UnknownOption:
+    near = get_close_matches(name, OPTION_NAMES, 1)
     folded = [known for known in OPTION_NAMES if known.lower() == name.lower()]
     hint = f"; did you mean '{(folded or near)[0]}'?" if folded or near else f"; options are {', '.join(OPTION_NAMES)}"
     return UnknownOption(f"no option is called '{name}'{hint}", place)
@@ -176,10 +190,10 @@ def _value(name: str, spec: Any, text: str, place: Place) -> Any:
         return text == "true"
     if spec.type is int:
         return _whole_number(name, spec.metadata, text, place)
-    if spec.type is Guarantee:
-        if text not in list(Guarantee):
-            raise BadOptionValue(f"{name} is {', '.join(Guarantee)}, not '{text}'{_near(text, Guarantee)}", place)
-        return Guarantee(text)
+    if spec.type in _CHOICES:
+        if text not in list(spec.type):
+            raise BadOptionValue(f"{name} is {', '.join(spec.type)}, not '{text}'{_near(text, spec.type)}", place)
+        return spec.type(text)
     if not text:
         raise BadOptionValue(f"{name} may not be empty", place)
     if spec.name == "stop_at" and text != LATEST:

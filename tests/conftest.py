@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 
 from tests.support.broker import KafkaBroker, choice, kafka_broker
+from tests.support.registry import SchemaRegistry, schema_registry
 
 settings.register_profile("patient", deadline=None)  # how long one example takes says how busy the machine is
 settings.load_profile("patient")
@@ -31,3 +32,10 @@ def broker() -> Iterator[KafkaBroker]:
 def prefix() -> str:
     """Begins the names of this test's topics: one prefix is one isolated control plane."""
     return f"t{uuid.uuid4().hex[:10]}."
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SchemaRegistry]:
+    """The schema registry of the session. A test that kills it starts it again, empty."""
+    with schema_registry(tmp_path_factory.mktemp("registry")) as started:
+        yield started

@@ -52,10 +52,12 @@ def fetch_with_jgo(jar: str, scratch: Path) -> Path:
     import requests
     from jgo.maven import MavenContext
 
-    *group, artifact, version, _ = PurePosixPath(jar).parts
+    *group, artifact, version, name = PurePosixPath(jar).parts
+    classifier, _, kind = name.removeprefix(f"{artifact}-{version}").removeprefix("-").partition(".")
     context = MavenContext(repo_cache=scratch, timeout=30)
     try:
-        return context.project(".".join(group), artifact).at_version(version).artifact().resolve()
+        component = context.project(".".join(group), artifact).at_version(version)
+        return component.artifact(classifier=classifier, packaging=kind).resolve()
     except (requests.RequestException, RuntimeError, OSError) as failed:
         raise BrokerFailed(
             f"{jar} could not be downloaded: {failed}; connect to the network once, "

@@ -9,6 +9,7 @@ from controlplane import views
 from controlplane.topics import (
     CHECKPOINTS,
     COMMANDS,
+    DEAD_LETTERS,
     EVENTS,
     REPORTS,
     SNAPSHOTS,
@@ -17,6 +18,7 @@ from controlplane.topics import (
     TOPICS,
     Topic,
 )
+from processors.bad_records import OWN
 from schemas.codec import RECORDS, schema
 from schemas.commands import ATTRIBUTES, REPLY_TO, Command
 from schemas.received import CLOUD_EVENT
@@ -44,6 +46,11 @@ ABOUT: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
         "send",
         "Offsets and state of each task, compacted. The key is uid/layout/task.",
         ("Checkpoint",),
+    ),
+    DEAD_LETTERS: (
+        "send",
+        "Records that a job could not read, evaluate or write, as they were, where it names no topic of its own.",
+        (),
     ),
     SNAPSHOTS: ("send", "Copied checkpoints, compacted. The key is name/version/task/number.", ("Checkpoint",)),
 }
@@ -78,8 +85,10 @@ def _ref(*path: str) -> Json:
 
 
 def _messages(topic: str) -> tuple[str, ...]:
-    further = ("CommandText", "CommandJson", "CommandCloudEvent") if topic == COMMANDS else ()
-    return (*ABOUT[topic][2], *further)
+    return (*ABOUT[topic][2], *_FURTHER.get(topic, ()))
+
+
+_FURTHER = {COMMANDS: ("CommandText", "CommandJson", "CommandCloudEvent"), DEAD_LETTERS: ("DeadLetter",)}
 
 
 def _channel(topic: Topic) -> Json:
@@ -164,13 +173,15 @@ def _other_messages() -> Json:
         "CommandJson": ("application/json", "A statement as JSON; headers win over its fields."),
         "CommandCloudEvent": (CLOUD_EVENT, "A CloudEvent in structured mode."),
         "Reply": ("application/json", "A copy of the outcome."),
+        "DeadLetter": ("application/octet-stream", "A record as its source had it."),
     }
+    headers = {"Reply": "ReplyHeaders", "DeadLetter": "DeadLetterHeaders"}
     return {
         name: {
             "name": name,
             "summary": summary,
             "contentType": content_type,
-            "headers": _ref("components", "schemas", "ReplyHeaders" if name == "Reply" else "CommandHeaders"),
+            "headers": _ref("components", "schemas", headers.get(name, "CommandHeaders")),
             "payload": _ref("components", "schemas", name),
         }
         for name, (content_type, summary) in forms.items()
@@ -195,6 +206,8 @@ def _json_schemas() -> Json:
                 name: {**text, "maxLength": one.longest, "description": one.doc} for name, one in names.items()
             },
         },
+        "DeadLetterHeaders": {"type": "object", "properties": dict.fromkeys(sorted(OWN), text)},
+        "DeadLetter": {"description": "Key and value as they were, in whatever format the source has."},
         "CommandText": text,
         "CommandJson": command,
         "CommandCloudEvent": {

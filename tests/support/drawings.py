@@ -17,7 +17,7 @@ from controlplane.topics import TOPICS
 from schemas import errors
 from schemas import failures as failures_of_jobs
 from schemas.commands import ATTRIBUTES
-from schemas.options import NOT_SUPPORTED, Guarantee, JobOptions, is_alterable, sql_name
+from schemas.options import Guarantee, JobOptions, OnError, is_alterable, sql_name
 from schemas.state import Status
 from sql.functions import FUNCTIONS
 from sql.functions.signature import Function
@@ -48,13 +48,9 @@ def values(option: "Field[Any]") -> tuple[str, str]:
     if option.type is int:
         alone = f"`'{about['also']}'`, " if about["also"] is not None else ""
         return f"{alone}`'{about['low']}'` … `'{about['high']}'`", default
-    if option.type is Guarantee:
-        return ", ".join(f"`'{one}'`" for one in Guarantee), default
+    if option.type in (Guarantee, OnError):
+        return ", ".join(f"`'{one}'`" for one in option.type), default
     return str(about["takes"]), default
-
-
-def refused_options() -> str:
-    return ", ".join(f"`{one}`" for one in sorted(NOT_SUPPORTED))
 
 
 def operators() -> str:
@@ -82,7 +78,7 @@ def settings() -> str:
     rows = [
         (f"`{one.name}`", flag(one.name), f"`{ENVIRONMENT}{one.name.upper()}`", f"`{one.default}`", one.metadata["doc"])
         for one in fields(Settings)
-        if one.name != "kafka"
+        if one.name not in ("kafka", "registry")
     ]
     return table("setting | flag | environment | default | meaning", rows)
 
@@ -140,7 +136,8 @@ def topics() -> str:
 
 def metrics() -> str:
     """Every family with its labels, from an exposition of one task and one job."""
-    text = exposition(Measured(tasks=[("job", "task", {})], jobs=[("job", "RUNNING")]))[1].decode()
+    tasks = [("job", "task", {"records_refused_BAD_RECORD": 1})]
+    text = exposition(Measured(tasks=tasks, jobs=[("job", "RUNNING")]))[1].decode()
     rows = []
     for family, about in re.findall(r"^# HELP (\S+) (.*)$", text, re.MULTILINE):
         sample = re.search(rf"^{family}(?:{{(.*)}})? ", text, re.MULTILINE)
@@ -174,7 +171,6 @@ def transitions() -> str:
 MODULES = sorted({module_of(one) for several in FUNCTIONS.values() for one in several})
 DRAWINGS: dict[str, Callable[[], str]] = {
     "options": options,
-    "refused-options": refused_options,
     "operators": operators,
     **{f"functions-{one}": partial(functions, one) for one in MODULES},
     "settings": settings,
