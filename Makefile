@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 FIRST := $(wildcard tests/unit tests/golden tests/property tests/simulation tests/test_docs.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup jars demo check test outage bench lock clean
+.PHONY: help setup jars demo check test outage fuzz bench lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -41,6 +41,9 @@ test: setup check jars ## check, then all tests: what needs no broker, then one,
 
 outage: setup jars ## Kafka itself killed under jobs: not part of make test, see docs/decisions/0010
 	$(BIN)/pytest -q tests/chaos -m outage
+
+fuzz: setup ## a million hostile inputs through the formats
+	$(BIN)/python -m tests.fuzz
 
 bench: setup jars ## measure
 	$(BIN)/python -m tests.bench
