@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from controlplane import cli_log
+from controlplane import cli_dead_letters, cli_log
 from controlplane.terminal import FAILED, UNREACHABLE
 from controlplane.terminal import connection as _connection
 from controlplane.terminal import errors as _errors
@@ -304,7 +304,7 @@ class _progress:  # noqa: N801  used like a function
             self._status.stop()
 
 
-for command in cli_log.COMMANDS:
+for command in (*cli_log.COMMANDS, *cli_dead_letters.COMMANDS):
     main.add_command(command)
 
 if __name__ == "__main__":

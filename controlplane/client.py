@@ -14,7 +14,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Self
 
-from controlplane import catalog, log, reads, views
+from controlplane import catalog, dead_letters, descriptions, log, reads, views
+from controlplane.dead_letters import DeadLetter
 from controlplane.effects import Goal, goal
 from controlplane.evolve import REMEMBERED_COMMANDS, State
 from controlplane.journal import Entry
@@ -211,7 +212,7 @@ class Client:
         if isinstance(command, Sent):
             return command
         if isinstance(command, str):
-            answers = self._state().answers
+            answers = self.state().answers
             if known := answers.get(command):
                 return Sent(command, known.offset)
             if len(answers) >= REMEMBERED_COMMANDS:  # it may have been forgotten
@@ -282,7 +283,7 @@ class Client:
         if aim is None:
             return None
         if not status and reply.uid:  # a repeated command: its job may be far on by now
-            state = self._state()
+            state = self.state()
             job = state.jobs.get(reply.uid)
             status = job.status if job else ""
             aim.reached = job is None or any(one.version == aim.version for one in state.snapshots.values())
@@ -308,17 +309,23 @@ class Client:
         """The rows of a SHOW or DESCRIBE."""
         return self.read(statement).rows
 
-    def _state(self) -> State:
+    def dead_letters(self, job: str) -> list[DeadLetter]:
+        """The dead letters of the live job of a name, else of the newest ended one. Raises JobNotFound."""
+        found = descriptions.named(self.state(), nodes.Name(job))
+        return list(dead_letters.letters(self._kafka, self._prefix, found))
+
+    def state(self) -> State:
+        """All that the control plane knows, as it is now."""
         self._check()
         return log.state_now(self._kafka, self._prefix)
 
     def jobs(self) -> list[views.Row]:
         """The rows of SHOW JOBS, with the columns of `views.JOB_COLUMNS`: live jobs by name, then ended ones."""
-        return views.jobs(self._state())
+        return views.jobs(self.state())
 
     def snapshots(self) -> list[views.Row]:
         """The rows of SHOW SNAPSHOTS, with the columns of `views.SNAPSHOT_COLUMNS`; `time` in milliseconds."""
-        return views.snapshots(self._state())
+        return views.snapshots(self.state())
 
     def events(
         self, start: int | None = 0, *, follow: bool = False, alive: Alive = lambda: None

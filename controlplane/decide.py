@@ -9,10 +9,11 @@ from typing import assert_never
 from controlplane.decide_alter import alter_job, check_interval, check_parallelism
 from controlplane.decide_formats import written_through
 from controlplane.decide_mappings import create_mapping, drop_mapping
+from controlplane.decide_retries import RETRY_OF, letters_topic, retried
 from controlplane.decide_sources import begin, check_dead_letters, topics_named
 from controlplane.evolve import State
 from controlplane.jobs import Input, follow
-from controlplane.lookup import Facts, live
+from controlplane.lookup import Facts, live, value_place
 from controlplane.spread import place
 from controlplane.translate import Request
 from schemas.errors import (
@@ -106,15 +107,20 @@ def _create_job(state: State, create: nodes.CreateJob, request: Request, facts: 
         return (CommandUnchanged(holder.uid, f"job '{name}' exists", other, holder.status),)
     options = request.options
     given = {option.name.text: option.value for option in create.options}
-    sources, sink = topics_named(state, create.insert, given, facts, prefix)
-    planned = plan(create.insert, {source.name: source.mapping for source in sources if source.mapping}, sink.mapping)
-    sink = written_through(sink, planned, facts, create.insert.target.place)
-    named = {sink.topic, *(source.topic for source in sources)}
+    if options.retry_of:
+        where = value_place(create.options, RETRY_OF, create.name.place)
+        sources, sink = retried(state, create, options.retry_of, facts, prefix, where)
+    else:
+        sources, sink = topics_named(state, create.insert, given, facts, prefix)
+        mappings = {source.name: source.mapping for source in sources if source.mapping}
+        planned = plan(create.insert, mappings, sink.mapping)
+        sink = written_through(sink, planned, facts, create.insert.target.place)
+    named = {sink.topic, *(source.records_of for source in sources)}
     check_dead_letters(create.options, named, facts, prefix, create.name.place)
     check_interval(create.options, options.snapshot_interval_millis, facts, create.name.place)
     partitions = {source.topic: len(source.start) for source in sources}
     check_parallelism(create.options, options.parallelism, partitions, create.name.place)
-    sources, restore = begin(state, create, options, sources, facts)
+    sources, restore = (sources, None) if options.retry_of else begin(state, create, options, sources, facts)
     count = options.parallelism or min(max(partitions.values()), DEFAULT_PARALLELISM)
     return (
         JobCreated(
@@ -137,7 +143,7 @@ def _same_job(job: Job, request: Request) -> bool:
     return job.statement.replace(" IF NOT EXISTS", "", 1) == request.text.replace(" IF NOT EXISTS", "", 1)
 
 
-def topics_needed(state: State, requests: Iterable[Request]) -> tuple[set[str], set[tuple[str, int]]]:
+def topics_needed(state: State, requests: Iterable[Request], prefix: str) -> tuple[set[str], set[tuple[str, int]]]:
     """Topics, and (topic, instant) pairs, of which a batch's verdicts need the facts.
 
     A mapping may be made by the same batch that uses it, so the topics of all mappings made are among them.
@@ -148,6 +154,8 @@ def topics_needed(state: State, requests: Iterable[Request]) -> tuple[set[str], 
         match request.statement:
             case nodes.CreateJob(insert=insert, options=options):
                 topics |= _dead_letters(options)
+                if (retry := request.options.retry_of) and (job := state.live(retry)):
+                    topics.add(letters_topic(job, prefix))
                 sources = {topic for name in source_names(insert) for topic in _behind(state, name.text)}
                 topics |= sources | _behind(state, insert.target.text)
                 if (instant := request.options.start_instant) is not None:

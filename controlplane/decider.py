@@ -195,7 +195,7 @@ class Decider:
         return log.read_report(message)
 
     def _facts(self, state: State, inputs: list[Request | Report | None], plane: str, limit: int) -> Facts:
-        topics, instants = topics_needed(state, (one for one in inputs if isinstance(one, Request)))
+        topics, instants = topics_needed(state, (one for one in inputs if isinstance(one, Request)), self._prefix)
         for one in inputs:
             if isinstance(one, Report) and one.said is Said.SNAPSHOTTED and one.uid in state.jobs:
                 topics.add(state.jobs[one.uid].sink.topic)

@@ -205,7 +205,7 @@ def job_name(state: State, event: Event) -> str:
 def _body(state: State, event: Event) -> Changes:
     match event.body:
         case JobCreated() as new:
-            return {("job", new.uid): _created(new, event.time)}
+            return {("job", new.uid): _created(new, event.time), **_claimed(state, new)}
         case SnapshotClosed(snapshot=manifest):
             newer = state.snapshots.get(manifest.name)
             changes: Changes = {}
@@ -302,6 +302,13 @@ def _relaid(job: Job) -> Job:
         relayout=(),
         former=(old, *job.former),
     )
+
+
+def _claimed(state: State, new: JobCreated) -> Changes:
+    """A retry has a job's dead letters up to its end for itself: no other reads them again."""
+    letters = next((source.letters for source in new.sources), None)
+    job = state.jobs.get(letters.uid) if letters is not None else None
+    return {("job", job.uid): replace(job, retried=new.sources[0].end)} if job is not None else {}
 
 
 def _created(new: JobCreated, time: int) -> Job:

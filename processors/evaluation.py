@@ -3,7 +3,7 @@
 A schema that is not known yet stops the step before the record that needs it: it is fetched, and the step goes on.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from operator import length_hint
 from typing import Any
@@ -91,6 +91,42 @@ class Evaluation:
         except BadRecord as unheard:
             return unheard
         return None
+
+
+class Letter:
+    """A dead letter as the record it was: where it lay, without the headers that say what was wrong."""
+
+    __slots__ = ("_headers", "_offset", "_partition", "_topic", "key", "record", "timestamp", "value")
+
+    def __init__(self, record: Message, source: str, headers: list[tuple[str, Any]]) -> None:
+        at, _, offset = source.rpartition("@")
+        self._topic, _, partition = at.rpartition("-")
+        self._partition, self._offset, self._headers = int(partition), int(offset), headers or None
+        self.record, self.key, self.timestamp, self.value = record, record.key, record.timestamp, record.value
+
+    def topic(self) -> str:
+        return self._topic
+
+    def partition(self) -> int:
+        return self._partition
+
+    def offset(self) -> int:
+        return self._offset
+
+    def headers(self) -> list[tuple[str, Any]] | None:
+        return self._headers
+
+
+def letters_of(uid: str, messages: Iterable[Message]) -> list[Any]:
+    """The dead letters of a job among those of a topic. What does not say whose it is, is nobody's."""
+    found = []
+    for message in messages:
+        held: Any = message.headers() or ()
+        said = dict(held)
+        if said.get(bad_records.UID) == uid.encode() and bad_records.SOURCE in said:
+            kept = [(name, one) for name, one in held if name not in bad_records.OWN]
+            found.append(Letter(message, said[bad_records.SOURCE].decode(), kept))
+    return found
 
 
 def place(message: Message) -> Place:

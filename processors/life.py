@@ -11,7 +11,7 @@ from typing import Any
 
 from processors.bad_records import topic_of, treatment
 from processors.checks import at_record, check_held, confirm
-from processors.evaluation import Evaluation, place, sending
+from processors.evaluation import Evaluation, letters_of, place, sending
 from processors.kafka import (
     Consumer,
     Doubt,
@@ -75,7 +75,9 @@ class Life:
     def _evaluation(self) -> Evaluation:
         options, task = self.pipeline.options, self.task
         topic = topic_of(options.dead_letter_topic, self.house.prefix)
-        send = sending(self.output.produce, self._when_full, topic, task.job, task.uid)
+        letters = self.pipeline.letters  # what fails again is its job's dead letter, not the retry's
+        job, uid = (letters.job, letters.uid) if letters else (task.job, task.uid)
+        send = sending(self.output.produce, self._when_full, topic, job, uid)
         return Evaluation(
             self.pipeline.step,
             self.output.produce,
@@ -241,14 +243,17 @@ class Life:
     def _batch(self, messages: list[Message]) -> None:
         if not self.open_since:
             self._begin()
-        self.last_read = messages[-1]
         self.step(6)
+        if letters := self.pipeline.letters:
+            messages = letters_of(letters.uid, messages)
+        self.last_read = messages[-1] if messages else None
         batch = self.evaluation.through(messages)
         self.culprit = batch.culprit and self._named(batch.culprit, batch.unread[0])
         self.step(7)
         self._advance()
         for message in reversed(batch.unread):
-            self.positions[_place(message)] = message.offset() or 0
+            record = getattr(message, "record", message)
+            self.positions[_place(record)] = record.offset() or 0
         self.counters.batch(len(messages) - len(batch.unread), batch.written, batch.skipped)
 
     def _blame(self, error: Exception, message: Message) -> JobFailure:

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from schemas.options import JobOptions
 from schemas.tasks import Task
-from schemas.values import Mapping, Sink, Source, by_topic
+from schemas.values import Letters, Mapping, Sink, Source, by_topic
 from sql import nodes
 from sql.compile import CompiledStep, Step, Wiring, compile_step
 from sql.parser import parse
@@ -37,6 +37,11 @@ class Pipeline:
         return self.options.snapshot_interval_millis
 
     @property
+    def letters(self) -> Letters | None:
+        """Whose dead letters are read, where it is a retry."""
+        return next((source.letters for source in self.sources.values()), None)
+
+    @property
     def starts(self) -> Positions:
         """Where the job begins."""
         return {(topic, p): at for topic, source in self.sources.items() for p, at in enumerate(source.start)}
@@ -56,7 +61,7 @@ class Pipeline:
 def pipeline_of(task: Task) -> Pipeline:
     """The compiled query of a task; tasks of one job share it."""
     sink = task.sink
-    reads = tuple(_Read(source.name, source.topic, _Mapped(source.mapping)) for source in task.sources)
+    reads = tuple(_Read(source.name, source.records_of, _Mapped(source.mapping)) for source in task.sources)
     mirrored = tuple(_is_mirrored(source, sink) for source in task.sources)
 
     def compiled(mirror: int) -> CompiledStep:
@@ -76,7 +81,7 @@ def pipeline_of(task: Task) -> Pipeline:
 
 def _is_mirrored(source: Source, sink: Sink) -> bool:
     """Whether a copy of its records keeps their partition numbers."""
-    return len(source.start) == sink.partitions
+    return len(source.start) == sink.partitions and source.letters is None
 
 
 class _Mapped:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from processors.bad_records import topic_of
 from processors.kafka import Doubt, Fenced, KafkaException, judging
 from processors.life import Life
 from processors.metrics import Counters
@@ -19,7 +20,7 @@ from processors.pipeline import Pipeline, pipeline_of
 from processors.run import End, House, Narrowed, Released, Run
 from processors.transactions import Abandoned, TransactionalProducer
 from schemas.failures import JobFailure, WorkerLost
-from schemas.options import Guarantee
+from schemas.options import Guarantee, OnError
 from schemas.reports import Said
 from schemas.state import Phase
 from schemas.tasks import Task
@@ -37,21 +38,23 @@ CONSUMER_SETTINGS: dict[str, Any] = {
 """The fetch queue must be large enough, and refilled soon enough, or it stalls."""
 
 
-def producer_settings(record_limit: int) -> dict[str, Any]:
-    """`record_limit` is the sink's max.message.bytes: a larger record fails at produce(), where it can be named.
+def producer_settings(record_limit: int, letter_limit: int) -> dict[str, Any]:
+    """The max.message.bytes of the sink, and of the dead-letter topic where there may be dead letters, else the same.
+
+    A record larger than both fails at produce(), where it can be named; no batch is larger than either takes.
 
     No more is queued than the five batches an idempotent producer may have in flight, and none is ready for its age
     alone: with a batch that is ready and may not be sent, librdkafka's thread waits without sleeping. A commit's flush
     overrides the linger.
     """
-    batch = min(900_000, record_limit)
+    batch, largest = min(900_000, record_limit, letter_limit), max(record_limit, letter_limit)
     return {
         "linger_ms": 200,
         "batch_size": batch,
         "batch_num_messages": 100_000,
         "queue_buffering_max_messages": 50_000,
-        "queue_buffering_max_kbytes": max(IN_FLIGHT * batch, record_limit) // 1000,
-        "message_max_bytes": record_limit,
+        "queue_buffering_max_kbytes": max(IN_FLIGHT * batch, largest) // 1000,
+        "message_max_bytes": largest,
         "partitioner": "murmur2_random",
     }
 
@@ -95,16 +98,17 @@ class Runner:
         self.about.step(1)
         pipeline = pipeline_of(task)
         limit = house.kafka.record_limit(pipeline.sink.topic, self.about.alive)
+        settings = producer_settings(limit, self._letter_limit(pipeline, limit))
         producer = TransactionalProducer(
             house.kafka,
             f"{house.prefix}{task.transactional_id}",
             pipeline.interval_ms + TRANSACTION_SLACK_MS,
             pipeline.sink.topic,
             self.about.alive,
-            **producer_settings(limit),
+            **settings,
         )
         transactional = pipeline.options.processing_guarantee is Guarantee.EXACTLY_ONCE
-        output = producer if transactional else PlainOutput(house.kafka, **producer_settings(limit))
+        output = producer if transactional else PlainOutput(house.kafka, **settings)
         self.about.step(2)
         consumer = house.kafka.consumer(f"{house.prefix}job.{task.uid}", **CONSUMER_SETTINGS)
         try:
@@ -115,6 +119,13 @@ class Runner:
             return self._live(Life(self.about, record, pipeline, producer, output, consumer, limit))
         finally:
             consumer.close()
+
+    def _letter_limit(self, pipeline: Pipeline, otherwise: int) -> int:
+        """How large a dead letter may be."""
+        if pipeline.options.on_error is not OnError.DEAD_LETTER:
+            return otherwise
+        topic = topic_of(pipeline.options.dead_letter_topic, self._house.prefix)
+        return self._house.kafka.record_limit(topic, self.about.alive)
 
     def _check_worker(self, record: Task, pipeline: Pipeline) -> None:
         """Raises WorkerLost where the task ran elsewhere and the job wants to be asked before it goes on here."""

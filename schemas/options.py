@@ -117,6 +117,13 @@ class JobOptions:
     dead_letter_topic: str = _option(
         "", "Where dead letters go; unset: the control plane's own topic `dead-letters`.", takes="a topic's name"
     )
+    retry_of: str = _option(
+        "",
+        "Read, instead of the query's sources, the dead letters of this live job that no retry has read yet, up to "
+        "their end; `jobplane deadletters retry` sets it.",
+        takes="a job's name",
+        alter=False,
+    )
     key_format: str = _format("The format of keys in topics that have no mapping; unset: they travel as they are.")
     value_format: str = _format("The format of values in topics that have no mapping; unset: json-flat.")
     csv_delimiter: str = _format("What stands between the fields of a line, with valueFormat 'csv'; unset: a comma.")

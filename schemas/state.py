@@ -122,6 +122,8 @@ class Job:
     relayout: tuple[int, ...] = ()
     former: tuple[Layout, ...] = ()
     packages: tuple[Package, ...] = ()
+    retried: tuple[int, ...] = ()
+    """Offsets of its dead-letter topic before which no retry begins any more."""
 
     @property
     def holds_name(self) -> bool:

@@ -42,6 +42,15 @@ class Mapping:
 
 
 @dataclass(frozen=True, slots=True)
+class Letters:
+    """Whose dead letters a source holds: those of this job and uid that were records of `topic`."""
+
+    job: str
+    uid: str
+    topic: str
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """A source topic as it was at CREATE. `start[p]` is the offset at which partition p begins.
 
@@ -53,11 +62,17 @@ class Source:
     start: tuple[int, ...]
     end: tuple[int, ...] = ()
     mapping: Mapping | None = None
+    letters: Letters | None = None
+
+    @property
+    def records_of(self) -> str:
+        """The topic whose records these are: with dead letters that from which they come."""
+        return self.letters.topic if self.letters else self.topic
 
     @property
     def name(self) -> str:
         """What the query calls it."""
-        return self.mapping.name if self.mapping else self.topic
+        return self.mapping.name if self.mapping else self.records_of
 
 
 def by_topic(sources: Iterable[Source]) -> dict[str, Source]:

@@ -1,11 +1,14 @@
 """Records that cannot be read, evaluated or written, on a real broker: what onError promises is what happens."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from confluent_kafka import Message
+from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 
 from processors.bad_records import CODE, JOB, REASON, SOURCE
 from tests.support.broker import KafkaBroker
@@ -119,3 +122,47 @@ def test_dead_letters_cannot_go_where_they_would_be_read_again(plane: System) ->
         )
         assert result.reply is not None
         assert (result.reply.verdict, result.reply.code, result.reply.column) == ("refused", code, 67)
+
+
+def run(plane: System, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "controlplane.cli", *arguments, "--bootstrap", plane.bootstrap]
+    return subprocess.run([*command, "--prefix", plane.prefix], capture_output=True, text=True, timeout=90, check=False)
+
+
+def listed(plane: System, job: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads(run(plane, "deadletters", "list", job, "-o", "json").stdout)["rows"]
+    return rows
+
+
+def test_dead_letters_are_listed_shown_and_retried_once(plane: System) -> None:
+    """The mended query is the same: here the sink takes larger records by then."""
+    source = plane.topic("retry-in", 2, max_message_bytes="2000000")
+    sink = plane.topic("retry-out", 2, max_message_bytes="50000")
+    pad = "x" * 60_000
+    plane.produce(source, [(b"%d" % i, json.dumps({"id": i, "pad": pad if i < 3 else ""}).encode()) for i in range(20)])
+    plane.produce(source, [(b"bad", b"never json")])
+    plane.done(
+        f'CREATE JOB retried OPTIONS (onError \'deadLetter\') AS INSERT INTO "{sink}" SELECT id, pad FROM "{source}"'
+    )
+    until(lambda: len(plane.values(sink)) == 17, 60, "what the sink takes")
+    rows = until(lambda: found if len(found := listed(plane, "retried")) == 4 else None, 60, "four dead letters")
+    assert sorted(row["code"] for row in rows) == ["BAD_RECORD", *["RECORD_TOO_LARGE"] * 3]
+    bad = next(row for row in rows if row["code"] == "BAD_RECORD")
+    shown = json.loads(run(plane, "deadletters", "show", "retried", bad["letter"], "-o", "json").stdout)
+    assert (shown["key"], shown["value"], shown["source"]) == ("bad", "never json", bad["source"])
+    assert run(plane, "deadletters", "show", "retried", "9@9").returncode == 1
+    assert run(plane, "deadletters", "list", "nobody").returncode != 0
+    larger = ConfigEntry("max.message.bytes", "1000000", incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ConfigResource.Type.TOPIC, sink, incremental_configs=[larger])
+    plane.admin.incremental_alter_configs([resource])[resource].result(10)
+    first = run(plane, "deadletters", "retry", "retried", "-o", "json")
+    assert first.returncode == 0, first.stderr
+    assert {name: json.loads(first.stdout)[name] for name in ("retried", "failed_again")} == {
+        "retried": 4,
+        "failed_again": 1,
+    }
+    assert sorted(json.loads(one or b"")["id"] for one in plane.values(sink)) == list(range(20))
+    second = json.loads(run(plane, "deadletters", "retry", "retried", "-o", "json").stdout)
+    assert (second["retried"], second["failed_again"]) == (1, 1), "only the letter that failed again is read again"
+    assert sorted(json.loads(one or b"")["id"] for one in plane.values(sink)) == list(range(20))
+    assert plane.jobs()["retried"]["status"] == "RUNNING"

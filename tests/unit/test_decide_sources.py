@@ -55,6 +55,6 @@ def test_where_it_begins_and_ends_is_resolved_for_each_topic() -> None:
 
 
 def test_the_facts_of_all_topics_are_asked_for() -> None:
-    topics, instants = topics_needed(STATE, [request("startFrom '2023-11-14T22:13:20Z'")])
+    topics, instants = topics_needed(STATE, [request("startFrom '2023-11-14T22:13:20Z'")], "jobplane.")
     assert topics == {"eu", "small", "large", "out"}
     assert instants == {(topic, INSTANT) for topic in ("eu", "small", "large")}

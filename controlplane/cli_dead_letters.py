@@ -1,0 +1,130 @@
+"""`jobplane deadletters list`, `show` and `retry`: what a job could not read, evaluate or write, and once more."""
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from controlplane.terminal import FAILED, connection, errors, fail, json_line, settings_of
+
+if TYPE_CHECKING:
+    from controlplane.client import Client
+    from schemas.state import Job
+
+_output = click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+POLL_S = 0.2
+
+
+@click.group()
+def deadletters() -> None:
+    """Records that a job with onError 'deadLetter' put aside."""
+
+
+@deadletters.command("list")
+@click.argument("job")
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="The newest so many.")
+@_output
+@connection
+def listed(job: str, limit: int, output: str, **flags: Any) -> None:
+    """Print where each dead letter of JOB lies, which record it was, and what was wrong with it."""
+    from controlplane import dead_letters, tables
+    from controlplane.views import Listing
+
+    with errors():
+        found = sorted(_client(flags).dead_letters(job), key=lambda one: one.time)
+        rows = [one.row() for one in found[-limit:]]
+        if output == "json":
+            json_line({"rows": rows, "total": len(found)})
+        else:
+            click.echo(tables.text(Listing(dead_letters.COLUMNS, rows)), nl=False)
+            if len(found) > limit:
+                click.echo(f"the newest {limit} of {len(found)}; --limit shows more", err=True)
+
+
+@deadletters.command()
+@click.argument("job")
+@click.argument("letter", metavar="PARTITION@OFFSET")
+@_output
+@connection
+def show(job: str, letter: str, output: str, **flags: Any) -> None:
+    """Print one dead letter of JOB whole: what was wrong, its key, headers and value."""
+    with errors():
+        one = next((one for one in _client(flags).dead_letters(job) if one.letter == letter), None)
+        if one is None:
+            fail(f"error: job '{job}' has no dead letter {letter}; see `jobplane deadletters list {job}`", FAILED)
+        row = {
+            **one.row(),
+            "key": _text(one.key),
+            "headers": {name: _text(value) for name, value in one.headers},
+            "value": _text(one.value),
+        }
+        if output == "json":
+            json_line(row)
+        else:
+            for name, value in row.items():
+                click.echo(f"{name:<8} {value}")
+
+
+@deadletters.command()
+@click.argument("job")
+@click.option("--timeout", type=click.FloatRange(0.1), default=600.0, show_default=True, help="Seconds to wait.")
+@_output
+@connection
+def retry(job: str, timeout: float, output: str, **flags: Any) -> None:
+    """Send the dead letters of JOB through its query once more, exactly once.
+
+    It runs as the job JOB.retry, from where the last retry ended to the end as it is now. What fails again becomes a
+    dead letter again.
+    """
+    from controlplane.dead_letters import retry_of
+    from controlplane.descriptions import named
+    from sql import nodes
+
+    with errors():
+        client = _client(flags)
+        result = client.execute(retry_of(named(client.state(), nodes.Name(job))), timeout=timeout)
+        reply = result.reply
+        if reply is None:
+            fail("error: no outcome in time; the retry begins as soon as a worker runs with this prefix", 124)
+        if reply.verdict == "refused":
+            fail(f"refused ({reply.code}): {reply.message}", 4)
+        ended = _awaited(client, reply.uid, time.monotonic() + timeout)
+        if ended is None or ended.status != "COMPLETED":
+            state = "is not done in time" if ended is None else f"is {ended.status}: {ended.failure}"
+            fail(f"error: the job '{job}.retry' {state}; it goes on, or after RESUME", 124 if ended is None else FAILED)
+        counted = [task.metrics for task in ended.tasks]
+        again = sum(round(one.get("records_refused", 0)) for one in counted)
+        tried = sum(round(one.get("records_in", 0)) for one in counted)
+        if output == "json":
+            json_line({"job": f"{job}.retry", "uid": reply.uid, "retried": tried, "failed_again": again})
+        else:
+            click.echo(f"retried {tried} dead letters of {job}: {tried - again} went through, {again} failed again")
+
+
+def _awaited(client: "Client", uid: str, deadline: float) -> "Job | None":
+    """The retry once it rests; None where that takes too long."""
+    while time.monotonic() < deadline:
+        job = client.state().jobs[uid]
+        if job.closed or job.status in ("SUSPENDED", "FAILED"):
+            return job
+        time.sleep(POLL_S)
+    return None
+
+
+def _client(flags: dict[str, Any]) -> "Client":
+    from controlplane.client import Client
+
+    return Client(settings_of(flags))
+
+
+def _text(value: bytes | None) -> str | None:
+    """Bytes that are no text are shown in hexadecimal."""
+    if value is None:
+        return None
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return f"0x{value.hex()}"
+
+
+COMMANDS = (deadletters,)
