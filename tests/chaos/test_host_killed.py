@@ -47,6 +47,31 @@ def test_killed_before_a_step(plane: System, step: int, times: int) -> None:
     assert Counter(json.loads(value or b"")["id"] for value in found) == expected
 
 
+@pytest.mark.parametrize(("step", "times"), [(5, 2), (7, 3), (8, 2), (9, 3), (11, 3), (12, 3)], ids=str)
+def test_dead_letters_are_written_once_too(plane: System, step: int, times: int) -> None:
+    """Every seventh record is bad: it is in the dead letters, and there once, as the others are in the sink."""
+    name = f"kill_{step}_{times}_letters"
+    source, sink, own = plane.topic(f"{name}-in"), plane.topic(f"{name}-out", 3), plane.topic(f"{name}-bad", 2)
+    values = [b"bad %d" % i if i % 7 == 0 else b'{"id": %d}' % i for i in range(RECORDS)]
+    half = RECORDS // 2
+    plane.produce(source, [(b"%d" % (i % 50), value) for i, value in enumerate(values[:half])])
+    plane.sql(
+        f"""CREATE JOB {name} OPTIONS (snapshotIntervalMillis '20', parallelism '1', onError 'deadLetter',
+            deadLetterTopic '{own}') AS INSERT INTO "{sink}" SELECT id FROM "{source}" """
+    )
+    for at in range(half, RECORDS, 50):
+        plane.produce(source, [(b"%d" % (i % 50), values[i]) for i in range(at, at + 50)])
+    until((plane.folder / name).exists, 30, "the host was killed")
+    bad = [value for value in values if value.startswith(b"bad")]
+    plane.await_values(sink, RECORDS - len(bad))
+    plane.await_values(own, len(bad))
+    plane.done(f"DROP JOB {name}")
+    assert Counter(plane.values(own)) == Counter(bad)
+    assert Counter(json.loads(value or b"")["id"] for value in plane.values(sink)) == Counter(
+        i for i in range(RECORDS) if i % 7
+    )
+
+
 @pytest.mark.parametrize(("guarantee", "step"), [("atLeastOnce", 9), ("none", 12)])
 def test_what_the_weaker_guarantees_promise(plane: System, guarantee: str, step: int) -> None:
     """Killed after its output is flushed and before its offsets are committed: records repeat, none is lost."""
