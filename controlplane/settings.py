@@ -45,6 +45,8 @@ class Settings:
             raise BadSetting(f"prefix '{self.prefix}' cannot begin a topic's name")
         if not 2.0 <= self.session_timeout <= 300.0:
             raise BadSetting(f"session_timeout {self.session_timeout} is not between 2 and 300 seconds")
+        if self.registry and not self.registry.get("url"):
+            raise BadSetting(f"the schema registry has {', '.join(self.registry)} and no url; set {REGISTRY}URL")
 
     @classmethod
     def load(cls, flags: Mapping[str, Any], environment: Mapping[str, str], folder: Path) -> Self:

@@ -218,6 +218,8 @@ def run(settings: Settings, loglevel: str = "warning") -> None:
     else:
         settings = replace(settings, web_port=free_port())
         LOG.warning("the web server is http://%s:%s", settings.web_host, settings.web_port)
+    if registry := registry_of(settings.registry):
+        registry.check()
     kafka = Kafka(settings.bootstrap, settings.kafka)
     kafka.require()
     catalog.ensure_topics(kafka, settings)

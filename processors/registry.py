@@ -3,18 +3,37 @@
 What does not answer is Doubt: a task waits and says why, a verdict is refused for want of facts. Threads may share it.
 """
 
+import re
+import ssl
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from processors.kafka import Doubt
-from schemas.errors import SchemaIncompatible
+from schemas.errors import BadSetting, SchemaIncompatible
 from schemas.failures import BadRecord
 from schemas.values import AvroSchema
 
 TIMEOUT_S = 3.0
 URL = "url"
 T = TypeVar("T")
+_OURS: Mapping[str, Any] = {
+    "cache.capacity": 1000,
+    "cache.latest.ttl.sec": 0,
+    "max.retries": 0,
+    "retries.max.wait.ms": 0,
+    "retries.wait.ms": 0,
+    "timeout": TIMEOUT_S,
+}
+"""Properties that are not to be set: whoever needs an answer asks again in its own time, and nothing waits longer."""
+_TOKEN, _SOURCE, _CLUSTER = "bearer.auth.token", "bearer.auth.credentials.source", "bearer.auth.logical.cluster"
+_UNKNOWN = frozenset({40401, 40402, 40403})
+"""The registry's own codes for a subject, version or number that it has not; another 404 is not the registry's."""
+_NOT_LET_IN = frozenset({401, 403})
+_USER = re.compile(r"//[^/\s]*@")
+"""User and password in an address."""
+_LONGEST = 400
+"""Characters shown of what the registry says."""
 
 
 class Registry:
@@ -27,64 +46,144 @@ class Registry:
 
     @property
     def url(self) -> str:
-        return self._properties[URL]
+        """For people: without the password that may stand in it."""
+        return _USER.sub("//", self._properties[URL])
+
+    def check(self) -> None:
+        """Raises BadSetting where no client can be made of the properties. Asks the registry nothing."""
+        try:
+            self._connected()
+        except (ValueError, TypeError, OSError) as bad:
+            raise BadSetting(f"[registry] or JOBPLANE_REGISTRY_…: {self._wrong(bad)}") from None
+
+    def close(self) -> None:
+        """Lets go of its connections. A later call connects anew."""
+        with self._lock:
+            if self._client is not None:
+                self._client.close()
+            self._client = None
 
     def schema(self, number: int) -> str:
         """The text of an Avro schema by its number. Raises BadRecord where there is none, Doubt."""
-        found = self._asked(lambda client: client.get_schema(number))
-        if found is None:
+
+        def ask(client: Any) -> str:
+            found = client.get_schema(number)
+            alone = (found.schema_type or "AVRO") == "AVRO" and not found.references
+            return _text(found.schema_str) if alone else ""
+
+        text = self._asked(ask)
+        if text is None:
             raise BadRecord(f"the schema registry has no schema {number}; the record was written with another registry")
-        if (found.schema_type or "AVRO") != "AVRO" or found.references:
+        if not text:
             raise BadRecord(f"schema {number} of the registry is no Avro schema that stands alone")
-        return str(found.schema_str)
+        return text
 
     def latest(self, subject: str) -> AvroSchema | None:
         """The newest schema of a subject; None where there is none. Raises Doubt."""
-        found = self._asked(lambda client: client.get_latest_version(subject))
-        return AvroSchema(str(found.schema.schema_str), int(found.schema_id)) if found is not None else None
+
+        def ask(client: Any) -> AvroSchema:
+            found = client.get_latest_version(subject)
+            return AvroSchema(_text(found.schema.schema_str), int(found.schema_id))
+
+        return self._asked(ask)
 
     def register(self, subject: str, text: str) -> AvroSchema:
         """Safe to repeat. Raises SchemaIncompatible, Doubt."""
         from confluent_kafka.schema_registry import Schema
 
-        number: int | None = self._asked(lambda client: client.register_schema(subject, Schema(text, "AVRO")), subject)
-        return AvroSchema(text, number or 0)
+        def ask(client: Any) -> int:
+            client.clear_caches()  # it must not tell a number of before for a subject deleted meanwhile
+            return int(client.register_schema(subject, Schema(text, "AVRO")))
+
+        number = self._asked(ask, subject)
+        if number is None:
+            raise Doubt(f"the schema registry {self.url} has no place for subject '{subject}' (404)")
+        return AvroSchema(text, number)
 
     def _asked(self, ask: Callable[[Any], T], subject: str = "") -> T | None:
-        """None where the registry knows no such thing."""
+        """None where the registry knows no such thing. `subject` is what is to be registered in."""
         from confluent_kafka.schema_registry.error import OAuthTokenError, SchemaRegistryError
         from httpx2 import HTTPError, InvalidURL
 
         try:
-            return ask(self._connected())
+            client = self._connected()
+        except (ValueError, TypeError, OSError) as bad:
+            raise Doubt(self._wrong(bad)) from None
+        try:
+            return ask(client)
         except SchemaRegistryError as error:
-            status = error.http_status_code
-            if status == 404 and not subject:
+            status, said = error.http_status_code, str(error.error_message or "")[:_LONGEST]
+            if status == 404 and error.error_code in _UNKNOWN:
                 return None
-            if status in (409, 422):
-                message = f"the registry does not take the schema for '{subject}': {error.error_message}"
+            if subject and status in (409, 422):
+                message = f"the registry does not take the schema for '{subject}': {said}"
                 raise SchemaIncompatible(
                     f"{message}; give the columns types that fit, or use another subject"
                 ) from None
-            what = "refuses" if status < 500 else "fails"
-            raise Doubt(f"the schema registry {self.url} {what} ({status}): {error.error_message}") from None
-        except (HTTPError, InvalidURL, OSError, OAuthTokenError) as error:
-            said = str(error) or type(error).__name__
-            raise Doubt(f"the schema registry {self.url} does not answer: {said}") from None
+            raise Doubt(self._refusal(status, said)) from None
+        except OAuthTokenError as error:
+            raise Doubt(f"no token for the schema registry {self.url}: {str(error)[:_LONGEST]}") from None
+        except (HTTPError, InvalidURL, OSError) as error:
+            raise Doubt(f"the schema registry {self.url} does not answer: {_reason(error)}") from None
+        except (ValueError, TypeError, KeyError, AttributeError) as bad:
+            raise Doubt(
+                f"what answers at {self.url} is no schema registry ({type(bad).__name__}: {str(bad)[:_LONGEST]}); "
+                f"check the url"
+            ) from None
+
+    def _refusal(self, status: int, said: str) -> str:
+        if status in _NOT_LET_IN:
+            remedy = "check basic.auth.user.info, or the token or certificate, among the registry's settings"
+            return f"the schema registry {self.url} does not let this worker in ({status}): {said}; {remedy}"
+        if status == 404:
+            return f"there is no schema registry at {self.url} ({status}): {said}; check the path in the url"
+        what = "refuses" if status < 500 else "fails"
+        return f"the schema registry {self.url} {what} ({status}): {said}"
+
+    def _wrong(self, bad: Exception) -> str:
+        """What the client finds wrong with its properties: their names, and files that it cannot read."""
+        files = [
+            f"{name} '{value}'"
+            for name, value in self._properties.items()
+            if name.startswith("ssl.") and "pass" not in name
+        ]
+        where = f" (with {', '.join(files)})" if files and isinstance(bad, OSError) else ""
+        return f"the settings of the schema registry are wrong: {_USER.sub('//', str(bad))}{where}"
 
     def _connected(self) -> Any:
         from confluent_kafka.schema_registry import SchemaRegistryClient
 
         with self._lock:
             if self._client is None:
-                settings: dict[str, Any] = {"max.retries": 0, "timeout": TIMEOUT_S, "cache.latest.ttl.sec": 0}
-                try:
-                    self._client = SchemaRegistryClient({**settings, **self._properties})
-                except (ValueError, TypeError) as bad:
-                    raise Doubt(f"the settings of the schema registry are wrong: {bad}") from None
+                self._client = SchemaRegistryClient(_complete(self._properties))
             return self._client
 
 
 def registry_of(properties: Mapping[str, str]) -> Registry | None:
     """None where no registry is configured."""
     return Registry(properties) if properties.get(URL) else None
+
+
+def _complete(properties: Mapping[str, str]) -> dict[str, Any]:
+    """All properties of the client. Raises ValueError for one that is not to be set."""
+    if wrong := sorted(_OURS.keys() & properties.keys()):
+        raise ValueError(f"{', '.join(wrong)} cannot be set; leave it out")
+    # A token alone is enough for most registries; the client asks for more.
+    with_token = {_SOURCE: "STATIC_TOKEN", _CLUSTER: ""} if _TOKEN in properties else {}
+    return {**_OURS, **with_token, **properties}
+
+
+def _text(found: object) -> str:
+    """Raises TypeError where the registry says nothing."""
+    if not isinstance(found, str):
+        raise TypeError("no schema in its answer")
+    return found
+
+
+def _reason(error: BaseException) -> str:
+    """What went wrong on the way, with what may mend it where that is known."""
+    said = str(error) or type(error).__name__
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLError):
+        cause = cause.__cause__ or cause.__context__
+    return f"{said}; check ssl.ca.location and the url" if cause is not None else said

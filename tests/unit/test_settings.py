@@ -18,9 +18,25 @@ def test_flag_beats_environment_beats_file_beats_default(tmp_path: Path) -> None
     assert settings.kafka == {"sasl.username": "u", "security.protocol": "ssl"}
 
 
+def test_properties_of_the_schema_registry_pass_through_and_are_not_shown(tmp_path: Path) -> None:
+    (tmp_path / "jobplane.toml").write_text(
+        '[registry]\nurl = "http://file"\nssl.ca.location = "ca.pem"\n"ssl.key.location" = "key.pem"\n'
+    )
+    environment = {"JOBPLANE_REGISTRY_URL": "http://env", "JOBPLANE_REGISTRY_BASIC_AUTH_USER_INFO": "user:secret"}
+    settings = Settings.load({}, environment, tmp_path)
+    assert settings.registry == {
+        "url": "http://env",
+        "basic.auth.user.info": "user:secret",
+        "ssl.ca.location": "ca.pem",
+        "ssl.key.location": "key.pem",
+    }
+    assert "secret" not in repr(settings)
+
+
 @pytest.mark.parametrize(
     ("flags", "environment", "message"),
     [
+        ({}, {"JOBPLANE_REGISTRY_SSL_CA_LOCATION": "ca"}, "has ssl.ca.location and no url; set JOBPLANE_REGISTRY_URL"),
         ({}, {"JOBPLANE_BOOTSTRAPS": "x"}, "environment: there is no setting 'bootstraps'"),
         ({}, {"JOBPLANE_HOSTS": "many"}, "environment: hosts is a whole number, not 'many'"),
         ({"prefix": "a b"}, {}, "prefix 'a b' cannot begin a topic's name"),
