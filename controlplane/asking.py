@@ -1,49 +1,107 @@
-"""Verdicts that need the schema registry: what is not known yet is asked, and the command judged again with the answer.
+"""What verdicts need of the schema registry: what is not known yet is asked, and the command read or judged again.
 
 A verdict is a pure decision all the same: the answers are facts, and land in its event. To register is safe to repeat.
 """
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
-from typing import TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Protocol, TypeVar
 
 from controlplane.lookup import Facts, NotFetched
 from processors.kafka import Doubt
-from processors.registry import Registry
-from schemas.errors import SchemaIncompatible
+from schemas.errors import BadEnvelope, FactsUnavailable, Refused, SchemaIncompatible
+from schemas.failures import BadRecord
+from schemas.formats.avro_schemas import UnknownSchema
+from schemas.framed import Schemas
 from schemas.values import AvroSchema
 
 ANSWERS_S = 5.0
+"""After this long in one batch nothing more is asked."""
 T = TypeVar("T")
 
 
-def judged_with(registry: Registry | None, facts: Facts, judge: Callable[[Facts], T]) -> tuple[T, Facts]:
-    """The verdict, and the facts with what was asked for it: others of the batch need not ask again."""
-    deadline = time.monotonic() + ANSWERS_S
-    while True:
+class Answering(Protocol):
+    """A schema registry as processors.registry knows it: `schema` raises BadRecord, `register` SchemaIncompatible,
+    all of them Doubt."""
+
+    def schema(self, number: int) -> str: ...
+
+    def latest(self, subject: str) -> AvroSchema | None: ...
+
+    def register(self, subject: str, text: str) -> AvroSchema: ...
+
+
+@dataclass(slots=True)
+class Asking:
+    """The registry in one batch. One that was silent, or slow, is not asked again in it.
+
+    `known` are schemas by number; what a number means never changes, so they outlive the batch.
+    """
+
+    registry: Answering | None
+    known: dict[int, str]
+    spent: float = 0.0
+    silent: str = ""
+    missing: dict[int, Refused] = field(default_factory=dict)
+
+    def reading(self, read: Callable[[Schemas | None], T]) -> T:
+        """What `read` makes of the schemas there are, asked for as it needs them."""
+        if self.registry is None:
+            return read(None)
+        while True:
+            try:
+                return read({**self.known, **self.missing} if self.missing else self.known)
+            except UnknownSchema as unknown:
+                self._learn(self.registry, unknown.id)
+
+    def _learn(self, registry: Answering, number: int) -> None:
         try:
-            return judge(facts), facts
-        except NotFetched as wanted:
-            facts = _asked(registry, facts, wanted)
-            if time.monotonic() > deadline:
-                facts = replace(facts, registry_silent="the schema registry is too slow")
+            self.known[number] = self._told(lambda: registry.schema(number))
+        except Doubt as doubt:
+            self.missing[number] = FactsUnavailable(f"{doubt}; send the command again")
+        except BadRecord as unheard:
+            self.missing[number] = BadEnvelope(unheard.message)
+
+    def judging(self, facts: Facts, judge: Callable[[Facts], T]) -> tuple[T, Facts]:
+        """The verdict, and the facts with what was asked for it: others of the batch need not ask again."""
+        while True:
+            try:
+                return judge(facts), facts
+            except NotFetched as wanted:
+                facts = self._answered(facts, wanted)
+
+    def _answered(self, facts: Facts, wanted: NotFetched) -> Facts:
+        """One answer more."""
+        registry, subject, text = self.registry, wanted.subject, wanted.text
+        if registry is None:
+            return replace(facts, has_registry=False)
+        try:
+            if text is None:
+                latest = self._told(lambda: registry.latest(subject))
+                return replace(facts, subjects={**facts.subjects, subject: latest})
+            answer = self._told(lambda: _registered(registry, subject, text))
+            return replace(facts, registered={**facts.registered, (subject, text): answer})
+        except Doubt as doubt:
+            return replace(facts, registry_silent=str(doubt))
+
+    def _told(self, ask: Callable[[], T]) -> T:
+        """Raises Doubt, and from then on without asking."""
+        if self.silent:
+            raise Doubt(self.silent)
+        began = time.monotonic()
+        try:
+            return ask()
+        except Doubt as doubt:
+            self.silent = str(doubt)
+            raise
+        finally:
+            self.spent += time.monotonic() - began
+            if self.spent > ANSWERS_S and not self.silent:
+                self.silent = f"the schema registry took more than {ANSWERS_S:g} s"
 
 
-def _asked(registry: Registry | None, facts: Facts, wanted: NotFetched) -> Facts:
-    """One answer more. One that was silent is not asked again in this batch."""
-    if registry is None:
-        return replace(facts, has_registry=False)
-    try:
-        if wanted.text is None:
-            return replace(facts, subjects={**facts.subjects, wanted.subject: registry.latest(wanted.subject)})
-        answer = _registered(registry, wanted.subject, wanted.text)
-        return replace(facts, registered={**facts.registered, (wanted.subject, wanted.text): answer})
-    except Doubt as doubt:
-        return replace(facts, registry_silent=str(doubt))
-
-
-def _registered(registry: Registry, subject: str, text: str) -> AvroSchema | SchemaIncompatible:
+def _registered(registry: Answering, subject: str, text: str) -> AvroSchema | SchemaIncompatible:
     try:
         return registry.register(subject, text)
     except SchemaIncompatible as refused:

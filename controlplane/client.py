@@ -12,9 +12,11 @@ import uuid
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Self
 
 from controlplane import catalog, dead_letters, descriptions, log, reads, views
+from controlplane.asking import Asking
 from controlplane.dead_letters import DeadLetter
 from controlplane.effects import Goal, goal
 from controlplane.evolve import REMEMBERED_COMMANDS, State
@@ -24,6 +26,7 @@ from controlplane.settings import Settings
 from controlplane.tail import Tail
 from controlplane.topics import COMMANDS, MAX_COMMAND_BYTES
 from processors.kafka import Kafka, KafkaError, Message, Producer, judged
+from processors.registry import registry_of
 from schemas.commands import COMMAND_ID, ISSUED_BY, REPLY_TO, TRACEPARENT
 from schemas.errors import CommandNotFound, KafkaUnreachable, ReadStatement, Refused
 from schemas.events import Cause
@@ -95,7 +98,7 @@ class Client:
         if isinstance(settings, str):
             settings = Settings(bootstrap=settings, prefix=prefix, kafka=dict(kafka or {}))
         self._prefix = settings.prefix
-        self._kafka = Kafka(settings.bootstrap, settings.kafka)
+        self._kafka, self._registry = Kafka(settings.bootstrap, settings.kafka), registry_of(settings.registry)
         self._checked = False
         self._producer: Producer | None = None
         self._lock = threading.Lock()
@@ -107,7 +110,9 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Lets go of Kafka. A later call connects anew."""
+        """Lets go of Kafka, and of the schema registry. A later call connects anew."""
+        if self._registry is not None:
+            self._registry.close()
         with self._lock:
             self._producer, self._checked = None, False
             self._kafka = Kafka(self._kafka.bootstrap, self._kafka.properties)
@@ -230,7 +235,8 @@ class Client:
         if record is None:
             return None
         headers: Any = record.headers()
-        return read_command(offset, record.timestamp()[1], record.value(), headers, self._prefix)
+        read = partial(read_command, offset, record.timestamp()[1], record.value(), headers, self._prefix)
+        return Asking(self._registry, {}).reading(read)
 
     def _follow(
         self,

@@ -15,7 +15,7 @@ from enum import Enum
 from functools import partial
 
 from controlplane import catalog, log
-from controlplane.asking import judged_with
+from controlplane.asking import Asking
 from controlplane.batch import Batch
 from controlplane.closer import Closer
 from controlplane.decide import decide, topics_needed
@@ -74,7 +74,7 @@ class Decider:
         session_timeout: float = 6.0,
         registry: Registry | None = None,
     ) -> None:
-        self._registry = registry
+        self._registry, self._schemas = registry, dict[int, str]()
         self._kafka, self._prefix, self._tally, self._stop = kafka, prefix, tally, stop
         self._closer = Closer(kafka, prefix, groups, session_timeout)
         self._passed: dict[str, int] = {}
@@ -145,7 +145,8 @@ class Decider:
     def _batch(
         self, producer: TransactionalProducer, state: State, messages: list[Message], plane: str, limit: int
     ) -> None:
-        inputs = [self._read(message) for message in messages]
+        asking = Asking(self._registry, self._schemas)
+        inputs = [self._read(message, asking) for message in messages]
         # 4
         facts = self._facts(state, inputs, plane, limit)
         # 5
@@ -153,7 +154,7 @@ class Decider:
         replies: list[Reply] = []
         for message, one in zip(messages, inputs, strict=True):
             time_ms = message.timestamp()[1]
-            bodies, facts = judged_with(self._registry, facts, partial(self._bodies, state, one, time_ms))
+            bodies, facts = asking.judging(facts, partial(self._bodies, state, one, time_ms))
             for body in bodies:
                 event = Event(state.position.seq + 1, time_ms, self._cause(message, one), body)
                 name = job_name(state, event)
@@ -182,16 +183,17 @@ class Decider:
             for copy in replies:
                 self._replies.offer(copy)
 
-    def _read(self, message: Message) -> Request | Report | None:
+    def _read(self, message: Message, asking: Asking) -> Request | Report | None:
         if message.topic() == f"{self._prefix}{COMMANDS}":
-            command = read_command(
+            read = partial(
+                read_command,
                 message.offset() or 0,
                 message.timestamp()[1],
                 message.value(),
                 message.headers(),  # type: ignore[arg-type]
                 self._prefix,
             )
-            return translate(command)
+            return translate(asking.reading(read))
         return log.read_report(message)
 
     def _facts(self, state: State, inputs: list[Request | Report | None], plane: str, limit: int) -> Facts:

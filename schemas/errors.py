@@ -183,7 +183,7 @@ class SchemaIncompatible(Refused):
 
 
 class NoRegistry(Refused):
-    """A topic in Avro has no schema of its own, and no schema registry is configured."""
+    """A topic or command in Avro comes without its schema, and no schema registry is configured."""
 
     code = "no-registry"
 

@@ -1,7 +1,8 @@
 """A record on the command log, read: who sent what, before anyone judges it.
 
-A value is UTF-8 text, a JSON object (`{` first), an Avro Command in single-object encoding (`C3 01` first), or a
-CloudEvent as its content type says. Of what goes along, a header of our own wins, then the value, then CloudEvents'.
+A value is UTF-8 text, a JSON object (`{` first), an Avro Command in single-object encoding (`C3 01` first) or as a
+schema registry's client frames it (`00` first), or a CloudEvent as its content type says. Of what goes along, a header
+of our own wins, then the value, then CloudEvents'.
 """
 
 import hashlib
@@ -14,6 +15,7 @@ import msgspec
 from schemas.codec import MARKER, NotOurs, decode
 from schemas.commands import ATTRIBUTES, REPLY_TO, Attribute, Command
 from schemas.errors import BadEnvelope, NotUtf8, Refused, TopicReserved
+from schemas.framed import Schemas, read_framed
 
 CLOUD_EVENT = "application/cloudevents+json"
 CONTENT_TYPE = "content-type"
@@ -61,15 +63,23 @@ _envelope = msgspec.json.Decoder(Command)
 _cloud_event = msgspec.json.Decoder(_CloudEvent)
 
 
-def read_command(offset: int, time: int, value: bytes | None, headers: Headers | None, prefix: str) -> Received:
-    """The command in a record of the log. Never raises: what cannot be read is a command with an error.
+def read_command(
+    offset: int,
+    time: int,
+    value: bytes | None,
+    headers: Headers | None,
+    prefix: str,
+    schemas: Schemas | None = None,
+) -> Received:
+    """The command in a record of the log: what cannot be read is a command with an error.
 
-    `prefix` begins the names of the control plane's own topics, where no reply goes.
+    `prefix` begins the names of the control plane's own topics, where no reply goes. `schemas` are those of a registry;
+    raises UnknownSchema, and nothing else, where one is needed that is not among them. None: there is no registry.
     """
     data, named = value or b"", dict(headers or ())
     sent, error = Command(""), None
     try:
-        sent = _read_value(data, named)
+        sent = _read_value(data, named, schemas)
     except Refused as refused:
         error = refused
     said: dict[str, str] = {}
@@ -84,14 +94,11 @@ def read_command(offset: int, time: int, value: bytes | None, headers: Headers |
     return Received(offset, time, sent.sql, given_id, digest, len(data), error, **said)
 
 
-def _read_value(data: bytes, named: Mapping[str, bytes | str | None]) -> Command:
+def _read_value(data: bytes, named: Mapping[str, bytes | str | None], schemas: Schemas | None) -> Command:
     if data[:2] == MARKER:
         return _avro(data)
     if data[:1] == _REGISTRY:
-        raise BadEnvelope(
-            "the record begins with 00, as a schema registry's client frames it; "
-            "send Avro in single-object encoding (C3 01 first), JSON or the bare statement"
-        )
+        return read_framed(data, schemas)
     if _is_cloud_event(named.get(CONTENT_TYPE) or b""):
         return _cloud(data)
     try:

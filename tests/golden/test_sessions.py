@@ -3,7 +3,8 @@
 A session is blocks of input, `----`, output. An input is a statement, or a line that begins with `!`:
 `! running a`, `! stopped a/1`, `! completed a`, `! failed a/0 BAD_RECORD …`, `! snapshotted a s`,
 `! topic name partitions [id]`,
-`! id x1 STATEMENT` (a command id), `! kafka silent`. A name means the oldest job of that
+`! id x1 STATEMENT` (a command id), `! kafka silent`,
+`! registry there` (or `silent`, `none`), `! subject name SCHEMA`. A name means the oldest job of that
 name whose end is still open. UPDATE_GOLDEN=1 rewrites the outputs.
 """
 
@@ -18,6 +19,7 @@ from schemas.reports import Report, Said
 from schemas.state import Job
 from schemas.values import Failure, PartitionOffset, SnapshotPart, SnapshotRequest, SourceOffsets, by_topic
 from tests.support.plane import Plane, topic
+from tests.support.subjects import Subjects
 
 FOLDER = Path(__file__).parent / "sessions"
 
@@ -74,6 +76,14 @@ def tell(plane: Plane, said: str) -> list[Event]:
             return []
         case "kafka":
             plane.unavailable = "describe_topics took more than 5.0 s" if rest == ["silent"] else ""
+            return []
+        case "registry":
+            plane.registry = (plane.registry or Subjects()) if rest != ["none"] else None
+            if plane.registry is not None:
+                plane.registry.silent = rest == ["silent"]
+            return []
+        case "subject" if plane.registry is not None:
+            plane.registry.register(rest[0], " ".join(rest[1:]))
             return []
         case "id":
             return plane.command(" ".join(rest[1:]), rest[0])

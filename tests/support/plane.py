@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
+from controlplane.asking import Asking
 from controlplane.decide import decide
 from controlplane.decide_reports import decide_report
 from controlplane.evolve import State, evolve
@@ -15,6 +17,7 @@ from schemas.events import Cause, Event
 from schemas.received import read_command
 from schemas.reports import Report
 from schemas.tasks import Task
+from tests.support.subjects import Subjects
 
 PREFIX = "jobplane."
 PLANE = "0a1b2c3d"
@@ -37,13 +40,16 @@ class Plane:
     reports: int = 0
     now: int = 1_000_000
     unavailable: str = ""
+    registry: Subjects | None = None
 
     def command(self, sql: str | bytes, command_id: str = "") -> list[Event]:
         """Judge one record of the command log; returns its events."""
         value = sql.encode() if isinstance(sql, str) else sql
         headers = [(COMMAND_ID, command_id.encode())] if command_id else []
-        command = read_command(self.commands, self._tick(), value, headers, PREFIX)
-        bodies = decide(self.state, translate(command), self.facts, PREFIX)
+        asking = Asking(self.registry, {})
+        command = asking.reading(partial(read_command, self.commands, self._tick(), value, headers, PREFIX))
+        request = translate(command)
+        bodies, _ = asking.judging(self.facts, lambda facts: decide(self.state, request, facts, PREFIX))
         cause = Cause(COMMANDS, self.commands, self.commands + 1, command.given_id, command.digest)
         self.commands += 1
         return [self._fold(body, cause) for body in bodies]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from schemas.codec import MARKER, encode
 from schemas.commands import ATTRIBUTES, Command
-from schemas.errors import BadEnvelope, NotUtf8, TopicReserved
+from schemas.errors import BadEnvelope, NoRegistry, NotUtf8, TopicReserved
 from schemas.received import Headers, Received, read_command
 from schemas.state import Position
 
@@ -97,7 +97,13 @@ def test_what_goes_along(value: bytes, headers: Headers) -> None:
         (b"DROP JOB a", [("reply-to", b"a b")], BadEnvelope, "name of a topic"),
         (b"DROP JOB a", [("reply-to", b"jobplane.events")], TopicReserved, "'jobplane.events'"),
         (b'{"sql": "DROP JOB a", "reply_to": "jobplane."}', [], TopicReserved, "'jobplane.'"),
-        (b"\x00\x00\x00\x00\x01", [], BadEnvelope, "schema registry's client frames it; send Avro in single-object"),
+        (
+            b"\x00\x00\x00\x00\x01",
+            [],
+            NoRegistry,
+            "set JOBPLANE_REGISTRY_URL for all workers, or send Avro in single-o",
+        ),
+        (b"\x00\x00\x00\x01", [], BadEnvelope, "no room for the number of a schema"),
         (encode(FULL)[:-3], [], BadEnvelope, "damaged Command"),
         (MARKER + b"x" * 9, [], BadEnvelope, "unknown schema fingerprint"),
         (encode(Position()), [], BadEnvelope, "a Position where a Command belongs"),

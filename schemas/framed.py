@@ -1,0 +1,71 @@
+"""Commands as a schema registry's client frames them: 00, the number of the writer's schema, then an Avro Command.
+
+The record is resolved to our own schema of a Command, so the writer's may lack fields that have defaults, or have more.
+"""
+
+import io
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+import fastavro
+import msgspec
+from fastavro.read import SchemaResolutionError
+from fastavro.schema import SchemaParseException
+
+from schemas.codec import schema
+from schemas.commands import Command
+from schemas.errors import BadEnvelope, NoRegistry, Refused
+from schemas.formats import avro_types
+from schemas.formats.avro_schemas import HEADER, UnknownSchema
+
+Schemas = Mapping[int, str | Refused]
+"""What the registry told of schemas, by their numbers: the text, or why there is none."""
+_DAMAGED = (
+    *(ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError, RecursionError, MemoryError),
+    *(AttributeError, ArithmeticError, struct.error, StopIteration, SchemaParseException),
+)
+"""What fastavro raises over bytes or schemas that are no Command."""
+
+
+def read_framed(data: bytes, schemas: Schemas | None) -> Command:
+    """`schemas` is None where no registry is configured.
+
+    Raises UnknownSchema where the schema is to be asked for, and then to be called again; NoRegistry, BadEnvelope, or
+    what `schemas` holds instead of a text.
+    """
+    if len(data) < HEADER:
+        raise BadEnvelope("the record begins with 00 and has no room for the number of a schema, which follows it")
+    if schemas is None:
+        raise NoRegistry(
+            "the record begins with 00, as a schema registry's client frames it: set JOBPLANE_REGISTRY_URL for all "
+            "workers, or send Avro in single-object encoding (C3 01 first), JSON or the bare statement"
+        )
+    number = int.from_bytes(data[1:HEADER], "big")
+    text = schemas.get(number)
+    if text is None:
+        raise UnknownSchema(number)
+    if isinstance(text, Refused):
+        raise type(text)(text.message)
+    return _resolved(data, number, text)
+
+
+def _resolved(data: bytes, number: int, text: str) -> Command:
+    source = io.BytesIO(data)
+    source.seek(HEADER)
+    ours: Any = schema(Command.__name__)
+    try:
+        fields: Any = fastavro.schemaless_reader(source, avro_types.parsed(text), ours)
+        command = msgspec.convert(fields, Command)
+    except SchemaResolutionError:
+        raise _not_ours(number, "its fields are others, or its record is called otherwise") from None
+    except _DAMAGED as bad:
+        raise _not_ours(number, str(bad) or type(bad).__name__) from None
+    if source.tell() != len(data):
+        raise _not_ours(number, f"its end is at {source.tell()}, not at {len(data)}")
+    return command
+
+
+def _not_ours(number: int, reason: str) -> BadEnvelope:
+    where = f"not an Avro Command by schema {number} of the registry"
+    return BadEnvelope(f"{where}: {reason}; write it with the schema jobplane.Command")
