@@ -22,7 +22,6 @@ from schemas.formats.fields import Convert, Format, Layout, Reading, Wanted, Wri
 from schemas.json_text import json_text, text_of_json
 
 QUOTE = '"'
-_WHOLE = re.compile(r"[+-]?[0-9]+", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?", re.ASCII)
 _LOGICAL = {"true": True, "false": False}
 
@@ -91,12 +90,13 @@ def _quoted(delimiter: str) -> Callable[[str], list[str | None]]:
 
 def _whole(one: Type) -> Convert:
     low, high = json_values.bounds(one)
-    sure = len(str(high))
 
     def read(said: str) -> int:
-        if said.isdecimal() and said.isascii() and len(said) < sure:  # nearly all are
-            return int(said)
-        if _WHOLE.fullmatch(said) and len(said) < 30 and low <= (value := int(said)) <= high:
+        try:
+            value = int(said)
+        except ValueError:
+            raise ValueError(f"'{said}' is no {one}") from None
+        if low <= value <= high and "_" not in said:
             return value
         raise ValueError(f"'{said}' is no {one}")
 
