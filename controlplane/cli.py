@@ -54,6 +54,10 @@ def main() -> None:
 @click.option(
     "-f", "--file", "files", multiple=True, type=click.Path(exists=True, dir_okay=False), help="A file of statements."
 )
+@click.option("--dry-run", is_flag=True, help="Try CREATE JOB and INSERT on records that are there; write nothing.")
+@click.option(
+    "--last", type=click.IntRange(1), metavar="N", help="Records of a dry run or EXPLAIN ANALYZE.  [default: 1000]"
+)
 @click.option("--no-wait", is_flag=True, help="Append and go on; the outcome is not awaited.")
 @click.option("--command-id", default="", metavar="ID", help="Your own id for the statement, where it is only one.")
 @click.option(
@@ -64,6 +68,8 @@ def main() -> None:
 def sql(
     texts: tuple[str, ...],
     files: tuple[str, ...],
+    dry_run: bool,
+    last: int | None,
     no_wait: bool,
     command_id: str,
     timeout: float,
@@ -74,8 +80,11 @@ def sql(
 
     CREATE waits until the job is RUNNING, SUSPEND until SUSPENDED, DROP until CANCELLED, a snapshot until it is closed.
     Without -e and -f, statements are read from standard input. The first failure ends the run.
+
+    A dry run shows what a query would write of the newest records, and refuse; mappings take effect for it alone.
     """
     from controlplane.client import Client
+    from controlplane.dry_run import LAST
 
     sources = [("-e", text) for text in texts] + [(name, Path(name).read_text()) for name in files]
     if not sources:
@@ -86,9 +95,14 @@ def sql(
         client = Client(_settings(flags))
         if command_id and sum(len(_split(*source, output)) for source in sources) != 1:
             raise click.UsageError("--command-id is the id of one statement, and there is not exactly one")
+        attempt = client.dry_run() if dry_run else None
         for name, text in sources:
             for line, statement in _split(name, text, output):
-                _run(client, f"{name}:{line}", statement, command_id, no_wait, timeout, output)
+                where = f"{name}:{line}"
+                if attempt is not None:
+                    _answer(lambda text: attempt.run(text, last or LAST), where, statement, output)
+                else:
+                    _run(client, where, statement, last or LAST, command_id, no_wait, timeout, output)
 
 
 @main.command()
@@ -183,7 +197,9 @@ def _split(name: str, text: str, output: str) -> list[tuple[int, str]]:
         _refuse(name, text, refused, output)
 
 
-def _run(client: "Client", where: str, text: str, command_id: str, no_wait: bool, timeout: float, output: str) -> None:
+def _run(
+    client: "Client", where: str, text: str, last: int, command_id: str, no_wait: bool, timeout: float, output: str
+) -> None:
     from schemas.errors import Refused
     from sql import nodes
     from sql.parser import parse
@@ -193,11 +209,8 @@ def _run(client: "Client", where: str, text: str, command_id: str, no_wait: bool
     except Refused as refused:
         _refuse(where, text, refused, output)
     if isinstance(statement, nodes.Read):
-        try:
-            listing = client.read(statement)
-        except Refused as refused:
-            _refuse(where, text, refused, output)
-        _show(listing, output)
+        read = statement
+        _answer(lambda _: client.read(read, last=last), where, text, output)
     elif no_wait:
         sent = client.emit(text, command_id)
         _print(output, {"command_id": sent.command_id, "offset": sent.offset, "verdict": None}, sent.command_id)
@@ -205,6 +218,17 @@ def _run(client: "Client", where: str, text: str, command_id: str, no_wait: bool
         with _progress() as say:
             result = client.execute(text, statement, timeout, say, command_id=command_id)
         _tell(result, where, text, timeout, output)
+
+
+def _answer(ask: Callable[[str], "Listing"], where: str, text: str, output: str) -> None:
+    """Print what a statement that writes nothing gives; exits where it is refused."""
+    from schemas.errors import Refused
+
+    try:
+        listing = ask(text)
+    except Refused as refused:
+        _refuse(where, text, refused, output)
+    _show(listing, output)
 
 
 def _tell(result: "Result", where: str, text: str, timeout: float, output: str) -> None:
@@ -241,7 +265,7 @@ def _tell(result: "Result", where: str, text: str, timeout: float, output: str) 
 
 def _show(listing: "Listing", output: str) -> None:
     if output == "json":
-        _json(({"about": listing.about} if listing.about else {}) | {"rows": listing.rows})
+        _json(listing.whole())
         return
     from controlplane import tables
 
@@ -249,6 +273,8 @@ def _show(listing: "Listing", output: str) -> None:
         tables.draw(listing)
     else:
         click.echo(tables.text(listing), nl=False)
+    if listing.summary:
+        click.echo(listing.summary, err=True)
 
 
 def _refuse(where: str, text: str, refused: "Refused", output: str) -> NoReturn:

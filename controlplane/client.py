@@ -18,6 +18,7 @@ from typing import Any, Self
 from controlplane import catalog, dead_letters, descriptions, log, reads, views
 from controlplane.asking import Asking
 from controlplane.dead_letters import DeadLetter
+from controlplane.dry_run import LAST, DryRun, Unregistering
 from controlplane.effects import Goal, goal
 from controlplane.evolve import REMEMBERED_COMMANDS, State
 from controlplane.journal import Entry
@@ -98,7 +99,8 @@ class Client:
         if isinstance(settings, str):
             settings = Settings(bootstrap=settings, prefix=prefix, kafka=dict(kafka or {}))
         self._prefix = settings.prefix
-        self._kafka, self._registry = Kafka(settings.bootstrap, settings.kafka), registry_of(settings.registry)
+        self._kafka = Kafka(settings.bootstrap, settings.kafka)
+        self._registry = Unregistering(settings.registry) if registry_of(settings.registry) else None
         self._checked = False
         self._producer: Producer | None = None
         self._lock = threading.Lock()
@@ -298,18 +300,24 @@ class Client:
             aim.at(status)
         return aim
 
-    def read(self, statement: nodes.Read | str) -> views.Listing:
-        """The answer to SHOW or DESCRIBE, from the topics as they are now.
+    def read(self, statement: nodes.Read | str, *, last: int = LAST) -> views.Listing:
+        """The answer to SHOW, DESCRIBE or EXPLAIN, from the topics as they are now.
 
-        Raises Refused with its place where a name is unknown, or the text is no such statement.
+        EXPLAIN ANALYZE tries the `last` newest records of the sources. Raises Refused with its place where a name is
+        unknown, or the text is no such statement.
         """
         if isinstance(statement, str):
             read = parse(statement)
             if not isinstance(read, nodes.Read):
-                raise ReadStatement("only SHOW and DESCRIBE are read; execute() what changes something")
+                raise ReadStatement("only SHOW, DESCRIBE and EXPLAIN are read; execute() what changes something")
             statement = read
         self._check()
-        return reads.read(self._kafka, self._prefix, statement)
+        return reads.read(self._kafka, self._prefix, statement, self._registry, last)
+
+    def dry_run(self) -> DryRun:
+        """To try CREATE JOB and INSERT on the newest records, with mappings that nobody else sees; see DryRun.run."""
+        self._check()
+        return DryRun(self._kafka, self._prefix, self._registry)
 
     def show(self, statement: nodes.Read | str) -> list[views.Row]:
         """The rows of a SHOW or DESCRIBE."""

@@ -10,7 +10,7 @@ from controlplane.decide_alter import alter_job, check_interval, check_paralleli
 from controlplane.decide_formats import written_through
 from controlplane.decide_mappings import create_mapping, drop_mapping
 from controlplane.decide_retries import RETRY_OF, letters_topic, retried
-from controlplane.decide_sources import begin, check_dead_letters, topics_named
+from controlplane.decide_sources import Sources, begin, check_dead_letters, topics_named
 from controlplane.evolve import State
 from controlplane.jobs import Input, follow
 from controlplane.lookup import Facts, live, value_place
@@ -44,7 +44,7 @@ from schemas.events import (
 from schemas.failures import JobWasDropped
 from schemas.options import DEAD_LETTER_TOPIC, Guarantee, JobOptions, notices
 from schemas.state import ENDED, Job, Snapshot, Status, Target
-from schemas.values import Failure, SnapshotRequest
+from schemas.values import Failure, Restore, Sink, SnapshotRequest
 from sql import nodes
 from sql.plan import plan, source_names
 
@@ -105,7 +105,30 @@ def _create_job(state: State, create: nodes.CreateJob, request: Request, facts: 
             )
         other = () if _same_job(holder, request) else ("the existing job has another definition",)
         return (CommandUnchanged(holder.uid, f"job '{name}' exists", other, holder.status),)
-    options = request.options
+    sources, sink, restore = wire(state, create, request.options, facts, prefix)
+    most = max(len(source.start) for source in sources)
+    count = request.options.parallelism or min(most, DEFAULT_PARALLELISM)
+    return (
+        JobCreated(
+            uid=f"{facts.plane}-{request.command.offset}",
+            name=name,
+            statement=request.text,
+            options={option.name.text: option.value for option in create.options},
+            sources=sources,
+            sink=sink,
+            partitions=place(state, count),
+            restore=restore,
+            waits_for=state.closing.get(name, ""),
+            status=Status.NOT_RUNNING,
+            notices=notices(option.name.text for option in create.options),
+        ),
+    )
+
+
+def wire(
+    state: State, create: nodes.CreateJob, options: JobOptions, facts: Facts, prefix: str
+) -> tuple[Sources, Sink, Restore | None]:
+    """What a new job reads and writes, and what it goes on from. Raises whatever refuses it, but for its name."""
     given = {option.name.text: option.value for option in create.options}
     if options.retry_of:
         where = value_place(create.options, RETRY_OF, create.name.place)
@@ -121,22 +144,7 @@ def _create_job(state: State, create: nodes.CreateJob, request: Request, facts: 
     partitions = {source.topic: len(source.start) for source in sources}
     check_parallelism(create.options, options.parallelism, partitions, create.name.place)
     sources, restore = (sources, None) if options.retry_of else begin(state, create, options, sources, facts)
-    count = options.parallelism or min(max(partitions.values()), DEFAULT_PARALLELISM)
-    return (
-        JobCreated(
-            uid=f"{facts.plane}-{request.command.offset}",
-            name=name,
-            statement=request.text,
-            options=given,
-            sources=sources,
-            sink=sink,
-            partitions=place(state, count),
-            restore=restore,
-            waits_for=state.closing.get(name, ""),
-            status=Status.NOT_RUNNING,
-            notices=notices(option.name.text for option in create.options),
-        ),
-    )
+    return sources, sink, restore
 
 
 def _same_job(job: Job, request: Request) -> bool:

@@ -5,12 +5,12 @@ from contextlib import closing
 from typing import assert_never
 
 from controlplane import descriptions, history, log, views
+from controlplane.dry_run import LAST, DryRun, of_insert
 from controlplane.evolve import State
-from controlplane.lookup import meant, unknown_topic
 from controlplane.topics import REPORTS
-from controlplane.translate import options_of
 from controlplane.views import Listing
 from processors.kafka import CALL_S, Kafka, TopicPartition, judging
+from processors.registry import Registry
 from schemas.errors import START, BeyondTheEnd, JobNotFound, OffsetNotFound, did_you_mean
 from schemas.options import instant
 from schemas.reports import Said
@@ -19,14 +19,15 @@ from schemas.tasks import task_key
 from schemas.values import PartitionProgress, Progress, by_topic
 from sql import nodes
 from sql.explain import explain
-from sql.plan import source_names
 
 PROGRESS_MS = 15_000
 """Progress older than this says nothing about now: tasks report it every 5 s."""
 
 
-def read(kafka: Kafka, prefix: str, statement: nodes.Read) -> Listing:
-    """Raises Refused with its place where the statement names what is not there."""
+def read(
+    kafka: Kafka, prefix: str, statement: nodes.Read, registry: Registry | None = None, last: int = LAST
+) -> Listing:
+    """Raises Refused with its place where the statement names what is not there. `last`: records of EXPLAIN ANALYZE."""
     match statement:
         case nodes.Show():
             return _show(kafka, prefix, statement)
@@ -42,22 +43,19 @@ def read(kafka: Kafka, prefix: str, statement: nodes.Read) -> Listing:
             return descriptions.describe_mapping(_state(kafka, prefix), name)
         case nodes.Describe(nodes.Kind.SNAPSHOT, name):
             return descriptions.describe_snapshot(_state(kafka, prefix), name)
+        case nodes.Explain(explained, analyze=True):
+            return DryRun(kafka, prefix, registry).run(explained, last)
         case nodes.Explain(explained):
-            if isinstance(explained, nodes.Insert):
-                return _explain(kafka, prefix, explained)
-            options_of(explained)
-            return _explain(kafka, prefix, explained.insert)
+            return _explain(DryRun(kafka, prefix, registry), explained)
         case never:
             assert_never(never)  # type: ignore[arg-type]  # kinds are all named
 
 
-def _explain(kafka: Kafka, prefix: str, insert: nodes.Insert) -> Listing:
-    state, topics = _state(kafka, prefix), kafka.topic_partitions()
-    for name in (*source_names(insert), insert.target):
-        topic, _ = meant(state, name)
-        if topic not in topics:
-            raise unknown_topic(topic, topics, name.place)
-    rows = explain(insert, state.mappings, state.mappings.get(insert.target.text))
+def _explain(dry: DryRun, explained: nodes.CreateJob | nodes.Insert) -> Listing:
+    create = explained if isinstance(explained, nodes.CreateJob) else of_insert(explained)
+    sources, sink = dry.wired(create)
+    mappings = {source.name: source.mapping for source in sources if source.mapping}
+    rows = explain(create.insert, mappings, sink.mapping)
     return Listing(views.PLAN_COLUMNS, [{"part": part, "detail": detail} for part, detail in rows])
 
 

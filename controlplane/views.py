@@ -18,11 +18,21 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What SHOW or DESCRIBE answers: rows in named columns, and what is `about` the thing described as a whole."""
+    """What SHOW or DESCRIBE answers: rows in named columns, and what is `about` the thing described as a whole.
+
+    `others` are more of the kind under their names. `summary`, where there is one, says for people what `about` says.
+    """
 
     columns: tuple[str, ...]
     rows: list[Row]
     about: Row = field(default_factory=dict)
+    others: dict[str, "Listing"] = field(default_factory=dict)
+    summary: str = ""
+
+    def whole(self) -> Row:
+        """As JSON has it."""
+        about = {"about": self.about} if self.about else {}
+        return {**about, "rows": self.rows, **{name: other.rows for name, other in self.others.items()}}
 
 
 JOB_COLUMNS = ("name", "status", "uid", "tasks", "query", "failure")

@@ -60,19 +60,23 @@ class Pipeline:
 
 def pipeline_of(task: Task) -> Pipeline:
     """The compiled query of a task; tasks of one job share it."""
-    sink = task.sink
-    reads = tuple(_Read(source.name, source.records_of, _Mapped(source.mapping)) for source in task.sources)
-    mirrored = tuple(_is_mirrored(source, sink) for source in task.sources)
+    return pipeline(task.statement, task.options, task.sources, task.sink)
+
+
+def pipeline(statement: str, options: dict[str, str], sources: tuple[Source, ...], sink: Sink) -> Pipeline:
+    """The compiled query of a CREATE JOB in its canonical form."""
+    reads = tuple(_Read(source.name, source.records_of, _Mapped(source.mapping)) for source in sources)
+    mirrored = tuple(_is_mirrored(source, sink) for source in sources)
 
     def compiled(mirror: int) -> CompiledStep:
         mirrors = tuple(mirror if one else 0 for one in mirrored)
-        return _compiled(task.statement, sink.topic, sink.partitions, _Mapped(sink.mapping), reads, mirrors)
+        return _compiled(statement, sink.topic, sink.partitions, _Mapped(sink.mapping), reads, mirrors)
 
     usual = compiled(sys.maxsize)
     return Pipeline(
-        by_topic(task.sources),
+        by_topic(sources),
         sink,
-        JobOptions.of(task.options),
+        JobOptions.of(options),
         usual.step,
         lambda: compiled(sink.partitions).step,
         usual.source,

@@ -255,9 +255,10 @@ class Describe:
 
 @dataclass(frozen=True, slots=True)
 class Explain:
-    """What a query would do, of a job to create or on its own."""
+    """What a query would do, of a job to create or on its own. `analyze`: what it makes of records that are there."""
 
     statement: "CreateJob | Insert"
+    analyze: bool = False
 
 
 Change = CreateJob | DropJob | AlterJob | CreateSnapshot | DropSnapshot | CreateMapping | DropMapping

@@ -19,7 +19,7 @@ from sql.render import render
 from sql.scan import MAX_BYTES, check, split
 from sql.unsupported import column_refusal
 
-__all__ = ["parse", "split"]
+__all__ = ["parse", "parse_insert", "split"]
 
 _GROWTH = 6
 """No canonical form is so many times longer than its text; `1e15`, the worst, has 18 digits."""
@@ -31,18 +31,28 @@ def parse(text: str) -> nodes.Statement:
     Raises StatementTooLarge, NestedTooDeep, NotUtf8, BadSyntax, NotSupported, RepeatedOption, SelectNotAllowed or
     InsertNeedsJob, with its place.
     """
-    check(text)
-    tried: dict[int, dict[int, Node | None]] = defaultdict(dict)
-    try:
-        found = GRAMMAR.default_rule.match_core(text, 0, tried, ParseError(text))
-        if found is None:
-            raise syntax_error(text, tried)
-        statement: nodes.Statement = _Builder(text).visit(found)
-    except RecursionError:  # CASE and types nest without parentheses, which `check` counts
-        raise NestedTooDeep("the statement is nested too deep") from None
+    statement: nodes.Statement = _built(text, "text")
     if len(text) > MAX_BYTES // _GROWTH and (size := len(render(statement).encode())) > MAX_BYTES:
         raise StatementTooLarge(f"in its canonical form the statement has {size:,} bytes; {MAX_BYTES:,} are allowed")
     return statement
+
+
+def parse_insert(text: str) -> nodes.Insert:
+    """An INSERT on its own, which no job runs: to be tried. Raises what `parse` raises."""
+    insert: nodes.Insert = _built(text, "lone_insert")
+    return insert
+
+
+def _built(text: str, rule: str) -> Any:
+    check(text)
+    tried: dict[int, dict[int, Node | None]] = defaultdict(dict)
+    try:
+        found = GRAMMAR[rule].match_core(text, 0, tried, ParseError(text))
+        if found is None:
+            raise syntax_error(text, tried)
+        return _Builder(text).visit(found)
+    except RecursionError:  # CASE and types nest without parentheses, which `check` counts
+        raise NestedTooDeep("the statement is nested too deep") from None
 
 
 class _Builder(QueryBuilder):
@@ -174,4 +184,11 @@ class _Builder(QueryBuilder):
         return nodes.Option(name, value.value, value.place)
 
     def visit_explain(self, _: Node, children: list[Any]) -> nodes.Explain:
-        return nodes.Explain(children[1][0])
+        _, analyze, explained = children
+        return nodes.Explain(explained, bool(many(analyze)))
+
+    def visit_explained(self, _: Node, children: list[Any]) -> nodes.CreateJob | nodes.Insert:
+        return children[0]  # type: ignore[no-any-return]
+
+    def visit_lone_insert(self, _: Node, children: list[Any]) -> nodes.Insert:
+        return children[1]  # type: ignore[no-any-return]

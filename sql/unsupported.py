@@ -51,7 +51,6 @@ ROWS = (
         "a job has nobody to return rows to; write them to a topic: AS INSERT INTO target SELECT …",
         SelectNotAllowed,
     ),
-    Row(r"\bEXPLAIN\s+", r"ANALYZE\b", f"EXPLAIN ANALYZE is {_NOW}"),
     Row(r"^", r"(UPDATE|DELETE|MERGE|TRUNCATE)\b", f"{{found}} is {_NOW}"),
     Row(r"\b(CREATE|DROP)\s+(OR\s+REPLACE\s+)?", r"(VIEW|INDEX|TABLE|TYPE|FUNCTION|DATA)\b", f"{{found}} is {_NOW}"),
     Row(r"\bCREATE\s+OR\s+REPLACE\s+", r"JOB\b", "a job is not replaced; drop it and create it again"),

@@ -67,6 +67,10 @@ DESCRIBE JOB a
 describe mapping m;
 --= DESCRIBE MAPPING m
 DESCRIBE SNAPSHOT s
+EXPLAIN INSERT INTO out SELECT * FROM s
+explain analyze sink into out select * from s;
+--= EXPLAIN ANALYZE SINK INTO out SELECT * FROM s
+EXPLAIN ANALYZE CREATE JOB analyze AS INSERT INTO out SELECT analyze FROM s
 
 ALTER JOB a OPTIONS ('parallelism' = '2')
 ALTER JOB a OPTIONS (onError 'skip') RESUME

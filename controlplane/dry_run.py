@@ -1,0 +1,147 @@
+"""Dry runs: a query on the newest records of its sources, in this process. Nothing is written, nobody is asked.
+
+What refuses a CREATE JOB refuses it here, but for its name: a query may be tried while a job of that name runs.
+Mappings given to a dry run are known to it alone. Of a schema registry schemas are read, none is registered.
+"""
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar, assert_never
+
+from controlplane import catalog, log
+from controlplane.asking import Asking
+from controlplane.decide import topics_needed, wire
+from controlplane.decide_mappings import create_mapping, drop_mapping
+from controlplane.decide_sources import Sources
+from controlplane.evolve import State
+from controlplane.lookup import Facts
+from controlplane.sample import newest
+from controlplane.translate import Request, options_of
+from controlplane.trials import listing
+from controlplane.views import Listing
+from processors.kafka import Kafka
+from processors.pipeline import pipeline
+from processors.registry import Registry
+from processors.trial import tried
+from schemas.errors import InsertNeedsJob, NotSupported
+from schemas.events import Body, MappingCreated, MappingDropped
+from schemas.received import read_command
+from schemas.values import AvroSchema, Sink, by_topic
+from sql import nodes
+from sql.parser import parse, parse_insert
+from sql.render import render
+
+T = TypeVar("T")
+LAST = 1_000
+"""Records tried where nothing else is said."""
+Tryable = nodes.CreateJob | nodes.Insert | nodes.CreateMapping | nodes.DropMapping
+
+
+class Unregistering(Registry):
+    """A registry to read from: a schema that a job would register gets no number, and its records are bare."""
+
+    def register(self, subject: str, text: str) -> AvroSchema:
+        known = self.latest(subject)
+        return known if known is not None and known.text == text else AvroSchema(text)
+
+
+class DryRun:
+    """One dry run: the state as it was at its first statement, changed by the mappings it was given since."""
+
+    def __init__(self, kafka: Kafka, prefix: str, registry: Registry | None = None) -> None:
+        self._kafka, self._prefix, self._registry = kafka, prefix, registry
+        self._state: State | None = None
+
+    def run(self, statement: str | Tryable, last: int = LAST) -> Listing:
+        """What a CREATE JOB or an INSERT would write and refuse; a mapping takes effect here, and gives no rows.
+
+        Raises Refused with its place, NotSupported for other statements.
+        """
+        if isinstance(statement, str):
+            statement = understood(statement)
+        match statement:
+            case nodes.CreateJob():
+                return self._tried(statement, last)
+            case nodes.Insert():
+                return self._tried(of_insert(statement), last)
+            case nodes.CreateMapping() | nodes.DropMapping():
+                name, result = statement.name.text, self._mapped(statement)
+                return Listing((), [], {"mapping": name, "result": result}, summary=f"mapping '{name}': {result}")
+            case never:
+                assert_never(never)
+
+    @property
+    def _known(self) -> State:
+        if self._state is None:
+            self._state = log.state_now(self._kafka, self._prefix)
+        return self._state
+
+    def _tried(self, create: nodes.CreateJob, last: int) -> Listing:
+        sources, sink = self.wired(create)
+        text = render(create)
+        given = {option.name.text: option.value for option in create.options}
+        made = pipeline(text, given, sources, sink)
+        partitions = [(topic, p) for topic, source in by_topic(sources).items() for p in range(len(source.start))]
+        messages = newest(self._kafka, f"{self._prefix}dry-run", partitions, last)
+        return listing(tried(made.step, messages, self._registry, time.perf_counter, time.process_time))
+
+    def wired(self, create: nodes.CreateJob) -> tuple[Sources, Sink]:
+        """What a job would read and write, were it created now. Raises whatever would refuse it, but for its name."""
+        judge = partial(wire, self._known, create, options_of(create), prefix=self._prefix)
+        sources, sink, _ = self._judged(self._facts(create), lambda facts: judge(facts=facts))
+        return sources, sink
+
+    def _judged(self, facts: Facts, judge: Callable[[Facts], T]) -> T:
+        verdict, _ = Asking(self._registry, {}).judging(facts, judge)
+        return verdict
+
+    def _mapped(self, statement: nodes.CreateMapping | nodes.DropMapping) -> str:
+        """Changes what is known here alone; tells what would have happened."""
+        (body,) = self._judged(self._facts(statement), lambda facts: self._verdict(statement, facts))
+        match body:
+            case MappingCreated(mapping=mapping):
+                self._known.apply({("mapping", mapping.name): mapping})
+                return "created, for the dry run alone"
+            case MappingDropped(name=name):
+                self._known.apply({("mapping", name): None})
+                return "dropped, for the dry run alone"
+            case unchanged:
+                return str(getattr(unchanged, "message", "unchanged"))
+
+    def _verdict(self, statement: nodes.CreateMapping | nodes.DropMapping, facts: Facts) -> tuple[Body, ...]:
+        if isinstance(statement, nodes.CreateMapping):
+            return create_mapping(self._known, statement, facts, self._prefix)
+        return drop_mapping(self._known, statement)
+
+    def _facts(self, statement: nodes.CreateJob | nodes.CreateMapping | nodes.DropMapping) -> Facts:
+        text = render(statement)
+        options = options_of(statement) if isinstance(statement, nodes.CreateJob) else None
+        request = Request(read_command(0, 0, text.encode(), None, self._prefix), statement, text)
+        if options is not None:
+            request = Request(request.command, statement, text, options)
+        topics, instants = topics_needed(self._known, [request], self._prefix)
+        limit = catalog.max_transaction_ms(self._kafka)
+        return catalog.facts(self._kafka, "", limit, topics, instants)
+
+
+def of_insert(insert: nodes.Insert) -> nodes.CreateJob:
+    """A job for an INSERT on its own."""
+    return nodes.CreateJob(nodes.Name("dry run"), if_not_exists=False, options=(), insert=insert)
+
+
+def understood(text: str) -> Tryable:
+    """A statement that can be tried. Raises what `parse` raises, and NotSupported for all others."""
+    try:
+        statement = parse(text)
+    except InsertNeedsJob:
+        return parse_insert(text)
+    if isinstance(statement, Tryable):
+        return statement
+    raise NotSupported(
+        f"{_verb(statement)} cannot be tried: a dry run takes CREATE JOB and INSERT, and the mappings they need"
+    )
+
+
+def _verb(statement: nodes.Statement) -> str:
+    return " ".join(render(statement).split()[:2])

@@ -1,0 +1,82 @@
+"""The newest records of topics, spread over their partitions: committed ones, and nothing is left behind.
+
+A partition that has fewer than its share leaves the rest to the others. The end of a partition is its last stable
+offset: what a transaction that is still open holds back is not waited for.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from contextlib import closing
+
+from processors.kafka import CALL_S, Consumer, Doubt, Kafka, Message, TopicPartition, assign, judging, poll
+
+At = tuple[str, int]
+"""A topic and its partition."""
+SILENT_S = 10.0
+WIDER, ROUNDS = 8, 4
+"""Where markers, aborted records and compaction leave gaps, so many times more offsets are read, at most so often."""
+
+
+def newest(kafka: Kafka, group: str, partitions: Collection[At], last: int) -> list[Message]:
+    """At most `last` records, by partition in the order given. Raises Doubt where Kafka does not answer.
+
+    The consumer of `group` is assigned and commits nothing, so that no group comes into being.
+    """
+    with closing(kafka.consumer(group)) as consumer:
+        first, ends = _bounds(consumer, partitions)
+        shares = shared({at: ends[at] - first[at] for at in partitions}, last)
+        found: dict[At, list[Message]] = {at: [] for at in partitions}
+        spans = {at: share for at, share in shares.items() if share}
+        for _ in range(ROUNDS):
+            starts = {at: max(first[at], ends[at] - span) for at, span in spans.items()}
+            found |= _read(consumer, starts, ends)
+            spans = {
+                at: span * WIDER for at, span in spans.items() if len(found[at]) < shares[at] and starts[at] > first[at]
+            }
+            if not spans:
+                break
+    return [message for at in partitions for message in found[at][-shares[at] :] if shares[at]]
+
+
+def shared(available: Mapping[At, int], last: int) -> dict[At, int]:
+    """How many of `last` records each partition gives: as many as the others, or all it has."""
+    shares, left = {}, last
+    by_size = sorted(available, key=lambda at: available[at])
+    for i, at in enumerate(by_size):
+        shares[at] = min(max(0, available[at]), left // (len(by_size) - i))
+        left -= shares[at]
+    return shares
+
+
+def _bounds(consumer: Consumer, partitions: Collection[At]) -> tuple[dict[At, int], dict[At, int]]:
+    """First offsets, and last stable ones."""
+    first, ends = {}, {}
+    with judging():
+        for at in partitions:
+            first[at], ends[at] = consumer.get_watermark_offsets(TopicPartition(*at), CALL_S)
+    return first, ends
+
+
+def _read(consumer: Consumer, starts: Mapping[At, int], ends: Mapping[At, int]) -> dict[At, list[Message]]:
+    """The committed records from `starts` to `ends`."""
+    found: dict[At, list[Message]] = defaultdict(list)
+    left = dict(starts)
+    assign(consumer, starts)
+    heard = time.monotonic()
+    while left:
+        for message in poll(consumer, 5000, 0.02):
+            at = (message.topic() or "", message.partition() or 0)
+            if (message.offset() or 0) < ends[at]:
+                found[at].append(message)
+        for place in consumer.position([TopicPartition(*at) for at in left]):
+            at = (place.topic, place.partition)
+            if place.offset >= ends[at]:
+                del left[at]
+                heard = time.monotonic()
+            elif place.offset > left[at]:
+                left[at], heard = place.offset, time.monotonic()
+        if time.monotonic() - heard > SILENT_S:
+            waiting = ", ".join(f"{topic}-{p}" for topic, p in sorted(left))
+            raise Doubt(f"{waiting}: no record came within {SILENT_S:.0f} s")
+    return {at: found[at] for at in starts}

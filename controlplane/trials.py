@@ -1,0 +1,70 @@
+"""What people and programs are shown of a dry run. Pure.
+
+Bytes that are no UTF-8 are shown as `0x` and their hexadecimal digits.
+"""
+
+from typing import Any
+
+from controlplane.views import Listing, Row
+from processors.bad_records import place_of
+from processors.kafka import Message
+from processors.trial import Record, Trial, Tried
+
+ROW_COLUMNS = ("source", "key", "value", "other")
+REFUSAL_COLUMNS = ("source", "code", "reason", "value")
+
+
+def listing(trial: Trial) -> Listing:
+    """A row for each record written, then those refused; `about` counts."""
+    rows = [_row(one.message, record) for one in trial.tried for record in one.written]
+    refused = [_refusal(one) for one in trial.tried if one.refusal is not None]
+    about = {
+        "read": trial.read,
+        "written": trial.written,
+        "filtered": trial.filtered,
+        "skipped": trial.skipped,
+        "refused": trial.refused,
+        "rate": round(trial.rate),
+        "cpu_micros": round(trial.cpu_micros, 2),
+    }
+    return Listing(ROW_COLUMNS, rows, about, {"refused": Listing(REFUSAL_COLUMNS, refused)}, _summary(about))
+
+
+def _summary(about: Row) -> str:
+    counts = f"{about['filtered']:,} filtered out, {about['skipped']:,} skipped, {about['refused']:,} refused"
+    speed = f"; {about['rate']:,} records a second, {about['cpu_micros']:g} µs of CPU each" if about["read"] else ""
+    return f"{about['read']:,} records read: {about['written']:,} written, {counts}{speed}"
+
+
+def _row(message: Message, record: Record) -> Row:
+    _, value, key, *_ = record
+    return {"source": place_of(message), "key": shown(key), "value": shown(value), "other": _other(message, record)}
+
+
+def _other(message: Message, record: Record) -> Row:
+    """What is set besides key and value, where it is not as it was read."""
+    _, _, _, partition, _, _, timestamp, *headers = record
+    found: Row = {}
+    if partition not in (-1, message.partition()):
+        found["partition"] = partition
+    if timestamp != message.timestamp()[1]:
+        found["timestamp"] = timestamp
+    if headers and headers[0] is not None and headers[0] != (message.headers() or []):
+        found["headers"] = [[name, shown(text)] for name, text in headers[0]]
+    return found
+
+
+def _refusal(one: Tried) -> Row:
+    failure = one.refusal
+    code, reason = (failure.code, failure.message) if failure is not None else ("", "")
+    return {"source": place_of(one.message), "code": code, "reason": reason, "value": shown(one.message.value())}
+
+
+def shown(data: Any) -> str | None:
+    """Bytes as text; None for none."""
+    if data is None or isinstance(data, str):
+        return data
+    try:
+        return str(data.decode())
+    except UnicodeDecodeError:
+        return f"0x{data.hex()}"

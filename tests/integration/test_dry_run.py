@@ -1,0 +1,164 @@
+"""Dry runs on a real broker: what is told is what a job would do, and nothing is written."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from confluent_kafka import Producer
+
+from controlplane.client import Client
+from tests.integration.test_cli import jobplane, rows
+from tests.support.broker import KafkaBroker
+from tests.support.system import System, system, until
+
+
+@pytest.fixture(scope="module")
+def plane(broker: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    with system(broker.bootstrap, "dry.", tmp_path_factory.mktemp("dry"), hosts=1) as made:
+        made.worker()
+        yield made
+
+
+def everything(plane: System) -> dict[str, object]:
+    """The ends of all topics of the broker, its own but for those of groups and transactions too, and all groups."""
+    topics = plane.admin.list_topics(timeout=10).topics
+    own = [name for name in topics if not name.endswith((".reports", "__consumer_offsets"))]
+    groups = plane.admin.list_consumer_groups().result(10).valid
+    return {**{name: plane.ends(name) for name in own}, "groups": sorted(group.group_id for group in groups)}
+
+
+def test_nothing_is_written(plane: System) -> None:
+    source, sink = plane.topic("quiet-in", 3), plane.topic("quiet-out", 3)
+    for p in range(3):
+        plane.produce(source, [(b"k", b'{"id": %d}' % i) for i in range(10)], partition=p)
+    query = f'INSERT INTO "{sink}" SELECT id FROM "{source}" WHERE id > 4'
+    before = everything(plane)
+    for text in (f"CREATE JOB x AS {query}", query):
+        assert jobplane(plane, "sql", "--dry-run", "-e", text).returncode == 0
+        assert jobplane(plane, "sql", "-e", f"EXPLAIN ANALYZE {text}").returncode == 0
+    assert everything(plane) == before
+    plane.done(f"CREATE JOB x AS {query}")
+    assert everything(plane) != before, "a job is not quiet"
+
+
+def test_the_rows_are_those_a_job_writes(plane: System) -> None:
+    source, sink = plane.topic("same-in", 3), plane.topic("same-out", 2)
+    for p in range(3):
+        plane.produce(source, [(b"k%d" % i, b'{"id": %d, "p": %d}' % (i, p)) for i in range(20)], partition=p)
+    query = f'INSERT INTO "{sink}" SELECT id * 2 AS twice, p FROM "{source}" WHERE id % 3 = 0'
+    (told,) = rows(jobplane(plane, "sql", "--dry-run", "-o", "json", "-e", query))
+    assert {name: told["about"][name] for name in ("read", "written", "filtered", "skipped", "refused")} == {
+        "read": 60, "written": 21, "filtered": 39, "skipped": 0, "refused": 0,
+    }  # fmt: skip
+    assert told["about"]["rate"] > 0
+    assert told["about"]["cpu_micros"] > 0
+    assert told["rows"][0] == {"source": f"{source}-0@0", "key": "k0", "value": '{"twice":0,"p":0}', "other": {}}
+    plane.done(f"CREATE JOB same AS {query}")
+    written = until(lambda: found if len(found := plane.read(sink)) == 21 else None, 30, "the job has written")
+    assert sorted((m.key(), m.value()) for m in written) == sorted(
+        (row["key"].encode(), row["value"].encode()) for row in told["rows"]
+    )
+
+
+def test_the_newest_are_shared_among_partitions_and_sources(plane: System) -> None:
+    many, few, sink = plane.topic("many", 2), plane.topic("few", 2), plane.topic("both-out", 1)
+    plane.produce(many, [(None, b'{"a": %d}' % i) for i in range(500)], partition=0)
+    plane.produce(many, [(None, b'{"a": 1}')] * 3, partition=1)
+    plane.produce(few, [(None, b'{"b": %d}' % i) for i in range(100)], partition=1)
+    query = f'INSERT INTO "{sink}" SELECT a AS n FROM "{many}" UNION ALL SELECT b FROM "{few}"'
+    listing = Client(plane.settings).read(f"EXPLAIN ANALYZE {query}", last=23)
+    assert [row["source"] for row in listing.rows] == [
+        *(f"{many}-0@{i}" for i in range(490, 500)),
+        *(f"{many}-1@{i}" for i in range(3)),
+        *(f"{few}-1@{i}" for i in range(90, 100)),
+    ]
+
+
+def test_aborted_records_and_open_transactions_are_passed_by(plane: System) -> None:
+    source, sink = plane.topic("tx-in", 1), plane.topic("tx-out", 1)
+    producer = Producer({"bootstrap.servers": plane.bootstrap, "transactional.id": "dry-run-test"})
+    producer.init_transactions(20)
+    for i in range(30):
+        producer.begin_transaction()
+        producer.produce(source, b'{"id": %d}' % i)
+        producer.flush(10)
+        if i % 3 == 0:
+            producer.commit_transaction(20)
+        else:
+            producer.abort_transaction(20)
+    producer.begin_transaction()
+    producer.produce(source, b'{"id": 99}')
+    producer.flush(10)
+    query = f'INSERT INTO "{sink}" SELECT id FROM "{source}"'
+    listing = Client(plane.settings).read(f"EXPLAIN ANALYZE {query}", last=5)
+    producer.abort_transaction(20)
+    assert [json.loads(row["value"])["id"] for row in listing.rows] == [15, 18, 21, 24, 27]
+
+
+def test_a_file_of_mappings_and_queries(plane: System) -> None:
+    source, sink = plane.topic("file-in", 1), plane.topic("file-out", 1)
+    values = [b'{"id": 1, "who": {"name": "ann"}}', b'{"id": "x"}', b"no\tJSON", None, b'{"id": 4}', b"\xff"]
+    plane.produce(source, [(b"\xff", one) for one in values])
+    script = f"""
+        CREATE MAPPING typed EXTERNAL NAME "{source}" (id BIGINT, name VARCHAR EXTERNAL NAME "who.name") TYPE Kafka;
+        CREATE MAPPING typed_out EXTERNAL NAME "{sink}" (n BIGINT, label VARCHAR) TYPE Kafka;
+        INSERT INTO typed_out SELECT id, name FROM typed;
+    """
+    (plane.folder / "try.sql").write_text(script)
+    done = jobplane(plane, "sql", "--dry-run", "-f", "try.sql")
+    place = f"{source}-0@"
+    assert done.stdout.splitlines() == [
+        "source\tkey\tvalue\tother",
+        f'{place}0\t0xff\t{{"n":1,"label":"ann"}}\t',
+        f'{place}4\t0xff\t{{"n":4,"label":null}}\t',
+        "",
+        "source\tcode\treason\tvalue",
+        f'{place}1\tBAD_RECORD\tfield \'id\' holds a string; the query needs a number\t{{"id": "x"}}',
+        f"{place}2\tBAD_RECORD\tthe value is not JSON: invalid character (byte 4)\tno\\tJSON",
+        f"{place}5\tBAD_RECORD\tthe value is not JSON: invalid character (byte 0)\t0xff",
+    ]
+    said = done.stderr.splitlines()
+    assert said[0] == "mapping 'typed': created, for the dry run alone"
+    assert said[2].startswith("6 records read: 2 written, 0 filtered out, 1 skipped, 3 refused; ")
+    assert done.returncode == 0
+    assert [row for row in plane.rows("SHOW MAPPINGS") if row["name"].startswith("typed")] == []
+    *_, told = rows(jobplane(plane, "sql", "--dry-run", "-o", "json", "-f", "try.sql"))
+    assert [row["source"] for row in told["refused"]] == [f"{place}{i}" for i in (1, 2, 5)]
+    assert told["refused"][1]["value"] == "no\tJSON"
+
+
+def test_parts_that_a_query_sets_are_shown(plane: System) -> None:
+    source, sink = plane.topic("parts-in", 1), plane.topic("parts-out", 2)
+    plane.produce(source, [(b"k", b'{"id": 1}')], timestamp=1_000)
+    query = (
+        f"INSERT INTO \"{sink}\" SELECT id, 1 AS __partition, TIMESTAMP WITH TIME ZONE '1970-01-01T00:00:02Z' "
+        f"AS __timestamp, MAP['a', 'b'] AS __headers FROM \"{source}\""
+    )
+    (row,) = Client(plane.settings).read(f"EXPLAIN ANALYZE {query}").rows
+    assert row["other"] == {"partition": 1, "timestamp": 2_000, "headers": [["a", "b"]]}
+
+
+def test_an_empty_topic_gives_nothing(plane: System) -> None:
+    source, sink = plane.topic("void-in", 3), plane.topic("void-out", 1)
+    done = jobplane(plane, "sql", "--dry-run", "-e", f'INSERT INTO "{sink}" SELECT id FROM "{source}"')
+    assert (done.returncode, done.stdout) == (0, "source\tkey\tvalue\tother\n")
+    assert done.stderr == "0 records read: 0 written, 0 filtered out, 0 skipped, 0 refused\n"
+
+
+def test_what_is_refused_is_refused_as_of_a_job(plane: System) -> None:
+    source, sink = plane.topic("no-in", 1), plane.topic("no-out", 1)
+    query = f'INSERT INTO "{sink}" SELECT id FROM "{source}"'
+    cases = (
+        (f'INSERT INTO "{sink}" SELECT id FROM "{source}s"', 3, "topic-not-found"),
+        (f'INSERT INTO "{sink}" SELECT NOPE(id) FROM "{source}"', 4, "unknown-function"),
+        (f'INSERT INTO "{source}" SELECT id FROM "{source}"', 4, "sink-is-source"),
+        (f"CREATE JOB x OPTIONS (parallelism '2') AS {query}", 4, "bad-option-value"),
+        ("DROP JOB x", 4, "not-supported"),
+        ("SHOW JOBS", 4, "not-supported"),
+        ("CREATE MAPPING m TYPE Nope", 4, "not-supported"),
+    )
+    for text, code, said in cases:
+        done = jobplane(plane, "sql", "--dry-run", "-e", text)
+        assert (done.returncode, done.stdout) == (code, ""), text
+        assert f"refused ({said})" in done.stderr
+    assert "DROP JOB cannot be tried" in jobplane(plane, "sql", "--dry-run", "-e", "DROP JOB x").stderr

@@ -1,0 +1,97 @@
+"""The pure part of a dry run: what a step makes of records, told row by row, and how a sample is shared out."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import Message
+
+from controlplane import tables, trials
+from controlplane.sample import shared
+from processors.trial import Trial, tried
+from sql.compile import Step
+from tests.support.rows import block_of
+
+PAGE = Path(__file__).parents[2] / "docs/statements/explain.md"
+
+
+def message(offset: int, value: bytes | None, key: bytes | None = b"k", headers: Any = None) -> Message:
+    return Message("s", 0, offset, key, value, headers, None, (1, 5))
+
+
+def trial_of(query: str, *messages: Message, step: Step | None = None) -> Trial:
+    ticks = iter(range(100))
+    made = step or block_of(query).compiled().step
+    return tried(made, messages, None, lambda: next(ticks) * 2.0, lambda: next(ticks) * 0.5)
+
+
+def test_every_record_is_counted_once() -> None:
+    trial = trial_of(
+        "SELECT a FROM s WHERE a > 1",
+        message(0, b'{"a": 1}'),
+        message(1, b'{"a": 2}'),
+        message(2, b'{"a": "x"}'),
+        message(3, None),
+        message(4, b'{"a": 3}'),
+    )
+    assert (trial.read, trial.written, trial.filtered, trial.skipped, trial.refused) == (5, 2, 1, 1, 1)
+    shown = trials.listing(trial)
+    assert [row["source"] for row in shown.rows] == ["s-0@1", "s-0@4"]
+    assert [row["source"] for row in shown.others["refused"].rows] == ["s-0@2"]
+    assert shown.whole()["refused"] == shown.others["refused"].rows
+
+
+def test_a_record_gives_several_rows() -> None:
+    trial = trial_of("SELECT x FROM s CROSS JOIN UNNEST(a) AS t (x)", message(0, b'{"a": [1, 2]}'), message(1, b"{}"))
+    assert (trial.written, trial.filtered) == (2, 1)
+    assert [row["value"] for row in trials.listing(trial).rows] == ['{"x":1}', '{"x":2}']
+
+
+def test_time_is_that_of_the_evaluation() -> None:
+    trial = trial_of("SELECT a FROM s", message(0, b'{"a": 1}'), message(1, b'{"a": 1}'))
+    assert (trial.seconds, trial.rate) == (4.0, 0.5)
+    assert (trial.cpu_seconds, trial.cpu_micros) == (1.0, 500_000.0)
+    assert trials.listing(trial_of("SELECT a FROM s")).summary == (
+        "0 records read: 0 written, 0 filtered out, 0 skipped, 0 refused"
+    )
+
+
+def test_what_a_function_raises_is_the_fault_of_its_record() -> None:
+    def step(messages: Any, produce: Any, full: Any) -> tuple[int, int]:
+        for one in messages:
+            if one.offset() == 1:
+                raise TypeError("it takes no such thing")
+            produce("out", one.value(), one.key(), -1, None, None, 5)
+        return 1, 0
+
+    trial = trial_of("", message(0, b"a"), message(1, b"b"), message(2, b"c"), step=step)
+    assert [str(one.refusal) for one in trial.tried if one.refusal] == ["it takes no such thing"]
+    assert trial.written == 2
+
+
+def test_a_copy_of_anything_is_shown() -> None:
+    trial = trial_of("SELECT * FROM s", message(0, b"\xff\x00", None, [("h", b"v")]), message(1, None))
+    rows = trials.listing(trial).rows
+    assert rows[0] == {"source": "s-0@0", "key": None, "value": "0xff00", "other": {}}
+    assert rows[1]["value"] is None
+
+
+def test_text_has_a_line_a_row() -> None:
+    shown = tables.text(trials.listing(trial_of("SELECT * FROM s", message(0, b'{\n\t"a": 1}'))))
+    assert shown == 'source\tkey\tvalue\tother\ns-0@0\tk\t{\\n\\t"a": 1}\t\n'
+
+
+def test_all_that_is_told_is_explained() -> None:
+    section = PAGE.read_text().partition("\n## EXPLAIN ANALYZE\n")[2].partition("\n## ")[0]
+    explained = set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE))
+    shown = trials.listing(trial_of("SELECT a FROM s"))
+    assert explained == {*trials.ROW_COLUMNS, *trials.REFUSAL_COLUMNS, *shown.about}
+
+
+def test_partitions_share_alike() -> None:
+    a, b, c = ("s", 0), ("s", 1), ("t", 0)
+    assert shared({a: 100, b: 100, c: 100}, 30) == {a: 10, b: 10, c: 10}
+    assert shared({a: 2, b: 100, c: 0}, 30) == {a: 2, b: 28, c: 0}
+    assert shared({a: 5, b: 5}, 100) == {a: 5, b: 5}
+    assert sum(shared({a: 100, b: 100, c: 100}, 2).values()) == 2
+    assert shared({}, 5) == {}
