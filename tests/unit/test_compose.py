@@ -10,6 +10,7 @@ import pytest
 
 from controlplane.embedded.jars import KAFKA
 from controlplane.embedded.single_node import PROPERTIES
+from tests.support.registry import LOCK
 
 FILE = Path(__file__).parents[2] / "compose" / "compose.yaml"
 COMMANDS = (("docker", "compose"), ("docker-compose",))
@@ -51,3 +52,11 @@ def test_kafka_is_set_up_for_one_node_like_the_embedded_one(services: Any) -> No
     assert kafka["image"] == f"apache/kafka:{KAFKA}"
     for name in (*FOR_ONE_NODE, "auto.create.topics.enable", "num.partitions"):
         assert kafka["environment"][f"KAFKA_{name.upper().replace('.', '_')}"] == PROPERTIES[name]
+
+
+def test_the_workers_know_the_registry_that_the_tests_run_on(services: Any) -> None:
+    registry = services["registry"]
+    assert f"{registry['image'].replace('apicurio/apicurio-registry:', 'apicurio-')}.lock.json" == LOCK.name
+    assert registry["environment"]["APICURIO_KAFKASQL_BOOTSTRAP_SERVERS"] == "kafka:9092"
+    for one in (one for name, one in services.items() if name.startswith("worker-")):
+        assert one["environment"]["JOBPLANE_REGISTRY_URL"] == "http://registry:8080/apis/ccompat/v7"
