@@ -46,6 +46,7 @@ from schemas.options import DEAD_LETTER_TOPIC, Guarantee, JobOptions, notices
 from schemas.state import ENDED, Job, Snapshot, Status, Target
 from schemas.values import Failure, Restore, Sink, SnapshotRequest
 from sql import nodes
+from sql.packages import packages_called
 from sql.plan import plan, source_names
 
 KEPT_ENDED_JOBS = 1_000
@@ -121,6 +122,7 @@ def _create_job(state: State, create: nodes.CreateJob, request: Request, facts: 
             waits_for=state.closing.get(name, ""),
             status=Status.NOT_RUNNING,
             notices=notices(option.name.text for option in create.options),
+            packages=packages_called(create.insert),
         ),
     )
 

@@ -18,11 +18,14 @@ from schemas.events import (
     TaskStarted,
     TaskStopped,
 )
-from schemas.failures import WorkerLost
+from schemas.failures import FunctionMissing, WorkerLost
 from schemas.options import JobOptions
 from schemas.reports import Report, Said
 from schemas.state import ENDED, Job, PendingSnapshot, Phase, Snapshot, Status, Target
 from schemas.values import Failure, PartitionOffset, SnapshotPart, SourceOffsets
+
+OF_THE_WORKER = frozenset({WorkerLost.code, FunctionMissing.code})
+"""The job is not to blame for these, and is never ended by them."""
 
 
 def decide_report(state: State, report: Report, facts: Facts, time: int) -> tuple[Body, ...]:
@@ -97,7 +100,7 @@ def _failed(state: State, job: Job, report: Report) -> tuple[Body, ...]:
     failure = report.failure or Failure("UNKNOWN", "the task gave no cause")
     target, status = job.target, job.status
     if target is Target.RUN:
-        keep = JobOptions.of(job.options).suspend_on_failure or failure.code == WorkerLost.code
+        keep = JobOptions.of(job.options).suspend_on_failure or failure.code in OF_THE_WORKER
         target = Target.SUSPEND if keep else Target.END
         status = follow(status, Input.FAIL if keep else Input.FAIL_FOR_GOOD)
     status, closed = _after_stop(state, job, report.task, status, target)

@@ -42,6 +42,7 @@ def describe_job(job: Job, progress: Mapping[str, Progress], committed: Iterable
         "closed": job.closed or None,
         "generation": job.generation,
         "layout": job.layout,
+        "packages": [str(one) for one in job.packages],
         "snapshots_pending": [one.request.name for one in job.pending],
     }
     if job.failure is not None:

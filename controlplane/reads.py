@@ -9,6 +9,7 @@ from controlplane.dry_run import LAST, DryRun, of_insert
 from controlplane.evolve import State
 from controlplane.topics import REPORTS
 from controlplane.views import Listing
+from processors import user_functions
 from processors.kafka import CALL_S, Kafka, TopicPartition, judging
 from processors.registry import Registry
 from schemas.errors import START, BeyondTheEnd, JobNotFound, OffsetNotFound, did_you_mean
@@ -52,6 +53,7 @@ def read(
 
 
 def _explain(dry: DryRun, explained: nodes.CreateJob | nodes.Insert) -> Listing:
+    user_functions.load()
     create = explained if isinstance(explained, nodes.CreateJob) else of_insert(explained)
     sources, sink = dry.wired(create)
     mappings = {source.name: source.mapping for source in sources if source.mapping}
@@ -70,6 +72,7 @@ def _show(kafka: Kafka, prefix: str, show: nodes.Show) -> Listing:
         case nodes.Subject.TOPICS:
             return Listing(views.TOPIC_COLUMNS, views.topics(_state(kafka, prefix), kafka.topic_partitions(), prefix))
         case nodes.Subject.FUNCTIONS:
+            user_functions.load_and_tell()
             return Listing(views.FUNCTION_COLUMNS, views.functions())
         case never:
             assert_never(never)

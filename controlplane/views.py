@@ -39,7 +39,7 @@ JOB_COLUMNS = ("name", "status", "uid", "tasks", "query", "failure")
 SNAPSHOT_COLUMNS = ("name", "job", "version", "offsets", "time")
 MAPPING_COLUMNS = ("name", "topic", "columns", "jobs")
 TOPIC_COLUMNS = ("name", "partitions", "mappings")
-FUNCTION_COLUMNS = ("name", "signature", "meaning")
+FUNCTION_COLUMNS = ("name", "signature", "meaning", "package")
 PLAN_COLUMNS = ("part", "detail")
 
 
@@ -119,7 +119,7 @@ def topics(state: State, partitions: Mapping[str, int], prefix: str) -> list[Row
 
 
 def functions() -> list[Row]:
-    return [{"name": name, "signature": signature, "meaning": meaning} for name, signature, meaning in listed()]
+    return [dict(zip(FUNCTION_COLUMNS, row, strict=True)) for row in listed()]
 
 
 def offsets_text(sources: Iterable[SourceOffsets]) -> str:

@@ -24,6 +24,7 @@ from controlplane.placement import Placement
 from controlplane.settings import Settings
 from controlplane.supervisor import Supervisor
 from controlplane.topics import COMMANDS, EVENTS, TASKS
+from processors import user_functions
 from processors.kafka import Doubt, Kafka
 from processors.registry import registry_of
 from schemas.errors import JobplaneError, WorkerFailed
@@ -223,6 +224,7 @@ def run(settings: Settings, loglevel: str = "warning") -> None:
     kafka = Kafka(settings.bootstrap, settings.kafka)
     kafka.require()
     catalog.ensure_topics(kafka, settings)
+    user_functions.load_and_tell()
     with closing(Groups(settings)) as groups:
         groups.await_coordinator(agents.group_id(settings.prefix))
     worker = Worker(settings)

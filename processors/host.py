@@ -12,10 +12,11 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 
+from processors import user_functions
 from processors.control import Control, Reporter, Topics
 from processors.kafka import Doubt, Kafka
 from processors.registry import registry_of
@@ -71,7 +72,7 @@ class _Run:
 class Host:
     """The runners of this process, by task key."""
 
-    def __init__(self, opening: Opening, hook: StepHook) -> None:
+    def __init__(self, opening: Opening, out: BinaryIO, hook: StepHook) -> None:
         kafka = Kafka(opening.bootstrap, opening.properties)
         self._reporter = Reporter(kafka, opening.prefix, opening.worker)
         self._house = House(
@@ -83,7 +84,7 @@ class Host:
             self._in_touch,
             registry_of(opening.registry),
         )
-        self._hook = hook
+        self._hook, self._out = hook, out
         self._touch_s, self._touched = opening.touch_s, time.monotonic()
         self._runs: dict[str, _Run] = {}
         self._lock = threading.Lock()
@@ -131,8 +132,8 @@ class Host:
 
     def _say(self, line: dict[str, Any]) -> None:
         with self._lock:
-            sys.stdout.buffer.write(msgspec.json.encode(line) + b"\n")
-            sys.stdout.buffer.flush()
+            self._out.write(msgspec.json.encode(line) + b"\n")
+            self._out.flush()
 
     def tick(self) -> None:
         """Status lines and repeated reports until the host closes, or is worn and ends."""
@@ -172,12 +173,23 @@ class Host:
         self._reporter.close()
 
 
+def _own_pipes() -> tuple[BinaryIO, BinaryIO]:
+    """The worker's pipes, for the host alone: functions of users read nothing, and print to standard error."""
+    lines, out = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return lines, out
+
+
 def main(hook: StepHook = lambda task, step: None) -> None:
+    lines, out = _own_pipes()
+    host = Host(msgspec.json.decode(lines.readline(), type=Opening), out, hook)
+    threading.Thread(target=host.tick, daemon=True).start()
+    user_functions.load()  # while the host shows that it lives: what packages import may take its time
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)  # 5,000 records a batch are no reason to look for cycles: none are made of them
-    lines = sys.stdin.buffer
-    host = Host(msgspec.json.decode(lines.readline(), type=Opening), hook)
-    threading.Thread(target=host.tick, daemon=True).start()
     read = msgspec.json.Decoder(Order).decode
     for line in lines:
         host.obey(read(line))

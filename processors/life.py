@@ -24,9 +24,10 @@ from processors.kafka import (
     poll,
 )
 from processors.output import PlainOutput
+from processors.packages import step_here
 from processors.pipeline import Pipeline, Positions
 from processors.restore import made, restore
-from processors.run import BATCH, End, Narrowed, Released, Run
+from processors.run import BATCH, UNHURRIED, End, Narrowed, Released, Run
 from processors.transactions import TransactionalProducer
 from schemas.checkpoints import Checkpoint, Pointer
 from schemas.codec import encode
@@ -35,6 +36,7 @@ from schemas.options import Guarantee, OnError
 from schemas.reports import Said
 from schemas.tasks import Task
 from schemas.values import Failure, PartitionProgress, SnapshotPart, SnapshotRequest
+from sql.compile import Step
 
 IDLE_S = 0.02
 LOOK_S = 2.0
@@ -60,7 +62,8 @@ class Life:
         self.house, self.counters, self.step = run.house, run.counters, run.step
         self.guarantee = pipeline.options.processing_guarantee
         self.on_error = pipeline.options.on_error
-        self.evaluation = self._evaluation()
+        self.evaluation: Evaluation
+        self.most = UNHURRIED if task.packages else BATCH
         self.known = self.grown = {topic: len(source.start) for topic, source in pipeline.sources.items()}
         self.bounded = bool(pipeline.ends)
         self.ends = {(topic, p): end for (topic, p), end in pipeline.ends.items() if task.owns(p)}
@@ -72,14 +75,14 @@ class Life:
         self.culprit: JobFailure | None = None
         self.last_read: Message | None = None
 
-    def _evaluation(self) -> Evaluation:
+    def _evaluation(self, step: Step) -> Evaluation:
         options, task = self.pipeline.options, self.task
         topic = topic_of(options.dead_letter_topic, self.house.prefix)
         letters = self.pipeline.letters  # what fails again is its job's dead letter, not the retry's
         job, uid = (letters.job, letters.uid) if letters else (task.job, task.uid)
         send = sending(self.output.produce, self._when_full, topic, job, uid)
         return Evaluation(
-            self.pipeline.step,
+            step,
             self.output.produce,
             self._when_full,
             self._blame,
@@ -96,6 +99,8 @@ class Life:
 
     def assign(self) -> None:
         """The first commit of this life proves that its checkpoint can be written; then the task is running."""
+        step, self.counters.notice = step_here(self.task, self.pipeline, self.house.reporter.worker)
+        self.evaluation = self._evaluation(step)
         self._confirm()
         self._adopt()
         check_held(self.house.kafka, self.positions)
@@ -151,7 +156,7 @@ class Life:
             if self._is_through():
                 return self._end(Said.COMPLETED, End.COMPLETED)
             self._look_round()
-            if self._poll_and_produce() < BATCH // 10:
+            if self._poll_and_produce() < self.most // 10:
                 self.run.release.wait(min(due, IDLE_S))
 
     def _is_through(self) -> bool:
@@ -202,7 +207,7 @@ class Life:
             self.run.alive()
         try:
             self.step(4)
-            messages = poll(self.consumer, self.run.batch, 0)
+            messages = poll(self.consumer, min(self.run.batch, self.most), 0)
             count = len(messages)
             if self.ends:
                 messages = [one for one in messages if (one.offset() or 0) < self.ends[_place(one)]]

@@ -12,7 +12,8 @@ _NOT_COUNTERS = frozenset({"partitions", "refused_by_code"})
 class Counters:
     """Records; transactions by result; seconds spent in commits; new producers after a doubt; records behind.
 
-    `partitions` is how far the task has read, as of its last look; `committed_at` in epoch milliseconds.
+    `partitions` is how far the task has read, as of its last look; `committed_at` in epoch milliseconds. `notice` is
+    what people should know of this run, whatever it goes through.
     """
 
     records_in: int = 0
@@ -25,6 +26,7 @@ class Counters:
     producer_reinits: int = 0
     lag: int = 0
     last_doubt: str = ""
+    notice: str = ""
     committed_at: int = 0
     state_bytes: int = 0
     partitions: tuple[PartitionProgress, ...] = ()
@@ -79,5 +81,5 @@ class Counters:
             self.committed_at,
             self.state_bytes,
             metrics,
-            self.last_doubt,
+            "; ".join(filter(None, (self.notice, self.last_doubt))),
         )

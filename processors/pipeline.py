@@ -21,16 +21,19 @@ Positions = dict[tuple[str, int], int]
 class Pipeline:
     """`step(messages, produce, when_full)` takes messages of any source; returns (records written, records skipped).
 
-    `sources` are by topic. `grown_step()` is what does the same where one that is mirrored has more partitions than the
-    sink had at CREATE.
+    `sources` are by topic. It is compiled when it is first asked for: a task that only stops or copies needs no query.
     """
 
     sources: dict[str, Source]
     sink: Sink
     options: JobOptions
-    step: Step
-    grown_step: Callable[[], Step]
-    code: str
+    compiled: Callable[[int], CompiledStep]
+    """By the number of partitions below which a mirror keeps the record's own."""
+
+    @property
+    def step(self) -> Step:
+        """Raises what `plan` raises."""
+        return self.compiled(sys.maxsize).step
 
     @property
     def interval_ms(self) -> int:
@@ -55,16 +58,16 @@ class Pipeline:
         """The step for messages of these partitions."""
         beyond = {topic for topic, p in partitions if p >= self.sink.partitions}
         grown = any(_is_mirrored(self.sources[topic], self.sink) for topic in beyond)
-        return self.grown_step() if grown else self.step
+        return self.compiled(self.sink.partitions).step if grown else self.step
 
 
 def pipeline_of(task: Task) -> Pipeline:
-    """The compiled query of a task; tasks of one job share it."""
+    """The query of a task; tasks of one job share what it is compiled to."""
     return pipeline(task.statement, task.options, task.sources, task.sink)
 
 
 def pipeline(statement: str, options: dict[str, str], sources: tuple[Source, ...], sink: Sink) -> Pipeline:
-    """The compiled query of a CREATE JOB in its canonical form."""
+    """The query of a CREATE JOB in its canonical form."""
     reads = tuple(_Read(source.name, source.records_of, _Mapped(source.mapping)) for source in sources)
     mirrored = tuple(_is_mirrored(source, sink) for source in sources)
 
@@ -72,15 +75,7 @@ def pipeline(statement: str, options: dict[str, str], sources: tuple[Source, ...
         mirrors = tuple(mirror if one else 0 for one in mirrored)
         return _compiled(statement, sink.topic, sink.partitions, _Mapped(sink.mapping), reads, mirrors)
 
-    usual = compiled(sys.maxsize)
-    return Pipeline(
-        by_topic(sources),
-        sink,
-        JobOptions.of(options),
-        usual.step,
-        lambda: compiled(sink.partitions).step,
-        usual.source,
-    )
+    return Pipeline(by_topic(sources), sink, JobOptions.of(options), compiled)
 
 
 def _is_mirrored(source: Source, sink: Sink) -> bool:

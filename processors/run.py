@@ -15,6 +15,8 @@ from schemas.tasks import Task
 from schemas.values import Progress, SnapshotRequest
 
 BATCH = 5_000
+UNHURRIED = 500
+"""Records read at once where functions of packages are called: nobody knows how long they take, and a step has 10 s."""
 NARROWER = 10
 IN_KAFKA = frozenset({1, 2, 3, 8, 9, 10, 11, 12})
 """Steps that wait for Kafka; librdkafka does not always keep to the time it is given for a call."""

@@ -74,3 +74,9 @@ class HostDied(JobFailure):
     """The process that ran a task died three times in ten minutes."""
 
     code = "HOST_DIED"
+
+
+class FunctionMissing(JobFailure):
+    """A worker does not have the functions of an installed package that the job's query calls."""
+
+    code = "FUNCTION_MISSING"

@@ -100,6 +100,9 @@ class Package:
     name: str
     version: str
 
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}"
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -188,7 +191,7 @@ class Progress:
     """How far a task is. Rates are records a second since the progress before; `committed` is the last commit's time.
 
     `state_bytes` is the size of the checkpoint's state, `metrics` are the counters of this run, `trouble` says why it
-    last began again, empty where it never had to.
+    last began again, and which packages it runs with that are not those of its job; empty where all is as it should be.
     """
 
     time: int

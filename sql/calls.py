@@ -10,9 +10,10 @@ from schemas.errors import NotSupported, Place, Refused, TypeMismatch, UnknownFu
 from schemas.failures import BadRecord
 from schemas.formats.json_values import writer
 from sql.coercion import Coercion, common_type, cost
-from sql.functions import FUNCTIONS
+from sql.functions import FUNCTIONS, NOT_OFFERED
+from sql.functions.guarded import guarded
 from sql.functions.signature import ANY, DECIMAL, VARIABLES, Function, Parameter
-from sql.typed import ELEMENT, Constant, Field, Path, Typed, apply, loose, slot_of, whole_of
+from sql.typed import ELEMENT, Apply, Constant, Field, Loose, Path, Typed, apply, loose, slot_of, whole_of
 
 AGGREGATES = frozenset({
     *("COUNT", "SUM", "AVG", "MIN", "MAX", "EVERY", "ANY_VALUE", "ARRAY_AGG", "STRING_AGG", "LISTAGG", "STDDEV"),
@@ -57,6 +58,8 @@ def called(name: str, arguments: Sequence[tuple[Typed, Place]], place: Place, co
         raise NotSupported(
             f"{name} is an aggregate or window function: it needs state, which jobs do not keep yet", place
         )
+    if name not in FUNCTIONS and name in NOT_OFFERED:
+        raise UnknownFunction(NOT_OFFERED[name], place)
     if name not in FUNCTIONS:
         hint = did_you_mean(name, [*FUNCTIONS, "COALESCE", "NULLIF", "TYPEOF"]) or "; SHOW FUNCTIONS lists them"
         raise UnknownFunction(f"no function is called {name}{hint}", place)
@@ -141,16 +144,25 @@ class _Binding:
             return result
         arguments = tuple(values)
         if not nulls:
-            places = ", ".join(["{}"] * len(arguments))
-            return apply(f"call({places})", arguments, returns, gives_null=function.gives_null, call=function.call)
+            code = f"call({', '.join(['{}'] * len(arguments))})"
+            if function.package is not None:
+                return Apply(code, arguments, returns, self._guarded(returns), function.gives_null)
+            return apply(code, arguments, returns, gives_null=function.gives_null, call=function.call)
         return self._with_nulls(arguments, returns)
+
+    def _guarded(self, returns: Type) -> tuple[tuple[str, Any], ...]:
+        """A function of a package is called for records alone, never for constants while a statement is judged."""
+        return (("call", guarded(self.function, returns)),)
 
     def _with_nulls(self, arguments: tuple[Typed, ...], returns: Type) -> Typed:
         """NULL goes in where the function takes it; elsewhere it makes the result NULL."""
         strict = [i for i in range(len(arguments)) if not self.function.parameter(i).takes_null]
         call = f"call({', '.join(f'{{{i}}}' for i in range(len(arguments)))})"
         guard = " or ".join(f"{{{i}}} is None" for i in strict)
-        return loose(f"(None if {guard} else {call})" if guard else call, arguments, returns, call=self.function.call)
+        code = f"(None if {guard} else {call})" if guard else call
+        if self.function.package is not None:
+            return Loose(code, arguments, returns, self._guarded(returns))
+        return loose(code, arguments, returns, call=self.function.call)
 
     def _of_slot(self, returns: Type) -> Typed | None:
         """While uses are learned: a result of unknown type as if it were what it is taken from."""
@@ -219,7 +231,8 @@ class _Binding:
     def _shape(self, declared: Type, wanted: Type) -> Type:
         """An array or map of JSON values, where nothing says what is in it; uses may tell later."""
         if wanted.name == "MAP":
-            return t.map_of(t.VARCHAR, t.JSON)
+            varies = any(one.name in VARIABLES for one in declared.parts())
+            return t.map_of(t.VARCHAR, t.JSON) if varies else wanted
         open_ = self.stands_for.get(declared.arguments[0].name, t.UNKNOWN) in (t.UNKNOWN, t.NULL)
         return t.array(t.UNKNOWN) if declared.arguments[0].name in VARIABLES and open_ else wanted
 

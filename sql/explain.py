@@ -11,6 +11,7 @@ from schemas.values import Mapping
 from sql import nodes
 from sql.compile import Wiring, compile_step
 from sql.levels import Compute, Filter, Stage, Unnest
+from sql.packages import packages_called
 from sql.plan import Branch, Plan, Sources, plan
 from sql.record import KEY_FIELDS, RAW_HEADERS, READABLE
 
@@ -24,7 +25,8 @@ def explain(insert: nodes.Insert, sources: Sources, target: Mapping | None) -> l
     into = target.topic if target else insert.target.text
     wiring = Wiring(into, 1, topics, dict.fromkeys(topics, 0))
     code = compile_step(planned, wiring).source
-    return [*_parts(planned, topics, into), *(("code", line) for line in code.rstrip("\n").split("\n"))]
+    called = [("package", str(one)) for one in packages_called(insert)]
+    return [*_parts(planned, topics, into), *called, *(("code", line) for line in code.rstrip("\n").split("\n"))]
 
 
 def _parts(planned: Plan, topics: dict[str, str], into: str) -> Iterator[tuple[str, str]]:

@@ -10,6 +10,6 @@ from sql.functions import temporal as temporal
 from sql.functions import temporal_conversions as temporal_conversions
 from sql.functions import temporal_fields as temporal_fields
 from sql.functions import text as text
-from sql.functions.signature import FUNCTIONS
+from sql.functions.signature import FUNCTIONS, NOT_OFFERED
 
-__all__ = ["FUNCTIONS"]
+__all__ = ["FUNCTIONS", "NOT_OFFERED"]

@@ -20,6 +20,7 @@ import msgspec
 
 from schemas import datatypes as t
 from schemas.datatypes import Instant, Months, Type
+from schemas.values import Package
 
 Json = msgspec.Raw
 """One value's JSON text."""
@@ -74,7 +75,10 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """`variadic`: the last parameter may be given again and again. `gives_null`: also where no argument is NULL."""
+    """`variadic`: the last parameter may be given again and again. `gives_null`: also where no argument is NULL.
+
+    `package` is the installed package it comes from, None for the language's own.
+    """
 
     name: str
     call: Callable[..., Any]
@@ -83,6 +87,7 @@ class Function:
     returns: Type
     gives_null: bool
     summary: str
+    package: Package | None = None
 
     @property
     def signature(self) -> str:
@@ -105,6 +110,8 @@ class Function:
 
 FUNCTIONS: dict[str, list[Function]] = {}
 """All functions by name, in capital letters. Of those of one name the first that takes the arguments is taken."""
+NOT_OFFERED: dict[str, str] = {}
+"""By name, why a function that an installed package offers is none of the language here."""
 
 C = TypeVar("C", bound=Callable[..., Any])
 
@@ -160,7 +167,7 @@ def _nullable(hint: Any) -> tuple[Any, bool]:
 
 
 def _type(hint: Any) -> Type:
-    if isinstance(hint, TypeVar):
+    if isinstance(hint, TypeVar) and hint.__name__ in VARIABLES:
         return Type(hint.__name__)
     if get_origin(hint) is list:
         return t.array(_type(_nullable(get_args(hint)[0])[0]))

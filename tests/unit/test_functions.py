@@ -20,7 +20,7 @@ def test_every_operator_is_listed_once() -> None:
 
 
 def test_a_signature_says_how_it_is_written() -> None:
-    for name, signature, meaning in listed():
+    for name, signature, meaning, _ in listed():
         words = name.split()
         assert all(re.search(rf"(?:^|[\s\[]){re.escape(word)}(?:[\s(\[]|$)", signature) for word in words), name
         assert meaning

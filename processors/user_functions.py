@@ -1,0 +1,109 @@
+"""Functions that installed packages offer under the entry points `jobplane.functions`, made functions of the language.
+
+What is wrong with one, or with its package, keeps that function out and nothing else: the reason is in NOT_OFFERED, and
+is what a query is told that calls it. Packages are looked at once in a process, at its start or with its first
+statement.
+"""
+
+import logging
+import sys
+import threading
+from collections.abc import Iterable
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from itertools import groupby
+
+from schemas.values import Package
+from sql.functions import FUNCTIONS, NOT_OFFERED
+from sql.functions.guarded import told
+from sql.functions.signature import Function
+from sql.packages import function_of_package, is_free
+
+LOG = logging.getLogger("jobplane.functions")
+GROUP = "jobplane.functions"
+_lock = threading.Lock()
+_loaded = threading.Event()
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One entry point: a function's name in SQL, and where it is."""
+
+    name: str
+    package: Package
+    entry: EntryPoint
+
+    def __str__(self) -> str:
+        return f"function {self.name} of package {self.package} ({self.entry.value})"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The functions of all packages, and by name why others are none."""
+
+    functions: tuple[Function, ...]
+    refused: dict[str, str]
+
+
+def load() -> None:
+    """Makes the functions of all packages functions of the language."""
+    with _lock:
+        if not _loaded.is_set():
+            here = found()
+            FUNCTIONS.update({one.name: [one] for one in here.functions})
+            NOT_OFFERED.update(here.refused)
+            _loaded.set()
+
+
+def load_and_tell() -> None:
+    """`load`, with what is not offered in the log."""
+    load()
+    for reason in NOT_OFFERED.values():
+        LOG.warning("%s", reason)
+
+
+def found() -> Found:
+    """What the packages on Python's path offer now. What they print while they are imported is no output of ours."""
+    try:
+        entries = entry_points(group=GROUP)
+    except Exception as error:  # noqa: BLE001  # of any package's metadata, damaged in whatever way
+        LOG.warning("no functions of packages: their metadata cannot be read: %s", told(error))
+        return Found((), {})
+    offers = sorted(map(_offer, entries), key=lambda one: (one.name, one.package.name))
+    functions, refused = [], {}
+    with redirect_stdout(sys.stderr):
+        for name, several in groupby(offers, lambda one: one.name):
+            try:
+                functions.append(_function(list(several)))
+            except TypeError as reason:
+                refused[name] = str(reason)
+    return Found(tuple(functions), refused)
+
+
+def _offer(entry: EntryPoint) -> Offer:
+    owner = entry.dist
+    name, version = (owner.name, owner.version) if owner else ("", "")
+    return Offer(entry.name.upper(), Package(name or "unknown", version or "unknown"), entry)
+
+
+def _function(offers: list[Offer]) -> Function:
+    """Raises TypeError with what people are told."""
+    first, *others = offers
+    if others:
+        raise TypeError(_not_offered(first, f"{_listed(others)} has the same name; uninstall all but one"))
+    if not is_free(first.name):
+        raise TypeError(_not_offered(first, "the language has that name itself, or has no such names"))
+    try:
+        return function_of_package(first.entry.load(), first.name, first.package)
+    except (Exception, SystemExit) as error:
+        reason = str(error) if type(error) is TypeError else told(error)
+        raise TypeError(_not_offered(first, reason)) from error
+
+
+def _not_offered(offer: Offer, reason: str) -> str:
+    return f"{offer} is not offered: {reason}"
+
+
+def _listed(offers: Iterable[Offer]) -> str:
+    return " and ".join(str(one) for one in offers)

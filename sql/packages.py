@@ -1,0 +1,91 @@
+"""Functions of installed packages: which Python functions may be one, and which packages a query calls upon."""
+
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
+
+from schemas.errors import Refused, UnknownFunction
+from schemas.values import Package
+from sql import expressions as ex
+from sql import nodes
+from sql.functions import FUNCTIONS
+from sql.functions.signature import ANY, Function, function_of
+from sql.parser import parse
+from sql.plan import plan
+
+_NAME = re.compile(r"[A-Z_][A-Z0-9_]*")
+_NO_VALUE = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
+_CAPITALS = re.compile(r"[^a-z]+")
+
+
+def function_of_package(call: Any, name: str, package: Package) -> Function:
+    """Raises TypeError, with the reason, for what cannot be called with values of SQL."""
+    if not inspect.isfunction(inspect.unwrap(call)):
+        raise TypeError(f"it is {_article(type(call).__name__)}, not a function")
+    if any(found(call) for found in _NO_VALUE):
+        raise TypeError("it gives a coroutine or generator, not a value")
+    _check_annotated(call)
+    try:
+        made = function_of(call, name)
+    except NameError as error:
+        raise TypeError(f"an annotation cannot be read: {error}") from None
+    if ANY in made.returns.parts():
+        raise TypeError("'object' is taken, not given: msgspec.Raw is any value, as JSON text")
+    for one in made.parameters:
+        words: tuple[Any, ...] = one.choices  # as it is written; only now it is looked at
+        if any(not isinstance(word, str) or not _CAPITALS.fullmatch(word) for word in words):
+            raise TypeError(f"parameter '{one.name}': the words of a Literal are texts in capital letters")
+    return replace(made, package=package, parameters=tuple(replace(one, check=None) for one in made.parameters))
+
+
+def _check_annotated(call: Callable[..., Any]) -> None:
+    signature = inspect.signature(call)
+    for one in signature.parameters.values():
+        if one.kind in (one.KEYWORD_ONLY, one.VAR_KEYWORD):
+            raise TypeError(f"parameter '{one.name}' is given by its name, which SQL does not do")
+        if one.annotation is one.empty:
+            raise TypeError(f"parameter '{one.name}' has no annotation")
+    if signature.return_annotation is signature.empty:
+        raise TypeError("what it returns has no annotation")
+
+
+def _article(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
+def is_free(name: str) -> bool:
+    """Whether a query can call a function of that name, and there is none yet."""
+    if not _NAME.fullmatch(name):
+        return False
+    try:
+        asked = parse(f"EXPLAIN INSERT INTO a SELECT {name}(b) FROM c")
+        if isinstance(asked, nodes.Explain) and isinstance(asked.statement, nodes.Insert):
+            plan(asked.statement)
+    except UnknownFunction:
+        return True
+    except Refused:
+        pass
+    return False
+
+
+def functions_called(insert: nodes.Insert) -> tuple[str, ...]:
+    """The names of all functions in a query, each once."""
+    found: dict[str, None] = {}
+    waiting: list[Any] = [insert]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, tuple):
+            waiting += one
+        elif is_dataclass(one):
+            if isinstance(one, ex.Call):
+                found[one.name] = None
+            waiting += [getattr(one, field.name) for field in fields(one)]
+    return tuple(sorted(found))
+
+
+def packages_called(insert: nodes.Insert) -> tuple[Package, ...]:
+    """The packages whose functions a query calls, as they are installed here, by name."""
+    owners = (one.package for name in functions_called(insert) for one in FUNCTIONS.get(name, ()))
+    return tuple(sorted({one for one in owners if one is not None}, key=lambda one: one.name))

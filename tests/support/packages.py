@@ -1,0 +1,33 @@
+"""Packages with functions, as an installer leaves them, and a task whose query calls some."""
+
+from pathlib import Path
+from textwrap import dedent
+
+from schemas.state import Phase
+from schemas.tasks import Task
+from schemas.values import Package, Sink, Source
+
+OWNER = Package("mine", "1.2")
+
+
+def install(folder: Path, name: str, version: str, source: str, **functions: str) -> None:
+    """`functions` are entry points: `shout="exclaim:shout"`. The module is called as the package."""
+    (folder / f"{name}.py").write_text(dedent(source))
+    metadata = folder / f"{name}-{version}.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    lines = [f"{function} = {value}" for function, value in functions.items()]
+    (metadata / "entry_points.txt").write_text("\n".join(["[jobplane.functions]", *lines, ""]))
+
+
+def task(query: str, *packages: Package) -> Task:
+    return Task(
+        *("u", "j", 0, 1, 0, 0, 1, True, False, Phase.WAITING, 0),
+        statement=f"CREATE JOB j AS INSERT INTO out {query}",
+        options={},
+        sources=(Source("s", "id", (0,)),),
+        sink=Sink("out", "id-out", 1),
+        restore=None,
+        snapshots=(),
+        packages=packages,
+    )

@@ -1,0 +1,260 @@
+"""Functions of installed packages: how they are found, what keeps one out, and what becomes of what they do."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from controlplane import views
+from controlplane.descriptions import describe_job
+from processors import user_functions
+from processors.packages import step_here
+from processors.pipeline import pipeline_of
+from processors.user_functions import Found, found
+from schemas.errors import UnknownFunction
+from schemas.failures import FunctionMissing
+from schemas.reports import Report, Said
+from schemas.state import Status
+from schemas.values import Failure, Package
+from sql import nodes
+from sql.explain import explain
+from sql.functions import FUNCTIONS, NOT_OFFERED
+from sql.packages import functions_called, is_free, packages_called
+from sql.parser import parse
+from sql.plan import plan
+from tests.support.packages import OWNER, install, task
+from tests.support.plane import Plane, topic
+
+
+def insert_of(query: str) -> nodes.Insert:
+    statement = parse(f"EXPLAIN INSERT INTO out {query}")
+    assert isinstance(statement, nodes.Explain)
+    assert isinstance(statement.statement, nodes.Insert)
+    return statement.statement
+
+
+# What is found
+
+
+def test_an_entry_point_is_a_function(path: Path) -> None:
+    source = '''
+        def shout(text: str, times: int = 1) -> str:
+            """The text, louder."""
+            return text.upper() + "!" * times
+    '''
+    install(path, "exclaim", "2.1", source, shout="exclaim:shout")
+    here = found()
+    assert here.refused == {}
+    (shout,) = here.functions
+    assert shout.signature == "SHOUT(text VARCHAR[, times BIGINT]) → VARCHAR"
+    assert (shout.summary, shout.package) == ("The text, louder.", Package("exclaim", "2.1"))
+    assert shout.call("a", 2) == "A!!"
+
+
+UNUSABLE = {
+    "bare": ("def bare(a) -> int: return 1", "parameter 'a' has no annotation"),
+    "gives": ("def gives(a: int): return 1", "what it returns has no annotation"),
+    "odd": ("def odd(a: complex) -> int: return 1", "<class 'complex'>: no type of SQL"),
+    "both": ("def both(a: int | str) -> int: return 1", "int | str: a type or None, nothing else"),
+    "later": ("def later(a: 'Later') -> int: return 1", "an annotation cannot be read: name 'Later' is not defined"),
+    "named": ("def named(*, a: int) -> int: return 1", "parameter 'a' is given by its name, which SQL does not do"),
+    "slow": ("async def slow(a: int) -> int: return 1", "it gives a coroutine or generator, not a value"),
+    "thing": ("class thing: pass", "it is a type, not a function"),
+    "number": ("number = 3", "it is an int, not a function"),
+    "words": (
+        "from typing import Literal\ndef words(a: Literal['x']) -> int: return 1",
+        "parameter 'a': the words of a Literal are texts in capital letters",
+    ),
+    "anything": (
+        "def anything(a: int) -> object: return 1",
+        "'object' is taken, not given: msgspec.Raw is any value, as JSON text",
+    ),
+    "gone": ("", "AttributeError: module 'unusable' has no attribute 'gone'"),
+    "upper": ("def upper(a: int) -> int: return 1", "the language has that name itself, or has no such names"),
+    "sum": ("def sum(a: int) -> int: return 1", "the language has that name itself, or has no such names"),
+    "select": ("def select(a: int) -> int: return 1", "the language has that name itself, or has no such names"),
+}
+
+
+def test_what_cannot_be_called_is_not_offered_and_says_why(path: Path) -> None:
+    sources = "\n".join(source for source, _ in UNUSABLE.values())
+    good = "def fine(a: int) -> int: return a"
+    entries = {name: f"unusable:{name}" for name in ("fine", *UNUSABLE)}
+    install(path, "unusable", "1.0", f"{sources}\n{good}", **entries)
+    here = found()
+    assert here.refused == {
+        name.upper(): f"function {name.upper()} of package unusable 1.0 (unusable:{name}) is not offered: {reason}"
+        for name, (_, reason) in UNUSABLE.items()
+    }
+    assert [one.name for one in here.functions] == ["FINE"]
+
+
+@pytest.mark.parametrize("source", ["raise KeyError('x')", "raise SystemExit(3)", "import sys; sys.exit()", "def ("])
+def test_a_module_that_cannot_be_imported_keeps_out_its_own_functions(path: Path, source: str) -> None:
+    install(path, "broken", "1.0", source, f="broken:f")
+    install(path, "whole", "1.0", "def g(a: int) -> int: return a", g="whole:g")
+    here = found()
+    assert [one.name for one in here.functions] == ["G"]
+    assert here.refused["F"].startswith("function F of package broken 1.0 (broken:f) is not offered: ")
+
+
+def test_of_two_functions_of_one_name_none_is_offered(path: Path) -> None:
+    install(path, "one", "1.0", "def f(a: int) -> int: return 1", f="one:f")
+    install(path, "two", "2.0", "def f(a: int) -> int: return 2", F="two:f")
+    assert found() == Found(
+        (),
+        {
+            "F": "function F of package one 1.0 (one:f) is not offered: function F of package two 2.0 (two:f) "
+            "has the same name; uninstall all but one"
+        },
+    )
+
+
+def test_what_a_package_prints_at_its_import_is_no_output(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    install(path, "loud", "1.0", "print('hello')\ndef f(a: int) -> int: return a", f="loud:f")
+    assert [one.name for one in found().functions] == ["F"]
+    assert capsys.readouterr() == ("", "hello\n")
+
+
+def test_names_that_a_query_can_call() -> None:
+    assert is_free("SENTIMENT")
+    assert [one for one in ("UPPER", "COALESCE", "CAST", "NOW", "COUNT", "A-B", "Ä", "", "1A") if is_free(one)] == []
+
+
+# What a query says of them
+
+
+def louder(text: str) -> str:
+    """The text, louder."""
+    return f"{text}!"
+
+
+def test_unknown_names_are_told_of_those_that_are_known(
+    language: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    language(louder)
+    with pytest.raises(UnknownFunction, match="no function is called LOUDR; did you mean 'LOUDER'"):
+        plan(insert_of("SELECT loudr(a) AS b FROM s"))
+    monkeypatch.setitem(NOT_OFFERED, "LOUDR", "function LOUDR of package x 1 (x:y) is not offered: it is an int")
+    with pytest.raises(UnknownFunction, match=r"^function LOUDR of package x 1 \(x:y\) is not offered: it is an int$"):
+        plan(insert_of("SELECT loudr(a) AS b FROM s"))
+
+
+def test_the_packages_of_a_query_are_known_wherever_they_are_called(language: Callable[..., None]) -> None:
+    language(louder)
+    for query in (
+        "SELECT louder(a) AS b FROM s",
+        "SELECT a FROM (SELECT a, louder(a) AS unused FROM s)",
+        "SELECT a FROM s WHERE CASE WHEN UPPER(louder(a)) = 'X!' THEN TRUE ELSE FALSE END",
+        "SELECT a FROM s UNION ALL SELECT louder(a) AS a FROM r",
+    ):
+        assert packages_called(insert_of(query)) == (OWNER,), query
+    assert packages_called(insert_of("SELECT UPPER(louder) AS a FROM s")) == ()
+    assert functions_called(insert_of("SELECT UPPER(louder(a)) AS a, upper(b) AS c FROM s")) == ("LOUDER", "UPPER")
+
+
+def test_show_and_explain_name_the_package(language: Callable[..., None]) -> None:
+    language(louder)
+    rows = {row["name"]: row for row in views.functions()}
+    assert rows["LOUDER"] == {
+        "name": "LOUDER",
+        "signature": "LOUDER(text VARCHAR) → VARCHAR",
+        "meaning": "The text, louder.",
+        "package": "mine 1.2",
+    }
+    assert rows["UPPER"]["package"] == ""
+    parts = explain(insert_of("SELECT louder(a) AS b FROM s"), {}, None)
+    assert ("package", "mine 1.2") in parts
+    assert ("code", "# g0 = LOUDER") in parts
+
+
+# What is recorded of them
+
+
+@pytest.mark.parametrize("suspend", ["true", "false"])
+def test_a_job_records_its_packages_and_is_never_ended_for_want_of_one(
+    language: Callable[..., None], suspend: str
+) -> None:
+    language(louder)
+    plane = Plane({"s": topic(1), "out": topic(1)})
+    plane.command(
+        f"CREATE JOB j OPTIONS (suspendOnFailure '{suspend}') AS INSERT INTO out SELECT louder(a) AS b FROM s"
+    )
+    (told,) = plane.tasks.values()
+    job = plane.state.jobs[told.uid]
+    assert job.packages == told.packages == (OWNER,)
+    assert describe_job(job, {}, ()).about["packages"] == ["mine 1.2"]
+    plane.report(Report(told.uid, 0, 1, 1, Said.FAILED, "w1", failure=Failure(FunctionMissing.code, "gone")))
+    job = plane.state.jobs[told.uid]
+    assert (job.status, job.packages) == (Status.SUSPENDED, (OWNER,))
+
+
+# Where a task runs
+
+
+def step_of(*packages: Package) -> str:
+    one = task("SELECT louder(a) AS b FROM s", *packages)
+    return step_here(one, pipeline_of(one), "w1")[1]
+
+
+def test_a_task_says_which_other_versions_it_runs_with(language: Callable[..., None]) -> None:
+    language(louder)
+    assert step_of(OWNER) == ""
+    assert step_of(Package("mine", "1.1")) == "mine 1.2 here, job was created with 1.1"
+
+
+def test_a_function_that_is_missing_is_named_with_its_package(
+    language: Callable[..., None], path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begins = "the query calls functions of package mine 1.1, which worker w1 does not have: "
+    ends = "; install mine 1.1 there, start the worker again, then RESUME"
+
+    def missing(*packages: Package) -> str:
+        with pytest.raises(FunctionMissing) as caught:
+            step_of(*packages)
+        return caught.value.message
+
+    gone = Package("mine", "1.1")
+    assert missing(gone) == f"{begins}it is not installed there{ends}"
+    monkeypatch.setitem(NOT_OFFERED, "LOUDER", "function LOUDER … is not offered: it is an int")
+    assert missing(gone) == f"{begins}function LOUDER … is not offered: it is an int{ends}"
+    monkeypatch.delitem(NOT_OFFERED, "LOUDER")
+    install(path, "mine", "3.0", "")
+    assert "mine 3.0 is installed there, but did not offer what the query calls when the worker" in missing(gone)
+
+    language(louder)
+    assert "package other 1, which worker w1 does not have: it is not installed there" in missing(Package("other", "1"))
+
+
+def test_a_name_that_another_package_has_taken_is_missing(language: Callable[..., None]) -> None:
+    def taken(text: str) -> str:
+        return text
+
+    language(louder)
+    language(taken, owner=Package("other", "4"))
+    one = task("SELECT louder(taken(a)) AS b FROM s", OWNER)
+    with pytest.raises(FunctionMissing, match=r"does not have: package other 4 has functions of these names there; "):
+        step_here(one, pipeline_of(one), "w1")
+
+
+def test_a_function_of_another_shape_is_missing_as_well(language: Callable[..., None]) -> None:
+    def echoed(text: str, times: int) -> str:
+        return text * times
+
+    language(echoed)
+    one = task("SELECT echoed(a) AS b FROM s", Package("mine", "1.1"))
+    with pytest.raises(FunctionMissing, match=r"mine 1\.1, which .*: with mine 1\.2 there: ECHOED does not take 1 arg"):
+        step_here(one, pipeline_of(one), "w1")
+
+
+def test_a_task_that_only_stops_needs_no_function() -> None:
+    assert pipeline_of(task("SELECT louder(a) AS b FROM s", OWNER)).interval_ms == 100
+
+
+def test_functions_are_loaded_once_and_the_language_keeps_its_own(path: Path) -> None:
+    """In this process: the packages of the tests' own environment offer none."""
+    own = {name: list(several) for name, several in FUNCTIONS.items()}
+    user_functions.load()
+    install(path, "late", "1.0", "def f(a: int) -> int: return a", late="late:f")
+    user_functions.load()
+    assert own == FUNCTIONS
