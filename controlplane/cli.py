@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from controlplane import cli_dead_letters, cli_log
-from controlplane.terminal import FAILED, UNREACHABLE
+from controlplane import cli_dead_letters, cli_infer, cli_log
+from controlplane.terminal import FAILED, NOT_FOUND, UNREACHABLE
 from controlplane.terminal import connection as _connection
 from controlplane.terminal import errors as _errors
 from controlplane.terminal import fail as _fail
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from schemas.errors import Refused
 
 __all__ = ["FAILED", "NOT_FOUND", "REFUSED", "TIMED_OUT", "UNREACHABLE", "main"]
-NOT_FOUND, REFUSED, TIMED_OUT = 3, 4, 124
+REFUSED, TIMED_OUT = 4, 124
 NOT_FOUND_CODES = frozenset(
     {
         "command-not-found",
@@ -330,7 +330,7 @@ class _progress:  # noqa: N801  used like a function
             self._status.stop()
 
 
-for command in (*cli_log.COMMANDS, *cli_dead_letters.COMMANDS):
+for command in (*cli_log.COMMANDS, *cli_dead_letters.COMMANDS, cli_infer.infer):
     main.add_command(command)
 
 if __name__ == "__main__":

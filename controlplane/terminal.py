@@ -11,7 +11,7 @@ import click
 if TYPE_CHECKING:
     from controlplane.settings import Settings
 
-FAILED, UNREACHABLE = 1, 5
+FAILED, NOT_FOUND, UNREACHABLE = 1, 3, 5
 
 
 def connection(command: Callable[..., Any]) -> Callable[..., Any]:

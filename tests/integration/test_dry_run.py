@@ -162,3 +162,39 @@ def test_what_is_refused_is_refused_as_of_a_job(plane: System) -> None:
         assert (done.returncode, done.stdout) == (code, ""), text
         assert f"refused ({said})" in done.stderr
     assert "DROP JOB cannot be tried" in jobplane(plane, "sql", "--dry-run", "-e", "DROP JOB x").stderr
+
+
+def test_infer_prints_a_mapping_that_is_taken(plane: System) -> None:
+    topic, sink = plane.topic("inferred", 2), plane.topic("inferred-out", 1)
+    values = [b'{"id": %d, "at": "2026-01-31T08:30:00Z"}' % i for i in range(20)]
+    plane.produce(topic, [(b"k", one) for one in values], partition=0)
+    plane.produce(topic, [(b"k", b'{"id": 21, "note": "last"}')], partition=1)
+    printed = jobplane(plane, "infer", topic, "--name", "guessed")
+    assert (printed.returncode, printed.stderr) == (0, "")
+    assert printed.stdout.splitlines() == [
+        "-- 21 records",
+        f'CREATE MAPPING guessed EXTERNAL NAME "{topic}" (',
+        "    id BIGINT,",
+        "    at TIMESTAMP WITH TIME ZONE, -- seen in 20 of 21 records",
+        "    note VARCHAR -- seen in 1 of 21 records",
+        ") TYPE Kafka OPTIONS (keyFormat 'varchar');",
+    ]
+    script = printed.stdout + f'INSERT INTO "{sink}" SELECT id, at, note FROM guessed;'
+    tried = jobplane(plane, "sql", "--dry-run", said=script)
+    assert "21 records read: 21 written" in tried.stderr
+    assert jobplane(plane, "sql", said=printed.stdout).returncode == 0
+    assert [row["topic"] for row in plane.rows("SHOW MAPPINGS") if row["name"] == "guessed"] == [topic]
+
+
+def test_infer_says_what_it_cannot_tell(plane: System) -> None:
+    empty, gone = plane.topic("infer-none", 2), plane.topic("infer-tombstones", 1)
+    plane.produce(gone, [(b"k", None)])
+    told = jobplane(plane, "infer", empty)
+    assert (told.returncode, told.stdout) == (1, "")
+    assert "holds no records" in told.stderr
+    told = jobplane(plane, "infer", gone)
+    assert (told.returncode, told.stdout) == (1, "")
+    assert "only records without a value" in told.stderr
+    told = jobplane(plane, "infer", f"{empty}s")
+    assert (told.returncode, told.stdout) == (3, "")
+    assert f"did you mean '{empty}'?" in told.stderr

@@ -1,0 +1,114 @@
+"""From values of JSON to the types of columns that read them all.
+
+Types are tried from the narrow to the wide; a column whose every value is not read as its type is JSON, which any value
+is. What is null says nothing of its type.
+"""
+
+import json
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from schemas import datatypes as t
+from schemas.datatypes import Type
+from schemas.failures import BadRecord
+from schemas.formats.json_values import read_as, reader
+from sql.unsupported import name_refusal
+
+EXACT_DIGITS = 15
+"""A DOUBLE keeps so many digits of any number."""
+MOST_FIELDS, DEEPEST = 32, 4
+"""An object with more fields, or nested deeper, is JSON."""
+_TEXTS = (t.DATE, t.TIMESTAMP, t.TIMESTAMP_TZ)
+
+
+class _Unreadable:
+    """A value that json.loads cannot read, and a reader of JSON may."""
+
+
+def type_of(raws: Sequence[bytes]) -> Type:
+    """The type of a column with these values, each as JSON text."""
+    found = inferred([decoded(raw) for raw in raws])
+    return found if is_read(found, raws) else t.JSON
+
+
+def decoded(raw: bytes) -> Any:
+    """Numbers with a point are Decimals."""
+    try:
+        return json.loads(raw, parse_float=Decimal, parse_constant=lambda _: _Unreadable())
+    except (ValueError, ArithmeticError, RecursionError):
+        return _Unreadable()
+
+
+def inferred(values: Sequence[Any], depth: int = 0) -> Type:
+    there = [value for value in values if value is not None]
+    kinds = {type(value) for value in there}
+    if kinds == {bool}:
+        return t.BOOLEAN
+    if kinds and kinds <= {int, Decimal}:
+        return _number(there)
+    if kinds == {str}:
+        raws = [msgspec.json.encode(value) for value in there if _is_text(value)]
+        narrow = (one for one in _TEXTS if is_read(one, raws))
+        return next(narrow, t.VARCHAR) if len(raws) == len(there) else t.JSON
+    if kinds == {list} and depth < DEEPEST:
+        return t.array(inferred([item for value in there for item in value], depth + 1))
+    if kinds == {dict} and depth < DEEPEST:
+        return _row(there, depth)
+    return t.JSON
+
+
+def is_read(one: Type, raws: Sequence[bytes]) -> bool:
+    """Whether the format json-flat reads all of them as values of the type."""
+    wanted, convert = read_as(one), reader(one)
+    decode = msgspec.json.Decoder(wanted if wanted is msgspec.Raw else wanted | None).decode
+    try:
+        for raw in raws:
+            value = decode(raw)
+            if convert is not None and value is not None:
+                convert(value)
+    except (ValueError, ArithmeticError, RecursionError, BadRecord):
+        return False
+    return True
+
+
+def _is_text(value: str) -> bool:
+    """Half a surrogate pair is text to json.loads alone."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _number(values: Sequence[int | Decimal]) -> Type:
+    sizes = [_size(value) for value in values]
+    digits = max(digits for digits, _, _ in sizes)
+    before, after = max(before for _, before, _ in sizes), max(after for _, _, after in sizes)
+    if all(isinstance(value, int) for value in values):
+        if all(-(2**63) <= value < 2**63 for value in values):
+            return t.BIGINT
+    elif digits <= EXACT_DIGITS:
+        return t.DOUBLE
+    return t.decimal(t.MAX_PRECISION, after) if before + after <= t.MAX_PRECISION else t.DOUBLE
+
+
+def _size(value: int | Decimal) -> tuple[int, int, int]:
+    """Digits from the first to the last that is not 0; those before the point; those after it."""
+    _, digits, exponent = Decimal(value).as_tuple()
+    text = "".join(map(str, digits)).lstrip("0")
+    kept = text.rstrip("0")
+    exponent = int(exponent) + len(text) - len(kept)
+    return len(kept), max(0, len(kept) + exponent), max(0, -exponent) if kept else 0
+
+
+def _row(objects: Sequence[dict[str, Any]], depth: int) -> Type:
+    """A ROW where the objects have the same fields by and large; else they are rather maps, and JSON."""
+    names = tuple(dict.fromkeys(name for one in objects for name in one))
+    stable = 2 * sum(map(len, objects)) >= len(objects) * len(names)
+    nameable = all(name and _is_text(name) and name_refusal(name) is None for name in names)
+    if not 0 < len(names) <= MOST_FIELDS or not stable or not nameable:
+        return t.JSON
+    return t.row(names, tuple(inferred([one.get(name) for one in objects], depth + 1) for name in names))

@@ -1,0 +1,36 @@
+"""Samples and the CREATE MAPPING they suggest, as texts to read: inferred.txt beside this file."""
+
+import os
+from pathlib import Path
+
+from sql import nodes
+from sql.inferred import inferred, statement
+from sql.mapping import mapping_of
+from sql.parser import parse
+from tests.support.rows import octets
+
+FILE = Path(__file__).parent / "inferred.txt"
+
+
+def answered(block: str) -> str:
+    """A block with its answer given anew. `KEY > VALUE` is a record, `> VALUE` one without a key; `0x…` are bytes."""
+    sample = block.partition("\n----\n")[0]
+    lines = [line.partition(">") for line in sample.split("\n") if not line.startswith("#")]
+    records = [(part(key.strip()), part(value.strip())) for key, _, value in lines]
+    text = statement(inferred(records), "orders.eu")
+    create = parse(text)
+    assert isinstance(create, nodes.CreateMapping)
+    mapping_of(create)
+    return f"{sample}\n----\n{text}"
+
+
+def part(text: str) -> bytes | None:
+    return None if text in ("", "NULL") else octets(text)
+
+
+def test_samples() -> None:
+    text = FILE.read_text()
+    found = "\n".join(answered(block) for block in text.rstrip("\n").split("\n\n"))
+    if os.environ.get("UPDATE_GOLDEN"):
+        FILE.write_text(found)
+    assert found == text
