@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from processors.kafka import Message
-from schemas.failures import RecordFailure
+from schemas.failures import RecordFailure, RecordTooLarge
 from schemas.options import OnError
 
 DEAD_LETTERS = "dead-letters"
@@ -16,8 +16,11 @@ JOB, UID, SOURCE = "jobplane-job", "jobplane-uid", "jobplane-source"
 CODE, REASON = "jobplane-code", "jobplane-reason"
 OWN = frozenset({JOB, UID, SOURCE, CODE, REASON})
 LONGEST_REASON = 1_000
+OVERHEAD = 100
+"""Bytes of a record batch round its one record, and then some."""
+Place = tuple[str, int, int]
 Treat = Callable[[Message, RecordFailure], bool]
-"""Whether the task goes on with the record after it."""
+"""Whether the task goes on with the record after it. Raises RecordFailure where its dead letter cannot be written."""
 
 
 def letter(topic: str, job: str, uid: str, message: Message, failure: RecordFailure) -> tuple[Any, ...]:
@@ -35,6 +38,39 @@ def letter(topic: str, job: str, uid: str, message: Message, failure: RecordFail
 def place_of(message: Message) -> str:
     """`topic-partition@offset`"""
     return f"{message.topic()}-{message.partition()}@{message.offset()}"
+
+
+def position(message: Message) -> Place:
+    """Topic, partition and offset."""
+    return message.topic() or "", message.partition() or 0, message.offset() or 0
+
+
+def checked(record: tuple[Any, ...], limit: int, message: Message, failure: RecordFailure) -> tuple[Any, ...]:
+    """The dead letter. Raises RecordTooLarge where it is larger than the `limit` bytes its topic takes."""
+    topic, value, key, *_, headers = record
+    size = sum(len(one or b"") for one in (value, key)) + sum(len(name) + len(one or b"") for name, one in headers)
+    if size + OVERHEAD <= limit:
+        return record
+    untaken = RecordTooLarge(
+        f"its dead letter is larger than the {limit} bytes '{topic}' takes; raise max.message.bytes of the topic, then "
+        f"RESUME, or ALTER JOB … OPTIONS (onError 'skip') RESUME; what was wrong with it: {failure.message}"
+    )
+    untaken.at = place_of(message)
+    raise untaken
+
+
+def sized(produce: Callable[..., None], limit: int) -> Callable[..., None]:
+    """Producer.produce that raises RecordTooLarge for a value and key of more than `limit` bytes.
+
+    The client takes what the larger of sink and dead-letter topic takes, so it does not say so by itself.
+    """
+
+    def produce_if_not_too_large(topic: str, value: bytes | None, key: bytes | str | None, *rest: Any) -> None:
+        if len(value or b"") + len(key or b"") > limit:
+            raise RecordTooLarge("too large for its topic")
+        produce(topic, value, key, *rest)
+
+    return produce_if_not_too_large
 
 
 def topic_of(named: str, prefix: str) -> str:

@@ -9,74 +9,99 @@ from operator import length_hint
 from typing import Any
 
 from processors import bad_records
+from processors.bad_records import Place, position
 from processors.kafka import Message
 from processors.registry import Registry
-from schemas.failures import BadRecord, JobFailure, RecordFailure
+from schemas.failures import BadRecord, RecordFailure
 from schemas.formats import avro_schemas
 from schemas.formats.avro_schemas import UnknownSchema
 from sql.compile import Step
-
-Place = tuple[str, int, int]
 
 
 @dataclass(slots=True)
 class Batch:
     """What became of a batch. `unread` begins with the culprit, where there is one."""
 
-    unread: list[Message]
+    unread: list[Message] = field(default_factory=list)
     written: int = 0
     skipped: int = 0
-    culprit: JobFailure | None = None
+    culprit: RecordFailure | None = None
 
 
 @dataclass(slots=True)
 class Evaluation:
     """`blame` tells what an exception means for a record, and raises what is not its fault. `refused` are records that
-    Kafka is known not to take, by topic, partition and offset. `waiting` is called round what may take a moment.
+    Kafka is known not to take, by topic, partition and offset. `treated` is the last that went the way of onError.
     """
 
     step: Step
     produce: Callable[..., None]
     when_full: Callable[..., None]
-    blame: Callable[[Exception, Message], JobFailure]
+    blame: Callable[[Exception, Message], RecordFailure]
     treat: bad_records.Treat
     registry: Registry | None
     refused: dict[Place, RecordFailure] = field(default_factory=dict)
+    treated: Place | None = None
 
     def through(self, messages: list[Message]) -> Batch:
-        batch = Batch(messages)
-        while batch.unread and batch.culprit is None:
-            left = batch.unread
-            taken = self._up_to_refused(left)
-            if taken == 0:
-                self._fails(batch, self.refused[place(left[0])])
-                continue
-            rows = iter(left[:taken])
+        batch, at = Batch(), 0
+        for end in (*self._refused_in(messages), len(messages)):
+            at = self._up_to(end, messages, at, batch)
+            if batch.culprit is None and end < len(messages):
+                at += self._passes(messages[at], self.refused[position(messages[at])], batch)
+            if batch.culprit is not None:
+                break
+        batch.unread = messages[at:]
+        return batch
+
+    def several(self, message: Message) -> bool:
+        """Whether a message that can be evaluated gives more than one record."""
+        return self.step(iter([message]), _nowhere, _nowhere)[0] > 1
+
+    def _refused_in(self, messages: list[Message]) -> list[int]:
+        return [i for i, one in enumerate(messages) if position(one) in self.refused] if self.refused else []
+
+    def _up_to(self, end: int, messages: list[Message], at: int, batch: Batch) -> int:
+        """Messages from `at` on go through the step; returns `end`, or where the culprit is."""
+        rows = iter(messages[at:end])
+        while at < end and batch.culprit is None:
+            begun = at
+            failure: RecordFailure | None
             try:
                 written, skipped = self.step(rows, self.produce, self.when_full)
             except UnknownSchema as unknown:
-                batch.unread = left[taken - length_hint(rows) - 1 :]
-                if failure := self._learned(unknown):
-                    self._fails(batch, failure)
+                at = end - length_hint(rows) - 1
+                failure = self._learned(unknown)
+                if failure is None:
+                    rows = iter(messages[at:end])
             except Exception as error:  # noqa: BLE001  # what a user's record raises is its fault, if not Kafka's
-                batch.unread = left[taken - length_hint(rows) - 1 :]
-                self._fails(batch, self.blame(error, batch.unread[0]))
+                at = end - length_hint(rows) - 1
+                failure = self.blame(error, messages[at])
             else:
-                batch.unread = left[taken:]
+                at = end
                 batch.written, batch.skipped = batch.written + written, batch.skipped + skipped
-        return batch
+                break
+            self._count(messages[begun:at], batch)
+            if failure is not None:
+                at += self._passes(messages[at], failure, batch)
+        return at
 
-    def _up_to_refused(self, messages: list[Message]) -> int:
-        """How many messages come before one that Kafka is known not to take."""
-        if not self.refused:
-            return len(messages)
-        return next((i for i, one in enumerate(messages) if place(one) in self.refused), len(messages))
+    def _count(self, messages: list[Message], batch: Batch) -> None:
+        """A step that raises does not say what it has written: what came before the culprit is evaluated for it."""
+        if messages:
+            written, skipped = self.step(iter(messages), _nowhere, _nowhere)
+            batch.written, batch.skipped = batch.written + written, batch.skipped + skipped
 
-    def _fails(self, batch: Batch, failure: JobFailure) -> None:
-        if isinstance(failure, RecordFailure) and self.treat(batch.unread[0], failure):
-            batch.unread = batch.unread[1:]
-        else:
+    def _passes(self, message: Message, failure: RecordFailure, batch: Batch) -> bool:
+        """Whether the task goes on with the message after it."""
+        try:
+            if self.treat(message, failure):
+                self.treated = position(message)
+                return True
             batch.culprit = failure
+        except RecordFailure as untaken:
+            batch.culprit = untaken
+        return False
 
     def _learned(self, unknown: UnknownSchema) -> BadRecord | None:
         """Fetches the schema. Raises Doubt where the registry does not answer: the task begins again, and says why."""
@@ -129,19 +154,21 @@ def letters_of(uid: str, messages: Iterable[Message]) -> list[Any]:
     return found
 
 
-def place(message: Message) -> Place:
-    return message.topic() or "", message.partition() or 0, message.offset() or 0
-
-
-def sending(produce: Callable[..., None], when_full: Callable[..., None], *about: str) -> Any:
-    """Writes a dead letter: `about` are its topic, the job's name and uid."""
-    topic, job, uid = about
+def sending(
+    produce: Callable[..., None], when_full: Callable[..., None], topic: str, limit: int, job: str, uid: str
+) -> Callable[[Message, RecordFailure], None]:
+    """Writes dead letters of at most `limit` bytes to their topic, with the job's name and uid."""
 
     def send(message: Message, failure: RecordFailure) -> None:
-        record = bad_records.letter(topic, job, uid, message, failure)
+        letter = bad_records.letter(topic, job, uid, message, failure)
+        record = bad_records.checked(letter, limit, message, failure)
         try:
             produce(*record)
         except BufferError:
             when_full(*record)
 
     return send
+
+
+def _nowhere(*_: Any) -> None:
+    """Where records go that are only counted."""

@@ -9,13 +9,13 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from processors.bad_records import topic_of, treatment
-from processors.checks import at_record, check_held, confirm
-from processors.evaluation import Evaluation, letters_of, place, sending
+from processors.bad_records import sized, topic_of, treatment
+from processors.blame import Blame
+from processors.checks import check_held, confirm
+from processors.evaluation import Evaluation, letters_of, sending
 from processors.kafka import (
     Consumer,
     Doubt,
-    Fenced,
     KafkaException,
     Message,
     TopicPartition,
@@ -31,8 +31,8 @@ from processors.run import BATCH, UNHURRIED, End, Narrowed, Released, Run
 from processors.transactions import TransactionalProducer
 from schemas.checkpoints import Checkpoint, Pointer
 from schemas.codec import encode
-from schemas.failures import BadRecord, DataLost, JobFailure, RecordFailure, RecordTooLarge
-from schemas.options import Guarantee, OnError
+from schemas.failures import DataLost, JobFailure, RecordFailure
+from schemas.options import Guarantee
 from schemas.reports import Said
 from schemas.tasks import Task
 from schemas.values import Failure, PartitionProgress, SnapshotPart, SnapshotRequest
@@ -56,12 +56,13 @@ class Life:
         output: TransactionalProducer | PlainOutput,
         consumer: Consumer,
         record_limit: int,
+        letter_limit: int,
     ) -> None:
         self.run, self.task, self.pipeline, self.producer, self.consumer = run, task, pipeline, producer, consumer
-        self.output, self.record_limit = output, record_limit
+        self.output = output
         self.house, self.counters, self.step = run.house, run.counters, run.step
         self.guarantee = pipeline.options.processing_guarantee
-        self.on_error = pipeline.options.on_error
+        self.limits = record_limit, letter_limit
         self.evaluation: Evaluation
         self.most = UNHURRIED if task.packages else BATCH
         self.known = self.grown = {topic: len(source.start) for topic, source in pipeline.sources.items()}
@@ -76,17 +77,23 @@ class Life:
         self.last_read: Message | None = None
 
     def _evaluation(self, step: Step) -> Evaluation:
-        options, task = self.pipeline.options, self.task
+        options, task, sink = self.pipeline.options, self.task, self.pipeline.sink.topic
+        limit, letter_limit = self.limits
         topic = topic_of(options.dead_letter_topic, self.house.prefix)
         letters = self.pipeline.letters  # what fails again is its job's dead letter, not the retry's
         job, uid = (letters.job, letters.uid) if letters else (task.job, task.uid)
-        send = sending(self.output.produce, self._when_full, topic, job, uid)
+        produce = self.output.produce
+        self.blame = Blame(self.run, options.on_error, sink, limit, topic)
         return Evaluation(
             step,
-            self.output.produce,
+            sized(produce, limit) if letter_limit > limit else produce,
             self._when_full,
             self._blame,
-            treatment(options.on_error, self.counters.refused, send),
+            treatment(
+                options.on_error,
+                self.counters.refused,
+                sending(produce, self._when_full, topic, letter_limit, job, uid),
+            ),
             self.house.registry,
             self.run.refused,
         )
@@ -94,7 +101,7 @@ class Life:
     def restore(self) -> None:
         """Finds where the task goes on."""
         self.checkpoint = restore(self.house, self.task, self.pipeline, self.consumer, self.run.alive)
-        self.positions = self.checkpoint.positions
+        self.positions = dict(self.run.flushed) or self.checkpoint.positions
         self.run.attempt = max(self.task.attempt, self.checkpoint.attempt, self.run.attempt) + 1
 
     def assign(self) -> None:
@@ -253,7 +260,7 @@ class Life:
             messages = letters_of(letters.uid, messages)
         self.last_read = messages[-1] if messages else None
         batch = self.evaluation.through(messages)
-        self.culprit = batch.culprit and self._named(batch.culprit, batch.unread[0])
+        self.culprit = batch.culprit and self.blame.named(batch.culprit, batch.unread[0])
         self.step(7)
         self._advance()
         for message in reversed(batch.unread):
@@ -261,23 +268,9 @@ class Life:
             self.positions[_place(record)] = record.offset() or 0
         self.counters.batch(len(messages) - len(batch.unread), batch.written, batch.skipped)
 
-    def _blame(self, error: Exception, message: Message) -> JobFailure:
+    def _blame(self, error: Exception, message: Message) -> RecordFailure:
         """The failure a record causes. Raises Fenced or Doubt where Kafka, not the record, is the reason."""
-        if isinstance(error, Fenced | Doubt | Released):
-            raise error
-        if isinstance(error, KafkaException):
-            failure = judged(error)
-            if not isinstance(failure, RecordTooLarge) or self.in_transaction:
-                raise error  # the record may give several: those produced before this one must not be committed
-            return failure
-        return BadRecord(error.message if isinstance(error, BadRecord) else str(error) or type(error).__name__)
-
-    def _named(self, failure: JobFailure, message: Message) -> JobFailure:
-        """The failure with the record to blame."""
-        if isinstance(failure, RecordTooLarge) and not failure.at:
-            text = f"the record is larger than the {self.record_limit} bytes '{self.pipeline.sink.topic}' takes"
-            failure = RecordTooLarge(f"{text}; raise max.message.bytes of the topic, then RESUME")
-        return at_record(failure, message.topic() or "", message.partition() or 0, message.offset() or 0)
+        return self.blame.of(error, message, self.evaluation.several if self.in_transaction else None)
 
     def judged(self, error: KafkaException) -> Exception:
         """What an error of the client means.
@@ -288,10 +281,7 @@ class Life:
         failed = self.producer.cause() if error.args[0].name() == "_STATE" and self.in_transaction else None
         cause = judged(failed or error)
         if isinstance(cause, RecordFailure) and not self.run.narrow() and self.last_read is not None:
-            at = place(self.last_read)
-            if self.on_error is OnError.FAIL or at in self.run.refused:
-                return self._named(cause, self.last_read)
-            self.run.refused[at] = cause  # the next life leaves it out, or writes it as a dead letter
+            return self.blame.alone(cause, self.last_read, self.evaluation.treated)
         return Narrowed(str(cause)) if isinstance(cause, RecordFailure) else cause
 
     def abandon(self) -> None:
@@ -320,6 +310,7 @@ class Life:
             self.output.flush(self._patience(), self._confirm_waiting)
         if self.guarantee is Guarantee.NONE:
             self._confirm()
+            self.run.flushed = dict(self.positions)
             self.consumer.commit(offsets=self._offsets(""), asynchronous=True)  # for those who watch the lag
         else:
             self._commit_checkpoint()

@@ -66,6 +66,8 @@ class Run:
     `step` is told each numbered step, 0 for a sign of life between them. `copied` holds the snapshot versions served.
     `batch` is how many records are read at once; below BATCH, a record that Kafka refuses is being looked for, and
     `good` batches of that size have gone through. `refused` are those found, by topic, partition and offset.
+
+    `flushed` is how far the output is known to be written, in a job that keeps no checkpoints: a search goes on there.
     """
 
     house: House
@@ -76,6 +78,7 @@ class Run:
     copied: set[int] = field(default_factory=set)
     release: threading.Event = field(default_factory=threading.Event)
     refused: dict[tuple[str, int, int], RecordFailure] = field(default_factory=dict)
+    flushed: dict[tuple[str, int], int] = field(default_factory=dict)
     batch: int = BATCH
     good: int = 0
 

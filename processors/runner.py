@@ -84,6 +84,7 @@ class Runner:
                 self.about.step(0)
             except Doubt as doubt:
                 self.about.counters.doubt(str(doubt))
+                self.about.flushed.clear()
                 if isinstance(doubt, Abandoned):
                     self._house.worn.set()
                 backoff = 0.1 if time.monotonic() - began > 30 else min(backoff * 2, MAX_BACKOFF_S)
@@ -98,7 +99,8 @@ class Runner:
         self.about.step(1)
         pipeline = pipeline_of(task)
         limit = house.kafka.record_limit(pipeline.sink.topic, self.about.alive)
-        settings = producer_settings(limit, self._letter_limit(pipeline, limit))
+        letters = self._letter_limit(pipeline, limit)
+        settings = producer_settings(limit, letters)
         producer = TransactionalProducer(
             house.kafka,
             f"{house.prefix}{task.transactional_id}",
@@ -116,7 +118,7 @@ class Runner:
             if record is None or record.generation != task.generation or record.layout != task.layout:
                 return End.GONE
             self._check_worker(record, pipeline)
-            return self._live(Life(self.about, record, pipeline, producer, output, consumer, limit))
+            return self._live(Life(self.about, record, pipeline, producer, output, consumer, limit, letters))
         finally:
             consumer.close()
 

@@ -7,7 +7,7 @@ from typing import Any
 from processors.evaluation import Evaluation
 from processors.kafka import Message
 from processors.registry import Registry
-from schemas.failures import BadRecord, JobFailure, RecordFailure
+from schemas.failures import BadRecord, RecordFailure
 from sql.compile import Step
 
 Record = tuple[Any, ...]
@@ -20,7 +20,7 @@ class Tried:
 
     message: Message
     written: tuple[Record, ...] = ()
-    refusal: JobFailure | None = None
+    refusal: RecordFailure | None = None
     skipped: bool = False
 
 
@@ -81,7 +81,7 @@ def tried(
 
 def _alone(step: Step, message: Message, registry: Registry | None) -> Tried:
     written: list[Record] = []
-    refusals: list[JobFailure] = []
+    refusals: list[RecordFailure] = []
     evaluation = _evaluation(step, lambda *record: written.append(record), refusals.append, registry)
     batch = evaluation.through([message])
     if refusals:
@@ -90,7 +90,7 @@ def _alone(step: Step, message: Message, registry: Registry | None) -> Tried:
 
 
 def _evaluation(
-    step: Step, produce: Callable[..., None], refuse: Callable[[JobFailure], None], registry: Registry | None
+    step: Step, produce: Callable[..., None], refuse: Callable[[RecordFailure], None], registry: Registry | None
 ) -> Evaluation:
     def treat(_: Message, failure: RecordFailure) -> bool:
         refuse(failure)
@@ -99,6 +99,6 @@ def _evaluation(
     return Evaluation(step, produce, produce, _blame, treat, registry)
 
 
-def _blame(error: Exception, _: Message) -> JobFailure:
+def _blame(error: Exception, _: Message) -> RecordFailure:
     """Nothing of Kafka is asked here: what is raised is the record's fault."""
     return BadRecord(error.message if isinstance(error, BadRecord) else str(error) or type(error).__name__)

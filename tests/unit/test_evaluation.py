@@ -1,0 +1,122 @@
+"""A batch through a step: what is written, counted, treated, and where it stops."""
+
+from typing import Any
+
+import pytest
+from confluent_kafka import Message
+
+from processors.bad_records import treatment
+from processors.blame import Blame
+from processors.evaluation import Evaluation
+from processors.run import Narrowed, Run
+from schemas.failures import BadRecord, RecordFailure, RecordTooLarge
+from schemas.options import OnError
+from sql import nodes
+from sql.compile import Step, Wiring, compile_step
+from sql.parser import parse
+from sql.plan import plan
+
+LARGE = b'{"a": "%s"}' % (b"x" * 100)
+
+
+def step(query: str) -> Step:
+    statement = parse(f"CREATE JOB j AS INSERT INTO out {query}")
+    assert isinstance(statement, nodes.CreateJob)
+    return compile_step(plan(statement.insert), Wiring("out", 1, {"s": "s"}, {"s": 0})).step
+
+
+def messages(*values: bytes) -> list[Any]:
+    return [Message("s", 0, offset, b"k", value, None, None, (1, 0)) for offset, value in enumerate(values)]
+
+
+class Bench:
+    """An evaluation whose records and dead letters stay here; the sink takes no value of 100 bytes."""
+
+    def __init__(self, query: str, on_error: OnError, *, transaction: bool = True) -> None:
+        self.out: list[bytes] = []
+        self.letters: list[int] = []
+        self.codes: list[str] = []
+        run: Any = Run.__new__(Run)
+        run.refused = {}
+        blame = Blame(run, on_error, "out", 100, "letters")
+
+        def of(error: Exception, message: Any) -> RecordFailure:
+            return blame.of(error, message, self.evaluation.several if transaction else None)
+
+        def produce(_: str, value: bytes, *__: Any) -> None:
+            if len(value) > 100:
+                raise RecordTooLarge("too large")
+            self.out.append(value)
+
+        self.evaluation = Evaluation(
+            step(query), produce, self._never, of, treatment(on_error, self.codes.append, self._send), None, run.refused
+        )
+
+    def _send(self, message: Any, _: RecordFailure) -> None:
+        self.letters.append(message.offset())
+
+    @staticmethod
+    def _never(*_: Any) -> None:
+        raise AssertionError("the queue is never full here")
+
+
+@pytest.mark.parametrize(("on_error", "letters"), [(OnError.SKIP, []), (OnError.DEAD_LETTER, [1, 3, 4])])
+def test_bad_records_are_passed_and_the_good_between_them_counted(on_error: OnError, letters: list[int]) -> None:
+    bench = Bench("SELECT a FROM s", on_error)
+    batch = bench.evaluation.through(messages(b'{"a":0}', b"{", b'{"a":2}', LARGE, b"[", b'{"a":5}'))
+    assert (batch.unread, batch.culprit, batch.written) == ([], None, 3)
+    assert bench.out == [b'{"a":0}', b'{"a":2}', b'{"a":5}']
+    assert bench.codes == ["BAD_RECORD", "RECORD_TOO_LARGE", "BAD_RECORD"]
+    assert bench.letters == letters
+
+
+def test_it_stops_at_the_culprit() -> None:
+    bench = Bench("SELECT a FROM s", OnError.FAIL)
+    batch = bench.evaluation.through(messages(b'{"a":0}', b"{", b'{"a":2}'))
+    assert [one.offset() for one in batch.unread] == [1, 2]
+    assert isinstance(batch.culprit, BadRecord)
+    assert batch.written == 1
+
+
+def test_what_kafka_is_known_not_to_take_is_passed_in_its_place() -> None:
+    bench = Bench("SELECT a FROM s", OnError.DEAD_LETTER)
+    bench.evaluation.refused["s", 0, 1] = BadRecord("the broker said so")
+    bench.evaluation.refused["s", 0, 4] = BadRecord("the broker said so")
+    batch = bench.evaluation.through(messages(b'{"a":0}', b'{"a":1}', b"{", b'{"a":3}', b'{"a":4}'))
+    assert (batch.unread, batch.written) == ([], 2)
+    assert bench.letters == [1, 2, 4]
+
+
+def test_a_dead_letter_that_cannot_be_written_is_the_culprit() -> None:
+    bench = Bench("SELECT a FROM s", OnError.DEAD_LETTER)
+
+    def untaken(*_: Any) -> bool:
+        raise RecordTooLarge("its dead letter is too large")
+
+    bench.evaluation.treat = untaken
+    batch = bench.evaluation.through(messages(b'{"a":0}', b"{", b'{"a":2}'))
+    assert batch.culprit is not None
+    assert batch.culprit.message == "its dead letter is too large"
+    assert [one.offset() for one in batch.unread] == [1, 2]
+
+
+SEVERAL = "SELECT p FROM s CROSS JOIN UNNEST(a) AS t (p)"
+GIVEN = (b'{"a":["0"]}', b'{"a":["1","%s"]}' % (b"x" * 100), b'{"a":["2"]}')
+
+
+def test_where_some_of_a_record_is_in_the_transaction_it_is_left_out_in_a_new_life() -> None:
+    bench = Bench(SEVERAL, OnError.SKIP)
+    with pytest.raises(Narrowed):
+        bench.evaluation.through(messages(*GIVEN))
+    bench.out.clear()
+    batch = bench.evaluation.through(messages(*GIVEN))
+    assert (batch.unread, batch.culprit, batch.written) == ([], None, 2)
+    assert bench.codes == ["RECORD_TOO_LARGE"]
+    assert bench.out == [b'{"p":"0"}', b'{"p":"2"}']
+
+
+def test_without_a_transaction_what_was_written_of_it_stays() -> None:
+    bench = Bench(SEVERAL, OnError.SKIP, transaction=False)
+    batch = bench.evaluation.through(messages(*GIVEN))
+    assert (batch.unread, batch.culprit) == ([], None)
+    assert bench.out == [b'{"p":"0"}', b'{"p":"1"}', b'{"p":"2"}']
