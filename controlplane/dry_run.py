@@ -20,6 +20,7 @@ from controlplane.sample import newest
 from controlplane.translate import Request, options_of
 from controlplane.trials import listing
 from controlplane.views import Listing
+from processors import user_functions
 from processors.kafka import Kafka
 from processors.pipeline import pipeline
 from processors.registry import Registry
@@ -88,6 +89,7 @@ class DryRun:
 
     def wired(self, create: nodes.CreateJob) -> tuple[Sources, Sink]:
         """What a job would read and write, were it created now. Raises whatever would refuse it, but for its name."""
+        user_functions.load()
         judge = partial(wire, self._known, create, options_of(create), prefix=self._prefix)
         sources, sink, _ = self._judged(self._facts(create), lambda facts: judge(facts=facts))
         return sources, sink

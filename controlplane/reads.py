@@ -53,7 +53,6 @@ def read(
 
 
 def _explain(dry: DryRun, explained: nodes.CreateJob | nodes.Insert) -> Listing:
-    user_functions.load()
     create = explained if isinstance(explained, nodes.CreateJob) else of_insert(explained)
     sources, sink = dry.wired(create)
     mappings = {source.name: source.mapping for source in sources if source.mapping}

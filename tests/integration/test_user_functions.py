@@ -115,6 +115,9 @@ def test_a_package_from_its_installation_to_its_return(plane: System, environmen
     assert shown["MOVING_AVERAGE"]["signature"].endswith("ARRAY<DOUBLE>[, width BIGINT]) → ARRAY<DOUBLE>")
     explained = json.loads(run(plane, environment, f"EXPLAIN {create}").stdout)["rows"]
     assert {"part": "package", "detail": "sentiment 1.0"} in explained
+    analyzed = run(plane, environment, f"EXPLAIN ANALYZE {create}")
+    assert analyzed.returncode == 0, analyzed.stderr
+    assert '"mood":-2' in analyzed.stdout.replace("\\", "").replace(" ", "")
     plane.done(create)
     assert written(plane, sink, 60) == expected(0, 60)
     assert plane.about("DESCRIBE JOB moods")["packages"] == ["sentiment 1.0"]
