@@ -21,6 +21,7 @@ from controlplane.translate import Request, options_of
 from controlplane.trials import listing
 from controlplane.views import Listing
 from processors import user_functions
+from processors.evaluation import letters_of
 from processors.kafka import Kafka
 from processors.pipeline import pipeline
 from processors.registry import Registry
@@ -85,6 +86,8 @@ class DryRun:
         made = pipeline(text, given, sources, sink)
         partitions = [(topic, p) for topic, source in by_topic(sources).items() for p in range(len(source.start))]
         messages = newest(self._kafka, f"{self._prefix}dry-run", partitions, last)
+        if letters := made.letters:
+            messages = letters_of(letters.uid, messages)
         return listing(tried(made.step, messages, self._registry, time.perf_counter, time.process_time))
 
     def wired(self, create: nodes.CreateJob) -> tuple[Sources, Sink]:

@@ -14,8 +14,13 @@ _ESCAPED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 """A value has one line, and no tabs."""
 
 
+_CUT = frozenset({"key", "value"})
+LEAST = 20
+"""Characters of a key or value that are shown on any terminal."""
+
+
 def draw(listing: Listing) -> None:
-    """Tables on the terminal. A dry run's rows are cut at its width; all others are wrapped."""
+    """Tables on the terminal. Keys and values of a dry run are cut at its width; all else is wrapped."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -27,12 +32,26 @@ def draw(listing: Listing) -> None:
             about.add_row(name, Text(_cell(name, listing.about[name])))
         console.print(about)
     for title, one in _tables(listing):
-        table = Table(title=title or None, title_justify="left")
-        for column in one.columns:
-            table.add_column(column, no_wrap=bool(listing.summary), overflow="ellipsis" if listing.summary else "fold")
-        for row in one.rows:
-            table.add_row(*(Text(cell) for cell in _cells(row, one.columns)))
+        table = Table(*one.columns, title=title or None, title_justify="left")
+        rows = [_cells(row, one.columns) for row in one.rows]
+        for cells in _cut(one.columns, rows, console.width) if listing.summary else rows:
+            table.add_row(*map(Text, cells))
         console.print(table)
+
+
+def _cut(columns: tuple[str, ...], rows: list[list[str]], width: int) -> list[list[str]]:
+    """Rows whose keys and values are cut to what the other columns leave of the terminal's width."""
+    sizes = {name: max(map(len, (name, *cells))) for name, *cells in zip(columns, *rows, strict=True)}
+    left = width - 1 - 3 * len(columns) - sum(size for name, size in sizes.items() if name not in _CUT)
+    key = min(sizes.get("key", 0), max(LEAST, left // 4))
+    most = {"key": key, "value": max(LEAST, left - key)}
+    return [
+        [_clipped(cell, most.get(name, len(cell))) for name, cell in zip(columns, cells, strict=True)] for cells in rows
+    ]
+
+
+def _clipped(cell: str, most: int) -> str:
+    return cell if len(cell) <= most else cell[: most - 1] + "…"
 
 
 def text(listing: Listing) -> str:

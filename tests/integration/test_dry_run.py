@@ -1,14 +1,18 @@
 """Dry runs on a real broker: what is told is what a job would do, and nothing is written."""
 
 import json
+import struct
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 from confluent_kafka import Producer
+from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 
 from controlplane.client import Client
 from tests.integration.test_cli import jobplane, rows
 from tests.support.broker import KafkaBroker
+from tests.support.registry import SchemaRegistry
 from tests.support.system import System, system, until
 
 
@@ -198,3 +202,33 @@ def test_infer_says_what_it_cannot_tell(plane: System) -> None:
     told = jobplane(plane, "infer", f"{empty}s")
     assert (told.returncode, told.stdout) == (3, "")
     assert f"did you mean '{empty}'?" in told.stderr
+
+
+def test_a_registry_is_read_and_nothing_is_registered(plane: System, registry: SchemaRegistry) -> None:
+    source, sink = plane.topic("avro-in", 1), plane.topic("avro-out", 1)
+    with closing(SchemaRegistryClient({"url": registry.url})) as client:
+        schema = '{"type": "record", "name": "R", "fields": [{"name": "id", "type": "long"}]}'
+        number = client.register_schema(f"{source}-value", Schema(schema, "AVRO"))
+        plane.produce(source, [(b"k", struct.pack(">bI", 0, number) + b"\x02"), (b"k", b"\x00\x00\x01\x00\x00\x02")])
+        before = sorted(client.get_subjects())
+        script = f"""
+            CREATE MAPPING avros EXTERNAL NAME "{source}" TYPE Kafka OPTIONS (valueFormat 'avro');
+            CREATE MAPPING out_avros EXTERNAL NAME "{sink}" (twice BIGINT) TYPE Kafka OPTIONS (valueFormat 'avro');
+            INSERT INTO out_avros SELECT id * 2 FROM avros
+        """
+        done = jobplane(plane, "sql", "--dry-run", "-o", "json", said=script, JOBPLANE_REGISTRY_URL=registry.url)
+        told = rows(done)[-1]
+        assert [row["source"] for row in told["rows"]] == [f"{source}-0@0"]
+        assert [(row["source"], "no schema" in row["reason"]) for row in told["refused"]] == [(f"{source}-0@1", True)]
+        assert sorted(client.get_subjects()) == before
+
+
+def test_a_retry_is_tried_on_the_dead_letters_of_its_job(plane: System) -> None:
+    source, sink = plane.topic("letters-in", 1), plane.topic("letters-out", 1)
+    plane.produce(source, [(b"k", b'{"id": "x"}'), (b"k", b'{"id": 1}')])
+    query = f'INSERT INTO "{sink}" SELECT id + 1 AS id FROM "{source}"'
+    plane.done(f"CREATE JOB wrong OPTIONS (onError 'deadLetter') AS {query}")
+    plane.await_values(sink, 1)
+    found = Client(plane.settings).read(f"EXPLAIN ANALYZE CREATE JOB again OPTIONS (retryOf 'wrong') AS {query}")
+    assert (found.about["read"], found.rows) == (1, [])
+    assert [row["source"] for row in found.others["refused"].rows] == [f"{source}-0@0"]

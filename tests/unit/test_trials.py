@@ -81,6 +81,19 @@ def test_text_has_a_line_a_row() -> None:
     assert shown == 'source\tkey\tvalue\tother\ns-0@0\tk\t{\\n\\t"a": 1}\t\n'
 
 
+def test_a_terminal_shows_the_beginning_of_what_is_wide(capsys: Any, monkeypatch: Any) -> None:
+    monkeypatch.setenv("COLUMNS", "70")
+    messages = message(0, b'{"a": "%s"}' % (b"x" * 200)), message(1, b"z" * 200), message(2, b'{"a": 1}', b"k" * 200)
+    tables.draw(trials.listing(trial_of("SELECT a FROM s", *messages)))
+    lines = capsys.readouterr().out.splitlines()
+    assert {len(line.rstrip()) for line in lines} - {len("refused")} == {70}
+    rows = [line.strip("│ ").split(" │ ") for line in lines if line.startswith("│ s-0@")]
+    assert [row[0].strip() for row in rows] == ["s-0@0", "s-0@2", "s-0@1"]
+    assert rows[0][2].startswith('{"a":"xxx')
+    assert rows[0][2].strip().endswith("x…")
+    assert rows[2][1].strip() == "BAD_RECORD"
+
+
 def test_all_that_is_told_is_explained() -> None:
     section = PAGE.read_text().partition("\n## EXPLAIN ANALYZE\n")[2].partition("\n## ")[0]
     explained = set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE))
