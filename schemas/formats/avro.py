@@ -19,7 +19,7 @@ from schemas.failures import BadRecord
 from schemas.formats import avro_types
 from schemas.formats.avro_schemas import HEADER, MAGIC, written_by
 from schemas.formats.avro_values import read_as, written_as
-from schemas.formats.fields import Convert, Format, Layout, Path, Reading, Wanted, Writing
+from schemas.formats.fields import Format, Layout, Path, Reading, Wanted, Writing
 
 _DAMAGED = (
     *(ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError, RecursionError, MemoryError),
@@ -108,9 +108,7 @@ def writing(fields: Sequence[Wanted], layout: Layout) -> Writing:
     header = b"" if layout.schema_id is None else struct.pack(">bI", MAGIC, layout.schema_id)
     paths = [field.path for field in fields]
     needed = [field.path[0] for field in fields if len(field.path) == 1 and not _takes_null(schemas[field.path[0]])]
-    conversions: list[Convert | None] = [
-        written_as(field.type, schemas[field.path[0]]["type"] if len(field.path) == 1 else "string") for field in fields
-    ]
+    conversions = [written_as(field.type, avro_types.schema_at(schema, field.path)) for field in fields]
     arguments = ", ".join(f"{{{i}}}" for i in range(len(fields)))
     return Writing(f"encode({arguments})", {"encode": _encoder(schema, header, paths, needed)}, tuple(conversions))
 

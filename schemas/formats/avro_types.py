@@ -108,6 +108,16 @@ def full_name(text: str) -> tuple[str, str]:
     return name, namespace
 
 
+def schema_at(record: Any, path: Path) -> Any:
+    """The schema of a field inside a record, which is there."""
+    named, one = _named(record), record
+    for part in path:
+        kinds = one if isinstance(one, list) else [one]
+        inside = next(kind for kind in (named.get(k, k) if isinstance(k, str) else k for k in kinds) if kind != "null")
+        one = next(field["type"] for field in inside["fields"] if field["name"] == part)
+    return one
+
+
 def columns_of(text: str) -> tuple[Wanted, ...]:
     """The fields of a record as columns. Raises ValueError."""
     record = parsed(text)

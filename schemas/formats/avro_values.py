@@ -1,11 +1,13 @@
 """Values of fastavro as values of SQL's types, and back."""
 
 from datetime import datetime
+from math import isfinite
 from typing import Any
 
 import msgspec
 
 from schemas.datatypes import Type
+from schemas.failures import BadRecord
 from schemas.formats import json_values
 from schemas.formats.fields import Convert
 from schemas.json_text import json_text
@@ -17,6 +19,8 @@ def read_as(one: Type) -> Convert | None:
     match one.name:
         case "VARCHAR":
             return _text
+        case "REAL" | "DOUBLE":
+            return _finite
         case "JSON":
             return json_text
         case "INTERVAL YEAR TO MONTH":
@@ -45,6 +49,12 @@ def _each(convert: Convert, value: Any) -> Any:
 def _text(value: Any) -> str:
     """A UUID as text; strings and symbols are text."""
     return value if isinstance(value, str) else str(value)
+
+
+def _finite(value: float) -> float:
+    if isfinite(value):
+        return value
+    raise BadRecord(f"{value} is no number of SQL")
 
 
 def _row_reader(one: Type) -> Convert:

@@ -5,6 +5,7 @@ An empty field is NULL, a quoted empty one the empty string. A line that ends ea
 
 import base64
 import binascii
+import math
 import re
 from collections.abc import Callable, Sequence
 from datetime import UTC
@@ -19,7 +20,9 @@ from schemas.datatypes import Type
 from schemas.failures import BadRecord
 from schemas.formats import json_values
 from schemas.formats.fields import Convert, Format, Layout, Reading, Wanted, Writing
+from schemas.formats.json_value import read_json
 from schemas.json_text import json_text, text_of_json
+from schemas.shown import shown
 
 QUOTE = '"'
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?", re.ASCII)
@@ -51,11 +54,13 @@ def _decoder(delimiter: str, count: int) -> Callable[[bytes], Sequence[str | Non
         except UnicodeDecodeError as bad:
             raise BadRecord(f"byte {bad.start} of the line is not UTF-8 text") from None
         if line[-1:] == "\n":
-            line = line.rstrip("\r\n")
+            line = line[:-1].removesuffix("\r")
         values: list[str | None]
         if QUOTE in line:
             values = quoted(line)
         else:
+            if "\n" in line:
+                raise BadRecord("a line ends within the record: a record is one line")
             values = [*line.split(delimiter)]
             if "" in values:
                 values = [one or None for one in values]
@@ -70,7 +75,7 @@ def _decoder(delimiter: str, count: int) -> Callable[[bytes], Sequence[str | Non
 
 def _quoted(delimiter: str) -> Callable[[str], list[str | None]]:
     """Takes a line apart that has quotes in it."""
-    field = re.compile(rf'(?:"((?:[^"]|"")*)"|([^"{re.escape(delimiter)}]*))(?:{re.escape(delimiter)}|\Z)')
+    field = re.compile(rf'(?:"([^"]*(?:""[^"]*)*)"|([^"\n{re.escape(delimiter)}]*))(?:{re.escape(delimiter)}|\Z)')
 
     def apart(line: str) -> list[str | None]:
         values: list[str | None] = []
@@ -78,7 +83,9 @@ def _quoted(delimiter: str) -> Callable[[str], list[str | None]]:
         while True:
             found = field.match(line, at)
             if found is None:
-                raise BadRecord(f"a quote stands where none may be, in field {len(values) + 1} of the line")
+                raise BadRecord(
+                    f"a quote or a line end stands where none may be, in field {len(values) + 1} of the line"
+                )
             inner, bare = found.groups()
             values.append(inner.replace('""', QUOTE) if inner is not None else bare or None)
             at = found.end()
@@ -98,7 +105,7 @@ def _whole(one: Type) -> Convert:
             raise ValueError(f"'{said}' is no {one}") from None
         if low <= value <= high and "_" not in said:
             return value
-        raise ValueError(f"'{said}' is no {one}")
+        raise ValueError(f"{shown(said)} is no {one}")
 
     return read
 
@@ -112,14 +119,21 @@ def _decimal(one: Type) -> Convert:
         except InvalidOperation:
             value = None
         if value is None or fit is None:
-            raise ValueError(f"'{said}' is no {one}")
+            raise ValueError(f"{shown(said)} is no {one}")
         return fit(value)
 
     return read
 
 
 def _real(said: str) -> float:
-    return json_values.real(float(said))
+    return json_values.real(_double(said))
+
+
+def _double(said: str) -> float:
+    value = float(said)
+    if math.isfinite(value) and "_" not in said:
+        return value
+    raise ValueError(f"{shown(said)} is no DOUBLE")
 
 
 def _logical(said: str) -> bool:
@@ -127,7 +141,7 @@ def _logical(said: str) -> bool:
     if value is None:
         value = _LOGICAL.get(said.lower())
     if value is None:
-        raise ValueError(f"'{said}' is neither true nor false")
+        raise ValueError(f"{shown(said)} is neither true nor false")
     return value
 
 
@@ -135,19 +149,18 @@ def _octets(said: str) -> bytes:
     try:
         return base64.b64decode(said, validate=True)
     except binascii.Error:
-        raise ValueError(f"'{said}' is not base64") from None
+        raise ValueError(f"{shown(said)} is not base64") from None
 
 
 def _json(said: str) -> msgspec.Raw | None:
-    value = msgspec.json.decode(said, type=msgspec.Raw)
-    return None if bytes(value) == b"null" else value
+    return read_json(said.encode())
 
 
 _READ: dict[str, Convert | None] = {
     "VARCHAR": None,
     "BOOLEAN": _logical,
     "REAL": _real,
-    "DOUBLE": float,
+    "DOUBLE": _double,
     "VARBINARY": _octets,
     "DATE": text.date_of,
     "TIME": text.time_of,

@@ -9,12 +9,19 @@ from schemas.formats.whole import whole_format
 _decode = msgspec.json.Decoder(msgspec.Raw).decode
 
 
-def _read(data: bytes) -> msgspec.Raw | None:
+def read_json(data: bytes) -> msgspec.Raw | None:
+    """None for JSON's null. Raises BadRecord."""
     try:
         value = _decode(data)
+        if not data.isascii():
+            data.decode()  # msgspec passes over what is inside strings
     except msgspec.DecodeError as bad:
         raise BadRecord(f"not JSON: {str(bad).removeprefix('JSON is malformed: ')}") from None
+    except UnicodeDecodeError as bad:
+        raise BadRecord(f"not JSON: byte {bad.start} is not UTF-8 text") from None
+    except RecursionError:
+        raise BadRecord("the JSON value is nested too deep to be read") from None
     return None if bytes(value) == b"null" else value
 
 
-FORMAT = whole_format("json", t.JSON, _read, bytes)
+FORMAT = whole_format("json", t.JSON, read_json, bytes)

@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Callable
+from math import isfinite
 from typing import Any
 
 from schemas import datatypes as t
@@ -19,9 +20,12 @@ def _number(name: str, one: Type, code: str) -> Format:
 def _decoder(packed: struct.Struct, one: Type) -> Callable[[bytes], Any]:
     def decode(data: bytes) -> Any:
         try:
-            return packed.unpack(data)[0]
+            value = packed.unpack(data)[0]
         except struct.error:
             raise BadRecord(f"{one} has {packed.size} bytes, not {len(data)}") from None
+        if not isfinite(value):
+            raise BadRecord(f"{value} is no {one}")
+        return value
 
     return decode
 
