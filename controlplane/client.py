@@ -232,8 +232,10 @@ class Client:
 
     def _command(self, offset: int) -> Received | None:
         """A command as it stands on the log; None where there is none."""
+        if offset < 0:
+            return None
         with closing(self._kafka.consumer(f"{self._prefix}reader", committed=False)) as consumer:
-            record = self._kafka.record_at(consumer, f"{self._prefix}{COMMANDS}", 0, offset) if offset >= 0 else None
+            record = self._kafka.record_at(consumer, f"{self._prefix}{COMMANDS}", 0, offset)
         if record is None:
             return None
         headers: Any = record.headers()
