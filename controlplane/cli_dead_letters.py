@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _output = click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 POLL_S = 0.2
+REFUSED, TIMED_OUT = 4, 124
 
 
 @click.group()
@@ -74,38 +75,51 @@ def retry(job: str, timeout: float, output: str, **flags: Any) -> None:
     """Send the dead letters of JOB through its query once more, exactly once.
 
     It runs as the job JOB.retry, from where the last retry ended to the end as it is now. What fails again becomes a
-    dead letter again.
+    dead letter again. Where a retry is at work already, this waits for that one.
     """
-    from controlplane.dead_letters import retry_of
+    from controlplane.dead_letters import retry_at_work
     from controlplane.descriptions import named
     from sql import nodes
 
     with errors():
         client = _client(flags)
-        result = client.execute(retry_of(named(client.state(), nodes.Name(job))), timeout=timeout)
-        reply = result.reply
-        if reply is None:
-            fail("error: no outcome in time; the retry begins as soon as a worker runs with this prefix", 124)
-        if reply.verdict == "refused":
-            fail(f"refused ({reply.code}): {reply.message}", 4)
-        ended = _awaited(client, reply.uid, time.monotonic() + timeout)
-        if ended is None or ended.status != "COMPLETED":
-            state = "is not done in time" if ended is None else f"is {ended.status}: {ended.failure}"
-            fail(f"error: the job '{job}.retry' {state}; it goes on, or after RESUME", 124 if ended is None else FAILED)
-        counted = [task.metrics for task in ended.tasks]
-        again = sum(round(one.get("records_refused", 0)) for one in counted)
-        tried = sum(round(one.get("records_in", 0)) for one in counted)
+        state = client.state()
+        of = named(state, nodes.Name(job))
+        at_work = retry_at_work(state, of)
+        if at_work is not None:
+            click.echo(f"job '{at_work.name}' is at work already ({at_work.status}): waiting for its end", err=True)
+        uid = at_work.uid if at_work is not None else _begun(client, of, timeout)
+        retry = _awaited(client, uid, time.monotonic() + timeout)
+        if retry is None:
+            fail(f"error: job '{job}.retry' is not done in time; it goes on", TIMED_OUT)
+        if retry.status != "COMPLETED":
+            cause = f": {retry.failure}" if retry.failure else ""
+            remedy = "" if retry.closed else "; mend the cause, then ALTER JOB … RESUME"
+            fail(f"error: job '{retry.name}' is {retry.status}{cause}{remedy}", FAILED)
+        tried, again = client.retried(retry)
         if output == "json":
-            json_line({"job": f"{job}.retry", "uid": reply.uid, "retried": tried, "failed_again": again})
+            json_line({"job": retry.name, "uid": uid, "retried": tried, "failed_again": again})
         else:
             click.echo(f"retried {tried} dead letters of {job}: {tried - again} went through, {again} failed again")
+
+
+def _begun(client: "Client", job: "Job", timeout: float) -> str:
+    """The uid of a new retry."""
+    from controlplane.dead_letters import retry_of
+
+    reply = client.execute(retry_of(job), timeout=timeout).reply
+    if reply is None:
+        fail("error: no outcome in time; the retry begins as soon as a worker runs with this prefix", TIMED_OUT)
+    if reply.verdict == "refused":
+        fail(f"refused ({reply.code}): {reply.message}", REFUSED)
+    return reply.uid
 
 
 def _awaited(client: "Client", uid: str, deadline: float) -> "Job | None":
     """The retry once it rests; None where that takes too long."""
     while time.monotonic() < deadline:
         job = client.state().jobs[uid]
-        if job.closed or job.status in ("SUSPENDED", "FAILED"):
+        if job.closed or job.status == "SUSPENDED":
             return job
         time.sleep(POLL_S)
     return None

@@ -18,6 +18,7 @@ from typing import Any, Self
 from controlplane import catalog, dead_letters, descriptions, log, reads, views
 from controlplane.asking import Asking
 from controlplane.dead_letters import DeadLetter
+from controlplane.decide_retries import letters_topic
 from controlplane.dry_run import LAST, DryRun, Unregistering
 from controlplane.effects import Goal, goal
 from controlplane.evolve import REMEMBERED_COMMANDS, State
@@ -32,7 +33,7 @@ from schemas.commands import COMMAND_ID, ISSUED_BY, REPLY_TO, TRACEPARENT
 from schemas.errors import CommandNotFound, KafkaUnreachable, ReadStatement, Refused
 from schemas.events import Cause
 from schemas.received import Received, read_command
-from schemas.state import Answer
+from schemas.state import Answer, Job
 from sql import nodes
 from sql.parser import parse
 
@@ -328,7 +329,14 @@ class Client:
     def dead_letters(self, job: str) -> list[DeadLetter]:
         """The dead letters of the live job of a name, else of the newest ended one. Raises JobNotFound."""
         found = descriptions.named(self.state(), nodes.Name(job))
-        return list(dead_letters.letters(self._kafka, self._prefix, found))
+        topic = letters_topic(found, self._prefix)
+        return list(dead_letters.letters(self._kafka, self._prefix, topic, found.uid))
+
+    def retried(self, retry: Job) -> tuple[int, int]:
+        """How many dead letters a retry that has ended was given, and how many of them failed again."""
+        source = retry.sources[0]
+        uid = source.letters.uid if source.letters else ""
+        return dead_letters.tally(dead_letters.letters(self._kafka, self._prefix, source.topic, uid), source)
 
     def state(self) -> State:
         """All that the control plane knows, as it is now."""

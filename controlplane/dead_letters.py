@@ -1,18 +1,21 @@
 """Dead letters as people and programs read them, and the statement that sends those of a job through its query."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
 from controlplane import log
-from controlplane.decide_retries import RETRY_OF, letters_topic
+from controlplane.decide_retries import RETRY_OF
+from controlplane.evolve import State
 from controlplane.translate import create_of
 from processors import bad_records
 from processors.kafka import Kafka, Message
 from schemas.formats import FORMAT_OPTIONS
 from schemas.options import DEAD_LETTER_TOPIC
 from schemas.state import Job
+from schemas.values import Source
 from sql import nodes
 from sql.render import render
 
@@ -38,16 +41,27 @@ class DeadLetter:
         return {name: getattr(self, name) for name in COLUMNS}
 
 
-def letters(kafka: Kafka, prefix: str, job: Job) -> Iterator[DeadLetter]:
-    """Those of a job, partition after partition, up to the end as it is now: committed ones only."""
-    topic = letters_topic(job, prefix)
+def letters(kafka: Kafka, prefix: str, topic: str, uid: str) -> Iterator[DeadLetter]:
+    """Those of a job in a topic, partition after partition, up to the end as it is now: committed ones only."""
     held = kafka.topics([topic])
     partitions = range(held[topic][1]) if topic in held else ()
     with closing(log.reader(kafka, prefix)) as consumer:
         for message in kafka.read_to_end(consumer, topic, list(partitions)):
             found = letter_of(message)
-            if found is not None and found[0] == job.uid:
+            if found is not None and found[0] == uid:
                 yield found[1]
+
+
+def tally(letters: Iterable[DeadLetter], source: Source) -> tuple[int, int]:
+    """How many letters a retry with this source was given, and how many of them are letters again behind its end."""
+    given, again = Counter[str](), set[str]()
+    for one in letters:
+        partition, offset = map(int, one.letter.split("@"))
+        if partition >= len(source.end) or offset >= source.end[partition]:
+            again.add(one.source)
+        elif offset >= source.start[partition]:
+            given[one.source] += 1
+    return given.total(), sum(count for place, count in given.items() if place in again)
 
 
 def letter_of(message: Message) -> tuple[str, DeadLetter] | None:
@@ -68,11 +82,22 @@ def letter_of(message: Message) -> tuple[str, DeadLetter] | None:
     )
 
 
+def retry_at_work(state: State, job: Job) -> Job | None:
+    """The retry of a job that has not come to its end yet."""
+    retry = state.live(name_of_retry(job))
+    letters = retry.sources[0].letters if retry is not None else None
+    return retry if letters is not None and letters.uid == job.uid else None
+
+
+def name_of_retry(job: Job) -> str:
+    return f"{job.name}.retry"
+
+
 def retry_of(job: Job) -> str:
     """The statement that retries the dead letters of a job; what fails again becomes a dead letter again."""
     create = create_of(job.statement)
     options = [one for one in create.options if one.name.text in _KEPT]
-    further = {RETRY_OF: job.name, "onError": "deadLetter", "storeMetricsAfterJobCompletion": "true"}
+    further = {RETRY_OF: job.name, "onError": "deadLetter"}
     options += [nodes.Option(nodes.Name(name), value) for name, value in further.items()]
-    name = nodes.Name(f"{job.name}.retry")
+    name = nodes.Name(name_of_retry(job))
     return render(replace(create, name=name, if_not_exists=False, options=tuple(options)))

@@ -11,6 +11,7 @@ from schemas.values import Letters, Sink, Source
 from sql import nodes
 
 RETRY_OF = "retryOf"
+_NOT_ITS_OWN = frozenset({"startFrom", "stopAt", "initialSnapshotName"})
 
 
 def letters_topic(job: Job, prefix: str) -> str:
@@ -23,17 +24,29 @@ def retried(
 ) -> tuple[tuple[Source, ...], Sink]:
     """The sources of the job, each with its dead letters that no retry has read; the sink is the job's.
 
-    Raises JobNotFound, or BadOptionValue where the query is another than the job's.
+    Raises JobNotFound, or BadOptionValue where the query is another than the job's, or an option says where to begin.
     """
+    for option in create.options:
+        if option.name.text in _NOT_ITS_OWN:
+            message = f"a retry begins where the one before ended; leave {option.name} out"
+            raise BadOptionValue(message, option.value_place)
     job = live(state, nodes.Name(name, place))
     if create.insert != create_of(job.statement).insert:
         raise BadOptionValue(f"a retry of '{name}' has the query of that job; see SHOW CREATE JOB", place)
     topic = letters_topic(job, prefix)
     held = facts.topic(topic, place)
-    begun = (*job.retried, *held.earliest[len(job.retried) :])
-    start = tuple(max(read, first) for read, first in zip(begun, held.earliest, strict=False))
+    read = [one for one in job.claimed if one.topic_id == held.topic_id]
+    claimed = {at.partition: at.offset for one in read for at in one.offsets}
+    start = tuple(max(claimed.get(p, 0), first) for p, first in enumerate(held.earliest))
     sources = tuple(
-        Source(topic, held.topic_id, start, held.latest, source.mapping, Letters(job.name, job.uid, source.topic))
+        Source(
+            topic,
+            held.topic_id,
+            start,
+            held.latest,
+            source.mapping,
+            Letters(job.name, job.uid, source.topic, len(source.start)),
+        )
         for source in job.sources
     )
     return sources, job.sink

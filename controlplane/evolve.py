@@ -46,7 +46,7 @@ from schemas.state import (
     Target,
     TaskState,
 )
-from schemas.values import Layout, LayoutTask, Mapping
+from schemas.values import Layout, LayoutTask, Mapping, PartitionOffset, SourceOffsets
 
 Changes = dict[Key, Record | None]
 """What an event changes, by key; None removes the record."""
@@ -306,9 +306,14 @@ def _relaid(job: Job) -> Job:
 
 def _claimed(state: State, new: JobCreated) -> Changes:
     """A retry has a job's dead letters up to its end for itself: no other reads them again."""
-    letters = next((source.letters for source in new.sources), None)
-    job = state.jobs.get(letters.uid) if letters is not None else None
-    return {("job", job.uid): replace(job, retried=new.sources[0].end)} if job is not None else {}
+    source = next((one for one in new.sources if one.letters is not None), None)
+    job = state.jobs.get(source.letters.uid) if source is not None and source.letters is not None else None
+    if source is None or job is None:
+        return {}
+    ends = tuple(PartitionOffset(p, end) for p, end in enumerate(source.end))
+    others = tuple(one for one in job.claimed if one.topic_id != source.topic_id)
+    claimed = (*others, SourceOffsets(source.topic, source.topic_id, ends))
+    return {("job", job.uid): replace(job, claimed=claimed)}
 
 
 def _created(new: JobCreated, time: int) -> Job:

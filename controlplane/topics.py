@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 DAY_MS = 86_400_000
 TASK_PARTITIONS = 32
 MAX_COMMAND_BYTES = 8 * 1024 * 1024
+MAX_LETTER_BYTES = 8 * 1024 * 1024
+"""A record that is too large for its sink is still to be a dead letter."""
 COMMANDS, EVENTS, STATE, TASKS = "commands", "events", "state", "tasks"
 REPORTS, CHECKPOINTS, SNAPSHOTS = "reports", "checkpoints", "snapshots"
 DEAD_LETTERS = "dead-letters"
@@ -37,5 +39,14 @@ TOPICS = (
     Topic(REPORTS, 1, "delete", {"retention.ms": str(7 * DAY_MS)}),
     Topic(CHECKPOINTS, TASK_PARTITIONS, "compact", _ROLLED),
     Topic(SNAPSHOTS, 1, "compact"),
-    Topic(DEAD_LETTERS, 4, "delete", {"retention.ms": str(7 * DAY_MS)}),
+    Topic(
+        DEAD_LETTERS,
+        4,
+        "delete",
+        {
+            "retention.ms": str(7 * DAY_MS),
+            "max.message.bytes": str(MAX_LETTER_BYTES),
+            "message.timestamp.type": "LogAppendTime",  # or Kafka would delete the letter of an old record at once
+        },
+    ),
 )

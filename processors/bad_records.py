@@ -1,7 +1,8 @@
 """What becomes of a record that cannot be read, evaluated or written, as a table: the job's onError decides.
 
-A dead letter is the record as it was read: key, value, headers, timestamp; what went wrong is in headers of our own.
-It is written where the output is: in one transaction with offsets and checkpoint.
+A dead letter is the record as it was read: key, value, headers, timestamp; what went wrong is in headers of our own,
+and the timestamp too, because a topic may set its own. It is written where the output is: in one transaction with
+offsets and checkpoint.
 """
 
 from collections.abc import Callable
@@ -13,8 +14,8 @@ from schemas.options import OnError
 
 DEAD_LETTERS = "dead-letters"
 JOB, UID, SOURCE = "jobplane-job", "jobplane-uid", "jobplane-source"
-CODE, REASON = "jobplane-code", "jobplane-reason"
-OWN = frozenset({JOB, UID, SOURCE, CODE, REASON})
+TIME, CODE, REASON = "jobplane-timestamp", "jobplane-code", "jobplane-reason"
+OWN = frozenset({JOB, UID, SOURCE, TIME, CODE, REASON})
 LONGEST_REASON = 1_000
 OVERHEAD = 100
 """Bytes of a record batch round its one record, and then some."""
@@ -25,14 +26,19 @@ Treat = Callable[[Message, RecordFailure], bool]
 
 def letter(topic: str, job: str, uid: str, message: Message, failure: RecordFailure) -> tuple[Any, ...]:
     """The arguments of Producer.produce. Headers of an earlier dead letter are replaced."""
-    why = failure.message[:LONGEST_REASON]
-    said = {JOB: job, UID: uid, SOURCE: place_of(message), CODE: failure.code, REASON: why}
+    kind, time = message.timestamp()
+    said = {
+        JOB: job,
+        UID: uid,
+        SOURCE: place_of(message),
+        TIME: str(time) if kind else "",
+        CODE: failure.code,
+        REASON: failure.message[:LONGEST_REASON],
+    }
     held: Any = message.headers() or ()
     kept = [(name, value) for name, value in held if name not in OWN]
     headers = [*kept, *((name, text.encode()) for name, text in said.items())]
-    time = message.timestamp()
-    timestamp = time[1] if time[0] else 0
-    return topic, message.value(), message.key(), -1, None, None, timestamp, headers
+    return topic, message.value(), message.key(), -1, None, None, time if kind else 0, headers
 
 
 def place_of(message: Message) -> str:

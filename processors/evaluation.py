@@ -3,6 +3,7 @@
 A schema that is not known yet stops the step before the record that needs it: it is fetched, and the step goes on.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from operator import length_hint
@@ -118,16 +119,22 @@ class Evaluation:
         return None
 
 
+_SOURCE = re.compile(r"(?P<topic>.+)-(?P<partition>\d{1,9})@(?P<offset>\d{1,18})", re.ASCII)
+_TIME = re.compile(r"\d{1,18}", re.ASCII)
+
+
 class Letter:
-    """A dead letter as the record it was: where it lay, without the headers that say what was wrong."""
+    """A dead letter as the record it was: where it lay and when, without the headers that say what was wrong.
 
-    __slots__ = ("_headers", "_offset", "_partition", "_topic", "key", "record", "timestamp", "value")
+    `record` is the letter itself.
+    """
 
-    def __init__(self, record: Message, source: str, headers: list[tuple[str, Any]]) -> None:
-        at, _, offset = source.rpartition("@")
-        self._topic, _, partition = at.rpartition("-")
-        self._partition, self._offset, self._headers = int(partition), int(offset), headers or None
-        self.record, self.key, self.timestamp, self.value = record, record.key, record.timestamp, record.value
+    __slots__ = ("_headers", "_offset", "_partition", "_timestamp", "_topic", "key", "record", "value")
+
+    def __init__(self, record: Message, source: Place, time: tuple[int, int], headers: list[tuple[str, Any]]) -> None:
+        self._topic, self._partition, self._offset = source
+        self._timestamp, self._headers = time, headers or None
+        self.record, self.key, self.value = record, record.key, record.value
 
     def topic(self) -> str:
         return self._topic
@@ -138,20 +145,28 @@ class Letter:
     def offset(self) -> int:
         return self._offset
 
+    def timestamp(self) -> tuple[int, int]:
+        return self._timestamp
+
     def headers(self) -> list[tuple[str, Any]] | None:
         return self._headers
 
 
 def letters_of(uid: str, messages: Iterable[Message]) -> list[Any]:
-    """The dead letters of a job among those of a topic. What does not say whose it is, is nobody's."""
-    found = []
-    for message in messages:
-        held: Any = message.headers() or ()
-        said = dict(held)
-        if said.get(bad_records.UID) == uid.encode() and bad_records.SOURCE in said:
-            kept = [(name, one) for name, one in held if name not in bad_records.OWN]
-            found.append(Letter(message, said[bad_records.SOURCE].decode(), kept))
-    return found
+    """The dead letters of a job among those of a topic. What does not say whose and which it is, is nobody's."""
+    return [letter for message in messages if (letter := _letter(uid, message)) is not None]
+
+
+def _letter(uid: str, message: Message) -> Letter | None:
+    held: Any = message.headers() or ()
+    said = {name: (value or b"").decode(errors="replace") for name, value in held if name in bad_records.OWN}
+    found = _SOURCE.fullmatch(said.get(bad_records.SOURCE, ""))
+    if said.get(bad_records.UID) != uid or found is None:
+        return None
+    source = found["topic"], int(found["partition"]), int(found["offset"])
+    time = said.get(bad_records.TIME, "")
+    kept = [(name, value) for name, value in held if name not in bad_records.OWN]
+    return Letter(message, source, (1, int(time)) if _TIME.fullmatch(time) else (0, -1), kept)
 
 
 def sending(

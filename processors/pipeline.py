@@ -72,6 +72,8 @@ def pipeline(statement: str, options: dict[str, str], sources: tuple[Source, ...
     mirrored = tuple(_is_mirrored(source, sink) for source in sources)
 
     def compiled(mirror: int) -> CompiledStep:
+        if any(source.letters for source in sources):  # they may come from partitions added since
+            mirror = min(mirror, sink.partitions)
         mirrors = tuple(mirror if one else 0 for one in mirrored)
         return _compiled(statement, sink.topic, sink.partitions, _Mapped(sink.mapping), reads, mirrors)
 
@@ -80,7 +82,8 @@ def pipeline(statement: str, options: dict[str, str], sources: tuple[Source, ...
 
 def _is_mirrored(source: Source, sink: Sink) -> bool:
     """Whether a copy of its records keeps their partition numbers."""
-    return len(source.start) == sink.partitions and source.letters is None
+    partitions = source.letters.partitions if source.letters else len(source.start)
+    return partitions == sink.partitions
 
 
 class _Mapped:

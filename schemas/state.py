@@ -122,8 +122,8 @@ class Job:
     relayout: tuple[int, ...] = ()
     former: tuple[Layout, ...] = ()
     packages: tuple[Package, ...] = ()
-    retried: tuple[int, ...] = ()
-    """Offsets of its dead-letter topic before which no retry begins any more."""
+    claimed: tuple[SourceOffsets, ...] = ()
+    """Offsets of each topic of its dead letters before which no retry begins any more."""
 
     @property
     def holds_name(self) -> bool:

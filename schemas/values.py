@@ -43,11 +43,15 @@ class Mapping:
 
 @dataclass(frozen=True, slots=True)
 class Letters:
-    """Whose dead letters a source holds: those of this job and uid that were records of `topic`."""
+    """Whose dead letters a source holds: those of this job and uid that were records of `topic`.
+
+    `partitions` is how many that had when the job was created.
+    """
 
     job: str
     uid: str
     topic: str
+    partitions: int = 0
 
 
 @dataclass(frozen=True, slots=True)

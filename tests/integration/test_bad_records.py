@@ -10,7 +10,9 @@ import pytest
 from confluent_kafka import Message
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 
-from processors.bad_records import CODE, JOB, REASON, SOURCE
+from controlplane.client import Client
+from controlplane.dead_letters import retry_of
+from processors.bad_records import CODE, JOB, REASON, SOURCE, TIME
 from tests.support.broker import KafkaBroker
 from tests.support.system import System, system, until
 
@@ -71,7 +73,8 @@ def test_a_dead_letter_is_the_record_and_says_what_was_wrong(plane: System) -> N
     for one in letters:
         said, record = headers(one), of_value[one.value()]
         assert said["trace"] == b"t"
-        assert one.timestamp()[1] == 1234
+        assert said[TIME] == b"1234"
+        assert one.timestamp()[1] > 1_700_000_000_000, "Kafka keeps it for seven days from now, not from 1970"
         assert one.key() == record.key()
         assert said[CODE] == b"BAD_RECORD"
         assert b"not JSON" in said[REASON]
@@ -166,3 +169,24 @@ def test_dead_letters_are_listed_shown_and_retried_once(plane: System) -> None:
     assert (second["retried"], second["failed_again"]) == (1, 1), "only the letter that failed again is read again"
     assert sorted(json.loads(one or b"")["id"] for one in plane.values(sink)) == list(range(20))
     assert plane.jobs()["retried"]["status"] == "RUNNING"
+
+
+def test_a_retry_puts_records_back_where_the_others_are_and_one_at_work_is_waited_for(plane: System) -> None:
+    """A copy keeps partition and timestamp; a retry that was begun and forgotten is not begun again."""
+    source = plane.topic("mirror-in", 3, max_message_bytes="2000000")
+    sink = plane.topic("mirror-out", 3, max_message_bytes="50000")
+    for p in range(3):
+        plane.produce(source, [(None, b"%d" % p * 60_000)], partition=p, timestamp=1000 + p, headers=[("h", b"1")])
+    plane.done(f'CREATE JOB mirror OPTIONS (onError \'deadLetter\') AS INSERT INTO "{sink}" SELECT * FROM "{source}"')
+    until(lambda: len(listed(plane, "mirror")) == 3, 60, "three dead letters")
+    job = Client(plane.settings).state()
+    plane.sql(retry_of(job.jobs[job.names["mirror"]]))
+    until(lambda: plane.jobs()["mirror.retry"]["status"] == "COMPLETED", 60, "the letters fail again")
+    larger = ConfigEntry("max.message.bytes", "1000000", incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ConfigResource.Type.TOPIC, sink, incremental_configs=[larger])
+    plane.admin.incremental_alter_configs([resource])[resource].result(10)
+    plane.sql(retry_of(job.jobs[job.names["mirror"]]), timeout=0.1)
+    told = json.loads(run(plane, "deadletters", "retry", "mirror", "-o", "json").stdout)
+    found = sorted((m.partition(), m.value(), m.timestamp()[1], m.headers()) for m in plane.read(sink))
+    assert found == [(p, b"%d" % p * 60_000, 1000 + p, [("h", b"1")]) for p in range(3)]
+    assert told["failed_again"] == 0
