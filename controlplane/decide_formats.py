@@ -106,7 +106,7 @@ def _inline(mapping: TopicMapping, role: str) -> AvroSchema | None:
 def _registered(mapping: TopicMapping, role: str, fields: Sequence[Wanted], facts: Facts, place: Place) -> AvroSchema:
     of = subject(mapping, role)
     newest = facts.latest(of, place)
-    if newest is not None and list(avro.columns_of(newest.text)) == list(fields):
+    if newest is not None and _told(mapping, role, newest, place) == tuple(fields):
         return newest
     name, namespace = avro.full_name(newest.text) if newest is not None else (_record_name(of), "")
     try:
@@ -118,18 +118,11 @@ def _registered(mapping: TopicMapping, role: str, fields: Sequence[Wanted], fact
 
 def _with(mapping: TopicMapping, role: str, schema: AvroSchema, place: Place) -> TopicMapping:
     """With a schema, and its columns where none are declared. Raises BadMapping where those declared do not fit."""
-    try:
-        told = avro.columns_of(schema.text)
-    except ValueError as reason:
-        raise BadMapping(f"the schema of the {role}s of '{mapping.topic}': {reason}", place) from None
-    types = {one.path[0]: one.type for one in told}
+    told = _told(mapping, role, schema, place)
     declared = _columns(mapping, role)
     for column in declared:
         path = column.path[1:] if role == "key" else column.path
-        one = types.get(path[0])
-        for part in path[1:]:
-            one = dict(zip(one.fields, one.arguments, strict=True)).get(part) if one is not None else None
-        field = ".".join(path)
+        one, field = avro.type_at(told, path), ".".join(path)
         if one is None:
             message = f"the schema of '{mapping.topic}' has no field {field} (column {column.name})"
             raise BadMapping(message, place)
@@ -139,11 +132,20 @@ def _with(mapping: TopicMapping, role: str, schema: AvroSchema, place: Place) ->
         taken = {column.name for column in mapping.columns}
         prefix = (KEY,) if role == "key" else ()
         added = tuple(
-            MappedColumn(name if name not in taken else f"{role}_{name}", str(one), (*prefix, name))
-            for name, one in types.items()
+            MappedColumn(name if name not in taken else f"{role}_{name}", str(one.type), (*prefix, name))
+            for one in told
+            for name in one.path
         )
         mapping = replace(mapping, columns=(*mapping.columns, *added))
     return _with_schema(mapping, role, schema)
+
+
+def _told(mapping: TopicMapping, role: str, schema: AvroSchema, place: Place) -> tuple[Wanted, ...]:
+    """The columns that a schema tells. Raises BadMapping where it is none of a record, or of one without a bound."""
+    try:
+        return avro.columns_of(schema.text)
+    except ValueError as reason:
+        raise BadMapping(f"the schema of the {role}s of '{mapping.topic}': {reason}", place) from None
 
 
 def _holds(column: Type, field: Type) -> bool:

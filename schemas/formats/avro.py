@@ -14,7 +14,6 @@ import fastavro
 from fastavro.schema import SchemaParseException, UnknownType
 from fastavro.types import Schema
 
-from schemas.datatypes import Type
 from schemas.failures import BadRecord
 from schemas.formats import avro_types
 from schemas.formats.avro_schemas import HEADER, MAGIC, written_by
@@ -31,9 +30,7 @@ _DAMAGED = (
 def reading(fields: Sequence[Wanted], layout: Layout) -> Reading:
     """Raises ValueError for a field that the schema has not."""
     reader = avro_types.parsed(layout.schema)
-    known = {one.path: one.type for one in avro_types.columns_of(layout.schema)}
-    for field in fields:
-        _check(field, known)
+    _check(fields, layout)
     pick = _picker([field.path for field in fields])
     decode = _bare(reader) if layout.schema_id is None else _numbered(reader)
     return Reading(
@@ -43,14 +40,13 @@ def reading(fields: Sequence[Wanted], layout: Layout) -> Reading:
     )
 
 
-def _check(field: Wanted, known: dict[Path, Type]) -> None:
-    if not field.path:
-        raise ValueError("they have fields, which are named one by one")
-    one = known.get(field.path[:1])
-    for part in field.path[1:]:
-        one = dict(zip(one.fields, one.arguments, strict=True)).get(part) if one is not None else None
-    if one is None:
-        raise ValueError(f"their schema has no field {'.'.join(field.path)}")
+def _check(fields: Sequence[Wanted], layout: Layout) -> None:
+    columns = avro_types.columns_of(layout.schema)
+    for field in fields:
+        if not field.path:
+            raise ValueError("they have fields, which are named one by one")
+        if avro_types.type_at(columns, field.path) is None:
+            raise ValueError(f"their schema has no field {'.'.join(field.path)}")
 
 
 def _picker(paths: Sequence[Path]) -> Callable[[Any], Sequence[Any]]:
@@ -99,9 +95,7 @@ def writing(fields: Sequence[Wanted], layout: Layout) -> Writing:
     """Raises ValueError for a field that the schema has not, and for one that has neither value nor default."""
     schema = avro_types.parsed(layout.schema)
     schemas = {field["name"]: field for field in schema["fields"]}
-    known = {one.path: one.type for one in avro_types.columns_of(layout.schema)}
-    for field in fields:
-        _check(field, known)
+    _check(fields, layout)
     given = {field.path[0] for field in fields}
     if missing := [name for name, one in schemas.items() if name not in given and "default" not in one]:
         raise ValueError(f"nothing is written to {', '.join(missing)}, which their schema has no default for")

@@ -125,6 +125,14 @@ def columns_of(text: str) -> tuple[Wanted, ...]:
     return tuple(Wanted((field["name"],), type_of(field["type"], named)) for field in record["fields"])
 
 
+def type_at(columns: Sequence[Wanted], path: Path) -> Type | None:
+    """The type of a field among columns, or inside of one; None where there is none."""
+    one = next((column.type for column in columns if column.path == path[:1]), None)
+    for part in path[1:]:
+        one = dict(zip(one.fields, one.arguments, strict=True)).get(part) if one is not None else None
+    return one
+
+
 def _named(schema: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     waiting = [schema]
