@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from controlplane import cli_dead_letters, cli_infer, cli_log
-from controlplane.terminal import FAILED, NOT_FOUND, UNREACHABLE
+from controlplane.terminal import FAILED, NOT_FOUND, REFUSED, TIMED_OUT, UNREACHABLE
 from controlplane.terminal import connection as _connection
 from controlplane.terminal import errors as _errors
 from controlplane.terminal import fail as _fail
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from schemas.errors import Refused
 
 __all__ = ["FAILED", "NOT_FOUND", "REFUSED", "TIMED_OUT", "UNREACHABLE", "main"]
-REFUSED, TIMED_OUT = 4, 124
 NOT_FOUND_CODES = frozenset(
     {
         "command-not-found",

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from controlplane.terminal import FAILED, connection, errors, fail, json_line, settings_of
+from controlplane.terminal import FAILED, REFUSED, TIMED_OUT, connection, errors, fail, json_line, settings_of
 
 if TYPE_CHECKING:
     from controlplane.client import Client
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 _output = click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 POLL_S = 0.2
-REFUSED, TIMED_OUT = 4, 124
 
 
 @click.group()
@@ -49,15 +48,17 @@ def listed(job: str, limit: int, output: str, **flags: Any) -> None:
 @connection
 def show(job: str, letter: str, output: str, **flags: Any) -> None:
     """Print one dead letter of JOB whole: what was wrong, its key, headers and value."""
+    from controlplane.views import text_of
+
     with errors():
         one = next((one for one in _client(flags).dead_letters(job) if one.letter == letter), None)
         if one is None:
             fail(f"error: job '{job}' has no dead letter {letter}; see `jobplane deadletters list {job}`", FAILED)
         row = {
             **one.row(),
-            "key": _text(one.key),
-            "headers": {name: _text(value) for name, value in one.headers},
-            "value": _text(one.value),
+            "key": text_of(one.key),
+            "headers": {name: text_of(value) for name, value in one.headers},
+            "value": text_of(one.value),
         }
         if output == "json":
             json_line(row)
@@ -129,16 +130,6 @@ def _client(flags: dict[str, Any]) -> "Client":
     from controlplane.client import Client
 
     return Client(settings_of(flags))
-
-
-def _text(value: bytes | None) -> str | None:
-    """Bytes that are no text are shown in hexadecimal."""
-    if value is None:
-        return None
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return f"0x{value.hex()}"
 
 
 COMMANDS = (deadletters,)

@@ -9,7 +9,6 @@ from typing import Any
 from controlplane import log
 from controlplane.decide_retries import RETRY_OF
 from controlplane.evolve import State
-from controlplane.translate import create_of
 from processors import bad_records
 from processors.kafka import Kafka, Message
 from schemas.formats import FORMAT_OPTIONS
@@ -17,6 +16,7 @@ from schemas.options import DEAD_LETTER_TOPIC
 from schemas.state import Job
 from schemas.values import Source
 from sql import nodes
+from sql.parser import parse_job
 from sql.render import render
 
 COLUMNS = ("letter", "time", "source", "code", "reason")
@@ -66,8 +66,7 @@ def tally(letters: Iterable[DeadLetter], source: Source) -> tuple[int, int]:
 
 def letter_of(message: Message) -> tuple[str, DeadLetter] | None:
     """A record as the uid of its job and a dead letter; None where it is none."""
-    held: Any = message.headers() or ()
-    said = {name: (value or b"").decode(errors="replace") for name, value in held if name in bad_records.OWN}
+    said, kept = bad_records.headers_of(message)
     if bad_records.UID not in said:
         return None
     return said[bad_records.UID], DeadLetter(
@@ -78,7 +77,7 @@ def letter_of(message: Message) -> tuple[str, DeadLetter] | None:
         said.get(bad_records.REASON, ""),
         message.key(),
         message.value(),
-        tuple((name, value) for name, value in held if name not in bad_records.OWN),
+        tuple(kept),
     )
 
 
@@ -95,7 +94,7 @@ def name_of_retry(job: Job) -> str:
 
 def retry_of(job: Job) -> str:
     """The statement that retries the dead letters of a job; what fails again becomes a dead letter again."""
-    create = create_of(job.statement)
+    create = parse_job(job.statement)
     options = [one for one in create.options if one.name.text in _KEPT]
     further = {RETRY_OF: job.name, "onError": "deadLetter"}
     options += [nodes.Option(nodes.Name(name), value) for name, value in further.items()]

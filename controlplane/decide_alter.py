@@ -9,7 +9,6 @@ from controlplane.evolve import State
 from controlplane.jobs import Input, follow
 from controlplane.lookup import Facts, live, value_place
 from controlplane.spread import place
-from controlplane.translate import create_of
 from schemas.errors import (
     BadOptionValue,
     JobNotRunning,
@@ -21,6 +20,7 @@ from schemas.events import Body, CommandUnchanged, JobAltered, JobRestarted, Job
 from schemas.options import JobOptions, is_alterable, notices
 from schemas.state import Job, Target
 from sql import nodes
+from sql.parser import parse_job
 from sql.render import render
 
 TRANSACTION_SLACK_MS = 60_000
@@ -87,7 +87,7 @@ def _split(state: State, job: Job, count: int) -> tuple[int, ...]:
 def _restated(job: Job, options: dict[str, str]) -> str:
     """The job's statement with its present options."""
     written = tuple(nodes.Option(nodes.Name(name), value) for name, value in options.items())
-    return render(replace(create_of(job.statement), options=written))
+    return render(replace(parse_job(job.statement), options=written))
 
 
 def check_interval(options: Sequence[nodes.Option], interval: int, facts: Facts, otherwise: Place) -> None:

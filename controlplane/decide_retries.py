@@ -2,13 +2,12 @@
 
 from controlplane.evolve import State
 from controlplane.lookup import Facts, live
-from controlplane.topics import DEAD_LETTERS
-from controlplane.translate import create_of
 from schemas.errors import BadOptionValue, Place
 from schemas.options import JobOptions
 from schemas.state import Job
 from schemas.values import Letters, Sink, Source
 from sql import nodes
+from sql.parser import parse_job
 
 RETRY_OF = "retryOf"
 _NOT_ITS_OWN = frozenset({"startFrom", "stopAt", "initialSnapshotName"})
@@ -16,7 +15,7 @@ _NOT_ITS_OWN = frozenset({"startFrom", "stopAt", "initialSnapshotName"})
 
 def letters_topic(job: Job, prefix: str) -> str:
     """Where a job's dead letters lie."""
-    return JobOptions.of(job.options).dead_letter_topic or f"{prefix}{DEAD_LETTERS}"
+    return JobOptions.of(job.options).letters_topic(prefix)
 
 
 def retried(
@@ -31,7 +30,7 @@ def retried(
             message = f"a retry begins where the one before ended; leave {option.name} out"
             raise BadOptionValue(message, option.value_place)
     job = live(state, nodes.Name(name, place))
-    if create.insert != create_of(job.statement).insert:
+    if create.insert != parse_job(job.statement).insert:
         raise BadOptionValue(f"a retry of '{name}' has the query of that job; see SHOW CREATE JOB", place)
     topic = letters_topic(job, prefix)
     held = facts.topic(topic, place)

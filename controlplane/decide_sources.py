@@ -7,7 +7,6 @@ from controlplane.decide_formats import of_job, read_through, with_inline
 from controlplane.decide_mappings import check_reserved
 from controlplane.evolve import State
 from controlplane.lookup import Facts, listed, meant, value_place
-from controlplane.topics import DEAD_LETTERS
 from schemas.errors import (
     BadOptionValue,
     Place,
@@ -16,7 +15,7 @@ from schemas.errors import (
     SnapshotNotFound,
     did_you_mean,
 )
-from schemas.options import DEAD_LETTER_TOPIC, LATEST, Guarantee, JobOptions
+from schemas.options import DEAD_LETTER_TOPIC, DEAD_LETTERS, LATEST, Guarantee, JobOptions
 from schemas.state import Snapshot
 from schemas.values import Restore, Sink, Source, SourceOffsets, by_topic
 from sql import nodes

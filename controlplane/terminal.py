@@ -11,7 +11,7 @@ import click
 if TYPE_CHECKING:
     from controlplane.settings import Settings
 
-FAILED, NOT_FOUND, UNREACHABLE = 1, 3, 5
+FAILED, NOT_FOUND, REFUSED, UNREACHABLE, TIMED_OUT = 1, 3, 4, 5, 124
 
 
 def connection(command: Callable[..., Any]) -> Callable[..., Any]:

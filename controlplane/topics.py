@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from schemas.options import DEAD_LETTERS
+
 DAY_MS = 86_400_000
 TASK_PARTITIONS = 32
 MAX_COMMAND_BYTES = 8 * 1024 * 1024
@@ -9,7 +11,6 @@ MAX_LETTER_BYTES = 8 * 1024 * 1024
 """A record that is too large for its sink is still to be a dead letter."""
 COMMANDS, EVENTS, STATE, TASKS = "commands", "events", "state", "tasks"
 REPORTS, CHECKPOINTS, SNAPSHOTS = "reports", "checkpoints", "snapshots"
-DEAD_LETTERS = "dead-letters"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from schemas.options import JobOptions
 from schemas.received import Received
 from schemas.state import Job
 from sql import nodes
-from sql.parser import parse
+from sql.parser import parse, parse_job
 from sql.render import render
 
 
@@ -47,14 +47,6 @@ def options_of(create: nodes.CreateJob) -> JobOptions:
     return JobOptions.read((o.name.text, o.value, o.name.place, o.value_place) for o in create.options)
 
 
-def create_of(job_statement: str) -> nodes.CreateJob:
-    """A job's canonical statement, as events and task records hold it."""
-    statement = parse(job_statement)
-    if not isinstance(statement, nodes.CreateJob):
-        raise TypeError(f"not a CREATE JOB: {job_statement!r}")
-    return statement
-
-
 def query_of(job: Job) -> str:
     """The INSERT … SELECT of a job as text, for people."""
-    return render(create_of(job.statement).insert)
+    return render(parse_job(job.statement).insert)

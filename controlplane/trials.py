@@ -1,11 +1,6 @@
-"""What people and programs are shown of a dry run. Pure.
+"""What people and programs are shown of a dry run. Pure."""
 
-Bytes that are no UTF-8 are shown as `0x` and their hexadecimal digits.
-"""
-
-from typing import Any
-
-from controlplane.views import Listing, Row
+from controlplane.views import Listing, Row, text_of
 from processors.bad_records import place_of
 from processors.kafka import Message
 from processors.trial import Record, Trial, Tried
@@ -38,7 +33,7 @@ def _summary(about: Row) -> str:
 
 def _row(message: Message, record: Record) -> Row:
     _, value, key, *_ = record
-    return {"source": place_of(message), "key": shown(key), "value": shown(value), "other": _other(message, record)}
+    return {"source": place_of(message), "key": text_of(key), "value": text_of(value), "other": _other(message, record)}
 
 
 def _other(message: Message, record: Record) -> Row:
@@ -50,21 +45,11 @@ def _other(message: Message, record: Record) -> Row:
     if timestamp != message.timestamp()[1]:
         found["timestamp"] = timestamp
     if headers and headers[0] is not None and headers[0] != (message.headers() or []):
-        found["headers"] = [[name, shown(text)] for name, text in headers[0]]
+        found["headers"] = [[name, text_of(text)] for name, text in headers[0]]
     return found
 
 
 def _refusal(one: Tried) -> Row:
     failure = one.refusal
     code, reason = (failure.code, failure.message) if failure is not None else ("", "")
-    return {"source": place_of(one.message), "code": code, "reason": reason, "value": shown(one.message.value())}
-
-
-def shown(data: Any) -> str | None:
-    """Bytes as text; None for none."""
-    if data is None or isinstance(data, str):
-        return data
-    try:
-        return str(data.decode())
-    except UnicodeDecodeError:
-        return f"0x{data.hex()}"
+    return {"source": place_of(one.message), "code": code, "reason": reason, "value": text_of(one.message.value())}

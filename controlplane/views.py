@@ -142,3 +142,13 @@ def outcome_row(reply: Answer, status: str) -> Row:
         "notices": list(reply.notices),
         "job": {"name": reply.name, "uid": reply.uid, "status": status} if reply.uid else None,
     }
+
+
+def text_of(data: bytes | str | None) -> str | None:
+    """Bytes of a record as text; what is no UTF-8 is `0x` and its hexadecimal digits."""
+    if data is None or isinstance(data, str):
+        return data
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return f"0x{data.hex()}"

@@ -12,7 +12,6 @@ from processors.kafka import Message
 from schemas.failures import RecordFailure, RecordTooLarge
 from schemas.options import OnError
 
-DEAD_LETTERS = "dead-letters"
 JOB, UID, SOURCE = "jobplane-job", "jobplane-uid", "jobplane-source"
 TIME, CODE, REASON = "jobplane-timestamp", "jobplane-code", "jobplane-reason"
 OWN = frozenset({JOB, UID, SOURCE, TIME, CODE, REASON})
@@ -35,10 +34,16 @@ def letter(topic: str, job: str, uid: str, message: Message, failure: RecordFail
         CODE: failure.code,
         REASON: failure.message[:LONGEST_REASON],
     }
-    held: Any = message.headers() or ()
-    kept = [(name, value) for name, value in held if name not in OWN]
+    _, kept = headers_of(message)
     headers = [*kept, *((name, text.encode()) for name, text in said.items())]
     return topic, message.value(), message.key(), -1, None, None, time if kind else 0, headers
+
+
+def headers_of(message: Message) -> tuple[dict[str, str], list[tuple[str, Any]]]:
+    """What our own headers say, as text, and the others as they are."""
+    held: Any = message.headers() or ()
+    said = {name: (value or b"").decode(errors="replace") for name, value in held if name in OWN}
+    return said, [(name, value) for name, value in held if name not in OWN]
 
 
 def place_of(message: Message) -> str:
@@ -77,11 +82,6 @@ def sized(produce: Callable[..., None], limit: int) -> Callable[..., None]:
         produce(topic, value, key, *rest)
 
     return produce_if_not_too_large
-
-
-def topic_of(named: str, prefix: str) -> str:
-    """Where a job's dead letters go."""
-    return named or f"{prefix}{DEAD_LETTERS}"
 
 
 def treatment(on_error: OnError, count: Callable[[str], None], send: Callable[[Message, RecordFailure], None]) -> Treat:

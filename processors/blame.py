@@ -14,6 +14,11 @@ from schemas.failures import BadRecord, RecordFailure, RecordTooLarge
 from schemas.options import OnError
 
 
+def fault(error: Exception) -> BadRecord:
+    """What a record has caused that could not be read or evaluated."""
+    return BadRecord(error.message if isinstance(error, BadRecord) else str(error) or type(error).__name__)
+
+
 @dataclass(frozen=True, slots=True)
 class Blame:
     """`topic` is the sink, whose records have at most `limit` bytes; `letters` is where dead letters go."""
@@ -42,7 +47,7 @@ class Blame:
             raise Narrowed(named.message)
         if isinstance(error, KafkaException):
             raise error
-        return BadRecord(error.message if isinstance(error, BadRecord) else str(error) or type(error).__name__)
+        return fault(error)
 
     def named(self, failure: RecordFailure, message: Message) -> RecordFailure:
         """The failure with the record to blame."""

@@ -158,14 +158,12 @@ def letters_of(uid: str, messages: Iterable[Message]) -> list[Any]:
 
 
 def _letter(uid: str, message: Message) -> Letter | None:
-    held: Any = message.headers() or ()
-    said = {name: (value or b"").decode(errors="replace") for name, value in held if name in bad_records.OWN}
+    said, kept = bad_records.headers_of(message)
     found = _SOURCE.fullmatch(said.get(bad_records.SOURCE, ""))
     if said.get(bad_records.UID) != uid or found is None:
         return None
     source = found["topic"], int(found["partition"]), int(found["offset"])
     time = said.get(bad_records.TIME, "")
-    kept = [(name, value) for name, value in held if name not in bad_records.OWN]
     return Letter(message, source, (1, int(time)) if _TIME.fullmatch(time) else (0, -1), kept)
 
 

@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from processors.bad_records import sized, topic_of, treatment
+from processors.bad_records import sized, treatment
 from processors.blame import Blame
 from processors.checks import check_held, confirm
 from processors.evaluation import Evaluation, letters_of, sending
@@ -79,7 +79,7 @@ class Life:
     def _evaluation(self, step: Step) -> Evaluation:
         options, task, sink = self.pipeline.options, self.task, self.pipeline.sink.topic
         limit, letter_limit = self.limits
-        topic = topic_of(options.dead_letter_topic, self.house.prefix)
+        topic = options.letters_topic(self.house.prefix)
         letters = self.pipeline.letters  # what fails again is its job's dead letter, not the retry's
         job, uid = (letters.job, letters.uid) if letters else (task.job, task.uid)
         produce = self.output.produce

@@ -7,11 +7,10 @@ from schemas.errors import Refused
 from schemas.failures import FunctionMissing
 from schemas.tasks import Task
 from schemas.values import Package
-from sql import nodes
 from sql.compile import Step
 from sql.functions import NOT_OFFERED
 from sql.packages import functions_called, packages_called
-from sql.parser import parse
+from sql.parser import parse_job
 
 
 def step_here(task: Task, pipeline: Pipeline, worker: str) -> tuple[Step, str]:
@@ -21,9 +20,7 @@ def step_here(task: Task, pipeline: Pipeline, worker: str) -> tuple[Step, str]:
     """
     if not task.packages:
         return pipeline.step, ""
-    parsed = parse(task.statement)
-    if not isinstance(parsed, nodes.CreateJob):
-        raise TypeError(f"a task's statement is a CREATE JOB, not {task.statement!r}")
+    parsed = parse_job(task.statement)
     here = {one.name: one for one in packages_called(parsed.insert)}
     wanted = {one.name: one for one in task.packages}
     for one in task.packages:

@@ -8,9 +8,8 @@ from functools import lru_cache
 from schemas.options import JobOptions
 from schemas.tasks import Task
 from schemas.values import Letters, Mapping, Sink, Source, by_topic
-from sql import nodes
 from sql.compile import CompiledStep, Step, Wiring, compile_step
-from sql.parser import parse
+from sql.parser import parse_job
 from sql.plan import plan
 
 Positions = dict[tuple[str, int], int]
@@ -112,9 +111,7 @@ class _Read:
 def _compiled(
     statement: str, topic: str, partitions: int, sink: _Mapped, reads: tuple[_Read, ...], mirrors: tuple[int, ...]
 ) -> CompiledStep:
-    parsed = parse(statement)
-    if not isinstance(parsed, nodes.CreateJob):
-        raise TypeError(f"a task's statement is a CREATE JOB, not {statement!r}")
+    parsed = parse_job(statement)
     sources = {read.name: read.mapped.mapping for read in reads if read.mapped.mapping}
     wiring = Wiring(
         topic,

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from processors.bad_records import topic_of
 from processors.kafka import Doubt, Fenced, KafkaException, judging
 from processors.life import Life
 from processors.metrics import Counters
@@ -126,8 +125,7 @@ class Runner:
         """How large a dead letter may be."""
         if pipeline.options.on_error is not OnError.DEAD_LETTER:
             return otherwise
-        topic = topic_of(pipeline.options.dead_letter_topic, self._house.prefix)
-        return self._house.kafka.record_limit(topic, self.about.alive)
+        return self._house.kafka.record_limit(pipeline.options.letters_topic(self._house.prefix), self.about.alive)
 
     def _check_worker(self, record: Task, pipeline: Pipeline) -> None:
         """Raises WorkerLost where the task ran elsewhere and the job wants to be asked before it goes on here."""

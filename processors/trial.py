@@ -4,10 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from processors.blame import fault
 from processors.evaluation import Evaluation
 from processors.kafka import Message
 from processors.registry import Registry
-from schemas.failures import BadRecord, RecordFailure
+from schemas.failures import RecordFailure
 from sql.compile import Step
 
 Record = tuple[Any, ...]
@@ -96,9 +97,7 @@ def _evaluation(
         refuse(failure)
         return True
 
-    return Evaluation(step, produce, produce, _blame, treat, registry)
+    def blame(error: Exception, _: Message) -> RecordFailure:
+        return fault(error)  # nothing of Kafka is asked here
 
-
-def _blame(error: Exception, _: Message) -> RecordFailure:
-    """Nothing of Kafka is asked here: what is raised is the record's fault."""
-    return BadRecord(error.message if isinstance(error, BadRecord) else str(error) or type(error).__name__)
+    return Evaluation(step, produce, produce, blame, treat, registry)

@@ -16,6 +16,8 @@ from schemas.formats import FORMAT_OPTIONS, check_options
 
 EARLIEST, LATEST = "earliest", "latest"
 DEAD_LETTER_TOPIC = "deadLetterTopic"
+DEAD_LETTERS = "dead-letters"
+"""The control plane's own topic of them, behind its prefix."""
 
 
 class Guarantee(StrEnum):
@@ -151,6 +153,10 @@ class JobOptions:
                 raise _unknown(name, name_place)
             values[spec.name] = _value(name, spec, text, value_place)
         return cls(**values)
+
+    def letters_topic(self, prefix: str) -> str:
+        """Where the job's dead letters go."""
+        return self.dead_letter_topic or f"{prefix}{DEAD_LETTERS}"
 
     @property
     def start_instant(self) -> int | None:

@@ -10,6 +10,7 @@ import msgspec
 from schemas import datatypes as t
 from schemas.datatypes import Type
 from schemas.formats import AVRO, BYTES, JSON, KEY_FORMAT, VALUE_FORMAT
+from schemas.formats.avro_schemas import HEADER
 from schemas.names import name
 from schemas.shown import shown
 from sql.inference import type_of
@@ -22,8 +23,6 @@ LONGEST_TYPE = 2_000
 """Characters; a longer one is JSON."""
 MOST_COLUMNS = 500
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_HEADER = 5
-"""Bytes that a registry's clients write before a record: 00 and the number of its schema."""
 
 _object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _value = msgspec.json.Decoder(msgspec.Raw).decode
@@ -142,11 +141,11 @@ def _fields(value: bytes) -> dict[str, msgspec.Raw] | None:
 
 def _format(values: Sequence[bytes]) -> tuple[str, str]:
     """The format of values that are not JSON objects, and what was seen."""
-    if all(value[:1] == b"\0" and len(value) > _HEADER for value in values):
-        numbers = sorted({int.from_bytes(value[1:_HEADER], "big") for value in values})
+    if all(value[:1] == b"\0" and len(value) > HEADER for value in values):
+        numbers = sorted({int.from_bytes(value[1:HEADER], "big") for value in values})
         listed = ", ".join(map(str, numbers[:3])) + (" …" if len(numbers) > 3 else "")
         seen = f"values begin with 00 and the number of a schema in a registry ({listed})"
-        if all(value[_HEADER : _HEADER + 1] in b"{[" for value in values):
+        if all(value[HEADER : HEADER + 1] in b"{[" for value in values):
             return BYTES, f"{seen}, and go on as JSON: records with a JSON Schema, which no format reads"
         return AVRO, f"{seen}: {VALUE_FORMAT} '{AVRO}', where that schema is in Avro"
     if all(map(_is_json, values)):

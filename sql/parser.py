@@ -37,6 +37,14 @@ def parse(text: str) -> nodes.Statement:
     return statement
 
 
+def parse_job(statement: str) -> nodes.CreateJob:
+    """A job's canonical statement, as events and task records hold it. Raises TypeError for any other."""
+    parsed = parse(statement)
+    if not isinstance(parsed, nodes.CreateJob):
+        raise TypeError(f"a job's statement is a CREATE JOB, not {statement!r}")
+    return parsed
+
+
 def parse_insert(text: str) -> nodes.Insert:
     """An INSERT on its own, which no job runs: to be tried. Raises what `parse` raises."""
     insert: nodes.Insert = _built(text, "lone_insert")

@@ -101,10 +101,10 @@ def _whole(one: Type) -> Convert:
     def read(said: str) -> int:
         try:
             value = int(said)
+            if low <= value <= high and "_" not in said:
+                return value
         except ValueError:
-            raise ValueError(f"'{said}' is no {one}") from None
-        if low <= value <= high and "_" not in said:
-            return value
+            pass
         raise ValueError(f"{shown(said)} is no {one}")
 
     return read

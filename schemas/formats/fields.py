@@ -66,15 +66,13 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """`options` are those of a mapping that are its own, without `key` or `value` before them, in camelCase.
+    """`whole` is the type of a key or value that has no fields; None where there are fields.
 
-    `whole` is the type of a key or value that has no fields; None where there are fields. `types` are the names of the
-    types its fields may have, where it cannot hold all.
+    `types` are the names of the types its fields may have, where it cannot hold all.
     """
 
     name: str
     reading: Callable[[Sequence[Wanted], Layout], Reading]
     writing: Callable[[Sequence[Wanted], Layout], Writing]
     whole: Type | None = None
-    options: tuple[str, ...] = ()
     types: frozenset[str] = field(default_factory=frozenset)

@@ -9,7 +9,6 @@ from controlplane import views
 from controlplane.topics import (
     CHECKPOINTS,
     COMMANDS,
-    DEAD_LETTERS,
     EVENTS,
     REPORTS,
     SNAPSHOTS,
@@ -21,6 +20,7 @@ from controlplane.topics import (
 from processors.bad_records import OWN
 from schemas.codec import RECORDS, schema
 from schemas.commands import ATTRIBUTES, REPLY_TO, Command
+from schemas.options import DEAD_LETTERS
 from schemas.received import CLOUD_EVENT
 from schemas.state import Answer
 
