@@ -107,7 +107,7 @@ def test_every_form_is_understood_and_answered(plane: System, form: str) -> None
 
 def test_a_refusal_is_answered_too_where_the_header_says_so(plane: System) -> None:
     ours = plane.name("answers").encode()
-    offset = send(plane, b"\x00\x00\x00\x00\x01\x02", [("reply-to", ours)])
+    offset = send(plane, b"{]", [("reply-to", ours)])
     assert rows(replies(plane, f"c-{offset}"))[0]["code"] == "bad-envelope"
 
 
