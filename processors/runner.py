@@ -28,6 +28,10 @@ from schemas.values import Failure
 TRANSACTION_SLACK_MS = 60_000
 MAX_BACKOFF_S = 5.0
 IN_FLIGHT = 5
+LARGEST_BATCH = 900_000
+QUEUED = 50_000
+LINGER_MS = {Guarantee.EXACTLY_ONCE: 1_000, Guarantee.AT_LEAST_ONCE: 200, Guarantee.NONE: 200}
+"""Records of a transaction are seen when it is committed, which sends them; others when they leave."""
 CONSUMER_SETTINGS: dict[str, Any] = {
     "queued_min_messages": 100_000,
     "queued_max_messages_kbytes": 8_192,
@@ -37,21 +41,22 @@ CONSUMER_SETTINGS: dict[str, Any] = {
 """The fetch queue must be large enough, and refilled soon enough, or it stalls."""
 
 
-def producer_settings(record_limit: int, letter_limit: int) -> dict[str, Any]:
+def producer_settings(record_limit: int, letter_limit: int, partitions: int, linger_ms: int) -> dict[str, Any]:
     """The max.message.bytes of the sink, and of the dead-letter topic where there may be dead letters, else the same.
 
     A record larger than both fails at produce(), where it can be named; no batch is larger than either takes.
 
-    No more is queued than the five batches an idempotent producer may have in flight, and none is ready for its age
-    alone: with a batch that is ready and may not be sent, librdkafka's thread waits without sleeping. A commit's flush
-    overrides the linger.
+    An idempotent producer may have five batches in flight; with five there and one more ready, librdkafka's thread
+    waits without sleeping. So no more is queued than five batches of the largest size, and a batch is ready when it is
+    full, not for its age: a commit's flush overrides the linger. One of so many partitions is full when the queue is.
     """
-    batch, largest = min(900_000, record_limit, letter_limit), max(record_limit, letter_limit)
+    largest = max(record_limit, letter_limit)
+    batch = min(LARGEST_BATCH, record_limit, letter_limit)
     return {
-        "linger_ms": 200,
-        "batch_size": batch,
-        "batch_num_messages": 100_000,
-        "queue_buffering_max_messages": 50_000,
+        "linger_ms": linger_ms,
+        "batch_size": min(batch, IN_FLIGHT * batch // (partitions + 1)),
+        "batch_num_messages": QUEUED // (partitions + 1),
+        "queue_buffering_max_messages": QUEUED,
         "queue_buffering_max_kbytes": max(IN_FLIGHT * batch, largest) // 1000,
         "message_max_bytes": largest,
         "partitioner": "murmur2_random",
@@ -99,7 +104,8 @@ class Runner:
         pipeline = pipeline_of(task)
         limit = house.kafka.record_limit(pipeline.sink.topic, self.about.alive)
         letters = self._letter_limit(pipeline, limit)
-        settings = producer_settings(limit, letters)
+        guarantee = pipeline.options.processing_guarantee
+        settings = producer_settings(limit, letters, pipeline.sink.partitions, LINGER_MS[guarantee])
         producer = TransactionalProducer(
             house.kafka,
             f"{house.prefix}{task.transactional_id}",
@@ -108,8 +114,7 @@ class Runner:
             self.about.alive,
             **settings,
         )
-        transactional = pipeline.options.processing_guarantee is Guarantee.EXACTLY_ONCE
-        output = producer if transactional else PlainOutput(house.kafka, **settings)
+        output = producer if guarantee is Guarantee.EXACTLY_ONCE else PlainOutput(house.kafka, **settings)
         self.about.step(2)
         consumer = house.kafka.consumer(f"{house.prefix}job.{task.uid}", **CONSUMER_SETTINGS)
         try:
