@@ -7,10 +7,12 @@ import base64
 import binascii
 import math
 import re
+import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -25,8 +27,9 @@ from schemas.json_text import json_text, text_of_json
 from schemas.shown import shown
 
 QUOTE = '"'
+_QUOTE, _BACKSLASH = b'"\\'
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?", re.ASCII)
-_LOGICAL = {"true": True, "false": False}
+_LOGICAL = {"true": True, "false": False, "1": True, "0": False}
 
 
 def reading(fields: Sequence[Wanted], layout: Layout) -> Reading:
@@ -38,39 +41,89 @@ def reading(fields: Sequence[Wanted], layout: Layout) -> Reading:
                 f"a line does not say which field is {'.'.join(field.path) or 'the whole'}; declare columns"
             )
     return Reading(
-        _decoder(layout.delimiter, len(layout.columns)),
-        tuple(f"r[{places[field.path]}]" for field in fields),
-        tuple(read_as(field.type) for field in fields),
+        _decoder(layout.delimiter, len(layout.columns), {places[field.path]: field for field in fields}),
+        tuple(f"r.c{places[field.path]}" for field in fields),
+        tuple(None if field.type.name in _AT_ONCE else read_as(field.type) for field in fields),
     )
 
 
-def _decoder(delimiter: str, count: int) -> Callable[[bytes], Sequence[str | None]]:
-    """A line as its fields, None for NULL; as many as there are columns."""
+def _decoder(delimiter: str, count: int, wanted: dict[int, Wanted]) -> Callable[[bytes], msgspec.Struct]:
+    """A line of `count` fields as a row with c0, c1 … for them, None for NULL; `wanted` are converted, by their place.
+
+    A line without quotes is, but for its punctuation, a JSON array of strings, and msgspec reads numbers from strings
+    too. What it does not take may only be spelled in another way: each field is looked at by itself.
+    """
+    kinds = [_kind(wanted.get(i)) for i in range(count)]
+    row = _row([(f"c{i}", kind) for i, kind in enumerate(kinds)])
+    row_with_nulls = _row([(f"c{i}", kind | None, None) for i, kind in enumerate(kinds)])
+    read, read_with_nulls = (msgspec.json.Decoder(one, strict=False).decode for one in (row, row_with_nulls))
+    careful, one_by_one, between = _careful(delimiter, count), _one_by_one(row, wanted), delimiter.encode()
+
+    def decode(data: bytes) -> msgspec.Struct:
+        if _QUOTE not in data and _BACKSLASH not in data:
+            array = b'["%b"]' % data.replace(between, b'","')
+            try:
+                return read(array)
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                pass
+            if b"null" not in data.lower():  # or that text would be read as NULL
+                try:
+                    return read_with_nulls(array.replace(b'""', b"null"))
+                except (msgspec.DecodeError, UnicodeDecodeError):
+                    pass
+        return one_by_one(careful(data))
+
+    return decode
+
+
+def _kind(field: Wanted | None) -> Any:
+    """What msgspec makes of a field's text."""
+    return str if field is None else _AT_ONCE.get(field.type.name, _TEXT)
+
+
+def _row(members: Sequence[Any]) -> type[msgspec.Struct]:
+    return msgspec.defstruct("Row", members, array_like=True, forbid_unknown_fields=True, gc=False)
+
+
+def _one_by_one(row: type[msgspec.Struct], wanted: dict[int, Wanted]) -> Callable[[list[str | None]], msgspec.Struct]:
+    at_once = {i: field for i, field in wanted.items() if field.type.name in _AT_ONCE}
+    readers = [(i, ".".join(field.path), read_as(field.type)) for i, field in at_once.items()]
+
+    def read(values: list[str | None]) -> msgspec.Struct:
+        made: list[Any] = [*values]
+        for i, name, convert in readers:
+            if convert is not None and made[i] is not None:
+                try:
+                    made[i] = convert(made[i])
+                except ValueError as error:
+                    raise BadRecord(f"field '{name}': {error}") from None
+        return row(*made)
+
+    return read
+
+
+def _careful(delimiter: str, count: int) -> Callable[[bytes], list[str | None]]:
+    """Takes any line apart: None for NULL."""
     quoted = _quoted(delimiter)
 
-    def decode(data: bytes) -> Sequence[str | None]:
+    def apart(data: bytes) -> list[str | None]:
         try:
             line = data.decode()
         except UnicodeDecodeError as bad:
             raise BadRecord(f"byte {bad.start} of the line is not UTF-8 text") from None
         if line[-1:] == "\n":
             line = line[:-1].removesuffix("\r")
-        values: list[str | None]
         if QUOTE in line:
             values = quoted(line)
+        elif "\n" in line:
+            raise BadRecord("a line ends within the record: a record is one line")
         else:
-            if "\n" in line:
-                raise BadRecord("a line ends within the record: a record is one line")
-            values = [*line.split(delimiter)]
-            if "" in values:
-                values = [one or None for one in values]
-        if len(values) == count:
-            return values
+            values = [one or None for one in line.split(delimiter)]
         if len(values) > count:
             raise BadRecord(f"the line has {len(values)} fields; {count} columns are declared")
         return values + [None] * (count - len(values))
 
-    return decode
+    return apart
 
 
 def _quoted(delimiter: str) -> Callable[[str], list[str | None]]:
@@ -97,6 +150,7 @@ def _quoted(delimiter: str) -> Callable[[str], list[str | None]]:
 
 def _whole(one: Type) -> Convert:
     low, high = json_values.bounds(one)
+    kind = json_values.read_as(one)
 
     def read(said: str) -> int:
         try:
@@ -104,7 +158,8 @@ def _whole(one: Type) -> Convert:
             if low <= value <= high and "_" not in said:
                 return value
         except ValueError:
-            pass
+            with suppress(msgspec.ValidationError):
+                return int(msgspec.convert(said, kind, strict=False))
         raise ValueError(f"{shown(said)} is no {one}")
 
     return read
@@ -156,6 +211,14 @@ def _json(said: str) -> msgspec.Raw | None:
     return read_json(said.encode())
 
 
+_TEXT = Annotated[str, msgspec.Meta(min_length=1)]
+_AT_ONCE: dict[str, Any] = {
+    "VARCHAR": _TEXT,
+    "BOOLEAN": bool,
+    "DOUBLE": Annotated[float, msgspec.Meta(ge=-sys.float_info.max, le=sys.float_info.max)],
+    **{one.name: json_values.read_as(one) for one in t.INTEGERS},
+}
+"""What msgspec reads from strings; it takes numbers as JSON spells them. A bound keeps NaN and infinity out."""
 _READ: dict[str, Convert | None] = {
     "VARCHAR": None,
     "BOOLEAN": _logical,

@@ -110,3 +110,23 @@ def test_what_another_schema_wrote_is_read_by_the_readers(written: str, read: st
 def test_schemas_without_a_bound_are_refused(fields: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         avro_types.columns_of(WRITTEN % fields)
+
+
+@given(
+    text=st.text(alphabet="0123456789+-.eE_ \tnulatrfseiyINF", min_size=1, max_size=6),
+    name=st.sampled_from(sorted(SIMPLE)),
+)
+def test_a_field_of_a_line_is_read_alike_whatever_else_is_in_it(text: str, name: str) -> None:
+    """Lines that are plain, with an empty field, and in quotes go different ways."""
+    fields = [Wanted(("a",), Type(name)), Wanted(("b",), Type("VARCHAR"))]
+    layout = layout_of("csv", fields)
+
+    def outcome(rest: str) -> object:
+        try:
+            return decoded(FORMATS["csv"], fields, f"{text},{rest}".encode(), layout)[0]
+        except FAULTS as fault:
+            return str(fault)
+
+    plain = outcome("x")
+    assert alike([outcome("")]) == alike([plain])
+    assert alike([outcome('"x"')]) == alike([plain])
