@@ -1,5 +1,6 @@
 """What DESCRIBE says of a job, a mapping, a snapshot. Pure."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from controlplane.decide_mappings import jobs_through
@@ -10,7 +11,7 @@ from schemas.formats import JSON_FLAT, KEY_FORMAT, VALUE_FORMAT
 from schemas.options import JobOptions
 from schemas.state import ENDED, Job
 from schemas.tasks import task_key
-from schemas.values import PartitionProgress, Progress
+from schemas.values import PartitionProgress, Progress, refused_by_code
 from sql import nodes
 
 TASK_COLUMNS = (
@@ -43,6 +44,7 @@ def describe_job(job: Job, progress: Mapping[str, Progress], committed: Iterable
         "generation": job.generation,
         "layout": job.layout,
         "packages": [str(one) for one in job.packages],
+        "refused": _refused(job, progress),
         "snapshots_pending": [one.request.name for one in job.pending],
     }
     if job.failure is not None:
@@ -51,6 +53,15 @@ def describe_job(job: Job, progress: Mapping[str, Progress], committed: Iterable
     return Listing(
         TASK_COLUMNS, [row for i in range(len(job.tasks)) for row in _task_rows(job, i, progress, resting)], about
     )
+
+
+def _refused(job: Job, progress: Mapping[str, Progress]) -> dict[str, int]:
+    """Records that gave nothing or a dead letter, by the reason's code, as the tasks' runs have told."""
+    told = [progress.get(task_key(job.uid, i)) for i in range(len(job.tasks))]
+    counts = Counter[str]()
+    for one, task in zip(told, job.tasks, strict=True):
+        counts.update(refused_by_code(one.metrics if one else task.metrics))
+    return dict(sorted(counts.items()))
 
 
 def _task_rows(job: Job, index: int, progress: Mapping[str, Progress], committed: list[PartitionProgress]) -> list[Row]:

@@ -8,6 +8,8 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from schemas.values import refused_by_code
+
 _TASK_COUNTERS = {
     "records_in": "Source records read and committed or about to be.",
     "records_out": "Records written to the sink.",
@@ -16,7 +18,6 @@ _TASK_COUNTERS = {
     "commit_seconds": "Seconds spent ending transactions, flush included.",
 }
 _RESULTS = {"transactions_committed": "committed", "transactions_aborted": "aborted"}
-_REFUSED = "records_refused_"
 _LABELS = ["job", "task"]
 
 
@@ -56,9 +57,8 @@ class _Collector:
             lag.add_metric([job, task], counters.get("lag", 0))
             for name, result in _RESULTS.items():
                 transactions.add_metric([job, task, result], counters.get(name, 0))
-            for name, count in counters.items():
-                if name.startswith(_REFUSED):
-                    refused.add_metric([job, task, name.removeprefix(_REFUSED)], count)
+            for code, count in refused_by_code(counters).items():
+                refused.add_metric([job, task, code], count)
         yield transactions
         yield refused
         yield lag

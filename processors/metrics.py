@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from schemas.values import PartitionProgress, Progress
+from schemas.values import REFUSED, PartitionProgress, Progress
 
 _NOT_COUNTERS = frozenset({"partitions", "refused_by_code"})
 
@@ -59,7 +59,7 @@ class Counters:
 
     def as_dict(self) -> dict[str, Any]:
         plain = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in _NOT_COUNTERS}
-        return plain | {f"records_refused_{code}": count for code, count in self.refused_by_code.items()}
+        return plain | {f"{REFUSED}{code}": count for code, count in self.refused_by_code.items()}
 
     def metrics(self) -> dict[str, float]:
         """The counters alone."""

@@ -1,6 +1,7 @@
 """Small values that several records share. Offsets are the next record to read; times are epoch milliseconds."""
 
 from collections.abc import Iterable
+from collections.abc import Mapping as Map
 from dataclasses import dataclass, field
 
 
@@ -206,3 +207,11 @@ class Progress:
     state_bytes: int
     metrics: dict[str, float] = field(default_factory=dict)
     trouble: str = ""
+
+
+REFUSED = "records_refused_"
+"""Begins the names of those counters that count records left out, or written as dead letters, by a reason's code."""
+
+
+def refused_by_code(metrics: Map[str, float]) -> dict[str, int]:
+    return {name.removeprefix(REFUSED): int(count) for name, count in metrics.items() if name.startswith(REFUSED)}

@@ -33,6 +33,7 @@ def test_good_records_between_bad_ones_are_counted(plane: System) -> None:
     until(lambda: task_of(plane, "counts").get("records_in") == 700, 10, "all are counted")
     counted = task_of(plane, "counts")
     assert (counted["records_out"], counted["records_refused"]) == (600, 100)
+    until(lambda: plane.about("DESCRIBE JOB counts")["refused"] == {"BAD_RECORD": 100}, 10, "DESCRIBE JOB says so")
     plane.done("DROP JOB counts")
 
 
