@@ -11,7 +11,7 @@ from dataclasses import replace
 from controlplane.lookup import Facts
 from schemas import datatypes as t
 from schemas.datatypes import Type
-from schemas.errors import BadMapping, ColumnMismatch, Place, SchemaNotFound
+from schemas.errors import START, BadMapping, ColumnMismatch, Place, SchemaNotFound
 from schemas.formats import AVRO, AVRO_SCHEMAS, CSV, FORMAT_OPTIONS, KEY_FORMAT, SUBJECTS, VALUE_FORMAT
 from schemas.formats import avro_types as avro
 from schemas.formats.fields import Wanted
@@ -77,6 +77,15 @@ def written_through(sink: Sink, planned: Plan, facts: Facts, place: Place) -> Si
             schema = _inline(mapping, role) or _registered(mapping, role, fields, facts, place)
             mapping = _with_schema(mapping, role, schema)
     return replace(sink, mapping=mapping)
+
+
+def as_written(sink: Sink) -> TopicMapping | None:
+    """The mapping that reads what is written to a sink."""
+    mapping = sink.mapping
+    if mapping is not None:
+        for role, schema in {"key": mapping.key_schema, "value": mapping.value_schema}.items():
+            mapping = _with(mapping, role, schema, START) if schema is not None else mapping
+    return mapping
 
 
 def with_inline(mapping: TopicMapping | None, place: Place) -> TopicMapping | None:

@@ -16,6 +16,7 @@ from controlplane.decide_mappings import create_mapping, drop_mapping
 from controlplane.decide_sources import Sources
 from controlplane.evolve import State
 from controlplane.lookup import Facts
+from controlplane.readable import value_of
 from controlplane.sample import newest
 from controlplane.translate import Request, options_of
 from controlplane.trials import listing
@@ -88,7 +89,8 @@ class DryRun:
         messages = newest(self._kafka, f"{self._prefix}dry-run", partitions, last)
         if letters := made.letters:
             messages = letters_of(letters.uid, messages)
-        return listing(tried(made.step, messages, self._registry, time.perf_counter, time.process_time))
+        found = tried(made.step, messages, self._registry, time.perf_counter, time.process_time)
+        return listing(found, value_of(sink))
 
     def wired(self, create: nodes.CreateJob) -> tuple[Sources, Sink]:
         """What a job would read and write, were it created now. Raises whatever would refuse it, but for its name."""

@@ -1,5 +1,7 @@
 """What people and programs are shown of a dry run. Pure."""
 
+from collections.abc import Callable
+
 from controlplane.views import Listing, Row, text_of
 from processors.bad_records import place_of
 from processors.kafka import Message
@@ -7,11 +9,16 @@ from processors.trial import Record, Trial, Tried
 
 ROW_COLUMNS = ("source", "key", "value", "other")
 REFUSAL_COLUMNS = ("source", "code", "reason", "value")
+ValueOf = Callable[[Record], str | None]
 
 
-def listing(trial: Trial) -> Listing:
-    """A row for each record written, then those refused; `about` counts."""
-    rows = [_row(one.message, record) for one in trial.tried for record in one.written]
+def _as_it_is(record: Record) -> str | None:
+    return text_of(record[1])
+
+
+def listing(trial: Trial, value_of: ValueOf = _as_it_is) -> Listing:
+    """A row for each record written, then those refused; `about` counts. `value_of` tells a record's value."""
+    rows = [_row(one.message, record, value_of) for one in trial.tried for record in one.written]
     refused = [_refusal(one) for one in trial.tried if one.refusal is not None]
     about = {
         "read": trial.read,
@@ -31,9 +38,9 @@ def _summary(about: Row) -> str:
     return f"{about['read']:,} records read: {about['written']:,} written, {counts}{speed}"
 
 
-def _row(message: Message, record: Record) -> Row:
-    _, value, key, *_ = record
-    return {"source": place_of(message), "key": text_of(key), "value": text_of(value), "other": _other(message, record)}
+def _row(message: Message, record: Record, value_of: ValueOf) -> Row:
+    key, value, other = text_of(record[2]), value_of(record), _other(message, record)
+    return {"source": place_of(message), "key": key, "value": value, "other": other}
 
 
 def _other(message: Message, record: Record) -> Row:

@@ -218,7 +218,7 @@ def test_a_registry_is_read_and_nothing_is_registered(plane: System, registry: S
         """
         done = jobplane(plane, "sql", "--dry-run", "-o", "json", said=script, JOBPLANE_REGISTRY_URL=registry.url)
         told = rows(done)[-1]
-        assert [row["source"] for row in told["rows"]] == [f"{source}-0@0"]
+        assert [(row["source"], row["value"]) for row in told["rows"]] == [(f"{source}-0@0", '{"twice":2}')]
         assert [(row["source"], "no schema" in row["reason"]) for row in told["refused"]] == [(f"{source}-0@1", True)]
         assert sorted(client.get_subjects()) == before
 
