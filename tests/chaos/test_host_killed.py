@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.broker import KafkaBroker
-from tests.support.system import System, system, until
+from tests.support.system import System, jobplane, system, until
 
 RECORDS = 2000
 
@@ -70,6 +70,26 @@ def test_dead_letters_are_written_once_too(plane: System, step: int, times: int)
     assert Counter(json.loads(value or b"")["id"] for value in plane.values(sink)) == Counter(
         i for i in range(RECORDS) if i % 7
     )
+
+
+@pytest.mark.parametrize(("step", "times"), [(7, 1), (9, 2), (11, 2), (12, 2)], ids=str)
+def test_a_letter_is_retried_once_too(plane: System, step: int, times: int) -> None:
+    """All fail again: each is a dead letter once more, and those are what the next retry reads."""
+    name = f"again_{step}_{times}"
+    source, sink, own = plane.topic(f"{name}-in"), plane.topic(f"{name}-out", 3), plane.topic(f"{name}-bad", 2)
+    bad = [b"bad %d" % i for i in range(300)]
+    plane.produce(source, [(value, value) for value in bad])
+    plane.done(
+        f"""CREATE JOB {name} OPTIONS (snapshotIntervalMillis '20', parallelism '1', onError 'deadLetter',
+            deadLetterTopic '{own}') AS INSERT INTO "{sink}" SELECT id FROM "{source}" """
+    )
+    plane.await_values(own, len(bad))
+    for retry in (1, 2):
+        told = json.loads(jobplane(plane, "deadletters", "retry", name, "-o", "json").stdout)
+        assert (told["retried"], told["failed_again"]) == (len(bad), len(bad))
+        assert Counter(plane.values(own)) == Counter(bad * (retry + 1))
+    assert (plane.folder / f"{name}.retry").exists(), "the host was killed"
+    plane.done(f"DROP JOB {name}")
 
 
 @pytest.mark.parametrize(("guarantee", "step"), [("atLeastOnce", 9), ("none", 12)])

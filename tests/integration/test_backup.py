@@ -1,7 +1,5 @@
 """Backup and restore on a real broker: what is restored goes on as if nothing had been, exactly once."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +20,7 @@ from schemas.errors import BadBackup, NotEmpty, NotSetUp, StillWritten
 from schemas.events import CommandRepeated
 from sql.parser import parse
 from tests.support.broker import KafkaBroker
-from tests.support.system import System, system, until
+from tests.support.system import System, jobplane, system, until
 
 EACH = 500
 """Records a round, of numbers that are never used twice."""
@@ -198,9 +196,3 @@ def test_an_empty_plane_from_the_command_line(plane: System, tmp_path: Path) -> 
     assert jobplane(plane, "restore", str(tmp_path / "worker-0.log")).stderr.startswith("error (bad-backup): ")
     plane.sql("DROP JOB nobody")
     assert "error (not-empty): " in jobplane(plane, "restore", file).stderr
-
-
-def jobplane(plane: System, *arguments: str) -> subprocess.CompletedProcess[str]:
-    where = ["--bootstrap", plane.bootstrap, "--prefix", plane.prefix]
-    command = [sys.executable, "-m", "controlplane.cli", *arguments, *where]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)

@@ -1,8 +1,6 @@
 """Records that cannot be read, evaluated or written, on a real broker: what onError promises is what happens."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +12,7 @@ from controlplane.client import Client
 from controlplane.dead_letters import retry_of
 from processors.bad_records import CODE, JOB, REASON, SOURCE, TIME
 from tests.support.broker import KafkaBroker
-from tests.support.system import System, system, until
+from tests.support.system import System, jobplane, system, until
 
 BAD = 7
 """Every seventh record is bad."""
@@ -127,13 +125,8 @@ def test_dead_letters_cannot_go_where_they_would_be_read_again(plane: System) ->
         assert (result.reply.verdict, result.reply.code, result.reply.column) == ("refused", code, 67)
 
 
-def run(plane: System, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "controlplane.cli", *arguments, "--bootstrap", plane.bootstrap]
-    return subprocess.run([*command, "--prefix", plane.prefix], capture_output=True, text=True, timeout=90, check=False)
-
-
 def listed(plane: System, job: str) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = json.loads(run(plane, "deadletters", "list", job, "-o", "json").stdout)["rows"]
+    rows: list[dict[str, Any]] = json.loads(jobplane(plane, "deadletters", "list", job, "-o", "json").stdout)["rows"]
     return rows
 
 
@@ -151,21 +144,21 @@ def test_dead_letters_are_listed_shown_and_retried_once(plane: System) -> None:
     rows = until(lambda: found if len(found := listed(plane, "retried")) == 4 else None, 60, "four dead letters")
     assert sorted(row["code"] for row in rows) == ["BAD_RECORD", *["RECORD_TOO_LARGE"] * 3]
     bad = next(row for row in rows if row["code"] == "BAD_RECORD")
-    shown = json.loads(run(plane, "deadletters", "show", "retried", bad["letter"], "-o", "json").stdout)
+    shown = json.loads(jobplane(plane, "deadletters", "show", "retried", bad["letter"], "-o", "json").stdout)
     assert (shown["key"], shown["value"], shown["source"]) == ("bad", "never json", bad["source"])
-    assert run(plane, "deadletters", "show", "retried", "9@9").returncode == 1
-    assert run(plane, "deadletters", "list", "nobody").returncode != 0
+    assert jobplane(plane, "deadletters", "show", "retried", "9@9").returncode == 1
+    assert jobplane(plane, "deadletters", "list", "nobody").returncode != 0
     larger = ConfigEntry("max.message.bytes", "1000000", incremental_operation=AlterConfigOpType.SET)
     resource = ConfigResource(ConfigResource.Type.TOPIC, sink, incremental_configs=[larger])
     plane.admin.incremental_alter_configs([resource])[resource].result(10)
-    first = run(plane, "deadletters", "retry", "retried", "-o", "json")
+    first = jobplane(plane, "deadletters", "retry", "retried", "-o", "json")
     assert first.returncode == 0, first.stderr
     assert {name: json.loads(first.stdout)[name] for name in ("retried", "failed_again")} == {
         "retried": 4,
         "failed_again": 1,
     }
     assert sorted(json.loads(one or b"")["id"] for one in plane.values(sink)) == list(range(20))
-    second = json.loads(run(plane, "deadletters", "retry", "retried", "-o", "json").stdout)
+    second = json.loads(jobplane(plane, "deadletters", "retry", "retried", "-o", "json").stdout)
     assert (second["retried"], second["failed_again"]) == (1, 1), "only the letter that failed again is read again"
     assert sorted(json.loads(one or b"")["id"] for one in plane.values(sink)) == list(range(20))
     assert plane.jobs()["retried"]["status"] == "RUNNING"
@@ -186,7 +179,7 @@ def test_a_retry_puts_records_back_where_the_others_are_and_one_at_work_is_waite
     resource = ConfigResource(ConfigResource.Type.TOPIC, sink, incremental_configs=[larger])
     plane.admin.incremental_alter_configs([resource])[resource].result(10)
     plane.sql(retry_of(job.jobs[job.names["mirror"]]), timeout=0.1)
-    told = json.loads(run(plane, "deadletters", "retry", "mirror", "-o", "json").stdout)
+    told = json.loads(jobplane(plane, "deadletters", "retry", "mirror", "-o", "json").stdout)
     found = sorted((m.partition(), m.value(), m.timestamp()[1], m.headers()) for m in plane.read(sink))
     assert found == [(p, b"%d" % p * 60_000, 1000 + p, [("h", b"1")]) for p in range(3)]
     assert told["failed_again"] == 0

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support.broker import KafkaBroker
-from tests.support.system import System, system
+from tests.support.system import System, jobplane, system
 
 
 @pytest.fixture(scope="module")
@@ -28,17 +28,6 @@ def plane(broker: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> Iter
 def create(plane: System) -> str:
     """CREATE JOB {} with a source and a sink that exist."""
     return f'CREATE JOB {{}} AS INSERT INTO "{plane.name("out")}" SELECT * FROM "{plane.name("in")}"'
-
-
-def jobplane(
-    plane: System, *words: str, said: str = "", bootstrap: str = "", **settings: str
-) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("JOBPLANE_")}
-    environment |= {"JOBPLANE_BOOTSTRAP": bootstrap or plane.bootstrap, "JOBPLANE_PREFIX": plane.prefix, **settings}
-    command = [sys.executable, "-m", "controlplane.cli", *words]
-    return subprocess.run(
-        command, input=said, env=environment, capture_output=True, text=True, timeout=60, check=False, cwd=plane.folder
-    )
 
 
 def rows(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:

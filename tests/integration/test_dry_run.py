@@ -10,10 +10,10 @@ from confluent_kafka import Producer
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 
 from controlplane.client import Client
-from tests.integration.test_cli import jobplane, rows
+from tests.integration.test_cli import rows
 from tests.support.broker import KafkaBroker
 from tests.support.registry import SchemaRegistry
-from tests.support.system import System, system, until
+from tests.support.system import System, jobplane, system, until
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from schemas.codec import encode
 from schemas.errors import BeyondTheEnd, JobNotFound, NotSetUp
 from schemas.state import Status, encode_key
 from tests.support.broker import KafkaBroker
-from tests.support.system import System, system, until
+from tests.support.system import System, jobplane, system, until
 
 
 @pytest.fixture(scope="module")
@@ -201,8 +201,3 @@ def test_compressed_commands_are_answered(plane: System, codec: str) -> None:
 
 def where(plane: System) -> list[str]:
     return ["--bootstrap", plane.bootstrap, "--prefix", plane.prefix]
-
-
-def jobplane(plane: System, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "controlplane.cli", *arguments, *where(plane)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)

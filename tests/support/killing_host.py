@@ -1,4 +1,5 @@
-"""A task host that ends itself with SIGKILL at a numbered step, once: for jobs named `kill_<step>_<times>[_<more>]`.
+"""A task host that ends itself with SIGKILL at a numbered step, once: for jobs named `kill_<step>_<times>[_<more>]`,
+and for the retry of one named `again_<step>_<times>`.
 
 The n-th time the step is reached, over all tasks of the job in this process; a file in KILL_FOLDER marks that it was.
 """
@@ -13,7 +14,7 @@ from processors.host import main
 from schemas.tasks import Task
 
 FOLDER = Path(os.environ["KILL_FOLDER"])
-_NAME = re.compile(r"kill_(\d+)_(\d+)(?:_[a-z]+)?")
+_NAME = re.compile(r"(?:kill|again(?=.*\.retry$))_(\d+)_(\d+)(?:_[a-z]+|\.retry)?")
 _reached: Counter[str] = Counter()
 
 

@@ -257,3 +257,15 @@ def system(bootstrap: str, prefix: str, folder: Path, **details: Any) -> Iterato
         yield made
     finally:
         made.close()
+
+
+def jobplane(
+    plane: System, *words: str, said: str = "", bootstrap: str = "", **settings: str
+) -> subprocess.CompletedProcess[str]:
+    """Runs the command line against a system; `said` is its standard input, `settings` are of its environment."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("JOBPLANE_")}
+    environment |= {"JOBPLANE_BOOTSTRAP": bootstrap or plane.bootstrap, "JOBPLANE_PREFIX": plane.prefix, **settings}
+    command = [sys.executable, "-m", "controlplane.cli", *words]
+    return subprocess.run(
+        command, input=said, env=environment, capture_output=True, text=True, timeout=90, check=False, cwd=plane.folder
+    )
