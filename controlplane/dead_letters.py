@@ -9,8 +9,8 @@ from typing import Any
 from controlplane import log
 from controlplane.decide_retries import RETRY_OF
 from controlplane.evolve import State
-from processors import bad_records
 from processors.kafka import Kafka, Message
+from processors.letters import CODE, REASON, SOURCE, UID, headers_of
 from schemas.formats import FORMAT_OPTIONS
 from schemas.options import DEAD_LETTER_TOPIC
 from schemas.state import Job
@@ -66,15 +66,15 @@ def tally(letters: Iterable[DeadLetter], source: Source) -> tuple[int, int]:
 
 def letter_of(message: Message) -> tuple[str, DeadLetter] | None:
     """A record as the uid of its job and a dead letter; None where it is none."""
-    said, kept = bad_records.headers_of(message)
-    if bad_records.UID not in said:
+    said, kept = headers_of(message)
+    if UID not in said:
         return None
-    return said[bad_records.UID], DeadLetter(
+    return said[UID], DeadLetter(
         f"{message.partition()}@{message.offset()}",
         message.timestamp()[1],
-        said.get(bad_records.SOURCE, ""),
-        said.get(bad_records.CODE, ""),
-        said.get(bad_records.REASON, ""),
+        said.get(SOURCE, ""),
+        said.get(CODE, ""),
+        said.get(REASON, ""),
         message.key(),
         message.value(),
         tuple(kept),

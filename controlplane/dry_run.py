@@ -22,8 +22,8 @@ from controlplane.translate import Request, options_of
 from controlplane.trials import listing
 from controlplane.views import Listing
 from processors import user_functions
-from processors.evaluation import letters_of
 from processors.kafka import Kafka
+from processors.letters import letters_of
 from processors.pipeline import pipeline
 from processors.registry import Registry
 from processors.trial import tried

@@ -3,8 +3,7 @@
 A schema that is not known yet stops the step before the record that needs it: it is fetched, and the step goes on.
 """
 
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from operator import length_hint
 from typing import Any
@@ -117,70 +116,6 @@ class Evaluation:
         except BadRecord as unheard:
             return unheard
         return None
-
-
-_SOURCE = re.compile(r"(?P<topic>.+)-(?P<partition>\d{1,9})@(?P<offset>\d{1,18})", re.ASCII)
-_TIME = re.compile(r"\d{1,18}", re.ASCII)
-
-
-class Letter:
-    """A dead letter as the record it was: where it lay and when, without the headers that say what was wrong.
-
-    `record` is the letter itself.
-    """
-
-    __slots__ = ("_headers", "_offset", "_partition", "_timestamp", "_topic", "key", "record", "value")
-
-    def __init__(self, record: Message, source: Place, time: tuple[int, int], headers: list[tuple[str, Any]]) -> None:
-        self._topic, self._partition, self._offset = source
-        self._timestamp, self._headers = time, headers or None
-        self.record, self.key, self.value = record, record.key, record.value
-
-    def topic(self) -> str:
-        return self._topic
-
-    def partition(self) -> int:
-        return self._partition
-
-    def offset(self) -> int:
-        return self._offset
-
-    def timestamp(self) -> tuple[int, int]:
-        return self._timestamp
-
-    def headers(self) -> list[tuple[str, Any]] | None:
-        return self._headers
-
-
-def letters_of(uid: str, messages: Iterable[Message]) -> list[Any]:
-    """The dead letters of a job among those of a topic. What does not say whose and which it is, is nobody's."""
-    return [letter for message in messages if (letter := _letter(uid, message)) is not None]
-
-
-def _letter(uid: str, message: Message) -> Letter | None:
-    said, kept = bad_records.headers_of(message)
-    found = _SOURCE.fullmatch(said.get(bad_records.SOURCE, ""))
-    if said.get(bad_records.UID) != uid or found is None:
-        return None
-    source = found["topic"], int(found["partition"]), int(found["offset"])
-    time = said.get(bad_records.TIME, "")
-    return Letter(message, source, (1, int(time)) if _TIME.fullmatch(time) else (0, -1), kept)
-
-
-def sending(
-    produce: Callable[..., None], when_full: Callable[..., None], topic: str, limit: int, job: str, uid: str
-) -> Callable[[Message, RecordFailure], None]:
-    """Writes dead letters of at most `limit` bytes to their topic, with the job's name and uid."""
-
-    def send(message: Message, failure: RecordFailure) -> None:
-        letter = bad_records.letter(topic, job, uid, message, failure)
-        record = bad_records.checked(letter, limit, message, failure)
-        try:
-            produce(*record)
-        except BufferError:
-            when_full(*record)
-
-    return send
 
 
 def _nowhere(*_: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from processors.bad_records import sized, treatment
 from processors.blame import Blame
 from processors.checks import check_held, confirm
-from processors.evaluation import Evaluation, letters_of, sending
+from processors.evaluation import Evaluation
 from processors.kafka import (
     Consumer,
     Doubt,
@@ -23,6 +23,7 @@ from processors.kafka import (
     judged,
     poll,
 )
+from processors.letters import letters_of, sending
 from processors.output import PlainOutput
 from processors.packages import step_here
 from processors.pipeline import Pipeline, Positions

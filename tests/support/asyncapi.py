@@ -17,7 +17,7 @@ from controlplane.topics import (
     TOPICS,
     Topic,
 )
-from processors.bad_records import OWN
+from processors.letters import OWN
 from schemas.codec import RECORDS, schema
 from schemas.commands import ATTRIBUTES, REPLY_TO, Command
 from schemas.options import DEAD_LETTERS

@@ -6,8 +6,7 @@ import pytest
 from confluent_kafka import Message
 
 from controlplane.dead_letters import DeadLetter, retry_of, tally
-from processors.bad_records import letter
-from processors.evaluation import letters_of
+from processors.letters import letter, letters_of
 from schemas.events import CommandRefused, JobCreated
 from schemas.failures import BadRecord
 from schemas.state import Job
