@@ -10,7 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -81,9 +81,13 @@ class Worker:
         return [host["pid"] for host in self.json("/api/hosts")]
 
     def signal_all(self, number: int) -> None:
-        """To the worker and its hosts, as a machine that freezes or dies."""
-        for process in [psutil.Process(self.process.pid), *psutil.Process(self.process.pid).children(recursive=True)]:
-            process.send_signal(number)
+        """To the worker and its hosts, as a machine that freezes or dies. A host may end as its worker is told."""
+        worker = psutil.Process(self.process.pid)
+        hosts = worker.children(recursive=True)
+        worker.send_signal(number)
+        for host in hosts:
+            with suppress(psutil.NoSuchProcess):
+                host.send_signal(number)
 
     def stop(self) -> float:
         """SIGTERM; seconds until it has ended."""
