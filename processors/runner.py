@@ -8,7 +8,7 @@ After any doubt the producer is discarded and all begins again at 1. Who is fenc
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from processors.kafka import Doubt, Fenced, KafkaException, judging
@@ -41,17 +41,16 @@ CONSUMER_SETTINGS: dict[str, Any] = {
 """The fetch queue must be large enough, and refilled soon enough, or it stalls."""
 
 
-def producer_settings(record_limit: int, letter_limit: int, partitions: int, linger_ms: int) -> dict[str, Any]:
-    """The max.message.bytes of the sink, and of the dead-letter topic where there may be dead letters, else the same.
+def producer_settings(limits: Sequence[int], partitions: int, linger_ms: int) -> dict[str, Any]:
+    """For topics that take records of so many bytes, and have so many partitions together.
 
-    A record larger than both fails at produce(), where it can be named; no batch is larger than either takes.
+    A record larger than all take fails at produce(), where it can be named; no batch is larger than any takes.
 
     An idempotent producer may have five batches in flight; with five there and one more ready, librdkafka's thread
     waits without sleeping. So no more is queued than five batches of the largest size, and a batch is ready when it is
     full, not for its age: a commit's flush overrides the linger. One of so many partitions is full when the queue is.
     """
-    largest = max(record_limit, letter_limit)
-    batch = min(LARGEST_BATCH, record_limit, letter_limit)
+    batch, largest = min(LARGEST_BATCH, *limits), max(limits)
     return {
         "linger_ms": linger_ms,
         "batch_size": min(batch, IN_FLIGHT * batch // (partitions + 1)),
@@ -102,10 +101,11 @@ class Runner:
         house.in_touch()
         self.about.step(1)
         pipeline = pipeline_of(task)
-        limit = house.kafka.record_limit(pipeline.sink.topic, self.about.alive)
-        letters = self._letter_limit(pipeline, limit)
+        topics = self._written(pipeline)
+        limits = [house.kafka.record_limit(topic, self.about.alive) for topic in topics]
+        partitions = sum(count for _, count in house.topics.ids(topics, self.about.alive).values())
         guarantee = pipeline.options.processing_guarantee
-        settings = producer_settings(limit, letters, pipeline.sink.partitions, LINGER_MS[guarantee])
+        settings = producer_settings(limits, partitions, LINGER_MS[guarantee])
         producer = TransactionalProducer(
             house.kafka,
             f"{house.prefix}{task.transactional_id}",
@@ -122,15 +122,15 @@ class Runner:
             if record is None or record.generation != task.generation or record.layout != task.layout:
                 return End.GONE
             self._check_worker(record, pipeline)
-            return self._live(Life(self.about, record, pipeline, producer, output, consumer, limit, letters))
+            return self._live(Life(self.about, record, pipeline, producer, output, consumer, limits[0], limits[-1]))
         finally:
             consumer.close()
 
-    def _letter_limit(self, pipeline: Pipeline, otherwise: int) -> int:
-        """How large a dead letter may be."""
+    def _written(self, pipeline: Pipeline) -> list[str]:
+        """The sink, and the topic of the dead letters where there may be any."""
         if pipeline.options.on_error is not OnError.DEAD_LETTER:
-            return otherwise
-        return self._house.kafka.record_limit(pipeline.options.letters_topic(self._house.prefix), self.about.alive)
+            return [pipeline.sink.topic]
+        return [pipeline.sink.topic, pipeline.options.letters_topic(self._house.prefix)]
 
     def _check_worker(self, record: Task, pipeline: Pipeline) -> None:
         """Raises WorkerLost where the task ran elsewhere and the job wants to be asked before it goes on here."""
