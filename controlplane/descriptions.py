@@ -57,16 +57,21 @@ def describe_job(job: Job, progress: Mapping[str, Progress], committed: Iterable
 
 def _refused(job: Job, progress: Mapping[str, Progress]) -> dict[str, int]:
     """Records that gave nothing or a dead letter, by the reason's code, as the tasks' runs have told."""
-    told = [progress.get(task_key(job.uid, i)) for i in range(len(job.tasks))]
     counts = Counter[str]()
-    for one, task in zip(told, job.tasks, strict=True):
-        counts.update(refused_by_code(one.metrics if one else task.metrics))
+    for i, task in enumerate(job.tasks):
+        now = _now(job, i, progress)
+        counts.update(refused_by_code(now.metrics if now else task.metrics))
     return dict(sorted(counts.items()))
+
+
+def _now(job: Job, index: int, progress: Mapping[str, Progress]) -> Progress | None:
+    """How far a task is that still writes, if it has told."""
+    return progress.get(task_key(job.uid, index)) if job.tasks[index].phase not in ENDED else None
 
 
 def _task_rows(job: Job, index: int, progress: Mapping[str, Progress], committed: list[PartitionProgress]) -> list[Row]:
     task = job.tasks[index]
-    now = progress.get(task_key(job.uid, index)) if task.phase not in ENDED else None
+    now = _now(job, index, progress)
     held = (
         now.partitions
         if now and now.partitions
