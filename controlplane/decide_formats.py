@@ -80,12 +80,11 @@ def written_through(sink: Sink, planned: Plan, facts: Facts, place: Place) -> Si
 
 
 def as_written(sink: Sink) -> TopicMapping | None:
-    """The mapping that reads what is written to a sink."""
+    """The mapping that reads the values written to a sink."""
     mapping = sink.mapping
-    if mapping is not None:
-        for role, schema in {"key": mapping.key_schema, "value": mapping.value_schema}.items():
-            mapping = _with(mapping, role, schema, START) if schema is not None else mapping
-    return mapping
+    if mapping is None or mapping.value_schema is None:
+        return mapping
+    return _with(mapping, "value", mapping.value_schema, START)
 
 
 def with_inline(mapping: TopicMapping | None, place: Place) -> TopicMapping | None:

@@ -1,9 +1,9 @@
 """What records that were written say, in words: values in a format that is no text are read back, and are JSON then."""
 
-from collections.abc import Callable
 from typing import Any
 
 from controlplane.decide_formats import as_written
+from controlplane.trials import ValueOf, as_it_is
 from controlplane.views import text_of
 from processors.kafka import Message
 from processors.trial import Record
@@ -21,11 +21,11 @@ from sql.record import KEY, THIS
 _NUMBERS = frozenset(one for one, form in FORMATS.items() if form.whole is not None and t.is_numeric(form.whole))
 
 
-def value_of(sink: Sink) -> Callable[[Record], str | None]:
+def value_of(sink: Sink) -> ValueOf:
     """Tells the value of a record of the sink; None where it has none."""
     mapping = as_written(sink)
     if mapping is None or mapping.options.get(VALUE_FORMAT) not in _NUMBERS | {AVRO}:
-        return lambda record: text_of(record[1])
+        return as_it_is
     if mapping.value_schema is not None and mapping.value_schema.id:
         learn(mapping.value_schema.id, mapping.value_schema.text)
     step = _reading(mapping)

@@ -12,11 +12,12 @@ REFUSAL_COLUMNS = ("source", "code", "reason", "value")
 ValueOf = Callable[[Record], str | None]
 
 
-def _as_it_is(record: Record) -> str | None:
+def as_it_is(record: Record) -> str | None:
+    """The value of a record whose bytes are text."""
     return text_of(record[1])
 
 
-def listing(trial: Trial, value_of: ValueOf = _as_it_is) -> Listing:
+def listing(trial: Trial, value_of: ValueOf = as_it_is) -> Listing:
     """A row for each record written, then those refused; `about` counts. `value_of` tells a record's value."""
     rows = [_row(one.message, record, value_of) for one in trial.tried for record in one.written]
     refused = [_refusal(one) for one in trial.tried if one.refusal is not None]

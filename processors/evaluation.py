@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from operator import length_hint
 from typing import Any
 
-from processors import bad_records
-from processors.bad_records import Place, position
+from processors.bad_records import Place, Treat, position
 from processors.kafka import Message
 from processors.registry import Registry
 from schemas.failures import BadRecord, RecordFailure
@@ -38,7 +37,7 @@ class Evaluation:
     produce: Callable[..., None]
     when_full: Callable[..., None]
     blame: Callable[[Exception, Message], RecordFailure]
-    treat: bad_records.Treat
+    treat: Treat
     registry: Registry | None
     refused: dict[Place, RecordFailure] = field(default_factory=dict)
     treated: Place | None = None

@@ -86,13 +86,17 @@ def _row(members: Sequence[Any]) -> type[msgspec.Struct]:
 
 
 def _one_by_one(row: type[msgspec.Struct], wanted: dict[int, Wanted]) -> Callable[[list[str | None]], msgspec.Struct]:
-    at_once = {i: field for i, field in wanted.items() if field.type.name in _AT_ONCE}
-    readers = [(i, ".".join(field.path), read_as(field.type)) for i, field in at_once.items()]
+    """Converts what is converted at once elsewhere, so that a bad field is named."""
+    readers = [
+        (i, ".".join(field.path), convert)
+        for i, field in wanted.items()
+        if field.type.name in _AT_ONCE and (convert := read_as(field.type)) is not None
+    ]
 
     def read(values: list[str | None]) -> msgspec.Struct:
         made: list[Any] = [*values]
         for i, name, convert in readers:
-            if convert is not None and made[i] is not None:
+            if made[i] is not None:
                 try:
                     made[i] = convert(made[i])
                 except ValueError as error:
