@@ -74,15 +74,19 @@ def _chosen(name: str, arguments: Sequence[tuple[Typed, Place]], place: Place, c
         ways = " or ".join(one.signature for one in FUNCTIONS[name])
         count = len(arguments)
         raise TypeMismatch(f"{name} does not take {count} argument{'s' * (count != 1)}; it is {ways}", place)
-    types = [
-        coercion.slots.known(value.slot) if value.type == t.UNKNOWN and isinstance(value, Field) else value.type
-        for value, _ in arguments
-    ]
+    types = [_types_of(value, coercion) for value, _ in arguments]
     costs = [(_cost(one, types), one) for one in those]
     fitting = [(value, one) for value, one in costs if value is not None]
     if not fitting:
         return those[0] if len(those) == 1 else _nearest(those, arguments, place)
     return min(fitting, key=lambda pair: pair[0])[1]
+
+
+def _types_of(value: Typed, coercion: Coercion) -> tuple[Type, ...]:
+    """What an argument may be taken as: JSON that is looked into elsewhere in the query is still JSON."""
+    if value.type == t.UNKNOWN and isinstance(value, Field):
+        return (coercion.slots.known(value.slot),)
+    return tuple(dict.fromkeys((value.type, whole_of(value).type)))
 
 
 def _nearest(those: list[Function], arguments: Sequence[tuple[Typed, Place]], place: Place) -> Function:
@@ -91,14 +95,15 @@ def _nearest(those: list[Function], arguments: Sequence[tuple[Typed, Place]], pl
     raise TypeMismatch(f"{those[0].name} does not take ({types}); it is {ways}", place)
 
 
-def _cost(function: Function, types: list[Type]) -> int | None:
+def _cost(function: Function, types: list[tuple[Type, ...]]) -> int | None:
     total = 0
-    for i, one in enumerate(types):
+    for i, several in enumerate(types):
         wanted = function.parameter(i).type
-        each = _NATURAL.get(wanted.name, 2) if one == t.UNKNOWN else _fit(one, wanted)
-        if each is None:
+        found = [_NATURAL.get(wanted.name, 2) if one == t.UNKNOWN else _fit(one, wanted) for one in several]
+        fits = [each for each in found if each is not None]
+        if not fits:
             return None
-        total += each
+        total += min(fits)
     return total
 
 

@@ -16,6 +16,7 @@ from sql.slots import Slots
 from sql.typed import Choice, Coalesce, Constant, Field, Let, Typed, apply, call, whole_of
 
 _MOMENTS = ("DATE", "TIMESTAMP")
+_DOCUMENTS = ("SCALAR", "JSON")
 _REMEDIES = {t.DATE: "DATE", t.TIME: "TIME", t.TIMESTAMP: "TIMESTAMP", t.TIMESTAMP_TZ: "TIMESTAMP WITH TIME ZONE"}
 
 
@@ -25,7 +26,7 @@ def cost(source: Type, target: Type) -> int | None:
         return 0
     if t.is_numeric(source) and t.is_numeric(target):
         return _widening(source, target)
-    if (source.name, target.name) == _MOMENTS:
+    if (source.name, target.name) in (_MOMENTS, _DOCUMENTS):
         return 1
     if source.name == target.name and source.name in ("ARRAY", "MAP"):
         costs = [cost(a, b) for a, b in zip(source.arguments, target.arguments, strict=True)]

@@ -1,6 +1,7 @@
-"""Functions of JSON documents. A document is JSON, or VARCHAR that holds it; JSON's null is NULL.
+"""Functions of JSON documents. A document is a JSON value or a text of JSON, whichever is there; null of JSON is NULL.
 
-Numbers are never converted: they come out of a document as they stand in it.
+A string of JSON is a text of JSON as well: many producers put a document into a field as text. Numbers are never
+converted: they come out of a document as they stand in it.
 """
 
 from typing import Annotated
@@ -24,9 +25,24 @@ def parsed(text: str) -> Json:
         raise ValueError(f"{shown(text)} is not JSON: {str(error).removeprefix('JSON is malformed: ')}") from None
 
 
+def document_of(value: Json) -> Json:
+    """The document that a value of JSON is, or that it holds as text. Raises ValueError for text that is not JSON."""
+    return parsed(text_of_json(value)) if kind_of(value) == '"' else value
+
+
 @sql()
 def json_value(document: Json, path: Path) -> str | None:
     """The string, number, true or false that a path such as '$.items[0].id' leads to, as text; NULL for none."""
+    return _scalar_text(document_of(document), path)
+
+
+@sql("JSON_VALUE")
+def text_json_value(document: str, path: Path) -> str | None:
+    """The string, number, true or false that a path leads to in a text of JSON, as text; NULL for none."""
+    return _scalar_text(parsed(document), path)
+
+
+def _scalar_text(document: Json, path: str) -> str | None:
     one = _the_one(document, path)
     if one is None:
         return None
@@ -38,16 +54,10 @@ def json_value(document: Json, path: Path) -> str | None:
     return text_of_json(one)
 
 
-@sql("JSON_VALUE")
-def text_json_value(document: str, path: Path) -> str | None:
-    """The string, number, true or false that a path leads to in a text of JSON, as text; NULL for none."""
-    return json_value(parsed(document), path)
-
-
 @sql()
 def json_query(document: Json, path: Path) -> Json | None:
     """The object, array or other value that a path such as '$.items' leads to, as it stands; NULL for none."""
-    return _the_one(document, path)
+    return _the_one(document_of(document), path)
 
 
 @sql("JSON_QUERY")
@@ -59,7 +69,7 @@ def text_json_query(document: str, path: Path) -> Json | None:
 @sql()
 def json_exists(document: Json, path: Path) -> bool:
     """Whether a path such as '$.items[0]' leads anywhere; also to a null."""
-    return bool(found(document, path))
+    return bool(found(document_of(document), path))
 
 
 @sql("JSON_EXISTS")
@@ -72,7 +82,7 @@ def _the_one(document: Json, path_text: str) -> Json | None:
     values = found(document, path_text)
     if len(values) > 1:
         raise ValueError(f"{shown(path_text)} leads to {len(values)} values; choose one of them, as with [0]")
-    return None if not values or kind_of(values[0]) == "n" else values[0]
+    return _present(values[0]) if values else None
 
 
 @sql()
@@ -104,8 +114,17 @@ def to_json(value: object) -> Json:
     return json_text(value)
 
 
+@sql("PARSE_JSON")
+def parse_json_document(document: Json) -> Json | None:
+    """The value of a document, which may be a text of JSON; null is NULL."""
+    return _present(document_of(document))
+
+
 @sql()
 def parse_json(text: str) -> Json | None:
     """The value that a text of JSON stands for; null is NULL."""
-    value = parsed(text)
+    return _present(parsed(text))
+
+
+def _present(value: Json) -> Json | None:
     return None if kind_of(value) == "n" else value

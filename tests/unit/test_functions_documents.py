@@ -164,7 +164,17 @@ def test_what_an_array_was_made_of_is_found_in_it(values: list[Any]) -> None:
 
 @given(NAMES)
 def test_text_comes_back(text: str) -> None:
-    assert f.json_value(f.to_json(text), "$") == text
+    assert f.json_value(f.json_array(text), "$[0]") == text
+
+
+@given(VALUES.filter(lambda value: value is not None))
+def test_a_document_may_be_its_text(value: Any) -> None:
+    document = f.to_json(value)
+    text = f.to_json(bytes(document).decode())
+    if isinstance(value, str):  # a string is a text of JSON, not a document as it stands
+        assert said(f.json_query(text, "$")) == said(document)
+    else:
+        assert said(f.json_query(text, "$")) == said(f.json_query(document, "$")) == said(document)
 
 
 @given(VALUES)
