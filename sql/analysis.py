@@ -161,8 +161,8 @@ class Analysis:
 
     def _call(self, tree: ex.Call) -> Typed:
         match tree.name, tree.arguments:
-            case "COALESCE", (_, *_):
-                common, values = self.coercion.together(self._several(tree.arguments), "COALESCE takes")
+            case ("COALESCE", (_, *_)) | ("IFNULL", (_, _)):
+                common, values = self.coercion.together(self._several(tree.arguments), f"{tree.name} takes")
                 return Coalesce(values, common)
             case "NULLIF", (left, right):
                 return self._nullif(left, right)

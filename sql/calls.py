@@ -13,6 +13,7 @@ from sql.coercion import Coercion, common_type, cost
 from sql.functions import FUNCTIONS, NOT_OFFERED
 from sql.functions.guarded import guarded
 from sql.functions.signature import ANY, DECIMAL, VARIABLES, Function, Parameter
+from sql.operators import FORMS
 from sql.typed import ELEMENT, Apply, Constant, Field, Loose, Path, Typed, apply, loose, slot_of, whole_of
 
 AGGREGATES = frozenset({
@@ -42,6 +43,8 @@ _NATURAL = {
     "ANY": -1,
 }
 """How likely a value of JSON of which nothing is known is meant as such a parameter; others are 2."""
+_FORMS = {name: signature for name, signature, _ in FORMS if f"{name}(" in signature}
+"""What is written like a call of a function, and is a form of the language."""
 _MESSAGES = (BadRecord, ValueError, ArithmeticError)
 
 
@@ -60,8 +63,10 @@ def called(name: str, arguments: Sequence[tuple[Typed, Place]], place: Place, co
         )
     if name not in FUNCTIONS and name in NOT_OFFERED:
         raise UnknownFunction(NOT_OFFERED[name], place)
+    if name in _FORMS:
+        raise TypeMismatch(f"{name} does not take {counted(len(arguments))}; it is {_FORMS[name]}", place)
     if name not in FUNCTIONS:
-        hint = did_you_mean(name, [*FUNCTIONS, "COALESCE", "NULLIF", "TYPEOF"]) or "; SHOW FUNCTIONS lists them"
+        hint = did_you_mean(name, [*FUNCTIONS, *_FORMS]) or "; SHOW FUNCTIONS lists them"
         raise UnknownFunction(f"no function is called {name}{hint}", place)
     function = _chosen(name, arguments, place, coercion)
     return _Binding(function, arguments, place, coercion).made()
@@ -72,14 +77,17 @@ def _chosen(name: str, arguments: Sequence[tuple[Typed, Place]], place: Place, c
     those = [one for one in FUNCTIONS[name] if one.takes(len(arguments))]
     if not those:
         ways = " or ".join(one.signature for one in FUNCTIONS[name])
-        count = len(arguments)
-        raise TypeMismatch(f"{name} does not take {count} argument{'s' * (count != 1)}; it is {ways}", place)
+        raise TypeMismatch(f"{name} does not take {counted(len(arguments))}; it is {ways}", place)
     types = [_types_of(value, coercion) for value, _ in arguments]
     costs = [(_cost(one, types), one) for one in those]
     fitting = [(value, one) for value, one in costs if value is not None]
     if not fitting:
         return those[0] if len(those) == 1 else _nearest(those, arguments, place)
     return min(fitting, key=lambda pair: pair[0])[1]
+
+
+def counted(arguments: int) -> str:
+    return f"{arguments} argument{'s' * (arguments != 1)}"
 
 
 def _types_of(value: Typed, coercion: Coercion) -> tuple[Type, ...]:
@@ -210,9 +218,26 @@ class _Binding:
                 found = t.decimal(t.MAX_PRECISION, found.size[1])  # ROUND(9.99) has one digit more
             return {"N": t.NUMBER, "O": t.SCALAR}.get(one.name, found) if found in (t.UNKNOWN, t.NULL) else found
         if one == DECIMAL:
+            if (scale := self._scale()) is not None:
+                return t.decimal(t.MAX_PRECISION, scale)
             sizes = [value.type.size for value, _ in self.arguments if value.type.name == "DECIMAL"]
             return t.decimal(t.MAX_PRECISION, max((scale for _, scale in sizes), default=18))
         return Type(one.name, tuple(map(self._substituted, one.arguments))) if one.arguments else one
+
+    def _scale(self) -> int | None:
+        """The digits after the point that the call itself asks for, where its function takes them."""
+        for i, (value, place) in enumerate(self.arguments):
+            if self.function.parameter(i).gives_scale:
+                if not isinstance(value, Constant):
+                    raise TypeMismatch(self._not_constant(), place)
+                return max(0, value.value or 0)
+        return None
+
+    def _not_constant(self) -> str:
+        name, count = self.function.name, len(self.arguments)
+        longer = [one for one in FUNCTIONS[name] if one.takes(count + 1) and one.parameter(count).gives_scale]
+        hint = f"; {longer[0].signature} takes it from the record" if longer else ""
+        return f"{name} needs a constant here, which is part of the type of its result{hint}"
 
     def _argument(self, parameter: Parameter, value: Typed, place: Place) -> Typed:
         name = self.function.name

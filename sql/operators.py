@@ -28,6 +28,7 @@ FORMS = (
     ("CAST", "CAST(value AS type)", "the value as another type; also written value::type; an error where it has none"),
     ("TRY_CAST", "TRY_CAST(value AS type)", "the value as another type, NULL where it has none"),
     ("COALESCE", "COALESCE(value, …)", "the first that is not NULL"),
+    ("IFNULL", "IFNULL(value, other)", "the value; the other where it is NULL"),
     ("NULLIF", "NULLIF(value, other)", "NULL where both are equal, else the value"),
     ("TYPEOF", "TYPEOF(value) → VARCHAR", "the name of its type"),
     ("ARRAY", "ARRAY[element, …] → ARRAY<T>", "an array; array[1] is its first element"),

@@ -3,7 +3,8 @@
 Elements are equal as `=` has it: 1 equals 1.0, TRUE does not equal 1. They are ordered as by `<`, NULL last.
 """
 
-from typing import Annotated, Any
+from collections.abc import Hashable
+from typing import Annotated, Any, Literal
 
 from schemas.json_text import present
 from sql.functions.comparing import comparable, identity
@@ -11,6 +12,7 @@ from sql.functions.plain import joined, plain
 from sql.functions.signature import Checked, K, O, T, V, sql
 
 
+@sql("ARRAY_LENGTH")
 @sql()
 def cardinality(array: list[T | None]) -> int:
     """How many elements there are."""
@@ -41,10 +43,43 @@ def array_position(array: list[T | None], value: T) -> int | None:
 @sql()
 def array_distinct(array: list[T | None]) -> list[T | None]:
     """The array without the elements that equal an earlier one."""
-    first: dict[Any, T | None] = {}
-    for one in array:
-        first.setdefault(identity(one), one)
-    return list(first.values())
+    return list(_first_of_each(array).values())
+
+
+def _first_of_each(*arrays: list[T | None]) -> dict[Hashable, T | None]:
+    """The elements that equal no earlier one, by what they are equal in."""
+    first: dict[Hashable, T | None] = {}
+    for array in arrays:
+        for one in array:
+            first.setdefault(identity(one), one)
+    return first
+
+
+@sql()
+def array_union(array: list[T | None], other: list[T | None]) -> list[T | None]:
+    """The elements of both arrays in the order they are met, each once; NULL is one of them."""
+    return list(_first_of_each(array, other).values())
+
+
+@sql()
+def array_intersect(array: list[T | None], other: list[T | None]) -> list[T | None]:
+    """The elements of the first array that are in the other too, each once; NULL is one of them."""
+    wanted = _first_of_each(other)
+    return [one for key, one in _first_of_each(array).items() if key in wanted]
+
+
+@sql()
+def array_except(array: list[T | None], other: list[T | None]) -> list[T | None]:
+    """The elements of the first array that are not in the other, each once; NULL is one of them."""
+    unwanted = _first_of_each(other)
+    return [one for key, one in _first_of_each(array).items() if key not in unwanted]
+
+
+@sql()
+def array_remove(array: list[T | None], value: T | None) -> list[T | None]:
+    """The array without the elements that equal the value; NULL removes the elements that are NULL."""
+    unwanted = identity(value)
+    return [one for one in array if identity(one) != unwanted]
 
 
 @sql()
@@ -61,9 +96,9 @@ def array_join(array: list[O | None], separator: str, null_text: str | None = No
 
 
 @sql()
-def array_sort(array: list[O | None]) -> list[O | None]:
-    """The elements from the smallest to the largest, NULL last."""
-    there = sorted(_there(array))
+def array_sort(array: list[O | None], direction: Literal["ASC", "DESC"] = "ASC") -> list[O | None]:
+    """The elements from the smallest to the largest, or from the largest on with DESC; NULL last either way."""
+    there = sorted(_there(array), reverse=direction == "DESC")
     return [*there, *[None] * (len(array) - len(there))]
 
 

@@ -4,10 +4,14 @@ import hashlib
 import zlib
 from base64 import b64encode
 from binascii import a2b_base64, unhexlify
+from decimal import Decimal
+from typing import Annotated
 
+from schemas.datatypes import MAX_PRECISION
+from schemas.decimals import EXACT, fitted
 from schemas.json_text import ENCODER
 from schemas.shown import shown
-from sql.functions.signature import sql
+from sql.functions.signature import Checked, Scale, sql
 
 
 @sql("MD5")
@@ -83,6 +87,44 @@ def from_base64(text: str) -> bytes:
         return a2b_base64(text, strict_mode=True)
     except ValueError:
         raise ValueError(f"{shown(text)} is not Base64, which is written like 'aGVsbG8='") from None
+
+
+def _digits(scale: int) -> int:
+    if not 0 <= scale <= MAX_PRECISION:
+        raise ValueError(f"a DECIMAL has 0 to {MAX_PRECISION} digits after the point, not {scale}")
+    return scale
+
+
+Digits = Annotated[int, Scale(), Checked(_digits)]
+
+
+@sql("DECIMAL_FROM_BYTES")
+def decimal_from_base64(value: str, scale: Digits) -> Decimal:
+    """The number of a text of Base64 as Debezium writes decimals, with its scale, a constant."""
+    return decimal_from_bytes(from_base64(value), scale)
+
+
+@sql()
+def decimal_from_bytes(value: bytes, scale: Digits) -> Decimal:
+    """The number whose digits are a whole number in bytes, big-endian in two's complement, so many after the point."""
+    return rescaled_from_bytes(value, scale, scale)
+
+
+@sql("DECIMAL_FROM_BYTES")
+def rescaled_from_base64(value: str, scale: int, digits: Digits) -> Decimal:
+    """The same where each record has a scale of its own, rounded to a number of digits after the point."""
+    return rescaled_from_bytes(from_base64(value), scale, digits)
+
+
+@sql("DECIMAL_FROM_BYTES")
+def rescaled_from_bytes(value: bytes, scale: int, digits: Digits) -> Decimal:
+    """The same of bytes where each record has a scale of its own, rounded to a number of digits after the point."""
+    if not value:
+        raise ValueError("DECIMAL_FROM_BYTES of no bytes, which are not a number")
+    number = int.from_bytes(value, "big", signed=True)
+    if abs(number) >= 10**MAX_PRECISION:
+        raise ValueError(f"DECIMAL_FROM_BYTES of a number of {number.bit_length()} bits; a DECIMAL has 38 digits")
+    return fitted(Decimal(number).scaleb(-scale, EXACT), MAX_PRECISION, _digits(digits))
 
 
 @sql()

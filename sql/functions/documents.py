@@ -15,6 +15,8 @@ from sql.functions.signature import Checked, Json, sql
 
 Path = Annotated[str, Checked(path)]
 _KINDS = {"{": "an object", "[": "an array"}
+_elements = msgspec.json.Decoder(list[Json]).decode
+_members = msgspec.json.Decoder(dict[str, Json]).decode
 
 
 def parsed(text: str) -> Json:
@@ -128,3 +130,35 @@ def parse_json(text: str) -> Json | None:
 
 def _present(value: Json) -> Json | None:
     return None if kind_of(value) == "n" else value
+
+
+@sql()
+def json_array_length(document: Json) -> int | None:
+    """How many elements the array has that the document is; NULL where it is another value."""
+    return _length(document_of(document))
+
+
+@sql("JSON_ARRAY_LENGTH")
+def text_json_array_length(document: str) -> int | None:
+    """How many elements the array has that a text of JSON holds; NULL where it holds another value."""
+    return _length(parsed(document))
+
+
+def _length(document: Json) -> int | None:
+    return len(_elements(document)) if kind_of(document) == "[" else None
+
+
+@sql()
+def json_keys(document: Json) -> list[str] | None:
+    """The names of the fields of the object that the document is, each once; NULL where it is another value."""
+    return _names(document_of(document))
+
+
+@sql("JSON_KEYS")
+def text_json_keys(document: str) -> list[str] | None:
+    """The names of the fields of the object that a text of JSON holds, each once; NULL where it holds another value."""
+    return _names(parsed(document))
+
+
+def _names(document: Json) -> list[str] | None:
+    return list(_members(document)) if kind_of(document) == "{" else None

@@ -3,9 +3,9 @@
 `int` takes any whole number (BIGINT), `float` any number, `N` any number and gives the same type back, `O` anything
 that can be ordered, `T` anything; `X | None` takes, or gives, NULL: without it a NULL argument makes the result NULL
 and the function is not called. A default makes an argument optional, `*values` takes one or more. `Literal["YEAR", …]`
-takes one of these words; `Annotated[str, Checked(check)]` has a constant checked when the job is created. `object`
-takes a value of any type, made ready for JSON. What the function raises as BadRecord, ValueError or ArithmeticError
-is the record's.
+takes one of these words; `Annotated[str, Checked(check)]` has a constant checked when the job is created;
+`Annotated[int, Scale()]` takes a constant only. `object` takes a value of any type, made ready for JSON. What the
+function raises as BadRecord, ValueError or ArithmeticError is the record's.
 """
 
 import inspect
@@ -39,6 +39,11 @@ class Checked:
     check: Callable[[Any], Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Marks the constant that says how many digits after the point the DECIMAL has that the function gives."""
+
+
 ANY = Type("ANY")
 VARIABLES = {"T", "K", "V", "N", "O"}
 """Types that stand for those of the arguments; a decimal without a size has one of its arguments'."""
@@ -63,7 +68,7 @@ _TYPES: dict[Any, Type] = {
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """`choices` are the words it takes, in capital letters, where it takes words."""
+    """`choices` are the words it takes, in capital letters, where it takes words. `gives_scale`: see Scale."""
 
     name: str
     type: Type
@@ -71,6 +76,7 @@ class Parameter:
     optional: bool
     choices: tuple[str, ...] = ()
     check: Callable[[Any], Any] | None = None
+    gives_scale: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,13 +153,13 @@ def function_of(call: Callable[..., Any], name: str) -> Function:
 def _parameter(one: inspect.Parameter, hint: Any) -> Parameter:
     hint, takes_null = _nullable(hint)
     optional = one.default is not one.empty
-    check = None
+    check, notes = None, []
     if get_origin(hint) is Annotated:
         hint, *notes = get_args(hint)
         check = next((note.check for note in notes if isinstance(note, Checked)), None)
     if get_origin(hint) is Literal:
         return Parameter(one.name, t.VARCHAR, takes_null, optional, get_args(hint))
-    return Parameter(one.name, _type(hint), takes_null, optional, (), check)
+    return Parameter(one.name, _type(hint), takes_null, optional, (), check, Scale() in notes)
 
 
 def _nullable(hint: Any) -> tuple[Any, bool]:

@@ -14,6 +14,7 @@ from sql.functions.temporal_format import read, writable, writer, written, zoned
 
 _MIDNIGHT = time()
 _MILLISECOND = timedelta(milliseconds=1)
+_DAY = timedelta(days=1)
 
 
 def _of_local(pattern: str) -> None:
@@ -78,6 +79,7 @@ def iso_to_timestamp(text: str) -> datetime:
     return timestamp_of(text)
 
 
+@sql("FROM_UNIXTIME")
 @sql("TO_TIMESTAMP")
 def millis_to_timestamp(epoch_millis: int) -> datetime:
     """The moment in UTC so many milliseconds after the beginning of 1970."""
@@ -117,3 +119,12 @@ def to_epoch_millis(moment: Instant) -> int:
 def timestamp_to_epoch_millis(moment: datetime) -> int:
     """Whole milliseconds since the beginning of 1970, rounded down, of a moment in UTC."""
     return since_epoch(moment) // _MILLISECOND
+
+
+@sql()
+def from_days(days: int) -> date:
+    """The date so many days after the beginning of 1970."""
+    try:
+        return EPOCH.date() + _DAY * days
+    except OverflowError:
+        raise beyond(f"{days} days after 1970") from None

@@ -8,6 +8,7 @@ import sys
 from functools import partial
 from typing import Annotated
 
+from sql.functions.occurrences import nth
 from sql.functions.plain import bounded, joined, plain
 from sql.functions.signature import Checked, sql
 
@@ -15,12 +16,14 @@ _WORD = re.compile(r"(?:[^\W_][\u0300-\u036f]*)+")
 """Letters and digits, with the accents that follow them."""
 
 
+@sql("UCASE")
 @sql()
 def upper(text: str) -> str:
     """The text in capital letters."""
     return text.upper()
 
 
+@sql("LCASE")
 @sql()
 def lower(text: str) -> str:
     """The text in small letters."""
@@ -35,6 +38,7 @@ def initcap(text: str) -> str:
 
 @sql("CHARACTER_LENGTH")
 @sql("CHAR_LENGTH")
+@sql("LEN")
 @sql()
 def length(text: str) -> int:
     """How many characters the text has."""
@@ -42,6 +46,7 @@ def length(text: str) -> int:
 
 
 @sql("OCTET_LENGTH")
+@sql("LEN")
 @sql("LENGTH")
 def length_of_bytes(octets: bytes) -> int:
     """How many bytes there are."""
@@ -103,6 +108,32 @@ def overlay(text: str, replacement: str, start: int, length: Replaced) -> str:
 def position(part: str, text: str) -> int:
     """Where the part first begins in the text; 0 where it is not in it."""
     return text.find(part) + 1
+
+
+def _start(position: int) -> int:
+    if position == 0:
+        raise ValueError("INSTR counts positions from 1 on, or from -1 backwards: there is no position 0")
+    return position
+
+
+def _counted(occurrence: int) -> int:
+    if occurrence < 1:
+        raise ValueError(f"INSTR counts occurrences from 1 on, not {occurrence}")
+    return occurrence
+
+
+@sql()
+def instr(
+    text: str,
+    part: str,
+    start: Annotated[int, Checked(_start)] = 1,
+    occurrence: Annotated[int, Checked(_counted)] = 1,
+) -> int:
+    """Where the part is in the text from start on, or from start backwards where that is negative; 0 for nowhere."""
+    if _start(start) > 0:
+        return nth(text, part, start - 1, _counted(occurrence)) + 1
+    found = nth(text[::-1], part[::-1], max(0, -start - len(part)), _counted(occurrence))
+    return 0 if found < 0 else len(text) - found - len(part) + 1
 
 
 @sql()
@@ -218,6 +249,12 @@ def split_part(text: str, delimiter: str, number: Annotated[int, Checked(_not_ze
     parts = text.split(delimiter) if delimiter else [text]
     index = number - 1 if _not_zero(number) > 0 else len(parts) + number
     return parts[index] if 0 <= index < len(parts) else ""
+
+
+@sql()
+def split(text: str, delimiter: str) -> list[str]:
+    """The parts between the delimiters; with an empty delimiter the characters."""
+    return text.split(delimiter) if delimiter else list(text) or [text]
 
 
 @sql()

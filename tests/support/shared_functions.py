@@ -37,6 +37,9 @@ SHARED: tuple[tuple[str, str, str, str], ...] = (
         for name in ("LOWER", "TRIM", "LTRIM", "RTRIM", "REVERSE", "MD5", "SHA1", "SHA256")
     ],
     *[(name, "TEXT", "BIGINT", "length") for name in ("LENGTH", "CHAR_LENGTH")],
+    ("INSTR", "TEXT TEXT", "BIGINT", "instr"),
+    ("UCASE", "TEXT", "VARCHAR", "capitals"),
+    ("LCASE", "TEXT", "VARCHAR", "lower"),
     ("OCTET_LENGTH", "TEXT", "BIGINT", "strlen"),
     ("ASCII", "TEXT", "BIGINT", "ascii"),
     ("TRIM(LEADING {} FROM {})", "FILL TEXT", "VARCHAR", "ltrim({1}, {0})"),
@@ -60,6 +63,8 @@ SHARED: tuple[tuple[str, str, str, str], ...] = (
     ("ARRAY_MIN", "LIST", "BIGINT", "list_min"),
     ("ARRAY_REVERSE", "LIST", "=", "list_reverse"),
     ("ARRAY_SORT", "LIST", "=", "list_sort({}, 'ASC', 'NULLS LAST')"),
+    ("ARRAY_SORT({}, 'DESC')", "LIST", "=", "list_sort({}, 'DESC', 'NULLS LAST')"),
+    ("ARRAY_LENGTH", "LIST", "BIGINT", "len"),
     ("LAST_DAY", "DATE", "DATE", "last_day"),
     ("MAKE_DATE", "WHOLE WHOLE WHOLE", "DATE", "in_years(make_date({}, {}, {}))"),
     *[(f"DATE_DIFF('{u}', {{}}, {{}})", "DATE DATE", "BIGINT", f"passed('{u}', {{}}, {{}})") for u in DATE_UNITS],

@@ -280,6 +280,7 @@ FORMS: list[Form] = [
     *of_each(EVERY, "BOOLEAN K BOOLEAN K", "CASE WHEN {} THEN NULL WHEN NULL THEN {} WHEN {} THEN {} END"),
     *[(one, f"{of} {of} {one} {one}", simple_case) for one in EVERY for of in COMPARED],
     *of_each(EVERY, "K K", "COALESCE({}, {})"),
+    *of_each(EVERY, "K K", "IFNULL({}, {})", "COALESCE({}, {})"),
     *of_each(EVERY, "K K", "COALESCE(NULL, {}, {})"),
     *[(one, f"{one} {one}", nullif) for one in COMPARED],
     *[(one, f"{one} NUMBER", nullif) for one in NUMBERS],

@@ -83,3 +83,21 @@ def test_bytes_come_back(data: bytes) -> None:
 @given(st.text(st.characters(codec="utf-8")))
 def test_text_comes_back(text: str) -> None:
     assert f.from_utf8(f.to_utf8(text)) == text
+
+
+@given(st.integers(-(10**38) + 1, 10**38 - 1), st.integers(0, 38), st.integers(0, 3))
+def test_a_decimal_is_read_from_its_digits_in_bytes(unscaled: int, scale: int, padding: int) -> None:
+    data = unscaled.to_bytes(17 + padding, "big", signed=True)
+    found = f.decimal_from_bytes(data, scale)
+    assert found.as_tuple() == Decimal(unscaled).as_tuple()._replace(exponent=-scale)
+    assert f.decimal_from_base64(f.to_base64(data), scale) == found
+
+
+@given(st.binary(max_size=20))
+def test_bytes_are_a_decimal_or_refused(data: bytes) -> None:
+    try:
+        found = f.decimal_from_bytes(data, 0)
+    except ValueError as error:
+        assert str(error).startswith("DECIMAL_FROM_BYTES of ")  # noqa: PT017
+    else:
+        assert int.from_bytes(data, "big", signed=True) == found

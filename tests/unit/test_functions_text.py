@@ -1,5 +1,6 @@
 """Text: limits, and laws. What each function gives is in tests/golden/functions/text.txt."""
 
+import re
 import tracemalloc
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
@@ -14,6 +15,7 @@ from schemas import datatypes as t
 from schemas.datatypes import MAX_LENGTH, Type
 from schemas.failures import BadRecord
 from sql.conversions import explicit
+from sql.functions import masking, urls
 from sql.functions import text as f
 from sql.functions.plain import plain
 
@@ -102,3 +104,64 @@ def test_a_padded_text_has_its_length(text: str, length: int, fill: str) -> None
     assert len(left) == len(right) == length
     assert left.endswith(text[:length])
     assert right.startswith(text[:length])
+
+
+PIECES = st.text("ab", max_size=12)
+
+
+@given(PIECES, st.text("ab", min_size=1, max_size=3), st.integers(-14, 14).filter(bool), st.integers(1, 4))
+def test_instr_counts_where_the_part_is(text: str, part: str, start: int, occurrence: int) -> None:
+    places = [i for i in range(1, len(text) + 1) if text.startswith(part, i - 1)]
+    if start > 0:
+        places = [i for i in places if i >= start]
+    else:
+        places = [i for i in reversed(places) if i <= len(text) + start + 1]
+    assert f.instr(text, part, start, occurrence) == (places[occurrence - 1] if occurrence <= len(places) else 0)
+
+
+def test_instr_takes_a_long_part_that_overlaps_itself() -> None:
+    """Compared letter by letter at each place these would be tens of billions of comparisons."""
+    assert f.instr("a" * 400_000, "a" * 200_000, 1, 200_001) == 200_001
+    assert f.instr("a" * 400_000, "b" + "a" * 200_000, -1, 2) == 0
+
+
+@given(st.text(max_size=12), st.text(min_size=1, max_size=2))
+def test_what_is_split_is_joined_again(text: str, delimiter: str) -> None:
+    assert delimiter.join(f.split(text, delimiter)) == text
+    assert "".join(f.split(text, "")) == text
+
+
+@given(st.text(max_size=12), st.integers(0, 14))
+def test_masks_of_both_sides_make_the_mask_of_the_whole(text: str, count: int) -> None:
+    left, right = masking.mask_left(text, count), masking.mask_keep_left(text, count)
+    assert left[:count] + right[count:] == masking.mask(text)
+    assert left[count:] + right[:count] == text[count:] + text[:count]
+    assert masking.mask_right(text, count) == masking.mask_keep_left(text, max(0, len(text) - count))
+    assert masking.mask_keep_right(text, count) == masking.mask_left(text, max(0, len(text) - count))
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_what_is_encoded_for_a_url_is_decoded_again(text: str) -> None:
+    encoded = urls.url_encode(text)
+    assert re.fullmatch(r"[A-Za-z0-9.*_+%-]*", encoded)
+    assert urls.url_decode(encoded) == text
+    assert urls.url_extract_parameter(f"http://host/?{encoded or 'x'}={encoded}", text or "x") == text
+
+
+@given(st.text(":/?#@[]%a1é \n", max_size=20))
+def test_the_parts_of_a_url_make_it_again(text: str) -> None:
+    """By the rules of RFC 3986, 5.3."""
+    if "%" in text or "\n" in text or " " in text:
+        assert urls.url_extract_path(text) is None or re.search("%[a1]{2}", text)
+        return
+    protocol, path = urls.url_extract_protocol(text), urls.url_extract_path(text)
+    made = text if protocol is None else text.removeprefix(f"{protocol}:")
+    query, fragment = urls.url_extract_query(text), urls.url_extract_fragment(text)
+    end = f"{path}{'' if query is None else f'?{query}'}{'' if fragment is None else f'#{fragment}'}"
+    assert made.endswith(end)
+    assert made == end or made.startswith("//")
+
+
+def test_a_text_that_would_be_too_long_for_a_url_is_refused() -> None:
+    with pytest.raises(BadRecord, match=r"^URL_ENCODE would make a text of [0-9]+ characters"):
+        urls.url_encode("é" * (MAX_LENGTH // 4))

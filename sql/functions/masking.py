@@ -1,0 +1,107 @@
+"""Functions that hide what a text says and show how it is built: each character becomes that of its kind.
+
+Kinds are capital letters, small letters, digits of any script and all others. A mask that is NULL leaves its kind as
+it is.
+"""
+
+from functools import partial
+from typing import Annotated
+
+from sql.functions.signature import Checked, sql
+
+
+def _single(mask: str) -> str:
+    if len(mask) != 1:
+        raise ValueError(f"a mask is one character, not {len(mask)}")
+    return mask
+
+
+def _not_negative(name: str, count: int) -> int:
+    if count < 0:
+        raise ValueError(f"the number of characters given to {name} is negative: {count}")
+    return count
+
+
+Mask = Annotated[str, Checked(_single)]
+CAPITAL, SMALL, DIGIT, OTHER = "X", "x", "n", "-"
+
+
+@sql()
+def mask(
+    text: str,
+    capital: Mask | None = CAPITAL,
+    small: Mask | None = SMALL,
+    digit: Mask | None = DIGIT,
+    other: Mask | None = OTHER,
+) -> str:
+    """The text with X for capital letters, x for small ones, n for digits and - for all else; a mask may be NULL."""
+    masks = [one if one is None else _single(one) for one in (capital, small, digit, other)]
+
+    def masked(character: str) -> str:
+        return masks[_kind(character)] or character
+
+    return "".join(map(masked, text))
+
+
+def _kind(character: str) -> int:
+    if character.isupper():
+        return 0
+    if character.islower():
+        return 1
+    return 2 if character.isdecimal() else 3
+
+
+@sql()
+def mask_left(
+    text: str,
+    count: Annotated[int, Checked(partial(_not_negative, "MASK_LEFT"))],
+    capital: Mask | None = CAPITAL,
+    small: Mask | None = SMALL,
+    digit: Mask | None = DIGIT,
+    other: Mask | None = OTHER,
+) -> str:
+    """The text with its first characters masked, so many, as MASK does it."""
+    at = _not_negative("MASK_LEFT", count)
+    return mask(text[:at], capital, small, digit, other) + text[at:]
+
+
+@sql()
+def mask_right(
+    text: str,
+    count: Annotated[int, Checked(partial(_not_negative, "MASK_RIGHT"))],
+    capital: Mask | None = CAPITAL,
+    small: Mask | None = SMALL,
+    digit: Mask | None = DIGIT,
+    other: Mask | None = OTHER,
+) -> str:
+    """The text with its last characters masked, so many, as MASK does it."""
+    at = max(0, len(text) - _not_negative("MASK_RIGHT", count))
+    return text[:at] + mask(text[at:], capital, small, digit, other)
+
+
+@sql()
+def mask_keep_left(
+    text: str,
+    count: Annotated[int, Checked(partial(_not_negative, "MASK_KEEP_LEFT"))],
+    capital: Mask | None = CAPITAL,
+    small: Mask | None = SMALL,
+    digit: Mask | None = DIGIT,
+    other: Mask | None = OTHER,
+) -> str:
+    """The text masked as MASK does it, but for its first characters, so many."""
+    at = _not_negative("MASK_KEEP_LEFT", count)
+    return text[:at] + mask(text[at:], capital, small, digit, other)
+
+
+@sql()
+def mask_keep_right(
+    text: str,
+    count: Annotated[int, Checked(partial(_not_negative, "MASK_KEEP_RIGHT"))],
+    capital: Mask | None = CAPITAL,
+    small: Mask | None = SMALL,
+    digit: Mask | None = DIGIT,
+    other: Mask | None = OTHER,
+) -> str:
+    """The text masked as MASK does it, but for its last characters, so many."""
+    at = max(0, len(text) - _not_negative("MASK_KEEP_RIGHT", count))
+    return mask(text[:at], capital, small, digit, other) + text[at:]
