@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 
 from schemas.datatypes import Instant, Months
+from schemas.number_text import BLANK
 from schemas.shown import shown
 from schemas.zones import zone
 
@@ -56,7 +57,7 @@ _CLOCK_FORMS = (("DAY", "SECOND"), ("DAY", "MINUTE"), ("HOUR", "SECOND"), ("HOUR
 
 
 def date_of(text: str) -> date:
-    found = _DATE.fullmatch(text.strip())
+    found = _DATE.fullmatch(text.strip(BLANK))
     if found is None:
         raise _unreadable(text, "a DATE", "2026-01-31")
     year, month, day = map(int, found.groups())
@@ -67,7 +68,7 @@ def date_of(text: str) -> date:
 
 
 def time_of(text: str) -> time:
-    found = _TIME.fullmatch(text.strip())
+    found = _TIME.fullmatch(text.strip(BLANK))
     if found is None:
         raise _unreadable(text, "a TIME", "08:30:00")
     try:
@@ -99,7 +100,7 @@ def instant_of(text: str) -> Instant:
 
 def _moment(text: str, what: str, example: str) -> tuple[datetime, str]:
     """The local time, and the zone it was given in."""
-    found = _TIMESTAMP.fullmatch(text.strip())
+    found = _TIMESTAMP.fullmatch(text.strip(BLANK))
     if found is None:
         raise _unreadable(text, what, example)
     *day, hour, minute, second, fraction, at = found.groups()
@@ -173,11 +174,11 @@ def _pattern(first: str, last: str) -> re.Pattern[str]:
 
 
 def _sql_parts(text: str, first: str, last: str) -> dict[str, int]:
-    return _parts(_pattern(first, last).fullmatch(text.strip()))
+    return _parts(_pattern(first, last).fullmatch(text.strip(BLANK)))
 
 
 def _iso_parts(text: str) -> dict[str, int]:
-    return _parts(_DURATION.fullmatch(text.strip()))
+    return _parts(_DURATION.fullmatch(text.strip(BLANK)))
 
 
 def _parts(found: re.Match[str] | None) -> dict[str, int]:

@@ -7,7 +7,7 @@ from datetime import date, datetime, time, timedelta
 
 from schemas import datatypes as t
 from schemas.datatypes import Type
-from schemas.decimals import EXACT, fitted, quotient, remainder
+from schemas.decimals import EXACT, fitted, product, quotient, remainder
 from schemas.errors import Place, TypeMismatch
 from sql import runtime
 from sql.coercion import Coercion, common_type, conversion, size_of
@@ -16,10 +16,10 @@ from sql.functions.temporal import add_months, moved
 from sql.typed import Apply, Constant, Field, Typed, apply, call
 
 MINIMAL_SCALE = 6
-"""Digits after the point that a quotient, or a result of more than 38 digits, keeps at least."""
+"""Digits after the point that a quotient keeps at least, and a product that may have more than 38 digits."""
 
 _INLINE = {"+": "({} + {})", "-": "({} - {})", "*": "({} * {})"}
-_EXACT = {"+": EXACT.add, "-": EXACT.subtract, "*": EXACT.multiply, "%": remainder}
+_EXACT = {"+": EXACT.add, "-": EXACT.subtract, "*": product, "%": remainder}
 COMPARISONS = {"=": "==", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 INCOMPARABLE = {"ARRAY", "MAP", "ROW", "JSON"}
 
@@ -82,7 +82,7 @@ def _decimals(operator: str, left: Typed, right: Typed) -> Typed:
     }
     wanted, scale = sizes.get(operator, (max(p1 - s1, p2 - s2) + scale + 1, scale))
     precision = min(t.MAX_PRECISION, wanted)
-    if wanted > precision:
+    if wanted > precision and operator in "*/":
         scale = max(min(scale, MINIMAL_SCALE), scale - (wanted - precision))
     result = t.decimal(max(precision, scale, 1), scale)
     if operator == "/":

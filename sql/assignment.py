@@ -1,7 +1,6 @@
 """Values on their way into a column of the target, or into a part of the record written."""
 
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any
 
 from schemas import datatypes as t
@@ -13,7 +12,7 @@ from schemas.formats.fields import Convert
 from schemas.formats.json_values import bounds, real
 from schemas.json_text import json_text
 from sql.coercion import Coercion, cost, remedy
-from sql.conversions import explicit, inside, to_decimal
+from sql.conversions import exactly, explicit, inside
 from sql.record import RAW_HEADERS, header_list, key_of_json, milliseconds
 from sql.slots import wanted
 from sql.typed import Field, Typed, apply, call, loose, whole_of
@@ -28,7 +27,7 @@ def assigned(value: Typed, target: Type, by: str, place: Place, coercion: Coerci
     if t.is_numeric(value.type) and t.is_numeric(target):
         if t.is_integer(value.type) and cost(value.type, target) == 0:
             return coercion.to(value, target, by, place)
-        return call(_fitting(by, target), (value,), target)
+        return call(_fitting(by, value.type, target), (value,), target)
     if target == t.JSON and value.type != t.JSON:
         conversion = json_text if value.type == t.VARCHAR else explicit(value.type, t.JSON)
         return call(conversion or json_text, (value,), target)
@@ -60,14 +59,14 @@ def _fitting_into(by: str) -> Callable[[Type, Type], Convert | None]:
         if source == target or t.NULL in (source, target):
             return None
         if t.is_numeric(source) and t.is_numeric(target):
-            return _fitting(by, target)
+            return _fitting(by, source, target)
         return inside(source, target, convert) if source.name in t.NESTED else explicit(source, target)
 
     return convert
 
 
-def _fitting(by: str, target: Type) -> Convert:
-    fit = _fit(target)
+def _fitting(by: str, source: Type, target: Type) -> Convert:
+    fit = _fit(source, target)
 
     def fits(value: Any) -> Any:
         try:
@@ -78,10 +77,10 @@ def _fitting(by: str, target: Type) -> Convert:
     return fits
 
 
-def _fit(target: Type) -> Convert:
+def _fit(source: Type, target: Type) -> Convert:
     if target.name == "DECIMAL":
-        precision, scale = target.size
-        return lambda value: fitted(value if isinstance(value, Decimal) else to_decimal(value), precision, scale)
+        (precision, scale), exact = target.size, exactly(source)
+        return lambda value: fitted(exact(value) if exact else value, precision, scale)
     if target == t.REAL:
         return lambda value: real(float(value))
     if not t.is_integer(target):

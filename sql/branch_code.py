@@ -13,7 +13,7 @@ from schemas.datatypes import Type
 from schemas.failures import BadRecord
 from schemas.formats import json_flat
 from schemas.formats.fields import Convert, Wanted
-from schemas.formats.json_values import read_as, reader
+from schemas.formats.json_values import decoder, read_as, reader
 from schemas.json_text import ENCODER, present
 from sql import runtime
 from sql.carried import Side
@@ -265,7 +265,7 @@ def _key_decoder(decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
 
 
 def _key_reader(one: Type) -> Callable[[bytes | None], Any]:
-    decode = msgspec.json.Decoder(read_as(one) | None).decode
+    decode = decoder(read_as(one) | None).decode
 
     def read(key: bytes | None) -> Any:
         try:

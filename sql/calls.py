@@ -8,7 +8,7 @@ from schemas import datatypes as t
 from schemas.datatypes import Type
 from schemas.errors import NotSupported, Place, Refused, TypeMismatch, UnknownFunction, did_you_mean
 from schemas.failures import BadRecord
-from schemas.formats.json_values import writer
+from schemas.formats.json_values import argument, writer
 from sql.coercion import Coercion, common_type, cost
 from sql.functions import FUNCTIONS, NOT_OFFERED
 from sql.functions.guarded import guarded
@@ -256,7 +256,7 @@ class _Binding:
             raise TypeMismatch(f"{name} does not take {made.type.words}", place)
         if parameter.check and isinstance(made, Constant) and made.value is not None:
             self._check(parameter.check, made.value, place)
-        return made
+        return self._written(made) if parameter.written else made
 
     def _shape(self, declared: Type, wanted: Type) -> Type:
         """An array or map of JSON values, where nothing says what is in it; uses may tell later."""
@@ -280,7 +280,10 @@ class _Binding:
     def _anything(self, value: Typed, place: Place) -> Typed:
         value = whole_of(value)
         value = self.coercion.to(value, t.JSON, self.function.name, place) if value.type == t.UNKNOWN else value
-        written = writer(value.type)
+        return self._written(value)
+
+    def _written(self, value: Typed) -> Typed:
+        written = writer(value.type) if self.function.package is None else argument(value.type)
         return apply("written({})", (value,), value.type, written=written) if written else value
 
     def _check(self, check: Any, constant: Any, place: Place) -> None:

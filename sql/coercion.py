@@ -11,7 +11,7 @@ from schemas import datatypes as t
 from schemas.datatypes import Type
 from schemas.errors import Place, TypeMismatch
 from schemas.formats.fields import Convert
-from sql.conversions import explicit, inside, to_decimal, whole
+from sql.conversions import exactly, explicit, inside, whole
 from sql.slots import Slots
 from sql.typed import Choice, Coalesce, Constant, Field, Let, Typed, apply, call, whole_of
 
@@ -57,7 +57,7 @@ def conversion(source: Type, target: Type) -> Convert | None:
 
 def _numeric(source: Type, target: Type) -> Convert | None:
     if target.name == "DECIMAL":
-        return None if source.name == "DECIMAL" else to_decimal
+        return exactly(source)
     if target.name in ("REAL", "DOUBLE"):
         return None if source.name in ("REAL", "DOUBLE") else float
     if target == t.NUMBER:

@@ -4,7 +4,6 @@ Numbers are rounded half away from zero into types with fewer digits; what is to
 """
 
 import math
-import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
@@ -15,19 +14,18 @@ import msgspec
 from schemas import datatypes as t
 from schemas import temporal_text as text
 from schemas.datatypes import Type
-from schemas.decimals import EXACT, fitted, rescaled
+from schemas.decimals import EXACT, exact, fitted, rescaled
 from schemas.failures import BadRecord
 from schemas.formats.fields import Convert
-from schemas.formats.json_values import bounds, read_as, reader, real, row_class, writer
+from schemas.formats.json_values import bounds, decoder, read_as, reader, real, row_class, shortest_real, writer
 from schemas.json_text import json_text, text_of_json
+from schemas.number_text import BLANK, decimal_of, double_of, whole_of
 from schemas.shown import shown
 from sql.functions.documents import parsed
 from sql.functions.plain import plain
 from sql.runtime import check_whole
 
 Made = Callable[[Type, Type], Convert]
-_WHOLE = re.compile(r"[+-]?[0-9]{1,40}")
-_DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
 
 
 class Impossible(Exception):
@@ -72,13 +70,14 @@ def _to_whole(source: Type, target: Type) -> Convert:
         return value
 
     def parsed(value: str) -> int:
-        if not _WHOLE.fullmatch(value.strip()):
+        number = whole_of(value)
+        if number is None:
             raise BadRecord(f"{shown(value)} is not a whole number")
-        return ranged(int(value))
+        return ranged(number)
 
     def rounded(value: float | Decimal) -> int:
-        exact = Decimal(value) if isinstance(value, float) else value
-        return ranged(int(exact.to_integral_value(ROUND_HALF_UP, EXACT)))
+        number = Decimal(value) if isinstance(value, float) else value
+        return ranged(int(number.to_integral_value(ROUND_HALF_UP, EXACT)))
 
     match _group(source):
         case "VARCHAR":
@@ -90,18 +89,21 @@ def _to_whole(source: Type, target: Type) -> Convert:
     return rounded
 
 
-def to_decimal(value: float | str) -> Decimal:
-    """The exact value of a whole number, the shortest decimal of another."""
-    return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+def exactly(source: Type) -> Convert | None:
+    """What makes a Decimal of a number; None where it is one."""
+    if source == t.REAL:
+        return lambda value: exact(shortest_real(value))
+    return None if source.name == "DECIMAL" else exact
 
 
 def _to_decimal(source: Type, target: Type) -> Convert:
     precision, scale = target.size
 
     def parsed(value: str) -> Decimal:
-        if not _DECIMAL.fullmatch(value.strip()):
+        number = decimal_of(value)
+        if number is None:
             raise BadRecord(f"{shown(value)} is not a number")
-        return fits(Decimal(value.strip()))
+        return fits(number)
 
     def fits(value: Decimal) -> Decimal:
         try:
@@ -109,21 +111,19 @@ def _to_decimal(source: Type, target: Type) -> Convert:
         except InvalidOperation:
             raise BadRecord(f"{shown(value)} does not fit into {target}") from None
 
-    match source.name:
-        case "VARCHAR":
-            return parsed
-        case "DECIMAL":
-            return fits
-    return lambda value: fits(to_decimal(value))
+    if source == t.VARCHAR:
+        return parsed
+    made = exactly(source)
+    return (lambda value: fits(made(value))) if made else fits
 
 
 def _to_float(source: Type, target: Type) -> Convert:
     narrowed = real if target == t.REAL else float
 
     def parsed(value: str) -> float:
-        if not _DECIMAL.fullmatch(value.strip()):
+        result = double_of(value)
+        if result is None:
             raise BadRecord(f"{shown(value)} is not a number")
-        result = float(value)
         if math.isinf(result):
             raise BadRecord(f"{shown(value)} is out of range for {target}")
         return narrowed(result)
@@ -135,7 +135,7 @@ def _to_float(source: Type, target: Type) -> Convert:
 
 def _to_boolean(source: Type, _: Type) -> Convert:
     def parsed(value: str) -> bool:
-        word = value.strip().lower()
+        word = value.strip(BLANK).lower()
         if word not in ("true", "false"):
             raise BadRecord(f"{shown(value)} is neither true nor false")
         return word == "true"
@@ -149,6 +149,8 @@ def _to_text(source: Type, _: Type) -> Convert:
             return lambda value: f"{rescaled(value, source.size[1]):f}"
         case "INTERVAL YEAR TO MONTH":
             return text.text_of_months
+        case "FLOAT" if source == t.REAL:
+            return lambda value: repr(shortest_real(value))
         case "JSON":
             return text_of_json
         case "ARRAY" | "MAP" | "ROW":
@@ -171,7 +173,7 @@ _SCALARS = ((bool, t.BOOLEAN), (str, t.VARCHAR), (int, t.NUMBER), (Decimal, t.de
 def _from_json(_: Type, target: Type) -> Convert:
     """A scalar is converted as a value of its kind would be, a nested value must have the type's shape."""
     if target.name in t.NESTED:
-        decode = msgspec.json.Decoder(read_as(target)).decode
+        decode = decoder(read_as(target)).decode
         finish = reader(target)
         return (lambda value: finish(decode(value))) if finish else decode
     conversions: list[tuple[type, Convert | None]] = []

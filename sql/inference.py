@@ -14,7 +14,7 @@ import msgspec
 from schemas import datatypes as t
 from schemas.datatypes import Type
 from schemas.failures import BadRecord
-from schemas.formats.json_values import read_as, reader
+from schemas.formats.json_values import decoder, read_as, reader
 from sql.unsupported import name_refusal
 
 EXACT_DIGITS = 15
@@ -63,7 +63,7 @@ def inferred(values: Sequence[Any], depth: int = 0) -> Type:
 def is_read(one: Type, raws: Sequence[bytes]) -> bool:
     """Whether the format json-flat reads all of them as values of the type."""
     wanted, convert = read_as(one), reader(one)
-    decode = msgspec.json.Decoder(wanted if wanted is msgspec.Raw else wanted | None).decode
+    decode = decoder(wanted if wanted is msgspec.Raw else wanted | None).decode
     try:
         for raw in raws:
             value = decode(raw)

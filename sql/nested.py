@@ -11,7 +11,7 @@ from schemas import datatypes as t
 from schemas.datatypes import Type
 from schemas.errors import Place, TypeMismatch, UnknownColumn, did_you_mean
 from schemas.failures import BadRecord
-from schemas.formats.json_values import read_as, reader, row_class
+from schemas.formats.json_values import decoder, read_as, reader, row_class
 from schemas.json_text import present
 from sql import runtime
 from sql.coercion import Coercion
@@ -118,7 +118,7 @@ def _read(found: Typed, slot: Path, slots: Slots, place: Place) -> Typed:
 
 @lru_cache(maxsize=1024)
 def _reading(one: Type, name: str) -> Any:
-    decode = msgspec.json.Decoder(read_as(one) | None).decode
+    decode = decoder(read_as(one) | None).decode
     finish = reader(one)
 
     def read(raw: msgspec.Raw) -> Any:

@@ -4,31 +4,29 @@ An empty field is NULL, a quoted empty one the empty string. A line that ends ea
 """
 
 import base64
-import binascii
 import math
 import re
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from datetime import UTC
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Annotated, Any
 
 import msgspec
 
 from schemas import datatypes as t
 from schemas import temporal_text as text
-from schemas.datatypes import Type
+from schemas.datatypes import MAX_PRECISION, Type
 from schemas.failures import BadRecord
 from schemas.formats import json_values
 from schemas.formats.fields import Convert, Format, Layout, Reading, Wanted, Writing
 from schemas.formats.json_value import read_json
 from schemas.json_text import json_text, text_of_json
+from schemas.number_text import decimal_of, double_of, whole_of
 from schemas.shown import shown
 
 QUOTE = '"'
 _QUOTE, _BACKSLASH = b'"\\'
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?", re.ASCII)
 _LOGICAL = {"true": True, "false": False, "1": True, "0": False}
 
 
@@ -154,45 +152,51 @@ def _quoted(delimiter: str) -> Callable[[str], list[str | None]]:
 
 def _whole(one: Type) -> Convert:
     low, high = json_values.bounds(one)
-    kind = json_values.read_as(one)
 
     def read(said: str) -> int:
-        try:
-            value = int(said)
-            if low <= value <= high and "_" not in said:
-                return value
-        except ValueError:
-            with suppress(msgspec.ValidationError):
-                return int(msgspec.convert(said, kind, strict=False))
-        raise ValueError(f"{shown(said)} is no {one}")
+        number = whole_of(said)
+        if number is None:
+            number = _without_fraction(decimal_of(said))
+        if number is None or not low <= number <= high:
+            raise ValueError(f"{shown(said)} is not {_a(one)}")
+        return number
 
     return read
+
+
+def _without_fraction(number: Decimal | None) -> int | None:
+    """JSON may spell a whole number with a point or an exponent."""
+    if number is None or number.adjusted() > MAX_PRECISION or number != number.to_integral_value():
+        return None
+    return int(number)
+
+
+def _a(one: Type) -> str:
+    return f"{'an' if one.name[0] in 'AEIOU' else 'a'} {one}"
 
 
 def _decimal(one: Type) -> Convert:
     fit = json_values.reader(one)
 
     def read(said: str) -> Any:
-        try:
-            value = Decimal(said) if _NUMBER.fullmatch(said) else None
-        except InvalidOperation:
-            value = None
-        if value is None or fit is None:
-            raise ValueError(f"{shown(said)} is no {one}")
-        return fit(value)
+        number = decimal_of(said)
+        if number is None or fit is None:
+            raise ValueError(f"{shown(said)} is not {_a(one)}")
+        return fit(number)
 
     return read
 
 
-def _real(said: str) -> float:
-    return json_values.real(_double(said))
+def _floating(one: Type) -> Convert:
+    finish = json_values.reader(one)
 
+    def read(said: str) -> Any:
+        number = double_of(said)
+        if number is None or not math.isfinite(number):
+            raise ValueError(f"{shown(said)} is not {_a(one)}")
+        return finish(number) if finish else number
 
-def _double(said: str) -> float:
-    value = float(said)
-    if math.isfinite(value) and "_" not in said:
-        return value
-    raise ValueError(f"{shown(said)} is no DOUBLE")
+    return read
 
 
 def _logical(said: str) -> bool:
@@ -207,7 +211,7 @@ def _logical(said: str) -> bool:
 def _octets(said: str) -> bytes:
     try:
         return base64.b64decode(said, validate=True)
-    except binascii.Error:
+    except ValueError:
         raise ValueError(f"{shown(said)} is not base64") from None
 
 
@@ -226,8 +230,8 @@ _AT_ONCE: dict[str, Any] = {
 _READ: dict[str, Convert | None] = {
     "VARCHAR": None,
     "BOOLEAN": _logical,
-    "REAL": _real,
-    "DOUBLE": _double,
+    "REAL": _floating(t.REAL),
+    "DOUBLE": _floating(t.DOUBLE),
     "VARBINARY": _octets,
     "DATE": text.date_of,
     "TIME": text.time_of,
@@ -240,7 +244,7 @@ _READ: dict[str, Convert | None] = {
 _WRITTEN: dict[str, Convert] = {
     "VARCHAR": str,
     "BOOLEAN": lambda value: "true" if value else "false",
-    "REAL": repr,
+    "REAL": lambda value: repr(json_values.shortest_real(value)),
     "DOUBLE": repr,
     "DECIMAL": lambda value: format(value, "f"),
     "VARBINARY": lambda value: base64.b64encode(value).decode(),

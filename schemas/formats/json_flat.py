@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from schemas.formats.fields import Format, Layout, Path, Reading, Wanted, Writing
-from schemas.formats.json_values import read_as, reader, writer
+from schemas.formats.json_values import decoder, read_as, reader, writer
 from schemas.json_text import ENCODER
 
 _NULL = msgspec.Raw(b"null")
@@ -15,7 +15,7 @@ _NULL = msgspec.Raw(b"null")
 def reading(fields: Sequence[Wanted], _: Layout = Layout()) -> Reading:  # noqa: B008  # it is frozen
     """What is missing is NULL. A place may give a JSON null for a field of any type."""
     struct, places = _row_of(fields)
-    return Reading(msgspec.json.Decoder(struct).decode, places, tuple(reader(one.type) for one in fields))
+    return Reading(decoder(struct).decode, places, tuple(reader(one.type) for one in fields))
 
 
 def writing(fields: Sequence[Wanted], _: Layout = Layout()) -> Writing:  # noqa: B008  # it is frozen

@@ -1,9 +1,10 @@
 """How values of each type are read from JSON, written to it, and fitted into a column."""
 
+import math
 import struct
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
+from decimal import ROUND_UP, Context, Decimal
 from functools import lru_cache
 from typing import Annotated, Any
 
@@ -14,9 +15,48 @@ from schemas.datatypes import Type
 from schemas.decimals import fitted
 from schemas.failures import BadRecord
 from schemas.formats.fields import Convert
+from schemas.number_text import decimal_of
 from schemas.temporal_text import months_of, text_of, text_of_months
 
-LARGEST_REAL = 3.4028234663852886e38
+LARGEST_REAL = 3.4028235677973362e38
+"""The largest number whose nearest value of 32 bits is finite."""
+_SMALLEST_NORMAL = 2.0**-126
+_REAL = struct.Struct("<f")
+_FEWEST_DIGITS, _MOST_DIGITS = 6, 9
+"""Six digits always survive 32 bits, and nine always tell a value of 32 bits from its neighbours."""
+_PLAIN_SCALE = 6
+"""With more digits after the point Python writes an exponent into the text of a small Decimal."""
+
+
+class _AnyDecimal(type):
+    def __instancecheck__(cls, _: object) -> bool:
+        return True
+
+
+class Exact(metaclass=_AnyDecimal):
+    """What a DECIMAL is read as: a Decimal. msgspec's own reader takes all that Python's does."""
+
+
+def decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+    """The decoder of JSON for a type made by `read_as`."""
+    return msgspec.json.Decoder(kind, dec_hook=_exact, float_hook=Decimal)
+
+
+def _exact(_: type, value: Any) -> Decimal:
+    """Raises ValueError in msgspec's own words, which are reworded like all that msgspec says."""
+    match value:
+        case Decimal():
+            return value
+        case bool():
+            raise ValueError("Expected `decimal`, got `bool`")
+        case int():
+            return Decimal(value)
+        case str():
+            number = decimal_of(value)
+            if number is None:
+                raise ValueError("Invalid decimal string")
+            return number
+    raise ValueError(f"Expected `decimal`, got `{'array' if isinstance(value, list) else 'object'}`")
 
 
 def bounds(one: Type) -> tuple[int, int]:
@@ -33,7 +73,7 @@ def _whole(one: Type) -> Any:
 _READ_AS: dict[str, Any] = {
     "BOOLEAN": bool,
     **{one.name: _whole(one) for one in t.INTEGERS},
-    "DECIMAL": Decimal,
+    "DECIMAL": Exact,
     "REAL": Annotated[float, msgspec.Meta(ge=-LARGEST_REAL, le=LARGEST_REAL)],
     "DOUBLE": float,
     "VARCHAR": str,
@@ -102,12 +142,26 @@ def reader(one: Type) -> Convert | None:
     return _inside(one, reader)
 
 
-_WRITTEN_AS: dict[Type, Convert] = {t.YEAR_TO_MONTH: text_of_months, t.DAY_TO_SECOND: text_of}
-
-
 def writer(one: Type) -> Convert | None:
     """What a value goes through before it is written; None where msgspec writes it as it is."""
-    return _WRITTEN_AS.get(one) or _inside(one, writer)
+    match one.name:
+        case "DECIMAL":
+            return _plain if one.size[1] > _PLAIN_SCALE else None
+        case "REAL":
+            return shortest_real
+    return _TEXTS.get(one) or _inside(one, writer)
+
+
+def argument(one: Type) -> Convert | None:
+    """What a value of any type goes through before a function of a package takes it."""
+    return _TEXTS.get(one) or _inside(one, argument)
+
+
+_TEXTS: dict[Type, Convert] = {t.YEAR_TO_MONTH: text_of_months, t.DAY_TO_SECOND: text_of}
+
+
+def _plain(value: Decimal) -> msgspec.Raw:
+    return msgspec.Raw(f"{value:f}".encode())
 
 
 def _inside(one: Type, convert: Callable[[Type], Convert | None]) -> Convert | None:
@@ -141,6 +195,20 @@ def _utc(value: datetime) -> datetime:
 def real(value: float) -> float:
     """The nearest value of 32 bits."""
     try:
-        return float(struct.unpack("<f", struct.pack("<f", value))[0])
+        return float(_REAL.unpack(_REAL.pack(value))[0])
     except OverflowError:
         raise BadRecord(f"{value} is out of range for REAL") from None
+
+
+def shortest_real(value: float) -> float:
+    """The DOUBLE whose text is the shortest that reads back as this value of 32 bits: 0.1 for REAL 0.1."""
+    fewest = _FEWEST_DIGITS if abs(value) >= _SMALLEST_NORMAL else 1
+    for digits in range(fewest, _MOST_DIGITS):
+        found = float(f"{value:.{digits}g}")
+        if real(found) == value:
+            return found
+        if math.frexp(value)[0] in (0.5, -0.5):  # the neighbours of a power of two are not equally far from it
+            found = float(Context(prec=digits, rounding=ROUND_UP).create_decimal_from_float(value))
+            if real(found) == value:
+                return found
+    return float(f"{value:.{_MOST_DIGITS}g}")

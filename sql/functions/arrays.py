@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from schemas.json_text import present
 from sql.functions.comparing import comparable, identity
 from sql.functions.plain import joined, plain
-from sql.functions.signature import Checked, K, O, T, V, sql
+from sql.functions.signature import Checked, K, O, T, V, Written, sql
 
 
 @sql("ARRAY_LENGTH")
@@ -89,7 +89,7 @@ def array_concat(*arrays: list[T | None]) -> list[T | None]:
 
 
 @sql()
-def array_join(array: list[O | None], separator: str, null_text: str | None = None) -> str:
+def array_join(array: Annotated[list[O | None], Written()], separator: str, null_text: str | None = None) -> str:
     """The texts of the elements with the separator between them; NULL is left out, or is the text given for it."""
     texts = (null_text if one is None else plain(one) for one in array)
     return joined("ARRAY_JOIN", separator, [text for text in texts if text is not None])

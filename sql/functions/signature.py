@@ -44,6 +44,11 @@ class Scale:
     """Marks the constant that says how many digits after the point the DECIMAL has that the function gives."""
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Marks a parameter whose values become text: they come as JSON writes them."""
+
+
 ANY = Type("ANY")
 VARIABLES = {"T", "K", "V", "N", "O"}
 """Types that stand for those of the arguments; a decimal without a size has one of its arguments'."""
@@ -77,6 +82,7 @@ class Parameter:
     choices: tuple[str, ...] = ()
     check: Callable[[Any], Any] | None = None
     gives_scale: bool = False
+    written: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +165,8 @@ def _parameter(one: inspect.Parameter, hint: Any) -> Parameter:
         check = next((note.check for note in notes if isinstance(note, Checked)), None)
     if get_origin(hint) is Literal:
         return Parameter(one.name, t.VARCHAR, takes_null, optional, get_args(hint))
-    return Parameter(one.name, _type(hint), takes_null, optional, (), check, Scale() in notes)
+    marks = Scale() in notes, Written() in notes
+    return Parameter(one.name, _type(hint), takes_null, optional, (), check, *marks)
 
 
 def _nullable(hint: Any) -> tuple[Any, bool]:
