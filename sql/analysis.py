@@ -14,13 +14,15 @@ from schemas.datatypes import Type
 from schemas.errors import Place, TypeMismatch
 from sql import expressions as ex
 from sql import runtime
-from sql.arithmetic import arithmetic, compared, comparison, negated
+from sql.arithmetic import arithmetic, negated
 from sql.calls import called
 from sql.coercion import Coercion, common_type, constant_number
+from sql.comparison import among, between, comparison, distinct
 from sql.conversions import Impossible, attempt, explicit
 from sql.flatten import called_by
 from sql.functions.patterns import compiled_like, like
 from sql.nested import access, element, header, made_array, made_map, made_row
+from sql.row_values import by_fields
 from sql.slots import Slots
 from sql.type_names import type_of
 from sql.typed import (
@@ -73,6 +75,7 @@ class Analysis:
         return self.coercion.to(self.typed(tree), t.BOOLEAN, by, tree.place)
 
     def typed(self, tree: ex.Expression) -> Typed:  # one line a form
+        tree = by_fields(tree)
         match tree:
             case ex.Number(value):
                 return constant_number(value)
@@ -116,10 +119,12 @@ class Analysis:
             case ex.Concat(operands):
                 return self._concat(operands)
             case ex.Comparison(operator, left, right):
-                both = self.typed(left), self.typed(right)
-                return comparison(operator, *both, (left.place, right.place), self.coercion)
-            case ex.Distinct():
-                return self._distinct(tree)
+                a, b = self._several((left, right))
+                return comparison(operator, a, b, self.coercion)
+            case ex.Distinct(left, right, negated):
+                a, b = self._several((left, right))
+                differ = distinct(a, b, self.coercion)
+                return apply("(not {})", (differ,), t.BOOLEAN) if negated else differ
             case ex.Between():
                 return self._between(tree)
             case ex.In():
@@ -201,24 +206,25 @@ class Analysis:
         if tree.operand is None:
             conditions: list[Typed] = [self.condition(when, "WHEN") for when in whens]
             return Choice(tuple(zip(conditions, results, strict=False)), results[-1], common)
-        key, operand, of = self._named_once(tree.operand)
-        conditions = [
-            comparison("=", of, self.typed(when), (tree.operand.place, when.place), self.coercion) for when in whens
-        ]
+        operand = self._once(tree.operand)
+        conditions = [comparison("=", operand.placed, (self.typed(when), when.place), self.coercion) for when in whens]
         choice = Choice(tuple(zip(conditions, results, strict=False)), results[-1], common)
-        return Let(key, operand, choice, common)
+        return operand.round(choice)
 
     def _nullif(self, left: ex.Expression, right: ex.Expression) -> Typed:
         """CASE WHEN left = right THEN NULL ELSE left END: what it is compared as does not change it."""
-        key, value, of = self._named_once(left)
-        equal = comparison("=", of, self.typed(right), (left.place, right.place), self.coercion)
-        return Let(key, value, Choice(((equal, Constant(None, of.type)),), of, of.type), of.type)
+        operand = self._once(left)
+        of = operand.value
+        equal = comparison("=", operand.placed, (self.typed(right), right.place), self.coercion)
+        return operand.round(Choice(((equal, Constant(None, of.type)),), of, of.type))
 
-    def _named_once(self, tree: ex.Expression) -> tuple[str, Typed, Typed]:
-        """A key, a value to be kept under it, and what then stands for it; what is of no known type, for itself."""
+    def _once(self, tree: ex.Expression) -> "_Once":
+        value = self.typed(tree)
+        if isinstance(value, Field | Constant) or value.type == t.UNKNOWN:
+            return _Once(value, tree.place)
         self._lets += 1
-        key, value = f"{GENERATED}case{self._lets}", self.typed(tree)
-        return key, value, value if value.type == t.UNKNOWN else Field(key, value.type)
+        key = f"{GENERATED}case{self._lets}"
+        return _Once(Field(key, value.type), tree.place, key, value)
 
     def _signed(self, sign: str, operand: ex.Expression) -> Typed:
         if sign == "-" and isinstance(operand, ex.Number) and operand.value == 2**63:
@@ -246,43 +252,24 @@ class Analysis:
         texts = tuple(self.coercion.to(value, known, "||", place) for value, place in values)
         return _joined(texts, known)
 
-    def _distinct(self, tree: ex.Distinct) -> Typed:
-        places = (tree.left.place, tree.right.place)
-        a, b, _ = compared("IS DISTINCT FROM", self.typed(tree.left), self.typed(tree.right), places, self.coercion)
-        test = "distinct({}, {})"
-        return loose(f"(not {test})" if tree.negated else test, (a, b), t.BOOLEAN, distinct=runtime.distinct)
-
     def _between(self, tree: ex.Between) -> Typed:
-        trees = (tree.operand, tree.low, tree.high)
-        values = [(self.typed(one), one.place) for one in trees]
-        first = [value for value, _ in values]
-        for other in (1, 2):  # what is compared is of one kind
-            places = (trees[0].place, trees[other].place)
-            first[0], first[other], _ = compared("BETWEEN", first[0], first[other], places, self.coercion)
-        _, sides = self.coercion.together(
-            [(value, place) for value, (_, place) in zip(first, values, strict=True)], "BETWEEN compares"
-        )
-        bound: dict[str, Any] = {"between": runtime.symmetric if tree.symmetric else runtime.between}
-        within = loose("between({}, {}, {})", sides, t.BOOLEAN, **bound)
-        if not tree.symmetric and all(isinstance(one, Constant) and one.value is not None for one in sides[1:]):
-            within = apply("({1} <= {0} <= {2})", sides, t.BOOLEAN)
-        return apply("(not {})", (within,), t.BOOLEAN) if tree.negated else within
+        operand, *bounds = kept = [self._once(one) for one in (tree.operand, tree.low, tree.high)]
+        if not tree.symmetric:
+            kept = kept[:1]
+            bounds = [_Once(self.typed(one), one.place) for one in (tree.low, tree.high)]
+        low, high = (one.placed for one in bounds)
+        within = between(operand.placed, low, high, self.coercion)
+        if tree.symmetric:
+            within = Junction((within, between(operand.placed, high, low, self.coercion)), ends_with=True)
+        within = apply("(not {})", (within,), t.BOOLEAN) if tree.negated else within
+        for one in reversed(kept):
+            within = one.round(within)
+        return within
 
     def _in(self, tree: ex.In) -> Typed:
-        operand = self.typed(tree.operand)
-        items = []
-        for item in tree.items:
-            operand, value, _ = compared(
-                "IN", operand, self.typed(item), (tree.operand.place, item.place), self.coercion
-            )
-            items.append((value, item.place))
-        _, (operand, *values) = self.coercion.together([(operand, tree.operand.place), *items], "IN compares")
-        if all(isinstance(one, Constant) and one.value is not None for one in values):
-            those = frozenset(one.value for one in values if isinstance(one, Constant))
-            return apply(f"({{}} {'not in' if tree.negated else 'in'} those)", (operand,), t.BOOLEAN, those=those)
-        places = ", ".join(["{}"] * (1 + len(values)))
-        found = loose(f"contained({places})", (operand, *values), t.BOOLEAN, contained=runtime.contained)
-        return apply("(not {})", (found,), t.BOOLEAN) if tree.negated else found
+        operand = self._once(tree.operand)
+        found = among(operand.placed, self._several(tree.items), self.coercion)
+        return operand.round(apply("(not {})", (found,), t.BOOLEAN) if tree.negated else found)
 
     def _like(self, tree: ex.Like) -> Typed:
         sides = [tree.operand, tree.pattern, *([tree.escape] if tree.escape else [])]
@@ -305,6 +292,24 @@ class Analysis:
         if tree.what == "UNKNOWN":
             return NullTest(value, tree.negated)
         return loose(f"({{}} is {'not ' if tree.negated else ''}{tree.what.capitalize()})", (value,), t.BOOLEAN)
+
+
+@dataclass(frozen=True, slots=True)
+class _Once:
+    """A value that is evaluated once and named more often. `value` stands for it, `kept` is kept under the key."""
+
+    value: Typed
+    place: Place
+    key: str = ""
+    kept: Typed | None = None
+
+    @property
+    def placed(self) -> tuple[Typed, Place]:
+        return self.value, self.place
+
+    def round(self, body: Typed) -> Typed:
+        """The expression that names the value, with the value before it."""
+        return body if self.kept is None else Let(self.key, self.kept, body, body.type)
 
 
 def _joined(values: tuple[Typed, ...], one: Type) -> Typed:

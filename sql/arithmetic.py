@@ -1,4 +1,4 @@
-"""What `+ - * / %`, `||` and comparisons mean for the types on either side: tables, then one function each.
+"""What `+ - * / %` mean for the types on either side: tables, then one function each.
 
 Whole numbers are added up as BIGINT, DECIMALs exactly, REAL and DOUBLE as DOUBLE, numbers of JSON as they are.
 """
@@ -13,15 +13,13 @@ from sql import runtime
 from sql.coercion import Coercion, common_type, conversion, size_of
 from sql.conversions import at_midnight
 from sql.functions.temporal import add_months, moved
-from sql.typed import Apply, Constant, Field, Typed, apply, call
+from sql.typed import Apply, Constant, Typed, apply, call
 
 MINIMAL_SCALE = 6
 """Digits after the point that a quotient keeps at least, and a product that may have more than 38 digits."""
 
 _INLINE = {"+": "({} + {})", "-": "({} - {})", "*": "({} * {})"}
 _EXACT = {"+": EXACT.add, "-": EXACT.subtract, "*": product, "%": remainder}
-COMPARISONS = {"=": "==", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
-INCOMPARABLE = {"ARRAY", "MAP", "ROW", "JSON"}
 
 _ANY_DAY = date(2000, 1, 1)
 _MOMENTS = (t.TIMESTAMP, t.TIMESTAMP_TZ)
@@ -157,37 +155,6 @@ def _scaled(operator: str, interval: Typed, number: Typed) -> Typed:
     if interval.type == t.YEAR_TO_MONTH:
         return apply(f"int({{}} {operator} {{}})", (interval, number), interval.type, int=int)
     return apply(f"({{}} {operator} {{}})", (interval, number), interval.type)
-
-
-def compared(
-    operator: str, left: Typed, right: Typed, places: tuple[Place, Place], coercion: Coercion
-) -> tuple[Typed, Typed, bool]:
-    """Both sides of a comparison as one type, and whether each record must be asked whether they are alike.
-
-    Raises TypeMismatch.
-    """
-    if t.NULL in (left.type, right.type):
-        return left, right, False
-    if left.type == t.UNKNOWN == right.type:
-        if isinstance(left, Field) and isinstance(right, Field) and left.slot and right.slot:
-            coercion.slots.join(left.slot, right.slot, places[1])
-            return left, right, True
-        a, b = (coercion.to(one, t.SCALAR, operator, place) for one, place in zip((left, right), places, strict=True))
-        return a, b, True
-    _, (a, b) = coercion.together(((left, places[0]), (right, places[1])), f"{operator} compares")
-    if a.type.name in INCOMPARABLE:
-        hint = "IS NULL is all, or CAST it" if a.type == t.JSON else "compare what is in it"
-        what = "a JSON value" if a.type == t.JSON else a.type.words
-        raise TypeMismatch(f"{what} is not compared with {operator}; {hint}", places[0])
-    return a, b, a.type == t.SCALAR
-
-
-def comparison(operator: str, left: Typed, right: Typed, places: tuple[Place, Place], coercion: Coercion) -> Typed:
-    a, b, dynamic = compared(operator, left, right, places, coercion)
-    test = f"{{0}} {COMPARISONS[operator]} {{1}}"
-    if dynamic:
-        return apply(f"(alike({{0}}, {{1}}) and {test})", (a, b), t.BOOLEAN, alike=runtime.alike)
-    return apply(f"({test})", (a, b), t.BOOLEAN)
 
 
 def carries(one: Apply, argument: Typed) -> bool:

@@ -44,42 +44,6 @@ def _kind(value: Scalar) -> str:
     return "a boolean" if isinstance(value, bool) else "a string" if isinstance(value, str) else "a number"
 
 
-def same(a: Any, b: Any) -> bool:
-    """Equal, and both or neither true or false: TRUE is not 1."""
-    return bool(a == b) and isinstance(a, bool) is isinstance(b, bool)
-
-
-def distinct(a: Any, b: Any) -> bool:
-    """NULL is not distinct from NULL."""
-    return not same(a, b)
-
-
-def between(value: Any, low: Any, high: Any) -> bool | None:
-    """`value >= low AND value <= high`, which one NULL need not make NULL."""
-    above = None if value is None or low is None else bool(value >= low)
-    below = None if value is None or high is None else bool(value <= high)
-    if above is False or below is False:
-        return False
-    return None if above is None or below is None else True
-
-
-def symmetric(value: Any, low: Any, high: Any) -> bool | None:
-    """BETWEEN with the bounds in any order."""
-    one, other = between(value, low, high), between(value, high, low)
-    if one or other:
-        return True
-    return None if one is None or other is None else False
-
-
-def contained(value: Any, *items: Any) -> bool | None:
-    """IN: NULL where it is not found and one of the items is NULL."""
-    if value is None:
-        return None
-    if any(item is not None and same(value, item) for item in items):
-        return True
-    return None if None in items else False
-
-
 _KINDS = (
     (bool, "BOOLEAN"), (int, "BIGINT"), (float, "DOUBLE"), (str, "VARCHAR"), (list, "ARRAY"), (dict, "MAP")
 )  # fmt: skip
