@@ -151,6 +151,7 @@ def _with(mapping: TopicMapping, role: str, schema: AvroSchema, place: Place) ->
 def _told(mapping: TopicMapping, role: str, schema: AvroSchema, place: Place) -> tuple[Wanted, ...]:
     """The columns that a schema tells. Raises BadMapping where it is none of a record, or of one without a bound."""
     try:
+        avro.check_defaults(schema.text)
         return avro.columns_of(schema.text)
     except ValueError as reason:
         raise BadMapping(f"the schema of the {role}s of '{mapping.topic}': {reason}", place) from None

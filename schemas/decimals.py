@@ -56,5 +56,5 @@ def fitted(value: Decimal, precision: int, scale: int) -> Decimal:
     """Rounded to the scale. Raises BadRecord where the whole digits are too many."""
     result = rescaled(value, scale)
     if not result.copy_abs() < _power_of_ten(precision - scale):
-        raise BadRecord(f"{value} does not fit into DECIMAL({precision}, {scale})")
+        raise BadRecord(f"{value:f} does not fit into DECIMAL({precision}, {scale})")
     return result

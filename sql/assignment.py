@@ -29,7 +29,7 @@ def assigned(value: Typed, target: Type, by: str, place: Place, coercion: Coerci
             return coercion.to(value, target, by, place)
         return call(_fitting(by, value.type, target), (value,), target)
     if target == t.JSON and value.type != t.JSON:
-        conversion = json_text if value.type == t.VARCHAR else explicit(value.type, t.JSON)
+        conversion = json_text if value.type in (t.VARCHAR, t.VARBINARY) else explicit(value.type, t.JSON)
         return call(conversion or json_text, (value,), target)
     if value.type.name == target.name and target.name in t.NESTED and _is_shaped(value.type, target):
         made = _fitting_into(by)(value.type, target)

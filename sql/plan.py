@@ -15,7 +15,7 @@ from sql.assignment import assigned, part_of
 from sql.carried import Carried, carried
 from sql.carrying import check_branch
 from sql.coercion import common_type
-from sql.conversions import explicit
+from sql.conversions import Impossible, explicit
 from sql.flatten import Chain, chains
 from sql.levels import Column, Compute, Filter, Levels, Rows, Stage, check_names
 from sql.record import KEY, KEY_FIELDS, KEY_WHOLE, READABLE, THIS, VALUE_WHOLE, WRITABLE
@@ -221,11 +221,15 @@ class _Planned:
     def _same_key(self, one: Type | None, analysis: Analysis) -> Output:
         """The source's key in the target's format. Raises ColumnMismatch where that is not one value to one value."""
         source, target, place = self._source.key, self._target.key, self._insert.target.place
+        names = " and ".join(side.format.name for side in (source, target) if side is not None)
+        unlike = ColumnMismatch(f"keys are in {names}; say in the query what the key of the target is", place)
         if one is None or source is None or source.whole is None:
-            names = " and ".join(side.format.name for side in (source, target) if side is not None)
-            raise ColumnMismatch(f"keys are in {names}; say in the query what the key of the target is", place)
+            raise unlike
         value, _ = analysis.scope.resolve((KEY,), place)
-        cast = explicit(value.type, one)
+        try:
+            cast = explicit(value.type, one)
+        except Impossible:
+            raise unlike from None
         return Output(KEY, value if value.type == one or cast is None else call(cast, (value,), one), WHOLE, one)
 
     def _assigned(self, column: Column, path: Path, one: Type, analysis: Analysis) -> Output:

@@ -5,34 +5,36 @@ resolved to the reader's schema. Without one, records are bare and both schemas 
 """
 
 import io
+import re
 import struct
 from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any
 
 import fastavro
+from fastavro.read import SchemaResolutionError
 from fastavro.schema import SchemaParseException, UnknownType
-from fastavro.types import Schema
 
 from schemas.failures import BadRecord
 from schemas.formats import avro_types
-from schemas.formats.avro_schemas import HEADER, MAGIC, written_by
+from schemas.formats.avro_resolved import resolution
+from schemas.formats.avro_schemas import HEADER, MAGIC, number_of, schema_text
 from schemas.formats.avro_values import read_as, written_as
 from schemas.formats.fields import Format, Layout, Path, Reading, Wanted, Writing
 
 _DAMAGED = (
     *(ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError, RecursionError, MemoryError),
     *(AttributeError, ArithmeticError, struct.error, StopIteration, SchemaParseException, UnknownType),
+    SchemaResolutionError,
 )
-"""What fastavro raises over bytes that are no record of the schema."""
+"""What fastavro raises over bytes that are not a record of the schema."""
 
 
 def reading(fields: Sequence[Wanted], layout: Layout) -> Reading:
     """Raises ValueError for a field that the schema has not."""
-    reader = avro_types.parsed(layout.schema)
     _check(fields, layout)
     pick = _picker([field.path for field in fields])
-    decode = _bare(reader) if layout.schema_id is None else _numbered(reader)
+    decode = _bare(layout.schema) if layout.schema_id is None else _numbered(layout.schema)
     return Reading(
         lambda data: pick(decode(data)),
         tuple(f"r[{i}]" for i in range(len(fields))),
@@ -67,28 +69,69 @@ def _picker(paths: Sequence[Path]) -> Callable[[Any], Sequence[Any]]:
     return lambda record: [at(record, path) for path in paths]
 
 
-def _bare(schema: Schema) -> Callable[[bytes], Any]:
-    return lambda data: _record(data, 0, schema, None)
+_Read = Callable[[io.BytesIO], Any]
 
 
-def _numbered(reader: Schema) -> Callable[[bytes], Any]:
+def _bare(schema: str) -> Callable[[bytes], Any]:
+    read = _same(schema)
+    return lambda data: _record(data, 0, read)
+
+
+def _numbered(reader: str) -> Callable[[bytes], Any]:
+    """Each schema that records were written by is resolved to the reader's once."""
+    reads: dict[int, _Read] = {}
+
     def decode(data: bytes) -> Any:
-        writer = written_by(data)
-        return _record(data, HEADER, writer, None if writer == reader else reader)
+        number = number_of(data)
+        read = reads.get(number)
+        if read is None:
+            read = reads[number] = _resolved(schema_text(number), reader)
+        return _record(data, HEADER, read)
 
     return decode
 
 
-def _record(data: bytes, start: int, writer: Schema, reader: Schema | None) -> Any:
+def _same(text: str) -> _Read:
+    schema = avro_types.parsed(text)
+    return lambda source: fastavro.schemaless_reader(source, schema, None)
+
+
+def _resolved(writer: str, reader: str) -> _Read:
+    logical = avro_types.parsed(reader)
+    if avro_types.parsed(writer) == logical:
+        return _same(reader)
+    plain, other = (avro_types.parsed(one, logical=False) for one in (writer, reader))
+    return resolution(plain, other, logical, avro_types.named_in(logical))
+
+
+def _record(data: bytes, start: int, read: _Read) -> Any:
     source = io.BytesIO(data)
     source.seek(start)
     try:
-        record = fastavro.schemaless_reader(source, writer, reader)
+        record = read(source)
     except _DAMAGED as bad:
-        raise BadRecord(f"the value is no record of its Avro schema: {str(bad) or type(bad).__name__}") from None
+        raise BadRecord(f"the value is not a record of its Avro schema: {_reason(bad)}") from None
     if source.tell() != len(data):
         raise BadRecord(f"{len(data) - source.tell()} bytes follow the Avro record")
     return record
+
+
+_MISSING = re.compile(r"No default value for field (?P<field>.+) in .+")
+
+
+def _reason(bad: BaseException) -> str:
+    match bad:
+        case EOFError() | struct.error():
+            return "it ends too early"
+        case UnicodeDecodeError():
+            return "a text in it is not UTF-8"
+        case SchemaResolutionError():
+            if missing := _MISSING.fullmatch(str(bad)):
+                return f"it has no field '{missing['field']}', and the schema it is read by has no default for that"
+            return "the schema that it was written by does not go with the one that it is read by"
+        case OverflowError() | ArithmeticError():
+            return "a number, a date or a time in it is out of range"
+    return "its bytes stand for no value of a field"
 
 
 def writing(fields: Sequence[Wanted], layout: Layout) -> Writing:
@@ -112,7 +155,7 @@ def _takes_null(field: Any) -> bool:
     return kind == "null" or (isinstance(kind, list) and "null" in kind)
 
 
-def _encoder(schema: Schema, header: bytes, paths: Sequence[Path], needed: Sequence[str]) -> Callable[..., bytes]:
+def _encoder(schema: Any, header: bytes, paths: Sequence[Path], needed: Sequence[str]) -> Callable[..., bytes]:
     names = [path[0] for path in paths]
     build = _flat(names) if all(len(path) == 1 for path in paths) else _nested(paths)
 
@@ -124,10 +167,19 @@ def _encoder(schema: Schema, header: bytes, paths: Sequence[Path], needed: Seque
         except _DAMAGED as bad:
             if null := [name for name in needed if record.get(name) is None]:
                 raise BadRecord(f"field '{null[0]}' is NULL; the schema of the target does not take it") from None
-            raise BadRecord(f"the Avro schema of the target does not take the record: {bad}") from None
+            raise BadRecord(f"the Avro schema of the target does not take {_refused(bad)}") from None
         return out.getvalue()
 
     return encode
+
+
+_ON_FIELD = re.compile(r" on field (\S+)")
+
+
+def _refused(bad: BaseException) -> str:
+    """What fastavro did not take; of fields in fields it names the innermost first."""
+    fields = _ON_FIELD.findall(str(bad))
+    return f"the value of field '{'.'.join(reversed(fields))}'" if fields else "the record"
 
 
 def _flat(names: Sequence[str]) -> Callable[[Sequence[Any]], dict[str, Any]]:

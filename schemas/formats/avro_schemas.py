@@ -3,8 +3,6 @@
 A format asks for one it does not know by raising UnknownSchema; whoever runs it learns the schema and asks again.
 """
 
-from typing import Any
-
 from schemas.failures import BadRecord
 from schemas.formats import avro_types
 
@@ -21,25 +19,30 @@ class UnknownSchema(Exception):
         self.id = id
 
 
-_known: dict[int, Any] = {}
+_known: dict[int, str] = {}
 
 
 def learn(id: int, text: str) -> None:  # noqa: A002  # the registry's own word
     """Raises ValueError where the text is no record's schema."""
-    _known[id] = avro_types.parsed(text)
+    avro_types.parsed(text)
+    _known[id] = text
 
 
 def is_known(id: int) -> bool:  # noqa: A002  # the registry's own word
     return id in _known
 
 
-def written_by(data: bytes) -> Any:
-    """The writer's schema of a record with a header. Raises UnknownSchema, BadRecord."""
+def number_of(data: bytes) -> int:
+    """The number of the writer's schema of a record with a header. Raises BadRecord."""
     if len(data) < HEADER or data[0] != MAGIC:
         raise BadRecord(
             "the record does not begin with 00 and the number of a schema, as a registry's clients write it"
         )
-    number = int.from_bytes(data[1:HEADER], "big")
+    return int.from_bytes(data[1:HEADER], "big")
+
+
+def schema_text(number: int) -> str:
+    """Raises UnknownSchema."""
     try:
         return _known[number]
     except KeyError:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
@@ -11,7 +12,10 @@ from fastavro.schema import SchemaParseException, UnknownType
 
 from schemas import datatypes as t
 from schemas.datatypes import Type
+from schemas.formats.avro_checked import DEFAULT, checked
+from schemas.formats.avro_defaults import default
 from schemas.formats.fields import Path, Wanted
+from schemas.shown import shown
 
 PRIMITIVE = {
     "boolean": t.BOOLEAN,
@@ -56,17 +60,40 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
 @lru_cache(maxsize=256)
-def parsed(text: str) -> Any:
-    """As fastavro wants it, all names in full. Raises ValueError where it is no record's schema."""
+def parsed(text: str, *, logical: bool = True) -> Any:
+    """As fastavro wants it, all names in full, without logical types where `logical` is False.
+
+    A field has the "default" that fastavro gives and writes, unless what the schema says is not a value of its type.
+    Raises ValueError where it is no record's schema.
+    """
     try:
-        raw = json.loads(text)
-        made = fastavro.parse_schema(raw)
-    except (ValueError, TypeError, KeyError, RecursionError, SchemaParseException, UnknownType) as bad:
+        made = fastavro.parse_schema(checked(json.loads(text), logical=logical))
+    except UnknownType as bad:
+        raise ValueError(f"not a schema of Avro: no type is called {shown(bad.name)}") from None
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, SchemaParseException) as bad:
         raise ValueError(f"not a schema of Avro: {str(bad) or type(bad).__name__}") from None
     if not isinstance(made, dict) or made.get("type") != "record":
         raise ValueError("a schema of a record is needed: {'type': 'record', 'name': …, 'fields': […]}")
-    _check_bounded(made, _named(made), ())
+    named = named_in(made)
+    _check_bounded(made, named, ())
+    for field in _fields_with_default(named):
+        with suppress(ValueError):
+            field["default"] = default(field["type"], field[DEFAULT], named)
     return made
+
+
+def check_defaults(text: str) -> None:
+    """Raises ValueError where a default is not a value of its field."""
+    named = named_in(parsed(text))
+    for field in _fields_with_default(named):
+        try:
+            default(field["type"], field[DEFAULT], named)
+        except ValueError as bad:
+            raise ValueError(f"the default of field '{field['name']}' is not one: {bad}") from None
+
+
+def _fields_with_default(named: Mapping[str, Any]) -> list[Any]:
+    return [field for one in named.values() for field in one.get("fields", ()) if DEFAULT in field]
 
 
 def _check_bounded(schema: Any, named: Mapping[str, Any], inside: tuple[str, ...]) -> None:
@@ -110,7 +137,7 @@ def full_name(text: str) -> tuple[str, str]:
 
 def schema_at(record: Any, path: Path) -> Any:
     """The schema of a field inside a record, which is there."""
-    named, one = _named(record), record
+    named, one = named_in(record), record
     for part in path:
         kinds = one if isinstance(one, list) else [one]
         inside = next(kind for kind in (named.get(k, k) if isinstance(k, str) else k for k in kinds) if kind != "null")
@@ -121,7 +148,7 @@ def schema_at(record: Any, path: Path) -> Any:
 def columns_of(text: str) -> tuple[Wanted, ...]:
     """The fields of a record as columns. Raises ValueError."""
     record = parsed(text)
-    named = _named(record)
+    named = named_in(record)
     return tuple(Wanted((field["name"],), type_of(field["type"], named)) for field in record["fields"])
 
 
@@ -133,7 +160,8 @@ def type_at(columns: Sequence[Wanted], path: Path) -> Type | None:
     return one
 
 
-def _named(schema: Any) -> dict[str, Any]:
+def named_in(schema: Any) -> dict[str, Any]:
+    """The records, enums and fixeds in a schema, by their full names."""
     found: dict[str, Any] = {}
     waiting = [schema]
     while waiting:
@@ -178,9 +206,14 @@ def _row(schema: Any, named: Mapping[str, Any]) -> Type:
 def _logical(kind: str, schema: Any) -> Type:
     logical = schema.get("logicalType")
     if logical == "decimal" and kind in ("bytes", "fixed"):
-        precision, scale = int(schema.get("precision", 0)), int(schema.get("scale", 0))
-        return t.decimal(precision, scale) if precision <= t.MAX_PRECISION else t.JSON
+        size = decimal_size(schema)
+        return t.decimal(*size) if size[0] <= t.MAX_PRECISION else t.JSON
     return LOGICAL.get((kind, logical), PRIMITIVE.get(kind, t.JSON))
+
+
+def decimal_size(schema: Any) -> tuple[int, int]:
+    """Precision and scale of a decimal."""
+    return schema["precision"], schema.get("scale", 0)
 
 
 def schema_of(fields: Sequence[Wanted], name: str, namespace: str = "") -> str:

@@ -1,14 +1,17 @@
 """Values of fastavro as values of SQL's types, and back."""
 
 from datetime import datetime
+from decimal import Decimal
 from math import isfinite
 from typing import Any
 
 import msgspec
 
 from schemas.datatypes import Type
+from schemas.decimals import fitted
 from schemas.failures import BadRecord
 from schemas.formats import json_values
+from schemas.formats.avro_types import decimal_size
 from schemas.formats.fields import Convert
 from schemas.json_text import json_text
 from schemas.temporal_text import months_of, text_of, text_of_months
@@ -22,7 +25,7 @@ def read_as(one: Type) -> Convert | None:
         case "REAL" | "DOUBLE":
             return _finite
         case "JSON":
-            return json_text
+            return _json
         case "INTERVAL YEAR TO MONTH":
             return months_of
         case "DECIMAL":
@@ -51,10 +54,26 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else str(value)
 
 
+def _json(value: Any) -> msgspec.Raw:
+    """A value of a type that SQL has not; a decimal without an exponent."""
+    return json_text(_plain(value))
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case Decimal():
+            return msgspec.Raw(f"{value:f}".encode())
+        case list():
+            return [_plain(one) for one in value]
+        case dict():
+            return {key: _plain(one) for key, one in value.items()}
+    return value
+
+
 def _finite(value: float) -> float:
     if isfinite(value):
         return value
-    raise BadRecord(f"{value} is no number of SQL")
+    raise BadRecord(f"{value} is not a number of SQL")
 
 
 def _row_reader(one: Type) -> Convert:
@@ -70,6 +89,8 @@ def _same(value: Any) -> Any:
 def written_as(one: Type, schema: Any) -> Convert | None:
     """What a value that is not NULL goes through before fastavro takes it for a field of this schema."""
     match one.name:
+        case "DECIMAL":
+            return _decimal_writer(one, schema)
         case "JSON":
             return _json_text if _is_text(schema) else msgspec.json.decode
         case "INTERVAL YEAR TO MONTH":
@@ -91,6 +112,16 @@ def written_as(one: Type, schema: Any) -> Convert | None:
         case "ROW":
             return _row_writer(one, schema)
     return None
+
+
+def _decimal_writer(one: Type, schema: Any) -> Convert | None:
+    """The schema of a sink is older than the query's type, where a later version gives more digits."""
+    kinds = schema if isinstance(schema, list) else [schema]
+    kind = next((kind for kind in kinds if isinstance(kind, dict) and kind.get("logicalType") == "decimal"), None)
+    if kind is None or decimal_size(kind) == one.size:
+        return None
+    precision, scale = decimal_size(kind)
+    return lambda value: fitted(value, precision, scale)
 
 
 def _row_writer(one: Type, schema: Any) -> Convert:

@@ -129,7 +129,7 @@ def reader(one: Type) -> Convert | None:
             def exact(value: Decimal) -> Decimal:
                 result = fitted(value, precision, scale)
                 if result != value:
-                    raise BadRecord(f"{value} does not fit into {one}")
+                    raise BadRecord(f"{value:f} does not fit into {one}")
                 return result
 
             return exact

@@ -1,0 +1,90 @@
+"""Records of one schema read by another: fields that are missing have their defaults.
+
+fastavro resolves the types under the logical ones; then values and defaults alike become what the reader's schema says.
+"""
+
+import io
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import fastavro
+from fastavro.read import LOGICAL_READERS
+
+from schemas.formats.fields import Convert
+
+
+def resolution(writer: Any, reader: Any, logical: Any, named: Mapping[str, Any]) -> Callable[[io.BytesIO], Any]:
+    """What reads records of the writer's schema as records of the reader's. Both are without logical types.
+
+    `logical` is the reader's schema with them, `named` holds the schemas in it by their names. What is made raises
+    what fastavro raises over bytes that are not a record.
+    """
+    convert = _convert(logical, named)
+
+    def read(source: io.BytesIO) -> Any:
+        record = fastavro.schemaless_reader(source, writer, reader)
+        return convert(record) if convert else record
+
+    return read
+
+
+def _convert(schema: Any, named: Mapping[str, Any]) -> Convert | None:
+    """What a value of the types under logical ones goes through; None where it stays as it is."""
+    if isinstance(schema, list):
+        return _of_union(schema, named)
+    if isinstance(schema, str):
+        return _convert(named[schema], named) if schema in named else None
+    match schema["type"]:
+        case "array":
+            element = _convert(schema["items"], named)
+            return (lambda values: [element(value) for value in values]) if element else None
+        case "map":
+            value_of = _convert(schema["values"], named)
+            return (lambda pairs: {key: value_of(value) for key, value in pairs.items()}) if value_of else None
+        case "record" | "error":
+            return _of_record(schema, named)
+    logical = LOGICAL_READERS.get(f"{schema['type']}-{schema.get('logicalType')}")
+    return (lambda value: logical(value, schema, None)) if logical else None
+
+
+def _of_record(schema: Any, named: Mapping[str, Any]) -> Convert | None:
+    made = [(field["name"], _convert(field["type"], named)) for field in schema["fields"]]
+    parts = [(name, convert) for name, convert in made if convert]
+    if not parts:
+        return None
+
+    def converted(record: dict[str, Any]) -> dict[str, Any]:
+        """A new one: a default is one object for all records that lack the field."""
+        return record | {name: convert(record[name]) for name, convert in parts}
+
+    return converted
+
+
+_PYTHON: dict[str, type] = {
+    "boolean": bool,
+    **dict.fromkeys(("int", "long"), int),
+    **dict.fromkeys(("float", "double"), float),
+    **dict.fromkeys(("string", "enum"), str),
+    **dict.fromkeys(("bytes", "fixed"), bytes),
+    "array": list,
+    **dict.fromkeys(("map", "record", "error"), dict),
+}
+
+
+def _of_union(branches: list[Any], named: Mapping[str, Any]) -> Convert | None:
+    """A value's own type tells its branch; of two with one Python type it is the first."""
+    by_type: dict[type, Convert | None] = {}
+    for one in branches:
+        full = named.get(one, one) if isinstance(one, str) else one
+        kind = full if isinstance(full, str) else full["type"]
+        if kind in _PYTHON:
+            by_type.setdefault(_PYTHON[kind], _convert(one, named))
+    found = {python: convert for python, convert in by_type.items() if convert}
+    if not found:
+        return None
+
+    def converted(value: Any) -> Any:
+        convert = found.get(type(value))
+        return value if convert is None else convert(value)
+
+    return converted
