@@ -119,4 +119,4 @@ def _compiled(
         {read.name: read.topic for read in reads},
         {read.name: mirror for read, mirror in zip(reads, mirrors, strict=True)},
     )
-    return compile_step(plan(parsed.insert, sources, sink.mapping), wiring)
+    return compile_step(plan(parsed.insert, sources, sink.mapping, recorded=True), wiring)

@@ -19,7 +19,9 @@ from sql.calls import called
 from sql.coercion import Coercion, common_type, constant_number
 from sql.comparison import among, between, comparison, distinct
 from sql.conversions import Impossible, attempt, explicit
+from sql.faults import Faults
 from sql.flatten import called_by
+from sql.folding import choice, coalesce, junction, null_test
 from sql.functions.patterns import compiled_like, like
 from sql.nested import access, element, header, made_array, made_map, made_row
 from sql.row_values import by_fields
@@ -27,13 +29,12 @@ from sql.slots import Slots
 from sql.type_names import type_of
 from sql.typed import (
     GENERATED,
+    Apply,
     Choice,
     Coalesce,
     Constant,
     Field,
-    Junction,
     Let,
-    NullTest,
     Typed,
     apply,
     call,
@@ -65,6 +66,7 @@ class Analysis:
 
     slots: Slots
     scope: Scope
+    faults: Faults
     coercion: Coercion = field(init=False)
     _lets: int = 0
 
@@ -74,8 +76,12 @@ class Analysis:
     def condition(self, tree: ex.Expression, by: str) -> Typed:
         return self.coercion.to(self.typed(tree), t.BOOLEAN, by, tree.place)
 
-    def typed(self, tree: ex.Expression) -> Typed:  # one line a form
-        tree = by_fields(tree)
+    def typed(self, tree: ex.Expression) -> Typed:
+        made = self._form(by_fields(tree))
+        self.faults.note(made, tree.place)
+        return made
+
+    def _form(self, tree: ex.Expression) -> Typed:  # one line a form
         match tree:
             case ex.Number(value):
                 return constant_number(value)
@@ -136,13 +142,19 @@ class Analysis:
             case ex.Not(operand):
                 return apply("(not {})", (self.condition(operand, "NOT"),), t.BOOLEAN)
             case ex.And(operands):
-                return Junction(tuple(self.condition(one, "AND") for one in operands), ends_with=False)
+                return junction(self._in_order(operands, lambda one: self.condition(one, "AND")), ends_with=False)
             case ex.Or(operands):
-                return Junction(tuple(self.condition(one, "OR") for one in operands), ends_with=True)
+                return junction(self._in_order(operands, lambda one: self.condition(one, "OR")), ends_with=True)
         assert_never(tree)
 
     def _several(self, trees: Sequence[ex.Expression]) -> list[tuple[Typed, Place]]:
         return [(self.typed(tree), tree.place) for tree in trees]
+
+    def _in_order(self, trees: Sequence[ex.Expression], typed: Callable[[ex.Expression], Typed]) -> list[Typed]:
+        """Each is looked at where those before it leave something open."""
+        first = typed(trees[0])
+        with self.faults.aside():
+            return [first, *map(typed, trees[1:])]
 
     def _named(self, tree: ex.Column | ex.Access) -> Typed:
         """Dotted names from the left: sources, columns, fields in them."""
@@ -167,8 +179,11 @@ class Analysis:
     def _call(self, tree: ex.Call) -> Typed:
         match tree.name, tree.arguments:
             case ("COALESCE", (_, *_)) | ("IFNULL", (_, _)):
-                common, values = self.coercion.together(self._several(tree.arguments), f"{tree.name} takes")
-                return Coalesce(values, common)
+                places = [one.place for one in tree.arguments]
+                typed = zip(self._in_order(tree.arguments, self.typed), places, strict=True)
+                common, values = self.coercion.together(list(typed), f"{tree.name} takes")
+                made = coalesce if self.slots.learned else Coalesce
+                return made(values, common)
             case "NULLIF", (left, right):
                 return self._nullif(left, right)
             case "TYPEOF", (operand,):
@@ -198,25 +213,33 @@ class Analysis:
 
     def _case(self, tree: ex.Case) -> Typed:
         values = [then for _, then in tree.branches] + ([tree.otherwise] if tree.otherwise else [])
-        typed = self._several(values)
+        with self.faults.aside():
+            typed = self._several(values)
         if tree.otherwise is None:
             typed.append((Constant(None, t.NULL), tree.place))
         common, results = self.coercion.together(typed, "CASE gives")
-        whens = [when for when, _ in tree.branches]
-        if tree.operand is None:
-            conditions: list[Typed] = [self.condition(when, "WHEN") for when in whens]
-            return Choice(tuple(zip(conditions, results, strict=False)), results[-1], common)
-        operand = self._once(tree.operand)
-        conditions = [comparison("=", operand.placed, (self.typed(when), when.place), self.coercion) for when in whens]
-        choice = Choice(tuple(zip(conditions, results, strict=False)), results[-1], common)
-        return operand.round(choice)
+        operand = None if tree.operand is None else self._once(tree.operand)
+
+        def condition(when: ex.Expression) -> Typed:
+            if operand is None:
+                return self.condition(when, "WHEN")
+            return comparison("=", operand.placed, (self.typed(when), when.place), self.coercion)
+
+        conditions = self._in_order([when for when, _ in tree.branches], condition)
+        chosen = self._choice(list(zip(conditions, results, strict=False)), results[-1], common)
+        return chosen if operand is None else operand.round(chosen)
 
     def _nullif(self, left: ex.Expression, right: ex.Expression) -> Typed:
         """CASE WHEN left = right THEN NULL ELSE left END: what it is compared as does not change it."""
         operand = self._once(left)
         of = operand.value
         equal = comparison("=", operand.placed, (self.typed(right), right.place), self.coercion)
-        return operand.round(Choice(((equal, Constant(None, of.type)),), of, of.type))
+        return operand.round(self._choice([(equal, Constant(None, of.type))], of, of.type))
+
+    def _choice(self, branches: Sequence[tuple[Typed, Typed]], otherwise: Typed, common: Type) -> Typed:
+        """While uses are learned, a branch that is never taken still tells of its columns."""
+        made = choice if self.slots.learned else Choice
+        return made(tuple(branches), otherwise, common)
 
     def _once(self, tree: ex.Expression) -> "_Once":
         value = self.typed(tree)
@@ -239,6 +262,8 @@ class Analysis:
         total, place = self.typed(first), first.place
         for operator, operand in rest:
             total = arithmetic(operator, total, self.typed(operand), (place, operand.place), self.coercion)
+            if isinstance(total, Apply) and (operator in "/%" or not total.check):  # else the end is what counts
+                self.faults.note(total, place)
         return total
 
     def _concat(self, operands: Sequence[ex.Expression]) -> Typed:
@@ -260,7 +285,7 @@ class Analysis:
         low, high = (one.placed for one in bounds)
         within = between(operand.placed, low, high, self.coercion)
         if tree.symmetric:
-            within = Junction((within, between(operand.placed, high, low, self.coercion)), ends_with=True)
+            within = junction((within, between(operand.placed, high, low, self.coercion)), ends_with=True)
         within = apply("(not {})", (within,), t.BOOLEAN) if tree.negated else within
         for one in reversed(kept):
             within = one.round(within)
@@ -287,10 +312,10 @@ class Analysis:
 
     def _is(self, tree: ex.Is) -> Typed:
         if tree.what == "NULL":
-            return NullTest(whole_of(self.typed(tree.operand)), tree.negated)
+            return null_test(whole_of(self.typed(tree.operand)), negated=tree.negated)
         value = self.condition(tree.operand, f"IS {tree.what}")
         if tree.what == "UNKNOWN":
-            return NullTest(value, tree.negated)
+            return null_test(value, negated=tree.negated)
         return loose(f"({{}} is {'not ' if tree.negated else ''}{tree.what.capitalize()})", (value,), t.BOOLEAN)
 
 

@@ -13,7 +13,7 @@ from sql import runtime
 from sql.coercion import Coercion, common_type, conversion, size_of
 from sql.conversions import at_midnight
 from sql.functions.temporal import add_months, moved
-from sql.typed import Apply, Constant, Typed, apply, call
+from sql.typed import Apply, Constant, Typed, apply, call, faulty
 
 MINIMAL_SCALE = 6
 """Digits after the point that a quotient keeps at least, and a product that may have more than 38 digits."""
@@ -28,6 +28,12 @@ _INTERVALS = (t.DAY_TO_SECOND, t.YEAR_TO_MONTH)
 
 def arithmetic(operator: str, left: Typed, right: Typed, places: tuple[Place, Place], coercion: Coercion) -> Typed:
     """`left operator right`. Raises TypeMismatch with its place."""
+    made = _operation(operator, left, right, places, coercion)
+    nothing = operator in "/%" and isinstance(right, Constant) and right.value == 0 and t.is_numeric(right.type)
+    return faulty(made, "division by zero") if nothing else made
+
+
+def _operation(operator: str, left: Typed, right: Typed, places: tuple[Place, Place], coercion: Coercion) -> Typed:
     if _is_temporal(left.type) or _is_temporal(right.type):
         return _temporal(operator, left, right, places, coercion)
     a, b = (

@@ -9,12 +9,13 @@ from schemas.datatypes import Type
 from schemas.errors import NotSupported, Place, Refused, TypeMismatch, UnknownFunction, did_you_mean
 from schemas.failures import BadRecord
 from schemas.formats.json_values import argument, writer
+from sql import runtime
 from sql.coercion import Coercion, common_type, cost
 from sql.functions import FUNCTIONS, NOT_OFFERED
 from sql.functions.guarded import guarded
-from sql.functions.signature import ANY, DECIMAL, VARIABLES, Function, Parameter
+from sql.functions.signature import ANY, DECIMAL, UNTOLD, VARIABLES, Function, Parameter
 from sql.operators import FORMS
-from sql.typed import ELEMENT, Apply, Constant, Field, Loose, Path, Typed, apply, loose, slot_of, whole_of
+from sql.typed import ELEMENT, Apply, Constant, Field, Loose, Path, Typed, apply, faulty, loose, slot_of, whole_of
 
 AGGREGATES = frozenset({
     *("COUNT", "SUM", "AVG", "MIN", "MAX", "EVERY", "ANY_VALUE", "ARRAY_AGG", "STRING_AGG", "LISTAGG", "STDDEV"),
@@ -156,11 +157,28 @@ class _Binding:
         if not self.coercion.slots.learned and (result := self._of_slot(function.returns)):
             return result
         arguments = tuple(values)
+        made = self._applied(arguments, returns, nulls=nulls)
+        reason = self._refused(arguments)
+        return faulty(made, reason) if reason else made
+
+    def _refused(self, arguments: tuple[Typed, ...]) -> str:
+        """Why no record has a value, as far as the constants among the arguments tell."""
+        values = [one.value if isinstance(one, Constant) else UNTOLD for one in arguments]
+        nulls = [i for i, value in enumerate(values) if value is None]
+        if self.function.refuses is None or any(not self.function.parameter(i).takes_null for i in nulls):
+            return ""
+        try:
+            self.function.refuses(*values)
+        except (ValueError, ArithmeticError) as error:
+            return runtime.bad_record(error).message
+        return ""
+
+    def _applied(self, arguments: tuple[Typed, ...], returns: Type, *, nulls: bool) -> Typed:
         if not nulls:
             code = f"call({', '.join(['{}'] * len(arguments))})"
-            if function.package is not None:
-                return Apply(code, arguments, returns, self._guarded(returns), function.gives_null)
-            return apply(code, arguments, returns, gives_null=function.gives_null, call=function.call)
+            if self.function.package is not None:
+                return Apply(code, arguments, returns, self._guarded(returns), self.function.gives_null)
+            return apply(code, arguments, returns, gives_null=self.function.gives_null, call=self.function.call)
         return self._with_nulls(arguments, returns)
 
     def _guarded(self, returns: Type) -> tuple[tuple[str, Any], ...]:

@@ -17,7 +17,8 @@ from schemas.errors import Place, TypeMismatch
 from sql import runtime
 from sql.coercion import Coercion
 from sql.equality import NEAREST, Equal, Incomparable, equality, exactly
-from sql.typed import Apply, Constant, Field, Junction, Typed, apply, call, loose, whole_of
+from sql.folding import junction
+from sql.typed import Apply, Constant, Field, Typed, apply, call, loose, whole_of
 
 Placed = tuple[Typed, Place]
 _PYTHON = {"=": "==", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
@@ -70,7 +71,7 @@ def between(operand: Placed, low: Placed, high: Placed, coercion: Coercion) -> T
     bounds = _constant(above, operand[0]), _constant(below, operand[0])
     if None not in bounds:
         return apply("({1} <= {0} <= {2})", (operand[0], *filter(None, bounds)), t.BOOLEAN)
-    return Junction((above, below), ends_with=False)
+    return junction((above, below), ends_with=False)
 
 
 def among(operand: Placed, items: Sequence[Placed], coercion: Coercion) -> Typed:
@@ -88,7 +89,7 @@ def among(operand: Placed, items: Sequence[Placed], coercion: Coercion) -> Typed
     if those:
         values = frozenset(one.value for one in those)
         tests.insert(0, apply("({} in those)", operand[:1], t.BOOLEAN, those=values))
-    return tests[0] if len(tests) == 1 else Junction(tuple(tests), ends_with=True)
+    return junction(tests, ends_with=True)
 
 
 def _learned(by: str, operand: Placed, other: Placed, coercion: Coercion) -> Placed:

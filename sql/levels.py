@@ -7,6 +7,7 @@ from schemas import datatypes as t
 from schemas.errors import START, ColumnMismatch, NestedTooDeep, NotSupported, Place, TypeMismatch
 from sql import nodes
 from sql.analysis import Analysis
+from sql.faults import Faults
 from sql.flatten import Link, item_name
 from sql.nested import access
 from sql.render_expressions import expression
@@ -69,6 +70,7 @@ class Levels:
 
     record: Record
     stages: list[Stage] = field(default_factory=list)
+    faults: Faults = field(default_factory=Faults)
     _keys: int = 0
 
     def source(self) -> Rows:
@@ -80,7 +82,7 @@ class Levels:
         """The rows a SELECT makes of those below it, which it still may name. Raises Refused with its place."""
         columns = {column.name: column.value for column in below.columns}
         qualifiers: dict[str, dict[str, Typed] | None] = dict.fromkeys(link.names)
-        analysis = Analysis(self.record.slots, Names(self.record, columns, below.open, qualifiers))
+        analysis = Analysis(self.record.slots, Names(self.record, columns, below.open, qualifiers), self.faults)
         added: list[Column] = []
         for unnest in link.select.unnests:
             made = self._unnested(unnest, analysis)

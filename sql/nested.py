@@ -18,8 +18,9 @@ from sql.coercion import Coercion
 from sql.record import RAW_HEADERS, header_text
 from sql.slots import Slots, called
 from sql.type_names import KEYS
-from sql.typed import ELEMENT, VIEW, Apply, Constant, Field, Path, Typed, apply, loose, slot_of
+from sql.typed import ELEMENT, VIEW, Apply, Constant, Field, Path, Typed, apply, faulty, loose, slot_of
 
+_NULL_KEY = "a key of a MAP is NULL"
 HEADERS = Field(RAW_HEADERS, t.map_of(t.VARCHAR, t.VARBINARY))
 
 
@@ -165,12 +166,13 @@ def made_map(keys: Sequence[tuple[Typed, Place]], values: Sequence[tuple[Typed, 
     common, held = coercion.together(values, "a MAP holds")
     common, held = _settled(common, held, values, coercion)
     pairs = ", ".join(f"({{{i}}}, {{{i + len(names)}}})" for i in range(len(names)))
-    return loose(f"made_map(({pairs},))", (*names, *held), t.map_of(key, common), made_map=_map)
+    made = loose(f"made_map(({pairs},))", (*names, *held), t.map_of(key, common), made_map=_map)
+    return faulty(made, _NULL_KEY) if any(isinstance(one, Constant) and one.value is None for one in names) else made
 
 
 def _map(pairs: Sequence[tuple[Any, Any]]) -> dict[Any, Any]:
     if any(key is None for key, _ in pairs):
-        raise ValueError("a key of a MAP is NULL")
+        raise ValueError(_NULL_KEY)
     return dict(pairs)
 
 

@@ -16,6 +16,7 @@ from sql.carried import Carried, carried
 from sql.carrying import check_branch
 from sql.coercion import common_type
 from sql.conversions import Impossible, explicit
+from sql.faults import Faults
 from sql.flatten import Chain, chains
 from sql.levels import Column, Compute, Filter, Levels, Rows, Stage, check_names
 from sql.record import KEY, KEY_FIELDS, KEY_WHOLE, READABLE, THIS, VALUE_WHOLE, WRITABLE
@@ -101,14 +102,20 @@ def source_names(insert: nodes.Insert) -> tuple[nodes.Name, ...]:
     return tuple(found.values())
 
 
-def plan(insert: nodes.Insert, sources: Sources = NO_SOURCES, target: Mapping | None = None) -> Plan:
+def plan(
+    insert: nodes.Insert, sources: Sources = NO_SOURCES, target: Mapping | None = None, *, recorded: bool = False
+) -> Plan:
     """`sources` are the mappings among the names the query reads; any other name, or one without columns, is a topic.
 
+    `recorded`: it was judged before, perhaps by an older version; constants at fault are left to the records.
     Raises TypeMismatch, ColumnMismatch, UnknownColumn, UnknownFunction or NotSupported with its place.
     """
-    planned = [
-        _Planned(insert, chain, sources.get(chain.source.text), target).branch() for chain in chains(insert.query)
-    ]
+    planned = []
+    for chain in chains(insert.query):
+        branch, faults = _Planned(insert, chain, sources.get(chain.source.text), target).branch()
+        if not recorded:
+            faults.refuse()
+        planned.append(branch)
     for other in planned[1:]:
         _check_alike(planned[0], other, insert)
     return Plan(tuple(planned))
@@ -144,7 +151,7 @@ class _Planned:
         self._into = target.name if target else insert.target.text
         self._declared = {one.name: one for one in self._source.as_source}
 
-    def branch(self) -> Branch:
+    def branch(self) -> tuple[Branch, Faults]:
         slots = Slots()
         self._once(Record(self._source, self._declared, slots))
         slots.learned = True
@@ -161,7 +168,7 @@ class _Planned:
         source, target = self._source, self._target
         branch = Branch(self._chain.source.text, source, target, pure, reads, stages, rows.open, outputs, key, parts)
         check_branch(branch, self._chain.source, self._insert.target)
-        return branch
+        return branch, levels.faults
 
     def _once(self, record: Record) -> tuple[Levels, Rows, Analysis]:
         levels = Levels(record)
@@ -197,6 +204,7 @@ class _Planned:
                 (key if side is of_key else outputs).append(self._assigned(column, path, named(mapped.type), analysis))
             elif name in WRITABLE:
                 parts[name] = part_of(name, column.value, column.place, analysis.coercion)
+                analysis.faults.note(parts[name], column.place)
             elif name == THIS and self._target.value.is_json:
                 outputs.append(self._assigned(column, WHOLE, t.JSON, analysis))
             elif name in READABLE:
@@ -234,8 +242,9 @@ class _Planned:
 
     def _assigned(self, column: Column, path: Path, one: Type, analysis: Analysis) -> Output:
         name, value = column.name, whole_of(column.value)
-        by = f"column {name} ({one})"
-        return Output(name, assigned(value, one, by, column.place, analysis.coercion), path, one)
+        value = assigned(value, one, f"column {name} ({one})", column.place, analysis.coercion)
+        analysis.faults.note(value, column.place)
+        return Output(name, value, path, one)
 
     def _columns(self, rows: Rows, own: list[str]) -> list[str]:
         """What the columns of the query are called in the target, in their order."""

@@ -4,17 +4,20 @@ Python that is evaluated stands here as templates of our own with `{}` for each 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from schemas.datatypes import BOOLEAN, Type
+from schemas.datatypes import BOOLEAN, MAX_LENGTH, Type
 from schemas.failures import BadRecord
+from sql import runtime
 
 Path = tuple[str | int, ...]
 """From a column of no declared type into its value: names of fields, ELEMENT for any element of an array."""
 ELEMENT = 0
 GENERATED = "\x1f"
 """Keys of our own begin with it: no column of a user may hold a control character."""
+LARGEST_CONSTANT = 64 * 1024
+"""Characters, bytes or elements of a value that constants are folded to."""
 Check = Literal["", "whole", "finite", "bounded"]
 """What a result may not be before it is looked at: beyond 64 bits, infinite, or longer than a value may be."""
 
@@ -36,7 +39,10 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Apply:
-    """Evaluated only when no argument is NULL, else NULL. `gives_null`: the result may be None all the same."""
+    """Evaluated only when no argument is NULL, else NULL. `gives_null`: the result may be None all the same.
+
+    `fault`: why it has no value, for whatever record, where constants tell so.
+    """
 
     code: str
     arguments: tuple["Typed", ...]
@@ -45,16 +51,18 @@ class Apply:
     gives_null: bool = False
     check: Check = ""
     slot: Path = ()
+    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Loose:
-    """Evaluated always; None stands for NULL, in the arguments and in the result."""
+    """Evaluated always; None stands for NULL, in the arguments and in the result. `fault`: as that of Apply."""
 
     code: str
     arguments: tuple["Typed", ...]
     type: Type
     bound: tuple[tuple[str, Any], ...] = ()
+    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +151,45 @@ def call(function: Callable[..., Any], arguments: tuple[Typed, ...], type_: Type
     return apply(f"call({places})", arguments, type_, call=function, **how)
 
 
+def faulty(value: Typed, reason: str) -> Typed:
+    """An operation that has no value for any record, because of its constants."""
+    return replace(value, fault=reason) if isinstance(value, Apply | Loose) else value
+
+
 def _folded(made: Apply | Loose, values: list[Any]) -> Typed:
+    """Its value; itself, with the reason, where it has none: whether a record ever gets there is not known here."""
+    if any(map(_is_large, values)):
+        return made
     names = [f"a{i}" for i in range(len(values))]
     try:
         value = eval(made.code.format(*names), dict(made.bound) | dict(zip(names, values, strict=True)))  # noqa: S307
-    except (BadRecord, ArithmeticError, ValueError, TypeError):  # it is the record's error, should a record get there
+        if isinstance(made, Apply) and value is not None:
+            _CHECKS[made.check](value)
+    except TypeError:
         return made
-    check = made.check if isinstance(made, Apply) else ""
-    beyond = (check == "whole" and not -(2**63) <= value < 2**63) or (check == "finite" and value - value)
-    return made if beyond else Constant(value, made.type)
+    except (BadRecord, ArithmeticError, RecursionError, ValueError) as error:
+        return faulty(made, runtime.bad_record(error).message)
+    return made if _is_large(value) else Constant(value, made.type)
+
+
+def _is_large(value: Any) -> bool:
+    """Whoever judges statements neither holds such values nor computes with them: each record does for itself."""
+    return isinstance(value, str | bytes | list | dict) and len(value) > LARGEST_CONSTANT
+
+
+def _check_finite(value: float) -> None:
+    if value - value:
+        runtime.out_of_range()
+
+
+def _check_length(value: Any) -> None:
+    if len(value) > MAX_LENGTH:
+        runtime.too_long(value)
+
+
+_CHECKS: dict[Check, Callable[[Any], Any]] = {
+    "": lambda _: None,
+    "whole": runtime.check_whole,
+    "finite": _check_finite,
+    "bounded": _check_length,
+}

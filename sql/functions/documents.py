@@ -4,14 +4,14 @@ A string of JSON is a text of JSON as well: many producers put a document into a
 converted: they come out of a document as they stand in it.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
 from schemas.json_text import json_text, text_of_json
 from schemas.shown import shown
 from sql.functions.json_path import found, kind_of, path
-from sql.functions.signature import Checked, Json, sql
+from sql.functions.signature import Checked, Json, sql, told
 
 Path = Annotated[str, Checked(path)]
 _KINDS = {"{": "an object", "[": "an array"}
@@ -87,7 +87,16 @@ def _the_one(document: Json, path_text: str) -> Json | None:
     return _present(values[0]) if values else None
 
 
-@sql()
+def _no_pairs(*pairs: Any) -> None:
+    if len(pairs) % 2:
+        key = shown(pairs[-1]) if told(pairs[-1]) else "at the end"
+        raise ValueError(f"JSON_OBJECT takes keys and values in turn; the key {key} has no value")
+    for key in pairs[::2]:
+        if told(key):
+            _key(key)
+
+
+@sql(refuses=_no_pairs)
 def json_object(*pairs: object | None) -> Json:
     """An object of a key, its value, the next key, and so on; NULL becomes null, of equal keys the last counts."""
     if len(pairs) % 2:

@@ -6,6 +6,7 @@ scale. A BIGINT stays within 64 bits, a DECIMAL within 38 digits: what is beyond
 
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from functools import lru_cache
+from typing import Any
 
 from schemas import decimals
 from schemas.datatypes import MAX_PRECISION
@@ -14,7 +15,7 @@ from schemas.failures import BadRecord
 from sql import runtime
 from sql.functions.comparing import comparable
 from sql.functions.real_numbers import finite
-from sql.functions.signature import N, O, sql
+from sql.functions.signature import N, O, sql, told
 from sql.runtime import check_whole
 
 _TENS = tuple(10.0**digits for digits in range(16))
@@ -118,7 +119,12 @@ def ceil(number: N) -> N:
     return _rounded("CEIL", number, 0, ROUND_CEILING)
 
 
-@sql()
+def _by_zero(_dividend: Any, divisor: Any) -> None:
+    if told(divisor) and divisor == 0:
+        raise ZeroDivisionError
+
+
+@sql(refuses=_by_zero)
 def mod(dividend: N, divisor: N) -> N:
     """The remainder of a division, with the sign of the dividend; the same as %."""
     if isinstance(dividend, Decimal):

@@ -14,7 +14,7 @@ import re2
 from schemas.failures import BadRecord
 from schemas.shown import LONGEST
 from sql.functions.plain import bounded
-from sql.functions.signature import Checked, sql
+from sql.functions.signature import Checked, sql, told
 
 MAX_MEMORY = 2 << 20
 """Bytes that one compiled pattern may take."""
@@ -132,7 +132,12 @@ def _check_group(regexp: Any, pattern: str, group: int) -> None:
         raise ValueError(f"{_quoted(pattern)} has no group {group}; it has {regexp.groups}")
 
 
-@sql()
+def _no_such_group(_text: Any, pattern: Any, group: Any = 0) -> None:
+    if told(pattern, group):
+        _check_group(compiled(pattern), pattern, group)
+
+
+@sql(refuses=_no_such_group)
 def regexp_extract(text: str, pattern: Pattern, group: int = 0) -> str | None:
     """What the pattern, or a group of it, first matches; NULL where it does not."""
     regexp = compiled(pattern)
@@ -141,13 +146,22 @@ def regexp_extract(text: str, pattern: Pattern, group: int = 0) -> str | None:
     return match[group] if match else None
 
 
-@sql()
+def _no_such_groups(_text: Any, pattern: Any, replacement: Any, flags: Any = "") -> None:
+    if told(pattern, replacement, flags):
+        _check_group(compiled(pattern, flags), pattern, _last_group(template(replacement)))
+
+
+def _last_group(parts: tuple[str | int, ...]) -> int:
+    return max((part for part in parts if isinstance(part, int)), default=0)
+
+
+@sql(refuses=_no_such_groups)
 def regexp_replace(
     text: str, pattern: Pattern, replacement: Annotated[str, Checked(template)], flags: Flags = ""
 ) -> str:
     """The text with all that the pattern matches replaced; \\1 to \\9 stand for its groups, \\0 for the whole match."""
     regexp, parts = compiled(pattern, flags), template(replacement)
-    _check_group(regexp, pattern, max((part for part in parts if isinstance(part, int)), default=0))
+    _check_group(regexp, pattern, _last_group(parts))
     pieces: list[str] = []
     length, end, last = 0, 0, -1
     for count, match in enumerate(regexp.finditer(text)):

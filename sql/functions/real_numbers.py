@@ -5,9 +5,10 @@ A result is always a number: where a function has none, or none that is finite, 
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 from schemas.failures import BadRecord
-from sql.functions.signature import sql
+from sql.functions.signature import sql, told
 
 
 def finite(name: str, call: Callable[..., float], *numbers: float) -> float:
@@ -66,7 +67,11 @@ def log10(number: float) -> float:
     return math.log10(_positive("LOG10", number))
 
 
-@sql()
+def _no_logarithm(base: Any, number: Any) -> None:
+    log(base if told(base) else 2.0, number if told(number) else 1.0)
+
+
+@sql(refuses=_no_logarithm)
 def log(base: float, number: float) -> float:
     """The logarithm to the base."""
     if base <= 0 or base == 1:

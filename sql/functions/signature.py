@@ -10,7 +10,7 @@ function raises as BadRecord, ValueError or ArithmeticError is the record's.
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from types import NoneType, UnionType
@@ -89,7 +89,8 @@ class Parameter:
 class Function:
     """`variadic`: the last parameter may be given again and again. `gives_null`: also where no argument is NULL.
 
-    `package` is the installed package it comes from, None for the language's own.
+    `package` is the installed package it comes from, None for the language's own. `refuses` raises ValueError for
+    arguments that no call can take; those that are no constants are UNTOLD.
     """
 
     name: str
@@ -100,6 +101,7 @@ class Function:
     gives_null: bool
     summary: str
     package: Package | None = None
+    refuses: Callable[..., Any] | None = None
 
     @property
     def signature(self) -> str:
@@ -128,11 +130,23 @@ NOT_OFFERED: dict[str, str] = {}
 C = TypeVar("C", bound=Callable[..., Any])
 
 
-def sql(name: str = "") -> Callable[[C], C]:
-    """Makes a Python function one of the language, under its own name without a trailing `_`, or under `name`."""
+UNTOLD: Any = object()
+"""Stands for an argument that only the record tells."""
+
+
+def told(*values: Any) -> bool:
+    """Whether all of them are constants."""
+    return all(value is not UNTOLD for value in values)
+
+
+def sql(name: str = "", *, refuses: Callable[..., Any] | None = None) -> Callable[[C], C]:
+    """Makes a Python function one of the language, under its own name without a trailing `_`, or under `name`.
+
+    `refuses`: see Function.
+    """
 
     def register(call: C) -> C:
-        made = function_of(call, name or call.__name__.rstrip("_").upper())
+        made = replace(function_of(call, name or call.__name__.rstrip("_").upper()), refuses=refuses)
         FUNCTIONS.setdefault(made.name, []).append(made)
         return call
 

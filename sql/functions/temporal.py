@@ -6,15 +6,16 @@ What would lie outside the years 1 to 9999 is a ValueError.
 """
 
 from calendar import monthrange
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from math import floor
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from schemas import zones
 from schemas.datatypes import Instant, Months
 from schemas.shown import shown
 from schemas.temporal_text import text_of, text_of_months
-from sql.functions.signature import Checked, sql
+from sql.functions.signature import Checked, sql, told
 
 Zone = Annotated[str, Checked(zones.zone)]
 DateUnit = Literal["YEAR", "QUARTER", "MONTH", "WEEK", "DAY"]
@@ -204,7 +205,21 @@ def timestamp_at(moment: datetime, zone: Zone) -> Instant:
     return in_utc(moment.replace(tzinfo=zones.zone(zone)))
 
 
-@sql()
+def _told_or(parts: Sequence[Any], others: Sequence[int]) -> list[Any]:
+    """The parts, and others in place of those that only the record tells."""
+    return [part if told(part) else other for part, other in zip(parts, others, strict=True)]
+
+
+def _no_such_date(*parts: Any) -> None:
+    """A leap year and a month of 31 days have all there may be."""
+    try:
+        make_date(*_told_or(parts, (2000, 1, 1)))
+    except ValueError:
+        said = "-".join(str(part) if told(part) else "…" for part in parts)
+        raise ValueError(f"there is no such DATE as {shown(said)}") from None
+
+
+@sql(refuses=_no_such_date)
 def make_date(year: int, month: int, day: int) -> date:
     """The date of a year, a month and a day."""
     try:
@@ -213,7 +228,16 @@ def make_date(year: int, month: int, day: int) -> date:
         raise ValueError(f"there is no such DATE as {shown(f'{year}-{month}-{day}')}") from None
 
 
-@sql()
+def _no_such_timestamp(*parts: Any) -> None:
+    try:
+        make_timestamp(*_told_or(parts, (2000, 1, 1, 0, 0, 0)))
+    except ValueError:
+        said = [str(part) if told(part) else "…" for part in parts]
+        moment = f"{'-'.join(said[:3])} {':'.join(said[3:])}"
+        raise ValueError(f"there is no such TIMESTAMP as {shown(moment)}") from None
+
+
+@sql(refuses=_no_such_timestamp)
 def make_timestamp(year: int, month: int, day: int, hour: int, minute: int, second: float) -> datetime:
     """The moment of a year, month, day, hour, minute and second, which is rounded to microseconds."""
     try:

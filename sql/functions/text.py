@@ -6,11 +6,11 @@ What may make a text longer than its arguments asks `bounded` before it does.
 import re
 import sys
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 from sql.functions.occurrences import nth
 from sql.functions.plain import bounded, joined, plain
-from sql.functions.signature import Checked, sql
+from sql.functions.signature import Checked, sql, told
 
 _WORD = re.compile(r"(?:[^\W_][\u0300-\u036f]*)+")
 """Letters and digits, with the accents that follow them."""
@@ -89,17 +89,21 @@ def right(text: str, count: int) -> str:
     return text[max(len(text) - count, 0) :] if count >= 0 else text[-count:]
 
 
-@sql("OVERLAY")
+def _before_the_text(_text: Any, _replacement: Any, start: Any, _length: Any = 0) -> None:
+    if told(start) and start < 1:
+        raise ValueError(f"OVERLAY starts before the first character: {start}")
+
+
+@sql("OVERLAY", refuses=_before_the_text)
 def overlay_by_length(text: str, replacement: str, start: int) -> str:
     """The text with as many characters as the replacement has, from start on, replaced by it."""
     return overlay(text, replacement, start, len(replacement))
 
 
-@sql()
+@sql(refuses=_before_the_text)
 def overlay(text: str, replacement: str, start: int, length: Replaced) -> str:
     """The text with so many characters from start on replaced."""
-    if start < 1:
-        raise ValueError(f"OVERLAY starts before the first character: {start}")
+    _before_the_text(text, replacement, start)
     bounded("OVERLAY", len(text) + len(replacement))
     return text[: start - 1] + replacement + text[start - 1 + _not_negative("OVERLAY", length) :]
 

@@ -279,7 +279,8 @@ def compare(operator: str, a: Any, b: Any) -> bool | None:
 
 def answers(select: nodes.Query, row: dict[str, Any]) -> list[Any]:
     """The records the compiled query writes for one row; raises Failed."""
-    step = compile_step(plan(nodes.Insert(nodes.Keyword.INSERT, nodes.Name("out"), (), select)), WIRING).step
+    insert = nodes.Insert(nodes.Keyword.INSERT, nodes.Name("out"), (), select)
+    step = compile_step(plan(insert, recorded=True), WIRING).step
     written: list[bytes] = []
     message = Message("s", 0, 0, None, msgspec.json.encode(row), None, None, (1, 1))
     try:

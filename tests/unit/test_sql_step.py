@@ -86,7 +86,7 @@ def test_a_full_queue_is_the_callers_and_each_record_goes_out_once() -> None:
         (W2, b"{"),
         (W2, b'{"amount": 1e308}'),
         (W2, b'{"amount": ' + b"1" * 5000 + b"}"),
-        ("SELECT amount / 0 AS x FROM s", b'{"amount": 1}'),
+        ("SELECT amount / (amount - 1) AS x FROM s", b'{"amount": 1}'),
         ("SELECT amount * 0.5 AS x FROM s", b'{"amount": ' + b"1" * 400 + b"}"),
         ("SELECT * FROM s WHERE a = b", b'{"a": 1, "b": "x"}'),
         ("SELECT a FROM s", b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"),
