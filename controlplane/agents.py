@@ -7,7 +7,7 @@ run_tasks   its holders run the tasks of their partitions
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import faust
@@ -17,6 +17,7 @@ from faust.web import Request, Response, View
 
 from controlplane.groups import security
 from controlplane.live import LiveView
+from controlplane.pages import Page
 from controlplane.settings import Settings
 from controlplane.topics import COMMANDS, EVENTS, TASKS
 
@@ -29,8 +30,6 @@ _CHATTY = (
     "aiokafka.consumer.fetcher",
     "aiokafka.consumer.group_coordinator",
 )
-Page = Callable[[], tuple[int, str, bytes]]
-"""What a path answers: status, content type, body. Runs in a thread."""
 
 
 class Work(Protocol):

@@ -18,9 +18,9 @@ UNWRITTEN = 5_000
 
 @dataclass(slots=True)
 class Batch:
-    """`events` are with the names of their jobs. Empty at first; one that stays empty is not written."""
+    """`events` are with the names of their jobs, and their bytes. A batch that stays empty is not written."""
 
-    events: list[tuple[Event, str]] = field(default_factory=list)
+    events: list[tuple[Event, str, bytes]] = field(default_factory=list)
     changes: Changes = field(default_factory=dict)
     _writes: dict[tuple[str, int, str], Write] = field(default_factory=dict)
 
@@ -32,9 +32,9 @@ class Batch:
         """Task records and tombstones."""
         return self._writes.values()
 
-    def add(self, state: State, event: Event, job: str) -> None:
-        """Folds an event into the state."""
-        self.events.append((event, job))
+    def add(self, state: State, event: Event, job: str, data: bytes) -> None:
+        """Folds an event, whose bytes are `data`, into the state."""
+        self.events.append((event, job, data))
         changes = evolve(state, event)
         before = {key: state.get(key) for key in changes}
         self._change(state, changes)

@@ -10,6 +10,7 @@ from controlplane.topics import COMMANDS, EVENTS, TOPICS
 from processors.kafka import Doubt, Kafka
 from schemas.errors import NotSetUp, TopicMisconfigured
 from schemas.failures import JobFailure, SinkLost
+from schemas.names import is_topic_name
 
 VISIBLE_S = 15.0
 MAX_TRANSACTION_MS = 900_000
@@ -84,9 +85,12 @@ def max_transaction_ms(kafka: Kafka) -> int:
 def facts(
     kafka: Kafka, plane: str, limit: int, topics: Collection[str], instants: Collection[tuple[str, int]] = ()
 ) -> Facts:
-    """What is known of the topics now. Never raises: what did not answer in time is named in `unavailable`."""
+    """What is known of the topics now. Never raises: what did not answer in time is named in `unavailable`.
+
+    Kafka is not asked for names that no topic can have: it would answer nothing else either.
+    """
     try:
-        described = kafka.topics(topics)
+        described = kafka.topics([topic for topic in topics if is_topic_name(topic)])
         partitions = [(topic, p) for topic, (_, count) in described.items() for p in range(count)]
         first, last = kafka.offsets(partitions, earliest=True), kafka.offsets(partitions)
         names = kafka.topic_names() if len(described) < len(topics) else ()

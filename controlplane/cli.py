@@ -17,6 +17,7 @@ from controlplane.terminal import connection as _connection
 from controlplane.terminal import errors as _errors
 from controlplane.terminal import fail as _fail
 from controlplane.terminal import json_line as _json
+from controlplane.terminal import planning as _planning
 from controlplane.terminal import settings_of as _settings
 
 if TYPE_CHECKING:
@@ -25,16 +26,16 @@ if TYPE_CHECKING:
     from schemas.errors import Refused
 
 __all__ = ["FAILED", "NOT_FOUND", "REFUSED", "TIMED_OUT", "UNREACHABLE", "main"]
-NOT_FOUND_CODES = frozenset(
-    {
-        "command-not-found",
-        "job-not-found",
-        "mapping-not-found",
-        "offset-not-found",
-        "snapshot-not-found",
-        "topic-not-found",
-    }
-)
+EXITS = {
+    "command-not-found": NOT_FOUND,
+    "internal-error": FAILED,
+    "job-not-found": NOT_FOUND,
+    "mapping-not-found": NOT_FOUND,
+    "offset-not-found": NOT_FOUND,
+    "snapshot-not-found": NOT_FOUND,
+    "topic-not-found": NOT_FOUND,
+}
+"""Exit codes of refusals; of all others it is 4."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -191,7 +192,8 @@ def _split(name: str, text: str, output: str) -> list[tuple[int, str]]:
     from sql.parser import split
 
     try:
-        return split(text)
+        with _planning():
+            return split(text)
     except Refused as refused:
         _refuse(name, text, refused, output)
 
@@ -204,7 +206,8 @@ def _run(
     from sql.parser import parse
 
     try:
-        statement = parse(text)
+        with _planning():
+            statement = parse(text)
     except Refused as refused:
         _refuse(where, text, refused, output)
     if isinstance(statement, nodes.Read):
@@ -224,7 +227,8 @@ def _answer(ask: Callable[[str], "Listing"], where: str, text: str, output: str)
     from schemas.errors import Refused
 
     try:
-        listing = ask(text)
+        with _planning():
+            listing = ask(text)
     except Refused as refused:
         _refuse(where, text, refused, output)
     _show(listing, output)
@@ -250,7 +254,7 @@ def _tell(result: "Result", where: str, text: str, timeout: float, output: str) 
     if reply.verdict == "refused":
         place = Place(max(1, reply.line), max(1, reply.column))
         shown = caret(text, place, reply.message) if text else f"{place} {reply.message}"
-        _fail(f"{where}: refused ({reply.code})\n{shown}", _refusal_exit(reply.code))
+        _fail(f"{where}: refused ({reply.code})\n{shown}", refusal_exit(reply.code))
     for notice in reply.notices:
         click.echo(f"notice: {notice}", err=True)
     if result.timed_out:
@@ -278,6 +282,7 @@ def _show(listing: "Listing", output: str) -> None:
 
 def _refuse(where: str, text: str, refused: "Refused", output: str) -> NoReturn:
     """A statement refused before it was sent."""
+    from schemas.errors import InternalError
     from sql.diagnostics import caret
 
     place = refused.place
@@ -295,14 +300,17 @@ def _refuse(where: str, text: str, refused: "Refused", output: str) -> NoReturn:
                 "job": None,
             }
         )
+    if isinstance(refused, InternalError):
+        _fail(f"{where}: error ({refused.code}): {refused.message}", refusal_exit(refused.code))
     _fail(
         f"{where}: refused ({refused.code})\n{caret(text, place, refused.message)}",
-        _refusal_exit(refused.code),
+        refusal_exit(refused.code),
     )
 
 
-def _refusal_exit(code: str) -> int:
-    return NOT_FOUND if code in NOT_FOUND_CODES else REFUSED
+def refusal_exit(code: str) -> int:
+    """The exit code of a refusal."""
+    return EXITS.get(code, REFUSED)
 
 
 def _print(output: str, row: dict[str, Any], text: str) -> None:

@@ -4,36 +4,39 @@
 4 fetch the facts of a batch · 5 decide and fold · 6 write events, state, tasks and position; commit · 7 hand over the
 replies asked for. After a doubt its memory is dropped and all begins again at 1. Fenced, it ends; the holder of
 `commands`-0 restarts it.
+
+What judging a record raises stays with that record (controlplane/judge.py). An error that nobody foresaw in the other
+steps is a doubt too: the same records come one at a time then, and the one that it comes from is not judged again.
 """
 
 import logging
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from enum import Enum
-from functools import partial
+from typing import Any
 
 from controlplane import catalog, log
 from controlplane.asking import Asking
 from controlplane.batch import Batch
 from controlplane.closer import Closer
-from controlplane.decide import decide, topics_needed
-from controlplane.decide_reports import decide_report
 from controlplane.evolve import State, job_name
 from controlplane.groups import Groups
+from controlplane.judge import Arrived, Case, Judge
 from controlplane.lookup import Facts
 from controlplane.outcome import answer
 from controlplane.reconcile import unstopped
 from controlplane.replies import Replies, Reply, reply_to
 from controlplane.topics import COMMANDS, REPORTS
-from controlplane.translate import Request, translate
+from processors.guard import Fault, noted
 from processors.kafka import Consumer, Doubt, Fenced, Kafka, Message, assign, judging, poll
 from processors.registry import Registry
 from processors.transactions import TransactionalProducer
-from schemas.events import Body, Cause, Event, JobForgotten
-from schemas.received import read_command
-from schemas.reports import Report, Said
+from schemas.errors import JobplaneError
+from schemas.events import JobForgotten
+from schemas.failures import RecordFailure
 
 LOG = logging.getLogger("jobplane.decider")
 TRANSACTION_MS = 30_000
@@ -59,6 +62,44 @@ class Tally:
     verdicts: Counter[str] = field(default_factory=Counter)
     batches: int = 0
     restarts: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+    """Errors that nobody foresaw, by what met them."""
+
+    def fault(self, met_by: str) -> None:
+        self.faults[met_by] += 1
+
+
+@dataclass(slots=True)
+class Suspects:
+    """Which record a fault comes from that its judging did not raise: the records in hand come one at a time then.
+
+    `culprits` are those found, by topic and offset. A fault that a culprit's refusal meets as well is nobody's.
+    """
+
+    in_hand: list[Arrived] = field(default_factory=list)
+    alone: int = 0
+    culprits: dict[tuple[str, int], Fault] = field(default_factory=dict)
+
+    def most(self, otherwise: int) -> int:
+        """How many records to read at once."""
+        return 1 if self.alone else otherwise
+
+    def look_at(self, arrived: Iterable[Arrived]) -> list[Arrived]:
+        """Takes records in hand; a culprit is marked with its fault."""
+        self.in_hand = [replace(one, fault=self.culprits.get((one.topic, one.offset))) for one in arrived]
+        return self.in_hand
+
+    def accuse(self, fault: Fault) -> None:
+        """Something went wrong with the records in hand, if there are any."""
+        if len(self.in_hand) == 1:
+            self.culprits[self.in_hand[0].topic, self.in_hand[0].offset] = fault
+        self.alone = max(self.alone, len(self.in_hand))
+        self.in_hand = []
+
+    def clear(self) -> None:
+        """All went well with the records in hand."""
+        self.alone = max(0, self.alone - len(self.in_hand))
+        self.in_hand = []
 
 
 class Decider:
@@ -73,11 +114,14 @@ class Decider:
         groups: Groups,
         session_timeout: float = 6.0,
         registry: Registry | None = None,
+        judge: Judge | None = None,
     ) -> None:
         self._registry, self._schemas = registry, dict[int, str]()
         self._kafka, self._prefix, self._tally, self._stop = kafka, prefix, tally, stop
         self._closer = Closer(kafka, prefix, groups, session_timeout)
         self._passed: dict[str, int] = {}
+        self._judge = judge or Judge(prefix, tally.fault)
+        self._suspects = Suspects()
 
     def run(self) -> End:
         """Raises JobplaneError (NewerState, NotSetUp, KafkaRefused …) where going on would not help."""
@@ -92,13 +136,20 @@ class Decider:
                 return End.FENCED
             except Doubt as doubt:
                 LOG.warning("the decider starts again: %s", doubt)
-                self._tally.restarts += 1
-                backoff = min(backoff * 2, MAX_BACKOFF_S)
-                if self._stop.wait(backoff):
-                    return End.TOLD
+            except Exception as error:
+                # the guard of the decider, docs/decisions/0016
+                if isinstance(error, JobplaneError) and not isinstance(error, RecordFailure):
+                    raise  # it names what a person must change first
+                self._tally.fault("decider")
+                self._suspects.accuse(noted(LOG, error, "the decider starts again"))
             finally:
                 self._tally.leading = False
                 self._closer.forget_all()
+                self._suspects.in_hand = []
+            self._tally.restarts += 1
+            backoff = min(backoff * 2, MAX_BACKOFF_S)
+            if self._stop.wait(backoff):
+                return End.TOLD
 
     def _alive(self) -> None:
         if self._stop.is_set():
@@ -123,9 +174,10 @@ class Decider:
                 self._closer.watch(job.uid, unstopped(job))
             while True:
                 self._alive()
-                messages = poll(consumer, BATCH, POLL_S)
+                messages = poll(consumer, self._suspects.most(BATCH), POLL_S)
                 if messages:
-                    self._batch(producer, state, messages, plane, limit)
+                    self._batch(producer, state, self._suspects.look_at(map(self._arrived, messages)), plane, limit)
+                    self._suspects.clear()
                 if producer.suspect:
                     raise Doubt(producer.suspect)
                 producer.poll()
@@ -142,29 +194,32 @@ class Decider:
         self._passed = {name: max(offset, first[topics[name]]) for name, offset in wanted.items()}
         assign(consumer, {topics[name]: offset for name, offset in self._passed.items()})
 
+    def _arrived(self, message: Message) -> Arrived:
+        headers: Any = message.headers()
+        topic = (message.topic() or "").removeprefix(self._prefix)
+        return Arrived(topic, message.offset() or 0, message.timestamp()[1], message.value(), headers)
+
     def _batch(
-        self, producer: TransactionalProducer, state: State, messages: list[Message], plane: str, limit: int
+        self, producer: TransactionalProducer, state: State, arrived: list[Arrived], plane: str, limit: int
     ) -> None:
         asking = Asking(self._registry, self._schemas)
-        inputs = [self._read(message, asking) for message in messages]
+        cases = [self._judge.case(one, asking) for one in arrived]
         # 4
-        facts = self._facts(state, inputs, plane, limit)
+        facts = self._facts(state, cases, plane, limit)
         # 5
         batch, verdicts, touched = Batch(), Counter[str](), set[str]()
         replies: list[Reply] = []
-        for message, one in zip(messages, inputs, strict=True):
-            time_ms = message.timestamp()[1]
-            bodies, facts = asking.judging(facts, partial(self._bodies, state, one, time_ms))
-            for body in bodies:
-                event = Event(state.position.seq + 1, time_ms, self._cause(message, one), body)
+        for case in cases:
+            written, facts = case.verdict(state, facts)
+            for event, data in ((one.event, one.data) for one in written):
                 name = job_name(state, event)
                 if reply := answer(event, name):
                     verdicts[reply.verdict] += 1
-                batch.add(state, event, name)
-                touched.add(getattr(body, "uid", ""))
+                batch.add(state, event, name, data)
+                touched.add(getattr(event.body, "uid", ""))
                 if copy := reply_to(event, name, state):
                     replies.append(copy)
-            self._passed[(message.topic() or "").removeprefix(self._prefix)] = (message.offset() or 0) + 1
+            self._passed[case.arrived.topic] = case.arrived.offset + 1
         batch.passed(state, self._passed[COMMANDS], self._passed[REPORTS])
         # 6
         if batch:
@@ -176,50 +231,18 @@ class Decider:
             self._tally.batches += 1
             for uid in touched & state.jobs.keys():
                 self._closer.watch(uid, unstopped(state.jobs[uid]))
-            for event, _ in batch.events:
+            for event, _, _ in batch.events:
                 if isinstance(event.body, JobForgotten):
                     self._closer.delete_group(event.body.uid)
             # 7
             for copy in replies:
                 self._replies.offer(copy)
 
-    def _read(self, message: Message, asking: Asking) -> Request | Report | None:
-        if message.topic() == f"{self._prefix}{COMMANDS}":
-            read = partial(
-                read_command,
-                message.offset() or 0,
-                message.timestamp()[1],
-                message.value(),
-                message.headers(),  # type: ignore[arg-type]
-                self._prefix,
-            )
-            return translate(asking.reading(read))
-        return log.read_report(message)
-
-    def _facts(self, state: State, inputs: list[Request | Report | None], plane: str, limit: int) -> Facts:
-        topics, instants = topics_needed(state, (one for one in inputs if isinstance(one, Request)), self._prefix)
-        for one in inputs:
-            if isinstance(one, Report) and one.said is Said.SNAPSHOTTED and one.uid in state.jobs:
-                topics.add(state.jobs[one.uid].sink.topic)
+    def _facts(self, state: State, cases: Sequence[Case], plane: str, limit: int) -> Facts:
+        topics, instants = set[str](), set[tuple[str, int]]()
+        for case in cases:
+            more, at = case.needs(state)
+            topics, instants = topics | more, instants | at
         if not topics:
             return Facts(plane, max_transaction_ms=limit)
         return catalog.facts(self._kafka, plane, limit, topics, instants)
-
-    def _bodies(self, state: State, one: Request | Report | None, time_ms: int, facts: Facts) -> tuple[Body, ...]:
-        match one:
-            case Request():
-                return decide(state, one, facts, self._prefix)
-            case Report():
-                return decide_report(state, one, facts, time_ms)
-            case None:
-                return ()
-
-    def _cause(self, message: Message, one: Request | Report | None) -> Cause:
-        offset = message.offset() or 0
-        topic = (message.topic() or "").removeprefix(self._prefix)
-        if isinstance(one, Request):
-            said = one.command
-            return Cause(
-                topic, offset, offset + 1, said.given_id, said.digest, said.issued_by, said.traceparent, said.reply_to
-            )
-        return Cause(topic, offset, offset + 1)

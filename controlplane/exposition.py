@@ -19,11 +19,15 @@ _TASK_COUNTERS = {
 }
 _RESULTS = {"transactions_committed": "committed", "transactions_aborted": "aborted"}
 _LABELS = ["job", "task"]
+MET_BY = ("command", "report", "decider", "task", "page")
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One worker's counts: its tasks (job, task key, counters), the jobs its view knows, verdicts of its decider."""
+    """One worker's counts: its tasks (job, task key, counters), the jobs its view knows, verdicts of its decider.
+
+    `faults` are errors that nobody foresaw, by what met them: one of MET_BY.
+    """
 
     tasks: Iterable[tuple[str, str, Mapping[str, Any]]] = ()
     jobs: Iterable[tuple[str, str]] = ()
@@ -31,6 +35,7 @@ class Measured:
     leading: bool = False
     decider_restarts: int = 0
     hosts: int = 0
+    faults: Mapping[str, int] = field(default_factory=dict)
 
 
 class _Collector:
@@ -74,6 +79,14 @@ class _Collector:
         yield CounterMetricFamily(
             "jobplane_decider_restarts", "Times the decider began anew.", value=seen.decider_restarts
         )
+        faults = CounterMetricFamily(
+            "jobplane_internal_errors",
+            "Faults of jobplane itself, by what met them.",
+            labels=["where"],
+        )
+        for where in MET_BY:
+            faults.add_metric([where], seen.faults.get(where, 0))
+        yield faults
         yield GaugeMetricFamily("jobplane_task_hosts", "Task host processes of this worker.", value=seen.hosts)
 
 

@@ -40,11 +40,15 @@ class LiveView:
         self._state = None
 
     def fold(self, value: bytes) -> None:
-        """Folds the event in a record; one folded before changes nothing."""
-        event = decode(value, Event)
+        """Folds the event in a record; one folded before changes nothing. After any error the state is read anew."""
         with self._lock:
-            if self._state is not None and event.seq > self._state.position.seq:
-                self._state.apply(_shown(evolve(self._state, event)))
+            try:
+                event = decode(value, Event)
+                if self._state is not None and event.seq > self._state.position.seq:
+                    self._state.apply(_shown(evolve(self._state, event)))
+            except Exception:
+                self._state = None  # half an event may be in it
+                raise
 
     def see(self, look: Callable[[State], T]) -> T:
         """What `look` finds in the state while nothing changes it."""

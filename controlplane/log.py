@@ -67,8 +67,8 @@ def read_report(message: Message) -> Report | None:
 
 def produce_batch(producer: TransactionalProducer, prefix: str, batch: Batch) -> None:
     """Within a transaction."""
-    for event, job in batch.events:
-        producer.produce(f"{prefix}{EVENTS}", encode(event), job, 0)
+    for _, job, data in batch.events:
+        producer.produce(f"{prefix}{EVENTS}", data, job, 0)
     for key, record in batch.changes.items():
         producer.produce(f"{prefix}{STATE}", encode(record) if record is not None else None, encode_key(key), 0)
     for write in batch.writes:

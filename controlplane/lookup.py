@@ -15,6 +15,7 @@ from schemas.errors import (
     TopicNotFound,
     did_you_mean,
 )
+from schemas.names import is_topic_name
 from schemas.state import Job, Target
 from sql import nodes
 
@@ -100,6 +101,9 @@ def meant(state: State, name: nodes.Name) -> tuple[str, values.Mapping | None]:
 
 def unknown_topic(topic: str, names: Iterable[str], place: Place) -> TopicNotFound:
     """`names` are the topics there are."""
+    if not is_topic_name(topic):
+        rule = "a topic's name has at most 249 letters of ASCII, digits, '.', '_' and '-'"
+        return TopicNotFound(f"no topic can be called '{topic}': {rule}", place)
     hint = did_you_mean(topic, names) or "; create it first"
     return TopicNotFound(f"no topic is called '{topic}'{hint}", place)
 

@@ -91,7 +91,7 @@ class Placement:
         return {partition: max(0, offset) for partition, offset in at.items()}
 
     def _tell(self, key: bytes | None, value: bytes | None, partition: int) -> None:
-        name = (key or b"").decode()
+        name = (key or b"").decode(errors="replace")
         if value is None:
             if self._keys.pop(name, None) is not None:
                 self._want(name, None)

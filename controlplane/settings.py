@@ -16,7 +16,7 @@ ENVIRONMENT = "JOBPLANE_"
 KAFKA = "JOBPLANE_KAFKA_"
 REGISTRY = "JOBPLANE_REGISTRY_"
 FILE = "jobplane.toml"
-_NOT_SETTINGS = frozenset({"JOBPLANE_JAVA_HOME", "JOBPLANE_CACHE"})
+_NOT_SETTINGS = frozenset({"JOBPLANE_JAVA_HOME", "JOBPLANE_CACHE", "JOBPLANE_TRACEBACK"})
 
 
 _KINDS = {int: "a whole number", float: "a number", str: "a text"}

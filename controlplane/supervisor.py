@@ -79,6 +79,8 @@ class Supervisor:
         self._wanted: dict[str, Task] = {}
         self._ended: dict[str, _Ended] = {}
         self._deaths: dict[str, list[float]] = {}
+        self.faults = 0
+        """Runs of tasks that an error ended which nobody foresaw."""
         self._closing = False
 
     def start(self) -> None:
@@ -257,6 +259,7 @@ class Supervisor:
         key = said["ended"]
         host.tasks.discard(key)
         host.ended.add(key)
+        self.faults += said["faults"]
         if key not in self._wanted:
             return
         now = time.monotonic()

@@ -10,8 +10,11 @@ import click
 
 if TYPE_CHECKING:
     from controlplane.settings import Settings
+    from schemas.errors import InternalError
 
 FAILED, NOT_FOUND, REFUSED, UNREACHABLE, TIMED_OUT = 1, 3, 4, 5, 124
+TRACEBACK = "JOBPLANE_TRACEBACK"
+"""Set in the environment, it shows where a fault of jobplane was met."""
 
 
 def connection(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -37,24 +40,62 @@ def fail(message: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
-class errors:  # noqa: N801  used like a function
-    """Turns what cannot be helped here into a message and an exit code."""
+class planning:  # noqa: N801  used like a function
+    """The guard of what the client plans, tries and reads by itself: an error that nobody foresaw is an InternalError.
+
+    The traceback is printed where the environment says JOBPLANE_TRACEBACK=1.
+    """
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        if error is None or isinstance(error, SystemExit | click.ClickException | KeyboardInterrupt):
+        if isinstance(error, Exception) and not _is_foreseen(error):
+            raise _internal(error) from error
+
+
+def _is_foreseen(error: Exception) -> bool:
+    from processors.kafka import Doubt, KafkaException
+    from schemas.errors import JobplaneError
+
+    ways_out = (click.ClickException, click.exceptions.Exit, click.Abort)
+    return isinstance(error, (JobplaneError, Doubt, KafkaException, OSError, *ways_out))
+
+
+def _internal(error: Exception) -> "InternalError":
+    from processors.guard import fault_of, told
+    from schemas.errors import InternalError
+
+    if os.environ.get(TRACEBACK):
+        click.echo(told(error), err=True)
+    return InternalError(
+        f"this met a fault of jobplane ({fault_of(error)}); {TRACEBACK}=1 in the environment shows where: report it"
+    )
+
+
+class errors:  # noqa: N801  used like a function
+    """Turns what cannot be helped here into a message and an exit code: the last guard of the command line."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        if not isinstance(error, Exception) or isinstance(error, click.ClickException | BrokenPipeError):
             return
+        from processors.kafka import Doubt, KafkaException, judged
         from schemas.errors import BadSetting, JobplaneError, KafkaSilent, KafkaUnreachable
 
+        if isinstance(error, KafkaException):
+            error = judged(error)
+        if not _is_foreseen(error):
+            error = _internal(error)
         if isinstance(error, BadSetting):
             raise click.UsageError(error.message)
         if isinstance(error, KafkaUnreachable):
             fail(f"error ({error.code}): {error.message}", UNREACHABLE)
         if isinstance(error, JobplaneError):
             fail(f"error ({error.code}): {error.message}", FAILED)
-        from processors.kafka import Doubt
-
         if isinstance(error, Doubt):
             fail(f"error ({KafkaSilent.code}): {error}", UNREACHABLE)
+        if isinstance(error, OSError):
+            fail(f"error: {error}", FAILED)

@@ -10,9 +10,6 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import msgspec
 
 from controlplane import agents, catalog, views
 from controlplane.decider import Decider, End, Tally
@@ -20,6 +17,7 @@ from controlplane.embedded.ports import free_port, require_free
 from controlplane.exposition import Measured, exposition
 from controlplane.groups import Groups
 from controlplane.live import LiveView
+from controlplane.pages import Answer, Page, guarded, json_answer
 from controlplane.placement import Placement
 from controlplane.settings import Settings
 from controlplane.supervisor import Supervisor
@@ -34,7 +32,6 @@ LOG = logging.getLogger("jobplane.worker")
 LOG.addFilter(agents.Sparing())
 TOUCH_S = 1.0
 LEAVE_S = 5.0
-JSON = "application/json"
 
 
 class Worker:
@@ -58,14 +55,17 @@ class Worker:
         self.view = LiveView(self._kafka, settings.prefix)
         self._assigned = False
         self._closing = threading.Event()
-        self.pages: Mapping[str, agents.Page] = {
+        pages: Mapping[str, Page] = {
             "/healthz": self._healthz,
             "/readyz": self._readyz,
             "/metrics": self._metrics,
-            "/api/jobs": lambda: self._json(self.view.see(views.jobs)),
-            "/api/mappings": lambda: self._json(self.view.see(views.mappings)),
-            "/api/snapshots": lambda: self._json(self.view.see(views.snapshots)),
-            "/api/hosts": lambda: self._json(self._supervisor.view()),
+            "/api/jobs": lambda: json_answer(self.view.see(views.jobs)),
+            "/api/mappings": lambda: json_answer(self.view.see(views.mappings)),
+            "/api/snapshots": lambda: json_answer(self.view.see(views.snapshots)),
+            "/api/hosts": lambda: json_answer(self._supervisor.view()),
+        }
+        self.pages: Mapping[str, Page] = {
+            path: guarded(path, page, lambda: self._tally.fault("page")) for path, page in pages.items()
         }
 
     def start(self) -> None:
@@ -172,12 +172,14 @@ class Worker:
         leaving.daemon = True
         leaving.start()
 
-    def _healthz(self) -> tuple[int, str, bytes]:
+    def _healthz(self) -> Answer:
         return (
-            self._json({"status": "failed", "reason": self.fatal}, 500) if self.fatal else self._json({"status": "ok"})
+            json_answer({"status": "failed", "reason": self.fatal}, 500)
+            if self.fatal
+            else json_answer({"status": "ok"})
         )
 
-    def _readyz(self) -> tuple[int, str, bytes]:
+    def _readyz(self) -> Answer:
         leads = (f"{self._settings.prefix}{COMMANDS}", 0) in self._held
         waits = [
             reason
@@ -189,9 +191,9 @@ class Worker:
             )
             if waiting
         ]
-        return self._json({"ready": not waits, "waits_for": waits, "leads": leads}, 503 if waits else 200)
+        return json_answer({"ready": not waits, "waits_for": waits, "leads": leads}, 503 if waits else 200)
 
-    def _metrics(self) -> tuple[int, str, bytes]:
+    def _metrics(self) -> Answer:
         hosts = self._supervisor.view()
         tasks = [
             (task["job"], task["task"], task)
@@ -202,13 +204,11 @@ class Worker:
         jobs = self.view.see(views.statuses) if self.view.held else []
         tasks += self.view.see(views.kept_metrics) if self.view.held else []
         tally = self._tally
+        faults = {**tally.faults, "task": self._supervisor.faults}
         content_type, body = exposition(
-            Measured(tasks, jobs, dict(tally.verdicts), tally.leading, tally.restarts, len(hosts))
+            Measured(tasks, jobs, dict(tally.verdicts), tally.leading, tally.restarts, len(hosts), faults)
         )
         return 200, content_type, body
-
-    def _json(self, value: Any, status: int = 200) -> tuple[int, str, bytes]:
-        return status, JSON, msgspec.json.encode(value)
 
 
 def run(settings: Settings, loglevel: str = "warning") -> None:

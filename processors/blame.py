@@ -4,19 +4,35 @@ Where the culprit is known and nothing of it was produced, it goes the way of on
 the open transaction, or where the broker names no record, a new life leaves it out: `run.refused` remembers it.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from processors.bad_records import Place, place_of, position
+from processors.guard import fault_of, noted
 from processors.kafka import Doubt, Fenced, KafkaException, Message, judged
 from processors.run import Narrowed, Released, Run
 from schemas.failures import BadRecord, RecordFailure, RecordTooLarge
 from schemas.options import OnError
+from sql.runtime import bad_record
+
+LOG = logging.getLogger("jobplane.task")
+FORESEEN = (BadRecord, ArithmeticError, RecursionError, ValueError, MemoryError)
+"""What a record raises that cannot be read or evaluated; any other exception is a fault of jobplane."""
 
 
 def fault(error: Exception) -> BadRecord:
     """What a record has caused that could not be read or evaluated."""
-    return BadRecord(error.message if isinstance(error, BadRecord) else str(error) or type(error).__name__)
+    match error:
+        case BadRecord():
+            return BadRecord(error.message)
+        case MemoryError():
+            return BadRecord("evaluating the record takes more memory than there is")
+        case _ if isinstance(error, FORESEEN):
+            return bad_record(error)
+    return BadRecord(
+        f"evaluating the record met a fault of jobplane ({fault_of(error)}); report it with the query and the record"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +63,15 @@ class Blame:
             raise Narrowed(named.message)
         if isinstance(error, KafkaException):
             raise error
+        self._note(error, message)
         return fault(error)
+
+    def _note(self, error: Exception, message: Message) -> None:
+        """A fault of jobplane is in the log once, however many records meet it."""
+        if isinstance(error, FORESEEN) or (reference := fault_of(error).reference) in self.run.noted:
+            return
+        self.run.noted.add(reference)
+        noted(LOG, error, f"record {place_of(message)}, on its way to '{self.topic}'")
 
     def named(self, failure: RecordFailure, message: Message) -> RecordFailure:
         """The failure with the record to blame."""

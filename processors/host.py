@@ -123,8 +123,11 @@ class Host:
             why = runner.run()
         finally:
             del self._runs[task.key]
-            copied = sorted(runner.about.copied)
-            self._say({"ended": task.key, "generation": task.generation, "why": why, "copied": copied})
+            about = runner.about
+            copied = sorted(about.copied)
+            self._say(
+                {"ended": task.key, "generation": task.generation, "why": why, "copied": copied, "faults": about.faults}
+            )
 
     def _in_touch(self) -> None:
         if time.monotonic() - self._touched > self._touch_s:

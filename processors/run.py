@@ -68,6 +68,7 @@ class Run:
     `good` batches of that size have gone through. `refused` are those found, by topic, partition and offset.
 
     `flushed` is how far the output is known to be written, in a job that keeps no checkpoints: a search goes on there.
+    `noted` are the references of the faults that the log has, `faults` counts those that were not one record's.
     """
 
     house: House
@@ -79,6 +80,8 @@ class Run:
     release: threading.Event = field(default_factory=threading.Event)
     refused: dict[tuple[str, int, int], RecordFailure] = field(default_factory=dict)
     flushed: dict[tuple[str, int], int] = field(default_factory=dict)
+    noted: set[str] = field(default_factory=set)
+    faults: int = 0
     batch: int = BATCH
     good: int = 0
 

@@ -4,13 +4,16 @@ The steps are numbered as in the design and must not be reordered:
 1 fence · 2 read the task record, then the checkpoint · 3 assign at its offsets · 4 poll a batch · 5 begin ·
 6 and 7 evaluate and produce · 8 write the checkpoint and flush: its offset is known · 9 send the offsets with a pointer
 to it · 10 confirm that the topics are still those of the job · 11 commit · 12 copy and report what waited for it.
-After any doubt the producer is discarded and all begins again at 1. Who is fenced ends.
+After any doubt the producer is discarded and all begins again at 1. Who is fenced ends. An error that nobody foresaw
+suspends the job and leaves its host alone.
 """
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from processors.guard import noted
 from processors.kafka import Doubt, Fenced, KafkaException, judging
 from processors.life import Life
 from processors.metrics import Counters
@@ -18,13 +21,15 @@ from processors.output import PlainOutput
 from processors.pipeline import Pipeline, pipeline_of
 from processors.run import End, House, Narrowed, Released, Run
 from processors.transactions import Abandoned, TransactionalProducer
-from schemas.failures import JobFailure, WorkerLost
+from schemas.errors import Refused
+from schemas.failures import InternalFailure, JobFailure, WorkerLost
 from schemas.options import Guarantee, OnError
 from schemas.reports import Said
 from schemas.state import Phase
 from schemas.tasks import Task
 from schemas.values import Failure
 
+LOG = logging.getLogger("jobplane.task")
 TRANSACTION_SLACK_MS = 60_000
 MAX_BACKOFF_S = 5.0
 IN_FLIGHT = 5
@@ -93,6 +98,8 @@ class Runner:
                 backoff = 0.1 if time.monotonic() - began > 30 else min(backoff * 2, MAX_BACKOFF_S)
                 self.about.step(0)
                 self.about.release.wait(backoff)
+            except Exception as error:  # noqa: BLE001  # the guard of a task's life, docs/decisions/0016
+                return self._fault(error)
 
     def _life(self) -> End:
         """One life of a transactional producer: steps 1 to 3, then the loop."""
@@ -152,9 +159,21 @@ class Runner:
             if isinstance(cause, JobFailure):
                 life.abandon()
             raise cause from error
-        except (JobFailure, Released):
+        except (Doubt, Fenced, Narrowed):
+            raise  # the next producer of this id ends the transaction
+        except Exception:
             life.abandon()
             raise
+
+    def _fault(self, error: Exception) -> End:
+        """A fault of jobplane suspends the job: to begin again would most likely meet it again."""
+        self.about.faults += 1
+        fault = noted(LOG, error, f"task {self._task.key} of job '{self._task.job}'")
+        if isinstance(error, Refused):
+            text = f"this version of jobplane refuses the job's statement ({error.code}: {error.message})"
+            return self._fail(InternalFailure(f"{text}; DROP the job and create it anew"))
+        text = f"the task met a fault of jobplane ({fault}); the log of its worker has more under this reference"
+        return self._fail(InternalFailure(f"{text}: report it; RESUME tries again"))
 
     def _fail(self, failure: JobFailure) -> End:
         cause = Failure(failure.code, failure.message, failure.at)

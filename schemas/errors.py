@@ -44,13 +44,16 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 class JobplaneError(Exception):
-    """The root. `message` says what was wrong and what to do next."""
+    """The root. `message` says what was wrong and what to do next.
+
+    It can always be written: half a surrogate pair that it quotes of a record or a schema stands there as `\\ud83d`.
+    """
 
     code: ClassVar[str]
 
     def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = message.encode(errors="backslashreplace").decode()
+        super().__init__(self.message)
 
 
 class Refused(JobplaneError):
@@ -69,7 +72,7 @@ class BadSyntax(Refused):
 
 
 class StatementTooLarge(Refused):
-    """A statement may have at most 64 KiB."""
+    """A statement may have at most 64 KiB, and what follows from it 900,000 bytes: topics, schemas and mappings."""
 
     code = "statement-too-large"
 
@@ -300,6 +303,12 @@ class FactsUnavailable(Refused):
     """Kafka did not tell in time what the verdict depends on; send the command again."""
 
     code = "facts-unavailable"
+
+
+class InternalError(Refused):
+    """A fault of jobplane itself, not of the statement. The log has more under the reference in the message."""
+
+    code = "internal-error"
 
 
 class SetupError(JobplaneError):

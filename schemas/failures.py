@@ -80,3 +80,9 @@ class FunctionMissing(JobFailure):
     """A worker does not have the functions of an installed package that the job's query calls."""
 
     code = "FUNCTION_MISSING"
+
+
+class InternalFailure(JobFailure):
+    """A fault of jobplane itself ended a task. Its worker's log has more under the reference in the message."""
+
+    code = "INTERNAL_ERROR"

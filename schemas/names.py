@@ -1,4 +1,4 @@
-"""How names are written: bare where that is legal, else in double quotes."""
+"""How names are written: bare where that is legal, else in double quotes; and which a topic can have."""
 
 import re
 
@@ -8,6 +8,8 @@ _WORD_LIST = """
 """
 RESERVED = frozenset(_WORD_LIST.split())
 """Words that are names only in double quotes. All other words of the language are legal bare names."""
+_TOPIC = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,249}")
+"""By Kafka's rule."""
 _BARE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -17,3 +19,8 @@ def name(text: str) -> str:
         return text
     doubled = text.replace('"', '""')
     return f'"{doubled}"'
+
+
+def is_topic_name(text: str) -> bool:
+    """Whether Kafka can have a topic of this name."""
+    return _TOPIC.fullmatch(text) is not None

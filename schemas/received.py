@@ -6,7 +6,6 @@ of our own wins, then the value, then CloudEvents'.
 """
 
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -16,11 +15,11 @@ from schemas.codec import MARKER, NotOurs, decode
 from schemas.commands import ATTRIBUTES, REPLY_TO, Attribute, Command
 from schemas.errors import BadEnvelope, NotUtf8, Refused, TopicReserved
 from schemas.framed import Schemas, read_framed
+from schemas.names import is_topic_name
 
 CLOUD_EVENT = "application/cloudevents+json"
 CONTENT_TYPE = "content-type"
 _REGISTRY = b"\x00"
-_TOPIC = re.compile(r"[A-Za-z0-9._-]+")
 _FORMS = '{"sql": "…", "command_id": "…"} or the bare statement'
 
 Headers = Sequence[tuple[str, bytes | str | None]]
@@ -145,7 +144,7 @@ def _attribute(one: Attribute, in_value: str, named: Mapping[str, bytes | str | 
     if len(said) > one.longest:
         raise BadEnvelope(f"{one.header} has at most {one.longest} characters, not {len(said)}")
     if one.header == REPLY_TO and said:
-        if not _TOPIC.fullmatch(said):
+        if not is_topic_name(said):
             raise BadEnvelope("reply-to must be the name of a topic: letters, digits, '.', '_' and '-'")
         if said.startswith(prefix):
             raise TopicReserved(f"no reply goes to '{said}': topics that begin with '{prefix}' are the control plane's")

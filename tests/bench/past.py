@@ -105,11 +105,11 @@ class Past:
 
     def _add(self, cause: Cause, body: object) -> None:
         event = Event(self.state.position.seq + 1, self._now, cause, body)  # type: ignore[arg-type]
-        self._batch.add(self.state, event, job_name(self.state, event))
+        self._batch.add(self.state, event, job_name(self.state, event), encode(event))
 
     def _write(self) -> None:
-        for event, job in self._batch.events:
-            self._produce(EVENTS, encode(event), job)
+        for _, job, data in self._batch.events:
+            self._produce(EVENTS, data, job)
         for key, record in self._batch.changes.items():
             self._produce(STATE, encode(record) if record is not None else None, encode_key(key))
         for write in self._batch.writes:

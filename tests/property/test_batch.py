@@ -20,7 +20,7 @@ def test_the_last_record_of_each_key_is_enough(said: list[tuple[object, ...]], s
         size = sizes.pop() if sizes else len(left)
         batch = Batch()
         for event in left[:size]:
-            batch.add(state, event, job_name(state, event))
+            batch.add(state, event, job_name(state, event), b"")
             fold(one_by_one, event)
         del left[:size]
         assert list(batch.changes)[-1] == POSITION

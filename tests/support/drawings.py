@@ -102,7 +102,7 @@ def error_table(root: type[errors.JobplaneError], exit_code: Callable[[str], int
 
 
 def refusals() -> str:
-    return error_table(errors.Refused, lambda code: cli.NOT_FOUND if code in cli.NOT_FOUND_CODES else cli.REFUSED)
+    return error_table(errors.Refused, cli.refusal_exit)
 
 
 def failures() -> str:

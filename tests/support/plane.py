@@ -1,20 +1,18 @@
 """A control plane without Kafka: the pure decisions, fed with commands and reports in memory."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 
 from controlplane.asking import Asking
-from controlplane.decide import decide
-from controlplane.decide_reports import decide_report
 from controlplane.evolve import State, evolve
+from controlplane.judge import Arrived, Judge
 from controlplane.lookup import Facts, TopicFacts
 from controlplane.reconcile import Write, reconcile
 from controlplane.topics import COMMANDS, REPORTS
-from controlplane.translate import translate
+from schemas.codec import encode
 from schemas.commands import COMMAND_ID
-from schemas.events import Cause, Event
-from schemas.received import read_command
+from schemas.events import Event
 from schemas.reports import Report
 from schemas.tasks import Task
 from tests.support.subjects import Subjects
@@ -41,24 +39,27 @@ class Plane:
     now: int = 1_000_000
     unavailable: str = ""
     registry: Subjects | None = None
+    faults: Counter[str] = field(default_factory=Counter)
 
     def command(self, sql: str | bytes, command_id: str = "") -> list[Event]:
         """Judge one record of the command log; returns its events."""
         value = sql.encode() if isinstance(sql, str) else sql
         headers = [(COMMAND_ID, command_id.encode())] if command_id else []
-        asking = Asking(self.registry, {})
-        command = asking.reading(partial(read_command, self.commands, self._tick(), value, headers, PREFIX))
-        request = translate(command)
-        bodies, _ = asking.judging(self.facts, lambda facts: decide(self.state, request, facts, PREFIX))
-        cause = Cause(COMMANDS, self.commands, self.commands + 1, command.given_id, command.digest)
         self.commands += 1
-        return [self._fold(body, cause) for body in bodies]
+        return self._judged(Arrived(COMMANDS, self.commands - 1, self._tick(), value, headers))
 
     def report(self, report: Report) -> list[Event]:
-        bodies = decide_report(self.state, report, self.facts, self._tick())
-        cause = Cause(REPORTS, self.reports, self.reports + 1)
         self.reports += 1
-        return [self._fold(body, cause) for body in bodies]
+        return self._judged(Arrived(REPORTS, self.reports - 1, self._tick(), encode(report)))
+
+    def _judged(self, arrived: Arrived) -> list[Event]:
+        case = self.judge.case(arrived, Asking(self.registry, {}))
+        written, _ = case.verdict(self.state, self.facts)
+        return [self._fold(one.event) for one in written]
+
+    @property
+    def judge(self) -> Judge:
+        return Judge(PREFIX, lambda met_by: self.faults.update([met_by]))
 
     @property
     def facts(self) -> Facts:
@@ -72,8 +73,7 @@ class Plane:
         self.now += 10
         return self.now
 
-    def _fold(self, body: object, cause: Cause) -> Event:
-        event = Event(self.state.position.seq + 1, self.now, cause, body)  # type: ignore[arg-type]
+    def _fold(self, event: Event) -> Event:
         changes = evolve(self.state, event)
         before = {key: self.state.get(key) for key in changes}
         self.state.apply(changes)

@@ -56,7 +56,7 @@ def test_time_is_that_of_the_evaluation() -> None:
     )
 
 
-def test_what_a_function_raises_is_the_fault_of_its_record() -> None:
+def test_what_nobody_foresaw_is_the_error_of_its_record_in_plain_words() -> None:
     def step(messages: Any, produce: Any, full: Any) -> tuple[int, int]:
         for one in messages:
             if one.offset() == 1:
@@ -65,7 +65,13 @@ def test_what_a_function_raises_is_the_fault_of_its_record() -> None:
         return 1, 0
 
     trial = trial_of("", message(0, b"a"), message(1, b"b"), message(2, b"c"), step=step)
-    assert [str(one.refusal) for one in trial.tried if one.refusal] == ["it takes no such thing"]
+    (refusal,) = [one.refusal for one in trial.tried if one.refusal]
+    assert refusal.code == "BAD_RECORD"
+    assert re.fullmatch(
+        r"evaluating the record met a fault of jobplane \(TypeError, reference [0-9a-f]{8}\); "
+        r"report it with the query and the record",
+        refusal.message,
+    )
     assert trial.written == 2
 
 

@@ -1,0 +1,48 @@
+"""The pages of the web server, behind their guard: what a page raises is an answer of its own, and the server lives."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from processors.guard import noted
+from processors.kafka import Doubt
+from schemas.errors import InternalError, JobplaneError, KafkaSilent
+
+LOG = logging.getLogger("jobplane.web")
+JSON = "application/json"
+Answer = tuple[int, str, bytes]
+"""Status, content type, body."""
+Page = Callable[[], Answer]
+"""What a path answers. Runs in a thread."""
+
+
+def json_answer(value: Any, status: int = 200) -> Answer:
+    return status, JSON, msgspec.json.encode(value)
+
+
+def guarded(path: str, page: Page, count: Callable[[], None]) -> Page:
+    """The page. Where it raises, the answer is `{"error": …, "code": …}` with 500, or 503 while Kafka is silent.
+
+    `count` is called for each fault.
+    """
+
+    def answer() -> Answer:
+        try:
+            return page()
+        except Doubt as doubt:
+            return _error(KafkaSilent.code, str(doubt), 503)
+        except JobplaneError as error:
+            return _error(error.code, error.message, 500)
+        except Exception as error:  # noqa: BLE001  # the guard of the web server, docs/decisions/0016
+            count()
+            fault = noted(LOG, error, f"page {path}")
+            text = f"the page met a fault of jobplane ({fault}); the worker's log has more under this reference"
+            return _error(InternalError.code, text, 500)
+
+    return answer
+
+
+def _error(code: str, message: str, status: int) -> Answer:
+    return json_answer({"error": message, "code": code}, status)
