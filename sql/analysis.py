@@ -6,7 +6,7 @@ with that known.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, assert_never
+from typing import Any, assert_never
 
 from schemas import datatypes as t
 from schemas import temporal_text as text
@@ -23,6 +23,7 @@ from sql.faults import Faults
 from sql.flatten import called_by
 from sql.folding import choice, coalesce, junction, null_test
 from sql.functions.patterns import compiled_like, like
+from sql.lambdas import NOWHERE, SHAPES, Scope, applied
 from sql.nested import access, element, header, made_array, made_map, made_row
 from sql.row_values import by_fields
 from sql.slots import Slots
@@ -42,14 +43,6 @@ from sql.typed import (
     whole_of,
 )
 
-
-class Scope(Protocol):
-    """What names mean at a place."""
-
-    def resolve(self, names: Sequence[str], place: Place) -> tuple[Typed, Sequence[str]]:
-        """The value of the first of dotted names, and the names left to look up inside it. Raises UnknownColumn."""
-
-
 FEW = 4
 """Operands of || that one expression of Python joins."""
 _MOMENTS: dict[str, tuple[Type, Callable[[str], Any]]] = {
@@ -62,16 +55,25 @@ _MOMENTS: dict[str, tuple[Type, Callable[[str], Any]]] = {
 
 @dataclass(slots=True)
 class Analysis:
-    """`slots` are those of the record. Every method may raise TypeMismatch, UnknownColumn or another Refused."""
+    """`slots` are those of the record; `nested` counts the lambdas round a place.
+
+    Every method may raise TypeMismatch, UnknownColumn or another Refused.
+    """
 
     slots: Slots
     scope: Scope
     faults: Faults
     coercion: Coercion = field(init=False)
-    _lets: int = 0
+    nested: int = 0
+    _keys: int = 0
 
     def __post_init__(self) -> None:
         self.coercion = Coercion(self.slots)
+
+    def key(self, what: str) -> str:
+        """A new key for a value that is there in a part of an expression alone."""
+        self._keys += 1
+        return f"{GENERATED}{what}{self._keys}"
 
     def condition(self, tree: ex.Expression, by: str) -> Typed:
         return self.coercion.to(self.typed(tree), t.BOOLEAN, by, tree.place)
@@ -104,6 +106,8 @@ class Analysis:
                 return self._element(operand, index, place)
             case ex.Call():
                 return self._call(tree)
+            case ex.Lambda():
+                raise TypeMismatch(NOWHERE, tree.place)
             case ex.ArrayOf(items):
                 return made_array(self._several(items), self.coercion)
             case ex.MapOf(pairs):
@@ -177,6 +181,8 @@ class Analysis:
         return element(self.typed(operand), self.typed(index), (place, index.place), self.coercion)
 
     def _call(self, tree: ex.Call) -> Typed:
+        if tree.name in SHAPES or any(isinstance(one, ex.Lambda) for one in tree.arguments):
+            return applied(tree, self)
         match tree.name, tree.arguments:
             case ("COALESCE", (_, *_)) | ("IFNULL", (_, _)):
                 places = [one.place for one in tree.arguments]
@@ -198,9 +204,7 @@ class Analysis:
         return Constant(str(value.type), t.VARCHAR)
 
     def _cast(self, value: Typed, target: Type, place: Place, *, safe: bool) -> Typed:
-        value = whole_of(value)
-        if value.type == t.UNKNOWN:
-            value = self.coercion.to(value, t.JSON, "CAST", place)
+        value = self.coercion.handed_on(whole_of(value), "CAST", place)
         try:
             conversion = explicit(value.type, target)
         except Impossible as impossible:
@@ -245,8 +249,7 @@ class Analysis:
         value = self.typed(tree)
         if isinstance(value, Field | Constant) or value.type == t.UNKNOWN:
             return _Once(value, tree.place)
-        self._lets += 1
-        key = f"{GENERATED}case{self._lets}"
+        key = self.key("case")
         return _Once(Field(key, value.type), tree.place, key, value)
 
     def _signed(self, sign: str, operand: ex.Expression) -> Typed:

@@ -20,7 +20,7 @@ from sql.typed import Field, Typed, apply, call, loose, whole_of
 
 def assigned(value: Typed, target: Type, by: str, place: Place, coercion: Coercion) -> Typed:
     """The value as the column holds it: numbers are fitted, anything may become JSON. Raises TypeMismatch."""
-    if value.type == t.UNKNOWN:
+    if t.UNKNOWN in value.type.parts() and value.type.name in ("UNKNOWN", target.name):
         value = coercion.to(value, wanted(target), by, place)
     if value.type == target or value.type == t.NULL:
         return coercion.to(value, target, by, place)
@@ -115,8 +115,7 @@ def part_of(name: str, value: Typed, place: Place, coercion: Coercion) -> Typed:
 
 def _key(value: Typed, place: Place, coercion: Coercion) -> Typed:
     """Text and bytes as they are, all else as JSON."""
-    if value.type == t.UNKNOWN:
-        value = coercion.to(value, t.JSON, "__key", place)
+    value = coercion.handed_on(value, "__key", place)
     if value.type == t.VARBINARY:
         return value
     if value.type == t.VARCHAR:

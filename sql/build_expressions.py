@@ -5,12 +5,13 @@ from typing import Any
 
 from parsimonious.nodes import Node
 
-from schemas.errors import BadSyntax, NestedTooDeep
+from schemas.errors import BadSyntax, NestedTooDeep, NotSupported
 from sql import expressions as ex
 from sql import nodes
 from sql.building import Builder, first, listed, many, word
 from sql.precedence import Operand, Operator, Run, Test, sum_of, tree
 from sql.scan import MAX_DEPTH
+from sql.unsupported import column_refusal
 
 _TRIMS = {"LEADING": "LTRIM", "TRAILING": "RTRIM", "BOTH": "BTRIM"}
 Build = Callable[[ex.Expression], ex.Expression]
@@ -190,6 +191,25 @@ class ExpressionBuilder(Builder):
         if name == "ROW":
             return ex.RowOf(given, self.place(node))
         return ex.Call(name, given, self.place(node))
+
+    def visit_arguments(self, _: Node, children: list[Any]) -> list[Any]:
+        return listed(children[0], children[1])
+
+    def visit_argument(self, _: Node, children: list[Any]) -> Any:
+        return children[0]
+
+    def visit_lambda(self, node: Node, children: list[Any]) -> ex.Lambda:
+        (names,), _, body = children
+        names = [names] if isinstance(names, nodes.Name) else names
+        for i, one in enumerate(names):
+            if reason := column_refusal(one.text):
+                raise NotSupported(reason, one.place)
+            if one.text in [earlier.text for earlier in names[:i]]:
+                raise BadSyntax(f"two parameters of the lambda are called {one}", one.place)
+        return ex.Lambda(tuple(one.text for one in names), body, self.place(node))
+
+    def visit_several_names(self, _: Node, children: list[Any]) -> list[Any]:
+        return listed(children[1], children[2])
 
     def visit_function(self, node: Node, children: list[Any]) -> str:
         return children[0].text.upper() if isinstance(children[0], nodes.Name) else word(node)

@@ -55,8 +55,8 @@ def refuse_unrepeatable(name: str, place: Place) -> None:
         raise NotSupported(f"{name}: {reason}", place)
 
 
-def called(name: str, arguments: Sequence[tuple[Typed, Place]], place: Place, coercion: Coercion) -> Typed:
-    """Raises UnknownFunction, NotSupported or TypeMismatch with its place."""
+def refuse_unknown(name: str, place: Place) -> None:
+    """Raises UnknownFunction or NotSupported for what is neither a function nor a form of the language."""
     refuse_unrepeatable(name, place)
     if name in AGGREGATES:
         raise NotSupported(
@@ -64,11 +64,16 @@ def called(name: str, arguments: Sequence[tuple[Typed, Place]], place: Place, co
         )
     if name not in FUNCTIONS and name in NOT_OFFERED:
         raise UnknownFunction(NOT_OFFERED[name], place)
-    if name in _FORMS:
-        raise TypeMismatch(f"{name} does not take {counted(len(arguments))}; it is {_FORMS[name]}", place)
-    if name not in FUNCTIONS:
+    if name not in FUNCTIONS and name not in _FORMS:
         hint = did_you_mean(name, [*FUNCTIONS, *_FORMS]) or "; SHOW FUNCTIONS lists them"
         raise UnknownFunction(f"no function is called {name}{hint}", place)
+
+
+def called(name: str, arguments: Sequence[tuple[Typed, Place]], place: Place, coercion: Coercion) -> Typed:
+    """Raises UnknownFunction, NotSupported or TypeMismatch with its place."""
+    refuse_unknown(name, place)
+    if name in _FORMS:
+        raise TypeMismatch(f"{name} does not take {counted(len(arguments))}; it is {_FORMS[name]}", place)
     function = _chosen(name, arguments, place, coercion)
     return _Binding(function, arguments, place, coercion).made()
 
@@ -297,7 +302,7 @@ class _Binding:
 
     def _anything(self, value: Typed, place: Place) -> Typed:
         value = whole_of(value)
-        value = self.coercion.to(value, t.JSON, self.function.name, place) if value.type == t.UNKNOWN else value
+        value = self.coercion.handed_on(value, self.function.name, place)
         return self._written(value)
 
     def _written(self, value: Typed) -> Typed:

@@ -14,7 +14,8 @@ from typing import Any, assert_never
 from schemas.datatypes import MAX_LENGTH
 from schemas.errors import NestedTooDeep
 from sql.arithmetic import carries
-from sql.typed import Apply, Check, Choice, Coalesce, Constant, Field, Junction, Let, Loose, NullTest, Typed
+from sql.loop_code import loop
+from sql.typed import Apply, Check, Choice, Coalesce, Constant, Field, Junction, Let, Loop, Loose, NullTest, Typed
 
 MAX_DEPTH = 10
 """Operators in one Python expression; deeper ones go through a temporary."""
@@ -34,13 +35,17 @@ class Fragment:
 
 @dataclass(slots=True)
 class Code:
-    """Lines being written. `locals` maps a field's key to Python for it; `_present` are locals known not to be None."""
+    """Lines being written. `locals` maps a field's key to Python for it; `_present` are locals known not to be None.
+
+    `spent`: inside a lambda, the local that counts what lambdas have looked at and made of the record.
+    """
 
     locals: dict[str, str]
     indent: int = 3
     lines: list[str] = field(default_factory=list)
     constants: dict[str, Any] = field(default_factory=dict)
     functions: dict[str, Any] = field(default_factory=dict)
+    spent: str = ""
     _present: set[str] = field(default_factory=set)
     _names: dict[tuple[str, int], str] = field(default_factory=dict)
     _temporaries: int = 0
@@ -75,7 +80,7 @@ class Code:
             for operand in tree.operands:
                 self.keep_where(operand)
         elif isinstance(tree, Junction):
-            self._skip_if([f"not {self._truth(tree)}"])
+            self._skip_if([f"not {self.truth(tree)}"])
         else:
             condition = self.value(tree)
             self._skip_if([*self._absent(condition), f"not {condition.code}"])
@@ -109,6 +114,9 @@ class Code:
                 return self._choice(tree)
             case Coalesce(operands):
                 return self._coalesce(operands)
+            case Loop():
+                result = loop(self, tree)
+                return Fragment(result, (result,))
             case Let(key, value, body):
                 self.locals[key] = self.named(self.result(value))
                 return self.value(body)
@@ -176,7 +184,7 @@ class Code:
         result, open_ = self.temporary(), self.temporary()
         self.line(f"{open_} = True")
         for when, then in tree.branches:
-            with self.block(f"if {open_}:"), self.block(f"if {self._truth(when)}:"):
+            with self.block(f"if {open_}:"), self.block(f"if {self.truth(when)}:"):
                 self.line(f"{result} = {self.result(then)}")
                 self.line(f"{open_} = False")
         with self.block(f"if {open_}:"):
@@ -191,14 +199,14 @@ class Code:
                 self.line(f"{result} = {self.result(operand)}")
         return Fragment(result, (result,))
 
-    def _truth(self, tree: Typed) -> str:
+    def truth(self, tree: Typed) -> str:
         """A local that is true when the condition is TRUE; FALSE and NULL need not be told apart here."""
         result = self.temporary()
         if isinstance(tree, Junction):
-            self.line(f"{result} = {self._truth(tree.operands[0])}")
+            self.line(f"{result} = {self.truth(tree.operands[0])}")
             for operand in tree.operands[1:]:
                 with self.block(f"if {'not ' if tree.ends_with else ''}{result}:"):
-                    self.line(f"{result} = {self._truth(operand)}")
+                    self.line(f"{result} = {self.truth(operand)}")
         else:
             condition = self.value(tree)
             self.line(f"{result} = {' and '.join([*self._there(condition), condition.code])}")

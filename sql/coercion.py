@@ -12,8 +12,8 @@ from schemas.datatypes import Type
 from schemas.errors import Place, TypeMismatch
 from schemas.formats.fields import Convert
 from sql.conversions import exactly, explicit, inside, whole
-from sql.slots import Slots
-from sql.typed import Choice, Coalesce, Constant, Field, Let, Typed, apply, call, whole_of
+from sql.slots import PARTS, Slots
+from sql.typed import Choice, Coalesce, Constant, Let, Loop, Typed, apply, call, slot_of, whole_of
 
 _MOMENTS = ("DATE", "TIMESTAMP")
 _DOCUMENTS = ("SCALAR", "JSON")
@@ -123,7 +123,7 @@ class Coercion:
 
     def to(self, value: Typed, target: Type, by: str, place: Place) -> Typed:
         """The value as the type that `by` needs. Raises TypeMismatch."""
-        if value.type == t.UNKNOWN:
+        if t.UNKNOWN in value.type.parts() and value.type.name in ("UNKNOWN", target.name):
             return self._unknown(value, target, place)
         if target == t.JSON:
             value = whole_of(value)
@@ -141,10 +141,13 @@ class Coercion:
         return apply("float({})", (value,), target, float=float) if made is float else call(made, (value,), target)
 
     def _unknown(self, value: Typed, target: Type, place: Place) -> Typed:
+        """A value of which not all is known as what its use needs: what it is taken from must hold that."""
+        one, slot = value.type, slot_of(value)
+        if slot and (one == t.UNKNOWN or one in PARTS):
+            part, wanted_of = (slot, target) if one == t.UNKNOWN else ((*slot, PARTS[one]), target.arguments[-1])
+            self.slots.demand(part, wanted_of, place)
+            return _retyped(value, target)
         match value:
-            case Field(_, _, slot) if slot:
-                self.slots.demand(slot, target, place)
-                return replace(value, type=target)
             case Coalesce(operands):
                 return Coalesce(tuple(self._unknown_or_null(one, target, place) for one in operands), target)
             case Choice(branches, otherwise):
@@ -152,7 +155,23 @@ class Coercion:
                 return Choice(chosen, self._unknown_or_null(otherwise, target, place), target)
             case Let(key, bound, body):
                 return Let(key, bound, self._unknown_or_null(body, target, place), target)
+            case Loop():
+                return self._loop(value, target, place)
         return _retyped(value, target)
+
+    def _loop(self, value: Loop, target: Type, place: Place) -> Typed:
+        """What lambdas give has the types that are asked of the whole."""
+        if value.name == "FILTER":
+            return replace(value, over=self._unknown_or_null(value.over, target, place), type=target)
+        wanted_of = target.arguments if value.name == "TRANSFORM" else (target,)
+        pairs = zip(value.results, wanted_of, strict=True)
+        results = tuple(self._unknown_or_null(one, of, place) for one, of in pairs)
+        start = value.start and self._unknown_or_null(value.start, target, place)
+        return replace(value, results=results, start=start, type=target)
+
+    def handed_on(self, value: Typed, by: str, place: Place) -> Typed:
+        """A value that goes on as it is: what in it is not known is JSON."""
+        return self.to(value, as_json(value.type), by, place)
 
     def _unknown_or_null(self, value: Typed, target: Type, place: Place) -> Typed:
         return self.to(value, target, "this", place)
@@ -169,6 +188,13 @@ class Coercion:
                     raise TypeMismatch(f"{by} {common.words} with {value.type.words}{hint}", place)
                 common = common_type((common, value.type)) or common
         return common, tuple(self.to(value, common, by, place) for value, place in values)
+
+
+def as_json(one: Type) -> Type:
+    """The type with JSON for all of which nothing is known."""
+    if one == t.UNKNOWN:
+        return t.JSON
+    return replace(one, arguments=tuple(map(as_json, one.arguments))) if one.arguments else one
 
 
 def _retyped(value: Typed, target: Type) -> Typed:

@@ -116,6 +116,15 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Lambda:
+    """`x => body`, `(k, v) => body`: an argument of a call, and nothing else."""
+
+    parameters: tuple[str, ...]
+    body: "Expression"
+    place: Place = _place()
+
+
+@dataclass(frozen=True, slots=True)
 class ArrayOf:
     items: tuple["Expression", ...]
     place: Place = _place()
@@ -263,7 +272,7 @@ class Or:
 
 
 Literals = Number | String | Bytes | Boolean | Null | Moment | Interval
-Made = Access | Element | Call | ArrayOf | MapOf | RowOf | Cast | Case
+Made = Access | Element | Call | Lambda | ArrayOf | MapOf | RowOf | Cast | Case
 Operation = Sign | Arithmetic | Concat
 Condition = Comparison | Distinct | Between | In | Like | Is | Not | And | Or
 Expression = Literals | Column | Made | Operation | Condition

@@ -126,7 +126,12 @@ interval        = INTERVAL sign? string unit to_unit?
 to_unit         = TO unit
 unit            = ~r"(?:YEAR|QUARTER|MONTH|WEEK|DAY|HOUR|MINUTE|SECOND)S?(?!\w)"ia _
 bytes           = ~r"X'(?:[0-9A-F]{2})*'"ia _
-call            = function open expressions? close
+call            = function open arguments? close
+arguments       = argument (comma argument)*
+argument        = lambda / expression
+lambda          = parameters arrow expression
+parameters      = name / several_names
+several_names   = open name (comma name)* close
 function        = (~r"(?:LEFT|RIGHT)(?=\s*\()"ia _) / bare
 expressions     = expression (comma expression)*
 truth           = TRUE / FALSE
@@ -144,6 +149,7 @@ close_bracket   = "]" _
 less            = "<" _
 greater         = ">" _
 comma           = "," _
+arrow           = "=>" _
 dot             = "." _
 colon           = ":" !":" _
 equals          = "=" _
@@ -186,6 +192,7 @@ EXPECTED = {word: word for word in _WORDS} | {
     "close": "')'",
     "comma": "','",
     "equals": "'='",
+    "arrow": "'=>'",
     "end": "the end of the statement",
 }
 """Rule → what a person would call it. Rules not named here are never said to be expected."""
@@ -196,7 +203,7 @@ COVERS = {
     "string": frozenset({"equals"}),
     "operand": frozenset({"NOT", "star", "number"}),
     "primary": frozenset({"TRUE", "FALSE", "NULL", "open", "string", "name", "number", "LEADING", "TRAILING", "BOTH"}),
-    "operator": frozenset({"IS", "AND", "OR", "NOT", "BETWEEN", "IN", "LIKE", "AT"}),
+    "operator": frozenset({"IS", "AND", "OR", "NOT", "BETWEEN", "IN", "LIKE", "AT", "arrow"}),
     "WHERE": frozenset({"UNION", "CROSS", "comma", "AS", "name"}),
 }
 """Where the key is expected, these go without saying."""

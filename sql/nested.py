@@ -14,11 +14,11 @@ from schemas.failures import BadRecord
 from schemas.formats.json_values import decoder, read_as, reader, row_class
 from schemas.json_text import present
 from sql import runtime
-from sql.coercion import Coercion
+from sql.coercion import Coercion, as_json
 from sql.record import RAW_HEADERS, header_text
 from sql.slots import Slots, called
 from sql.type_names import KEYS
-from sql.typed import ELEMENT, VIEW, Apply, Constant, Field, Path, Typed, apply, faulty, loose, slot_of
+from sql.typed import ELEMENT, VALUE, VIEW, Apply, Constant, Field, Path, Typed, apply, faulty, loose, slot_of
 
 _NULL_KEY = "a key of a MAP is NULL"
 HEADERS = Field(RAW_HEADERS, t.map_of(t.VARCHAR, t.VARBINARY))
@@ -49,7 +49,7 @@ def element(value: Typed, index: Typed, places: tuple[Place, Place], coercion: C
         return access(value, index.value, places[0], coercion.slots)
     if value.type == t.UNKNOWN:
         if index.type == t.VARCHAR:
-            value = coercion.to(value, t.map_of(t.VARCHAR, t.JSON), "[…]", places[0])
+            value = coercion.to(value, t.map_of(t.VARCHAR, t.UNKNOWN), "[…]", places[0])
         elif slot:
             coercion.to(index, t.BIGINT, "[…]", places[1])
             return _inside(slot, ELEMENT, coercion.slots, places[0])
@@ -63,7 +63,8 @@ def element(value: Typed, index: Typed, places: tuple[Place, Place], coercion: C
         return view(found, (*slot, ELEMENT), coercion.slots) if slot else found
     if value.type.name == "MAP":
         key = coercion.to(index, value.type.arguments[0], "[…]", places[1])
-        return _not_null("{}.get({})", (value, key), value.type.arguments[1])
+        found = _at(_not_null("{}.get({})", (value, key), value.type.arguments[1]), slot, VALUE)
+        return view(found, (*slot, VALUE), coercion.slots) if slot else found
     raise TypeMismatch(f"{value.type.words} has no elements", places[0])
 
 
@@ -96,6 +97,7 @@ def _with_slot(value: Typed, slot: Path) -> Typed:
 
 def view(value: Typed, slot: Path, slots: Slots) -> Typed:
     """A value of JSON as what is looked up in it, where anything is."""
+    slot = slots.place_of(slot)
     shape = slots.shape_of(slot) if slots.learned else t.JSON
     if value.type != t.JSON or shape == t.JSON:
         return value
@@ -177,7 +179,7 @@ def _map(pairs: Sequence[tuple[Any, Any]]) -> dict[Any, Any]:
 
 
 def made_row(names: Sequence[str], items: Sequence[tuple[Typed, Place]], coercion: Coercion) -> Typed:
-    values = tuple(coercion.to(v, t.JSON, "ROW", place) if v.type == t.UNKNOWN else v for v, place in items)
+    values = tuple(coercion.handed_on(value, "ROW", place) for value, place in items)
     fields: list[str] = []
     for i, name in enumerate(names):
         fields.append(name if name not in fields else f"_col{i}")
@@ -193,6 +195,7 @@ def _settled(
     otherwise: Type = t.JSON,
 ) -> tuple[Type, tuple[Typed, ...]]:
     """Values of which nothing is known are JSON."""
-    if common != t.UNKNOWN:
+    if t.UNKNOWN not in common.parts():
         return common, values
+    otherwise = otherwise if common == t.UNKNOWN else as_json(common)
     return otherwise, tuple(coercion.to(v, otherwise, "this", p) for v, (_, p) in zip(values, given, strict=True))

@@ -212,7 +212,7 @@ class _Planned:
             else:
                 value = whole_of(column.value)
                 untyped = value.type == t.UNKNOWN or (self._source.as_source == () and value.type == t.JSON)
-                value = analysis.coercion.to(value, t.JSON, name, column.place) if value.type == t.UNKNOWN else value
+                value = analysis.coercion.handed_on(value, name, column.place)
                 outputs.append(Output(name, value, (name,), None, untyped))
         if len(outputs) > 1 and any(not one.path for one in outputs):
             raise ColumnMismatch(f"{THIS} is the whole value: no column goes beside it", self._insert.target.place)

@@ -99,6 +99,9 @@ def _primary(tree: ex.Literals | ex.Column | ex.Made) -> str:  # one line a form
         case ex.Call(called, arguments):
             plain = called if called in _FUNCTION_WORDS else name(called)
             return f"{plain}({_listed(arguments)})"
+        case ex.Lambda(parameters, body):
+            names = ", ".join(map(name, parameters))
+            return f"{names if len(parameters) == 1 else f'({names})'} => {expression(body)}"
         case ex.ArrayOf(items):
             return f"ARRAY[{_listed(items)}]"
         case ex.MapOf(pairs):

@@ -73,6 +73,42 @@ def too_long(*values: str | bytes | list[Any]) -> NoReturn:
     raise BadRecord(f"|| would make a value of {length:,} characters or elements; the most are {MAX_LENGTH:,}")
 
 
+def weight(value: Any) -> int:
+    """How many elements and characters a value has, with all in it; numbers, times and the like have none."""
+    match value:
+        case str() | bytes() | msgspec.Raw():
+            return len(value)
+        case list():
+            return len(value) + sum(map(weight, value))
+        case dict():
+            return len(value) + sum(map(weight, value.values())) + sum(map(weight, value))
+        case msgspec.Struct():
+            return sum(map(weight, msgspec.structs.astuple(value)))
+    return 0
+
+
+def copied(value: Any) -> int:
+    """What a step of REDUCE costs: its value is made anew, which is cheap, and has grown at one of its ends."""
+    match value:
+        case str() | bytes() | msgspec.Raw():
+            return len(value) >> 5
+        case list():
+            return (len(value) >> 5) + weight(value[:1]) + weight(value[-1:])
+        case dict():
+            return (len(value) >> 5) + weight(next(reversed(value.values()), None))
+        case msgspec.Struct():
+            return sum(map(copied, msgspec.structs.astuple(value)))
+    return 0
+
+
+def too_much() -> NoReturn:
+    raise BadRecord("the lambdas do too much for one record: look at fewer elements, or make less of each")
+
+
+def null_key() -> NoReturn:
+    raise BadRecord("a key of a MAP is NULL")
+
+
 def check_whole(value: int) -> int:
     """A BIGINT. Raises BadRecord where it has more than 64 bits."""
     if not -(2**63) <= value < 2**63:

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from schemas import datatypes as t
 from schemas.datatypes import Type
 from schemas.errors import Place, TypeMismatch
-from sql.typed import ELEMENT, GENERATED, Path
+from sql.typed import ELEMENT, GENERATED, VALUE, Path
 
 
 def called(slot: Path) -> str:
     """`address.city`, `items[…].sku`"""
     first, *others = slot
     first = str(first).replace(f"{GENERATED}key", "__key").removeprefix(GENERATED)
-    return first + "".join("[…]" if one == ELEMENT else f".{one}" for one in others)
+    return first + "".join("[…]" if isinstance(one, int) else f".{one}" for one in others)
 
 
 def wanted(one: Type) -> Type:
@@ -24,6 +24,10 @@ def wanted(one: Type) -> Type:
     if t.is_numeric(one):
         return t.NUMBER
     return Type(one.name, tuple(map(wanted, one.arguments)), fields=one.fields) if one.arguments else one
+
+
+PARTS = {t.array(t.UNKNOWN): ELEMENT, t.map_of(t.VARCHAR, t.UNKNOWN): VALUE}
+"""Of an array, or a map, the part whose type follows from its own uses."""
 
 
 @dataclass(slots=True)
@@ -40,9 +44,22 @@ class Slots:
     _compared: set[Path] = field(default_factory=set)
     _whole: set[Path] = field(default_factory=set)
     _inside: dict[Path, dict[str | int, None]] = field(default_factory=dict)
+    _others: dict[Path, Path] = field(default_factory=dict)
+
+    def place_of(self, slot: Path) -> Path:
+        """Where a slot really lies: a part of what a lambda makes may be a value of the record."""
+        for end in range(len(slot), 0, -1) if self._others else ():
+            if slot[:end] in self._others:
+                return self.place_of((*self._others[slot[:end]], *slot[end:]))
+        return slot
+
+    def same(self, slot: Path, other: Path) -> None:
+        """The slot is but another name for the other."""
+        self._others[slot] = other
 
     def add(self, slot: Path) -> None:
         """Makes the slot known, with those it lies in."""
+        slot = self.place_of(slot)
         if slot in self._parents:
             return
         self._parents[slot] = slot
@@ -52,7 +69,7 @@ class Slots:
 
     def demand(self, slot: Path, one: Type, place: Place) -> None:
         """Raises TypeMismatch when the slot was already used as another kind."""
-        one = wanted(one)
+        slot, one = self.place_of(slot), wanted(one)
         if one in (t.NULL, t.UNKNOWN):
             return
         if one == t.JSON:
@@ -61,8 +78,8 @@ class Slots:
         if one == t.SCALAR:
             self._compared.add(self._root(slot))
             return
-        if one == t.array(t.UNKNOWN):
-            self.add((*slot, ELEMENT))
+        if one in PARTS:
+            self.add((*slot, PARTS[one]))
             return
         root = self._root(slot)
         known, before = self._demands.setdefault(root, (one, place))
@@ -80,7 +97,7 @@ class Slots:
         return known if known.name in t.TEMPORAL else t.UNKNOWN
 
     def keep_whole(self, slot: Path) -> None:
-        self._whole.add(slot)
+        self._whole.add(self.place_of(slot))
 
     def join(self, left: Path, right: Path, place: Place, *, compared: bool = True) -> None:
         """Both are of one kind from now on."""
@@ -100,28 +117,33 @@ class Slots:
         return {str(slot[0]): self.type_of(slot) for slot in self._parents if len(slot) == 1}
 
     def type_of(self, slot: Path) -> Type:
-        """Without a demand, a slot that is compared is a SCALAR, one with slots in it a ROW or ARRAY, another JSON."""
+        """Without a demand, a slot that is compared is a SCALAR, one with slots in it nested, another JSON."""
+        slot = self.place_of(slot)
         return t.JSON if slot in self._whole and self._inside.get(slot) else self.shape_of(slot)
 
     def is_mixed(self, slot: Path) -> bool:
         """Whether it is used as an array and as an object."""
-        inside = self._inside.get(slot, {})
+        inside = self._inside.get(self.place_of(slot), {})
         return ELEMENT in inside and len(inside) > 1
 
     def shape_of(self, slot: Path) -> Type:
         """The type by which a slot is looked into, whether or not it is handed through as well."""
+        slot = self.place_of(slot)
         root = self._root(slot)
         inside = self._inside.get(slot, {})
         if root in self._demands:
             return self._demands[root][0]
         if not inside:
             return t.SCALAR if root in self._compared else t.JSON
+        if VALUE in inside:
+            return t.map_of(t.VARCHAR, self.type_of((*slot, VALUE)))
         if ELEMENT in inside:
             return t.array(self.type_of((*slot, ELEMENT)))
         names = tuple(map(str, inside))
         return t.row(names, tuple(self.type_of((*slot, name)) for name in names))
 
     def _root(self, slot: Path) -> Path:
+        slot = self.place_of(slot)
         self.add(slot)
         while (parent := self._parents[slot]) != slot:
             self._parents[slot] = self._parents[parent]

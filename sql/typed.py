@@ -12,8 +12,9 @@ from schemas.failures import BadRecord
 from sql import runtime
 
 Path = tuple[str | int, ...]
-"""From a column of no declared type into its value: names of fields, ELEMENT for any element of an array."""
-ELEMENT = 0
+"""From a column of no declared type into its value: names of fields, ELEMENT for any element of an array, VALUE for
+any value of a map."""
+ELEMENT, VALUE = 0, 1
 GENERATED = "\x1f"
 """Keys of our own begin with it: no column of a user may hold a control character."""
 LARGEST_CONSTANT = 64 * 1024
@@ -108,11 +109,29 @@ class Let:
     type: Type
 
 
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """What a lambda makes of an array, whose elements stand under one key, or of a map, whose keys and values do.
+
+    NULL where `over` is NULL. `results`: of TRANSFORM the new element, or the new key and value; of FILTER whether an
+    entry stays; of REDUCE what stands under the key `accumulator` from then on, where `start` stood first.
+    """
+
+    name: Literal["TRANSFORM", "FILTER", "REDUCE"]
+    over: "Typed"
+    keys: tuple[str, ...]
+    results: tuple["Typed", ...]
+    type: Type
+    start: "Typed | None" = None
+    accumulator: str = ""
+    slot: Path = ()
+
+
 VIEW = "view({})"
 """Of a value of JSON that is handed through as it is in one place, and looked into in another."""
 
 
-Typed = Constant | Field | Apply | Loose | Junction | NullTest | Choice | Coalesce | Let
+Typed = Constant | Field | Apply | Loose | Junction | NullTest | Choice | Coalesce | Let | Loop
 
 
 def apply(
@@ -130,7 +149,7 @@ def apply(
 
 def slot_of(value: "Typed") -> Path:
     """Where a value lies, where it lies anywhere."""
-    return value.slot if isinstance(value, Apply | Field) else ()
+    return value.slot if isinstance(value, Apply | Field | Loop) else ()
 
 
 def whole_of(value: "Typed") -> "Typed":

@@ -76,6 +76,7 @@ ROWS = (
     Row(r"", r"EXISTS\s*\(", f"EXISTS {_STATE}"),
     Row(r"", r"(NOT\s+)?(SIMILAR\s+TO|ILIKE|REGEXP|RLIKE)\b", f"{{found}} is {_NOW}; use LIKE or REGEXP_LIKE"),
     Row(r"\b(SIMILAR|ILIKE|REGEXP|RLIKE)\s+", r"('|TO\b)", f"{{before}} is {_NOW}; use LIKE or REGEXP_LIKE"),
+    Row(r"=", r">", "a lambda stands only as an argument of TRANSFORM, FILTER or REDUCE", BadSyntax),
     Row(r"", r"\?", f"parameters are {_NOW}; write the value"),
     Row(
         r"\bINTO\s+[^()]+(\([^()]*\)\s*)?", r"VALUES\b", f"VALUES is {_NOW}; a job reads a topic: SELECT … FROM source"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, assert_never
 
-from sql.typed import Apply, Choice, Coalesce, Constant, Field, Junction, Let, Loose, NullTest, Typed
+from sql.typed import Apply, Choice, Coalesce, Constant, Field, Junction, Let, Loop, Loose, NullTest, Typed
 
 if TYPE_CHECKING:
     from sql.levels import Stage
@@ -28,6 +28,11 @@ def children(tree: Typed) -> Iterator[Typed]:
         case Let(_, value, body):
             yield value
             yield body
+        case Loop(_, over, _, results, start=start):
+            yield over
+            if start is not None:
+                yield start
+            yield from results
         case never:
             assert_never(never)
 

@@ -88,3 +88,8 @@ DROP EXTERNAL MAPPING IF EXISTS m
 --= DROP MAPPING IF EXISTS m
 CREATE JOB a AS INSERT INTO out SELECT CAST(b AS ROW("order" BIGINT, x VARCHAR)) AS r FROM src
 CREATE MAPPING m (r ROW("select" BIGINT, "b c" ARRAY<ROW("from" DATE)>)) TYPE Kafka
+CREATE JOB a AS INSERT INTO out SELECT TRANSFORM(xs, x => x * 2 + 1) AS a, FILTER(m, (k, v) => k <> 'a' OR v > 1) AS b, REDUCE(xs, 0, (acc, x) => acc + x) AS c FROM src
+create job a as insert into out select transform(xs,(x)=>x.y),Transform ( m , ( k,"V 2" ) => ucase(k) , (k,v)=>(v+1) ) from src;
+--= CREATE JOB a AS INSERT INTO out SELECT TRANSFORM(xs, x => x.y), TRANSFORM(m, (k, "V 2") => UCASE(k), (k, v) => v + 1) FROM src
+CREATE JOB a AS INSERT INTO out SELECT TRANSFORM(FILTER(xs, "order" => "order" = x), x => FILTER(x, y => (y = x) IS TRUE)) FROM src
+CREATE JOB filter AS INSERT INTO out SELECT filter, reduce AS transform FROM src

@@ -65,6 +65,7 @@ kinds = st.sampled_from(
 )
 SPECIAL = {"EXTRACT", "SUBSTRING", "POSITION", "TRIM", "OVERLAY", "ROW", "CAST", "TRY_CAST"}
 functions = st.from_regex(r"[A-Z_][A-Z0-9_]{0,5}", fullmatch=True).filter(lambda one: one not in RESERVED | SPECIAL)
+parameters = st.lists(column, min_size=1, max_size=3, unique=True).map(tuple)
 functions |= st.sampled_from(
     ["LEFT", "RIGHT", "SUBSTRING", "POSITION", "EXTRACT", "TRIM", "JSON_OBJECT", "AT_TIME_ZONE"]
 )
@@ -91,6 +92,7 @@ def made(operand: st.SearchStrategy[ex.Expression]) -> st.SearchStrategy[ex.Expr
         st.builds(ex.Access, operand, column),
         st.builds(ex.Element, operand, operand),
         st.builds(ex.Call, functions, some),
+        st.builds(ex.Call, functions, st.tuples(operand, st.builds(ex.Lambda, parameters, operand))),
         *(st.builds(ex.ArrayOf, some), st.builds(ex.MapOf, pairs), st.builds(ex.RowOf, some)),
         st.builds(ex.Cast, operand, kinds.map(ex.ColumnType), st.booleans()),
         st.builds(ex.Case, st.none() | operand, branches, st.none() | operand),

@@ -249,6 +249,11 @@ LIKES = (
     plain(BOOL, "({} LIKE {} ESCAPE '!')", "escaped({}, {})"),
     plain(BOOL, "({} NOT LIKE {} ESCAPE '!')", "(NOT escaped({}, {}))"),
 )
+LAMBDAS = [
+    ("TRANSFORM", "transform", "el * 3 - n"), ("TRANSFORM", "transform", "COALESCE(el, m)"),
+    ("TRANSFORM", "transform", "CASE WHEN el IN (m, 1) THEN n END"), ("FILTER", "filter", "el > n"),
+    ("FILTER", "filter", "el IS NULL OR b"),
+]  # fmt: skip
 DATE_FIELDS = (*DATE_UNITS, "DOW", "ISODOW", "DOY")
 COMPARISONS = ("=", "<>", "<", "<=", ">", ">=")
 
@@ -293,6 +298,11 @@ FORMS: list[Form] = [
     ("TEXT", "TEXT TEXT TEXT", plain(t.VARCHAR, "({} || {} || {})")),
     ("WHOLE", "LIST WIDTH", plain(t.BIGINT, "{}[{}]", "element({}, {})")),
     ("LIST", "LIST LIST", plain(t.array(t.BIGINT), "({} || {})", "joined({}, {})")),
+    *[("LIST", "LIST", plain(t.array(t.BIGINT), f"{ours}({{}}, el => {body})", f"list_{duck}({{}}, lambda el: {body})"))
+      for ours, duck, body in LAMBDAS],
+    *[("WHOLE", "LIST WIDTH", plain(t.BIGINT, f"REDUCE({{}}, {{}}, (acc, el) => {body})",
+                                    f"list_reduce({{}}, lambda acc, el: {body}, {{}})"))
+      for body in ("acc + COALESCE(el, n)", "CASE WHEN el > acc THEN el ELSE acc END", "acc - el")],
     ("SPAN", "MOMENT MOMENT", plain(t.DAY_TO_SECOND, "({} - {})")),
     ("SPAN", "DATE DATE", plain(t.DAY_TO_SECOND, "({} - {})", "days_between({}, {})")),
     *[("WHOLE", "MOMENT", plain(t.BIGINT, f"EXTRACT({one} FROM {{}})")) for one in (*DATE_FIELDS, *TIME_UNITS)],

@@ -147,6 +147,7 @@ def test_the_packages_of_a_query_are_known_wherever_they_are_called(language: Ca
         "SELECT a FROM (SELECT a, louder(a) AS unused FROM s)",
         "SELECT a FROM s WHERE CASE WHEN UPPER(louder(a)) = 'X!' THEN TRUE ELSE FALSE END",
         "SELECT a FROM s UNION ALL SELECT louder(a) AS a FROM r",
+        "SELECT TRANSFORM(a, x => louder(x)) AS b FROM s",
     ):
         assert packages_called(insert_of(query)) == (OWNER,), query
     assert packages_called(insert_of("SELECT UPPER(louder) AS a FROM s")) == ()
