@@ -104,7 +104,6 @@ class ExpressionBuilder(Builder):
 
     def visit_field(self, _: Node, children: list[Any]) -> Build:
         name: nodes.Name = children[1]
-        self.check_name(name.text, name.place)
         return lambda operand: ex.Access(operand, name.text, operand.place)
 
     def visit_zone(self, node: Node, children: list[Any]) -> Build:
@@ -219,5 +218,4 @@ class ExpressionBuilder(Builder):
 
     def visit_column(self, _: Node, children: list[Any]) -> ex.Column:
         name: nodes.Name = children[0]
-        self.check_name(name.text, name.place)
         return ex.Column(name.text, name.place)

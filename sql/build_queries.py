@@ -19,10 +19,7 @@ class QueryBuilder(ExpressionBuilder):
         return nodes.Insert(nodes.Keyword(word(node.children[0])), target, tuple(first(columns) or ()), query)
 
     def visit_columns(self, _: Node, children: list[Any]) -> list[nodes.Name]:
-        names = listed(children[1], children[2])
-        for name in names:
-            self.check_name(name.text, name.place)
-        return names
+        return listed(children[1], children[2])
 
     def visit_query(self, _: Node, children: list[Any]) -> nodes.Query:
         bindings, select, others = children
@@ -76,5 +73,4 @@ class QueryBuilder(ExpressionBuilder):
 
     def visit_alias(self, _: Node, children: list[Any]) -> nodes.Name:
         name: nodes.Name = children[0][1] if isinstance(children[0], list) else children[0]
-        self.check_name(name.text, name.place)
         return name

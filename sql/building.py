@@ -7,11 +7,10 @@ from typing import Any
 from parsimonious.nodes import Node, NodeVisitor
 
 from schemas.datatypes import MAX_PRECISION
-from schemas.errors import BadSyntax, NotSupported, Place, Refused
+from schemas.errors import BadSyntax, Place, Refused
 from schemas.names import name as written
 from sql import expressions as ex
 from sql import nodes
-from sql.unsupported import name_refusal
 
 MAX_INTEGER = 2**63
 """Integer literals go up to this, so that its negative can be written."""
@@ -136,7 +135,6 @@ class Builder(NodeVisitor):  # type: ignore[misc]  # parsimonious carries no typ
 
     def visit_row_field(self, _: Node, children: list[Any]) -> str:
         name, kind = children
-        self.check_name(name.text, name.place)
         return f"{written(name.text)} {kind.text}"
 
     def visit_interval_type(self, _: Node, children: list[Any]) -> str:
@@ -152,8 +150,3 @@ class Builder(NodeVisitor):  # type: ignore[misc]  # parsimonious carries no typ
 
     def visit_time_zone(self, node: Node, _: list[Any]) -> str:
         return f"{word(node)} TIME ZONE"
-
-    def check_name(self, name: str, place: Place) -> None:
-        """Raises NotSupported for a name that no column or field may have."""
-        if reason := name_refusal(name):
-            raise NotSupported(reason, place)

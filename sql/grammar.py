@@ -8,6 +8,10 @@ from parsimonious.grammar import Grammar
 
 from schemas.names import RESERVED
 
+_BLANKS = r"\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+_EDGE = rf"(?!\w|(?![{_BLANKS}])[^\x00-\x7f])"
+"""`<EDGE>` in the rules, the end of a word: no letter follows, of any script. The words themselves are ASCII (`a`)."""
+
 RULES = r"""
 text            = _ statement semicolon* end
 statement       = create_job / create_snapshot / create_mapping / drop_job / drop_snapshot / drop_mapping / alter_job
@@ -77,7 +81,7 @@ value_item      = expression alias?
 expression      = operand tail*
 tail            = (operator operand) / test
 test            = &test_begin (is / between / in / like)
-test_begin      = ~r"(?:NOT|IS|BETWEEN|IN|LIKE)(?!\w)"ia
+test_begin      = ~r"(?:NOT|IS|BETWEEN|IN|LIKE)<EDGE>"ia
 operand         = NOT? sign? primary postfix*
 value           = operand (value_operator operand)*
 
@@ -90,7 +94,7 @@ like            = NOT? LIKE value escape?
 escape          = ESCAPE value
 
 postfix         = &postfix_begin (cast_to / element / field / zone)
-postfix_begin   = ~r"::|[\[.]|AT(?!\w)"ia
+postfix_begin   = ~r"::|[\[.]|AT<EDGE>"ia
 cast_to         = "::" _ type
 element         = bracket expression close_bracket
 field           = dot name
@@ -99,9 +103,9 @@ zone            = AT TIME ZONE primary
 primary         = parenthesis / number / string / form / call / column
 parenthesis     = open expression close
 form            = &form_begin (truth / null / case / cast / moment / interval / array / map / bytes / in_words)
-form_begin      = ~r"(?:TRUE|FALSE|NULL|CASE|(?:TRY_)?CAST|DATE|TIME|TIMESTAMP|INTERVAL|ARRAY|MAP)(?!\w)|X'"ia / words
+form_begin      = ~r"(?:TRUE|FALSE|NULL|CASE|(?:TRY_)?CAST|DATE|TIME|TIMESTAMP|INTERVAL|ARRAY|MAP)<EDGE>|X'"ia / words
 in_words        = &words (extract / substring / position / trim / overlay / json_value / json_object)
-words           = ~r"(?:EXTRACT|SUBSTRING|POSITION|TRIM|OVERLAY|JSON_VALUE|JSON_OBJECT)(?!\w)"ia
+words           = ~r"(?:EXTRACT|SUBSTRING|POSITION|TRIM|OVERLAY|JSON_VALUE|JSON_OBJECT)<EDGE>"ia
 case            = CASE (conditions / comparisons) else? END
 conditions      = when+
 comparisons     = expression when+
@@ -124,7 +128,7 @@ moment          = moment_type string
 moment_type     = (TIMESTAMP WITH TIME ZONE) / TIMESTAMP / DATE / TIME
 interval        = INTERVAL sign? string unit to_unit?
 to_unit         = TO unit
-unit            = ~r"(?:YEAR|QUARTER|MONTH|WEEK|DAY|HOUR|MINUTE|SECOND)S?(?!\w)"ia _
+unit            = ~r"(?:YEAR|QUARTER|MONTH|WEEK|DAY|HOUR|MINUTE|SECOND)S?<EDGE>"ia _
 bytes           = ~r"X'(?:[0-9A-F]{2})*'"ia _
 call            = function open arguments? close
 arguments       = argument (comma argument)*
@@ -138,7 +142,7 @@ truth           = TRUE / FALSE
 null            = NULL ""
 column          = name ""
 
-operator        = ~r"(?:<=|>=|<>|!=|\|\||[=<>+*/%-]|(?:AND|OR)(?!\w))"ia _
+operator        = ~r"(?:<=|>=|<>|!=|\|\||[=<>+*/%-]|(?:AND|OR)<EDGE>)"ia _
 value_operator  = ~r"(?:\|\||[+*/%-])" _
 sign            = ~r"[+-]" _
 star            = "*" _
@@ -157,10 +161,10 @@ semicolon       = ";" _
 end             = ~r"\Z"
 
 name            = bare / quoted
-bare            = !reserved ~r"[A-Z_][A-Z0-9_]*"ia _
+bare            = !reserved ~r"[^\W\d]\w*" _
 quoted          = ~'"(?:[^"]|"")+"' _
 string          = ~r"'(?:[^']|'')*'" _
-number          = ~r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:E[+-]?[0-9]+)?(?![\w.])"ia _
+number          = ~r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:E[+-]?[0-9]+)?(?!\.)<EDGE>"ia _
 _               = ~r"(?:\s+|--[^\n]*|//[^\n]*|/\*.*?\*/)*"s
 """
 
@@ -174,10 +178,10 @@ _WORD_LIST = """
 """
 _WORDS = tuple(_WORD_LIST.split())
 
-_keywords = "\n".join(rf'{word} = ~r"{word}(?!\w)"ia _' for word in _WORDS)
-_reserved = rf'reserved = ~r"(?:{"|".join(sorted(RESERVED))})(?!\w)"ia'
+_keywords = "\n".join(rf'{word} = ~r"{word}<EDGE>"ia _' for word in _WORDS)
+_reserved = rf'reserved = ~r"(?:{"|".join(sorted(RESERVED))})<EDGE>"ia'
 
-GRAMMAR = Grammar(f"{RULES}\n{_keywords}\n{_reserved}")
+GRAMMAR = Grammar(f"{RULES}\n{_keywords}\n{_reserved}".replace("<EDGE>", _EDGE))
 
 EXPECTED = {word: word for word in _WORDS} | {
     "name": "a name",

@@ -15,7 +15,6 @@ from schemas import datatypes as t
 from schemas.datatypes import Type
 from schemas.failures import BadRecord
 from schemas.formats.json_values import decoder, read_as, reader
-from sql.unsupported import name_refusal
 
 EXACT_DIGITS = 15
 """A DOUBLE keeps so many digits of any number."""
@@ -108,7 +107,7 @@ def _row(objects: Sequence[dict[str, Any]], depth: int) -> Type:
     """A ROW where the objects have the same fields by and large; else they are rather maps, and JSON."""
     names = tuple(dict.fromkeys(name for one in objects for name in one))
     stable = 2 * sum(map(len, objects)) >= len(objects) * len(names)
-    nameable = all(name and _is_text(name) and name_refusal(name) is None for name in names)
+    nameable = all(name and _is_text(name) for name in names)
     if not 0 < len(names) <= MOST_FIELDS or not stable or not nameable:
         return t.JSON
     return t.row(names, tuple(inferred([one.get(name) for one in objects], depth + 1) for name in names))

@@ -127,9 +127,9 @@ def _reading(one: Type, name: str) -> Any:
     def read(raw: msgspec.Raw) -> Any:
         try:
             value = decode(raw)
+            return value if value is None or finish is None else finish(value)
         except msgspec.ValidationError as error:
             raise BadRecord(runtime.reworded(str(error), name)) from None
-        return value if value is None or finish is None else finish(value)
 
     return read
 

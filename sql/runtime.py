@@ -118,6 +118,8 @@ def check_whole(value: int) -> int:
 
 def in_field(name: str, error: Exception) -> BadRecord:
     """The error of a field's value, which says whose it is; a whole key or value has no name."""
+    if isinstance(error, msgspec.ValidationError):
+        return BadRecord(reworded(str(error), name))
     return BadRecord(f"field '{name}': {error}" if name else str(error))
 
 

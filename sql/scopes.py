@@ -18,8 +18,8 @@ from sql.typed import GENERATED, Field, Typed
 
 
 def _own_key(name: str) -> str:
-    """Under which a column is read: one called like a part of the record has a key of its own."""
-    return f"{GENERATED}{name}" if name in READABLE else name
+    """Under which a column is read: one called like a part of the record, or like a key of ours, has its own."""
+    return f"{GENERATED}{name}" if name in READABLE or name.startswith(GENERATED) else name
 
 
 @dataclass(slots=True)
@@ -48,7 +48,9 @@ class Record:
 
     def field(self, name: str) -> Typed:
         """A field of a value without declared types."""
-        key = _own_key(name)
+        return self._untyped(_own_key(name))
+
+    def _untyped(self, key: str) -> Typed:
         self.slots.add((key,))
         one = self.slots.type_of((key,)) if self.slots.learned else self.slots.moment((key,))
         self.used[key] = one
@@ -71,7 +73,7 @@ class Record:
                 return self.column(of_key), rest[1:]
         whole = side.whole if side is not None else None
         if (rest and (side is None or side.is_json)) or whole == t.JSON:
-            return self.field(KEY_FIELDS), rest
+            return self._untyped(KEY_FIELDS), rest
         if whole is not None:
             return self._typed(KEY_WHOLE, whole), rest
         if rest or (side is not None and side.format.name == AVRO):

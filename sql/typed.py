@@ -16,7 +16,7 @@ Path = tuple[str | int, ...]
 any value of a map."""
 ELEMENT, VALUE = 0, 1
 GENERATED = "\x1f"
-"""Keys of our own begin with it: no column of a user may hold a control character."""
+"""Keys of our own begin with it. A column whose name does has it twice: see sql/scopes.py."""
 LARGEST_CONSTANT = 64 * 1024
 """Characters, bytes or elements of a value that constants are folded to."""
 Check = Literal["", "whole", "finite", "bounded"]

@@ -1,12 +1,13 @@
 """`json-flat`: a JSON object whose fields are the columns, read into structs of only those that are needed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 
 from schemas.formats.fields import Format, Layout, Path, Reading, Wanted, Writing
 from schemas.formats.json_values import decoder, read_as, reader, writer
+from schemas.formats.odd_names import finder, is_odd, object_of
 from schemas.json_text import ENCODER
 
 _NULL = msgspec.Raw(b"null")
@@ -14,8 +15,23 @@ _NULL = msgspec.Raw(b"null")
 
 def reading(fields: Sequence[Wanted], _: Layout = Layout()) -> Reading:  # noqa: B008  # it is frozen
     """What is missing is NULL. A place may give a JSON null for a field of any type."""
-    struct, places = _row_of(fields)
-    return Reading(decoder(struct).decode, places, tuple(reader(one.type) for one in fields))
+    conversions = tuple(reader(one.type) for one in fields)
+    odd = [i for i, one in enumerate(fields) if any(map(is_odd, one.path))]
+    if not odd:
+        struct, places = _row_of(fields, "r")
+        return Reading(decoder(struct).decode, places, conversions)
+    struct, found = _row_of([one for i, one in enumerate(fields) if i not in odd], "r[0]")
+    decode, finders = decoder(struct).decode, [_finder(fields[i]) for i in odd]
+    others = iter(found)
+    places = tuple(f"r[{odd.index(i) + 1}]" if i in odd else next(others) for i in range(len(fields)))
+    return Reading(lambda data: (decode(data), *(find(data) for find in finders)), places, conversions)
+
+
+def _finder(one: Wanted) -> Callable[[bytes], Any]:
+    kind = read_as(one.type)
+    if kind is msgspec.Raw:
+        return finder(one.path, decoder(kind).decode, _NULL)
+    return finder(one.path, decoder(kind | None).decode, None)
 
 
 def writing(fields: Sequence[Wanted], _: Layout = Layout()) -> Writing:  # noqa: B008  # it is frozen
@@ -24,8 +40,8 @@ def writing(fields: Sequence[Wanted], _: Layout = Layout()) -> Writing:  # noqa:
     return Writing(f"encode({code})", {**structs, "encode": ENCODER.encode}, tuple(writer(one.type) for one in fields))
 
 
-def _row_of(fields: Sequence[Wanted]) -> tuple[type, tuple[str, ...]]:
-    """A struct that reads the fields, and for each the Python that finds it in the row `r`."""
+def _row_of(fields: Sequence[Wanted], row: str) -> tuple[type, tuple[str, ...]]:
+    """A struct that reads the fields, and for each the Python that finds it in the row."""
     leaves = {field.path: i for i, field in enumerate(fields)}
     places = [""] * len(fields)
 
@@ -47,12 +63,12 @@ def _row_of(fields: Sequence[Wanted]) -> tuple[type, tuple[str, ...]]:
         made: type = msgspec.defstruct("Row", members, rename=rename, gc=False)
         return made
 
-    return struct((), "r", ""), tuple(places)
+    return struct((), row, ""), tuple(places)
 
 
-def _value_of(paths: Sequence[Path]) -> tuple[str, dict[str, type]]:
+def _value_of(paths: Sequence[Path]) -> tuple[str, dict[str, Callable[..., Any]]]:
     """Python that makes the object, and the structs bound to the names in it."""
-    structs: dict[str, type] = {}
+    structs: dict[str, Callable[..., Any]] = {}
     leaves = {path: f"{{{i}}}" for i, path in enumerate(paths)}
 
     def make(prefix: Path) -> str:
@@ -64,7 +80,10 @@ def _value_of(paths: Sequence[Path]) -> tuple[str, dict[str, type]]:
             members[f"o{len(members)}"] = part
             path = (*prefix, part)
             arguments.append(leaves[path] if path in leaves else make(path))
-        structs[name] = msgspec.defstruct(name, [(one, Any) for one in members], rename=members, gc=False)
+        if any(map(is_odd, members.values())):
+            structs[name] = object_of(tuple(members.values()))
+        else:
+            structs[name] = msgspec.defstruct(name, [(one, Any) for one in members], rename=members, gc=False)
         return f"{name}({', '.join(arguments)})"
 
     return make(()), structs

@@ -15,6 +15,7 @@ from schemas.datatypes import Type
 from schemas.decimals import fitted
 from schemas.failures import BadRecord
 from schemas.formats.fields import Convert
+from schemas.formats.odd_names import is_odd, object_of, under
 from schemas.number_text import decimal_of
 from schemas.temporal_text import months_of, text_of, text_of_months
 
@@ -100,8 +101,12 @@ def read_as(one: Type) -> Any:
         case "MAP":
             return dict[read_as(one.arguments[0]), _inner(one.arguments[1])]  # type: ignore[misc]
         case "ROW":
-            return row_class(one)
+            return dict[str, msgspec.Raw] if _has_odd_names(one) else row_class(one)
     return _READ_AS[one.name]
+
+
+def _has_odd_names(one: Type) -> bool:
+    return any(map(is_odd, one.fields))
 
 
 def _inner(one: Type) -> Any:
@@ -116,8 +121,39 @@ def row_class(one: Type) -> type[msgspec.Struct]:
     for i, argument in enumerate(one.arguments):
         read = _inner(argument)
         members.append((f"m{i}", read, msgspec.Raw(b"null") if read is msgspec.Raw else None))
-    names = {f"m{i}": name for i, name in enumerate(one.fields)}
+    names = {} if _has_odd_names(one) else {f"m{i}": name for i, name in enumerate(one.fields)}
     return msgspec.defstruct("Row", members, rename=names, gc=False)
+
+
+def _row_reader(one: Type) -> Convert:
+    """The row of an object that was read as a dictionary. Raises msgspec.ValidationError that tells the field."""
+    made = row_class(one)
+    kinds = [_inner(argument) for argument in one.arguments]
+    nulls = [msgspec.Raw(b"null") if kind is msgspec.Raw else None for kind in kinds]
+    finishes = [reader(argument) or _same for argument in one.arguments]
+    parts = list(zip(one.fields, (decoder(kind).decode for kind in kinds), nulls, finishes, strict=True))
+
+    def row(members: dict[str, msgspec.Raw]) -> Any:
+        values = []
+        for name, decode, null, finish in parts:
+            raw = members.get(name)
+            value = null if raw is None else under((name,), decode, raw)
+            values.append(value if value is None else under((name,), finish, value))
+        return made(*values)
+
+    return row
+
+
+def _row_writer(one: Type, convert: Callable[[Type], Convert | None]) -> Convert:
+    """The object of a row, whose struct does not know the names."""
+    made = object_of(one.fields)
+    inner = [convert(argument) or _same for argument in one.arguments]
+
+    def written(row: Any) -> Any:
+        values = msgspec.structs.astuple(row)
+        return made(*(None if v is None else each(v) for each, v in zip(inner, values, strict=True)))
+
+    return written
 
 
 def reader(one: Type) -> Convert | None:
@@ -139,6 +175,8 @@ def reader(one: Type) -> Convert | None:
             return months_of
         case "TIMESTAMP WITH TIME ZONE":
             return _utc
+        case "ROW" if _has_odd_names(one):
+            return _row_reader(one)
     return _inside(one, reader)
 
 
@@ -149,11 +187,15 @@ def writer(one: Type) -> Convert | None:
             return _plain if one.size[1] > _PLAIN_SCALE else None
         case "REAL":
             return shortest_real
+        case "ROW" if _has_odd_names(one):
+            return _row_writer(one, writer)
     return _TEXTS.get(one) or _inside(one, writer)
 
 
 def argument(one: Type) -> Convert | None:
     """What a value of any type goes through before a function of a package takes it."""
+    if one.name == "ROW" and _has_odd_names(one):
+        return _row_writer(one, argument)
     return _TEXTS.get(one) or _inside(one, argument)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from schemas.formats.odd_names import is_odd
 from schemas.shown import shown
 from sql.functions.signature import Json
 
@@ -19,7 +20,6 @@ _BEGINNING = re.compile(r"\s*(?:lax\s+)?\$\s*")
 _STEP = re.compile(r'(?:\.\s*(?:([^\W\d]\w*)|("(?:[^"\\]|\\.)*"))|\[\s*([0-9]{1,9}|last)\s*\])\s*')
 _LIKE = """like '$.items[0].price' or '$."unit price"[last]'"""
 _NOTHING = Json(b"")
-_NO_FIELD = re.compile(r'["\\\x00-\x1f]')
 _elements = msgspec.json.Decoder(list[Json]).decode
 _members = msgspec.json.Decoder(dict[str, Json]).decode
 
@@ -61,7 +61,7 @@ def _member(name: str) -> Step:
 
 def _look_up(name: str) -> Callable[[Json], Json]:
     """A struct of one field reads an object without keeping what else is in it; some names no struct can have."""
-    if _NO_FIELD.search(name):
+    if is_odd(name):
         return lambda value: _members(value).get(name, _NOTHING)
     one: Any = msgspec.defstruct("One", [("member", Json, _NOTHING)], rename={"member": name}, gc=False)
     decode = msgspec.json.Decoder(one).decode

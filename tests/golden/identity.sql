@@ -93,3 +93,7 @@ create job a as insert into out select transform(xs,(x)=>x.y),Transform ( m , ( 
 --= CREATE JOB a AS INSERT INTO out SELECT TRANSFORM(xs, x => x.y), TRANSFORM(m, (k, "V 2") => UCASE(k), (k, v) => v + 1) FROM src
 CREATE JOB a AS INSERT INTO out SELECT TRANSFORM(FILTER(xs, "order" => "order" = x), x => FILTER(x, y => (y = x) IS TRUE)) FROM src
 CREATE JOB filter AS INSERT INTO out SELECT filter, reduce AS transform FROM src
+CREATE JOB a AS INSERT INTO out SELECT straße, 数量 AS größe FROM s WHERE ß.naïve = 1
+--= CREATE JOB a AS INSERT INTO out SELECT "straße", "数量" AS "größe" FROM s WHERE "ß"."naïve" = 1
+CREATE JOB a AS INSERT INTO out SELECT "say ""hi""", m."\" AS """" FROM s
+CREATE MAPPING m ("a""b" BIGINT EXTERNAL NAME "o.x""y\", r ROW("q\" DATE, """" VARCHAR)) TYPE Kafka

@@ -7,6 +7,7 @@ from confluent_kafka import Message
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from schemas.names import name
 from schemas.values import Mapping
 from sql import nodes
 from sql.compile import Wiring, compile_step
@@ -31,7 +32,23 @@ scalars = (
     | texts
 )
 names = st.text(max_size=5) | st.sampled_from(
-    ["id", "a.b", "order", "this", "__key", "__key.id", 'say "hi"', "user name", "timestamp", "interval", "row", ";"]
+    [
+        "id",
+        "a.b",
+        "order",
+        "this",
+        "__key",
+        "__key.id",
+        'say "hi"',
+        "back\\slash",
+        "tab\t",
+        "\x1f1",
+        "user name",
+        "timestamp",
+        "interval",
+        "row",
+        ";",
+    ]
 )
 anything = st.recursive(
     scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=4), max_leaves=12
@@ -57,7 +74,7 @@ def mapping_from(text: str) -> Mapping:
 
 def rows_through(mapping: Mapping, messages: list[Message]) -> int:
     """Reads every column of every message. Raises BadRecord where one cannot be read."""
-    columns = ", ".join(f"{name} AS c{i}" for i, name in enumerate(f'"{one.name}"' for one in mapping.columns))
+    columns = ", ".join(f"{written} AS c{i}" for i, written in enumerate(name(one.name) for one in mapping.columns))
     insert = parse(f"CREATE JOB j AS INSERT INTO out SELECT {columns or '*'} FROM m")
     assert isinstance(insert, nodes.CreateJob)
     made = compile_step(plan(insert.insert, {"m": mapping}), Wiring("out", 1, {"m": "t"}, {"m": 0}))
