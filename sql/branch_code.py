@@ -12,7 +12,8 @@ from schemas import datatypes as t
 from schemas.datatypes import Type
 from schemas.failures import BadRecord
 from schemas.formats import json_flat
-from schemas.formats.fields import Convert, Wanted
+from schemas.formats.fields import Convert, Reading, Wanted
+from schemas.formats.json_again import all_fields, looking_twice
 from schemas.formats.json_values import decoder, read_as, reader
 from schemas.json_text import ENCODER, present
 from sql import runtime
@@ -106,8 +107,8 @@ class _Lines:
                 self._reads[read.key], self._conversions[read.key] = "decode_json_key(m.key())", reader(read.type)
         of_key = [read for read in reads if read.of_key and read.key != KEY_FIELDS]
         if of_key and carried.key is not None:
-            decode = self._read(of_key, carried.key)
-            self._bound["decode_key"] = _key_decoder(decode)
+            reading = self._read(of_key, carried.key)
+            self._bound["decode_key"] = _key_decoder(looking_twice(reading.decode) if reading.again else reading.decode)
             self.code.line("r = None if (k := m.key()) is None else decode_key(k)")
             for read in of_key:
                 local = self._names[read.key]
@@ -115,17 +116,30 @@ class _Lines:
                 self._reads[read.key] = local
         of_value = [read for read in reads if not read.of_key]
         if of_value:
-            self._bound["decode"] = self._read(of_value, carried.value)
-            self.code.line("r = decode(v)")
+            reading = self._read(of_value, carried.value)
+            self._bound["decode"] = reading.decode
+            self._decode_twice(reading)
         plain = {key: place for key, place in self._reads.items() if place.startswith("r.") and place.count(".") == 1}
         self.code.locals.update(plain)
 
-    def _read(self, reads: Sequence[Read], side: Side) -> Callable[[bytes], Any]:
+    def _decode_twice(self, reading: Reading) -> None:
+        """The second look stands where the first one failed, so that it costs nothing elsewhere."""
+        code = self.code
+        if reading.again is None:
+            code.line("r = decode(v)")
+            return
+        self._bound |= {"malformed": msgspec.DecodeError, "decode_again": reading.again}
+        with code.block("try:"):
+            code.line("r = decode(v)")
+        with code.block("except malformed as error:"):
+            code.line("r = decode_again(v, error)")
+
+    def _read(self, reads: Sequence[Read], side: Side) -> Reading:
         """What decodes one side of a record; where its fields are, and what they go through, is noted."""
         reading = side.reading([Wanted(read.path, read.type) for read in reads])
         for read, place, conversion in zip(reads, reading.places, reading.conversions, strict=True):
             self._reads[read.key], self._conversions[read.key] = place, conversion
-        return reading.decode
+        return reading
 
     def _load(self, *trees: Typed) -> None:
         """Locals for the fields the expressions name; a field only handed through is taken from the row itself."""
@@ -205,7 +219,7 @@ class _Lines:
     def _add_to_all(self) -> None:
         """All fields of an object as they are, and the outputs over them."""
         self._bound["encode"] = ENCODER.encode
-        self._bound["whole"] = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+        self._bound["whole"] = all_fields
         writing = json_flat.writing([one.field for one in self._branch.outputs])
         results = [self._result(*pair) for pair in zip(self._branch.outputs, writing.conversions, strict=True)]
         self.code.line("row = whole(v)")
@@ -265,7 +279,7 @@ def _key_decoder(decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
 
 
 def _key_reader(one: Type) -> Callable[[bytes | None], Any]:
-    decode = decoder(read_as(one) | None).decode
+    decode = looking_twice(decoder(read_as(one) | None).decode)
 
     def read(key: bytes | None) -> Any:
         try:
@@ -273,7 +287,7 @@ def _key_reader(one: Type) -> Callable[[bytes | None], Any]:
         except msgspec.ValidationError as error:
             raise BadRecord(runtime.reworded(str(error), "__key")) from None
         except msgspec.DecodeError as error:
-            raise BadRecord(f"the key is not JSON: {error}") from None
+            raise BadRecord(f"the key is not JSON: {str(error).removeprefix('JSON is malformed: ')}") from None
 
     return read
 

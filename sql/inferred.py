@@ -9,8 +9,10 @@ import msgspec
 
 from schemas import datatypes as t
 from schemas.datatypes import Type
+from schemas.failures import BadRecord
 from schemas.formats import AVRO, BYTES, JSON, KEY_FORMAT, VALUE_FORMAT
 from schemas.formats.avro_schemas import HEADER
+from schemas.formats.json_again import looking_twice
 from schemas.names import name
 from schemas.shown import shown
 from sql.inference import type_of
@@ -24,8 +26,8 @@ LONGEST_TYPE = 2_000
 MOST_COLUMNS = 500
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
-_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_value = msgspec.json.Decoder(msgspec.Raw).decode
+_object = looking_twice(msgspec.json.Decoder(dict[str, msgspec.Raw]).decode)
+_value = looking_twice(msgspec.json.Decoder(msgspec.Raw).decode)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +136,8 @@ def _refusal(key: str) -> str:
 
 def _fields(value: bytes) -> dict[str, msgspec.Raw] | None:
     try:
-        return _object(value)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return _object(value)  # type: ignore[no-any-return]
+    except (msgspec.DecodeError, UnicodeError, RecursionError, BadRecord):
         return None
 
 
@@ -158,7 +160,7 @@ def _format(values: Sequence[bytes]) -> tuple[str, str]:
 def _is_json(value: bytes) -> bool:
     try:
         _value(value)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeError, RecursionError, BadRecord):
         return False
     return True
 

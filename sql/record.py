@@ -10,6 +10,7 @@ import msgspec
 from schemas import datatypes as t
 from schemas.datatypes import Type
 from schemas.failures import BadRecord
+from schemas.formats.json_again import looking_twice
 from schemas.json_text import present, text_of_json
 from sql.typed import GENERATED
 
@@ -51,8 +52,11 @@ def _headers(headers: Sequence[tuple[str, bytes | None]] | None) -> dict[str, st
     return {key: _text(value) for key, value in headers or ()}
 
 
+_raw = looking_twice(msgspec.json.Decoder(msgspec.Raw).decode)
+
+
 def _document(value: bytes | None) -> Any:
-    return None if value is None else present(msgspec.json.decode(value, type=msgspec.Raw))
+    return None if value is None else present(_raw(value))
 
 
 PARTS = {

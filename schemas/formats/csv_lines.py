@@ -20,6 +20,7 @@ from schemas.datatypes import MAX_PRECISION, Type
 from schemas.failures import BadRecord
 from schemas.formats import json_values
 from schemas.formats.fields import Convert, Format, Layout, Reading, Wanted, Writing
+from schemas.formats.json_again import BOM
 from schemas.formats.json_value import read_json
 from schemas.json_text import json_text, text_of_json
 from schemas.number_text import decimal_of, double_of, whole_of
@@ -56,8 +57,12 @@ def _decoder(delimiter: str, count: int, wanted: dict[int, Wanted]) -> Callable[
     row_with_nulls = _row([(f"c{i}", kind | None, None) for i, kind in enumerate(kinds)])
     read, read_with_nulls = (msgspec.json.Decoder(one, strict=False).decode for one in (row, row_with_nulls))
     careful, one_by_one, between = _careful(delimiter, count), _one_by_one(row, wanted), delimiter.encode()
+    marked = 0 in wanted and kinds[0] is _TEXT
+    """Whether a byte order mark would be taken for a part of the first field."""
 
     def decode(data: bytes) -> msgspec.Struct:
+        if marked and data >= BOM:
+            data = data.removeprefix(BOM)
         if _QUOTE not in data and _BACKSLASH not in data:
             array = b'["%b"]' % data.replace(between, b'","')
             try:
@@ -85,34 +90,34 @@ def _row(members: Sequence[Any]) -> type[msgspec.Struct]:
 
 def _one_by_one(row: type[msgspec.Struct], wanted: dict[int, Wanted]) -> Callable[[list[str | None]], msgspec.Struct]:
     """Converts what is converted at once elsewhere, so that a bad field is named."""
-    readers = [
-        (i, ".".join(field.path), convert)
+    fields = [
+        (i, ".".join(field.path), read_as(field.type) if field.type.name in _AT_ONCE else None)
         for i, field in wanted.items()
-        if field.type.name in _AT_ONCE and (convert := read_as(field.type)) is not None
     ]
 
     def read(values: list[str | None]) -> msgspec.Struct:
         made: list[Any] = [*values]
-        for i, name, convert in readers:
-            if made[i] is not None:
-                try:
-                    made[i] = convert(made[i])
-                except ValueError as error:
-                    raise BadRecord(f"field '{name}': {error}") from None
+        for i, name, convert in fields:
+            if (value := made[i]) is None:
+                continue
+            try:
+                value.encode()
+                made[i] = convert(value) if convert else value
+            except UnicodeEncodeError:
+                raise BadRecord(f"field '{name}' is not UTF-8 text") from None
+            except ValueError as error:
+                raise BadRecord(f"field '{name}': {error}") from None
         return row(*made)
 
     return read
 
 
 def _careful(delimiter: str, count: int) -> Callable[[bytes], list[str | None]]:
-    """Takes any line apart: None for NULL."""
+    """Takes any line apart: None for NULL. Bytes that are not UTF-8 stay in their field as half surrogates."""
     quoted = _quoted(delimiter)
 
     def apart(data: bytes) -> list[str | None]:
-        try:
-            line = data.decode()
-        except UnicodeDecodeError as bad:
-            raise BadRecord(f"byte {bad.start} of the line is not UTF-8 text") from None
+        line = data.removeprefix(BOM).decode(errors="surrogateescape")
         if line[-1:] == "\n":
             line = line[:-1].removesuffix("\r")
         if QUOTE in line:

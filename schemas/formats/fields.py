@@ -36,6 +36,7 @@ class Reading:
     decode: Callable[[bytes], Any]
     places: tuple[str, ...]
     conversions: tuple[Convert | None, ...]
+    again: Callable[[bytes, Any], Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,13 @@
 """`json-flat`: a JSON object whose fields are the columns, read into structs of only those that are needed."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from schemas.formats.fields import Format, Layout, Path, Reading, Wanted, Writing
+from schemas.formats.json_again import again
 from schemas.formats.json_values import decoder, read_as, reader, writer
 from schemas.formats.odd_names import finder, is_odd, object_of
 from schemas.json_text import ENCODER
@@ -16,15 +18,21 @@ _NULL = msgspec.Raw(b"null")
 def reading(fields: Sequence[Wanted], _: Layout = Layout()) -> Reading:  # noqa: B008  # it is frozen
     """What is missing is NULL. A place may give a JSON null for a field of any type."""
     conversions = tuple(reader(one.type) for one in fields)
+    decode, places = _reading(fields)
+    return Reading(decode, places, conversions, partial(again, decode))
+
+
+def _reading(fields: Sequence[Wanted]) -> tuple[Callable[[bytes], Any], tuple[str, ...]]:
+    """What decodes an object, and the Python that finds each field in what it makes."""
     odd = [i for i, one in enumerate(fields) if any(map(is_odd, one.path))]
     if not odd:
         struct, places = _row_of(fields, "r")
-        return Reading(decoder(struct).decode, places, conversions)
+        return decoder(struct).decode, places
     struct, found = _row_of([one for i, one in enumerate(fields) if i not in odd], "r[0]")
     decode, finders = decoder(struct).decode, [_finder(fields[i]) for i in odd]
     others = iter(found)
     places = tuple(f"r[{odd.index(i) + 1}]" if i in odd else next(others) for i in range(len(fields)))
-    return Reading(lambda data: (decode(data), *(find(data) for find in finders)), places, conversions)
+    return lambda data: (decode(data), *(find(data) for find in finders)), places
 
 
 def _finder(one: Wanted) -> Callable[[bytes], Any]:

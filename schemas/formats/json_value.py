@@ -4,9 +4,10 @@ import msgspec
 
 from schemas import datatypes as t
 from schemas.failures import BadRecord
+from schemas.formats.json_again import looking_twice
 from schemas.formats.whole import whole_format
 
-_decode = msgspec.json.Decoder(msgspec.Raw).decode
+_decode = looking_twice(msgspec.json.Decoder(msgspec.Raw).decode)
 
 
 def read_json(data: bytes) -> msgspec.Raw | None:

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import msgspec
 
+from schemas.failures import BadRecord
+from schemas.formats.json_again import again
 from schemas.json_text import json_text, text_of_json
 from schemas.shown import shown
 from sql.functions.json_path import found, kind_of, path
@@ -17,12 +19,22 @@ Path = Annotated[str, Checked(path)]
 _KINDS = {"{": "an object", "[": "an array"}
 _elements = msgspec.json.Decoder(list[Json]).decode
 _members = msgspec.json.Decoder(dict[str, Json]).decode
+_document = msgspec.json.Decoder(Json).decode
+
+
+def _decode(text: str) -> Json:
+    try:
+        return _document(text)
+    except msgspec.DecodeError as error:
+        return again(_document, text.encode(), error)  # type: ignore[no-any-return]
 
 
 def parsed(text: str) -> Json:
     """Raises ValueError."""
     try:
-        return msgspec.json.decode(text, type=Json)
+        return _decode(text)
+    except BadRecord as bad:
+        raise ValueError(f"{shown(text)} is not JSON: {bad.message}") from None
     except msgspec.DecodeError as error:
         raise ValueError(f"{shown(text)} is not JSON: {str(error).removeprefix('JSON is malformed: ')}") from None
 

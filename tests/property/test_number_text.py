@@ -20,7 +20,9 @@ from schemas.number_text import decimal_of, double_of, whole_of
 
 POWERS_OF_TWO = [2.0**exponent for exponent in range(-149, 128)]
 SPELLED = st.from_regex(r"\A[ \t\u00a0]?[+-]?[0-9_\u0660\uff11]*\.?[0-9]*([eE][+-]?[0-9]{1,3})?[ \n]?\Z")
-decimals = st.builds(lambda n, scale: Decimal(n).scaleb(-scale), st.integers(-(10**30), 10**30), st.integers(0, 30))
+decimals = st.builds(
+    lambda n, scale: Decimal(n).scaleb(-scale, EXACT), st.integers(-(10**30), 10**30), st.integers(0, 30)
+)
 
 
 def digits(text: str) -> int:

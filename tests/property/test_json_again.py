@@ -1,0 +1,77 @@
+"""The second look at JSON: halves of surrogate pairs matter in what is read, and nowhere else."""
+
+import json
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas import datatypes as t
+from schemas.datatypes import Type
+from schemas.failures import BadRecord
+from schemas.formats import json_flat
+from schemas.formats.fields import Wanted
+from schemas.formats.json_again import BOM, all_fields, looking_twice
+from schemas.formats.json_values import decoder, read_as
+
+MARKS = st.sampled_from([b"", BOM])
+HALVES = st.characters(categories=["Cs"])
+SIGNS = st.sampled_from(["\\", "\\u", '"', "\ue000", "\ue001", "ud83d", "a"])
+TEXTS = st.lists(HALVES | SIGNS | st.characters(), max_size=4).map("".join)
+WHOLE_TEXTS = st.text(max_size=4)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def is_unicode(value: Any) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+@given(st.dictionaries(WHOLE_TEXTS, VALUES, max_size=4), MARKS)
+def test_all_fields_stand_as_they_stood(fields: dict[str, Any], mark: bytes) -> None:
+    data = json.dumps(fields).encode()
+    found = all_fields(mark + data)
+    assert {name: json.loads(bytes(value)) for name, value in found.items()} == json.loads(data)
+
+
+@given(st.dictionaries(TEXTS, VALUES, max_size=3), st.integers(-(2**63), 2**63 - 1), MARKS)
+def test_what_is_not_read_is_no_matter(others: dict[str, Any], number: int, mark: bytes) -> None:
+    others = {name: value for name, value in others.items() if name != "id"}
+    reading = json_flat.reading([Wanted(("id",), t.BIGINT)])
+    for fields in ({"id": number} | others, others | {"id": number}):
+        data = mark + json.dumps(fields).encode()
+        assert looking_twice(reading.decode)(data).f0 == number
+
+
+@pytest.mark.parametrize("one", [t.JSON, t.array(t.VARCHAR), t.map_of(t.VARCHAR, t.JSON), t.VARCHAR], ids=str)
+@given(value=VALUES)
+def test_what_is_read_is_text_of_unicode(one: Type, value: Any) -> None:
+    kind = read_as(one)
+    data = json.dumps(value).encode()
+    try:
+        found = looking_twice(decoder(kind if one == t.JSON else kind | None).decode)(data)
+    except msgspec.ValidationError:
+        return
+    except BadRecord:
+        assert not is_unicode(json.loads(data))
+        return
+    assert is_unicode(json.loads(data))
+    assert json.loads(msgspec.json.encode(found)) == json.loads(data)
+
+
+@given(st.binary(max_size=20) | TEXTS.map(lambda text: json.dumps(text).encode()[:-2]))
+def test_other_damage_stays_damage(data: bytes) -> None:
+    decode = msgspec.json.Decoder(msgspec.Raw).decode
+    with suppress(msgspec.DecodeError, BadRecord):
+        found = looking_twice(decode)(data)
+        assert bytes(found) in data.removeprefix(BOM)
