@@ -36,7 +36,7 @@ def remainder(a: Number, b: Number) -> Number:
 def alike(a: Scalar, b: Scalar) -> bool:
     """True, or BadRecord when the two cannot be compared."""
     if _kind(a) != _kind(b):
-        raise BadRecord(f"{_kind(a)} and {_kind(b)} cannot be compared")
+        raise BadRecord(f"{_kind(a)} and {_kind(b)} cannot be compared; CAST one of them")
     return True
 
 
