@@ -84,7 +84,7 @@ def sql(
     A dry run shows what a query would write of the newest records, and refuse; mappings take effect for it alone.
     """
     from controlplane.client import Client
-    from controlplane.dry_run import LAST
+    from controlplane.sample import LAST
 
     sources = [("-e", text) for text in texts] + [(name, Path(name).read_text()) for name in files]
     if not sources:

@@ -13,22 +13,18 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from controlplane import catalog, dead_letters, descriptions, log, reads, views
-from controlplane.asking import Asking
-from controlplane.dead_letters import DeadLetter
-from controlplane.decide_retries import letters_topic
-from controlplane.dry_run import LAST, DryRun, Unregistering
+from controlplane import catalog, log, reads, views
 from controlplane.effects import Goal, goal
 from controlplane.evolve import REMEMBERED_COMMANDS, State
 from controlplane.journal import Entry
 from controlplane.outcome import REFUSED, answer
+from controlplane.sample import LAST
 from controlplane.settings import Settings
 from controlplane.tail import Tail
 from controlplane.topics import COMMANDS, MAX_COMMAND_BYTES
 from processors.kafka import Kafka, KafkaError, Message, Producer, judged
-from processors.registry import registry_of
 from schemas.commands import COMMAND_ID, ISSUED_BY, REPLY_TO, TRACEPARENT
 from schemas.errors import CommandNotFound, KafkaUnreachable, ReadStatement, Refused
 from schemas.events import Cause
@@ -36,6 +32,10 @@ from schemas.received import Received, read_command
 from schemas.state import Answer, Job
 from sql import nodes
 from sql.parser import parse
+
+if TYPE_CHECKING:
+    from controlplane.dead_letters import DeadLetter
+    from controlplane.dry_run import DryRun, Unregistering
 
 Alive = Callable[[], None]
 """Called again and again while something is awaited; what it raises ends the waiting."""
@@ -101,7 +101,7 @@ class Client:
             settings = Settings(bootstrap=settings, prefix=prefix, kafka=dict(kafka or {}))
         self._prefix = settings.prefix
         self._kafka = Kafka(settings.bootstrap, settings.kafka)
-        self._registry = Unregistering(settings.registry) if registry_of(settings.registry) else None
+        self._registry = _registry(settings)
         self._checked = False
         self._producer: Producer | None = None
         self._lock = threading.Lock()
@@ -239,6 +239,8 @@ class Client:
             record = self._kafka.record_at(consumer, f"{self._prefix}{COMMANDS}", 0, offset)
         if record is None:
             return None
+        from controlplane.asking import Asking
+
         headers: Any = record.headers()
         read = partial(read_command, offset, record.timestamp()[1], record.value(), headers, self._prefix)
         return Asking(self._registry, {}).reading(read)
@@ -317,8 +319,10 @@ class Client:
         self._check()
         return reads.read(self._kafka, self._prefix, statement, self._registry, last)
 
-    def dry_run(self) -> DryRun:
+    def dry_run(self) -> "DryRun":
         """To try CREATE JOB and INSERT on the newest records, with mappings that nobody else sees; see DryRun.run."""
+        from controlplane.dry_run import DryRun
+
         self._check()
         return DryRun(self._kafka, self._prefix, self._registry)
 
@@ -326,14 +330,19 @@ class Client:
         """The rows of a SHOW or DESCRIBE."""
         return self.read(statement).rows
 
-    def dead_letters(self, job: str) -> list[DeadLetter]:
+    def dead_letters(self, job: str) -> "list[DeadLetter]":
         """The dead letters of the live job of a name, else of the newest ended one. Raises JobNotFound."""
+        from controlplane import dead_letters, descriptions
+        from controlplane.decide_retries import letters_topic
+
         found = descriptions.named(self.state(), nodes.Name(job))
         topic = letters_topic(found, self._prefix)
         return list(dead_letters.letters(self._kafka, self._prefix, topic, found.uid))
 
     def retried(self, retry: Job) -> tuple[int, int]:
         """How many dead letters a retry that has ended was given, and how many of them failed again."""
+        from controlplane import dead_letters
+
         source = retry.sources[0]
         uid = source.letters.uid if source.letters else ""
         return dead_letters.tally(dead_letters.letters(self._kafka, self._prefix, source.topic, uid), source)
@@ -368,6 +377,15 @@ class Client:
         """The events log from `start` on, to be read a batch at a time and closed."""
         self._check()
         return Tail(self._kafka, self._prefix, start)
+
+
+def _registry(settings: Settings) -> "Unregistering | None":
+    if not settings.registry:
+        return None
+    from controlplane.dry_run import Unregistering
+    from processors.registry import registry_of
+
+    return Unregistering(settings.registry) if registry_of(settings.registry) else None
 
 
 def _is_of(cause: Cause, sent: Sent) -> bool:

@@ -2,10 +2,9 @@
 
 from controlplane.decide_formats import described
 from controlplane.evolve import State
-from controlplane.lookup import Facts, listed
+from controlplane.lookup import Facts, jobs_through, listed
 from schemas.errors import MappingExists, MappingInUse, MappingNotFound, Place, TopicReserved, did_you_mean
 from schemas.events import Body, CommandUnchanged, MappingCreated, MappingDropped
-from schemas.state import Job
 from sql import nodes
 from sql.mapping import mapping_of
 
@@ -39,17 +38,6 @@ def drop_mapping(state: State, drop: nodes.DropMapping) -> tuple[Body, ...]:
     if users := jobs_through(state, name):
         raise MappingInUse(f"mapping '{name}' is used by the jobs {listed(users)}; DROP them first", drop.name.place)
     return (MappingDropped(name),)
-
-
-def jobs_through(state: State, mapping: str) -> list[str]:
-    """Names of the live jobs that read or write through a mapping."""
-    jobs = (state.jobs[uid] for uid in state.names.values())
-    return sorted(job.name for job in jobs if mapping in _mappings_of(job))
-
-
-def _mappings_of(job: Job) -> set[str]:
-    used = [job.sink.mapping, *(source.mapping for source in job.sources)]
-    return {one.name for one in used if one is not None and one.statement}
 
 
 def check_reserved(topic: str, role: str, prefix: str, place: Place) -> None:

@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from controlplane.decide_mappings import jobs_through
 from controlplane.evolve import State
+from controlplane.lookup import jobs_through
 from controlplane.views import Listing, Row, job_row
 from schemas.errors import JobNotFound, MappingNotFound, SnapshotNotFound, did_you_mean
 from schemas.formats import JSON_FLAT, KEY_FORMAT, VALUE_FORMAT

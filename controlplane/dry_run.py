@@ -17,7 +17,7 @@ from controlplane.decide_sources import Sources
 from controlplane.evolve import State
 from controlplane.lookup import Facts
 from controlplane.readable import value_of
-from controlplane.sample import newest
+from controlplane.sample import LAST, newest
 from controlplane.translate import Request, options_of
 from controlplane.trials import listing
 from controlplane.views import Listing
@@ -36,8 +36,6 @@ from sql.parser import parse, parse_insert
 from sql.render import render
 
 T = TypeVar("T")
-LAST = 1_000
-"""Records tried where nothing else is said."""
 Tryable = nodes.CreateJob | nodes.Insert | nodes.CreateMapping | nodes.DropMapping
 
 

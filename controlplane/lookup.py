@@ -118,6 +118,17 @@ def live(state: State, name: nodes.Name) -> Job:
     return job
 
 
+def jobs_through(state: State, mapping: str) -> list[str]:
+    """Names of the live jobs that read or write through a mapping."""
+    jobs = (state.jobs[uid] for uid in state.names.values())
+    return sorted(job.name for job in jobs if mapping in _mappings_of(job))
+
+
+def _mappings_of(job: Job) -> set[str]:
+    used = [job.sink.mapping, *(source.mapping for source in job.sources)]
+    return {one.name for one in used if one is not None and one.statement}
+
+
 def value_place(options: Sequence[nodes.Option], option: str, otherwise: Place) -> Place:
     return next((one.value_place for one in options if one.name.text == option), otherwise)
 

@@ -1,58 +1,76 @@
-"""SHOW and DESCRIBE, answered from the topics: nothing is written, nobody is asked."""
+"""SHOW and DESCRIBE, answered from the topics: nothing is written, nobody is asked.
+
+What plans and tries queries is loaded by the statements that need it: SHOW JOBS answers in half the time without.
+"""
 
 import time
 from contextlib import closing
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
-from controlplane import descriptions, history, log, views
-from controlplane.dry_run import LAST, DryRun, of_insert
+from controlplane import log, views
 from controlplane.evolve import State
+from controlplane.sample import LAST
 from controlplane.topics import REPORTS
 from controlplane.views import Listing
-from processors import user_functions
 from processors.kafka import CALL_S, Kafka, TopicPartition, judging
-from processors.registry import Registry
-from schemas.errors import START, BeyondTheEnd, JobNotFound, OffsetNotFound, did_you_mean
+from schemas.errors import BeyondTheEnd, JobNotFound, OffsetNotFound, did_you_mean
 from schemas.options import instant
 from schemas.reports import Said
 from schemas.state import Job
 from schemas.tasks import task_key
 from schemas.values import PartitionProgress, Progress, by_topic
 from sql import nodes
-from sql.explain import explain
+
+if TYPE_CHECKING:
+    from controlplane.dry_run import DryRun
+    from processors.registry import Registry
 
 PROGRESS_MS = 15_000
 """Progress older than this says nothing about now: tasks report it every 5 s."""
 
 
 def read(
-    kafka: Kafka, prefix: str, statement: nodes.Read, registry: Registry | None = None, last: int = LAST
+    kafka: Kafka, prefix: str, statement: nodes.Read, registry: "Registry | None" = None, last: int = LAST
 ) -> Listing:
     """Raises Refused with its place where the statement names what is not there. `last`: records of EXPLAIN ANALYZE."""
     match statement:
         case nodes.Show():
             return _show(kafka, prefix, statement)
-        case nodes.ShowCreate(name):
-            job = descriptions.named(_state(kafka, prefix), name)
-            return Listing(("statement",), [{"statement": job.statement}])
         case nodes.ShowHistory(name):
-            return Listing(history.HISTORY_COLUMNS, _history(kafka, prefix, name))
+            return _history(kafka, prefix, name)
+        case nodes.ShowCreate() | nodes.Describe():
+            return _described(kafka, prefix, statement)
+        case nodes.Explain(explained, analyze):
+            from controlplane.dry_run import DryRun
+
+            dry = DryRun(kafka, prefix, registry)
+            return dry.run(explained, last) if analyze else _explain(dry, explained)
+        case never:
+            assert_never(never)
+
+
+def _described(kafka: Kafka, prefix: str, statement: nodes.ShowCreate | nodes.Describe) -> Listing:
+    from controlplane import descriptions
+
+    state = _state(kafka, prefix)
+    match statement:
+        case nodes.ShowCreate(name):
+            return Listing(("statement",), [{"statement": descriptions.named(state, name).statement}])
         case nodes.Describe(nodes.Kind.JOB, name):
-            job = descriptions.named(_state(kafka, prefix), name)
+            job = descriptions.named(state, name)
             return descriptions.describe_job(job, _progress(kafka, prefix, job), _committed(kafka, prefix, job))
         case nodes.Describe(nodes.Kind.MAPPING, name):
-            return descriptions.describe_mapping(_state(kafka, prefix), name)
+            return descriptions.describe_mapping(state, name)
         case nodes.Describe(nodes.Kind.SNAPSHOT, name):
-            return descriptions.describe_snapshot(_state(kafka, prefix), name)
-        case nodes.Explain(explained, analyze=True):
-            return DryRun(kafka, prefix, registry).run(explained, last)
-        case nodes.Explain(explained):
-            return _explain(DryRun(kafka, prefix, registry), explained)
+            return descriptions.describe_snapshot(state, name)
         case never:
             assert_never(never)  # type: ignore[arg-type]  # kinds are all named
 
 
-def _explain(dry: DryRun, explained: nodes.CreateJob | nodes.Insert) -> Listing:
+def _explain(dry: "DryRun", explained: nodes.CreateJob | nodes.Insert) -> Listing:
+    from controlplane.dry_run import of_insert
+    from sql.explain import explain
+
     create = explained if isinstance(explained, nodes.CreateJob) else of_insert(explained)
     sources, sink = dry.wired(create)
     mappings = {source.name: source.mapping for source in sources if source.mapping}
@@ -71,6 +89,8 @@ def _show(kafka: Kafka, prefix: str, show: nodes.Show) -> Listing:
         case nodes.Subject.TOPICS:
             return Listing(views.TOPIC_COLUMNS, views.topics(_state(kafka, prefix), kafka.topic_partitions(), prefix))
         case nodes.Subject.FUNCTIONS:
+            from processors import user_functions
+
             user_functions.load_and_tell()
             return Listing(views.FUNCTION_COLUMNS, views.functions())
         case never:
@@ -79,21 +99,25 @@ def _show(kafka: Kafka, prefix: str, show: nodes.Show) -> Listing:
 
 def _state(kafka: Kafka, prefix: str, as_of: nodes.AsOfOffset | nodes.AsOfTime | None = None) -> State:
     """As of now, or after the events up to a place in their log. Raises OffsetNotFound, EventsTruncated."""
+    if as_of is None:
+        return log.state_now(kafka, prefix)
+    from controlplane import history
+
     try:
         match as_of:
             case nodes.AsOfOffset(offset):
                 return history.state_as_of(kafka, prefix, offset=offset)
             case nodes.AsOfTime(text):
                 return history.state_as_of(kafka, prefix, time=instant(text))
-            case None:
-                return log.state_now(kafka, prefix)
     except BeyondTheEnd as beyond:
-        raise OffsetNotFound(beyond.message, as_of.place if as_of else START) from beyond
+        raise OffsetNotFound(beyond.message, as_of.place) from beyond
 
 
-def _history(kafka: Kafka, prefix: str, name: nodes.Name) -> list[views.Row]:
+def _history(kafka: Kafka, prefix: str, name: nodes.Name) -> Listing:
+    from controlplane import history
+
     try:
-        return history.history_of(kafka, prefix, name.text)
+        return Listing(history.HISTORY_COLUMNS, history.history_of(kafka, prefix, name.text))
     except JobNotFound as unknown:
         known = {job.name for job in _state(kafka, prefix).jobs.values()}
         raise JobNotFound(unknown.message + did_you_mean(name.text, known), name.place) from unknown

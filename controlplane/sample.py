@@ -13,6 +13,8 @@ from processors.kafka import CALL_S, Consumer, Doubt, Kafka, Message, TopicParti
 
 At = tuple[str, int]
 """A topic and its partition."""
+LAST = 1_000
+"""Records that are looked at where nothing else is said."""
 SILENT_S = 10.0
 WIDER, ROUNDS = 8, 4
 """Where markers, aborted records and compaction leave gaps, so many times more offsets are read, at most so often."""

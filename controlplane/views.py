@@ -4,14 +4,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from controlplane.decide_mappings import jobs_through
 from controlplane.evolve import State
+from controlplane.lookup import jobs_through
 from controlplane.translate import query_of
 from schemas.options import JobOptions
 from schemas.state import Answer, Job, Snapshot
 from schemas.tasks import task_key
 from schemas.values import SourceOffsets
-from sql.catalogue import listed
 
 Row = dict[str, Any]
 
@@ -119,6 +118,8 @@ def topics(state: State, partitions: Mapping[str, int], prefix: str) -> list[Row
 
 
 def functions() -> list[Row]:
+    from sql.catalogue import listed
+
     return [dict(zip(FUNCTION_COLUMNS, row, strict=True)) for row in listed()]
 
 

@@ -6,7 +6,8 @@ Each record type has its schema in `avsc/<Name>.avsc`; older versions stay in `a
 import io
 import json
 import struct
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from importlib.resources import files
 from typing import Any, TypeVar
 
@@ -60,9 +61,9 @@ def decode_record(data: bytes) -> Any:
     written = _known().get(data[2:10])
     if written is None:
         raise NotOurs(f"unknown schema fingerprint {data[2:10].hex()}: written by a newer version?")
-    name, read = written
+    name, reader = written
     try:
-        record, end = read(data, 10)
+        record, end = reader()(data, 10)
     except (msgspec.ValidationError, EOFError, ValueError, IndexError, KeyError) as bad:
         raise NotOurs(f"damaged {name}: {bad}") from bad
     if end != len(data):
@@ -102,21 +103,29 @@ def _current(name: str) -> tuple[bytes, Any]:
 
 
 @cache
-def _known() -> dict[bytes, tuple[str, Reader]]:
-    """By fingerprint: the record type that a schema is of, and how to read what was written by it."""
-    known: dict[bytes, tuple[str, Reader]] = {}
-    for name, record in _TYPES.items():
-        known[_current(name)[0][2:]] = (name, compiled(schema(name), record, _NAMESPACE))
+def _known() -> dict[bytes, tuple[str, Callable[[], Reader]]]:
+    """By fingerprint: the record type that a schema is of, and what reads what was written by it.
+
+    A reader is compiled when the first record of its type is met: most processes meet few types.
+    """
+    known: dict[bytes, tuple[str, Callable[[], Reader]]] = {}
+    for name in _TYPES:
+        known[_current(name)[0][2:]] = (name, cache(partial(_compiled, name)))
     old = files("schemas").joinpath("avsc", "old")
     for file in old.iterdir() if old.is_dir() else ():
         raw = json.loads(file.read_text())
         name = raw["name"].removeprefix(_NAMESPACE)
-        known[_fingerprint(raw)] = (name, resolving(name, fastavro.parse_schema(raw)))
+        known[_fingerprint(raw)] = (name, cache(partial(resolving, name, raw)))
     return known
 
 
-def resolving(name: str, written: Any) -> Reader:
+def _compiled(name: str) -> Reader:
+    return compiled(schema(name), _TYPES[name], _NAMESPACE)
+
+
+def resolving(name: str, raw: Any) -> Reader:
     """Reads what an older schema wrote as a record of today."""
+    written = fastavro.parse_schema(raw)
 
     def read(data: bytes, start: int) -> tuple[Any, int]:
         source = io.BytesIO(data[start:])

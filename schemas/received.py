@@ -8,14 +8,17 @@ of our own wins, then the value, then CloudEvents'.
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from schemas.codec import MARKER, NotOurs, decode
 from schemas.commands import ATTRIBUTES, REPLY_TO, Attribute, Command
 from schemas.errors import BadEnvelope, NotUtf8, Refused, TopicReserved
-from schemas.framed import Schemas, read_framed
 from schemas.names import is_topic_name
+
+if TYPE_CHECKING:
+    from schemas.framed import Schemas
 
 CLOUD_EVENT = "application/cloudevents+json"
 CONTENT_TYPE = "content-type"
@@ -68,7 +71,7 @@ def read_command(
     value: bytes | None,
     headers: Headers | None,
     prefix: str,
-    schemas: Schemas | None = None,
+    schemas: "Schemas | None" = None,
 ) -> Received:
     """The command in a record of the log: what cannot be read is a command with an error.
 
@@ -93,10 +96,12 @@ def read_command(
     return Received(offset, time, sent.sql, given_id, digest, len(data), error, **said)
 
 
-def _read_value(data: bytes, named: Mapping[str, bytes | str | None], schemas: Schemas | None) -> Command:
+def _read_value(data: bytes, named: Mapping[str, bytes | str | None], schemas: "Schemas | None") -> Command:
     if data[:2] == MARKER:
         return _avro(data)
     if data[:1] == _REGISTRY:
+        from schemas.framed import read_framed  # with all that reads Avro of any schema: few commands come so
+
         return read_framed(data, schemas)
     if _is_cloud_event(named.get(CONTENT_TYPE) or b""):
         return _cloud(data)
