@@ -1,6 +1,5 @@
 """`jobplane deadletters list`, `show` and `retry`: what a job could not read, evaluate or write, and once more."""
 
-import time
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,7 +11,6 @@ if TYPE_CHECKING:
     from schemas.state import Job
 
 _output = click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
-POLL_S = 0.2
 
 
 @click.group()
@@ -90,7 +88,7 @@ def retry(job: str, timeout: float, output: str, **flags: Any) -> None:
         if at_work is not None:
             click.echo(f"job '{at_work.name}' is at work already ({at_work.status}): waiting for its end", err=True)
         uid = at_work.uid if at_work is not None else _begun(client, of, timeout)
-        retry = _awaited(client, uid, time.monotonic() + timeout)
+        retry = client.at_rest(uid, timeout)
         if retry is None:
             fail(f"error: job '{job}.retry' is not done in time; it goes on", TIMED_OUT)
         if retry.status != "COMPLETED":
@@ -114,16 +112,6 @@ def _begun(client: "Client", job: "Job", timeout: float) -> str:
     if reply.verdict == "refused":
         fail(f"refused ({reply.code}): {reply.message}", REFUSED)
     return reply.uid
-
-
-def _awaited(client: "Client", uid: str, deadline: float) -> "Job | None":
-    """The retry once it rests; None where that takes too long."""
-    while time.monotonic() < deadline:
-        job = client.state().jobs[uid]
-        if job.closed or job.status == "SUSPENDED":
-            return job
-        time.sleep(POLL_S)
-    return None
 
 
 def _client(flags: dict[str, Any]) -> "Client":

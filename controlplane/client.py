@@ -101,7 +101,11 @@ class Client:
             settings = Settings(bootstrap=settings, prefix=prefix, kafka=dict(kafka or {}))
         self._prefix = settings.prefix
         self._kafka = Kafka(settings.bootstrap, settings.kafka)
-        self._registry = _registry(settings)
+        self._registry: "Unregistering | None" = None  # noqa: UP037  # it is imported below
+        if settings.registry:
+            from controlplane.dry_run import Unregistering
+
+            self._registry = Unregistering(settings.registry)
         self._checked = False
         self._producer: Producer | None = None
         self._lock = threading.Lock()
@@ -339,6 +343,11 @@ class Client:
         topic = letters_topic(found, self._prefix)
         return list(dead_letters.letters(self._kafka, self._prefix, topic, found.uid))
 
+    def at_rest(self, uid: str, timeout: float = 60.0) -> Job | None:
+        """A job once it has ended or is suspended; None where that takes longer. Raises KeyError for an unknown uid."""
+        with closing(self.tail(None)) as tail:
+            return tail.job_at_rest(self.state(), uid, time.monotonic() + timeout)
+
     def retried(self, retry: Job) -> tuple[int, int]:
         """How many dead letters a retry that has ended was given, and how many of them failed again."""
         from controlplane import dead_letters
@@ -377,15 +386,6 @@ class Client:
         """The events log from `start` on, to be read a batch at a time and closed."""
         self._check()
         return Tail(self._kafka, self._prefix, start)
-
-
-def _registry(settings: Settings) -> "Unregistering | None":
-    if not settings.registry:
-        return None
-    from controlplane.dry_run import Unregistering
-    from processors.registry import registry_of
-
-    return Unregistering(settings.registry) if registry_of(settings.registry) else None
 
 
 def _is_of(cause: Cause, sent: Sent) -> bool:

@@ -141,7 +141,7 @@ class Decider:
                 if isinstance(error, JobplaneError) and not isinstance(error, RecordFailure):
                     raise  # it names what a person must change first
                 self._tally.fault("decider")
-                self._suspects.accuse(noted(LOG, error, "the decider starts again"))
+                self._suspects.accuse(noted(error, "the decider starts again"))
             finally:
                 self._tally.leading = False
                 self._closer.forget_all()

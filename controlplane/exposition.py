@@ -19,7 +19,7 @@ _TASK_COUNTERS = {
 }
 _RESULTS = {"transactions_committed": "committed", "transactions_aborted": "aborted"}
 _LABELS = ["job", "task"]
-MET_BY = ("command", "report", "decider", "task", "page")
+MET_BY = ("command", "report", "decider", "task", "page", "worker")
 
 
 @dataclass(frozen=True, slots=True)

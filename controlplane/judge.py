@@ -6,7 +6,6 @@ anything is folded. What the process itself dies of, such as a segmentation faul
 """
 
 import hashlib
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -27,7 +26,6 @@ from schemas.events import Body, Cause, CommandRefused, Event
 from schemas.received import Headers, Received, read_command
 from schemas.reports import Report, Said
 
-LOG = logging.getLogger("jobplane.judge")
 LARGEST_EVENT = 900_000
 """Bytes: Kafka's client takes records of a million, with their keys."""
 T = TypeVar("T")
@@ -184,7 +182,7 @@ class Case:
             if isinstance(error, Refused) and self.arrived.is_command:
                 return otherwise(error)
             self.judge.count("command" if self.arrived.is_command else "report")
-            return otherwise(_internal(noted(LOG, error, str(self.arrived))))
+            return otherwise(_internal(noted(error, str(self.arrived))))
 
 
 def _internal(fault: Fault) -> InternalError:

@@ -1,6 +1,5 @@
 """The pages of the web server, behind their guard: what a page raises is an answer of its own, and the server lives."""
 
-import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +9,6 @@ from processors.guard import noted
 from processors.kafka import Doubt
 from schemas.errors import InternalError, JobplaneError, KafkaSilent
 
-LOG = logging.getLogger("jobplane.web")
 JSON = "application/json"
 Answer = tuple[int, str, bytes]
 """Status, content type, body."""
@@ -37,7 +35,7 @@ def guarded(path: str, page: Page, count: Callable[[], None]) -> Page:
             return _error(error.code, error.message, 500)
         except Exception as error:  # noqa: BLE001  # the guard of the web server, docs/decisions/0016
             count()
-            fault = noted(LOG, error, f"page {path}")
+            fault = noted(error, f"page {path}")
             text = f"the page met a fault of jobplane ({fault}); the worker's log has more under this reference"
             return _error(InternalError.code, text, 500)
 

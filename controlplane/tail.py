@@ -1,11 +1,14 @@
 """The events log as its readers follow it: from an offset on, a batch at a time; and where a command was judged."""
 
 import threading
+import time
 
 from controlplane import journal, log
+from controlplane.evolve import State, fold
 from controlplane.journal import Entry
 from controlplane.topics import COMMANDS, EVENTS
 from processors.kafka import Kafka, TopicPartition, assign, judging, poll
+from schemas.state import Job, Status
 
 BATCH = 500
 NEAR = 2_000
@@ -48,6 +51,20 @@ class Tail:
                 position = self._consumer.position([TopicPartition(*self._at)])[0].offset
         self._next = max(self._next, position)  # control records take offsets too; before the first read it is negative
         return [journal.entry(one) for one in messages]
+
+    def job_at_rest(self, state: State, uid: str, deadline: float) -> Job | None:
+        """A job once it has ended or is suspended; None at the deadline. `state` was read after this was made.
+
+        What happens is folded into it: the topic `state`, which may be long, is not read again.
+        """
+        job = state.jobs[uid]
+        while not (job.closed or job.status == Status.SUSPENDED):
+            if time.monotonic() > deadline:
+                return None
+            for entry in self.read():
+                fold(state, entry.event)
+            job = state.jobs.get(uid, job)
+        return job
 
     @property
     def at_end(self) -> bool:

@@ -23,6 +23,7 @@ from controlplane.settings import Settings
 from controlplane.supervisor import Supervisor
 from controlplane.topics import COMMANDS, EVENTS, TASKS
 from processors import user_functions
+from processors.guard import noted
 from processors.kafka import Doubt, Kafka
 from processors.registry import registry_of
 from schemas.errors import JobplaneError, WorkerFailed
@@ -31,6 +32,7 @@ from schemas.options import JobOptions
 LOG = logging.getLogger("jobplane.worker")
 LOG.addFilter(agents.Sparing())
 TOUCH_S = 1.0
+AGAIN_S = 2.0
 LEAVE_S = 5.0
 
 
@@ -75,13 +77,21 @@ class Worker:
             threading.Thread(target=self._guarded, args=(target,), name=name, daemon=True).start()
 
     def _guarded(self, target: Callable[[], None]) -> None:
-        """A thread that dies ends the worker, with its reason: another may be able to do what this one cannot."""
-        try:
-            target()
-        except Exception as error:  # it is what the worker ends with
-            self.fatal = f"{threading.current_thread().name}: {error}"
-            LOG.critical("%s", self.fatal, exc_info=not isinstance(error, JobplaneError))
-            os.kill(os.getpid(), signal.SIGTERM)
+        """After a fault the thread begins its work anew; an error that a person has to do something about is fatal."""
+        name = threading.current_thread().name
+        while not self._closing.is_set():
+            try:
+                return target()
+            except JobplaneError as error:
+                self.fatal = f"{name}: {error}"
+                LOG.critical("%s", self.fatal)
+                os.kill(os.getpid(), signal.SIGTERM)
+                return None
+            except Exception as error:  # noqa: BLE001  # the guard of a worker's threads, docs/decisions/0016
+                self._tally.fault("worker")
+                noted(error, f"thread {name}")
+                self._closing.wait(AGAIN_S)
+        return None
 
     def assigned(self, partitions: frozenset[tuple[str, int]]) -> None:
         """Faust's new assignment: the difference is carried out, what stays goes on."""

@@ -4,7 +4,6 @@ Where the culprit is known and nothing of it was produced, it goes the way of on
 the open transaction, or where the broker names no record, a new life leaves it out: `run.refused` remembers it.
 """
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,7 +15,6 @@ from schemas.failures import BadRecord, RecordFailure, RecordTooLarge
 from schemas.options import OnError
 from sql.runtime import bad_record
 
-LOG = logging.getLogger("jobplane.task")
 FORESEEN = (BadRecord, ArithmeticError, RecursionError, ValueError, MemoryError)
 """What a record raises that cannot be read or evaluated; any other exception is a fault of jobplane."""
 
@@ -71,7 +69,7 @@ class Blame:
         if isinstance(error, FORESEEN) or (reference := fault_of(error).reference) in self.run.noted:
             return
         self.run.noted.add(reference)
-        noted(LOG, error, f"record {place_of(message)}, on its way to '{self.topic}'")
+        noted(error, f"record {place_of(message)}, on its way to '{self.topic}'")
 
     def named(self, failure: RecordFailure, message: Message) -> RecordFailure:
         """The failure with the record to blame."""

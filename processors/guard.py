@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from types import TracebackType
 
+LOG = logging.getLogger("jobplane.guard")
 TOLD_FRAMES = 30
 """Of an endless recursion the log holds the innermost calls."""
 _KNOWN_BY = 3
@@ -39,10 +40,10 @@ def fault_of(error: BaseException) -> Fault:
     return Fault(kind, hashlib.sha256(" ".join([kind, *places]).encode()).hexdigest()[:8])
 
 
-def noted(log: logging.Logger, error: BaseException, what: str) -> Fault:
+def noted(error: BaseException, what: str) -> Fault:
     """The fault, once it is in the log with its traceback. `what` names the one thing that it ends."""
     fault = fault_of(error)
-    log.error("%s: an unforeseen error (%s)\n%s", what, fault, told(error))
+    LOG.error("%s: an unforeseen error (%s)\n%s", what, fault, told(error))
     return fault
 
 

@@ -8,7 +8,6 @@ After any doubt the producer is discarded and all begins again at 1. Who is fenc
 suspends the job and leaves its host alone.
 """
 
-import logging
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -29,7 +28,6 @@ from schemas.state import Phase
 from schemas.tasks import Task
 from schemas.values import Failure
 
-LOG = logging.getLogger("jobplane.task")
 TRANSACTION_SLACK_MS = 60_000
 MAX_BACKOFF_S = 5.0
 IN_FLIGHT = 5
@@ -168,7 +166,7 @@ class Runner:
     def _fault(self, error: Exception) -> End:
         """A fault of jobplane suspends the job: to begin again would most likely meet it again."""
         self.about.faults += 1
-        fault = noted(LOG, error, f"task {self._task.key} of job '{self._task.job}'")
+        fault = noted(error, f"task {self._task.key} of job '{self._task.job}'")
         if isinstance(error, Refused):
             text = f"this version of jobplane refuses the job's statement ({error.code}: {error.message})"
             return self._fail(InternalFailure(f"{text}; DROP the job and create it anew"))

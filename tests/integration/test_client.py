@@ -9,6 +9,7 @@ import pytest
 
 from controlplane.async_client import AsyncClient
 from controlplane.client import Client, Sent
+from controlplane.evolve import State
 from controlplane.tail import NEAR, Tail
 from processors.kafka import Kafka
 from schemas.errors import CommandNotFound, Refused
@@ -149,3 +150,39 @@ def test_a_cancelled_call_leaves_no_thread_waiting(plane: System) -> None:
 
     ended = asyncio.run(session())  # joins every thread of the executor
     assert time.monotonic() - ended < 2
+
+
+def test_a_job_at_rest_is_awaited_without_reading_the_state_again(plane: System) -> None:
+    class Counting(Client):
+        """Counts how often the whole state is read."""
+
+        reads = 0
+
+        def state(self) -> State:
+            self.reads += 1
+            return super().state()
+
+    result = plane.done(create(plane, "rests"))
+    assert result.reply is not None
+    uid = result.reply.uid
+    with Counting(plane.bootstrap, plane.prefix) as client:
+        assert client.at_rest(uid, timeout=0.5) is None
+        assert client.reads == 1
+        found = []
+        waiting = threading.Thread(target=lambda: found.append(client.at_rest(uid)))
+        waiting.start()
+        until(lambda: client.reads == 2, 30, "the job is awaited")
+        plane.done("CREATE SNAPSHOT r FOR JOB rests")
+        assert not found
+        plane.done("ALTER JOB rests SUSPEND")
+        waiting.join(30)
+        (suspended,) = found
+        assert suspended is not None
+        assert (suspended.uid, suspended.status) == (uid, "SUSPENDED")
+        plane.done("DROP JOB rests")
+        ended = client.at_rest(uid)
+        assert ended is not None
+        assert ended.closed
+        assert client.reads == 3
+        with pytest.raises(KeyError):
+            client.at_rest("nobody")

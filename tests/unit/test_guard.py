@@ -7,13 +7,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from controlplane import cli
+from controlplane import cli, worker
 from controlplane.asking import Asking
 from controlplane.decider import Suspects
 from controlplane.evolve import State
 from controlplane.judge import LARGEST_EVENT, Arrived, Judge
 from controlplane.lookup import Facts
 from controlplane.pages import guarded, json_answer
+from controlplane.settings import Settings
 from controlplane.terminal import TRACEBACK, errors
 from controlplane.topics import COMMANDS, REPORTS
 from controlplane.translate import Request
@@ -292,6 +293,28 @@ def test_a_page_says_what_is_foreseen_by_its_code() -> None:
         b'{"error":"there is no topic \'jobplane.events\'","code":"not-set-up"}',
     )
     assert guarded("/", lambda: json_answer([1]), pytest.fail)() == (200, "application/json", b"[1]")
+
+
+# A worker's threads
+
+
+def test_a_thread_of_a_worker_begins_its_work_anew_after_a_fault(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(worker, "AGAIN_S", 0.0)
+    begun: list[str] = []
+
+    def work() -> None:
+        begun.append("work")
+        if len(begun) < 3:
+            raise IndexError(len(begun))
+
+    made = worker.Worker(Settings(bootstrap="127.0.0.1:1"))
+    made._guarded(work)
+    assert (len(begun), made.fatal) == (3, "")
+    status, _, body = made.pages["/metrics"]()
+    assert (status, b'jobplane_internal_errors_total{where="worker"} 2.0' in body) == (200, True)
+    assert caplog.text.count("an unforeseen error (IndexError, ") == 2
 
 
 # The command line
