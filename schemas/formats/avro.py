@@ -34,7 +34,8 @@ def reading(fields: Sequence[Wanted], layout: Layout) -> Reading:
     """Raises ValueError for a field that the schema has not."""
     _check(fields, layout)
     pick = _picker([field.path for field in fields])
-    decode = _bare(layout.schema) if layout.schema_id is None else _numbered(layout.schema)
+    names = frozenset(field.path[0] for field in fields)
+    decode = _bare(layout.schema, names) if layout.schema_id is None else _numbered(layout.schema, names)
     return Reading(
         lambda data: pick(decode(data)),
         tuple(f"r[{i}]" for i in range(len(fields))),
@@ -70,41 +71,54 @@ def _picker(paths: Sequence[Path]) -> Callable[[Any], Sequence[Any]]:
 
 
 _Read = Callable[[io.BytesIO], Any]
+_Looks = tuple[_Read, ...]
+"""How a record is read: whole, then with the fields alone that are wanted, where damage in others is no matter."""
 
 
-def _bare(schema: str) -> Callable[[bytes], Any]:
-    read = _same(schema)
-    return lambda data: _record(data, 0, read)
+def _bare(schema: str, names: frozenset[str]) -> Callable[[bytes], Any]:
+    looks = _looks(schema, schema, names)
+    return lambda data: _record(data, 0, looks)
 
 
-def _numbered(reader: str) -> Callable[[bytes], Any]:
+def _numbered(reader: str, names: frozenset[str]) -> Callable[[bytes], Any]:
     """Each schema that records were written by is resolved to the reader's once."""
-    reads: dict[int, _Read] = {}
+    known: dict[int, _Looks] = {}
 
     def decode(data: bytes) -> Any:
         number = number_of(data)
-        read = reads.get(number)
-        if read is None:
-            read = reads[number] = _resolved(schema_text(number), reader)
-        return _record(data, HEADER, read)
+        looks = known.get(number)
+        if looks is None:
+            looks = known[number] = _looks(schema_text(number), reader, names)
+        return _record(data, HEADER, looks)
 
     return decode
 
 
-def _same(text: str) -> _Read:
-    schema = avro_types.parsed(text)
-    return lambda source: fastavro.schemaless_reader(source, schema, None)
-
-
-def _resolved(writer: str, reader: str) -> _Read:
+def _looks(writer: str, reader: str, names: frozenset[str]) -> _Looks:
     logical = avro_types.parsed(reader)
-    if avro_types.parsed(writer) == logical:
-        return _same(reader)
     plain, other = (avro_types.parsed(one, logical=False) for one in (writer, reader))
-    return resolution(plain, other, logical, avro_types.named_in(logical))
+    named = avro_types.named_in(logical)
+    wanted, wanted_plain = _projected(logical, names), _projected(other, names)
+    second = () if wanted == logical else (resolution(plain, wanted_plain, wanted, named),)
+    if avro_types.parsed(writer) == logical:
+        return lambda source: fastavro.schemaless_reader(source, logical, None), *second
+    return resolution(plain, other, logical, named), *second
 
 
-def _record(data: bytes, start: int, read: _Read) -> Any:
+def _projected(schema: Any, names: frozenset[str]) -> Any:
+    return {**schema, "fields": [field for field in schema["fields"] if field["name"] in names]}
+
+
+def _record(data: bytes, start: int, looks: _Looks) -> Any:
+    try:
+        return _looked(data, start, looks[0])
+    except BadRecord:
+        if len(looks) == 1:
+            raise
+    return _looked(data, start, looks[1])
+
+
+def _looked(data: bytes, start: int, read: _Read) -> Any:
     source = io.BytesIO(data)
     source.seek(start)
     try:
@@ -121,7 +135,11 @@ _MISSING = re.compile(r"No default value for field (?P<field>.+) in .+")
 
 def _reason(bad: BaseException) -> str:
     match bad:
-        case EOFError() | struct.error():
+        case EOFError() if str(bad).startswith("Expected -"):
+            return "a length in it is below zero"
+        case IndexError() if str(bad).startswith("list"):
+            return "it has a symbol of an enum, or a type of a union, that its schema lacks"
+        case EOFError() | IndexError() | struct.error():
             return "it ends too early"
         case UnicodeDecodeError():
             return "a text in it is not UTF-8"

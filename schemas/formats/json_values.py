@@ -244,6 +244,7 @@ def real(value: float) -> float:
 
 def shortest_real(value: float) -> float:
     """The DOUBLE whose text is the shortest that reads back as this value of 32 bits: 0.1 for REAL 0.1."""
+    value = real(value)
     fewest = _FEWEST_DIGITS if abs(value) >= _SMALLEST_NORMAL else 1
     for digits in range(fewest, _MOST_DIGITS):
         found = float(f"{value:.{digits}g}")

@@ -14,7 +14,7 @@ import msgspec
 
 from schemas import datatypes as t
 from schemas.datatypes import Type
-from schemas.decimals import fitted
+from schemas.decimals import fitted, rescaled
 from schemas.failures import BadRecord
 from schemas.formats.json_values import bounds
 from sql.functions.signature import Function
@@ -133,7 +133,7 @@ def _decimal(one: Type) -> Fit:
             raise Unfit(f"{value}, which is no number of SQL")
         if value and value.adjusted() >= precision - scale:
             raise Unfit(f"a number out of range for {one}")
-        return fitted(value, precision, scale) if -exponent > scale else value
+        return fitted(value, precision, scale) if -exponent > scale else rescaled(value, max(0, -exponent))
 
     return fit
 

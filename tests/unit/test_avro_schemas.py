@@ -141,6 +141,11 @@ def test_a_field_without_a_default_is_named() -> None:
         read_by(record(ID, {"name": "more", "type": "int"}), record(ID), {"id": 7})
 
 
+def test_a_field_that_the_query_does_not_name_needs_no_default() -> None:
+    reader = record(ID, {"name": "more", "type": "int"})
+    assert read_by(reader, record(ID), {"id": 7}, "SELECT id FROM s") == '{"id":7}'
+
+
 def test_types_that_do_not_go_together_are_told_in_plain_words() -> None:
     with pytest.raises(BadRecord, match="written by does not go with the one that it is read by"):
         read_by(record({"name": "id", "type": "string"}), record(ID), {"id": 7})

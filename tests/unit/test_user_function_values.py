@@ -37,6 +37,16 @@ def test_values_go_in_and_out_as_the_annotations_say(language: Callable[..., Non
     assert step(b'{"a": null, "b": "q", "c": null}') == b'{"m":null,"t":null,"l":"x!","n":null}'
 
 
+def test_decimals_come_without_an_exponent_and_a_negative_zero(language: Callable[..., None]) -> None:
+    def thousand(number: Decimal) -> Decimal:
+        return Decimal("1E+3") if number else Decimal("-0.00")
+
+    language(thousand)
+    step = compiled("SELECT thousand(CAST(a AS DECIMAL(5, 2))) AS x FROM s")
+    assert step(b'{"a": 1}') == b'{"x":1000}'
+    assert step(b'{"a": 0}') == b'{"x":0.00}'
+
+
 class _Message:
     def __init__(self, value: bytes) -> None:
         self._value = value
