@@ -42,7 +42,7 @@ test: setup check jars ## check, then all tests: what needs no broker, then one,
 outage: setup jars ## Kafka itself killed under jobs: not part of make test, see docs/decisions/0010
 	$(BIN)/pytest -q tests/chaos -m outage
 
-fuzz: setup ## a million hostile inputs through the formats
+fuzz: setup ## two million hostile inputs: statements, schemas, commands, bytes
 	$(BIN)/python -m tests.fuzz
 
 bench: setup jars ## measure

@@ -8,7 +8,7 @@ and UNKNOWN.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NewType
 
@@ -45,13 +45,20 @@ class Type:
     @property
     def words(self) -> str:
         """What a person calls a value of this type."""
-        return WORDS.get(self.name, str(self))
+        return WORDS.get(self.name) or str(_as_json(self))
 
     def parts(self) -> Iterator["Type"]:
         """This type and all inside it."""
         yield self
         for argument in self.arguments:
             yield from argument.parts()
+
+
+def _as_json(one: Type) -> Type:
+    """What is not known yet is any JSON value."""
+    if one.name == "UNKNOWN":
+        return JSON
+    return replace(one, arguments=tuple(map(_as_json, one.arguments))) if one.arguments else one
 
 
 BOOLEAN, VARCHAR, VARBINARY, JSON = Type("BOOLEAN"), Type("VARCHAR"), Type("VARBINARY"), Type("JSON")

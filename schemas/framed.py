@@ -18,6 +18,7 @@ from schemas.commands import Command
 from schemas.errors import BadEnvelope, NoRegistry, Refused
 from schemas.formats import avro_types
 from schemas.formats.avro_schemas import HEADER, UnknownSchema
+from schemas.formats.avro_skipped import ending
 
 Schemas = Mapping[int, str | Refused]
 """What the registry told of schemas, by their numbers: the text, or why there is none."""
@@ -55,10 +56,13 @@ def _resolved(data: bytes, number: int, text: str) -> Command:
     source.seek(HEADER)
     ours: Any = schema(Command.__name__)
     try:
-        fields: Any = fastavro.schemaless_reader(source, avro_types.parsed(text), ours)
+        theirs = avro_types.parsed(text)
+        fields: Any = fastavro.schemaless_reader(ending(theirs, ours)(source), theirs, ours)
         command = msgspec.convert(fields, Command)
     except SchemaResolutionError:
         raise _not_ours(number, "its fields are others, or its record is called otherwise") from None
+    except EOFError:
+        raise _not_ours(number, "it ends too early") from None
     except _DAMAGED as bad:
         raise _not_ours(number, str(bad) or type(bad).__name__) from None
     if source.tell() != len(data):

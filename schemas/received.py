@@ -8,7 +8,7 @@ of our own wins, then the value, then CloudEvents'.
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -25,6 +25,7 @@ CONTENT_TYPE = "content-type"
 _REGISTRY = b"\x00"
 _FORMS = '{"sql": "…", "command_id": "…"} or the bare statement'
 
+T = TypeVar("T")
 Headers = Sequence[tuple[str, bytes | str | None]]
 
 
@@ -103,18 +104,26 @@ def _read_value(data: bytes, named: Mapping[str, bytes | str | None], schemas: "
         from schemas.framed import read_framed  # with all that reads Avro of any schema: few commands come so
 
         return read_framed(data, schemas)
-    if _is_cloud_event(named.get(CONTENT_TYPE) or b""):
-        return _cloud(data)
     try:
         text = data.decode()
     except UnicodeDecodeError as bad:
         raise NotUtf8(f"byte {bad.start} of the record is not UTF-8; send the statement as UTF-8 text") from None
+    if _is_cloud_event(named.get(CONTENT_TYPE) or b""):
+        return _cloud(data)
     if not text.lstrip().startswith("{"):
         return Command(text)
+    return _of_json(_envelope, data, f"{{}}; send {_FORMS}")
+
+
+def _of_json(decoder: msgspec.json.Decoder[T], data: bytes, refusal: str) -> T:
+    """`refusal` has `{}` for the reason. Raises BadEnvelope."""
     try:
-        return _envelope.decode(data)
+        return decoder.decode(data)
     except msgspec.MsgspecError as bad:
-        raise BadEnvelope(f"{bad}; send {_FORMS}") from None
+        reason = str(bad)
+    except RecursionError:  # arrays and objects in fields that nobody reads, too
+        reason = "the JSON is nested too deep"
+    raise BadEnvelope(refusal.replace("{}", reason, 1))
 
 
 def _avro(data: bytes) -> Command:
@@ -130,10 +139,7 @@ def _is_cloud_event(content_type: bytes | str) -> bool:
 
 
 def _cloud(data: bytes) -> Command:
-    try:
-        event = _cloud_event.decode(data)
-    except msgspec.MsgspecError as bad:
-        raise BadEnvelope(f'not a CloudEvent with a command: {bad}; its "data" must be {_FORMS}') from None
+    event = _of_json(_cloud_event, data, f'not a CloudEvent with a command: {{}}; its "data" must be {_FORMS}')
     sent = event.data if isinstance(event.data, Command) else Command(event.data)
     return replace(
         sent,

@@ -6,9 +6,12 @@ import msgspec
 
 LONGEST = 60
 """Characters of a value in an error."""
+_WORDS = {None: "NULL", True: "TRUE", False: "FALSE"}
 
 
 def shown(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return _WORDS[value]
     if isinstance(value, msgspec.Raw):
         said = bytes(value).decode(errors="replace")
     else:

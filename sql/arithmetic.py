@@ -122,7 +122,7 @@ def _temporal(operator: str, left: Typed, right: Typed, places: tuple[Place, Pla
         return apply(_INLINE[operator], (left, right), a)
     if operator in "+-" and b in _INTERVALS and (a in (t.DATE, *_MOMENTS) or (a == t.TIME and b == t.DAY_TO_SECOND)):
         return _moved(operator, left, right)
-    if operator == "*" and b in _INTERVALS:
+    if operator == "*" and b in _INTERVALS and t.is_numeric(a):
         return _temporal(operator, right, left, (places[1], places[0]), coercion)
     if operator in "*/" and a in _INTERVALS and t.is_numeric(b):
         return _scaled(operator, left, right)

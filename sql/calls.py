@@ -269,7 +269,7 @@ class _Binding:
         if parameter.type == ANY:
             return self._anything(value, place)
         wanted = self._substituted(parameter.type)
-        if value.type in (t.UNKNOWN, t.array(t.UNKNOWN)) and wanted.name in ("ARRAY", "MAP"):
+        if value.type in (t.UNKNOWN, t.array(t.UNKNOWN)) and parameter.type.name in ("ARRAY", "MAP"):
             wanted = self._shape(parameter.type, wanted)
         if parameter.type == DECIMAL and value.type.name == "DECIMAL":
             wanted = value.type

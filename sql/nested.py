@@ -182,7 +182,8 @@ def made_row(names: Sequence[str], items: Sequence[tuple[Typed, Place]], coercio
     values = tuple(coercion.handed_on(value, "ROW", place) for value, place in items)
     fields: list[str] = []
     for i, name in enumerate(names):
-        fields.append(name if name not in fields else f"_col{i}")
+        free = (each for each in (name, *(f"_col{n}" for n in range(i, 2 * i + 1))) if each not in fields)
+        fields.append(next(free))
     one = t.row(tuple(fields), tuple(value.type for value in values))
     return loose(f"row({', '.join(['{}'] * len(values))})", values, one, row=row_class(one))
 

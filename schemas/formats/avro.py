@@ -163,7 +163,8 @@ def writing(fields: Sequence[Wanted], layout: Layout) -> Writing:
     header = b"" if layout.schema_id is None else struct.pack(">bI", MAGIC, layout.schema_id)
     paths = [field.path for field in fields]
     needed = [field.path[0] for field in fields if len(field.path) == 1 and not _takes_null(schemas[field.path[0]])]
-    conversions = [written_as(field.type, avro_types.schema_at(schema, field.path)) for field in fields]
+    named = avro_types.named_in(schema)
+    conversions = [written_as(field.type, avro_types.schema_at(schema, field.path), named) for field in fields]
     arguments = ", ".join(f"{{{i}}}" for i in range(len(fields)))
     return Writing(f"encode({arguments})", {"encode": _encoder(schema, header, paths, needed)}, tuple(conversions))
 

@@ -32,6 +32,8 @@ def checked(raw: Any, *, logical: bool = True, depth: int = 0) -> Any:
     if isinstance(raw, str):
         return raw
     if isinstance(raw, list):
+        if any(isinstance(one, list) for one in raw):
+            raise ValueError("a union directly inside a union is not a type; write one union of all their types")
         return [inner(one) for one in raw]
     if not isinstance(raw, dict):
         raise _unlike("a type is a name, an object or an array", raw)

@@ -10,6 +10,7 @@ from typing import Any
 import fastavro
 from fastavro.read import LOGICAL_READERS
 
+from schemas.formats.avro_skipped import ending
 from schemas.formats.fields import Convert
 
 
@@ -19,10 +20,10 @@ def resolution(writer: Any, reader: Any, logical: Any, named: Mapping[str, Any])
     `logical` is the reader's schema with them, `named` holds the schemas in it by their names. What is made raises
     what fastavro raises over bytes that are not a record.
     """
-    convert = _convert(logical, named)
+    convert, complete = _convert(logical, named), ending(writer, reader)
 
     def read(source: io.BytesIO) -> Any:
-        record = fastavro.schemaless_reader(source, writer, reader)
+        record = fastavro.schemaless_reader(complete(source), writer, reader)
         return convert(record) if convert else record
 
     return read

@@ -12,6 +12,7 @@ from fastavro.schema import SchemaParseException, UnknownType
 
 from schemas import datatypes as t
 from schemas.datatypes import Type
+from schemas.formats.avro_bounds import check_bounded
 from schemas.formats.avro_checked import DEFAULT, checked
 from schemas.formats.avro_defaults import default
 from schemas.formats.fields import Path, Wanted
@@ -75,7 +76,7 @@ def parsed(text: str, *, logical: bool = True) -> Any:
     if not isinstance(made, dict) or made.get("type") != "record":
         raise ValueError("a schema of a record is needed: {'type': 'record', 'name': …, 'fields': […]}")
     named = named_in(made)
-    _check_bounded(made, named, ())
+    check_bounded(made, named)
     for field in _fields_with_default(named):
         with suppress(ValueError):
             field["default"] = default(field["type"], field[DEFAULT], named)
@@ -94,39 +95,6 @@ def check_defaults(text: str) -> None:
 
 def _fields_with_default(named: Mapping[str, Any]) -> list[Any]:
     return [field for one in named.values() for field in one.get("fields", ()) if DEFAULT in field]
-
-
-def _check_bounded(schema: Any, named: Mapping[str, Any], inside: tuple[str, ...]) -> None:
-    """Raises ValueError where few bytes could be a value without end: fastavro would take all memory, or crash."""
-    if isinstance(schema, str):
-        if schema in inside:
-            raise ValueError(f"the record {schema} holds itself, which is not supported: its depth has no bound")
-        if schema in named:
-            _check_bounded(named[schema], named, inside)
-    elif isinstance(schema, list):
-        for one in schema:
-            _check_bounded(one, named, inside)
-    elif schema["type"] in ("record", "error"):
-        for field in schema["fields"]:
-            _check_bounded(field["type"], named, (*inside, schema["name"]))
-    elif schema["type"] == "array":
-        if _is_empty(schema["items"], named):
-            raise ValueError("an array of what takes no bytes is not supported: its length has no bound")
-        _check_bounded(schema["items"], named, inside)
-    elif schema["type"] == "map":
-        _check_bounded(schema["values"], named, inside)
-    elif not isinstance(schema["type"], str):
-        _check_bounded(schema["type"], named, inside)
-
-
-def _is_empty(schema: Any, named: Mapping[str, Any]) -> bool:
-    """Whether every value of it is written as no bytes."""
-    one = named.get(schema, schema) if isinstance(schema, str) else schema
-    if isinstance(one, str | list):
-        return one == "null"
-    if one["type"] in ("record", "error"):
-        return all(_is_empty(field["type"], named) for field in one["fields"])
-    return one["type"] == "null" or (one["type"] == "fixed" and not one["size"])
 
 
 def full_name(text: str) -> tuple[str, str]:

@@ -1,5 +1,6 @@
 """Values of fastavro as values of SQL's types, and back."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from math import isfinite
@@ -15,6 +16,9 @@ from schemas.formats.avro_types import decimal_size
 from schemas.formats.fields import Convert
 from schemas.json_text import json_text
 from schemas.temporal_text import months_of, text_of, text_of_months
+
+Kinds = Sequence[Any]
+"""The types that a value may be of: those of a union, or one."""
 
 
 def read_as(one: Type) -> Convert | None:
@@ -86,37 +90,46 @@ def _same(value: Any) -> Any:
     return value
 
 
-def written_as(one: Type, schema: Any) -> Convert | None:
-    """What a value that is not NULL goes through before fastavro takes it for a field of this schema."""
+def written_as(one: Type, schema: Any, named: Mapping[str, Any]) -> Convert | None:
+    """What a value that is not NULL goes through before fastavro takes it for a field of this schema.
+
+    `named` holds the schemas that are only named there.
+    """
+    kinds = _kinds(schema, named)
     match one.name:
         case "DECIMAL":
-            return _decimal_writer(one, schema)
+            return _decimal_writer(one, kinds)
         case "JSON":
-            return _json_text if _is_text(schema) else msgspec.json.decode
+            return _json_text if _is_text(kinds) else msgspec.json.decode
         case "INTERVAL YEAR TO MONTH":
             return text_of_months
         case "INTERVAL DAY TO SECOND":
             return text_of
-        case "TIMESTAMP WITH TIME ZONE" | "TIMESTAMP" if _is_text(schema):
+        case "TIMESTAMP WITH TIME ZONE" | "TIMESTAMP" if _is_text(kinds):
             return datetime.isoformat
         case "ARRAY":
-            element = written_as(one.arguments[0], _inner(schema, "items"))
+            element = written_as(one.arguments[0], _inner(kinds, "items", "string"), named)
             return None if element is None else lambda values: [_each(element, value) for value in values]
         case "MAP":
-            value_of = written_as(one.arguments[1], _inner(schema, "values"))
+            value_of = written_as(one.arguments[1], _inner(kinds, "values", "string"), named)
             return (
                 None
                 if value_of is None
                 else lambda pairs: {key: _each(value_of, value) for key, value in pairs.items()}
             )
         case "ROW":
-            return _row_writer(one, schema)
+            return _row_writer(one, kinds, named)
     return None
 
 
-def _decimal_writer(one: Type, schema: Any) -> Convert | None:
-    """The schema of a sink is older than the query's type, where a later version gives more digits."""
+def _kinds(schema: Any, named: Mapping[str, Any]) -> Kinds:
+    """The types of a union, or the one that is none, each in full."""
     kinds = schema if isinstance(schema, list) else [schema]
+    return [named.get(kind, kind) if isinstance(kind, str) else kind for kind in kinds]
+
+
+def _decimal_writer(one: Type, kinds: Kinds) -> Convert | None:
+    """The schema of a sink is older than the query's type, where a later version gives more digits."""
     kind = next((kind for kind in kinds if isinstance(kind, dict) and kind.get("logicalType") == "decimal"), None)
     if kind is None or decimal_size(kind) == one.size:
         return None
@@ -124,10 +137,10 @@ def _decimal_writer(one: Type, schema: Any) -> Convert | None:
     return lambda value: fitted(value, precision, scale)
 
 
-def _row_writer(one: Type, schema: Any) -> Convert:
-    fields = {field["name"]: field["type"] for field in _inner(schema, "fields") or ()}
+def _row_writer(one: Type, kinds: Kinds, named: Mapping[str, Any]) -> Convert:
+    fields = {field["name"]: field["type"] for field in _inner(kinds, "fields", [])}
     parts = [
-        (f"m{i}", name, written_as(argument, fields.get(name, "string")) or _same)
+        (f"m{i}", name, written_as(argument, fields.get(name, "string"), named) or _same)
         for i, (name, argument) in enumerate(zip(one.fields, one.arguments, strict=True))
     ]
     return lambda row: {name: _each(convert, getattr(row, member)) for member, name, convert in parts}
@@ -137,12 +150,10 @@ def _json_text(value: msgspec.Raw) -> str:
     return bytes(value).decode()
 
 
-def _is_text(schema: Any) -> bool:
-    kinds = schema if isinstance(schema, list) else [schema]
+def _is_text(kinds: Kinds) -> bool:
     return [kind for kind in kinds if kind != "null"] == ["string"]
 
 
-def _inner(schema: Any, what: str) -> Any:
+def _inner(kinds: Kinds, what: str, otherwise: Any) -> Any:
     """What lies in an array, a map or a record, or in the one of a union."""
-    kinds = schema if isinstance(schema, list) else [schema]
-    return next((kind[what] for kind in kinds if isinstance(kind, dict) and what in kind), "string")
+    return next((kind[what] for kind in kinds if isinstance(kind, dict) and what in kind), otherwise)

@@ -87,7 +87,7 @@ _READ_AS: dict[str, Any] = {
     "INTERVAL YEAR TO MONTH": str,
     "JSON": msgspec.Raw,
     "UNKNOWN": msgspec.Raw,
-    "NULL": None,
+    "NULL": type(None),
     "NUMBER": int | float,
     "SCALAR": int | float | str | bool,
 }

@@ -1,134 +1,93 @@
-"""`python -m tests.fuzz [inputs]`: hostile bytes through every format. Exit code 1 where one does more than be refused.
+"""`python -m tests.fuzz [inputs]`: hostile statements, schemas, commands and bytes. Exit code 1 where one does harm.
 
-Inputs are sound records that were cut, changed and stretched, and bytes of chance, from a seed that is printed. None
-may raise anything but what a step makes a BadRecord of, take a second, or leave memory behind.
+Inputs come from a seed that is printed; `--only statements --seed 7 --at 1234` tries one of them again. None may do
+more than give values or be refused with a code, take a second of the processor, or leave memory behind.
 """
 
 import argparse
+import os
 import random
-import resource
 import sys
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
 
-import msgspec
-
-from schemas import datatypes as t
-from schemas.failures import BadRecord
-from schemas.formats import avro_schemas
-from schemas.formats.avro_schemas import UnknownSchema
-from schemas.formats.fields import WHOLE, Layout, Wanted
-from schemas.formats.known import FORMATS
-from tests.support.carried import decoded, encoded, layout_of
+from tests.fuzz.generators import GENERATORS, SHARES
+from tests.fuzz.trying import Tally, outcome, tried
 
 INPUTS = 1_000_000
-SLOW_S = 1.0
+CHUNK = 2_500
 LEAK_MIB = 200
-FAULTS = (BadRecord, ValueError, ArithmeticError, RecursionError, UnknownSchema)
-FIELDS = (
-    (Wanted(("id",), t.BIGINT), 7),
-    (Wanted(("name",), t.VARCHAR), 'a "b", c'),
-    (Wanted(("price",), t.decimal(9, 2)), None),
-    (Wanted(("ok",), t.BOOLEAN), True),
-)
-NESTED = (
-    (Wanted(("tags",), t.array(t.VARCHAR)), ["x", None]),
-    (Wanted(("more",), t.map_of(t.VARCHAR, t.BIGINT)), {"a": 1}),
-)
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    read: Callable[[bytes], object]
-    sound: bytes
+def fuzz(wanted: dict[str, int], seed: int, processes: int) -> Iterator[str]:
+    """What was wrong; ends after so many inputs of each generator."""
+    tallies = {name: Tally() for name in wanted}
+    first: dict[int, int] = {}
+    began, total, done = time.monotonic(), sum(wanted.values()), 0
+    with ProcessPoolExecutor(processes) as pool:
+        chunks = {
+            pool.submit(_chunk, name, seed, start, min(start + CHUNK, count)): name
+            for name, count in wanted.items()
+            for start in range(0, count, CHUNK)
+        }
+        for chunk in as_completed(chunks):
+            name, tally = chunks[chunk], chunk.result()
+            yield from (
+                f"{fault}\n    {where}" for fault, where in tally.faults.items() if fault not in tallies[name].faults
+            )
+            tallies[name].add(tally)
+            before = first.setdefault(tally.process, tally.peak_mib)
+            if tally.peak_mib - before > LEAK_MIB:
+                first[tally.process] = tally.peak_mib
+                yield f"memory grew from {before} to {tally.peak_mib} MiB with {name}"
+            done += tally.inputs
+            left = (time.monotonic() - began) * (total - done) / done
+            print(f"{done:,} of {total:,}, {left:,.0f} s left", file=sys.stderr, end="\r")
+    for name, tally in tallies.items():
+        print(summary(name, tally))
+    print(f"{done:,} inputs in {time.monotonic() - began:,.0f} s; memory to {max(first.values(), default=0)} MiB")
 
 
-def targets() -> dict[str, Target]:
-    made = {}
-    for name, form in FORMATS.items():
-        if form.whole is not None:
-            value = msgspec.Raw(b'{"a": [1, 2.5, "x"]}') if name == "json" else _sample(form.whole.name)
-            pairs: tuple[tuple[Wanted, object], ...] = ((Wanted(WHOLE, form.whole), value),)
-        else:
-            pairs = FIELDS if name == "csv" else (*FIELDS, *NESTED)
-        fields, row = [field for field, _ in pairs], [value for _, value in pairs]
-        layouts = {name: Layout() if form.whole else layout_of(name, fields)}
-        if name == "avro":
-            avro_schemas.learn(1, layouts[name].schema)
-            layouts["avro of a registry"] = Layout(schema=layouts[name].schema, schema_id=1)
-        for called, layout in layouts.items():
-            sound = encoded(form, fields, row, layout)
-            made[called] = Target(lambda data, f=form, w=fields, o=layout: decoded(f, w, data, o), sound)  # type: ignore[misc]
-    return made
+def _chunk(name: str, seed: int, start: int, end: int) -> Tally:
+    return tried(name, GENERATORS[name], seed, range(start, end))
 
 
-def _sample(kind: str) -> object:
-    return {"VARCHAR": "text", "VARBINARY": b"\0\1", "REAL": 1.5, "DOUBLE": 1.5}.get(kind, 7)
+def summary(name: str, tally: Tally) -> str:
+    refused = ", ".join(f"{code} {count:,}" for code, count in tally.codes.most_common() if code != "accepted")
+    share = f"{tally.accepted / max(1, tally.inputs):.0%}"
+    counted = f"{tally.inputs:,} inputs, {tally.accepted:,} accepted ({share})"
+    return f"{name}: {counted}, {tally.seconds:,.0f} s of the processor\n    refused: {refused or 'none'}"
 
 
-def hostile(sound: bytes, chance: random.Random) -> bytes:
-    """One of several ways to spoil a record."""
-    data = bytearray(sound)
-    match chance.randrange(6):
-        case 0:
-            return bytes(data[: chance.randrange(len(data) + 1)])
-        case 1:
-            return chance.randbytes(chance.randrange(64))
-        case 2:
-            return bytes(data) + chance.randbytes(chance.randrange(1, 9))
-        case 3:
-            at = chance.randrange(len(data))
-            return bytes(data[:at]) + b"\xff" * chance.randrange(1, 12) + bytes(data[at:])
-        case 4:
-            return bytes(data) * chance.randrange(2, 50)
-    for _ in range(chance.randrange(1, 5)):
-        data[chance.randrange(len(data))] = chance.randrange(256)
-    return bytes(data)
-
-
-def fuzz(inputs: int, seed: int) -> Iterator[str]:
-    """What was wrong; ends after so many inputs."""
-    chance, made = random.Random(seed), targets()
-    outcomes: dict[str, Counter[str]] = {name: Counter() for name in made}
-    names, before, began = list(made), 0, time.monotonic()
-    for i in range(inputs):
-        name = names[i % len(names)]
-        data = hostile(made[name].sound, chance)
-        started = time.monotonic()
-        try:
-            made[name].read(data)
-            outcomes[name]["read"] += 1
-        except FAULTS:
-            outcomes[name]["refused"] += 1
-        except Exception as error:  # noqa: BLE001  # what else there is, is what is looked for
-            yield f"{name}: {type(error).__name__}: {error} over {data.hex()}"
-        if time.monotonic() - started > SLOW_S:
-            yield f"{name}: {time.monotonic() - started:.1f} s over {data.hex()}"
-        if i == inputs // 10:
-            before = _peak_mib()
-    if _peak_mib() - before > LEAK_MIB:
-        yield f"memory grew from {before} to {_peak_mib()} MiB"
-    for name, counted in outcomes.items():
-        print(f"{name:<20} {counted['read']:>9,} read  {counted['refused']:>9,} refused")
-    print(f"{inputs:,} inputs, {inputs / (time.monotonic() - began):,.0f} a second, {_peak_mib()} MiB")
-
-
-def _peak_mib() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+def again(name: str, seed: int, number: int) -> int:
+    """One input, and what comes of it."""
+    one = GENERATORS[name](random.Random(f"{name} {seed} {number}"))
+    print(one.text)
+    code, fault = outcome(one)
+    print(fault or code)
+    return 1 if fault else 0
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("inputs", nargs="?", type=int, default=INPUTS)
+    parser.add_argument("--only", choices=GENERATORS)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32))
+    parser.add_argument("--at", type=int, help="the number of one input to try again; with --only and --seed")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
-    print(f"seed {options.seed}")
-    wrong = list(fuzz(options.inputs, options.seed))
-    for one in wrong[:20]:
-        print(one, file=sys.stderr)
-    return 1 if wrong else 0
+    if options.at is not None:
+        return again(options.only or parser.error("--at needs --only"), options.seed, options.at)
+    print(f"seed {options.seed}", flush=True)
+    wanted = {name: round(options.inputs * share) for name, share in SHARES.items()}
+    if options.only:
+        wanted = {options.only: options.inputs}
+    count = 0
+    for one in fuzz(wanted, options.seed, options.processes):
+        count += 1
+        print(f"FAULT {one}", flush=True)
+    return 1 if count else 0
 
 
 if __name__ == "__main__":

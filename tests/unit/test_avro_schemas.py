@@ -3,6 +3,7 @@
 import io
 import json
 from dataclasses import replace
+from decimal import Decimal
 from itertools import count
 from typing import Any
 
@@ -15,13 +16,16 @@ from schemas import datatypes as t
 from schemas.errors import START, BadMapping
 from schemas.failures import BadRecord
 from schemas.formats import avro_schemas, avro_types
+from schemas.formats.fields import Layout
+from schemas.formats.json_values import row_class
+from schemas.formats.known import FORMATS
 from schemas.values import AvroSchema
 from sql import nodes
-from sql.compile import Wiring, compile_step
+from sql.compile import Step, Wiring, compile_step
 from sql.mapping import mapping_of
 from sql.parser import parse
 from sql.plan import plan
-from tests.support import rows
+from tests.support import carried, rows
 
 NUMBERS = count(500_000)
 ID = {"name": "id", "type": "long"}
@@ -38,16 +42,19 @@ def read_by(reader: str, writer: str, value: dict[str, Any], query: str = "SELEC
     out = io.BytesIO()
     out.write(bytes([0]) + number.to_bytes(4, "big"))
     fastavro.schemaless_writer(out, json.loads(writer), value)
+    written: list[Any] = []
+    message = Message("s", 0, 0, b"k", out.getvalue(), None, None, (1, 5))
+    step_of(reader, query)(iter([message]), lambda *one: written.append(one), lambda *_: None)
+    return bytes(written[0][1]).decode() if written else "left out"
+
+
+def step_of(reader: str, query: str) -> Step:
     quoted = reader.replace("'", "''")
     mapping = rows.mapping(f"CREATE MAPPING s TYPE Kafka OPTIONS (valueFormat 'avro', valueAvroSchema '{quoted}')")
     source = replace(mapping, value_schema=AvroSchema(reader, id=1))
     statement = parse(f"CREATE JOB j AS INSERT INTO out {query}")
     assert isinstance(statement, nodes.CreateJob)
-    compiled = compile_step(plan(statement.insert, {"s": source}), Wiring("out", 1, {"s": "s"}, {"s": 0}))
-    written: list[Any] = []
-    message = Message("s", 0, 0, b"k", out.getvalue(), None, None, (1, 5))
-    compiled.step(iter([message]), lambda *one: written.append(one), lambda *_: None)
-    return bytes(written[0][1]).decode() if written else "left out"
+    return compile_step(plan(statement.insert, {"s": source}), Wiring("out", 1, {"s": "s"}, {"s": 0})).step
 
 
 MONEY = {"type": "bytes", "logicalType": "decimal", "precision": 10, "scale": 2}
@@ -202,6 +209,18 @@ def test_a_logical_type_on_a_text_is_passed_over() -> None:
     assert column.type == t.VARCHAR
 
 
+_DEEP = '{"type": ' * 150 + '"int"' + "}" * 150
+_LAST = {"type": "record", "name": "R0", "fields": [{"name": "v", "type": "int"}]}
+
+
+def _holding(number: int, fields: str) -> dict[str, object]:
+    """A record that has the one before it in each of its fields."""
+    inner = [{"name": name, "type": f"R{number - 1}"} for name in fields]
+    return {"type": "record", "name": f"R{number}", "fields": inner}
+
+
+_DOUBLING = [_LAST, *(_holding(i, "ab") for i in range(1, 30))]
+_FURTHER = [_LAST, *(_holding(i, "a") for i in range(1, 120))]
 REFUSED = {
     '{"type": "record", "name": null, "fields": []}': "the name of the record is a text, not null",
     '{"type": "record", "fields": []}': 'the record lacks its "name"',
@@ -230,8 +249,15 @@ REFUSED = {
     "null": "a type is a name, an object or an array, not null",
     "5": "not 5",
     "{": "not a schema of Avro",
-    f'{{"type": "record", "name": "R", "fields": [{{"name": "a", "type": {"[" * 150}"int"{"]" * 150}}}]}}':
-        "nested more than 100 deep",
+    f'{{"type": "record", "name": "R", "fields": [{{"name": "a", "type": {_DEEP}}}]}}': "nested more than 100 deep",
+    '{"type": "record", "name": "R", "fields": [{"name": "a", "type": [["null"], "int"]}]}':
+        "a union directly inside a union is not a type",
+    '{"type": "record", "name": "R", "fields": [{"name": "a", "type": {"type": "array", "items": "R"}}]}':
+        "the record R holds itself",
+    json.dumps({"type": "record", "name": "T", "fields": [{"name": "a", "type": one} for one in _DOUBLING]}):
+        "it has more than 10,000 types, each counted wherever it is named",
+    json.dumps({"type": "record", "name": "T", "fields": [{"name": "a", "type": one} for one in _FURTHER]}):
+        "its types are nested more than 100 deep",
 }  # fmt: skip
 
 
@@ -249,3 +275,46 @@ def test_a_default_that_is_not_one_counts_as_none_in_a_job_that_is_there() -> No
     reader = record(ID, {"name": "more", "type": {"type": "array", "items": "int"}, "default": ["x"]})
     fields = avro_types.parsed(reader)["fields"]
     assert "default" not in fields[1]
+
+
+def test_a_type_that_is_only_named_is_written_as_if_it_stood_there() -> None:
+    """Its decimal takes the digits that the schema says, wherever the record is used."""
+    inner = {"type": "record", "name": "I", "fields": [{"name": "m", "type": ["null", MONEY]}]}
+    text = record({"name": "a", "type": inner}, {"name": "b", "type": "I"}, {"name": "c", "type": ["null", "I"]})
+    fields = avro_types.columns_of(text)
+    one = row_class(fields[0].type)(Decimal("1.5"))
+    written = carried.encoded(FORMATS["avro"], fields, [one, one, one], Layout(fields, schema=text))
+    assert carried.decoded(FORMATS["avro"], fields, written, Layout(fields, schema=text)) == [one, one, one]
+
+
+UNSEEN: dict[str, Any] = {
+    "float": "float",
+    "boolean": "boolean",
+    "fixed": {"type": "fixed", "name": "F", "size": 4},
+    "record": {
+        "type": "record",
+        "name": "I",
+        "fields": [{"name": "x", "type": "double"}, {"name": "n", "type": "null"}],
+    },
+}
+ENDLESS = b"\xfe" + b"\xff" * 7 + b"\x7f"
+"""A block of 2^62 elements, none of which follows."""
+
+
+@pytest.mark.parametrize("items", UNSEEN.values(), ids=UNSEEN)
+@pytest.mark.parametrize("around", ["array", "map"])
+def test_an_array_that_is_passed_over_ends_where_the_record_ends(items: Any, around: str) -> None:
+    """fastavro alone would count to the end of the block."""
+    array = {"type": "array", "items": items}
+    kind = array if around == "array" else {"type": "map", "values": array}
+    number = next(NUMBERS)
+    avro_schemas.learn(number, record(ID, {"name": "more", "type": kind}))
+    step = step_of(record(ID), "SELECT * FROM s")
+    data = bytes([0]) + number.to_bytes(4, "big") + b"\x0e" + (b"\x02\x02a" if around == "map" else b"") + ENDLESS
+    with pytest.raises(BadRecord, match="it ends too early"):
+        step(iter([Message("s", 0, 0, b"k", data, None, None, (1, 5))]), lambda *_: None, lambda *_: None)
+
+
+def test_an_array_that_is_passed_over_whole_is_passed_over() -> None:
+    kind = {"type": "array", "items": "float"}
+    assert read_by(record(ID), record(ID, {"name": "more", "type": kind}), {"id": 7, "more": [1.5, 2.5]}) == '{"id":7}'

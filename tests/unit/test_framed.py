@@ -33,6 +33,7 @@ def framed(text: str, **fields: Any) -> bytes:
 
 LARGER = record(("at", "long"), ("sql", "string"), ("issued_by", "string"))
 OPTIONAL = record(("sql", ["null", "string"]), ("tags", {"type": "array", "items": "string"}))
+FLOATS = {"type": "array", "items": "float"}
 ONLY_SQL = record(("sql", "string"), name="Command")
 
 
@@ -55,6 +56,7 @@ def test_what_was_written_is_resolved_to_a_command(text: str, fields: dict[str, 
     [
         (ONLY_SQL, FRAME, "not an Avro Command by schema 7 of the registry"),
         (ONLY_SQL, FRAME + b"\x14DROP", "not an Avro Command"),
+        (record(("id", FLOATS), ("sql", "string")), FRAME + b"\xfe" + b"\xff" * 7 + b"\x7f", "it ends too early"),
         (ONLY_SQL, framed(ONLY_SQL, sql=SQL) + b"x", "its end is at 16, not at 17"),
         (OPTIONAL, framed(OPTIONAL, sql=None, tags=[]), "its fields are others"),
         (record(("id", "long")), FRAME + b"\2", "its fields are others, or its record is called otherwise"),

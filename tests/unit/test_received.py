@@ -88,6 +88,9 @@ def test_what_goes_along(value: bytes, headers: Headers) -> None:
     [
         (b"DROP JOB \xff", [], NotUtf8, "byte 9"),
         (b"{", [], BadEnvelope, "truncated"),
+        (b'{"specversion": "1.0", "data": "\xff"', CLOUD, NotUtf8, "byte 32"),
+        (b'{"more": ' + b"[" * 5_000, [], BadEnvelope, "nested too deep"),
+        (b'{"specversion": "1.0", "data": {"sql": "x", "more": ' + b"[" * 5_000, CLOUD, BadEnvelope, "nested too deep"),
         (b'{"SQL": "x"}', [], BadEnvelope, "`sql`"),
         (b'{"sql": 1}', [], BadEnvelope, "Expected `str`"),
         (b'{"sql": "x", "reply_to": 1}', [], BadEnvelope, "reply_to"),

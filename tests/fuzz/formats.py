@@ -1,0 +1,116 @@
+"""Hostile bytes through every format: sound records that were cut, changed and stretched, and bytes of chance."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from random import Random
+
+import msgspec
+
+from schemas import datatypes as t
+from schemas.errors import JobplaneError
+from schemas.failures import BadRecord
+from schemas.formats import avro_schemas
+from schemas.formats.avro_schemas import UnknownSchema
+from schemas.formats.fields import WHOLE, Layout, Wanted
+from schemas.formats.known import FORMATS
+from tests.support.carried import decoded, encoded, layout_of
+
+REFUSALS = (BadRecord, ValueError, ArithmeticError, RecursionError, UnknownSchema)
+"""What a step makes a BadRecord of, or asks a registry for."""
+FIELDS = (
+    (Wanted(("id",), t.BIGINT), 7),
+    (Wanted(("name",), t.VARCHAR), 'a "b", c'),
+    (Wanted(("price",), t.decimal(9, 2)), None),
+    (Wanted(("ok",), t.BOOLEAN), True),
+)
+NESTED = (
+    (Wanted(("tags",), t.array(t.VARCHAR)), ["x", None]),
+    (Wanted(("more",), t.map_of(t.VARCHAR, t.BIGINT)), {"a": 1}),
+)
+_SCHEMA = 1_000_001
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    read: Callable[[bytes], object]
+    sound: bytes
+
+
+class Unread(JobplaneError):
+    """A record that its format refuses."""
+
+    code = "unread"
+
+
+@cache
+def targets() -> dict[str, Target]:
+    made = {}
+    for name, form in FORMATS.items():
+        if form.whole is not None:
+            value = msgspec.Raw(b'{"a": [1, 2.5, "x"]}') if name == "json" else _sample(form.whole.name)
+            pairs: tuple[tuple[Wanted, object], ...] = ((Wanted(WHOLE, form.whole), value),)
+        else:
+            pairs = FIELDS if name == "csv" else (*FIELDS, *NESTED)
+        fields, row = [field for field, _ in pairs], [value for _, value in pairs]
+        layouts = {name: Layout() if form.whole else layout_of(name, fields)}
+        if name == "avro":
+            avro_schemas.learn(_SCHEMA, layouts[name].schema)
+            layouts["avro of a registry"] = Layout(schema=layouts[name].schema, schema_id=_SCHEMA)
+        for called, layout in layouts.items():
+            sound = encoded(form, fields, row, layout)
+            made[called] = Target(lambda data, f=form, w=fields, o=layout: decoded(f, w, data, o), sound)  # type: ignore[misc]
+    return made
+
+
+def _sample(kind: str) -> object:
+    return {"VARCHAR": "text", "VARBINARY": b"\0\1", "REAL": 1.5, "DOUBLE": 1.5}.get(kind, 7)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Bytes in a format."""
+
+    form: str
+    data: bytes
+
+    @property
+    def text(self) -> str:
+        return f"{self.form} {self.data.hex()}"
+
+    def run(self) -> JobplaneError | None:
+        try:
+            targets()[self.form].read(self.data)
+        except REFUSALS:
+            return Unread("")
+        return None
+
+    def smaller(self) -> Iterator["Record"]:
+        for size in (len(self.data) // 2, len(self.data) // 8, 1):
+            for at in range(0, len(self.data), max(1, size)):
+                yield replace(self, data=self.data[:at] + self.data[at + size :])
+
+
+def record(chance: Random) -> Record:
+    """One of several ways to spoil a record."""
+    form = chance.choice(list(targets()))
+    return Record(form, _hostile(targets()[form].sound, chance))
+
+
+def _hostile(sound: bytes, chance: Random) -> bytes:
+    data = bytearray(sound)
+    match chance.randrange(6):
+        case 0:
+            return bytes(data[: chance.randrange(len(data) + 1)])
+        case 1:
+            return chance.randbytes(chance.randrange(64))
+        case 2:
+            return bytes(data) + chance.randbytes(chance.randrange(1, 9))
+        case 3:
+            at = chance.randrange(len(data))
+            return bytes(data[:at]) + b"\xff" * chance.randrange(1, 12) + bytes(data[at:])
+        case 4:
+            return bytes(data) * chance.randrange(2, 50)
+    for _ in range(chance.randrange(1, 5)):
+        data[chance.randrange(len(data))] = chance.randrange(256)
+    return bytes(data)

@@ -1,0 +1,153 @@
+"""A control plane without Kafka whose state stays as it is: each command is judged, folded and written alone."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cache, partial
+
+from controlplane.asking import Asking
+from controlplane.decide import decide, topics_needed
+from controlplane.evolve import State, evolve, job_name
+from controlplane.lookup import Facts, TopicFacts
+from controlplane.outcome import answer
+from controlplane.reconcile import tasks_of
+from controlplane.topics import COMMANDS
+from controlplane.translate import translate
+from processors.kafka import Doubt
+from processors.pipeline import pipeline
+from schemas.codec import decode, encode
+from schemas.errors import JobplaneError, Refused, SchemaIncompatible
+from schemas.events import Body, Cause, CommandRefused, Event, JobCreated, Outcome
+from schemas.failures import BadRecord
+from schemas.formats.avro_schemas import UnknownSchema
+from schemas.received import Headers, read_command
+from schemas.state import Job
+from schemas.values import AvroSchema
+from sql.compile import Step
+from tests.fuzz.world import RECORDS, SOURCES, STATEMENTS, TOPICS, mappings, records, statement_of
+from tests.support.plane import Plane, topic
+
+PREFIX = "jobplane."
+OFFSET = 1_000
+TIME_MS = 1_700_000_000_000
+JOBS = ("runs", "rests", "mapped")
+SNAPSHOTS = ("kept",)
+
+
+@dataclass(slots=True)
+class Registry:
+    """A schema registry that takes every schema. `newest` is that of all subjects, `numbered` are those by number."""
+
+    newest: str | None = None
+    numbered: dict[int, str] = field(default_factory=dict)
+
+    def schema(self, number: int) -> str:
+        if number == 13:
+            raise Doubt("the schema registry http://registry does not answer: connection refused")
+        if number not in self.numbered:
+            raise BadRecord(f"the schema registry has no schema {number}")
+        return self.numbered[number]
+
+    def latest(self, subject: str) -> AvroSchema | None:
+        if subject.startswith("silent"):
+            raise Doubt("the schema registry http://registry does not answer: connection refused")
+        return None if self.newest is None else AvroSchema(self.newest, 1)
+
+    def register(self, subject: str, text: str) -> AvroSchema:
+        if subject.startswith("strict"):
+            raise SchemaIncompatible(f"the registry does not take the schema for '{subject}'")
+        return AvroSchema(text, 2)
+
+
+@cache
+def state() -> State:
+    """Jobs, mappings and a snapshot that statements may name."""
+    plane = Plane(dict(_topics()))
+    for name in STATEMENTS:
+        plane.command(statement_of(name))
+    for name in JOBS:
+        source = "json" if name == "mapped" else "s"
+        plane.command(f"CREATE JOB {name} AS INSERT INTO out SELECT * FROM {source}")
+    plane.command("ALTER JOB rests SUSPEND")
+    plane.command("CREATE SNAPSHOT kept FOR JOB runs")
+    assert set(plane.statuses()) == set(JOBS)
+    return plane.state
+
+
+def _topics() -> Iterator[tuple[str, TopicFacts]]:
+    for i, name in enumerate((*TOPICS, "t", "letters")):
+        yield name, topic(1 + i % 4, topic_id=f"id-{name}")
+
+
+@cache
+def facts() -> Facts:
+    topics = dict(_topics())
+    return Facts("0a1b2c3d", topics, tuple(topics), instants=_Instants(topics))
+
+
+class _Instants(dict[tuple[str, int], tuple[int, ...]]):
+    """Every instant is at the oldest records."""
+
+    def __init__(self, topics: dict[str, TopicFacts]) -> None:
+        super().__init__()
+        self._topics = topics
+
+    def __missing__(self, key: tuple[str, int]) -> tuple[int, ...]:
+        return self._topics[key[0]].earliest
+
+
+def judged(value: bytes | None, headers: Headers | None = None, registry: Registry | None = None) -> Sequence[Body]:
+    """What a record of the command log gives; its events can be folded, written and read."""
+    asking = Asking(registry, {})
+    command = asking.reading(partial(read_command, OFFSET, TIME_MS, value, headers, PREFIX))
+    request = translate(command)
+    topics_needed(state(), [request], PREFIX)
+    bodies, _ = asking.judging(facts(), lambda known: decide(state(), request, known, PREFIX))
+    assert isinstance(bodies[0], Outcome), "a command has an outcome"
+    cause = Cause(COMMANDS, OFFSET, OFFSET + 1, command.given_id, command.digest, command.issued_by)
+    for body in bodies:
+        event = Event(OFFSET, TIME_MS, cause, body)
+        for record in evolve(state(), event).values():
+            if record is not None:
+                encode(record)
+            if isinstance(record, Job):
+                for task in tasks_of(record).values():
+                    encode(task)
+        answer(event, job_name(state(), event))
+        assert decode(encode(event), Event) == event, "an event is what was written"
+    return bodies
+
+
+def refusal(bodies: Sequence[Body]) -> JobplaneError | None:
+    """What refused a command; None where it was taken."""
+    body = bodies[0]
+    if not isinstance(body, CommandRefused):
+        return None
+    error = Refused(body.message)
+    error.code = body.code  # type: ignore[misc]  # the class of it does not matter here
+    return error
+
+
+def runs(bodies: Sequence[Body]) -> None:
+    """What a host does with a job that was created: records of its sources go through its step."""
+    for body in bodies:
+        if isinstance(body, JobCreated):
+            made = pipeline(body.statement, body.options, body.sources, body.sink)
+            for source in body.sources:
+                evaluated(made.step, source.name, range(0, RECORDS, 13))
+
+
+def evaluated(step: Step, source: str, which: Sequence[int]) -> None:
+    """Records of a source give values, or are refused as bad."""
+    if source not in SOURCES:
+        return
+    for i in which:
+        with suppress(BadRecord, UnknownSchema):
+            step(iter([records(source)[i]]), _nowhere, _nowhere)
+
+
+def _nowhere(*_: object) -> None:
+    """Where records go."""
+
+
+assert set(mappings()) == set(STATEMENTS)

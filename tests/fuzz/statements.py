@@ -1,0 +1,255 @@
+"""Whole statements of chance: queries, and whatever else the command log takes, may name and may be spoiled.
+
+A query costs a parser more than all that comes after it. So most are given to the plan as nodes, and a part of them as
+text to a whole control plane.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Any
+
+from schemas.errors import JobplaneError, Refused
+from schemas.formats import CSV_DELIMITER, FORMAT_OPTIONS, FORMATS
+from schemas.names import RESERVED
+from schemas.options import OPTION_NAMES
+from sql import expressions as ex
+from sql import nodes
+from sql.compile import Wiring, compile_step
+from sql.explain import explain
+from sql.plan import plan
+from sql.render import render
+from tests.fuzz.literals import ODD_TYPES, any_type
+from tests.fuzz.plane import JOBS, SNAPSHOTS, Registry, evaluated, judged, refusal, runs
+from tests.fuzz.queries import Queries, inside
+from tests.fuzz.world import RECORDS, SOURCES, TOPICS, mappings
+
+AS_TEXT = 0.1
+"""The part of inputs that goes through the parser."""
+_WORDS = sorted(RESERVED)
+_NAMES = (
+    "new",
+    "a b",
+    'q"q',
+    "x" * 300,
+    "ä",
+    "jobplane.commands",
+    "JOB",
+    "1",
+    "__key",
+    "\n",
+    "letters",
+    "t",
+    "nowhere",
+)
+_VALUES = (
+    *("true", "false", "1", "0", "-1", "4", "1025", "99999999999999999999", "", "exactlyOnce", "none", "atLeastOnce"),
+    *("skip", "deadLetter", "fail", "latest", "earliest", "2026-01-31T08:30:00Z", "9999-12-31T23:59:59Z", "0001-01-01"),
+    *("letters", "kept", "runs", "rests", *FORMATS, ";", ";;", "٣", "silent", "strict", "{}", "x" * 500),
+)
+_GOOD = {
+    "processingGuarantee": ("exactlyOnce", "atLeastOnce", "none"),
+    "onError": ("fail", "skip", "deadLetter"),
+    "snapshotIntervalMillis": ("1", "100", "86400000"),
+    "parallelism": ("1", "2", "4"),
+    "startFrom": ("earliest", "latest", "2026-01-31T08:30:00Z"),
+    "stopAt": ("latest",),
+    "deadLetterTopic": ("letters", "jobplane.dead-letters"),
+    "initialSnapshotName": ("kept",),
+    "retryOf": ("runs",),
+    "keyFormat": tuple(FORMATS),
+    "valueFormat": tuple(FORMATS),
+    CSV_DELIMITER: (";", "\t"),
+    **dict.fromkeys(("autoScaling", "suspendOnFailure", "metricsEnabled"), ("true", "false")),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """An INSERT as a host and EXPLAIN take it."""
+
+    insert: nodes.Insert
+    explained: bool = False
+
+    @property
+    def text(self) -> str:
+        return render(self.insert)
+
+    def run(self) -> JobplaneError | None:
+        insert, known = self.insert, mappings()
+        target = known.get(insert.target.text)
+        try:
+            planned = plan(insert, known, target)
+        except Refused as refused:
+            return refused
+        if self.explained:
+            explain(insert, known, target)
+        topics = {one.source: one.source for one in planned.branches}
+        compiled = compile_step(planned, Wiring(insert.target.text, 4, topics, dict.fromkeys(topics, 0)))
+        for source in topics:
+            first = len(self.text) % 13 if self.explained else 0
+            evaluated(compiled.step, source, range(first, RECORDS, 9))
+        return None
+
+    def smaller(self) -> Iterator["Planned"]:
+        """One branch, one item, one expression of those inside."""
+        for select in self.insert.query.branches:
+            alone = nodes.Query(self.insert.query.bindings, (select,))
+            yield replace(self, insert=replace(self.insert, query=alone))
+            for bare in _fewer(select):
+                yield replace(self, insert=replace(self.insert, query=replace(alone, branches=(bare,))))
+            for item in select.items:
+                one = replace(select, items=(item,), where=None)
+                names = () if self.insert.target.text == "out" else self.insert.columns
+                yield replace(self, insert=replace(self.insert, columns=names, query=replace(alone, branches=(one,))))
+            for expression in inside(select):
+                item = nodes.Item(expression, nodes.Name("r"))
+                for unnests in ((), select.unnests):
+                    one = replace(select, items=(item,), where=None, unnests=unnests)
+                    query = replace(alone, branches=(one,))
+                    yield replace(self, insert=nodes.Insert(nodes.Keyword.INSERT, nodes.Name("out"), (), query))
+
+
+def _fewer(select: nodes.Select) -> Iterator[nodes.Select]:
+    yield replace(select, where=None)
+    yield replace(select, unnests=())
+    yield replace(select, source=nodes.Table(nodes.Name("s")))
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A statement on the command log."""
+
+    text: str
+
+    def run(self) -> JobplaneError | None:
+        bodies = judged(self.text.encode("utf-8", "surrogatepass"), None, Registry())
+        runs(bodies)
+        return refusal(bodies)
+
+    def smaller(self) -> Iterator["Said"]:
+        """Without some of its words."""
+        words = self.text.split(" ")
+        for size in (len(words) // 2, len(words) // 4, 3, 2, 1):
+            for i in range(0, len(words), max(1, size)):
+                yield Said(" ".join((*words[:i], *words[i + size :])))
+
+
+def statement(chance: Random) -> Planned | Said:
+    if chance.random() >= AS_TEXT:
+        return Planned(Queries(chance).insert(), chance.random() < 0.1)
+    text = render(_Statements(chance).any())
+    return Said(_spoiled(text, chance) if chance.random() < 0.1 else text)
+
+
+class _Statements:
+    def __init__(self, chance: Random) -> None:
+        self._chance = chance
+
+    def any(self) -> nodes.Statement:
+        if self._chance.random() < 0.4:
+            return self._create_job()
+        made: Any = self._chance.choice((
+            *(self._alter, self._alter, self._drop_job, self._create_snapshot, self._drop_snapshot),
+            *(self._create_mapping, self._create_mapping, self._drop_mapping, self._show),
+        ))  # fmt: skip
+        statement: nodes.Statement = made()
+        return statement
+
+    def _name(self, *those: str) -> nodes.Name:
+        chance = self._chance
+        draw = chance.random()
+        if draw < 0.9:
+            return nodes.Name(chance.choice(those))
+        return nodes.Name(chance.choice(_NAMES if draw < 0.97 else _WORDS))
+
+    def _yes(self, often: float = 0.3) -> bool:
+        return self._chance.random() < often
+
+    def _options(self, *those: str) -> tuple[nodes.Option, ...]:
+        chance = self._chance
+        if self._yes(0.5):
+            return ()
+        names = chance.sample(those, chance.randint(1, min(3, len(those))))
+        if self._yes(0.03):
+            names.append(chance.choice((*_NAMES, "parallelsm")))
+        made = []
+        for name in dict.fromkeys(names):
+            good = _GOOD.get(name)
+            value = chance.choice(good if good and self._yes(0.93) else _VALUES)
+            made.append(nodes.Option(nodes.Name(name), value))
+        return tuple(made)
+
+    def _create_job(self) -> nodes.CreateJob:
+        plain = [name for name in OPTION_NAMES if name not in FORMAT_OPTIONS and name in _GOOD]
+        those = plain if self._yes(0.9) else list(OPTION_NAMES)
+        insert = Queries(self._chance).insert()
+        return nodes.CreateJob(self._name("new", "other"), self._yes(), self._options(*those), insert)
+
+    def _alter(self) -> nodes.AlterJob:
+        change: nodes.Action | nodes.NewOptions = self._chance.choice(list(nodes.Action))
+        if self._yes():
+            change = nodes.NewOptions(self._options(*OPTION_NAMES), self._yes())
+        return nodes.AlterJob(self._name(*JOBS), change)
+
+    def _drop_job(self) -> nodes.DropJob:
+        return nodes.DropJob(self._name(*JOBS), self._yes(), self._name("kept", "other") if self._yes() else None)
+
+    def _create_snapshot(self) -> nodes.CreateSnapshot:
+        return nodes.CreateSnapshot(self._name("kept", "other"), self._name(*JOBS), self._yes())
+
+    def _drop_snapshot(self) -> nodes.DropSnapshot:
+        return nodes.DropSnapshot(self._name(*SNAPSHOTS), self._yes())
+
+    def _create_mapping(self) -> nodes.CreateMapping:
+        replaces, external = self._yes(0.5), self._name(*TOPICS, "t") if self._yes(0.6) else None
+        columns = tuple(self._column(i) for i in range(self._chance.randrange(5)))
+        options = self._options(*FORMAT_OPTIONS) if self._yes(0.5) else ()
+        kind = nodes.Name("Kafka" if self._yes(0.97) else "Files")
+        name = self._name("t", "m", *mappings())
+        return nodes.CreateMapping(name, replaces, not replaces and self._yes(), external, columns, kind, options)
+
+    def _column(self, number: int) -> nodes.ColumnDefinition:
+        chance = self._chance
+        one = str(any_type(chance)) if self._yes(0.95) else chance.choice(ODD_TYPES)
+        path = (
+            self._name("a.b", f"p{number}", "__key", "__key.k", "this", "this.x", "a..b", ".") if self._yes() else None
+        )
+        return nodes.ColumnDefinition(self._name(f"c{number}"), ex.ColumnType(one), path)
+
+    def _drop_mapping(self) -> nodes.DropMapping:
+        return nodes.DropMapping(self._name(*mappings()), self._yes())
+
+    def _show(self) -> nodes.Statement:
+        chance = self._chance
+        match chance.randrange(5):
+            case 0:
+                return nodes.Show(chance.choice(list(nodes.Subject)))
+            case 1:
+                return nodes.Describe(chance.choice(list(nodes.Kind)), self._name(*JOBS))
+            case 2:
+                return nodes.Explain(Queries(chance).insert(), self._yes())
+        return nodes.ShowCreate(self._name(*JOBS))
+
+
+def _spoiled(text: str, chance: Random) -> str:
+    """With something left out, put in, doubled or swapped."""
+    for _ in range(chance.randint(1, 3)):
+        at = chance.randrange(len(text) + 1)
+        end = at + chance.choice((1, 1, 2, 8, 40))
+        match chance.randrange(5):
+            case 0:
+                text = text[:at] + text[end:]
+            case 1:
+                text = text[:at] + chance.choice("'\"()[],;.*-+/% \n\u00a0\u0000é\ud800:=<>|&#@?0eX\\") + text[at:]
+            case 2:
+                text = text[:end] + text[at:end] * chance.choice((1, 3, 30)) + text[end:]
+            case 3:
+                text = text[:at] + f" {chance.choice(_WORDS)} " + text[at:]
+            case 4:
+                text = text[:at]
+        text = text or " "
+    return text
+
+
+assert set(SOURCES) <= set(TOPICS)
