@@ -8,6 +8,7 @@ import operator as python
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from itertools import groupby
 from math import floor
 from typing import Any
 
@@ -76,19 +77,19 @@ def between(operand: Placed, low: Placed, high: Placed, coercion: Coercion) -> T
 
 def among(operand: Placed, items: Sequence[Placed], coercion: Coercion) -> Typed:
     """`operand IN (items)`; the operand is named more than once. Raises TypeMismatch."""
-    tests: list[Typed] = []
-    those: list[Constant] = []
+    compared: list[tuple[Typed, Constant | None]] = []
     for item in items:
         test = comparison("=", operand, item, coercion, "IN")
         operand = _learned("IN", operand, item, coercion)
-        constant = _constant(test, operand[0])
-        if constant is None:
-            tests.append(test)
+        compared.append((test, _constant(test, operand[0])))
+    tests: list[Typed] = []
+    for plain, group in groupby(compared, lambda pair: pair[1] is not None):
+        several = list(group)
+        if plain and len(several) > 1:  # constants in a row are found by one look-up
+            those = frozenset(constant.value for _, constant in several if constant is not None)
+            tests.append(apply("({} in those)", operand[:1], t.BOOLEAN, those=those))
         else:
-            those.append(constant)
-    if those:
-        values = frozenset(one.value for one in those)
-        tests.insert(0, apply("({} in those)", operand[:1], t.BOOLEAN, those=values))
+            tests += (test for test, _ in several)
     return junction(tests, ends_with=True)
 
 

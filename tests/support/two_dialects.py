@@ -255,6 +255,8 @@ LAMBDAS = [
     ("FILTER", "filter", "el IS NULL OR b"),
 ]  # fmt: skip
 DATE_FIELDS = (*DATE_UNITS, "DOW", "ISODOW", "DOY")
+SPAN_PART = "CAST(EXTRACT({} FROM CAST({{}} AS INTERVAL)) AS BIGINT)"
+"""DuckDB takes a CASE of intervals that comes to NULL for a moment, whose part is a DOUBLE."""
 COMPARISONS = ("=", "<>", "<", "<=", ">", ">=")
 
 FORMS: list[Form] = [
@@ -307,7 +309,10 @@ FORMS: list[Form] = [
     ("SPAN", "DATE DATE", plain(t.DAY_TO_SECOND, "({} - {})", "days_between({}, {})")),
     *[("WHOLE", "MOMENT", plain(t.BIGINT, f"EXTRACT({one} FROM {{}})")) for one in (*DATE_FIELDS, *TIME_UNITS)],
     *[("WHOLE", "DATE", plain(t.BIGINT, f"EXTRACT({one} FROM {{}})")) for one in DATE_FIELDS],
-    *[("WHOLE", "SPAN", plain(t.BIGINT, f"EXTRACT({one} FROM {{}})")) for one in ("DAY", *TIME_UNITS)],
+    *[
+        ("WHOLE", "SPAN", plain(t.BIGINT, f"EXTRACT({one} FROM {{}})", SPAN_PART.format(one)))
+        for one in ("DAY", *TIME_UNITS)
+    ],
     *[("WHOLE", one, plain(t.BIGINT, "EXTRACT(EPOCH FROM {})", "whole_epoch({})")) for one in ("DATE", "MOMENT")],
     *shifts(),
     *[function(*row) for row in SHARED],
