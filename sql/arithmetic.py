@@ -16,7 +16,7 @@ from sql.functions.temporal import add_months, moved
 from sql.typed import Apply, Constant, Typed, apply, call, faulty
 
 MINIMAL_SCALE = 6
-"""Digits after the point that a quotient keeps at least, and a product that may have more than 38 digits."""
+"""Digits after the point that a quotient keeps at least, and a product if it has as many."""
 
 _INLINE = {"+": "({} + {})", "-": "({} - {})", "*": "({} * {})"}
 _EXACT = {"+": EXACT.add, "-": EXACT.subtract, "*": product, "%": remainder}
@@ -78,16 +78,17 @@ def _decimals(operator: str, left: Typed, right: Typed) -> Typed:
         made = conversion(one.type, exact)
         sides.append(call(made, (one,), exact) if made else one)
     both = tuple(sides)
-    scale = max(s1, s2)
-    sizes = {
-        "*": (p1 + p2, s1 + s2),
-        "/": (p1 + s2 + max(MINIMAL_SCALE, s1 + p2 + 1) - s1, max(MINIMAL_SCALE, s1 + p2 + 1)),
-        "%": (min(p1 - s1, p2 - s2) + scale, scale),
-    }
-    wanted, scale = sizes.get(operator, (max(p1 - s1, p2 - s2) + scale + 1, scale))
+    longer, quotients = max(s1, s2), max(MINIMAL_SCALE, s1 + p2 + 1)
+    summed = max(p1 - s1, p2 - s2) + longer + 1, longer, longer
+    wanted, scale, fewest = {
+        "+": summed,
+        "-": summed,
+        "*": (p1 + p2, s1 + s2, max(longer, min(s1 + s2, MINIMAL_SCALE))),
+        "/": (p1 + s2 + quotients - s1, quotients, MINIMAL_SCALE),
+        "%": (min(p1 - s1, p2 - s2) + longer, longer, longer),
+    }[operator]
     precision = min(t.MAX_PRECISION, wanted)
-    if wanted > precision and operator in "*/":
-        scale = max(min(scale, MINIMAL_SCALE), scale - (wanted - precision))
+    scale = max(fewest, scale - (wanted - precision))
     result = t.decimal(max(precision, scale, 1), scale)
     if operator == "/":
         code = "fitted(quotient({}, {}, scale), precision, scale)"

@@ -1,13 +1,16 @@
 """Numbers as text: what is written reads back as the same, and no text is a number that SQL does not write so."""
 
+import json
 import re
 import struct
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from fractions import Fraction
+from functools import cache
 
 import msgspec
 import pytest
-from hypothesis import given
+from confluent_kafka import Message
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas import datatypes as t
@@ -17,6 +20,8 @@ from schemas.failures import BadRecord
 from schemas.formats.json_values import decoder, read_as, reader, real, shortest_real, writer
 from schemas.json_text import json_text
 from schemas.number_text import decimal_of, double_of, whole_of
+from sql.compile import CompiledStep
+from tests.support import rows
 
 POWERS_OF_TWO = [2.0**exponent for exponent in range(-149, 128)]
 SPELLED = st.from_regex(r"\A[ \t\u00a0]?[+-]?[0-9_\u0660\uff11]*\.?[0-9]*([eE][+-]?[0-9]{1,3})?[ \n]?\Z")
@@ -103,3 +108,39 @@ def test_a_decimal_in_json_is_read_from_a_number_or_its_text(name: str, text: st
         found = None
     expected = decimal_of(text)
     assert found == (expected if name == "DECIMAL" or expected is None else [expected])
+
+
+SIZES = [(38, 18), (38, 0), (38, 38), (20, 2), (38, 30)]
+
+
+def column(name: str, size: tuple[int, int]) -> str:
+    return f"{name} DECIMAL({size[0]}, {size[1]})"
+
+
+@cache
+def both_sides(a: tuple[int, int], b: tuple[int, int]) -> CompiledStep:
+    mapping = f"@ CREATE MAPPING s ({column('a', a)}, {column('b', b)}) TYPE Kafka"
+    return rows.block_of(f"{mapping}\nSELECT a + b AS sum, a - b AS difference FROM s").compiled()
+
+
+@pytest.mark.parametrize("a", SIZES)
+@pytest.mark.parametrize("b", SIZES)
+@given(data=st.data())
+@settings(max_examples=20)
+def test_no_digit_of_a_sum_is_lost(a: tuple[int, int], b: tuple[int, int], data: st.DataObject) -> None:
+    digits_of = (data.draw(st.integers(0, size[0])) for size in (a, b))
+    x, y = (
+        Decimal(data.draw(st.integers(-(10**digits) + 1, 10**digits - 1))).scaleb(-size[1], EXACT)
+        for digits, size in zip(digits_of, (a, b), strict=True)
+    )
+    exact = EXACT.add(x, y), EXACT.subtract(x, y)
+    message, written = Message("s", 0, 0, b"k", f'{{"a": {x:f}, "b": {y:f}}}'.encode(), None, None, (1, 5)), []
+    fits = all(one.copy_abs().scaleb(max(a[1], b[1]), EXACT) < 10**38 for one in exact)
+    try:
+        both_sides(a, b).step(iter([message]), lambda *one: written.append(one), lambda *_: None)
+    except BadRecord:
+        assert not fits
+        return
+    found = json.loads(written[0][1], parse_float=Decimal)
+    assert (found["sum"], found["difference"]) == exact
+    assert fits

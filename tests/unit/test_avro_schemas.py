@@ -20,6 +20,7 @@ from schemas.formats.fields import Layout
 from schemas.formats.json_values import row_class
 from schemas.formats.known import FORMATS
 from schemas.values import AvroSchema
+from schemas.values import Mapping as TopicMapping
 from sql import nodes
 from sql.compile import Step, Wiring, compile_step
 from sql.mapping import mapping_of
@@ -318,3 +319,20 @@ def test_an_array_that_is_passed_over_ends_where_the_record_ends(items: Any, aro
 def test_an_array_that_is_passed_over_whole_is_passed_over() -> None:
     kind = {"type": "array", "items": "float"}
     assert read_by(record(ID), record(ID, {"name": "more", "type": kind}), {"id": 7, "more": [1.5, 2.5]}) == '{"id":7}'
+
+
+def test_a_sink_of_an_older_version_keeps_its_digits() -> None:
+    """Its schema was registered when a sum of 38 digits lost one after the point."""
+    kind = ["null", {**DECIMAL, "precision": 38, "scale": 17}]
+    schema = AvroSchema(record({"name": "x", "type": kind, "default": None}))
+    target = TopicMapping("out", "out", (), {"valueFormat": "avro"}, "", None, schema)
+    source = rows.mapping("@ CREATE MAPPING s (f DECIMAL(38, 18)) TYPE Kafka")
+    statement = parse("CREATE JOB j AS INSERT INTO out SELECT f + 1 AS x FROM s")
+    assert isinstance(statement, nodes.CreateJob)
+    planned = plan(statement.insert, {"s": source}, target)
+    compiled = compile_step(planned, Wiring("out", 1, {"s": "s"}, {"s": 0}))
+    written: list[Any] = []
+    message = Message("s", 0, 0, b"k", b'{"f": 0.000000000000000015}', None, None, (1, 5))
+    compiled.step(iter([message]), lambda *one: written.append(one), lambda *_: None)
+    units = 10**17 + 2
+    assert written[0][1] == b"\x02\x10" + units.to_bytes(8, "big")
