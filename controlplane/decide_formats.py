@@ -17,8 +17,8 @@ from schemas.formats import avro_types as avro
 from schemas.formats.fields import Wanted
 from schemas.values import AvroSchema, MappedColumn, Sink
 from schemas.values import Mapping as TopicMapping
+from sql.parts import KEY
 from sql.plan import Plan
-from sql.record import KEY
 from sql.type_names import named
 
 ROLES = {"key": KEY_FORMAT, "value": VALUE_FORMAT}

@@ -15,8 +15,8 @@ from schemas.names import name
 from schemas.values import Mapping, Sink
 from sql.compile import Step, Wiring, compile_step
 from sql.parser import parse_insert
+from sql.parts import KEY, THIS
 from sql.plan import plan
-from sql.record import KEY, THIS
 
 _NUMBERS = frozenset(one for one, form in FORMATS.items() if form.whole is not None and t.is_numeric(form.whole))
 

@@ -20,8 +20,9 @@ from sql import runtime
 from sql.carried import Side
 from sql.codegen import Code
 from sql.levels import Compute, Filter, Unnest
+from sql.parts import KEY
 from sql.plan import Branch, Output, Read
-from sql.record import KEY, KEY_FIELDS, PARTS, partition_in
+from sql.record import KEY_FIELDS, PARTS, partition_in
 from sql.typed import Field, Typed
 from sql.usage import keys_of
 

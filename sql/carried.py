@@ -9,7 +9,7 @@ from schemas.formats import BYTES, CSV_DELIMITER, JSON, JSON_FLAT, KEY_FORMAT, V
 from schemas.formats.fields import WHOLE, Format, Layout, Path, Reading, Wanted, Writing
 from schemas.formats.known import FORMATS
 from schemas.values import AvroSchema, MappedColumn, Mapping
-from sql.record import KEY, THIS
+from sql.parts import KEY, THIS
 from sql.type_names import named
 
 OBJECTS = frozenset({JSON_FLAT, JSON})

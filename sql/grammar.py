@@ -4,10 +4,8 @@ Every token takes the blanks and comments after it along. Expressions are flat h
 parenthesis then costs few stack frames, and sql/precedence.py says what binds tighter.
 """
 
-from parsimonious.expressions import Regex, Sequence
-from parsimonious.grammar import Grammar, LazyReference
-
 from schemas.names import RESERVED
+from sql.rules import rules_of
 
 _BLANKS = r"\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 _EDGE = rf"(?!\w|(?![{_BLANKS}])[^\x00-\x7f])"
@@ -179,21 +177,11 @@ _WORD_LIST = """
 """
 _WORDS = tuple(_WORD_LIST.split())
 
+_keywords = "\n".join(rf'{word} = ~r"{word}<EDGE>"ia _' for word in _WORDS)
+_reserved = rf'reserved = ~r"(?:{"|".join(sorted(RESERVED))})<EDGE>"ia'
 
-def _word(pattern: str, name: str = "") -> Regex:
-    return Regex(rf"{pattern}{_EDGE}", name, ignore_case=True, ascii=True)
-
-
-def _keyword(word: str) -> Sequence:
-    r"""The rule `word = ~r"word<EDGE>"ia _`. Read from text, these would take as long as all others together."""
-    return Sequence(_word(word), LazyReference("_"), name=word)
-
-
-GRAMMAR = Grammar(
-    RULES.replace("<EDGE>", _EDGE),
-    reserved=_word(f"(?:{'|'.join(sorted(RESERVED))})", "reserved"),
-    **{word: _keyword(word) for word in _WORDS},
-)
+TEXT = f"{RULES}\n{_keywords}\n{_reserved}".replace("<EDGE>", _EDGE)
+GRAMMAR = rules_of(TEXT)
 
 EXPECTED = {word: word for word in _WORDS} | {
     "name": "a name",

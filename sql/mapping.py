@@ -5,7 +5,7 @@ from schemas.formats import check_options
 from schemas.values import MappedColumn, Mapping
 from sql import nodes
 from sql.carried import check_columns
-from sql.record import KEY, THIS
+from sql.parts import KEY, THIS
 from sql.render import render
 from sql.type_names import type_of
 from sql.unsupported import column_refusal

@@ -14,7 +14,7 @@ from sql.build_queries import QueryBuilder
 from sql.building import first, many
 from sql.diagnostics import syntax_error
 from sql.grammar import GRAMMAR
-from sql.record import KEY, THIS
+from sql.parts import KEY, THIS
 from sql.render import render
 from sql.scan import MAX_BYTES, check, split
 from sql.unsupported import column_refusal

@@ -19,7 +19,8 @@ from sql.conversions import Impossible, explicit
 from sql.faults import Faults
 from sql.flatten import Chain, chains
 from sql.levels import Column, Compute, Filter, Levels, Rows, Stage, check_names
-from sql.record import KEY, KEY_FIELDS, KEY_WHOLE, READABLE, THIS, VALUE_WHOLE, WRITABLE
+from sql.parts import KEY, THIS
+from sql.record import KEY_FIELDS, KEY_WHOLE, READABLE, VALUE_WHOLE, WRITABLE
 from sql.scopes import Record
 from sql.slots import Slots
 from sql.type_names import named

@@ -12,10 +12,9 @@ from schemas.datatypes import Type
 from schemas.failures import BadRecord
 from schemas.formats.json_again import looking_twice
 from schemas.json_text import present, text_of_json
+from sql.parts import THIS
 from sql.typed import GENERATED
 
-KEY, THIS = "__key", "this"
-"""The whole key, the whole value."""
 KEY_FIELDS = f"{GENERATED}key"
 """The key as JSON, of which fields may be asked."""
 KEY_WHOLE, VALUE_WHOLE = f"{GENERATED}whole key", f"{GENERATED}whole value"

@@ -11,7 +11,8 @@ from schemas.values import MappedColumn
 from sql.calls import WITHOUT_PARENTHESES, refuse_unrepeatable
 from sql.carried import Carried
 from sql.nested import view
-from sql.record import KEY, KEY_FIELDS, KEY_WHOLE, PARTS, READABLE, THIS, VALUE_WHOLE
+from sql.parts import KEY, THIS
+from sql.record import KEY_FIELDS, KEY_WHOLE, PARTS, READABLE, VALUE_WHOLE
 from sql.slots import Slots
 from sql.type_names import named
 from sql.typed import GENERATED, Field, Typed
