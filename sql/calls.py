@@ -12,6 +12,7 @@ from schemas.formats.json_values import argument, writer
 from sql import runtime
 from sql.coercion import Coercion, common_type, cost
 from sql.functions import FUNCTIONS, NOT_OFFERED
+from sql.functions.elsewhere import ELSEWHERE
 from sql.functions.guarded import guarded
 from sql.functions.signature import ANY, DECIMAL, UNTOLD, VARIABLES, Function, Parameter
 from sql.operators import FORMS
@@ -66,6 +67,7 @@ def refuse_unknown(name: str, place: Place) -> None:
         raise UnknownFunction(NOT_OFFERED[name], place)
     if name not in FUNCTIONS and name not in _FORMS:
         hint = did_you_mean(name, [*FUNCTIONS, *_FORMS]) or "; SHOW FUNCTIONS lists them"
+        hint = f"; what others call so is {ELSEWHERE[name]} here" if name in ELSEWHERE else hint
         raise UnknownFunction(f"no function is called {name}{hint}", place)
 
 

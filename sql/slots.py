@@ -78,8 +78,10 @@ class Slots:
         if one == t.SCALAR:
             self._compared.add(self._root(slot))
             return
-        if one in PARTS:
-            self.add((*slot, PARTS[one]))
+        if one.name in ("ARRAY", "MAP") and t.UNKNOWN in one.arguments[-1].parts():
+            inner = (*slot, VALUE if one.name == "MAP" else ELEMENT)
+            self.add(inner)
+            self.demand(inner, one.arguments[-1], place)
             return
         root = self._root(slot)
         known, before = self._demands.setdefault(root, (one, place))

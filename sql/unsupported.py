@@ -58,6 +58,7 @@ ROWS = (
     Row(r"\bOVER\s*", r"\(", f"OVER {_STATE}"),
     Row(r"", r"WINDOW\b(?=\s+\w+\s+AS\b)", f"WINDOW {_STATE}"),
     Row(r"", r"(QUALIFY|WITHIN\s+GROUP|FILTER\s*\()", f"{{found}} {_STATE}"),
+    Row(r"\bFILTER\s*", r"\(\s*WHERE\b", f"FILTER (WHERE …) {_STATE}"),
     Row(r"", r"ORDER\s+BY\b", f"ORDER BY is {_NOW}; a stream has no end to sort by"),
     Row(r"", r"(LIMIT|OFFSET|FETCH)\b(?=\s+[\w?])", f"{{found}} is {_NOW}"),
     Row(r"", r"(INTERSECT|EXCEPT)\b(?!\s+AS\b)", f"{{found}} {_STATE}"),
@@ -75,6 +76,7 @@ ROWS = (
     Row(r"", r"EXISTS\s*\(", f"EXISTS {_STATE}"),
     Row(r"", r"(NOT\s+)?(SIMILAR\s+TO|ILIKE|REGEXP|RLIKE)\b", f"{{found}} is {_NOW}; use LIKE or REGEXP_LIKE"),
     Row(r"\b(SIMILAR|ILIKE|REGEXP|RLIKE)\s+", r"('|TO\b)", f"{{before}} is {_NOW}; use LIKE or REGEXP_LIKE"),
+    Row(r"-", r">", "a lambda is written with =>, as in x => x + 1", BadSyntax),
     Row(r"=", r">", "a lambda stands only as an argument of TRANSFORM, FILTER or REDUCE", BadSyntax),
     Row(r"", r"\?", f"parameters are {_NOW}; write the value"),
     Row(
