@@ -269,7 +269,7 @@ class Client:
                 if reply is None and _is_of(event.cause, sent) and (reply := answer(event, entry.job)) is not None:
                     sent = Sent(sent.command_id, event.cause.offset)
                     if statement is None:
-                        text, statement = self._statement(sent.offset)
+                        text, statement = self._statement(sent.offset, reply)
                     status = getattr(event.body, "status", "")
                     aim = self._aim(statement, reply, status) if statement is not None else None
                     if aim is None:
@@ -284,10 +284,11 @@ class Client:
                 status, failure = (aim.status, aim.failure) if aim else ("", "")
                 return Result(sent, reply, status, failure, timed_out=True, text=text)
 
-    def _statement(self, offset: int) -> tuple[str, nodes.Statement | None]:
+    def _statement(self, offset: int, reply: Answer) -> tuple[str, nodes.Statement | None]:
+        """The text of a command, and what it says unless it was refused: it may be what the parser failed at."""
         record = self._command(offset)
-        if record is None:
-            return "", None
+        if record is None or reply.verdict == REFUSED:
+            return record.text if record else "", None
         try:
             return record.text, parse(record.text)
         except Refused:

@@ -48,5 +48,8 @@ def options_of(create: nodes.CreateJob) -> JobOptions:
 
 
 def query_of(job: Job) -> str:
-    """The INSERT … SELECT of a job as text, for people."""
-    return render(parse_job(job.statement).insert)
+    """The INSERT … SELECT of a job as text, for people; the whole statement where this version refuses it."""
+    try:
+        return render(parse_job(job.statement).insert)
+    except Refused:
+        return job.statement

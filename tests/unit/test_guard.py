@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from controlplane import cli, worker
+from controlplane import cli, views, worker
 from controlplane.asking import Asking
 from controlplane.decider import Suspects
 from controlplane.evolve import State
@@ -21,6 +21,7 @@ from controlplane.translate import Request
 from processors.blame import fault
 from processors.guard import Fault, fault_of
 from processors.kafka import Doubt
+from schemas.changed import replace
 from schemas.codec import encode
 from schemas.errors import BadMapping, InternalError, NotSetUp, StatementTooLarge
 from schemas.events import Body, CommandRefused, CommandUnchanged
@@ -176,6 +177,16 @@ def test_a_schema_with_half_a_surrogate_pair_stops_nothing() -> None:
     assert plane.statuses() == {}
     (event,) = plane.command("CREATE JOB j AS INSERT INTO out SELECT id FROM src")
     assert not isinstance(event.body, CommandRefused)
+
+
+def test_a_job_whose_statement_this_version_refuses_hides_no_other() -> None:
+    plane = Plane({name: topic(4) for name in ("src", "out")})
+    for name in ("a", "b"):
+        plane.command(f"CREATE JOB {name} AS INSERT INTO out SELECT id FROM src")
+    odd = "CREATE JOB a AS INSERT INTO out SELECT id THE OLD WAY FROM src"
+    job = plane.state.jobs[plane.state.names["a"]]
+    plane.state.apply({("job", job.uid): replace(job, statement=odd)})
+    assert [row["query"] for row in views.jobs(plane.state)] == [odd, "INSERT INTO out SELECT id FROM src"]
 
 
 # Records that come one at a time
