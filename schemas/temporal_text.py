@@ -25,6 +25,13 @@ _LENGTH_TO_SECOND = len("08:30:00")
 _LENGTH_WITH_SECOND = len("2026-01-31T08:30:00")
 _LENGTH_OF_TIMESTAMP = len("2026-01-31T08:30:00.123456")
 _HOUR_24 = "24"
+_AHEAD = {
+    f"{sign}{hour:02}:{minute:02}": int(f"{sign}1") * timedelta(hours=hour, minutes=minute)
+    for sign in "+-"
+    for hour in range(24)
+    for minute in (0, 15, 30, 45)
+}
+"""How far a clock with the usual offsets is ahead of UTC."""
 
 _WHOLE = r"[0-9]{1,18}"
 _FRACTION = r"(?:[.,][0-9]+)?"
@@ -93,10 +100,10 @@ def instant_of(text: str) -> Instant:
     """The zone may be an offset or a name. A local time that a clock shows twice is the first of the two."""
     if text[-1:] == "Z":
         moment = _usual(text[:-1], "Z")
-    elif text[-6:-5] in ("+", "-") and (moment := _usual(text[:-6], "Z")) is not None:
+    elif (ahead := _AHEAD.get(text[-6:])) is not None and (moment := _usual(text[:-6], "Z")) is not None:
         try:
-            moment -= _ahead(text[-6:])
-        except (ValueError, OverflowError):
+            moment -= ahead
+        except OverflowError:
             moment = None
     else:
         moment = None
@@ -121,15 +128,6 @@ def _usual(text: str, at: str = "") -> datetime | None:
         except ValueError:
             return None
     return None
-
-
-@lru_cache(maxsize=1024)
-def _ahead(offset: str) -> timedelta:
-    """Raises ValueError."""
-    found = zone(offset).utcoffset(None)
-    if found is None:
-        raise ValueError(offset)
-    return found
 
 
 def date_by_rule(text: str) -> date:
