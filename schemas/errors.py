@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import ClassVar
 
+from schemas.shown import printable
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -46,13 +48,13 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 class JobplaneError(Exception):
     """The root. `message` says what was wrong and what to do next.
 
-    It can always be written: half a surrogate pair that it quotes of a record or a schema stands there as `\\ud83d`.
+    It can always be written and shown: what a text cannot hold, or a terminal would obey, stands there as `\\x1b`.
     """
 
     code: ClassVar[str]
 
     def __init__(self, message: str) -> None:
-        self.message = message.encode(errors="backslashreplace").decode()
+        self.message = printable(message)
         super().__init__(self.message)
 
 

@@ -6,6 +6,7 @@ import msgspec
 
 LONGEST = 60
 """Characters of a value in an error."""
+_UNSEEN = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
 _WORDS = {None: "NULL", True: "TRUE", False: "FALSE"}
 
 
@@ -17,3 +18,11 @@ def shown(value: Any) -> str:
     else:
         said = repr(value[: LONGEST + 1]) if isinstance(value, str | bytes) else str(value)
     return said if len(said) <= LONGEST else said[: LONGEST - 1] + "…"
+
+
+def printable(message: str) -> str:
+    """A message that can be written and shown, whatever it quotes; names may hold any sign.
+
+    Half a surrogate pair stands there as `\\ud83d`, what a terminal would take for a command as `\\x1b`.
+    """
+    return message.encode(errors="backslashreplace").decode().translate(_UNSEEN)

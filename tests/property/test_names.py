@@ -10,6 +10,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from schemas import datatypes as t
+from schemas.errors import UnknownColumn
+from schemas.failures import BadRecord
 from schemas.formats.avro_types import schema_of
 from schemas.formats.fields import Wanted
 from schemas.names import RESERVED
@@ -83,6 +85,16 @@ def test_a_column_of_a_mapping(name: str, other: str, value: int) -> None:
         return
     assert written(f"SELECT {quoted(name)}, r, deep FROM s", record, source, sink) == record
     assert written(f"SELECT r.{quoted(name)} AS x FROM s", record, source) == {"x": value}
+
+
+@pytest.mark.parametrize("name", ["\x1b[2J", "a\x00b", "\x7f\x9b"])
+def test_no_message_commands_a_terminal(name: str) -> None:
+    with pytest.raises(UnknownColumn) as unknown:
+        written(f"SELECT {quoted(name + 'x')} FROM (SELECT {quoted(name)} FROM s)", {})
+    with pytest.raises(BadRecord) as bad:
+        written(f"SELECT {quoted(name)} + 1 AS x FROM s", {name: "text"})
+    assert unknown.value.message.isprintable()
+    assert bad.value.message.isprintable()
 
 
 @given(NAMES)
