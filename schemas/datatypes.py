@@ -20,6 +20,8 @@ Months = NewType("Months", int)
 """INTERVAL YEAR TO MONTH."""
 
 MAX_PRECISION = 38
+MOST_TYPES, DEEPEST = 10_000, 100
+"""Types in a type, and how deep they may lie in each other."""
 MAX_LENGTH = 16 * 1024 * 1024
 """Characters, bytes or elements of a value that is made: more would take the memory of all jobs of a host."""
 
@@ -45,7 +47,7 @@ class Type:
     @property
     def words(self) -> str:
         """What a person calls a value of this type."""
-        return WORDS.get(self.name) or str(_as_json(self))
+        return WORDS.get(self.name) or str(as_json(self))
 
     def parts(self) -> Iterator["Type"]:
         """This type and all inside it."""
@@ -54,11 +56,23 @@ class Type:
             yield from argument.parts()
 
 
-def _as_json(one: Type) -> Type:
-    """What is not known yet is any JSON value."""
+def as_json(one: Type) -> Type:
+    """The type with JSON for all of which nothing is known."""
     if one.name == "UNKNOWN":
         return JSON
-    return replace(one, arguments=tuple(map(_as_json, one.arguments))) if one.arguments else one
+    return replace(one, arguments=tuple(map(as_json, one.arguments))) if one.arguments else one
+
+
+def is_bounded(one: Type) -> bool:
+    """Whether a type is not too large, or too deep, to be looked through: `ROW(x, x)` of such a row, of such a row …"""
+    waiting, types = [(one, 1)], 0
+    while waiting:
+        each, depth = waiting.pop()
+        types += 1
+        if types > MOST_TYPES or depth > DEEPEST:
+            return False
+        waiting += [(argument, depth + 1) for argument in each.arguments]
+    return True
 
 
 BOOLEAN, VARCHAR, VARBINARY, JSON = Type("BOOLEAN"), Type("VARCHAR"), Type("VARBINARY"), Type("JSON")

@@ -80,7 +80,7 @@ class StatementTooLarge(Refused):
 
 
 class NestedTooDeep(Refused):
-    """Parentheses and brackets may be nested at most 40 deep."""
+    """Parentheses and brackets may be nested at most 40 deep, and values in each other at most 100."""
 
     code = "nested-too-deep"
 

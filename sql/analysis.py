@@ -11,7 +11,7 @@ from typing import Any, assert_never
 from schemas import datatypes as t
 from schemas import temporal_text as text
 from schemas.datatypes import Type
-from schemas.errors import Place, TypeMismatch
+from schemas.errors import NestedTooDeep, Place, TypeMismatch
 from sql import expressions as ex
 from sql import runtime
 from sql.arithmetic import arithmetic, negated
@@ -80,6 +80,11 @@ class Analysis:
 
     def typed(self, tree: ex.Expression) -> Typed:
         made = self._form(by_fields(tree))
+        if made.type.arguments and not t.is_bounded(made.type):
+            raise NestedTooDeep(
+                f"the type of this value has more than {t.MOST_TYPES:,} types in it, or more than {t.DEEPEST} deep",
+                tree.place,
+            )
         self.faults.note(made, tree.place)
         return made
 

@@ -171,7 +171,7 @@ class Coercion:
 
     def handed_on(self, value: Typed, by: str, place: Place) -> Typed:
         """A value that goes on as it is: what in it is not known is JSON."""
-        return self.to(value, as_json(value.type), by, place)
+        return self.to(value, t.as_json(value.type), by, place)
 
     def _unknown_or_null(self, value: Typed, target: Type, place: Place) -> Typed:
         return self.to(value, target, "this", place)
@@ -188,13 +188,6 @@ class Coercion:
                     raise TypeMismatch(f"{by} {common.words} with {value.type.words}{hint}", place)
                 common = common_type((common, value.type)) or common
         return common, tuple(self.to(value, common, by, place) for value, place in values)
-
-
-def as_json(one: Type) -> Type:
-    """The type with JSON for all of which nothing is known."""
-    if one == t.UNKNOWN:
-        return t.JSON
-    return replace(one, arguments=tuple(map(as_json, one.arguments))) if one.arguments else one
 
 
 def _retyped(value: Typed, target: Type) -> Typed:

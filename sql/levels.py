@@ -13,8 +13,10 @@ from sql.nested import access
 from sql.render_expressions import expression
 from sql.scopes import Names, Record
 from sql.typed import ELEMENT, GENERATED, Constant, Field, Typed, slot_of, whole_of
+from sql.usage import children
 
 MAX_UNNESTS = 12
+MAX_PARTS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ class Levels:
         if last:
             return rows, analysis
         check_names((column.name, column.place) for column in rows.columns)
-        computed = tuple(replace(column, value=self._computed(column.value)) for column in rows.columns)
+        computed = tuple(replace(column, value=self._computed(column.value, column.place)) for column in rows.columns)
         return replace(rows, columns=computed), analysis
 
     def _items(self, link: Link, below: Rows, added: Sequence[Column], analysis: Analysis) -> Rows:
@@ -121,10 +123,15 @@ class Levels:
             raise NotSupported(f"{item.source}.*: only the source itself has a star", item.source.place)
         return item.source is not None
 
-    def _computed(self, value: Typed) -> Typed:
+    def _computed(self, value: Typed, place: Place) -> Typed:
         """The value, evaluated once for all who name it."""
         handed_on = isinstance(value, Field | Constant) or whole_of(value) is not value
-        if handed_on or value.type == t.UNKNOWN or not self.record.slots.learned:
+        if handed_on:
+            return value
+        if value.type == t.UNKNOWN:  # its use will be handed down to all its parts
+            _check_size(value, place)
+            return value
+        if not self.record.slots.learned:
             return value
         key = self._key()
         self.stages.append(Compute(key, value))
@@ -171,6 +178,17 @@ class Levels:
         if len(fields) < 2 or len(names) - unnest.ordinality != len(fields):
             return []
         return [access(first, name, unnest.place, analysis.slots) for name in fields]
+
+
+def _check_size(value: Typed, place: Place) -> None:
+    """Raises NestedTooDeep for a column that stands for too large an expression: each SELECT may say it twice."""
+    waiting, parts = [value], 0
+    while waiting:
+        parts += 1
+        if parts > MAX_PARTS:
+            message = f"with the columns that it names, this column is an expression of more than {MAX_PARTS:,} parts"
+            raise NestedTooDeep(message, place)
+        waiting += children(waiting.pop())
 
 
 def check_names(names: Iterable[tuple[str, Place]]) -> None:

@@ -14,7 +14,7 @@ from schemas.failures import BadRecord
 from schemas.formats.json_values import decoder, read_as, reader, row_class
 from schemas.json_text import present
 from sql import runtime
-from sql.coercion import Coercion, as_json
+from sql.coercion import Coercion
 from sql.record import RAW_HEADERS, header_text
 from sql.slots import Slots, called
 from sql.type_names import KEYS
@@ -198,5 +198,5 @@ def _settled(
     """Values of which nothing is known are JSON."""
     if t.UNKNOWN not in common.parts():
         return common, values
-    otherwise = otherwise if common == t.UNKNOWN else as_json(common)
+    otherwise = otherwise if common == t.UNKNOWN else t.as_json(common)
     return otherwise, tuple(coercion.to(v, otherwise, "this", p) for v, (_, p) in zip(values, given, strict=True))

@@ -5,7 +5,7 @@ from difflib import get_close_matches
 
 from schemas import datatypes as t
 from schemas.datatypes import Type
-from schemas.errors import START, NotSupported, Place, Refused, TypeMismatch, UnknownType
+from schemas.errors import START, NestedTooDeep, NotSupported, Place, Refused, TypeMismatch, UnknownType
 from sql import expressions as ex
 
 SIMPLE = {
@@ -46,7 +46,12 @@ KEYS = frozenset({"VARCHAR", *t.BITS, "BOOLEAN", "DATE", "UNKNOWN"})
 
 def type_of(written: ex.ColumnType) -> Type:
     """Raises UnknownType, NotSupported or TypeMismatch with its place."""
-    return _Reader(written.text, written.place).whole()
+    one = _Reader(written.text, written.place).whole()
+    if not t.is_bounded(one):
+        raise NestedTooDeep(
+            f"a type has at most {t.MOST_TYPES:,} types in it, nested at most {t.DEEPEST} deep", written.place
+        )
+    return one
 
 
 def named(text: str) -> Type:

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-MOST_TYPES = 10_000
-DEEPEST = 100
+from schemas.datatypes import DEEPEST, MOST_TYPES
 
 
 @dataclass(frozen=True, slots=True)

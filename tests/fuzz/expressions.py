@@ -50,10 +50,10 @@ _ANYTHING = [one for name in ("T", "V", "O") for one in _RETURNING.get(name, ())
 
 
 class Expressions:
-    """`columns` are the names there are, by type."""
+    """`columns` are the names there are, by type; `parameters` those of the lambdas round the expression."""
 
-    def __init__(self, chance: Random, columns: Mapping[Type, Sequence[str]]) -> None:
-        self._chance, self._columns = chance, columns
+    def __init__(self, chance: Random, columns: Mapping[Type, Sequence[str]], parameters: tuple[str, ...] = ()) -> None:
+        self._chance, self._columns, self._parameters = chance, columns, parameters
 
     def any(self, depth: int) -> tuple[Type, ex.Expression]:
         one = any_type(self._chance)
@@ -166,7 +166,42 @@ class Expressions:
             return ex.Access(ex.RowOf(items), name if chance.random() < 0.97 else "x")
         return ex.Access(self.of(t.JSON, depth), chance.choice("xyab"))
 
+    def _lambda(self, gives: Type, depth: int, *parameters: Type) -> ex.Lambda:
+        """A body of the type over the columns there are and parameters of these types."""
+        chance = self._chance
+        names = tuple(f"p{len(self._parameters) + i}" for i in range(len(parameters)))
+        if chance.random() < 0.02:
+            names = tuple(chance.choice(("c3_0", "p0", "this", "s")) for _ in parameters)
+        columns = dict(self._columns)
+        for name, one in zip(names, parameters, strict=True):
+            columns[one] = (name, name, name, *columns.get(one, ()))
+        body = Expressions(chance, columns, (*self._parameters, *names)).of(gives, depth)
+        return ex.Lambda(names[1:] if chance.random() < 0.01 else names, body)
+
+    def reduced(self, one: Type, depth: int) -> ex.Expression:
+        chance = self._chance
+        if chance.random() < 0.7:
+            element = chance.choice(ORDERED)
+            step = self._lambda(one, depth, one, element)
+            return ex.Call("REDUCE", (self.of(t.array(element), depth), self.of(one, 0), step))
+        pair = chance.choice(KEYS), chance.choice(SCALARS)
+        step = self._lambda(one, depth, one, *pair)
+        return ex.Call("REDUCE", (self.of(t.map_of(*pair), depth), self.of(one, 0), step))
+
     # Forms of one type
+
+    def transformed(self, one: Type, depth: int) -> ex.Expression:
+        """An array or a map, each of its elements become another."""
+        if one.name == "MAP":
+            pair = self._chance.choice(KEYS), self._chance.choice(SCALARS)
+            each = (self._lambda(part, depth, *pair) for part in one.arguments)
+            return ex.Call("TRANSFORM", (self.of(t.map_of(*pair), depth), *each))
+        element = any_type(self._chance)
+        each_element = self._lambda(one.arguments[0], depth, element)
+        return ex.Call("TRANSFORM", (self.of(t.array(element), depth), each_element))
+
+    def filtered(self, one: Type, depth: int) -> ex.Expression:
+        return ex.Call("FILTER", (self.of(one, depth), self._lambda(t.BOOLEAN, depth, *one.arguments)))
 
     def logical(self, _: Type, depth: int) -> ex.Expression:
         chance = self._chance
@@ -257,7 +292,19 @@ def _unified(declared: Type, wanted: Type) -> list[tuple[str, Type]]:
 _E = Expressions
 _Form = Callable[[Expressions, Type, int], ex.Expression]
 _GENERAL: tuple[_Form, ...] = (
-    *(_E.called, _E.called, _E.called, _E.case, _E.coalesced, _E.nullif, _E.cast, _E.cast, _E.element, _E.field),
+    *(
+        _E.called,
+        _E.called,
+        _E.called,
+        _E.case,
+        _E.coalesced,
+        _E.nullif,
+        _E.cast,
+        _E.cast,
+        _E.element,
+        _E.field,
+        _E.reduced,
+    ),
 )
 _MADE_OF: dict[str, _Form] = {"ARRAY": _E.array, "MAP": _E.map, "ROW": _E.row}
 _FORMS: dict[str, tuple[_Form, ...]] = {
@@ -268,8 +315,8 @@ _FORMS: dict[str, tuple[_Form, ...]] = {
     **{one.name: (_E.moved,) for one in MOVING},
     "INTERVAL DAY TO SECOND": (_E.interval,),
     "INTERVAL YEAR TO MONTH": (_E.interval,),
-    "ARRAY": (_E.array, _E.array, _E.joined),
-    "MAP": (_E.map,),
+    "ARRAY": (_E.array, _E.array, _E.joined, _E.transformed, _E.filtered),
+    "MAP": (_E.map, _E.map, _E.transformed, _E.filtered),
     "ROW": (_E.row,),
 }
 assert {one.name for one in NESTED} == set(_MADE_OF)

@@ -12,7 +12,7 @@ from controlplane.lookup import Facts, TopicFacts
 from controlplane.outcome import answer
 from controlplane.reconcile import tasks_of
 from controlplane.topics import COMMANDS
-from controlplane.translate import translate
+from controlplane.translate import Request, translate
 from processors.kafka import Doubt
 from processors.pipeline import pipeline
 from schemas.codec import decode, encode
@@ -101,7 +101,10 @@ def judged(value: bytes | None, headers: Headers | None = None, registry: Regist
     asking = Asking(registry, {})
     command = asking.reading(partial(read_command, OFFSET, TIME_MS, value, headers, PREFIX))
     request = translate(command)
-    topics_needed(state(), [request], PREFIX)
+    try:
+        topics_needed(state(), [request], PREFIX)
+    except Refused as refused:
+        request = Request(command, error=refused)
     bodies, _ = asking.judging(facts(), lambda known: decide(state(), request, known, PREFIX))
     assert isinstance(bodies[0], Outcome), "a command has an outcome"
     cause = Cause(COMMANDS, OFFSET, OFFSET + 1, command.given_id, command.digest, command.issued_by)

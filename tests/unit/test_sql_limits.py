@@ -24,7 +24,21 @@ QUERIES = {
     "elements in elements": "SELECT a" + "[1]" * 39 + " AS x FROM s",
     "loops": "SELECT 1 AS x FROM s " + " ".join(f"CROSS JOIN UNNEST(a{i}) AS e{i}" for i in range(12)),
 }
+DOUBLING = {"texts": "x || x", "arrays": "ARRAY[x, x]", "numbers": "x + x"}
+
+
+def doubled(item: str, times: int = 36) -> str:
+    """Each SELECT names the column below it twice, or more often."""
+    return "SELECT x FROM " + f"(SELECT {item} AS x FROM " * times + "s" + ")" * times
+
+
+QUERIES |= {f"{name} doubled": doubled(item) for name, item in DOUBLING.items()}
 REFUSED = {
+    "rows doubled": (doubled("ROW(x, x)"), "nested-too-deep"),
+    "what is of no known type doubled": (doubled("COALESCE(x, x)"), "nested-too-deep"),
+    "choices doubled": (doubled("CASE WHEN x = x THEN x ELSE x END"), "nested-too-deep"),
+    "NULLIF doubled": (doubled("NULLIF(x, x)"), "nested-too-deep"),
+    "types just too deep": (f"SELECT CAST(a AS {'ARRAY<' * 110}BIGINT{'>' * 110}) AS x FROM s", "nested-too-deep"),
     "choices in choices": (
         "SELECT " + "CASE WHEN a THEN " * 60 + "1" + " END" * 60 + " AS x FROM s",
         "nested-too-deep",
