@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
+from itertools import chain, count
 from typing import Any
 
 import msgspec
@@ -180,10 +181,10 @@ def _map(pairs: Sequence[tuple[Any, Any]]) -> dict[Any, Any]:
 
 def made_row(names: Sequence[str], items: Sequence[tuple[Typed, Place]], coercion: Coercion) -> Typed:
     values = tuple(coercion.handed_on(value, "ROW", place) for value, place in items)
-    fields: list[str] = []
+    fields: dict[str, None] = {}
     for i, name in enumerate(names):
-        free = (each for each in (name, *(f"_col{n}" for n in range(i, 2 * i + 1))) if each not in fields)
-        fields.append(next(free))
+        ways = chain((name,), (f"_col{n}" for n in count(i)))
+        fields[next(one for one in ways if one not in fields)] = None
     one = t.row(tuple(fields), tuple(value.type for value in values))
     return loose(f"row({', '.join(['{}'] * len(values))})", values, one, row=row_class(one))
 

@@ -45,6 +45,8 @@ class Slots:
     _whole: set[Path] = field(default_factory=set)
     _inside: dict[Path, dict[str | int, None]] = field(default_factory=dict)
     _others: dict[Path, Path] = field(default_factory=dict)
+    _shapes: dict[Path, Type] = field(default_factory=dict)
+    """Found out, since something was learned last: a wide object would be gathered for each of its fields."""
 
     def place_of(self, slot: Path) -> Path:
         """Where a slot really lies: a part of what a lambda makes may be a value of the record."""
@@ -56,6 +58,7 @@ class Slots:
     def same(self, slot: Path, other: Path) -> None:
         """The slot is but another name for the other."""
         self._others[slot] = other
+        self._shapes.clear()
 
     def add(self, slot: Path) -> None:
         """Makes the slot known, with those it lies in."""
@@ -63,6 +66,7 @@ class Slots:
         if slot in self._parents:
             return
         self._parents[slot] = slot
+        self._shapes.clear()
         if len(slot) > 1:
             self.add(slot[:-1])
             self._inside.setdefault(slot[:-1], {})[slot[-1]] = None
@@ -77,6 +81,7 @@ class Slots:
             return
         if one == t.SCALAR:
             self._compared.add(self._root(slot))
+            self._shapes.clear()
             return
         if one.name in ("ARRAY", "MAP") and t.UNKNOWN in one.arguments[-1].parts():
             inner = (*slot, VALUE if one.name == "MAP" else ELEMENT)
@@ -84,6 +89,8 @@ class Slots:
             self.demand(inner, one.arguments[-1], place)
             return
         root = self._root(slot)
+        if root not in self._demands:
+            self._shapes.clear()
         known, before = self._demands.setdefault(root, (one, place))
         if known != one:
             message = f"column {called(slot)} is used as {one.words} here and as {known.words} at {before}"
@@ -99,11 +106,15 @@ class Slots:
         return known if known.name in t.TEMPORAL else t.UNKNOWN
 
     def keep_whole(self, slot: Path) -> None:
-        self._whole.add(self.place_of(slot))
+        slot = self.place_of(slot)
+        if slot not in self._whole:
+            self._whole.add(slot)
+            self._shapes.clear()
 
     def join(self, left: Path, right: Path, place: Place, *, compared: bool = True) -> None:
         """Both are of one kind from now on."""
         a, b = self._root(left), self._root(right)
+        self._shapes.clear()
         if compared or not self._compared.isdisjoint({a, b}):
             self._compared |= {a, b}
         if a in self._demands:
@@ -131,6 +142,13 @@ class Slots:
     def shape_of(self, slot: Path) -> Type:
         """The type by which a slot is looked into, whether or not it is handed through as well."""
         slot = self.place_of(slot)
+        found = self._shapes.get(slot)
+        if found is None:
+            found = self._shape(slot)
+            self._shapes[slot] = found
+        return found
+
+    def _shape(self, slot: Path) -> Type:
         root = self._root(slot)
         inside = self._inside.get(slot, {})
         if root in self._demands:

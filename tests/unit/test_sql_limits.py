@@ -21,6 +21,7 @@ QUERIES = {
     "queries in queries": "SELECT a FROM " + "(SELECT a + 1 AS a FROM " * 38 + "s" + ") AS t" * 38,
     "queries named": f"WITH t0 AS (SELECT a FROM s), {CHAINED} SELECT a FROM t38",
     "fields in fields": "SELECT a" + ".b" * 39 + " AS x FROM s",
+    "fields of one object": f"SELECT {', '.join(f'a.b.c{i}' for i in range(2000))} FROM s",
     "elements in elements": "SELECT a" + "[1]" * 39 + " AS x FROM s",
     "loops": "SELECT 1 AS x FROM s " + " ".join(f"CROSS JOIN UNNEST(a{i}) AS e{i}" for i in range(12)),
 }
