@@ -99,10 +99,15 @@ def _the_one(document: Json, path_text: str) -> Json | None:
     return _present(values[0]) if values else None
 
 
+def _unpaired(key: Any) -> str:
+    """Why a last key refuses all: an array or a row is not quoted, it is not a key either."""
+    said = shown(key) if key is None or isinstance(key, str | int | Json) else "at the end"
+    return f"JSON_OBJECT takes keys and values in turn; the key {said} has no value"
+
+
 def _no_pairs(*pairs: Any) -> None:
     if len(pairs) % 2:
-        key = shown(pairs[-1]) if told(pairs[-1]) else "at the end"
-        raise ValueError(f"JSON_OBJECT takes keys and values in turn; the key {key} has no value")
+        raise ValueError(_unpaired(pairs[-1]))
     for key in pairs[::2]:
         if told(key):
             _key(key)
@@ -112,7 +117,7 @@ def _no_pairs(*pairs: Any) -> None:
 def json_object(*pairs: object | None) -> Json:
     """An object of a key, its value, the next key, and so on; NULL becomes null, of equal keys the last counts."""
     if len(pairs) % 2:
-        raise ValueError(f"JSON_OBJECT takes keys and values in turn; the key {shown(pairs[-1])} has no value")
+        raise ValueError(_unpaired(pairs[-1]))
     return to_json({_key(key): value for key, value in zip(pairs[::2], pairs[1::2], strict=True)})
 
 
