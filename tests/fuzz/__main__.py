@@ -26,10 +26,10 @@ def fuzz(wanted: dict[str, int], seed: int, processes: int) -> Iterator[str]:
     first: dict[int, int] = {}
     began, total, done = time.monotonic(), sum(wanted.values()), 0
     with ProcessPoolExecutor(processes) as pool:
+        starts = [(start / count, name, start) for name, count in wanted.items() for start in range(0, count, CHUNK)]
         chunks = {
-            pool.submit(_chunk, name, seed, start, min(start + CHUNK, count)): name
-            for name, count in wanted.items()
-            for start in range(0, count, CHUNK)
+            pool.submit(_chunk, name, seed, start, min(start + CHUNK, wanted[name])): name
+            for _, name, start in sorted(starts)  # all generators at once, so that the time left is told truly
         }
         for chunk in as_completed(chunks):
             name, tally = chunks[chunk], chunk.result()
