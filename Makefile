@@ -1,5 +1,6 @@
 # Everything starts here, with nothing but make and a Python 3.11 or newer (PYTHON=… chooses one).
 PYTHON ?= python3
+RUNS ?= 1
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed-$(shell cat constraints.txt pyproject.toml | cksum | tr -d ' ')
@@ -7,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 FIRST := $(wildcard tests/unit tests/golden tests/property tests/simulation tests/test_docs.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup jars demo check test outage fuzz bench lock clean
+.PHONY: help setup jars demo check test chaos outage fuzz bench lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -37,10 +38,13 @@ check: setup ## lint, format, types, layers
 test: setup check jars ## check, then all tests: what needs no broker, then one, then broken ones
 	$(BIN)/pytest -q $(FIRST)
 	$(BIN)/pytest -q tests/integration
-	$(BIN)/pytest -q tests/chaos -m "not outage"
+	$(BIN)/pytest -q tests/chaos -m "not long"
 
-outage: setup jars ## Kafka itself killed under jobs: not part of make test, see docs/decisions/0010
-	$(BIN)/pytest -q tests/chaos -m outage
+chaos: setup jars ## everything that kills: with two hundred jobs as well, which takes some minutes
+	$(BIN)/pytest -q tests/chaos
+
+outage: setup jars ## Kafka itself killed under jobs, so often: make outage RUNS=30
+	@for run in $$(seq $(RUNS)); do $(BIN)/pytest -q tests/chaos/test_broker_killed.py || exit 1; done
 
 fuzz: setup ## two million hostile inputs: statements, schemas, commands, bytes
 	$(BIN)/python -m tests.fuzz

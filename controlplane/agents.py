@@ -15,11 +15,11 @@ from aiokafka import AIOKafkaConsumer
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from faust.web import Request, Response, View
 
-from controlplane.groups import security
 from controlplane.live import LiveView
 from controlplane.pages import Page
 from controlplane.settings import Settings
 from controlplane.topics import COMMANDS, EVENTS, TASKS
+from processors.security import security
 
 LOG = logging.getLogger("jobplane.agents")
 SPARING_S = 10.0

@@ -63,7 +63,7 @@ def found(kafka: Kafka, prefix: str) -> dict[str, Topic]:
     if missing := sorted(name for topic in TOPICS if (name := f"{prefix}{topic.name}") not in have):
         raise NotSetUp(f"there is no topic {', '.join(missing)} at {kafka.bootstrap}; is this the prefix?")
     places = [(name, p) for name, (_, count) in have.items() for p in range(count)]
-    first, end = kafka.offsets(places, earliest=True), kafka.offsets(places)
+    first, end = kafka.first_offsets(places), kafka.last_offsets(places)
     return {
         name.removeprefix(prefix): Topic(id_, [Partition(first[name, p], end[name, p]) for p in range(count)])
         for name, (id_, count) in have.items()

@@ -3,17 +3,17 @@
 import base64
 import time
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 
 from controlplane.lookup import Facts, TopicFacts
 from controlplane.settings import Settings
 from controlplane.topics import COMMANDS, EVENTS, TOPICS
 from processors.kafka import Doubt, Kafka
 from schemas.errors import NotSetUp, TopicMisconfigured
-from schemas.failures import JobFailure, SinkLost
+from schemas.failures import JobFailure
 from schemas.names import is_topic_name
 
 VISIBLE_S = 15.0
-MAX_TRANSACTION_MS = 900_000
 
 
 def ensure_topics(kafka: Kafka, settings: Settings) -> None:
@@ -49,11 +49,10 @@ def _await_visible(
     deadline = time.monotonic() + VISIBLE_S
     while True:
         have = kafka.topics(names)
-        try:
-            if len(have) == len(names):
-                return have, kafka.topic_settings(list(names))
-        except (SinkLost, Doubt):
-            pass
+        with suppress(Doubt):
+            settings = kafka.topic_settings(names)
+            if len(have) == len(settings) == len(names):
+                return have, settings
         if time.monotonic() > deadline:
             missing = sorted(set(names) - set(have)) or "all"
             raise NotSetUp(f"topics {missing} were created but are not visible to every broker yet; start again")
@@ -79,7 +78,7 @@ def plane_id(kafka: Kafka, prefix: str) -> str:
 
 def max_transaction_ms(kafka: Kafka) -> int:
     """The broker's transaction.max.timeout.ms."""
-    return int(kafka.broker_setting("transaction.max.timeout.ms") or MAX_TRANSACTION_MS)
+    return int(kafka.broker_setting("transaction.max.timeout.ms"))
 
 
 def facts(
@@ -92,10 +91,10 @@ def facts(
     try:
         described = kafka.topics([topic for topic in topics if is_topic_name(topic)])
         partitions = [(topic, p) for topic, (_, count) in described.items() for p in range(count)]
-        first, last = kafka.offsets(partitions, earliest=True), kafka.offsets(partitions)
+        first, last = kafka.first_offsets(partitions), kafka.last_offsets(partitions)
         names = kafka.topic_names() if len(described) < len(topics) else ()
         at = {
-            (topic, instant): kafka.offsets([(topic, p) for p in range(described[topic][1])], since=instant)
+            (topic, instant): kafka.offsets_since([(topic, p) for p in range(described[topic][1])], instant)
             for topic, instant in instants
             if topic in described
         }

@@ -24,7 +24,7 @@ from controlplane.sample import LAST
 from controlplane.settings import Settings
 from controlplane.tail import Tail
 from controlplane.topics import COMMANDS, MAX_COMMAND_BYTES
-from processors.kafka import Kafka, KafkaError, Message, Producer, judged
+from processors.kafka import Kafka, KafkaError, Message, NoAnswer, Producer, delivered_offset, judged
 from schemas.commands import COMMAND_ID, ISSUED_BY, REPLY_TO, TRACEPARENT
 from schemas.errors import CommandNotFound, KafkaUnreachable, ReadStatement, Refused
 from schemas.events import Cause
@@ -163,7 +163,10 @@ class Client:
             with self._lock:
                 self._producer = None  # it may be good for nothing more
             raise judged(error)
-        return Sent(command_id, delivered[0][1].offset() or 0)
+        try:
+            return Sent(command_id, delivered_offset(delivered[0][1]))
+        except NoAnswer:
+            return Sent(command_id, NOWHERE)
 
     def _writer(self) -> Producer:
         with self._lock:

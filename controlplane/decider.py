@@ -29,9 +29,11 @@ from controlplane.lookup import Facts
 from controlplane.outcome import answer
 from controlplane.reconcile import unstopped
 from controlplane.replies import Replies, Reply, reply_to
-from controlplane.topics import COMMANDS, REPORTS
+from controlplane.topics import CHECKPOINTS, COMMANDS, EVENTS, REPORTS, STATE, TASKS, TOPICS
+from processors.abandoning import returns
 from processors.guard import Fault, noted
-from processors.kafka import Consumer, Doubt, Fenced, Kafka, Message, assign, judging, poll
+from processors.hanging import Place
+from processors.kafka import CALL_S, Consumer, Doubt, Fenced, Kafka, Message, assign, judging, poll
 from processors.registry import Registry
 from processors.transactions import TransactionalProducer
 from schemas.errors import JobplaneError
@@ -40,6 +42,7 @@ from schemas.failures import RecordFailure
 
 LOG = logging.getLogger("jobplane.decider")
 TRANSACTION_MS = 30_000
+WRITTEN = frozenset({EVENTS, STATE, TASKS, CHECKPOINTS})
 BATCH = 200
 POLL_S = 0.005
 MAX_BACKOFF_S = 5.0
@@ -159,7 +162,9 @@ class Decider:
         kafka, prefix = self._kafka, self._prefix
         began = time.monotonic()
         # 1
-        producer = TransactionalProducer(kafka, f"{prefix}decider", TRANSACTION_MS, f"{prefix}{COMMANDS}", self._alive)
+        producer = TransactionalProducer(
+            kafka, f"{prefix}decider", TRANSACTION_MS, f"{prefix}{COMMANDS}", self._alive, _place(prefix)
+        )
         consumer = log.reader(kafka, prefix)
         self._replies = Replies(kafka)
         try:
@@ -184,13 +189,13 @@ class Decider:
                 self._closer.tick()
         finally:
             self._replies.close()
-            consumer.close()
+            returns(consumer.close, CALL_S)
 
     def _assign(self, consumer: Consumer, state: State) -> None:
         """From the position on; where the log no longer holds it (retention of reports), from its beginning."""
         wanted = {COMMANDS: state.position.commands, REPORTS: state.position.reports}
         topics = {name: (f"{self._prefix}{name}", 0) for name in wanted}
-        first = self._kafka.offsets(list(topics.values()), earliest=True)
+        first = self._kafka.first_offsets(list(topics.values()))
         self._passed = {name: max(offset, first[topics[name]]) for name, offset in wanted.items()}
         assign(consumer, {topics[name]: offset for name, offset in self._passed.items()})
 
@@ -246,3 +251,9 @@ class Decider:
         if not topics:
             return Facts(plane, max_transaction_ms=limit)
         return catalog.facts(self._kafka, plane, limit, topics, instants)
+
+
+def _place(prefix: str) -> Place:
+    """Where the decider writes; nobody else writes to `state`."""
+    written = {f"{prefix}{topic.name}": range(topic.partitions) for topic in TOPICS if topic.name in WRITTEN}
+    return Place(f"{prefix}{STATE}", 0, lambda key: True, written)

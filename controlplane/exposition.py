@@ -14,6 +14,7 @@ _TASK_COUNTERS = {
     "records_in": "Source records read and committed or about to be.",
     "records_out": "Records written to the sink.",
     "records_skipped": "Records without a value, skipped by a query that needs columns.",
+    "host_deaths": "Times the process that ran the task died.",
     "producer_reinits": "New transactional producers made after a doubt.",
     "commit_seconds": "Seconds spent ending transactions, flush included.",
 }

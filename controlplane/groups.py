@@ -5,10 +5,10 @@ librdkafka's own calls to a coordinator end the whole process when the coordinat
 """
 
 import asyncio
-import ssl
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import TypeVar
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
@@ -17,9 +17,11 @@ from aiokafka.protocol.admin import DeleteGroupsRequest
 
 from controlplane.settings import Settings
 from processors.kafka import CALL_S, Doubt
+from processors.security import security
 
 T = TypeVar("T")
 COORDINATOR_S = 15.0
+DROP_S = 1.0
 _NOTHING_TO_DELETE = frozenset({"GroupIdNotFound", "NonEmptyGroup"})
 
 
@@ -88,7 +90,8 @@ class Groups:
     def _drop(self) -> None:
         """A client that has failed is made anew: it may know the coordinator of yesterday."""
         if self._admin is not None:
-            self._loop.run_until_complete(self._admin.close())
+            with suppress(TimeoutError):
+                self._loop.run_until_complete(asyncio.wait_for(self._admin.close(), DROP_S))
             self._admin = None
 
 
@@ -101,19 +104,3 @@ def _assigned(assignment: bytes) -> set[tuple[str, int]]:
 def _raise(code: int) -> None:
     if code and for_code(code).__name__ not in _NOTHING_TO_DELETE:
         raise for_code(code)
-
-
-def security(kafka: Mapping[str, str]) -> dict[str, Any]:
-    """aiokafka's arguments for the librdkafka security properties; of those only the ones named here are understood."""
-    protocol = kafka.get("security.protocol", "plaintext").upper()
-    given: dict[str, Any] = {"security_protocol": protocol}
-    if "SSL" in protocol.replace("SASL", ""):
-        context = ssl.create_default_context(cafile=kafka.get("ssl.ca.location"))
-        if certificate := kafka.get("ssl.certificate.location"):
-            context.load_cert_chain(certificate, kafka.get("ssl.key.location"), kafka.get("ssl.key.password"))
-        given["ssl_context"] = context
-    if protocol.startswith("SASL"):
-        given["sasl_mechanism"] = kafka.get("sasl.mechanism", kafka.get("sasl.mechanisms", "PLAIN"))
-        given["sasl_plain_username"] = kafka.get("sasl.username", "")
-        given["sasl_plain_password"] = kafka.get("sasl.password", "")
-    return given

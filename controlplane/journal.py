@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from controlplane.topics import EVENTS
-from processors.kafka import CALL_S, Consumer, Doubt, Kafka, Message, TopicPartition, assign, judging, poll
+from processors.kafka import Consumer, Doubt, Kafka, Message, TopicPartition, assign, poll
 from schemas.codec import NotOurs, decode
 from schemas.errors import BeyondTheEnd, EventsTruncated, NewerState, NotSetUp
 from schemas.events import Event
@@ -50,7 +50,7 @@ def bounds(kafka: Kafka, prefix: str) -> Bounds:
     at = (f"{prefix}{EVENTS}", 0)
     if at[0] not in kafka.topics([at[0]]):
         raise NotSetUp(f"there is no topic '{at[0]}' at {kafka.bootstrap}; start a worker with this prefix first")
-    return Bounds(kafka.offsets([at], earliest=True)[at], kafka.offsets([at])[at])
+    return Bounds(kafka.first_offsets([at])[at], kafka.last_offsets([at])[at])
 
 
 def whole(kafka: Kafka, prefix: str, offset: int = -1) -> Bounds:
@@ -127,11 +127,6 @@ def follow(kafka: Kafka, prefix: str, start: int) -> Iterator[Entry]:
 
 def offset_at(kafka: Kafka, prefix: str, instant: int) -> int:
     """The offset of the first event appended at `instant` (epoch ms) or later; the end where there is none."""
-    topic = f"{prefix}{EVENTS}"
-    consumer = reader(kafka, prefix)
-    try:
-        with judging():
-            found = consumer.offsets_for_times([TopicPartition(topic, 0, instant)], CALL_S)[0].offset
-    finally:
-        consumer.close()
+    at = (f"{prefix}{EVENTS}", 0)
+    found = kafka.offsets_since([at], instant)[at]
     return found if found >= 0 else bounds(kafka, prefix).end

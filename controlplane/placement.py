@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 from controlplane import log
 from controlplane.topics import TASKS
-from processors.kafka import Consumer, Doubt, Kafka, TopicPartition, assign, judging, poll
+from processors.abandoning import returns
+from processors.kafka import CALL_S, Consumer, Doubt, Kafka, assign, judging, poll
 from schemas.codec import NotOurs, decode
 from schemas.tasks import Task
 
@@ -51,7 +52,7 @@ class Placement:
                 LOG.warning("the task records are read again: %s", doubt)
                 self._stop.wait(1)
             finally:
-                consumer.close()
+                returns(consumer.close, CALL_S)
 
     def _follow(self, consumer: Consumer) -> None:
         topic = f"{self._prefix}{TASKS}"
@@ -85,10 +86,10 @@ class Placement:
         last: dict[bytes, tuple[bytes | None, int]] = {}
         for message in self._kafka.read_to_end(consumer, topic, partitions):
             last[message.key() or b""] = (message.value(), message.partition() or 0)
-        at = {one.partition: one.offset for one in consumer.position([TopicPartition(topic, p) for p in partitions])}
+        reached = self._kafka.positions(consumer, [(topic, p) for p in partitions])
         for key, (value, partition) in last.items():
             self._tell(key, value, partition)
-        return {partition: max(0, offset) for partition, offset in at.items()}
+        return {partition: offset for (_, partition), offset in reached.items()}
 
     def _tell(self, key: bytes | None, value: bytes | None, partition: int) -> None:
         name = (key or b"").decode(errors="replace")

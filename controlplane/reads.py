@@ -12,7 +12,7 @@ from controlplane.evolve import State
 from controlplane.sample import LAST
 from controlplane.topics import REPORTS
 from controlplane.views import Listing
-from processors.kafka import CALL_S, Kafka, TopicPartition, judging
+from processors.kafka import CALL_S, Kafka, TopicPartition, judged, judging
 from schemas.errors import BeyondTheEnd, JobNotFound, OffsetNotFound, did_you_mean
 from schemas.options import instant
 from schemas.reports import Said
@@ -129,7 +129,7 @@ def _progress(kafka: Kafka, prefix: str, job: Job) -> dict[str, Progress]:
     if job.closed:
         return {}
     since = round(time.time() * 1000) - PROGRESS_MS
-    start = kafka.offsets([(topic, 0)], since=since)[topic, 0]
+    start = kafka.offsets_since([(topic, 0)], since)[topic, 0]
     found: dict[str, Progress] = {}
     if start < 0:
         return found
@@ -147,11 +147,13 @@ def _committed(kafka: Kafka, prefix: str, job: Job) -> list[PartitionProgress]:
     """How far the job has committed, and where its sources end now; start offsets where nothing is committed."""
     sources = by_topic(job.sources)
     partitions = [(topic, p) for topic, (_, count) in kafka.topics(sources).items() for p in range(count)]
-    ends = kafka.offsets(partitions)
+    ends = kafka.last_offsets(partitions)
     found: list[PartitionProgress] = []
     with closing(kafka.consumer(f"{prefix}job.{job.uid}", committed=False)) as consumer, judging():
         committed = consumer.committed([TopicPartition(*one) for one in partitions], CALL_S) if partitions else []
     for at in committed:
+        if at.error is not None:
+            raise judged(at.error)
         start = sources[at.topic].start
         begins = start[at.partition] if at.partition < len(start) else 0
         position, end = at.offset if at.offset >= 0 else begins, ends[at.topic, at.partition]

@@ -23,7 +23,16 @@ from controlplane.backup_file import Foot, Head, Kept
 from controlplane.evolve import POSITION
 from controlplane.settings import Settings
 from controlplane.topics import CHECKPOINTS, COMMANDS, MAX_COMMAND_BYTES, REPORTS, STATE
-from processors.kafka import Doubt, Fenced, Kafka, KafkaException, Message, TopicPartition, judging
+from processors.kafka import (
+    Doubt,
+    Fenced,
+    Kafka,
+    KafkaException,
+    Message,
+    TopicPartition,
+    delivered_offset,
+    judging,
+)
 from processors.transactions import TransactionalProducer
 from schemas.changed import replace
 from schemas.checkpoints import Checkpoint, Pointer
@@ -207,7 +216,7 @@ class _Writing:
     def _pointed(self, checkpoint: Checkpoint) -> Callable[[object, Message], None]:
         def told(error: object, message: Message) -> None:
             if error is None:
-                pointer = Pointer(checkpoint.layout, message.partition() or 0, message.offset() or 0)
+                pointer = Pointer(checkpoint.layout, message.partition() or 0, delivered_offset(message))
                 self.checkpoints.append((checkpoint, pointer))
 
         return told

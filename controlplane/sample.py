@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from contextlib import closing
 
-from processors.kafka import CALL_S, Consumer, Doubt, Kafka, Message, TopicPartition, assign, judging, poll
+from processors.kafka import Consumer, Doubt, Kafka, Message, TopicPartition, assign, bounds, poll
 
 At = tuple[str, int]
 """A topic and its partition."""
@@ -54,9 +54,8 @@ def shared(available: Mapping[At, int], last: int) -> dict[At, int]:
 def _bounds(consumer: Consumer, partitions: Collection[At]) -> tuple[dict[At, int], dict[At, int]]:
     """First offsets, and last stable ones."""
     first, ends = {}, {}
-    with judging():
-        for at in partitions:
-            first[at], ends[at] = consumer.get_watermark_offsets(TopicPartition(*at), CALL_S)
+    for at in partitions:
+        first[at], ends[at] = bounds(consumer, at)
     return first, ends
 
 

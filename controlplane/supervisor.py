@@ -1,13 +1,14 @@
 """The task hosts of a worker: child processes that run tasks, watched, and started again when they die.
 
-Whose host died starts again at once; the second time in a host of its own; the third time within ten minutes its job is
-suspended (HOST_DIED). A task that makes no step for 10 s takes its host with it; one that waits for Kafka has 60 s, and
-is not to blame. A fenced task starts again only after the broker, asked afterwards, says that this worker still holds
-its partition.
+A task whose host died starts again, with growing pauses (`deaths`); its job is suspended (HOST_DIED) only where the
+task died alone, three times in a row without progress. A task that makes no step for 10 s takes its host with it, and
+is the one to blame; one that waits for Kafka has 60 s, and is not. A fenced task starts again only after the broker,
+asked afterwards, says that this worker still holds its partition.
 """
 
 import logging
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -18,6 +19,7 @@ from typing import Any
 
 import msgspec
 
+from controlplane.deaths import GIVE_UP, MOST_ALONE, PROVEN_S, Deaths
 from controlplane.settings import Settings
 from processors.control import Reporter
 from processors.host import CRASHED, WORN, Opening, Order, task_text
@@ -26,12 +28,10 @@ from processors.run import IN_KAFKA, End
 from schemas.failures import HostDied
 from schemas.reports import Said
 from schemas.tasks import Task
-from schemas.values import Failure
+from schemas.values import Failure, Progress
 
 LOG = logging.getLogger("jobplane.supervisor")
 STUCK_S, STUCK_IN_KAFKA_S = 10.0, 60.0
-DEATHS = 3
-DEATHS_WITHIN_S = 600.0
 STOP_S = 8.0
 SPEECHLESS_S = 1.0
 """A host that ends without a word would end so again: the next one is not started at once."""
@@ -42,6 +42,9 @@ class _Host:
     process: subprocess.Popen[bytes]
     alone: bool
     blameless: bool = False
+    stuck: frozenset[str] = frozenset()
+    """The tasks for which it was killed; where there are any, no other is to blame."""
+    started: float = field(default_factory=time.monotonic)
     tasks: set[str] = field(default_factory=set)
     ended: set[str] = field(default_factory=set)
     status: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -78,7 +81,9 @@ class Supervisor:
         self._hosts: list[_Host] = []
         self._wanted: dict[str, Task] = {}
         self._ended: dict[str, _Ended] = {}
-        self._deaths: dict[str, list[float]] = {}
+        self._deaths: dict[str, Deaths] = {}
+        self._not_before: dict[str, float] = {}
+        """When a task may start again whose host died."""
         self.faults = 0
         """Runs of tasks that an error ended which nobody foresaw."""
         self._closing = False
@@ -115,14 +120,22 @@ class Supervisor:
                     self._consider(key)
 
     def watch(self) -> None:
-        """Kills hosts that are stuck, repeats reports; called every second."""
+        """Kills hosts that are stuck, starts tasks whose pause is over, repeats reports; called every second."""
         now = time.monotonic()
         with self._lock:
+            for key in [key for key, due in self._not_before.items() if due <= now]:
+                del self._not_before[key]
+                if key in self._wanted and self._host_of(key) is None:
+                    self._consider(key)
+            for host in self._hosts:
+                if host.alone and now - host.started > PROVEN_S:
+                    self._clear(host)
             for host in self._hosts:
                 stuck = {key: one["step"] for key, one in host.status.items() if key in host.tasks and _is_stuck(one)}
                 if stuck or now - host.heard > STUCK_S:
                     LOG.error("host %s makes no step (%s): killed", host.process.pid, stuck or "silent")
                     host.blameless = bool(stuck) and IN_KAFKA.issuperset(stuck.values())
+                    host.stuck = frozenset(key for key, step in stuck.items() if step not in IN_KAFKA)
                     host.process.kill()
                     host.heard = now
         self._reporter.repeat()
@@ -168,18 +181,19 @@ class Supervisor:
     def _consider(self, key: str) -> None:
         """Start a runner for the task, unless there is nothing for it to do or it must wait for the broker's word."""
         task, ended = self._wanted[key], self._ended.get(key)
-        if self._closing or not task.wanted:
+        if self._closing or not task.wanted or key in self._not_before:
             return
         if ended is not None and (ended.done_with(task) or ended.why in (End.FENCED, End.RELEASED)):
             return
         host = self._choose(key)
         host.tasks.add(key)
         host.ended.discard(key)
+        host.status.pop(key, None)
         self._ended.pop(key, None)
-        self._tell(host, Order("run", task=task_text(task)))
+        self._tell(host, Order("run", task=task_text(task), deaths=self._deaths.get(key, Deaths()).total))
 
     def _choose(self, key: str) -> _Host:
-        if self._recent_deaths(key) >= DEATHS - 1:
+        if self._deaths.get(key, Deaths()).suspected and sum(host.alone for host in self._hosts) < MOST_ALONE:
             return self._spawn(alone=True)
         shared = [host for host in self._hosts if not host.alone and host.process.poll() is None]
         job = self._wanted[key].uid
@@ -191,10 +205,11 @@ class Supervisor:
             ),
         )
 
-    def _recent_deaths(self, key: str) -> int:
-        recent = [at for at in self._deaths.get(key, ()) if time.monotonic() - at < DEATHS_WITHIN_S]
-        self._deaths[key] = recent
-        return len(recent)
+    def _clear(self, host: _Host) -> None:
+        """A task that has lived alone for long enough goes back among the others, once it has committed."""
+        for key in host.tasks:
+            self._deaths[key] = self._deaths.get(key, Deaths()).cleared()
+            self._tell(host, Order("release", key=key))
 
     def _host_of(self, key: str) -> _Host | None:
         return next((host for host in self._hosts if key in host.tasks), None)
@@ -203,6 +218,7 @@ class Supervisor:
         self._wanted.pop(key, None)
         self._ended.pop(key, None)
         self._deaths.pop(key, None)
+        self._not_before.pop(key, None)
         self._reporter.forget(key)
         for host in self._hosts:
             if key in host.tasks:
@@ -246,7 +262,7 @@ class Supervisor:
             with self._lock:
                 host.heard, host.spoke = time.monotonic(), True
                 if "status" in said:
-                    host.status = said["status"]
+                    host.status |= said["status"]
                 else:
                     self._runner_ended(host, said)
         host.process.wait()
@@ -259,6 +275,7 @@ class Supervisor:
         key = said["ended"]
         host.tasks.discard(key)
         host.ended.add(key)
+        status = host.status.pop(key, {})
         self.faults += said["faults"]
         if key not in self._wanted:
             return
@@ -266,7 +283,7 @@ class Supervisor:
         self._ended[key] = _Ended(said["generation"], said["why"], frozenset(said["copied"]), now)
         if said["why"] == CRASHED:
             LOG.error("the runner of task %s crashed; its host's standard error says why", key)
-            self._died(key, now)
+            self._died(key, host, status, "its runner crashed")
         else:
             self._consider(key)
         if host.alone and not host.tasks and host.process.stdin:
@@ -283,26 +300,44 @@ class Supervisor:
             LOG.error("task host %s ended with %s", host.process.pid, host.process.returncode)
         if not host.alone:
             self._spawn(alone=False)
-        now = time.monotonic()
         for key in host.ended & self._wanted.keys():
             if self._host_of(key) is None:  # what it reported may not have been heard
                 self._ended.pop(key, None)
                 self._consider(key)
         for key in host.tasks & self._wanted.keys():
-            if host.blameless:
+            if host.blameless or (host.stuck and key not in host.stuck):
                 self._consider(key)
             else:
-                self._died(key, now)
+                self._died(key, host, host.status.get(key, {}), _how(host))
 
-    def _died(self, key: str, now: float) -> None:
-        self._deaths.setdefault(key, []).append(now)
-        if self._recent_deaths(key) >= DEATHS:
-            self._give_up(self._wanted[key])
-        else:
-            self._consider(key)
+    def _died(self, key: str, host: _Host, status: Mapping[str, Any], how: str) -> None:
+        task, progress = self._wanted[key], status.get("records_committed", 0) > 0
+        deaths = self._deaths[key] = self._deaths.get(key, Deaths()).another(alone=host.alone, progress=progress)
+        if deaths.given_up:
+            self._give_up(task, how)
+            return
+        if deaths.pause_s:
+            self._not_before[key] = time.monotonic() + deaths.pause_s
+            trouble = (
+                f"its host has died {deaths.total} times, the last time {how}; it starts again in {deaths.pause_s:g} s"
+            )
+            progress_now = Progress(round(time.time() * 1000), (), 0.0, 0.0, 0, 0, trouble=trouble)
+            self._reporter.progress(task, task.attempt, progress_now)
+        self._consider(key)
 
-    def _give_up(self, task: Task) -> None:
-        failure = Failure(HostDied.code, f"the process that ran task {task.key} died {DEATHS} times in ten minutes")
+    def _give_up(self, task: Task, how: str) -> None:
+        message = (
+            f"the process that ran task {task.key}, and nothing else, died {GIVE_UP} times in a row "
+            f"without a record committed between, the last time {how}"
+        )
         self._ended[task.key] = _Ended(task.generation, End.FAILED, frozenset(), time.monotonic())
         self._deaths.pop(task.key, None)
-        self._reporter.phase(task, task.attempt, Said.FAILED, failure=failure)
+        self._reporter.phase(task, task.attempt, Said.FAILED, failure=Failure(HostDied.code, message))
+
+
+def _how(host: _Host) -> str:
+    """How a host ended, for people."""
+    code = host.process.returncode
+    if host.stuck:
+        return "killed because it made no step"
+    return f"by signal {-code} ({signal.strsignal(-code)})" if code < 0 else f"with exit code {code}"

@@ -31,7 +31,8 @@ from schemas.options import JobOptions
 
 LOG = logging.getLogger("jobplane.worker")
 LOG.addFilter(agents.Sparing())
-TOUCH_S = 1.0
+TOUCH_S, TOUCH_SOON_S = 1.0, 0.25
+"""How often the broker is asked what this worker holds, and how soon again when it did not say."""
 AGAIN_S = 2.0
 LEAVE_S = 5.0
 
@@ -145,7 +146,9 @@ class Worker:
     def _touch(self) -> None:
         """Ask the broker, again and again, what this worker holds: its word lets fenced work start again."""
         with closing(Groups(self._settings)) as groups:
-            while not self._closing.wait(TOUCH_S):
+            pause = TOUCH_S
+            while not self._closing.wait(pause):
+                pause = TOUCH_SOON_S
                 asked = time.monotonic()
                 try:
                     held = groups.members(agents.group_id(self._settings.prefix)).get(self.name)
@@ -155,6 +158,7 @@ class Worker:
                     if held is None:
                         LOG.warning("this worker is not in its group: its tasks wait until it is")
                     else:
+                        pause = TOUCH_S
                         self._touched(asked, held)
 
     def _touched(self, asked: float, held: set[tuple[str, int]]) -> None:

@@ -17,10 +17,10 @@ def confirm(house: House, pipeline: Pipeline, alive: Callable[[], None]) -> dict
     named = {*sources, sink.topic}
 
     def complete() -> dict[str, tuple[str, int]] | None:
-        found = house.topics.ids(named, alive)
+        found = house.kafka.topics(named, alive)
         return found if found.keys() == named else None
 
-    found = insisting(complete, alive) or house.topics.ids(named, alive)
+    found = insisting(complete, alive) or house.kafka.topics(named, alive)
     for topic, source in sources.items():
         if (held := found.get(topic)) is None or held[0] != source.topic_id:
             what = "was deleted and recreated" if held else "was deleted"
@@ -33,11 +33,24 @@ def confirm(house: House, pipeline: Pipeline, alive: Callable[[], None]) -> dict
 
 def check_held(kafka: Kafka, positions: Positions) -> None:
     """Raises DataLost where a source begins after an offset that is needed."""
-    earliest = kafka.offsets(positions, earliest=True)
+    earliest = kafka.first_offsets(positions)
     for (topic, p), offset in positions.items():
         if earliest[topic, p] > offset:
             lost = DataLost(f"the source begins at offset {earliest[topic, p]} now; the task needs {offset}")
             raise at_record(lost, topic, p, offset)
+
+
+def check_end(kafka: Kafka, positions: Positions, alive: Callable[[], None]) -> None:
+    """Raises DataLost where a source ends before a position whenever it is asked within 5 s: records were cut off."""
+
+    def beyond() -> dict[tuple[str, int], int]:
+        return {at: end for at, end in kafka.last_offsets(positions, alive).items() if end < positions[at]}
+
+    if insisting(lambda: None if beyond() else True, alive):
+        return
+    for (topic, p), end in beyond().items():
+        lost = DataLost(f"the source ends at offset {end} now; the task has read up to {positions[topic, p]}")
+        raise at_record(lost, topic, p, positions[topic, p])
 
 
 def at_record(failure: F, topic: str, partition: int, offset: int) -> F:

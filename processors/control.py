@@ -6,9 +6,10 @@ One producer serves all tasks of a host. Consumers are lent: whoever waits for a
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
+from processors.abandoning import returns
 from processors.kafka import (
     CALL_S,
     Consumer,
@@ -18,6 +19,7 @@ from processors.kafka import (
     Message,
     Producer,
     TopicPartition,
+    delivered_offset,
     judged,
     judging,
 )
@@ -31,7 +33,7 @@ from schemas.values import Progress, SnapshotPart, SnapshotRequest
 
 REPEAT_S = 30.0
 DELIVERY_S = 30.0
-MOST_IDLE = 2
+MOST_IDLE = 8
 Alive = Callable[[], None]
 
 
@@ -112,7 +114,7 @@ class Control:
         try:
             yield consumer
         except BaseException:
-            consumer.close()
+            returns(consumer.close, CALL_S)
             raise
         consumer.unassign()
         with self._lock:
@@ -127,43 +129,6 @@ class Control:
     def close(self) -> None:
         for consumer in (*self._idle[True], *self._idle[False]):
             consumer.close()
-
-
-class Topics:
-    """Topic ids and partition counts asked anew: the answer is to a request sent after the call.
-
-    Callers that wait together share one.
-    """
-
-    def __init__(self, kafka: Kafka) -> None:
-        self._kafka = kafka
-        self._lock = threading.Lock()
-        self._topics: set[str] = set()
-        self._asked = 0.0
-        self._answer: dict[str, tuple[str, int]] | Doubt = {}
-
-    def ids(self, topics: Collection[str], alive: Alive) -> dict[str, tuple[str, int]]:
-        """Topic id and number of partitions by name, of those that exist. Raises Doubt where Kafka does not answer."""
-        called = time.monotonic()
-        while not self._lock.acquire(timeout=1):
-            alive()
-        try:
-            if self._asked < called or not self._topics.issuperset(topics):
-                self._topics.update(topics)
-                self._asked = time.monotonic()
-                self._answer = self._ask()
-            answer = self._answer
-        finally:
-            self._lock.release()
-        if isinstance(answer, Doubt):
-            raise answer
-        return {topic: answer[topic] for topic in topics if topic in answer}
-
-    def _ask(self) -> dict[str, tuple[str, int]] | Doubt:
-        try:
-            return self._kafka.topics(self._topics)
-        except Doubt as doubt:
-            return doubt
 
 
 class Reporter:
@@ -220,7 +185,7 @@ class Reporter:
         error, message = delivered[0]
         if error is not None:
             raise judged(error)
-        return message.offset() or 0
+        return delivered_offset(message)
 
     def heard(self, task: Task) -> None:
         """Forget the reports that the task's record takes into account."""

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from processors import user_functions
-from processors.control import Control, Reporter, Topics
+from processors.control import Control, Reporter
 from processors.kafka import Doubt, Kafka
 from processors.registry import registry_of
 from processors.run import End, House
@@ -28,7 +28,8 @@ from schemas.values import Progress
 
 WORN = 75
 """Exit code of a host that wants to be replaced: EX_TEMPFAIL of sysexits.h."""
-STATUS_S = 0.5
+STATUS_S, NEWS_S = 0.5, 2.0
+"""How often the worker hears of the tasks, and from what age on of a step."""
 PROGRESS_S = 5.0
 STOP_S = 5.0
 CRASHED = "crashed"
@@ -57,6 +58,7 @@ class Order(msgspec.Struct):
     do: str
     task: str = ""
     key: str = ""
+    deaths: int = 0
 
 
 @dataclass(slots=True)
@@ -67,6 +69,16 @@ class _Run:
     step: int = 0
     at: float = field(default_factory=time.monotonic)
     progress: Progress | None = None
+    said: dict[str, Any] = field(default_factory=dict)
+
+    def news(self, now: float) -> dict[str, Any]:
+        """Its status, where the worker does not know it: new counters, or a step that lasts, or did when last said."""
+        counters, age = self.runner.about.counters.as_dict(), now - self.at
+        quiet = age < NEWS_S and self.said.get("age", NEWS_S) < NEWS_S
+        if quiet and counters.items() <= self.said.items():
+            return {}
+        self.said = {"step": self.step, "age": age, **counters}
+        return self.said
 
 
 class Host:
@@ -79,7 +91,6 @@ class Host:
             kafka,
             opening.prefix,
             Control(kafka, opening.prefix),
-            Topics(kafka),
             self._reporter,
             self._in_touch,
             registry_of(opening.registry),
@@ -95,7 +106,7 @@ class Host:
             case "touch":
                 self._touched = time.monotonic()
             case "run":
-                self._start(decode(base64.b64decode(order.task), Task))
+                self._start(decode(base64.b64decode(order.task), Task), order.deaths)
             case "update":
                 task = decode(base64.b64decode(order.task), Task)
                 self._reporter.heard(task)
@@ -107,12 +118,13 @@ class Host:
             case "forget":
                 self._reporter.forget(order.key)
 
-    def _start(self, task: Task) -> None:
+    def _start(self, task: Task, deaths: int) -> None:
         def step(number: int) -> None:
             run.step, run.at = number or run.step, time.monotonic()
             self._hook(task, number)
 
         runner = Runner(self._house, task, step)
+        runner.about.counters.host_deaths = deaths
         run = _Run(runner, threading.Thread(target=self._run, args=(task, runner), name=task.key, daemon=True), task)
         self._runs[task.key] = run
         run.thread.start()
@@ -147,11 +159,7 @@ class Host:
             if now >= due:
                 due = now + PROGRESS_S
                 self._progress()
-            tasks = {
-                key: {"step": run.step, "age": now - run.at, **run.runner.about.counters.as_dict()}
-                for key, run in list(self._runs.items())
-            }
-            self._say({"status": tasks})
+            self._say({"status": {key: status for key, run in list(self._runs.items()) if (status := run.news(now))}})
             if self._house.worn.is_set():
                 self.close()
                 os._exit(WORN)

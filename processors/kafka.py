@@ -4,34 +4,26 @@ Readers are read_committed, start where they are told, and never guess an offset
 watermark asked read_uncommitted; a reader goes on until its position is there.
 """
 
-import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
-from confluent_kafka import (
-    Consumer,
-    IsolationLevel,
-    KafkaError,
-    KafkaException,
-    Message,
-    Producer,
-    TopicCollection,
-    TopicPartition,
-)
-from confluent_kafka.admin import (
-    AdminClient,
-    ConfigResource,
-    NewTopic,
-    OffsetSpec,
-    ResourceType,
-)
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic, ResourceType
 
-from processors.outcomes import Meaning, failure_of, meaning
+from processors.answers import (
+    Doubt,
+    Fenced,
+    NoAnswer,
+    OutOfRange,
+    bounds_answer,
+    brokers_answer,
+    offset_answer,
+)
+from processors.judging import judged, judging
+from processors.questions import CALL_S, At, Questions, setting_of
 from schemas.errors import KafkaUnreachable
-from schemas.failures import JobFailure, SinkLost
+from schemas.failures import SinkLost
 
 __all__ = [
     "CALL_S",
@@ -42,79 +34,32 @@ __all__ = [
     "KafkaError",
     "KafkaException",
     "Message",
+    "NoAnswer",
+    "OutOfRange",
     "Producer",
     "TopicPartition",
     "assign",
+    "bounds",
+    "delivered_offset",
     "insisting",
     "judged",
     "judging",
     "poll",
+    "poll_one",
 ]
 
 T = TypeVar("T")
-P = ParamSpec("P")
+Alive = Callable[[], None]
 _CALLBACKS = frozenset({"stats_cb", "on_delivery"})
 """Settings whose names librdkafka's Python client spells with underscores."""
-CALL_S = 5.0
-"""Longest one call to Kafka may block; what takes longer is asked again or is doubt."""
-ASK_S = 2.5
-"""Longest one read of the admin client may take; with those after a doubt, less than a task may be silent for."""
 OPEN_S, SILENT_S = 60.0, 10.0
 """How long a reader waits for a transaction to end, and after what silence it asks anew."""
 REACH_S = 3.0
 """Longest a first call waits for a broker to be there at all: with the client's own end it is under 5 s."""
 
 
-class Fenced(Exception):
-    """Another producer with this transactional id took over."""
-
-
-class Doubt(Exception):
-    """It is not known what the broker did last. Discard the producer; make a new one; go on from what is committed."""
-
-
-def judged(error: KafkaException | KafkaError) -> Fenced | Doubt | JobFailure:
-    """The exception an error of Kafka stands for: Fenced, Doubt, or the JobFailure that asking again cannot mend."""
-    cause = error.args[0] if isinstance(error, KafkaException) else error
-    code, text = cause.name(), cause.str()
-    match meaning(code):
-        case Meaning.FENCED:
-            return Fenced(text)
-        case Meaning.REFUSED:
-            return failure_of(code, f"Kafka says {code}: {text}")
-        case Meaning.DOUBT:
-            return Doubt(f"{code}: {text}")
-
-
-@contextmanager
-def judging() -> Iterator[None]:
-    """Turns a KafkaException of the block into what it means."""
-    try:
-        yield
-    except KafkaException as error:
-        raise judged(error) from error
-
-
-def patient(read: Callable[Concatenate["Kafka", P], T]) -> Callable[Concatenate["Kafka", P], T]:
-    """A read of the admin client that is asked again for 5 s after a doubt, each time of a new client.
-
-    One that has met a broker's end may know leaders and controller of before for minutes: FENCED_LEADER_EPOCH.
-    """
-
-    @wraps(read)
-    def asked(kafka: "Kafka", /, *args: P.args, **kwargs: P.kwargs) -> T:
-        deadline = time.monotonic() + CALL_S
-        while True:
-            client = kafka.admin  # held, so that nobody's discarding takes it away before the answer
-            try:
-                return read(kafka, *args, **kwargs)
-            except Doubt:
-                kafka.discard(client)
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.1)
-
-    return asked
+def _nothing() -> None:
+    pass
 
 
 class Kafka:
@@ -124,8 +69,7 @@ class Kafka:
         self.bootstrap = bootstrap
         self.properties = dict(properties or {})
         self.last_error = ""
-        self._admin: AdminClient | None = None
-        self._lock = threading.Lock()
+        self._questions = Questions(lambda: AdminClient(self.config()))
 
     def config(self, **settings: Any) -> dict[str, Any]:
         return {
@@ -143,16 +87,7 @@ class Kafka:
 
     @property
     def admin(self) -> AdminClient:
-        with self._lock:  # the calls of a client that is made twice, and collected, are lost
-            if self._admin is None:
-                self._admin = AdminClient(self.config())
-            return self._admin
-
-    def discard(self, client: AdminClient) -> None:
-        """The next to ask makes a new admin client, unless that was done already."""
-        with self._lock:
-            if self._admin is client:
-                self._admin = None
+        return self._questions.admin
 
     def producer(self, **settings: Any) -> Producer:
         """An idempotent producer without transactions, for records that stand alone."""
@@ -185,83 +120,49 @@ class Kafka:
         return tuple(sorted(self.topic_partitions()))
 
     def topic_partitions(self) -> dict[str, int]:
-        """The number of partitions of every topic."""
+        """The number of partitions of every topic that the broker knows whole."""
         with judging():
-            return {name: len(one.partitions) for name, one in self.admin.list_topics(timeout=CALL_S).topics.items()}
+            topics = self.admin.list_topics(timeout=CALL_S).topics
+        return {name: len(one.partitions) for name, one in topics.items() if one.error is None and one.partitions}
 
-    @patient
-    def topics(self, names: Collection[str]) -> dict[str, tuple[str, int]]:
-        """(topic id, partitions) of those topics that exist. Raises Doubt where Kafka does not answer."""
-        found = {}
-        if names:
-            asked = self.admin.describe_topics(TopicCollection(list(names)), request_timeout=ASK_S)
-            for name, future in asked.items():
-                try:
-                    described = future.result(ASK_S + 0.5)
-                    found[name] = (str(described.topic_id), len(described.partitions))
-                except KafkaException as error:
-                    if error.args[0].name() not in ("UNKNOWN_TOPIC_OR_PART", "_UNKNOWN_TOPIC"):
-                        raise judged(error) from error
-                except TimeoutError as error:
-                    raise Doubt(f"describe_topics took more than {ASK_S} s") from error
-        return found
+    def topics(self, names: Collection[str], alive: Alive = _nothing) -> dict[str, tuple[str, int]]:
+        """(topic id, partitions) of those topics that exist. Raises Doubt where Kafka does not answer.
 
-    @patient
-    def offsets(
-        self, partitions: Collection[tuple[str, int]], *, earliest: bool = False, since: int | None = None
-    ) -> dict[tuple[str, int], int]:
-        """First offsets, or high watermarks: those are asked read_uncommitted, so an open transaction hides nothing.
-
-        With `since`, an instant in epoch milliseconds: the first offset with a timestamp not before, -1 where none is.
+        The answer is to a request sent after the call, here as in the other questions; threads that ask at the same
+        time share one request, and `alive` is called while a thread waits for another's.
         """
-        if not partitions:
-            return {}
-        spec = OffsetSpec.earliest() if earliest else OffsetSpec.latest()  # type: ignore[no-untyped-call]
-        if since is not None:
-            spec = OffsetSpec.for_timestamp(since)
-        asked = self.admin.list_offsets(
-            {TopicPartition(*one): spec for one in partitions},
-            isolation_level=IsolationLevel.READ_UNCOMMITTED,
-            request_timeout=ASK_S,
-        )
-        try:
-            with judging():
-                return {(at.topic, at.partition): future.result(ASK_S + 0.5).offset for at, future in asked.items()}
-        except TimeoutError as error:
-            raise Doubt(f"list_offsets took more than {ASK_S} s") from error
+        return self._questions.topics(names, alive)
 
-    @patient
-    def setting(self, kind: ResourceType, name: str, setting: str) -> str | None:
-        """The value of a topic's or broker's setting; None where there is no such topic or broker."""
-        resource = ConfigResource(kind, name)
-        try:
-            with judging():
-                described = self.admin.describe_configs([resource], request_timeout=ASK_S)[resource].result(ASK_S + 0.5)
-        except (SinkLost, TimeoutError) as error:
-            if isinstance(error, TimeoutError):
-                raise Doubt(f"describe_configs took more than {ASK_S} s") from error
-            return None
-        return str(described[setting].value)
+    def first_offsets(self, partitions: Collection[At], alive: Alive = _nothing) -> dict[At, int]:
+        """Raises Doubt where Kafka does not answer, or the broker asked does not know a partition (yet)."""
+        return self._questions.first_offsets(partitions, alive)
 
-    def broker_setting(self, setting: str) -> str | None:
+    def last_offsets(self, partitions: Collection[At], alive: Alive = _nothing) -> dict[At, int]:
+        """High watermarks, asked read_uncommitted: an open transaction hides nothing. Raises as `first_offsets`."""
+        return self._questions.last_offsets(partitions, alive)
+
+    def stable_offsets(self, partitions: Collection[At], alive: Alive = _nothing) -> dict[At, int]:
+        """Last stable offsets: those who read committed records get no further now. Raises as `first_offsets`."""
+        return self._questions.stable_offsets(partitions, alive)
+
+    def offsets_since(self, partitions: Collection[At], instant: int) -> dict[At, int]:
+        """The first offset with a timestamp not before an instant in epoch milliseconds; -1 where there is none."""
+        return self._questions.offsets_since(partitions, instant)
+
+    def broker_setting(self, setting: str) -> str:
         """The value of a setting of the brokers."""
-        return self.setting(ResourceType.BROKER, str(self.brokers()[0]), setting)
+        broker = (ResourceType.BROKER, str(self.brokers()[0]))
+        settings = self._questions.settings([broker], _nothing)
+        return setting_of(settings.get(broker, {}), "the brokers", setting)
 
-    @patient
-    def topic_settings(self, names: Sequence[str]) -> dict[str, dict[str, str]]:
-        """All settings of topics that exist, by topic."""
-        asked = self.admin.describe_configs(
-            [ConfigResource(ResourceType.TOPIC, name) for name in names], request_timeout=ASK_S
-        )
-        with judging():
-            return {
-                resource.name: {name: str(entry.value) for name, entry in future.result(ASK_S + 0.5).items()}
-                for resource, future in asked.items()
-            }
+    def topic_settings(self, names: Collection[str], alive: Alive = _nothing) -> dict[str, dict[str, Any]]:
+        """All settings of those topics that exist, by topic."""
+        found = self._questions.settings([(ResourceType.TOPIC, name) for name in names], alive)
+        return {name: settings for (_, name), settings in found.items()}
 
     def brokers(self) -> tuple[int, ...]:
         with judging():
-            return tuple(self.admin.list_topics("", timeout=CALL_S).brokers)
+            return brokers_answer(tuple(self.admin.list_topics("", timeout=CALL_S).brokers))
 
     def create(self, topic: str, partitions: int, replication: int, config: Mapping[str, str]) -> None:
         """Creates a topic and waits until it is there; one that exists already is left as it is."""
@@ -272,34 +173,48 @@ class Kafka:
             if error.args[0].name() != "TOPIC_ALREADY_EXISTS":
                 raise judged(error) from error
 
-    def record_limit(self, topic: str, alive: Callable[[], None]) -> int:
-        """The topic's max.message.bytes. Raises SinkLost where it does not exist."""
-        limit = insisting(lambda: self.setting(ResourceType.TOPIC, topic, "max.message.bytes"), alive)
-        if limit is None:
-            raise SinkLost(f"the topic '{topic}' does not exist any more; DROP the job")
-        return int(limit)
+    def record_limits(self, topics: Sequence[str], alive: Alive) -> list[int]:
+        """The max.message.bytes of each topic. Raises SinkLost where one does not exist."""
+
+        def complete() -> dict[str, dict[str, Any]] | None:
+            found = self.topic_settings(topics, alive)
+            return found if found.keys() >= set(topics) else None
+
+        found = insisting(complete, alive)
+        if found is None:
+            raise SinkLost(f"a topic of {', '.join(topics)} does not exist any more; DROP the job")
+        return [int(setting_of(found[topic], topic, "max.message.bytes")) for topic in topics]
 
     def read_to_end(
         self,
         consumer: Consumer,
         topic: str,
         partitions: Sequence[int],
-        alive: Callable[[], None] = lambda: None,
-        starts: Mapping[tuple[str, int], int] | None = None,
+        alive: Alive = _nothing,
+        starts: Mapping[At, int] | None = None,
     ) -> Iterator[Message]:
         """Every committed record of the partitions, in their order, from `starts` or the first to the end as it is now.
 
         The consumer is left assigned at that end. `alive` is called while waiting. Raises Doubt after long silence.
         """
-        ends = self.offsets([(topic, one) for one in partitions])
-        starts = starts or self.offsets([(topic, one) for one in partitions], earliest=True)
-        assign(consumer, starts)
-        reached = dict(starts)
-        left = {one for one in partitions if ends[topic, one] > starts[topic, one]}
+        places = [(topic, one) for one in partitions]
+        ends = self.last_offsets(places, alive)
+        reached = dict(starts or self.first_offsets(places, alive))
+        assign(consumer, reached)
+        left = {one for one in partitions if ends[topic, one] > reached[topic, one]}
         heard = asked = time.monotonic()
         while left:
             alive()
-            for message in poll(consumer, 5000, 0.02):
+            try:
+                messages = poll(consumer, 5000, 0.02)
+            except OutOfRange:  # some were deleted since, or the client has no answer: the broker knows
+                if time.monotonic() - heard > SILENT_S:
+                    raise
+                messages = []
+                first = self.first_offsets(places, alive)
+                reached = {at: max(offset, first[at]) for at, offset in reached.items()}
+                assign(consumer, reached)
+            for message in messages:
                 heard = asked = time.monotonic()
                 yield message
             for at in consumer.position([TopicPartition(topic, one) for one in left]):
@@ -314,7 +229,7 @@ class Kafka:
 
     def record_at(self, consumer: Consumer, topic: str, partition: int, offset: int) -> Message | None:
         """The one record at an offset, by a read_uncommitted consumer; None where it is gone."""
-        if offset >= self.offsets([(topic, partition)])[topic, partition]:
+        if offset >= self.last_offsets([(topic, partition)])[topic, partition]:
             return None  # a client that is closed while it looks for an offset beyond the end may never come back
         assign(consumer, {(topic, partition): offset})
         deadline = time.monotonic() + CALL_S
@@ -327,6 +242,13 @@ class Kafka:
             return message if message.offset() == offset else None
         return None
 
+    def positions(self, consumer: Consumer, partitions: Collection[At]) -> dict[At, int]:
+        """Where a consumer is; one that has read nothing of a partition is at its first record."""
+        with judging():
+            found = {(at.topic, at.partition): at.offset for at in consumer.position([*map(_partition, partitions)])}
+        unread = [at for at, offset in found.items() if offset < 0]
+        return found | self.first_offsets(unread)
+
 
 def insisting(ask: Callable[[], T | None], alive: Callable[[], None]) -> T | None:
     """What `ask` finds, asked again for 5 s where it finds nothing: a new topic reaches the brokers one by one."""
@@ -337,7 +259,22 @@ def insisting(ask: Callable[[], T | None], alive: Callable[[], None]) -> T | Non
     return found
 
 
-def assign(consumer: Consumer, positions: Mapping[tuple[str, int], int]) -> None:
+def _partition(at: At) -> TopicPartition:
+    return TopicPartition(*at)
+
+
+def bounds(consumer: Consumer, at: At) -> tuple[int, int]:
+    """First offset and last stable one, as a read_committed consumer has them. Raises NoAnswer, Doubt."""
+    with judging():
+        return bounds_answer(f"{at[0]}-{at[1]}", consumer.get_watermark_offsets(_partition(at), CALL_S))
+
+
+def delivered_offset(message: Message) -> int:
+    """The offset at which a record came to lie. Raises NoAnswer where the broker did not say: it may be there twice."""
+    return offset_answer(f"a record of {message.topic()}-{message.partition()}", message.offset())
+
+
+def assign(consumer: Consumer, positions: Mapping[At, int]) -> None:
     """Assigns (topic, partition) at offsets. Asks for the topics first: a client waits a second for a new one."""
     with judging():
         for topic in {topic for topic, _ in positions}:
@@ -352,6 +289,17 @@ def poll(consumer: Consumer, most: int, timeout: float) -> list[Message]:
     if any(map(_error_of, messages)):
         raise next(judged(error) for error in map(_error_of, messages) if error is not None)
     return messages
+
+
+def poll_one(consumer: Consumer, timeout: float) -> list[Message]:
+    """The next record, as soon as there is one: `poll` waits for as many as it may bring."""
+    with judging():
+        message = consumer.poll(timeout)
+    if message is None:
+        return []
+    if (error := message.error()) is not None:
+        raise judged(error)
+    return [message]
 
 
 _error_of = Message.error

@@ -6,22 +6,26 @@ and checkpoint; 'none' keeps no checkpoint: its transactional id only fences.
 
 import hashlib
 import time
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from processors.bad_records import sized, treatment
 from processors.blame import Blame
-from processors.checks import check_held, confirm
+from processors.checks import check_end, check_held, confirm
 from processors.evaluation import Evaluation
 from processors.kafka import (
     Consumer,
     Doubt,
     KafkaException,
     Message,
+    OutOfRange,
     TopicPartition,
     assign,
+    delivered_offset,
     judged,
     poll,
+    poll_one,
 )
 from processors.letters import letters_of, sending
 from processors.output import PlainOutput
@@ -32,14 +36,15 @@ from processors.run import BATCH, UNHURRIED, End, Narrowed, Released, Run
 from processors.transactions import TransactionalProducer
 from schemas.checkpoints import Checkpoint, Pointer
 from schemas.codec import encode
-from schemas.failures import DataLost, JobFailure, RecordFailure
+from schemas.failures import JobFailure, RecordFailure
 from schemas.options import Guarantee
 from schemas.reports import Said
 from schemas.tasks import Task
 from schemas.values import Failure, PartitionProgress, SnapshotPart, SnapshotRequest
 from sql.compile import Step
 
-IDLE_S = 0.02
+GATHER_S, IDLE_S = 0.02, 0.2
+"""How long records gather in an open transaction; how long a task without one waits for the first record at once."""
 LOOK_S = 2.0
 CONFIRM_S = 10.0
 """A quiet task asks so often whether its topics are the same, and whether a source has more partitions."""
@@ -71,6 +76,7 @@ class Life:
         self.ends = {(topic, p): end for (topic, p), end in pipeline.ends.items() if task.owns(p)}
         self.checkpoint = made(task, pipeline, pipeline.starts)
         self.positions: Positions = {}
+        self.watermarks: Positions = {}
         self.open_since = 0.0
         self.in_transaction = False
         self.looked = self.confirmed = time.monotonic()
@@ -146,7 +152,7 @@ class Life:
             if told.generation != self.task.generation:
                 return End.GONE
             asked = self.run.snapshots_due(told)
-            due = self.open_since + interval - time.monotonic() if self.open_since else IDLE_S
+            due = self.open_since + interval - time.monotonic() if self.open_since else interval
             looking = self.run.batch < BATCH
             if self.open_since and (due <= 0 or asked or not told.run or self.culprit or looking or self._is_through()):
                 self._commit()
@@ -165,7 +171,17 @@ class Life:
                 return self._end(Said.COMPLETED, End.COMPLETED)
             self._look_round()
             if self._poll_and_produce() < self.most // 10:
-                self.run.release.wait(min(due, IDLE_S))
+                self._rest(due)
+
+    def _rest(self, due: float) -> None:
+        """Waits for the first record; in an open transaction until some more have gathered, or the commit is due."""
+        if self.open_since:
+            self.run.release.wait(min(due, GATHER_S))
+            return
+        with self._checking_offsets():
+            first = poll_one(self.consumer, IDLE_S)
+        if first:  # at once: the consumer's position is behind it already
+            self._poll_and_produce(first)
 
     def _is_through(self) -> bool:
         """A bounded job's task has read all it was to read; others never have."""
@@ -192,8 +208,10 @@ class Life:
             self._advance()
         found = []
         for (topic, p), position in self.positions.items():
-            end = self.consumer.get_watermark_offsets(TopicPartition(topic, p), cached=True)[1]
-            found.append(PartitionProgress(topic, p, position, max(end, 0), max(0, end - position)))
+            heard = self.consumer.get_watermark_offsets(TopicPartition(topic, p), cached=True)[1]
+            end = self.watermarks[topic, p] = max(heard, self.watermarks.get((topic, p), heard))
+            if end >= 0:  # below, the client has not heard of it yet
+                found.append(PartitionProgress(topic, p, position, end, max(0, end - position)))
         self.counters.looked(tuple(found))
 
     def _advance(self) -> None:
@@ -206,8 +224,8 @@ class Life:
             if at.offset >= 0:
                 self.positions[place] = min(at.offset, end)
 
-    def _poll_and_produce(self) -> int:
-        """Steps 4 to 7 for what has been fetched. Returns the number of records.
+    def _poll_and_produce(self, first: Sequence[Message] = ()) -> int:
+        """Steps 4 to 7 for `first` and what has been fetched. Returns the number of records.
 
         Tasks of a host take turns: threads that contend for the interpreter in these steps cost half as much again.
         """
@@ -215,7 +233,8 @@ class Life:
             self.run.alive()
         try:
             self.step(4)
-            messages = poll(self.consumer, min(self.run.batch, self.most), 0)
+            with self._checking_offsets():
+                messages = [*first, *poll(self.consumer, min(self.run.batch, self.most), 0)]
             count = len(messages)
             if self.ends:
                 messages = [one for one in messages if (one.offset() or 0) < self.ends[_place(one)]]
@@ -224,13 +243,20 @@ class Life:
             elif count:
                 self._advance()
             self.output.poll(0)
-        except DataLost:
-            check_held(self.house.kafka, self.positions)
-            raise
-        else:
             return count
         finally:
             self.house.turn.release()
+
+    @contextmanager
+    def _checking_offsets(self) -> Iterator[None]:
+        """Raises DataLost where the client says that an offset is not there, and the broker says so as well."""
+        try:
+            yield
+        except OutOfRange:
+            self._confirm()
+            check_held(self.house.kafka, self.positions)
+            check_end(self.house.kafka, self.positions, self.run.alive)
+            raise
 
     def stop(self) -> End:
         """The task record says stop: everything is committed; copy what is asked for, say so, end."""
@@ -356,7 +382,7 @@ class Life:
         self.producer.flush(self._patience(), self._confirm_waiting)
         if not delivered or delivered[0].error() is not None:  # it goes under with the record that was refused
             raise self.producer.cause() or Doubt("the checkpoint was not written")
-        return delivered[0].offset() or 0
+        return delivered_offset(delivered[0])
 
     def _confirm(self) -> None:
         """Raises DataLost or SinkLost where a topic is not the one the job was created with."""

@@ -12,6 +12,8 @@ _NOT_COUNTERS = frozenset({"partitions", "refused_by_code"})
 class Counters:
     """Records; transactions by result; seconds spent in commits; new producers after a doubt; records behind.
 
+    `records_committed` is `records_in` as of the last commit; `host_deaths` how often the task's process has died.
+
     `partitions` is how far the task has read, as of its last look; `committed_at` in epoch milliseconds. `notice` is
     what people should know of this run, whatever it goes through.
     """
@@ -20,6 +22,8 @@ class Counters:
     records_out: int = 0
     records_skipped: int = 0
     records_refused: int = 0
+    records_committed: int = 0
+    host_deaths: int = 0
     transactions_committed: int = 0
     transactions_aborted: int = 0
     commit_seconds: float = 0.0
@@ -46,6 +50,11 @@ class Counters:
         self.transactions_committed += 1
         self.commit_seconds += seconds
         self.committed_at, self.state_bytes = round(at * 1000), state_bytes
+        self.records_committed = self.records_in
+
+    @property
+    def _deaths(self) -> str:
+        return f"its host has died {self.host_deaths} times" if self.host_deaths else ""
 
     def looked(self, partitions: tuple[PartitionProgress, ...]) -> None:
         self.partitions, self.lag = partitions, sum(one.lag for one in partitions)
@@ -81,5 +90,5 @@ class Counters:
             self.committed_at,
             self.state_bytes,
             metrics,
-            "; ".join(filter(None, (self.notice, self.last_doubt))),
+            "; ".join(filter(None, (self.notice, self._deaths, self.last_doubt))),
         )

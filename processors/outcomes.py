@@ -1,26 +1,28 @@
 """What an error of Kafka means for whoever met it, as a table. Anything not named here is doubt.
 
-FENCED   another owns the transactional id, or may: end, and ask the broker before starting again
-DOUBT    it is not known what the broker did: a new producer, fenced, goes on from the checkpoint
-REFUSED  asking again gives the same answer: the job stops with this cause
+FENCED        another owns the transactional id, or may: end, and ask the broker before starting again
+DOUBT         it is not known what the broker did: a new producer, fenced, goes on from the checkpoint
+OUT_OF_RANGE  the client says that its offset is not there: doubt, until the broker is asked for the offsets it holds
+REFUSED       asking again gives the same answer: the job stops with this cause
 """
 
 from enum import Enum
 
-from schemas.failures import BadRecord, DataLost, JobFailure, KafkaRefused, RecordTooLarge, SinkLost
+from schemas.failures import BadRecord, JobFailure, KafkaRefused, RecordTooLarge, SinkLost
 
 
 class Meaning(Enum):
     FENCED = "fenced"
     DOUBT = "doubt"
+    OUT_OF_RANGE = "out of range"
     REFUSED = "refused"
 
 
 _FENCED = frozenset({"_FENCED", "PRODUCER_FENCED", "INVALID_PRODUCER_EPOCH"})
 
+_OUT_OF_RANGE = frozenset({"OFFSET_OUT_OF_RANGE", "_AUTO_OFFSET_RESET", "_LOG_TRUNCATION"})
+
 _REFUSED: dict[str, type[JobFailure]] = {
-    "OFFSET_OUT_OF_RANGE": DataLost,
-    "_AUTO_OFFSET_RESET": DataLost,
     "MSG_SIZE_TOO_LARGE": RecordTooLarge,
     "RECORD_LIST_TOO_LARGE": RecordTooLarge,
     "INVALID_RECORD": BadRecord,
@@ -42,6 +44,8 @@ def meaning(code: str) -> Meaning:
     """The meaning of an error by its librdkafka name, such as `_FENCED`."""
     if code in _FENCED:
         return Meaning.FENCED
+    if code in _OUT_OF_RANGE:
+        return Meaning.OUT_OF_RANGE
     return Meaning.REFUSED if code in _REFUSED else Meaning.DOUBT
 
 

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from processors.control import Control, Reporter, Topics
-from processors.kafka import Kafka
+from processors.abandoning import returns
+from processors.control import Control, Reporter
+from processors.gate import Gate
+from processors.kafka import Consumer, Kafka
 from processors.metrics import Counters
 from processors.registry import Registry
 from schemas.failures import RecordFailure
@@ -18,6 +20,11 @@ BATCH = 5_000
 UNHURRIED = 500
 """Records read at once where functions of packages are called: nobody knows how long they take, and a step has 10 s."""
 NARROWER = 10
+STARTING, STARTING_S = 8, 3.0
+"""How many tasks of a host start at the same time, and after how long one that still does no longer counts."""
+MOST_LEFT_BEHIND = 20
+"""Clients with calls that did not come back, some threads each, after which a host is replaced."""
+CLOSE_S = 3.0
 IN_KAFKA = frozenset({1, 2, 3, 8, 9, 10, 11, 12})
 """Steps that wait for Kafka; librdkafka does not always keep to the time it is given for a call."""
 
@@ -45,18 +52,30 @@ class Released(Exception):
 class House:
     """What a task host gives to its runners. `in_touch` raises Doubt while the worker may have lost its place.
 
-    `worn` is set when something was left behind that only the end of the process clears.
+    `worn` is set when so much was left behind that the end of the process is to clear it.
     """
 
     kafka: Kafka
     prefix: str
     control: Control
-    topics: Topics
     reporter: Reporter
     in_touch: Callable[[], None]
     registry: Registry | None
+    gate: Gate = field(default_factory=lambda: Gate(STARTING, STARTING_S))
     turn: threading.Lock = field(default_factory=threading.Lock)
     worn: threading.Event = field(default_factory=threading.Event)
+    _left_behind: list[str] = field(default_factory=list)
+
+    def leave_behind(self, what: str) -> None:
+        """A call that does not come back, with its client."""
+        self._left_behind.append(what)
+        if len(self._left_behind) >= MOST_LEFT_BEHIND:
+            self.worn.set()
+
+    def close(self, consumer: Consumer) -> None:
+        """Closes a consumer, or leaves it behind: one that looks for an offset may wait for a broker that is gone."""
+        if not returns(consumer.close, CLOSE_S):
+            self.leave_behind("close")
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from processors.guard import noted
+from processors.hanging import task_place
 from processors.kafka import Doubt, Fenced, KafkaException, judging
 from processors.life import Life
 from processors.metrics import Counters
@@ -36,6 +37,7 @@ QUEUED = 50_000
 LINGER_MS = {Guarantee.EXACTLY_ONCE: 1_000, Guarantee.AT_LEAST_ONCE: 200, Guarantee.NONE: 200}
 """Records of a transaction are seen when it is committed, which sends them; others when they leave."""
 CONSUMER_SETTINGS: dict[str, Any] = {
+    "fetch_wait_max_ms": 1_000,
     "queued_min_messages": 100_000,
     "queued_max_messages_kbytes": 8_192,
     "fetch_queue_backoff_ms": 2,
@@ -92,7 +94,7 @@ class Runner:
                 self.about.counters.doubt(str(doubt))
                 self.about.flushed.clear()
                 if isinstance(doubt, Abandoned):
-                    self._house.worn.set()
+                    self._house.leave_behind("send_offsets")
                 backoff = 0.1 if time.monotonic() - began > 30 else min(backoff * 2, MAX_BACKOFF_S)
                 self.about.step(0)
                 self.about.release.wait(backoff)
@@ -101,14 +103,19 @@ class Runner:
 
     def _life(self) -> End:
         """One life of a transactional producer: steps 1 to 3, then the loop."""
-        house, task = self._house, self._task
+        house = self._house
         self.about.alive()
-        house.in_touch()
+        self._await_touch()
+        with house.gate.passing(self.about.alive) as passed:
+            return self._start(passed)
+
+    def _start(self, passed: Callable[[], None]) -> End:
+        house, task = self._house, self._task
         self.about.step(1)
         pipeline = pipeline_of(task)
         topics = self._written(pipeline)
-        limits = [house.kafka.record_limit(topic, self.about.alive) for topic in topics]
-        partitions = sum(count for _, count in house.topics.ids(topics, self.about.alive).values())
+        limits = house.kafka.record_limits(topics, self.about.alive)
+        partitions = sum(count for _, count in house.kafka.topics(topics, self.about.alive).values())
         guarantee = pipeline.options.processing_guarantee
         settings = producer_settings(limits, partitions, LINGER_MS[guarantee])
         producer = TransactionalProducer(
@@ -117,6 +124,7 @@ class Runner:
             pipeline.interval_ms + TRANSACTION_SLACK_MS,
             pipeline.sink.topic,
             self.about.alive,
+            task_place(house.kafka, house.prefix, task, self.about.alive),
             **settings,
         )
         output = producer if guarantee is Guarantee.EXACTLY_ONCE else PlainOutput(house.kafka, **settings)
@@ -127,9 +135,21 @@ class Runner:
             if record is None or record.generation != task.generation or record.layout != task.layout:
                 return End.GONE
             self._check_worker(record, pipeline)
-            return self._live(Life(self.about, record, pipeline, producer, output, consumer, limits[0], limits[-1]))
+            return self._live(
+                Life(self.about, record, pipeline, producer, output, consumer, limits[0], limits[-1]), passed
+            )
         finally:
-            consumer.close()
+            house.close(consumer)
+
+    def _await_touch(self) -> None:
+        """Until the worker knows its place in the group: to write before would only be fenced."""
+        while True:
+            try:
+                return self._house.in_touch()
+            except Doubt as doubt:
+                self.about.counters.last_doubt = str(doubt)
+                self.about.alive()
+                self.about.release.wait(0.1)
 
     def _written(self, pipeline: Pipeline) -> list[str]:
         """The sink, and the topic of the dead letters where there may be any."""
@@ -144,13 +164,14 @@ class Runner:
         if moved and not pipeline.options.auto_scaling:
             raise WorkerLost(f"task {record.key} ran on {record.worker}, which lost it; RESUME runs it on {here}")
 
-    def _live(self, life: Life) -> End:
+    def _live(self, life: Life, started: Callable[[], None]) -> End:
         try:
             life.restore()
             if not life.task.run:
                 return life.stop()
             self.about.step(3)
             life.assign()
+            started()
             return life.loop()
         except KafkaException as error:
             cause = life.judged(error)

@@ -1,15 +1,17 @@
 """The transactional producer: fenced at birth, judged at every turn, discarded at the first doubt, never used again."""
 
-import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 
+from processors.abandoning import returns
+from processors.hanging import Place, end_hanging
 from processors.kafka import CALL_S, Consumer, Doubt, Kafka, KafkaException, Producer, TopicPartition, judging
 
 ABANDON_S = CALL_S + 2.0
+STALLED_S = 8.0
 SLOW_END_S = 1.0
 """A commit or abort slower than this may have been sent twice by the client: the producer is discarded after it."""
 
@@ -44,15 +46,20 @@ class TransactionalProducer:
         timeout_ms: int,
         topic: str,
         alive: Callable[[], None],
+        place: Place | None = None,
         **settings: Any,
     ) -> None:
         """Fences whoever had the id before; blocks until the broker has done so, calling `alive` meanwhile.
+
+        A transaction that Kafka left open at `place` is ended first.
 
         `topic` is any that exists: asked for twice, it leaves a broker connected, without which the client would wait
         half a second before it looks for the coordinator.
         """
         self.suspect = ""
         self._ends = 0
+        if place is not None:
+            end_hanging(kafka, transactional_id, place, alive)
         with judging():
             self._producer = Producer(
                 kafka.config(
@@ -83,14 +90,22 @@ class TransactionalProducer:
         self._producer.poll(timeout)
 
     def flush(self, limit: float, waiting: Callable[[], None]) -> None:
-        """Until all that was produced is acknowledged; calls `waiting` every 0.5 s. Raises Doubt after `limit` s."""
-        deadline = time.monotonic() + limit
-        while self._producer.flush(0.5):
+        """Until all that was produced is acknowledged; calls `waiting` every 0.5 s.
+
+        Raises Doubt after `limit` s, or when nothing was acknowledged for STALLED_S: a new producer finds a broker that
+        has come back at once.
+        """
+        moved = began = time.monotonic()
+        left = len(self._producer)
+        while now_left := self._producer.flush(0.5):
             if error := self.cause():
                 raise error  # what is left to send never leaves in a transaction that has failed
             waiting()
-            if time.monotonic() > deadline:
-                raise Doubt(f"records were not acknowledged within {limit:.0f} s")
+            now = time.monotonic()
+            if now_left < left:
+                left, moved = now_left, now
+            if now - began > limit or now - moved > STALLED_S:
+                raise Doubt(f"{now_left} records were not acknowledged within {now - moved:.0f} s")
 
     def cause(self) -> KafkaException | None:
         """Why the open transaction has failed; None while it has not. To begin another in it is refused either way."""
@@ -103,24 +118,11 @@ class TransactionalProducer:
     def send_offsets(self, offsets: Sequence[TopicPartition], consumer: Consumer) -> None:
         """Raises Abandoned where the client's call does not return.
 
-        It waits for ever for a coordinator whose broker has left the cluster and come back meanwhile (librdkafka 2.16):
-        so it runs in a thread of its own, which is left behind then.
+        It waits for ever for a coordinator whose broker has left the cluster and come back meanwhile (librdkafka 2.16).
         """
-        raised: list[BaseException] = []
-
-        def send() -> None:
-            try:
-                self._producer.send_offsets_to_transaction(list(offsets), consumer.consumer_group_metadata(), CALL_S)
-            except KafkaException as error:
-                raised.append(error)
-
-        thread = threading.Thread(target=send, name="send-offsets", daemon=True)
-        thread.start()
-        thread.join(ABANDON_S)
-        if thread.is_alive():
+        group = consumer.consumer_group_metadata()
+        if not returns(lambda: self._producer.send_offsets_to_transaction(list(offsets), group, CALL_S), ABANDON_S):
             raise Abandoned(f"sending the offsets did not end within {ABANDON_S:.0f} s")
-        if raised:
-            raise raised[0]
 
     def commit(self) -> float:
         """Seconds the commit took."""

@@ -71,7 +71,7 @@ class WorkerLost(JobFailure):
 
 
 class HostDied(JobFailure):
-    """The process that ran a task died three times in ten minutes."""
+    """The process that ran a task alone died three times in a row, without a record committed between."""
 
     code = "HOST_DIED"
 

@@ -3,14 +3,11 @@
 from collections import Counter
 from pathlib import Path
 
-import pytest
-
 from controlplane.embedded.broker import Broker
 from tests.chaos.test_two_workers import Flow, outcomes
 from tests.support.system import system, until
 
 
-@pytest.mark.outage
 def test_the_broker_is_killed_and_comes_back(tmp_path: Path) -> None:
     with (
         Broker(tmp_path / "kafka") as broker,

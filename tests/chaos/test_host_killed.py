@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.broker import KafkaBroker
-from tests.support.system import System, jobplane, system, until
+from tests.support.system import System, Worker, jobplane, system, until
 
 RECORDS = 2000
 
@@ -182,26 +182,55 @@ def test_a_host_killed_while_the_split_changes(plane: System) -> None:
     assert Counter(plane.values(sink)) == Counter(sent)
 
 
-def test_the_third_death_suspends_the_job(plane: System) -> None:
-    """A job that kills whatever runs it is given up, and its neighbour goes on."""
+def hosts_of(worker: Worker, job: str) -> list[int]:
+    return [host["pid"] for host in worker.json("/api/hosts") if any(task["job"] == job for task in host["tasks"])]
+
+
+def kill_hosts_of(worker: Worker, job: str) -> None:
+    pids = until(lambda: hosts_of(worker, job), 40, "the job has hosts")
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    until(lambda: not set(pids) & set(hosts_of(worker, job)), 20, "the worker noticed")
+
+
+def test_who_dies_alone_again_and_again_is_given_up(plane: System) -> None:
+    """Its first two deaths prove nothing, others were there; then it dies three times alone. Its neighbour goes on."""
     source, sink, other = plane.topic("deadly-in"), plane.topic("deadly-out"), plane.topic("calm-out")
     plane.done(f'CREATE JOB calm AS INSERT INTO "{other}" SELECT * FROM "{source}"')
     for marker in plane.folder.glob("kill_*"):
         marker.unlink()
-    plane.sql(f'CREATE JOB deadly AS INSERT INTO "{sink}" SELECT * FROM "{source}"')
+    options = "OPTIONS (parallelism '1')"
+    plane.sql(f'CREATE JOB deadly {options} AS INSERT INTO "{sink}" SELECT * FROM "{source}"')
     worker = plane.workers[0]
-
-    def hosts_of(job: str) -> list[int]:
-        return [host["pid"] for host in worker.json("/api/hosts") if any(task["job"] == job for task in host["tasks"])]
-
-    for _ in range(3):
-        pids = until(lambda: hosts_of("deadly"), 20, "the job has hosts")
-        for pid in pids:
-            os.kill(pid, signal.SIGKILL)
-        until(lambda killed=pids: not set(killed) & set(hosts_of("deadly")), 20, "the worker noticed")  # type: ignore[misc]
-    until(lambda: plane.jobs()["deadly"]["status"] == "SUSPENDED", 30, "the job is given up")
-    assert plane.jobs()["deadly"]["failure"].startswith("HOST_DIED")
+    for _ in range(5):
+        assert plane.jobs()["deadly"]["status"] != "SUSPENDED"
+        kill_hosts_of(worker, "deadly")
+    until(lambda: plane.jobs()["deadly"]["status"] == "SUSPENDED", 40, "the job is given up")
+    failure = plane.jobs()["deadly"]["failure"]
+    assert failure.startswith("HOST_DIED")
+    assert "died 3 times in a row without a record committed between, the last time by signal 9" in failure
+    assert plane.jobs()["calm"]["status"] == "RUNNING"
     plane.produce(source, [(b"k", b"v")])
     assert plane.await_values(other, 1) == [b"v"]
     plane.done("DROP JOB deadly")
     plane.done("DROP JOB calm")
+
+
+def test_deaths_between_which_records_are_committed_suspend_nobody(plane: System) -> None:
+    source, sink = plane.topic("tough-in"), plane.topic("tough-out")
+    plane.done(f'CREATE JOB tough AS INSERT INTO "{sink}" SELECT * FROM "{source}"')
+    worker, values = plane.workers[0], [b"%d" % i for i in range(120)]
+    for at in range(0, 120, 20):
+        plane.produce(source, [(b"%d" % (i % 5), values[i]) for i in range(at, at + 20)])
+        plane.await_values(sink, at + 20)
+        kill_hosts_of(worker, "tough")
+    plane.await_values(sink, 120)
+    until(
+        lambda: any("its host has died" in (row["trouble"] or "") for row in plane.rows("DESCRIBE JOB tough")),
+        30,
+        "DESCRIBE counts the deaths",
+    )
+    assert plane.jobs()["tough"]["status"] == "RUNNING"
+    assert Counter(plane.values(sink)) == Counter(values)
+    assert 'jobplane_task_host_deaths_total{job="tough"' in worker.get("/metrics")[1]
+    plane.done("DROP JOB tough")

@@ -3,7 +3,7 @@
 import pytest
 
 from processors.outcomes import Meaning, failure_of, meaning
-from schemas.failures import DataLost, RecordTooLarge
+from schemas.failures import BadRecord, RecordTooLarge
 
 
 @pytest.mark.parametrize(
@@ -11,7 +11,8 @@ from schemas.failures import DataLost, RecordTooLarge
     [
         ("_FENCED", Meaning.FENCED),
         ("INVALID_PRODUCER_EPOCH", Meaning.FENCED),
-        ("_AUTO_OFFSET_RESET", Meaning.REFUSED),
+        ("_AUTO_OFFSET_RESET", Meaning.OUT_OF_RANGE),
+        ("OFFSET_OUT_OF_RANGE", Meaning.OUT_OF_RANGE),
         ("TOPIC_AUTHORIZATION_FAILED", Meaning.REFUSED),
         ("_TIMED_OUT", Meaning.DOUBT),
         ("NOT_LEADER_FOR_PARTITION", Meaning.DOUBT),
@@ -24,5 +25,5 @@ def test_meaning(code: str, expected: Meaning) -> None:
 
 
 def test_a_refused_error_is_a_failure_of_the_job() -> None:
-    assert isinstance(failure_of("OFFSET_OUT_OF_RANGE", "x"), DataLost)
+    assert isinstance(failure_of("POLICY_VIOLATION", "x"), BadRecord)
     assert isinstance(failure_of("MSG_SIZE_TOO_LARGE", "x"), RecordTooLarge)

@@ -1,0 +1,34 @@
+"""What an error of Kafka's client means for whoever met it, as an exception of ours."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from confluent_kafka import KafkaError, KafkaException
+
+from processors.answers import Doubt, Fenced, OutOfRange
+from processors.outcomes import Meaning, failure_of, meaning
+from schemas.failures import JobFailure
+
+
+def judged(error: KafkaException | KafkaError) -> Fenced | Doubt | JobFailure:
+    """The exception an error of Kafka stands for: Fenced, Doubt, or the JobFailure that asking again cannot mend."""
+    cause = error.args[0] if isinstance(error, KafkaException) else error
+    code, text = cause.name(), cause.str()
+    match meaning(code):
+        case Meaning.FENCED:
+            return Fenced(text)
+        case Meaning.REFUSED:
+            return failure_of(code, f"Kafka says {code}: {text}")
+        case Meaning.OUT_OF_RANGE:
+            return OutOfRange(f"{code}: {text}")
+        case Meaning.DOUBT:
+            return Doubt(f"{code}: {text}")
+
+
+@contextmanager
+def judging() -> Iterator[None]:
+    """Turns a KafkaException of the block into what it means."""
+    try:
+        yield
+    except KafkaException as error:
+        raise judged(error) from error
