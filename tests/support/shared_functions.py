@@ -57,7 +57,7 @@ SHARED: tuple[tuple[str, str, str, str], ...] = (
     *[(name, "TEXT WIDTH", "VARCHAR", name) for name in ("LEFT", "RIGHT", "REPEAT")],
     ("CARDINALITY", "LIST", "BIGINT", "len"),
     ("ELEMENT_AT", "LIST WIDTH", "BIGINT", "list_extract"),
-    ("ARRAY_CONTAINS", "LIST WHOLE", "BOOLEAN", "list_contains"),
+    ("ARRAY_CONTAINS", "LIST WHOLE", "BOOLEAN", "CASE WHEN {1} IS NOT NULL THEN list_contains({0}, {1}) END"),
     ("ARRAY_POSITION", "LIST WHOLE", "BIGINT", "position_in"),
     ("ARRAY_MAX", "LIST", "BIGINT", "list_max"),
     ("ARRAY_MIN", "LIST", "BIGINT", "list_min"),
