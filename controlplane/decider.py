@@ -45,7 +45,8 @@ TRANSACTION_MS = 30_000
 WRITTEN = frozenset({EVENTS, STATE, TASKS, CHECKPOINTS})
 BATCH = 200
 POLL_S = 0.005
-MAX_BACKOFF_S = 5.0
+MAX_BACKOFF_S, CALM_S = 5.0, 30.0
+"""The longest pause before the decider starts again, and after what time of leading the pauses are short once more."""
 
 
 class End(Enum):
@@ -130,6 +131,7 @@ class Decider:
         """Raises JobplaneError (NewerState, NotSetUp, KafkaRefused …) where going on would not help."""
         backoff = 0.1
         while True:
+            began = time.monotonic()
             try:
                 with judging():
                     self._lead()
@@ -150,7 +152,7 @@ class Decider:
                 self._closer.forget_all()
                 self._suspects.in_hand = []
             self._tally.restarts += 1
-            backoff = min(backoff * 2, MAX_BACKOFF_S)
+            backoff = 0.1 if time.monotonic() - began > CALM_S else min(backoff * 2, MAX_BACKOFF_S)
             if self._stop.wait(backoff):
                 return End.TOLD
 

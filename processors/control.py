@@ -84,7 +84,10 @@ class Control:
             data, _ = self._last(topic, 0, part.key, alive)
         if data is None or hashlib.sha256(data).hexdigest() != part.digest:
             raise SnapshotLost(f"the snapshot record '{part.key}' is {'damaged' if data else 'gone'}")
-        return decode(data, Checkpoint)
+        try:
+            return decode(data, Checkpoint)
+        except NotOurs as bad:
+            raise SnapshotLost(f"the snapshot record '{part.key}' cannot be read: {bad}") from bad
 
     def _pointed(self, topic: str, pointer: Pointer, key: str) -> bytes | None:
         with self._consumer(committed=False) as consumer:
