@@ -91,8 +91,7 @@ class Supervisor:
     def start(self) -> None:
         """Starts the shared hosts ahead of any task. The thread that calls it must outlive them."""
         with self._lock:
-            for _ in range(self._settings.hosts or os.cpu_count() or 1):
-                self._spawn(alone=False)
+            self._complete()
 
     def want(self, key: str, task: Task | None) -> None:
         with self._lock:
@@ -127,6 +126,7 @@ class Supervisor:
                 del self._not_before[key]
                 if key in self._wanted and self._host_of(key) is None:
                     self._consider(key)
+            self._complete()
             for host in self._hosts:
                 if host.alone and now - host.started > PROVEN_S:
                     self._clear(host)
@@ -186,19 +186,24 @@ class Supervisor:
         if ended is not None and (ended.done_with(task) or ended.why in (End.FENCED, End.RELEASED)):
             return
         host = self._choose(key)
+        if host is None:
+            self._not_before[key] = time.monotonic() + SPEECHLESS_S
+            return
         host.tasks.add(key)
         host.ended.discard(key)
         host.status.pop(key, None)
         self._ended.pop(key, None)
         self._tell(host, Order("run", task=task_text(task), deaths=self._deaths.get(key, Deaths()).total))
 
-    def _choose(self, key: str) -> _Host:
+    def _choose(self, key: str) -> _Host | None:
+        """The host that is to run the task; None where the machine gives none now."""
         if self._deaths.get(key, Deaths()).suspected and sum(host.alone for host in self._hosts) < MOST_ALONE:
             return self._spawn(alone=True)
         shared = [host for host in self._hosts if not host.alone and host.process.poll() is None]
         job = self._wanted[key].uid
         return min(
-            shared or [self._spawn(alone=False)],
+            shared or [made for made in (self._spawn(alone=False),) if made],
+            default=None,
             key=lambda host: (
                 sum(self._wanted[k].uid == job for k in host.tasks if k in self._wanted),
                 len(host.tasks),
@@ -225,13 +230,24 @@ class Supervisor:
                 self._tell(host, Order("release", key=key))
             self._tell(host, Order("forget", key=key))
 
-    def _spawn(self, *, alone: bool) -> _Host:
-        process = subprocess.Popen(
-            [sys.executable, "-m", self._settings.host_module],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            start_new_session=True,
-        )
+    def _complete(self) -> None:
+        """Starts the shared hosts that are missing: at the start, and where the machine had no process to give."""
+        missing = (self._settings.hosts or os.cpu_count() or 1) - sum(not host.alone for host in self._hosts)
+        if not self._closing:
+            for _ in range(missing):
+                self._spawn(alone=False)
+
+    def _spawn(self, *, alone: bool) -> _Host | None:
+        try:
+            process = subprocess.Popen(
+                [sys.executable, "-m", self._settings.host_module],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                start_new_session=True,
+            )
+        except OSError as error:
+            LOG.warning("no task host can be started, it is tried again: %s", error)
+            return None
         host = _Host(process, alone)
         self._hosts.append(host)
         settings = self._settings
@@ -295,11 +311,10 @@ class Supervisor:
             return
         host.blameless |= host.process.returncode == WORN
         if host.blameless:
-            LOG.warning("task host %s is replaced: a call of its Kafka client did not come back", host.process.pid)
+            LOG.warning("task host %s is replaced: calls of its Kafka clients did not come back", host.process.pid)
         elif host.tasks or not host.alone:
             LOG.error("task host %s ended with %s", host.process.pid, host.process.returncode)
-        if not host.alone:
-            self._spawn(alone=False)
+        self._complete()
         for key in host.ended & self._wanted.keys():
             if self._host_of(key) is None:  # what it reported may not have been heard
                 self._ended.pop(key, None)

@@ -112,10 +112,15 @@ def _run(kafka: Kafka, ask: Callable[[Any], Any]) -> Any:
 
 
 async def _state(client: Any, transactional_id: str) -> str:
-    """What the coordinator calls the id's last transaction; empty where it does not know the id."""
+    """What the coordinator calls the id's last transaction; empty where it cannot say."""
+    from aiokafka.errors import IncompatibleBrokerVersion
+
     from processors.describe_transactions import DescribeTransactionsRequest
 
-    answer = await _sent(client, transactional_id, DescribeTransactionsRequest([transactional_id]))
+    try:
+        answer = await _sent(client, transactional_id, DescribeTransactionsRequest([transactional_id]))
+    except (IncompatibleBrokerVersion, NotImplementedError):
+        return ""  # a broker before Kafka 3.0 cannot say
     error, _, state = answer.transaction_states[0][:3]
     _check(error)
     return str(state)

@@ -125,6 +125,7 @@ class Host:
 
         runner = Runner(self._house, task, step)
         runner.about.counters.host_deaths = deaths
+        runner.about.counters.moved = lambda: self._say({"status": {task.key: run.news(time.monotonic())}})
         run = _Run(runner, threading.Thread(target=self._run, args=(task, runner), name=task.key, daemon=True), task)
         self._runs[task.key] = run
         run.thread.start()

@@ -4,13 +4,12 @@ With processingGuarantee 'exactlyOnce' the output is in the transaction. 'atLeas
 and checkpoint; 'none' keeps no checkpoint: its transactional id only fences.
 """
 
-import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from processors.bad_records import sized, treatment
+from processors.bad_records import position, sized, treatment
 from processors.blame import Blame
 from processors.checks import check_end, check_held, confirm
 from processors.evaluation import Evaluation
@@ -33,6 +32,7 @@ from processors.packages import step_here
 from processors.pipeline import Pipeline, Positions
 from processors.restore import made, restore
 from processors.run import BATCH, UNHURRIED, End, Narrowed, Released, Run
+from processors.snapshots import copy_checkpoint
 from processors.transactions import TransactionalProducer
 from schemas.checkpoints import Checkpoint, Pointer
 from schemas.codec import encode
@@ -40,7 +40,7 @@ from schemas.failures import JobFailure, RecordFailure
 from schemas.options import Guarantee
 from schemas.reports import Said
 from schemas.tasks import Task
-from schemas.values import Failure, PartitionProgress, SnapshotPart, SnapshotRequest
+from schemas.values import PartitionProgress, SnapshotRequest
 from sql.compile import Step
 
 GATHER_S, IDLE_S = 0.02, 0.2
@@ -207,11 +207,11 @@ class Life:
         if not self.open_since and self.culprit is None:
             self._advance()
         found = []
-        for (topic, p), position in self.positions.items():
+        for (topic, p), reached in self.positions.items():
             heard = self.consumer.get_watermark_offsets(TopicPartition(topic, p), cached=True)[1]
             end = self.watermarks[topic, p] = max(heard, self.watermarks.get((topic, p), heard))
             if end >= 0:  # below, the client has not heard of it yet
-                found.append(PartitionProgress(topic, p, position, end, max(0, end - position)))
+                found.append(PartitionProgress(topic, p, reached, end, max(0, end - reached)))
         self.counters.looked(tuple(found))
 
     def _advance(self) -> None:
@@ -237,7 +237,7 @@ class Life:
                 messages = [*first, *poll(self.consumer, min(self.run.batch, self.most), 0)]
             count = len(messages)
             if self.ends:
-                messages = [one for one in messages if (one.offset() or 0) < self.ends[_place(one)]]
+                messages = [one for one in messages if (one.offset() or 0) < self.ends[position(one)[:2]]]
             if messages:
                 self._batch(messages)
             elif count:
@@ -292,7 +292,7 @@ class Life:
         self._advance()
         for message in reversed(batch.unread):
             record = getattr(message, "record", message)
-            self.positions[_place(record)] = record.offset() or 0
+            self.positions[position(record)[:2]] = record.offset() or 0
         self.counters.batch(len(messages) - len(batch.unread), batch.written, batch.skipped)
 
     def _blame(self, error: Exception, message: Message) -> RecordFailure:
@@ -394,23 +394,6 @@ class Life:
         self._confirm()
 
     def _copy(self, asked: list[SnapshotRequest]) -> None:
-        """Step 12: copy the committed checkpoint for each snapshot asked for, and report it."""
         for request in asked:
-            value = encode(self.checkpoint)
-            key = f"{request.name}/{request.version}/{self.task.task}/{self.checkpoint.number}"
-            reporter, attempt = self.house.reporter, self.run.attempt
-            try:
-                offset = reporter.keep(key, value)
-            except JobFailure as failure:
-                cause = Failure(failure.code, failure.message)
-                reporter.snapshot(self.task, attempt, Said.SNAPSHOT_FAILED, request, failure=cause)
-            else:
-                part = SnapshotPart(
-                    self.task.task, key, offset, hashlib.sha256(value).hexdigest(), self.checkpoint.sources
-                )
-                reporter.snapshot(self.task, attempt, Said.SNAPSHOTTED, request, part=part)
+            copy_checkpoint(self.house.reporter, self.task, self.run.attempt, self.checkpoint, request)
             self.run.copied.add(request.version)
-
-
-def _place(message: Message) -> tuple[str, int]:
-    return message.topic() or "", message.partition() or 0

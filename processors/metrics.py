@@ -1,11 +1,12 @@
 """What one task counts. Written by its thread alone; read by the host's status line."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from schemas.values import REFUSED, PartitionProgress, Progress
 
-_NOT_COUNTERS = frozenset({"partitions", "refused_by_code"})
+_NOT_COUNTERS = frozenset({"partitions", "refused_by_code", "moved"})
 
 
 @dataclass(slots=True)
@@ -35,6 +36,8 @@ class Counters:
     state_bytes: int = 0
     partitions: tuple[PartitionProgress, ...] = ()
     refused_by_code: dict[str, int] = field(default_factory=dict)
+    moved: Callable[[], None] = field(default=lambda: None, compare=False)
+    """Called at the first commit with records in it: should the host die now, the task is not to blame."""
 
     def refused(self, code: str) -> None:
         """A record that gave nothing, or a dead letter, for this reason."""
@@ -50,7 +53,10 @@ class Counters:
         self.transactions_committed += 1
         self.commit_seconds += seconds
         self.committed_at, self.state_bytes = round(at * 1000), state_bytes
+        first = self.records_in > 0 == self.records_committed
         self.records_committed = self.records_in
+        if first:
+            self.moved()
 
     @property
     def _deaths(self) -> str:

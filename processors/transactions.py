@@ -11,7 +11,8 @@ from processors.hanging import Place, end_hanging
 from processors.kafka import CALL_S, Consumer, Doubt, Kafka, KafkaException, Producer, TopicPartition, judging
 
 ABANDON_S = CALL_S + 2.0
-STALLED_S = 8.0
+STALLED_S = 12.0
+"""A flush of which nothing is acknowledged for so long is given up."""
 SLOW_END_S = 1.0
 """A commit or abort slower than this may have been sent twice by the client: the producer is discarded after it."""
 

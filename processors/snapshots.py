@@ -1,0 +1,27 @@
+"""Step 12: a committed checkpoint is copied for each snapshot that was asked for, and the copy is reported."""
+
+import hashlib
+
+from processors.control import Reporter
+from schemas.checkpoints import Checkpoint
+from schemas.codec import encode
+from schemas.failures import JobFailure
+from schemas.reports import Said
+from schemas.tasks import Task
+from schemas.values import Failure, SnapshotPart, SnapshotRequest
+
+
+def copy_checkpoint(
+    reporter: Reporter, task: Task, attempt: int, checkpoint: Checkpoint, request: SnapshotRequest
+) -> None:
+    """Raises Doubt where the copy was not acknowledged; one that Kafka refuses is reported as a failed snapshot."""
+    value = encode(checkpoint)
+    key = f"{request.name}/{request.version}/{task.task}/{checkpoint.number}"
+    try:
+        offset = reporter.keep(key, value)
+    except JobFailure as failure:
+        cause = Failure(failure.code, failure.message)
+        reporter.snapshot(task, attempt, Said.SNAPSHOT_FAILED, request, failure=cause)
+    else:
+        part = SnapshotPart(task.task, key, offset, hashlib.sha256(value).hexdigest(), checkpoint.sources)
+        reporter.snapshot(task, attempt, Said.SNAPSHOTTED, request, part=part)
