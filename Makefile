@@ -35,10 +35,12 @@ check: setup ## lint, format, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-test: setup check jars ## check, then all tests: what needs no broker, then one, then broken ones
+# Tests with a broker wait more than they compute, so the two kinds run side by side, each with a broker of its own.
+test: setup check jars ## check, then all tests: what needs no broker, then those with one, then broken ones
 	$(BIN)/pytest -q $(FIRST)
-	$(BIN)/pytest -q tests/integration
-	$(BIN)/pytest -q tests/chaos -m "not long"
+	@$(BIN)/pytest -q tests/chaos -m "not long" >$(VENV)/chaos.log 2>&1 & chaos=$$!; trap "kill $$chaos" INT TERM; \
+	$(BIN)/pytest -q tests/integration; integration=$$?; \
+	echo "tests/chaos, beside it:"; wait $$chaos; chaos=$$?; cat $(VENV)/chaos.log; exit $$((integration | chaos))
 
 chaos: setup jars ## everything that kills: with two hundred jobs as well, which takes some minutes
 	$(BIN)/pytest -q tests/chaos

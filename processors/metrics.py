@@ -60,7 +60,8 @@ class Counters:
 
     @property
     def _deaths(self) -> str:
-        return f"its host has died {self.host_deaths} times" if self.host_deaths else ""
+        times = "once" if self.host_deaths == 1 else f"{self.host_deaths} times"
+        return f"its host has died {times}" if self.host_deaths else ""
 
     def looked(self, partitions: tuple[PartitionProgress, ...]) -> None:
         self.partitions, self.lag = partitions, sum(one.lag for one in partitions)
