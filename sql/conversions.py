@@ -124,13 +124,17 @@ def _to_float(source: Type, target: Type) -> Convert:
         result = double_of(value)
         if result is None:
             raise BadRecord(f"{shown(value)} is not a number")
+        return finite(result, value)
+
+    def finite(result: float, value: object) -> float:
+        """A number of JSON may be beyond the range of a double, as a text may."""
         if math.isinf(result):
             raise BadRecord(f"{shown(value)} is out of range for {target}")
         return narrowed(result)
 
     if source == t.VARCHAR:
         return parsed
-    return lambda value: narrowed(float(value))
+    return lambda value: finite(float(value), value)
 
 
 def _to_boolean(source: Type, _: Type) -> Convert:

@@ -35,6 +35,8 @@ def _convert(schema: Any, named: Mapping[str, Any]) -> Convert | None:
         return _of_union(schema, named)
     if isinstance(schema, str):
         return _convert(named[schema], named) if schema in named else None
+    if not isinstance(schema["type"], str):
+        return _convert(schema["type"], named)  # a type written inside of another's braces
     match schema["type"]:
         case "array":
             element = _convert(schema["items"], named)
@@ -72,12 +74,20 @@ _PYTHON: dict[str, type] = {
 }
 
 
+def _kind(schema: Any, named: Mapping[str, Any]) -> str:
+    """The name of a schema's type, through names and braces; empty for a union in a union."""
+    while not isinstance(schema, str):
+        if isinstance(schema, list):
+            return ""
+        schema = schema["type"]
+    return _kind(named[schema], named) if schema in named else schema
+
+
 def _of_union(branches: list[Any], named: Mapping[str, Any]) -> Convert | None:
     """A value's own type tells its branch; of two with one Python type it is the first."""
     by_type: dict[type, Convert | None] = {}
     for one in branches:
-        full = named.get(one, one) if isinstance(one, str) else one
-        kind = full if isinstance(full, str) else full["type"]
+        kind = _kind(one, named)
         if kind in _PYTHON:
             by_type.setdefault(_PYTHON[kind], _convert(one, named))
     found = {python: convert for python, convert in by_type.items() if convert}
