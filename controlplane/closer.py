@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from controlplane.groups import Groups
 from controlplane.topics import REPORTS
-from processors.hanging import task_place
+from processors.hanging import task_place, topics_written
 from processors.kafka import CALL_S, Doubt, Fenced, Kafka
 from processors.transactions import TransactionalProducer
 from schemas.codec import encode
@@ -73,7 +73,7 @@ class Closer:
                 TRANSACTION_MS,
                 f"{self._prefix}{REPORTS}",
                 alive,
-                task_place(self._kafka, self._prefix, task, alive),
+                task_place(task, self._prefix, self._kafka.topics(topics_written(task, self._prefix), alive)),
             )
         except (Doubt, Fenced, JobFailure) as failed:
             LOG.warning("task %s could not be fenced, it is tried again: %s", task.key, failed)

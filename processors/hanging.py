@@ -48,13 +48,16 @@ class Place:
     group: str = ""
 
 
-def task_place(kafka: Kafka, prefix: str, task: Task, alive: Alive) -> Place:
-    """Where a task writes, as far as the topics are still there."""
+def topics_written(task: Task, prefix: str) -> list[str]:
+    """The sink, and the topic of the dead letters where there may be any."""
     options = JobOptions.of(task.options)
-    topics = {task.sink.topic}
-    if options.on_error is OnError.DEAD_LETTER:
-        topics.add(options.letters_topic(prefix))
-    written: dict[str, Sequence[int]] = {name: range(count) for name, (_, count) in kafka.topics(topics, alive).items()}
+    letters = [options.letters_topic(prefix)] if options.on_error is OnError.DEAD_LETTER else []
+    return [task.sink.topic, *letters]
+
+
+def task_place(task: Task, prefix: str, topics: Mapping[str, tuple[str, int]]) -> Place:
+    """Where a task writes; `topics` are (topic id, partitions) of those it writes to that are still there."""
+    written: dict[str, Sequence[int]] = {name: range(count) for name, (_, count) in topics.items()}
     checkpoints, key = f"{prefix}checkpoints", task.checkpoint_key.encode()
     written[checkpoints] = [task.partition]
     return Place(checkpoints, task.partition, lambda found: found == key, written, f"{prefix}job.{task.uid}")

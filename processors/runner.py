@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from processors.guard import noted
-from processors.hanging import task_place
+from processors.hanging import task_place, topics_written
 from processors.kafka import Doubt, Fenced, KafkaException, judging
 from processors.life import Life
 from processors.metrics import Counters
@@ -23,7 +23,7 @@ from processors.run import End, House, Narrowed, Released, Run
 from processors.transactions import Abandoned, TransactionalProducer
 from schemas.errors import Refused
 from schemas.failures import InternalFailure, JobFailure, WorkerLost
-from schemas.options import Guarantee, OnError
+from schemas.options import Guarantee
 from schemas.reports import Said
 from schemas.state import Phase
 from schemas.tasks import Task
@@ -113,9 +113,10 @@ class Runner:
         house, task = self._house, self._task
         self.about.step(1)
         pipeline = pipeline_of(task)
-        topics = self._written(pipeline)
-        limits = house.kafka.record_limits(topics, self.about.alive)
-        partitions = sum(count for _, count in house.kafka.topics(topics, self.about.alive).values())
+        names = topics_written(task, house.prefix)
+        limits = house.kafka.record_limits(names, self.about.alive)
+        topics = house.kafka.topics(names, self.about.alive)
+        partitions = sum(count for _, count in topics.values())
         guarantee = pipeline.options.processing_guarantee
         settings = producer_settings(limits, partitions, LINGER_MS[guarantee])
         producer = TransactionalProducer(
@@ -124,7 +125,7 @@ class Runner:
             pipeline.interval_ms + TRANSACTION_SLACK_MS,
             pipeline.sink.topic,
             self.about.alive,
-            task_place(house.kafka, house.prefix, task, self.about.alive),
+            task_place(task, house.prefix, topics),
             **settings,
         )
         output = producer if guarantee is Guarantee.EXACTLY_ONCE else PlainOutput(house.kafka, **settings)
@@ -150,12 +151,6 @@ class Runner:
                 self.about.counters.last_doubt = str(doubt)
                 self.about.alive()
                 self.about.release.wait(0.1)
-
-    def _written(self, pipeline: Pipeline) -> list[str]:
-        """The sink, and the topic of the dead letters where there may be any."""
-        if pipeline.options.on_error is not OnError.DEAD_LETTER:
-            return [pipeline.sink.topic]
-        return [pipeline.sink.topic, pipeline.options.letters_topic(self._house.prefix)]
 
     def _check_worker(self, record: Task, pipeline: Pipeline) -> None:
         """Raises WorkerLost where the task ran elsewhere and the job wants to be asked before it goes on here."""
