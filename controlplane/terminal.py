@@ -23,6 +23,11 @@ def connection(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--bootstrap", metavar="HOST:PORT", help="Kafka's address.")(command)
 
 
+def examples(*lines: str) -> str:
+    """The end of a command's help: what people may type, one command a line. Given to click as `epilog`."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)  # click does not wrap what follows \b
+
+
 def settings_of(flags: dict[str, Any]) -> "Settings":
     from controlplane.settings import Settings
 
