@@ -40,11 +40,13 @@ def read(
             return _history(kafka, prefix, name)
         case nodes.ShowCreate() | nodes.Describe():
             return _described(kafka, prefix, statement)
-        case nodes.Explain(explained, analyze):
+        case nodes.Explain(explained, mode):
             from controlplane.dry_run import DryRun
 
             dry = DryRun(kafka, prefix, registry)
-            return dry.run(explained, last) if analyze else _explain(dry, explained)
+            if mode is nodes.ExplainMode.ANALYZE:
+                return dry.run(explained, last)
+            return _explain(dry, explained, shows_code=mode is nodes.ExplainMode.CODE)
         case never:
             assert_never(never)
 
@@ -67,14 +69,14 @@ def _described(kafka: Kafka, prefix: str, statement: nodes.ShowCreate | nodes.De
             assert_never(never)  # type: ignore[arg-type]  # kinds are all named
 
 
-def _explain(dry: "DryRun", explained: nodes.CreateJob | nodes.Insert) -> Listing:
+def _explain(dry: "DryRun", explained: nodes.CreateJob | nodes.Insert, *, shows_code: bool) -> Listing:
     from controlplane.dry_run import of_insert
     from sql.explain import explain
 
     create = explained if isinstance(explained, nodes.CreateJob) else of_insert(explained)
     sources, sink = dry.wired(create)
     mappings = {source.name: source.mapping for source in sources if source.mapping}
-    rows = explain(create.insert, mappings, sink.mapping)
+    rows = explain(create.insert, mappings, sink.mapping, shows_code=shows_code)
     return Listing(views.PLAN_COLUMNS, [{"part": part, "detail": detail} for part, detail in rows])
 
 

@@ -1,4 +1,4 @@
-"""What a query would do, for people: what is read and looked at, in what order, what is written, the function made.
+"""What a query would do, for people: what is read and looked at, in what order, what is written.
 
 `explain` gives (part, detail) pairs, in the order a record goes.
 """
@@ -16,17 +16,19 @@ from sql.plan import Branch, Plan, Sources, plan
 from sql.record import KEY_FIELDS, RAW_HEADERS, READABLE
 
 
-def explain(insert: nodes.Insert, sources: Sources, target: Mapping | None) -> list[tuple[str, str]]:
-    """Raises what `plan` raises."""
+def explain(
+    insert: nodes.Insert, sources: Sources, target: Mapping | None, *, shows_code: bool = False
+) -> list[tuple[str, str]]:
+    """With `shows_code` the lines of the generated Python function too. Raises what `plan` and `compile_step` raise."""
     planned = plan(insert, sources, target)
     topics = {
         one.source: sources[one.source].topic if one.source in sources else one.source for one in planned.branches
     }
     into = target.topic if target else insert.target.text
     wiring = Wiring(into, 1, topics, dict.fromkeys(topics, 0))
-    code = compile_step(planned, wiring).source
+    code = compile_step(planned, wiring).source.rstrip("\n").split("\n")
     called = [("package", str(one)) for one in packages_called(insert)]
-    return [*_parts(planned, topics, into), *called, *(("code", line) for line in code.rstrip("\n").split("\n"))]
+    return [*_parts(planned, topics, into), *called, *(("code", line) for line in code if shows_code)]
 
 
 def _parts(planned: Plan, topics: dict[str, str], into: str) -> Iterator[tuple[str, str]]:

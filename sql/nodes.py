@@ -253,12 +253,20 @@ class Describe:
     name: Name
 
 
+class ExplainMode(StrEnum):
+    """What EXPLAIN shows: the plan, the plan with the generated code, or what the query makes of the newest records."""
+
+    PLAN = "PLAN"
+    CODE = "CODE"
+    ANALYZE = "ANALYZE"
+
+
 @dataclass(frozen=True, slots=True)
 class Explain:
-    """What a query would do, of a job to create or on its own. `analyze`: what it makes of records that are there."""
+    """What a query would do, of a job to create or on its own."""
 
     statement: "CreateJob | Insert"
-    analyze: bool = False
+    mode: ExplainMode = ExplainMode.PLAN
 
 
 Change = CreateJob | DropJob | AlterJob | CreateSnapshot | DropSnapshot | CreateMapping | DropMapping

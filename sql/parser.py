@@ -11,7 +11,7 @@ from schemas.options import instant
 from sql import expressions as ex
 from sql import nodes
 from sql.build_queries import QueryBuilder
-from sql.building import first, many
+from sql.building import first, many, word
 from sql.diagnostics import syntax_error
 from sql.grammar import GRAMMAR
 from sql.parts import KEY, THIS
@@ -192,8 +192,11 @@ class _Builder(QueryBuilder):
         return nodes.Option(name, value.value, value.place)
 
     def visit_explain(self, _: Node, children: list[Any]) -> nodes.Explain:
-        _, analyze, explained = children
-        return nodes.Explain(explained, bool(many(analyze)))
+        _, mode, explained = children
+        return nodes.Explain(explained, first(mode) or nodes.ExplainMode.PLAN)
+
+    def visit_explain_mode(self, node: Node, _: list[Any]) -> nodes.ExplainMode:
+        return nodes.ExplainMode(word(node))
 
     def visit_explained(self, _: Node, children: list[Any]) -> nodes.CreateJob | nodes.Insert:
         return children[0]  # type: ignore[no-any-return]

@@ -42,8 +42,10 @@ def render(statement: nodes.Statement | nodes.Insert) -> str:
             return f"SHOW HISTORY FOR JOB {name(job.text)}"
         case nodes.Describe(kind, what):
             return f"DESCRIBE {kind} {name(what.text)}"
-        case nodes.Explain(explained, analyze):
-            return f"EXPLAIN {'ANALYZE ' if analyze else ''}{render(explained)}"
+        case nodes.Explain(explained, nodes.ExplainMode.PLAN):
+            return f"EXPLAIN {render(explained)}"
+        case nodes.Explain(explained, mode):
+            return f"EXPLAIN {mode} {render(explained)}"
     assert_never(statement)
 
 

@@ -159,9 +159,10 @@ def listing(plane: Plane, statement: nodes.Statement) -> views.Listing:
             return descriptions.describe_mapping(state, name)
         case nodes.Describe(nodes.Kind.SNAPSHOT, name):
             return descriptions.describe_snapshot(state, name)
-        case nodes.Explain(explained):
+        case nodes.Explain(explained, mode):
             insert = explained.insert if isinstance(explained, nodes.CreateJob) else explained
-            rows = explain(insert, state.mappings, state.mappings.get(insert.target.text))
+            shows_code = mode is nodes.ExplainMode.CODE
+            rows = explain(insert, state.mappings, state.mappings.get(insert.target.text), shows_code=shows_code)
             return views.Listing(views.PLAN_COLUMNS, [{"part": part, "detail": detail} for part, detail in rows])
         case _:
             pass

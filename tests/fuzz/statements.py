@@ -83,7 +83,7 @@ class Planned:
         except Refused as refused:
             return refused
         if self.explained:
-            explain(insert, known, target)
+            explain(insert, known, target, shows_code=True)
         topics = {one.source: one.source for one in planned.branches}
         compiled = compile_step(planned, Wiring(insert.target.text, 4, topics, dict.fromkeys(topics, 0)))
         for source in topics:
@@ -228,7 +228,7 @@ class _Statements:
             case 1:
                 return nodes.Describe(chance.choice(list(nodes.Kind)), self._name(*JOBS))
             case 2:
-                return nodes.Explain(Queries(chance).insert(), self._yes())
+                return nodes.Explain(Queries(chance).insert(), chance.choice(list(nodes.ExplainMode)))
         return nodes.ShowCreate(self._name(*JOBS))
 
 

@@ -68,6 +68,9 @@ describe mapping m;
 --= DESCRIBE MAPPING m
 DESCRIBE SNAPSHOT s
 EXPLAIN INSERT INTO out SELECT * FROM s
+explain code insert into out select * from s;
+--= EXPLAIN CODE INSERT INTO out SELECT * FROM s
+EXPLAIN CODE CREATE JOB code AS INSERT INTO out SELECT code FROM s
 explain analyze sink into out select * from s;
 --= EXPLAIN ANALYZE SINK INTO out SELECT * FROM s
 EXPLAIN ANALYZE CREATE JOB analyze AS INSERT INTO out SELECT analyze FROM s

@@ -92,6 +92,9 @@ def test_explain_says_what_a_query_would_do(plane: System) -> None:
     query = f'INSERT INTO "{sink}" SELECT id, user.name AS who FROM "{source}" WHERE amount > 50'
     rows = plane.rows(f"EXPLAIN CREATE JOB plan AS {query}")
     assert rows == plane.rows(f"EXPLAIN {query}")
+    code = plane.rows(f"EXPLAIN CODE {query}")
+    assert code[: len(rows)] == rows
+    assert code[len(rows)] == {"part": "code", "detail": "def step(messages, produce, full):"}
     parts = {str(row["part"]): str(row["detail"]) for row in rows}
     assert parts["reads"] == "amount NUMBER, id JSON, user ROW(name JSON)"
     assert parts["filter"] == "amount > 50"

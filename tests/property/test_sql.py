@@ -168,7 +168,7 @@ statement: st.SearchStrategy[nodes.Statement] = st.one_of(
     st.builds(nodes.ShowCreate, name),
     st.builds(nodes.ShowHistory, name),
     st.builds(nodes.Describe, st.sampled_from(nodes.Kind), name),
-    st.builds(nodes.Explain, insert, st.booleans()),
+    st.builds(nodes.Explain, insert, st.sampled_from(nodes.ExplainMode)),
 )
 
 

@@ -164,8 +164,9 @@ def test_show_and_explain_name_the_package(language: Callable[..., None]) -> Non
         "package": "mine 1.2",
     }
     assert rows["UPPER"]["package"] == ""
-    parts = explain(insert_of("SELECT louder(a) AS b FROM s"), {}, None)
-    assert ("package", "mine 1.2") in parts
+    insert = insert_of("SELECT louder(a) AS b FROM s")
+    assert explain(insert, {}, None)[-1] == ("package", "mine 1.2")
+    parts = explain(insert, {}, None, shows_code=True)
     assert ("code", "# g0 = LOUDER") in parts
 
 
