@@ -171,12 +171,13 @@ def _iso(time: int) -> str:
 
 def _as_text(entry: "Entry") -> str:
     from controlplane import history
+    from schemas.shown import one_line
 
     event = entry.event
     who = history.issuer(event) or history.command_id(event) or "-"
     what = type(event.body).__name__
     line = f"{_iso(entry.time)} {entry.offset} {event.seq} {entry.job or '-'} {what} {who} {history.detail(event)}"
-    return line.rstrip()
+    return one_line(line.rstrip())
 
 
 def _as_json(entry: "Entry") -> str:

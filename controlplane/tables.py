@@ -1,19 +1,14 @@
 """A listing as people read it: tables on a terminal, tab-separated text elsewhere. Times as people write them."""
 
-import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 from controlplane.views import Listing, Row
+from schemas.shown import one_line
 
 _TIMES = frozenset({"time", "created", "closed", "committed"})
 """Columns that hold epoch milliseconds."""
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_ESCAPED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
-"""A value has one line, and no tabs."""
-
-
 _CUT = frozenset({"key", "value"})
 LEAST = 20
 """Characters of a key or value that are shown on any terminal."""
@@ -90,8 +85,8 @@ def _cell(name: str, value: Any) -> str:
         case int() if name in _TIMES:
             return datetime.fromtimestamp(value / 1000, UTC).isoformat(timespec="milliseconds")
         case dict():
-            return ", ".join(f"{key} = {one}" for key, one in value.items())
+            return ", ".join(one_line(f"{key} = {one}") for key, one in value.items())
         case list():
-            return ", ".join(map(str, value))
+            return ", ".join(map(one_line, value))
         case _:
-            return _CONTROL.sub(lambda found: _ESCAPED.get(found[0], f"\\x{ord(found[0]):02x}"), str(value))
+            return one_line(value)

@@ -7,6 +7,7 @@ import msgspec
 LONGEST = 60
 """Characters of a value in an error."""
 _UNSEEN = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
+_ONE_LINE = _UNSEEN | {code: repr(chr(code))[1:-1] for code in b"\n\r\t"}
 _WORDS = {None: "NULL", True: "TRUE", False: "FALSE"}
 
 
@@ -26,3 +27,8 @@ def printable(message: str) -> str:
     Half a surrogate pair stands there as `\\ud83d`, what a terminal would take for a command as `\\x1b`.
     """
     return message.encode(errors="backslashreplace").decode().translate(_UNSEEN)
+
+
+def one_line(value: object) -> str:
+    """A value in one line of a listing: what breaks a line, or a terminal obeys, as `\\n` or `\\x1b`."""
+    return str(value).encode(errors="backslashreplace").decode().translate(_ONE_LINE)
