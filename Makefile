@@ -4,7 +4,12 @@ RUNS ?= 1
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed-$(shell cat constraints.txt pyproject.toml | cksum | tr -d ' ')
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+PACKAGES := $(shell grep -c == constraints.txt)
+# What pip says becomes a line now and then on standard error; its exit code stays.
+TOLD := /^Collecting/ { if (++n % 20 == 0) say(n " of $(PACKAGES) packages fetched") } \
+	/^Installing/ { say("installing") } /^exit/ { code = $$2 } END { exit code } \
+	function say(what) { print "setup: " what > "/dev/stderr"; fflush() }
 FIRST := $(wildcard tests/unit tests/golden tests/property tests/simulation tests/test_docs.py)
 
 .DEFAULT_GOAL := help
@@ -18,10 +23,12 @@ setup: $(STAMP) ## .venv with everything, each package pinned by its digest
 $(STAMP): constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "jobplane needs Python 3.11 or newer; $(PYTHON) is %d.%d: use make PYTHON=python3.x" % sys.version_info[:2])'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "$(PYTHON) -m venv failed: its venv module is needed (Debian: python3-venv)" >&2; exit 1; }
-	$(PIP) install --require-hashes -r constraints.txt
-	$(PIP) install --no-deps --no-build-isolation -e .
+	@echo "setup: $(PACKAGES) packages into $(VENV), each checked against its digest" >&2
+	@{ PYTHONUNBUFFERED=1 $(PIP) install --progress-bar off --require-hashes -r constraints.txt; echo "exit $$?"; } | awk '$(TOLD)'
+	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
 	@rm -f $(VENV)/.installed-*
 	@touch $@
+	@echo "setup: done; the executable is $(BIN)/jobplane" >&2
 
 jars: setup ## Kafka's jars for the embedded broker, into the cache
 	@$(BIN)/python -m controlplane.embedded.jars

@@ -3,32 +3,28 @@
 import base64
 import time
 from collections.abc import Collection, Mapping
-from contextlib import suppress
 
 from controlplane.lookup import Facts, TopicFacts
+from controlplane.patience import Patience, Say, silent
 from controlplane.settings import Settings
-from controlplane.topics import COMMANDS, EVENTS, TOPICS
+from controlplane.topics import COMMANDS, EVENTS, TOPICS, Topic
 from processors.kafka import Doubt, Kafka
 from schemas.errors import NotSetUp, TopicMisconfigured
 from schemas.failures import JobFailure
 from schemas.names import is_topic_name
 
-VISIBLE_S = 15.0
+SET_UP_S = 120.0
+"""Longest a start waits for the control topics: a Kafka on a machine under heavy load needs long to make them."""
 
 
-def ensure_topics(kafka: Kafka, settings: Settings) -> None:
+def ensure_topics(kafka: Kafka, settings: Settings, say: Say = silent) -> None:
     """Creates the control topics that are missing and verifies all. Safe to run from many workers at once.
 
-    Raises TopicMisconfigured where one exists with other partitions or another cleanup policy.
+    `say` is told what is made, and what is awaited when that takes long. Raises TopicMisconfigured where one exists
+    with other partitions or another cleanup policy, NotSetUp where they are not there after two minutes.
     """
     names = {f"{settings.prefix}{topic.name}": topic for topic in TOPICS}
-    have = kafka.topics(names)
-    replication = settings.replication_factor or min(3, len(kafka.brokers()))
-    for name, topic in names.items():
-        if name not in have:
-            safety = {"min.insync.replicas": "2"} if replication >= 3 else {}
-            kafka.create(name, topic.partitions, replication, {**topic.creation, **safety})
-    have, configs = _await_visible(kafka, names)
+    have, configs = _made(kafka, names, settings, say)
     for name, topic in names.items():
         if have[name][1] != topic.partitions:
             raise TopicMisconfigured(
@@ -42,21 +38,40 @@ def ensure_topics(kafka: Kafka, settings: Settings) -> None:
             )
 
 
-def _await_visible(
-    kafka: Kafka, names: Collection[str]
+def _made(
+    kafka: Kafka, names: Mapping[str, Topic], settings: Settings, say: Say
 ) -> tuple[dict[str, tuple[str, int]], dict[str, dict[str, str]]]:
-    """Topics and their settings, once the brokers that are asked know them: a new topic reaches them one by one."""
-    deadline = time.monotonic() + VISIBLE_S
+    """Topics and their settings, once all are made and the brokers that are asked know them.
+
+    A new topic reaches the brokers one by one. Where Kafka does not answer in time, it is asked again.
+    """
+    patience, said = Patience(SET_UP_S, say), False
     while True:
-        have = kafka.topics(names)
-        with suppress(Doubt):
-            settings = kafka.topic_settings(names)
-            if len(have) == len(settings) == len(names):
-                return have, settings
-        if time.monotonic() > deadline:
-            missing = sorted(set(names) - set(have)) or "all"
-            raise NotSetUp(f"topics {missing} were created but are not visible to every broker yet; start again")
+        try:
+            have = kafka.topics(names)
+            missing = [name for name in names if name not in have]
+            if missing and not said:
+                said = True
+                say(f"creating {len(missing)} control topics: {', '.join(missing)}")
+            _create(kafka, {name: names[name] for name in missing}, settings)
+            configs = kafka.topic_settings(names)
+            if not missing and len(configs) == len(names):
+                return have, configs
+            awaited = "not every broker knows the new control topics yet"
+        except Doubt as slow:
+            awaited = f"Kafka does not answer about the control topics: {slow}"
+        if patience.ends(awaited):
+            raise NotSetUp(f"no control topics after {SET_UP_S:.0f} s: {awaited}; start again")
         time.sleep(0.05)
+
+
+def _create(kafka: Kafka, missing: Mapping[str, Topic], settings: Settings) -> None:
+    if not missing:
+        return
+    replication = settings.replication_factor or min(3, len(kafka.brokers()))
+    safety = {"min.insync.replicas": "2"} if replication >= 3 else {}
+    for name, topic in missing.items():
+        kafka.create(name, topic.partitions, replication, {**topic.creation, **safety})
 
 
 def require_topics(kafka: Kafka, prefix: str) -> None:

@@ -155,14 +155,18 @@ def outcome(command: str, timeout: float, output: str, **flags: Any) -> None:
 @click.option(
     "--loglevel", type=click.Choice(["debug", "info", "warning", "error"]), default="warning", show_default=True
 )
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing of the start; warnings are still said.")
 @_connection
-def worker(loglevel: str, **flags: Any) -> None:
-    """Run one worker until SIGINT or SIGTERM."""
+def worker(loglevel: str, quiet: bool, **flags: Any) -> None:
+    """Run one worker until SIGINT or SIGTERM.
+
+    It says on standard error what it does until it is ready.
+    """
     with _errors():
         settings = _settings(flags)
         from controlplane.worker import run
 
-        run(settings, loglevel)
+        run(settings, loglevel, quiet=quiet)
 
 
 @main.command()
@@ -174,17 +178,22 @@ def worker(loglevel: str, **flags: Any) -> None:
 @click.option("--web-port", type=int, metavar="PORT", help="Port of the first worker's web server.  [default: 6066]")
 @click.option("--hosts", type=int, metavar="N", help="Task hosts a worker; 0 is one a core.  [default: 0]")
 @click.option("--prefix", metavar="TEXT", help="Prefix of the control topics.")
-def dev(port: int, workers: int, **flags: Any) -> None:
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but the line `ready`, and what is wrong.")
+def dev(port: int, workers: int, quiet: bool, **flags: Any) -> None:
     """Run a real single-node Kafka and workers, in the foreground.
 
-    Prints one line, `ready <bootstrap> <web address>`, when commands are served. Ctrl-C stops everything; jobs go on at
-    the next start.
+    Prints one line on standard output, `ready <bootstrap> <web address>`, when commands are served; the steps before,
+    and what to try next, go to standard error. Ctrl-C stops everything; jobs go on at the next start.
     """
     with _errors():
         settings = _settings(flags)
         from controlplane.embedded.dev import run
 
-        run(settings, port, workers)
+        run(settings, port, workers, (lambda text: None) if quiet else _say)
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
 
 
 def _split(name: str, text: str, output: str) -> list[tuple[int, str]]:

@@ -15,12 +15,14 @@ from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from aiokafka.errors import KafkaError, for_code
 from aiokafka.protocol.admin import DeleteGroupsRequest
 
+from controlplane.patience import Patience, Say, silent
 from controlplane.settings import Settings
 from processors.kafka import CALL_S, Doubt
 from processors.security import security
 
 T = TypeVar("T")
-COORDINATOR_S = 15.0
+COORDINATOR_S = 120.0
+"""On a machine under heavy load Kafka needs long to make the topic of all groups."""
 DROP_S = 1.0
 _NOTHING_TO_DELETE = frozenset({"GroupIdNotFound", "NonEmptyGroup"})
 
@@ -43,16 +45,16 @@ class Groups:
 
         return self._call(ask)
 
-    def await_coordinator(self, group: str) -> None:
-        """Until the coordinator answers: on a new cluster asking is what makes it. Raises Doubt after 15 s."""
-        deadline = time.monotonic() + COORDINATOR_S
+    def await_coordinator(self, group: str, say: Say = silent) -> None:
+        """Until the coordinator answers: on a new cluster asking is what makes it. Raises Doubt after two minutes."""
+        patience = Patience(COORDINATOR_S, say)
         answered = False
         while not answered:
             try:
                 self.members(group)
                 answered = True
             except Doubt:
-                if time.monotonic() > deadline:
+                if patience.ends(f"Kafka does not say who coordinates the group '{group}'"):
                     raise
                 time.sleep(0.1)
 

@@ -1,6 +1,7 @@
 """One worker: what Faust assigns to it, carried out. The Faust process never touches data records."""
 
 import logging
+import math
 import os
 import signal
 import socket
@@ -18,30 +19,37 @@ from controlplane.exposition import Measured, exposition
 from controlplane.groups import Groups
 from controlplane.live import LiveView
 from controlplane.pages import Answer, Page, guarded, json_answer
+from controlplane.patience import Patience, Say, silent
 from controlplane.placement import Placement
 from controlplane.settings import Settings
 from controlplane.supervisor import Supervisor
-from controlplane.topics import COMMANDS, EVENTS, TASKS
+from controlplane.topics import COMMANDS, EVENTS, TASK_PARTITIONS, TASKS
 from processors import user_functions
 from processors.guard import noted
 from processors.kafka import Doubt, Kafka
 from processors.registry import registry_of
-from schemas.errors import JobplaneError, WorkerFailed
+from schemas.errors import JobplaneError, KafkaUnreachable, WorkerFailed
 from schemas.options import JobOptions
 
 LOG = logging.getLogger("jobplane.worker")
 LOG.addFilter(agents.Sparing())
+STEPS = logging.getLogger("jobplane.start")
+STEPS.setLevel(logging.INFO)
+STEPS.propagate = False
+LINE = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 TOUCH_S, TOUCH_SOON_S = 1.0, 0.25
 """How often the broker is asked what this worker holds, and how soon again when it did not say."""
 AGAIN_S = 2.0
+KAFKA_S = 30.0
+"""How long a worker that starts waits for a Kafka that does not answer."""
 LEAVE_S = 5.0
 
 
 class Worker:
     """Holds the threads: decider (where held), placement, supervision, and the word of the broker."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, say: Say = silent) -> None:
+        self._settings, self._say = settings, say
         self._kafka = Kafka(settings.bootstrap, settings.kafka)
         self.name = (
             f"{settings.prefix}worker-{socket.gethostname()}-{os.getpid()}-{int(time.time() * 1000) % 1_000_000}"
@@ -74,7 +82,12 @@ class Worker:
     def start(self) -> None:
         """Called once, from the main thread, when Faust has started."""
         self._supervisor.start()
-        for name, target in (("placement", self._placement.run), ("watch", self._watch), ("touch", self._touch)):
+        for name, target in (
+            ("placement", self._placement.run),
+            ("watch", self._watch),
+            ("touch", self._touch),
+            ("announce", self._announce),
+        ):
             threading.Thread(target=self._guarded, args=(target,), name=name, daemon=True).start()
 
     def _guarded(self, target: Callable[[], None]) -> None:
@@ -173,6 +186,17 @@ class Worker:
         while not self._closing.wait(1.0):
             self._supervisor.watch()
 
+    def _announce(self) -> None:
+        """Says when the worker is ready, and what it waits for where that takes long."""
+        patience = Patience(math.inf, self._say)
+        while waits := self._waits():
+            patience.ends(", ".join(waits))
+            if self._closing.wait(0.1):
+                return
+        what = " and is the decider" if self._leads else ""
+        held = sum(topic == f"{self._settings.prefix}{TASKS}" for topic, _ in self._held)
+        self._say(f"ready: this worker runs the tasks of {held} of {TASK_PARTITIONS} partitions{what}")
+
     def close(self) -> None:
         """Stops the decider, lets the tasks commit and end; within 8 s. Faust has another 5 s to leave its group."""
         self._closing.set()
@@ -193,19 +217,26 @@ class Worker:
             else json_answer({"status": "ok"})
         )
 
-    def _readyz(self) -> Answer:
-        leads = (f"{self._settings.prefix}{COMMANDS}", 0) in self._held
-        waits = [
+    @property
+    def _leads(self) -> bool:
+        return (f"{self._settings.prefix}{COMMANDS}", 0) in self._held
+
+    def _waits(self) -> list[str]:
+        """What this worker waits for before it serves."""
+        return [
             reason
             for waiting, reason in (
                 (self.fatal, self.fatal),
                 (not self._assigned, "no partitions assigned yet"),
                 (not self._placement.ready.is_set(), "task records not read yet"),
-                (leads and not self._tally.leading, "the decider is starting"),
+                (self._leads and not self._tally.leading, "the decider is starting"),
             )
             if waiting
         ]
-        return json_answer({"ready": not waits, "waits_for": waits, "leads": leads}, 503 if waits else 200)
+
+    def _readyz(self) -> Answer:
+        waits = self._waits()
+        return json_answer({"ready": not waits, "waits_for": waits, "leads": self._leads}, 503 if waits else 200)
 
     def _metrics(self) -> Answer:
         hosts = self._supervisor.view()
@@ -225,26 +256,55 @@ class Worker:
         return 200, content_type, body
 
 
-def run(settings: Settings, loglevel: str = "warning") -> None:
-    """Runs a worker until SIGINT or SIGTERM. Raises SetupError where it cannot start or go on."""
-    logging.basicConfig(level=loglevel.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+def run(settings: Settings, loglevel: str = "warning", *, quiet: bool = False) -> None:
+    """Runs a worker until SIGINT or SIGTERM; `quiet` says nothing of its start.
+
+    Raises SetupError where it cannot start or go on.
+    """
+    logging.basicConfig(level=loglevel.upper(), format=LINE)
+    say = silent if quiet else _steps()
     if settings.web_port:
         require_free(settings.web_port, "--web-port")
     else:
         settings = replace(settings, web_port=free_port())
-        LOG.warning("the web server is http://%s:%s", settings.web_host, settings.web_port)
+    say(f"control plane '{settings.prefix}' on Kafka {settings.bootstrap}")
     if registry := registry_of(settings.registry):
         registry.check()
     kafka = Kafka(settings.bootstrap, settings.kafka)
-    kafka.require()
-    catalog.ensure_topics(kafka, settings)
+    _await_kafka(kafka, say)
+    catalog.ensure_topics(kafka, settings, say)
     user_functions.load_and_tell()
+    say(
+        f"joining the group '{agents.group_id(settings.prefix)}'; web server http://{settings.web_host}:{settings.web_port}"
+    )
     with closing(Groups(settings)) as groups:
-        groups.await_coordinator(agents.group_id(settings.prefix))
-    worker = Worker(settings)
+        groups.await_coordinator(agents.group_id(settings.prefix), say)
+    worker = Worker(settings, say)
     Path(settings.data).mkdir(parents=True, exist_ok=True)
     try:
         agents.run(agents.build(settings, worker.name, worker))
     finally:
         if worker.fatal:
             raise WorkerFailed(worker.fatal)
+
+
+def _steps() -> Say:
+    """The steps of a start are shown at every level of the log: by a handler of their own, which Faust leaves alone."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter(LINE))
+    STEPS.addHandler(handler)
+    return STEPS.info
+
+
+def _await_kafka(kafka: Kafka, say: Say) -> None:
+    """Raises KafkaUnreachable where no broker answers within half a minute: it may be starting as well."""
+    patience, said = Patience(KAFKA_S, say), False
+    while True:
+        try:
+            return kafka.require()
+        except KafkaUnreachable as unreachable:
+            if patience.ends(f"no Kafka broker answers at {kafka.bootstrap}"):
+                raise
+            if not said:
+                said = True
+                say(f"waiting {KAFKA_S:.0f} s for Kafka: {unreachable.message}")

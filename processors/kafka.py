@@ -165,10 +165,15 @@ class Kafka:
             return brokers_answer(tuple(self.admin.list_topics("", timeout=CALL_S).brokers))
 
     def create(self, topic: str, partitions: int, replication: int, config: Mapping[str, str]) -> None:
-        """Creates a topic and waits until it is there; one that exists already is left as it is."""
+        """Creates a topic and waits until it is there; one that exists already is left as it is.
+
+        Raises Doubt where Kafka does not say in time.
+        """
         new = NewTopic(topic, partitions, replication, config=dict(config))
         try:
             self.admin.create_topics([new], operation_timeout=CALL_S)[topic].result(CALL_S * 2)
+        except TimeoutError as slow:
+            raise Doubt(f"Kafka did not say within {CALL_S * 2:g} s that topic '{topic}' is made") from slow
         except KafkaException as error:
             if error.args[0].name() != "TOPIC_ALREADY_EXISTS":
                 raise judged(error) from error

@@ -311,6 +311,15 @@ def test_every_exit_code_is_explained() -> None:
     assert re.findall(r"^\| (\d+) \|", section, re.MULTILINE) == re.findall(r"\b\d+\b", listed[1])
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/operations.md"])
+def test_every_page_of_the_web_server_is_named(page: str) -> None:
+    from controlplane.settings import Settings
+    from controlplane.worker import Worker
+
+    named = re.findall(r"`(/[a-z/]+)`", (ROOT / page).read_text())
+    assert set(Worker(Settings()).pages) <= set(named)
+
+
 def test_every_drawing_is_shown() -> None:
     assert {found[2] for page in PAGES for found in _DRAWN.finditer(page.read_text())} == DRAWINGS.keys()
 

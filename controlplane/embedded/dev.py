@@ -1,6 +1,8 @@
 """`jobplane dev`: a broker and workers as child processes, in the foreground, until a signal."""
 
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -8,36 +10,72 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from controlplane.embedded.broker import Broker
+from controlplane.embedded.jars import KAFKA
 from controlplane.embedded.ports import free_port, require_free
+from controlplane.patience import Patience, Say
 from controlplane.settings import Settings
 from schemas.errors import BrokerFailed, WorkerFailed
 
-READY_S = 60.0
+READY_S = 180.0
+"""Longest a worker may take. A machine under heavy load needs a minute; a worker that cannot start ends by itself."""
 STOP_S = 12.0
+DEFAULTS = Settings()
 
 
-def run(settings: Settings, port: int, workers: int) -> None:
-    """Blocks until SIGINT or SIGTERM. Raises SetupError where broker or workers do not start, or a worker dies."""
+def run(settings: Settings, port: int, workers: int, say: Say) -> None:
+    """Blocks until SIGINT or SIGTERM; `say` is told each step. Raises SetupError where broker or workers do not start,
+    or a worker dies.
+    """
     stop = threading.Event()
     _on_signal(sys.exit)  # nothing to keep yet: whoever waits for the broker to come up need not wait longer
     if settings.web_port:
         require_free(settings.web_port, "--web-port")
     started: list[subprocess.Popen[bytes]] = []
-    with Broker(Path(settings.data) / "kafka", port) as broker:
+    broker = Broker(Path(settings.data) / "kafka", port)
+    say(f"starting Kafka {KAFKA} on {broker.bootstrap}; its data is in {broker.data}")
+    began = time.monotonic()
+    with broker:
         try:
             _on_signal(stop.set)
+            say(f"Kafka serves after {time.monotonic() - began:.1f} s; starting {_counted(workers, 'worker')}")
             ports = [settings.web_port + i if settings.web_port else free_port() for i in range(workers)]
             started = [_worker(settings, broker.bootstrap, web_port) for web_port in ports]
             webs = [f"http://{settings.web_host}:{web_port}" for web_port in ports]
-            if _wait_ready(webs, started, stop):
+            if _wait_ready(webs, started, stop, say):
                 print(f"ready {broker.bootstrap} {webs[0]}", flush=True)
+                say(what_next(settings.prefix, broker.bootstrap, os.environ))
                 _watch(started, broker, stop)
+                say("stopping: the workers commit, then Kafka stops")
         finally:
             _stop(started)
+
+
+def what_next(prefix: str, bootstrap: str, environment: Mapping[str, str]) -> str:
+    """What a person may type now, in another terminal: with whatever that terminal needs to find this Kafka."""
+    here = Path(sys.executable).parent
+    found = shutil.which("jobplane", path=environment.get("PATH"))
+    needed = [
+        (not found, f'export PATH="{here}:$PATH"'),
+        (bootstrap != DEFAULTS.bootstrap, f"export JOBPLANE_BOOTSTRAP={bootstrap}"),
+        (prefix != DEFAULTS.prefix, f"export JOBPLANE_PREFIX={prefix}"),
+    ]
+    lines = [
+        *(line for missing, line in needed if missing),
+        "jobplane topic create orders big_orders",
+        """echo '{"id": 1, "amount": 70}' | jobplane topic produce orders""",
+        'jobplane sql "CREATE JOB big AS INSERT INTO big_orders SELECT * FROM orders WHERE amount > 50"',
+        "jobplane topic peek big_orders",
+    ]
+    listed = "\n".join(f"  {line}" for line in lines)
+    return f"try next, in another terminal:\n{listed}\nCtrl-C stops everything; topics and jobs are kept."
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" + ("" if count == 1 else "s")
 
 
 def _on_signal(act: Callable[[], object]) -> None:
@@ -49,7 +87,7 @@ def _worker(settings: Settings, bootstrap: str, web_port: int) -> subprocess.Pop
     """One worker in its own session: a Ctrl-C of the terminal reaches `dev` alone, which stops them in order."""
     return subprocess.Popen(
         [
-            *(sys.executable, "-m", "controlplane.embedded.attached", "worker"),
+            *(sys.executable, "-m", "controlplane.embedded.attached", "worker", "--quiet"),
             *("--bootstrap", bootstrap, "--prefix", settings.prefix),
             *("--web-port", str(web_port), "--hosts", str(settings.hosts)),
         ],
@@ -60,26 +98,32 @@ def _worker(settings: Settings, bootstrap: str, web_port: int) -> subprocess.Pop
     )
 
 
-def _wait_ready(webs: Sequence[str], workers: Sequence[subprocess.Popen[bytes]], stop: threading.Event) -> bool:
+def _wait_ready(
+    webs: Sequence[str], workers: Sequence[subprocess.Popen[bytes]], stop: threading.Event, say: Say
+) -> bool:
     """True when every worker says it is ready, False when told to stop before."""
-    deadline = time.monotonic() + READY_S
-    left = list(webs)
+    patience = Patience(READY_S, say)
+    left = dict.fromkeys(webs, "its first answer")
     while left:
         _require_alive(workers)
-        if time.monotonic() > deadline:
-            raise WorkerFailed(f"not ready within {READY_S:.0f} s: {', '.join(left)}")
-        left = [web for web in left if not _ready(web)]
+        awaited = "; ".join(f"the worker of {web} waits for {waits}" for web, waits in left.items())
+        if patience.ends(awaited):
+            raise WorkerFailed(f"not ready within {READY_S:.0f} s: {awaited}")
+        left = {web: waits for web in left if (waits := _waits(web))}
         if stop.wait(0.05):
             return False
     return True
 
 
-def _ready(web: str) -> bool:
+def _waits(web: str) -> str:
+    """What a worker waits for; empty when it is ready."""
     try:
-        with urllib.request.urlopen(f"{web}/readyz", timeout=2) as answer:
-            return bool(answer.status == 200)
+        with urllib.request.urlopen(f"{web}/readyz", timeout=2):
+            return ""
+    except urllib.error.HTTPError as busy:
+        return ", ".join(json.load(busy).get("waits_for", ()))
     except (urllib.error.URLError, ConnectionError, TimeoutError):
-        return False
+        return "its control topics, and for its group"
 
 
 def _watch(workers: Sequence[subprocess.Popen[bytes]], broker: Broker, stop: threading.Event) -> None:

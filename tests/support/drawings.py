@@ -84,9 +84,19 @@ def settings() -> str:
 
 
 def flag(setting: str) -> str:
-    """The flag of a setting, with the commands that have it."""
-    having = [name for name, command in cli.main.commands.items() if any(p.name == setting for p in command.params)]
-    return f"`--{setting.replace('_', '-')}` ({', '.join(having)})" if having else "none"
+    """The flag of a setting, with the commands that have it: those of a group under the group's name."""
+    having = [name for name, command in cli.main.commands.items() if _takes(command, setting)]
+    lacking = [name for name in cli.main.commands if name not in having]
+    if not having:
+        return "none"
+    where = ", ".join(having) if len(having) <= len(lacking) else f"all but {', '.join(lacking)}"
+    return f"`--{setting.replace('_', '-')}` ({where if lacking else 'all'})"
+
+
+def _takes(command: click.Command, setting: str) -> bool:
+    if isinstance(command, click.Group):
+        return any(_takes(one, setting) for one in command.commands.values())
+    return any(one.name == setting for one in command.params)
 
 
 def error_table(root: type[errors.JobplaneError], exit_code: Callable[[str], int]) -> str:

@@ -1,0 +1,79 @@
+"""What is said and done while a worker or `jobplane dev` starts."""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+import pytest
+
+from controlplane import catalog, patience
+from controlplane.embedded.dev import what_next
+from controlplane.patience import Patience
+from controlplane.settings import Settings
+from controlplane.topics import TOPICS
+from processors.kafka import Doubt
+from schemas.errors import NotSetUp
+
+SETTINGS = Settings(prefix="p.", replication_factor=1)
+
+
+class SlowKafka:
+    """Answers as many questions with Doubt as it is told, and shows a new topic one question late."""
+
+    def __init__(self, doubts: int) -> None:
+        self._doubts = doubts
+        self._made: dict[str, tuple[int, Mapping[str, str]]] = {}
+
+    def topics(self, names: Collection[str]) -> dict[str, tuple[str, int]]:
+        self._doubts -= 1
+        if self._doubts >= 0:
+            raise Doubt("no answer within 5 s")
+        return {name: ("id", self._made[name][0]) for name in names if name in self._made}
+
+    def create(self, topic: str, partitions: int, _replication: int, config: Mapping[str, str]) -> None:
+        self._made[topic] = partitions, config
+
+    def topic_settings(self, names: Collection[str]) -> dict[str, Mapping[str, str]]:
+        return {name: self._made[name][1] for name in names}
+
+
+def test_control_topics_are_waited_for_where_kafka_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "REMIND_S", -1.0)
+    said: list[str] = []
+    catalog.ensure_topics(SlowKafka(2), SETTINGS, said.append)  # type: ignore[arg-type]
+    assert [text.split(" s: ")[-1] for text in said] == [
+        "Kafka does not answer about the control topics: no answer within 5 s",
+        "Kafka does not answer about the control topics: no answer within 5 s",
+        f"creating {len(TOPICS)} control topics: {', '.join(f'p.{topic.name}' for topic in TOPICS)}",
+        "not every broker knows the new control topics yet",
+    ]
+
+
+def test_control_topics_that_never_come_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalog, "SET_UP_S", -1.0)
+    with pytest.raises(NotSetUp, match="Kafka does not answer about the control topics"):
+        catalog.ensure_topics(SlowKafka(1), SETTINGS)  # type: ignore[arg-type]
+
+
+def test_patience_says_nothing_at_first_and_ends_with_its_limit() -> None:
+    said: list[str] = []
+    assert not Patience(60, said.append).ends("the broker")
+    assert Patience(-1, said.append).ends("the broker")
+    assert said == []
+
+
+@pytest.mark.parametrize(
+    ("prefix", "bootstrap", "on_path", "exports"),
+    [
+        ("jobplane.", "127.0.0.1:9092", ["jobplane"], []),
+        ("jobplane.", "127.0.0.1:9092", [], ["PATH"]),
+        ("shop.", "127.0.0.1:29092", ["jobplane"], ["JOBPLANE_BOOTSTRAP=127.0.0.1:29092", "JOBPLANE_PREFIX=shop."]),
+    ],
+)
+def test_what_to_try_next_is_what_another_terminal_needs(
+    prefix: str, bootstrap: str, on_path: list[str], exports: list[str], tmp_path: Path
+) -> None:
+    for executable in on_path:
+        (tmp_path / executable).touch(0o755)
+    lines = what_next(prefix, bootstrap, {"PATH": str(tmp_path)}).splitlines()
+    assert [line.split("export ")[1].split('="')[0] for line in lines if "export " in line] == exports
+    assert sum("jobplane topic" in line for line in lines) == 3
