@@ -26,7 +26,6 @@ from schemas.errors import (
     ReadStatement,
     Refused,
     SnapshotNotFound,
-    did_you_mean,
 )
 from schemas.events import (
     Body,
@@ -44,6 +43,7 @@ from schemas.events import (
 from schemas.failures import JobWasDropped
 from schemas.options import DEAD_LETTER_TOPIC, Guarantee, JobOptions, notices
 from schemas.state import ENDED, Job, Snapshot, Status, Target
+from schemas.suggestions import did_you_mean
 from schemas.values import Failure, Restore, Sink, SnapshotRequest
 from sql import nodes
 from sql.packages import packages_called

@@ -13,10 +13,10 @@ from schemas.errors import (
     SinkIsSource,
     SnapshotMismatch,
     SnapshotNotFound,
-    did_you_mean,
 )
 from schemas.options import DEAD_LETTER_TOPIC, DEAD_LETTERS, LATEST, Guarantee, JobOptions
 from schemas.state import Snapshot
+from schemas.suggestions import did_you_mean
 from schemas.values import Restore, Sink, Source, SourceOffsets, by_topic
 from sql import nodes
 from sql.plan import source_names

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 from controlplane.evolve import State
 from controlplane.lookup import jobs_through
 from controlplane.views import Listing, Row, job_row
-from schemas.errors import JobNotFound, MappingNotFound, SnapshotNotFound, did_you_mean
+from schemas.errors import JobNotFound, MappingNotFound, SnapshotNotFound
 from schemas.formats import JSON_FLAT, KEY_FORMAT, VALUE_FORMAT
 from schemas.options import JobOptions
 from schemas.state import ENDED, Job
+from schemas.suggestions import did_you_mean
 from schemas.tasks import task_key
 from schemas.values import PartitionProgress, Progress, refused_by_code
 from sql import nodes

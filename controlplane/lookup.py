@@ -13,10 +13,10 @@ from schemas.errors import (
     Place,
     SchemaIncompatible,
     TopicNotFound,
-    did_you_mean,
 )
 from schemas.names import is_topic_name
 from schemas.state import Job, Target
+from schemas.suggestions import did_you_mean
 from sql import nodes
 
 

@@ -13,10 +13,11 @@ from controlplane.sample import LAST
 from controlplane.topics import REPORTS
 from controlplane.views import Listing
 from processors.kafka import CALL_S, Kafka, TopicPartition, judged, judging
-from schemas.errors import BeyondTheEnd, JobNotFound, OffsetNotFound, did_you_mean
+from schemas.errors import BeyondTheEnd, JobNotFound, OffsetNotFound
 from schemas.options import instant
 from schemas.reports import Said
 from schemas.state import Job
+from schemas.suggestions import did_you_mean
 from schemas.tasks import task_key
 from schemas.values import PartitionProgress, Progress, by_topic
 from sql import nodes

@@ -8,9 +8,7 @@
 Each concrete class is one stable `code`. Its docstring is its documentation.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import ClassVar
 
 from schemas.shown import printable
@@ -30,19 +28,6 @@ class Place:
 START = Place(1, 1)
 LONGEST_MESSAGE = 1_000
 """Characters of a refusal; what it quotes of the statement may be longer."""
-
-
-LONGEST_HINTED = 249
-"""Characters of a topic's name at most; for longer names no neighbour is looked for."""
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """The end of a message about a name that is not there; empty where none is like it."""
-    if len(name) > LONGEST_HINTED:
-        return ""
-    names = list(known)
-    near = [one for one in names if one.lower() == name.lower()] or get_close_matches(name, names, 1)
-    return f"; did you mean '{near[0]}'?" if near else ""
 
 
 class JobplaneError(Exception):

@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any, Self
 
 from schemas.errors import START, BadOptionValue, Place, UnknownOption
-from schemas.formats import FORMAT_OPTIONS, check_options
+from schemas.formats import FORMAT_OPTIONS, FORMATS, KEY_FORMAT, VALUE_FORMAT, check_options
+from schemas.suggestions import did_you_mean
 
 EARLIEST, LATEST = "earliest", "latest"
 DEAD_LETTER_TOPIC = "deadLetterTopic"
@@ -177,6 +177,37 @@ def sql_name(field_name: str) -> str:
 
 _BY_NAME = {sql_name(f.name): f for f in fields(JobOptions)}
 OPTION_NAMES = tuple(_BY_NAME)
+PEERS = {
+    **dict.fromkeys(("autooffsetreset", "scanstartupmode", "startingoffsets", "offset", "offsets"), "startFrom"),
+    **dict.fromkeys(("endat", "until", "scanboundedmode", "endingoffsets"), "stopAt"),
+    **dict.fromkeys(("sinkdeliveryguarantee", "deliveryguarantee", "guarantee", "semantics"), "processingGuarantee"),
+    **dict.fromkeys(
+        ("checkpointinterval", "executioncheckpointinginterval", "commitintervalms", "commitinterval"),
+        "snapshotIntervalMillis",
+    ),
+    **dict.fromkeys(("tasks", "tasksmax", "workers", "threads", "defaultparallelism"), "parallelism"),
+    **dict.fromkeys(("errorstolerance", "onfailure", "errorhandling"), "onError"),
+    **dict.fromkeys(("errorsdeadletterqueuetopicname", "dlq", "dlqtopic", "deadletterqueue"), "deadLetterTopic"),
+    **dict.fromkeys(("savepoint", "fromsnapshot", "executionsavepointpath"), "initialSnapshotName"),
+}
+"""What other systems call an option, in small letters without signs → the option here."""
+PEERS_OF_VALUES = {
+    **dict.fromkeys(("beginning", "earliestoffset", "start"), EARLIEST),
+    **dict.fromkeys(("now", "end", "latestoffset"), LATEST),
+    **dict.fromkeys(("ignore", "continue", "all"), OnError.SKIP),
+    **dict.fromkeys(("stop", "suspend"), OnError.FAIL),
+    **dict.fromkeys(("dlq", "deadletterqueue"), OnError.DEAD_LETTER),
+}
+_TAKEN: dict[str, Iterable[str]] = {
+    **{name: ("true", "false") for name, one in _BY_NAME.items() if one.type is bool},
+    **{name: kind for kind in _CHOICES for name, one in _BY_NAME.items() if one.type is kind},  # type: ignore[misc]
+    "startFrom": (EARLIEST, LATEST),
+    "stopAt": (LATEST,),
+    KEY_FORMAT: FORMATS,
+    VALUE_FORMAT: FORMATS,
+}
+_WORDS = {name: {str(word).lower(): str(word) for word in words} for name, words in _TAKEN.items()}
+"""Option → the words its value may be, by their small letters."""
 
 
 def is_alterable(name: str) -> bool:
@@ -190,10 +221,13 @@ def notices(given: Iterable[str]) -> tuple[str, ...]:
 
 
 def _unknown(name: str, place: Place) -> UnknownOption:
-    near = get_close_matches(name, OPTION_NAMES, 1)
-    folded = [known for known in OPTION_NAMES if known.lower() == name.lower()]
-    hint = f"; did you mean '{(folded or near)[0]}'?" if folded or near else f"; options are {', '.join(OPTION_NAMES)}"
+    hint = did_you_mean(name, OPTION_NAMES, PEERS) or f"; options are {', '.join(OPTION_NAMES)}"
     return UnknownOption(f"no option is called '{name}'{hint}", place)
+
+
+def canonical(name: str, text: str) -> str:
+    """The value of an option as events hold it: its words in the case they have here, all else as it was written."""
+    return _WORDS.get(name, {}).get(text.lower(), text)
 
 
 def _value(name: str, spec: Any, text: str, place: Place) -> Any:
@@ -205,17 +239,17 @@ def _value(name: str, spec: Any, text: str, place: Place) -> Any:
         return _whole_number(name, spec.metadata, text, place)
     if spec.type in _CHOICES:
         if text not in list(spec.type):
-            raise BadOptionValue(f"{name} is {', '.join(spec.type)}, not '{text}'{_near(text, spec.type)}", place)
+            raise BadOptionValue(f"{name} is {', '.join(spec.type)}, not '{text}'{_near(name, text)}", place)
         return spec.type(text)
     if not text:
         raise BadOptionValue(f"{name} may not be empty", place)
     if spec.name == "stop_at" and text != LATEST:
-        raise BadOptionValue(f"{name} is '{LATEST}', not '{text}'{_near(text, [LATEST])}", place)
+        raise BadOptionValue(f"{name} is '{LATEST}', not '{text}'{_near(name, text)}", place)
     if spec.name == "start_from" and text not in (EARLIEST, LATEST):
         try:
             instant(text)
         except (ValueError, OverflowError):
-            hint = _near(text, [EARLIEST, LATEST])
+            hint = _near(name, text)
             raise BadOptionValue(f"{name} is {spec.metadata['takes']}, not '{text}'{hint}", place) from None
     return text
 
@@ -228,6 +262,6 @@ def _whole_number(name: str, about: Mapping[str, Any], text: str, place: Place) 
     raise BadOptionValue(f"{name} is {alone}a whole number from {low} to {high}, not '{text}'", place)
 
 
-def _near(text: str, known: Iterable[str]) -> str:
-    near = get_close_matches(text, list(known), 1)
-    return f"; did you mean '{near[0]}'?" if near else ""
+def _near(name: str, text: str) -> str:
+    words = _WORDS[name].values()
+    return did_you_mean(text, words, {theirs: ours for theirs, ours in PEERS_OF_VALUES.items() if ours in words})

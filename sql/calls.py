@@ -6,13 +6,14 @@ from typing import Any
 
 from schemas import datatypes as t
 from schemas.datatypes import Type
-from schemas.errors import NotSupported, Place, Refused, TypeMismatch, UnknownFunction, did_you_mean
+from schemas.errors import NotSupported, Place, Refused, TypeMismatch, UnknownFunction
 from schemas.failures import BadRecord
 from schemas.formats.json_values import argument, writer
+from schemas.suggestions import did_you_mean, nearest, proposed
 from sql import runtime
 from sql.coercion import Coercion, common_type, cost
 from sql.functions import FUNCTIONS, NOT_OFFERED
-from sql.functions.elsewhere import ELSEWHERE
+from sql.functions.elsewhere import ANOTHER, ELSEWHERE
 from sql.functions.guarded import guarded
 from sql.functions.signature import ANY, DECIMAL, UNTOLD, VARIABLES, Function, Parameter
 from sql.operators import FORMS
@@ -21,14 +22,22 @@ from sql.typed import ELEMENT, Apply, Constant, Field, Loose, Path, Typed, apply
 AGGREGATES = frozenset({
     *("COUNT", "SUM", "AVG", "MIN", "MAX", "EVERY", "ANY_VALUE", "ARRAY_AGG", "STRING_AGG", "LISTAGG", "STDDEV"),
     *("VARIANCE", "FIRST_VALUE", "LAST_VALUE", "LAG", "LEAD", "ROW_NUMBER", "RANK", "DENSE_RANK", "NTILE"),
+    *("STDDEV_POP", "STDDEV_SAMP", "VAR_POP", "VAR_SAMP", "CORR", "COVAR_POP", "MEDIAN", "MODE", "PERCENTILE_CONT"),
+    *("COLLECT_LIST", "COLLECT_SET", "GROUP_CONCAT", "COUNT_DISTINCT", "COUNT_IF", "SUM_IF", "BOOL_AND", "BOOL_OR"),
+    *("APPROX_COUNT_DISTINCT", "LATEST_BY_OFFSET", "EARLIEST_BY_OFFSET", "TOPK", "TOPKDISTINCT", "HISTOGRAM"),
+    *("JSON_AGG", "JSON_ARRAYAGG", "JSON_OBJECTAGG", "MAP_AGG", "MAX_BY", "MIN_BY", "ARG_MAX", "ARG_MIN", "FIRST"),
+    *("LAST", "NTH_VALUE", "PERCENT_RANK", "CUME_DIST", "TUMBLE", "HOP", "SESSION", "CUMULATE"),
 })  # fmt: skip
 _ONCE = "the same record would give other output after a restart; use"
+_CLOCKS = (
+    *("NOW", "CURRENT_TIMESTAMP", "CURRENT_DATE", "CURRENT_TIME", "LOCALTIME", "LOCALTIMESTAMP", "SYSDATE", "GETDATE"),
+    *("CURDATE", "CURTIME", "TODAY", "SYSTIMESTAMP", "UTC_TIMESTAMP", "PROCTIME", "CURRENT_DATETIME", "GETUTCDATE"),
+    *("CLOCK_TIMESTAMP", "STATEMENT_TIMESTAMP", "SYSDATETIME", "CURRENT_ROW_TIMESTAMP"),
+)
+_UUIDS = ("UUID", "GEN_RANDOM_UUID", "UUID4", "UUID_STRING", "GENERATE_UUID", "RANDOM_UUID", "NEWID")
 UNREPEATABLE = {
-    **dict.fromkeys(
-        ("NOW", "CURRENT_TIMESTAMP", "CURRENT_DATE", "CURRENT_TIME", "LOCALTIME", "LOCALTIMESTAMP", "SYSDATE"),
-        f"{_ONCE} the record's own __timestamp",
-    ),
-    **dict.fromkeys(("UUID", "GEN_RANDOM_UUID", "UUID4"), f"{_ONCE} UUID_FROM(__topic, __partition, __offset)"),
+    **dict.fromkeys(_CLOCKS, f"{_ONCE} the record's own __timestamp"),
+    **dict.fromkeys(_UUIDS, f"{_ONCE} UUID_FROM(__topic, __partition, __offset)"),
     **dict.fromkeys(("RAND", "RANDOM"), f"{_ONCE} CRC32(UUID_FROM(__topic, __partition, __offset))"),
 }
 WITHOUT_PARENTHESES = frozenset({"CURRENT_TIMESTAMP", "CURRENT_DATE", "CURRENT_TIME", "LOCALTIME", "LOCALTIMESTAMP"})
@@ -66,9 +75,15 @@ def refuse_unknown(name: str, place: Place) -> None:
     if name not in FUNCTIONS and name in NOT_OFFERED:
         raise UnknownFunction(NOT_OFFERED[name], place)
     if name not in FUNCTIONS and name not in _FORMS:
-        hint = did_you_mean(name, [*FUNCTIONS, *_FORMS]) or "; SHOW FUNCTIONS lists them"
-        hint = f"; what others call so is {ELSEWHERE[name]} here" if name in ELSEWHERE else hint
-        raise UnknownFunction(f"no function is called {name}{hint}", place)
+        raise UnknownFunction(f"no function is called {name}{_instead(name)}", place)
+
+
+def _instead(name: str) -> str:
+    """What to write instead of a function that is not there."""
+    if name in ELSEWHERE:
+        return f"; write {ELSEWHERE[name]}"
+    known = [] if name in ANOTHER else nearest(name, [*FUNCTIONS, *_FORMS])
+    return proposed(f"'{one}'" for one in known) or "; SHOW FUNCTIONS lists them"
 
 
 def called(name: str, arguments: Sequence[tuple[Typed, Place]], place: Place, coercion: Coercion) -> Typed:

@@ -5,10 +5,10 @@ The parser's memory of what it tried is asked: the furthest place where a known 
 
 import re
 from collections.abc import Mapping
-from difflib import get_close_matches
 
 from schemas.errors import BadSyntax, Place, Refused
 from schemas.names import RESERVED
+from schemas.suggestions import nearest, proposed
 from sql.grammar import COVERS, EXPECTED, GRAMMAR
 from sql.scan import place_of
 from sql.unsupported import ROWS
@@ -71,9 +71,8 @@ def _hint(text: str, offset: int, found: str, rules: set[str]) -> str:
     quoted = _needs_quotes(text, offset) if takes_name or found[:1] in (".", "-") else ""
     if quoted and "operator" not in rules:
         return f'; a name with other signs than letters, digits and _ needs double quotes: "{quoted}"'
-    words = [EXPECTED[rule] for rule in rules if rule.isupper()]
-    near = get_close_matches(found.upper(), words, 1) if _WORD.fullmatch(found) else []
-    return f"; did you mean {near[0]}?" if near else ""
+    words = [rule for rule in EXPECTED if rule in rules and rule.isupper()]
+    return proposed(nearest(found.upper(), words)) if _WORD.fullmatch(found) else ""
 
 
 def _needs_quotes(text: str, offset: int) -> str:

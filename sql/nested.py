@@ -10,10 +10,11 @@ import msgspec
 
 from schemas import datatypes as t
 from schemas.datatypes import Type
-from schemas.errors import Place, TypeMismatch, UnknownColumn, did_you_mean
+from schemas.errors import Place, TypeMismatch, UnknownColumn
 from schemas.failures import BadRecord
 from schemas.formats.json_values import decoder, read_as, reader, row_class
 from schemas.json_text import present
+from schemas.suggestions import did_you_mean
 from sql import runtime
 from sql.coercion import Coercion
 from sql.record import RAW_HEADERS, header_text

@@ -7,7 +7,7 @@ from parsimonious.exceptions import ParseError
 from parsimonious.nodes import Node
 
 from schemas.errors import BadSyntax, NestedTooDeep, NotSupported, RepeatedOption, StatementTooLarge
-from schemas.options import instant
+from schemas.options import canonical, instant
 from sql import expressions as ex
 from sql import nodes
 from sql.build_queries import QueryBuilder
@@ -189,7 +189,7 @@ class _Builder(QueryBuilder):
             if not name.value:
                 raise BadSyntax("an option needs a name", name.place)
             name = nodes.Name(name.value, name.place)
-        return nodes.Option(name, value.value, value.place)
+        return nodes.Option(name, canonical(name.text, value.value), value.place)
 
     def visit_explain(self, _: Node, children: list[Any]) -> nodes.Explain:
         _, mode, explained = children

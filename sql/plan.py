@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 
 from schemas import datatypes as t
 from schemas.datatypes import Type
-from schemas.errors import ColumnMismatch, NotSupported, Place, TypeMismatch, UnknownColumn, did_you_mean
+from schemas.errors import ColumnMismatch, NotSupported, Place, TypeMismatch, UnknownColumn
 from schemas.formats.fields import WHOLE, Path, Wanted
+from schemas.suggestions import did_you_mean
 from schemas.values import Mapping
 from sql import nodes
 from sql.analysis import Analysis

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 
 from schemas import datatypes as t
 from schemas.datatypes import Type
-from schemas.errors import NotSupported, Place, UnknownColumn, did_you_mean
+from schemas.errors import NotSupported, Place, UnknownColumn
 from schemas.formats import AVRO
+from schemas.suggestions import did_you_mean
 from schemas.values import MappedColumn
 from sql.calls import WITHOUT_PARENTHESES, refuse_unrepeatable
 from sql.carried import Carried

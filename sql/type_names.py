@@ -1,11 +1,11 @@
 """From a type as it is written to the type that is meant."""
 
 import re
-from difflib import get_close_matches
 
 from schemas import datatypes as t
 from schemas.datatypes import Type
 from schemas.errors import START, NestedTooDeep, NotSupported, Place, Refused, TypeMismatch, UnknownType
+from schemas.suggestions import nearest, proposed
 from sql import expressions as ex
 
 SIMPLE = {
@@ -39,6 +39,26 @@ _NOT_HERE = {
     "OBJECT": "use JSON or ROW",
     "TIME WITH TIME ZONE": "use TIMESTAMP WITH TIME ZONE",
 }
+PEERS = {
+    **dict.fromkeys(("LONG", "INT64", "SERIAL", "BIGSERIAL", "BIGNUMERIC"), "BIGINT"),
+    **dict.fromkeys(("INT32", "MEDIUMINT", "INT4"), "INTEGER"),
+    **dict.fromkeys(("INT16", "SHORT", "INT2"), "SMALLINT"),
+    **dict.fromkeys(("BYTE",), "TINYINT"),
+    "INT8": "BIGINT for 8 bytes, TINYINT for 8 bits",
+    **dict.fromkeys(("FLOAT64", "FLOAT8"), "DOUBLE"),
+    **dict.fromkeys(("FLOAT32", "FLOAT4"), "REAL"),
+    **dict.fromkeys(("NUMBER", "BIGDECIMAL", "MONEY"), "DECIMAL(p, s) or DOUBLE"),
+    **dict.fromkeys(("NVARCHAR", "VARCHAR2", "NVARCHAR2", "CLOB", "NTEXT", "UUID", "ENUM", "CITEXT"), "VARCHAR"),
+    **dict.fromkeys(("BLOB", "BYTEA", "IMAGE", "RAW"), "VARBINARY"),
+    **dict.fromkeys(("DATETIME", "DATETIME2", "TIMESTAMP_NTZ", "SMALLDATETIME"), "TIMESTAMP"),
+    **dict.fromkeys(("TIMESTAMP_LTZ", "TIMESTAMP_TZ", "DATETIMEOFFSET", "INSTANT"), "TIMESTAMP WITH TIME ZONE"),
+    **dict.fromkeys(("JSONB", "VARIANT"), "JSON"),
+    **dict.fromkeys(("STRUCT", "RECORD", "TUPLE", "ROW"), "ROW(name type, …)"),
+    **dict.fromkeys(("LIST", "ARRAY"), "ARRAY<T>"),
+    "MAP": "MAP<K, V>",
+    "BIT": "BOOLEAN",
+}
+"""What other systems call types, or half of a type → what is written here."""
 _TOKEN = re.compile(r'\s*("(?:[^"]|"")+"|[\w]+|[<>(),])')
 KEYS = frozenset({"VARCHAR", *t.BITS, "BOOLEAN", "DATE", "UNKNOWN"})
 """What a key of a map may be: what JSON can write as the name of a field."""
@@ -129,9 +149,12 @@ class _Reader:
             raise self._refused(NotSupported, f"{self._text}: leave out the size; {remedy}")
         if name in _NOT_HERE:
             raise self._refused(NotSupported, f"the type {name} is not supported; {_NOT_HERE[name]}")
-        near = get_close_matches(name, [*SIMPLE, *ALIASES, "DECIMAL", "ARRAY", "MAP", "ROW"], 1)
-        known = ", ".join((*SIMPLE, *SIZED, *NESTED))
-        hint = f"; did you mean {near[0]}?" if near else f"; types are {known}"
+        if name in PEERS:
+            is_half = PEERS[name].startswith(name)
+            what = f"{name} alone is not a type" if is_half else f"no type is called {name}"
+            raise self._refused(UnknownType, f"{what}; write {PEERS[name]}")
+        near = nearest(name, [*SIMPLE, *ALIASES, "DECIMAL", "ARRAY", "MAP", "ROW"])
+        hint = proposed(near) or f"; types are {', '.join((*SIMPLE, *SIZED, *NESTED))}"
         raise self._refused(UnknownType, f"no type is called {written}{hint}")
 
     def _decimal(self, size: tuple[int, ...]) -> Type:

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from schemas.errors import BadOptionValue, Place, UnknownOption, did_you_mean
+from schemas.errors import BadOptionValue, Place, UnknownOption
+from schemas.suggestions import did_you_mean
 
 KEY_FORMAT, VALUE_FORMAT = "keyFormat", "valueFormat"
 JSON_FLAT = "json-flat"
@@ -25,6 +26,16 @@ FORMATS: dict[str, tuple[str, ...]] = {
     BYTES: (),
 }
 """Format → options of its own."""
+PEERS = {
+    **dict.fromkeys(("text", "string"), "varchar"),
+    **dict.fromkeys(("raw", "binary"), BYTES),
+    **dict.fromkeys(("avroconfluent", "avroregistry"), AVRO),
+    "int": "integer",
+    "long": "bigint",
+    "float": "real",
+    "delimited": CSV,
+}
+"""What other systems call formats, in small letters without signs → the format here."""
 FORMAT_OPTIONS = (KEY_FORMAT, VALUE_FORMAT, *(option for own in FORMATS.values() for option in own))
 """What a mapping, or a job for its topics without one, may say of formats."""
 
@@ -40,7 +51,7 @@ def check_options(given: Iterable[tuple[str, str, Place, Place]]) -> None:
     for name, text, name_place, value_place in options:
         if name in (KEY_FORMAT, VALUE_FORMAT):
             if text not in FORMATS:
-                hint = did_you_mean(text, FORMATS) or f"; formats are {', '.join(FORMATS)}"
+                hint = did_you_mean(text, FORMATS, PEERS) or f"; formats are {', '.join(FORMATS)}"
                 raise BadOptionValue(f"no format is called '{text}'{hint}", value_place)
         elif name not in owners:
             hint = did_you_mean(name, FORMAT_OPTIONS) or f"; options of a mapping are {', '.join(FORMAT_OPTIONS)}"

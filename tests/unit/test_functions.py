@@ -6,17 +6,10 @@ from pathlib import Path
 from sql.catalogue import listed
 from sql.expressions import ArithmeticOperator, ComparisonOperator
 from sql.functions import FUNCTIONS
-from sql.functions.elsewhere import ELSEWHERE
 from sql.operators import FORMS, OPERATORS
 from tests.support.rows import blocks
 
 GOLDEN = Path(__file__).parent.parent / "golden/functions"
-
-
-def test_names_of_others_lead_to_ours() -> None:
-    named = {*FUNCTIONS, *(name for name, _, _ in FORMS)}
-    assert [one for one in ELSEWHERE.values() if one not in named] == []
-    assert [one for one in ELSEWHERE if one in named] == []
 
 
 def test_every_operator_is_listed_once() -> None:

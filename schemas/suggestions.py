@@ -1,0 +1,96 @@
+"""Which known name a typed name was meant to be, when the difference is a slip of the hand.
+
+A slip is other case, other signs between the words (`start_from`), or a wrong, missing, added or swapped letter: one in
+a short name, two in a long one. Short words are no slips of one another, nor are names whose digits differ: SHA1 is
+not SHA256, and the second job is not the third. What other systems call a thing is told by tables (`peers`).
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+LONGEST = 249
+"""Characters of a topic's name at most; for longer names no neighbour is looked for."""
+SHORTEST = 3
+LONG = 8
+"""From this length on, two letters may be wrong."""
+_PART = 4
+"""Fewer letters are no part of a name that is worth a proposal."""
+_MOST = 3
+_SIGNS = re.compile(r"[\W_]+")
+_WORDS = re.compile(r"[A-Z]?[^\W\dA-Z_]+|[A-Z]+|\d+")
+_DIGITS = re.compile(r"\d+")
+_NONE: Mapping[str, str] = MappingProxyType({})
+
+
+def did_you_mean(name: str, known: Iterable[str], peers: Mapping[str, str] = _NONE) -> str:
+    """The end of a message about a name that is not there; empty where none is like it.
+
+    `peers` are names that other systems have, without signs and in small letters, each with the known name.
+    """
+    if len(name) > LONGEST:
+        return ""
+    names = list(known)
+    near = [told] if (told := peers.get(folded(name))) else nearest(name, names) or containing(name, names)
+    return proposed(f"'{one}'" for one in near)
+
+
+def proposed(near: Iterable[str]) -> str:
+    """The end of a message that proposes these; empty where there are none."""
+    listed = " or ".join(near)
+    return f"; did you mean {listed}?" if listed else ""
+
+
+def folded(name: str) -> str:
+    """The letters and digits of a name, in small letters."""
+    return _SIGNS.sub("", name).lower()
+
+
+def nearest(name: str, known: Iterable[str]) -> list[str]:
+    """The known names of which the name is the smallest slip, at most three; empty where it is a slip of none."""
+    distances = {one: distance for one in known if (distance := _slips(name, one)) is not None}
+    smallest = min(distances.values(), default=0)
+    near = [one for one, distance in distances.items() if distance == smallest]
+    return near if len(near) <= _MOST else []
+
+
+def containing(name: str, known: Iterable[str]) -> list[str]:
+    """The known names that begin or end with the words of this one: `guarantee` is the end of `processingGuarantee`."""
+    words = _words(name)
+    if len(folded(name)) < _PART:
+        return []
+    near = [one for one in known if (whole := _words(one)) and words in (whole[: len(words)], whole[-len(words) :])]
+    return near if len(near) <= _MOST else []
+
+
+def _words(name: str) -> list[str]:
+    return [word.lower() for word in _WORDS.findall(name)]
+
+
+def _slips(name: str, known: str) -> int | None:
+    """How many letters make the typed name the known one; None where that is no slip."""
+    a, b = folded(name), folded(known)
+    if a == b:
+        return 0
+    longest = max(len(a), len(b))
+    limit = 2 if longest >= LONG else 1
+    if min(len(a), len(b)) < SHORTEST or abs(len(a) - len(b)) > limit or _DIGITS.findall(a) != _DIGITS.findall(b):
+        return None
+    if a[0] != b[0] and (a[1], a[0]) != (b[0], b[1]):
+        return None
+    distance = edits(a, b)
+    return distance if distance <= limit else None
+
+
+def edits(a: str, b: str) -> int:
+    """Letters added, left out, replaced or swapped with their neighbour (optimal string alignment)."""
+    before: list[int] = []
+    row = list(range(len(b) + 1))
+    for i, letter in enumerate(a, 1):
+        before, last, row = row, before, [i]
+        for j, other in enumerate(b, 1):
+            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != other))
+            if i > 1 and j > 1 and letter == b[j - 2] and a[i - 2] == other:
+                cost = min(cost, last[j - 2] + 1)
+            row.append(cost)
+    return row[-1]
