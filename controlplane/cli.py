@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from controlplane import cli_dead_letters, cli_infer, cli_log
+from controlplane import cli_dead_letters, cli_infer, cli_log, cli_produce, cli_records, cli_topic
 from controlplane.terminal import FAILED, NOT_FOUND, REFUSED, TIMED_OUT, UNREACHABLE
 from controlplane.terminal import connection as _connection
 from controlplane.terminal import errors as _errors
 from controlplane.terminal import fail as _fail
 from controlplane.terminal import json_line as _json
 from controlplane.terminal import planning as _planning
+from controlplane.terminal import refusal_exit as _refusal_exit
 from controlplane.terminal import settings_of as _settings
 
 if TYPE_CHECKING:
@@ -26,16 +27,6 @@ if TYPE_CHECKING:
     from schemas.errors import Refused
 
 __all__ = ["FAILED", "NOT_FOUND", "REFUSED", "TIMED_OUT", "UNREACHABLE", "main"]
-EXITS = {
-    "command-not-found": NOT_FOUND,
-    "internal-error": FAILED,
-    "job-not-found": NOT_FOUND,
-    "mapping-not-found": NOT_FOUND,
-    "offset-not-found": NOT_FOUND,
-    "snapshot-not-found": NOT_FOUND,
-    "topic-not-found": NOT_FOUND,
-}
-"""Exit codes of refusals; of all others it is 4."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -263,7 +254,7 @@ def _tell(result: "Result", where: str, text: str, timeout: float, output: str) 
     if reply.verdict == "refused":
         place = Place(max(1, reply.line), max(1, reply.column))
         shown = caret(text, place, reply.message) if text else f"{place} {reply.message}"
-        _fail(f"{where}: refused ({reply.code})\n{shown}", refusal_exit(reply.code))
+        _fail(f"{where}: refused ({reply.code})\n{shown}", _refusal_exit(reply.code))
     for notice in reply.notices:
         click.echo(f"notice: {notice}", err=True)
     if result.timed_out:
@@ -310,16 +301,11 @@ def _refuse(where: str, text: str, refused: "Refused", output: str) -> NoReturn:
             }
         )
     if isinstance(refused, InternalError):
-        _fail(f"{where}: error ({refused.code}): {refused.message}", refusal_exit(refused.code))
+        _fail(f"{where}: error ({refused.code}): {refused.message}", _refusal_exit(refused.code))
     _fail(
         f"{where}: refused ({refused.code})\n{caret(text, place, refused.message)}",
-        refusal_exit(refused.code),
+        _refusal_exit(refused.code),
     )
-
-
-def refusal_exit(code: str) -> int:
-    """The exit code of a refusal."""
-    return EXITS.get(code, REFUSED)
 
 
 def _print(output: str, row: dict[str, Any], text: str) -> None:
@@ -346,8 +332,11 @@ class _progress:  # noqa: N801  used like a function
             self._status.stop()
 
 
-for command in (*cli_log.COMMANDS, *cli_dead_letters.COMMANDS, cli_infer.infer):
+for command in (*cli_log.COMMANDS, *cli_dead_letters.COMMANDS, cli_infer.infer, cli_topic.topic):
     main.add_command(command)
+
+for command in (*cli_records.COMMANDS, cli_produce.produce):
+    cli_topic.topic.add_command(command)
 
 if __name__ == "__main__":
     main()

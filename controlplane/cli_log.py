@@ -1,6 +1,5 @@
 """`jobplane events`, `replay`, `backup` and `restore`: the log as people and programs read it, keep it and move it."""
 
-import os
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from controlplane.terminal import FAILED, connection, errors, json_line, settings_of
+from controlplane.terminal import FAILED, connection, errors, json_line, settings_of, until_nobody_listens
 
 if TYPE_CHECKING:
     from controlplane.journal import Entry
@@ -37,7 +36,7 @@ def events(follow: bool, start: str, job: str | None, output: str, **flags: Any)
 
     Without -f it ends at the end of the log as it is now.
     """
-    with errors(), _until_nobody_listens():
+    with errors(), until_nobody_listens():
         kafka, prefix = _kafka(flags)
         from controlplane import journal
 
@@ -196,16 +195,3 @@ def _watch(what: str) -> Callable[[int, int], None]:
     return lambda done, of: click.echo(
         f"\r{what}: {done:,} of {of:,}{'' if done < of else chr(10)}", err=True, nl=False
     )
-
-
-class _until_nobody_listens:  # noqa: N801  used like a function
-    """Ctrl-C and a reader that has gone away are how a listing ends, not errors."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        if isinstance(error, KeyboardInterrupt | BrokenPipeError):
-            if isinstance(error, BrokenPipeError):
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(0)

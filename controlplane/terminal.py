@@ -13,6 +13,17 @@ if TYPE_CHECKING:
     from schemas.errors import InternalError
 
 FAILED, NOT_FOUND, REFUSED, UNREACHABLE, TIMED_OUT = 1, 3, 4, 5, 124
+EXITS = {
+    "command-not-found": NOT_FOUND,
+    "internal-error": FAILED,
+    "job-not-found": NOT_FOUND,
+    "mapping-not-found": NOT_FOUND,
+    "offset-not-found": NOT_FOUND,
+    "partition-not-found": NOT_FOUND,
+    "snapshot-not-found": NOT_FOUND,
+    "topic-not-found": NOT_FOUND,
+}
+"""Exit codes of refusals; of all others it is 4."""
 TRACEBACK = "JOBPLANE_TRACEBACK"
 """Set in the environment, it shows where a fault of jobplane was met."""
 
@@ -43,6 +54,11 @@ def json_line(row: dict[str, Any]) -> None:
 def fail(message: str, code: int) -> NoReturn:
     click.echo(message, err=True)
     sys.exit(code)
+
+
+def refusal_exit(code: str) -> int:
+    """The exit code of a refusal."""
+    return EXITS.get(code, REFUSED)
 
 
 class planning:  # noqa: N801  used like a function
@@ -104,3 +120,16 @@ class errors:  # noqa: N801  used like a function
             fail(f"error ({KafkaSilent.code}): {error}", UNREACHABLE)
         if isinstance(error, OSError):
             fail(f"error: {error}", FAILED)
+
+
+class until_nobody_listens:  # noqa: N801  used like a function
+    """Ctrl-C and a reader that has gone away are how a listing ends, not errors."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        if isinstance(error, KeyboardInterrupt | BrokenPipeError):
+            if isinstance(error, BrokenPipeError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(0)

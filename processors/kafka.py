@@ -22,7 +22,7 @@ from processors.answers import (
 )
 from processors.judging import judged, judging
 from processors.questions import CALL_S, At, Questions, setting_of
-from schemas.errors import KafkaUnreachable
+from schemas.errors import KafkaUnreachable, TopicRefused
 from schemas.failures import SinkLost
 
 __all__ = [
@@ -50,6 +50,13 @@ __all__ = [
 
 T = TypeVar("T")
 Alive = Callable[[], None]
+_NOT_MADE = frozenset(
+    {
+        *("INVALID_PARTITIONS", "INVALID_REPLICATION_FACTOR", "INVALID_REPLICA_ASSIGNMENT", "INVALID_CONFIG"),
+        *("POLICY_VIOLATION", "TOPIC_EXCEPTION", "INVALID_REQUEST"),
+    }
+)
+"""Why Kafka does not make a topic, however often it is asked."""
 _CALLBACKS = frozenset({"stats_cb", "on_delivery"})
 """Settings whose names librdkafka's Python client spells with underscores."""
 OPEN_S, SILENT_S = 60.0, 10.0
@@ -164,10 +171,11 @@ class Kafka:
         with judging():
             return brokers_answer(tuple(self.admin.list_topics("", timeout=CALL_S).brokers))
 
-    def create(self, topic: str, partitions: int, replication: int, config: Mapping[str, str]) -> None:
-        """Creates a topic and waits until it is there; one that exists already is left as it is.
+    def create(self, topic: str, partitions: int, replication: int, config: Mapping[str, str]) -> bool:
+        """Creates a topic and waits until it is there; False for one that exists already, which is left as it is.
 
-        Raises Doubt where Kafka does not say in time.
+        Partitions or replicas of -1 are as many as the brokers' settings say. Raises TopicRefused, and Doubt where
+        Kafka does not say in time.
         """
         new = NewTopic(topic, partitions, replication, config=dict(config))
         try:
@@ -175,8 +183,13 @@ class Kafka:
         except TimeoutError as slow:
             raise Doubt(f"Kafka did not say within {CALL_S * 2:g} s that topic '{topic}' is made") from slow
         except KafkaException as error:
-            if error.args[0].name() != "TOPIC_ALREADY_EXISTS":
-                raise judged(error) from error
+            code, text = error.args[0].name(), error.args[0].str()
+            if code == "TOPIC_ALREADY_EXISTS":
+                return False
+            if code in _NOT_MADE:
+                raise TopicRefused(f"Kafka does not make topic '{topic}': {text}") from error
+            raise judged(error) from error
+        return True
 
     def record_limits(self, topics: Sequence[str], alive: Alive) -> list[int]:
         """The max.message.bytes of each topic. Raises SinkLost where one does not exist."""

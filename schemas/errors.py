@@ -184,6 +184,30 @@ class TopicNotFound(Refused):
     code = "topic-not-found"
 
 
+class TopicExists(Refused):
+    """A topic has this name."""
+
+    code = "topic-exists"
+
+
+class TopicRefused(Refused):
+    """Kafka does not make a topic of this name, or with these partitions, replicas or settings."""
+
+    code = "topic-refused"
+
+
+class BadLine(Refused):
+    """A line that is to be a record of a topic does not have the form that the flags say."""
+
+    code = "bad-line"
+
+
+class PartitionNotFound(Refused):
+    """The topic has fewer partitions."""
+
+    code = "partition-not-found"
+
+
 class TopicReserved(Refused):
     """Topics that begin with the control plane's prefix are its own."""
 

@@ -220,8 +220,11 @@ def anchors(page: Path) -> set[str]:
 def test_commands_exist_with_the_flags_they_are_given(page: Path) -> None:
     for text in (re.sub(_QUOTED, "quoted", text) for language, text in blocks(page) if language == "sh"):
         for called, arguments in (found.groups() for line in text.splitlines() if (found := _CALL.match(line))):
-            command = cli.main.commands[called]
-            command.make_parser(click.Context(command)).parse_args(shlex.split(arguments))
+            command: click.Command = cli.main.commands[called]
+            given = shlex.split(arguments)
+            while isinstance(command, click.Group):
+                command, given = command.commands[given[0]], given[1:]
+            command.make_parser(click.Context(command)).parse_args(given)
 
 
 # What is there is said

@@ -212,3 +212,61 @@ def test_settings_come_from_a_file_too(plane: System, tmp_path: Path) -> None:
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
     )
     assert (done.returncode, done.stdout) == (0, "name\tjob\tversion\toffsets\ttime\n")
+
+
+def test_topics_are_made_written_to_and_looked_into(plane: System) -> None:
+    name, other = plane.name("made"), plane.name("other")
+
+    def topic(*arguments: str, said: str = "") -> subprocess.CompletedProcess[str]:
+        return jobplane(plane, "topic", *arguments, said=said)
+
+    def shown(*arguments: str) -> list[dict[str, Any]]:
+        return rows(topic("peek", name, "-o", "json", *arguments))
+
+    made = topic("create", name, other, "--partitions", "2")
+    assert made.stdout == f"created topic {name}, 2 partitions\ncreated topic {other}, 2 partitions\n"
+    again = topic("create", name)
+    assert (again.returncode, again.stderr) == (
+        4,
+        f"error (topic-exists): a topic '{name}' exists, with 2 partitions\n",
+    )
+    assert topic("create", name, "--if-not-exists").stdout == f"unchanged: topic {name} exists, 2 partitions\n"
+    wrong = topic("create", plane.name("wrong"), "--config", "retenion.ms=1")
+    assert (wrong.returncode, wrong.stderr) == (
+        4,
+        "error (topic-refused): no setting of topics is called 'retenion.ms'; did you mean 'retention.ms'?\n",
+    )
+    many = topic("create", plane.name("wrong"), "--replication-factor", "3")
+    assert "cannot have 3 replicas: the cluster has 1 broker" in many.stderr
+
+    assert (topic("peek", name).stdout, topic("peek", name).stderr) == ("", f"topic '{name}' holds no records\n")
+    lines = "".join(f'k{i}:{{"id": {i}}}\n' for i in range(100)) + "\nk5:-\n"
+    written = topic("produce", name, "--key-separator", ":", "--null-value", "-", "--header", "a=b", said=lines)
+    assert (written.stdout, written.stderr) == (f"101 records written to {name}\n", "")
+    gone = next(row for row in shown("-n", "200") if row["value"] is None)
+    assert (gone["key"], gone["headers"]) == ("k5", [["a", "b"]])
+    assert [row["value"] for row in shown("--where", "id BETWEEN 40 AND 42")] == [{"id": i} for i in (40, 41, 42)]
+    assert {row["partition"] for row in shown("-n", "200")} == {0, 1}
+    in_0 = [row["offset"] for row in shown("--partition", "0", "--from", "3", "-n", "5")]
+    assert in_0 == [3, 4, 5, 6, 7]
+    found = topic("peek", name, "--where", "id = 99", "--scan", "1")
+    assert found.stderr == "1 record found; 101 records looked at, all there are\n"
+    assert [column.split("\t")[0] for column in found.stdout.splitlines()[:1]] == ["partition"]
+
+    refused = topic("peek", name, "--where", "nope(id)")
+    assert (refused.returncode, refused.stderr.splitlines()) == (
+        4,
+        [
+            "--where: refused (unknown-function)",
+            "1:1 no function is called NOPE; SHOW FUNCTIONS lists them",
+            "nope(id)",
+            "^",
+        ],
+    )
+    unknown = topic("peek", name[:-1])
+    assert (unknown.returncode, unknown.stderr) == (
+        3,
+        f"error (topic-not-found): no topic is called '{name[:-1]}'; did you mean '{name}'?\n",
+    )
+    assert topic("peek", name, "--partition", "2").returncode == 3
+    assert topic("produce", f"{plane.prefix}commands", said="x\n").returncode == 4

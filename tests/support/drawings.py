@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from controlplane import cli
+from controlplane import cli, terminal
 from controlplane.exposition import Measured, exposition
 from controlplane.jobs import ENDED, TRANSITIONS, Input
 from controlplane.settings import ENVIRONMENT, Settings
@@ -112,7 +112,7 @@ def error_table(root: type[errors.JobplaneError], exit_code: Callable[[str], int
 
 
 def refusals() -> str:
-    return error_table(errors.Refused, cli.refusal_exit)
+    return error_table(errors.Refused, terminal.refusal_exit)
 
 
 def failures() -> str:

@@ -1,0 +1,189 @@
+"""`jobplane topic peek` and `tail`: the records of a topic, some of them or as they come."""
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from controlplane.cli_topic import output_option, reached, refusing
+from controlplane.terminal import connection, errors, examples, json_line, planning, until_nobody_listens
+
+if TYPE_CHECKING:
+    from controlplane.asked import Asked
+    from controlplane.lens import Condition
+    from controlplane.opening import Opened
+    from controlplane.peek import Peeked
+    from processors.kafka import Kafka
+
+FORMATS = ("avro", "bigint", "bytes", "csv", "double", "integer", "json", "json-flat", "real", "smallint", "varchar")
+"""Those of schemas.formats, which is not loaded for --help; a test compares them."""
+
+
+def looking(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The flags that say which records are shown, and how they are read."""
+    for option in (
+        click.option("--uncommitted", is_flag=True, help="Show records of transactions that are open or aborted too."),
+        click.option("--key-format", type=click.Choice(FORMATS), metavar="FORMAT", help="How keys are read."),
+        click.option(
+            "--format", "value_format", type=click.Choice(FORMATS), metavar="FORMAT", help="How values are read."
+        ),
+        click.option("--as-mapping", metavar="MAPPING", default="", help="Show the columns of this mapping."),
+        click.option("--where", metavar="CONDITION", help="Only records that a WHERE would take."),
+        click.option(
+            "--partition", "partitions", type=click.IntRange(0), multiple=True, metavar="P", help="Only this partition."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command(
+    epilog=examples(
+        "jobplane topic peek orders -n 5",
+        "jobplane topic peek orders --where \"amount > 50 AND user = 'user-1'\"",
+        "jobplane topic peek orders --from 2026-01-31T12:00:00Z",
+        "jobplane topic peek orders --partition 2 --from 1500 -n 1 -o json",
+    )
+)
+@click.argument("name")
+@click.option("-n", "most", type=click.IntRange(1), default=10, show_default=True, metavar="N", help="Records to show.")
+@click.option(
+    "--from",
+    "start",
+    default="newest",
+    show_default=True,
+    metavar="newest|oldest|OFFSET|TIME",
+    help="The last records, or the first: of all that are kept, from an offset on, or from an ISO-8601 instant on.",
+)
+@click.option(
+    "--scan",
+    type=click.IntRange(1),
+    default=1_000_000,
+    show_default=True,
+    metavar="N",
+    help="Records that a search with --where looks at.",
+)
+@looking
+@output_option
+@connection
+def peek(name: str, most: int, start: str, scan: int, output: str, **flags: Any) -> None:
+    """Show some records of topic NAME, the newest last.
+
+    Values are read by the topic's mapping or by --format, and shown as text, else in hexadecimal digits. Only committed
+    records are shown.
+    """
+    asked = _asked(name, start, flags)
+    with errors(), until_nobody_listens():
+        kafka, prefix, opened, condition = _opened(flags, asked)
+        from controlplane.peek import look
+
+        with _watched() as watch:
+            found = look(kafka, prefix, opened, condition, most, scan, watch)
+        _show(found, output)
+
+
+@click.command(
+    epilog=examples(
+        "jobplane topic tail big_orders",
+        'jobplane topic tail orders --where "amount > 50" -o json',
+    )
+)
+@click.argument("name")
+@click.option(
+    "--from",
+    "start",
+    default="newest",
+    show_default=True,
+    metavar="newest|oldest|OFFSET|TIME",
+    help="Where to begin: at the end, at the first record that is kept, at an offset or an ISO-8601 instant.",
+)
+@looking
+@output_option
+@connection
+def tail(name: str, start: str, output: str, **flags: Any) -> None:
+    """Show the records of topic NAME as they come, until Ctrl-C."""
+    asked = _asked(name, start, flags)
+    with errors(), until_nobody_listens():
+        kafka, prefix, opened, condition = _opened(flags, asked)
+        from controlplane import peek, tables
+        from controlplane.shown_records import listing
+
+        for record in peek.tail(kafka, prefix, opened, condition):
+            if output == "json":
+                json_line(record.json())
+            else:
+                click.echo(tables.text(listing([record], "records")).split("\n")[1])
+
+
+COMMANDS = (peek, tail)
+
+
+def _asked(name: str, start: str, flags: dict[str, Any]) -> "Asked":
+    """What the flags ask for, which are taken out."""
+    from controlplane.asked import Asked, start_of
+    from schemas.formats import KEY_FORMAT, VALUE_FORMAT
+
+    formats = {KEY_FORMAT: flags.pop("key_format"), VALUE_FORMAT: flags.pop("value_format")}
+    given = {option: text for option, text in formats.items() if text}
+    mapping, where = flags.pop("as_mapping"), flags.pop("where")
+    if where is not None and not where.strip():
+        raise click.UsageError("--where needs a condition, such as 'amount > 50'")
+    if mapping and given:
+        raise click.UsageError("--as-mapping says the formats already: leave --format and --key-format out")
+    try:
+        begin = start_of(start)
+    except (ValueError, OverflowError):
+        message = f"--from is newest, oldest, an offset or an instant like 2026-01-31T12:00:00Z, not '{start}'"
+        raise click.UsageError(message) from None
+    partitions, committed = tuple(set(flags.pop("partitions"))), not flags.pop("uncommitted")
+    return Asked(name, begin, partitions, where or "", mapping, given, committed)
+
+
+def _opened(flags: dict[str, Any], asked: "Asked") -> "tuple[Kafka, str, Opened, Condition | None]":
+    """The cluster, the prefix, the topic and its condition. Exits where they are refused."""
+    with refusing():
+        kafka, settings = reached(flags)
+        from controlplane.opening import open_topic
+        from controlplane.peek import condition_of
+        from processors.registry import registry_of
+
+        opened = open_topic(kafka, settings.prefix, asked, registry_of(settings.registry))
+        for notice in opened.notices:
+            click.echo(f"notice: {notice}", err=True)
+    with planning(), refusing(asked.where):
+        return kafka, settings.prefix, opened, condition_of(opened)
+
+
+def _show(found: "Peeked", output: str) -> None:
+    if output == "json":
+        for record in found.records:
+            json_line(record.json())
+    elif found.records:
+        from controlplane import tables
+        from controlplane.shown_records import listing
+
+        shown = listing(found.records, summary="records")
+        if sys.stdout.isatty():
+            tables.draw(shown)
+        else:
+            click.echo(tables.text(shown), nl=False)
+    for text in found.summary():
+        click.echo(text, err=True)
+
+
+class _watched:  # noqa: N801  used like a function
+    """How many records were looked at, on a terminal's stderr while it is searched; silent elsewhere."""
+
+    def __enter__(self) -> Callable[[int], None]:
+        self._status: Any = None
+        if sys.stderr.isatty():
+            from rich.console import Console
+
+            self._status = Console(stderr=True).status("reading")
+            self._status.start()
+        return lambda looked: self._status.update(f"{looked:,} records looked at") if self._status else None
+
+    def __exit__(self, *_: object) -> None:
+        if self._status:
+            self._status.stop()

@@ -1,0 +1,114 @@
+"""`jobplane topic create`, `list` and `describe`: topics made and shown without any other tool of Kafka."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from controlplane.terminal import connection, errors, examples, fail, json_line, refusal_exit, settings_of
+
+if TYPE_CHECKING:
+    from controlplane.settings import Settings
+    from processors.kafka import Kafka
+
+output_option = click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+
+
+@click.group(epilog=examples("jobplane topic create orders", "jobplane topic peek orders -n 5"))
+def topic() -> None:
+    """Make topics, look into them and write to them."""
+
+
+@topic.command(
+    epilog=examples(
+        "jobplane topic create orders big_orders --partitions 4",
+        "jobplane topic create customers --config cleanup.policy=compact --if-not-exists",
+    )
+)
+@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@click.option(
+    "--partitions", type=click.IntRange(1), metavar="N", help="Partitions of each.  [default: the brokers' setting]"
+)
+@click.option(
+    "--replication-factor",
+    "replicas",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Replicas.  [default: the brokers' setting]",
+)
+@click.option("--config", "configs", multiple=True, metavar="K=V", help="A setting of the topic, by Kafka's name.")
+@click.option("--if-not-exists", is_flag=True, help="Leave a topic that exists as it is.")
+@output_option
+@connection
+def create(
+    names: tuple[str, ...],
+    partitions: int | None,
+    replicas: int | None,
+    configs: tuple[str, ...],
+    if_not_exists: bool,  # noqa: FBT001  click's way
+    output: str,
+    **flags: Any,
+) -> None:
+    """Make topics of these NAMEs, in their order, up to the first that cannot be made."""
+    config = dict(pair(one, "--config", "retention.ms=60000") for one in configs)
+    with errors(), refusing():
+        kafka, settings = reached(flags)
+        from controlplane.new_topics import BROKERS_DEFAULT, check_name, count, create_topic
+
+        for name in names:
+            check_name(name, settings.prefix)
+        for name in names:
+            made = create_topic(
+                kafka,
+                name,
+                partitions or BROKERS_DEFAULT,
+                replicas or BROKERS_DEFAULT,
+                config,
+                if_not_exists=if_not_exists,
+            )
+            if output == "json":
+                json_line({"topic": name, "partitions": made.partitions, "created": made.new})
+            elif made.new:
+                click.echo(f"created topic {name}, {count(made.partitions, 'partition')}")
+            else:
+                click.echo(f"unchanged: topic {name} exists, {count(made.partitions, 'partition')}")
+
+
+def reached(flags: dict[str, Any]) -> "tuple[Kafka, Settings]":
+    """The cluster, which answers, and the settings."""
+    settings = settings_of(flags)
+    from processors.kafka import Kafka
+
+    kafka = Kafka(settings.bootstrap, settings.kafka)
+    kafka.require()
+    return kafka, settings
+
+
+def pair(text: str, option: str, example: str) -> tuple[str, str]:
+    """`k=v` in two. Raises click.UsageError."""
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise click.UsageError(f"{option} is a name and a value, such as {example}, not '{text}'")
+    return name, value
+
+
+class refusing:  # noqa: N801  used like a function
+    """Prints what is refused, and exits as a statement refused would. `where` is the condition that places are in."""
+
+    def __init__(self, where: str = "") -> None:
+        self._where = where
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        from schemas.errors import Refused
+
+        if not isinstance(error, Refused):
+            return
+        from sql.diagnostics import caret
+
+        if self._where:
+            text = f"--where: refused ({error.code})\n{caret(self._where, error.place, error.message)}"
+        else:
+            text = f"error ({error.code}): {error.message}"
+        fail(text, refusal_exit(error.code))

@@ -1,0 +1,166 @@
+"""What a topic's records are seen through: the mapping or format that says how they are read, and a condition of SQL.
+
+Both are queries, planned and compiled as those of jobs are: a condition takes the records that a job's WHERE takes.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from controlplane.shown_records import Seen, seen_as_it_is
+from controlplane.views import text_of
+from processors.blame import fault
+from processors.evaluation import Evaluation
+from processors.kafka import Message
+from processors.registry import Registry
+from schemas.errors import START, BadSyntax, Place, Refused
+from schemas.failures import RecordFailure
+from schemas.formats import KEY_FORMAT, VALUE_FORMAT
+from schemas.formats.avro_schemas import learn
+from schemas.names import name as written
+from schemas.values import AvroSchema, Mapping
+from sql import nodes
+from sql.compile import Step, Wiring, compile_step
+from sql.parser import parse_insert
+from sql.parts import KEY, THIS
+from sql.plan import plan
+
+AS_THEY_STAND = frozenset({"", "json", "json-flat", "varchar", "csv", "bytes"})
+"""Formats whose bytes are text for people already, or are no text at all."""
+_WHERE = re.compile(r"\s*WHERE\b", re.IGNORECASE)
+"""A condition may begin with the word that stands before it in a query."""
+_SECOND = Place(2, 1)
+"""Where a condition begins in the query that is made of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lens:
+    """`name` is what the topic is called in conditions. `columns`: values are shown as the mapping's columns."""
+
+    topic: str
+    name: str
+    mapping: Mapping | None = None
+    columns: bool = False
+    registry: Registry | None = None
+
+    def condition(self, where: str) -> "Condition":
+        """Raises Refused with its place in `where`."""
+        try:
+            word = "" if _WHERE.match(where) else "WHERE"
+            insert = parse_insert(f"INSERT INTO shown SELECT __offset AS o FROM {written(self.name)} {word}\n{where}")
+            if len(insert.query.branches) != 1:
+                raise BadSyntax("a condition is what stands after WHERE in one SELECT, without UNION ALL", _SECOND)
+            return Condition(self._step(insert), self.registry)
+        except Refused as refused:
+            place = refused.place
+            refused.place = Place(place.line - 1, place.column) if place.line > 1 else START
+            raise
+
+    def viewer(self) -> Callable[[Message], Seen]:
+        """Shows one record. One that cannot be read as it should stands there as it is, with the reason."""
+        value = self._reader(self._value_columns()) if self._is_read(VALUE_FORMAT) or self.columns else None
+        key = self._reader(self._key_columns()) if self._is_read(KEY_FORMAT) else None
+        if value is None and key is None:
+            return seen_as_it_is
+        return lambda message: _seen(message, key, value)
+
+    def _is_read(self, option: str) -> bool:
+        return self.mapping is not None and self.mapping.options.get(option, "") not in AS_THEY_STAND
+
+    def _value_columns(self) -> list[str]:
+        columns = self.mapping.columns if self.mapping else ()
+        return [written(one.name) for one in columns if one.path[0] != KEY] or [THIS]
+
+    def _key_columns(self) -> list[str]:
+        columns = self.mapping.columns if self.mapping else ()
+        return [written(one.name) for one in columns if one.path[0] == KEY] or [f"{KEY} AS {THIS}"]
+
+    def _reader(self, columns: Sequence[str]) -> "Reader":
+        insert = parse_insert(f"INSERT INTO shown SELECT {', '.join(columns)} FROM {written(self.name)}")
+        return Reader(self._step(insert), self.registry)
+
+    def _step(self, insert: nodes.Insert) -> Step:
+        sources = {}
+        if self.mapping is not None:
+            sources[self.name] = self.mapping
+            for schema in (self.mapping.key_schema, self.mapping.value_schema):
+                _learn(schema)
+        wiring = Wiring("shown", 1, {self.name: self.topic}, {self.name: 0})
+        return compile_step(plan(insert, sources, None), wiring).step
+
+
+@dataclass(slots=True)
+class Condition:
+    """Which of some records a WHERE takes. `failed` counts those it cannot be evaluated for; `first` is one of them."""
+
+    step: Step
+    registry: Registry | None
+    failed: int = 0
+    first: tuple[Message, RecordFailure] | None = None
+    _at: Message | None = field(default=None, init=False)
+
+    def __call__(self, messages: list[Message]) -> list[Message]:
+        taken: list[Message] = []
+
+        def take(*_: Any) -> None:
+            if self._at is not None:
+                taken.append(self._at)
+
+        Evaluation(self._followed, take, take, lambda error, _: fault(error), self._count, self.registry).through(
+            messages
+        )
+        return taken
+
+    def _followed(
+        self, messages: Iterator[Any], produce: Callable[..., None], full: Callable[..., None]
+    ) -> tuple[int, int]:
+        """The step, which produces before it takes the next message: so it is known of which one."""
+
+        def each() -> Iterator[Message]:
+            for self._at in messages:  # it is kept
+                yield self._at
+
+        return self.step(each(), produce, full)
+
+    def _count(self, message: Message, failure: RecordFailure) -> bool:
+        self.failed += 1
+        self.first = self.first or (message, failure)
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Text of a record's value or key by its format."""
+
+    step: Step
+    registry: Registry | None
+
+    def __call__(self, message: Message) -> tuple[str | None, str]:
+        """The text, and why there is none."""
+        found: list[bytes | None] = []
+        failures: list[RecordFailure] = []
+
+        def take(_: str, value: bytes | None, *__: Any) -> None:
+            found.append(value)
+
+        def treat(_: Message, failure: RecordFailure) -> bool:
+            failures.append(failure)
+            return True
+
+        Evaluation(self.step, take, take, lambda error, _: fault(error), treat, self.registry).through([message])
+        return (text_of(found[0]) if found else None), (failures[0].message if failures else "")
+
+
+def _seen(message: Message, key: Reader | None, value: Reader | None) -> Seen:
+    plain = seen_as_it_is(message)
+    key_text, bad_key = key(message) if key and message.key() is not None else (plain.key, "")
+    value_text, bad_value = value(message) if value and message.value() is not None else (plain.value, "")
+    return plain.read_as(
+        plain.key if bad_key else key_text, plain.value if bad_value else value_text, bad_value or bad_key
+    )
+
+
+def _learn(schema: AvroSchema | None) -> None:
+    if schema is not None and schema.id:
+        learn(schema.id, schema.text)

@@ -1,0 +1,77 @@
+"""Makes topics for jobs to read and write. Topics are never made by mistake: a name alone makes none."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from processors.kafka import Kafka, insisting
+from schemas.errors import NotSetUp, TopicExists, TopicRefused, TopicReserved, did_you_mean
+from schemas.names import is_topic_name
+
+BROKERS_DEFAULT = -1
+"""As many partitions or replicas as the brokers' settings num.partitions and default.replication.factor say."""
+OWN = "__"
+"""What the names of Kafka's own topics begin with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """`new` is False for a topic that existed."""
+
+    name: str
+    partitions: int
+    new: bool
+
+
+def check_name(name: str, prefix: str) -> None:
+    """Raises TopicRefused for what no topic can be called, TopicReserved for the control plane's and Kafka's own."""
+    if not is_topic_name(name):
+        raise TopicRefused(
+            f"no topic can be called '{name}': a topic's name has 1 to 249 letters of ASCII, digits, '.', '_' and '-'"
+        )
+    if name.startswith(prefix):
+        raise TopicReserved(
+            f"'{name}' is reserved: topics that begin with '{prefix}' are the control plane's own, and the first "
+            "worker makes them"
+        )
+    if name.startswith(OWN):
+        raise TopicReserved(f"'{name}' is reserved: topics that begin with '{OWN}' are Kafka's own")
+
+
+def create_topic(
+    kafka: Kafka, name: str, partitions: int, replication: int, config: Mapping[str, str], *, if_not_exists: bool
+) -> Created:
+    """Returns once brokers know the topic. Raises TopicExists, TopicRefused."""
+    _check_replicas(kafka, name, replication)
+    try:
+        new = kafka.create(name, partitions, replication, config)
+    except TopicRefused as refused:
+        raise _unknown_setting(kafka, config) or refused from refused
+    found = insisting(lambda: kafka.topics([name]).get(name), lambda: None)
+    if found is None:
+        raise NotSetUp(f"topic '{name}' was made, but the brokers do not know it yet; look again with topic describe")
+    if not new and not if_not_exists:
+        raise TopicExists(f"a topic '{name}' exists, with {count(found[1], 'partition')}")
+    return Created(name, found[1], new)
+
+
+def count(number: int, noun: str) -> str:
+    """`1 partition`, `4 partitions`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _check_replicas(kafka: Kafka, name: str, replication: int) -> None:
+    brokers = len(kafka.brokers())
+    if replication > brokers:
+        raise TopicRefused(
+            f"topic '{name}' cannot have {replication} replicas: the cluster has {count(brokers, 'broker')}"
+        )
+
+
+def _unknown_setting(kafka: Kafka, config: Mapping[str, str]) -> TopicRefused | None:
+    """The first setting that no topic has; None where all are known, or nothing can be told."""
+    names = kafka.topic_names()[:1] if config else ()
+    known = {name for settings in kafka.topic_settings(names).values() for name in settings}
+    unknown = next((name for name in config if known and name not in known), None)
+    if unknown is None:
+        return None
+    return TopicRefused(f"no setting of topics is called '{unknown}'{did_you_mean(unknown, known)}")

@@ -1,0 +1,111 @@
+"""Looks into a topic: a bounded number of its records, or those that come, seen through its mapping and a condition.
+
+Nothing is written and no group comes into being: consumers are assigned, and commit nothing.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+
+from controlplane.asked import Asked, Newest, Oldest
+from controlplane.lens import Condition
+from controlplane.new_topics import count
+from controlplane.opening import Opened, open_topic
+from controlplane.shown_records import Seen
+from controlplane.windows import find
+from processors import user_functions
+from processors.bad_records import place_of
+from processors.kafka import Consumer, Kafka, assign, poll
+from processors.registry import Registry
+
+LIMIT = 1_000_000
+"""Records that a search looks at where nothing else is said."""
+BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Peeked:
+    """The records, the oldest first. `looked` counts those looked at, `failed` those the condition has no answer for.
+
+    `failure` says why of one of them. `all`: no record is left that was not looked at.
+    """
+
+    opened: Opened
+    records: list[Seen]
+    looked: int
+    all: bool
+    failed: int = 0
+    failure: str = ""
+
+    def summary(self) -> list[str]:
+        """What is to be said of the search, and of a topic without records."""
+        said = []
+        if not self.looked:
+            whole = isinstance(self.opened.asked.start, Newest | Oldest)
+            said.append(f"topic '{self.opened.topic}' holds no records{'' if whole else ' from there on'}")
+        elif self.opened.asked.where:
+            rest = ", all there are" if self.all else ""
+            said.append(f"{count(len(self.records), 'record')} found; {count(self.looked, 'record')} looked at{rest}")
+        if self.failed:
+            said.append(f"the condition cannot be evaluated for {count(self.failed, 'record')}, such as {self.failure}")
+        return said
+
+
+def peek(
+    kafka: Kafka, prefix: str, asked: Asked, most: int, registry: Registry | None = None, limit: int = LIMIT
+) -> Peeked:
+    """At most `most` records: with Newest the last for which the condition holds, else the first from the start on.
+
+    Raises what `open_topic` raises, Refused with its place in the condition, Doubt where Kafka does not answer.
+    """
+    opened = open_topic(kafka, prefix, asked, registry)
+    return look(kafka, prefix, opened, condition_of(opened), most, limit)
+
+
+def condition_of(opened: Opened) -> Condition | None:
+    """What takes the records asked for, by a query's rules; None takes all. Raises Refused with its place in it."""
+    if not opened.asked.where:
+        return None
+    user_functions.load()
+    return opened.lens.condition(opened.asked.where)
+
+
+def look(
+    kafka: Kafka,
+    prefix: str,
+    opened: Opened,
+    condition: Condition | None,
+    most: int,
+    limit: int = LIMIT,
+    watch: Callable[[int], None] = lambda looked: None,
+) -> Peeked:
+    """As `peek`. `watch` is told how many records were looked at."""
+    with closing(_consumer(kafka, prefix, opened)) as consumer:
+        backwards = isinstance(opened.asked.start, Newest)
+        found = find(consumer, opened.ranges, most, backwards=backwards, condition=condition, limit=limit, watch=watch)
+    records = [*map(opened.lens.viewer(), found.messages)]
+    failed, failure = (condition.failed, told(condition)) if condition else (0, "")
+    return Peeked(opened, records, found.looked, found.all, failed, failure)
+
+
+def tail(kafka: Kafka, prefix: str, opened: Opened, condition: Condition | None) -> Iterator[Seen]:
+    """Records as they come, for ever: from the end as it was when the topic was opened, or from the start asked for."""
+    view = opened.lens.viewer()
+    with closing(_consumer(kafka, prefix, opened)) as consumer:
+        newest = isinstance(opened.asked.start, Newest)
+        assign(consumer, {at: end if newest else first for at, (first, end) in opened.ranges.items()})
+        while True:
+            messages = poll(consumer, BATCH, 0.1)
+            yield from map(view, condition(messages) if condition else messages)
+
+
+def told(condition: Condition) -> str:
+    """Why the condition could not be evaluated for the first record of that kind; empty where there was none."""
+    if condition.first is None:
+        return ""
+    message, failure = condition.first
+    return f"{place_of(message)}: {failure.message}"
+
+
+def _consumer(kafka: Kafka, prefix: str, opened: Opened) -> Consumer:
+    return kafka.consumer(f"{prefix}peek", committed=opened.asked.committed, queued_max_messages_kbytes=65_536)

@@ -1,0 +1,99 @@
+"""Records of a topic as people and programs are shown them. Pure."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import msgspec
+
+from controlplane.views import Listing, Row
+from processors.kafka import Message
+
+COLUMNS = ("partition", "offset", "time", "key", "value")
+HEADERS, ERROR = "headers", "error"
+NULL = "NULL"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A record. `time` is in epoch milliseconds, None where it has none. `error` says why it is shown as it stands."""
+
+    topic: str
+    partition: int
+    offset: int
+    time: int | None
+    key: str | None
+    value: str | None
+    headers: tuple[tuple[str, str | None], ...] = ()
+    error: str = ""
+
+    def read_as(self, key: str | None, value: str | None, error: str) -> Self:
+        return replace(self, key=key, value=value, error=error)
+
+    def row(self) -> Row:
+        """For people: NULL where there is no key, or no value."""
+        row: Row = {
+            "partition": self.partition,
+            "offset": self.offset,
+            "time": self.time,
+            "key": NULL if self.key is None else self.key,
+            "value": NULL if self.value is None else self.value,
+        }
+        if self.headers:
+            row[HEADERS] = {name: NULL if text is None else text for name, text in self.headers}
+        if self.error:
+            row[ERROR] = self.error
+        return row
+
+    def json(self) -> dict[str, Any]:
+        """For programs: a value that is JSON stands there as JSON, all else as text."""
+        row = {
+            "topic": self.topic,
+            "partition": self.partition,
+            "offset": self.offset,
+            "time": self.time,
+            "key": self.key,
+            "value": _nested(self.value),
+            "headers": [list(one) for one in self.headers],
+        }
+        return row | ({"error": self.error} if self.error else {})
+
+
+def seen_as_it_is(message: Message) -> Seen:
+    """A record of which nothing is known but its bytes."""
+    kind, time = message.timestamp()
+    headers: Any = message.headers() or ()
+    return Seen(
+        message.topic() or "",
+        message.partition() or 0,
+        message.offset() or 0,
+        time if kind else None,
+        text_or_hex(message.key()),
+        text_or_hex(message.value()),
+        tuple((name, text_or_hex(text)) for name, text in headers),
+    )
+
+
+def text_or_hex(data: bytes | str | None) -> str | None:
+    """Text where bytes are UTF-8 without a NUL, which no text has; else `0x` and their hexadecimal digits."""
+    if data is None or isinstance(data, str):
+        return data
+    try:
+        return data.decode() if b"\0" not in data else f"0x{data.hex()}"
+    except UnicodeDecodeError:
+        return f"0x{data.hex()}"
+
+
+def listing(records: list[Seen], summary: str) -> Listing:
+    """Headers and errors have a column where a record has some."""
+    rows = [one.row() for one in records]
+    more = tuple(name for name in (HEADERS, ERROR) if any(name in row for row in rows))
+    return Listing((*COLUMNS, *more), rows, summary=summary)
+
+
+def _nested(value: str | None) -> Any:
+    if value is None:
+        return None
+    try:
+        return msgspec.Raw(msgspec.json.format(value.encode(), indent=-1))
+    except (msgspec.DecodeError, UnicodeEncodeError):
+        return value

@@ -1,0 +1,111 @@
+"""A bounded search through partitions, from their ends backwards or from a place forwards, window by window.
+
+A window is a range of offsets of each partition; each is longer than the one before, because compaction, aborted
+records and transaction markers leave gaps. No window is read that the search does not need.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from processors.kafka import Consumer, Doubt, Message, TopicPartition, assign, poll
+
+At = tuple[str, int]
+"""A topic and its partition."""
+Range = tuple[int, int]
+"""The first offset, and the one after the last."""
+SILENT_S = 10.0
+WIDER = 8
+LONGEST = 200_000
+"""Offsets of a window, all partitions together."""
+SEARCHED = 10_000
+"""Offsets of the first window of a search with a condition, all partitions together."""
+
+
+def windows(ranges: Mapping[At, Range], size: int, *, backwards: bool) -> Iterator[dict[At, Range]]:
+    """Disjoint windows that cover the ranges; the first has at most `size` offsets of each partition."""
+    left = {at: one for at, one in ranges.items() if one[0] < one[1]}
+    while left:
+        size = max(1, min(size, LONGEST // len(left)))
+        if backwards:
+            window = {at: (max(first, end - size), end) for at, (first, end) in left.items()}
+            rest = {at: (left[at][0], start) for at, (start, _) in window.items()}
+        else:
+            window = {at: (first, min(end, first + size)) for at, (first, end) in left.items()}
+            rest = {at: (end, left[at][1]) for at, (_, end) in window.items()}
+        yield window
+        left = {at: one for at, one in rest.items() if one[0] < one[1]}
+        size *= WIDER
+
+
+def read(consumer: Consumer, window: Mapping[At, Range]) -> Iterator[list[Message]]:
+    """The records of a window, a batch at a time, those of a partition in order.
+
+    Raises Doubt where Kafka sends nothing for 10 s although offsets are left.
+    """
+    ends = {at: end for at, (_, end) in window.items()}
+    left = {at: start for at, (start, end) in window.items() if start < end}
+    assign(consumer, left)
+    heard = time.monotonic()
+    while left:
+        if batch := [one for one in poll(consumer, 5000, 0.02) if _offset(one) < ends[_at(one)]]:
+            yield batch
+        for place in consumer.position([TopicPartition(*at) for at in left]):
+            at = (place.topic, place.partition)
+            if place.offset >= ends[at]:
+                del left[at]
+                heard = time.monotonic()
+            elif place.offset > left[at]:
+                left[at], heard = place.offset, time.monotonic()
+        if time.monotonic() - heard > SILENT_S:
+            waiting = ", ".join(f"{topic}-{p}" for topic, p in sorted(left))
+            raise Doubt(f"{waiting}: no record came within {SILENT_S:.0f} s")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The records found, the oldest first; how many records were looked at, and whether these are all there are."""
+
+    messages: list[Message]
+    looked: int
+    all: bool
+
+
+def find(
+    consumer: Consumer,
+    ranges: Mapping[At, Range],
+    most: int,
+    *,
+    backwards: bool,
+    condition: Callable[[list[Message]], list[Message]] | None = None,
+    limit: int,
+    watch: Callable[[int], None] = lambda looked: None,
+) -> Found:
+    """At most `most` records for which `condition` holds, those nearest to the beginning of the search.
+
+    The search ends after a window in which there are enough, or once `limit` records were looked at.
+    """
+    size = max(most, SEARCHED // max(1, len(ranges))) if condition else most
+    found: list[Message] = []
+    looked = 0
+    for window in windows(ranges, size, backwards=backwards):
+        if len(found) >= most or looked >= limit:
+            return Found(found, looked, all=False)
+        for batch in read(consumer, window):
+            looked += len(batch)
+            found = _nearest([*found, *(condition(batch) if condition else batch)], most, backwards=backwards)
+            watch(looked)
+    return Found(found, looked, all=True)
+
+
+def _nearest(messages: list[Message], most: int, *, backwards: bool) -> list[Message]:
+    ordered = sorted(messages, key=lambda one: (one.timestamp()[1], _at(one), _offset(one)))
+    return ordered[-most:] if backwards else ordered[:most]
+
+
+def _at(message: Message) -> At:
+    return message.topic() or "", message.partition() or 0
+
+
+def _offset(message: Message) -> int:
+    return message.offset() or 0

@@ -1,0 +1,191 @@
+"""Looking into topics, and writing lines to them: what is decided without a broker."""
+
+from itertools import pairwise
+
+import pytest
+from confluent_kafka import Message
+
+from controlplane.asked import AtOffset, Newest, Oldest, Since, start_of
+from controlplane.cli_records import FORMATS
+from controlplane.lens import Lens
+from controlplane.new_topics import check_name, count
+from controlplane.record_lines import Form, Record, records
+from controlplane.shown_records import listing, seen_as_it_is, text_or_hex
+from controlplane.tables import text
+from controlplane.windows import LONGEST, windows
+from schemas import formats
+from schemas.errors import BadLine, Refused, TopicRefused, TopicReserved
+from schemas.values import Mapping
+from sql.mapping import mapping_of
+from sql.nodes import CreateMapping
+from sql.parser import parse
+
+
+def message(value: bytes | None, key: bytes | None = None, offset: int = 0) -> Message:
+    return Message("orders", 0, offset, key, value)
+
+
+def mapping(columns: str, options: str = "") -> Mapping:
+    statement = parse(f"CREATE MAPPING orders {columns} TYPE Kafka {options}")
+    assert isinstance(statement, CreateMapping)
+    return mapping_of(statement)
+
+
+@pytest.mark.parametrize(
+    ("word", "start"),
+    [
+        ("newest", Newest()),
+        ("Oldest", Oldest()),
+        ("17", AtOffset(17)),
+        ("1970-01-01T00:00:01Z", Since(1_000)),
+    ],
+)
+def test_where_to_begin(word: str, start: object) -> None:
+    assert start_of(word) == start
+
+
+def test_words_that_are_no_beginning() -> None:
+    for word in ("yesterday", "", "-1", "²"):
+        with pytest.raises(ValueError, match=r".*"):
+            start_of(word)
+
+
+def test_windows_cover_all_offsets_once() -> None:
+    ranges = {("t", 0): (5, 1_000_000), ("t", 1): (7, 9), ("t", 2): (4, 4)}
+    for backwards in (True, False):
+        seen: dict[tuple[str, int], list[tuple[int, int]]] = {}
+        for window in windows(ranges, 10, backwards=backwards):
+            assert sum(end - first for first, end in window.values()) <= LONGEST + len(window)
+            for at, one in window.items():
+                seen.setdefault(at, []).append(one)
+        assert ("t", 2) not in seen
+        for at, parts in seen.items():
+            ordered = sorted(parts)
+            assert parts == (ordered[::-1] if backwards else ordered)
+            assert (ordered[0][0], ordered[-1][1]) == ranges[at]
+            assert all(one[1] == other[0] for one, other in pairwise(ordered))
+
+
+def test_the_first_window_is_no_longer_than_it_must_be() -> None:
+    first = next(windows({("t", 0): (0, 1_000_000), ("t", 1): (0, 3)}, 10, backwards=True))
+    assert first == {("t", 0): (999_990, 1_000_000), ("t", 1): (0, 3)}
+
+
+def test_a_condition_takes_what_a_where_takes() -> None:
+    values = [b'{"amount": 60}', b'{"amount": 40}', b"no JSON", None, b'{"amount": 70}', b'{"amount": "x"}', b"{}"]
+    condition = Lens("orders", "orders").condition("amount > 50")
+    taken = condition([message(value, offset=i) for i, value in enumerate(values)])
+    assert [one.offset() for one in taken] == [0, 4]
+    assert condition.failed == 2
+    assert condition.first is not None
+    assert condition.first[0].offset() == 2
+    assert [one.offset() for one in condition([message(b'{"amount": 80}', offset=9)])] == [9]
+
+
+def test_a_condition_sees_key_and_headers_and_the_columns_of_a_mapping() -> None:
+    lens = Lens("orders", "o", mapping('(price BIGINT EXTERNAL NAME "amount.net")'))
+    condition = lens.condition("where o.price > 5 AND __key = 'a'")
+    inside = b'{"amount": {"net": 6}}'
+    assert condition([message(inside, b"a"), message(inside, b"b")])[0].key() == b"a"
+    with pytest.raises(Refused, match="amount"):
+        lens.condition("amount > 5")
+
+
+@pytest.mark.parametrize(
+    ("where", "place"),
+    [
+        ("amount > > 5", "1:10"),
+        ("a = 1\n AND nope(a)", "2:6"),
+        ("1 / 0 > a", "1:1"),
+        ("a = 1 UNION ALL SELECT b FROM c", "1:1"),
+    ],
+)
+def test_what_is_wrong_with_a_condition_has_its_place_in_it(where: str, place: str) -> None:
+    with pytest.raises(Refused) as refused:
+        Lens("orders", "orders").condition(where)
+    assert str(refused.value.place) == place
+
+
+def test_records_are_read_by_their_mapping() -> None:
+    csv = Lens("orders", "orders", mapping("(id BIGINT, name VARCHAR)", "OPTIONS (valueFormat 'csv')"), columns=True)
+    assert csv.viewer()(message(b"7,x")).value == '{"id":7,"name":"x"}'
+    numbers = Lens("orders", "orders", mapping("", "OPTIONS (valueFormat 'bigint', keyFormat 'integer')"))
+    seen = numbers.viewer()(message((42).to_bytes(8, "big"), (7).to_bytes(4, "big")))
+    assert (seen.key, seen.value) == ("7", "42")
+
+
+def test_a_record_that_its_mapping_cannot_read_stands_there_as_it_is() -> None:
+    lens = Lens("orders", "orders", mapping("", "OPTIONS (valueFormat 'bigint')"))
+    seen = lens.viewer()(message(b"\0\1"))
+    assert seen.value == "0x0001"
+    assert seen.error
+
+
+def test_values_of_json_stand_as_they_are_unless_columns_are_asked_for() -> None:
+    value = b'{"id": 1,  "more": 2}'
+    assert Lens("orders", "orders", mapping("(id BIGINT)")).viewer()(message(value)).value == value.decode()
+    assert Lens("orders", "orders", mapping("(id BIGINT)"), columns=True).viewer()(message(value)).value == '{"id":1}'
+
+
+def test_text_and_what_is_none() -> None:
+    assert text_or_hex(b"h\xc3\xa9") == "hé"
+    assert text_or_hex(b"\xff\1") == "0xff01"
+    assert text_or_hex(b"\0\0\0*") == "0x0000002a"
+    assert text_or_hex(b"") == ""
+    assert text_or_hex(None) is None
+
+
+def test_a_listing_escapes_and_says_null() -> None:
+    seen = [seen_as_it_is(message(None, b"k")), seen_as_it_is(message(b"a\tb\x1b[2J\n"))]
+    assert text(listing(seen, "records")) == (
+        "partition\toffset\ttime\tkey\tvalue\n0\t0\t\tk\tNULL\n0\t0\t\tNULL\ta\\tb\\x1b[2J\\n\n"
+    )
+
+
+def test_values_in_json_are_nested_where_they_are_json() -> None:
+    assert bytes(seen_as_it_is(message(b'{\n "a": 1e400 }')).json()["value"]) == b'{"a":1e400}'
+    assert seen_as_it_is(message(b"plain")).json()["value"] == "plain"
+    assert seen_as_it_is(message(None)).json()["value"] is None
+
+
+def test_lines_are_records() -> None:
+    lines = [b"a:1\n", b"\n", b"b:2:3\r\n", b":4\n", b"c:NULL"]
+    assert list(records(lines, Form(separator=b":", null=b"NULL"))) == [
+        Record(1, b"a", b"1"),
+        Record(3, b"b", b"2:3"),
+        Record(4, b"", b"4"),
+        Record(5, b"c", None),
+    ]
+    assert list(records([b"x:1\n"], Form(key=b"k"))) == [Record(1, b"k", b"x:1")]
+
+
+@pytest.mark.parametrize(
+    ("line", "form", "said"),
+    [
+        (b"x", Form(separator=b"="), "line 2 has no '=' between key and value"),
+        (b'{"a":', Form(json=True), "line 2 is not JSON: "),
+        (b"\xff", Form(json=True), "line 2 is not JSON: "),
+    ],
+)
+def test_lines_of_another_form_are_refused(line: bytes, form: Form, said: str) -> None:
+    with pytest.raises(BadLine) as refused:
+        list(records([b"\n", line], form))
+    assert refused.value.message.startswith(said)
+
+
+def test_names_that_no_topic_may_have() -> None:
+    check_name("orders.eu-1_x", "jobplane.")
+    for name in ("a b", "", "..", "ä", "x" * 250):
+        with pytest.raises(TopicRefused):
+            check_name(name, "jobplane.")
+    for name in ("jobplane.x", "__offsets"):
+        with pytest.raises(TopicReserved):
+            check_name(name, "jobplane.")
+
+
+def test_numbers_of_things() -> None:
+    assert [count(number, "record") for number in (0, 1, 2_000)] == ["0 records", "1 record", "2,000 records"]
+
+
+def test_the_formats_of_the_flags_are_all_formats() -> None:
+    assert sorted(formats.FORMATS) == list(FORMATS)
