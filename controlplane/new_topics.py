@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from processors.kafka import Kafka, insisting
-from schemas.errors import NotSetUp, TopicExists, TopicRefused, TopicReserved, did_you_mean
+from schemas.errors import NotSetUp, TopicExists, TopicRefused, TopicReserved
 from schemas.names import is_topic_name
+from schemas.suggestions import did_you_mean
 
 BROKERS_DEFAULT = -1
 """As many partitions or replicas as the brokers' settings num.partitions and default.replication.factor say."""

@@ -16,8 +16,9 @@ from controlplane.topics import STATE
 from controlplane.windows import At, Range
 from processors.kafka import Kafka
 from processors.registry import Registry
-from schemas.errors import START, MappingNotFound, OffsetNotFound, PartitionNotFound, Refused, did_you_mean
+from schemas.errors import START, MappingNotFound, OffsetNotFound, PartitionNotFound, Refused
 from schemas.names import is_topic_name
+from schemas.suggestions import did_you_mean
 from schemas.values import Mapping as TopicMapping
 
 
