@@ -11,18 +11,14 @@ from sql.render_expressions import expression, string
 def render(statement: nodes.Statement | nodes.Insert) -> str:
     match statement:
         case nodes.CreateJob(job, if_not_exists, options, insert):
-            exists = "IF NOT EXISTS " if if_not_exists else ""
-            return " ".join(
-                filter(None, (f"CREATE JOB {exists}{name(job.text)}", _options(options), "AS", render(insert)))
-            )
-        case nodes.Insert(keyword, target, columns, query):
-            listed = f" ({', '.join(name(column.text) for column in columns)})" if columns else ""
-            return f"{keyword} INTO {name(target.text)}{listed} {_query(query)}"
+            return " ".join(filter(None, (job_head(job, if_not_exists), option_list(options), "AS", render(insert))))
+        case nodes.Insert():
+            return f"{insert_head(statement)} {_query(statement.query)}"
         case nodes.DropJob(job, if_exists, snapshot):
             clause = f" WITH SNAPSHOT {name(snapshot.text)}" if snapshot else ""
             return f"DROP JOB {'IF EXISTS ' if if_exists else ''}{name(job.text)}{clause}"
         case nodes.AlterJob(job, nodes.NewOptions(options, resumes)):
-            return f"ALTER JOB {name(job.text)} {_options(options) or 'OPTIONS ()'}{' RESUME' if resumes else ''}"
+            return f"ALTER JOB {name(job.text)} {option_list(options) or 'OPTIONS ()'}{' RESUME' if resumes else ''}"
         case nodes.AlterJob(job, action):
             return f"ALTER JOB {name(job.text)} {action}"
         case nodes.CreateMapping() as mapping:
@@ -49,6 +45,16 @@ def render(statement: nodes.Statement | nodes.Insert) -> str:
     assert_never(statement)
 
 
+def job_head(job: nodes.Name, if_not_exists: bool) -> str:
+    return f"CREATE JOB {'IF NOT EXISTS ' if if_not_exists else ''}{name(job.text)}"
+
+
+def insert_head(insert: nodes.Insert) -> str:
+    """INSERT or SINK, INTO and the target with its columns."""
+    listed = f" ({', '.join(name(column.text) for column in insert.columns)})" if insert.columns else ""
+    return f"{insert.keyword} INTO {name(insert.target.text)}{listed}"
+
+
 def _as_of(as_of: nodes.AsOfOffset | nodes.AsOfTime | None) -> str:
     match as_of:
         case nodes.AsOfOffset(offset):
@@ -59,27 +65,34 @@ def _as_of(as_of: nodes.AsOfOffset | nodes.AsOfTime | None) -> str:
             return ""
 
 
-def _options(options: Sequence[nodes.Option]) -> str:
+def option_list(options: Sequence[nodes.Option]) -> str:
     listed = ", ".join(f"{string(option.name.text)} = {string(option.value)}" for option in options)
     return f"OPTIONS ({listed})" if options else ""
 
 
 def _mapping(mapping: nodes.CreateMapping) -> str:
-    replace = "OR REPLACE " if mapping.or_replace else ""
-    exists = "IF NOT EXISTS " if mapping.if_not_exists else ""
-    columns = ", ".join(
-        f"{name(column.name.text)} {column.type.text}{_external(column.external)}" for column in mapping.columns
-    )
+    columns = ", ".join(map(mapped_column, mapping.columns))
     parts = (
-        f"CREATE {replace}MAPPING {exists}{name(mapping.name.text)}{_external(mapping.external)}",
+        mapping_head(mapping),
         f"({columns})" if columns else "",
         f"TYPE {name(mapping.type.text)}",
-        _options(mapping.options),
+        option_list(mapping.options),
     )
     return " ".join(filter(None, parts))
 
 
-def _external(external: nodes.Name | None) -> str:
+def mapping_head(mapping: nodes.CreateMapping) -> str:
+    """CREATE MAPPING and what follows up to its columns."""
+    replace = "OR REPLACE " if mapping.or_replace else ""
+    exists = "IF NOT EXISTS " if mapping.if_not_exists else ""
+    return f"CREATE {replace}MAPPING {exists}{name(mapping.name.text)}{external_clause(mapping.external)}"
+
+
+def mapped_column(column: nodes.ColumnDefinition) -> str:
+    return f"{name(column.name.text)} {column.type.text}{external_clause(column.external)}"
+
+
+def external_clause(external: nodes.Name | None) -> str:
     return f" EXTERNAL NAME {name(external.text)}" if external else ""
 
 
@@ -89,27 +102,27 @@ def _query(query: nodes.Query) -> str:
 
 
 def _select(select: nodes.Select) -> str:
-    items = ", ".join(map(_item, select.items))
+    items = ", ".join(map(select_item, select.items))
     where = f" WHERE {expression(select.where)}" if select.where else ""
-    return f"SELECT {items} FROM {_source(select.source)}{''.join(map(_unnest, select.unnests))}{where}"
+    return f"SELECT {items} FROM {_source(select.source)}{''.join(map(unnest_clause, select.unnests))}{where}"
 
 
 def _source(source: nodes.Table | nodes.Derived) -> str:
     text = name(source.name.text) if isinstance(source, nodes.Table) else f"({_query(source.query)})"
-    return text + _alias(source.alias)
+    return text + alias_clause(source.alias)
 
 
-def _unnest(unnest: nodes.Unnest) -> str:
+def unnest_clause(unnest: nodes.Unnest) -> str:
     ordinality = " WITH ORDINALITY" if unnest.ordinality else ""
     columns = f" ({', '.join(name(column.text) for column in unnest.columns)})" if unnest.columns else ""
-    return f" CROSS JOIN UNNEST({expression(unnest.expression)}){ordinality}{_alias(unnest.alias)}{columns}"
+    return f" CROSS JOIN UNNEST({expression(unnest.expression)}){ordinality}{alias_clause(unnest.alias)}{columns}"
 
 
-def _item(item: nodes.Star | nodes.Item) -> str:
+def select_item(item: nodes.Star | nodes.Item) -> str:
     if isinstance(item, nodes.Star):
         return f"{name(item.source.text)}.*" if item.source else "*"
-    return expression(item.expression) + _alias(item.alias)
+    return expression(item.expression) + alias_clause(item.alias)
 
 
-def _alias(alias: nodes.Name | None) -> str:
+def alias_clause(alias: nodes.Name | None) -> str:
     return f" AS {name(alias.text)}" if alias else ""

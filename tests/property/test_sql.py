@@ -20,6 +20,7 @@ from sql.grammar import EXPECTED
 from sql.parser import parse
 from sql.plan import plan
 from sql.render import render
+from sql.render_lines import render_lines
 
 WIRING = Wiring("out", 1, {"s": "s"}, {"s": 0})
 WORDS = sorted(RESERVED | {word for word in EXPECTED if word.isupper()})
@@ -178,6 +179,7 @@ def test_what_is_rendered_parses_to_the_same(tree: nodes.Statement) -> None:
     text = render(tree)
     assert repr_of(parse(text)) == repr_of(tree)
     assert render(parse(text)) == text
+    assert repr_of(parse("\n".join(render_lines(tree)))) == repr_of(tree)
 
 
 def repr_of(tree: nodes.Statement) -> str:
