@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from controlplane import cli_dead_letters, cli_infer, cli_log, cli_produce, cli_records, cli_topic
+from controlplane.display import Display
 from controlplane.terminal import FAILED, NOT_FOUND, REFUSED, TIMED_OUT, UNREACHABLE
 from controlplane.terminal import connection as _connection
 from controlplane.terminal import errors as _errors
@@ -55,6 +56,8 @@ def main() -> None:
     "--timeout", type=click.FloatRange(0.1), default=60.0, show_default=True, help="Seconds to wait, each statement."
 )
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--all", "ended", is_flag=True, help="SHOW JOBS on a terminal: jobs that have ended too.")
+@click.option("--no-pager", is_flag=True, help="Print at once what is longer than the screen.")
 @_connection
 def sql(
     texts: tuple[str, ...],
@@ -65,6 +68,8 @@ def sql(
     command_id: str,
     timeout: float,
     output: str,
+    ended: bool,
+    no_pager: bool,
     **flags: Any,
 ) -> None:
     """Run SQL statements and wait for their effect.
@@ -87,13 +92,14 @@ def sql(
         if command_id and sum(len(_split(*source, output)) for source in sources) != 1:
             raise click.UsageError("--command-id is the id of one statement, and there is not exactly one")
         attempt = client.dry_run() if dry_run else None
+        display = Display(output, ended, not no_pager)
         for name, text in sources:
             for line, statement in _split(name, text, output):
                 where = f"{name}:{line}"
                 if attempt is not None:
-                    _answer(lambda text: attempt.run(text, last or LAST), where, statement, output)
+                    _answer(lambda text: attempt.run(text, last or LAST), where, statement, display)
                 else:
-                    _run(client, where, statement, last or LAST, command_id, no_wait, timeout, output)
+                    _run(client, where, statement, last or LAST, command_id, no_wait, timeout, display)
 
 
 @main.command()
@@ -199,8 +205,9 @@ def _split(name: str, text: str, output: str) -> list[tuple[int, str]]:
 
 
 def _run(
-    client: "Client", where: str, text: str, last: int, command_id: str, no_wait: bool, timeout: float, output: str
+    client: "Client", where: str, text: str, last: int, command_id: str, no_wait: bool, timeout: float, display: Display
 ) -> None:
+    output = display.output
     from schemas.errors import Refused
     from sql import nodes
     from sql.parser import parse
@@ -212,7 +219,7 @@ def _run(
         _refuse(where, text, refused, output)
     if isinstance(statement, nodes.Read):
         read = statement
-        _answer(lambda _: client.read(read, last=last), where, text, output)
+        _answer(lambda _: client.read(read, last=last), where, text, display)
     elif no_wait:
         sent = client.emit(text, command_id)
         _print(output, {"command_id": sent.command_id, "offset": sent.offset, "verdict": None}, sent.command_id)
@@ -222,7 +229,7 @@ def _run(
         _tell(result, where, text, timeout, output)
 
 
-def _answer(ask: Callable[[str], "Listing"], where: str, text: str, output: str) -> None:
+def _answer(ask: Callable[[str], "Listing"], where: str, text: str, display: Display) -> None:
     """Print what a statement that writes nothing gives; exits where it is refused."""
     from schemas.errors import Refused
 
@@ -230,8 +237,8 @@ def _answer(ask: Callable[[str], "Listing"], where: str, text: str, output: str)
         with _planning():
             listing = ask(text)
     except Refused as refused:
-        _refuse(where, text, refused, output)
-    _show(listing, output)
+        _refuse(where, text, refused, display.output)
+    display.show(listing)
 
 
 def _tell(result: "Result", where: str, text: str, timeout: float, output: str) -> None:
@@ -264,20 +271,6 @@ def _tell(result: "Result", where: str, text: str, timeout: float, output: str) 
     if output == "text":
         job = f" {reply.name} {result.status}".rstrip() if reply.name else ""
         click.echo(f"{reply.verdict}{job}" + (f": {reply.message}" if reply.message else ""))
-
-
-def _show(listing: "Listing", output: str) -> None:
-    if output == "json":
-        _json(listing.whole())
-        return
-    from controlplane import tables
-
-    if sys.stdout.isatty():
-        tables.draw(listing)
-    else:
-        click.echo(tables.text(listing), nl=False)
-    if listing.summary:
-        click.echo(listing.summary, err=True)
 
 
 def _refuse(where: str, text: str, refused: "Refused", output: str) -> NoReturn:

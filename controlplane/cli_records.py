@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from controlplane.cli_topic import output_option, reached, refusing
+from controlplane.display import Display
 from controlplane.terminal import connection, errors, examples, json_line, planning, until_nobody_listens
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def tail(name: str, start: str, output: str, **flags: Any) -> None:
             if output == "json":
                 json_line(record.json())
             else:
-                click.echo(tables.text(listing([record], "records")).split("\n")[1])
+                click.echo(tables.text(listing([record])).split("\n")[1])
 
 
 COMMANDS = (peek, tail)
@@ -160,14 +161,9 @@ def _show(found: "Peeked", output: str) -> None:
         for record in found.records:
             json_line(record.json())
     elif found.records:
-        from controlplane import tables
         from controlplane.shown_records import listing
 
-        shown = listing(found.records, summary="records")
-        if sys.stdout.isatty():
-            tables.draw(shown)
-        else:
-            click.echo(tables.text(shown), nl=False)
+        Display(output, pages=False).show(listing(found.records))
     for text in found.summary():
         click.echo(text, err=True)
 

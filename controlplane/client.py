@@ -366,7 +366,10 @@ class Client:
         return log.state_now(self._kafka, self._prefix)
 
     def jobs(self) -> list[views.Row]:
-        """The rows of SHOW JOBS, with the columns of `views.JOB_COLUMNS`: live jobs by name, then ended ones."""
+        """The rows of SHOW JOBS, with the columns of `views.JOB_COLUMNS`: live jobs by name, then ended ones.
+
+        `lag` and `rate` are None: `show("SHOW JOBS")` has them.
+        """
         return views.jobs(self.state())
 
     def snapshots(self) -> list[views.Row]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from controlplane.evolve import State
 from controlplane.lookup import jobs_through
-from controlplane.views import Listing, Row, job_row
+from controlplane.views import Listing, Row, Screen, job_row
 from schemas.errors import JobNotFound, MappingNotFound, SnapshotNotFound
 from schemas.formats import JSON_FLAT, KEY_FORMAT, VALUE_FORMAT
 from schemas.options import JobOptions
@@ -51,9 +51,8 @@ def describe_job(job: Job, progress: Mapping[str, Progress], committed: Iterable
     if job.failure is not None:
         about |= {"failure_code": job.failure.code, "failure_at": job.failure.at}
     resting = list(committed)
-    return Listing(
-        TASK_COLUMNS, [row for i in range(len(job.tasks)) for row in _task_rows(job, i, progress, resting)], about
-    )
+    rows = [row for i in range(len(job.tasks)) for row in _task_rows(job, i, progress, resting)]
+    return Listing(TASK_COLUMNS, rows, about, screen=Screen.JOB)
 
 
 def _refused(job: Job, progress: Mapping[str, Progress]) -> dict[str, int]:

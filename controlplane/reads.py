@@ -3,31 +3,22 @@
 What plans and tries queries is loaded by the statements that need it: SHOW JOBS answers in half the time without.
 """
 
-import time
-from contextlib import closing
 from typing import TYPE_CHECKING, assert_never
 
 from controlplane import log, views
 from controlplane.evolve import State
+from controlplane.progress import committed_progress, latest_progress
 from controlplane.sample import LAST
-from controlplane.topics import REPORTS
-from controlplane.views import Listing
-from processors.kafka import CALL_S, Kafka, TopicPartition, judged, judging
+from controlplane.views import Listing, Screen
+from processors.kafka import Kafka
 from schemas.errors import BeyondTheEnd, JobNotFound, OffsetNotFound
 from schemas.options import instant
-from schemas.reports import Said
-from schemas.state import Job
 from schemas.suggestions import did_you_mean
-from schemas.tasks import task_key
-from schemas.values import PartitionProgress, Progress, by_topic
 from sql import nodes
 
 if TYPE_CHECKING:
     from controlplane.dry_run import DryRun
     from processors.registry import Registry
-
-PROGRESS_MS = 15_000
-"""Progress older than this says nothing about now: tasks report it every 5 s."""
 
 
 def read(
@@ -58,10 +49,13 @@ def _described(kafka: Kafka, prefix: str, statement: nodes.ShowCreate | nodes.De
     state = _state(kafka, prefix)
     match statement:
         case nodes.ShowCreate(name):
-            return Listing(("statement",), [{"statement": descriptions.named(state, name).statement}])
+            return Listing(
+                ("statement",), [{"statement": descriptions.named(state, name).statement}], screen=Screen.STATEMENT
+            )
         case nodes.Describe(nodes.Kind.JOB, name):
             job = descriptions.named(state, name)
-            return descriptions.describe_job(job, _progress(kafka, prefix, job), _committed(kafka, prefix, job))
+            latest = latest_progress(kafka, prefix, {job.uid: job})
+            return descriptions.describe_job(job, latest, committed_progress(kafka, prefix, job))
         case nodes.Describe(nodes.Kind.MAPPING, name):
             return descriptions.describe_mapping(state, name)
         case nodes.Describe(nodes.Kind.SNAPSHOT, name):
@@ -78,13 +72,13 @@ def _explain(dry: "DryRun", explained: nodes.CreateJob | nodes.Insert, *, shows_
     sources, sink = dry.wired(create)
     mappings = {source.name: source.mapping for source in sources if source.mapping}
     rows = explain(create.insert, mappings, sink.mapping, shows_code=shows_code)
-    return Listing(views.PLAN_COLUMNS, [{"part": part, "detail": detail} for part, detail in rows])
+    return Listing(views.PLAN_COLUMNS, [{"part": part, "detail": detail} for part, detail in rows], screen=Screen.PLAN)
 
 
 def _show(kafka: Kafka, prefix: str, show: nodes.Show) -> Listing:
     match show.subject:
         case nodes.Subject.JOBS:
-            return Listing(views.JOB_COLUMNS, views.jobs(_state(kafka, prefix, show.as_of)))
+            return _jobs(kafka, prefix, show)
         case nodes.Subject.SNAPSHOTS:
             return Listing(views.SNAPSHOT_COLUMNS, views.snapshots(_state(kafka, prefix, show.as_of)))
         case nodes.Subject.MAPPINGS:
@@ -95,9 +89,15 @@ def _show(kafka: Kafka, prefix: str, show: nodes.Show) -> Listing:
             from processors import user_functions
 
             user_functions.load_and_tell()
-            return Listing(views.FUNCTION_COLUMNS, views.functions())
+            return Listing(views.FUNCTION_COLUMNS, views.functions(), screen=Screen.FUNCTIONS)
         case never:
             assert_never(never)
+
+
+def _jobs(kafka: Kafka, prefix: str, show: nodes.Show) -> Listing:
+    state = _state(kafka, prefix, show.as_of)
+    latest = latest_progress(kafka, prefix, state.jobs) if show.as_of is None else {}
+    return Listing(views.JOB_COLUMNS, views.jobs(state, latest), screen=Screen.JOBS)
 
 
 def _state(kafka: Kafka, prefix: str, as_of: nodes.AsOfOffset | nodes.AsOfTime | None = None) -> State:
@@ -120,45 +120,8 @@ def _history(kafka: Kafka, prefix: str, name: nodes.Name) -> Listing:
     from controlplane import history
 
     try:
-        return Listing(history.HISTORY_COLUMNS, history.history_of(kafka, prefix, name.text))
+        rows = history.history_of(kafka, prefix, name.text)
+        return Listing(history.HISTORY_COLUMNS, rows, screen=Screen.HISTORY)
     except JobNotFound as unknown:
         known = {job.name for job in _state(kafka, prefix).jobs.values()}
         raise JobNotFound(unknown.message + did_you_mean(name.text, known), name.place) from unknown
-
-
-def _progress(kafka: Kafka, prefix: str, job: Job) -> dict[str, Progress]:
-    """The newest progress of each running task of a job, by task key."""
-    topic = f"{prefix}{REPORTS}"
-    if job.closed:
-        return {}
-    since = round(time.time() * 1000) - PROGRESS_MS
-    start = kafka.offsets_since([(topic, 0)], since)[topic, 0]
-    found: dict[str, Progress] = {}
-    if start < 0:
-        return found
-    with closing(log.reader(kafka, prefix)) as consumer:
-        for message in kafka.read_to_end(consumer, topic, [0], starts={(topic, 0): start}):
-            report = log.read_report(message)
-            if report is None or report.said is not Said.PROGRESS or report.progress is None:
-                continue
-            if (report.uid, report.generation) == (job.uid, job.generation):
-                found[task_key(report.uid, report.task)] = report.progress
-    return found
-
-
-def _committed(kafka: Kafka, prefix: str, job: Job) -> list[PartitionProgress]:
-    """How far the job has committed, and where its sources end now; start offsets where nothing is committed."""
-    sources = by_topic(job.sources)
-    partitions = [(topic, p) for topic, (_, count) in kafka.topics(sources).items() for p in range(count)]
-    ends = kafka.last_offsets(partitions)
-    found: list[PartitionProgress] = []
-    with closing(kafka.consumer(f"{prefix}job.{job.uid}", committed=False)) as consumer, judging():
-        committed = consumer.committed([TopicPartition(*one) for one in partitions], CALL_S) if partitions else []
-    for at in committed:
-        if at.error is not None:
-            raise judged(at.error)
-        start = sources[at.topic].start
-        begins = start[at.partition] if at.partition < len(start) else 0
-        position, end = at.offset if at.offset >= 0 else begins, ends[at.topic, at.partition]
-        found.append(PartitionProgress(at.topic, at.partition, position, end, max(0, end - position)))
-    return found

@@ -5,7 +5,7 @@ from typing import Any, Self
 
 import msgspec
 
-from controlplane.views import Listing, Row
+from controlplane.views import Listing, Row, Screen
 from processors.kafka import Message
 
 COLUMNS = ("partition", "offset", "time", "key", "value")
@@ -83,11 +83,11 @@ def text_or_hex(data: bytes | str | None) -> str | None:
         return f"0x{data.hex()}"
 
 
-def listing(records: list[Seen], summary: str) -> Listing:
+def listing(records: list[Seen]) -> Listing:
     """Headers and errors have a column where a record has some."""
     rows = [one.row() for one in records]
     more = tuple(name for name in (HEADERS, ERROR) if any(name in row for row in rows))
-    return Listing((*COLUMNS, *more), rows, summary=summary)
+    return Listing((*COLUMNS, *more), rows, screen=Screen.RECORDS)
 
 
 def _nested(value: str | None) -> Any:

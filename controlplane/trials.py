@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from controlplane.views import Listing, Row, text_of
+from controlplane.views import Listing, Row, Screen, text_of
 from processors.bad_records import place_of
 from processors.kafka import Message
 from processors.trial import Record, Trial, Tried
@@ -30,7 +30,8 @@ def listing(trial: Trial, value_of: ValueOf = as_it_is) -> Listing:
         "rate": round(trial.rate),
         "cpu_micros": round(trial.cpu_micros, 2),
     }
-    return Listing(ROW_COLUMNS, rows, about, {"refused": Listing(REFUSAL_COLUMNS, refused)}, _summary(about))
+    others = {"refused": Listing(REFUSAL_COLUMNS, refused)}
+    return Listing(ROW_COLUMNS, rows, about, others, _summary(about), Screen.RECORDS)
 
 
 def _summary(about: Row) -> str:

@@ -2,17 +2,32 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 from controlplane.evolve import State
 from controlplane.lookup import jobs_through
 from controlplane.translate import query_of
 from schemas.options import JobOptions
-from schemas.state import Answer, Job, Snapshot
+from schemas.state import ENDED, Answer, Job, Snapshot
 from schemas.tasks import task_key
-from schemas.values import SourceOffsets
+from schemas.values import Progress, SourceOffsets
 
 Row = dict[str, Any]
+
+
+class Screen(StrEnum):
+    """How a terminal shows a listing, where that is not one table: see controlplane/page.py."""
+
+    TABLE = "table"
+    JOBS = "jobs"
+    JOB = "job"
+    HISTORY = "history"
+    FUNCTIONS = "functions"
+    PLAN = "plan"
+    STATEMENT = "statement"
+    RECORDS = "records"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +35,7 @@ class Listing:
     """What SHOW or DESCRIBE answers: rows in named columns, and what is `about` the thing described as a whole.
 
     `others` are more of the kind under their names. `summary`, where there is one, says for people what `about` says.
+    A row may have more than the columns: JSON shows it all.
     """
 
     columns: tuple[str, ...]
@@ -27,6 +43,7 @@ class Listing:
     about: Row = field(default_factory=dict)
     others: dict[str, "Listing"] = field(default_factory=dict)
     summary: str = ""
+    screen: Screen = Screen.TABLE
 
     def whole(self) -> Row:
         """As JSON has it."""
@@ -34,7 +51,7 @@ class Listing:
         return {**about, "rows": self.rows, **{name: other.rows for name, other in self.others.items()}}
 
 
-JOB_COLUMNS = ("name", "status", "uid", "tasks", "query", "failure")
+JOB_COLUMNS = ("name", "status", "uid", "tasks", "query", "failure", "lag", "rate", "created", "closed")
 SNAPSHOT_COLUMNS = ("name", "job", "version", "offsets", "time")
 MAPPING_COLUMNS = ("name", "topic", "columns", "jobs")
 TOPIC_COLUMNS = ("name", "partitions", "mappings")
@@ -42,11 +59,38 @@ FUNCTION_COLUMNS = ("name", "signature", "meaning", "package")
 PLAN_COLUMNS = ("part", "detail")
 
 
-def jobs(state: State) -> list[Row]:
-    """Live jobs by name, then ended ones, the newest first."""
+def jobs(state: State, progress: Mapping[str, Progress] = MappingProxyType({})) -> list[Row]:
+    """Live jobs by name, then ended ones, the newest first. `progress` is the newest of each task, by task key.
+
+    `lag` in records and `rate` of records read a second are None where a task that writes has not told its own.
+    """
     ended = sorted((job for job in state.jobs.values() if not job.holds_name), key=lambda job: -job.created)
     live = sorted((job for job in state.jobs.values() if job.holds_name), key=lambda job: job.name)
-    return [job_row(job) for job in (*live, *ended)]
+    return [_listed(job, progress) for job in (*live, *ended)]
+
+
+def _listed(job: Job, progress: Mapping[str, Progress]) -> Row:
+    failure = job.failure
+    lag, rate = _pace(job, progress)
+    return job_row(job) | {
+        "lag": lag,
+        "rate": rate,
+        "created": job.created,
+        "closed": job.closed or None,
+        "sources": [source.topic for source in job.sources],
+        "sink": job.sink.topic,
+        "failure_code": failure.code if failure else "",
+        "failure_at": failure.at if failure else "",
+    }
+
+
+def _pace(job: Job, progress: Mapping[str, Progress]) -> tuple[int | None, float | None]:
+    """Lag and rate over all tasks that still write, where each has told how far it is."""
+    writing = [task_key(job.uid, i) for i, task in enumerate(job.tasks) if task.phase not in ENDED]
+    told = [progress[key] for key in writing if key in progress and progress[key].partitions]
+    if job.closed or not told or len(told) < len(writing):
+        return None, None
+    return sum(at.lag for one in told for at in one.partitions), round(sum(one.rate_in for one in told), 1)
 
 
 def job_row(job: Job) -> Row:

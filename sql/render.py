@@ -10,8 +10,8 @@ from sql.render_expressions import expression, string
 
 def render(statement: nodes.Statement | nodes.Insert) -> str:
     match statement:
-        case nodes.CreateJob(job, if_not_exists, options, insert):
-            return " ".join(filter(None, (job_head(job, if_not_exists), option_list(options), "AS", render(insert))))
+        case nodes.CreateJob(options=options, insert=insert):
+            return " ".join(filter(None, (job_head(statement), option_list(options), "AS", render(insert))))
         case nodes.Insert():
             return f"{insert_head(statement)} {_query(statement.query)}"
         case nodes.DropJob(job, if_exists, snapshot):
@@ -45,8 +45,9 @@ def render(statement: nodes.Statement | nodes.Insert) -> str:
     assert_never(statement)
 
 
-def job_head(job: nodes.Name, if_not_exists: bool) -> str:
-    return f"CREATE JOB {'IF NOT EXISTS ' if if_not_exists else ''}{name(job.text)}"
+def job_head(create: nodes.CreateJob) -> str:
+    """CREATE JOB and its name."""
+    return f"CREATE JOB {'IF NOT EXISTS ' if create.if_not_exists else ''}{name(create.name.text)}"
 
 
 def insert_head(insert: nodes.Insert) -> str:

@@ -30,8 +30,8 @@ def render_lines(statement: nodes.Statement | nodes.Insert) -> list[str]:
 
 def _broken(statement: nodes.Statement | nodes.Insert, text: str) -> Iterator[str]:
     match statement:
-        case nodes.CreateJob(job, if_not_exists, options, insert):
-            yield job_head(job, if_not_exists)
+        case nodes.CreateJob(options=options, insert=insert):
+            yield job_head(statement)
             yield from filter(None, [option_list(options)])
             head, *query = _broken(insert, "")
             yield f"AS {head}"

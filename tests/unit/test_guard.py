@@ -10,6 +10,7 @@ import pytest
 from controlplane import cli, views, worker
 from controlplane.asking import Asking
 from controlplane.decider import Suspects
+from controlplane.display import Display
 from controlplane.evolve import State
 from controlplane.judge import LARGEST_EVENT, Arrived, Judge
 from controlplane.lookup import Facts
@@ -356,7 +357,7 @@ def test_an_answer_that_cannot_be_given_is_a_row_of_json_too(capsys: pytest.Capt
         raise TypeError("unsupported operand type(s) for |")
 
     with pytest.raises(SystemExit) as left:
-        cli._answer(ask, "-e:1", "EXPLAIN INSERT INTO a SELECT 1 FROM b", "json")
+        cli._answer(ask, "-e:1", "EXPLAIN INSERT INTO a SELECT 1 FROM b", Display("json"))
     said = capsys.readouterr()
     row = msgspec.json.decode(said.out)
     assert (row["verdict"], row["code"], left.value.code) == ("refused", "internal-error", cli.FAILED)

@@ -137,7 +137,7 @@ def test_text_and_what_is_none() -> None:
 
 def test_a_listing_escapes_and_says_null() -> None:
     seen = [seen_as_it_is(message(None, b"k")), seen_as_it_is(message(b"a\tb\x1b[2J\n"))]
-    assert text(listing(seen, "records")) == (
+    assert text(listing(seen)) == (
         "partition\toffset\ttime\tkey\tvalue\n0\t0\t\tk\tNULL\n0\t0\t\tNULL\ta\\tb\\x1b[2J\\n\n"
     )
 

@@ -1,0 +1,52 @@
+"""Shows a listing where it goes: parts of a page on a terminal, tab-separated text elsewhere, or JSON."""
+
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from controlplane.terminal import json_line
+
+if TYPE_CHECKING:
+    from controlplane.views import Listing
+
+
+@dataclass(slots=True)
+class Display:
+    """`ended` asks for the jobs that have ended too, `pages` for a pager: both on a terminal only.
+
+    There an empty line is between two listings.
+    """
+
+    output: str
+    ended: bool = False
+    pages: bool = True
+    _has_drawn: bool = False
+
+    def show(self, listing: "Listing") -> None:
+        """Prints it; the summary goes to standard error."""
+        if self.output == "json":
+            json_line(listing.whole())
+            return
+        if sys.stdout.isatty():
+            self._draw(listing)
+        else:
+            from controlplane import tables
+
+            click.echo(tables.text(listing), nl=False)
+        if listing.summary:
+            click.echo(listing.summary, err=True)
+
+    def _draw(self, listing: "Listing") -> None:
+        from rich.console import Console
+
+        from controlplane import drawing, pager
+        from controlplane.page import page
+
+        console = Console()
+        text = drawing.draw(page(listing, round(time.time() * 1000), ended=self.ended), console)
+        text = f"\n{text}" if self._has_drawn else text
+        self._has_drawn = True
+        pager.show(text, console.height, pages=self.pages)

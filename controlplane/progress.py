@@ -1,0 +1,61 @@
+"""How far jobs are: what tasks have reported last, and what is committed. Read from the topics; nothing is asked."""
+
+import time
+from collections.abc import Mapping
+from contextlib import closing
+
+from controlplane import log
+from controlplane.topics import REPORTS
+from processors.kafka import CALL_S, Kafka, TopicPartition, judged, judging
+from schemas.reports import Said
+from schemas.state import Job
+from schemas.tasks import task_key
+from schemas.values import PartitionProgress, Progress, by_topic
+
+PROGRESS_MS = 15_000
+"""Progress older than this says nothing about now: tasks report it every 5 s."""
+
+
+def latest_progress(kafka: Kafka, prefix: str, jobs: Mapping[str, Job]) -> dict[str, Progress]:
+    """The newest progress of each running task of the live ones among `jobs` (by uid), by task key."""
+    topic = f"{prefix}{REPORTS}"
+    if all(job.closed for job in jobs.values()):
+        return {}
+    since = round(time.time() * 1000) - PROGRESS_MS
+    start = kafka.offsets_since([(topic, 0)], since)[topic, 0]
+    if start < 0:
+        return {}
+    with closing(log.reader(kafka, prefix)) as consumer:
+        messages = list(kafka.read_to_end(consumer, topic, [0], starts={(topic, 0): start}))
+    heard: set[bytes] = set()
+    found: dict[str, Progress] = {}
+    for message in reversed(messages):
+        key = message.key() or b""
+        if key in heard:  # the newest is decoded, and those before it are not
+            continue
+        report = log.read_report(message)
+        if report is None or report.said is not Said.PROGRESS or report.progress is None:
+            continue
+        heard.add(key)
+        job = jobs.get(report.uid)
+        if job is not None and not job.closed and report.generation == job.generation:
+            found[task_key(report.uid, report.task)] = report.progress
+    return found
+
+
+def committed_progress(kafka: Kafka, prefix: str, job: Job) -> list[PartitionProgress]:
+    """How far the job has committed, and where its sources end now; start offsets where nothing is committed."""
+    sources = by_topic(job.sources)
+    partitions = [(topic, p) for topic, (_, count) in kafka.topics(sources).items() for p in range(count)]
+    ends = kafka.last_offsets(partitions)
+    found: list[PartitionProgress] = []
+    with closing(kafka.consumer(f"{prefix}job.{job.uid}", committed=False)) as consumer, judging():
+        committed = consumer.committed([TopicPartition(*one) for one in partitions], CALL_S) if partitions else []
+    for at in committed:
+        if at.error is not None:
+            raise judged(at.error)
+        start = sources[at.topic].start
+        begins = start[at.partition] if at.partition < len(start) else 0
+        position, end = at.offset if at.offset >= 0 else begins, ends[at.topic, at.partition]
+        found.append(PartitionProgress(at.topic, at.partition, position, end, max(0, end - position)))
+    return found
