@@ -3,6 +3,7 @@
 What plans and tries queries is loaded by the statements that need it: SHOW JOBS answers in half the time without.
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
 from controlplane import log, views
@@ -11,7 +12,7 @@ from controlplane.progress import committed_progress, latest_progress
 from controlplane.sample import LAST
 from controlplane.views import Listing, Screen
 from processors.kafka import Kafka
-from schemas.errors import BeyondTheEnd, JobNotFound, OffsetNotFound
+from schemas.errors import BadSyntax, BeyondTheEnd, JobNotFound, OffsetNotFound
 from schemas.options import instant
 from schemas.suggestions import did_you_mean
 from sql import nodes
@@ -26,6 +27,8 @@ def read(
 ) -> Listing:
     """Raises Refused with its place where the statement names what is not there. `last`: records of EXPLAIN ANALYZE."""
     match statement:
+        case nodes.Show(like=nodes.LikeName() as like):
+            return _alike(_show(kafka, prefix, statement), like)
         case nodes.Show():
             return _show(kafka, prefix, statement)
         case nodes.ShowHistory(name):
@@ -92,6 +95,16 @@ def _show(kafka: Kafka, prefix: str, show: nodes.Show) -> Listing:
             return Listing(views.FUNCTION_COLUMNS, views.functions(), screen=Screen.FUNCTIONS)
         case never:
             assert_never(never)
+
+
+def _alike(listing: Listing, like: nodes.LikeName) -> Listing:
+    from sql.functions.patterns import compiled_like
+
+    try:
+        matches = compiled_like(like.pattern.lower(), None)
+    except ValueError as unfit:
+        raise BadSyntax(str(unfit), like.place) from unfit
+    return replace(listing, rows=[row for row in listing.rows if matches(row["name"].lower())])
 
 
 def _jobs(kafka: Kafka, prefix: str, show: nodes.Show) -> Listing:

@@ -226,9 +226,18 @@ class AsOfTime:
 
 
 @dataclass(frozen=True, slots=True)
+class LikeName:
+    """Only what has a name like the pattern: `%` is any text, `_` any character, capitals are as small letters."""
+
+    pattern: str
+    place: Place = _place()
+
+
+@dataclass(frozen=True, slots=True)
 class Show:
     subject: Subject
     as_of: AsOfOffset | AsOfTime | None = None
+    like: LikeName | None = None
 
 
 @dataclass(frozen=True, slots=True)

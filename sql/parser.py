@@ -97,11 +97,14 @@ class _Builder(QueryBuilder):
         return nodes.DropSnapshot(snapshot, bool(many(if_exists)))
 
     def visit_show(self, _: Node, children: list[Any]) -> nodes.Show:
-        _, subject, as_of = children
+        _, subject, like, as_of = children
         at = first(as_of)
         if at is not None and subject not in nodes.STATEFUL:
             raise NotSupported(f"AS OF: {subject} are only known as they are now", at.place)
-        return nodes.Show(subject, at)
+        return nodes.Show(subject, at, first(like))
+
+    def visit_like_name(self, _: Node, children: list[Any]) -> nodes.LikeName:
+        return nodes.LikeName(children[1].value, children[1].place)
 
     def visit_show_create(self, _: Node, children: list[Any]) -> nodes.ShowCreate:
         return nodes.ShowCreate(children[3])

@@ -30,8 +30,8 @@ def render(statement: nodes.Statement | nodes.Insert) -> str:
             return f"CREATE {replace}SNAPSHOT {name(snapshot.text)} FOR JOB {name(job.text)}"
         case nodes.DropSnapshot(snapshot, if_exists):
             return f"DROP SNAPSHOT {'IF EXISTS ' if if_exists else ''}{name(snapshot.text)}"
-        case nodes.Show(subject, as_of):
-            return f"SHOW {subject}{_as_of(as_of)}"
+        case nodes.Show(subject, as_of, like):
+            return f"SHOW {subject}{f' LIKE {string(like.pattern)}' if like else ''}{_as_of(as_of)}"
         case nodes.ShowCreate(job):
             return f"SHOW CREATE JOB {name(job.text)}"
         case nodes.ShowHistory(job):

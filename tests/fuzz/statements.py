@@ -224,7 +224,8 @@ class _Statements:
         chance = self._chance
         match chance.randrange(5):
             case 0:
-                return nodes.Show(chance.choice(list(nodes.Subject)))
+                like = nodes.LikeName(chance.choice(("%", "a%", "_'", ""))) if self._yes() else None
+                return nodes.Show(chance.choice(list(nodes.Subject)), like=like)
             case 1:
                 return nodes.Describe(chance.choice(list(nodes.Kind)), self._name(*JOBS))
             case 2:

@@ -35,7 +35,12 @@ def test_describe_says_how_far_each_partition_is(plane: System) -> None:
     assert all("reads.worker-" in str(row["worker"]) and row["committed"] for row in rows)
     busy = next(row for row in rows if row["position"] == 50)
     assert (busy["end"], busy["lag"], busy["task"]) == (50, 0, 1)
+    (listed,) = plane.rows("SHOW JOBS LIKE 'FA_'")
+    assert (listed["name"], listed["lag"], listed["closed"]) == ("far", 0, None)
+    assert listed["rate"] is not None
     plane.done("ALTER JOB far SUSPEND")
+    (listed,) = plane.rows("SHOW JOBS LIKE 'far'")
+    assert (listed["lag"], listed["rate"]) == (None, None), "nobody knows"
     plane.produce(source, [(b"k", b"v")] * 7, partition=1)
     resting = next(row for row in plane.rows("DESCRIBE JOB far") if row["partition"] == f"{source}-1")
     assert (resting["status"], resting["position"], resting["end"], resting["lag"]) == ("STOPPED", 50, 57, 7)

@@ -165,7 +165,12 @@ statement: st.SearchStrategy[nodes.Statement] = st.one_of(
     st.builds(nodes.DropMapping, name, st.booleans()),
     st.builds(nodes.Show, st.sampled_from(nodes.Subject)),
     st.builds(nodes.Show, st.sampled_from(sorted(nodes.STATEFUL)), st.builds(nodes.AsOfOffset, st.integers(0, 2**62))),
-    st.builds(nodes.Show, st.just(nodes.Subject.JOBS), st.builds(nodes.AsOfTime, instants)),
+    st.builds(
+        nodes.Show,
+        st.just(nodes.Subject.JOBS),
+        st.builds(nodes.AsOfTime, instants),
+        st.one_of(st.none(), st.builds(nodes.LikeName, st.text(alphabet="ab%_'É ", max_size=5))),
+    ),
     st.builds(nodes.ShowCreate, name),
     st.builds(nodes.ShowHistory, name),
     st.builds(nodes.Describe, st.sampled_from(nodes.Kind), name),
