@@ -27,16 +27,14 @@ class Topic:
         return {"cleanup.policy": self.cleanup, **self.config}
 
 
-_PLAIN = {"compression.type": "uncompressed"}
-"""Whatever a producer did: Faust's client reads these topics, and ends over a codec that it has no library for."""
-_FOREVER = {"retention.ms": "-1", "retention.bytes": "-1", **_PLAIN}
+_FOREVER = {"retention.ms": "-1", "retention.bytes": "-1"}
 _ROLLED = {"segment.bytes": str(16 * 1024 * 1024), "segment.ms": "600000"}
 """Kafka compacts only segments that are closed: by default not before a week or a GiB."""
 TOPICS = (
     Topic(COMMANDS, 1, "delete", {**_FOREVER, "max.message.bytes": str(MAX_COMMAND_BYTES)}),
     Topic(EVENTS, 1, "delete", _FOREVER),
     Topic(STATE, 1, "compact", {**_ROLLED, "min.cleanable.dirty.ratio": "0.1"}),
-    Topic(TASKS, TASK_PARTITIONS, "compact", {**_ROLLED, **_PLAIN}),
+    Topic(TASKS, TASK_PARTITIONS, "compact", _ROLLED),
     Topic(REPORTS, 1, "delete", {"retention.ms": str(7 * DAY_MS)}),
     Topic(CHECKPOINTS, TASK_PARTITIONS, "compact", _ROLLED),
     Topic(SNAPSHOTS, 1, "compact"),

@@ -11,11 +11,13 @@ from datetime import UTC, datetime
 
 import pytest
 from confluent_kafka import Producer
+from confluent_kafka.admin import NewTopic
 
 from controlplane import history, log
 from controlplane.batch import UNWRITTEN
 from controlplane.evolve import State
 from controlplane.replay import replay
+from controlplane.topics import TOPICS
 from processors.kafka import Kafka
 from schemas.codec import encode
 from schemas.errors import BeyondTheEnd, JobNotFound, NotSetUp
@@ -188,7 +190,7 @@ def test_what_caused_no_event_is_not_read_again_for_ever(plane: System) -> None:
 
 @pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
 def test_compressed_commands_are_answered(plane: System, codec: str) -> None:
-    """Faust's client reads the topic too, and has no library for most codecs: the broker undoes them."""
+    """Faust's client reads the topic too, by codecs of its own: one that is missing would end the worker."""
     producer = Producer({"bootstrap.servers": plane.bootstrap, "compression.type": codec, "linger.ms": 100})
     for _ in range(50):
         producer.produce(f"{plane.prefix}commands", b"DROP JOB nobody_whose_name_is_long_enough_to_be_compressed")
@@ -197,6 +199,27 @@ def test_compressed_commands_are_answered(plane: System, codec: str) -> None:
     until(lambda: now(plane).position.commands >= end, 20, "all are judged")
     assert plane.sql("DROP JOB nobody").reply is not None
     assert plane.workers[0].ready
+
+
+def test_control_topics_that_others_made_may_be_compressed(
+    broker: KafkaBroker, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Whatever a producer did, all that lies in them is compressed then: what workers say to each other, too."""
+    with system(broker.bootstrap, "zstd.", tmp_path_factory.mktemp("zstd"), hosts=1) as made:
+        codec = {"compression.type": "zstd"}
+        new = [
+            NewTopic(f"{made.prefix}{one.name}", one.partitions, 1, config={**one.creation, **codec}) for one in TOPICS
+        ]
+        for future in made.admin.create_topics(new).values():
+            future.result(20)
+        made.worker()
+        source, sink = made.topic("in", 2), made.topic("out", 2)
+        made.done(f'CREATE JOB packed AS INSERT INTO "{sink}" SELECT * FROM "{source}"')
+        made.produce(source, ((b"k", f'{{"i": {i}}}'.encode()) for i in range(10)))
+        until(lambda: len(made.read(sink)) == 10, 20, "the job has written")
+        made.done("ALTER JOB packed SUSPEND")
+        made.done("ALTER JOB packed RESUME")
+        assert made.workers[0].ready
 
 
 def where(plane: System) -> list[str]:
