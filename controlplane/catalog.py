@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 
 from controlplane.lookup import Facts, TopicFacts
 from controlplane.patience import Patience, Say, silent
+from controlplane.set_up import not_set_up
 from controlplane.settings import Settings
 from controlplane.topics import COMMANDS, EVENTS, TOPICS, Topic
 from processors.kafka import Doubt, Kafka
@@ -76,10 +77,9 @@ def _create(kafka: Kafka, missing: Mapping[str, Topic], settings: Settings) -> N
 
 def require_topics(kafka: Kafka, prefix: str) -> None:
     """Raises NotSetUp where no worker has been started with this prefix."""
-    if f"{prefix}{COMMANDS}" not in kafka.topics([f"{prefix}{COMMANDS}"]):
-        raise NotSetUp(
-            f"there is no topic '{prefix}{COMMANDS}' at {kafka.bootstrap}; start a worker with this prefix first"
-        )
+    topic = f"{prefix}{COMMANDS}"
+    if topic not in kafka.topics([topic]):
+        raise not_set_up(topic, prefix, kafka.bootstrap, kafka.topic_names())
 
 
 def plane_id(kafka: Kafka, prefix: str) -> str:

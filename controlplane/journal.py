@@ -4,10 +4,11 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from controlplane.set_up import not_set_up
 from controlplane.topics import EVENTS
 from processors.kafka import Consumer, Doubt, Kafka, Message, TopicPartition, assign, poll
 from schemas.codec import NotOurs, decode
-from schemas.errors import BeyondTheEnd, EventsTruncated, NewerState, NotSetUp
+from schemas.errors import BeyondTheEnd, EventsTruncated, NewerState
 from schemas.events import Event
 
 Alive = Callable[[], None]
@@ -49,7 +50,7 @@ def bounds(kafka: Kafka, prefix: str) -> Bounds:
     """Where the events begin and end now. Raises NotSetUp."""
     at = (f"{prefix}{EVENTS}", 0)
     if at[0] not in kafka.topics([at[0]]):
-        raise NotSetUp(f"there is no topic '{at[0]}' at {kafka.bootstrap}; start a worker with this prefix first")
+        raise not_set_up(at[0], prefix, kafka.bootstrap, kafka.topic_names())
     return Bounds(kafka.first_offsets([at])[at], kafka.last_offsets([at])[at])
 
 

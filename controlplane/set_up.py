@@ -1,0 +1,28 @@
+"""What is said where a control plane is not there: how to start it, or the prefix of one that is. Pure."""
+
+from collections.abc import Collection
+
+from controlplane.topics import COMMANDS, EVENTS
+from schemas.errors import NotSetUp
+
+SHOWN = 3
+"""Prefixes that are named; a Kafka that many share may have many."""
+
+
+def not_set_up(topic: str, prefix: str, bootstrap: str, names: Collection[str]) -> NotSetUp:
+    """`topic` is a control topic that is missing, `names` are all the topics there are."""
+    start = f"jobplane worker --bootstrap {bootstrap} --prefix {prefix}"
+    message = (
+        f"there is no topic '{topic}' at {bootstrap}: no worker was started with the prefix '{prefix}' so far; the "
+        f"first worker makes the control topics: {start}"
+    )
+    if others := prefixes(names):
+        listed = ", ".join(f"'{one}'" for one in others[:SHOWN])
+        message += f"; or did you mean another control plane's --prefix: {listed}{' …' if len(others) > SHOWN else ''}?"
+    return NotSetUp(message)
+
+
+def prefixes(names: Collection[str]) -> list[str]:
+    """The prefixes of which there are both commands and events."""
+    found = (name.removesuffix(COMMANDS) for name in names if name.endswith(COMMANDS))
+    return sorted(prefix for prefix in found if prefix and f"{prefix}{EVENTS}" in names)
