@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from controlplane import cli_dead_letters, cli_infer, cli_log, cli_produce, cli_records, cli_topic
+from controlplane import cli_dead_letters, cli_infer, cli_log, cli_produce, cli_records, cli_topic, cli_topics
 from controlplane.display import Display
 from controlplane.terminal import FAILED, NOT_FOUND, REFUSED, TIMED_OUT, UNREACHABLE
 from controlplane.terminal import connection as _connection
@@ -328,7 +328,7 @@ class _progress:  # noqa: N801  used like a function
 for command in (*cli_log.COMMANDS, *cli_dead_letters.COMMANDS, cli_infer.infer, cli_topic.topic):
     main.add_command(command)
 
-for command in (*cli_records.COMMANDS, cli_produce.produce):
+for command in (*cli_topics.COMMANDS, *cli_records.COMMANDS, cli_produce.produce):
     cli_topic.topic.add_command(command)
 
 if __name__ == "__main__":

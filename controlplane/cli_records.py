@@ -114,7 +114,7 @@ def tail(name: str, start: str, output: str, **flags: Any) -> None:
             if output == "json":
                 json_line(record.json())
             else:
-                click.echo(tables.text(listing([record])).split("\n")[1])
+                click.echo(tables.text(listing([record], drawn=sys.stdout.isatty())).split("\n")[1])
 
 
 COMMANDS = (peek, tail)
@@ -163,7 +163,7 @@ def _show(found: "Peeked", output: str) -> None:
     elif found.records:
         from controlplane.shown_records import listing
 
-        Display(output, pages=False).show(listing(found.records))
+        Display(output, pages=False).show(listing(found.records, drawn=sys.stdout.isatty()))
     for text in found.summary():
         click.echo(text, err=True)
 

@@ -1,4 +1,4 @@
-"""`jobplane topic create`, `list` and `describe`: topics made and shown without any other tool of Kafka."""
+"""`jobplane topic` and its `create`: topics are made without any other tool of Kafka."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -14,7 +14,7 @@ from processors.blame import fault
 from processors.evaluation import Evaluation
 from processors.kafka import Message
 from processors.registry import Registry
-from schemas.errors import START, BadSyntax, Place, Refused
+from schemas.errors import START, BadSyntax, Place, Refused, UnknownColumn
 from schemas.failures import RecordFailure
 from schemas.formats import KEY_FORMAT, VALUE_FORMAT
 from schemas.formats.avro_schemas import learn
@@ -53,9 +53,17 @@ class Lens:
                 raise BadSyntax("a condition is what stands after WHERE in one SELECT, without UNION ALL", _SECOND)
             return Condition(self._step(insert), self.registry)
         except Refused as refused:
-            place = refused.place
-            refused.place = Place(place.line - 1, place.column) if place.line > 1 else START
-            raise
+            raise self._explained(refused) from refused
+
+    def _explained(self, refused: Refused) -> Refused:
+        """The same, with its place in the condition, and with what may be meant instead."""
+        place = Place(refused.place.line - 1, refused.place.column) if refused.place.line > 1 else START
+        message = refused.message
+        if isinstance(refused, UnknownColumn) and self.mapping is not None and self.mapping.statement:
+            message += (
+                f"; they are those of mapping '{self.mapping.name}': --format json-flat reads the values without it"
+            )
+        return type(refused)(message, place)
 
     def viewer(self) -> Callable[[Message], Seen]:
         """Shows one record. One that cannot be read as it should stands there as it is, with the reason."""

@@ -6,13 +6,12 @@ It needs no control plane: where no worker was started so far, there are no mapp
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
-from controlplane import log
 from controlplane.asked import Asked, AtOffset, Newest, Oldest, Since, Start
 from controlplane.asking import Asking
 from controlplane.decide_formats import read_through
 from controlplane.lens import Lens
 from controlplane.lookup import Facts, listed, unknown_topic
-from controlplane.topics import STATE
+from controlplane.topic_questions import state_if_any
 from controlplane.windows import At, Range
 from processors.kafka import Kafka
 from processors.registry import Registry
@@ -38,7 +37,7 @@ def open_topic(kafka: Kafka, prefix: str, asked: Asked, registry: Registry | Non
 
     The condition that is asked for is not looked at here.
     """
-    mappings = known_mappings(kafka, prefix)
+    mappings = state_if_any(kafka, prefix).mappings
     topic, over, partitions = _found(kafka, asked.topic, mappings)
     if asked.mapping and asked.mapping not in mappings:
         raise MappingNotFound(f"no mapping is called '{asked.mapping}'{did_you_mean(asked.mapping, mappings)}")
@@ -46,13 +45,6 @@ def open_topic(kafka: Kafka, prefix: str, asked: Asked, registry: Registry | Non
     check_partitions(topic, partitions, asked.partitions)
     chosen = [(topic, p) for p in sorted(asked.partitions) or range(partitions)]
     return Opened(asked, topic, _ranges(kafka, chosen, asked), lens, notices)
-
-
-def known_mappings(kafka: Kafka, prefix: str) -> dict[str, TopicMapping]:
-    """By their names; none where no worker was started with the prefix."""
-    if f"{prefix}{STATE}" not in kafka.topics([f"{prefix}{STATE}"]):
-        return {}
-    return log.state_now(kafka, prefix, lambda key: key[0] == "mapping").mappings
 
 
 def _found(kafka: Kafka, name: str, mappings: Mapping[str, TopicMapping]) -> tuple[str, TopicMapping | None, int]:

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 import msgspec
 
-from controlplane.lookup import unknown_topic
 from controlplane.opening import check_partitions
+from controlplane.topic_questions import known_topic
 from processors.kafka import Kafka, KafkaError, KafkaException, Message, judged
-from schemas.errors import START, BadLine, KafkaUnreachable, Place, TopicReserved
-from schemas.names import is_topic_name
+from schemas.errors import BadLine, KafkaUnreachable, Place, TopicReserved
 from schemas.shown import shown
 
 DELIVERY_S = 30.0
@@ -75,10 +74,7 @@ def writable(kafka: Kafka, prefix: str, topic: str, partition: int | None) -> in
             f"'{topic}' is reserved: topics that begin with '{prefix}' are the control plane's own; statements go "
             "through `jobplane sql` or `jobplane emit`"
         )
-    described = kafka.topics([topic]) if is_topic_name(topic) else {}
-    if topic not in described:
-        raise unknown_topic(topic, kafka.topic_names(), START)
-    check_partitions(topic, described[topic][1], () if partition is None else (partition,))
+    check_partitions(topic, known_topic(kafka, topic), () if partition is None else (partition,))
     return kafka.record_limits([topic], lambda: None)[0]
 
 

@@ -1,15 +1,19 @@
 """Records of a topic as people and programs are shown them. Pure."""
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any, Self
 
 import msgspec
 
 from controlplane.views import Listing, Row, Screen
 from processors.kafka import Message
+from schemas.codec import MARKER, NotOurs, decode_record
 
 COLUMNS = ("partition", "offset", "time", "key", "value")
 HEADERS, ERROR = "headers", "error"
+PLACE, CLOCK = "at", "time (UTC)"
+"""What a terminal is shown instead of partition, offset and time."""
 NULL = "NULL"
 
 
@@ -68,9 +72,19 @@ def seen_as_it_is(message: Message) -> Seen:
         message.offset() or 0,
         time if kind else None,
         text_or_hex(message.key()),
-        text_or_hex(message.value()),
+        own_record(message.value()) or text_or_hex(message.value()),
         tuple((name, text_or_hex(text)) for name, text in headers),
     )
+
+
+def own_record(data: bytes | str | None) -> str | None:
+    """What a record of a control topic says, as JSON; None for all others."""
+    if not isinstance(data, bytes) or not data.startswith(MARKER):
+        return None
+    try:
+        return msgspec.json.encode(decode_record(data)).decode()
+    except NotOurs:
+        return None
 
 
 def text_or_hex(data: bytes | str | None) -> str | None:
@@ -83,11 +97,18 @@ def text_or_hex(data: bytes | str | None) -> str | None:
         return f"0x{data.hex()}"
 
 
-def listing(records: list[Seen]) -> Listing:
-    """Headers and errors have a column where a record has some."""
+def listing(records: list[Seen], *, drawn: bool = False) -> Listing:
+    """Headers and errors have a column where a record has some. `drawn`: for a terminal, where values need the room."""
     rows = [one.row() for one in records]
     more = tuple(name for name in (HEADERS, ERROR) if any(name in row for row in rows))
-    return Listing((*COLUMNS, *more), rows, screen=Screen.RECORDS)
+    if not drawn:
+        return Listing((*COLUMNS, *more), rows, screen=Screen.RECORDS)
+    rows = [row | {PLACE: f"{row['partition']}@{row['offset']}", CLOCK: _clock(row["time"])} for row in rows]
+    return Listing((PLACE, CLOCK, "key", "value", *more), rows, screen=Screen.RECORDS)
+
+
+def _clock(time: int | None) -> str:
+    return "" if time is None else f"{datetime.fromtimestamp(time / 1000, UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def _nested(value: str | None) -> Any:

@@ -6,6 +6,7 @@ watermark asked read_uncommitted; a reader goes on until its position is there.
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
@@ -37,6 +38,7 @@ __all__ = [
     "NoAnswer",
     "OutOfRange",
     "Producer",
+    "Replicas",
     "TopicPartition",
     "assign",
     "bounds",
@@ -63,6 +65,15 @@ OPEN_S, SILENT_S = 60.0, 10.0
 """How long a reader waits for a transaction to end, and after what silence it asks anew."""
 REACH_S = 3.0
 """Longest a first call waits for a broker to be there at all: with the client's own end it is under 5 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replicas:
+    """The brokers that hold a partition: its leader, -1 where it has none; all; and those that are in sync."""
+
+    leader: int
+    all: tuple[int, ...]
+    in_sync: tuple[int, ...]
 
 
 def _nothing() -> None:
@@ -166,6 +177,16 @@ class Kafka:
         """All settings of those topics that exist, by topic."""
         found = self._questions.settings([(ResourceType.TOPIC, name) for name in names], alive)
         return {name: settings for (_, name), settings in found.items()}
+
+    def changed_settings(self, topic: str) -> dict[str, str]:
+        """The settings of a topic that are its own, not those of the brokers. Empty where it does not exist."""
+        return self._questions.changed_settings(topic)
+
+    def replicas(self, topic: str) -> dict[int, Replicas]:
+        """Where each partition of a topic is. Empty where it does not exist."""
+        with judging():
+            found = self.admin.list_topics(topic, timeout=CALL_S).topics[topic].partitions
+        return {p: Replicas(one.leader, tuple(one.replicas), tuple(one.isrs)) for p, one in found.items()}
 
     def brokers(self) -> tuple[int, ...]:
         with judging():

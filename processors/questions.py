@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from confluent_kafka import IsolationLevel, KafkaException, TopicCollection, TopicPartition
-from confluent_kafka.admin import AdminClient, ConfigResource, OffsetSpec, ResourceType
+from confluent_kafka.admin import AdminClient, ConfigResource, ConfigSource, OffsetSpec, ResourceType
 
 from processors.answers import Doubt, NoAnswer, offset_answer, setting_answer, topic_answer
 from processors.judging import judged
@@ -76,6 +76,16 @@ class Questions:
     def settings(self, resources: Collection[Resource], alive: Callable[[], None]) -> dict[Resource, dict[str, Any]]:
         """All settings of those topics and brokers that exist, by name."""
         return self._settings.get(resources, alive)
+
+    def changed_settings(self, topic: str) -> dict[str, str]:
+        """The settings of a topic that are its own, not those of the brokers."""
+        resource = (ResourceType.TOPIC, topic)
+        answers = self._answers(self._send_settings, _changed, [resource])
+        match answers.get(resource):
+            case Exception() as error:
+                raise error
+            case found:
+                return found or {}
 
     def _answers(
         self,
@@ -142,6 +152,11 @@ def _topic(name: str, described: Any) -> tuple[str, int]:
 
 def _settings(resource: Resource, described: Any) -> dict[str, Any]:
     return {name: entry.value for name, entry in described.items()}
+
+
+def _changed(_: Resource, described: Any) -> dict[str, str]:
+    own = ConfigSource.DYNAMIC_TOPIC_CONFIG.value
+    return {name: str(entry.value) for name, entry in described.items() if entry.source == own}
 
 
 def setting_of(settings: Mapping[str, Any], resource: str, setting: str) -> str:

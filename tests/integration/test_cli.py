@@ -253,6 +253,16 @@ def test_topics_are_made_written_to_and_looked_into(plane: System) -> None:
     assert found.stderr == "1 record found; 101 records looked at, all there are\n"
     assert [column.split("\t")[0] for column in found.stdout.splitlines()[:1]] == ["partition"]
 
+    plane.done(f'CREATE MAPPING ids EXTERNAL NAME "{name}" (id BIGINT) TYPE Kafka')
+    plane.done(f'CREATE JOB moves AS INSERT INTO "{other}" SELECT id FROM ids WHERE id > 98')
+    columns = {"partitions": 2, "mappings": ["ids"], "format": ["json-flat"], "read_by": ["moves"], "written_by": []}
+    assert rows(topic("list", name, "-o", "json")) == [{"name": name, "offsets": 101, **columns}]
+    (described,) = rows(topic("describe", other, "-o", "json"))
+    assert described["about"]["written_by"] == ["moves"]
+    assert [(row["partition"], row["leader"]) for row in described["rows"]] == [(0, 1), (1, 1)]
+    plane.done("DROP JOB moves")
+    plane.done("DROP MAPPING ids")
+
     refused = topic("peek", name, "--where", "nope(id)")
     assert (refused.returncode, refused.stderr.splitlines()) == (
         4,

@@ -1,5 +1,6 @@
 """Looking into topics, and writing lines to them: what is decided without a broker."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -7,14 +8,21 @@ from confluent_kafka import Message
 
 from controlplane.asked import AtOffset, Newest, Oldest, Since, start_of
 from controlplane.cli_records import FORMATS
+from controlplane.evolve import State
 from controlplane.lens import Lens
 from controlplane.new_topics import check_name, count
 from controlplane.record_lines import Form, Record, records
-from controlplane.shown_records import listing, seen_as_it_is, text_or_hex
+from controlplane.set_up import not_set_up
+from controlplane.shown_records import Seen, listing, seen_as_it_is, text_or_hex
 from controlplane.tables import text
+from controlplane.topic_listing import chosen, description
+from controlplane.topic_listing import listing as topics_listing
 from controlplane.windows import LONGEST, windows
+from processors.kafka import Replicas
 from schemas import formats
+from schemas.codec import encode
 from schemas.errors import BadLine, Refused, TopicRefused, TopicReserved
+from schemas.reports import Report, Said
 from schemas.values import Mapping
 from sql.mapping import mapping_of
 from sql.nodes import CreateMapping
@@ -25,8 +33,8 @@ def message(value: bytes | None, key: bytes | None = None, offset: int = 0) -> M
     return Message("orders", 0, offset, key, value)
 
 
-def mapping(columns: str, options: str = "") -> Mapping:
-    statement = parse(f"CREATE MAPPING orders {columns} TYPE Kafka {options}")
+def mapping(columns: str, options: str = "", name: str = "orders") -> Mapping:
+    statement = parse(f"CREATE MAPPING {name} {columns} TYPE Kafka {options}")
     assert isinstance(statement, CreateMapping)
     return mapping_of(statement)
 
@@ -83,11 +91,11 @@ def test_a_condition_takes_what_a_where_takes() -> None:
 
 
 def test_a_condition_sees_key_and_headers_and_the_columns_of_a_mapping() -> None:
-    lens = Lens("orders", "o", mapping('(price BIGINT EXTERNAL NAME "amount.net")'))
+    lens = Lens("orders", "o", mapping('(price BIGINT EXTERNAL NAME "amount.net")', name="o"))
     condition = lens.condition("where o.price > 5 AND __key = 'a'")
     inside = b'{"amount": {"net": 6}}'
     assert condition([message(inside, b"a"), message(inside, b"b")])[0].key() == b"a"
-    with pytest.raises(Refused, match="amount"):
+    with pytest.raises(Refused, match="those of mapping 'o': --format json-flat reads"):
         lens.condition("amount > 5")
 
 
@@ -127,6 +135,33 @@ def test_values_of_json_stand_as_they_are_unless_columns_are_asked_for() -> None
     assert Lens("orders", "orders", mapping("(id BIGINT)"), columns=True).viewer()(message(value)).value == '{"id":1}'
 
 
+def test_records_of_control_topics_are_read() -> None:
+    report = encode(Report("u-0", 1, 0, 1, Said.RUNNING, "worker"))
+    seen = seen_as_it_is(message(report, b"u-0/0"))
+    assert seen.value is not None
+    assert seen.value.startswith('{"uid":"u-0",')
+    assert seen_as_it_is(message(report[:12])).value == f"0x{report[:12].hex()}"
+
+
+def test_what_topics_are_used_for() -> None:
+    over = replace(mapping("", "OPTIONS (valueFormat 'csv')", "lines"), topic="orders")
+    state = State([(("mapping", "lines"), over), (("mapping", "orders"), mapping("(id BIGINT)"))])
+    ranges = {("orders", 0): (2, 7), ("orders", 1): (0, 0)}
+    names = chosen(["orders", "jobplane.x", "__y", "others"], "o*d*", "jobplane.", control=False)
+    assert text(topics_listing(state, ranges, names)) == (
+        "name\tpartitions\toffsets\tformat\tread_by\twritten_by\tmappings\n"
+        "orders\t2\t5\tcsv, json-flat\t\t\tlines, orders\n"
+    )
+    assert chosen(["orders", "jobplane.x", "__y"], "", "jobplane.", control=True) == ["__y", "jobplane.x", "orders"]
+    described = description(state, "orders", ranges, {0: Replicas(1, (1, 2), (1,))}, {"retention.ms": "5"})
+    assert text(described) == (
+        "name\torders\npartitions\t2\noffsets\t5\nformat\tcsv, json-flat\nread_by\t\nwritten_by\t\n"
+        "mappings\tlines, orders\nsettings\tretention.ms = 5\n\n"
+        "partition\tfirst\tend\toffsets\tleader\treplicas\tin_sync\n"
+        "0\t2\t7\t5\t1\t1, 2\t1\n1\t0\t0\t0\t\t\t\n"
+    )
+
+
 def test_text_and_what_is_none() -> None:
     assert text_or_hex(b"h\xc3\xa9") == "hé"
     assert text_or_hex(b"\xff\1") == "0xff01"
@@ -139,6 +174,13 @@ def test_a_listing_escapes_and_says_null() -> None:
     seen = [seen_as_it_is(message(None, b"k")), seen_as_it_is(message(b"a\tb\x1b[2J\n"))]
     assert text(listing(seen)) == (
         "partition\toffset\ttime\tkey\tvalue\n0\t0\t\tk\tNULL\n0\t0\t\tNULL\ta\\tb\\x1b[2J\\n\n"
+    )
+
+
+def test_a_terminal_is_shown_places_and_seconds() -> None:
+    seen = [Seen("orders", 3, 7, 1_795_867_332_668, "k", "v", (("a", None),), "bad")]
+    assert text(listing(seen, drawn=True)) == (
+        "at\ttime (UTC)\tkey\tvalue\theaders\terror\n3@7\t2026-11-28 12:02:12\tk\tv\ta = NULL\tbad\n"
     )
 
 
@@ -189,3 +231,15 @@ def test_numbers_of_things() -> None:
 
 def test_the_formats_of_the_flags_are_all_formats() -> None:
     assert sorted(formats.FORMATS) == list(FORMATS)
+
+
+def test_a_control_plane_that_is_not_there_is_told_of() -> None:
+    said = not_set_up("jobplane.commands", "jobplane.", "kafka:9092", ("orders", "shop.commands", "shop.events"))
+    assert said.message == (
+        "there is no topic 'jobplane.commands' at kafka:9092: no worker was started with the prefix 'jobplane.' so "
+        "far; the first worker makes the control topics: jobplane worker --bootstrap kafka:9092 --prefix jobplane.; "
+        "or did you mean another control plane's --prefix: 'shop.'?"
+    )
+    assert (
+        "did you mean" not in not_set_up("a.events", "a.", "kafka:9092", ("b.commands", "commands", "events")).message
+    )
