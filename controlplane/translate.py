@@ -7,8 +7,8 @@ from schemas.options import JobOptions
 from schemas.received import Received
 from schemas.state import Job
 from sql import nodes
-from sql.parser import parse, parse_job
-from sql.render import render
+from sql.parser import parse
+from sql.render import insert_text, render
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,5 @@ def options_of(create: nodes.CreateJob) -> JobOptions:
 
 
 def query_of(job: Job) -> str:
-    """The INSERT … SELECT of a job as text, for people; the whole statement where this version refuses it."""
-    try:
-        return render(parse_job(job.statement).insert)
-    except Refused:
-        return job.statement
+    """The INSERT … SELECT of a job as text, for people."""
+    return insert_text(job.statement)

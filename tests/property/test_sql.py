@@ -19,7 +19,7 @@ from sql.compile import Wiring, compile_step
 from sql.grammar import EXPECTED
 from sql.parser import parse
 from sql.plan import plan
-from sql.render import render
+from sql.render import insert_text, render
 from sql.render_lines import render_lines
 
 WIRING = Wiring("out", 1, {"s": "s"}, {"s": 0})
@@ -185,6 +185,8 @@ def test_what_is_rendered_parses_to_the_same(tree: nodes.Statement) -> None:
     assert repr_of(parse(text)) == repr_of(tree)
     assert render(parse(text)) == text
     assert repr_of(parse("\n".join(render_lines(tree)))) == repr_of(tree)
+    if isinstance(tree, nodes.CreateJob):
+        assert insert_text(text) == render(tree.insert)
 
 
 def repr_of(tree: nodes.Statement) -> str:

@@ -184,9 +184,9 @@ def test_a_job_whose_statement_this_version_refuses_hides_no_other() -> None:
     plane = Plane({name: topic(4) for name in ("src", "out")})
     for name in ("a", "b"):
         plane.command(f"CREATE JOB {name} AS INSERT INTO out SELECT id FROM src")
-    odd = "CREATE JOB a AS INSERT INTO out SELECT id THE OLD WAY FROM src"
+    odd = "INSERT INTO out SELECT id THE OLD WAY FROM src"
     job = plane.state.jobs[plane.state.names["a"]]
-    plane.state.apply({("job", job.uid): replace(job, statement=odd)})
+    plane.state.apply({("job", job.uid): replace(job, statement=f"CREATE JOB a AS {odd}")})
     assert [row["query"] for row in views.jobs(plane.state)] == [odd, "INSERT INTO out SELECT id FROM src"]
 
 
