@@ -30,9 +30,11 @@ class AsyncClient:
         settings: Settings | str = "127.0.0.1:9092",
         prefix: str = "jobplane.",
         kafka: Mapping[str, str] | None = None,
+        *,
+        issued_by: str = "",
     ) -> None:
-        """Settings, or Kafka's address with the control plane's prefix and properties for librdkafka."""
-        self._client = Client(settings, prefix, kafka)
+        """Settings, or Kafka's address with the control plane's prefix and properties for librdkafka. See Client."""
+        self._client = Client(settings, prefix, kafka, issued_by=issued_by)
 
     async def __aenter__(self) -> Self:
         return self

@@ -11,25 +11,22 @@ import time
 import uuid
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from controlplane import catalog, log, reads, views
-from controlplane.effects import Goal, goal
-from controlplane.evolve import REMEMBERED_COMMANDS, State
+from controlplane.evolve import State
+from controlplane.following import Following
+from controlplane.issuer import user_at_host
 from controlplane.journal import Entry
-from controlplane.outcome import REFUSED, answer
+from controlplane.result import NOWHERE, Alive, Result, Sent, Watch
 from controlplane.sample import LAST
 from controlplane.settings import Settings
 from controlplane.tail import Tail
 from controlplane.topics import COMMANDS, MAX_COMMAND_BYTES
 from processors.kafka import Kafka, KafkaError, Message, NoAnswer, Producer, delivered_offset, judged
 from schemas.commands import COMMAND_ID, ISSUED_BY, REPLY_TO, TRACEPARENT
-from schemas.errors import CommandNotFound, KafkaUnreachable, ReadStatement, Refused
-from schemas.events import Cause
-from schemas.received import Received, read_command
-from schemas.state import Answer, Job
+from schemas.errors import KafkaUnreachable, ReadStatement
+from schemas.state import Job
 from sql import nodes
 from sql.parser import parse
 
@@ -37,51 +34,9 @@ if TYPE_CHECKING:
     from controlplane.dead_letters import DeadLetter
     from controlplane.dry_run import DryRun, Unregistering
 
-Alive = Callable[[], None]
-"""Called again and again while something is awaited; what it raises ends the waiting."""
-Watch = Callable[[str], None]
-"""Told in words how far a statement has come."""
+__all__ = ["DELIVERY_S", "Alive", "Client", "Result", "Sent", "Watch"]
+
 DELIVERY_S = 10.0
-NOWHERE = -1
-"""The offset of a command that was not found."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """A command on the log, and its offset there."""
-
-    command_id: str
-    offset: int
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What came of one statement. `reply` is None while unanswered; `failure` says why its effect did not come.
-
-    `status` is that of its job, `text` the statement, where it was read back from the log.
-    """
-
-    sent: Sent
-    reply: Answer | None
-    status: str = ""
-    failure: str = ""
-    timed_out: bool = False
-    text: str = ""
-
-    @property
-    def done(self) -> bool:
-        """Accepted or unchanged, and its effect has come."""
-        return self.reply is not None and self.reply.verdict != REFUSED and not self.failure and not self.timed_out
-
-    def row(self) -> dict[str, Any]:
-        """As `jobplane sql -o json` prints it."""
-        reply = self.reply
-        if reply is None:
-            return {"command_id": self.sent.command_id, "offset": self.sent.offset, "verdict": None}
-        row = views.outcome_row(reply, self.status)
-        return (
-            row | ({"failure": self.failure} if self.failure else {}) | ({"timed_out": True} if self.timed_out else {})
-        )
 
 
 class Client:
@@ -95,11 +50,17 @@ class Client:
         settings: Settings | str = "127.0.0.1:9092",
         prefix: str = "jobplane.",
         kafka: Mapping[str, str] | None = None,
+        *,
+        issued_by: str = "",
     ) -> None:
-        """Settings, or Kafka's address with the control plane's prefix and properties for librdkafka."""
+        """Settings, or Kafka's address with the control plane's prefix and properties for librdkafka.
+
+        `issued_by` goes along with every command that is given no other; by default it is the setting, else user@host.
+        """
         if isinstance(settings, str):
             settings = Settings(bootstrap=settings, prefix=prefix, kafka=dict(kafka or {}))
         self._prefix = settings.prefix
+        self._issued_by = issued_by or settings.issued_by or user_at_host()
         self._kafka = Kafka(settings.bootstrap, settings.kafka)
         self._registry: "Unregistering | None" = None  # noqa: UP037  # it is imported below
         if settings.registry:
@@ -135,12 +96,14 @@ class Client:
     ) -> Sent:
         """Append a command; return once Kafka has it. It is not looked at here: the decider judges it.
 
-        `command_id` makes a repeat harmless (default: a new one), `reply_to` is a topic that its outcome is copied to.
+        `command_id` makes a repeat harmless (default: a new one), `reply_to` is a topic that its outcome is copied to,
+        `issued_by` says who sends it (default: what this client was made with).
         Raises KafkaUnreachable where Kafka did not acknowledge it within 10 s: send it again with its id.
         """
         self._check()
         command_id = command_id or str(uuid.uuid4())
-        said = {COMMAND_ID: command_id, REPLY_TO: reply_to, ISSUED_BY: issued_by, TRACEPARENT: traceparent}
+        issuer = issued_by or self._issued_by
+        said = {COMMAND_ID: command_id, REPLY_TO: reply_to, ISSUED_BY: issuer, TRACEPARENT: traceparent}
         delivered: list[tuple[KafkaError | None, Message]] = []
         producer = self._writer()
         producer.produce(
@@ -188,18 +151,22 @@ class Client:
         reply_to: str = "",
         traceparent: str = "",
         alive: Alive = lambda: None,
+        sent: Callable[[Sent], None] = lambda sent: None,
     ) -> Result:
         """Append a command and wait for its outcome and its effect, at most `timeout` seconds.
 
-        `statement` is `sql` parsed, where that was done already. Raises Refused, before anything is sent, where `sql`
-        is no statement. A verdict of the decider is not raised: it stands in the result.
+        `statement` is `sql` parsed, where that was done already; `sent` is told once Kafka has the command. Of RESUME
+        and RESTART the effect is a job that gets past what stopped it, as far as that is known soon. Raises Refused,
+        before anything is sent, where `sql` is no statement. A verdict of the decider is not raised: it stands in the
+        result.
         """
         statement = statement or parse(sql)
         self._check()
         deadline = time.monotonic() + timeout
         with closing(Tail(self._kafka, self._prefix)) as tail:
-            sent = self.emit(sql, command_id, issued_by=issued_by, reply_to=reply_to, traceparent=traceparent)
-            return self._follow(tail, sent, statement, deadline, watch, alive)
+            command = self.emit(sql, command_id, issued_by=issued_by, reply_to=reply_to, traceparent=traceparent)
+            sent(command)
+            return self._following(tail, deadline).follow(command, statement, watch, alive)
 
     def wait(
         self,
@@ -217,101 +184,11 @@ class Client:
         self._check()
         deadline = time.monotonic() + timeout
         with closing(Tail(self._kafka, self._prefix)) as tail:
-            sent = self._find(tail, command)
-            if sent.offset != NOWHERE:
-                tail.back_to(sent.offset)
-            return self._follow(tail, sent, None, deadline, watch, alive)
+            following = self._following(tail, deadline)
+            return following.follow(following.find(command), None, watch, alive)
 
-    def _find(self, tail: Tail, command: Sent | str | int) -> Sent:
-        """Where a command is; NOWHERE where its outcome is to be known by its id."""
-        if isinstance(command, Sent):
-            return command
-        if isinstance(command, str):
-            answers = self.state().answers
-            if known := answers.get(command):
-                return Sent(command, known.offset)
-            if len(answers) >= REMEMBERED_COMMANDS:  # it may have been forgotten
-                tail.seek(tail.first)
-            return Sent(command, NOWHERE)
-        record = self._command(command)
-        if record is None:
-            raise CommandNotFound(f"there is no command at offset {command} of '{self._prefix}{COMMANDS}'")
-        return Sent(record.shown_id, command)
-
-    def _command(self, offset: int) -> Received | None:
-        """A command as it stands on the log; None where there is none."""
-        if offset < 0:
-            return None
-        with closing(self._kafka.consumer(f"{self._prefix}reader", committed=False)) as consumer:
-            record = self._kafka.record_at(consumer, f"{self._prefix}{COMMANDS}", 0, offset)
-        if record is None:
-            return None
-        from controlplane.asking import Asking
-
-        headers: Any = record.headers()
-        read = partial(read_command, offset, record.timestamp()[1], record.value(), headers, self._prefix)
-        return Asking(self._registry, {}).reading(read)
-
-    def _follow(
-        self,
-        tail: Tail,
-        sent: Sent,
-        statement: nodes.Statement | None,
-        deadline: float,
-        watch: Watch,
-        alive: Alive,
-    ) -> Result:
-        """Reads events up to the outcome of `sent`, then to its effect; `statement` is read back where it is None."""
-        reply: Answer | None = None
-        aim: Goal | None = None
-        text = ""
-        while True:
-            alive()
-            for entry in tail.read():
-                event = entry.event
-                if reply is None and _is_of(event.cause, sent) and (reply := answer(event, entry.job)) is not None:
-                    sent = Sent(sent.command_id, event.cause.offset)
-                    if statement is None:
-                        text, statement = self._statement(sent.offset, reply)
-                    status = getattr(event.body, "status", "")
-                    aim = self._aim(statement, reply, status) if statement is not None else None
-                    if aim is None:
-                        return Result(sent, reply, status, text=text)
-                elif aim is not None:
-                    aim.see(event)
-                if aim is not None:
-                    watch(aim.status)
-                    if aim.over:
-                        return Result(sent, reply, aim.status, "" if aim.reached else aim.failure, text=text)
-            if time.monotonic() > deadline:
-                status, failure = (aim.status, aim.failure) if aim else ("", "")
-                return Result(sent, reply, status, failure, timed_out=True, text=text)
-
-    def _statement(self, offset: int, reply: Answer) -> tuple[str, nodes.Statement | None]:
-        """The text of a command, and what it says unless it was refused: it may be what the parser failed at."""
-        record = self._command(offset)
-        if record is None or reply.verdict == REFUSED:
-            return record.text if record else "", None
-        try:
-            return record.text, parse(record.text)
-        except Refused:
-            return record.text, None
-
-    def _aim(self, statement: nodes.Statement, reply: Answer, status: str) -> Goal | None:
-        if reply.verdict == REFUSED:
-            return None
-        aim = goal(statement, reply)
-        if aim is None:
-            return None
-        if not status and reply.uid:  # a repeated command: its job may be far on by now
-            state = self.state()
-            job = state.jobs.get(reply.uid)
-            status = job.status if job else ""
-            aim.reached = job is None or any(one.version == aim.version for one in state.snapshots.values())
-            aim.at(status, closed=bool(job and job.closed))
-        else:
-            aim.at(status)
-        return aim
+    def _following(self, tail: Tail, deadline: float) -> Following:
+        return Following(self._kafka, self._prefix, self._registry, tail, deadline)
 
     def read(self, statement: nodes.Read | str, *, last: int = LAST) -> views.Listing:
         """The answer to SHOW, DESCRIBE or EXPLAIN, from the topics as they are now.
@@ -393,10 +270,3 @@ class Client:
         """The events log from `start` on, to be read a batch at a time and closed."""
         self._check()
         return Tail(self._kafka, self._prefix, start)
-
-
-def _is_of(cause: Cause, sent: Sent) -> bool:
-    """Whether an event was caused by a command."""
-    if cause.topic != COMMANDS:
-        return False
-    return cause.command_id == sent.command_id if sent.offset == NOWHERE else cause.offset == sent.offset

@@ -3,26 +3,32 @@
 from dataclasses import dataclass
 from typing import assert_never
 
+from controlplane.outcome import UNCHANGED
 from schemas.events import Event, JobClosed, JobResumed, SnapshotClosed, SnapshotFailed, TaskFailed
-from schemas.state import Answer, Status
+from schemas.names import name
+from schemas.state import Answer, Job, Status
 from sql import nodes
 
 _RUNNING = frozenset({Status.RUNNING, Status.COMPLETED})
 """A bounded job may be through with its source before anyone sees it run."""
 _SUSPENDED = frozenset({Status.SUSPENDED, Status.SUSPENDED_EXPORTING_SNAPSHOT})
+_HALTED = _SUSPENDED | {Status.SUSPENDING}
 _ENDED = frozenset({Status.CANCELLED, Status.COMPLETED, Status.FAILED})
+_UNDER_WAY = frozenset({Status.NOT_RUNNING, Status.STARTING, Status.RUNNING})
 
 
 @dataclass(slots=True)
 class Goal:
     """What a statement waits for: one of the statuses `wanted`, or with none of them the closing of snapshot `version`.
 
-    `status` is the job's newest; `failure` is set when the goal is out of reach.
+    `status` is the job's newest; `failure` is set when the goal is out of reach. With `proves`, a job that runs must
+    show that it goes on: until then a task that fails takes the goal out of reach again.
     """
 
     uid: str
     wanted: frozenset[Status]
     version: int = -1
+    proves: bool = False
     status: str = ""
     failure: str = ""
     reached: bool = False
@@ -42,6 +48,7 @@ class Goal:
                 self.failure = f"snapshot '{request.name}' failed: {body.failure}"
             case TaskFailed():
                 self.failure = self.failure or str(body.failure)
+                self.reached &= not self.proves
             case JobResumed():
                 self.failure = ""
             case _:
@@ -56,17 +63,36 @@ class Goal:
             self.failure = ""
         elif closed:
             self.failure = self.failure or f"the job has ended: {status}"
-        elif self.wanted == _RUNNING and status in _SUSPENDED and not self.failure:
+        elif self.wanted == _RUNNING and status in _SUSPENDED and not self.failure and not self.reached:
             self.failure = f"the job was suspended before it ran: {status}"
+        elif self.wanted == _ENDED and status in _SUSPENDED and not self.failure:
+            self.failure = f"the drop was undone: {status}"
 
     @property
     def over(self) -> bool:
         """Nothing more to wait for. A failing task is told once its job has come to rest."""
         return self.reached or (bool(self.failure) and (self.status in _SUSPENDED | _ENDED or self.version >= 0))
 
+    @property
+    def wants_proof(self) -> bool:
+        """The job runs, and has yet to show that it goes on."""
+        return self.proves and self.reached and self.status in _UNDER_WAY
+
+
+def is_left_at_rest(statement: nodes.Statement, reply: Answer, status: str) -> bool:
+    """CREATE JOB IF NOT EXISTS found a job that is suspended: nothing was changed, and nothing will happen."""
+    return reply.verdict == UNCHANGED and isinstance(statement, nodes.CreateJob) and status in _HALTED
+
+
+def rest_remark(job: Job) -> str:
+    """Why a job that was found suspended is, and what to do."""
+    cause = f" ({job.failure})" if job.failure else ""
+    return f"job '{job.name}' is {job.status}{cause} and stays so; to run it: ALTER JOB {name(job.name)} RESUME"
+
 
 def goal(statement: nodes.Statement, reply: Answer) -> Goal | None:
     """The goal of an accepted statement; None where the outcome is all there is."""
+    proves = reply.verdict != UNCHANGED
     match statement:
         case nodes.CreateJob():
             return Goal(reply.uid, _RUNNING)
@@ -75,7 +101,7 @@ def goal(statement: nodes.Statement, reply: Answer) -> Goal | None:
         case nodes.AlterJob(change=nodes.NewOptions(resumes=False)):
             return None
         case nodes.AlterJob():
-            return Goal(reply.uid, _RUNNING)
+            return Goal(reply.uid, _RUNNING, proves=proves)
         case nodes.DropJob(with_snapshot=None):
             return Goal(reply.uid, _ENDED) if reply.uid else None
         case nodes.DropJob():

@@ -16,6 +16,8 @@ ENVIRONMENT = "JOBPLANE_"
 KAFKA = "JOBPLANE_KAFKA_"
 REGISTRY = "JOBPLANE_REGISTRY_"
 FILE = "jobplane.toml"
+LONGEST_ISSUER = 500
+"""Characters that a command's issued-by may have."""
 _NOT_SETTINGS = frozenset({"JOBPLANE_JAVA_HOME", "JOBPLANE_CACHE", "JOBPLANE_TRACEBACK"})
 
 
@@ -30,6 +32,7 @@ def _setting(default: Any, doc: str) -> Any:
 class Settings:
     bootstrap: str = _setting("127.0.0.1:9092", "Kafka's address, host:port[,host:port …].")
     prefix: str = _setting("jobplane.", "Prefix of all control topics: one prefix is one isolated control plane.")
+    issued_by: str = _setting("", "Who sends commands, as SHOW HISTORY and the events say it; empty: user@host.")
     replication_factor: int = _setting(0, "Replicas of the control topics; 0: at most 3, as many as there are brokers.")
     web_host: str = _setting("127.0.0.1", "Address the worker's web server listens on.")
     web_port: int = _setting(6066, "Port of the worker's web server; 0 picks a free one.")
@@ -43,6 +46,8 @@ class Settings:
     def __post_init__(self) -> None:
         if not self.prefix or any(c.isspace() or c == "/" for c in self.prefix):
             raise BadSetting(f"prefix '{self.prefix}' cannot begin a topic's name")
+        if len(self.issued_by) > LONGEST_ISSUER or not self.issued_by.isprintable():
+            raise BadSetting(f"issued_by has at most {LONGEST_ISSUER} characters, all of them printable")
         if not 2.0 <= self.session_timeout <= 300.0:
             raise BadSetting(f"session_timeout {self.session_timeout} is not between 2 and 300 seconds")
         if self.registry and not self.registry.get("url"):

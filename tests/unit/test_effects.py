@@ -1,6 +1,6 @@
 """When a statement has had its effect, and when it cannot have it any more."""
 
-from controlplane.effects import Goal, goal
+from controlplane.effects import Goal, goal, is_left_at_rest, rest_remark
 from controlplane.outcome import answer
 from schemas.events import Event
 from schemas.reports import Report, Said
@@ -95,3 +95,66 @@ def test_a_repeat_about_another_job_changes_nothing() -> None:
     found = aim(CREATE, world.command(CREATE))
     other = world.command("CREATE JOB b AS INSERT INTO out SELECT * FROM src")
     assert not see(found, other).over
+
+
+BAD = Failure("BAD_RECORD", "not JSON", "src-0@3")
+
+
+def suspended(world: Plane) -> None:
+    """A job whose only task ran, and then failed at a record."""
+    world.command(CREATE)
+    said(world, Said.RUNNING)
+    said(world, Said.FAILED, failure=BAD)
+
+
+def test_a_job_that_runs_again_may_meet_what_stopped_it() -> None:
+    for resume in ("ALTER JOB a RESUME", "ALTER JOB a OPTIONS (metricsEnabled 'false') RESUME"):
+        world = plane()
+        suspended(world)
+        found = aim(resume, world.command(resume))
+        assert see(found, said(world, Said.RUNNING)).wants_proof
+        see(found, said(world, Said.FAILED, failure=BAD))
+        assert (found.over, found.reached, found.failure) == (True, False, str(BAD))
+
+
+def test_a_job_that_someone_suspends_has_nothing_more_to_prove() -> None:
+    world = plane()
+    suspended(world)
+    found = aim("ALTER JOB a RESUME", world.command("ALTER JOB a RESUME"))
+    see(found, said(world, Said.RUNNING))
+    see(found, world.command("ALTER JOB a SUSPEND"))
+    assert (found.wants_proof, found.over, found.reached) == (False, True, True)
+
+
+def test_what_was_unchanged_has_nothing_to_prove() -> None:
+    world = plane()
+    world.command(CREATE)
+    said(world, Said.RUNNING)
+    assert not aim("ALTER JOB a RESUME", world.command("ALTER JOB a RESUME")).proves
+
+
+def test_a_suspended_job_that_exists_is_left_at_rest() -> None:
+    world = plane()
+    suspended(world)
+    again = CREATE.replace("JOB a", "JOB IF NOT EXISTS a")
+    event = world.command(again)[0]
+    reply = answer(event, "a")
+    assert reply is not None
+    assert is_left_at_rest(parse(again), reply, "SUSPENDED")
+    assert not is_left_at_rest(parse(again), reply, "STARTING")
+    assert rest_remark(next(iter(world.state.jobs.values()))) == (
+        "job 'a' is SUSPENDED (BAD_RECORD: not JSON (src-0@3)) and stays so; to run it: ALTER JOB a RESUME"
+    )
+
+
+def test_a_drop_that_was_undone_is_a_failure() -> None:
+    world = plane()
+    world.command(CREATE)
+    said(world, Said.RUNNING)
+    first = world.command("DROP JOB a WITH SNAPSHOT s")
+    found = aim("DROP JOB IF EXISTS a", world.command("DROP JOB IF EXISTS a"))
+    request = next(iter(world.tasks.values())).snapshots[0]
+    see(found, said(world, Said.SNAPSHOT_FAILED, snapshot=request, failure=Failure("SNAPSHOT_LOST", "gone")))
+    see(found, said(world, Said.STOPPED))
+    assert first
+    assert (found.over, found.failure) == (True, "the drop was undone: SUSPENDED")

@@ -1,0 +1,17 @@
+"""Who sends commands, unless a caller says it."""
+
+import getpass
+import os
+import socket
+
+from controlplane.settings import LONGEST_ISSUER
+
+
+def user_at_host() -> str:
+    """`ann@laptop`; where the process has no user name, as in a container with a uid of its own, `uid-1000@host`."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError, ImportError):  # before Python 3.13 it is a KeyError
+        user = f"uid-{os.getuid()}" if hasattr(os, "getuid") else "unknown"
+    said = f"{user}@{socket.gethostname()}".encode(errors="replace").decode()
+    return "".join(sign for sign in said if sign.isprintable())[:LONGEST_ISSUER]

@@ -1,0 +1,49 @@
+"""What a statement speaks of: a job, a snapshot or a mapping; and the line that says what became of it. Pure."""
+
+from dataclasses import dataclass
+from typing import assert_never
+
+from schemas.names import name
+from schemas.shown import one_line
+from schemas.state import Answer
+from sql import nodes
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """`kind` is job, snapshot or mapping; `job` is the job that a snapshot is of, where the statement names it."""
+
+    kind: str
+    name: str
+    job: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind} {name(self.name)}" + (f" of job {name(self.job)}" if self.job else "")
+
+
+def subject_of(statement: nodes.Statement) -> Subject | None:
+    """None for a statement that changes nothing."""
+    match statement:
+        case nodes.CreateJob(name=job) | nodes.AlterJob(name=job) | nodes.DropJob(name=job):
+            return Subject("job", job.text)
+        case nodes.CreateSnapshot(snapshot=snapshot, job=job):
+            return Subject("snapshot", snapshot.text, job.text)
+        case nodes.DropSnapshot(snapshot=snapshot):
+            return Subject("snapshot", snapshot.text)
+        case nodes.CreateMapping(name=mapping) | nodes.DropMapping(name=mapping):
+            return Subject("mapping", mapping.text)
+        case nodes.Show() | nodes.ShowCreate() | nodes.ShowHistory() | nodes.Describe() | nodes.Explain():
+            return None
+        case never:
+            assert_never(never)
+
+
+def outcome_line(reply: Answer, subject: Subject | None, status: str) -> str:
+    """Verdict, kind, name and, of a job, its status: `accepted job big RUNNING`; then what the decider says of it."""
+    if subject is None and reply.name:  # the command's text is not there any more
+        subject = Subject("job", reply.name)
+    words = [reply.verdict]
+    if subject is not None:
+        words.append(str(subject))
+        words += [status] if subject.kind == "job" and status else []
+    return one_line(" ".join(words) + (f": {reply.message}" if reply.message else ""))
