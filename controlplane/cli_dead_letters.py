@@ -4,7 +4,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from controlplane.terminal import FAILED, REFUSED, TIMED_OUT, connection, errors, fail, json_line, settings_of
+from controlplane.guiding import Group
+from controlplane.terminal import (
+    FAILED,
+    TIMED_OUT,
+    connection,
+    errors,
+    examples,
+    fail,
+    issuing,
+    json_line,
+    refusal_exit,
+    settings_of,
+)
 
 if TYPE_CHECKING:
     from controlplane.client import Client
@@ -13,12 +25,16 @@ if TYPE_CHECKING:
 _output = click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 
 
-@click.group()
+@click.group(cls=Group, epilog=examples("jobplane deadletters list big", "jobplane deadletters retry big"))
 def deadletters() -> None:
     """Records that a job with onError 'deadLetter' put aside."""
 
 
-@deadletters.command("list")
+@deadletters.command(
+    "list",
+    short_help="List the dead letters of a job.",
+    epilog=examples("jobplane deadletters list big", "jobplane deadletters list big --limit 10 -o json"),
+)
 @click.argument("job")
 @click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="The newest so many.")
 @_output
@@ -39,7 +55,7 @@ def listed(job: str, limit: int, output: str, **flags: Any) -> None:
                 click.echo(f"the newest {limit} of {len(found)}; --limit shows more", err=True)
 
 
-@deadletters.command()
+@deadletters.command(short_help="Print one dead letter whole.", epilog=examples("jobplane deadletters show big 3@17"))
 @click.argument("job")
 @click.argument("letter", metavar="PARTITION@OFFSET")
 @_output
@@ -65,10 +81,14 @@ def show(job: str, letter: str, output: str, **flags: Any) -> None:
                 click.echo(f"{name:<8} {value}")
 
 
-@deadletters.command()
+@deadletters.command(
+    short_help="Send the dead letters of a job through its query again.",
+    epilog=examples("jobplane deadletters retry big", "jobplane deadletters retry big --timeout 3600"),
+)
 @click.argument("job")
 @click.option("--timeout", type=click.FloatRange(0.1), default=600.0, show_default=True, help="Seconds to wait.")
 @_output
+@issuing
 @connection
 def retry(job: str, timeout: float, output: str, **flags: Any) -> None:
     """Send the dead letters of JOB through its query once more, exactly once.
@@ -110,7 +130,7 @@ def _begun(client: "Client", job: "Job", timeout: float) -> str:
     if reply is None:
         fail("error: no outcome in time; the retry begins as soon as a worker runs with this prefix", TIMED_OUT)
     if reply.verdict == "refused":
-        fail(f"refused ({reply.code}): {reply.message}", REFUSED)
+        fail(f"refused ({reply.code}): {reply.message}", refusal_exit(reply.code))
     return reply.uid
 
 

@@ -4,10 +4,13 @@ from typing import Any
 
 import click
 
-from controlplane.terminal import FAILED, NOT_FOUND, connection, errors, fail, settings_of
+from controlplane.terminal import FAILED, NOT_FOUND, connection, errors, examples, fail, settings_of
 
 
-@click.command()
+@click.command(
+    short_help="Propose a CREATE MAPPING for a topic's records.",
+    epilog=examples("jobplane infer orders", "jobplane infer orders --last 100 --name typed > mapping.sql"),
+)
 @click.argument("topic")
 @click.option(
     "--last", type=click.IntRange(1), default=1_000, show_default=True, help="Records to look at: the newest."

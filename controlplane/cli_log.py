@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from controlplane.terminal import FAILED, connection, errors, json_line, settings_of, until_nobody_listens
+from controlplane.terminal import FAILED, connection, errors, examples, json_line, settings_of, until_nobody_listens
 
 if TYPE_CHECKING:
     from controlplane.journal import Entry
@@ -19,7 +19,12 @@ SHOWN = 20
 _output = click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 
 
-@click.command()
+@click.command(
+    short_help="Print what was decided and what happened.",
+    epilog=examples(
+        "jobplane events", "jobplane events --follow --job big", "jobplane events --from 2026-01-31T12:00:00Z -o json"
+    ),
+)
 @click.option("-f", "--follow", is_flag=True, help="Go on with what comes, until Ctrl-C.")
 @click.option(
     "--from",
@@ -49,7 +54,9 @@ def events(follow: bool, start: str, job: str | None, output: str, **flags: Any)
                 click.echo(say(entry))
 
 
-@click.command()
+@click.command(
+    short_help="Verify the state: fold all events anew.", epilog=examples("jobplane replay", "jobplane replay -o json")
+)
 @_output
 @connection
 def replay(output: str, **flags: Any) -> None:
@@ -84,7 +91,7 @@ def replay(output: str, **flags: Any) -> None:
             sys.exit(FAILED)
 
 
-@click.command()
+@click.command(short_help="Copy a control plane into a file.", epilog=examples("jobplane backup today.backup"))
 @click.argument("file", type=click.Path(dir_okay=False, writable=True, path_type=Path))
 @connection
 def backup(file: Path, **flags: Any) -> None:
@@ -104,7 +111,10 @@ def backup(file: Path, **flags: Any) -> None:
         )
 
 
-@click.command()
+@click.command(
+    short_help="Fill new control topics with a backup.",
+    epilog=examples("jobplane restore jobplane.backup --prefix copy."),
+)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @connection
 def restore(file: Path, **flags: Any) -> None:

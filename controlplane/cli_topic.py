@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from controlplane.guiding import Group
 from controlplane.terminal import connection, errors, examples, fail, json_line, refusal_exit, settings_of
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 output_option = click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 
 
-@click.group(epilog=examples("jobplane topic create orders", "jobplane topic peek orders -n 5"))
+@click.group(cls=Group, epilog=examples("jobplane topic create orders", "jobplane topic peek orders -n 5"))
 def topic() -> None:
     """Make topics, look into them and write to them."""
 

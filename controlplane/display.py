@@ -25,8 +25,8 @@ class Display:
     pages: bool = True
     _has_drawn: bool = False
 
-    def show(self, listing: "Listing") -> None:
-        """Prints it; the summary goes to standard error."""
+    def show(self, listing: "Listing", where: str = "") -> None:
+        """Prints it; the summary goes to standard error, after its statement's place where that is given."""
         if self.output == "json":
             json_line(listing.whole())
             return
@@ -37,7 +37,7 @@ class Display:
 
             click.echo(tables.text(listing), nl=False)
         if listing.summary:
-            click.echo(listing.summary, err=True)
+            click.echo(f"{where}: {listing.summary}" if where else listing.summary, err=True)
 
     def _draw(self, listing: "Listing") -> None:
         from rich.console import Console

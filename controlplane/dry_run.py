@@ -27,7 +27,7 @@ from processors.letters import letters_of
 from processors.pipeline import pipeline
 from processors.registry import Registry
 from processors.trial import tried
-from schemas.errors import InsertNeedsJob, NotSupported
+from schemas.errors import InsertNeedsJob, JobNotFound, JobplaneError, MappingNotFound, SnapshotNotFound
 from schemas.events import Body, MappingCreated, MappingDropped
 from schemas.received import read_command
 from schemas.values import AvroSchema, Sink, by_topic
@@ -37,6 +37,12 @@ from sql.render import render
 
 T = TypeVar("T")
 Tryable = nodes.CreateJob | nodes.Insert | nodes.CreateMapping | nodes.DropMapping
+
+
+class LeftOut(JobplaneError):
+    """A statement that a dry run does not carry out, and why."""
+
+    code = "left-out"
 
 
 class Unregistering(Registry):
@@ -57,10 +63,16 @@ class DryRun:
     def run(self, statement: str | Tryable, last: int = LAST) -> Listing:
         """What a CREATE JOB or an INSERT would write and refuse; a mapping takes effect here, and gives no rows.
 
-        Raises Refused with its place, NotSupported for other statements.
+        What only reads is read, EXPLAIN with the mappings known here. Raises Refused with its place, LeftOut for other
+        statements, and for those that read what another statement would have to create before.
         """
         if isinstance(statement, str):
-            statement = understood(statement)
+            read = understood(statement)
+            if isinstance(read, nodes.Read):
+                return self._read(read, last)
+            if not isinstance(read, Tryable):
+                raise LeftOut(f"{_verb(read)} cannot be tried")
+            statement = read
         match statement:
             case nodes.CreateJob():
                 return self._tried(statement, last)
@@ -71,6 +83,14 @@ class DryRun:
                 return Listing((), [], {"mapping": name, "result": result}, summary=f"mapping '{name}': {result}")
             case never:
                 assert_never(never)
+
+    def _read(self, statement: nodes.Read, last: int) -> Listing:
+        from controlplane import reads
+
+        try:
+            return reads.read(self._kafka, self._prefix, statement, self._registry, last, self)
+        except (JobNotFound, MappingNotFound, SnapshotNotFound) as unknown:
+            raise LeftOut(f"{_verb(statement)} reads what is not there without the dry run ({unknown})") from unknown
 
     @property
     def _known(self) -> State:
@@ -135,17 +155,12 @@ def of_insert(insert: nodes.Insert) -> nodes.CreateJob:
     return nodes.CreateJob(nodes.Name("dry run"), if_not_exists=False, options=(), insert=insert)
 
 
-def understood(text: str) -> Tryable:
-    """A statement that can be tried. Raises what `parse` raises, and NotSupported for all others."""
+def understood(text: str) -> nodes.Statement | nodes.Insert:
+    """A statement, or an INSERT on its own. Raises what `parse` raises."""
     try:
-        statement = parse(text)
+        return parse(text)
     except InsertNeedsJob:
         return parse_insert(text)
-    if isinstance(statement, Tryable):
-        return statement
-    raise NotSupported(
-        f"{_verb(statement)} cannot be tried: a dry run takes CREATE JOB and INSERT, and the mappings they need"
-    )
 
 
 def _verb(statement: nodes.Statement) -> str:

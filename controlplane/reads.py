@@ -23,9 +23,17 @@ if TYPE_CHECKING:
 
 
 def read(
-    kafka: Kafka, prefix: str, statement: nodes.Read, registry: "Registry | None" = None, last: int = LAST
+    kafka: Kafka,
+    prefix: str,
+    statement: nodes.Read,
+    registry: "Registry | None" = None,
+    last: int = LAST,
+    dry: "DryRun | None" = None,
 ) -> Listing:
-    """Raises Refused with its place where the statement names what is not there. `last`: records of EXPLAIN ANALYZE."""
+    """Raises Refused with its place where the statement names what is not there. `last`: records of EXPLAIN ANALYZE.
+
+    With `dry`, EXPLAIN knows the mappings of that dry run.
+    """
     match statement:
         case nodes.Show(like=nodes.LikeName() as like):
             return _alike(_show(kafka, prefix, statement), like)
@@ -38,7 +46,7 @@ def read(
         case nodes.Explain(explained, mode):
             from controlplane.dry_run import DryRun
 
-            dry = DryRun(kafka, prefix, registry)
+            dry = dry or DryRun(kafka, prefix, registry)
             if mode is nodes.ExplainMode.ANALYZE:
                 return dry.run(explained, last)
             return _explain(dry, explained, shows_code=mode is nodes.ExplainMode.CODE)

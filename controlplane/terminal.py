@@ -1,6 +1,7 @@
 """What the commands of the command line share: flags, settings, output, and how errors are told."""
 
 import os
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from controlplane.settings import Settings
     from schemas.errors import InternalError
 
-FAILED, NOT_FOUND, REFUSED, UNREACHABLE, TIMED_OUT = 1, 3, 4, 5, 124
+FAILED, NOT_FOUND, REFUSED, UNREACHABLE, TIMED_OUT, INTERRUPTED = 1, 3, 4, 5, 124, 130
 EXITS = {
     "command-not-found": NOT_FOUND,
     "internal-error": FAILED,
@@ -28,10 +29,21 @@ TRACEBACK = "JOBPLANE_TRACEBACK"
 """Set in the environment, it shows where a fault of jobplane was met."""
 
 
+def refusal_exit(code: str) -> int:
+    """The exit code of a refusal."""
+    return EXITS.get(code, REFUSED)
+
+
 def connection(command: Callable[..., Any]) -> Callable[..., Any]:
     """The flags every command that talks to Kafka has."""
     command = click.option("--prefix", metavar="TEXT", help="Prefix of the control topics.")(command)
     return click.option("--bootstrap", metavar="HOST:PORT", help="Kafka's address.")(command)
+
+
+def issuing(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The flag of commands that send statements; it is a setting."""
+    text = "Who or what sends it; it is kept with the outcome.  [default: user@host]"
+    return click.option("--issued-by", metavar="TEXT", help=text)(command)
 
 
 def examples(*lines: str) -> str:
@@ -45,6 +57,12 @@ def settings_of(flags: dict[str, Any]) -> "Settings":
     return Settings.load(flags, os.environ, Path.cwd())
 
 
+def outcome_command(command: str | int, flags: dict[str, Any]) -> str:
+    """What goes on waiting for a command, with the flags that this one was given."""
+    given = [word for name in ("bootstrap", "prefix") if (value := flags.get(name)) for word in (f"--{name}", value)]
+    return shlex.join(["jobplane", "outcome", str(command), *given])
+
+
 def json_line(row: dict[str, Any]) -> None:
     import msgspec
 
@@ -54,11 +72,6 @@ def json_line(row: dict[str, Any]) -> None:
 def fail(message: str, code: int) -> NoReturn:
     click.echo(message, err=True)
     sys.exit(code)
-
-
-def refusal_exit(code: str) -> int:
-    """The exit code of a refusal."""
-    return EXITS.get(code, REFUSED)
 
 
 class planning:  # noqa: N801  used like a function
@@ -92,6 +105,23 @@ def _internal(error: Exception) -> "InternalError":
     return InternalError(
         f"this met a fault of jobplane ({fault_of(error)}); {TRACEBACK}=1 in the environment shows where: report it"
     )
+
+
+class progress:  # noqa: N801  used like a function
+    """A status line on a terminal's stderr while a statement is awaited; silent elsewhere."""
+
+    def __enter__(self) -> Callable[[str], None]:
+        self._status: Any = None
+        if sys.stderr.isatty():
+            from rich.console import Console
+
+            self._status = Console(stderr=True).status("waiting for the outcome")
+            self._status.start()
+        return lambda text: self._status.update(text or "waiting") if self._status else None
+
+    def __exit__(self, *_: object) -> None:
+        if self._status:
+            self._status.stop()
 
 
 class errors:  # noqa: N801  used like a function

@@ -91,6 +91,31 @@ def test_a_job_that_is_stuck_goes_on_with_another_option(plane: System) -> None:
     assert len(plane.await_values(own, COUNT - len(GOOD))) == COUNT - len(GOOD)
 
 
+def test_resume_is_done_when_the_job_gets_past_what_stopped_it(plane: System) -> None:
+    """Every task runs again before the record that stopped one of them is read again."""
+    source, sink = plane.topic("again-in", 2), plane.topic("again-out", 2)
+    plane.produce(source, [(None, b'{"id": 1}'), (None, b"never json"), (None, b'{"id": 2}')], partition=1)
+    plane.sql(f'CREATE JOB again AS INSERT INTO "{sink}" SELECT id FROM "{source}"')
+    until(lambda: plane.jobs()["again"]["status"] == "SUSPENDED", 30, "it is suspended")
+    cause = f"BAD_RECORD: the value is not JSON: invalid character (byte 4) ({source}-1@1)"
+    for resume in ("ALTER JOB again RESUME", "ALTER JOB again OPTIONS (parallelism '1') RESUME"):
+        done = jobplane(plane, "sql", "-e", resume)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr == f"-e:1: accepted, but failed: {cause}; job 'again' is SUSPENDED\n"
+    told = json.loads(jobplane(plane, "sql", "-o", "json", "-e", "ALTER JOB again RESUME").stdout)
+    assert (told["failure"], told["job"]["status"]) == (cause, "SUSPENDED")
+    exists = jobplane(
+        plane, "sql", "-e", f'CREATE JOB IF NOT EXISTS again AS INSERT INTO "{sink}" SELECT id FROM "{source}"'
+    )
+    assert (exists.returncode, exists.stdout) == (0, "unchanged job again SUSPENDED: job 'again' exists\n")
+    assert f"job 'again' is SUSPENDED ({cause}) and stays so; to run it: ALTER JOB again RESUME" in exists.stderr
+    done = jobplane(plane, "sql", "-e", "ALTER JOB again OPTIONS (onError 'skip') RESUME")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "accepted job again RUNNING\n", "")
+    assert sorted(json.loads(one or b"")["id"] for one in plane.await_values(sink, 2)) == [1, 2]
+    plane.done("ALTER JOB again SUSPEND")
+    plane.done("ALTER JOB again RESUME")  # nothing is left to read
+
+
 @pytest.mark.parametrize("guarantee", ["exactlyOnce", "none"])
 def test_a_record_that_the_sink_does_not_take_is_passed_too(plane: System, guarantee: str) -> None:
     """It is found by ever smaller batches, and left out in the life after."""

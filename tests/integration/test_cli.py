@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from controlplane.issuer import user_at_host
 from tests.support.broker import KafkaBroker
-from tests.support.system import System, jobplane, system
+from tests.support.system import System, jobplane, system, until
 
 
 @pytest.fixture(scope="module")
@@ -36,13 +38,16 @@ def rows(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
 
 def test_each_statement_waits_for_its_effect(plane: System, create: str) -> None:
     steps = (
-        (create.format("life"), "accepted life RUNNING"),
-        ("CREATE SNAPSHOT s FOR JOB life", "accepted life RUNNING"),
-        ("ALTER JOB life SUSPEND", "accepted life SUSPENDED"),
-        ("ALTER JOB life RESUME", "accepted life RUNNING"),
-        ("ALTER JOB life RESTART", "accepted life RUNNING"),
-        ("DROP JOB life WITH SNAPSHOT s", "accepted life CANCELLED"),
-        ("DROP SNAPSHOT s", "accepted"),
+        (create.format("life"), "accepted job life RUNNING"),
+        ("CREATE SNAPSHOT s FOR JOB life", "accepted snapshot s of job life"),
+        ("ALTER JOB life SUSPEND", "accepted job life SUSPENDED"),
+        ("ALTER JOB life RESUME", "accepted job life RUNNING"),
+        ("ALTER JOB life RESTART", "accepted job life RUNNING"),
+        ("DROP JOB life WITH SNAPSHOT s", "accepted job life CANCELLED"),
+        ("DROP SNAPSHOT s", "accepted snapshot s"),
+        ("DROP SNAPSHOT IF EXISTS s", "unchanged snapshot s: no snapshot is called 's'"),
+        (f'CREATE MAPPING m EXTERNAL NAME "{plane.name("in")}" TYPE Kafka', "accepted mapping m"),
+        ("DROP MAPPING m", "accepted mapping m"),
     )
     for text, said in steps:
         done = jobplane(plane, "sql", "-e", text)
@@ -54,7 +59,7 @@ def test_a_file_ends_at_its_first_failure(plane: System, create: str) -> None:
     (plane.folder / "script.sql").write_text(script)
     done = jobplane(plane, "sql", "-f", "script.sql")
     assert done.returncode == 3
-    assert done.stdout == "accepted a RUNNING\n"
+    assert done.stdout == "accepted job a RUNNING\n"
     assert done.stderr.splitlines() == [
         "script.sql:4: refused (job-not-found)",
         "2:3 no live job is called 'nobody'",
@@ -73,7 +78,7 @@ def test_json_is_one_object_a_statement(plane: System, create: str) -> None:
     )
     done = jobplane(plane, "sql", "-o", "json", "-e", text)
     created, again, shown, dropped, refused = rows(done)
-    fields = ["command_id", "offset", "verdict", "code", "message", "line", "column", "notices", "job"]
+    fields = ["command_id", "offset", "verdict", "code", "message", "line", "column", "notices", "job", "kind", "name"]
     assert [list(row) for row in (created, again, dropped, refused)] == [fields] * 4
     assert [row["verdict"] for row in (created, again, dropped, refused)] == [
         *("accepted", "unchanged", "accepted", "refused")
@@ -113,12 +118,16 @@ def test_emit_appends_and_prints_the_id(plane: System) -> None:
 def test_emit_says_who_sends_and_where_the_answer_goes(plane: System) -> None:
     flags = ["--command-id", "said", "--issued-by", "night-shift", "--reply-to", "answers"]
     assert jobplane(plane, "emit", *flags, "DROP JOB IF EXISTS nobody").returncode == 0
+    jobplane(plane, "emit", "--command-id", "unsaid", "DROP JOB IF EXISTS nobody")
+    jobplane(plane, "emit", "--command-id", "set", "DROP JOB IF EXISTS nobody", JOBPLANE_ISSUED_BY="ci")
     headers = [dict(message.headers() or []) for message in commands(plane)]
     assert {"command-id": b"said", "issued-by": b"night-shift", "reply-to": b"answers"} in headers
+    assert {"command-id": b"unsaid", "issued-by": user_at_host().encode()} in headers
+    assert {"command-id": b"set", "issued-by": b"ci"} in headers
 
 
 def test_a_statement_with_an_id_is_carried_out_once(plane: System, create: str) -> None:
-    for said in ("accepted own RUNNING\n", "accepted own RUNNING\n"):
+    for said in ("accepted job own RUNNING\n", "accepted job own RUNNING\n"):
         done = jobplane(plane, "sql", "--command-id", "own-1", "-e", create.format("own"))
         assert (done.returncode, done.stdout) == (0, said)
     other = jobplane(plane, "sql", "--command-id", "own-1", "-e", "DROP JOB own")
@@ -135,7 +144,7 @@ def test_the_outcome_of_what_anyone_sent(plane: System, create: str) -> None:
     assert jobplane(plane, "sql", "-e", "DROP JOB asked").returncode == 0
     for known in ("asked", str(rows(told)[0]["offset"]), f"c-{rows(told)[0]['offset']}"):
         done = jobplane(plane, "outcome", known)
-        assert (done.returncode, done.stdout, done.stderr) == (0, "accepted asked RUNNING\n", "")
+        assert (done.returncode, done.stdout, done.stderr) == (0, "accepted job asked RUNNING\n", "")
     jobplane(plane, "emit", "--command-id", "wrong", "DROP JUB asked")
     done = jobplane(plane, "outcome", "wrong")
     assert (done.returncode, done.stdout) == (4, "")
@@ -151,6 +160,32 @@ def test_the_outcome_of_what_anyone_sent(plane: System, create: str) -> None:
     assert (never.returncode, rows(never)[0]["verdict"]) == (124, None)
 
 
+def test_ctrl_c_leaves_the_statement_on_the_log_and_says_how_to_go_on(plane: System, create: str) -> None:
+    words = ["sql", "--prefix", plane.prefix, "--command-id", "cut", "-e", create.format("cut")]
+    environment = {**os.environ, "JOBPLANE_BOOTSTRAP": plane.bootstrap}
+    worker = plane.workers[0].process
+    worker.send_signal(signal.SIGSTOP)  # nobody judges it meanwhile
+    try:
+        command = [sys.executable, "-m", "controlplane.cli", *words]
+        with subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as waiting:
+            until(lambda: ("command-id", b"cut") in (commands(plane)[-1].headers() or []), 30, "it is on the log")
+            waiting.send_signal(signal.SIGINT)
+            out, err = waiting.communicate(timeout=30)
+    finally:
+        worker.send_signal(signal.SIGCONT)
+    assert (waiting.returncode, out) == (130, "")
+    assert re.fullmatch(r"-e:1: interrupted.* on the log.*: jobplane outcome (\d+|cut) --prefix cli\.\n", err), (
+        "offset or id, and the flag that was given"
+    )
+    again = jobplane(plane, "outcome", "cut")
+    assert (again.returncode, again.stdout) == (0, "accepted job cut RUNNING\n")
+    told = plane.rows("SHOW HISTORY FOR JOB cut")[0]
+    assert told["issued_by"] == user_at_host()
+    plane.done("DROP JOB cut")
+
+
 def commands(plane: System) -> list[Any]:
     return plane.read(f"{plane.prefix}commands")
 
@@ -159,6 +194,7 @@ def test_no_answer_in_time_is_124(plane: System, create: str) -> None:
     done = jobplane(plane, "sql", "--timeout", "0.1", "-e", create.format("slow"))
     assert done.returncode == 124
     assert done.stdout == ""
+    assert re.search(r"; to go on waiting: jobplane outcome \d+\n", done.stderr)
     assert jobplane(plane, "sql", "-e", "DROP JOB IF EXISTS slow").returncode == 0
 
 
@@ -172,7 +208,7 @@ def test_no_answer_in_time_is_124(plane: System, create: str) -> None:
         (["sql", "-e", "SHOW JOBS"], {"JOBPLANE_PREFIX": "other."}, 1, "there is no topic 'other.commands'"),
         (["sql", "-e", "SHOW JOBS"], {"JOBPLANE_BOTSTRAP": "x"}, 2, "there is no setting 'botstrap'"),
         (["sql", "-f", "no-such-file.sql"], {}, 2, "does not exist"),
-        (["sequel"], {}, 2, "No such command"),
+        (["sequel"], {}, 2, "there is no command 'sequel'; did you mean `.* sql`\\?"),
         (["sql", "-e", "DROP JOB 'a"], {}, 4, "this string is not closed"),
     ],
 )

@@ -1,6 +1,7 @@
 """Dry runs on a real broker: what is told is what a job would do, and nothing is written."""
 
 import json
+import re
 import struct
 from collections.abc import Iterator
 from contextlib import closing
@@ -122,8 +123,8 @@ def test_a_file_of_mappings_and_queries(plane: System) -> None:
         f"{place}5\tBAD_RECORD\tthe value is not JSON: invalid character (byte 0)\t0xff",
     ]
     said = done.stderr.splitlines()
-    assert said[0] == "mapping 'typed': created, for the dry run alone"
-    assert said[2].startswith("6 records read: 2 written, 0 filtered out, 1 skipped, 3 refused; ")
+    assert said[0] == "try.sql:2: mapping 'typed': created, for the dry run alone"
+    assert said[2].startswith("try.sql:4: 6 records read: 2 written, 0 filtered out, 1 skipped, 3 refused; ")
     assert done.returncode == 0
     assert [row for row in plane.rows("SHOW MAPPINGS") if row["name"].startswith("typed")] == []
     *_, told = rows(jobplane(plane, "sql", "--dry-run", "-o", "json", "-f", "try.sql"))
@@ -157,15 +158,51 @@ def test_what_is_refused_is_refused_as_of_a_job(plane: System) -> None:
         (f'INSERT INTO "{sink}" SELECT NOPE(id) FROM "{source}"', 4, "unknown-function"),
         (f'INSERT INTO "{source}" SELECT id FROM "{source}"', 4, "sink-is-source"),
         (f"CREATE JOB x OPTIONS (parallelism '2') AS {query}", 4, "bad-option-value"),
-        ("DROP JOB x", 4, "not-supported"),
-        ("SHOW JOBS", 4, "not-supported"),
         ("CREATE MAPPING m TYPE Nope", 4, "not-supported"),
     )
     for text, code, said in cases:
         done = jobplane(plane, "sql", "--dry-run", "-e", text)
         assert (done.returncode, done.stdout) == (code, ""), text
         assert f"refused ({said})" in done.stderr
-    assert "DROP JOB cannot be tried" in jobplane(plane, "sql", "--dry-run", "-e", "DROP JOB x").stderr
+
+
+def test_a_file_is_tried_to_its_end(plane: System) -> None:
+    source, sink = plane.topic("whole-in", 1), plane.topic("whole-out", 1)
+    plane.produce(source, [(b"k", b'{"id": 1}')])
+    query = f'INSERT INTO "{sink}" SELECT id FROM whole'
+    script = f"""CREATE MAPPING whole EXTERNAL NAME "{source}" (id BIGINT) TYPE Kafka;
+        ALTER JOB whole SUSPEND;
+        CREATE JOB whole AS {query} WHERE id > 'a';
+        DROP JOB nobody;
+        CREATE JOB whole AS {query};
+        DESCRIBE JOB whole;
+        EXPLAIN {query};
+        CREATE JOB other AS INSERT INTO nowhere SELECT id FROM whole;
+        SHOW SNAPSHOTS"""
+    (plane.folder / "whole.sql").write_text(script)
+    done = jobplane(plane, "sql", "--dry-run", "-f", "whole.sql")
+    said = [line for line in done.stderr.splitlines() if line.startswith(("whole.sql:", "dry run:"))]
+    assert [re.sub(r"; [\d,]+ records a second.*", "", line) for line in said] == [
+        "whole.sql:1: mapping 'whole': created, for the dry run alone",
+        "whole.sql:2: left out: ALTER JOB cannot be tried",
+        "whole.sql:3: refused (type-mismatch)",
+        "whole.sql:4: left out: DROP JOB cannot be tried",
+        "whole.sql:5: 1 records read: 1 written, 0 filtered out, 0 skipped, 0 refused",
+        "whole.sql:6: left out: DESCRIBE JOB reads what is not there without the dry run (no job is called 'whole')",
+        "whole.sql:8: refused (topic-not-found)",
+        "dry run: 4 tried, 2 refused, 3 left out; nothing was written",
+    ]
+    assert done.returncode == 4, "the code of the first refusal"
+    told = rows(jobplane(plane, "sql", "--dry-run", "-o", "json", "-f", "whole.sql"))
+    assert [row.get("verdict", "tried") for row in told] == [
+        *("tried", None, "refused", None, "tried", None, "tried", "refused", "tried")
+    ]
+    alone = jobplane(plane, "sql", "--dry-run", "-e", "DROP JOB x")
+    assert (alone.returncode, alone.stdout) == (0, "")
+    assert alone.stderr.splitlines() == [
+        "-e:1: left out: DROP JOB cannot be tried",
+        "dry run: 0 tried, 0 refused, 1 left out; nothing was written",
+    ]
 
 
 def test_infer_prints_a_mapping_that_is_taken(plane: System) -> None:

@@ -76,7 +76,13 @@ def module_of(function: Function) -> str:
 
 def settings() -> str:
     rows = [
-        (f"`{one.name}`", flag(one.name), f"`{ENVIRONMENT}{one.name.upper()}`", f"`{one.default}`", one.metadata["doc"])
+        (
+            f"`{one.name}`",
+            flag(one.name),
+            f"`{ENVIRONMENT}{one.name.upper()}`",
+            f"`{one.default}`" if one.default != "" else "none",
+            one.metadata["doc"],
+        )
         for one in fields(Settings)
         if one.name not in ("kafka", "registry")
     ]

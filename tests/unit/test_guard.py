@@ -9,6 +9,7 @@ import pytest
 
 from controlplane import cli, views, worker
 from controlplane.asking import Asking
+from controlplane.cli_sql import show_answer
 from controlplane.decider import Suspects
 from controlplane.display import Display
 from controlplane.evolve import State
@@ -353,11 +354,11 @@ def test_the_command_line_tells_a_fault_without_a_traceback(
 
 
 def test_an_answer_that_cannot_be_given_is_a_row_of_json_too(capsys: pytest.CaptureFixture[str]) -> None:
-    def ask(_: str) -> Any:
+    def ask() -> Any:
         raise TypeError("unsupported operand type(s) for |")
 
     with pytest.raises(SystemExit) as left:
-        cli._answer(ask, "-e:1", "EXPLAIN INSERT INTO a SELECT 1 FROM b", Display("json"))
+        show_answer(ask, "-e:1", "EXPLAIN INSERT INTO a SELECT 1 FROM b", Display("json"))
     said = capsys.readouterr()
     row = msgspec.json.decode(said.out)
     assert (row["verdict"], row["code"], left.value.code) == ("refused", "internal-error", cli.FAILED)

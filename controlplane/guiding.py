@@ -1,0 +1,82 @@
+"""A group of commands that helps on: it says which command was meant, and where SQL goes that is not a command."""
+
+import shlex
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Any
+
+import click
+
+from controlplane.terminal import INTERRUPTED
+
+SQL = ("ALTER", "CREATE", "DESCRIBE", "DROP", "EXPLAIN", "INSERT", "SELECT", "SHOW")
+"""Words that begin a statement, or are often thought to."""
+HELP = "help"
+_SHELL = frozenset('"$`\\!')
+"""What a shell would take for its own between double quotes."""
+
+
+class Group(click.Group):
+    """`help [COMMAND]` is `--help`; Ctrl-C ends with 130; unknown commands and misplaced flags say what to do."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with other words where there is no such command."""
+        word, *others = args
+        if self.get_command(ctx, word) is not None:
+            return super().resolve_command(ctx, args)
+        if word.lower() != HELP:
+            raise click.UsageError(_unknown(word, others, self.list_commands(ctx), ctx.command_path), ctx)
+        if not others:
+            click.echo(ctx.get_help())
+            ctx.exit()
+        return self.resolve_command(ctx, [others[0], *others[1:], "--help"])
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does; a flag of a command that stands before it says so."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as unknown:
+            having = [
+                name
+                for name in self.list_commands(ctx)
+                if (command := self.get_command(ctx, name)) is not None
+                and any(unknown.option_name in one.opts for one in command.params)
+            ]
+            if having:
+                usage = ", ".join(f"`{ctx.command_path} {name} {unknown.option_name} …`" for name in having[:3])
+                raise click.UsageError(f"'{unknown.option_name}' stands after its command: {usage}", ctx) from None
+            raise
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """As click does; Ctrl-C is not a failure of the command."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("interrupted", err=True)
+            ctx.exit(INTERRUPTED)
+
+
+def _unknown(word: str, others: Sequence[str], commands: Sequence[str], path: str) -> str:
+    """What to do instead of an unknown command."""
+    begin, *rest = word.split() or [word]
+    words = [*rest, *others]
+    nested = " " in path
+    if not nested and begin.upper() in SQL:
+        return f"'{begin}' begins a SQL statement; give it to sql: {_as_sql(begin.upper(), words)}"
+    if near := get_close_matches(word.lower(), commands, 3):
+        return f"there is no command '{word}'; did you mean {' or '.join(f'`{path} {one}`' for one in near)}?"
+    if not nested and (keyword := get_close_matches(begin.upper(), SQL, 1)):
+        return f"there is no command '{begin}'; did you mean {_as_sql(keyword[0], words)}?"
+    return f"there is no command '{word}'; commands are {', '.join(commands)}"
+
+
+def _as_sql(begin: str, words: Sequence[str]) -> str:
+    """The command that runs what was typed; flags follow the statement."""
+    flags = next((i for i, one in enumerate(words) if one.startswith("-")), len(words))
+    said = list(words[:flags]) or (["JOBS"] if begin == "SHOW" else ["…"])
+    said[0] = said[0].upper() if said[0].isalpha() else said[0]
+    text = " ".join((begin, *said))
+    quoted = shlex.quote(text) if _SHELL & set(text) else f'"{text}"'
+    return f"`{' '.join(('jobplane sql', quoted, *map(shlex.quote, words[flags:])))}`"

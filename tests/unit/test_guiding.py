@@ -1,0 +1,93 @@
+"""What the command line answers to words it does not know, and the examples that end its help."""
+
+import shlex
+from collections.abc import Iterator
+from itertools import groupby, takewhile
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from controlplane.cli import main
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("show jobs", "Error: 'show' begins a SQL statement; give it to sql: `jobplane sql \"SHOW JOBS\"`"),
+        ("show", 'give it to sql: `jobplane sql "SHOW JOBS"`'),
+        ("SHOW JOBS -o json", '`jobplane sql "SHOW JOBS" -o json`'),
+        ("'describe job big'", '`jobplane sql "DESCRIBE JOB big"`'),
+        ("""create job a as insert into '"b"' select id from c""", '`jobplane sql \'CREATE JOB a as insert into "b"'),
+        ("snow jobs", "Error: there is no command 'snow'; did you mean `jobplane sql \"SHOW JOBS\"`?"),
+        ("sequel", "Error: there is no command 'sequel'; did you mean `jobplane sql`?"),
+        ("emitt x", "did you mean `jobplane emit`?"),
+        ("dead-letters list a", "did you mean `jobplane deadletters`?"),
+        ("deadletters lst a", "Error: there is no command 'lst'; did you mean `jobplane deadletters list`?"),
+        ("deadletters select", "Error: there is no command 'select'; commands are list, retry, show"),
+        ("frobnicate", "Error: there is no command 'frobnicate'; commands are backup, deadletters, dev, emit"),
+        ("-e 'SHOW JOBS'", "Error: '-e' stands after its command: `jobplane sql -e …`"),
+        ("--timout 3", "No such option: --timout"),
+        ("sql --timout 3 x", "(Possible options: --output, --timeout)"),
+    ],
+)
+def test_unknown_words_are_answered_with_what_to_type(words: str, said: str) -> None:
+    done = CliRunner().invoke(main, shlex.split(words), prog_name="jobplane")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert said in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "same"),
+    [("help", "--help"), ("help sql", "sql --help"), ("deadletters help list", "deadletters list --help")],
+)
+def test_help_is_a_command_too(words: str, same: str) -> None:
+    done = CliRunner().invoke(main, words.split(), prog_name="jobplane")
+    assert done.exit_code == 0
+    assert done.output == CliRunner().invoke(main, same.split(), prog_name="jobplane").output
+
+
+def commands(path: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
+    yield path, command
+    if isinstance(command, click.Group):
+        for name, one in command.commands.items():
+            yield from commands(f"{path} {name}", one)
+
+
+ALL = dict(commands("jobplane", main))
+
+
+@pytest.mark.parametrize("path", ALL)
+def test_every_help_ends_with_an_example_that_can_be_typed(
+    path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for file in ("jobs.sql", "jobplane.backup", "orders.jsonl"):
+        Path(file).touch()
+    shown = CliRunner().invoke(main, [*path.split()[1:], "--help"], prog_name="jobplane", terminal_width=200).output
+    lines = [line.strip() for line in shown.partition("\n  Examples:\n")[2].splitlines()]
+    assert any(line.startswith(path) for line in lines), f"{path} --help ends without an example of it"
+    for line in lines:
+        for words in pipeline(line):
+            if words[0] == "jobplane":
+                parse(main, words[1:])
+
+
+def pipeline(line: str) -> Iterator[list[str]]:
+    """The programs of a line of shell, each with its arguments."""
+    signs = shlex.shlex(line, posix=True, punctuation_chars="|<>")
+    signs.whitespace_split = True
+    for pipes, call in groupby(signs, "|".__eq__):
+        if not pipes:
+            yield list(takewhile(lambda word: word not in "<>", call))
+
+
+def parse(command: click.Command, words: list[str]) -> None:
+    """Raises UsageError for an unknown command or flag, a wrong value, or a missing one."""
+    with command.make_context("jobplane", words) as ctx:
+        if isinstance(command, click.Group):
+            name, *others = ctx._protected_args + ctx.args
+            assert name == "help" or name in command.commands, f"there is no command {name}"
+            if name != "help":
+                parse(command.commands[name], others)
