@@ -44,7 +44,7 @@ NOW = 1_795_513_547_253
 """When the pages are read: 2026-11-24."""
 EXAMPLE_TOPICS = ("orders", "big_orders", "copies", "payments", "orders.eu", "orders-archive")
 
-_FENCE = re.compile(r"^```(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^```(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _DRAWN = re.compile(r"(<!-- drawn: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _LINK = re.compile(r"\[[^\]]*\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)")
 _QUOTED = r"""(?:"((?:[^"\\]|\\.)*)"|'([^']*)')"""
@@ -59,7 +59,7 @@ def path_of(page: Path) -> str:
 
 def blocks(page: Path) -> list[tuple[str, str]]:
     """The fenced blocks of a page: language and text."""
-    return [(found[1], found[2]) for found in _FENCE.finditer(page.read_text())]
+    return [(found[1], found[2]) for found in FENCE.finditer(page.read_text())]
 
 
 class Halfway(dict[tuple[str, int], tuple[int, ...]]):
@@ -204,7 +204,7 @@ def part(task: Task, request: SnapshotRequest) -> SnapshotPart:
 
 @each_page
 def test_links_lead_somewhere(page: Path) -> None:
-    for target, anchor in _LINK.findall(_FENCE.sub("", page.read_text())):
+    for target, anchor in _LINK.findall(FENCE.sub("", page.read_text())):
         file = (page.parent / target).resolve() if target else page
         assert file.exists(), f"{target} does not exist"
         assert not anchor or anchor in anchors(file), f"{target}#{anchor} does not exist"
@@ -212,7 +212,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 def anchors(page: Path) -> set[str]:
     """The anchors of a page's headings, as GitHub makes them."""
-    headings = re.findall(r"^#+ (.*)$", _FENCE.sub("", page.read_text()), re.MULTILINE)
+    headings = re.findall(r"^#+ (.*)$", FENCE.sub("", page.read_text()), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 

@@ -16,11 +16,15 @@ from controlplane.client import Client
 from controlplane.embedded import jars
 from tests.support.broker import KafkaBroker
 from tests.support.system import System, system
-from tests.test_docs import ROOT, blocks
+from tests.test_docs import FENCE, ROOT, blocks
 
 EXAMPLES = ROOT / "docs" / "examples"
 COMMANDS = [text for language, text in blocks(ROOT / "docs" / "commands.md") if language == "sh"]
 KCAT = [text for text in COMMANDS if "kcat -P" in text]
+FIVE_MINUTES = [
+    (found[1], found[2])
+    for found in FENCE.finditer((ROOT / "README.md").read_text().split("## Five minutes")[1].split("\n## ")[0])
+]
 TOPICS = ("orders", "big_orders", "copies", "answers")
 
 
@@ -79,6 +83,28 @@ def test_java(plane: System, tmp_path: Path) -> None:
         assert client.wait(reply["command_id"]).sent.offset == reply["offset"]
         told = [entry.event.cause for entry in client.events() if entry.event.cause.offset == reply["offset"]]
     assert told[-1].issued_by == "SendCommand.java"
+
+
+def test_the_five_minutes_of_the_readme(plane: System) -> None:
+    """Its blocks in their order, but for those that start Kafka and that need kcat, with topics of their own names."""
+    begin, *script = [text for language, text in FIVE_MINUTES if language == "sh" and "kcat" not in text]
+    assert "jobplane dev" in begin
+    program = re.sub(r"\b(orders|big_orders|big|monday|last)\b(?!\.)", r"five_\1", "\n".join(script))
+    said = run(plane, "bash", "-euo", "pipefail", "-c", f'PATH="{Path(sys.executable).parent}:$PATH"\n{program}')
+    shown = next(text for language, text in FIVE_MINUTES if language == "text" and "accepted" in text)
+    for promised in ("accepted job big RUNNING", *re.findall(r"\{.*\}", shown)):
+        assert promised in said.replace("five_", "")
+    python = next(text for language, text in FIVE_MINUTES if language == "python")
+    python = (
+        python.replace("127.0.0.1:9092", plane.bootstrap)
+        .replace('"big', '"five_big')
+        .replace("JOB big", "JOB five_big")
+    )
+    python = python.replace(f'Client("{plane.bootstrap}")', f'Client("{plane.bootstrap}", prefix="{plane.prefix}")')
+    assert run(plane, sys.executable, "-c", python).startswith("True SUSPENDED ")
+    plane.sql("DROP JOB five_big")
+    for topic in ("five_orders", "five_big_orders"):
+        plane.delete_topic(topic)
 
 
 @pytest.mark.parametrize("text", KCAT, ids=range(len(KCAT)))
