@@ -48,7 +48,7 @@ FENCE = re.compile(r"^```(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _DRAWN = re.compile(r"(<!-- drawn: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _LINK = re.compile(r"\[[^\]]*\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)")
 _QUOTED = r"""(?:"((?:[^"\\]|\\.)*)"|'([^']*)')"""
-_SPOKEN = re.compile(rf"(?:-e|emit|echo|--(?:command-id|reply-to) \S+) {_QUOTED}")
+_SPOKEN = re.compile(rf"(?:-e|jobplane sql|emit|echo|--(?:command-id|reply-to) \S+) {_QUOTED}")
 _STATEMENT = re.compile(r'(?:CREATE|ALTER|DROP|SHOW|DESCRIBE|\{"sql")\b')
 _CALL = re.compile(r"(?:[A-Z_]+=\S+ )?jobplane (\w+)([^#|<]*)")
 
