@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
-from controlplane.lookup import Facts, NotFetched
+from controlplane.lookup import SEND_AGAIN, Facts, NotFetched
+from processors.answers import RegistryDenied
 from processors.kafka import Doubt
-from schemas.errors import BadEnvelope, FactsUnavailable, Refused, SchemaIncompatible
+from schemas.errors import BadEnvelope, FactsUnavailable, Refused, RegistryRefused, SchemaIncompatible
 from schemas.failures import BadRecord
 from schemas.formats.avro_schemas import UnknownSchema
 from schemas.framed import Schemas
@@ -42,7 +43,7 @@ class Asking:
     registry: Answering | None
     known: dict[int, str]
     spent: float = 0.0
-    silent: str = ""
+    silent: Doubt | None = None
     missing: dict[int, Refused] = field(default_factory=dict)
 
     def reading(self, read: Callable[[Schemas | None], T]) -> T:
@@ -59,7 +60,7 @@ class Asking:
         try:
             self.known[number] = self._told(lambda: registry.schema(number))
         except Doubt as doubt:
-            self.missing[number] = FactsUnavailable(f"{doubt}; send the command again")
+            self.missing[number] = _refusal(doubt)
         except BadRecord as unheard:
             self.missing[number] = BadEnvelope(unheard.message)
 
@@ -83,22 +84,30 @@ class Asking:
             answer = self._told(lambda: _registered(registry, subject, text))
             return replace(facts, registered={**facts.registered, (subject, text): answer})
         except Doubt as doubt:
+            if isinstance(doubt, RegistryDenied):
+                return replace(facts, registry_denied=str(doubt))
             return replace(facts, registry_silent=str(doubt))
 
     def _told(self, ask: Callable[[], T]) -> T:
         """Raises Doubt, and from then on without asking."""
         if self.silent:
-            raise Doubt(self.silent)
+            raise self.silent
         began = time.monotonic()
         try:
             return ask()
         except Doubt as doubt:
-            self.silent = str(doubt)
+            self.silent = doubt
             raise
         finally:
             self.spent += time.monotonic() - began
             if self.spent > ANSWERS_S and not self.silent:
-                self.silent = f"the schema registry took more than {ANSWERS_S:g} s"
+                self.silent = Doubt(f"the schema registry took more than {ANSWERS_S:g} s")
+
+
+def _refusal(doubt: Doubt) -> Refused:
+    if isinstance(doubt, RegistryDenied):
+        return RegistryRefused(str(doubt))
+    return FactsUnavailable(f"{doubt}; {SEND_AGAIN}")
 
 
 def _registered(registry: Answering, subject: str, text: str) -> AvroSchema | SchemaIncompatible:

@@ -35,7 +35,7 @@ def ensure_topics(kafka: Kafka, settings: Settings, say: Say = silent) -> None:
         if configs[name]["cleanup.policy"] != topic.cleanup:
             raise TopicMisconfigured(
                 f"topic '{name}' has cleanup.policy={configs[name]['cleanup.policy']}, it must be {topic.cleanup}; "
-                f"mend it: kafka-configs --alter --topic {name} --add-config cleanup.policy={topic.cleanup}"
+                f"change it: kafka-configs --alter --topic {name} --add-config cleanup.policy={topic.cleanup}"
             )
 
 
@@ -101,10 +101,11 @@ def facts(
 ) -> Facts:
     """What is known of the topics now. Never raises: what did not answer in time is named in `unavailable`.
 
-    Kafka is not asked for names that no topic can have: it would answer nothing else either.
+    Kafka is not asked for names that no topic can have: it would answer nothing else either. What it refuses to tell of
+    one topic is no matter for the others.
     """
     try:
-        described = kafka.topics([topic for topic in topics if is_topic_name(topic)])
+        described, denied = _described(kafka, [topic for topic in topics if is_topic_name(topic)])
         partitions = [(topic, p) for topic, (_, count) in described.items() for p in range(count)]
         first, last = kafka.first_offsets(partitions), kafka.last_offsets(partitions)
         names = kafka.topic_names() if len(described) < len(topics) else ()
@@ -116,7 +117,21 @@ def facts(
     except (Doubt, JobFailure) as doubt:
         return Facts(plane, max_transaction_ms=limit, unavailable=str(doubt))
     found = _topic_facts(described, first, last)
-    return Facts(plane, found, names, limit, instants=_instants(found, at))
+    return Facts(plane, found, names, limit, denied=denied, instants=_instants(found, at))
+
+
+def _described(kafka: Kafka, topics: Collection[str]) -> tuple[dict[str, tuple[str, int]], dict[str, str]]:
+    """Topics that exist, and why Kafka does not tell of others. They are asked for one by one after a refusal."""
+    try:
+        return kafka.topics(topics), {}
+    except JobFailure as refused:
+        if len(topics) == 1:
+            return {}, dict.fromkeys(topics, refused.message)
+    found, denied = dict[str, tuple[str, int]](), dict[str, str]()
+    for topic in topics:
+        one, no = _described(kafka, [topic])
+        found, denied = found | one, denied | no
+    return found, denied
 
 
 def _instants(

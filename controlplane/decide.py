@@ -10,10 +10,10 @@ from controlplane.decide_alter import alter_job, check_interval, check_paralleli
 from controlplane.decide_formats import written_through
 from controlplane.decide_mappings import create_mapping, drop_mapping
 from controlplane.decide_retries import RETRY_OF, letters_topic, retried
-from controlplane.decide_sources import Sources, begin, check_dead_letters, topics_named
+from controlplane.decide_sources import Sources, begin, check_dead_letters, later_than_all, topics_named
 from controlplane.evolve import State
 from controlplane.jobs import Input, follow
-from controlplane.lookup import Facts, live, value_place
+from controlplane.lookup import Facts, live, no_live_job, value_place
 from controlplane.spread import place
 from controlplane.translate import Request
 from schemas.errors import (
@@ -121,7 +121,10 @@ def _create_job(state: State, create: nodes.CreateJob, request: Request, facts: 
             restore=restore,
             waits_for=state.closing.get(name, ""),
             status=Status.NOT_RUNNING,
-            notices=notices(option.name.text for option in create.options),
+            notices=(
+                *notices(option.name.text for option in create.options),
+                *later_than_all(request.options, sources, facts),
+            ),
             packages=packages_called(create.insert),
         ),
     )
@@ -192,7 +195,7 @@ def _drop_job(state: State, drop: nodes.DropJob, offset: int) -> tuple[Body, ...
     name = drop.name.text
     job = state.live(name)
     if job is None and drop.if_exists:
-        return (CommandUnchanged("", f"no live job is called '{name}'"),)
+        return (CommandUnchanged("", no_live_job(state, name)),)
     if job is not None and job.target is Target.END and drop.if_exists:
         return (CommandUnchanged(job.uid, f"job '{name}' is on its way out already", (), job.status),)
     job = live(state, drop.name)

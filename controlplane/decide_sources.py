@@ -86,6 +86,17 @@ def begin(
     return sources, restore
 
 
+def later_than_all(options: JobOptions, sources: Iterable[Source], facts: Facts) -> tuple[str, ...]:
+    """What is to be said of an instant to start from that is later than all records there are."""
+    if options.start_instant is None:
+        return ()
+    known = [(source.start, facts.topics[source.topic]) for source in sources]
+    if any(start != topic.latest for start, topic in known) or all(one.earliest == one.latest for _, one in known):
+        return ()
+    text = f"startFrom: no record is as new as '{options.start_from}'; the job reads what comes from now on"
+    return (f"{text}, as with '{LATEST}'",)
+
+
 def _fitting(state: State, name: str, sources: Sequence[Source], place: Place) -> Snapshot:
     """The snapshot, which holds offsets of exactly the topics that are read."""
     snapshot = state.snapshots.get(name)

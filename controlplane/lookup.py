@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from controlplane.evolve import State
 from schemas import values
@@ -10,14 +11,22 @@ from schemas.errors import (
     JobDropping,
     JobNotFound,
     NoRegistry,
+    NotAuthorized,
     Place,
+    RegistryRefused,
     SchemaIncompatible,
     TopicNotFound,
 )
 from schemas.names import is_topic_name
-from schemas.state import Job, Target
+from schemas.shown import LONGEST
+from schemas.state import Job, Snapshot, Status, Target
 from schemas.suggestions import did_you_mean
 from sql import nodes
+
+LONGEST_CAUSE = 200
+"""Characters of a failure that another message quotes."""
+SEND_AGAIN = "send the command again, with a new command id where it has one"
+"""A repeat under the same id gets the first outcome again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +50,7 @@ class NotFetched(Exception):
 class Facts:
     """What a batch of verdicts needs from outside, fetched before. `unavailable` says why some is missing.
 
+    `denied` says, by topic, why Kafka will not tell of it; `registry_denied` why the schema registry will not tell.
     `instants` holds, by (topic, epoch milliseconds), each partition's first offset with a timestamp not before.
     """
 
@@ -49,11 +59,13 @@ class Facts:
     names: tuple[str, ...] = ()
     max_transaction_ms: int = 900_000
     unavailable: str = ""
+    denied: Mapping[str, str] = field(default_factory=dict)
     instants: Mapping[tuple[str, int], tuple[int, ...]] = field(default_factory=dict)
     subjects: Mapping[str, values.AvroSchema | None] = field(default_factory=dict)
     registered: Mapping[tuple[str, str], values.AvroSchema | SchemaIncompatible] = field(default_factory=dict)
     has_registry: bool = True
     registry_silent: str = ""
+    registry_denied: str = ""
 
     def latest(self, subject: str, place: Place) -> values.AvroSchema | None:
         """The newest schema of a subject; None where the registry has none. Raises NotFetched."""
@@ -73,20 +85,26 @@ class Facts:
         return found
 
     def _check_registry(self, place: Place) -> None:
-        """Raises NoRegistry, or FactsUnavailable where it did not answer."""
+        """Raises NoRegistry, RegistryRefused, or FactsUnavailable where it did not answer."""
         if not self.has_registry:
             raise NoRegistry(
                 "a topic in Avro needs its schema: give it as valueAvroSchema or keyAvroSchema in the mapping, "
                 "or set JOBPLANE_REGISTRY_URL for all workers",
                 place,
             )
+        if self.registry_denied:
+            raise RegistryRefused(self.registry_denied, place)
         if self.registry_silent:
-            raise FactsUnavailable(f"{self.registry_silent}; send the command again")
+            raise FactsUnavailable(f"{self.registry_silent}; {SEND_AGAIN}", place)
 
     def topic(self, topic: str, place: Place) -> TopicFacts:
-        """Raises FactsUnavailable or TopicNotFound."""
+        """Raises FactsUnavailable, NotAuthorized or TopicNotFound."""
+        if not is_topic_name(topic):
+            raise unknown_topic(topic, self.names, place)
         if self.unavailable:
-            raise FactsUnavailable(f"Kafka did not answer in time ({self.unavailable}); send the command again")
+            raise FactsUnavailable(f"of topic '{topic}': {self.unavailable}; {SEND_AGAIN}", place)
+        if topic in self.denied:
+            raise NotAuthorized(f"topic '{topic}': {self.denied[topic]}", place)
         found = self.topics.get(topic)
         if found is None:
             raise unknown_topic(topic, self.names, place)
@@ -102,8 +120,9 @@ def meant(state: State, name: nodes.Name) -> tuple[str, values.Mapping | None]:
 def unknown_topic(topic: str, names: Iterable[str], place: Place) -> TopicNotFound:
     """`names` are the topics there are."""
     if not is_topic_name(topic):
-        rule = "a topic's name has at most 249 letters of ASCII, digits, '.', '_' and '-'"
-        return TopicNotFound(f"no topic can be called '{topic}': {rule}", place)
+        shown = topic if len(topic) <= LONGEST else f"{topic[:LONGEST]}…"
+        rule = "a topic's name has at most 249 letters of ASCII, digits, '.', '_' and '-', and is not '.' or '..'"
+        return TopicNotFound(f"no topic can be called '{shown}': {rule}", place)
     hint = did_you_mean(topic, names) or "; create it first"
     return TopicNotFound(f"no topic is called '{topic}'{hint}", place)
 
@@ -112,10 +131,37 @@ def live(state: State, name: nodes.Name) -> Job:
     """The job a command is about. Raises JobNotFound, or JobDropping where it is on its way out."""
     job = state.live(name.text)
     if job is None:
-        raise JobNotFound(f"no live job is called '{name.text}'{did_you_mean(name.text, state.names)}", name.place)
+        raise JobNotFound(no_live_job(state, name.text), name.place)
     if job.target is Target.END:
         raise JobDropping(f"job '{name.text}' is on its way out ({job.status})", name.place)
     return job
+
+
+def no_live_job(state: State, name: str) -> str:
+    """What to say where no live job has a name: how the newest of that name ended, if there was one."""
+    ended = next((one for one in map(state.jobs.__getitem__, reversed(state.ended)) if one.name == name), None)
+    job = state.jobs.get(state.closing.get(name, ""), ended)
+    if job is None:
+        return f"no live job is called '{name}'{did_you_mean(name, state.names)}"
+    snapshot = max((one for one in state.snapshots.values() if one.uid == job.uid), key=_version, default=None)
+    there = f", with initialSnapshotName '{snapshot.name}' from its newest snapshot" if snapshot else ""
+    return f"no live job is called '{name}': {_how_it_ended(job)}; CREATE JOB starts one anew{there}"
+
+
+def _how_it_ended(job: Job) -> str:
+    when = f" at {datetime.fromtimestamp(job.closed / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC" if job.closed else ""
+    match job.status:
+        case Status.COMPLETED | Status.COMPLETING if job.failure is None:
+            return f"it has COMPLETED{when}"
+        case Status.CANCELLED | Status.CANCELLING:
+            return f"it was dropped (CANCELLED){when}"
+        case _:
+            why = str(job.failure) if job.failure else "no cause is known"
+            return f"it FAILED{when} ({why if len(why) <= LONGEST_CAUSE else f'{why[:LONGEST_CAUSE]}…'})"
+
+
+def _version(snapshot: Snapshot) -> int:
+    return snapshot.version
 
 
 def jobs_through(state: State, mapping: str) -> list[str]:

@@ -13,13 +13,21 @@ def not_set_up(topic: str, prefix: str, bootstrap: str, names: Collection[str]) 
     """`topic` is a control topic that is missing, `names` are all the topics there are."""
     start = f"jobplane worker --bootstrap {bootstrap} --prefix {prefix}"
     message = (
-        f"there is no topic '{topic}' at {bootstrap}: no worker was started with the prefix '{prefix}' so far; the "
+        f"{_missing(topic, bootstrap)}: no worker was started with the prefix '{prefix}' so far; the "
         f"first worker makes the control topics: {start}"
     )
+    if f"{prefix}." in prefixes(names):
+        return NotSetUp(
+            f"{_missing(topic, bootstrap)}: the prefix '{prefix}' has no dot at its end; did you mean '{prefix}.'?"
+        )
     if others := prefixes(names):
         listed = ", ".join(f"'{one}'" for one in others[:SHOWN])
         message += f"; or did you mean another control plane's --prefix: {listed}{' …' if len(others) > SHOWN else ''}?"
     return NotSetUp(message)
+
+
+def _missing(topic: str, bootstrap: str) -> str:
+    return f"there is no topic '{topic}' at {bootstrap}"
 
 
 def prefixes(names: Collection[str]) -> list[str]:

@@ -4,13 +4,18 @@ librdkafka properties pass through: JOBPLANE_KAFKA_SECURITY_PROTOCOL, or securit
 do those of the schema registry's client: JOBPLANE_REGISTRY_URL, or url under [registry].
 """
 
+import os
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from math import isfinite
 from pathlib import Path
 from typing import Any, Self
 
 from schemas.errors import BadSetting
+from schemas.names import is_topic_name
+from schemas.suggestions import did_you_mean
 
 ENVIRONMENT = "JOBPLANE_"
 KAFKA = "JOBPLANE_KAFKA_"
@@ -18,7 +23,14 @@ REGISTRY = "JOBPLANE_REGISTRY_"
 FILE = "jobplane.toml"
 LONGEST_ISSUER = 500
 """Characters that a command's issued-by may have."""
+TABLES = ("kafka", "registry")
+ENVIRONMENT_ORIGIN = "environment"
+LONGEST_TOPIC = "x" * 49
+"""What a control topic's name may have behind the prefix."""
 _NOT_SETTINGS = frozenset({"JOBPLANE_JAVA_HOME", "JOBPLANE_CACHE", "JOBPLANE_TRACEBACK"})
+_PREFIXED = (*sorted(_NOT_SETTINGS), f"{KAFKA}…", f"{REGISTRY}…")
+_OF_KAFKA = ("security.", "sasl.", "ssl.", "socket.")
+_AT = re.compile(r"\(at line (\d+), column (\d+)\)")
 
 
 _KINDS = {int: "a whole number", float: "a number", str: "a text"}
@@ -44,14 +56,19 @@ class Settings:
     registry: dict[str, str] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        if not self.prefix or any(c.isspace() or c == "/" for c in self.prefix):
-            raise BadSetting(f"prefix '{self.prefix}' cannot begin a topic's name")
+        if not is_topic_name(f"{self.prefix}{LONGEST_TOPIC}") or not self.prefix:
+            rule = "it has letters of ASCII, digits, '.', '_' and '-', at most 200, such as 'shop.'"
+            raise BadSetting(f"prefix '{self.prefix}' cannot begin a topic's name: {rule}")
+        if not self.bootstrap.strip():
+            raise BadSetting("bootstrap is empty; it is Kafka's address, such as 127.0.0.1:9092")
         if len(self.issued_by) > LONGEST_ISSUER or not self.issued_by.isprintable():
             raise BadSetting(f"issued_by has at most {LONGEST_ISSUER} characters, all of them printable")
         if not 2.0 <= self.session_timeout <= 300.0:
             raise BadSetting(f"session_timeout {self.session_timeout} is not between 2 and 300 seconds")
         if self.registry and not self.registry.get("url"):
-            raise BadSetting(f"the schema registry has {', '.join(self.registry)} and no url; set {REGISTRY}URL")
+            near = next((hint for name in self.registry if (hint := did_you_mean(name, ["url"]))), "")
+            hint = near or f"; set {REGISTRY}URL"
+            raise BadSetting(f"the schema registry has {', '.join(self.registry)} and no url{hint}")
 
     @classmethod
     def load(cls, flags: Mapping[str, Any], environment: Mapping[str, str], folder: Path) -> Self:
@@ -60,7 +77,12 @@ class Settings:
         try:
             loaded = tomllib.loads(file.read_text()) if file.exists() else {}
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as bad:
-            raise BadSetting(f"{file}: {bad}") from None
+            raise BadSetting(_not_toml(file, bad)) from None
+        except OSError as bad:
+            raise BadSetting(f"{file} cannot be read: {os.strerror(bad.errno or 0).lower()}") from None
+        for table in TABLES:
+            if not isinstance(loaded.get(table, {}), dict):
+                raise BadSetting(f"{file}: {table} is a table: write [{table}] and its properties below")
         kafka = _passed("kafka", KAFKA, loaded, environment)
         registry = _passed("registry", REGISTRY, loaded, environment)
         named = {
@@ -69,7 +91,7 @@ class Settings:
             if name.startswith(ENVIRONMENT) and not name.startswith((KAFKA, REGISTRY)) and name not in _NOT_SETTINGS
         }
         settings = cls(kafka=kafka, registry=registry)
-        for origin, values in ((str(file), loaded), ("environment", named), ("command line", flags)):
+        for origin, values in ((str(file), loaded), (ENVIRONMENT_ORIGIN, named), ("command line", flags)):
             settings = _with(settings, origin, values)
         return settings
 
@@ -91,13 +113,51 @@ def _with(settings: Any, origin: str, values: Mapping[str, Any]) -> Any:
         if value is None:
             continue
         if name not in known:
-            raise BadSetting(f"{origin}: there is no setting '{name}'; settings are {', '.join(known)}")
+            raise BadSetting(_unknown(origin, name, value, known))
         kind: Any = known[name].type
-        try:
-            changes[name] = kind(value)
-        except (TypeError, ValueError):
-            raise BadSetting(f"{origin}: {name} is {_KINDS[kind]}, not '{value}'") from None
+        read = _read(kind, value)
+        if read is None:
+            raise BadSetting(f"{origin}: {name} is {_KINDS[kind]}, not '{value}'")
+        changes[name] = read
     return replace(settings, **changes)
+
+
+def _unknown(origin: str, name: str, value: Any, known: Iterable[str]) -> str:
+    """What to say of a name that is no setting: it is written as it was, and what is near is written so too."""
+    names = [*known]
+    if origin == ENVIRONMENT_ORIGIN:
+        written = (*(one.upper() for one in names), *(one.removeprefix(ENVIRONMENT) for one in _PREFIXED))
+        near = did_you_mean(name.upper(), written).replace("'", f"'{ENVIRONMENT}", 1)
+        all_of_them = ", ".join(f"{ENVIRONMENT}{one}" for one in written)
+        return f"{origin}: {ENVIRONMENT}{name.upper()} is not a setting{near or f'; settings are {all_of_them}'}"
+    if f"{name.replace('_', '.')}.".startswith(_OF_KAFKA):
+        return f"{origin}: '{name}' is not a setting; properties of the Kafka client stand below [kafka]"
+    if isinstance(value, dict):
+        hint = did_you_mean(name, TABLES) or f"; tables are {' and '.join(TABLES)}"
+        return f"{origin}: there is no table [{name}]{hint}"
+    hint = did_you_mean(name.replace("-", "_"), names) or f"; settings are {', '.join(names)}"
+    return f"{origin}: there is no setting '{name}'{hint}"
+
+
+def _read(kind: type, value: Any) -> Any:
+    """The value of a setting; None where it has not the kind."""
+    if kind is str:
+        return value if isinstance(value, str) else None
+    if isinstance(value, bool) or (kind is int and isinstance(value, float)):
+        return None
+    try:
+        read = kind(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return read if isfinite(read) else None
+
+
+def _not_toml(file: Path, bad: ValueError) -> str:
+    if isinstance(bad, UnicodeDecodeError):
+        return f"{file} is not UTF-8 text"
+    at = _AT.search(str(bad))
+    where = f" at line {at[1]}, column {at[2]}" if at else " at its end"
+    return f'{file} is not TOML{where}; texts stand in quotes, as in: prefix = "shop."'
 
 
 def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -25,6 +25,10 @@ class NoAnswer(Doubt):
     """The client answered without an error, and left the value unset."""
 
 
+class RegistryDenied(Doubt):
+    """The schema registry does not let us in, or is not one: to ask again helps only once a person has changed that."""
+
+
 class OutOfRange(Doubt):
     """A consumer says that the topic does not hold its offset. Only the offsets that the broker names decide that."""
 

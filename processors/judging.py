@@ -1,28 +1,34 @@
-"""What an error of Kafka's client means for whoever met it, as an exception of ours."""
+"""What an error of Kafka's client means for whoever met it, as an exception of ours with our words."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from confluent_kafka import KafkaError, KafkaException
 
 from processors.answers import Doubt, Fenced, OutOfRange
+from processors.error_words import in_words
 from processors.outcomes import Meaning, failure_of, meaning
 from schemas.failures import JobFailure
+
+LOG = logging.getLogger("jobplane.kafka")
 
 
 def judged(error: KafkaException | KafkaError) -> Fenced | Doubt | JobFailure:
     """The exception an error of Kafka stands for: Fenced, Doubt, or the JobFailure that asking again cannot mend."""
     cause = error.args[0] if isinstance(error, KafkaException) else error
-    code, text = cause.name(), cause.str()
+    code = cause.name()
+    LOG.debug("the Kafka client says %s: %s", code, cause.str())
+    text = in_words(code)
     match meaning(code):
         case Meaning.FENCED:
             return Fenced(text)
         case Meaning.REFUSED:
-            return failure_of(code, f"Kafka says {code}: {text}")
+            return failure_of(code, text)
         case Meaning.OUT_OF_RANGE:
-            return OutOfRange(f"{code}: {text}")
+            return OutOfRange(text)
         case Meaning.DOUBT:
-            return Doubt(f"{code}: {text}")
+            return Doubt(text)
 
 
 @contextmanager

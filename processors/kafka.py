@@ -4,6 +4,7 @@ Readers are read_committed, start where they are told, and never guess an offset
 watermark asked read_uncommitted; a reader goes on until its position is there.
 """
 
+import logging
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,9 +22,11 @@ from processors.answers import (
     brokers_answer,
     offset_answer,
 )
+from processors.client_properties import wrong_property
+from processors.error_words import in_words
 from processors.judging import judged, judging
 from processors.questions import CALL_S, At, Questions, setting_of
-from schemas.errors import KafkaUnreachable, TopicRefused
+from schemas.errors import CredentialsRefused, KafkaUnreachable, TopicRefused
 from schemas.failures import SinkLost
 
 __all__ = [
@@ -50,7 +53,9 @@ __all__ = [
     "poll_one",
 ]
 
+LOG = logging.getLogger("jobplane.kafka")
 T = TypeVar("T")
+C = TypeVar("C", AdminClient, Producer, Consumer)
 Alive = Callable[[], None]
 _NOT_MADE = frozenset(
     {
@@ -87,7 +92,7 @@ class Kafka:
         self.bootstrap = bootstrap
         self.properties = dict(properties or {})
         self.last_error = ""
-        self._questions = Questions(lambda: AdminClient(self.config()))
+        self._questions = Questions(lambda: self.client(AdminClient))
 
     def config(self, **settings: Any) -> dict[str, Any]:
         return {
@@ -101,7 +106,20 @@ class Kafka:
 
     def _on_error(self, error: KafkaError) -> None:
         if error.name() != "_ALL_BROKERS_DOWN":
-            self.last_error = f"{error.name()}: {error.str()}"
+            LOG.debug("the Kafka client says %s: %s", error.name(), error.str())
+            self.last_error = in_words(error.name(), error.str())
+
+    def client(self, kind: Callable[[dict[str, Any]], C], **settings: Any) -> C:
+        """A client of a kind. Raises BadSetting where it does not take its properties."""
+        try:
+            return kind(self.config(**settings))
+        except KafkaException as error:
+            if error.args[0].name() != "_INVALID_ARG":
+                raise judged(error) from error
+            given = {"bootstrap.servers": self.bootstrap, **self.properties}
+            raise wrong_property(error.args[0].str(), given) from None
+        except (TypeError, ValueError):
+            raise wrong_property("", self.properties) from None
 
     @property
     def admin(self) -> AdminClient:
@@ -109,29 +127,30 @@ class Kafka:
 
     def producer(self, **settings: Any) -> Producer:
         """An idempotent producer without transactions, for records that stand alone."""
-        return Producer(self.config(**{"enable_idempotence": True, "linger_ms": 0, **settings}))
+        return self.client(Producer, **{"enable_idempotence": True, "linger_ms": 0, **settings})
 
     def consumer(self, group: str, *, committed: bool = True, **settings: Any) -> Consumer:
         """A consumer to be assigned, never subscribed; it commits nothing by itself."""
-        return Consumer(
-            self.config(
-                group_id=group,
-                isolation_level="read_committed" if committed else "read_uncommitted",
-                auto_offset_reset="error",
-                enable_auto_commit=False,
-                **{"fetch_wait_max_ms": 100, **settings},
-            )
+        return self.client(
+            Consumer,
+            group_id=group,
+            isolation_level="read_committed" if committed else "read_uncommitted",
+            auto_offset_reset="error",
+            enable_auto_commit=False,
+            **{"fetch_wait_max_ms": 100, **settings},
         )
 
     def require(self, timeout: float = REACH_S) -> None:
-        """Raises KafkaUnreachable within `timeout` seconds when no broker answers."""
+        """Raises KafkaUnreachable within `timeout` seconds when no broker answers, CredentialsRefused, BadSetting."""
         try:
             self.admin.list_topics("", timeout=timeout)
         except KafkaException as error:
             self.admin.poll(0)
-            reason = self.last_error or error.args[0].str()
+            reason = self.last_error or in_words(error.args[0].name())
+            if "AUTHENTICATION" in reason:
+                raise CredentialsRefused(f"{self.bootstrap}: {reason}") from error
             raise KafkaUnreachable(
-                f"no Kafka broker answers at {self.bootstrap} ({reason}); is it running, and is this its address?"
+                f"no Kafka broker answers at {self.bootstrap}: {reason}; is it running, and is this its address?"
             ) from error
 
     def topic_names(self) -> tuple[str, ...]:

@@ -3,17 +3,18 @@
 What does not answer is Doubt: a task waits and says why, a verdict is refused for want of facts. Threads may share it.
 """
 
-import re
-import ssl
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from processors.kafka import Doubt
+from processors.answers import Doubt, RegistryDenied
+from processors.registry_words import USER, no_answer, wrong_properties
 from schemas.errors import BadSetting, SchemaIncompatible
 from schemas.failures import BadRecord
 from schemas.values import AvroSchema
 
+LOG = logging.getLogger("jobplane.registry")
 TIMEOUT_S = 3.0
 URL = "url"
 T = TypeVar("T")
@@ -30,8 +31,8 @@ _TOKEN, _SOURCE, _CLUSTER = "bearer.auth.token", "bearer.auth.credentials.source
 _UNKNOWN = frozenset({40401, 40402, 40403})
 """The registry's own codes for a subject, version or number that it has not; another 404 is not the registry's."""
 _NOT_LET_IN = frozenset({401, 403})
-_USER = re.compile(r"//[^/\s]*@")
-"""User and password in an address."""
+_LATER = frozenset({408, 425, 429})
+"""What a registry refuses now, and may take later."""
 _LONGEST = 400
 """Characters shown of what the registry says."""
 
@@ -47,14 +48,14 @@ class Registry:
     @property
     def url(self) -> str:
         """For people: without the password that may stand in it."""
-        return _USER.sub("//", self._properties[URL])
+        return USER.sub("//", self._properties[URL])
 
     def check(self) -> None:
         """Raises BadSetting where no client can be made of the properties. Asks the registry nothing."""
         try:
             self._connected()
         except (ValueError, TypeError, OSError) as bad:
-            raise BadSetting(f"[registry] or JOBPLANE_REGISTRY_…: {self._wrong(bad)}") from None
+            raise BadSetting(f"[registry] or JOBPLANE_REGISTRY_…: {wrong_properties(bad, self._properties)}") from None
 
     def close(self) -> None:
         """Lets go of its connections. A later call connects anew."""
@@ -97,7 +98,7 @@ class Registry:
 
         number = self._asked(ask, subject)
         if number is None:
-            raise Doubt(f"the schema registry {self.url} has no place for subject '{subject}' (404)")
+            raise RegistryDenied(f"the schema registry {self.url} has no place for subject '{subject}' (404)")
         return AvroSchema(text, number)
 
     def _asked(self, ask: Callable[[Any], T], subject: str = "") -> T | None:
@@ -108,47 +109,43 @@ class Registry:
         try:
             client = self._connected()
         except (ValueError, TypeError, OSError) as bad:
-            raise Doubt(self._wrong(bad)) from None
+            wrong = wrong_properties(bad, self._properties)
+            raise RegistryDenied(f"the settings of the schema registry are wrong: {wrong}") from None
         try:
             return ask(client)
         except SchemaRegistryError as error:
-            status, said = error.http_status_code, str(error.error_message or "")[:_LONGEST]
+            status, said = error.http_status_code, _quoted(error)
             if status == 404 and error.error_code in _UNKNOWN:
                 return None
             if subject and status in (409, 422):
-                message = f"the registry does not take the schema for '{subject}': {said}"
+                message = f"the registry does not take the schema for '{subject}'{said}"
                 raise SchemaIncompatible(
                     f"{message}; give the columns types that fit, or use another subject"
                 ) from None
-            raise Doubt(self._refusal(status, said)) from None
+            denied = status in _NOT_LET_IN or (400 <= status < 500 and status not in _LATER)
+            raise (RegistryDenied if denied else Doubt)(self._refusal(status, said)) from None
         except OAuthTokenError as error:
-            raise Doubt(f"no token for the schema registry {self.url}: {str(error)[:_LONGEST]}") from None
-        except (HTTPError, InvalidURL, OSError) as error:
-            raise Doubt(f"the schema registry {self.url} does not answer: {_reason(error)}") from None
+            LOG.debug("no token for the schema registry: %s", error)
+            remedy = "check the bearer.auth.… properties among the registry's settings"
+            raise Doubt(f"there is no token for the schema registry {self.url}; {remedy}") from None
+        except InvalidURL as error:
+            LOG.debug("the schema registry's address: %s", error)
+            raise RegistryDenied(f"'{self.url}' is not the address of a schema registry; check the url") from None
+        except (HTTPError, OSError) as error:
+            LOG.debug("the schema registry does not answer: %s", error)
+            raise Doubt(f"the schema registry {self.url} does not answer: {no_answer(error, TIMEOUT_S)}") from None
         except (ValueError, TypeError, KeyError, AttributeError) as bad:
-            raise Doubt(
-                f"what answers at {self.url} is no schema registry ({type(bad).__name__}: {str(bad)[:_LONGEST]}); "
-                f"check the url"
-            ) from None
+            LOG.debug("not a schema registry: %s: %s", type(bad).__name__, bad)
+            raise RegistryDenied(f"{self.url} is not a schema registry; check the url") from None
 
     def _refusal(self, status: int, said: str) -> str:
         if status in _NOT_LET_IN:
             remedy = "check basic.auth.user.info, or the token or certificate, among the registry's settings"
-            return f"the schema registry {self.url} does not let this worker in ({status}): {said}; {remedy}"
+            return f"the schema registry {self.url} does not let this worker in (HTTP {status}){said}; {remedy}"
         if status == 404:
-            return f"there is no schema registry at {self.url} ({status}): {said}; check the path in the url"
+            return f"there is no schema registry at {self.url} (HTTP {status}){said}; check the path in the url"
         what = "refuses" if status < 500 else "fails"
-        return f"the schema registry {self.url} {what} ({status}): {said}"
-
-    def _wrong(self, bad: Exception) -> str:
-        """What the client finds wrong with its properties: their names, and files that it cannot read."""
-        files = [
-            f"{name} '{value}'"
-            for name, value in self._properties.items()
-            if name.startswith("ssl.") and "pass" not in name
-        ]
-        where = f" (with {', '.join(files)})" if files and isinstance(bad, OSError) else ""
-        return f"the settings of the schema registry are wrong: {_USER.sub('//', str(bad))}{where}"
+        return f"the schema registry {self.url} {what} (HTTP {status}){said}"
 
     def _connected(self) -> Any:
         from confluent_kafka.schema_registry import SchemaRegistryClient
@@ -180,10 +177,7 @@ def _text(found: object) -> str:
     return found
 
 
-def _reason(error: BaseException) -> str:
-    """What went wrong on the way, with what may mend it where that is known."""
-    said = str(error) or type(error).__name__
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, ssl.SSLError):
-        cause = cause.__cause__ or cause.__context__
-    return f"{said}; check ssl.ca.location and the url" if cause is not None else said
+def _quoted(error: Any) -> str:
+    """What the registry says, as it says it; nothing where the client has only guessed."""
+    said = str(error.error_message or "")[:_LONGEST]
+    return f": {said}" if said and error.error_code != -1 else ""

@@ -62,14 +62,13 @@ class TransactionalProducer:
         if place is not None:
             end_hanging(kafka, transactional_id, place, alive)
         with judging():
-            self._producer = Producer(
-                kafka.config(
-                    transactional_id=transactional_id,
-                    transaction_timeout_ms=timeout_ms,
-                    statistics_interval_ms=2000,
-                    stats_cb=self._on_statistics,
-                    **settings,
-                )
+            self._producer = kafka.client(
+                Producer,
+                transactional_id=transactional_id,
+                transaction_timeout_ms=timeout_ms,
+                statistics_interval_ms=2000,
+                stats_cb=self._on_statistics,
+                **settings,
             )
             for _ in range(2):
                 self._producer.list_topics(topic, CALL_S)

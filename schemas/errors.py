@@ -37,6 +37,8 @@ class JobplaneError(Exception):
     """
 
     code: ClassVar[str]
+    again: ClassVar[bool] = False
+    """Whether the same may go well at another time, with nothing changed by a person."""
 
     def __init__(self, message: str) -> None:
         self.message = printable(message)
@@ -178,8 +180,14 @@ class NoRegistry(Refused):
     code = "no-registry"
 
 
+class RegistryRefused(Refused):
+    """The schema registry does not let the workers in, or is not one: its settings must be changed first."""
+
+    code = "registry-refused"
+
+
 class TopicNotFound(Refused):
-    """The source or target topic does not exist."""
+    """The source or target topic does not exist, or no topic can have this name."""
 
     code = "topic-not-found"
 
@@ -206,6 +214,12 @@ class PartitionNotFound(Refused):
     """The topic has fewer partitions."""
 
     code = "partition-not-found"
+
+
+class NotAuthorized(Refused):
+    """Kafka does not let the workers see a topic: an ACL must allow it first."""
+
+    code = "not-authorized"
 
 
 class TopicReserved(Refused):
@@ -236,6 +250,7 @@ class JobDropping(Refused):
     """The job of this name has ended but for a snapshot of it; the name is free when the snapshot is closed."""
 
     code = "job-dropping"
+    again = True
 
 
 class JobNotFound(Refused):
@@ -311,9 +326,10 @@ class CommandIdReused(Refused):
 
 
 class FactsUnavailable(Refused):
-    """Kafka did not tell in time what the verdict depends on; send the command again."""
+    """Kafka or the schema registry did not tell in time what the verdict depends on; send it with a new command id."""
 
     code = "facts-unavailable"
+    again = True
 
 
 class InternalError(Refused):
@@ -330,12 +346,20 @@ class KafkaUnreachable(SetupError):
     """No broker answers at the given address."""
 
     code = "kafka-unreachable"
+    again = True
+
+
+class CredentialsRefused(SetupError):
+    """Kafka does not accept the user, the password or the mechanism."""
+
+    code = "credentials-refused"
 
 
 class KafkaSilent(SetupError):
     """A broker answered at first, and then not in time; whether the last request was carried out is not known."""
 
     code = "kafka-silent"
+    again = True
 
 
 class NotSetUp(SetupError):

@@ -100,7 +100,8 @@ class JobOptions:
     )
     start_from: str = _option(
         EARLIEST,
-        "Where the job begins to read; resolved to offsets at CREATE. An instant is that of the records' timestamps.",
+        "Where the job begins to read; resolved to offsets at CREATE. An instant is that of the records' timestamps, "
+        "in ISO 8601: UTC unless it names an offset, midnight unless it has a time.",
         takes="earliest, latest or an instant such as 2026-01-31T08:30:00Z",
         alter=False,
     )
@@ -160,8 +161,12 @@ class JobOptions:
 
     @property
     def start_instant(self) -> int | None:
-        """The instant to start from in epoch milliseconds; None for earliest and latest."""
-        return None if self.start_from in (EARLIEST, LATEST) else instant(self.start_from)
+        """The instant to start from in epoch milliseconds; None for earliest and latest.
+
+        None for one before 1970 too: no record has an older timestamp, and to Kafka -1 and -2 are other things.
+        """
+        since = None if self.start_from in (EARLIEST, LATEST) else instant(self.start_from)
+        return None if since is None or since < 0 else since
 
 
 def instant(text: str) -> int:

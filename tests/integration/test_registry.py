@@ -190,13 +190,17 @@ def answering(status: int, body: str, certificate: Path | None = None) -> Iterat
 @pytest.mark.parametrize(
     ("status", "body", "message"),
     [
-        (401, '{"error_code": 401, "message": "Unauthorized"}', r"does not let this worker in \(401\).*basic\.auth"),
-        (403, "<html>no</html>", r"does not let this worker in \(403\)"),
+        (
+            401,
+            '{"error_code": 401, "message": "Unauthorized"}',
+            r"does not let this worker in \(HTTP 401\): Unauthorized; .*basic\.auth",
+        ),
+        (403, "<html>no</html>", r"does not let this worker in \(HTTP 403\); check"),
         (404, "<html>nothing here</html>", "there is no schema registry at .*check the path"),
-        (500, '{"error_code": 50001, "message": "the store is away"}', r"fails \(500\): the store is away"),
-        (200, "<html>welcome</html>", "what answers at .* is no schema registry"),
-        (200, "{}", "what answers at .* is no schema registry"),
-        (200, "[]", "what answers at .* is no schema registry"),
+        (500, '{"error_code": 50001, "message": "the store is away"}', r"fails \(HTTP 500\): the store is away"),
+        (200, "<html>welcome</html>", "is not a schema registry; check the url"),
+        (200, "{}", "is not a schema registry; check the url"),
+        (200, "[]", "is not a schema registry; check the url"),
     ],
 )
 def test_every_other_answer_is_doubt_that_says_what_to_look_at(
@@ -258,11 +262,12 @@ def test_tls_settings_pass_through(made: Made, certificate: Path) -> None:
 @pytest.mark.parametrize(
     ("properties", "message"),
     [
-        ({"url": "ftp://u:secret@x"}, r"Invalid url ftp://x"),
+        ({"url": "ftp://u:secret@x"}, r"url 'ftp://x' is not an address"),
+        ({"urll": "1"}, "there is no property 'urll'; did you mean 'url'\\?"),
         ({"nonsense": "1"}, "nonsense"),
-        ({"basic.auth.user.info": "secret"}, r"basic\.auth\.user\.info must be in the form"),
+        ({"basic.auth.user.info": "secret"}, r"basic\.auth\.user\.info must be user:password"),
         ({"ssl.ca.location": "/none.pem"}, r"ssl\.ca\.location '/none\.pem'"),
-        ({"ssl.key.location": "/none.pem"}, r"ssl\.certificate\.location required"),
+        ({"ssl.key.location": "/none.pem"}, r"ssl\.key\.location needs ssl\.certificate\.location"),
         ({"timeout": "60"}, "timeout cannot be set; leave it out"),
     ],
 )

@@ -106,15 +106,20 @@ def _takes(command: click.Command, setting: str) -> bool:
 
 
 def error_table(root: type[errors.JobplaneError], exit_code: Callable[[str], int]) -> str:
-    """Every error with a code under `root`; its docstring is its entry."""
+    """Every error with a code under `root`; its docstring is its entry. Of job failures none passes by itself."""
     found = [
         one
         for one in (*vars(errors).values(), *vars(failures_of_jobs).values())
         if isinstance(one, type) and issubclass(one, root) and "code" in vars(one)
     ]
     assert all(one.__doc__ for one in found)
-    rows = [(f"`{one.code}`", " ".join(str(one.__doc__).split()), str(exit_code(one.code))) for one in found]
-    return table("code | meaning | exit code", rows)
+    rows = [
+        (f"`{one.code}`", " ".join(str(one.__doc__).split()), str(exit_code(one.code)), "yes" if one.again else "no")
+        for one in found
+    ]
+    if root is errors.Refused or root is errors.SetupError:
+        return table("code | meaning | exit code | again?", rows)
+    return table("code | meaning | exit code", [row[:-1] for row in rows])
 
 
 def refusals() -> str:

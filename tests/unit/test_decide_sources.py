@@ -1,5 +1,9 @@
 """What is recorded of the sources of a new job: one for each name, each with its own topic's offsets."""
 
+from dataclasses import replace
+
+import pytest
+
 from controlplane.decide import decide, topics_needed
 from controlplane.evolve import State
 from controlplane.lookup import Facts, TopicFacts
@@ -52,6 +56,40 @@ def test_where_it_begins_and_ends_is_resolved_for_each_topic() -> None:
     assert [one.end for one in latest.sources] == [one.start for one in latest.sources]
     since = created("startFrom '2023-11-14T22:13:20Z'")
     assert [one.start for one in since.sources] == [(8, 8), (7, 7, 7, 7), (8, 8)]
+
+
+def test_an_instant_before_1970_is_the_earliest_record() -> None:
+    for text in ("1900-01-01T00:00:00Z", "1969-12-31T23:59:59.999Z", "1969-12-31T23:59:59.998Z", "0001-01-01"):
+        assert [one.start for one in created(f"startFrom '{text}'").sources] == [(5, 6), (1, 2, 3, 4), (5, 6)]
+        assert topics_needed(STATE, [request(f"startFrom '{text}'")], "jobplane.")[1] == set()
+
+
+def test_an_instant_later_than_all_records_is_told() -> None:
+    ends = {("large", INSTANT): (11, 12, 13, 14), ("small", INSTANT): (15, 16)}
+    (body,) = decide(STATE, request("startFrom '2023-11-14T22:13:20Z'"), replace(FACTS, instants=ends), "jobplane.")
+    assert isinstance(body, JobCreated)
+    (notice,) = body.notices
+    assert notice == (
+        "startFrom: no record is as new as '2023-11-14T22:13:20Z'; the job reads what comes from now on, "
+        "as with 'latest'"
+    )
+    assert created("startFrom '2023-11-14T22:13:20Z'").notices == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2023-11-14T22:13:20Z",
+        "2023-11-14 23:13:20+01:00",
+        "20231114T221320Z",
+        "2023-W46-2T22:13:20",
+        "2023-11-14T22:13:20.000",
+    ],
+)
+def test_instants_are_written_in_the_forms_of_iso_8601(text: str) -> None:
+    assert topics_needed(STATE, [request(f"startFrom '{text}'")], "jobplane.")[1] == {
+        (topic, INSTANT) for topic in ("eu", "small", "large")
+    }
 
 
 def test_the_facts_of_all_topics_are_asked_for() -> None:

@@ -37,7 +37,12 @@ def test_properties_of_the_schema_registry_pass_through_and_are_not_shown(tmp_pa
     ("flags", "environment", "message"),
     [
         ({}, {"JOBPLANE_REGISTRY_SSL_CA_LOCATION": "ca"}, "has ssl.ca.location and no url; set JOBPLANE_REGISTRY_URL"),
-        ({}, {"JOBPLANE_BOOTSTRAPS": "x"}, "environment: there is no setting 'bootstraps'"),
+        ({}, {"JOBPLANE_BOOTSTRAPS": "x"}, "JOBPLANE_BOOTSTRAPS is not a setting; did you mean 'JOBPLANE_BOOTSTRAP'"),
+        ({}, {"JOBPLANE_JAVAHOME": "x"}, "JOBPLANE_JAVAHOME is not a setting; did you mean 'JOBPLANE_JAVA_HOME'"),
+        ({}, {"JOBPLANE_X": "x"}, "JOBPLANE_X is not a setting; settings are JOBPLANE_BOOTSTRAP, "),
+        ({}, {"JOBPLANE_REGISTRY_URLL": "x"}, "the schema registry has urll and no url; did you mean 'url'"),
+        ({"bootstrap": " "}, {}, "bootstrap is empty"),
+        ({"prefix": "x" * 201}, {}, "cannot begin a topic's name"),
         ({}, {"JOBPLANE_HOSTS": "many"}, "environment: hosts is a whole number, not 'many'"),
         ({"prefix": "a b"}, {}, "prefix 'a b' cannot begin a topic's name"),
         ({"session_timeout": 0.1}, {}, "session_timeout 0.1"),
@@ -48,6 +53,31 @@ def test_a_wrong_setting_is_named_with_its_place(
 ) -> None:
     with pytest.raises(BadSetting, match=message):
         Settings.load(flags, environment, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('bootsrap = "x"', "there is no setting 'bootsrap'; did you mean 'bootstrap'?"),
+        ("web-port = 3", "there is no setting 'web-port'; did you mean 'web_port'?"),
+        ('bootstrap = "x', 'is not TOML at its end; texts stand in quotes, as in: prefix = "shop."'),
+        ("bootstrap = x\n", 'is not TOML at line 1, column 13; texts stand in quotes, as in: prefix = "shop."'),
+        ("[kafak]\na = 1", "there is no table [kafak]; did you mean 'kafka'?"),
+        ("[x]\na = 1", "there is no table [x]; tables are kafka and registry"),
+        ('kafka = "x"', "kafka is a table: write [kafka] and its properties below"),
+        ('"security.protocol" = "ssl"', "'security.protocol' is not a setting; properties of the Kafka client stand"),
+        ("sasl.mechanism = 'PLAIN'", "'sasl' is not a setting; properties of the Kafka client stand below [kafka]"),
+        ("hosts = 2.5", "hosts is a whole number, not '2.5'"),
+        ("hosts = true", "hosts is a whole number, not 'True'"),
+        ("session_timeout = nan", "session_timeout is a number, not 'nan'"),
+        ("prefix = ['x']", "prefix is a text, not"),
+    ],
+)
+def test_what_is_wrong_in_the_file_is_told_in_our_words(text: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "jobplane.toml").write_text(text)
+    with pytest.raises(BadSetting) as bad:
+        Settings.load({}, {}, tmp_path)
+    assert message in bad.value.message
 
 
 def test_a_broken_file_is_named(tmp_path: Path) -> None:

@@ -1,0 +1,102 @@
+"""What a verdict says of what is not there, or cannot be known."""
+
+import pytest
+
+from controlplane.lookup import Facts, no_live_job
+from controlplane.set_up import not_set_up
+from schemas.errors import FactsUnavailable, NotAuthorized, Place, RegistryRefused, TopicNotFound
+from schemas.events import CommandRefused
+from schemas.reports import Report, Said
+from schemas.values import Failure
+from tests.support.plane import Plane, topic
+
+PLACE = Place(1, 9)
+ANEW = "CREATE JOB starts one anew"
+
+
+@pytest.fixture
+def plane() -> Plane:
+    plane = Plane({name: topic(1) for name in ("src", "out")})
+    plane.command("CREATE JOB a OPTIONS (suspendOnFailure 'false') AS INSERT INTO out SELECT * FROM src")
+    return plane
+
+
+def reported(plane: Plane, said: Said, failure: Failure | None = None) -> None:
+    job = plane.state.jobs[plane.state.names["a"]]
+    plane.report(Report(job.uid, 0, job.generation, 1, said, "w", failure))
+
+
+def refused(plane: Plane, text: str) -> str:
+    (body,) = (event.body for event in plane.command(text))
+    assert isinstance(body, CommandRefused)
+    assert body.code == "job-not-found"
+    return body.message
+
+
+def test_no_job_was_ever_called_so(plane: Plane) -> None:
+    assert refused(plane, "DROP JOB A") == "no live job is called 'A'; did you mean 'a'?"
+
+
+def test_a_job_that_was_dropped(plane: Plane) -> None:
+    reported(plane, Said.RUNNING)
+    plane.command("DROP JOB a")
+    assert no_live_job(plane.state, "a") == f"no live job is called 'a': it was dropped (CANCELLED); {ANEW}"
+    job = next(iter(plane.state.jobs.values()))
+    plane.report(Report(job.uid, 0, job.generation, 1, Said.STOPPED, "w"))
+    assert refused(plane, "ALTER JOB a RESUME") == (
+        f"no live job is called 'a': it was dropped (CANCELLED) at 1970-01-01 00:16:40 UTC; {ANEW}"
+    )
+
+
+def test_a_job_that_has_failed(plane: Plane) -> None:
+    reported(plane, Said.FAILED, Failure("BAD_RECORD", "x" * 300, "src-0@7"))
+    message = refused(plane, "CREATE SNAPSHOT s FOR JOB a")
+    assert message.startswith("no live job is called 'a': it FAILED at 1970-01-01 00:16:40 UTC (BAD_RECORD: xxx")
+    assert message.endswith(f"xxx…); {ANEW}")
+
+
+def test_a_job_that_has_completed(plane: Plane) -> None:
+    reported(plane, Said.COMPLETED)
+    assert refused(plane, "DROP JOB a").startswith("no live job is called 'a': it has COMPLETED at 1970-01-01")
+
+
+def test_the_newest_of_a_name_counts(plane: Plane) -> None:
+    reported(plane, Said.COMPLETED)
+    plane.command("CREATE JOB a AS INSERT INTO out SELECT * FROM src")
+    plane.command("DROP JOB a")
+    assert "it was dropped" in refused(plane, "DROP JOB a")
+
+
+@pytest.mark.parametrize(
+    ("facts", "name", "expected", "message"),
+    [
+        (Facts("p", unavailable="x"), "a b", TopicNotFound, "no topic can be called 'a b'"),
+        (Facts("p"), "x" * 250, TopicNotFound, f"no topic can be called '{'x' * 60}…'"),
+        (Facts("p", denied={"a": "not allowed"}), "a", NotAuthorized, "topic 'a': not allowed"),
+        (
+            Facts("p", unavailable="x"),
+            "a",
+            FactsUnavailable,
+            "of topic 'a': x; send the command again, with a new comm",
+        ),
+    ],
+)
+def test_what_never_goes_well_is_told_from_what_may(
+    facts: Facts, name: str, expected: type[TopicNotFound], message: str
+) -> None:
+    with pytest.raises(expected) as error:
+        facts.topic(name, PLACE)
+    assert error.value.message.startswith(message)
+    assert error.value.place == PLACE
+
+
+def test_a_registry_that_lets_nobody_in_is_not_asked_again() -> None:
+    with pytest.raises(RegistryRefused, match="no entry"):
+        Facts("p", registry_denied="no entry", registry_silent="x").latest("s", PLACE)
+
+
+def test_a_prefix_without_its_dot_is_told() -> None:
+    said = not_set_up("foocommands", "foo", "kafka:9092", ("foo.commands", "foo.events", "bar.commands", "bar.events"))
+    assert said.message == (
+        "there is no topic 'foocommands' at kafka:9092: the prefix 'foo' has no dot at its end; did you mean 'foo.'?"
+    )
