@@ -153,6 +153,6 @@ def _messages(path: Path) -> Iterator[Head | Kept | Foot]:
                 yield last
             whole = isinstance(last, Foot) and not prefix
     except (OSError, EOFError, zlib.error, struct.error, ValueError) as bad:
-        raise BadBackup(f"{path} is damaged, or not a backup of jobplane ({bad})") from bad
+        raise BadBackup(f"{path} is damaged, or not a backup of jobplane") from bad
     if not whole:
         raise BadBackup(f"{path} is cut off, or has more after its end")

@@ -5,6 +5,7 @@ librdkafka's own calls to a coordinator end the whole process when the coordinat
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -20,6 +21,7 @@ from controlplane.settings import Settings
 from processors.kafka import CALL_S, Doubt
 from processors.security import security
 
+LOG = logging.getLogger("jobplane.groups")
 T = TypeVar("T")
 COORDINATOR_S = 120.0
 """On a machine under heavy load Kafka needs long to make the topic of all groups."""
@@ -87,7 +89,8 @@ class Groups:
             return self._loop.run_until_complete(asyncio.wait_for(asked(), CALL_S))
         except (KafkaError, TimeoutError, OSError) as error:
             self._drop()
-            raise Doubt(f"{type(error).__name__}: {error}") from error
+            LOG.debug("the group coordinator: %s: %s", type(error).__name__, error)
+            raise Doubt(f"the coordinator of a consumer group does not answer ({type(error).__name__})") from error
 
     def _drop(self) -> None:
         """A client that has failed is made anew: it may know the coordinator of yesterday."""

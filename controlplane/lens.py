@@ -115,9 +115,7 @@ class Condition:
             if self._at is not None:
                 taken.append(self._at)
 
-        Evaluation(self._followed, take, take, lambda error, _: fault(error), self._count, self.registry).through(
-            messages
-        )
+        Evaluation(self._followed, take, take, fault, self._count, self.registry).through(messages)
         return taken
 
     def _followed(
@@ -156,7 +154,7 @@ class Reader:
             failures.append(failure)
             return True
 
-        Evaluation(self.step, take, take, lambda error, _: fault(error), treat, self.registry).through([message])
+        Evaluation(self.step, take, take, fault, treat, self.registry).through([message])
         return (text_of(found[0]) if found else None), (failures[0].message if failures else "")
 
 

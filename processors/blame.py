@@ -11,7 +11,8 @@ from processors.bad_records import Place, place_of, position
 from processors.guard import fault_of, noted
 from processors.kafka import Doubt, Fenced, KafkaException, Message, judged
 from processors.run import Narrowed, Released, Run
-from schemas.failures import BadRecord, RecordFailure, RecordTooLarge
+from schemas.failures import BadRecord, RecordFailure, RecordTooLarge, Unreadable
+from schemas.formats.looks import hint
 from schemas.options import OnError
 from sql.runtime import bad_record
 
@@ -19,9 +20,13 @@ FORESEEN = (BadRecord, ArithmeticError, RecursionError, ValueError, MemoryError)
 """What a record raises that cannot be read or evaluated; any other exception is a fault of jobplane."""
 
 
-def fault(error: Exception) -> BadRecord:
+def fault(error: Exception, message: Message) -> BadRecord:
     """What a record has caused that could not be read or evaluated."""
     match error:
+        case Unreadable():
+            data = (message.key() if error.of_key else message.value()) or b""
+            looks = hint(bytes(data), error.wanted, "key" if error.of_key else "value")
+            return BadRecord(f"{error.message}{looks}")
         case BadRecord():
             return BadRecord(error.message)
         case MemoryError():
@@ -62,7 +67,7 @@ class Blame:
         if isinstance(error, KafkaException):
             raise error
         self._note(error, message)
-        return fault(error)
+        return fault(error, message)
 
     def _note(self, error: Exception, message: Message) -> None:
         """A fault of jobplane is in the log once, however many records meet it."""

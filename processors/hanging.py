@@ -111,7 +111,8 @@ def _run(kafka: Kafka, ask: Callable[[Any], Any]) -> Any:
     try:
         return asyncio.run(asyncio.wait_for(asked(), FINISH_S))
     except (KafkaError, TimeoutError, OSError) as error:
-        raise Doubt(f"the transaction coordinator: {type(error).__name__}: {error}") from error
+        LOG.debug("the transaction coordinator: %s: %s", type(error).__name__, error)
+        raise Doubt(f"the transaction coordinator does not answer ({type(error).__name__})") from error
 
 
 async def _state(client: Any, transactional_id: str) -> str:

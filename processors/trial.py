@@ -97,7 +97,7 @@ def _evaluation(
         refuse(failure)
         return True
 
-    def blame(error: Exception, _: Message) -> RecordFailure:
-        return fault(error)  # nothing of Kafka is asked here
+    def blame(error: Exception, message: Message) -> RecordFailure:
+        return fault(error, message)  # nothing of Kafka is asked here
 
     return Evaluation(step, produce, produce, blame, treat, registry)

@@ -65,7 +65,8 @@ def decode_record(data: bytes) -> Any:
     try:
         record, end = reader()(data, 10)
     except (msgspec.ValidationError, EOFError, ValueError, IndexError, KeyError) as bad:
-        raise NotOurs(f"damaged {name}: {bad}") from bad
+        reason = "it ends too early" if isinstance(bad, EOFError | IndexError) else "its bytes do not fit its schema"
+        raise NotOurs(f"damaged {name}: {reason}") from bad
     if end != len(data):
         raise NotOurs(f"damaged {name}: its end is at {end}, not at {len(data)}")
     return record

@@ -22,6 +22,14 @@ class BadRecord(RecordFailure):
     code = "BAD_RECORD"
 
 
+class Unreadable(BadRecord):
+    """The bytes of a value, or with `of_key` of a key, are not in their format."""
+
+    def __init__(self, message: str, wanted: str, *, of_key: bool = False) -> None:
+        super().__init__(message)
+        self.wanted, self.of_key = wanted, of_key
+
+
 class RecordTooLarge(RecordFailure):
     """A record is larger than the sink topic takes (its max.message.bytes)."""
 

@@ -57,14 +57,17 @@ def _resolved(data: bytes, number: int, text: str) -> Command:
     ours: Any = schema(Command.__name__)
     try:
         theirs = avro_types.parsed(text)
+    except ValueError as reason:
+        raise _not_ours(number, str(reason)) from None
+    try:
         fields: Any = fastavro.schemaless_reader(ending(theirs, ours)(source), theirs, ours)
         command = msgspec.convert(fields, Command)
     except SchemaResolutionError:
         raise _not_ours(number, "its fields are others, or its record is called otherwise") from None
     except EOFError:
         raise _not_ours(number, "it ends too early") from None
-    except _DAMAGED as bad:
-        raise _not_ours(number, str(bad) or type(bad).__name__) from None
+    except _DAMAGED:
+        raise _not_ours(number, "its bytes do not fit that schema") from None
     if source.tell() != len(data):
         raise _not_ours(number, f"its end is at {source.tell()}, not at {len(data)}")
     return command

@@ -1,5 +1,6 @@
 """Values as JSON text, and what such a text stands for."""
 
+import re
 from typing import Any, TypeVar
 
 import msgspec
@@ -22,3 +23,66 @@ def text_of_json(value: msgspec.Raw) -> str:
 def present(value: V) -> V | None:
     """The value, None for a null of JSON."""
     return None if isinstance(value, msgspec.Raw) and bytes(value) == b"null" else value
+
+
+def is_json(data: bytes) -> bool:
+    """Whether bytes are one JSON value."""
+    try:
+        msgspec.json.decode(data, type=msgspec.Raw)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return True
+
+
+_AT = re.compile(r"(?:JSON is malformed: )?(?P<what>.*?)(?: \((?P<place>byte \d+)\))?", re.DOTALL)
+_MALFORMED = {
+    "Input data was truncated": "it ends too early",
+    "expected ','": "a comma is missing",
+    "expected ',' or ']'": "a comma or ] is missing",
+    "expected ',' or '}'": "a comma or } is missing",
+    "expected ':'": "a colon is missing",
+    "expected '\"'": "a name in double quotes is missing",
+    "invalid character": "a character that cannot stand there",
+    "invalid character in string": "a control character in a text",
+    "invalid character in unicode escape": "an escape that is not one",
+    "invalid escape character in string": "an escape that is not one",
+    "invalid escaped character": "an escape that is not one",
+    "invalid number": "a number that is not one",
+    "object keys must be strings": "a name without double quotes",
+    "trailing characters": "something follows the value",
+    "trailing comma in array": "a comma before ]",
+    "trailing comma in object": "a comma before }",
+    "unexpected end of escaped utf-16 surrogate pair": "half a pair of surrogates",
+    "invalid utf-16 surrogate pair": "half a pair of surrogates",
+}
+
+
+def malformed(error: msgspec.DecodeError) -> str:
+    """Why bytes are not JSON, and where: `something follows the value (byte 10)`. Bytes count from 0."""
+    found = _AT.fullmatch(str(error))
+    what, place = (found["what"], found["place"]) if found else ("", None)
+    said = _MALFORMED.get(what, "it is malformed")
+    return f"{said} ({place})" if place else said
+
+
+_FIELD = re.compile(r"Object (?P<how>missing required|contains unknown) field `(?P<name>.*?)`(?: - at `(?P<at>.*)`)?")
+_TYPE = re.compile(r"Expected `(?P<wanted>[^`]*)`, got `(?P<got>\w+)`(?: - at `\$\.?(?P<at>.*)`)?")
+_NAMES = {
+    "str": "a text", "int": "a number", "float": "a number", "bool": "true or false", "array": "an array",
+    "object": "an object", "null": "null",
+}  # fmt: skip
+
+
+def unfit(error: msgspec.MsgspecError) -> str:
+    """Why JSON is not the object that was asked for, or not JSON."""
+    if not isinstance(error, msgspec.ValidationError):
+        return f"it is not JSON: {malformed(error)}" if isinstance(error, msgspec.DecodeError) else "it cannot be read"
+    said = str(error)
+    if field := _FIELD.fullmatch(said):
+        missing = field["how"] == "missing required"
+        return f'"{field["name"]}" is missing' if missing else f'"{field["name"]}" is not a field of it'
+    if found := _TYPE.fullmatch(said):
+        wanted = " or ".join(_NAMES.get(one, one) for one in found["wanted"].split(" | "))
+        what = f'"{found["at"]}"' if found["at"] else "it"
+        return f"{what} is {_NAMES.get(found['got'], found['got'])}, and must be {wanted}"
+    return "a value in it is not what it must be"

@@ -15,6 +15,7 @@ import msgspec
 from schemas.codec import MARKER, NotOurs, decode
 from schemas.commands import ATTRIBUTES, REPLY_TO, Attribute, Command
 from schemas.errors import BadEnvelope, NotUtf8, Refused, TopicReserved
+from schemas.json_text import unfit
 from schemas.names import is_topic_name
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def _of_json(decoder: msgspec.json.Decoder[T], data: bytes, refusal: str) -> T:
     try:
         return decoder.decode(data)
     except msgspec.MsgspecError as bad:
-        reason = str(bad)
+        reason = unfit(bad)
     except RecursionError:  # arrays and objects in fields that nobody reads, too
         reason = "the JSON is nested too deep"
     raise BadEnvelope(refusal.replace("{}", reason, 1))

@@ -10,12 +10,12 @@ import msgspec
 
 from schemas import datatypes as t
 from schemas.datatypes import Type
-from schemas.failures import BadRecord
-from schemas.formats import json_flat
+from schemas.failures import BadRecord, Unreadable
+from schemas.formats import JSON, json_flat
 from schemas.formats.fields import Convert, Reading, Wanted
 from schemas.formats.json_again import all_fields, looking_twice
 from schemas.formats.json_values import decoder, read_as, reader
-from schemas.json_text import ENCODER, present
+from schemas.json_text import ENCODER, malformed, present
 from sql import runtime
 from sql.carried import Side
 from sql.codegen import Code
@@ -274,7 +274,10 @@ def _key_decoder(decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
             return decode(key)
         except (BadRecord, ArithmeticError, RecursionError, ValueError) as error:
             bad = error if isinstance(error, BadRecord) else runtime.bad_record(error)
-            raise BadRecord(f"{KEY}: {bad.message}") from None
+            said = f"{KEY}: {bad.message}"
+            raise (
+                Unreadable(said, bad.wanted, of_key=True) if isinstance(bad, Unreadable) else BadRecord(said)
+            ) from None
 
     return read
 
@@ -288,7 +291,7 @@ def _key_reader(one: Type) -> Callable[[bytes | None], Any]:
         except msgspec.ValidationError as error:
             raise BadRecord(runtime.reworded(str(error), "__key")) from None
         except msgspec.DecodeError as error:
-            raise BadRecord(f"the key is not JSON: {str(error).removeprefix('JSON is malformed: ')}") from None
+            raise Unreadable(f"the key is not JSON: {malformed(error)}", JSON, of_key=True) from None
 
     return read
 

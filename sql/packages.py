@@ -30,7 +30,7 @@ def function_of_package(call: Any, name: str, package: Package) -> Function:
     try:
         made = function_of(call, name)
     except NameError as error:
-        raise TypeError(f"an annotation cannot be read: {error}") from None
+        raise TypeError(f"an annotation names {error.name}, which is not defined") from None
     if ANY in made.returns.parts():
         raise TypeError("'object' is taken, not given: msgspec.Raw is any value, as JSON text")
     for one in made.parameters:

@@ -8,7 +8,9 @@ from typing import Any, NoReturn
 import msgspec
 
 from schemas.datatypes import MAX_LENGTH
-from schemas.failures import BadRecord
+from schemas.failures import BadRecord, Unreadable
+from schemas.formats import JSON
+from schemas.json_text import malformed
 
 OUT_OF_RANGE = "a result is out of range: no number of JSON can hold it"
 Number = int | float
@@ -135,12 +137,15 @@ def bad_record(error: Exception) -> BadRecord:
         case UnicodeError():
             return BadRecord("the record holds text that is not UTF-8")
         case msgspec.ValidationError():
-            return BadRecord(reworded(str(error)))
+            said = reworded(str(error))
+            return Unreadable(said, JSON) if said == _DOUBLED else BadRecord(said)
         case msgspec.DecodeError():
-            return BadRecord(f"the value is not JSON: {str(error).removeprefix('JSON is malformed: ')}")
+            return Unreadable(f"the value is not JSON: {malformed(error)}", JSON)
     return BadRecord(str(error))
 
 
+_DOUBLED = "the value is a string; the query needs an object"
+"""It may be JSON that was encoded twice."""
 _AT = re.compile(r" - at (?:`key` in )?`\$\.?(?P<path>.*)`$")
 _INDEX = re.compile(r"\[(\d+)\]")
 """Elements are counted from 1 in SQL."""
@@ -180,4 +185,4 @@ def reworded(said: str, name: str = "") -> str:
         return f"{what} {verb} {_WORDS.get(other['got'], other['got'])}; the query needs {' or '.join(wanted)}"
     if bound := _BOUND.fullmatch(said):
         return f"{what} holds a number out of range; its column takes numbers {bound['bound']}"
-    return f"{what} {_PHRASES.get(said, f'cannot be read: {said}')}"
+    return f"{what} {_PHRASES.get(said, 'cannot be read as what the query needs')}"

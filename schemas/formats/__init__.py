@@ -8,7 +8,7 @@ from schemas.suggestions import did_you_mean
 KEY_FORMAT, VALUE_FORMAT = "keyFormat", "valueFormat"
 JSON_FLAT = "json-flat"
 """What values are where nothing else is said."""
-BYTES, JSON, AVRO, CSV = "bytes", "json", "avro", "csv"
+BYTES, JSON, AVRO, CSV, VARCHAR = "bytes", "json", "avro", "csv", "varchar"
 CSV_DELIMITER = "csvDelimiter"
 AVRO_SCHEMAS = {"key": "keyAvroSchema", "value": "valueAvroSchema"}
 SUBJECTS = {"key": "keySubject", "value": "valueSubject"}
@@ -17,7 +17,7 @@ FORMATS: dict[str, tuple[str, ...]] = {
     JSON: (),
     AVRO: (*AVRO_SCHEMAS.values(), *SUBJECTS.values()),
     CSV: (CSV_DELIMITER,),
-    "varchar": (),
+    VARCHAR: (),
     "smallint": (),
     "integer": (),
     "bigint": (),

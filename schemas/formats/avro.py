@@ -15,8 +15,8 @@ import fastavro
 from fastavro.read import SchemaResolutionError
 from fastavro.schema import SchemaParseException, UnknownType
 
-from schemas.failures import BadRecord
-from schemas.formats import avro_types
+from schemas.failures import BadRecord, Unreadable
+from schemas.formats import AVRO, avro_types
 from schemas.formats.avro_resolved import resolution
 from schemas.formats.avro_schemas import HEADER, MAGIC, number_of, schema_text
 from schemas.formats.avro_values import read_as, written_as
@@ -124,9 +124,9 @@ def _looked(data: bytes, start: int, read: _Read) -> Any:
     try:
         record = read(source)
     except _DAMAGED as bad:
-        raise BadRecord(f"the value is not a record of its Avro schema: {_reason(bad)}") from None
+        raise Unreadable(f"the bytes are not a record of their Avro schema: {_reason(bad)}", AVRO) from None
     if source.tell() != len(data):
-        raise BadRecord(f"{len(data) - source.tell()} bytes follow the Avro record")
+        raise Unreadable(f"{len(data) - source.tell()} bytes follow the Avro record", AVRO)
     return record
 
 

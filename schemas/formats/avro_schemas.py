@@ -3,8 +3,8 @@
 A format asks for one it does not know by raising UnknownSchema; whoever runs it learns the schema and asks again.
 """
 
-from schemas.failures import BadRecord
-from schemas.formats import avro_types
+from schemas.failures import Unreadable
+from schemas.formats import AVRO, avro_types
 
 MAGIC = 0
 HEADER = 5
@@ -33,11 +33,10 @@ def is_known(id: int) -> bool:  # noqa: A002  # the registry's own word
 
 
 def number_of(data: bytes) -> int:
-    """The number of the writer's schema of a record with a header. Raises BadRecord."""
+    """The number of the writer's schema of a record with a header. Raises Unreadable."""
     if len(data) < HEADER or data[0] != MAGIC:
-        raise BadRecord(
-            "the record does not begin with 00 and the number of a schema, as a registry's clients write it"
-        )
+        message = "the bytes do not begin with 00 and the number of a schema, as a registry's clients write it"
+        raise Unreadable(message, AVRO)
     return int.from_bytes(data[1:HEADER], "big")
 
 

@@ -57,6 +57,9 @@ _WRITTEN: dict[str, Any] = {
     "JSON": "string",
 }
 TYPES = frozenset({*_WRITTEN, "DECIMAL", *t.NESTED})
+_UNPARSED = (ValueError, TypeError, KeyError, AttributeError, RecursionError, SchemaParseException)
+"""What fastavro raises over a schema that is not one."""
+_TWICE = re.compile(r"redefined named type: (.+)")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
@@ -68,11 +71,23 @@ def parsed(text: str, *, logical: bool = True) -> Any:
     Raises ValueError where it is no record's schema.
     """
     try:
-        made = fastavro.parse_schema(checked(json.loads(text), logical=logical))
+        raw = checked(json.loads(text), logical=logical)
+    except json.JSONDecodeError as bad:
+        raise ValueError(f"not a schema of Avro: it is not JSON (line {bad.lineno}, column {bad.colno})") from None
+    except RecursionError:
+        raise ValueError("not a schema of Avro: its types are nested too deep") from None
+    except ValueError as wrong:
+        raise ValueError(f"not a schema of Avro: {wrong}") from None
+    try:
+        made = fastavro.parse_schema(raw)
     except UnknownType as bad:
         raise ValueError(f"not a schema of Avro: no type is called {shown(bad.name)}") from None
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, SchemaParseException) as bad:
-        raise ValueError(f"not a schema of Avro: {str(bad) or type(bad).__name__}") from None
+    except _UNPARSED as bad:
+        twice = _TWICE.search(str(bad))
+        reason = (
+            f"two types are called {shown(twice[1])}" if twice else "a type in it lacks a part, or a name is not one"
+        )
+        raise ValueError(f"not a schema of Avro: {reason}") from None
     if not isinstance(made, dict) or made.get("type") != "record":
         raise ValueError("a schema of a record is needed: {'type': 'record', 'name': …, 'fields': […]}")
     named = named_in(made)

@@ -17,8 +17,8 @@ import msgspec
 from schemas import datatypes as t
 from schemas import temporal_text as text
 from schemas.datatypes import MAX_PRECISION, Type
-from schemas.failures import BadRecord
-from schemas.formats import json_values
+from schemas.failures import BadRecord, Unreadable
+from schemas.formats import CSV, json_values
 from schemas.formats.fields import Convert, Format, Layout, Reading, Wanted, Writing
 from schemas.formats.json_again import BOM
 from schemas.formats.json_value import read_json
@@ -123,11 +123,11 @@ def _careful(delimiter: str, count: int) -> Callable[[bytes], list[str | None]]:
         if QUOTE in line:
             values = quoted(line)
         elif "\n" in line:
-            raise BadRecord("a line ends within the record: a record is one line")
+            raise Unreadable("a line ends within the record: a record is one line", CSV)
         else:
             values = [one or None for one in line.split(delimiter)]
         if len(values) > count:
-            raise BadRecord(f"the line has {len(values)} fields; {count} columns are declared")
+            raise Unreadable(f"the line has {len(values)} fields; {count} columns are declared", CSV)
         return values + [None] * (count - len(values))
 
     return apart

@@ -3,9 +3,11 @@
 import msgspec
 
 from schemas import datatypes as t
-from schemas.failures import BadRecord
+from schemas.failures import BadRecord, Unreadable
+from schemas.formats import JSON
 from schemas.formats.json_again import looking_twice
 from schemas.formats.whole import whole_format
+from schemas.json_text import malformed
 
 _decode = looking_twice(msgspec.json.Decoder(msgspec.Raw).decode)
 
@@ -17,7 +19,7 @@ def read_json(data: bytes) -> msgspec.Raw | None:
         if not data.isascii():
             data.decode()  # msgspec passes over what is inside strings
     except msgspec.DecodeError as bad:
-        raise BadRecord(f"not JSON: {str(bad).removeprefix('JSON is malformed: ')}") from None
+        raise BadRecord(f"not JSON: {malformed(bad)}") from None
     except UnicodeDecodeError as bad:
         raise BadRecord(f"not JSON: byte {bad.start} is not UTF-8 text") from None
     except RecursionError:
@@ -25,4 +27,11 @@ def read_json(data: bytes) -> msgspec.Raw | None:
     return None if bytes(value) == b"null" else value
 
 
-FORMAT = whole_format("json", t.JSON, read_json, bytes)
+def _read(data: bytes) -> msgspec.Raw | None:
+    try:
+        return read_json(data)
+    except BadRecord as bad:
+        raise Unreadable(bad.message, JSON) from None
+
+
+FORMAT = whole_format("json", t.JSON, _read, bytes)

@@ -7,24 +7,24 @@ from typing import Any
 
 from schemas import datatypes as t
 from schemas.datatypes import Type
-from schemas.failures import BadRecord
+from schemas.failures import BadRecord, Unreadable
 from schemas.formats.fields import Format
 from schemas.formats.whole import whole_format
 
 
 def _number(name: str, one: Type, code: str) -> Format:
     packed = struct.Struct(f">{code}")
-    return whole_format(name, one, _decoder(packed, one), packed.pack)
+    return whole_format(name, one, _decoder(name, packed, one), packed.pack)
 
 
-def _decoder(packed: struct.Struct, one: Type) -> Callable[[bytes], Any]:
+def _decoder(name: str, packed: struct.Struct, one: Type) -> Callable[[bytes], Any]:
     def decode(data: bytes) -> Any:
         try:
             value = packed.unpack(data)[0]
         except struct.error:
-            raise BadRecord(f"{one} has {packed.size} bytes, not {len(data)}") from None
+            raise Unreadable(f"{one} has {packed.size} bytes, not {len(data)}", name) from None
         if not isfinite(value):
-            raise BadRecord(f"{value} is no {one}")
+            raise BadRecord(f"{value} is not a {one}")
         return value
 
     return decode

@@ -10,7 +10,7 @@ import msgspec
 
 from schemas.failures import BadRecord
 from schemas.formats.json_again import again
-from schemas.json_text import json_text, text_of_json
+from schemas.json_text import json_text, malformed, text_of_json
 from schemas.shown import shown
 from sql.functions.json_path import found, kind_of, path
 from sql.functions.signature import Checked, Json, sql, told
@@ -36,7 +36,7 @@ def parsed(text: str) -> Json:
     except BadRecord as bad:
         raise ValueError(f"{shown(text)} is not JSON: {bad.message}") from None
     except msgspec.DecodeError as error:
-        raise ValueError(f"{shown(text)} is not JSON: {str(error).removeprefix('JSON is malformed: ')}") from None
+        raise ValueError(f"{shown(text)} is not JSON: {malformed(error)}") from None
 
 
 def document_of(value: Json) -> Json:

@@ -17,6 +17,7 @@ from schemas.datatypes import Type
 from schemas.decimals import fitted, rescaled
 from schemas.failures import BadRecord
 from schemas.formats.json_values import bounds
+from schemas.json_text import malformed
 from sql.functions.signature import Function
 
 Fit = Callable[[Any], Any]
@@ -191,8 +192,10 @@ def _json(value: Any) -> Any:
         raise _unlike(value, t.JSON)
     try:
         msgspec.json.decode(value)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise Unfit(f"text that is not JSON: {error}") from None
+    except msgspec.DecodeError as error:
+        raise Unfit(f"text that is not JSON: {malformed(error)}") from None
+    except RecursionError:
+        raise Unfit("text that is not JSON: it is nested too deep") from None
     return value
 
 

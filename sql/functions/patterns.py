@@ -49,8 +49,34 @@ def compiled(pattern: str, flags: str = "") -> Any:
     try:
         return re2.compile(f"(?{flags}){pattern}" if flags else pattern, options)
     except re2.error as error:
-        reason = error.args[0].decode() if isinstance(error.args[0], bytes) else str(error)
-        raise ValueError(f"{_quoted(pattern)} is not a regular expression: {reason[:LONGEST]}") from None
+        said = error.args[0].decode() if isinstance(error.args[0], bytes) else str(error)
+        raise ValueError(f"{_quoted(pattern)} is not a regular expression: {_reason(said)}") from None
+
+
+_REASONS = {
+    "bad repetition operator": "a repetition of a repetition",
+    "invalid UTF-8": "it is not UTF-8",
+    "invalid character class": "[ ] has a class that is not known",
+    "invalid character class range": "[ ] has a range that ends before it begins, or a class that is not known",
+    "invalid escape sequence": "no such escape; there are no references to groups either",
+    "invalid named capture group": "a group's name is not one",
+    "invalid perl operator": "a group of this kind is not there, so no look-around",
+    "invalid repetition size": "more repetitions than there can be",
+    "missing )": "a ) is missing",
+    "missing ]": "a ] is missing",
+    "nested too deep": "it is nested too deep",
+    "no argument for repetition operator": "nothing stands before a repetition",
+    "pattern too large": "it is too large",
+    "trailing \\": "it ends with a \\",
+    "unexpected )": "a ) has no (",
+}
+
+
+def _reason(said: str) -> str:
+    """What the library finds wrong, in our words, and the part of the pattern that it names."""
+    what, _, part = said.partition(": ")
+    known = _REASONS.get(what) or next((words for name, words in _REASONS.items() if what.startswith(name)), "")
+    return f"{known or 'it cannot be compiled'}{f': {part[:LONGEST]}' if part else ''}"
 
 
 @lru_cache(maxsize=CACHED)

@@ -28,12 +28,12 @@ def test_nor_does_like() -> None:
 
 @pytest.mark.parametrize("pattern", [r"((a{100}){100}){100}", r"\p{L}{1000}"])
 def test_a_pattern_that_takes_too_much_memory_is_refused(pattern: str) -> None:
-    with pytest.raises(ValueError, match=r"is not a regular expression: (pattern too large|invalid repetition size)"):
+    with pytest.raises(ValueError, match=r"is not a regular expression: (it is too large|more repetitions)"):
         f.compiled(pattern)
 
 
 def test_a_long_pattern_is_not_shown_whole() -> None:
-    with pytest.raises(ValueError, match=r"is not a regular expression: unexpected \): a") as caught:
+    with pytest.raises(ValueError, match=r"is not a regular expression: a \) has no \(: a") as caught:
         f.compiled("a" * 10_000 + ")(")
     assert len(str(caught.value)) < 200
 

@@ -22,12 +22,12 @@ from controlplane.topics import COMMANDS, REPORTS
 from controlplane.translate import Request
 from processors.blame import fault
 from processors.guard import Fault, fault_of
-from processors.kafka import Doubt
+from processors.kafka import Doubt, Message
 from schemas.changed import replace
 from schemas.codec import encode
 from schemas.errors import BadMapping, InternalError, NotSetUp, StatementTooLarge
 from schemas.events import Body, CommandRefused, CommandUnchanged
-from schemas.failures import BadRecord
+from schemas.failures import BadRecord, Unreadable
 from schemas.reports import Report, Said
 from schemas.values import AvroSchema
 from tests.support.plane import Plane, topic
@@ -262,7 +262,18 @@ def test_the_same_fault_has_the_same_reference() -> None:
     ids=lambda one: type(one).__name__ if isinstance(one, Exception) else "",
 )
 def test_a_records_error_is_told_in_plain_words(error: Exception, words: str) -> None:
-    assert fault(error).message.startswith(words)
+    assert fault(error, Message()).message.startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("role", "words"),
+    [
+        ("value", "no; it is text: read it by valueFormat 'varchar'"),
+        ("key", "no; it may be a line of CSV (with ','): declare its columns by CREATE MAPPING with keyFormat 'csv'"),
+    ],
+)
+def test_what_cannot_be_read_is_told_with_what_it_looks_like(role: str, words: str) -> None:
+    assert fault(Unreadable("no", "json", of_key=role == "key"), Message(value=b"text", key=b"1,2,3")).message == words
 
 
 def test_a_message_can_always_be_written() -> None:

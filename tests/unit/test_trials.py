@@ -92,7 +92,11 @@ def test_text_has_a_line_a_row() -> None:
 
 
 def test_a_terminal_shows_the_beginning_of_what_is_wide() -> None:
-    messages = message(0, b'{"a": "%s"}' % (b"x" * 200)), message(1, b"z" * 200), message(2, b'{"a": 1}', b"k" * 200)
+    messages = (
+        message(0, b'{"a": "%s"}' % (b"x" * 200)),
+        message(1, b'{"' + b"z" * 200),
+        message(2, b'{"a": 1}', b"k" * 200),
+    )
     shown = page(trials.listing(trial_of("SELECT a FROM s", *messages)), 0)
     lines = draw(shown, Console(width=70, file=StringIO())).splitlines()
     assert max(map(len, lines)) == 70

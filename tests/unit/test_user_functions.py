@@ -56,7 +56,7 @@ UNUSABLE = {
     "gives": ("def gives(a: int): return 1", "what it returns has no annotation"),
     "odd": ("def odd(a: complex) -> int: return 1", "<class 'complex'>: no type of SQL"),
     "both": ("def both(a: int | str) -> int: return 1", "int | str: a type or None, nothing else"),
-    "later": ("def later(a: 'Later') -> int: return 1", "an annotation cannot be read: name 'Later' is not defined"),
+    "later": ("def later(a: 'Later') -> int: return 1", "an annotation names Later, which is not defined"),
     "named": ("def named(*, a: int) -> int: return 1", "parameter 'a' is given by its name, which SQL does not do"),
     "slow": ("async def slow(a: int) -> int: return 1", "it gives a coroutine or generator, not a value"),
     "thing": ("class thing: pass", "it is a type, not a function"),

@@ -1,0 +1,207 @@
+"""What bytes look like that are not in the format they are read by, and what to do. Asked after a failure alone.
+
+A guess: it stands behind the reason why the bytes cannot be read, and never instead of it. The first row that knows the
+bytes counts.
+"""
+
+import struct
+from collections.abc import Callable
+
+import msgspec
+
+from schemas.formats import AVRO, CSV, JSON, VARCHAR
+from schemas.json_text import is_json
+
+FRAME = 5
+"""Bytes of a schema registry's client before what it frames: 0, then the number of the schema."""
+_COMPRESSED = {
+    b"\x1f\x8b": "gzip",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"\xff\x06\x00\x00sNaPpY": "snappy",
+    b"\x82SNAPPY\x00": "snappy",
+    b"\x04\x22\x4d\x18": "lz4",
+    b"PK\x03\x04": "zip",
+    b"BZh": "bzip2",
+}
+_DELIMITERS = {"\t": "tab", ";": ";", "|": "|", ",": ","}
+FEW = 2
+"""Delimiters from which on a text is taken for a line of CSV: a sentence may have one comma."""
+_TEXT_CONTROLS = frozenset("\t\r\n")
+
+
+def hint(data: bytes, wanted: str, role: str) -> str:
+    """The end of a message about bytes that are not what `wanted` says, the format they are read by.
+
+    `role` is key or value. Empty where nothing is known of the bytes.
+    """
+    for look in _LOOKS:
+        if found := look(data):
+            format_, what, remedy = found
+            if format_ == wanted or (format_, wanted) == (VARCHAR, CSV):
+                return ""
+            option = f"{role}Format '{format_}'"
+            return f"; it {what}: {remedy.replace('{option}', option).replace('{role}', role)}"
+    return ""
+
+
+Found = tuple[str, str, str] | None
+"""The format that reads it or nothing, what it is, and what to do, where {option} names the format's option."""
+
+
+def _empty(data: bytes) -> Found:
+    return ("", "is empty", "a record without a {role} has null there, not zero bytes") if not data else None
+
+
+def _compressed(data: bytes) -> Found:
+    kind = next((name for start, name in _COMPRESSED.items() if data.startswith(start)), "")
+    remedy = "leave that to Kafka: set compression.type in the producer"
+    return ("", f"is compressed ({kind})", remedy) if kind else None
+
+
+def _avro_file(data: bytes) -> Found:
+    what = "is a file of Avro, with its header"
+    return ("", what, "write each record of it as a record of Kafka") if data[:4] == b"Obj\x01" else None
+
+
+def _single_object(data: bytes) -> Found:
+    what = "is Avro in single-object encoding (C3 01)"
+    return ("", what, "write it bare, or as a schema registry's client does") if data[:2] == b"\xc3\x01" else None
+
+
+def _java(data: bytes) -> Found:
+    what = "is an object that Java has serialized"
+    return ("", what, "write JSON, Avro or CSV") if data[:4] == b"\xac\xed\x00\x05" else None
+
+
+def _framed_json(data: bytes) -> Found:
+    if data[:1] != b"\0" or not is_json(data[FRAME:]):
+        return None
+    what = f"is JSON behind 00 and the number {_number(data)} of a schema registry"
+    return "", what, "write it with a serializer that puts nothing before the JSON"
+
+
+def _framed(data: bytes) -> Found:
+    if data[:1] != b"\0" or len(data) <= FRAME or not _number(data):
+        return None
+    what = f"begins with 00 and the number {_number(data)} of a schema registry"
+    return AVRO, what, "where it is Avro, read it by {option}, as an option of the job or its mapping"
+
+
+def _number(data: bytes) -> int:
+    return int.from_bytes(data[1:FRAME], "big")
+
+
+def _twice(data: bytes) -> Found:
+    """A text of JSON that holds JSON."""
+    if data[:1] != b'"' or not is_json(data):
+        return None
+    inner = msgspec.json.decode(data, type=str).encode(errors="replace")
+    if inner[:1] not in (b"{", b"["):
+        return None
+    return "", "is JSON within a text of JSON", "it was encoded twice; encode it once"
+
+
+def _json(data: bytes) -> Found:
+    if data.lstrip()[:1] not in (b"{", b"[", b'"') or not is_json(data):
+        return None
+    return JSON, "is JSON", "leave the format out, which is then json-flat, or read it by {option}"
+
+
+def _json_lines(data: bytes) -> Found:
+    lines = data.split(b"\n")
+    if len(lines) < 2 or not all(is_json(line) for line in lines if line.strip()):
+        return None
+    return "", "is several values of JSON, one a line", "write each as a record of its own"
+
+
+def _broken_json(data: bytes) -> Found:
+    damaged = data.lstrip()[:1] in (b"{", b"[") and _is_text(data)
+    return (JSON, "is JSON that is damaged", "look at what writes it") if damaged else None
+
+
+def _utf16(data: bytes) -> Found:
+    what = "is text in UTF-16"
+    return ("", what, "write it in UTF-8") if data[:2] in (b"\xff\xfe", b"\xfe\xff") else None
+
+
+def _xml(data: bytes) -> Found:
+    return ("", "is XML", "write JSON, Avro or CSV") if data.lstrip()[:1] == b"<" and _is_text(data) else None
+
+
+def _line(data: bytes) -> Found:
+    text = data.decode(errors="replace").rstrip("\r\n")
+    mark = next((one for one in _DELIMITERS if text.count(one) >= FEW), "")
+    if not mark or "\n" in text or not _is_text(data):
+        return None
+    return (
+        CSV,
+        f"may be a line of CSV (with '{_DELIMITERS[mark]}')",
+        "declare its columns by CREATE MAPPING with {option}",
+    )
+
+
+def _text(data: bytes) -> Found:
+    return (VARCHAR, "is text", "read it by {option}") if _is_text(data) else None
+
+
+def _protobuf(data: bytes) -> Found:
+    what = "may be Protobuf"
+    return ("", what, "no format reads that: write JSON, Avro or CSV") if _is_protobuf(data) else None
+
+
+def _whole_number(data: bytes) -> Found:
+    name = {2: "smallint", 4: "integer", 8: "bigint"}.get(len(data), "")
+    return (name, f"may be a number of {len(data)} bytes", "read it by {option}") if name else None
+
+
+_LOOKS: tuple[Callable[[bytes], Found], ...] = (
+    *(_empty, _compressed, _avro_file, _single_object, _java, _framed_json, _framed, _twice, _json, _json_lines),
+    *(_broken_json, _utf16, _xml, _line, _text, _protobuf, _whole_number),
+)
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return False
+    return all(sign.isprintable() or sign in _TEXT_CONTROLS for sign in text)
+
+
+def _is_protobuf(data: bytes) -> bool:
+    """Whether the bytes are, from the first to the last, fields as Protobuf writes them."""
+    at, fields = 0, 0
+    try:
+        while at < len(data):
+            tag, at = _varint(data, at)
+            number, kind = tag >> 3, tag & 7
+            if not 0 < number < 1 << 29 or kind not in _SKIPS:
+                return False
+            at = _SKIPS[kind](data, at)
+            fields += 1
+    except IndexError:
+        return False
+    return at == len(data) and fields > 0
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        value |= (data[at] & 127) << shift
+        at, shift = at + 1, shift + 7
+        if not data[at - 1] & 128:
+            return value, at
+
+
+def _bytes(data: bytes, at: int) -> int:
+    length, at = _varint(data, at)
+    return at + length
+
+
+_SKIPS: dict[int, Callable[[bytes, int], int]] = {
+    0: lambda data, at: _varint(data, at)[1],
+    1: lambda _, at: at + struct.calcsize("<q"),
+    2: _bytes,
+    5: lambda _, at: at + struct.calcsize("<i"),
+}
+"""How each kind of field is passed over, by its number on the wire."""

@@ -1,0 +1,24 @@
+"""What is said of bytes in another format than they are read by: `looks.txt` has them, and what follows the reason.
+
+A line is a name, the format wanted, the bytes in hexadecimal; UPDATE_GOLDEN=1 rewrites what is below each.
+"""
+
+import os
+from pathlib import Path
+
+from schemas.formats.looks import hint
+
+FILE = Path(__file__).parent / "looks.txt"
+
+
+def test_looks() -> None:
+    text = FILE.read_text()
+    told = []
+    for block in text.strip().split("\n\n"):
+        line = block.splitlines()[0]
+        name, wanted, data, *_ = [*line.split(), ""]
+        told.append(f"{line}\n{hint(bytes.fromhex(data), wanted, name.partition('/')[2] or 'value') or 'nothing'}")
+    played = "\n\n".join(told) + "\n"
+    if os.environ.get("UPDATE_GOLDEN"):
+        FILE.write_text(played)
+    assert played == text
