@@ -200,6 +200,8 @@ EXPECTED = {word: word for word in _WORDS} | {
     "equals": "'='",
     "arrow": "'=>'",
     "end": "the end of the statement",
+    "close_bracket": "']'",
+    "TYPE": "TYPE Kafka",
 }
 """Rule → what a person would call it. Rules not named here are never said to be expected."""
 
@@ -209,7 +211,12 @@ COVERS = {
     "string": frozenset({"equals"}),
     "operand": frozenset({"NOT", "star", "number"}),
     "primary": frozenset({"TRUE", "FALSE", "NULL", "open", "string", "name", "number", "LEADING", "TRAILING", "BOTH"}),
-    "operator": frozenset({"IS", "AND", "OR", "NOT", "BETWEEN", "IN", "LIKE", "AT", "arrow"}),
+    "operator": frozenset({"IS", "AND", "OR", "NOT", "BETWEEN", "IN", "LIKE", "AT", "arrow", "open"}),
     "WHERE": frozenset({"UNION", "CROSS", "comma", "AS", "name"}),
+    "FROM": frozenset({"AS", "name", "open"}),
+    "END": frozenset({"open"}),
+    "JOB": frozenset({"EXTERNAL", "OR"}),
+    "EXTERNAL": frozenset({"PRECISION"}),
+    "PRECISION": frozenset({"WITH", "WITHOUT", "open"}),
 }
 """Where the key is expected, these go without saying."""

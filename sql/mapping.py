@@ -1,13 +1,14 @@
 """From a CREATE MAPPING to the mapping it means: types looked up, paths taken apart, formats and options checked."""
 
-from schemas.errors import BadMapping, NotSupported, Place
+from schemas.datatypes import Type
+from schemas.errors import BadMapping, NotSupported, Place, UnknownType
 from schemas.formats import check_options
 from schemas.values import MappedColumn, Mapping
 from sql import nodes
 from sql.carried import check_columns
 from sql.parts import KEY, THIS
 from sql.render import render
-from sql.type_names import type_of
+from sql.type_names import ALIASES, SIMPLE, type_of
 from sql.unsupported import column_refusal
 
 CONNECTOR = "Kafka"
@@ -22,7 +23,7 @@ def mapping_of(create: nodes.CreateMapping) -> Mapping:
         if column.name.text in columns:
             raise BadMapping(f"two columns are called {column.name}", column.name.place)
         external = column.external or column.name
-        columns[column.name.text] = MappedColumn(column.name.text, str(type_of(column.type)), _path(column, external))
+        columns[column.name.text] = MappedColumn(column.name.text, str(_type(column)), _path(column, external))
         _check_apart(list(columns.values()), external.place)
     check_options((o.name.text, o.value, o.name.place, o.value_place) for o in create.options)
     mapping = Mapping(
@@ -34,6 +35,17 @@ def mapping_of(create: nodes.CreateMapping) -> Mapping:
     )
     check_columns(mapping, [(column.external or column.name).place for column in create.columns])
     return mapping
+
+
+def _type(column: nodes.ColumnDefinition) -> Type:
+    """Raises what `type_of` raises; says so where name and type changed places."""
+    try:
+        return type_of(column.type)
+    except UnknownType as unknown:
+        if column.name.text.upper() not in {**SIMPLE, **ALIASES}:
+            raise
+        message = f"no type is called {column.type.text}; a column's name stands before its type: id {column.name}"
+        raise UnknownType(message, unknown.place) from None
 
 
 def _path(column: nodes.ColumnDefinition, external: nodes.Name) -> tuple[str, ...]:

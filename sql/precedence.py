@@ -92,6 +92,8 @@ def _predicate(run: Run) -> ex.Expression:
     tests = [(i, test) for i, operand in enumerate(run.operands) for test in operand.tests]
     runs, comparisons = run.split(COMPARISON)
     chained = [test.place for _, test in tests] + [operator.place for operator in comparisons]
+    if len(chained) > 1 and (joint := _joined_conditions(run, [i for i, _ in tests])):
+        raise BadSyntax("|| joins texts; between conditions write OR", joint)
     if len(chained) > 1:
         raise BadSyntax("comparisons do not chain; put one of them in parentheses", _last(chained))
     if tests:
@@ -104,6 +106,13 @@ def _predicate(run: Run) -> ex.Expression:
         return left
     operator = cast("ex.ComparisonOperator", comparisons[0].text)
     return ex.Comparison(operator, left, _concat(runs[1]), left.place)
+
+
+def _joined_conditions(run: Run, tested: Sequence[int]) -> Place | None:
+    """Where || stands between two conditions. `tested` are the indices of the operands with a test."""
+    conditions = [*(i - 0.5 for i in tested), *(i for i, one in enumerate(run.operators) if one.text in COMPARISON)]
+    joints = (i for i, one in enumerate(run.operators) if one.text in CONCAT and min(conditions) < i < max(conditions))
+    return next((run.operators[i].place for i in joints), None)
 
 
 def _last(places: list[Place]) -> Place:

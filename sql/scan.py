@@ -18,6 +18,7 @@ _TOKEN = re.compile(
       | (?P<other> \w+ | . )""",
     re.VERBOSE | re.DOTALL,
 )
+_OTHER_QUOTE = re.compile("[\u2018\u2019\u201c\u201d\xab\xbb\xb4`]")
 _UNCLOSED = {"'": "this string is not closed; end it with '", '"': 'this name is not closed; end it with "'}
 
 
@@ -48,6 +49,17 @@ def check(text: str) -> None:
             raise _unclosed(text, token)
 
 
+def open_at(text: str) -> list[int]:
+    """The offsets of the brackets that are still open at the end of a text."""
+    waiting: list[int] = []
+    for token in _TOKEN.finditer(text):
+        if token.lastgroup == "open":
+            waiting.append(token.start())
+        elif token.lastgroup == "close" and waiting:
+            waiting.pop()
+    return waiting
+
+
 def split(text: str) -> list[tuple[int, str]]:
     """The statements of a script, each with the line it begins on, without its `;`. Comments alone are no statement.
 
@@ -71,4 +83,8 @@ def split(text: str) -> list[tuple[int, str]]:
 
 def _unclosed(text: str, token: re.Match[str]) -> BadSyntax:
     message = _UNCLOSED.get(token.group(), "this comment is not closed; end it with */")
+    if token.group() == "'" and re.search(r"[\w\\]\Z", text[: token.start()]):
+        message += "; a quote inside of a text is written twice: 'it''s'"
+    elif token.group() != "/*" and (other := _OTHER_QUOTE.search(text, token.start())):
+        message += f", not with {other.group()}"
     return BadSyntax(message, place_of(text, token.start()))

@@ -1,10 +1,12 @@
 """What people will write that is refused on purpose: SQL this version does not run, statements with no place here.
 
 A row answers where the parser stops: the text before that place must end with `before`, and there begin with `found`.
-In its message `{before}` and `{found}` stand for what they matched.
+The place of the error is that of the group `here`, where a row has one. In its message `{before}` and `{found}` stand
+for what they matched, and other groups for theirs, in capital letters where the group's name is.
 """
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from schemas.errors import BadSyntax, InsertNeedsJob, NotSupported, Refused, SelectNotAllowed
@@ -12,26 +14,45 @@ from schemas.errors import BadSyntax, InsertNeedsJob, NotSupported, Refused, Sel
 
 @dataclass(frozen=True, slots=True)
 class Row:
+    """`expected`: a rule of the grammar that must be among those that may stand at the place."""
+
     before: str
     found: str
     message: str
     error: type[Refused] = NotSupported
+    expected: str = ""
 
-    def answer(self, before: str, found: str) -> str | None:
-        """The message, or None when this row has nothing to say here."""
+    def answer(self, before: str, found: str, rules: Collection[str]) -> tuple[str, int] | None:
+        """The message and its place, counted from the end of `before`; None when this row has nothing to say here."""
+        if self.expected and self.expected not in rules:
+            return None
         there = re.match(self.found, found, re.IGNORECASE)
         ended = re.search(rf"(?:{self.before})\Z", before, re.IGNORECASE) if there else None
         if there is None or ended is None:
             return None
-        return self.message.format(before=ended.group().strip(), found=there.group().upper())
+        told = {name: text or _UNTOLD for name, text in {**ended.groupdict(), **there.groupdict()}.items()}
+        groups = {name: text.upper() if name.isupper() else text for name, text in told.items()}
+        message = self.message.format(**groups, before=ended.group().strip(), found=there.group().upper())
+        if "here" in there.groupdict():
+            return message, there.start("here")
+        return message, ended.start("here") - len(before) if "here" in ended.groupdict() else 0
 
 
-_NAME = r'(?:[^\W\d]\w*|"(?:[^"]|"")+")\s*'
+_UNTOLD = "name"
+"""Stands in a message for a name that was not given."""
+NAME = r'(?:[^\W\d]\w*|"(?:[^"]|"")+")'
+_NAME = rf"{NAME}\s*"
 _NOW = "not supported by this version"
 _STATE = "needs state, which jobs of this version do not keep"
+_TRY = "EXPLAIN ANALYZE shows what a query makes of the newest records"
 
-ROWS = (
+UNSUPPORTED = (
     Row(r";\s*", r"\S", "one statement at a time; send what follows as a statement of its own", BadSyntax),
+    Row(
+        r"^",
+        rf"INSERT\s+INTO\s+(?P<topic>{NAME})\s*(\([^()]*\)\s*)?VALUES\b",
+        "single records are written by a producer, such as kcat -P -t {topic}; a job reads a topic",
+    ),
     Row(
         r"^",
         r"(INSERT|SINK)\b",
@@ -39,9 +60,10 @@ ROWS = (
         InsertNeedsJob,
     ),
     Row(
-        r"^",
-        r"(SELECT|VALUES)\b",
-        "a query needs a topic to write to: CREATE JOB name AS INSERT INTO target SELECT …",
+        r"^|\bEXPLAIN\s+(ANALYZE\s+|CODE\s+)?",
+        r"(SELECT|VALUES|FROM|WITH|TABLE)\b",
+        "a query needs a topic to write to: CREATE JOB name AS INSERT INTO target SELECT …; "
+        "to look only: EXPLAIN ANALYZE INSERT INTO target SELECT …, or `jobplane topic peek`",
         SelectNotAllowed,
     ),
     Row(
@@ -49,20 +71,44 @@ ROWS = (
         r"(SELECT|VALUES)\b",
         "a job has nobody to return rows to; write them to a topic: AS INSERT INTO target SELECT …",
         SelectNotAllowed,
+        expected="INSERT",
     ),
-    Row(r"^", r"(UPDATE|DELETE|MERGE|TRUNCATE)\b", f"{{found}} is {_NOW}"),
-    Row(r"\b(CREATE|DROP)\s+(OR\s+REPLACE\s+)?", r"(VIEW|INDEX|TABLE|TYPE|FUNCTION|DATA)\b", f"{{found}} is {_NOW}"),
+    Row(
+        r"^",
+        r"(UPDATE|MERGE|UPSERT)\b",
+        "{found} is not supported: records of a topic do not change; a job writes new ones",
+    ),
+    Row(r"^", r"(DELETE|TRUNCATE)\b", "{found} is not supported: records are deleted with Kafka's own tools"),
+    Row(r"\b(CREATE|DROP)\s+(OR\s+REPLACE\s+)?", r"(INDEX|TYPE|DATA)\b", f"{{found}} is {_NOW}"),
     Row(r"\bCREATE\s+OR\s+REPLACE\s+", r"JOB\b", "a job is not replaced; drop it and create it again"),
     Row(r"", r"GROUP\s+BY\b", f"GROUP BY {_STATE}"),
     Row(r"", r"HAVING\b", f"HAVING {_STATE}"),
     Row(r"\bOVER\s*", r"\(", f"OVER {_STATE}"),
     Row(r"", r"WINDOW\b(?=\s+\w+\s+AS\b)", f"WINDOW {_STATE}"),
+    Row(r"\b(?P<here>WINDOW)\s+", r"(TUMBLING|HOPPING|SESSION)\b", f"WINDOW {_STATE}"),
+    Row(r"\bFROM\s+(?P<here>TABLE)\s*", r"\(", f"FROM TABLE(…) {_STATE}"),
     Row(r"", r"(QUALIFY|WITHIN\s+GROUP|FILTER\s*\()", f"{{found}} {_STATE}"),
     Row(r"\bFILTER\s*", r"\(\s*WHERE\b", f"FILTER (WHERE …) {_STATE}"),
     Row(r"", r"ORDER\s+BY\b", f"ORDER BY is {_NOW}; a stream has no end to sort by"),
-    Row(r"", r"(LIMIT|OFFSET|FETCH)\b(?=\s+[\w?])", f"{{found}} is {_NOW}"),
+    Row(
+        r"",
+        r"(LIMIT|OFFSET|FETCH)\b(?=\s+[\w?])",
+        f"{{found}} is {_NOW}: a job has no end, unless OPTIONS (stopAt 'latest') gives it one; {_TRY}",
+    ),
+    Row(r"\bSELECT\s+(?P<here>TOP)\s+", r"\d", f"TOP is {_NOW}: a job has no end; {_TRY}"),
+    Row(
+        r"\*\s*",
+        r"(EXCEPT|EXCLUDE|REPLACE|RENAME)\b(?=\s*[\w(\"])",
+        f"SELECT * {{found}} is {_NOW}; name the columns",
+        expected="FROM",
+    ),
     Row(r"", r"(INTERSECT|EXCEPT)\b(?!\s+AS\b)", f"{{found}} {_STATE}"),
     Row(r"\bUNION\s+", r"(DISTINCT|SELECT)\b", f"UNION without ALL {_STATE}; write UNION ALL"),
+    Row(
+        r"\b(?P<here>LATERAL)\s+",
+        r"(VIEW|FLATTEN|TABLE|\()",
+        "elements are taken out of arrays by CROSS JOIN UNNEST(array) AS name",
+    ),
     Row(r"", r"((INNER|CROSS|NATURAL|LEFT|RIGHT|FULL)\s+(OUTER\s+)?)*JOIN\b", f"JOIN {_STATE}"),
     Row(r"\bCROSS\s+JOIN\s+", _NAME, f"JOIN {_STATE}; CROSS JOIN UNNEST(…) is there"),
     Row(rf"\bFROM\s+{_NAME}((AS\s+)?{_NAME})?,\s*", _NAME, f"JOIN {_STATE}; name one source"),
@@ -74,13 +120,20 @@ ROWS = (
     Row(r"\(\s*", r"DISTINCT\b", f"DISTINCT {_STATE}"),
     Row(rf"{_NAME}\(\s*", r"\*", f"{{before}}*) {_STATE}"),
     Row(r"", r"EXISTS\s*\(", f"EXISTS {_STATE}"),
+    Row(r"\bPARTITION\s+", r"BY\b", "records are spread by their keys: name the key in the query, SELECT … AS __key"),
     Row(r"", r"(NOT\s+)?(SIMILAR\s+TO|ILIKE|REGEXP|RLIKE)\b", f"{{found}} is {_NOW}; use LIKE or REGEXP_LIKE"),
     Row(r"\b(SIMILAR|ILIKE|REGEXP|RLIKE)\s+", r"('|TO\b)", f"{{before}} is {_NOW}; use LIKE or REGEXP_LIKE"),
-    Row(r"-", r">", "a lambda is written with =>, as in x => x + 1", BadSyntax),
-    Row(r"=", r">", "a lambda stands only as an argument of TRANSFORM, FILTER or REDUCE", BadSyntax),
     Row(r"", r"\?", f"parameters are {_NOW}; write the value"),
     Row(
-        r"\bINTO\s+[^()]+(\([^()]*\)\s*)?", r"VALUES\b", f"VALUES is {_NOW}; a job reads a topic: SELECT … FROM source"
+        rf"\bINTO\s+{_NAME}(\([^()]*\)\s*)?",
+        r"VALUES\b",
+        f"VALUES is {_NOW}; a job reads a topic: SELECT … FROM source",
+    ),
+    Row(
+        r"\bMAPPING\b[^;]*",
+        r"(NOT\s+NULL|NULL|PRIMARY\s+KEY|DEFAULT|UNIQUE|CHECK|REFERENCES|COMMENT|METADATA)\b",
+        "{found} is not supported: of a mapping's column say name, type and EXTERNAL NAME alone",
+        expected="EXTERNAL",
     ),
 )
 

@@ -35,7 +35,7 @@ def test_identity(text: str, canonical: str) -> None:
     assert parse(canonical) == statement
 
 
-@pytest.mark.parametrize("name", ["errors.txt"])
+@pytest.mark.parametrize("name", ["errors.txt", "peers.txt", "slips.txt"])
 def test_errors(name: str) -> None:
     path = HERE / name
     before = path.read_text()
