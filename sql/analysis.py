@@ -173,7 +173,7 @@ class Analysis:
             fields.insert(0, base.field)
             base = base.operand
         if isinstance(base, ex.Column):
-            value, rest = self.scope.resolve([base.name, *fields], base.place)
+            value, rest = self.scope.resolve([base.name, *fields], base.place, quoted=base.quoted and not fields)
         else:
             value, rest = self.typed(base), fields
         for name in rest:

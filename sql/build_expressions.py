@@ -216,6 +216,6 @@ class ExpressionBuilder(Builder):
     def visit_expressions(self, _: Node, children: list[Any]) -> list[Any]:
         return listed(children[0], children[1])
 
-    def visit_column(self, _: Node, children: list[Any]) -> ex.Column:
+    def visit_column(self, node: Node, children: list[Any]) -> ex.Column:
         name: nodes.Name = children[0]
-        return ex.Column(name.text, name.place)
+        return ex.Column(name.text, name.place, node.text.startswith('"'))

@@ -84,8 +84,11 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Column:
+    """`quoted`: it stands in double quotes, as a text does elsewhere."""
+
     name: str
     place: Place = _place()
+    quoted: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

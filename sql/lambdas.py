@@ -34,8 +34,11 @@ NOWHERE = "a lambda stands only as an argument of TRANSFORM, FILTER or REDUCE"
 class Scope(Protocol):
     """What names mean at a place."""
 
-    def resolve(self, names: Sequence[str], place: Place) -> tuple[Typed, Sequence[str]]:
-        """The value of the first of dotted names, and the names left to look up inside it. Raises UnknownColumn."""
+    def resolve(self, names: Sequence[str], place: Place, *, quoted: bool = False) -> tuple[Typed, Sequence[str]]:
+        """The value of the first of dotted names, and the names left to look up inside it. Raises UnknownColumn.
+
+        `quoted`: it is one name alone, in double quotes.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +48,11 @@ class Within:
     parameters: Mapping[str, Typed]
     outside: Scope
 
-    def resolve(self, names: Sequence[str], place: Place) -> tuple[Typed, Sequence[str]]:
+    def resolve(self, names: Sequence[str], place: Place, *, quoted: bool = False) -> tuple[Typed, Sequence[str]]:
         first, *rest = names
-        return (self.parameters[first], rest) if first in self.parameters else self.outside.resolve(names, place)
+        if first in self.parameters:
+            return self.parameters[first], rest
+        return self.outside.resolve(names, place, quoted=quoted)
 
 
 @dataclass(frozen=True, slots=True)

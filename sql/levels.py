@@ -84,7 +84,13 @@ class Levels:
         """The rows a SELECT makes of those below it, which it still may name. Raises Refused with its place."""
         columns = {column.name: column.value for column in below.columns}
         qualifiers: dict[str, dict[str, Typed] | None] = dict.fromkeys(link.names)
-        analysis = Analysis(self.record.slots, Names(self.record, columns, below.open, qualifiers), self.faults)
+        given = {
+            item.alias.text: item.expression
+            for item in link.select.items
+            if isinstance(item, nodes.Item) and item.alias is not None
+        }
+        names = Names(self.record, columns, below.open, qualifiers, given)
+        analysis = Analysis(self.record.slots, names, self.faults)
         added: list[Column] = []
         for unnest in link.select.unnests:
             made = self._unnested(unnest, analysis)

@@ -1,5 +1,6 @@
 """What names mean: columns of a query's source, its aliases, the parts of the record."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -11,12 +12,18 @@ from schemas.suggestions import did_you_mean
 from schemas.values import MappedColumn
 from sql.calls import WITHOUT_PARENTHESES, refuse_unrepeatable
 from sql.carried import Carried
+from sql.expressions import Expression
 from sql.nested import view
 from sql.parts import KEY, THIS
 from sql.record import KEY_FIELDS, KEY_WHOLE, PARTS, READABLE, VALUE_WHOLE
+from sql.render_expressions import expression, string
 from sql.slots import Slots
 from sql.type_names import named
 from sql.typed import GENERATED, Field, Typed
+
+_WORD = re.compile(r"\w+")
+LONGEST_SHOWN = 60
+"""Characters of an expression that a message repeats."""
 
 
 def _own_key(name: str) -> str:
@@ -99,14 +106,18 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The names in one SELECT. `open`: any other is a field of the record. `qualifiers` may stand before a dot."""
+    """The names in one SELECT. `open`: any other is a field of the record. `qualifiers` may stand before a dot.
+
+    `given` are the names that the SELECT itself gives, with what they stand for: it cannot use them.
+    """
 
     record: Record
     columns: Mapping[str, Typed]
     open: bool
     qualifiers: Mapping[str, Mapping[str, Typed] | None]
+    given: Mapping[str, Expression]
 
-    def resolve(self, names: Sequence[str], place: Place) -> tuple[Typed, Sequence[str]]:
+    def resolve(self, names: Sequence[str], place: Place, *, quoted: bool = False) -> tuple[Typed, Sequence[str]]:
         """Raises UnknownColumn; NotSupported for what is no column but would change from run to run."""
         first, *rest = names
         if rest and first in self.qualifiers and (first not in self.columns or rest[0] in self.columns):
@@ -122,8 +133,19 @@ class Names:
             refuse_unrepeatable(first.upper(), place)
         if self.open:
             return self.record.field(first), rest
-        raise self._unknown(first, self.columns, place)
+        raise self._unknown(first, self.columns, place, quoted=quoted)
 
-    def _unknown(self, name: str, columns: Mapping[str, Typed], place: Place) -> UnknownColumn:
-        hint = did_you_mean(name, columns) or f"; columns are {', '.join(columns)}"
+    def _unknown(self, name: str, columns: Mapping[str, Typed], place: Place, *, quoted: bool = False) -> UnknownColumn:
+        text = f"; double quotes make a name, a text has single quotes: {string(name)}" if quoted else ""
+        hint = self._given(name) or did_you_mean(name, columns) or text or f"; columns are {', '.join(columns)}"
         return UnknownColumn(f"no column is called '{name}'{hint}", place)
+
+    def _given(self, name: str) -> str:
+        """What to write for a name that the SELECT gives, unless that is made of a column of the same name."""
+        if name not in self.given:
+            return ""
+        written = expression(self.given[name])
+        if name in _WORD.findall(written):
+            return ""
+        told = f", {written}" if len(written) <= LONGEST_SHOWN else ""
+        return f": the SELECT gives that name, but sees its source's columns alone; write its expression{told}"
