@@ -75,13 +75,14 @@ def peek(name: str, most: int, start: str, scan: int, output: str, **flags: Any)
     records are shown.
     """
     asked = _asked(name, start, flags)
-    with errors(), until_nobody_listens():
+    with errors():
         kafka, prefix, opened, condition = _opened(flags, asked)
         from controlplane.peek import look
 
         with _watched() as watch:
             found = look(kafka, prefix, opened, condition, most, scan, watch)
-        _show(found, output)
+        with until_nobody_listens():
+            _show(found, output)
 
 
 @click.command(

@@ -21,17 +21,20 @@ from processors.registry import Registry
 LIMIT = 1_000_000
 """Records that a search looks at where nothing else is said."""
 BATCH = 500
+_AHEAD = {"fetch_message_max_bytes": 4_194_304, "fetch_queue_backoff_ms": 2, "queued_max_messages_kbytes": 32_768}
+"""A search reads as fast as Kafka gives, and keeps some megabytes of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Peeked:
-    """The records, the oldest first. `looked` counts those looked at, `failed` those the condition has no answer for.
+    """The records, the oldest first; `most` were asked for. `looked` counts those looked at.
 
-    `failure` says why of one of them. `all`: no record is left that was not looked at.
+    `failed` are those that the condition has no answer for; `failure` says why of one. `all`: none is left unseen.
     """
 
     opened: Opened
     records: list[Seen]
+    most: int
     looked: int
     all: bool
     failed: int = 0
@@ -44,7 +47,8 @@ class Peeked:
             whole = isinstance(self.opened.asked.start, Newest | Oldest)
             said.append(f"topic '{self.opened.topic}' holds no records{'' if whole else ' from there on'}")
         elif self.opened.asked.where:
-            rest = ", all there are" if self.all else ""
+            short = ", not all: --scan looks at more" if len(self.records) < self.most else ""
+            rest = ", all there are" if self.all else short
             said.append(f"{count(len(self.records), 'record')} found; {count(self.looked, 'record')} looked at{rest}")
         if self.failed:
             said.append(f"the condition cannot be evaluated for {count(self.failed, 'record')}, such as {self.failure}")
@@ -85,7 +89,7 @@ def look(
         found = find(consumer, opened.ranges, most, backwards=backwards, condition=condition, limit=limit, watch=watch)
     records = [*map(opened.lens.viewer(), found.messages)]
     failed, failure = (condition.failed, told(condition)) if condition else (0, "")
-    return Peeked(opened, records, found.looked, found.all, failed, failure)
+    return Peeked(opened, records, most, found.looked, found.all, failed, failure)
 
 
 def tail(kafka: Kafka, prefix: str, opened: Opened, condition: Condition | None) -> Iterator[Seen]:
@@ -108,4 +112,4 @@ def told(condition: Condition) -> str:
 
 
 def _consumer(kafka: Kafka, prefix: str, opened: Opened) -> Consumer:
-    return kafka.consumer(f"{prefix}peek", committed=opened.asked.committed, queued_max_messages_kbytes=65_536)
+    return kafka.consumer(f"{prefix}peek", committed=opened.asked.committed, **_AHEAD)

@@ -22,23 +22,26 @@ SEARCHED = 10_000
 """Offsets of the first window of a search with a condition, all partitions together."""
 
 
-def windows(ranges: Mapping[At, Range], size: int, *, backwards: bool) -> Iterator[dict[At, Range]]:
-    """Disjoint windows that cover the ranges; the first has at most `size` offsets of each partition."""
-    left = {at: one for at, one in ranges.items() if one[0] < one[1]}
-    while left:
-        size = max(1, min(size, LONGEST // len(left)))
-        if backwards:
-            window = {at: (max(first, end - size), end) for at, (first, end) in left.items()}
-            rest = {at: (left[at][0], start) for at, (start, _) in window.items()}
-        else:
-            window = {at: (first, min(end, first + size)) for at, (first, end) in left.items()}
-            rest = {at: (end, left[at][1]) for at, (_, end) in window.items()}
-        yield window
-        left = {at: one for at, one in rest.items() if one[0] < one[1]}
-        size *= WIDER
+Ranges = Mapping[At, Range]
 
 
-def read(consumer: Consumer, window: Mapping[At, Range]) -> Iterator[list[Message]]:
+def cut(ranges: Ranges, size: int, *, backwards: bool) -> tuple[dict[At, Range], dict[At, Range]]:
+    """The next window, with at most `size` offsets of each partition and at least one, and what is left without it."""
+    size = max(1, size)
+    if backwards:
+        window = {at: (max(first, end - size), end) for at, (first, end) in ranges.items()}
+        left = {at: (ranges[at][0], start) for at, (start, _) in window.items()}
+    else:
+        window = {at: (first, min(end, first + size)) for at, (first, end) in ranges.items()}
+        left = {at: (end, ranges[at][1]) for at, (_, end) in window.items()}
+    return window, nonempty(left)
+
+
+def nonempty(ranges: Ranges) -> dict[At, Range]:
+    return {at: one for at, one in ranges.items() if one[0] < one[1]}
+
+
+def read(consumer: Consumer, window: Ranges) -> Iterator[list[Message]]:
     """The records of a window, a batch at a time, those of a partition in order.
 
     Raises Doubt where Kafka sends nothing for 10 s although offsets are left.
@@ -73,7 +76,7 @@ class Found:
 
 def find(
     consumer: Consumer,
-    ranges: Mapping[At, Range],
+    ranges: Ranges,
     most: int,
     *,
     backwards: bool,
@@ -87,15 +90,17 @@ def find(
     """
     size = max(most, SEARCHED // max(1, len(ranges))) if condition else most
     found: list[Message] = []
-    looked = 0
-    for window in windows(ranges, size, backwards=backwards):
-        if len(found) >= most or looked >= limit:
-            return Found(found, looked, all=False)
+    looked, left = 0, nonempty(ranges)
+    while left and len(found) < most and looked < limit:
+        window, left = cut(left, min(size, min(LONGEST, limit - looked) // len(left)), backwards=backwards)
         for batch in read(consumer, window):
             looked += len(batch)
-            found = _nearest([*found, *(condition(batch) if condition else batch)], most, backwards=backwards)
+            found += condition(batch) if condition else batch
+            if len(found) > 2 * most + SEARCHED:
+                found = _nearest(found, most, backwards=backwards)
             watch(looked)
-    return Found(found, looked, all=True)
+        size *= WIDER
+    return Found(_nearest(found, most, backwards=backwards), looked, all=not left)
 
 
 def _nearest(messages: list[Message], most: int, *, backwards: bool) -> list[Message]:

@@ -17,7 +17,7 @@ from controlplane.shown_records import Seen, listing, seen_as_it_is, text_or_hex
 from controlplane.tables import text
 from controlplane.topic_listing import chosen, description
 from controlplane.topic_listing import listing as topics_listing
-from controlplane.windows import LONGEST, windows
+from controlplane.windows import cut, nonempty
 from processors.kafka import Replicas
 from schemas import formats
 from schemas.codec import encode
@@ -59,14 +59,16 @@ def test_words_that_are_no_beginning() -> None:
 
 
 def test_windows_cover_all_offsets_once() -> None:
-    ranges = {("t", 0): (5, 1_000_000), ("t", 1): (7, 9), ("t", 2): (4, 4)}
+    ranges = {("t", 0): (5, 100_000), ("t", 1): (7, 9)}
     for backwards in (True, False):
         seen: dict[tuple[str, int], list[tuple[int, int]]] = {}
-        for window in windows(ranges, 10, backwards=backwards):
-            assert sum(end - first for first, end in window.values()) <= LONGEST + len(window)
+        left, size = ranges, 10
+        while left:
+            window, left = cut(left, size, backwards=backwards)
+            assert all(0 < end - first <= size for first, end in window.values())
+            size *= 8
             for at, one in window.items():
                 seen.setdefault(at, []).append(one)
-        assert ("t", 2) not in seen
         for at, parts in seen.items():
             ordered = sorted(parts)
             assert parts == (ordered[::-1] if backwards else ordered)
@@ -74,9 +76,9 @@ def test_windows_cover_all_offsets_once() -> None:
             assert all(one[1] == other[0] for one, other in pairwise(ordered))
 
 
-def test_the_first_window_is_no_longer_than_it_must_be() -> None:
-    first = next(windows({("t", 0): (0, 1_000_000), ("t", 1): (0, 3)}, 10, backwards=True))
-    assert first == {("t", 0): (999_990, 1_000_000), ("t", 1): (0, 3)}
+def test_windows_have_an_offset_at_least() -> None:
+    assert cut({("t", 0): (0, 9)}, 0, backwards=True) == ({("t", 0): (8, 9)}, {("t", 0): (0, 8)})
+    assert nonempty({("t", 0): (4, 4), ("t", 1): (4, 5)}) == {("t", 1): (4, 5)}
 
 
 def test_a_condition_takes_what_a_where_takes() -> None:
