@@ -15,7 +15,7 @@ from controlplane.topic_questions import state_if_any
 from controlplane.windows import At, Range
 from processors.kafka import Kafka
 from processors.registry import Registry
-from schemas.errors import START, MappingNotFound, OffsetNotFound, PartitionNotFound, Refused
+from schemas.errors import START, FactsUnavailable, MappingNotFound, OffsetNotFound, PartitionNotFound, Refused
 from schemas.names import is_topic_name
 from schemas.suggestions import did_you_mean
 from schemas.values import Mapping as TopicMapping
@@ -93,7 +93,10 @@ def _lens(
 
 def _through(mapping: TopicMapping, topic: str, registry: Registry | None, *, columns: bool = False) -> Lens:
     """With the schemas that its formats need, as a source of a job has them."""
-    filled, _ = Asking(registry, {}).judging(Facts(""), lambda facts: read_through(mapping, facts, START))
+    try:
+        filled, _ = Asking(registry, {}).judging(Facts(""), lambda facts: read_through(mapping, facts, START))
+    except FactsUnavailable as silent:  # its remedy is that of a statement
+        raise FactsUnavailable(f"{silent.message.partition('; send ')[0]}; try again") from silent
     return Lens(topic, mapping.name, filled, columns, registry)
 
 

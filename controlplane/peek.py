@@ -11,7 +11,7 @@ from controlplane.asked import Asked, Newest, Oldest
 from controlplane.lens import Condition
 from controlplane.new_topics import count
 from controlplane.opening import Opened, open_topic
-from controlplane.shown_records import Seen
+from controlplane.shown_records import Seen, is_framed
 from controlplane.windows import find
 from processors import user_functions
 from processors.bad_records import place_of
@@ -39,6 +39,8 @@ class Peeked:
     all: bool
     failed: int = 0
     failure: str = ""
+    framed: bool = False
+    """Values that are shown in hexadecimal digits may be Avro."""
 
     def summary(self) -> list[str]:
         """What is to be said of the search, and of a topic without records."""
@@ -50,6 +52,8 @@ class Peeked:
             short = ", not all: --scan looks at more" if len(self.records) < self.most else ""
             rest = ", all there are" if self.all else short
             said.append(f"{count(len(self.records), 'record')} found; {count(self.looked, 'record')} looked at{rest}")
+        if self.framed:
+            said.append("values begin as those of a schema registry's client do: --format avro reads them")
         if self.failed:
             said.append(f"the condition cannot be evaluated for {count(self.failed, 'record')}, such as {self.failure}")
         return said
@@ -88,8 +92,9 @@ def look(
         backwards = isinstance(opened.asked.start, Newest)
         found = find(consumer, opened.ranges, most, backwards=backwards, condition=condition, limit=limit, watch=watch)
     records = [*map(opened.lens.viewer(), found.messages)]
+    framed = opened.lens.mapping is None and any(map(is_framed, found.messages))
     failed, failure = (condition.failed, told(condition)) if condition else (0, "")
-    return Peeked(opened, records, most, found.looked, found.all, failed, failure)
+    return Peeked(opened, records, most, found.looked, found.all, failed, failure, framed)
 
 
 def tail(kafka: Kafka, prefix: str, opened: Opened, condition: Condition | None) -> Iterator[Seen]:

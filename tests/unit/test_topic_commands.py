@@ -13,7 +13,7 @@ from controlplane.lens import Lens
 from controlplane.new_topics import check_name, count
 from controlplane.record_lines import Form, Record, records
 from controlplane.set_up import not_set_up
-from controlplane.shown_records import Seen, listing, seen_as_it_is, text_or_hex
+from controlplane.shown_records import Seen, is_framed, listing, seen_as_it_is, text_or_hex
 from controlplane.tables import text
 from controlplane.topic_listing import chosen, description
 from controlplane.topic_listing import listing as topics_listing
@@ -170,6 +170,12 @@ def test_text_and_what_is_none() -> None:
     assert text_or_hex(b"\0\0\0*") == "0x0000002a"
     assert text_or_hex(b"") == ""
     assert text_or_hex(None) is None
+
+
+def test_values_that_a_registry_numbers_the_schema_of() -> None:
+    assert is_framed(message(b"\0\0\0\0\7abc"))
+    for value in (b"\0\0\0\0\0\0\0*", b"\0\0\0\0\7", b"\1\0\0\0\7abc", b"text", b"", None):
+        assert not is_framed(message(value))
 
 
 def test_a_listing_escapes_and_says_null() -> None:
