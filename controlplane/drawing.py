@@ -1,4 +1,7 @@
-"""Draws the parts of a page at a width. A table that fits only by breaking words becomes a block of lines a record."""
+"""Draws the parts of a page at a width.
+
+A table that fits only by breaking words, or is longer so, becomes a block of lines for each record.
+"""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -19,8 +22,6 @@ LEAST = 12
 """Characters of a cell that may be cut which are shown in a table."""
 LONGEST_NAME = 20
 """Characters of the first column that every table has room for; a longer name has a line of its own."""
-TALLEST = 4
-"""Lines of a cell in a table, unless it is `tall`."""
 MOST_CUT = 3
 """Lines of a value that may be cut, where each record is a block of lines."""
 
@@ -58,7 +59,7 @@ def _print(part: Part, console: Console) -> None:
 
 
 def column_sizes(grid: Grid, width: int) -> list[int]:
-    """Characters of each column at a terminal's width; none where the grid does not fit without breaking a word."""
+    """Characters of each column at a terminal's width; none where blocks of lines are better."""
     columns = [[name, *cells] for name, *cells in zip(grid.columns, *grid.rows, strict=True)]
     natural = [max(_length(line) for text in cells for line in text.split("\n")) for cells in columns]
     longest = [max(_length(word) for text in cells for word in text.split() or [""]) for cells in columns]
@@ -69,12 +70,25 @@ def column_sizes(grid: Grid, width: int) -> list[int]:
         for name, size, word in zip(grid.columns, natural, longest, strict=True)
     ]
     sizes = shared(natural, least, width - GAP * (len(columns) - 1))
-    if not sizes or grid.tall:
-        return sizes
-    for name, texts, size in list(zip(grid.columns, columns, sizes, strict=True))[1:]:
-        if name not in {grid.flow, *grid.elastic} and any(_height(text, size) > TALLEST for text in texts):
-            return []
-    return sizes
+    return [] if not grid.tall and _lines_of_table(grid, sizes) > _lines_of_blocks(grid, width) else sizes
+
+
+def _lines_of_table(grid: Grid, sizes: Sequence[int]) -> int:
+    """About how many lines the rows take in a table of columns of these sizes."""
+    return sum(
+        max(
+            1 if name in grid.elastic else _height(text, size)
+            for name, text, size in zip(grid.columns, cells, sizes, strict=False)
+        )
+        for cells in grid.rows
+        if sizes
+    )
+
+
+def _lines_of_blocks(grid: Grid, width: int) -> int:
+    """About how many lines they take as blocks."""
+    left = width - max(map(_length, grid.columns)) - GAP
+    return sum(1 + sum(_height(text, left) for text in cells if text) for cells in grid.rows)
 
 
 def shared(natural: Sequence[int], least: Sequence[int], available: int) -> list[int]:

@@ -28,7 +28,7 @@ FLOW = f"source{ARROW}sink"
 class Grid:
     """A table. Cells of `elastic` columns may be cut, of `flow` the names beside its arrow; the others are shown whole.
 
-    `tall`: it stays a table however many lines its last column takes, which may break words.
+    `tall`: it stays a table however many lines its last column takes, in which words may be broken.
     """
 
     columns: tuple[str, ...]
@@ -249,7 +249,7 @@ def _grid(
 ) -> Grid:
     """A column that has no value in any row is left out. After a time a column says how long ago it was.
 
-    `only_ago`: the time's own column says that alone.
+    `only_ago`: the time's own column says that alone. A list may be cut: DESCRIBE has it whole.
     """
     kept: list[str] = []
     cells: list[list[str]] = [[] for _ in rows]
@@ -269,7 +269,8 @@ def _grid(
             numbers.add(AGO)
         else:
             _append(kept, cells, name, ["" if value is None else f"{age(now - value)} ago" for value in values])
-    return Grid(tuple(kept), cells, title, frozenset(numbers), elastic)
+    lists = {name for name in kept if any(isinstance(row.get(name), list) for row in rows)}
+    return Grid(tuple(kept), cells, title, frozenset(numbers), elastic | lists)
 
 
 def _append(columns: list[str], rows: list[list[str]], name: str, cells: Iterable[str]) -> None:

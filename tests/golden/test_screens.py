@@ -10,10 +10,10 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from controlplane import descriptions, history, views
+from controlplane import descriptions, history, topic_listing, trials, views
 from controlplane.drawing import draw
 from controlplane.page import page
-from controlplane.views import Listing, Screen
+from controlplane.views import Listing, Row, Screen
 from schemas.options import JobOptions
 from schemas.reports import Report, Said
 from schemas.state import Job
@@ -38,7 +38,7 @@ MAPPING = """CREATE MAPPING customers EXTERNAL NAME orders (id BIGINT, city VARC
 
 
 def plane_of(*statements: str) -> Plane:
-    topics = {"orders": topic(3), LONG: topic(1), "big_orders": topic(3), "注文の写し": topic(1)}
+    topics = {"orders": topic(3), LONG: topic(1), "big_orders": topic(3), "copies": topic(1)}
     plane = Plane(topics)
     for statement in statements:
         (event,) = plane.command(statement)
@@ -67,7 +67,7 @@ def working_plane() -> Plane:
     plane = plane_of(
         "CREATE JOB big AS INSERT INTO big_orders SELECT id FROM orders",
         f'CREATE JOB payments_eu_authorised_to_analytics_v2 AS INSERT INTO big_orders SELECT id FROM "{LONG}"',
-        'CREATE JOB "注文" AS INSERT INTO "注文の写し" SELECT id FROM orders',
+        'CREATE JOB "注文" AS INSERT INTO copies SELECT id FROM orders',
         "CREATE JOB stuck AS INSERT INTO big_orders SELECT id FROM orders",
         "CREATE JOB waiting AS INSERT INTO big_orders SELECT id FROM orders",
         "CREATE JOB gone AS INSERT INTO big_orders SELECT id FROM orders",
@@ -122,6 +122,25 @@ def topics() -> Listing:
     plane = plane_of(MAPPING)
     partitions = {name: len(one.latest) for name, one in plane.topics.items()}
     return Listing(views.TOPIC_COLUMNS, views.topics(plane.state, partitions, "jobplane."))
+
+
+def used_topics() -> Listing:
+    plane = plane_of(*(f"CREATE JOB job_{i} AS INSERT INTO big_orders SELECT id FROM orders" for i in range(30)))
+    ranges = {("orders", 0): (0, 1_200), ("big_orders", 0): (10, 20)}
+    return topic_listing.listing(plane.state, ranges, ["big_orders", "orders"])
+
+
+def records() -> Listing:
+    long = '{"id":3,"note":"' + "long and wide " * 20 + '"}'
+    rows: list[Row] = [
+        {"source": "orders-0@3", "key": "user-0", "value": long, "other": {}},
+        {"source": "orders-0@6", "key": None, "value": '{"id":6}', "other": {"partition": 2}},
+    ]
+    refused: list[Row] = [
+        {"source": "orders-0@7", "code": "BAD_RECORD", "reason": "division by zero", "value": '{"id":7}'}
+    ]
+    others = {"refused": Listing(trials.REFUSAL_COLUMNS, refused)}
+    return Listing(trials.ROW_COLUMNS, rows, {"read": 3}, others, "3 records read", Screen.RECORDS)
 
 
 def no_snapshots() -> Listing:
@@ -179,6 +198,8 @@ SCREENS: dict[str, Callable[[], Listing]] = {
     "show-mappings": mappings,
     "show-topics": topics,
     "show-snapshots-none": no_snapshots,
+    "topic-list": used_topics,
+    "explain-analyze": records,
     "show-history": past,
     "show-functions": functions,
     "explain-code": plan,
