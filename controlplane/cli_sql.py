@@ -229,7 +229,9 @@ def _run(client: "Client", where: str, text: str, left: int, way: Way) -> None:
     told: list[Sent] = []
     try:
         with progress() as say:
-            result = client.execute(text, statement, way.timeout, say, command_id=command_id, sent=told.append)
+            result = client.execute(
+                text, statement, way.timeout, say, command_id=command_id, sent=told.append, look=True
+            )
     except KeyboardInterrupt:
         _interrupted(where, told[0] if told else None, command_id, left, way)
     _tell(result, where, text, way)

@@ -24,6 +24,7 @@ from controlplane.settings import Settings
 from controlplane.tail import Tail
 from controlplane.topics import COMMANDS, MAX_COMMAND_BYTES
 from processors.kafka import Kafka, KafkaError, Message, NoAnswer, Producer, delivered_offset, judged
+from schemas.changed import replace
 from schemas.commands import COMMAND_ID, ISSUED_BY, REPLY_TO, TRACEPARENT
 from schemas.errors import KafkaUnreachable, ReadStatement
 from schemas.state import Job
@@ -152,13 +153,14 @@ class Client:
         traceparent: str = "",
         alive: Alive = lambda: None,
         sent: Callable[[Sent], None] = lambda sent: None,
+        look: bool = False,
     ) -> Result:
         """Append a command and wait for its outcome and its effect, at most `timeout` seconds.
 
         `statement` is `sql` parsed, where that was done already; `sent` is told once Kafka has the command. Of RESUME
         and RESTART the effect is a job that gets past what stopped it, as far as that is known soon. Raises Refused,
         before anything is sent, where `sql` is no statement. A verdict of the decider is not raised: it stands in the
-        result.
+        result. With `look`, the newest records of a new job's sources are looked at meanwhile: see `notices`.
         """
         statement = statement or parse(sql)
         self._check()
@@ -166,7 +168,14 @@ class Client:
         with closing(Tail(self._kafka, self._prefix)) as tail:
             command = self.emit(sql, command_id, issued_by=issued_by, reply_to=reply_to, traceparent=traceparent)
             sent(command)
-            return self._following(tail, deadline).follow(command, statement, watch, alive)
+            following = self._following(tail, deadline)
+            if not look or not isinstance(statement, nodes.CreateJob):
+                return following.follow(command, statement, watch, alive)
+            from controlplane.looking import Looking
+
+            looking = Looking(self._kafka, self._prefix, statement.insert)
+            result = following.follow(command, statement, watch, alive, looking.begin)
+            return replace(result, remarks=(*result.remarks, *looking.noticed()))
 
     def wait(
         self,
@@ -203,6 +212,14 @@ class Client:
             statement = read
         self._check()
         return reads.read(self._kafka, self._prefix, statement, self._registry, last)
+
+    def notices(self, sql: str) -> tuple[str, ...]:
+        """What is worth saying of a CREATE JOB or INSERT that is not wrong, at the newest records of its sources.
+
+        A field that none of them has; a sink that is compacted while they have no keys. Raises Refused where the
+        statement would be refused.
+        """
+        return self.dry_run().notices(sql)
 
     def dry_run(self) -> "DryRun":
         """To try CREATE JOB and INSERT on the newest records, with mappings that nobody else sees; see DryRun.run."""

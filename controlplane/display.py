@@ -26,7 +26,7 @@ class Display:
     _has_drawn: bool = False
 
     def show(self, listing: "Listing", where: str = "") -> None:
-        """Prints it; the summary goes to standard error, after its statement's place where that is given."""
+        """Prints it; notices and the summary go to standard error, after its statement's place where that is given."""
         if self.output == "json":
             json_line(listing.whole())
             return
@@ -36,6 +36,8 @@ class Display:
             from controlplane import tables
 
             click.echo(tables.text(listing), nl=False)
+        for notice in listing.notices:
+            click.echo(f"{where}: notice: {notice}" if where else f"notice: {notice}", err=True)
         if listing.summary:
             click.echo(f"{where}: {listing.summary}" if where else listing.summary, err=True)
 

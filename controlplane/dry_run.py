@@ -6,6 +6,7 @@ Mappings given to a dry run are known to it alone. Of a schema registry schemas 
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar, assert_never
 
@@ -16,19 +17,21 @@ from controlplane.decide_mappings import create_mapping, drop_mapping
 from controlplane.decide_sources import Sources
 from controlplane.evolve import State
 from controlplane.lookup import Facts
+from controlplane.notices import look
 from controlplane.readable import value_of
 from controlplane.sample import LAST, newest
 from controlplane.translate import Request, options_of
 from controlplane.trials import listing
 from controlplane.views import Listing
 from processors import user_functions
-from processors.kafka import Kafka
+from processors.kafka import Doubt, Kafka
 from processors.letters import letters_of
 from processors.pipeline import pipeline
 from processors.registry import Registry
 from processors.trial import tried
 from schemas.errors import InsertNeedsJob, JobNotFound, JobplaneError, MappingNotFound, SnapshotNotFound
 from schemas.events import Body, MappingCreated, MappingDropped
+from schemas.failures import JobFailure
 from schemas.received import read_command
 from schemas.values import AvroSchema, Sink, by_topic
 from sql import nodes
@@ -108,7 +111,22 @@ class DryRun:
         if letters := made.letters:
             messages = letters_of(letters.uid, messages)
         found = tried(made.step, messages, self._registry, time.perf_counter, time.process_time)
-        return listing(found, value_of(sink))
+        return replace(listing(found, value_of(sink)), notices=self.noticed(create.insert, sources, sink))
+
+    def notices(self, text: str) -> tuple[str, ...]:
+        """What is noticed of a CREATE JOB or INSERT at the newest records; nothing of another statement."""
+        statement = understood(text)
+        if not isinstance(statement, nodes.CreateJob | nodes.Insert):
+            return ()
+        create = statement if isinstance(statement, nodes.CreateJob) else of_insert(statement)
+        return self.noticed(create.insert, *self.wired(create))
+
+    def noticed(self, insert: nodes.Insert, sources: Sources, sink: Sink) -> tuple[str, ...]:
+        """What is noticed at the newest records; nothing where Kafka does not tell of them."""
+        try:
+            return look(self._kafka, self._prefix, insert, sources, sink)
+        except (Doubt, JobFailure):
+            return ()
 
     def wired(self, create: nodes.CreateJob) -> tuple[Sources, Sink]:
         """What a job would read and write, were it created now. Raises whatever would refuse it, but for its name."""

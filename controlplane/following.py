@@ -1,6 +1,7 @@
 """One command followed from its place on the log to its outcome, and to the effect of that."""
 
 import time
+from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from typing import Any
@@ -63,8 +64,18 @@ class Following:
             raise CommandNotFound(f"there is no command at offset {command} of '{self._prefix}{COMMANDS}'")
         return Sent(record.shown_id, command)
 
-    def follow(self, sent: Sent, statement: nodes.Statement | None, watch: Watch, alive: Alive) -> Result:
-        """Reads events up to the outcome of `sent`, then to its effect; `statement` is read back where it is None."""
+    def follow(
+        self,
+        sent: Sent,
+        statement: nodes.Statement | None,
+        watch: Watch,
+        alive: Alive,
+        judged: Callable[[object], None] = lambda body: None,
+    ) -> Result:
+        """Reads events up to the outcome of `sent`, then to its effect; `statement` is read back where it is None.
+
+        `judged` is told the body of the outcome.
+        """
         self._result = Result(sent, None, subject=subject_of(statement) if statement is not None else None)
         while True:
             alive()
@@ -72,6 +83,7 @@ class Following:
                 if self._result.reply is None:
                     if (reply := _reply(entry.event, entry.job, sent)) is not None:
                         self._answered(entry.event, reply, statement)
+                        judged(entry.event.body)
                 elif self._goal is not None:
                     self._goal.see(entry.event)
                 if self._result.reply is not None and (self._goal is None or self._is_over(self._goal, entry.offset)):

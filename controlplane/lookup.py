@@ -131,7 +131,7 @@ def live(state: State, name: nodes.Name) -> Job:
     """The job a command is about. Raises JobNotFound, or JobDropping where it is on its way out."""
     job = state.live(name.text)
     if job is None:
-        raise JobNotFound(no_live_job(state, name.text), name.place)
+        raise JobNotFound(no_live_job(state, name.text) + _anew(state, name.text), name.place)
     if job.target is Target.END:
         raise JobDropping(f"job '{name.text}' is on its way out ({job.status})", name.place)
     return job
@@ -139,13 +139,25 @@ def live(state: State, name: nodes.Name) -> Job:
 
 def no_live_job(state: State, name: str) -> str:
     """What to say where no live job has a name: how the newest of that name ended, if there was one."""
-    ended = next((one for one in map(state.jobs.__getitem__, reversed(state.ended)) if one.name == name), None)
-    job = state.jobs.get(state.closing.get(name, ""), ended)
+    job = _ended(state, name)
     if job is None:
         return f"no live job is called '{name}'{did_you_mean(name, state.names)}"
+    return f"no live job is called '{name}': {_how_it_ended(job)}"
+
+
+def _anew(state: State, name: str) -> str:
+    """What to do where a job has ended."""
+    job = _ended(state, name)
+    if job is None:
+        return ""
     snapshot = max((one for one in state.snapshots.values() if one.uid == job.uid), key=_version, default=None)
     there = f", with initialSnapshotName '{snapshot.name}' from its newest snapshot" if snapshot else ""
-    return f"no live job is called '{name}': {_how_it_ended(job)}; CREATE JOB starts one anew{there}"
+    return f"; CREATE JOB starts one anew{there}"
+
+
+def _ended(state: State, name: str) -> Job | None:
+    ended = next((one for one in map(state.jobs.__getitem__, reversed(state.ended)) if one.name == name), None)
+    return state.jobs.get(state.closing.get(name, ""), ended)
 
 
 def _how_it_ended(job: Job) -> str:

@@ -83,7 +83,12 @@ def _explain(dry: "DryRun", explained: nodes.CreateJob | nodes.Insert, *, shows_
     sources, sink = dry.wired(create)
     mappings = {source.name: source.mapping for source in sources if source.mapping}
     rows = explain(create.insert, mappings, sink.mapping, shows_code=shows_code)
-    return Listing(views.PLAN_COLUMNS, [{"part": part, "detail": detail} for part, detail in rows], screen=Screen.PLAN)
+    return Listing(
+        views.PLAN_COLUMNS,
+        [{"part": part, "detail": detail} for part, detail in rows],
+        screen=Screen.PLAN,
+        notices=dry.noticed(create.insert, sources, sink),
+    )
 
 
 def _show(kafka: Kafka, prefix: str, show: nodes.Show) -> Listing:

@@ -35,7 +35,7 @@ class Listing:
     """What SHOW or DESCRIBE answers: rows in named columns, and what is `about` the thing described as a whole.
 
     `others` are more of the kind under their names. `summary`, where there is one, says for people what `about` says.
-    A row may have more than the columns: JSON shows it all.
+    A row may have more than the columns: JSON shows it all. `notices` are said beside it.
     """
 
     columns: tuple[str, ...]
@@ -44,11 +44,13 @@ class Listing:
     others: dict[str, "Listing"] = field(default_factory=dict)
     summary: str = ""
     screen: Screen = Screen.TABLE
+    notices: tuple[str, ...] = ()
 
     def whole(self) -> Row:
         """As JSON has it."""
         about = {"about": self.about} if self.about else {}
-        return {**about, "rows": self.rows, **{name: other.rows for name, other in self.others.items()}}
+        noticed = {"notices": list(self.notices)} if self.notices else {}
+        return {**about, "rows": self.rows, **{name: other.rows for name, other in self.others.items()}, **noticed}
 
 
 JOB_COLUMNS = ("name", "status", "uid", "tasks", "query", "failure", "lag", "rate", "created", "closed")

@@ -132,6 +132,29 @@ def test_a_file_of_mappings_and_queries(plane: System) -> None:
     assert told["refused"][1]["value"] == "no\tJSON"
 
 
+def test_a_field_that_no_record_has_is_noticed(plane: System) -> None:
+    source, sink = plane.topic("noticed-in", 2), plane.topic("noticed-out", 1, cleanup_policy="compact")
+    plane.produce(source, [(None, b'{"id": %d, "state": "paid"}' % i) for i in range(3)], partition=0)
+    query = f'INSERT INTO "{sink}" SELECT id FROM "{source}" WHERE state = "paid"'
+    with Client(plane.bootstrap, plane.prefix) as client:
+        missing, keyless = client.notices(query)
+        assert missing.startswith(
+            f"none of the newest 3 records of '{source}' has a field paid: it is NULL; a text stands"
+        )
+        assert keyless.startswith(
+            f"'{sink}' is compacted and takes records with a key alone; 3 of the newest 3 records"
+        )
+        assert client.read(f"EXPLAIN {query}").notices == (missing, keyless)
+        assert client.dry_run().run(query).notices == (missing, keyless)
+        assert client.notices(f'INSERT INTO "{sink}" SELECT id AS __key, state FROM "{source}"') == ()
+        created = client.execute(f"CREATE JOB noticed AS {query}", look=True)
+        assert created.notices == (missing, keyless)
+        assert created.row()["notices"] == [missing, keyless]
+        assert created.done
+        assert client.execute("DROP JOB noticed", look=True).done
+    assert f"notice: {missing}" in jobplane(plane, "sql", "--dry-run", "-e", query).stderr.splitlines()
+
+
 def test_parts_that_a_query_sets_are_shown(plane: System) -> None:
     source, sink = plane.topic("parts-in", 1), plane.topic("parts-out", 2)
     plane.produce(source, [(b"k", b'{"id": 1}')], timestamp=1_000)

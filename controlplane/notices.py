@@ -1,0 +1,78 @@
+"""What is worth saying of a query that is not wrong, seen at the newest records of its sources. Nothing is refused.
+
+`noticed` is pure; `look` asks Kafka for what it needs. The decider knows nothing of this: it judges no records.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+
+from controlplane.decide_sources import Sources
+from controlplane.sample import newest
+from processors.kafka import Kafka, Message
+from schemas.formats import JSON_FLAT, VALUE_FORMAT
+from schemas.values import Sink, Source
+from sql import nodes
+from sql.missing_fields import missing_fields
+from sql.parts import KEY
+from sql.plan import Plan, plan
+
+LOOKED_AT = 100
+"""Records of each source."""
+
+
+def look(kafka: Kafka, prefix: str, insert: nodes.Insert, sources: Sources, sink: Sink) -> tuple[str, ...]:
+    """What is noticed at the newest records of the sources, and at the sink. Raises Doubt where Kafka is silent."""
+    if any(source.letters is not None for source in sources):
+        return ()
+    messages = {
+        source.name: newest(kafka, f"{prefix}dry-run", [(source.topic, p) for p in range(len(source.start))], LOOKED_AT)
+        for source in sources
+    }
+    policy = kafka.topic_settings([sink.topic]).get(sink.topic, {}).get("cleanup.policy", "")
+    return noticed(insert, sources, sink, messages, is_compacted="compact" in str(policy))
+
+
+def noticed(
+    insert: nodes.Insert,
+    sources: Sources,
+    sink: Sink,
+    messages: Mapping[str, Sequence[Message]],
+    *,
+    is_compacted: bool,
+) -> tuple[str, ...]:
+    """`messages` are records by the name of their source. Raises what `plan` raises."""
+    mappings = {source.name: source.mapping for source in sources if source.mapping}
+    planned = plan(insert, mappings, sink.mapping, recorded=True)
+    records = {source.name: _values(messages.get(source.name, ())) for source in sources if _is_open(source)}
+    missing = missing_fields(planned, insert, records)
+    return (*missing, *(_without_key(planned, sink.topic, messages) if is_compacted else ()))
+
+
+def _is_open(source: Source) -> bool:
+    """Whether any field may be asked of its values, which are objects of JSON."""
+    mapping = source.mapping
+    return mapping is None or (not mapping.columns and mapping.options.get(VALUE_FORMAT, JSON_FLAT) == JSON_FLAT)
+
+
+def _values(messages: Collection[Message]) -> list[Any]:
+    """The values that are JSON."""
+    found = []
+    for message in messages:
+        with suppress(msgspec.DecodeError, RecursionError, UnicodeError):
+            found.append(msgspec.json.decode(message.value() or b""))
+    return found
+
+
+def _without_key(planned: Plan, sink: str, messages: Mapping[str, Sequence[Message]]) -> list[str]:
+    """A compacted topic takes no record without a key; what the query sets is not looked at."""
+    carried = {one.source for one in planned.branches if KEY not in one.parts and not one.key}
+    counts = {name: sum(one.key() is None for one in messages.get(name, ())) for name in sorted(carried)}
+    takes = f"'{sink}' is compacted and takes records with a key alone"
+    return [
+        f"{takes}; {count} of the newest {len(messages[name])} records of '{name}' have none: give one with … AS {KEY}"
+        for name, count in counts.items()
+        if count
+    ]

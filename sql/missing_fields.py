@@ -1,0 +1,127 @@
+"""Fields that a query names and none of some records has: a slip most likely, which a job takes for NULL in silence.
+
+`"paid"` where a text was meant, an alias of the SELECT in its WHERE, a misspelt name. Only topics without declared
+columns are looked at, since a mapping refuses what it does not declare.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields as fields_of
+from dataclasses import is_dataclass
+from typing import Any
+
+from schemas.datatypes import Type
+from schemas.formats.fields import Path
+from schemas.names import name as written
+from schemas.suggestions import did_you_mean
+from sql import expressions as ex
+from sql import nodes
+from sql.expressions import Column
+from sql.flatten import chains
+from sql.plan import Plan
+from sql.record import READABLE
+from sql.render_expressions import expression
+
+MOST = 5
+"""Fields that are told of, of each source."""
+
+
+def missing_fields(planned: Plan, insert: nodes.Insert, records: Mapping[str, Sequence[Any]]) -> tuple[str, ...]:
+    """What is to be said of fields that no record has. `records` are values of JSON, by the source they are of.
+
+    Sources without records are left out.
+    """
+    aliases, compared = _aliases(insert), {one.name for one in _compared(insert)}
+    told: dict[str, None] = {}
+    for source, values in records.items():
+        objects = [value for value in values if isinstance(value, dict)]
+        fields = {
+            one.path: one.type
+            for branch in planned.branches
+            if branch.source == source
+            for one in branch.reads
+            if one.path and not one.of_key
+        }
+        for path, there in dict(_missing(fields, objects)).items():
+            field, hint = ".".join(map(written, path)), _hint(path, there, aliases, compared)
+            told.setdefault(f"{_count(len(objects), source)} field {field}: it is NULL{hint}")
+    return tuple(told)[:MOST]
+
+
+def _count(count: int, source: str) -> str:
+    if count == 1:
+        return f"the newest record of '{source}' has no"
+    return f"none of the newest {count} records of '{source}' has a"
+
+
+def _missing(fields: Mapping[Path, Type], objects: Sequence[dict[str, Any]]) -> Iterator[tuple[Path, Collection[str]]]:
+    """Paths that lead nowhere in any of the objects, with the names that are there instead."""
+    for path, one in fields.items():
+        yield from _absent(path[-1], one, path[:-1], _at(objects, path[:-1]))
+
+
+def _at(objects: Iterable[Any], path: Path) -> list[dict[str, Any]]:
+    found: list[Any] = list(objects)
+    for part in path:
+        found = [one[part] for one in found if isinstance(one, dict) and part in one]
+    return [one for one in found if isinstance(one, dict)]
+
+
+def _absent(name: str, one: Type, above: Path, objects: Sequence[dict[str, Any]]) -> Iterator[tuple[Path, set[str]]]:
+    """`objects` are what the field should be in; where there is none, nothing is known."""
+    values = [value[name] for value in objects if name in value]
+    if objects and not values:
+        yield (*above, name), {key for value in objects for key in value}
+        return
+    while one.name == "ARRAY":
+        values = [element for value in values if isinstance(value, list) for element in value]
+        one = one.arguments[0]
+    if one.name == "ROW":
+        inner = [value for value in values if isinstance(value, dict)]
+        for field, argument in zip(one.fields, one.arguments, strict=True):
+            yield from _absent(field, argument, (*above, name), inner)
+
+
+def _aliases(insert: nodes.Insert) -> dict[str, str]:
+    """What a SELECT calls by another name than a field has, as it is written."""
+    items = [item for chain in chains(insert.query) for link in chain.links for item in link.select.items]
+    return {
+        item.alias.text: expression(item.expression)
+        for item in items
+        if isinstance(item, nodes.Item) and item.alias and item.expression != Column(item.alias.text)
+    }
+
+
+def _compared(tree: object) -> Iterator[Column]:
+    """The names that stand alone where a text is looked for: what another name is compared with."""
+    match tree:
+        case ex.Comparison(_, left, right) | ex.Distinct(left, right):
+            sides = ((left, right), (right, left))
+            yield from (one for one, other in sides if isinstance(one, Column) and not isinstance(other, ex.Literals))
+        case ex.In(_, items):
+            yield from (one for one in items if isinstance(one, Column))
+        case ex.Like(_, Column() as pattern):
+            yield pattern
+        case _:
+            pass
+    if isinstance(tree, tuple):
+        for one in tree:
+            yield from _compared(one)
+    elif is_dataclass(tree):
+        for part in fields_of(tree):
+            yield from _compared(getattr(tree, part.name))
+
+
+def _hint(path: Path, there: Collection[str], aliases: Mapping[str, str], compared: Collection[str]) -> str:
+    """What was probably meant; the first that fits."""
+    name = path[-1]
+    if len(path) == 1 and name in aliases:
+        what = "is a name that the SELECT gives, and its WHERE and its other columns see the fields of the records"
+        return f"; '{name}' {what}: write {aliases[name]} there"
+    if near := did_you_mean(name, there):
+        return near
+    if len(path) == 1 and (part := f"__{name.lower()}") in READABLE:
+        return f"; of the record itself it is {part}"
+    if len(path) == 1 and name in compared:
+        text = name.replace("'", "''")
+        return f"; a text stands in single quotes, '{text}'; in double quotes, or in none, it is a name"
+    return ""

@@ -1,0 +1,112 @@
+"""What is noticed of a query at the newest records of its sources."""
+
+import pytest
+from confluent_kafka import Message
+
+from controlplane.notices import noticed
+from schemas.values import Mapping, Sink, Source
+from sql.mapping import mapping_of
+from sql.nodes import CreateMapping
+from sql.parser import parse, parse_insert
+
+ORDERS = (
+    b'{"id": 1, "state": "paid", "customer": {"id": 7, "name": "ann"}, "items": [{"sku": 1}], "note": 0}',
+    b'{"id": 2, "amount": 6, "state": "open", "customer": {"id": 8}, "items": []}',
+    b"not JSON",
+)
+NULL = "it is NULL"
+DOUBLED = "it''s"
+QUOTES = "a text stands in single quotes, '{}'; in double quotes, or in none, it is a name"
+ALIAS = "a name that the SELECT gives, and its WHERE and its other columns see the fields of the records"
+NO = "none of the newest 2 records of 'orders' has a field"
+
+
+def told(
+    query: str,
+    values: tuple[bytes | None, ...] = ORDERS,
+    mapping: str = "",
+    key: bytes | None = b"k",
+    *,
+    compacted: bool = False,
+) -> list[str]:
+    statement = f"INSERT INTO out {query}"
+    messages = [Message("orders", 0, i, key, value, None, None, (1, 5)) for i, value in enumerate(values)]
+    made = parse(mapping) if mapping else None
+    known: Mapping | None = mapping_of(made) if isinstance(made, CreateMapping) else None
+    source, sink = Source("orders", "id", (0,), mapping=known), Sink("out", "id", 1)
+    return list(noticed(parse_insert(statement), (source,), sink, {"orders": messages}, is_compacted=compacted))
+
+
+@pytest.mark.parametrize(
+    ("query", "notice"),
+    [
+        ('SELECT id FROM orders WHERE state = "paid"', f"{NO} paid: {NULL}; {QUOTES.format('paid')}"),
+        ("SELECT id FROM orders WHERE UPPER(state) <> paid", f"{NO} paid: {NULL}; {QUOTES.format('paid')}"),
+        ("SELECT id FROM orders WHERE state IN (\"it's\", 'x')", f"{NO} \"it's\": {NULL}; {QUOTES.format(DOUBLED)}"),
+        ("SELECT id FROM orders WHERE paid = 'x'", f"{NO} paid: {NULL}"),
+        (
+            "SELECT amount * 2 AS doubled FROM orders WHERE doubled > 5",
+            f"{NO} doubled: {NULL}; 'doubled' is {ALIAS}: write amount * 2 there",
+        ),
+        ("SELECT id, amuont FROM orders", f"{NO} amuont: {NULL}; did you mean 'amount'?"),
+        ("SELECT id, Amount FROM orders", f"{NO} Amount: {NULL}; did you mean 'amount'?"),
+        ("SELECT timestamp AS t FROM orders", f"{NO} timestamp: it is NULL; of the record itself it is __timestamp"),
+        ("SELECT nothing FROM orders", f"{NO} nothing: it is NULL"),
+        ("SELECT this.nothing FROM orders", f"{NO} nothing: it is NULL"),
+        ("SELECT * FROM orders WHERE customer.nmae = 'x'", f"{NO} customer.nmae: {NULL}; did you mean 'name'?"),
+        ("SELECT i.skuu FROM orders CROSS JOIN UNNEST(items) AS i", f"{NO} items.skuu: {NULL}; did you mean 'sku'?"),
+        ("SELECT a FROM (SELECT amuont AS a FROM orders)", f"{NO} amuont: {NULL}; did you mean 'amount'?"),
+        ("WITH w AS (SELECT id, stat FROM orders) SELECT stat FROM w", f"{NO} stat: {NULL}; did you mean 'state'?"),
+        ("SELECT id FROM orders UNION ALL SELECT idd FROM orders", f"{NO} idd: it is NULL"),
+    ],
+)  # fmt: skip
+def test_a_field_that_no_record_has(query: str, notice: str) -> None:
+    assert told(query) == [notice]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT * FROM orders",
+        "SELECT id, note, customer.name, items[1].sku AS sku FROM orders WHERE state = 'paid'",
+        "SELECT __key, __timestamp AS t, __headers['x'] AS h FROM orders",
+        "SELECT amount * 2 AS amount FROM orders WHERE amount > 5",
+        "SELECT doubled FROM (SELECT amount * 2 AS doubled FROM orders) WHERE doubled > 5",
+    ],
+)
+def test_nothing_is_said_of_what_is_there(query: str) -> None:
+    assert told(query) == []
+
+
+def test_nothing_is_said_without_records_or_with_declared_columns() -> None:
+    assert told("SELECT nothing FROM orders", ()) == []
+    assert (
+        told(
+            "SELECT nothing FROM orders", (None, b"", b"[1]", b"\xff", b"[" * 99_999 + b"]" * 99_999, b'{"a": "\xff"}')
+        )
+        == []
+    )
+    assert told("SELECT note FROM orders", (b"{}",), "CREATE MAPPING orders (note VARCHAR) TYPE Kafka") == []
+    assert (
+        told("SELECT x FROM orders", (b'{"a": 1}',), "CREATE MAPPING orders TYPE Kafka OPTIONS (valueFormat 'json')")
+        == []
+    )
+
+
+def test_one_record_is_one() -> None:
+    assert told("SELECT x FROM orders", (b'{"a": 1}',)) == ["the newest record of 'orders' has no field x: it is NULL"]
+
+
+def test_few_are_told_of_many() -> None:
+    assert len(told("SELECT f1, f2, f3, f4, f5, f6, f7 FROM orders")) == 5
+
+
+def test_a_compacted_sink_needs_keys() -> None:
+    notice = (
+        "'out' is compacted and takes records with a key alone; 3 of the newest 3 records of 'orders' have none: give "
+        "one with … AS __key"
+    )
+    assert told("SELECT * FROM orders", key=None, compacted=True) == [notice]
+    assert told("SELECT * FROM orders", compacted=True) == []
+    assert told("SELECT * FROM orders", key=None) == []
+    assert told("SELECT id AS __key, amount FROM orders", key=None, compacted=True) == []
