@@ -101,7 +101,8 @@ def _name_hint(text: str, offset: int, found: str, rules: set[str]) -> str:
     if found.startswith('""') and "name" in rules:
         return "; a name may not be empty"
     takes_name = not rules.isdisjoint(_NAMES)
-    if takes_name and found.upper() in RESERVED and (found.upper() not in EXPECTED or _ends_name(text, offset, found)):
+    is_keyword = found.upper() in EXPECTED and (rules != {"name"} or not _ends_name(text, offset, found))
+    if takes_name and found.upper() in RESERVED and not is_keyword:
         return f'; as a name, write it in double quotes: "{found}"'
     if found.startswith("'") and len(found) > 2 and "name" in rules and "string" not in rules:
         return f"; single quotes make a text; as a name, write {name(found[1:-1])}"

@@ -201,6 +201,7 @@ EXPECTED = {word: word for word in _WORDS} | {
     "arrow": "'=>'",
     "end": "the end of the statement",
     "close_bracket": "']'",
+    "greater": "'>'",
     "TYPE": "TYPE Kafka",
 }
 """Rule → what a person would call it. Rules not named here are never said to be expected."""
@@ -218,5 +219,7 @@ COVERS = {
     "JOB": frozenset({"EXTERNAL", "OR"}),
     "EXTERNAL": frozenset({"PRECISION"}),
     "PRECISION": frozenset({"WITH", "WITHOUT", "open"}),
+    "close": frozenset({"PRECISION", "WITH", "WITHOUT"}),
+    "greater": frozenset({"PRECISION", "WITH", "WITHOUT"}),
 }
 """Where the key is expected, these go without saying."""

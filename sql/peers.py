@@ -91,7 +91,7 @@ _OTHERS = {
     r"(?:HELP|MAN)\b|\?|\\[?h]": (
         "`jobplane --help` lists the commands, the README the statements, SHOW FUNCTIONS the functions"
     ),
-    r"(?:EXIT|QUIT|BYE|CLEAR)\b|\\q": "there is no session to leave; `jobplane sql` ends with its input, by Ctrl-D",
+    r"(?:EXIT|QUIT|BYE|CLEAR)\b|\\q": "there is no session to leave; `jobplane sql` ends with its input (Ctrl-D)",
     r"(?:USE|ATTACH|CONNECT)\b": _NO_DATABASES,
     r"(?:SET|UNSET|RESET|DEFINE|UNDEFINE|DECLARE)\b": (
         "there are no settings of a session; a job has OPTIONS (name 'value')"
@@ -103,10 +103,11 @@ _OTHERS = {
     r"(?:CALL|EXECUTE|EXEC|PREPARE|ASSERT|ANALYZE|VACUUM|COMMENT)\b": (
         "there is no such statement; the README lists all there are"
     ),
-    r"(?:COPY|LOAD|EXPORT|IMPORT|UNLOAD)\b": "records are written by a producer, and read by a consumer, such as kcat",
+    r"(?:COPY|LOAD|EXPORT|IMPORT|UNLOAD)\b": "`jobplane topic produce` writes records of a file, in a shell",
     rf"INFER\b{_TOPIC}": "`jobplane infer {topic}` proposes a mapping, in a shell",
     r"VERSION\b": "`jobplane --version` tells the version, in a shell",
-    rf"(?:PRINT|PEEK|TAIL|BROWSE|CONSUME)\b{_TOPIC}": "`jobplane topic peek {topic}` shows records, in a shell",
+    rf"TAIL\b{_TOPIC}": "`jobplane topic tail {topic}` shows records as they come, in a shell",
+    rf"(?:PRINT|PEEK|BROWSE|CONSUME)\b{_TOPIC}": "`jobplane topic peek {topic}` shows records, in a shell",
 }
 """A first word → what to do."""
 

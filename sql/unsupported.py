@@ -51,7 +51,7 @@ UNSUPPORTED = (
     Row(
         r"^",
         rf"INSERT\s+INTO\s+(?P<topic>{NAME})\s*(\([^()]*\)\s*)?VALUES\b",
-        "single records are written by a producer, such as kcat -P -t {topic}; a job reads a topic",
+        "`jobplane topic produce {topic}` writes single records, in a shell; a job reads a topic",
     ),
     Row(
         r"^",
@@ -61,9 +61,9 @@ UNSUPPORTED = (
     ),
     Row(
         r"^|\bEXPLAIN\s+(ANALYZE\s+|CODE\s+)?",
-        r"(SELECT|VALUES|FROM|WITH|TABLE)\b",
+        rf"(SELECT|VALUES|FROM|WITH|TABLE)\b([^;]*?\bFROM\s+(?P<topic>{NAME}))?",
         "a query needs a topic to write to: CREATE JOB name AS INSERT INTO target SELECT …; "
-        "to look only: EXPLAIN ANALYZE INSERT INTO target SELECT …, or `jobplane topic peek`",
+        "to look only: EXPLAIN ANALYZE INSERT INTO target SELECT …, or `jobplane topic peek {topic}`",
         SelectNotAllowed,
     ),
     Row(

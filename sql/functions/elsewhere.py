@@ -39,6 +39,10 @@ ELSEWHERE = {
     "FROM_BYTES": "FROM_UTF8(data)",
     "PARSE_URL": "URL_EXTRACT_HOST(url)",
     # conversions
+    **{
+        name: f"CAST(value AS {name})"
+        for name in ("DATE", "TIME", "TIMESTAMP", "BIGINT", "DOUBLE", "VARCHAR", "STRING")
+    },
     **dict.fromkeys(("TO_STRING", "TO_VARCHAR", "STR", "TOSTRING", "CONVERT"), "CAST(value AS VARCHAR)"),
     **dict.fromkeys(("TO_NUMBER", "TO_INTEGER", "TO_INT64", "TO_BIGINT", "INT"), "CAST(value AS BIGINT)"),
     **dict.fromkeys(("TO_DOUBLE", "TO_FLOAT"), "CAST(value AS DOUBLE)"),
@@ -111,7 +115,7 @@ ELSEWHERE = {
     # arrays and maps
     **dict.fromkeys(("SIZE", "ARRAY_SIZE", "ARRAY_COUNT", "LIST_LENGTH", "LIST_SIZE"), "CARDINALITY(array)"),
     **dict.fromkeys(("MAP_SIZE", "MAP_LENGTH"), "CARDINALITY(MAP_KEYS(map))"),
-    **dict.fromkeys(("LIST_CONTAINS", "ARRAYCONTAINS", "ARRAY_HAS"), "ARRAY_CONTAINS(array, value)"),
+    **dict.fromkeys(("LIST_CONTAINS", "ANY", "SOME", "ARRAYCONTAINS", "ARRAY_HAS"), "ARRAY_CONTAINS(array, value)"),
     **dict.fromkeys(("MAP_CONTAINS_KEY", "MAP_CONTAINS"), "ARRAY_CONTAINS(MAP_KEYS(map), 'key')"),
     **dict.fromkeys(("ARRAY_CAT", "LIST_CONCAT"), "ARRAY_CONCAT(array, other)"),
     **dict.fromkeys(("ARRAY_APPEND", "LIST_APPEND", "ARRAY_PUSH"), "ARRAY_CONCAT(array, ARRAY[value])"),
