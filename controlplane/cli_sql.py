@@ -19,6 +19,7 @@ from controlplane.terminal import (
     errors,
     examples,
     fail,
+    going_on_unheard,
     issuing,
     json_line,
     outcome_command,
@@ -101,9 +102,10 @@ def sql(
 ) -> None:
     """Run SQL statements and wait for their effect.
 
-    CREATE waits until the job is RUNNING, SUSPEND until SUSPENDED, DROP until CANCELLED, a snapshot until it is closed,
-    RESUME until the job has got past what stopped it. Statements of -e come first, then those of arguments and files;
-    without any, they are read from standard input. The first failure ends the run.
+    CREATE waits until the job is RUNNING and has read the first records, SUSPEND until SUSPENDED, DROP until CANCELLED,
+    a snapshot until it is closed, RESUME until the job has got past what stopped it. The first failure ends the run.
+
+    Statements of -e come first, then those of arguments and files; without any, they are read from standard input.
 
     A dry run shows what a query would write of the newest records, and refuse; mappings take effect for it alone. What
     cannot be tried is left out and named. It goes on after a refusal, and exits with the code of the first.
@@ -246,7 +248,8 @@ def show_answer(ask: Callable[[], "Listing"], where: str, text: str, display: Di
             listing = ask()
     except Refused as refused:
         sys.exit(tell_refusal(where, text, refused, display.output))
-    display.show(listing)
+    with going_on_unheard():
+        display.show(listing)
 
 
 def _interrupted(where: str, sent: "Sent | None", command_id: str, left: int, way: Way) -> NoReturn:
@@ -271,7 +274,8 @@ def _tell(result: "Result", where: str, text: str, way: Way) -> None:
     sent, reply = result.sent, result.reply
     waiting = outcome_command(sent.offset if sent.offset >= 0 else sent.command_id, way.flags)
     if way.display.output == "json":
-        json_line(result.row())
+        with going_on_unheard():
+            json_line(result.row())
     if reply is None:
         there = f"the command is on the log at offset {sent.offset} and"
         if sent.offset < 0:
@@ -295,7 +299,8 @@ def _tell(result: "Result", where: str, text: str, way: Way) -> None:
     if result.failure:
         fail(f"{where}: accepted, but failed: {result.failure}; {state}", FAILED)
     if way.display.output == "text":
-        click.echo(outcome_line(reply, result.subject, result.status))
+        with going_on_unheard():
+            click.echo(outcome_line(reply, result.subject, result.status))
 
 
 def _tell_sent(sent: "Sent", output: str) -> None:

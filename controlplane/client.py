@@ -160,7 +160,10 @@ class Client:
         `statement` is `sql` parsed, where that was done already; `sent` is told once Kafka has the command. Of RESUME
         and RESTART the effect is a job that gets past what stopped it, as far as that is known soon. Raises Refused,
         before anything is sent, where `sql` is no statement. A verdict of the decider is not raised: it stands in the
-        result. With `look`, the newest records of a new job's sources are looked at meanwhile: see `notices`.
+        result.
+
+        With `look`, as `jobplane sql` has it, CREATE JOB waits for a job that has read its first records, or all that
+        there are; the newest records of its sources are looked at meanwhile: see `notices`.
         """
         statement = statement or parse(sql)
         self._check()
@@ -168,7 +171,7 @@ class Client:
         with closing(Tail(self._kafka, self._prefix)) as tail:
             command = self.emit(sql, command_id, issued_by=issued_by, reply_to=reply_to, traceparent=traceparent)
             sent(command)
-            following = self._following(tail, deadline)
+            following = self._following(tail, deadline, first_records=look)
             if not look or not isinstance(statement, nodes.CreateJob):
                 return following.follow(command, statement, watch, alive)
             from controlplane.looking import Looking
@@ -196,8 +199,8 @@ class Client:
             following = self._following(tail, deadline)
             return following.follow(following.find(command), None, watch, alive)
 
-    def _following(self, tail: Tail, deadline: float) -> Following:
-        return Following(self._kafka, self._prefix, self._registry, tail, deadline)
+    def _following(self, tail: Tail, deadline: float, *, first_records: bool = False) -> Following:
+        return Following(self._kafka, self._prefix, self._registry, tail, deadline, first_records=first_records)
 
     def read(self, statement: nodes.Read | str, *, last: int = LAST) -> views.Listing:
         """The answer to SHOW, DESCRIBE or EXPLAIN, from the topics as they are now.

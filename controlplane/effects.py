@@ -1,6 +1,7 @@
 """When a statement has had its effect: a goal a statement, told each event until it is reached or can not be. Pure."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import assert_never
 
 from controlplane.outcome import UNCHANGED
@@ -17,6 +18,14 @@ _ENDED = frozenset({Status.CANCELLED, Status.COMPLETED, Status.FAILED})
 _UNDER_WAY = frozenset({Status.NOT_RUNNING, Status.STARTING, Status.RUNNING})
 
 
+class Proof(StrEnum):
+    """What a job that runs has still to show: that it reads the first records, or that what stopped it is gone."""
+
+    NONE = ""
+    FIRST_RECORDS = "first records"
+    CURE = "cure"
+
+
 @dataclass(slots=True)
 class Goal:
     """What a statement waits for: one of the statuses `wanted`, or with none of them the closing of snapshot `version`.
@@ -28,7 +37,7 @@ class Goal:
     uid: str
     wanted: frozenset[Status]
     version: int = -1
-    proves: bool = False
+    proves: Proof = Proof.NONE
     status: str = ""
     failure: str = ""
     reached: bool = False
@@ -48,7 +57,7 @@ class Goal:
                 self.failure = f"snapshot '{request.name}' failed: {body.failure}"
             case TaskFailed():
                 self.failure = self.failure or str(body.failure)
-                self.reached &= not self.proves
+                self.reached = self.reached and not self.proves
             case JobResumed():
                 self.failure = ""
             case _:
@@ -76,7 +85,7 @@ class Goal:
     @property
     def wants_proof(self) -> bool:
         """The job runs, and has yet to show that it goes on."""
-        return self.proves and self.reached and self.status in _UNDER_WAY
+        return bool(self.proves) and self.reached and self.status in _UNDER_WAY
 
 
 def is_left_at_rest(statement: nodes.Statement, reply: Answer, status: str) -> bool:
@@ -90,18 +99,21 @@ def rest_remark(job: Job) -> str:
     return f"job '{job.name}' is {job.status}{cause} and stays so; to run it: ALTER JOB {name(job.name)} RESUME"
 
 
-def goal(statement: nodes.Statement, reply: Answer) -> Goal | None:
-    """The goal of an accepted statement; None where the outcome is all there is."""
-    proves = reply.verdict != UNCHANGED
+def goal(statement: nodes.Statement, reply: Answer, *, first_records: bool = False) -> Goal | None:
+    """The goal of an accepted statement; None where the outcome is all there is.
+
+    With `first_records`, CREATE JOB waits until the job has read some, or all that there are.
+    """
+    changed = reply.verdict != UNCHANGED
     match statement:
         case nodes.CreateJob():
-            return Goal(reply.uid, _RUNNING)
+            return Goal(reply.uid, _RUNNING, proves=Proof.FIRST_RECORDS if first_records and changed else Proof.NONE)
         case nodes.AlterJob(change=nodes.Action.SUSPEND):
             return Goal(reply.uid, _SUSPENDED)
         case nodes.AlterJob(change=nodes.NewOptions(resumes=False)):
             return None
         case nodes.AlterJob():
-            return Goal(reply.uid, _RUNNING, proves=proves)
+            return Goal(reply.uid, _RUNNING, proves=Proof.CURE if changed else Proof.NONE)
         case nodes.DropJob(with_snapshot=None):
             return Goal(reply.uid, _ENDED) if reply.uid else None
         case nodes.DropJob():

@@ -1,6 +1,6 @@
-"""Whether a job that was told to run again gets past what stopped it.
+"""Whether a job that runs goes on: past its first records, or past the record that stopped it.
 
-RUNNING is reported after a task's first commit, which holds no record yet: the record that stopped the job comes next.
+RUNNING is reported after a task's first commit, which holds no record yet: a record that stops the job comes next.
 The offsets of the job's consumer group show how far it is. A task that fails at a record commits what lies before it,
 once. So it is known that a job goes on when each of its partitions has come to the end it had, or was committed twice.
 """
@@ -11,7 +11,9 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from controlplane import log
+from controlplane.effects import Proof
 from processors.kafka import CALL_S, Kafka, TopicPartition, judged, judging
+from schemas.options import JobOptions
 from schemas.state import Job
 
 At = tuple[str, int]
@@ -19,8 +21,9 @@ COMMITS = 2
 FEW = 100
 """So few offsets before a partition's end may all be markers of transactions: the client looks whether they are."""
 LOOK_S = 0.05
-SLACK_S, LONGEST_S = 2.0, 10.0
-"""How long a client waits for commits: their intervals and SLACK_S, LONGEST_S at most."""
+SLACK_S = 2.0
+LONGEST_S = {Proof.FIRST_RECORDS: 2.0, Proof.CURE: 10.0}
+"""How long a client waits for commits: their intervals and SLACK_S, and so long at most."""
 
 
 @dataclass(slots=True)
@@ -45,12 +48,13 @@ class Evidence:
 
 
 class Witness:
-    """Looks at the offsets that a job commits, as long as is worth it. `interval` is the job's, in milliseconds."""
+    """Looks at the offsets that a job commits, as long as is worth it for a proof."""
 
-    def __init__(self, kafka: Kafka, prefix: str, job: Job, interval: int) -> None:
+    def __init__(self, kafka: Kafka, prefix: str, job: Job, proof: Proof) -> None:
         """Raises Doubt where Kafka does not answer, JobFailure where the client may not read the offsets."""
         self._kafka, self._prefix, self._job = kafka, prefix, job
-        self._until = time.monotonic() + min(COMMITS * interval / 1000 + SLACK_S, LONGEST_S)
+        interval = JobOptions.of(job.options).snapshot_interval_millis
+        self._until = time.monotonic() + min(COMMITS * interval / 1000 + SLACK_S, LONGEST_S[proof])
         self._looked = 0.0
         self._consumer = kafka.consumer(f"{prefix}job.{job.uid}", committed=False)
         self._partitions = [

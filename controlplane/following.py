@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from controlplane import log
-from controlplane.effects import Goal, goal, is_left_at_rest, rest_remark
+from controlplane.effects import Goal, Proof, goal, is_left_at_rest, rest_remark
 from controlplane.evidence import Witness
 from controlplane.evolve import REMEMBERED_COMMANDS, State
 from controlplane.outcome import REFUSED, answer
@@ -21,7 +21,6 @@ from schemas.changed import replace
 from schemas.errors import CommandNotFound, Refused
 from schemas.events import Cause, Event
 from schemas.failures import JobFailure
-from schemas.options import JobOptions
 from schemas.received import Received, read_command
 from schemas.state import Answer, Job
 from sql import nodes
@@ -31,10 +30,19 @@ from sql.parser import parse
 class Following:
     """Follows one command. `registry` reads commands that its client wrote."""
 
-    def __init__(self, kafka: Kafka, prefix: str, registry: Registry | None, tail: Tail, deadline: float) -> None:
-        """`deadline` is of time.monotonic()."""
+    def __init__(
+        self,
+        kafka: Kafka,
+        prefix: str,
+        registry: Registry | None,
+        tail: Tail,
+        deadline: float,
+        *,
+        first_records: bool = False,
+    ) -> None:
+        """`deadline` is of time.monotonic(); `first_records` is for `goal`."""
         self._kafka, self._prefix, self._registry = kafka, prefix, registry
-        self._tail, self._deadline = tail, deadline
+        self._tail, self._deadline, self._first_records = tail, deadline, first_records
         self._result = Result(Sent("", NOWHERE), None)
         self._goal: Goal | None = None
         self._remarks: tuple[str, ...] = ()
@@ -110,13 +118,13 @@ class Following:
 
     def _aim(self, statement: nodes.Statement, reply: Answer, status: str) -> str:
         """Sets the goal; returns the status of its job."""
-        aim = goal(statement, reply)
+        aim = goal(statement, reply, first_records=self._first_records)
         repeated = not status and bool(reply.uid)  # its job may be far on by now
         state = self._state() if aim is not None and (repeated or is_left_at_rest(statement, reply, status)) else None
         job = state.jobs.get(reply.uid) if state is not None else None
         if repeated and aim is not None and state is not None:
             status = job.status if job else ""
-            aim.proves = False
+            aim.proves = Proof.NONE
             aim.reached = job is None or any(one.version == aim.version for one in state.snapshots.values())
         if is_left_at_rest(statement, reply, status):
             self._remarks += (rest_remark(job),) if job is not None else ()
@@ -139,14 +147,13 @@ class Following:
     def _prove(self, aim: Goal, watch: Watch, alive: Alive) -> bool:
         """Waits while a job that runs has to show that it goes on; False once it does not run any more.
 
-        Where that is not known soon enough, there is a remark.
+        Where it is not known soon enough that a cure helped, there is a remark.
         """
         try:
             job = self._job(aim.uid)
             if job is None:
                 return True
-            interval = JobOptions.of(job.options).snapshot_interval_millis
-            with closing(Witness(self._kafka, self._prefix, job, interval)) as witness:
+            with closing(Witness(self._kafka, self._prefix, job, aim.proves)) as witness:
                 while aim.wants_proof:
                     alive()
                     for entry in self._tail.read():
@@ -159,7 +166,7 @@ class Following:
             unproved = "it reads slowly, or commits seldom"
         except (Doubt, JobFailure) as unseen:
             unproved = f"its offsets cannot be read: {unseen}"
-        if aim.wants_proof:
+        if aim.wants_proof and aim.proves is Proof.CURE:
             doubt = f"whether the job gets past what stopped it is not known yet ({unproved}); SHOW JOBS tells"
             self._remarks = (*self._remarks, doubt)
         return aim.wants_proof

@@ -11,7 +11,7 @@ from controlplane.terminal import INTERRUPTED
 
 SQL = ("ALTER", "CREATE", "DESCRIBE", "DROP", "EXPLAIN", "INSERT", "SELECT", "SHOW")
 """Words that begin a statement, or are often thought to."""
-HELP = "help"
+HELP, MOST_USED = "help", "sql"
 _SHELL = frozenset('"$`\\!')
 """What a shell would take for its own between double quotes."""
 
@@ -38,16 +38,14 @@ class Group(click.Group):
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as unknown:
-            having = [
-                name
-                for name in self.list_commands(ctx)
-                if (command := self.get_command(ctx, name)) is not None
-                and any(unknown.option_name in one.opts for one in command.params)
-            ]
-            if having:
-                usage = ", ".join(f"`{ctx.command_path} {name} {unknown.option_name} …`" for name in having[:3])
-                raise click.UsageError(f"'{unknown.option_name}' stands after its command: {usage}", ctx) from None
-            raise
+            flag = unknown.option_name
+            having = [name for name, one in self.commands.items() if any(flag in known.opts for known in one.params)]
+            meant = next((name for name in (*args, MOST_USED, *having) if name in having), None)
+            if meant is None:
+                raise
+            raise click.UsageError(
+                f"'{flag}' stands after its command: `{ctx.command_path} {meant} {flag} …`"
+            ) from None
 
     def invoke(self, ctx: click.Context) -> Any:
         """As click does; Ctrl-C is not a failure of the command."""

@@ -3,7 +3,8 @@
 import os
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -150,6 +151,15 @@ class errors:  # noqa: N801  used like a function
             fail(f"error ({KafkaSilent.code}): {error}", UNREACHABLE)
         if isinstance(error, OSError):
             fail(f"error: {error}", FAILED)
+
+
+@contextmanager
+def going_on_unheard() -> Iterator[None]:
+    """A reader of standard output that has gone away does not keep the statements after from being run."""
+    try:
+        yield
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class until_nobody_listens:  # noqa: N801  used like a function

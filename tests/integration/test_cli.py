@@ -186,6 +186,19 @@ def test_ctrl_c_leaves_the_statement_on_the_log_and_says_how_to_go_on(plane: Sys
     plane.done("DROP JOB cut")
 
 
+def test_a_reader_that_has_gone_away_stops_no_statement(plane: System, create: str) -> None:
+    gone, write = os.pipe()
+    os.close(gone)
+    words = ["sql", "--prefix", plane.prefix, "-e", "SHOW FUNCTIONS", "-e", create.format("unheard")]
+    environment = {**os.environ, "JOBPLANE_BOOTSTRAP": plane.bootstrap}
+    command = [sys.executable, "-m", "controlplane.cli", *words]
+    done = subprocess.run(command, env=environment, stdout=write, stderr=subprocess.PIPE, timeout=60, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert plane.jobs()["unheard"]["status"] == "RUNNING"
+    plane.done("DROP JOB unheard")
+
+
 def commands(plane: System) -> list[Any]:
     return plane.read(f"{plane.prefix}commands")
 

@@ -1,6 +1,6 @@
 """When a statement has had its effect, and when it cannot have it any more."""
 
-from controlplane.effects import Goal, goal, is_left_at_rest, rest_remark
+from controlplane.effects import Goal, Proof, goal, is_left_at_rest, rest_remark
 from controlplane.outcome import answer
 from schemas.events import Event
 from schemas.reports import Report, Said
@@ -158,3 +158,14 @@ def test_a_drop_that_was_undone_is_a_failure() -> None:
     see(found, said(world, Said.STOPPED))
     assert first
     assert (found.over, found.failure) == (True, "the drop was undone: SUSPENDED")
+
+
+def test_create_may_wait_for_the_first_records() -> None:
+    world = plane()
+    event = world.command(CREATE)[0]
+    reply = answer(event, "a")
+    assert reply is not None
+    for first_records, proof in ((True, Proof.FIRST_RECORDS), (False, Proof.NONE)):
+        found = goal(parse(CREATE), reply, first_records=first_records)
+        assert found is not None
+        assert found.proves is proof
