@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from controlplane.notices import LOOKED_AT, json_values
 from controlplane.shown_records import Seen, seen_as_it_is
 from controlplane.views import text_of
 from processors.blame import fault
@@ -16,20 +17,23 @@ from processors.kafka import Message
 from processors.registry import Registry
 from schemas.errors import START, BadSyntax, Place, Refused, UnknownColumn
 from schemas.failures import RecordFailure
-from schemas.formats import KEY_FORMAT, VALUE_FORMAT
+from schemas.formats import JSON_FLAT, KEY_FORMAT, VALUE_FORMAT
 from schemas.formats.avro_schemas import learn
 from schemas.names import name as written
 from schemas.values import AvroSchema, Mapping
 from sql import nodes
 from sql.compile import Step, Wiring, compile_step
+from sql.missing_fields import missing_fields
 from sql.parser import parse_insert
 from sql.parts import KEY, THIS
-from sql.plan import plan
+from sql.plan import Plan, plan
 
 AS_THEY_STAND = frozenset({"", "json", "json-flat", "varchar", "csv", "bytes"})
 """Formats whose bytes are text for people already, or are no text at all."""
 _WHERE = re.compile(r"\s*WHERE\b", re.IGNORECASE)
 """A condition may begin with the word that stands before it in a query."""
+_ALIAS = '"the offset"'
+"""A name that no condition means."""
 _SECOND = Place(2, 1)
 """Where a condition begins in the query that is made of it."""
 
@@ -48,21 +52,29 @@ class Lens:
         """Raises Refused with its place in `where`."""
         try:
             word = "" if _WHERE.match(where) else "WHERE"
-            insert = parse_insert(f"INSERT INTO shown SELECT __offset AS o FROM {written(self.name)} {word}\n{where}")
+            head = f"INSERT INTO shown SELECT __offset AS {_ALIAS} FROM {written(self.name)}"
+            insert = parse_insert(f"{head} {word}\n{where}")
             if len(insert.query.branches) != 1:
                 raise BadSyntax("a condition is what stands after WHERE in one SELECT, without UNION ALL", _SECOND)
-            return Condition(self._step(insert), self.registry)
+            planned = self._planned(insert)
+            return Condition(self._compiled(planned), self.registry, self._looks_for_fields(planned, insert))
         except Refused as refused:
             raise self._explained(refused) from refused
+
+    def _looks_for_fields(self, planned: Plan, insert: nodes.Insert) -> Callable[[Sequence[Message]], tuple[str, ...]]:
+        """Tells which fields of the query none of some records has, where no mapping says which there are."""
+        mapping = self.mapping
+        if mapping is not None and (mapping.columns or mapping.options.get(VALUE_FORMAT, JSON_FLAT) != JSON_FLAT):
+            return lambda messages: ()
+        return lambda messages: missing_fields(planned, insert, {self.name: json_values(messages)})
 
     def _explained(self, refused: Refused) -> Refused:
         """The same, with its place in the condition, and with what may be meant instead."""
         place = Place(refused.place.line - 1, refused.place.column) if refused.place.line > 1 else START
         message = refused.message
-        if isinstance(refused, UnknownColumn) and self.mapping is not None and self.mapping.statement:
-            message += (
-                f"; they are those of mapping '{self.mapping.name}': --format json-flat reads the values without it"
-            )
+        mapping = self.mapping
+        if isinstance(refused, UnknownColumn) and mapping and mapping.statement and not message.endswith("?"):
+            message += f"; they are those of mapping '{mapping.name}': --format json-flat reads the values without it"
         return type(refused)(message, place)
 
     def viewer(self) -> Callable[[Message], Seen]:
@@ -89,27 +101,36 @@ class Lens:
         return Reader(self._step(insert), self.registry)
 
     def _step(self, insert: nodes.Insert) -> Step:
-        sources = {}
+        return self._compiled(self._planned(insert))
+
+    def _planned(self, insert: nodes.Insert) -> Plan:
+        return plan(insert, {} if self.mapping is None else {self.name: self.mapping}, None)
+
+    def _compiled(self, planned: Plan) -> Step:
         if self.mapping is not None:
-            sources[self.name] = self.mapping
             for schema in (self.mapping.key_schema, self.mapping.value_schema):
                 _learn(schema)
-        wiring = Wiring("shown", 1, {self.name: self.topic}, {self.name: 0})
-        return compile_step(plan(insert, sources, None), wiring).step
+        return compile_step(planned, Wiring("shown", 1, {self.name: self.topic}, {self.name: 0})).step
 
 
 @dataclass(slots=True)
 class Condition:
-    """Which of some records a WHERE takes. `failed` counts those it cannot be evaluated for; `first` is one of them."""
+    """Which of some records a WHERE takes. `failed` counts those it cannot be evaluated for; `first` is one of them.
+
+    `missing` tells which of its fields none of some records has; `begin` are the first records it was given.
+    """
 
     step: Step
     registry: Registry | None
+    missing: Callable[[Sequence[Message]], tuple[str, ...]]
     failed: int = 0
     first: tuple[Message, RecordFailure] | None = None
+    begin: list[Message] = field(default_factory=list)
     _at: Message | None = field(default=None, init=False)
 
     def __call__(self, messages: list[Message]) -> list[Message]:
         taken: list[Message] = []
+        self.begin += messages[-max(0, LOOKED_AT - len(self.begin)) :] if len(self.begin) < LOOKED_AT else []
 
         def take(*_: Any) -> None:
             if self._at is not None:

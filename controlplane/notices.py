@@ -46,7 +46,7 @@ def noticed(
     """`messages` are records by the name of their source. Raises what `plan` raises."""
     mappings = {source.name: source.mapping for source in sources if source.mapping}
     planned = plan(insert, mappings, sink.mapping, recorded=True)
-    records = {source.name: _values(messages.get(source.name, ())) for source in sources if _is_open(source)}
+    records = {source.name: json_values(messages.get(source.name, ())) for source in sources if _is_open(source)}
     missing = missing_fields(planned, insert, records)
     return (*missing, *(_without_key(planned, sink.topic, messages) if is_compacted else ()))
 
@@ -57,7 +57,7 @@ def _is_open(source: Source) -> bool:
     return mapping is None or (not mapping.columns and mapping.options.get(VALUE_FORMAT, JSON_FLAT) == JSON_FLAT)
 
 
-def _values(messages: Collection[Message]) -> list[Any]:
+def json_values(messages: Collection[Message]) -> list[Any]:
     """The values that are JSON."""
     found = []
     for message in messages:

@@ -41,6 +41,8 @@ class Peeked:
     failure: str = ""
     framed: bool = False
     """Values that are shown in hexadecimal digits may be Avro."""
+    missing: tuple[str, ...] = ()
+    """What is to be said of fields of the condition that no record has, where none was found."""
 
     def summary(self) -> list[str]:
         """What is to be said of the search, and of a topic without records."""
@@ -52,6 +54,7 @@ class Peeked:
             short = ", not all: --scan looks at more" if len(self.records) < self.most else ""
             rest = ", all there are" if self.all else short
             said.append(f"{count(len(self.records), 'record')} found; {count(self.looked, 'record')} looked at{rest}")
+        said += self.missing
         if self.framed:
             said.append("values begin as those of a schema registry's client do: --format avro reads them")
         if self.failed:
@@ -92,9 +95,10 @@ def look(
         backwards = isinstance(opened.asked.start, Newest)
         found = find(consumer, opened.ranges, most, backwards=backwards, condition=condition, limit=limit, watch=watch)
     records = [*map(opened.lens.viewer(), found.messages)]
+    missing = condition.missing(condition.begin) if condition and backwards and not records else ()
     framed = opened.lens.mapping is None and any(map(is_framed, found.messages))
     failed, failure = (condition.failed, told(condition)) if condition else (0, "")
-    return Peeked(opened, records, most, found.looked, found.all, failed, failure, framed)
+    return Peeked(opened, records, most, found.looked, found.all, failed, failure, framed, missing)
 
 
 def tail(kafka: Kafka, prefix: str, opened: Opened, condition: Condition | None) -> Iterator[Seen]:

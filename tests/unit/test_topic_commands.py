@@ -92,6 +92,17 @@ def test_a_condition_takes_what_a_where_takes() -> None:
     assert [one.offset() for one in condition([message(b'{"amount": 80}', offset=9)])] == [9]
 
 
+def test_fields_that_no_record_has_are_told_of() -> None:
+    condition = Lens("orders", "orders").condition("amont > 50 AND o = 1")
+    assert condition([message(b'{"amount": 60}'), message(b"no JSON")]) == []
+    assert condition.missing(condition.begin) == (
+        "the newest record of 'orders' has no field amont: it is NULL; did you mean 'amount'?",
+        "the newest record of 'orders' has no field o: it is NULL",
+    )
+    mapped = Lens("orders", "o", mapping("(id BIGINT)", name="o")).condition("id > 5")
+    assert mapped.missing([message(b"{}")]) == ()
+
+
 def test_a_condition_sees_key_and_headers_and_the_columns_of_a_mapping() -> None:
     lens = Lens("orders", "o", mapping('(price BIGINT EXTERNAL NAME "amount.net")', name="o"))
     condition = lens.condition("where o.price > 5 AND __key = 'a'")
