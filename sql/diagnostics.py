@@ -5,15 +5,14 @@ The parser's memory of what it tried is asked: the furthest place where a known 
 
 import re
 from collections.abc import Mapping
+from functools import cache
 
 from schemas.errors import BadSyntax, Place, Refused
 from schemas.names import RESERVED, name
 from schemas.suggestions import nearest, proposed
 from sql.grammar import COVERS, EXPECTED, GRAMMAR
-from sql.peers import PEERS
 from sql.scan import open_at, place_of
-from sql.slips import SLIPS
-from sql.unsupported import UNSUPPORTED
+from sql.unsupported import UNSUPPORTED, Row
 
 WIDTH = 100
 WINDOW = 2_000
@@ -43,11 +42,20 @@ def _known(text: str, offset: int, rules: set[str]) -> Refused | None:
     before, found = text[_start(text) : offset], text[offset : offset + WINDOW]
     if len(before) > WINDOW:
         before = f"…{before[-WINDOW:]}"
-    for row in (*PEERS, *SLIPS, *UNSUPPORTED):
+    for row in _rows():
         if answer := row.answer(before, found, rules):
             message, at = answer
             return row.error(message, place_of(text, offset + at))
     return None
+
+
+@cache
+def _rows() -> tuple[Row, ...]:
+    """What is only needed, and so only loaded, where something does not parse."""
+    from sql.peers import PEERS
+    from sql.slips import SLIPS
+
+    return (*PEERS, *SLIPS, *UNSUPPORTED)
 
 
 def _start(text: str) -> int:
