@@ -6,10 +6,7 @@ from typing import Any, BinaryIO
 import click
 
 from controlplane.cli_topic import output_option, pair, reached, refusing
-from controlplane.terminal import connection, errors, examples, json_line
-
-INTERRUPTED = 130
-"""The exit code of what Ctrl-C has ended before its end, as shells have it."""
+from controlplane.terminal import INTERRUPTED, connection, errors, examples, json_line
 
 
 @click.command(
@@ -41,9 +38,9 @@ def produce(
     output: str,
     **flags: Any,
 ) -> None:
-    """Write each line of FILE, or of standard input, to topic NAME as one record.
+    """Write lines to topic NAME, each as one record.
 
-    Values are written as they stand; empty lines are left out.
+    They are those of FILE, or of standard input. Values are written as they stand; empty lines are left out.
     """
     if key is not None and key_separator:
         raise click.UsageError("--key is the key of all records, and --key-separator takes keys from lines: give one")

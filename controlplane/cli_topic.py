@@ -49,7 +49,10 @@ def create(
     output: str,
     **flags: Any,
 ) -> None:
-    """Make topics of these NAMEs, in their order, up to the first that cannot be made."""
+    """Make topics of these NAMEs.
+
+    They are made in this order, up to the first that cannot be made.
+    """
     config = dict(pair(one, "--config", "retention.ms=60000") for one in configs)
     with errors(), refusing():
         kafka, settings = reached(flags)

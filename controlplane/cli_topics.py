@@ -17,7 +17,7 @@ from controlplane.terminal import connection, errors, examples, json_line
 @output_option
 @connection
 def listed(pattern: str, control: bool, output: str, **flags: Any) -> None:  # noqa: FBT001  click's way
-    """List topics: their size, the format of their values, and the jobs that read and write them.
+    """List topics, and the jobs that use them.
 
     PATTERN is one of a shell, such as 'orders*'. `offsets` counts those between the first and the end of all
     partitions: as many records are kept at most.
@@ -44,9 +44,10 @@ def listed(pattern: str, control: bool, output: str, **flags: Any) -> None:  # n
 @output_option
 @connection
 def describe(name: str, output: str, **flags: Any) -> None:
-    """Say all about topic NAME: its partitions and where they are, its settings, and the jobs that use it.
+    """Say all about topic NAME.
 
-    `settings` are those that are the topic's own; for all others the brokers' hold.
+    That is its partitions and where they are, its settings, and the jobs that use it. `settings` are those that are the
+    topic's own; for all others the brokers' hold.
     """
     with errors(), refusing():
         kafka, settings = reached(flags)
