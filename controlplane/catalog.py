@@ -3,6 +3,7 @@
 import base64
 import time
 from collections.abc import Collection, Mapping
+from typing import Protocol
 
 from controlplane.lookup import Facts, TopicFacts
 from controlplane.patience import Patience, Say, silent
@@ -105,7 +106,7 @@ def facts(
     one topic is no matter for the others.
     """
     try:
-        described, denied = _described(kafka, [topic for topic in topics if is_topic_name(topic)])
+        described, denied = describe(kafka, [topic for topic in topics if is_topic_name(topic)])
         partitions = [(topic, p) for topic, (_, count) in described.items() for p in range(count)]
         first, last = kafka.first_offsets(partitions), kafka.last_offsets(partitions)
         names = kafka.topic_names() if len(described) < len(topics) else ()
@@ -120,7 +121,13 @@ def facts(
     return Facts(plane, found, names, limit, denied=denied, instants=_instants(found, at))
 
 
-def _described(kafka: Kafka, topics: Collection[str]) -> tuple[dict[str, tuple[str, int]], dict[str, str]]:
+class Describing(Protocol):
+    """What tells of topics; it raises JobFailure where it may not."""
+
+    def topics(self, names: Collection[str]) -> dict[str, tuple[str, int]]: ...
+
+
+def describe(kafka: Describing, topics: Collection[str]) -> tuple[dict[str, tuple[str, int]], dict[str, str]]:
     """Topics that exist, and why Kafka does not tell of others. They are asked for one by one after a refusal."""
     try:
         return kafka.topics(topics), {}
@@ -129,7 +136,7 @@ def _described(kafka: Kafka, topics: Collection[str]) -> tuple[dict[str, tuple[s
             return {}, dict.fromkeys(topics, refused.message)
     found, denied = dict[str, tuple[str, int]](), dict[str, str]()
     for topic in topics:
-        one, no = _described(kafka, [topic])
+        one, no = describe(kafka, [topic])
         found, denied = found | one, denied | no
     return found, denied
 

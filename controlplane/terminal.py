@@ -150,7 +150,7 @@ class errors:  # noqa: N801  used like a function
         if isinstance(error, Doubt):
             fail(f"error ({KafkaSilent.code}): {error}", UNREACHABLE)
         if isinstance(error, OSError):
-            fail(f"error: {error}", FAILED)
+            fail(f"error: {_of_the_system(error)}", FAILED)
 
 
 @contextmanager
@@ -173,3 +173,11 @@ class until_nobody_listens:  # noqa: N801  used like a function
             if isinstance(error, BrokenPipeError):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(0)
+
+
+def _of_the_system(error: OSError) -> str:
+    """What a file or port does not do, without Python's number for it."""
+    if not error.strerror:
+        return str(error)
+    named = f"'{error.filename}': " if error.filename else ""
+    return f"{named}{error.strerror[:1].lower()}{error.strerror[1:]}"

@@ -14,8 +14,11 @@ from schemas.failures import JobFailure
 LOG = logging.getLogger("jobplane.kafka")
 
 
-def judged(error: KafkaException | KafkaError) -> Fenced | Doubt | JobFailure:
-    """The exception an error of Kafka stands for: Fenced, Doubt, or the JobFailure that asking again cannot mend."""
+def judged(error: KafkaException | KafkaError, topic: str = "") -> Fenced | Doubt | JobFailure:
+    """The exception an error of Kafka stands for: Fenced, Doubt, or the JobFailure that asking again cannot mend.
+
+    `topic` is the one it is about, where that is known.
+    """
     cause = error.args[0] if isinstance(error, KafkaException) else error
     code = cause.name()
     LOG.debug("the Kafka client says %s: %s", code, cause.str())
@@ -24,7 +27,7 @@ def judged(error: KafkaException | KafkaError) -> Fenced | Doubt | JobFailure:
         case Meaning.FENCED:
             return Fenced(text)
         case Meaning.REFUSED:
-            return failure_of(code, text)
+            return failure_of(code, f"topic '{topic}': {text}" if topic else text)
         case Meaning.OUT_OF_RANGE:
             return OutOfRange(text)
         case Meaning.DOUBT:

@@ -345,7 +345,7 @@ def poll(consumer: Consumer, most: int, timeout: float) -> list[Message]:
     with judging():
         messages = consumer.consume(most, timeout)
     if any(map(_error_of, messages)):
-        raise next(judged(error) for error in map(_error_of, messages) if error is not None)
+        raise next(judged(error, one.topic() or "") for one in messages if (error := one.error()) is not None)
     return messages
 
 
@@ -356,7 +356,7 @@ def poll_one(consumer: Consumer, timeout: float) -> list[Message]:
     if message is None:
         return []
     if (error := message.error()) is not None:
-        raise judged(error)
+        raise judged(error, message.topic() or "")
     return [message]
 
 

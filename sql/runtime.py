@@ -138,14 +138,14 @@ def bad_record(error: Exception) -> BadRecord:
             return BadRecord("the record holds text that is not UTF-8")
         case msgspec.ValidationError():
             said = reworded(str(error))
-            return Unreadable(said, JSON) if said == _DOUBLED else BadRecord(said)
+            return Unreadable(said, JSON) if _NO_OBJECT.fullmatch(said) else BadRecord(said)
         case msgspec.DecodeError():
             return Unreadable(f"the value is not JSON: {malformed(error)}", JSON)
     return BadRecord(str(error))
 
 
-_DOUBLED = "the value is a string; the query needs an object"
-"""It may be JSON that was encoded twice."""
+_NO_OBJECT = re.compile("the value is a (?:string|number); the query needs an object")
+"""It may be JSON that was encoded twice, or a line of CSV."""
 _AT = re.compile(r" - at (?:`key` in )?`\$\.?(?P<path>.*)`$")
 _INDEX = re.compile(r"\[(\d+)\]")
 """Elements are counted from 1 in SQL."""

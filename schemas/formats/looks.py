@@ -102,7 +102,7 @@ def _twice(data: bytes) -> Found:
 
 
 def _json(data: bytes) -> Found:
-    if data.lstrip()[:1] not in (b"{", b"[", b'"') or not is_json(data):
+    if not is_json(data):
         return None
     return JSON, "is JSON", "leave the format out, which is then json-flat, or read it by {option}"
 

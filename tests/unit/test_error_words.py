@@ -32,6 +32,11 @@ def test_the_clients_own_text_is_left_out() -> None:
     )
 
 
+def test_the_topic_that_is_refused_is_named() -> None:
+    refused = judged(KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED), "orders")
+    assert str(refused).startswith("topic 'orders': Kafka does not allow this user to use the topic; grant")
+
+
 @pytest.mark.parametrize(
     ("said", "words"),
     [

@@ -1,11 +1,15 @@
 """What a verdict says of what is not there, or cannot be known."""
 
+from collections.abc import Collection
+
 import pytest
 
+from controlplane.catalog import describe
 from controlplane.lookup import Facts, no_live_job
 from controlplane.set_up import not_set_up
 from schemas.errors import FactsUnavailable, NotAuthorized, Place, RegistryRefused, TopicNotFound
 from schemas.events import CommandRefused
+from schemas.failures import KafkaRefused
 from schemas.reports import Report, Said
 from schemas.values import Failure
 from tests.support.plane import Plane, topic
@@ -100,3 +104,18 @@ def test_a_prefix_without_its_dot_is_told() -> None:
     assert said.message == (
         "there is no topic 'foocommands' at kafka:9092: the prefix 'foo' has no dot at its end; did you mean 'foo.'?"
     )
+
+
+class Guarded:
+    """What Kafka tells of topics where an ACL hides one of them."""
+
+    def topics(self, names: Collection[str]) -> dict[str, tuple[str, int]]:
+        if "secret" in names:
+            raise KafkaRefused("not allowed")
+        return dict.fromkeys(names, ("id", 1))
+
+
+def test_what_kafka_hides_of_one_topic_is_no_matter_for_the_others() -> None:
+    found, denied = describe(Guarded(), ["a", "secret", "b"])
+    assert (list(found), denied) == (["a", "b"], {"secret": "not allowed"})
+    assert describe(Guarded(), []) == ({}, {})
