@@ -19,7 +19,7 @@ from sql.expressions import Column
 from sql.flatten import chains
 from sql.plan import Plan
 from sql.record import READABLE
-from sql.render_expressions import expression
+from sql.render_expressions import expression, string
 
 MOST = 5
 """Fields that are told of, of each source."""
@@ -30,7 +30,7 @@ def missing_fields(planned: Plan, insert: nodes.Insert, records: Mapping[str, Se
 
     Sources without records are left out.
     """
-    aliases, compared = _aliases(insert), {one.name for one in _compared(insert)}
+    aliases, texts = _aliases(insert), {one.name: one.quoted for one in _texts(insert)}
     told: dict[str, None] = {}
     for source, values in records.items():
         objects = [value for value in values if isinstance(value, dict)]
@@ -42,7 +42,7 @@ def missing_fields(planned: Plan, insert: nodes.Insert, records: Mapping[str, Se
             if one.path and not one.of_key
         }
         for path, there in dict(_missing(fields, objects)).items():
-            field, hint = ".".join(map(written, path)), _hint(path, there, aliases, compared)
+            field, hint = ".".join(map(written, path)), _hint(path, there, aliases, texts)
             told.setdefault(f"{_count(len(objects), source)} field {field}: it is NULL{hint}")
     return tuple(told)[:MOST]
 
@@ -91,9 +91,11 @@ def _aliases(insert: nodes.Insert) -> dict[str, str]:
     }
 
 
-def _compared(tree: object) -> Iterator[Column]:
-    """The names that stand alone where a text is looked for: what another name is compared with."""
+def _texts(tree: object) -> Iterator[Column]:
+    """The names that a text may have been meant by: in double quotes, or alone where another name is compared."""
     match tree:
+        case Column(quoted=True):
+            yield tree
         case ex.Comparison(_, left, right) | ex.Distinct(left, right):
             sides = ((left, right), (right, left))
             yield from (one for one, other in sides if isinstance(one, Column) and not isinstance(other, ex.Literals))
@@ -105,23 +107,23 @@ def _compared(tree: object) -> Iterator[Column]:
             pass
     if isinstance(tree, tuple):
         for one in tree:
-            yield from _compared(one)
+            yield from _texts(one)
     elif is_dataclass(tree):
         for part in fields_of(tree):
-            yield from _compared(getattr(tree, part.name))
+            yield from _texts(getattr(tree, part.name))
 
 
-def _hint(path: Path, there: Collection[str], aliases: Mapping[str, str], compared: Collection[str]) -> str:
+def _hint(path: Path, there: Collection[str], aliases: Mapping[str, str], texts: Mapping[str, bool]) -> str:
     """What was probably meant; the first that fits."""
     name = path[-1]
     if len(path) == 1 and name in aliases:
-        what = "is a name that the SELECT gives, and its WHERE and its other columns see the fields of the records"
-        return f"; '{name}' {what}: write {aliases[name]} there"
+        rule = "the SELECT gives that name, but sees the fields of the records alone"
+        return f"; {rule}; write its expression, {aliases[name]}"
     if near := did_you_mean(name, there):
         return near
     if len(path) == 1 and (part := f"__{name.lower()}") in READABLE:
         return f"; of the record itself it is {part}"
-    if len(path) == 1 and name in compared:
-        text = name.replace("'", "''")
-        return f"; a text stands in single quotes, '{text}'; in double quotes, or in none, it is a name"
+    if len(path) == 1 and name in texts:
+        rule = "double quotes make a name, a text has" if texts[name] else "a text has"
+        return f"; {rule} single quotes: {string(name)}"
     return ""

@@ -16,8 +16,8 @@ ORDERS = (
 )
 NULL = "it is NULL"
 DOUBLED = "it''s"
-QUOTES = "a text stands in single quotes, '{}'; in double quotes, or in none, it is a name"
-ALIAS = "a name that the SELECT gives, and its WHERE and its other columns see the fields of the records"
+QUOTES = "double quotes make a name, a text has single quotes: '{}'"
+ALIAS = "the SELECT gives that name, but sees the fields of the records alone; write its expression"
 NO = "none of the newest 2 records of 'orders' has a field"
 
 
@@ -41,12 +41,13 @@ def told(
     ("query", "notice"),
     [
         ('SELECT id FROM orders WHERE state = "paid"', f"{NO} paid: {NULL}; {QUOTES.format('paid')}"),
-        ("SELECT id FROM orders WHERE UPPER(state) <> paid", f"{NO} paid: {NULL}; {QUOTES.format('paid')}"),
+        ("SELECT id FROM orders WHERE UPPER(state) <> paid", f"{NO} paid: {NULL}; a text has single quotes: 'paid'"),
+        ('SELECT CONCAT(state, "x y") AS s FROM orders', f"{NO} \"x y\": {NULL}; {QUOTES.format('x y')}"),
         ("SELECT id FROM orders WHERE state IN (\"it's\", 'x')", f"{NO} \"it's\": {NULL}; {QUOTES.format(DOUBLED)}"),
         ("SELECT id FROM orders WHERE paid = 'x'", f"{NO} paid: {NULL}"),
         (
             "SELECT amount * 2 AS doubled FROM orders WHERE doubled > 5",
-            f"{NO} doubled: {NULL}; 'doubled' is {ALIAS}: write amount * 2 there",
+            f"{NO} doubled: {NULL}; {ALIAS}, amount * 2",
         ),
         ("SELECT id, amuont FROM orders", f"{NO} amuont: {NULL}; did you mean 'amount'?"),
         ("SELECT id, Amount FROM orders", f"{NO} Amount: {NULL}; did you mean 'amount'?"),
