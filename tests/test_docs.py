@@ -123,7 +123,7 @@ def carry_out(plane: Plane, record: str) -> None:
 
 
 def refusal(plane: Plane, text: str) -> str:
-    """What `jobplane sql -e` prints when the statement is refused."""
+    """What `jobplane sql "…"` prints when the statement is refused."""
     try:
         if isinstance(statement := parse(text), nodes.Read):
             listing(plane, statement)
@@ -136,7 +136,7 @@ def refusal(plane: Plane, text: str) -> str:
 
 
 def refused_text(text: str, code: str, place: errors.Place, message: str) -> str:
-    return f"-e:1: refused ({code})\n{caret(text, place, message)}"
+    return f"SQL:1: refused ({code})\n{caret(text, place, message)}"
 
 
 def listing(plane: Plane, statement: nodes.Statement) -> views.Listing:

@@ -43,7 +43,7 @@ QUERY = f"INSERT INTO {BIG} SELECT id, user, amount * 2 AS doubled FROM {SOURCE}
 NEXT = """\
 Next:
   .venv/bin/jobplane dev                     the same Kafka and worker, to keep; then, from another terminal:
-  .venv/bin/jobplane sql -e "SHOW JOBS"      and every other statement
+  .venv/bin/jobplane sql "SHOW JOBS"         and every other statement
   README.md                                  what else there is"""
 
 
