@@ -7,6 +7,7 @@ import click
 from controlplane.guiding import Group
 from controlplane.terminal import (
     FAILED,
+    INTERRUPTED,
     TIMED_OUT,
     connection,
     errors,
@@ -108,9 +109,13 @@ def retry(job: str, timeout: float, output: str, **flags: Any) -> None:
         if at_work is not None:
             click.echo(f"job '{at_work.name}' is at work already ({at_work.status}): waiting for its end", err=True)
         uid = at_work.uid if at_work is not None else _begun(client, of, timeout)
-        retry = client.at_rest(uid, timeout)
+        goes_on = f"job '{job}.retry' goes on; the same command waits for it again"
+        try:
+            retry = client.at_rest(uid, timeout)
+        except KeyboardInterrupt:
+            fail(f"interrupted; {goes_on}", INTERRUPTED)
         if retry is None:
-            fail(f"error: job '{job}.retry' is not done in time; it goes on", TIMED_OUT)
+            fail(f"error: not done within {timeout:g} s; {goes_on}", TIMED_OUT)
         if retry.status != "COMPLETED":
             cause = f": {retry.failure}" if retry.failure else ""
             remedy = "" if retry.closed else "; mend the cause, then ALTER JOB … RESUME"

@@ -77,6 +77,18 @@ class Goal:
         elif self.wanted == _ENDED and status in _SUSPENDED and not self.failure:
             self.failure = f"the drop was undone: {status}"
 
+    def look_back(self, job: Job | None) -> None:
+        """The goal of a repeated command: its job may be far on by now, or forgotten.
+
+        One that was suspended by a statement since has run; one that failed has not, as far as anyone knows.
+        """
+        self.proves = Proof.NONE
+        if job is None:
+            self.reached = True
+        elif self.wanted == _RUNNING and job.status in _HALTED:
+            self.reached, self.failure = job.failure is None, str(job.failure or "")
+        self.at(job.status if job else "", closed=bool(job and job.closed))
+
     @property
     def over(self) -> bool:
         """Nothing more to wait for. A failing task is told once its job has come to rest."""
@@ -91,6 +103,11 @@ class Goal:
 def is_left_at_rest(statement: nodes.Statement, reply: Answer, status: str) -> bool:
     """CREATE JOB IF NOT EXISTS found a job that is suspended: nothing was changed, and nothing will happen."""
     return reply.verdict == UNCHANGED and isinstance(statement, nodes.CreateJob) and status in _HALTED
+
+
+def rests_now(aim: Goal) -> bool:
+    """A job that was to run did, and is suspended."""
+    return aim.wanted == _RUNNING and aim.reached and aim.status in _HALTED
 
 
 def rest_remark(job: Job) -> str:

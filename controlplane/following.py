@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from controlplane import log
-from controlplane.effects import Goal, Proof, goal, is_left_at_rest, rest_remark
+from controlplane.effects import Goal, Proof, goal, is_left_at_rest, rest_remark, rests_now
 from controlplane.evidence import Witness
 from controlplane.evolve import REMEMBERED_COMMANDS, State
 from controlplane.outcome import REFUSED, answer
@@ -119,19 +119,23 @@ class Following:
     def _aim(self, statement: nodes.Statement, reply: Answer, status: str) -> str:
         """Sets the goal; returns the status of its job."""
         aim = goal(statement, reply, first_records=self._first_records)
-        repeated = not status and bool(reply.uid)  # its job may be far on by now
-        state = self._state() if aim is not None and (repeated or is_left_at_rest(statement, reply, status)) else None
-        job = state.jobs.get(reply.uid) if state is not None else None
-        if repeated and aim is not None and state is not None:
-            status = job.status if job else ""
-            aim.proves = Proof.NONE
-            aim.reached = job is None or any(one.version == aim.version for one in state.snapshots.values())
-        if is_left_at_rest(statement, reply, status):
-            self._remarks += (rest_remark(job),) if job is not None else ()
-            return job.status if job is not None else status
-        if aim is not None:
-            aim.at(status, closed=repeated and bool(job and job.closed))
+        if aim is None:
+            return status
+        repeated = not status and bool(reply.uid)
+        if not repeated and not is_left_at_rest(statement, reply, status):
+            aim.at(status)
             self._goal = aim
+            return status
+        state = self._state()
+        job = state.jobs.get(reply.uid)
+        status = job.status if job else status
+        if not is_left_at_rest(statement, reply, status):
+            aim.reached = any(one.version == aim.version for one in state.snapshots.values())
+            aim.look_back(job)
+            self._goal = aim
+            if not rests_now(aim):
+                return status
+        self._remarks += (rest_remark(job),) if job is not None else ()
         return status
 
     def _is_over(self, aim: Goal, offset: int) -> bool:

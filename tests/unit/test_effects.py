@@ -169,3 +169,27 @@ def test_create_may_wait_for_the_first_records() -> None:
         found = goal(parse(CREATE), reply, first_records=first_records)
         assert found is not None
         assert found.proves is proof
+
+
+def test_a_repeated_command_looks_back_at_its_job() -> None:
+    for happens, reached, failure in (
+        (lambda world: said(world, Said.RUNNING), True, ""),
+        (lambda world: said(world, Said.FAILED, failure=BAD), False, str(BAD)),
+        (lambda world: [said(world, Said.RUNNING), world.command("ALTER JOB a SUSPEND")], True, ""),
+        (
+            lambda world: [said(world, Said.RUNNING), world.command("DROP JOB a"), said(world, Said.STOPPED)],
+            False,
+            "the job has ended: CANCELLED",
+        ),
+    ):
+        world = plane()
+        found = aim(CREATE, world.command(CREATE))
+        happens(world)
+        found.look_back(next(iter(world.state.jobs.values())))
+        assert (found.reached, found.failure) == (reached, failure)
+
+
+def test_a_repeated_command_of_a_job_that_was_forgotten_is_done() -> None:
+    found = aim(CREATE, plane().command(CREATE))
+    found.look_back(None)
+    assert found.reached
