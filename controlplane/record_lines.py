@@ -63,7 +63,7 @@ def _record(number: int, line: bytes, form: Form) -> Record:
 def _check_json(number: int, value: bytes) -> None:
     try:
         msgspec.json.decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise BadLine(f"line {number} is not JSON: {shown(value)}", Place(number, 1)) from None
 
 

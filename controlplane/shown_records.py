@@ -129,5 +129,5 @@ def _nested(value: str | None) -> Any:
         return None
     try:
         return msgspec.Raw(msgspec.json.format(value.encode(), indent=-1))
-    except (msgspec.DecodeError, UnicodeEncodeError):
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
         return value

@@ -205,7 +205,8 @@ def test_a_terminal_is_shown_places_and_seconds() -> None:
 
 def test_values_in_json_are_nested_where_they_are_json() -> None:
     assert bytes(seen_as_it_is(message(b'{\n "a": 1e400 }')).json()["value"]) == b'{"a":1e400}'
-    assert seen_as_it_is(message(b"plain")).json()["value"] == "plain"
+    for plain in ("plain", '{"a":1} x', '{"a":', "[" * 5_000 + "]" * 5_000):
+        assert seen_as_it_is(message(plain.encode())).json()["value"] == plain
     assert seen_as_it_is(message(None)).json()["value"] is None
 
 
@@ -226,6 +227,7 @@ def test_lines_are_records() -> None:
         (b"x", Form(separator=b"="), "line 2 has no '=' between key and value"),
         (b'{"a":', Form(json=True), "line 2 is not JSON: "),
         (b"\xff", Form(json=True), "line 2 is not JSON: "),
+        (b"[" * 5_000 + b"]" * 5_000, Form(json=True), "line 2 is not JSON: "),
     ],
 )
 def test_lines_of_another_form_are_refused(line: bytes, form: Form, said: str) -> None:
