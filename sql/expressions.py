@@ -88,7 +88,7 @@ class Column:
 
     name: str
     place: Place = _place()
-    quoted: bool = field(default=False, compare=False)
+    quoted: bool = field(default=False, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
