@@ -9,15 +9,13 @@ import msgspec
 from controlplane.views import Listing, Row, Screen
 from processors.kafka import Message
 from schemas.codec import MARKER, NotOurs, decode_record
-from schemas.formats.avro_schemas import HEADER
+from schemas.formats.avro_schemas import number_in_frame
 
 COLUMNS = ("partition", "offset", "time", "key", "value")
 HEADERS, ERROR = "headers", "error"
 PLACE, CLOCK = "at", "time (UTC)"
 """What a terminal is shown instead of partition, offset and time."""
 NULL = "NULL"
-MANY_SCHEMAS = 1_000_000
-"""Registries number schemas from 1 on; of this many no registry is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +101,7 @@ def text_or_hex(data: bytes | str | None) -> str | None:
 def is_framed(message: Message) -> bool:
     """Whether a value may be Avro as a schema registry's client writes it: 00, then the number of a schema."""
     value = message.value()
-    return isinstance(value, bytes) and len(value) > HEADER and value[0] == 0 and 0 < _number(value) < MANY_SCHEMAS
-
-
-def _number(value: bytes) -> int:
-    return int.from_bytes(value[1:HEADER], "big")
+    return isinstance(value, bytes) and number_in_frame(value) > 0
 
 
 def listing(records: list[Seen], *, drawn: bool = False) -> Listing:

@@ -26,10 +26,12 @@ def present(value: V) -> V | None:
 
 
 def is_json(data: bytes) -> bool:
-    """Whether bytes are one JSON value."""
+    """Whether bytes are one JSON value, in UTF-8."""
     try:
         msgspec.json.decode(data, type=msgspec.Raw)
-    except (msgspec.DecodeError, RecursionError):
+        if not data.isascii():
+            data.decode()  # msgspec passes over what is inside strings
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
     return True
 

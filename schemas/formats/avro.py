@@ -18,7 +18,7 @@ from fastavro.schema import SchemaParseException, UnknownType
 from schemas.failures import BadRecord, Unreadable
 from schemas.formats import AVRO, avro_types
 from schemas.formats.avro_resolved import resolution
-from schemas.formats.avro_schemas import HEADER, MAGIC, number_of, schema_text
+from schemas.formats.avro_schemas import HEADER, MAGIC, number_in_frame, number_of, schema_text
 from schemas.formats.avro_values import read_as, written_as
 from schemas.formats.fields import Format, Layout, Path, Reading, Wanted, Writing
 
@@ -77,7 +77,18 @@ _Looks = tuple[_Read, ...]
 
 def _bare(schema: str, names: frozenset[str]) -> Callable[[bytes], Any]:
     looks = _looks(schema, schema, names)
-    return lambda data: _record(data, 0, looks)
+
+    def decode(data: bytes) -> Any:
+        try:
+            return _record(data, 0, looks)
+        except BadRecord:
+            if number := number_in_frame(data):
+                what = f"the bytes begin with 00 and the number {number} of a schema, as a registry's clients write it"
+                remedy = "leave the schema out of the mapping, and the registry is asked for it"
+                raise Unreadable(f"{what}: {remedy}", AVRO) from None
+            raise
+
+    return decode
 
 
 def _numbered(reader: str, names: frozenset[str]) -> Callable[[bytes], Any]:

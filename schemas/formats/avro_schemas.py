@@ -9,6 +9,8 @@ from schemas.formats import AVRO, avro_types
 MAGIC = 0
 HEADER = 5
 """Bytes before a record: 0, then the number of the writer's schema, big-endian."""
+MANY_SCHEMAS = 1_000_000
+"""Registries number schemas from 1 on; of this many no registry is known."""
 
 
 class UnknownSchema(Exception):
@@ -30,6 +32,12 @@ def learn(id: int, text: str) -> None:  # noqa: A002  # the registry's own word
 
 def is_known(id: int) -> bool:  # noqa: A002  # the registry's own word
     return id in _known
+
+
+def number_in_frame(data: bytes) -> int:
+    """The number of the schema where bytes seem to begin with a registry's frame; 0 where they do not."""
+    number = int.from_bytes(data[1:HEADER], "big") if len(data) > HEADER and data[0] == MAGIC else 0
+    return number if number < MANY_SCHEMAS else 0
 
 
 def number_of(data: bytes) -> int:

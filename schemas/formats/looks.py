@@ -10,10 +10,9 @@ from collections.abc import Callable
 import msgspec
 
 from schemas.formats import AVRO, CSV, JSON, VARCHAR
+from schemas.formats.avro_schemas import HEADER, number_in_frame
 from schemas.json_text import is_json
 
-FRAME = 5
-"""Bytes of a schema registry's client before what it frames: 0, then the number of the schema."""
 _COMPRESSED = {
     b"\x1f\x8b": "gzip",
     b"\x28\xb5\x2f\xfd": "zstd",
@@ -27,6 +26,8 @@ _DELIMITERS = {"\t": "tab", ";": ";", "|": "|", ",": ","}
 FEW = 2
 """Delimiters from which on a text is taken for a line of CSV: a sentence may have one comma."""
 _TEXT_CONTROLS = frozenset("\t\r\n")
+_LONGEST_VARINT = 10
+"""Bytes of a number of Protobuf; longer ones would cost a time that grows with the square of their length."""
 
 
 def hint(data: bytes, wanted: str, role: str) -> str:
@@ -74,21 +75,18 @@ def _java(data: bytes) -> Found:
 
 
 def _framed_json(data: bytes) -> Found:
-    if data[:1] != b"\0" or not is_json(data[FRAME:]):
+    if data[:1] != b"\0" or not is_json(data[HEADER:]):
         return None
-    what = f"is JSON behind 00 and the number {_number(data)} of a schema registry"
+    what = f"is JSON behind 00 and the number {int.from_bytes(data[1:HEADER], 'big')} of a schema registry"
     return "", what, "write it with a serializer that puts nothing before the JSON"
 
 
 def _framed(data: bytes) -> Found:
-    if data[:1] != b"\0" or len(data) <= FRAME or not _number(data):
+    number = number_in_frame(data)
+    if not number:
         return None
-    what = f"begins with 00 and the number {_number(data)} of a schema registry"
+    what = f"begins with 00 and the number {number} of a schema registry"
     return AVRO, what, "where it is Avro, read it by {option}, as an option of the job or its mapping"
-
-
-def _number(data: bytes) -> int:
-    return int.from_bytes(data[1:FRAME], "big")
 
 
 def _twice(data: bytes) -> Found:
@@ -108,8 +106,8 @@ def _json(data: bytes) -> Found:
 
 
 def _json_lines(data: bytes) -> Found:
-    lines = data.split(b"\n")
-    if len(lines) < 2 or not all(is_json(line) for line in lines if line.strip()):
+    lines = [line for line in data.split(b"\n") if line.strip()]
+    if len(lines) < 2 or not all(map(is_json, lines)):
         return None
     return "", "is several values of JSON, one a line", "write each as a record of its own"
 
@@ -185,12 +183,13 @@ def _is_protobuf(data: bytes) -> bool:
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        value |= (data[at] & 127) << shift
-        at, shift = at + 1, shift + 7
-        if not data[at - 1] & 128:
-            return value, at
+    """The number, and where it ends. Raises IndexError where there is none."""
+    value = 0
+    for i in range(_LONGEST_VARINT):
+        value |= (data[at + i] & 127) << 7 * i
+        if not data[at + i] & 128:
+            return value, at + i + 1
+    raise IndexError
 
 
 def _bytes(data: bytes, at: int) -> int:

@@ -4,7 +4,10 @@ A line is a name, the format wanted, the bytes in hexadecimal; UPDATE_GOLDEN=1 r
 """
 
 import os
+import time
 from pathlib import Path
+
+import pytest
 
 from schemas.formats.looks import hint
 
@@ -22,3 +25,10 @@ def test_looks() -> None:
     if os.environ.get("UPDATE_GOLDEN"):
         FILE.write_text(played)
     assert played == text
+
+
+@pytest.mark.parametrize("data", [b'"\xff"', b'"{\xff"', b'"\\ud800{"', b"[" * 100_000, b"\x81" * 1_000_000])
+def test_hostile_bytes_end_in_words_soon(data: bytes) -> None:
+    began = time.process_time()
+    hint(data, "json", "value")
+    assert time.process_time() - began < 1
