@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -170,12 +169,14 @@ def instant(text: str) -> int:
 
     try:
         return options.instant(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise click.UsageError(f"'{text}' is neither an offset nor an instant like 2026-01-31T12:00:00Z") from None
 
 
 def _iso(time: int) -> str:
-    return datetime.fromtimestamp(time / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    from schemas.shown import utc
+
+    return f"{utc(time)}Z"
 
 
 def _as_text(entry: "Entry") -> str:

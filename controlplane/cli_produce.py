@@ -47,8 +47,8 @@ def produce(
     given = [pair(one, "--header", "source=shop") for one in headers]
     with errors(), refusing():
         kafka, settings = reached(flags)
-        from controlplane.new_topics import count
         from controlplane.record_lines import Form, Writer, records, writable
+        from schemas.shown import counted
 
         form = Form(_bytes(key_separator) or b"", _bytes(key), _bytes(null_value), check)
         limit = writable(kafka, settings.prefix, name, partition)
@@ -65,7 +65,7 @@ def produce(
             if output == "json":
                 json_line({"topic": name, "written": writer.written})
             else:
-                click.echo(f"{count(writer.written, 'record')} written to {name}")
+                click.echo(f"{counted(writer.written, 'record')} written to {name}")
         if stopped:
             sys.exit(INTERRUPTED)
 

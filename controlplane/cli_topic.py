@@ -56,7 +56,8 @@ def create(
     config = dict(pair(one, "--config", "retention.ms=60000") for one in configs)
     with errors(), refusing():
         kafka, settings = reached(flags)
-        from controlplane.new_topics import BROKERS_DEFAULT, check_name, count, create_topic
+        from controlplane.new_topics import BROKERS_DEFAULT, check_name, create_topic
+        from schemas.shown import counted
 
         for name in names:
             check_name(name, settings.prefix)
@@ -72,9 +73,9 @@ def create(
             if output == "json":
                 json_line({"topic": name, "partitions": made.partitions, "created": made.new})
             elif made.new:
-                click.echo(f"created topic {name}, {count(made.partitions, 'partition')}")
+                click.echo(f"created topic {name}, {counted(made.partitions, 'partition')}")
             else:
-                click.echo(f"unchanged: topic {name} exists, {count(made.partitions, 'partition')}")
+                click.echo(f"unchanged: topic {name} exists, {counted(made.partitions, 'partition')}")
 
 
 def reached(flags: dict[str, Any]) -> "tuple[Kafka, Settings]":

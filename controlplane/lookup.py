@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from controlplane.evolve import State
 from schemas import values
@@ -18,7 +17,7 @@ from schemas.errors import (
     TopicNotFound,
 )
 from schemas.names import is_topic_name
-from schemas.shown import LONGEST
+from schemas.shown import LONGEST, utc
 from schemas.state import Job, Snapshot, Status, Target
 from schemas.suggestions import did_you_mean
 from sql import nodes
@@ -161,7 +160,7 @@ def _ended(state: State, name: str) -> Job | None:
 
 
 def _how_it_ended(job: Job) -> str:
-    when = f" at {datetime.fromtimestamp(job.closed / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC" if job.closed else ""
+    when = f" at {utc(job.closed, 'seconds', ' ')} UTC" if job.closed else ""
     match job.status:
         case Status.COMPLETED | Status.COMPLETING if job.failure is None:
             return f"it has COMPLETED{when}"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from processors.kafka import Kafka, insisting
 from schemas.errors import NotSetUp, TopicExists, TopicRefused, TopicReserved
 from schemas.names import is_topic_name
+from schemas.shown import counted
 from schemas.suggestions import did_you_mean
 
 BROKERS_DEFAULT = -1
@@ -51,20 +52,15 @@ def create_topic(
     if found is None:
         raise NotSetUp(f"topic '{name}' was made, but the brokers do not know it yet; look again with topic describe")
     if not new and not if_not_exists:
-        raise TopicExists(f"a topic '{name}' exists, with {count(found[1], 'partition')}")
+        raise TopicExists(f"a topic '{name}' exists, with {counted(found[1], 'partition')}")
     return Created(name, found[1], new)
-
-
-def count(number: int, noun: str) -> str:
-    """`1 partition`, `4 partitions`."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _check_replicas(kafka: Kafka, name: str, replication: int) -> None:
     brokers = len(kafka.brokers())
     if replication > brokers:
         raise TopicRefused(
-            f"topic '{name}' cannot have {replication} replicas: the cluster has {count(brokers, 'broker')}"
+            f"topic '{name}' cannot have {replication} replicas: the cluster has {counted(brokers, 'broker')}"
         )
 
 

@@ -5,13 +5,12 @@ Piped text and JSON are for scripts, and stay as they are: see `tables`.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from controlplane.tables import TIMES, cell, tables_of
 from controlplane.views import Listing, Row, Screen
 from schemas.errors import Refused
-from schemas.shown import one_line, printable
+from schemas.shown import counted, one_line, printable, utc
 from sql.parser import parse, parse_insert
 from sql.render_lines import render_lines
 
@@ -93,7 +92,7 @@ def _jobs(rows: list[Row], now: int, *, ended_too: bool) -> list[Part]:
     if ended and ended_too:
         parts.append(_ended_jobs(ended, now))
     elif ended:
-        parts.append(Text(f"{_counted(len(ended), 'ended job')}: --all shows {'it' if len(ended) == 1 else 'them'}"))
+        parts.append(Text(f"{counted(len(ended), 'ended job')}: --all shows {'it' if len(ended) == 1 else 'them'}"))
     return parts
 
 
@@ -296,14 +295,10 @@ def _shown(name: str, value: Any, now: int) -> str:
 
 def _clock(value: int, timespec: str = "milliseconds") -> str:
     """As AS OF TIMESTAMP takes it."""
-    return datetime.fromtimestamp(value / 1000, UTC).isoformat(timespec=timespec).replace("+00:00", "Z")
+    return f"{utc(value, timespec)}Z"
 
 
 def _count(value: float | None) -> str:
     if value is None:
         return UNKNOWN
     return f"{value:,.1f}" if 0 < value < 10 and value != int(value) else f"{value:,.0f}"
-
-
-def _counted(count: int, thing: str) -> str:
-    return f"{count:,} {thing}{'' if count == 1 else 's'}"

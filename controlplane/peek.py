@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from controlplane.asked import Asked, Newest, Oldest
 from controlplane.lens import Condition
-from controlplane.new_topics import count
 from controlplane.opening import Opened, open_topic
 from controlplane.shown_records import Seen, is_framed
 from controlplane.windows import find
@@ -17,6 +16,7 @@ from processors import user_functions
 from processors.bad_records import place_of
 from processors.kafka import Consumer, Kafka, assign, poll
 from processors.registry import Registry
+from schemas.shown import counted
 
 LIMIT = 1_000_000
 """Records that a search looks at where nothing else is said."""
@@ -53,12 +53,16 @@ class Peeked:
         elif self.opened.asked.where:
             short = ", not all: --scan looks at more" if len(self.records) < self.most else ""
             rest = ", all there are" if self.all else short
-            said.append(f"{count(len(self.records), 'record')} found; {count(self.looked, 'record')} looked at{rest}")
+            said.append(
+                f"{counted(len(self.records), 'record')} found; {counted(self.looked, 'record')} looked at{rest}"
+            )
         said += self.missing
         if self.framed:
             said.append("values begin as those of a schema registry's client do: --format avro reads them")
         if self.failed:
-            said.append(f"the condition cannot be evaluated for {count(self.failed, 'record')}, such as {self.failure}")
+            said.append(
+                f"the condition cannot be evaluated for {counted(self.failed, 'record')}, such as {self.failure}"
+            )
         return said
 
 

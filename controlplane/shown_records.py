@@ -1,7 +1,6 @@
 """Records of a topic as people and programs are shown them. Pure."""
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any, Self
 
 import msgspec
@@ -10,6 +9,7 @@ from controlplane.views import Listing, Row, Screen
 from processors.kafka import Message
 from schemas.codec import MARKER, NotOurs, decode_record
 from schemas.formats.avro_schemas import number_in_frame
+from schemas.shown import utc
 
 COLUMNS = ("partition", "offset", "time", "key", "value")
 HEADERS, ERROR = "headers", "error"
@@ -115,7 +115,7 @@ def listing(records: list[Seen], *, drawn: bool = False) -> Listing:
 
 
 def _clock(time: int | None) -> str:
-    return "" if time is None else f"{datetime.fromtimestamp(time / 1000, UTC):%Y-%m-%d %H:%M:%S}"
+    return "" if time is None else utc(time, "seconds", " ")
 
 
 def _nested(value: str | None) -> Any:

@@ -1,11 +1,10 @@
 """A listing as tab-separated text, for scripts and files. Times as people write them. Pure."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 from controlplane.views import Listing, Row
-from schemas.shown import one_line
+from schemas.shown import one_line, utc
 
 TIMES = frozenset({"time", "created", "closed", "committed"})
 """Columns that hold epoch milliseconds."""
@@ -45,7 +44,7 @@ def cell(name: str, value: Any) -> str:
         case None:
             return ""
         case int() if name in TIMES:
-            return datetime.fromtimestamp(value / 1000, UTC).isoformat(timespec="milliseconds")
+            return f"{utc(value)}+00:00"
         case dict():
             return ", ".join(one_line(f"{key} = {one}") for key, one in value.items())
         case list():

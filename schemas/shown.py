@@ -1,5 +1,6 @@
-"""A value as an error shows it."""
+"""Values, times and counts as errors and listings show them."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -32,3 +33,19 @@ def printable(message: str) -> str:
 def one_line(value: object) -> str:
     """A value in one line of a listing: what breaks a line, or a terminal obeys, as `\\n` or `\\x1b`."""
     return str(value).encode(errors="backslashreplace").decode().translate(_ONE_LINE)
+
+
+def utc(milliseconds: int, timespec: str = "milliseconds", sep: str = "T") -> str:
+    """Epoch milliseconds as a time in UTC, without its zone: `2026-01-31T08:30:00.000`.
+
+    Beyond the years 1 to 9999, which the timestamp of a record may be, it is the number itself.
+    """
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC).replace(tzinfo=None).isoformat(sep, timespec)
+    except (ValueError, OverflowError, OSError):
+        return str(milliseconds)
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 partition`, `4 partitions`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -19,6 +19,7 @@ from controlplane.embedded.ports import free_port, require_free
 from controlplane.patience import Patience, Say
 from controlplane.settings import Settings
 from schemas.errors import BrokerFailed, WorkerFailed
+from schemas.shown import counted
 
 READY_S = 180.0
 """Longest a worker may take. A machine under heavy load needs a minute; a worker that cannot start ends by itself."""
@@ -41,7 +42,7 @@ def run(settings: Settings, port: int, workers: int, say: Say) -> None:
     with broker:
         try:
             _on_signal(stop.set)
-            say(f"Kafka serves after {time.monotonic() - began:.1f} s; starting {_counted(workers, 'worker')}")
+            say(f"Kafka serves after {time.monotonic() - began:.1f} s; starting {counted(workers, 'worker')}")
             ports = [settings.web_port + i if settings.web_port else free_port() for i in range(workers)]
             started = [_worker(settings, broker.bootstrap, web_port) for web_port in ports]
             webs = [f"http://{settings.web_host}:{web_port}" for web_port in ports]
@@ -72,10 +73,6 @@ def what_next(prefix: str, bootstrap: str, environment: Mapping[str, str]) -> st
     ]
     listed = "\n".join(f"  {line}" for line in lines)
     return f"try next, in another terminal:\n{listed}\nCtrl-C stops everything; topics and jobs are kept."
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}" + ("" if count == 1 else "s")
 
 
 def _on_signal(act: Callable[[], object]) -> None:
@@ -121,9 +118,18 @@ def _waits(web: str) -> str:
         with urllib.request.urlopen(f"{web}/readyz", timeout=2):
             return ""
     except urllib.error.HTTPError as busy:
-        return ", ".join(json.load(busy).get("waits_for", ()))
+        return _awaited(busy)
     except (urllib.error.URLError, ConnectionError, TimeoutError):
         return "its control topics, and for its group"
+
+
+def _awaited(busy: urllib.error.HTTPError) -> str:
+    """What a worker that is not ready says it waits for; never empty."""
+    try:
+        waits = ", ".join(json.load(busy)["waits_for"])
+    except (ValueError, TypeError, LookupError, OSError):  # another program's answer, or that of a fault
+        waits = ""
+    return waits or f"another answer than HTTP {busy.code}"
 
 
 def _watch(workers: Sequence[subprocess.Popen[bytes]], broker: Broker, stop: threading.Event) -> None:

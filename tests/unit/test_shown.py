@@ -5,7 +5,7 @@ from controlplane.journal import Entry
 from controlplane.tables import text
 from controlplane.views import Listing
 from schemas.events import Cause, CommandRefused, Event
-from schemas.shown import one_line
+from schemas.shown import counted, one_line, utc
 
 HOSTILE = "a\n\t\r\x1b[31m\x9b\x00é\ud83d"
 SHOWN = r"a\n\t\r\x1b[31m\x9b\x00é\ud83d"
@@ -21,3 +21,23 @@ def test_listings_and_events_escape_alike() -> None:
     refused = CommandRefused("syntax", "no such thing", 1, 1, 7)
     entry = Entry(3, 0, HOSTILE, Event(1, 0, Cause("commands", 3, 4, issued_by="me\x1b[2J"), refused))
     assert _as_text(entry) == rf"1970-01-01T00:00:00.000Z 3 1 {SHOWN} CommandRefused me\x1b[2J syntax 1:1 no such thing"
+
+
+def test_a_time_that_no_calendar_has_is_a_number() -> None:
+    assert utc(0) == "1970-01-01T00:00:00.000"
+    assert utc(1_769_848_200_000, "seconds", " ") == "2026-01-31 08:30:00"
+    assert [utc(one) for one in (10**15, -(10**15), 2**63 - 1)] == [
+        "1000000000000000",
+        "-1000000000000000",
+        "9223372036854775807",
+    ]
+    assert text(Listing(("time",), [{"time": 10**15}])) == "time\n1000000000000000+00:00\n"
+
+
+def test_one_thing_is_told_from_several() -> None:
+    assert [counted(number, "record") for number in (0, 1, 2, 1_000)] == [
+        "0 records",
+        "1 record",
+        "2 records",
+        "1,000 records",
+    ]

@@ -1,12 +1,15 @@
 """What is said and done while a worker or `jobplane dev` starts."""
 
+import io
+import urllib.error
 from collections.abc import Collection, Mapping
+from email.message import Message
 from pathlib import Path
 
 import pytest
 
 from controlplane import catalog, patience
-from controlplane.embedded.dev import what_next
+from controlplane.embedded.dev import _awaited, what_next
 from controlplane.patience import Patience
 from controlplane.settings import Settings
 from controlplane.topics import TOPICS
@@ -77,3 +80,18 @@ def test_what_to_try_next_is_what_another_terminal_needs(
     lines = what_next(prefix, bootstrap, {"PATH": str(tmp_path)}).splitlines()
     assert [line.split("export ")[1].split('="')[0] for line in lines if "export " in line] == exports
     assert sum("jobplane topic" in line for line in lines) == 3
+
+
+@pytest.mark.parametrize(
+    ("body", "waits"),
+    [
+        (b'{"ready": false, "waits_for": ["a", "b"]}', "a, b"),
+        (b'{"waits_for": []}', "another answer than HTTP 503"),
+        (b'{"code": "internal-error"}', "another answer than HTTP 503"),
+        (b"<html>", "another answer than HTTP 503"),
+        (b"\xff", "another answer than HTTP 503"),
+    ],
+)
+def test_a_worker_that_answers_with_an_error_is_never_taken_for_ready(body: bytes, waits: str) -> None:
+    with urllib.error.HTTPError("http://worker/readyz", 503, "", Message(), io.BytesIO(body)) as busy:
+        assert _awaited(busy) == waits

@@ -10,7 +10,7 @@ from controlplane.asked import AtOffset, Newest, Oldest, Since, start_of
 from controlplane.cli_records import FORMATS
 from controlplane.evolve import State
 from controlplane.lens import Lens
-from controlplane.new_topics import check_name, count
+from controlplane.new_topics import check_name
 from controlplane.record_lines import Form, Record, records
 from controlplane.set_up import not_set_up
 from controlplane.shown_records import Seen, is_framed, listing, seen_as_it_is, text_or_hex
@@ -244,10 +244,6 @@ def test_names_that_no_topic_may_have() -> None:
     for name in ("jobplane.x", "__offsets"):
         with pytest.raises(TopicReserved):
             check_name(name, "jobplane.")
-
-
-def test_numbers_of_things() -> None:
-    assert [count(number, "record") for number in (0, 1, 2_000)] == ["0 records", "1 record", "2,000 records"]
 
 
 def test_the_formats_of_the_flags_are_all_formats() -> None:
