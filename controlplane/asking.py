@@ -85,16 +85,18 @@ class Asking:
             return replace(facts, registered={**facts.registered, (subject, text): answer})
         except Doubt as doubt:
             if isinstance(doubt, RegistryDenied):
-                return replace(facts, registry_denied=str(doubt))
+                return replace(facts, registry_denied={**facts.registry_denied, (subject, text): str(doubt)})
             return replace(facts, registry_silent=str(doubt))
 
     def _told(self, ask: Callable[[], T]) -> T:
-        """Raises Doubt, and from then on without asking."""
+        """Raises Doubt, and from then on without asking; what was denied is denied to this question alone."""
         if self.silent:
             raise self.silent
         began = time.monotonic()
         try:
             return ask()
+        except RegistryDenied:
+            raise
         except Doubt as doubt:
             self.silent = doubt
             raise

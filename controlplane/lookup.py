@@ -49,7 +49,8 @@ class NotFetched(Exception):
 class Facts:
     """What a batch of verdicts needs from outside, fetched before. `unavailable` says why some is missing.
 
-    `denied` says, by topic, why Kafka will not tell of it; `registry_denied` why the schema registry will not tell.
+    `denied` says, by topic, why Kafka will not tell of it; `registry_denied`, by subject and the text to register, why
+    the schema registry will not.
     `instants` holds, by (topic, epoch milliseconds), each partition's first offset with a timestamp not before.
     """
 
@@ -64,12 +65,12 @@ class Facts:
     registered: Mapping[tuple[str, str], values.AvroSchema | SchemaIncompatible] = field(default_factory=dict)
     has_registry: bool = True
     registry_silent: str = ""
-    registry_denied: str = ""
+    registry_denied: Mapping[tuple[str, str | None], str] = field(default_factory=dict)
 
     def latest(self, subject: str, place: Place) -> values.AvroSchema | None:
         """The newest schema of a subject; None where the registry has none. Raises NotFetched."""
         if subject not in self.subjects:
-            self._check_registry(place)
+            self._check_registry(subject, None, place)
             raise NotFetched(subject, None)
         return self.subjects[subject]
 
@@ -77,13 +78,13 @@ class Facts:
         """A schema with its number in the registry. Raises NotFetched, SchemaIncompatible."""
         found = self.registered.get((subject, text))
         if found is None:
-            self._check_registry(place)
+            self._check_registry(subject, text, place)
             raise NotFetched(subject, text)
         if isinstance(found, SchemaIncompatible):
             raise SchemaIncompatible(found.message, place)
         return found
 
-    def _check_registry(self, place: Place) -> None:
+    def _check_registry(self, subject: str, text: str | None, place: Place) -> None:
         """Raises NoRegistry, RegistryRefused, or FactsUnavailable where it did not answer."""
         if not self.has_registry:
             raise NoRegistry(
@@ -91,8 +92,8 @@ class Facts:
                 "or set JOBPLANE_REGISTRY_URL for all workers",
                 place,
             )
-        if self.registry_denied:
-            raise RegistryRefused(self.registry_denied, place)
+        if why := self.registry_denied.get((subject, text)):
+            raise RegistryRefused(why, place)
         if self.registry_silent:
             raise FactsUnavailable(f"{self.registry_silent}; {SEND_AGAIN}", place)
 

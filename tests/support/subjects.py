@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from avro.compatibility import ReaderWriterCompatibilityChecker, SchemaCompatibilityType
 from avro.schema import parse
 
-from processors.kafka import Doubt
+from processors.answers import Doubt, RegistryDenied
 from schemas.errors import SchemaIncompatible
 from schemas.failures import BadRecord
 from schemas.values import AvroSchema
@@ -18,6 +18,7 @@ class Subjects:
     versions: dict[str, list[AvroSchema]] = field(default_factory=dict)
     numbers: dict[str, int] = field(default_factory=dict)
     silent: bool = False
+    denied: tuple[str, ...] = ()
     asked: int = 0
 
     def schema(self, number: int) -> str:
@@ -28,11 +29,11 @@ class Subjects:
         raise BadRecord(f"the schema registry has no schema {number}")
 
     def latest(self, subject: str) -> AvroSchema | None:
-        self._hear()
+        self._hear(subject)
         return self.versions[subject][-1] if subject in self.versions else None
 
     def register(self, subject: str, text: str) -> AvroSchema:
-        self._hear()
+        self._hear(subject)
         found = self.versions.setdefault(subject, [])
         made = AvroSchema(text, self.numbers.setdefault(text, len(self.numbers) + 1))
         if found and made not in found and not _reads(text, found[-1].text):
@@ -43,8 +44,10 @@ class Subjects:
             found.append(made)
         return made
 
-    def _hear(self) -> None:
+    def _hear(self, subject: str = "") -> None:
         self.asked += 1
+        if subject in self.denied:
+            raise RegistryDenied(f"the schema registry http://registry has no place for subject '{subject}' (404)")
         if self.silent:
             raise Doubt("the schema registry http://registry does not answer: connection refused")
 

@@ -12,7 +12,7 @@ from controlplane import asking as module
 from controlplane.asking import Asking
 from controlplane.lookup import Facts
 from schemas.codec import schema
-from schemas.errors import START, FactsUnavailable, NoRegistry, SchemaIncompatible
+from schemas.errors import START, FactsUnavailable, NoRegistry, RegistryRefused, SchemaIncompatible
 from schemas.events import CommandRefused, Event, JobCreated, MappingCreated
 from schemas.framed import Schemas
 from schemas.received import Received, read_command
@@ -81,6 +81,15 @@ def test_a_silent_registry_is_asked_once_a_batch() -> None:
     command = asking.reading(reading(framed("DROP JOB a", 1)))
     assert isinstance(command.error, FactsUnavailable)
     assert registry.asked == 1
+
+
+def test_what_is_denied_of_one_subject_is_not_denied_of_the_next() -> None:
+    registry = Subjects(denied=("t",))
+    registry.register("s", LONG)
+    asking = Asking(registry, {})
+    with pytest.raises(RegistryRefused, match="no place for subject 't'"):
+        asking.judging(FACTS, latest("t"))
+    assert asking.judging(FACTS, latest("s"))[0] == AvroSchema(LONG, 1)
 
 
 def test_a_slow_registry_is_not_asked_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:

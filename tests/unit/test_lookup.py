@@ -94,9 +94,10 @@ def test_what_never_goes_well_is_told_from_what_may(
     assert error.value.place == PLACE
 
 
-def test_a_registry_that_lets_nobody_in_is_not_asked_again() -> None:
+def test_what_a_registry_denies_is_not_asked_again() -> None:
+    facts = Facts("p", registry_denied={("s", None): "no entry"}, registry_silent="x")
     with pytest.raises(RegistryRefused, match="no entry"):
-        Facts("p", registry_denied="no entry", registry_silent="x").latest("s", PLACE)
+        facts.latest("s", PLACE)
 
 
 def test_a_prefix_without_its_dot_is_told() -> None:
