@@ -36,7 +36,9 @@ def start_of(text: str) -> Start:
     """What newest, oldest, an offset or an ISO-8601 instant means. Raises ValueError."""
     if (word := WORDS.get(text.lower())) is not None:
         return word
-    return AtOffset(int(text)) if text.isdecimal() and text.isascii() else Since(instant(text))
+    if text.isdecimal() and text.isascii():
+        return AtOffset(int(text))
+    return Since(max(0, instant(text)))  # no record is older, and to Kafka -1 and -2 are other things
 
 
 @dataclass(frozen=True, slots=True)

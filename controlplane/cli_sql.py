@@ -1,7 +1,7 @@
 """`jobplane sql`, `emit` and `outcome`: statements from arguments, files and pipes, and what came of them."""
 
+import os
 import sys
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -39,6 +39,10 @@ _output = click.option("-o", "--output", type=click.Choice(["text", "json"]), de
 _timeout = click.option(
     "--timeout", type=click.FloatRange(0.1), default=60.0, show_default=True, help="Seconds to wait, each statement."
 )
+
+
+LONGEST_OFFSET = 18
+"""Digits; Kafka's offsets have not more, and a number of more is an id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,11 +177,12 @@ def outcome(command: str, timeout: float, output: str, **flags: Any) -> None:
     from controlplane.client import Client
     from schemas.errors import CommandNotFound
 
-    offset = command.removeprefix("c-")
+    number = command.removeprefix("c-")
+    offset = int(number) if number.isdecimal() and len(number) <= LONGEST_OFFSET else None
     with errors(), Client(settings_of(flags)) as client:
         try:
             with progress() as say:
-                result = client.wait(int(offset) if offset.isdecimal() else command, timeout, say)
+                result = client.wait(command if offset is None else offset, timeout, say)
         except CommandNotFound as unknown:
             fail(f"error ({unknown.code}): {unknown.message}", NOT_FOUND)
         except KeyboardInterrupt:
@@ -187,10 +192,8 @@ def outcome(command: str, timeout: float, output: str, **flags: Any) -> None:
 
 def _refuse_files(arguments: tuple[str, ...]) -> None:
     """Raises UsageError for an argument that is the name of a file."""
-    from pathlib import Path
-
     for text in arguments:
-        if text and not any(sign.isspace() for sign in text) and Path(text).is_file():
+        if text and not any(sign.isspace() for sign in text) and os.path.isfile(text):
             raise click.UsageError(f"'{text}' is a file: `jobplane sql -f {text}` runs the statements in it")
 
 
@@ -224,6 +227,8 @@ def _run(client: "Client", where: str, text: str, left: int, way: Way) -> None:
         read = statement
         show_answer(lambda: client.read(read, last=way.last), where, text, way.display)
         return
+    import uuid
+
     command_id = way.command_id or str(uuid.uuid4())
     if way.no_wait:
         _tell_sent(client.emit(text, command_id), way.display.output)

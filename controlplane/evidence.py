@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 
 from controlplane import log
 from controlplane.effects import Proof
-from processors.kafka import CALL_S, Kafka, TopicPartition, judged, judging
+from controlplane.progress import At, positions
+from processors.kafka import Kafka
 from schemas.options import JobOptions
 from schemas.state import Job
 
-At = tuple[str, int]
 COMMITS = 2
 FEW = 100
 """So few offsets before a partition's end may all be markers of transactions: the client looks whether they are."""
@@ -56,25 +56,24 @@ class Witness:
         interval = JobOptions.of(job.options).snapshot_interval_millis
         self._until = time.monotonic() + min(COMMITS * interval / 1000 + SLACK_S, LONGEST_S[proof])
         self._looked = 0.0
-        self._consumer = kafka.consumer(f"{prefix}job.{job.uid}", committed=False)
         self._partitions = [
             (topic, p)
             for topic, (_, count) in kafka.topics({source.topic for source in job.sources}).items()
             for p in range(count)
         ]
-        positions = self._positions()
-        ends = kafka.stable_offsets(self._partitions)
-        at_end = {at for at in self._partitions if positions[at] >= ends[at]}
-        near = {at for at in self._partitions if 0 < ends[at] - positions[at] <= FEW}
-        at_end |= near - self._with_records(near, positions)
-        self._evidence = Evidence(positions, {at: end for at, end in ends.items() if at not in at_end})
+        self._consumer = kafka.consumer(f"{prefix}job.{job.uid}", committed=False)
+        try:
+            self._evidence = self._first()
+        except BaseException:
+            self.close()  # nobody has it to close
+            raise
 
     def goes_on(self) -> bool:
         """Whether it is known now that the job goes on."""
         if time.monotonic() - self._looked < LOOK_S:
             return False
         self._looked = time.monotonic()
-        return not self._evidence.open or self._evidence.see(self._positions())
+        return not self._evidence.open or self._evidence.see(positions(self._consumer, self._partitions, self._job))
 
     @property
     def tired(self) -> bool:
@@ -84,26 +83,21 @@ class Witness:
     def close(self) -> None:
         self._consumer.close()
 
-    def _positions(self) -> dict[At, int]:
-        starts = {source.topic: source.start for source in self._job.sources}
-        with judging():
-            asked = [TopicPartition(*one) for one in self._partitions]
-            committed = self._consumer.committed(asked, CALL_S) if asked else []
-        found: dict[At, int] = {}
-        for at in committed:
-            if at.error is not None:
-                raise judged(at.error)
-            start = starts[at.topic]
-            begins = start[at.partition] if at.partition < len(start) else 0
-            found[at.topic, at.partition] = at.offset if at.offset >= 0 else begins
-        return found
+    def _first(self) -> Evidence:
+        """The first look."""
+        begin = positions(self._consumer, self._partitions, self._job)
+        ends = self._kafka.stable_offsets(self._partitions)
+        at_end = {at for at in self._partitions if begin[at] >= ends[at]}
+        near = {at for at in self._partitions if 0 < ends[at] - begin[at] <= FEW}
+        at_end |= near - self._with_records(near, begin)
+        return Evidence(begin, {at: end for at, end in ends.items() if at not in at_end})
 
-    def _with_records(self, near: Collection[At], positions: Mapping[At, int]) -> set[At]:
+    def _with_records(self, near: Collection[At], begin: Mapping[At, int]) -> set[At]:
         """Those partitions that hold a committed record behind the position."""
         found: set[At] = set()
         with closing(log.reader(self._kafka, self._prefix)) as consumer:
             for topic in {topic for topic, _ in near}:
-                starts = {at: positions[at] for at in near if at[0] == topic}
+                starts = {at: begin[at] for at in near if at[0] == topic}
                 messages = self._kafka.read_to_end(consumer, topic, [p for _, p in starts], starts=starts)
                 found |= {(topic, message.partition() or 0) for message in messages}
         return found

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from controlplane import log
 from controlplane.effects import Goal, Proof, goal, is_left_at_rest, rest_remark, rests_now
@@ -16,7 +16,6 @@ from controlplane.subject import subject_of
 from controlplane.tail import Tail
 from controlplane.topics import COMMANDS
 from processors.kafka import Doubt, Kafka
-from processors.registry import Registry
 from schemas.changed import replace
 from schemas.errors import CommandNotFound, Refused
 from schemas.events import Cause, Event
@@ -26,6 +25,9 @@ from schemas.state import Answer, Job
 from sql import nodes
 from sql.parser import parse
 
+if TYPE_CHECKING:
+    from processors.registry import Registry
+
 
 class Following:
     """Follows one command. `registry` reads commands that its client wrote."""
@@ -34,7 +36,7 @@ class Following:
         self,
         kafka: Kafka,
         prefix: str,
-        registry: Registry | None,
+        registry: "Registry | None",
         tail: Tail,
         deadline: float,
         *,

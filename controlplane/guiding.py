@@ -2,12 +2,12 @@
 
 import shlex
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import Any
 
 import click
 
 from controlplane.terminal import INTERRUPTED
+from schemas.suggestions import nearest, proposed
 
 SQL = ("ALTER", "CREATE", "DESCRIBE", "DROP", "EXPLAIN", "INSERT", "SELECT", "SHOW")
 """Words that begin a statement, or are often thought to."""
@@ -63,10 +63,10 @@ def _unknown(word: str, others: Sequence[str], commands: Sequence[str], path: st
     nested = " " in path
     if not nested and begin.upper() in SQL:
         return f"'{begin}' begins a SQL statement; give it to sql: {_as_sql(begin.upper(), words)}"
-    if near := get_close_matches(word.lower(), commands, 3):
-        return f"there is no command '{word}'; did you mean {' or '.join(f'`{path} {one}`' for one in near)}?"
-    if not nested and (keyword := get_close_matches(begin.upper(), SQL, 1)):
-        return f"there is no command '{begin}'; did you mean {_as_sql(keyword[0], words)}?"
+    if near := nearest(word, commands):
+        return f"there is no command '{word}'{proposed(f'`{path} {one}`' for one in near)}"
+    if not nested and (keyword := nearest(begin, SQL)):
+        return f"there is no command '{begin}'{proposed([_as_sql(keyword[0], words)])}"
     return f"there is no command '{word}'; commands are {', '.join(commands)}"
 
 

@@ -6,6 +6,7 @@ It adds no time and changes nothing: where it fails, or is slow, nothing is noti
 import logging
 import threading
 
+from processors.guard import told
 from processors.kafka import Doubt, Kafka, KafkaException
 from schemas.errors import JobplaneError
 from schemas.events import JobCreated
@@ -37,6 +38,8 @@ class Looking:
             self._noticed = look(self._kafka, self._prefix, self._insert, job.sources, job.sink)
         except (Doubt, KafkaException, JobplaneError) as failed:
             LOG.debug("the newest records could not be looked at: %s", failed)
+        except Exception as error:  # noqa: BLE001  # the guard of this thread, docs/decisions/0016
+            LOG.debug("the newest records could not be looked at: %s", told(error))
 
     def noticed(self) -> tuple[str, ...]:
         """What was noticed until now, or soon."""

@@ -35,6 +35,11 @@ def check_name(name: str, prefix: str) -> None:
             f"'{name}' is reserved: topics that begin with '{prefix}' are the control plane's own, and the first "
             "worker makes them"
         )
+    check_not_kafkas(name)
+
+
+def check_not_kafkas(name: str) -> None:
+    """Raises TopicReserved for Kafka's own topics."""
     if name.startswith(OWN):
         raise TopicReserved(f"'{name}' is reserved: topics that begin with '{OWN}' are Kafka's own")
 

@@ -1,17 +1,18 @@
 """How far jobs are: what tasks have reported last, and what is committed. Read from the topics; nothing is asked."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import closing
 
 from controlplane import log
 from controlplane.topics import REPORTS
-from processors.kafka import CALL_S, Kafka, TopicPartition, judged, judging
+from processors.kafka import CALL_S, Consumer, Kafka, TopicPartition, judged, judging
 from schemas.reports import Said
 from schemas.state import Job
 from schemas.tasks import task_key
 from schemas.values import PartitionProgress, Progress, by_topic
 
+At = tuple[str, int]
 PROGRESS_MS = 15_000
 """Progress older than this says nothing about now: tasks report it every 5 s."""
 
@@ -48,14 +49,24 @@ def committed_progress(kafka: Kafka, prefix: str, job: Job) -> list[PartitionPro
     sources = by_topic(job.sources)
     partitions = [(topic, p) for topic, (_, count) in kafka.topics(sources).items() for p in range(count)]
     ends = kafka.last_offsets(partitions)
-    found: list[PartitionProgress] = []
-    with closing(kafka.consumer(f"{prefix}job.{job.uid}", committed=False)) as consumer, judging():
-        committed = consumer.committed([TopicPartition(*one) for one in partitions], CALL_S) if partitions else []
-    for at in committed:
-        if at.error is not None:
-            raise judged(at.error)
-        start = sources[at.topic].start
-        begins = start[at.partition] if at.partition < len(start) else 0
-        position, end = at.offset if at.offset >= 0 else begins, ends[at.topic, at.partition]
-        found.append(PartitionProgress(at.topic, at.partition, position, end, max(0, end - position)))
+    with closing(kafka.consumer(f"{prefix}job.{job.uid}", committed=False)) as consumer:
+        found = positions(consumer, partitions, job)
+    return [PartitionProgress(*at, place, ends[at], max(0, ends[at] - place)) for at, place in found.items()]
+
+
+def positions(consumer: Consumer, partitions: Collection[At], job: Job) -> dict[At, int]:
+    """Offsets that the job's group, which is the consumer's, has committed; start offsets where it has none.
+
+    Raises Doubt where Kafka does not answer, JobFailure where it does not let them be read.
+    """
+    starts = {source.topic: source.start for source in job.sources}
+    with judging():
+        committed = consumer.committed([TopicPartition(*at) for at in partitions], CALL_S) if partitions else []
+    found: dict[At, int] = {}
+    for one in committed:
+        if one.error is not None:
+            raise judged(one.error)
+        start = starts[one.topic]
+        begin = start[one.partition] if one.partition < len(start) else 0
+        found[one.topic, one.partition] = one.offset if one.offset >= 0 else begin
     return found

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from controlplane.new_topics import check_not_kafkas
 from controlplane.opening import check_partitions
 from controlplane.topic_questions import known_topic
 from processors.kafka import Kafka, KafkaError, KafkaException, Message, judged
@@ -74,6 +75,7 @@ def writable(kafka: Kafka, prefix: str, topic: str, partition: int | None) -> in
             f"'{topic}' is reserved: topics that begin with '{prefix}' are the control plane's own; statements go "
             "through `jobplane sql` or `jobplane emit`"
         )
+    check_not_kafkas(topic)
     check_partitions(topic, known_topic(kafka, topic), () if partition is None else (partition,))
     return kafka.record_limits([topic], lambda: None)[0]
 

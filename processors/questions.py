@@ -156,7 +156,7 @@ def _settings(resource: Resource, described: Any) -> dict[str, Any]:
 
 def _changed(_: Resource, described: Any) -> dict[str, str]:
     own = ConfigSource.DYNAMIC_TOPIC_CONFIG.value
-    return {name: str(entry.value) for name, entry in described.items() if entry.source == own}
+    return {name: entry.value for name, entry in described.items() if entry.source == own and entry.value is not None}
 
 
 def setting_of(settings: Mapping[str, Any], resource: str, setting: str) -> str:

@@ -46,6 +46,7 @@ def mapping(columns: str, options: str = "", name: str = "orders") -> Mapping:
         ("Oldest", Oldest()),
         ("17", AtOffset(17)),
         ("1970-01-01T00:00:01Z", Since(1_000)),
+        ("1969-12-31T23:59:59.999Z", Since(0)),
     ],
 )
 def test_where_to_begin(word: str, start: object) -> None:
