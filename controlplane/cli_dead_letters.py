@@ -99,6 +99,7 @@ def retry(job: str, timeout: float, output: str, **flags: Any) -> None:
     """
     from controlplane.dead_letters import retry_at_work
     from controlplane.descriptions import named
+    from schemas.names import name
     from sql import nodes
 
     with errors():
@@ -118,7 +119,7 @@ def retry(job: str, timeout: float, output: str, **flags: Any) -> None:
             fail(f"error: not done within {timeout:g} s; {goes_on}", TIMED_OUT)
         if retry.status != "COMPLETED":
             cause = f": {retry.failure}" if retry.failure else ""
-            remedy = "" if retry.closed else "; mend the cause, then ALTER JOB … RESUME"
+            remedy = "" if retry.closed else f"; fix the cause, then ALTER JOB {name(retry.name)} RESUME"
             fail(f"error: job '{retry.name}' is {retry.status}{cause}{remedy}", FAILED)
         tried, again = client.retried(retry)
         if output == "json":

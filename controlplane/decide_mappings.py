@@ -12,7 +12,7 @@ from sql.mapping import mapping_of
 
 def create_mapping(state: State, create: nodes.CreateMapping, facts: Facts, prefix: str) -> tuple[Body, ...]:
     mapping = mapping_of(create)
-    check_reserved(mapping.topic, "map", prefix, create.topic.place)
+    check_reserved(mapping.topic, prefix, create.topic.place)
     known = state.mappings.get(mapping.name)
     if known is not None and not create.or_replace:
         if not create.if_not_exists:
@@ -41,8 +41,8 @@ def drop_mapping(state: State, drop: nodes.DropMapping) -> tuple[Body, ...]:
     return (MappingDropped(name),)
 
 
-def check_reserved(topic: str, role: str, prefix: str, place: Place) -> None:
+def check_reserved(topic: str, prefix: str, place: Place) -> None:
     """Raises TopicReserved for the control plane's own topics."""
     if topic.startswith(prefix):
-        message = f"nobody may {role} '{topic}': topics that begin with '{prefix}' are the control plane's own"
+        message = f"topic '{topic}' is reserved: names that begin with '{prefix}' are the control plane's own"
         raise TopicReserved(message, place)

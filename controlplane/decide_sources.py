@@ -32,9 +32,9 @@ def topics_named(
     target = insert.target
     sink, into = meant(state, target)
     named = [(name, *meant(state, name)) for name in source_names(insert)]
-    check_reserved(sink, "write to", prefix, target.place)
+    check_reserved(sink, prefix, target.place)
     for name, topic, _ in named:
-        check_reserved(topic, "read", prefix, name.place)
+        check_reserved(topic, prefix, name.place)
     if any(topic == sink for _, topic, _ in named):
         raise SinkIsSource(f"'{sink}' is source and sink; a job that reads its own output never ends", target.place)
     sources = []
@@ -56,7 +56,7 @@ def check_dead_letters(
         return
     place = value_place(given, DEAD_LETTER_TOPIC, otherwise)
     if topic != f"{prefix}{DEAD_LETTERS}":
-        check_reserved(topic, "write dead letters to", prefix, place)
+        check_reserved(topic, prefix, place)
     if topic in taken:
         raise BadOptionValue(f"'{topic}' is a source or the sink of the job; dead letters need a topic besides", place)
     facts.topic(topic, place)

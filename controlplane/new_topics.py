@@ -32,8 +32,8 @@ def check_name(name: str, prefix: str) -> None:
         )
     if name.startswith(prefix):
         raise TopicReserved(
-            f"'{name}' is reserved: topics that begin with '{prefix}' are the control plane's own, and the first "
-            "worker makes them"
+            f"topic '{name}' is reserved: names that begin with '{prefix}' are the control plane's own, and the first "
+            "worker makes those topics"
         )
     check_not_kafkas(name)
 
@@ -41,7 +41,7 @@ def check_name(name: str, prefix: str) -> None:
 def check_not_kafkas(name: str) -> None:
     """Raises TopicReserved for Kafka's own topics."""
     if name.startswith(OWN):
-        raise TopicReserved(f"'{name}' is reserved: topics that begin with '{OWN}' are Kafka's own")
+        raise TopicReserved(f"topic '{name}' is reserved: names that begin with '{OWN}' are Kafka's own")
 
 
 def create_topic(

@@ -15,7 +15,15 @@ from controlplane.topic_questions import state_if_any
 from controlplane.windows import At, Range
 from processors.kafka import Kafka
 from processors.registry import Registry
-from schemas.errors import START, FactsUnavailable, MappingNotFound, OffsetNotFound, PartitionNotFound, Refused
+from schemas.errors import (
+    START,
+    FactsUnavailable,
+    MappingNotFound,
+    NoRegistry,
+    OffsetNotFound,
+    PartitionNotFound,
+    Refused,
+)
 from schemas.names import is_topic_name
 from schemas.suggestions import did_you_mean
 from schemas.values import Mapping as TopicMapping
@@ -97,6 +105,9 @@ def _through(mapping: TopicMapping, topic: str, registry: Registry | None, *, co
         filled, _ = Asking(registry, {}).judging(Facts(""), lambda facts: read_through(mapping, facts, START))
     except FactsUnavailable as silent:  # its remedy is that of a statement
         raise FactsUnavailable(f"{silent.message.partition('; send ')[0]}; try again") from silent
+    except NoRegistry as missing:
+        remedy = "set JOBPLANE_REGISTRY_URL, or name a mapping that has the schema by --as-mapping"
+        raise NoRegistry(f"records in Avro are read by their schema: {remedy}") from missing
     return Lens(topic, mapping.name, filled, columns, registry)
 
 

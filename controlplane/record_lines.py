@@ -72,7 +72,7 @@ def writable(kafka: Kafka, prefix: str, topic: str, partition: int | None) -> in
     """The max.message.bytes of a topic that records may be written to. Raises TopicNotFound, TopicReserved."""
     if topic.startswith(prefix):
         raise TopicReserved(
-            f"'{topic}' is reserved: topics that begin with '{prefix}' are the control plane's own; statements go "
+            f"topic '{topic}' is reserved: names that begin with '{prefix}' are the control plane's own; statements go "
             "through `jobplane sql` or `jobplane emit`"
         )
     check_not_kafkas(topic)

@@ -106,7 +106,7 @@ class Evaluation:
         """Fetches the schema. Raises Doubt where the registry does not answer: the task begins again, and says why."""
         if self.registry is None:
             return BadRecord(
-                f"its schema is number {unknown.id} of a registry; set JOBPLANE_REGISTRY_URL for all workers"
+                f"its schema is number {unknown.id} of a registry, and no registry is set; set JOBPLANE_REGISTRY_URL"
             )
         try:
             avro_schemas.learn(unknown.id, self.registry.schema(unknown.id))

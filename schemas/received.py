@@ -159,7 +159,9 @@ def _attribute(one: Attribute, in_value: str, named: Mapping[str, bytes | str | 
         if not is_topic_name(said):
             raise BadEnvelope("reply-to must be the name of a topic: letters, digits, '.', '_' and '-'")
         if said.startswith(prefix):
-            raise TopicReserved(f"no reply goes to '{said}': topics that begin with '{prefix}' are the control plane's")
+            raise TopicReserved(
+                f"{REPLY_TO} '{said}' is reserved: names that begin with '{prefix}' are the control plane's own"
+            )
     return said
 
 

@@ -43,7 +43,7 @@ def missing_fields(planned: Plan, insert: nodes.Insert, records: Mapping[str, Se
         }
         for path, there in dict(_missing(fields, objects)).items():
             field, hint = ".".join(map(written, path)), _hint(path, there, aliases, texts)
-            told.setdefault(f"{_count(len(objects), source)} field {field}: it is NULL{hint}")
+            told.setdefault(f"{_count(len(objects), source)} field {field}, so {field} is NULL{hint}")
     return tuple(told)[:MOST]
 
 
@@ -117,12 +117,11 @@ def _hint(path: Path, there: Collection[str], aliases: Mapping[str, str], texts:
     """What was probably meant; the first that fits."""
     name = path[-1]
     if len(path) == 1 and name in aliases:
-        rule = "the SELECT gives that name, but sees the fields of the records alone"
-        return f"; {rule}; write its expression, {aliases[name]}"
+        return f"; the SELECT defines that name, and cannot use it itself: write {aliases[name]}"
     if near := did_you_mean(name, there):
         return near
     if len(path) == 1 and (part := f"__{name.lower()}") in READABLE:
-        return f"; of the record itself it is {part}"
+        return f"; the record's own {name.lower()} is {part}"
     if len(path) == 1 and name in texts:
         rule = "double quotes make a name, a text has" if texts[name] else "a text has"
         return f"; {rule} single quotes: {string(name)}"

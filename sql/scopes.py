@@ -147,5 +147,5 @@ class Names:
         written = expression(self.given[name])
         if name in _WORD.findall(written):
             return ""
-        told = f", {written}" if len(written) <= LONGEST_SHOWN else ""
-        return f": the SELECT gives that name, but sees its source's columns alone; write its expression{told}"
+        what = written if len(written) <= LONGEST_SHOWN else "the expression"
+        return f": the SELECT defines that name, and cannot use it itself; write {what}"

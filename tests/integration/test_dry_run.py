@@ -139,7 +139,7 @@ def test_a_field_that_no_record_has_is_noticed(plane: System) -> None:
     with Client(plane.bootstrap, plane.prefix) as client:
         missing, keyless = client.notices(query)
         assert missing.startswith(
-            f"none of the newest 3 records of '{source}' has a field paid: it is NULL; double quot"
+            f"none of the newest 3 records of '{source}' has a field paid, so paid is NULL; double quot"
         )
         assert keyless.startswith(
             f"'{sink}' is compacted and takes records with a key alone; 3 of the newest 3 records"

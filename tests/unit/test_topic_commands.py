@@ -97,8 +97,8 @@ def test_fields_that_no_record_has_are_told_of() -> None:
     condition = Lens("orders", "orders").condition("amont > 50 AND o = 1")
     assert condition([message(b'{"amount": 60}'), message(b"no JSON")]) == []
     assert condition.missing(condition.begin) == (
-        "the newest record of 'orders' has no field amont: it is NULL; did you mean 'amount'?",
-        "the newest record of 'orders' has no field o: it is NULL",
+        "the newest record of 'orders' has no field amont, so amont is NULL; did you mean 'amount'?",
+        "the newest record of 'orders' has no field o, so o is NULL",
     )
     mapped = Lens("orders", "o", mapping("(id BIGINT)", name="o")).condition("id > 5")
     assert mapped.missing([message(b"{}")]) == ()
