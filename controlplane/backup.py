@@ -19,8 +19,8 @@ from controlplane.evolve import POSITION
 from controlplane.topics import EVENTS, STATE, TOPICS
 from processors.kafka import Kafka, Message
 from schemas.codec import decode
-from schemas.errors import NotSetUp, StillWritten
 from schemas.events import Event
+from schemas.setup_errors import NotSetUp, StillWritten
 from schemas.state import Position, encode_key
 
 Watch = Callable[[str], None]

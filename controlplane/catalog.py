@@ -11,9 +11,9 @@ from controlplane.set_up import not_set_up
 from controlplane.settings import Settings
 from controlplane.topics import COMMANDS, EVENTS, TOPICS, Topic
 from processors.kafka import Doubt, Kafka
-from schemas.errors import NotSetUp, TopicMisconfigured
 from schemas.failures import JobFailure
 from schemas.names import is_topic_name
+from schemas.setup_errors import NotSetUp, TopicMisconfigured
 
 SET_UP_S = 120.0
 """Longest a start waits for the control topics: a Kafka on a machine under heavy load needs long to make them."""

@@ -156,7 +156,7 @@ def _place(kafka: "Kafka", prefix: str, start: str) -> int:
     if start.isdecimal():
         offset, end = int(start), journal.bounds(kafka, prefix).end
         if offset > end:
-            from schemas.errors import BeyondTheEnd
+            from schemas.setup_errors import BeyondTheEnd
 
             raise BeyondTheEnd(f"'{prefix}events' ends before offset {end}; there is no offset {offset} yet")
         return offset

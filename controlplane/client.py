@@ -26,7 +26,8 @@ from controlplane.topics import COMMANDS, MAX_COMMAND_BYTES
 from processors.kafka import Kafka, KafkaError, Message, NoAnswer, Producer, delivered_offset, judged
 from schemas.changed import replace
 from schemas.commands import COMMAND_ID, ISSUED_BY, REPLY_TO, TRACEPARENT
-from schemas.errors import KafkaUnreachable, ReadStatement
+from schemas.errors import ReadStatement
+from schemas.setup_errors import KafkaUnreachable
 from schemas.state import Job
 from sql import nodes
 from sql.parser import parse

@@ -9,8 +9,8 @@ from controlplane.topics import EVENTS, STATE
 from processors.kafka import Consumer, Kafka, Message
 from processors.transactions import TransactionalProducer
 from schemas.codec import NotOurs, decode, decode_record, encode
-from schemas.errors import NewerState
 from schemas.reports import Report
+from schemas.setup_errors import NewerState
 from schemas.state import FORMAT, Key, Position, Record, decode_key, encode_key
 
 Alive = Callable[[], None]

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from processors.kafka import Kafka, insisting
-from schemas.errors import NotSetUp, TopicExists, TopicRefused, TopicReserved
+from schemas.errors import TopicExists, TopicRefused, TopicReserved
 from schemas.names import is_topic_name
+from schemas.setup_errors import NotSetUp
 from schemas.shown import counted
 from schemas.suggestions import did_you_mean
 

@@ -7,7 +7,8 @@ import msgspec
 
 from processors.guard import noted
 from processors.kafka import Doubt
-from schemas.errors import InternalError, JobplaneError, KafkaSilent
+from schemas.errors import InternalError, JobplaneError
+from schemas.setup_errors import KafkaSilent
 
 JSON = "application/json"
 Answer = tuple[int, str, bytes]

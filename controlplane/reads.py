@@ -12,8 +12,9 @@ from controlplane.progress import committed_progress, latest_progress
 from controlplane.sample import LAST
 from controlplane.views import Listing, Screen
 from processors.kafka import Kafka
-from schemas.errors import BadSyntax, BeyondTheEnd, JobNotFound, OffsetNotFound
+from schemas.errors import BadSyntax, JobNotFound, OffsetNotFound
 from schemas.options import instant
+from schemas.setup_errors import BeyondTheEnd
 from schemas.suggestions import did_you_mean
 from sql import nodes
 

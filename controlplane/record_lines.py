@@ -10,7 +10,8 @@ from controlplane.new_topics import check_not_kafkas
 from controlplane.opening import check_partitions
 from controlplane.topic_questions import known_topic
 from processors.kafka import Kafka, KafkaError, KafkaException, Message, judged
-from schemas.errors import BadLine, KafkaUnreachable, Place, TopicReserved
+from schemas.errors import BadLine, Place, TopicReserved
+from schemas.setup_errors import KafkaUnreachable
 from schemas.shown import shown
 
 DELIVERY_S = 30.0

@@ -37,7 +37,7 @@ from processors.transactions import TransactionalProducer
 from schemas.changed import replace
 from schemas.checkpoints import Checkpoint, Pointer
 from schemas.codec import NotOurs, decode, encode
-from schemas.errors import BadBackup, NotEmpty, StillWritten
+from schemas.setup_errors import BadBackup, NotEmpty, StillWritten
 from schemas.state import Job, Position, encode_key
 
 FLUSH_S = 600.0

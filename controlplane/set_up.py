@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from controlplane.topics import COMMANDS, EVENTS
-from schemas.errors import NotSetUp
+from schemas.setup_errors import NotSetUp
 
 SHOWN = 3
 """Prefixes that are named; a Kafka that many share may have many."""

@@ -13,8 +13,8 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, Self
 
-from schemas.errors import BadSetting
 from schemas.names import is_topic_name
+from schemas.setup_errors import BadSetting
 from schemas.suggestions import did_you_mean
 
 ENVIRONMENT = "JOBPLANE_"

@@ -135,7 +135,8 @@ class errors:  # noqa: N801  used like a function
         if not isinstance(error, Exception) or isinstance(error, click.ClickException | BrokenPipeError):
             return
         from processors.kafka import Doubt, KafkaException, judged
-        from schemas.errors import BadSetting, JobplaneError, KafkaSilent, KafkaUnreachable
+        from schemas.errors import JobplaneError
+        from schemas.setup_errors import BadSetting, KafkaSilent, KafkaUnreachable
 
         if isinstance(error, KafkaException):
             error = judged(error)

@@ -28,8 +28,9 @@ from processors import user_functions
 from processors.guard import noted
 from processors.kafka import Doubt, Kafka
 from processors.registry import registry_of
-from schemas.errors import JobplaneError, KafkaUnreachable, WorkerFailed
+from schemas.errors import JobplaneError
 from schemas.options import JobOptions
+from schemas.setup_errors import KafkaUnreachable, WorkerFailed
 
 LOG = logging.getLogger("jobplane.worker")
 LOG.addFilter(agents.Sparing())

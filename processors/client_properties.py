@@ -7,7 +7,7 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 
-from schemas.errors import BadSetting
+from schemas.setup_errors import BadSetting
 from schemas.suggestions import did_you_mean
 
 LOG = logging.getLogger("jobplane.kafka")

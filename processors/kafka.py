@@ -26,8 +26,9 @@ from processors.client_properties import wrong_property
 from processors.error_words import in_words
 from processors.judging import judged, judging
 from processors.questions import CALL_S, At, Questions, setting_of
-from schemas.errors import CredentialsRefused, KafkaUnreachable, TopicRefused
+from schemas.errors import TopicRefused
 from schemas.failures import SinkLost
+from schemas.setup_errors import CredentialsRefused, KafkaUnreachable
 
 __all__ = [
     "CALL_S",

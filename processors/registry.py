@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 
 from processors.answers import Doubt, RegistryDenied
 from processors.registry_words import USER, no_answer, wrong_properties
-from schemas.errors import BadSetting, SchemaIncompatible
+from schemas.errors import SchemaIncompatible
 from schemas.failures import BadRecord
+from schemas.setup_errors import BadSetting
 from schemas.values import AvroSchema
 
 LOG = logging.getLogger("jobplane.registry")

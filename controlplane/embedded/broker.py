@@ -23,7 +23,7 @@ from controlplane.embedded import jars, java
 from controlplane.embedded.archive import Archive
 from controlplane.embedded.ports import HOST, free, free_port, require_free
 from controlplane.embedded.single_node import PROPERTIES, flags_for
-from schemas.errors import BrokerFailed
+from schemas.setup_errors import BrokerFailed
 
 READY_S, STOP_S = 60.0, 30.0
 FOLDER_FREE_S, PORT_FREE_S = 2.0, 0.5

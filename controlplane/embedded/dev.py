@@ -18,7 +18,7 @@ from controlplane.embedded.jars import KAFKA
 from controlplane.embedded.ports import free_port, require_free
 from controlplane.patience import Patience, Say
 from controlplane.settings import Settings
-from schemas.errors import BrokerFailed, WorkerFailed
+from schemas.setup_errors import BrokerFailed, WorkerFailed
 from schemas.shown import counted
 
 READY_S = 180.0

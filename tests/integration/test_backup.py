@@ -16,8 +16,8 @@ from controlplane.topics import TOPICS
 from processors.kafka import Kafka
 from processors.transactions import TransactionalProducer
 from schemas.commands import COMMAND_ID
-from schemas.errors import BadBackup, NotEmpty, NotSetUp, StillWritten
 from schemas.events import CommandRepeated
+from schemas.setup_errors import BadBackup, NotEmpty, NotSetUp, StillWritten
 from sql.parser import parse
 from tests.support.broker import KafkaBroker
 from tests.support.system import System, jobplane, system, until

@@ -18,7 +18,7 @@ from controlplane.embedded.archive import Archive
 from controlplane.embedded.broker import Broker
 from controlplane.embedded.ports import free_port
 from controlplane.embedded.single_node import flags_for
-from schemas.errors import BrokerFailed, PortTaken
+from schemas.setup_errors import BrokerFailed, PortTaken
 
 LIMIT_S = 30.0
 LARGE = 8 << 20

@@ -20,7 +20,8 @@ from controlplane.replay import replay
 from controlplane.topics import TOPICS
 from processors.kafka import Kafka
 from schemas.codec import encode
-from schemas.errors import BeyondTheEnd, JobNotFound, NotSetUp
+from schemas.errors import JobNotFound
+from schemas.setup_errors import BeyondTheEnd, NotSetUp
 from schemas.state import Status, encode_key
 from tests.support.broker import KafkaBroker
 from tests.support.system import System, jobplane, system, until

@@ -19,8 +19,9 @@ from confluent_kafka.schema_registry import Schema, SchemaReference, SchemaRegis
 from controlplane.embedded.ports import free_port
 from processors.kafka import Doubt
 from processors.registry import TIMEOUT_S, Registry, registry_of
-from schemas.errors import BadSetting, SchemaIncompatible
+from schemas.errors import SchemaIncompatible
 from schemas.failures import BadRecord
+from schemas.setup_errors import BadSetting
 from schemas.values import AvroSchema
 from tests.support.broker import KafkaBroker
 from tests.support.registry import SchemaRegistry

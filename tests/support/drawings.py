@@ -16,6 +16,7 @@ from controlplane.settings import ENVIRONMENT, Settings
 from controlplane.topics import TOPICS
 from schemas import errors
 from schemas import failures as failures_of_jobs
+from schemas import setup_errors as setup
 from schemas.commands import ATTRIBUTES
 from schemas.options import Guarantee, JobOptions, OnError, is_alterable, sql_name
 from schemas.state import Status
@@ -109,7 +110,7 @@ def error_table(root: type[errors.JobplaneError], exit_code: Callable[[str], int
     """Every error with a code under `root`; its docstring is its entry. Of job failures none passes by itself."""
     found = [
         one
-        for one in (*vars(errors).values(), *vars(failures_of_jobs).values())
+        for one in (*vars(errors).values(), *vars(setup).values(), *vars(failures_of_jobs).values())
         if isinstance(one, type) and issubclass(one, root) and "code" in vars(one)
     ]
     assert all(one.__doc__ for one in found)
@@ -117,7 +118,7 @@ def error_table(root: type[errors.JobplaneError], exit_code: Callable[[str], int
         (f"`{one.code}`", " ".join(str(one.__doc__).split()), str(exit_code(one.code)), "yes" if one.again else "no")
         for one in found
     ]
-    if root is errors.Refused or root is errors.SetupError:
+    if root is errors.Refused or root is setup.SetupError:
         return table("code | meaning | exit code | again?", rows)
     return table("code | meaning | exit code", [row[:-1] for row in rows])
 
@@ -132,11 +133,11 @@ def failures() -> str:
 
 def setup_errors() -> str:
     others = {
-        errors.KafkaUnreachable.code: cli.UNREACHABLE,
-        errors.KafkaSilent.code: cli.UNREACHABLE,
-        errors.BadSetting.code: click.UsageError.exit_code,
+        setup.KafkaUnreachable.code: cli.UNREACHABLE,
+        setup.KafkaSilent.code: cli.UNREACHABLE,
+        setup.BadSetting.code: click.UsageError.exit_code,
     }
-    return error_table(errors.SetupError, lambda code: others.get(code, cli.FAILED))
+    return error_table(setup.SetupError, lambda code: others.get(code, cli.FAILED))
 
 
 def attributes() -> str:

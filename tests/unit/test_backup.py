@@ -7,7 +7,7 @@ import pytest
 from controlplane.backup_file import FORMAT, Foot, Head, Kept, Partition, Topic, records, verified, writing
 from controlplane.restore import Plan
 from schemas.codec import encode
-from schemas.errors import BadBackup
+from schemas.setup_errors import BadBackup
 from schemas.state import Position, encode_key
 from tests.support.plane import Plane, topic
 

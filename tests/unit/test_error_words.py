@@ -7,7 +7,7 @@ from processors.client_properties import PROPERTIES
 from processors.error_words import WORDS, in_words
 from processors.kafka import Kafka, judged
 from processors.outcomes import Meaning, meaning
-from schemas.errors import BadSetting
+from schemas.setup_errors import BadSetting
 
 
 def test_the_words_are_of_errors_that_there_are() -> None:

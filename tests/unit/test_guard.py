@@ -25,10 +25,11 @@ from processors.guard import Fault, fault_of
 from processors.kafka import Doubt, Message
 from schemas.changed import replace
 from schemas.codec import encode
-from schemas.errors import BadMapping, InternalError, NotSetUp, StatementTooLarge
+from schemas.errors import BadMapping, InternalError, StatementTooLarge
 from schemas.events import Body, CommandRefused, CommandUnchanged
 from schemas.failures import BadRecord, Unreadable
 from schemas.reports import Report, Said
+from schemas.setup_errors import NotSetUp
 from schemas.values import AvroSchema
 from tests.support.plane import Plane, topic
 from tests.support.subjects import Subjects

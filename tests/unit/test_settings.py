@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from controlplane.settings import Settings
-from schemas.errors import BadSetting
+from schemas.setup_errors import BadSetting
 
 
 def test_flag_beats_environment_beats_file_beats_default(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from controlplane.patience import Patience
 from controlplane.settings import Settings
 from controlplane.topics import TOPICS
 from processors.kafka import Doubt
-from schemas.errors import NotSetUp
+from schemas.setup_errors import NotSetUp
 
 SETTINGS = Settings(prefix="p.", replication_factor=1)
 
