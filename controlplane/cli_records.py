@@ -11,10 +11,10 @@ from controlplane.display import Display
 from controlplane.terminal import connection, errors, examples, json_line, planning, until_nobody_listens
 
 if TYPE_CHECKING:
-    from controlplane.asked import Asked
     from controlplane.lens import Condition
     from controlplane.opening import Opened
     from controlplane.peek import Peeked
+    from controlplane.record_query import RecordQuery
     from processors.kafka import Kafka
 
 FORMATS = ("avro", "bigint", "bytes", "csv", "double", "integer", "json", "json-flat", "real", "smallint", "varchar")
@@ -74,9 +74,9 @@ def peek(name: str, most: int, start: str, scan: int, output: str, **flags: Any)
     Values are read by the topic's mapping or by --format, and shown as text, else in hexadecimal digits. Only committed
     records are shown.
     """
-    asked = _asked(name, start, flags)
+    query = _query(name, start, flags)
     with errors():
-        kafka, prefix, opened, condition = _opened(flags, asked)
+        kafka, prefix, opened, condition = _opened(flags, query)
         from controlplane.peek import look
 
         with _watched() as watch:
@@ -105,9 +105,9 @@ def peek(name: str, most: int, start: str, scan: int, output: str, **flags: Any)
 @connection
 def tail(name: str, start: str, output: str, **flags: Any) -> None:
     """Show the records of topic NAME as they come, until Ctrl-C."""
-    asked = _asked(name, start, flags)
+    query = _query(name, start, flags)
     with errors(), until_nobody_listens():
-        kafka, prefix, opened, condition = _opened(flags, asked)
+        kafka, prefix, opened, condition = _opened(flags, query)
         from controlplane import peek, tables
         from controlplane.shown_records import listing
 
@@ -121,9 +121,9 @@ def tail(name: str, start: str, output: str, **flags: Any) -> None:
 COMMANDS = (peek, tail)
 
 
-def _asked(name: str, start: str, flags: dict[str, Any]) -> "Asked":
+def _query(name: str, start: str, flags: dict[str, Any]) -> "RecordQuery":
     """What the flags ask for, which are taken out."""
-    from controlplane.asked import Asked, start_of
+    from controlplane.record_query import RecordQuery, start_of
     from schemas.formats import KEY_FORMAT, VALUE_FORMAT
 
     formats = {KEY_FORMAT: flags.pop("key_format"), VALUE_FORMAT: flags.pop("value_format")}
@@ -139,10 +139,10 @@ def _asked(name: str, start: str, flags: dict[str, Any]) -> "Asked":
         message = f"--from is newest, oldest, an offset or an instant like 2026-01-31T12:00:00Z, not '{start}'"
         raise click.UsageError(message) from None
     partitions, committed = tuple(set(flags.pop("partitions"))), not flags.pop("uncommitted")
-    return Asked(name, begin, partitions, where or "", mapping, given, committed)
+    return RecordQuery(name, begin, partitions, where or "", mapping, given, committed)
 
 
-def _opened(flags: dict[str, Any], asked: "Asked") -> "tuple[Kafka, str, Opened, Condition | None]":
+def _opened(flags: dict[str, Any], query: "RecordQuery") -> "tuple[Kafka, str, Opened, Condition | None]":
     """The cluster, the prefix, the topic and its condition. Exits where they are refused."""
     with refusing():
         kafka, settings = reached(flags)
@@ -150,10 +150,10 @@ def _opened(flags: dict[str, Any], asked: "Asked") -> "tuple[Kafka, str, Opened,
         from controlplane.peek import condition_of
         from processors.registry import registry_of
 
-        opened = open_topic(kafka, settings.prefix, asked, registry_of(settings.registry))
+        opened = open_topic(kafka, settings.prefix, query, registry_of(settings.registry))
         for notice in opened.notices:
             click.echo(f"notice: {notice}", err=True)
-    with planning(), refusing(asked.where):
+    with planning(), refusing(query.where):
         return kafka, settings.prefix, opened, condition_of(opened)
 
 

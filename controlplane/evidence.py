@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 from controlplane import log
 from controlplane.effects import Proof
-from controlplane.progress import At, positions
+from controlplane.progress import positions
+from controlplane.windows import At
 from processors.kafka import Kafka
 from schemas.options import JobOptions
 from schemas.state import Job

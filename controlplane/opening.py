@@ -6,11 +6,11 @@ It needs no control plane: where no worker was started so far, there are no mapp
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
-from controlplane.asked import Asked, AtOffset, Newest, Oldest, Since, Start
 from controlplane.asking import Asking
 from controlplane.decide_formats import read_through
 from controlplane.lens import Lens
 from controlplane.lookup import Facts, listed, unknown_topic
+from controlplane.record_query import AtOffset, Newest, Oldest, RecordQuery, Since, Start
 from controlplane.topic_questions import state_if_any
 from controlplane.windows import At, Range
 from processors.kafka import Kafka
@@ -33,26 +33,26 @@ from schemas.values import Mapping as TopicMapping
 class Opened:
     """`ranges` are offsets from the start asked for to the end as it is now. `notices` are for people."""
 
-    asked: Asked
+    query: RecordQuery
     topic: str
     ranges: dict[At, Range]
     lens: Lens
     notices: tuple[str, ...] = ()
 
 
-def open_topic(kafka: Kafka, prefix: str, asked: Asked, registry: Registry | None) -> Opened:
+def open_topic(kafka: Kafka, prefix: str, query: RecordQuery, registry: Registry | None) -> Opened:
     """Raises TopicNotFound, PartitionNotFound, MappingNotFound, OffsetNotFound, and what reading by a mapping raises.
 
     The condition that is asked for is not looked at here.
     """
     mappings = state_if_any(kafka, prefix).mappings
-    topic, over, partitions = _found(kafka, asked.topic, mappings)
-    if asked.mapping and asked.mapping not in mappings:
-        raise MappingNotFound(f"no mapping is called '{asked.mapping}'{did_you_mean(asked.mapping, mappings)}")
-    lens, notices = _lens(asked, topic, over, mappings, registry)
-    check_partitions(topic, partitions, asked.partitions)
-    chosen = [(topic, p) for p in sorted(asked.partitions) or range(partitions)]
-    return Opened(asked, topic, _ranges(kafka, chosen, asked), lens, notices)
+    topic, over, partitions = _found(kafka, query.topic, mappings)
+    if query.mapping and query.mapping not in mappings:
+        raise MappingNotFound(f"no mapping is called '{query.mapping}'{did_you_mean(query.mapping, mappings)}")
+    lens, notices = _lens(query, topic, over, mappings, registry)
+    check_partitions(topic, partitions, query.partitions)
+    chosen = [(topic, p) for p in sorted(query.partitions) or range(partitions)]
+    return Opened(query, topic, _ranges(kafka, chosen, query), lens, notices)
 
 
 def _found(kafka: Kafka, name: str, mappings: Mapping[str, TopicMapping]) -> tuple[str, TopicMapping | None, int]:
@@ -65,26 +65,26 @@ def _found(kafka: Kafka, name: str, mappings: Mapping[str, TopicMapping]) -> tup
     raise unknown_topic(name, (*kafka.topic_names(), *mappings), START)
 
 
-def check_partitions(topic: str, count: int, asked: Collection[int]) -> None:
+def check_partitions(topic: str, count: int, partitions: Collection[int]) -> None:
     """Raises PartitionNotFound."""
-    for partition in asked:
+    for partition in partitions:
         if partition >= count:
             last = f"it has {count}, 0 to {count - 1}" if count > 1 else "it has only partition 0"
             raise PartitionNotFound(f"topic '{topic}' has no partition {partition}: {last}")
 
 
 def _lens(
-    asked: Asked,
+    query: RecordQuery,
     topic: str,
     over: TopicMapping | None,
     mappings: Mapping[str, TopicMapping],
     registry: Registry | None,
 ) -> tuple[Lens, tuple[str, ...]]:
     """By the mapping asked for, else the formats, else the mapping of the topic, if any."""
-    if (mapping := mappings.get(asked.mapping, over)) is not None:
-        return _through(replace(mapping, topic=topic), topic, registry, columns=bool(asked.mapping)), ()
-    if asked.formats:
-        return _through(TopicMapping(topic, topic, (), dict(asked.formats), ""), topic, registry), ()
+    if (mapping := mappings.get(query.mapping, over)) is not None:
+        return _through(replace(mapping, topic=topic), topic, registry, columns=bool(query.mapping)), ()
+    if query.formats:
+        return _through(TopicMapping(topic, topic, (), dict(query.formats), ""), topic, registry), ()
     own = sorted(one.name for one in mappings.values() if one.topic == topic)
     if not own:
         return Lens(topic, topic, registry=registry), ()
@@ -94,7 +94,7 @@ def _lens(
     try:
         return _through(mappings[first], topic, registry), notices
     except Refused as unread:
-        if asked.where:
+        if query.where:
             raise
         return Lens(topic, topic), (f"shown as it stands: by mapping '{first}' it cannot be read: {unread.message}",)
 
@@ -111,10 +111,10 @@ def _through(mapping: TopicMapping, topic: str, registry: Registry | None, *, co
     return Lens(topic, mapping.name, filled, columns, registry)
 
 
-def _ranges(kafka: Kafka, partitions: Collection[At], asked: Asked) -> dict[At, Range]:
-    ends = kafka.stable_offsets(partitions) if asked.committed else kafka.last_offsets(partitions)
+def _ranges(kafka: Kafka, partitions: Collection[At], query: RecordQuery) -> dict[At, Range]:
+    ends = kafka.stable_offsets(partitions) if query.committed else kafka.last_offsets(partitions)
     first = kafka.first_offsets(partitions)
-    starts = first | _starts(kafka, partitions, asked.start, ends)
+    starts = first | _starts(kafka, partitions, query.start, ends)
     return {at: (min(max(starts[at], first[at]), ends[at]), ends[at]) for at in partitions}
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
-from controlplane.asked import Asked, Newest, Oldest
 from controlplane.lens import Condition
 from controlplane.opening import Opened, open_topic
+from controlplane.record_query import Newest, Oldest, RecordQuery
 from controlplane.shown_records import Seen, is_framed
 from controlplane.windows import find
 from processors import user_functions
@@ -48,9 +48,9 @@ class Peeked:
         """What is to be said of the search, and of a topic without records."""
         said = []
         if not self.looked:
-            whole = isinstance(self.opened.asked.start, Newest | Oldest)
+            whole = isinstance(self.opened.query.start, Newest | Oldest)
             said.append(f"topic '{self.opened.topic}' holds no records{'' if whole else ' from there on'}")
-        elif self.opened.asked.where:
+        elif self.opened.query.where:
             short = ", not all: --scan looks at more" if len(self.records) < self.most else ""
             rest = ", all there are" if self.all else short
             said.append(
@@ -67,22 +67,22 @@ class Peeked:
 
 
 def peek(
-    kafka: Kafka, prefix: str, asked: Asked, most: int, registry: Registry | None = None, limit: int = LIMIT
+    kafka: Kafka, prefix: str, query: RecordQuery, most: int, registry: Registry | None = None, limit: int = LIMIT
 ) -> Peeked:
     """At most `most` records: with Newest the last for which the condition holds, else the first from the start on.
 
     Raises what `open_topic` raises, Refused with its place in the condition, Doubt where Kafka does not answer.
     """
-    opened = open_topic(kafka, prefix, asked, registry)
+    opened = open_topic(kafka, prefix, query, registry)
     return look(kafka, prefix, opened, condition_of(opened), most, limit)
 
 
 def condition_of(opened: Opened) -> Condition | None:
     """What takes the records asked for, by a query's rules; None takes all. Raises Refused with its place in it."""
-    if not opened.asked.where:
+    if not opened.query.where:
         return None
     user_functions.load()
-    return opened.lens.condition(opened.asked.where)
+    return opened.lens.condition(opened.query.where)
 
 
 def look(
@@ -96,12 +96,12 @@ def look(
 ) -> Peeked:
     """As `peek`. `watch` is told how many records were looked at."""
     with closing(_consumer(kafka, prefix, opened)) as consumer:
-        backwards = isinstance(opened.asked.start, Newest)
+        backwards = isinstance(opened.query.start, Newest)
         found = find(consumer, opened.ranges, most, backwards=backwards, condition=condition, limit=limit, watch=watch)
     records = [*map(opened.lens.viewer(), found.messages)]
     missing = condition.missing(condition.begin) if condition and backwards and not records else ()
     framed = opened.lens.mapping is None and any(map(is_framed, found.messages))
-    failed, failure = (condition.failed, told(condition)) if condition else (0, "")
+    failed, failure = (condition.failed, first_failure(condition)) if condition else (0, "")
     return Peeked(opened, records, most, found.looked, found.all, failed, failure, framed, missing)
 
 
@@ -109,14 +109,14 @@ def tail(kafka: Kafka, prefix: str, opened: Opened, condition: Condition | None)
     """Records as they come, for ever: from the end as it was when the topic was opened, or from the start asked for."""
     view = opened.lens.viewer()
     with closing(_consumer(kafka, prefix, opened)) as consumer:
-        newest = isinstance(opened.asked.start, Newest)
+        newest = isinstance(opened.query.start, Newest)
         assign(consumer, {at: end if newest else first for at, (first, end) in opened.ranges.items()})
         while True:
             messages = poll(consumer, BATCH, 0.1)
             yield from map(view, condition(messages) if condition else messages)
 
 
-def told(condition: Condition) -> str:
+def first_failure(condition: Condition) -> str:
     """Why the condition could not be evaluated for the first record of that kind; empty where there was none."""
     if condition.first is None:
         return ""
@@ -125,4 +125,4 @@ def told(condition: Condition) -> str:
 
 
 def _consumer(kafka: Kafka, prefix: str, opened: Opened) -> Consumer:
-    return kafka.consumer(f"{prefix}peek", committed=opened.asked.committed, **_AHEAD)
+    return kafka.consumer(f"{prefix}peek", committed=opened.query.committed, **_AHEAD)

@@ -4,18 +4,14 @@ A partition that has fewer than its share leaves the rest to the others. The end
 offset: what a transaction that is still open holds back is not waited for.
 """
 
-import time
-from collections import defaultdict
 from collections.abc import Collection, Mapping
 from contextlib import closing
 
-from processors.kafka import Consumer, Doubt, Kafka, Message, TopicPartition, assign, bounds, poll
+from controlplane.windows import At, read
+from processors.kafka import Consumer, Kafka, Message, bounds
 
-At = tuple[str, int]
-"""A topic and its partition."""
 LAST = 1_000
 """Records that are looked at where nothing else is said."""
-SILENT_S = 10.0
 WIDER, ROUNDS = 8, 4
 """Where markers, aborted records and compaction leave gaps, so many times more offsets are read, at most so often."""
 
@@ -61,23 +57,8 @@ def _bounds(consumer: Consumer, partitions: Collection[At]) -> tuple[dict[At, in
 
 def _read(consumer: Consumer, starts: Mapping[At, int], ends: Mapping[At, int]) -> dict[At, list[Message]]:
     """The committed records from `starts` to `ends`."""
-    found: dict[At, list[Message]] = defaultdict(list)
-    left = dict(starts)
-    assign(consumer, starts)
-    heard = time.monotonic()
-    while left:
-        for message in poll(consumer, 5000, 0.02):
-            at = (message.topic() or "", message.partition() or 0)
-            if (message.offset() or 0) < ends[at]:
-                found[at].append(message)
-        for place in consumer.position([TopicPartition(*at) for at in left]):
-            at = (place.topic, place.partition)
-            if place.offset >= ends[at]:
-                del left[at]
-                heard = time.monotonic()
-            elif place.offset > left[at]:
-                left[at], heard = place.offset, time.monotonic()
-        if time.monotonic() - heard > SILENT_S:
-            waiting = ", ".join(f"{topic}-{p}" for topic, p in sorted(left))
-            raise Doubt(f"{waiting}: no record came within {SILENT_S:.0f} s")
-    return {at: found[at] for at in starts}
+    found: dict[At, list[Message]] = {at: [] for at in starts}
+    for batch in read(consumer, {at: (start, ends[at]) for at, start in starts.items()}):
+        for message in batch:
+            found[message.topic() or "", message.partition() or 0].append(message)
+    return found

@@ -51,7 +51,7 @@ def read(consumer: Consumer, window: Ranges) -> Iterator[list[Message]]:
     assign(consumer, left)
     heard = time.monotonic()
     while left:
-        if batch := [one for one in poll(consumer, 5000, 0.02) if _offset(one) < ends[_at(one)]]:
+        if batch := [one for one in poll(consumer, 5000, 0.02) if _offset(one) < ends.get(_at(one), 0)]:
             yield batch
         for place in consumer.position([TopicPartition(*at) for at in left]):
             at = (place.topic, place.partition)

@@ -6,12 +6,12 @@ from itertools import pairwise
 import pytest
 from confluent_kafka import Message
 
-from controlplane.asked import AtOffset, Newest, Oldest, Since, start_of
 from controlplane.cli_records import FORMATS
 from controlplane.evolve import State
 from controlplane.lens import Lens
 from controlplane.new_topics import check_name
 from controlplane.record_lines import Form, Record, records
+from controlplane.record_query import AtOffset, Newest, Oldest, Since, start_of
 from controlplane.set_up import not_set_up
 from controlplane.shown_records import Seen, is_framed, listing, seen_as_it_is, text_or_hex
 from controlplane.tables import text

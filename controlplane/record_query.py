@@ -42,7 +42,7 @@ def start_of(text: str) -> Start:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RecordQuery:
     """`topic` may be a mapping's name where no topic is called so. `partitions` is empty where all are meant.
 
     `mapping` names a mapping to read records by; else `formats` are options as a mapping has them; else a mapping of
