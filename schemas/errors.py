@@ -314,7 +314,7 @@ class SnapshotMismatch(Refused):
 
 
 class OffsetNotFound(Refused):
-    """AS OF names an offset or instant that the log of events does not reach."""
+    """The log of events does not reach the offset or instant that AS OF names, or a topic ends before the offset."""
 
     code = "offset-not-found"
 
