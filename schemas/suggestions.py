@@ -78,12 +78,17 @@ def _slips(name: str, known: str) -> int | None:
         return None
     if a[0] != b[0] and (a[1], a[0]) != (b[0], b[1]):
         return None
-    distance = edits(a, b)
+    distance = edits(a, b, limit)
     return distance if distance <= limit else None
 
 
-def edits(a: str, b: str) -> int:
-    """Letters added, left out, replaced or swapped with their neighbour (optimal string alignment)."""
+def edits(a: str, b: str, most: int) -> int:
+    """Letters added, left out, replaced or swapped with their neighbour (optimal string alignment).
+
+    More than `most` where they are more: a cluster may have thousands of topics, and one look is not to last.
+    """
+    same = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+    a, b = a[same:], b[same:]
     before: list[int] = []
     row = list(range(len(b) + 1))
     for i, letter in enumerate(a, 1):
@@ -93,4 +98,6 @@ def edits(a: str, b: str) -> int:
             if i > 1 and j > 1 and letter == b[j - 2] and a[i - 2] == other:
                 cost = min(cost, last[j - 2] + 1)
             row.append(cost)
+        if min(row) > most:
+            break
     return row[-1]

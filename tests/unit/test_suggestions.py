@@ -1,5 +1,8 @@
 """Which names are taken for a slip of a known one, and which are not."""
 
+import time
+from random import Random
+
 import pytest
 
 from schemas.formats import FORMAT_OPTIONS
@@ -58,7 +61,17 @@ def test_more_than_three_neighbours_are_none() -> None:
     ("a", "b", "count"), [("", "", 0), ("abc", "", 3), ("form", "from", 1), ("kitten", "sitting", 3), ("ca", "abc", 3)]
 )
 def test_edits(a: str, b: str, count: int) -> None:
-    assert edits(a, b) == edits(b, a) == count
+    assert edits(a, b, 9) == edits(b, a, 9) == count
+    assert all((edits(a, b, most) > most) == (count > most) for most in (0, 1, 2))
+
+
+def test_many_long_names_are_looked_through_soon() -> None:
+    signs = Random(1)
+    names = ["prod.payments." + "".join(signs.choices("abcdefgh.", k=40)) for _ in range(5_000)]
+    began = time.process_time()
+    assert did_you_mean(names[0] + "xxx", names) == ""
+    assert did_you_mean(names[0][:-1] + "x", names) == f"; did you mean '{names[0]}'?"
+    assert time.process_time() - began < 2
 
 
 def test_what_others_call_options_is_an_option_here() -> None:
