@@ -1,5 +1,6 @@
 """`jobplane topic produce`: lines of text as records of a topic."""
 
+import os
 import sys
 from typing import Any, BinaryIO
 
@@ -44,20 +45,21 @@ def produce(
     """
     if key is not None and key_separator:
         raise click.UsageError("--key is the key of all records, and --key-separator takes keys from lines: give one")
-    given = [pair(one, "--header", "source=shop") for one in headers]
+    pairs = [pair(one, "--header", "source=shop") for one in headers]
     with errors(), refusing():
         kafka, settings = reached(flags)
-        from controlplane.record_lines import Form, Writer, records, writable
+        from controlplane.record_lines import Form, Headers, Writer, records, writable
         from schemas.shown import counted
 
         form = Form(_bytes(key_separator) or b"", _bytes(key), _bytes(null_value), check)
         limit = writable(kafka, settings.prefix, name, partition)
         if file.isatty():
             click.echo("one record a line; Ctrl-D ends", err=True)
+        given: Headers = [(header, _bytes(value)) for header, value in pairs]
         writer, stopped = Writer(kafka, name, limit), False
         try:
             for record in records(file, form):
-                writer.send(record, partition, [(key, value.encode()) for key, value in given])
+                writer.send(record, partition, given)
         except KeyboardInterrupt:
             stopped = True
         finally:
@@ -71,4 +73,5 @@ def produce(
 
 
 def _bytes(text: str | None) -> bytes | None:
-    return None if text is None else text.encode()
+    """The bytes as they were typed, in UTF-8 or not."""
+    return None if text is None else os.fsencode(text)

@@ -8,7 +8,7 @@ import click
 
 from controlplane.cli_topic import output_option, reached, refusing
 from controlplane.display import Display
-from controlplane.terminal import connection, errors, examples, json_line, planning, until_nobody_listens
+from controlplane.terminal import connection, errors, examples, json_line, planning, progress, until_nobody_listens
 
 if TYPE_CHECKING:
     from controlplane.lens import Condition
@@ -79,8 +79,10 @@ def peek(name: str, most: int, start: str, scan: int, output: str, **flags: Any)
         kafka, prefix, opened, condition = _opened(flags, query)
         from controlplane.peek import look
 
-        with _watched() as watch:
-            found = look(kafka, prefix, opened, condition, most, scan, watch)
+        with progress("reading") as say:
+            found = look(
+                kafka, prefix, opened, condition, most, scan, lambda looked: say(f"{looked:,} records looked at")
+            )
         with until_nobody_listens():
             _show(found, output)
 
@@ -167,20 +169,3 @@ def _show(found: "Peeked", output: str) -> None:
         Display(output, pages=False).show(listing(found.records, drawn=sys.stdout.isatty()))
     for text in found.summary():
         click.echo(text, err=True)
-
-
-class _watched:  # noqa: N801  used like a function
-    """How many records were looked at, on a terminal's stderr while it is searched; silent elsewhere."""
-
-    def __enter__(self) -> Callable[[int], None]:
-        self._status: Any = None
-        if sys.stderr.isatty():
-            from rich.console import Console
-
-            self._status = Console(stderr=True).status("reading")
-            self._status.start()
-        return lambda looked: self._status.update(f"{looked:,} records looked at") if self._status else None
-
-    def __exit__(self, *_: object) -> None:
-        if self._status:
-            self._status.stop()

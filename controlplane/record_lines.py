@@ -53,7 +53,7 @@ def _record(number: int, line: bytes, form: Form) -> Record:
     if form.separator:
         key, found, value = line.partition(form.separator)
         if not found:
-            message = f"line {number} has no '{form.separator.decode()}' between key and value"
+            message = f"line {number} has no '{form.separator.decode(errors='replace')}' between key and value"
             raise BadLine(message, Place(number, 1))
     if form.null is not None and value == form.null:
         return Record(number, key, None)

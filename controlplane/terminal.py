@@ -109,14 +109,17 @@ def _internal(error: Exception) -> "InternalError":
 
 
 class progress:  # noqa: N801  used like a function
-    """A status line on a terminal's stderr while a statement is awaited; silent elsewhere."""
+    """A status line on a terminal's stderr while something is awaited, which begins with `first`; silent elsewhere."""
+
+    def __init__(self, first: str = "waiting for the outcome") -> None:
+        self._first = first
 
     def __enter__(self) -> Callable[[str], None]:
         self._status: Any = None
         if sys.stderr.isatty():
             from rich.console import Console
 
-            self._status = Console(stderr=True).status("waiting for the outcome")
+            self._status = Console(stderr=True).status(self._first)
             self._status.start()
         return lambda text: self._status.update(text or "waiting") if self._status else None
 
