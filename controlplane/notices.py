@@ -70,7 +70,7 @@ def _without_key(planned: Plan, sink: str, messages: Mapping[str, Sequence[Messa
     """A compacted topic takes no record without a key; what the query sets is not looked at."""
     carried = {one.source for one in planned.branches if KEY not in one.parts and not one.key}
     counts = {name: sum(one.key() is None for one in messages.get(name, ())) for name in sorted(carried)}
-    takes = f"'{sink}' is compacted and takes records with a key alone"
+    takes = f"'{sink}' is compacted and takes only records with a key"
     return [
         f"{takes}; {count} of the newest {len(messages[name])} records of '{name}' have none: give one with … AS {KEY}"
         for name, count in counts.items()

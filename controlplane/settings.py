@@ -147,9 +147,9 @@ def _read(kind: type, value: Any) -> Any:
         return None
     try:
         read = kind(value)
+        return read if isfinite(read) else None
     except (TypeError, ValueError, OverflowError):
         return None
-    return read if isfinite(read) else None
 
 
 def _not_toml(file: Path, bad: ValueError) -> str:

@@ -48,7 +48,7 @@ def wrong_property(said: str, properties: Mapping[str, str]) -> BadSetting:
         if found := pattern.search(said):
             return BadSetting(f"{WHERE}: {words(found, properties)}")
     given = ", ".join(properties) or "none is set"
-    return BadSetting(f"{WHERE}: the Kafka client does not take its properties together ({given}); check each")
+    return BadSetting(f"{WHERE}: the Kafka client does not accept its properties together ({given}); check each")
 
 
 def _unknown(found: re.Match[str], _: Mapping[str, str]) -> str:
@@ -80,7 +80,7 @@ def _mechanism(found: re.Match[str], properties: Mapping[str, str]) -> str:
     if name not in properties:
         return f"security.protocol needs sasl.mechanism, one of {', '.join(MECHANISMS)}"
     hint = did_you_mean(found[1], MECHANISMS) or f"; it knows {', '.join(MECHANISMS)}"
-    return f"the Kafka client has no mechanism '{found[1]}' ({name}){hint}"
+    return f"the Kafka client has no SASL mechanism '{found[1]}' ({name}){hint}"
 
 
 def _user(_: re.Match[str], __: Mapping[str, str]) -> str:

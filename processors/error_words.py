@@ -11,7 +11,7 @@ _CREDENTIALS = (
     "Kafka does not accept the credentials; check sasl.username, sasl.password and sasl.mechanism, and that its "
     "listener has SASL"
 )
-_TRANSACTION = "the transaction ended otherwise than asked"
+_TRANSACTION = "the transaction ended in another way than requested"
 
 WORDS = {
     "_ALL_BROKERS_DOWN": "no broker can be reached",
@@ -19,13 +19,13 @@ WORDS = {
     "_AUTO_OFFSET_RESET": "the topic does not hold the offset asked for",
     "_FATAL": "the Kafka client cannot go on",
     "_FENCED": "another producer with this transactional id took over",
-    "_INVALID_ARG": "the Kafka client does not take the request",
+    "_INVALID_ARG": "the Kafka client does not accept the request",
     "_LOG_TRUNCATION": "records were cut off the topic's end",
     "_MSG_TIMED_OUT": "Kafka did not acknowledge a record in time",
     "_QUEUE_FULL": "the queue of records to send is full",
     "_RESOLVE": "the name of a broker's host is not known",
     "_SSL": "TLS with Kafka fails; check security.protocol and ssl.ca.location",
-    "_STATE": "the Kafka client is in another state than it should be",
+    "_STATE": "the Kafka client is in an unexpected state",
     "_TIMED_OUT": _SILENT,
     "_TIMED_OUT_QUEUE": _SILENT,
     "_TRANSPORT": "the connection to Kafka broke",
@@ -33,20 +33,20 @@ WORDS = {
     "_UNKNOWN_TOPIC": "the topic does not exist",
     "BROKER_NOT_AVAILABLE": "the broker is not available",
     "CLUSTER_AUTHORIZATION_FAILED": "Kafka does not allow this user to act on the cluster; grant it with an ACL",
-    "CONCURRENT_TRANSACTIONS": "the transaction before has not ended yet",
+    "CONCURRENT_TRANSACTIONS": "the previous transaction has not ended yet",
     "COORDINATOR_LOAD_IN_PROGRESS": "the coordinator is loading",
     "COORDINATOR_NOT_AVAILABLE": "the coordinator is not available",
     "FENCED_LEADER_EPOCH": _LEADER,
     "GROUP_AUTHORIZATION_FAILED": "Kafka does not allow this user to use the consumer group; grant READ with an ACL",
-    "INVALID_CONFIG": "Kafka does not take a setting of the topic",
+    "INVALID_CONFIG": "Kafka does not accept a setting of the topic",
     "INVALID_PRODUCER_EPOCH": "another producer with this transactional id took over",
     "INVALID_PRODUCER_ID_MAPPING": "Kafka has forgotten the producer",
     "INVALID_RECORD": (
-        "the topic does not take the record; one with cleanup.policy=compact takes records with a key alone: "
+        "the topic does not accept the record; one with cleanup.policy=compact takes only records with a key: "
         "write … AS __key in the query"
     ),
     "INVALID_REPLICATION_FACTOR": "there are fewer brokers than replicas asked for",
-    "INVALID_TIMESTAMP": "the topic does not take a timestamp so far from the present; write … AS __timestamp",
+    "INVALID_TIMESTAMP": "the topic does not accept a timestamp so far from the present; write … AS __timestamp",
     "INVALID_TRANSACTION_TIMEOUT": "the broker's transaction.max.timeout.ms is too small for snapshotIntervalMillis",
     "INVALID_TXN_STATE": _TRANSACTION,
     "LEADER_NOT_AVAILABLE": "the partition has no leader",

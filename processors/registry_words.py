@@ -31,7 +31,7 @@ def wrong_properties(bad: Exception, properties: Mapping[str, str]) -> str:
     for pattern, words in _PATTERNS:
         if found := pattern.search(said):
             return words(found, properties)
-    return f"the client does not take them together ({', '.join(properties)}); check each"
+    return f"the client does not accept them together ({', '.join(properties)}); check each"
 
 
 def _unknown(found: re.Match[str], _: Mapping[str, str]) -> str:

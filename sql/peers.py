@@ -14,7 +14,7 @@ _SUSPEND_OR_DROP = f"{_SUSPEND} to pause the job, DROP JOB {{job}} to end it"
 _BEGIN_ANEW = "DROP JOB {job} WITH SNAPSHOT s, then CREATE JOB … OPTIONS (initialSnapshotName 's') AS …"
 _ONE_JOB = "a statement is about one job; SHOW JOBS lists the jobs"
 _NO_DATABASES = "there are no databases; a name is that of a topic, mapping or job"
-_NO_USERS = "there are no users; who may read and write topics is told by Kafka's ACLs"
+_NO_USERS = "there are no users; Kafka's ACLs say who may read and write topics"
 
 _OF_JOBS = {
     "PAUSE|HALT|FREEZE|SUSPEND": _SUSPEND,
@@ -45,14 +45,14 @@ _SHOWN = {
     rf"SNAPSHOT\s+(?P<job>{NAME})": "DESCRIBE SNAPSHOT {job}",
     rf"(?:TOPIC|COLUMNS\s+(?:FROM|IN)|PARTITIONS)\b{_TOPIC}": "SHOW TOPICS, or `jobplane topic describe {topic}`",
     r"FUNCTION\b": "SHOW FUNCTIONS",
-    r"(?:PROPERTIES|OPTIONS|VARIABLES|SETTINGS)\b": "DESCRIBE JOB name, which tells the options of a job",
+    r"(?:PROPERTIES|OPTIONS|VARIABLES|SETTINGS)\b": "DESCRIBE JOB name, which shows the options of a job",
     r"VERSION\b": "`jobplane --version`, in a shell",
 }
 """What follows SHOW or LIST → the statement to type."""
 _CREATED = {
     rf"TOPIC\b{_TOPIC}": "a topic is created by `jobplane topic create {topic}`, in a shell",
     rf"(?:STREAM|TABLE|(?:MATERIALIZED\s+)?VIEW|QUERY|PIPELINE)\s+(?P<job>{NAME})\s*(?:WITH\s*\([^()]*\)\s*)?AS\b": (
-        "write CREATE JOB {job} AS INSERT INTO {job} SELECT …; it writes into a topic that is there"
+        "write CREATE JOB {job} AS INSERT INTO {job} SELECT …; the job writes to a topic that exists"
     ),
     rf"(?:STREAM|TABLE|SOURCE\s+(?:STREAM|TABLE))\b{_GIVEN}": (
         "a topic needs no declaration; write CREATE MAPPING {job} (…) TYPE Kafka to give it columns"
@@ -78,12 +78,12 @@ _DROPPED = {
 }
 """What follows DROP → what to do."""
 _DESCRIBED = {
-    r"JOBS\b": "DESCRIBE tells of one: DESCRIBE JOB name; SHOW JOBS lists the jobs",
+    r"JOBS\b": "DESCRIBE takes one job: DESCRIBE JOB name; SHOW JOBS lists the jobs",
     r"FUNCTIONS?\b": "write SHOW FUNCTIONS",
     rf"QUERY\s+(?P<job>{NAME})": "write DESCRIBE JOB {job}",
     rf"(?:(?:EXTENDED|FORMATTED|TOPIC|TABLE|STREAM|SOURCE)\s+)?['\"]?(?P<topic>[\w.-]+)['\"]?{_END}": (
-        "write DESCRIBE JOB {topic} or DESCRIBE MAPPING {topic}; of a topic `jobplane topic describe {topic}` tells, "
-        "and `jobplane topic peek {topic}` shows its records"
+        "write DESCRIBE JOB {topic} or DESCRIBE MAPPING {topic}; for a topic `jobplane topic describe {topic}`, "
+        "and `jobplane topic peek {topic}` for its records"
     ),
 }
 """What follows DESCRIBE or DESC → what to do."""
@@ -105,7 +105,7 @@ _OTHERS = {
     ),
     r"(?:COPY|LOAD|EXPORT|IMPORT|UNLOAD)\b": "`jobplane topic produce` writes records of a file, in a shell",
     rf"INFER\b{_TOPIC}": "`jobplane infer {topic}` proposes a mapping, in a shell",
-    r"VERSION\b": "`jobplane --version` tells the version, in a shell",
+    r"VERSION\b": "`jobplane --version` shows the version, in a shell",
     rf"TAIL\b{_TOPIC}": "`jobplane topic tail {topic}` shows records as they come, in a shell",
     rf"(?:PRINT|PEEK|BROWSE|CONSUME)\b{_TOPIC}": "`jobplane topic peek {topic}` shows records, in a shell",
 }
@@ -175,7 +175,7 @@ _SINGLE = (
     Row(
         r"^SHOW\s+(?P<WHAT>\w+)\s+",
         r"(?:WHERE|LIMIT|ORDER)\b",
-        "SHOW lists all there is, or by name: SHOW {WHAT} LIKE 'a%'",
+        "SHOW lists everything, or by name: SHOW {WHAT} LIKE 'a%'",
     ),
     Row(
         r"^",
@@ -199,7 +199,7 @@ _SINGLE = (
     Row(
         r"^EXPLAIN\s+(?:ANALYZE\s+|CODE\s+)?",
         rf"(?:JOB\s+)?(?P<job>{NAME}){_END}",
-        "EXPLAIN takes a statement; of a job tell DESCRIBE JOB {job} and SHOW CREATE JOB {job}",
+        "EXPLAIN takes a statement; for a job write DESCRIBE JOB {job} or SHOW CREATE JOB {job}",
         BadSyntax,
     ),
     Row(r"^", r"(?:jobplane|kcat|kafka-[\w-]+)\b", "this is a command of a shell, not a statement", BadSyntax),

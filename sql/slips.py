@@ -25,7 +25,7 @@ _SIGNS = {
     "~": "~ is not an operator; write REGEXP_LIKE(text, 'pattern')",
     r"\$\{|\$|@": "there are no variables; write the value, and fields by their names",
     r"\\G?": "a backslash means nothing here; delete it",
-    r"XOR\b": "XOR is not an operator; of two conditions write a <> b",
+    r"XOR\b": "XOR is not an operator; for two conditions write a <> b",
     r"ISNULL\b": "write IS NULL",
     r"NOTNULL\b": "write IS NOT NULL",
     r"(?P<WORD>CONTAINS|STARTS_WITH|ENDS_WITH|REGEXP_LIKE)\s+'": ("{WORD} is a function; write {WORD}(value, 'text')"),
@@ -52,7 +52,7 @@ _AFTER = {
 _NUMBERS = {
     r"0x[0-9a-f]+": "write a number in decimal digits, bytes as X'00ff'",
     r"\d+(?:_\d+)+": "write the digits of a number without _",
-    r"\d[\d.]*[a-z]+\b": "a number has digits, one point and an exponent alone",
+    r"\d[\d.]*[a-z]+\b": "a number has only digits, one point and an exponent",
 }
 """What stands where a number may → what to write."""
 _CREATE_JOB = rf"^CREATE\s+JOB\s+(?:IF\s+NOT\s+EXISTS\s+)?(?P<job>{NAME})\s+"

@@ -136,7 +136,7 @@ UNSUPPORTED = (
     Row(
         r"\bMAPPING\b[^;]*",
         r"(NOT\s+NULL|NULL|PRIMARY\s+KEY|DEFAULT|UNIQUE|CHECK|REFERENCES|COMMENT|METADATA)\b",
-        "{found} is not supported: of a mapping's column say name, type and EXTERNAL NAME alone",
+        "{found} is not supported: a mapping's column has only a name, a type and an EXTERNAL NAME",
         expected="EXTERNAL",
     ),
 )

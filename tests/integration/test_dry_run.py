@@ -141,9 +141,7 @@ def test_a_field_that_no_record_has_is_noticed(plane: System) -> None:
         assert missing.startswith(
             f"none of the newest 3 records of '{source}' has a field paid, so paid is NULL; double quot"
         )
-        assert keyless.startswith(
-            f"'{sink}' is compacted and takes records with a key alone; 3 of the newest 3 records"
-        )
+        assert keyless.startswith(f"'{sink}' is compacted and takes only records with a key; 3 of the newest 3 records")
         assert client.read(f"EXPLAIN {query}").notices == (missing, keyless)
         assert client.dry_run().run(query).notices == (missing, keyless)
         assert client.notices(f'INSERT INTO "{sink}" SELECT id AS __key, state FROM "{source}"') == ()

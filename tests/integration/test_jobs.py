@@ -231,7 +231,7 @@ def test_a_record_the_sink_does_not_take_is_named(plane: System) -> None:
     )
     plane.sql(f'CREATE JOB nokey AS INSERT INTO "{sink}" SELECT * FROM "{source}"')
     until(lambda: plane.jobs()["nokey"]["status"] == "SUSPENDED", 60, "the job is suspended")
-    assert "takes records with a key alone: write … AS __key" in plane.jobs()["nokey"]["failure"]
+    assert "takes only records with a key: write … AS __key" in plane.jobs()["nokey"]["failure"]
     assert plane.jobs()["nokey"]["failure"].endswith(f"({source}-0@1234)")
     assert len(plane.values(sink)) == 1234
     plane.done("DROP JOB nokey")

@@ -27,7 +27,7 @@ def test_the_clients_own_text_is_left_out() -> None:
         "Kafka did not answer in time (_TIMED_OUT)"
     )
     assert str(judged(KafkaError(KafkaError.INVALID_RECORD))) == (
-        "the topic does not take the record; one with cleanup.policy=compact takes records with a key alone: write … "
+        "the topic does not accept the record; one with cleanup.policy=compact takes only records with a key: write … "
         "AS __key in the query (INVALID_RECORD)"
     )
 

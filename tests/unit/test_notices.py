@@ -105,7 +105,7 @@ def test_few_are_told_of_many() -> None:
 
 def test_a_compacted_sink_needs_keys() -> None:
     notice = (
-        "'out' is compacted and takes records with a key alone; 3 of the newest 3 records of 'orders' have none: give "
+        "'out' is compacted and takes only records with a key; 3 of the newest 3 records of 'orders' have none: give "
         "one with … AS __key"
     )
     assert told("SELECT * FROM orders", key=None, compacted=True) == [notice]

@@ -59,6 +59,7 @@ def test_a_wrong_setting_is_named_with_its_place(
     ("text", "message"),
     [
         ('bootsrap = "x"', "there is no setting 'bootsrap'; did you mean 'bootstrap'?"),
+        (f"web_port = {'9' * 400}", "web_port is a whole number"),
         ("web-port = 3", "there is no setting 'web-port'; did you mean 'web_port'?"),
         ('bootstrap = "x', 'is not TOML at its end; texts stand in quotes, as in: prefix = "shop."'),
         ("bootstrap = x\n", 'is not TOML at line 1, column 13; texts stand in quotes, as in: prefix = "shop."'),
