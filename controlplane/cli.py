@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from controlplane import cli_dead_letters, cli_infer, cli_log, cli_produce, cli_records, cli_sql, cli_topic, cli_topics
+from controlplane import cli_dead_letters, cli_infer, cli_log, cli_produce, cli_records, cli_sql, cli_topic
 from controlplane.guiding import Group
 from controlplane.terminal import (
     FAILED,
@@ -94,7 +94,7 @@ def _say(text: str) -> None:
 for command in (*cli_sql.COMMANDS, *cli_log.COMMANDS, *cli_dead_letters.COMMANDS, cli_infer.infer, cli_topic.topic):
     main.add_command(command)
 
-for command in (*cli_topics.COMMANDS, *cli_records.COMMANDS, cli_produce.produce):
+for command in (*cli_records.COMMANDS, cli_produce.produce):
     cli_topic.topic.add_command(command)
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ def deadletters() -> None:
     epilog=examples("jobplane deadletters list big", "jobplane deadletters list big --limit 10 -o json"),
 )
 @click.argument("job")
-@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="The newest so many.")
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="The newest to show.")
 @_output
 @connection
 def listed(job: str, limit: int, output: str, **flags: Any) -> None:
@@ -64,6 +64,7 @@ def listed(job: str, limit: int, output: str, **flags: Any) -> None:
 def show(job: str, letter: str, output: str, **flags: Any) -> None:
     """Print one dead letter of JOB whole: what was wrong, its key, headers and value."""
     from controlplane.views import text_of
+    from schemas.shown import printable
 
     with errors():
         one = next((one for one in _client(flags).dead_letters(job) if one.letter == letter), None)
@@ -79,7 +80,7 @@ def show(job: str, letter: str, output: str, **flags: Any) -> None:
             json_line(row)
         else:
             for name, value in row.items():
-                click.echo(f"{name:<8} {value}")
+                click.echo(f"{name:<8} {printable(str(value))}")
 
 
 @deadletters.command(
@@ -100,6 +101,7 @@ def retry(job: str, timeout: float, output: str, **flags: Any) -> None:
     from controlplane.dead_letters import retry_at_work
     from controlplane.descriptions import named
     from schemas.names import name
+    from schemas.shown import counted
     from sql import nodes
 
     with errors():
@@ -125,7 +127,8 @@ def retry(job: str, timeout: float, output: str, **flags: Any) -> None:
         if output == "json":
             json_line({"job": retry.name, "uid": uid, "retried": tried, "failed_again": again})
         else:
-            click.echo(f"retried {tried} dead letters of {job}: {tried - again} went through, {again} failed again")
+            letters = counted(tried, "dead letter")
+            click.echo(f"retried {letters} of {job}: {tried - again:,} went through, {again:,} failed again")
 
 
 def _begun(client: "Client", job: "Job", timeout: float) -> str:
