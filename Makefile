@@ -12,6 +12,9 @@ TOLD := /^Collecting/ { if (++n % 20 == 0) say(n " of $(PACKAGES) packages fetch
 	function say(what) { print "setup: " what > "/dev/stderr"; fflush() }
 FIRST := $(wildcard tests/unit tests/golden tests/property tests/simulation tests/test_docs.py)
 
+# The tests that start brokers or workers of their own: they take as long as all others with a broker.
+OWN := tests/chaos $(addprefix tests/integration/test_, backup.py dev.py embedded.py many_jobs.py user_functions.py)
+
 .DEFAULT_GOAL := help
 .PHONY: help setup jars demo check test chaos outage fuzz bench lock clean
 
@@ -42,12 +45,12 @@ check: setup ## lint, format, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-# Tests with a broker wait more than they compute, so the two kinds run side by side, each with a broker of its own.
-test: setup check jars ## check, then all tests: what needs no broker, then those with one, then broken ones
+# Tests with a broker wait more than they compute, so two halves of them run side by side, each with a broker of its own.
+test: setup check jars ## check, then all tests: what needs no broker, then those with one
 	$(BIN)/pytest -q $(FIRST)
-	@$(BIN)/pytest -q tests/chaos -m "not long" >$(VENV)/chaos.log 2>&1 & chaos=$$!; trap "kill $$chaos" INT TERM; \
-	$(BIN)/pytest -q tests/integration; integration=$$?; \
-	echo "tests/chaos, beside it:"; wait $$chaos; chaos=$$?; cat $(VENV)/chaos.log; exit $$((integration | chaos))
+	@$(BIN)/pytest -q $(OWN) -m "not long" >$(VENV)/own.log 2>&1 & own=$$!; trap "kill $$own" INT TERM; \
+	$(BIN)/pytest -q tests/integration $(addprefix --ignore=,$(OWN)); others=$$?; \
+	echo "beside them:"; wait $$own; own=$$?; cat $(VENV)/own.log; exit $$((others | own))
 
 chaos: setup jars ## everything that kills: with two hundred jobs as well, which takes some minutes
 	$(BIN)/pytest -q tests/chaos

@@ -272,7 +272,7 @@ def run(settings: Settings, loglevel: str = "warning", *, quiet: bool = False) -
     if registry := registry_of(settings.registry):
         registry.check()
     kafka = Kafka(settings.bootstrap, settings.kafka)
-    _await_kafka(kafka, say)
+    await_kafka(kafka, say)
     catalog.ensure_topics(kafka, settings, say)
     user_functions.load_and_tell()
     say(
@@ -297,7 +297,7 @@ def _steps() -> Say:
     return STEPS.info
 
 
-def _await_kafka(kafka: Kafka, say: Say) -> None:
+def await_kafka(kafka: Kafka, say: Say) -> None:
     """Raises KafkaUnreachable where no broker answers within half a minute: it may be starting as well."""
     patience, said = Patience(KAFKA_S, say), False
     while True:

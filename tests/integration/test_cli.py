@@ -216,7 +216,6 @@ def test_no_answer_in_time_is_124(plane: System, create: str) -> None:
     [
         (["sql", "-e", "SHOW JOBS"], {"bootstrap": "127.0.0.1:1"}, 5, r"127.0.0.1:1: the connection was refused"),
         (["emit", "DROP JOB a"], {"bootstrap": "127.0.0.1:1"}, 5, "the connection was refused"),
-        (["worker"], {"bootstrap": "127.0.0.1:1"}, 5, "connection was refused"),
         (["sql", "-e", "SHOW JOBS"], {"bootstrap": "no-such-host.invalid:9092"}, 5, "host is not known"),
         (["sql", "-e", "SHOW JOBS"], {"JOBPLANE_PREFIX": "other."}, 1, "there is no topic 'other.commands'"),
         (["sql", "-e", "SHOW JOBS"], {"JOBPLANE_BOTSTRAP": "x"}, 2, "JOBPLANE_BOTSTRAP is not a setting"),

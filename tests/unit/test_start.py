@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from controlplane import catalog, patience
+from controlplane import catalog, patience, worker
 from controlplane.embedded.dev import _awaited, what_next
 from controlplane.patience import Patience
 from controlplane.settings import Settings
 from controlplane.topics import TOPICS
 from processors.kafka import Doubt
-from schemas.setup_errors import NotSetUp
+from schemas.setup_errors import KafkaUnreachable, NotSetUp
 
 SETTINGS = Settings(prefix="p.", replication_factor=1)
 
@@ -55,6 +55,33 @@ def test_control_topics_that_never_come_are_an_error(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(catalog, "SET_UP_S", -1.0)
     with pytest.raises(NotSetUp, match="Kafka does not answer about the control topics"):
         catalog.ensure_topics(SlowKafka(1), SETTINGS)  # type: ignore[arg-type]
+
+
+class NoKafka:
+    """Has no broker that answers."""
+
+    bootstrap = "kafka:9092"
+
+    def require(self) -> None:
+        raise KafkaUnreachable("no Kafka broker answers at kafka:9092: the connection was refused")
+
+
+def test_a_worker_says_which_kafka_it_waits_for_before_it_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting = iter([False, True])
+    said: list[str] = []
+
+    def ends(_: Patience, awaited: str) -> bool:
+        said.append(awaited)
+        return next(waiting)
+
+    monkeypatch.setattr(Patience, "ends", ends)
+    with pytest.raises(KafkaUnreachable):
+        worker.await_kafka(NoKafka(), said.append)  # type: ignore[arg-type]
+    assert said == [
+        "no Kafka broker answers at kafka:9092",
+        "waiting 30 s for Kafka: no Kafka broker answers at kafka:9092: the connection was refused",
+        "no Kafka broker answers at kafka:9092",
+    ]
 
 
 def test_patience_says_nothing_at_first_and_ends_with_its_limit() -> None:
