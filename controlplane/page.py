@@ -164,12 +164,16 @@ _TOLD_ELSEWHERE = frozenset({"query", "failure_code", "failure_at"})
 
 
 def _history(listing: Listing, now: int) -> list[Part]:
-    """SHOW HISTORY, without what only programs need."""
-    several = len({row["uid"] for row in listing.rows}) > 1
-    columns = ("offset", "time", *(["uid"] if several else []), "event", "status", "detail")
-    rows = [row | {"time": _clock(row["time"], "seconds"), "detail": _detail(row)} for row in listing.rows]
-    cells = [[str(row[name]) for name in columns] for row in rows]
-    return [Grid(columns, cells, numbers=frozenset({"offset"}), tall=True)]
+    """SHOW HISTORY, without what only programs need: a table for each job that had the name."""
+    columns = ("offset", "time", "event", "status", "detail")
+    jobs: dict[str, list[list[str]]] = {}
+    for row in listing.rows:
+        shown = row | {"time": _clock(row["time"], "seconds"), "detail": _detail(row)}
+        jobs.setdefault(row["uid"], []).append([str(shown[name]) for name in columns])
+    return [
+        Grid(columns, cells, f"job {uid}" if len(jobs) > 1 else "", numbers=frozenset({"offset"}), tall=True)
+        for uid, cells in jobs.items()
+    ]
 
 
 def _detail(row: Row) -> str:

@@ -37,6 +37,7 @@ def run(settings: Settings, port: int, workers: int, say: Say) -> None:
         require_free(settings.web_port, "--web-port")
     started: list[subprocess.Popen[bytes]] = []
     broker = Broker(Path(settings.data) / "kafka", port)
+    first = not broker.data.exists()
     say(f"starting Kafka {KAFKA} on {broker.bootstrap}; its data is in {broker.data}")
     began = time.monotonic()
     with broker:
@@ -48,14 +49,24 @@ def run(settings: Settings, port: int, workers: int, say: Say) -> None:
             webs = [f"http://{settings.web_host}:{web_port}" for web_port in ports]
             if _wait_ready(webs, started, stop, say):
                 print(f"ready {broker.bootstrap} {webs[0]}", flush=True)
-                say(what_next(settings.prefix, broker.bootstrap, os.environ))
+                say(what_next(settings.prefix, broker.bootstrap, os.environ, first=first))
                 _watch(started, broker, stop)
                 say("stopping: the workers commit, then Kafka stops")
         finally:
             _stop(started)
 
 
-def what_next(prefix: str, bootstrap: str, environment: Mapping[str, str]) -> str:
+FIRST_STEPS = (
+    "jobplane topic create orders big_orders",
+    """echo '{"id": 1, "amount": 70}' | jobplane topic produce orders""",
+    'jobplane sql "CREATE JOB big AS INSERT INTO big_orders SELECT * FROM orders WHERE amount > 50"',
+    "jobplane topic peek big_orders",
+)
+"""For a Kafka that holds nothing yet."""
+LATER_STEPS = ('jobplane sql "SHOW JOBS"', "jobplane topic list")
+
+
+def what_next(prefix: str, bootstrap: str, environment: Mapping[str, str], *, first: bool) -> str:
     """What a person may type now, in another terminal: with whatever that terminal needs to find this Kafka."""
     here = Path(sys.executable).parent
     found = shutil.which("jobplane", path=environment.get("PATH"))
@@ -64,13 +75,7 @@ def what_next(prefix: str, bootstrap: str, environment: Mapping[str, str]) -> st
         (bootstrap != DEFAULTS.bootstrap, f"export JOBPLANE_BOOTSTRAP={bootstrap}"),
         (prefix != DEFAULTS.prefix, f"export JOBPLANE_PREFIX={prefix}"),
     ]
-    lines = [
-        *(line for missing, line in needed if missing),
-        "jobplane topic create orders big_orders",
-        """echo '{"id": 1, "amount": 70}' | jobplane topic produce orders""",
-        'jobplane sql "CREATE JOB big AS INSERT INTO big_orders SELECT * FROM orders WHERE amount > 50"',
-        "jobplane topic peek big_orders",
-    ]
+    lines = [*(line for missing, line in needed if missing), *(FIRST_STEPS if first else LATER_STEPS)]
     listed = "\n".join(f"  {line}" for line in lines)
     return f"try next, in another terminal:\n{listed}\nCtrl-C stops everything; topics and jobs are kept."
 

@@ -104,9 +104,12 @@ def test_what_to_try_next_is_what_another_terminal_needs(
 ) -> None:
     for executable in on_path:
         (tmp_path / executable).touch(0o755)
-    lines = what_next(prefix, bootstrap, {"PATH": str(tmp_path)}).splitlines()
+    lines = what_next(prefix, bootstrap, {"PATH": str(tmp_path)}, first=True).splitlines()
     assert [line.split("export ")[1].split('="')[0] for line in lines if "export " in line] == exports
     assert sum("jobplane topic" in line for line in lines) == 3
+    later = what_next(prefix, bootstrap, {"PATH": str(tmp_path)}, first=False)
+    assert "SHOW JOBS" in later
+    assert "create" not in later
 
 
 @pytest.mark.parametrize(
