@@ -72,7 +72,7 @@ def _without_key(planned: Plan, sink: str, messages: Mapping[str, Sequence[Messa
     counts = {name: sum(one.key() is None for one in messages.get(name, ())) for name in sorted(carried)}
     takes = f"'{sink}' is compacted and takes only records with a key"
     return [
-        f"{takes}; {count} of the newest {len(messages[name])} records of '{name}' have none: give one with … AS {KEY}"
+        f"{takes}; records of '{name}' without a key: {count} of the newest {len(messages[name])}; write … AS {KEY}"
         for name, count in counts.items()
         if count
     ]

@@ -6,6 +6,7 @@ from controlplane.views import Listing, Row, Screen, text_of
 from processors.bad_records import place_of
 from processors.kafka import Message
 from processors.trial import Record, Trial, Tried
+from schemas.shown import counted
 
 ROW_COLUMNS = ("source", "key", "value", "other")
 REFUSAL_COLUMNS = ("source", "code", "reason", "value")
@@ -37,7 +38,7 @@ def listing(trial: Trial, value_of: ValueOf = as_it_is) -> Listing:
 def _summary(about: Row) -> str:
     counts = f"{about['filtered']:,} filtered out, {about['skipped']:,} skipped, {about['refused']:,} refused"
     speed = f"; {about['rate']:,} records a second, {about['cpu_micros']:g} µs of CPU each" if about["read"] else ""
-    return f"{about['read']:,} records read: {about['written']:,} written, {counts}{speed}"
+    return f"{counted(about['read'], 'record')} read: {about['written']:,} written, {counts}{speed}"
 
 
 def _row(message: Message, record: Record, value_of: ValueOf) -> Row:

@@ -220,7 +220,7 @@ def test_no_answer_in_time_is_124(plane: System, create: str) -> None:
         (["sql", "-e", "SHOW JOBS"], {"JOBPLANE_PREFIX": "other."}, 1, "there is no topic 'other.commands'"),
         (["sql", "-e", "SHOW JOBS"], {"JOBPLANE_BOTSTRAP": "x"}, 2, "JOBPLANE_BOTSTRAP is not a setting"),
         (["sql", "-f", "no-such-file.sql"], {}, 2, "does not exist"),
-        (["sequel"], {}, 2, "there is no command 'sequel'; did you mean `.* sql`\\?"),
+        (["sqll"], {}, 2, "there is no command 'sqll'; did you mean `.* sql`\\?"),
         (["sql", "-e", "DROP JOB 'a"], {}, 4, "this string is not closed"),
     ],
 )

@@ -105,8 +105,8 @@ def test_few_are_told_of_many() -> None:
 
 def test_a_compacted_sink_needs_keys() -> None:
     notice = (
-        "'out' is compacted and takes only records with a key; 3 of the newest 3 records of 'orders' have none: give "
-        "one with … AS __key"
+        "'out' is compacted and takes only records with a key; records of 'orders' without a key: 3 of the newest 3; "
+        "write … AS __key"
     )
     assert told("SELECT * FROM orders", key=None, compacted=True) == [notice]
     assert told("SELECT * FROM orders", compacted=True) == []
