@@ -30,6 +30,7 @@ LONGEST_TOPIC = "x" * 49
 _NOT_SETTINGS = frozenset({"JOBPLANE_JAVA_HOME", "JOBPLANE_CACHE", "JOBPLANE_TRACEBACK"})
 _PREFIXED = (*sorted(_NOT_SETTINGS), f"{KAFKA}…", f"{REGISTRY}…")
 _OF_KAFKA = ("security.", "sasl.", "ssl.", "socket.")
+_BEFORE_NAME = re.compile(r"(?<=')(?=\w)")
 _AT = re.compile(r"\(at line (\d+), column (\d+)\)")
 
 
@@ -127,7 +128,7 @@ def _unknown(origin: str, name: str, value: Any, known: Iterable[str]) -> str:
     names = [*known]
     if origin == ENVIRONMENT_ORIGIN:
         written = (*(one.upper() for one in names), *(one.removeprefix(ENVIRONMENT) for one in _PREFIXED))
-        near = did_you_mean(name.upper(), written).replace("'", f"'{ENVIRONMENT}", 1)
+        near = _BEFORE_NAME.sub(ENVIRONMENT, did_you_mean(name.upper(), written))
         all_of_them = ", ".join(f"{ENVIRONMENT}{one}" for one in written)
         return f"{origin}: {ENVIRONMENT}{name.upper()} is not a setting{near or f'; settings are {all_of_them}'}"
     if f"{name.replace('_', '.')}.".startswith(_OF_KAFKA):

@@ -39,6 +39,7 @@ def test_properties_of_the_schema_registry_pass_through_and_are_not_shown(tmp_pa
         ({}, {"JOBPLANE_REGISTRY_SSL_CA_LOCATION": "ca"}, "has ssl.ca.location and no url; set JOBPLANE_REGISTRY_URL"),
         ({}, {"JOBPLANE_BOOTSTRAPS": "x"}, "JOBPLANE_BOOTSTRAPS is not a setting; did you mean 'JOBPLANE_BOOTSTRAP'"),
         ({}, {"JOBPLANE_JAVAHOME": "x"}, "JOBPLANE_JAVAHOME is not a setting; did you mean 'JOBPLANE_JAVA_HOME'"),
+        ({}, {"JOBPLANE_WEB_POST": "1"}, "did you mean 'JOBPLANE_WEB_HOST' or 'JOBPLANE_WEB_PORT'"),
         ({}, {"JOBPLANE_X": "x"}, "JOBPLANE_X is not a setting; settings are JOBPLANE_BOOTSTRAP, "),
         ({}, {"JOBPLANE_REGISTRY_URLL": "x"}, "the schema registry has urll and no url; did you mean 'url'"),
         ({"bootstrap": " "}, {}, "bootstrap is empty"),
