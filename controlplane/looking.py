@@ -1,6 +1,7 @@
 """A look at the newest records of a new job's sources, in a thread beside the waiting for the job.
 
-It adds no time and changes nothing: where it fails, or is slow, nothing is noticed.
+It changes nothing, and adds no time unless Kafka is slow: where it fails, or takes longer than a job needs to start by
+PATIENCE_S, nothing is noticed.
 """
 
 import logging
