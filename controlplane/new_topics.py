@@ -1,10 +1,12 @@
 """Makes topics for jobs to read and write. Topics are never made by mistake: a name alone makes none."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
-from processors.kafka import Kafka, insisting
+from processors.kafka import Doubt, Kafka, insisting
 from schemas.errors import TopicExists, TopicRefused, TopicReserved
+from schemas.failures import JobFailure
 from schemas.names import is_topic_name
 from schemas.setup_errors import NotSetUp
 from schemas.shown import counted
@@ -72,8 +74,10 @@ def _check_replicas(kafka: Kafka, name: str, replication: int) -> None:
 
 def _unknown_setting(kafka: Kafka, config: Mapping[str, str]) -> TopicRefused | None:
     """The first setting that no topic has; None where all are known, or nothing can be told."""
-    names = kafka.topic_names()[:1] if config else ()
-    known = {name for settings in kafka.topic_settings(names).values() for name in settings}
+    known: set[str] = set()
+    with suppress(Doubt, JobFailure):
+        names = kafka.topic_names()[:1] if config else ()
+        known = {name for settings in kafka.topic_settings(names).values() for name in settings}
     unknown = next((name for name in config if known and name not in known), None)
     if unknown is None:
         return None
