@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from controlplane import cli_dead_letters, cli_infer, cli_log, cli_produce, cli_records, cli_sql, cli_topic
+from controlplane.flags import PORT, Whole
 from controlplane.guiding import Group
 from controlplane.terminal import (
     FAILED,
@@ -44,9 +45,9 @@ def main() -> None:
 )
 @click.option("--web-host", metavar="ADDRESS", help="Address of the web server.  [default: 127.0.0.1]")
 @click.option(
-    "--web-port", type=int, metavar="PORT", help="Port of the web server, 0 picks a free one.  [default: 6066]"
+    "--web-port", type=PORT, metavar="PORT", help="Port of the web server, 0 picks a free one.  [default: 6066]"
 )
-@click.option("--hosts", type=int, metavar="N", help="Task hosts; 0 is one a core.  [default: 0]")
+@click.option("--hosts", type=Whole(0), metavar="N", help="Task hosts; 0 is one a core.  [default: 0]")
 @click.option(
     "--loglevel", type=click.Choice(["debug", "info", "warning", "error"]), default="warning", show_default=True
 )
@@ -65,13 +66,15 @@ def worker(loglevel: str, quiet: bool, **flags: Any) -> None:
 
 
 @main.command(epilog=examples("jobplane dev", "jobplane dev --port 0 --web-port 0 --workers 2 --data /tmp/jobplane"))
-@click.option("--port", type=int, default=9092, show_default=True, help="Kafka's port; 0 picks a free one.")
+@click.option(
+    "--port", type=PORT, metavar="PORT", default=9092, show_default=True, help="Kafka's port; 0 picks a free one."
+)
 @click.option(
     "--data", metavar="FOLDER", help="Where the broker and the workers keep their data.  [default: .jobplane]"
 )
-@click.option("--workers", type=click.IntRange(1, 16), default=1, show_default=True)
-@click.option("--web-port", type=int, metavar="PORT", help="Port of the first worker's web server.  [default: 6066]")
-@click.option("--hosts", type=int, metavar="N", help="Task hosts a worker; 0 is one a core.  [default: 0]")
+@click.option("--workers", type=Whole(1, 16), default=1, show_default=True, help="Workers, 16 at most.")
+@click.option("--web-port", type=PORT, metavar="PORT", help="Port of the first worker's web server.  [default: 6066]")
+@click.option("--hosts", type=Whole(0), metavar="N", help="Task hosts a worker; 0 is one a core.  [default: 0]")
 @click.option("--prefix", metavar="TEXT", help="Prefix of the control topics.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but the line `ready`, and what is wrong.")
 def dev(port: int, workers: int, quiet: bool, **flags: Any) -> None:

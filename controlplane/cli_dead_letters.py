@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from controlplane.flags import Seconds, Whole
 from controlplane.guiding import Group
 from controlplane.terminal import (
     FAILED,
@@ -37,7 +38,7 @@ def deadletters() -> None:
     epilog=examples("jobplane deadletters list big", "jobplane deadletters list big --limit 10 -o json"),
 )
 @click.argument("job")
-@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="The newest to show.")
+@click.option("--limit", type=Whole(), default=100, show_default=True, help="The newest to show.")
 @_output
 @connection
 def listed(job: str, limit: int, output: str, **flags: Any) -> None:
@@ -88,7 +89,7 @@ def show(job: str, letter: str, output: str, **flags: Any) -> None:
     epilog=examples("jobplane deadletters retry big", "jobplane deadletters retry big --timeout 3600"),
 )
 @click.argument("job")
-@click.option("--timeout", type=click.FloatRange(0.1), default=600.0, show_default=True, help="Seconds to wait.")
+@click.option("--timeout", type=Seconds(), default=600.0, show_default=True, help="Seconds to wait.")
 @_output
 @issuing
 @connection

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from controlplane.flags import Whole
 from controlplane.terminal import FAILED, NOT_FOUND, connection, errors, examples, fail, settings_of
 
 
@@ -12,9 +13,7 @@ from controlplane.terminal import FAILED, NOT_FOUND, connection, errors, example
     epilog=examples("jobplane infer orders", "jobplane infer orders --last 100 --name typed > mapping.sql"),
 )
 @click.argument("topic")
-@click.option(
-    "--last", type=click.IntRange(1), default=1_000, show_default=True, help="Records to look at: the newest."
-)
+@click.option("--last", type=Whole(), default=1_000, show_default=True, help="Records to look at: the newest.")
 @click.option("--name", default="", metavar="NAME", help="The mapping's name.  [default: the topic's]")
 @connection
 def infer(topic: str, last: int, name: str, **flags: Any) -> None:

@@ -7,6 +7,7 @@ from typing import Any, BinaryIO
 import click
 
 from controlplane.cli_topic import output_option, pair, reached, refusing
+from controlplane.flags import Whole
 from controlplane.terminal import INTERRUPTED, connection, errors, examples, json_line
 
 
@@ -22,7 +23,7 @@ from controlplane.terminal import INTERRUPTED, connection, errors, examples, jso
 @click.option("--key-separator", metavar="TEXT", default="", help="What stands between key and value in each line.")
 @click.option("--key", metavar="TEXT", help="The key of all records.  [default: none]")
 @click.option("--header", "headers", multiple=True, metavar="K=V", help="A header of all records.")
-@click.option("--partition", type=click.IntRange(0), metavar="P", help="The partition.  [default: by the key]")
+@click.option("--partition", type=Whole(0), metavar="P", help="The partition.  [default: by the key]")
 @click.option("--null-value", metavar="TEXT", help="A line with this value writes a tombstone: a record without value.")
 @click.option("--check", is_flag=True, help="End at the first line whose value is not JSON.")
 @output_option

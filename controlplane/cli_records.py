@@ -8,6 +8,7 @@ import click
 
 from controlplane.cli_topic import output_option, reached, refusing
 from controlplane.display import Display
+from controlplane.flags import Whole
 from controlplane.terminal import connection, errors, examples, json_line, planning, progress, until_nobody_listens
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def looking(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--as-mapping", metavar="MAPPING", default="", help="Show the columns of this mapping."),
         click.option("--where", metavar="CONDITION", help="Only records that a WHERE would take."),
         click.option(
-            "--partition", "partitions", type=click.IntRange(0), multiple=True, metavar="P", help="Only this partition."
+            "--partition", "partitions", type=Whole(0), multiple=True, metavar="P", help="Only this partition."
         ),
     ):
         command = option(command)
@@ -48,7 +49,7 @@ def looking(command: Callable[..., Any]) -> Callable[..., Any]:
     )
 )
 @click.argument("name")
-@click.option("-n", "most", type=click.IntRange(1), default=10, show_default=True, metavar="N", help="Records to show.")
+@click.option("-n", "most", type=Whole(), default=10, show_default=True, metavar="N", help="Records to show.")
 @click.option(
     "--from",
     "start",
@@ -59,7 +60,7 @@ def looking(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @click.option(
     "--scan",
-    type=click.IntRange(1),
+    type=Whole(),
     default=1_000_000,
     show_default=True,
     metavar="N",

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from controlplane.display import Display
+from controlplane.flags import Seconds, Whole
+from controlplane.guiding import quoted
 from controlplane.statement_files import Source, argument_or_stdin, sources
 from controlplane.terminal import (
     FAILED,
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
 
 _output = click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 _timeout = click.option(
-    "--timeout", type=click.FloatRange(0.1), default=60.0, show_default=True, help="Seconds to wait, each statement."
+    "--timeout", type=Seconds(), default=60.0, show_default=True, help="Seconds to wait, each statement."
 )
 
 
@@ -79,9 +81,7 @@ class Way:
     help="A file of statements, in UTF-8; - is standard input.",
 )
 @click.option("--dry-run", is_flag=True, help="Try CREATE JOB and INSERT on records that are there; write nothing.")
-@click.option(
-    "--last", type=click.IntRange(1), metavar="N", help="Records of a dry run or EXPLAIN ANALYZE.  [default: 1000]"
-)
+@click.option("--last", type=Whole(), metavar="N", help="Records of a dry run or EXPLAIN ANALYZE.  [default: 1000]")
 @click.option("--no-wait", is_flag=True, help="Append and go on; the outcome is not awaited.")
 @click.option("--command-id", default="", metavar="ID", help="Your own id for the statement, where it is only one.")
 @_timeout
@@ -119,6 +119,7 @@ def sql(
 
     with errors():
         _refuse_files(arguments)
+        _refuse_words(arguments)
         given = sources(texts, arguments, files)
         client = Client(settings_of(flags))
         statements = [one for source in given for one in _split(source, output)]
@@ -195,6 +196,13 @@ def _refuse_files(arguments: tuple[str, ...]) -> None:
     for text in arguments:
         if text and not any(sign.isspace() for sign in text) and os.path.isfile(text):
             raise click.UsageError(f"'{text}' is a file: `jobplane sql -f {text}` runs the statements in it")
+
+
+def _refuse_words(arguments: tuple[str, ...]) -> None:
+    """Raises UsageError for one statement that the shell has made several arguments of."""
+    if len(arguments) > 1 and any(text.strip(" ;").isalnum() for text in arguments):
+        statement = " ".join(arguments)
+        raise click.UsageError(f"each argument is a statement; quote the statement: jobplane sql {quoted(statement)}")
 
 
 def _split(source: Source, output: str) -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from controlplane.display import Display
+from controlplane.flags import Whole
 from controlplane.guiding import Group
 from controlplane.terminal import connection, errors, examples, fail, json_line, refusal_exit, settings_of
 
@@ -27,13 +28,11 @@ def topic() -> None:
     )
 )
 @click.argument("names", metavar="NAME...", nargs=-1, required=True)
-@click.option(
-    "--partitions", type=click.IntRange(1), metavar="N", help="Partitions of each.  [default: the brokers' setting]"
-)
+@click.option("--partitions", type=Whole(), metavar="N", help="Partitions of each.  [default: the brokers' setting]")
 @click.option(
     "--replication-factor",
     "replicas",
-    type=click.IntRange(1),
+    type=Whole(),
     metavar="N",
     help="Replicas.  [default: the brokers' setting]",
 )

@@ -1,7 +1,7 @@
 """A group of commands that helps on: it says which command was meant, and where SQL goes that is not a command."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -11,6 +11,35 @@ from schemas.suggestions import nearest, proposed
 
 SQL = ("ALTER", "CREATE", "DESCRIBE", "DROP", "EXPLAIN", "INSERT", "SELECT", "SHOW")
 """Words that begin a statement, or are often thought to."""
+_PEEK, _JOBS = "`jobplane topic peek {}`", '`jobplane sql "SHOW JOBS"`'
+_KAFKAS = (
+    "Kafka's own tools do it, where no job uses the topic: `kafka-topics.sh --bootstrap-server HOST:PORT --delete "
+    "--topic {}`"
+)
+INSTEAD: Mapping[tuple[str, ...], str] = {
+    ("jobplane", "consume"): _PEEK,
+    ("jobplane", "peek"): _PEEK,
+    ("jobplane", "tail"): "`jobplane topic tail {}`",
+    ("jobplane", "produce"): "`jobplane topic produce {}`",
+    ("jobplane", "topics"): "`jobplane topic list`",
+    ("jobplane", "jobs"): _JOBS,
+    ("jobplane", "list"): _JOBS,
+    ("jobplane", "ps"): _JOBS,
+    ("jobplane", "status"): _JOBS,
+    ("jobplane", "version"): "`jobplane --version`",
+    ("jobplane", "create", "topic"): "`jobplane topic create {}`",
+    ("jobplane", "describe", "topic"): "`jobplane topic describe {}`",
+    ("jobplane", "drop", "topic"): _KAFKAS,
+    ("jobplane", "select"): (
+        '`jobplane sql --dry-run "INSERT INTO … SELECT …"` shows what a query would write, `jobplane topic peek TOPIC` '
+        "the records of a topic"
+    ),
+    ("jobplane topic", "delete"): _KAFKAS,
+    ("jobplane topic", "drop"): _KAFKAS,
+    ("jobplane topic", "rm"): _KAFKAS,
+    ("jobplane topic", "consume"): _PEEK,
+}
+"""What to type instead, by the group and the words that begin what was typed; `{}` is the topic's name."""
 HELP, MOST_USED = "help", "sql"
 _SHELL = frozenset('"$`\\!')
 """What a shell would take for its own between double quotes."""
@@ -61,6 +90,8 @@ def _unknown(word: str, others: Sequence[str], commands: Sequence[str], path: st
     begin, *rest = word.split() or [word]
     words = [*rest, *others]
     nested = " " in path
+    if instead := _instead(path, begin.lower(), words):
+        return instead
     if not nested and begin.upper() in SQL:
         return f"'{begin}' begins a SQL statement; give it to sql: {_as_sql(begin.upper(), words)}"
     if near := nearest(word, commands):
@@ -70,11 +101,25 @@ def _unknown(word: str, others: Sequence[str], commands: Sequence[str], path: st
     return f"there is no command '{word}'; commands are {', '.join(commands)}"
 
 
+def _instead(path: str, begin: str, words: Sequence[str]) -> str:
+    """The answer to words that other tools know; empty for other words."""
+    first = words[0].lower() if words else ""
+    for typed, rest in (((begin, first), words[1:]), ((begin,), words)):
+        if (remedy := INSTEAD.get((path, *typed))) is not None:
+            topic = next((one for one in rest if not one.startswith("-")), "TOPIC")
+            return f"there is no command '{' '.join(typed)}': {remedy.format(shlex.quote(topic))}"
+    return ""
+
+
 def _as_sql(begin: str, words: Sequence[str]) -> str:
     """The command that runs what was typed; flags follow the statement."""
     flags = next((i for i, one in enumerate(words) if one.startswith("-")), len(words))
     said = list(words[:flags]) or (["JOBS"] if begin == "SHOW" else ["…"])
     said[0] = said[0].upper() if said[0].isalpha() else said[0]
     text = " ".join((begin, *said))
-    quoted = shlex.quote(text) if _SHELL & set(text) else f'"{text}"'
-    return f"`{' '.join(('jobplane sql', quoted, *map(shlex.quote, words[flags:])))}`"
+    return f"`{' '.join(('jobplane sql', quoted(text), *map(shlex.quote, words[flags:])))}`"
+
+
+def quoted(statement: str) -> str:
+    """A statement as one argument of a shell."""
+    return shlex.quote(statement) if _SHELL & set(statement) else f'"{statement}"'

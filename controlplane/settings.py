@@ -13,6 +13,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, Self
 
+from controlplane.addresses import check_addresses
 from schemas.names import is_topic_name
 from schemas.setup_errors import BadSetting
 from schemas.suggestions import did_you_mean
@@ -23,6 +24,8 @@ REGISTRY = "JOBPLANE_REGISTRY_"
 FILE = "jobplane.toml"
 LONGEST_ISSUER = 500
 """Characters that a command's issued-by may have."""
+RANGES = {"replication_factor": (0, 32_767), "web_port": (0, 65_535), "hosts": (0, 10_000)}
+"""What a setting that is a whole number may be, both included."""
 TABLES = ("kafka", "registry")
 ENVIRONMENT_ORIGIN = "environment"
 LONGEST_TOPIC = "x" * 49
@@ -60,8 +63,10 @@ class Settings:
         if not is_topic_name(f"{self.prefix}{LONGEST_TOPIC}") or not self.prefix:
             rule = "it has letters of ASCII, digits, '.', '_' and '-', at most 200, such as 'shop.'"
             raise BadSetting(f"prefix '{self.prefix}' cannot begin a topic's name: {rule}")
-        if not self.bootstrap.strip():
-            raise BadSetting("bootstrap is empty; it is Kafka's address, such as 127.0.0.1:9092")
+        check_addresses(self.bootstrap)
+        for name, (least, most) in RANGES.items():
+            if not least <= getattr(self, name) <= most:
+                raise BadSetting(f"{name} is between {least} and {most}, not {getattr(self, name)}")
         if len(self.issued_by) > LONGEST_ISSUER or not self.issued_by.isprintable():
             raise BadSetting(f"issued_by has at most {LONGEST_ISSUER} characters, all of them printable")
         if not 2.0 <= self.session_timeout <= 300.0:
@@ -120,7 +125,10 @@ def _with(settings: Any, origin: str, values: Mapping[str, Any]) -> Any:
         if read is None:
             raise BadSetting(f"{origin}: {name} is {_KINDS[kind]}, not '{value}'")
         changes[name] = read
-    return replace(settings, **changes)
+    try:
+        return replace(settings, **changes)
+    except BadSetting as bad:
+        raise BadSetting(f"{origin}: {bad.message}") from None
 
 
 def _unknown(origin: str, name: str, value: Any, known: Iterable[str]) -> str:

@@ -7,9 +7,11 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
+from importlib.machinery import PathFinder
+from importlib.util import find_spec
 from pathlib import Path
 
 from controlplane import agents, catalog, views
@@ -30,7 +32,7 @@ from processors.kafka import Doubt, Kafka
 from processors.registry import registry_of
 from schemas.errors import JobplaneError
 from schemas.options import JobOptions
-from schemas.setup_errors import KafkaUnreachable, WorkerFailed
+from schemas.setup_errors import BadSetting, KafkaUnreachable, WorkerFailed
 
 LOG = logging.getLogger("jobplane.worker")
 LOG.addFilter(agents.Sparing())
@@ -264,6 +266,7 @@ def run(settings: Settings, loglevel: str = "warning", *, quiet: bool = False) -
     """
     logging.basicConfig(level=loglevel.upper(), format=LINE)
     say = silent if quiet else _steps()
+    require_module(settings.host_module)
     if settings.web_port:
         require_free(settings.web_port, "--web-port")
     else:
@@ -295,6 +298,27 @@ def _steps() -> Say:
     handler.setFormatter(logging.Formatter(LINE))
     STEPS.addHandler(handler)
     return STEPS.info
+
+
+def require_module(name: str) -> None:
+    """Raises BadSetting where no module of a name is installed, nor is one in the working folder."""
+    try:
+        found = find_spec(name)
+    except (ImportError, ValueError):
+        found = None
+    if found is None and not _is_in_folder(name):
+        raise BadSetting(f"host_module '{name}': there is no such Python module")
+
+
+def _is_in_folder(name: str) -> bool:
+    """Python's -m looks into the working folder too, which an installed command does not."""
+    places: Sequence[str] | None = [""]
+    for part in name.split("."):
+        found = PathFinder.find_spec(part, places) if places else None
+        if found is None:
+            return False
+        places = found.submodule_search_locations
+    return True
 
 
 def await_kafka(kafka: Kafka, say: Say) -> None:

@@ -150,6 +150,11 @@ class Kafka:
             reason = self.last_error or in_words(error.args[0].name())
             if "AUTHENTICATION" in reason:
                 raise CredentialsRefused(f"{self.bootstrap}: {reason}") from error
+            if "_BAD_MSG" in reason:
+                raise KafkaUnreachable(
+                    f"what answers at {self.bootstrap} is not Kafka, or its listener has TLS; check the address, and "
+                    "security.protocol below [kafka]"
+                ) from error
             raise KafkaUnreachable(
                 f"no Kafka broker answers at {self.bootstrap}: {reason}; is it running, and is this its address?"
             ) from error

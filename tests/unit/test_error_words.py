@@ -1,5 +1,8 @@
 """What is said of errors of Kafka's client, and of properties that it does not take: our words, never its own."""
 
+import threading
+from socketserver import StreamRequestHandler, ThreadingTCPServer
+
 import pytest
 from confluent_kafka import KafkaError
 
@@ -7,7 +10,7 @@ from processors.client_properties import PROPERTIES
 from processors.error_words import WORDS, in_words
 from processors.kafka import Kafka, judged
 from processors.outcomes import Meaning, meaning
-from schemas.setup_errors import BadSetting
+from schemas.setup_errors import BadSetting, KafkaUnreachable
 
 
 def test_the_words_are_of_errors_that_there_are() -> None:
@@ -83,3 +86,19 @@ def test_a_wrong_property_is_a_wrong_setting(properties: dict[str, str], message
     with pytest.raises(BadSetting) as bad:
         Kafka("127.0.0.1:1", properties).require()
     assert bad.value.message.startswith(f"[kafka] or JOBPLANE_KAFKA_…: {message}")
+
+
+class Web(StreamRequestHandler):
+    def handle(self) -> None:
+        self.connection.recv(1)
+        self.wfile.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+
+def test_what_is_not_kafka_is_said_to_be_not_kafka() -> None:
+    with ThreadingTCPServer(("127.0.0.1", 0), Web) as server:
+        served = threading.Thread(target=server.serve_forever, daemon=True)
+        served.start()
+        address = f"127.0.0.1:{server.server_address[1]}"
+        with pytest.raises(KafkaUnreachable, match=f"what answers at {address} is not Kafka"):
+            Kafka(address).require()
+        server.shutdown()

@@ -28,12 +28,48 @@ from controlplane.cli import main
         ("deadletters lst a", "Error: there is no command 'lst'; did you mean `jobplane deadletters list`?"),
         ("deadletters select", "Error: there is no command 'select'; commands are list, retry, show"),
         ("frobnicate", "Error: there is no command 'frobnicate'; commands are backup, deadletters, dev, emit"),
+        ("create topic x", "Error: there is no command 'create topic': `jobplane topic create x`"),
+        ("'create topic x'", "`jobplane topic create x`"),
+        ("drop topic x", "kafka-topics.sh --bootstrap-server HOST:PORT --delete --topic x`"),
+        ("topic delete x", "Error: there is no command 'delete': Kafka's own tools do it"),
+        ("select '*' from orders", '`jobplane sql --dry-run "INSERT INTO … SELECT …"` shows what'),
+        ("consume --from oldest", "`jobplane topic peek"),
+        ("peek orders", "Error: there is no command 'peek': `jobplane topic peek orders`"),
+        ("tail orders", "`jobplane topic tail orders`"),
+        ("produce orders", "`jobplane topic produce orders`"),
+        ("jobs", "Error: there is no command 'jobs': `jobplane sql \"SHOW JOBS\"`"),
+        ("status", '`jobplane sql "SHOW JOBS"`'),
+        ("ps", '`jobplane sql "SHOW JOBS"`'),
+        ("version", "`jobplane --version`"),
+        ("sql SHOW JOBS", 'quote the statement: jobplane sql "SHOW JOBS"'),
+        ("sql DESCRIBE JOB 'a b'", 'quote the statement: jobplane sql "DESCRIBE JOB a b"'),
         ("-e 'SHOW JOBS'", "Error: '-e' stands after its command: `jobplane sql -e …`"),
         ("--timout 3", "No such option: --timout"),
         ("sql --timout 3 x", "(Possible options: --output, --timeout)"),
     ],
 )
 def test_unknown_words_are_answered_with_what_to_type(words: str, said: str) -> None:
+    done = CliRunner().invoke(main, shlex.split(words), prog_name="jobplane")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert said in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("sql x --timeout abc", "'--timeout': it is a number of seconds, not 'abc'"),
+        ("sql x --timeout nan", "'--timeout': it is a number of seconds, not 'nan'"),
+        ("sql x --timeout 0", "'--timeout': it is at least 0.1, not 0"),
+        ("sql x --last many", "'--last': it is a whole number, not 'many'"),
+        ("topic peek x -n 0", "'-n': it is at least 1, not 0"),
+        ("dev --port 70000", "'--port': it is between 0 and 65535, not 70000"),
+        ("dev --web-port 70000", "'--web-port': it is between 0 and 65535, not 70000"),
+        ("worker --web-port 70000", "'--web-port': it is between 0 and 65535, not 70000"),
+        ("worker --hosts -3", "'--hosts': it is at least 0, not -3"),
+        ("worker --bootstrap 127.0.0.1:abc", "command line: bootstrap '127.0.0.1:abc': 'abc' is not a port"),
+    ],
+)
+def test_a_wrong_value_of_a_flag_is_told_in_our_words(words: str, said: str) -> None:
     done = CliRunner().invoke(main, shlex.split(words), prog_name="jobplane")
     assert (done.exit_code, done.stdout) == (2, "")
     assert said in done.stderr

@@ -47,6 +47,17 @@ def test_properties_of_the_schema_registry_pass_through_and_are_not_shown(tmp_pa
         ({}, {"JOBPLANE_HOSTS": "many"}, "environment: hosts is a whole number, not 'many'"),
         ({"prefix": "a b"}, {}, "prefix 'a b' cannot begin a topic's name"),
         ({"session_timeout": 0.1}, {}, "session_timeout 0.1"),
+        ({}, {"JOBPLANE_HOSTS": "-3"}, "environment: hosts is between 0 and 10000, not -3"),
+        ({"web_port": 70_000}, {}, "command line: web_port is between 0 and 65535, not 70000"),
+        ({}, {"JOBPLANE_REPLICATION_FACTOR": "-1"}, "environment: replication_factor is between 0 and 32767, not -1"),
+        ({"bootstrap": "127.0.0.1:abc"}, {}, "command line: bootstrap '127.0.0.1:abc': 'abc' is not a port"),
+        ({"bootstrap": "kafka:9092,:99999"}, {}, "':99999' is not host:port"),
+        ({"bootstrap": "kafka:99999"}, {}, "'99999' is not a port; a port is a number from 1 to 65535"),
+        ({"bootstrap": "kafka:"}, {}, "'' is not a port"),
+        ({"bootstrap": "kafka:0"}, {}, "'0' is not a port"),
+        ({"bootstrap": "kafka:9092,"}, {}, "'' is not host:port"),
+        ({"bootstrap": "http://127.0.0.1:9092"}, {}, "without 'http://': write 127.0.0.1:9092;"),
+        ({"bootstrap": "::1:9092"}, {}, "an IPv6 address stands in brackets"),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_place(
@@ -54,6 +65,11 @@ def test_a_wrong_setting_is_named_with_its_place(
 ) -> None:
     with pytest.raises(BadSetting, match=message):
         Settings.load(flags, environment, tmp_path)
+
+
+@pytest.mark.parametrize("text", ["kafka", "kafka-1:9092, kafka-2:9093", "[::1]:9092", "[fe80::1%eth0]", "b_1.x:65535"])
+def test_addresses_that_are_taken(text: str) -> None:
+    assert Settings(bootstrap=text).bootstrap == text
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,22 @@ from controlplane.patience import Patience
 from controlplane.settings import Settings
 from controlplane.topics import TOPICS
 from processors.kafka import Doubt
-from schemas.setup_errors import KafkaUnreachable, NotSetUp
+from schemas.setup_errors import BadSetting, KafkaUnreachable, NotSetUp
 
 SETTINGS = Settings(prefix="p.", replication_factor=1)
+
+
+@pytest.mark.parametrize("name", ["nope", "nope.host", "processors.nope", ""])
+def test_a_worker_does_not_start_with_a_host_module_that_is_not_there(name: str) -> None:
+    with pytest.raises(BadSetting, match=f"host_module '{name}': there is no such Python module"):
+        worker.require_module(name)
+
+
+def test_host_modules_are_looked_for_where_a_host_finds_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "own_host.py").touch()
+    monkeypatch.chdir(tmp_path)
+    for name in ("processors.host", "own_host"):
+        worker.require_module(name)
 
 
 class SlowKafka:

@@ -1,0 +1,35 @@
+"""Kafka's address as people give it: host:port, or several with commas between. Pure."""
+
+import re
+
+from schemas.setup_errors import BadSetting
+
+MOST = 65_535
+_ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%\w]+\]|[^\s:/\[\]]+)(:(?P<port>[^:]*))?", re.ASCII)
+_SUCH = "such as 127.0.0.1:9092"
+
+
+def check_addresses(text: str) -> None:
+    """Raises BadSetting for what is no list of addresses. Without a port it is 9092; IPv6 stands in brackets."""
+    if not text.strip():
+        raise BadSetting(f"bootstrap is empty; it is Kafka's address, {_SUCH}")
+    for address in text.split(","):
+        if fault := _fault(address.strip()):
+            raise BadSetting(f"bootstrap '{text}': {fault}")
+
+
+def _fault(address: str) -> str:
+    """What is wrong with one address; empty where nothing is."""
+    protocol, separator, rest = address.rpartition("://")
+    if separator:
+        return (
+            f"an address is host:port, without '{protocol}://': write {rest.strip('/') or 'host:9092'}; TLS and users "
+            "are properties of the Kafka client, such as security.protocol below [kafka]"
+        )
+    found = _ADDRESS.fullmatch(address)
+    if found is None:
+        return f"'{address}' is not host:port, {_SUCH}; an IPv6 address stands in brackets, as in [::1]:9092"
+    port = found["port"]
+    if port is None or (port.isdecimal() and port.isascii() and 0 < int(port[:6]) <= MOST):
+        return ""
+    return f"'{port}' is not a port; a port is a number from 1 to {MOST}, {_SUCH}"

@@ -1,0 +1,48 @@
+"""Values of flags, with words of our own where one is wrong."""
+
+import math
+from typing import Any
+
+import click
+
+
+class Whole(click.ParamType):
+    """A whole number from `least` to `most`."""
+
+    name = "n"
+
+    def __init__(self, least: int = 1, most: int | None = None) -> None:
+        self.least, self.most = least, most
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """As click wants it; click tells the flag before the message."""
+        try:
+            number = int(value)
+        except ValueError:
+            self.fail(f"it is a whole number, not '{value}'", param, ctx)
+        if number < self.least or (self.most is not None and number > self.most):
+            bounds = f"at least {self.least}" if self.most is None else f"between {self.least} and {self.most}"
+            self.fail(f"it is {bounds}, not {number}", param, ctx)
+        return number
+
+
+class Seconds(click.ParamType):
+    """How long something is waited for: a tenth of a second at least."""
+
+    name = "seconds"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """As click wants it; click tells the flag before the message."""
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if math.isnan(number):
+            self.fail(f"it is a number of seconds, not '{value}'", param, ctx)
+        if number < LEAST:
+            self.fail(f"it is at least {LEAST:g}, not {value}", param, ctx)
+        return number
+
+
+LEAST = 0.1
+PORT = Whole(0, 65_535)
