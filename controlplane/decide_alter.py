@@ -18,7 +18,7 @@ from schemas.errors import (
 )
 from schemas.events import Body, CommandUnchanged, JobAltered, JobRestarted, JobResumed, JobSuspended
 from schemas.options import JobOptions, is_alterable, notices
-from schemas.state import Job, Target
+from schemas.state import Job, Status, Target
 from sql import nodes
 from sql.parser import parse_job
 from sql.render import render
@@ -39,7 +39,10 @@ def alter_job(state: State, alter: nodes.AlterJob, facts: Facts, prefix: str) ->
             if runs:
                 return (CommandUnchanged(job.uid, f"job '{job.name}' is not suspended ({job.status})", (), job.status),)
             return (JobResumed(job.uid, job.generation + 1, follow(job.status, Input.RESUME)),)
-        case nodes.Action.SUSPEND | nodes.Action.RESTART if not runs:
+        case nodes.Action.SUSPEND if not runs:
+            already = "it is being suspended" if job.status is Status.SUSPENDING else "it is suspended"
+            raise JobNotRunning(f"job '{job.name}' is {job.status}: {already} already", alter.name.place)
+        case nodes.Action.RESTART if not runs:
             raise JobNotRunning(f"job '{job.name}' is {job.status}; RESUME it first", alter.name.place)
         case nodes.Action.SUSPEND:
             return (JobSuspended(job.uid, follow(job.status, Input.SUSPEND)),)

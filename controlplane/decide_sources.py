@@ -93,8 +93,10 @@ def later_than_all(options: JobOptions, sources: Iterable[Source], facts: Facts)
     known = [(source.start, facts.topics[source.topic]) for source in sources]
     if any(start != topic.latest for start, topic in known) or all(one.earliest == one.latest for _, one in known):
         return ()
-    text = f"startFrom: no record is as new as '{options.start_from}'; the job reads what comes from now on"
-    return (f"{text}, as with '{LATEST}'",)
+    text = f"startFrom: no record is as new as '{options.start_from}'"
+    if options.stop_at:
+        return (f"{text}, and none is read after stopAt '{options.stop_at}': the job reads nothing and ends",)
+    return (f"{text}; the job reads what comes from now on, as with '{LATEST}'",)
 
 
 def _fitting(state: State, name: str, sources: Sequence[Source], place: Place) -> Snapshot:

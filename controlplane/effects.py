@@ -91,7 +91,9 @@ class Goal:
 
     @property
     def over(self) -> bool:
-        """Nothing more to wait for. A failing task is told once its job has come to rest."""
+        """Nothing more to wait for. A failing task is told once its job is at rest, and an end once it is there."""
+        if self.wanted == _RUNNING and self.status == Status.COMPLETING:
+            return False
         return self.reached or (bool(self.failure) and (self.status in _SUSPENDED | _ENDED or self.version >= 0))
 
     @property

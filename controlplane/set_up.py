@@ -5,13 +5,15 @@ from collections.abc import Collection
 from controlplane.topics import COMMANDS, EVENTS
 from schemas.setup_errors import NotSetUp
 
+SEPARATORS = (".", "_", "-")
 SHOWN = 3
 """Prefixes that are named; a Kafka that many share may have many."""
 
 
 def not_set_up(topic: str, prefix: str, bootstrap: str, names: Collection[str]) -> NotSetUp:
     """`topic` is a control topic that is missing, `names` are all the topics there are."""
-    start = f"jobplane worker --bootstrap {bootstrap} --prefix {prefix}"
+    dotted = prefix if prefix.endswith(SEPARATORS) else f"{prefix}."
+    start = f"jobplane worker --bootstrap {bootstrap} --prefix {dotted}"
     message = (
         f"{_missing(topic, bootstrap)}: no worker was started with the prefix '{prefix}' so far; the "
         f"first worker makes the control topics: {start}"
@@ -24,6 +26,14 @@ def not_set_up(topic: str, prefix: str, bootstrap: str, names: Collection[str]) 
         listed = ", ".join(f"'{one}'" for one in others[:SHOWN])
         message += f"; or did you mean another control plane's --prefix: {listed}{' …' if len(others) > SHOWN else ''}?"
     return NotSetUp(message)
+
+
+def without_dot(prefix: str) -> str:
+    """What is to be said of a prefix that runs into the names behind it; empty where nothing is."""
+    if prefix.endswith(SEPARATORS):
+        return ""
+    topics = f"topics are called '{prefix}{COMMANDS}', and every topic that begins with '{prefix}' is reserved"
+    return f"the prefix '{prefix}' has no dot at its end: {topics}; usually it is '{prefix}.'"
 
 
 def _missing(topic: str, bootstrap: str) -> str:

@@ -23,6 +23,7 @@ from controlplane.live import LiveView
 from controlplane.pages import Answer, Page, guarded, json_answer
 from controlplane.patience import Patience, Say, silent
 from controlplane.placement import Placement
+from controlplane.set_up import without_dot
 from controlplane.settings import Settings
 from controlplane.supervisor import Supervisor
 from controlplane.topics import COMMANDS, EVENTS, TASK_PARTITIONS, TASKS
@@ -272,6 +273,8 @@ def run(settings: Settings, loglevel: str = "warning", *, quiet: bool = False) -
     else:
         settings = replace(settings, web_port=free_port())
     say(f"control plane '{settings.prefix}' on Kafka {settings.bootstrap}")
+    if remark := without_dot(settings.prefix):
+        LOG.warning("%s", remark)
     if registry := registry_of(settings.registry):
         registry.check()
     kafka = Kafka(settings.bootstrap, settings.kafka)

@@ -10,9 +10,10 @@ import msgspec
 from schemas import datatypes as t
 from schemas.datatypes import Type
 from schemas.failures import BadRecord
-from schemas.formats import AVRO, BYTES, JSON, KEY_FORMAT, VALUE_FORMAT
+from schemas.formats import AVRO, BYTES, CSV, CSV_DELIMITER, JSON, KEY_FORMAT, VALUE_FORMAT
 from schemas.formats.avro_schemas import HEADER
 from schemas.formats.json_again import looking_twice
+from schemas.formats.looks import delimiter_of
 from schemas.names import name
 from schemas.shown import shown
 from sql.inference import type_of
@@ -153,6 +154,11 @@ def _format(values: Sequence[bytes]) -> tuple[str, str]:
     if all(map(_is_json, values)):
         return JSON, f"values are JSON, but most are no objects: {VALUE_FORMAT} '{JSON}'"
     if all(map(_is_text, values)):
+        if mark := delimiter_of(values):
+            kind = "tab" if mark == "\t" else mark
+            csv = f"{VALUE_FORMAT} '{CSV}'" + ("" if mark == "," else f", {CSV_DELIMITER} '{kind}'")
+            seen = f"values are text, perhaps lines of CSV (with '{kind}')"
+            return VARCHAR, f"{seen}: declare columns and {csv}, or {VALUE_FORMAT} '{VARCHAR}'"
         return VARCHAR, f"values are text, but no JSON: {VALUE_FORMAT} '{VARCHAR}'"
     return BYTES, f"values are neither JSON nor text: {VALUE_FORMAT} '{BYTES}' copies them as they are"
 

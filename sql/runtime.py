@@ -138,12 +138,16 @@ def bad_record(error: Exception) -> BadRecord:
             return BadRecord("the record holds text that is not UTF-8")
         case msgspec.ValidationError():
             said = reworded(str(error))
+            if said == _AN_ARRAY:
+                return BadRecord(f"{said}: {_ITS_ELEMENTS}")
             return Unreadable(said, JSON) if _NO_OBJECT.fullmatch(said) else BadRecord(said)
         case msgspec.DecodeError():
             return Unreadable(f"the value is not JSON: {malformed(error)}", JSON)
     return BadRecord(str(error))
 
 
+_AN_ARRAY = "the value is an array; the query needs an object"
+_ITS_ELEMENTS = "with valueFormat 'json', UNNEST(CAST(this AS ARRAY<ROW(…)>)) AS one gives its elements"
 _NO_OBJECT = re.compile("the value is a (?:string|number); the query needs an object")
 """It may be JSON that was encoded twice, or a line of CSV."""
 _AT = re.compile(r" - at (?:`key` in )?`\$\.?(?P<path>.*)`$")

@@ -4,8 +4,9 @@ A guess: it stands behind the reason why the bytes cannot be read, and never ins
 bytes counts.
 """
 
+import json
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -25,6 +26,7 @@ _COMPRESSED = {
 _DELIMITERS = {"\t": "tab", ";": ";", "|": "|", ",": ","}
 FEW = 2
 """Delimiters from which on a text is taken for a line of CSV: a sentence may have one comma."""
+_CSV_BY = f"declare its columns by CREATE MAPPING with {{role}}Format '{CSV}'"
 _TEXT_CONTROLS = frozenset("\t\r\n")
 _LONGEST_VARINT = 10
 """Bytes of a number of Protobuf; longer ones would cost a time that grows with the square of their length."""
@@ -112,6 +114,19 @@ def _json_lines(data: bytes) -> Found:
     return "", "is several values of JSON, one a line", "write each as a record of its own"
 
 
+def _json_in_a_row(data: bytes) -> Found:
+    if data.lstrip()[:1] not in (b"{", b"[") or not _is_text(data):
+        return None
+    text = data.decode().strip()
+    try:
+        _, end = json.JSONDecoder().raw_decode(text)
+    except (ValueError, RecursionError):
+        return None
+    if text[end:].lstrip()[:1] not in ("{", "["):
+        return None
+    return "", "is several values of JSON in one record", "write each as a record of its own"
+
+
 def _broken_json(data: bytes) -> Found:
     damaged = data.lstrip()[:1] in (b"{", b"[") and _is_text(data)
     return (JSON, "is JSON that is damaged", "look at what writes it") if damaged else None
@@ -134,8 +149,27 @@ def _line(data: bytes) -> Found:
     return (
         CSV,
         f"may be a line of CSV (with '{_DELIMITERS[mark]}')",
-        "declare its columns by CREATE MAPPING with {option}",
+        _CSV_BY,
     )
+
+
+def _short_line(data: bytes) -> Found:
+    mark = delimiter_of([data])
+    return (
+        (VARCHAR, f"is text, perhaps a line of CSV (with '{_DELIMITERS[mark]}')", f"{_CSV_BY}, or {{option}}")
+        if mark and _is_text(data)
+        else None
+    )
+
+
+def delimiter_of(lines: Sequence[bytes]) -> str:
+    """The delimiter of lines that may be CSV: in each as often as in the others, and no blank after it. Or nothing."""
+    texts = [line.decode(errors="replace").rstrip("\r\n") for line in lines]
+    for mark in _DELIMITERS:
+        counts = {text.count(mark) for text in texts}
+        if len(counts) == 1 and 0 not in counts and not any("\n" in text or f"{mark} " in text for text in texts):
+            return mark
+    return ""
 
 
 def _text(data: bytes) -> Found:
@@ -154,7 +188,7 @@ def _whole_number(data: bytes) -> Found:
 
 _LOOKS: tuple[Callable[[bytes], Found], ...] = (
     *(_empty, _compressed, _avro_file, _single_object, _java, _framed_json, _framed, _twice, _json, _json_lines),
-    *(_broken_json, _utf16, _xml, _line, _text, _protobuf, _whole_number),
+    *(_json_in_a_row, _broken_json, _utf16, _xml, _line, _short_line, _text, _protobuf, _whole_number),
 )
 
 

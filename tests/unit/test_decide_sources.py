@@ -76,6 +76,19 @@ def test_an_instant_later_than_all_records_is_told() -> None:
     assert created("startFrom '2023-11-14T22:13:20Z'").notices == ()
 
 
+def test_an_instant_later_than_all_records_of_a_bounded_job_is_told() -> None:
+    ends = {("large", INSTANT): (11, 12, 13, 14), ("small", INSTANT): (15, 16)}
+    options = "startFrom '2023-11-14T22:13:20Z', stopAt 'latest'"
+    (body,) = decide(STATE, request(options), replace(FACTS, instants=ends), "jobplane.")
+    assert isinstance(body, JobCreated)
+    assert body.notices == (
+        (
+            "startFrom: no record is as new as '2023-11-14T22:13:20Z', and none is read after stopAt 'latest': "
+            "the job reads nothing and ends"
+        ),
+    )
+
+
 @pytest.mark.parametrize(
     "text",
     [

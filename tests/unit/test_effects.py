@@ -193,3 +193,15 @@ def test_a_repeated_command_of_a_job_that_was_forgotten_is_done() -> None:
     found = aim(CREATE, plane().command(CREATE))
     found.look_back(None)
     assert found.reached
+
+
+def test_a_job_that_completes_is_awaited_to_its_end() -> None:
+    world = plane()
+    create = CREATE.replace("parallelism '1'", "parallelism '1', stopAt 'latest'")
+    found = aim(create, world.command(create))
+    see(found, said(world, Said.RUNNING))
+    world.command("CREATE SNAPSHOT s FOR JOB a")
+    see(found, said(world, Said.COMPLETED))
+    before = (found.status, found.over)
+    found.at("COMPLETED", closed=True)
+    assert (before, found.over, found.reached) == (("COMPLETING", False), True, True)

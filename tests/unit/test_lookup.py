@@ -6,7 +6,7 @@ import pytest
 
 from controlplane.catalog import describe
 from controlplane.lookup import Facts, no_live_job
-from controlplane.set_up import not_set_up
+from controlplane.set_up import not_set_up, without_dot
 from schemas.errors import FactsUnavailable, NotAuthorized, Place, RegistryRefused, TopicNotFound
 from schemas.events import CommandRefused
 from schemas.failures import KafkaRefused
@@ -105,6 +105,19 @@ def test_a_prefix_without_its_dot_is_told() -> None:
     assert said.message == (
         "there is no topic 'foocommands' at kafka:9092: the prefix 'foo' has no dot at its end; did you mean 'foo.'?"
     )
+
+
+def test_the_first_worker_is_started_with_a_dot_behind_the_prefix() -> None:
+    assert "--prefix foo." in not_set_up("foocommands", "foo", "kafka:9092", ()).message
+    assert "--prefix foo_" in not_set_up("foo_commands", "foo_", "kafka:9092", ()).message
+
+
+def test_a_worker_says_what_topics_a_prefix_without_its_dot_has() -> None:
+    assert without_dot("shop") == (
+        "the prefix 'shop' has no dot at its end: topics are called 'shopcommands', and every topic that begins with "
+        "'shop' is reserved; usually it is 'shop.'"
+    )
+    assert [without_dot(one) for one in ("shop.", "shop-", "shop_")] == ["", "", ""]
 
 
 class Guarded:
