@@ -1,15 +1,18 @@
 """`jobplane deadletters list`, `show` and `retry`: what a job could not read, evaluate or write, and once more."""
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from controlplane.display import Display
 from controlplane.flags import Seconds, Whole
 from controlplane.guiding import Group
 from controlplane.terminal import (
     FAILED,
     INTERRUPTED,
     TIMED_OUT,
+    command_with,
     connection,
     errors,
     examples,
@@ -18,12 +21,15 @@ from controlplane.terminal import (
     json_line,
     refusal_exit,
     settings_of,
+    warn,
 )
+from schemas.shown import one_line
 
 if TYPE_CHECKING:
     from controlplane.client import Client
     from schemas.state import Job
 
+_PLACE = re.compile(r"\d{1,10}@\d{1,19}", re.ASCII)
 _output = click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 
 
@@ -43,7 +49,7 @@ def deadletters() -> None:
 @connection
 def listed(job: str, limit: int, output: str, **flags: Any) -> None:
     """Print where each dead letter of JOB lies, which record it was, and what was wrong with it."""
-    from controlplane import dead_letters, tables
+    from controlplane import dead_letters
     from controlplane.views import Listing
 
     with errors():
@@ -52,9 +58,10 @@ def listed(job: str, limit: int, output: str, **flags: Any) -> None:
         if output == "json":
             json_line({"rows": rows, "total": len(found)})
         else:
-            click.echo(tables.text(Listing(dead_letters.COLUMNS, rows)), nl=False)
+            said = "" if found else f"job '{job}' has no dead letters"
             if len(found) > limit:
-                click.echo(f"the newest {limit} of {len(found)}; --limit shows more", err=True)
+                said = f"the newest {limit:,} of {len(found):,}; --limit shows more"
+            Display(output).show(Listing(dead_letters.COLUMNS, rows, summary=said))
 
 
 @deadletters.command(short_help="Print one dead letter whole.", epilog=examples("jobplane deadletters show big 3@17"))
@@ -64,24 +71,20 @@ def listed(job: str, limit: int, output: str, **flags: Any) -> None:
 @connection
 def show(job: str, letter: str, output: str, **flags: Any) -> None:
     """Print one dead letter of JOB whole: what was wrong, its key, headers and value."""
-    from controlplane.views import text_of
-    from schemas.shown import printable
+    from controlplane.dead_letters import lines_of, whole
+    from schemas.errors import DeadLetterNotFound
 
+    if not _PLACE.fullmatch(letter):
+        raise click.UsageError(f"a dead letter is named by its partition and offset, such as 3@17, not '{letter}'")
     with errors():
         one = next((one for one in _client(flags).dead_letters(job) if one.letter == letter), None)
         if one is None:
-            fail(f"error: job '{job}' has no dead letter {letter}; see `jobplane deadletters list {job}`", FAILED)
-        row = {
-            **one.row(),
-            "key": text_of(one.key),
-            "headers": {name: text_of(value) for name, value in one.headers},
-            "value": text_of(one.value),
-        }
+            known = _listing_command(job, flags)
+            raise DeadLetterNotFound(f"job '{job}' has no dead letter {letter}; `{known}` lists those it has")
         if output == "json":
-            json_line(row)
+            json_line(whole(one))
         else:
-            for name, value in row.items():
-                click.echo(f"{name:<8} {printable(str(value))}")
+            click.echo("\n".join(lines_of(one)))
 
 
 @deadletters.command(
@@ -111,9 +114,9 @@ def retry(job: str, timeout: float, output: str, **flags: Any) -> None:
         of = named(state, nodes.Name(job))
         at_work = retry_at_work(state, of)
         if at_work is not None:
-            click.echo(f"job '{at_work.name}' is at work already ({at_work.status}): waiting for its end", err=True)
+            warn(f"job '{one_line(at_work.name)}' is at work already ({at_work.status}): waiting for its end")
         uid = at_work.uid if at_work is not None else _begun(client, of, timeout)
-        goes_on = f"job '{job}.retry' goes on; the same command waits for it again"
+        goes_on = f"job '{one_line(job)}.retry' goes on; the same command waits for it again"
         try:
             retry = client.at_rest(uid, timeout)
         except KeyboardInterrupt:
@@ -121,15 +124,21 @@ def retry(job: str, timeout: float, output: str, **flags: Any) -> None:
         if retry is None:
             fail(f"error: not done within {timeout:g} s; {goes_on}", TIMED_OUT)
         if retry.status != "COMPLETED":
-            cause = f": {retry.failure}" if retry.failure else ""
+            cause = f": {one_line(retry.failure)}" if retry.failure else ""
             remedy = "" if retry.closed else f"; fix the cause, then ALTER JOB {name(retry.name)} RESUME"
-            fail(f"error: job '{retry.name}' is {retry.status}{cause}{remedy}", FAILED)
+            fail(f"error: job '{one_line(retry.name)}' is {retry.status}{cause}{remedy}", FAILED)
         tried, again = client.retried(retry)
         if output == "json":
             json_line({"job": retry.name, "uid": uid, "retried": tried, "failed_again": again})
         else:
             letters = counted(tried, "dead letter")
-            click.echo(f"retried {letters} of {job}: {tried - again:,} went through, {again:,} failed again")
+            click.echo(f"retried {letters} of {one_line(job)}: {tried - again:,} went through, {again:,} failed again")
+            if again:
+                warn(f"why they failed: {_listing_command(job, flags)}")
+
+
+def _listing_command(job: str, flags: dict[str, Any]) -> str:
+    return command_with(["deadletters", "list", job], flags)
 
 
 def _begun(client: "Client", job: "Job", timeout: float) -> str:
@@ -140,7 +149,7 @@ def _begun(client: "Client", job: "Job", timeout: float) -> str:
     if reply is None:
         fail("error: no outcome in time; the retry begins as soon as a worker runs with this prefix", TIMED_OUT)
     if reply.verdict == "refused":
-        fail(f"refused ({reply.code}): {reply.message}", refusal_exit(reply.code))
+        fail(f"refused ({reply.code}): {one_line(reply.message)}", refusal_exit(reply.code))
     return reply.uid
 
 

@@ -8,7 +8,8 @@ import click
 
 from controlplane.cli_sql import tell_refusal
 from controlplane.display import Display
-from controlplane.terminal import json_line, planning
+from controlplane.terminal import json_line, planning, warn
+from schemas.shown import one_line
 
 if TYPE_CHECKING:
     from controlplane.client import Client
@@ -32,7 +33,7 @@ def try_all(client: "Client", statements: Sequence[tuple[str, str]], last: int, 
             counts[LEFT_OUT] += 1
             if display.output == "json":
                 json_line({"verdict": None, "left_out": str(left)})
-            click.echo(f"{where}: left out: {left}", err=True)
+            warn(f"{where}: left out: {one_line(left)}")
         except Refused as refused:
             counts[REFUSED] += 1
             refusal = tell_refusal(where, text, refused, display.output)

@@ -6,6 +6,7 @@ import click
 
 from controlplane.flags import Whole
 from controlplane.terminal import FAILED, NOT_FOUND, connection, errors, examples, fail, settings_of
+from schemas.shown import one_line
 
 
 @click.command(
@@ -34,7 +35,7 @@ def infer(topic: str, last: int, name: str, **flags: Any) -> None:
         described = kafka.topics([topic])
         if topic not in described:
             unknown = unknown_topic(topic, kafka.topic_names(), START)
-            fail(f"error ({unknown.code}): {unknown.message}", NOT_FOUND)
+            fail(f"error ({unknown.code}): {one_line(unknown.message)}", NOT_FOUND)
         partitions = [(topic, p) for p in range(described[topic][1])]
         messages = newest(kafka, f"{settings.prefix}infer", partitions, last)
         if all(message.value() is None for message in messages):

@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from controlplane.terminal import FAILED, connection, errors, examples, json_line, settings_of, until_nobody_listens
+from controlplane.terminal import (
+    FAILED,
+    NOT_FOUND,
+    connection,
+    errors,
+    examples,
+    fail,
+    json_line,
+    settings_of,
+    until_nobody_listens,
+)
+from schemas.shown import one_line
 
 if TYPE_CHECKING:
     from controlplane.journal import Entry
@@ -48,9 +59,13 @@ def events(follow: bool, start: str, job: str | None, output: str, **flags: Any)
         first = max(bounds.first, _place(kafka, prefix, start))
         found = journal.follow(kafka, prefix, first) if follow else journal.read(kafka, prefix, first, bounds.end)
         say = _as_json if output == "json" else _as_text
+        is_found = False
         for entry in found:
             if job is None or entry.job == job:
+                is_found = True
                 click.echo(say(entry))
+        if job is not None and not is_found:
+            fail(f"error (job-not-found): no event from offset {first} on is of a job '{one_line(job)}'", NOT_FOUND)
 
 
 @click.command(
@@ -129,7 +144,9 @@ def restore(file: Path, **flags: Any) -> None:
         done = restore(kafka, settings_of(flags), file, _say)
         click.echo(f"{sum(done.foot.records.values()):,} records of '{done.head.prefix}' as of {_iso(done.head.time)}")
         for job in done.elsewhere:
-            click.echo(f"warning: job '{job}' reads a topic that is not here, or another one of its name", err=True)
+            click.echo(
+                f"warning: job '{one_line(job)}' reads a topic that is not here, or another one of its name", err=True
+            )
 
 
 COMMANDS = (events, replay, backup, restore)
@@ -181,7 +198,6 @@ def _iso(time: int) -> str:
 
 def _as_text(entry: "Entry") -> str:
     from controlplane import history
-    from schemas.shown import one_line
 
     event = entry.event
     who = history.issuer(event) or history.command_id(event) or "-"

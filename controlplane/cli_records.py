@@ -9,7 +9,17 @@ import click
 from controlplane.cli_topic import output_option, reached, refusing
 from controlplane.display import Display
 from controlplane.flags import Whole
-from controlplane.terminal import connection, errors, examples, json_line, planning, progress, until_nobody_listens
+from controlplane.terminal import (
+    connection,
+    errors,
+    examples,
+    json_line,
+    planning,
+    progress,
+    until_nobody_listens,
+    warn,
+)
+from schemas.shown import one_line
 
 if TYPE_CHECKING:
     from controlplane.lens import Condition
@@ -155,7 +165,7 @@ def _opened(flags: dict[str, Any], query: "RecordQuery") -> "tuple[Kafka, str, O
 
         opened = open_topic(kafka, settings.prefix, query, registry_of(settings.registry))
         for notice in opened.notices:
-            click.echo(f"notice: {notice}", err=True)
+            warn(f"notice: {one_line(notice)}")
     with planning(), refusing(query.where):
         return kafka, settings.prefix, opened, condition_of(opened)
 
@@ -169,4 +179,4 @@ def _show(found: "Peeked", output: str) -> None:
 
         Display(output, pages=False).show(listing(found.records, drawn=sys.stdout.isatty()))
     for text in found.summary():
-        click.echo(text, err=True)
+        warn(one_line(text))

@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -21,6 +22,7 @@ from controlplane.terminal import (
     errors,
     examples,
     fail,
+    fail_of_the_system,
     going_on_unheard,
     issuing,
     json_line,
@@ -29,13 +31,16 @@ from controlplane.terminal import (
     progress,
     refusal_exit,
     settings_of,
+    warn,
 )
+from schemas.shown import one_line
 
 if TYPE_CHECKING:
     from controlplane.client import Client
     from controlplane.result import Result, Sent
     from controlplane.views import Listing
     from schemas.errors import Refused
+    from sql import nodes
 
 _output = click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 _timeout = click.option(
@@ -130,8 +135,10 @@ def sql(
             from controlplane.cli_dry_run import try_all
 
             sys.exit(try_all(client, statements, way.last, way.display))
-        for i, (where, text) in enumerate(statements, 1):
-            _run(client, where, text, len(statements) - i, way)
+        planned = [_planned(where, text, output, len(statements)) for where, text in statements]
+        for done, one in enumerate(planned):
+            with _counting(done, len(planned), "sent" if no_wait else "done"), errors():
+                _run(client, one, len(planned) - done - 1, way)
 
 
 @click.command(
@@ -159,7 +166,12 @@ def emit(statement: str | None, command_id: str, reply_to: str, **flags: Any) ->
         if not source.text.strip():
             raise click.UsageError(f"{source.name}: there is no statement in it")
         sent = Client(settings_of(flags)).emit(source.text, command_id, reply_to=reply_to)
-        click.echo(sent.command_id)
+        try:
+            click.echo(sent.command_id)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            fail_of_the_system(error, f"; the statement was sent, its command id is {sent.command_id}")
 
 
 @click.command(
@@ -185,7 +197,7 @@ def outcome(command: str, timeout: float, output: str, **flags: Any) -> None:
             with progress() as say:
                 result = client.wait(command if offset is None else offset, timeout, say)
         except CommandNotFound as unknown:
-            fail(f"error ({unknown.code}): {unknown.message}", NOT_FOUND)
+            fail(f"error ({unknown.code}): {one_line(unknown.message)}", NOT_FOUND)
         except KeyboardInterrupt:
             fail(f"command {command}: interrupted; to go on waiting: {outcome_command(command, flags)}", INTERRUPTED)
         _tell(result, f"command {command}", result.text, Way(0, False, "", timeout, Display(output), flags))
@@ -220,17 +232,46 @@ def _split(source: Source, output: str) -> list[tuple[str, str]]:
     return [(f"{source.name}:{line}", text) for line, text in found]
 
 
-def _run(client: "Client", where: str, text: str, left: int, way: Way) -> None:
-    """Runs one statement; exits where it is not done. `left` statements come after it."""
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A statement that was parsed, with its place."""
+
+    where: str
+    text: str
+    statement: "nodes.Statement"
+
+
+def _planned(where: str, text: str, output: str, of: int) -> Planned:
+    """A statement to be run; exits where it cannot be parsed."""
     from schemas.errors import Refused
-    from sql import nodes
     from sql.parser import parse
 
     try:
         with planning():
-            statement = parse(text)
+            return Planned(where, text, parse(text))
     except Refused as refused:
-        sys.exit(tell_refusal(where, text, refused, way.display.output))
+        code = tell_refusal(where, text, refused, output)
+        if of > 1:
+            click.echo(f"none of {of} statements was sent", err=True)
+        sys.exit(code)
+
+
+@contextmanager
+def _counting(done: int, of: int, what: str) -> Iterator[None]:
+    """Says at the end of a run that fails how far it came; Ctrl-C says it by itself."""
+    try:
+        yield
+    except SystemExit as end:
+        if of > 1 and end.code not in (None, 0, INTERRUPTED):
+            click.echo(f"{done} of {of} statements {what}, {of - done - 1} not sent", err=True)
+        raise
+
+
+def _run(client: "Client", planned: Planned, left: int, way: Way) -> None:
+    """Runs one statement; exits where it is not done. `left` statements come after it."""
+    from sql import nodes
+
+    where, text, statement = planned.where, planned.text, planned.statement
     if isinstance(statement, nodes.Read):
         read = statement
         show_answer(lambda: client.read(read, last=way.last), where, text, way.display)
@@ -300,17 +341,17 @@ def _tell(result: "Result", where: str, text: str, way: Way) -> None:
         )
     if reply.verdict == "refused":
         place = Place(max(1, reply.line), max(1, reply.column))
-        shown = caret(text, place, reply.message) if text else f"{place} {reply.message}"
+        shown = caret(text, place, reply.message) if text else f"{place} {one_line(reply.message)}"
         fail(f"{where}: refused ({reply.code})\n{shown}", refusal_exit(reply.code))
     for notice in result.notices:
-        click.echo(f"{where}: notice: {notice}", err=True)
-    state = f"job '{reply.name}' is {result.status}"
+        warn(f"{where}: notice: {one_line(notice)}")
+    state = f"job '{one_line(reply.name)}' is {result.status}"
     if result.timed_out:
         fail(
             f"{where}: accepted, but not done within {way.timeout:g} s; {state}; to go on waiting: {waiting}", TIMED_OUT
         )
     if result.failure:
-        fail(f"{where}: accepted, but failed: {result.failure}; {state}", FAILED)
+        fail(f"{where}: accepted, but failed: {one_line(result.failure)}; {state}", FAILED)
     if way.display.output == "text":
         with going_on_unheard():
             click.echo(outcome_line(reply, result.subject, result.status))
@@ -346,9 +387,9 @@ def tell_refusal(where: str, text: str, refused: "Refused", output: str) -> int:
             }
         )
     if isinstance(refused, InternalError):
-        click.echo(f"{where}: error ({refused.code}): {refused.message}", err=True)
+        warn(f"{where}: error ({refused.code}): {one_line(refused.message)}")
     else:
-        click.echo(f"{where}: refused ({refused.code})\n{caret(text, place, refused.message)}", err=True)
+        warn(f"{where}: refused ({refused.code})\n{caret(text, place, refused.message)}")
     return refusal_exit(refused.code)
 
 

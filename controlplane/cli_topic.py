@@ -8,6 +8,7 @@ from controlplane.display import Display
 from controlplane.flags import Whole
 from controlplane.guiding import Group
 from controlplane.terminal import connection, errors, examples, fail, json_line, refusal_exit, settings_of
+from schemas.shown import one_line
 
 if TYPE_CHECKING:
     from controlplane.settings import Settings
@@ -166,5 +167,5 @@ class refusing:  # noqa: N801  used like a function
         if self._where:
             text = f"--where: refused ({error.code})\n{caret(self._where, error.place, error.message)}"
         else:
-            text = f"error ({error.code}): {error.message}"
+            text = f"error ({error.code}): {one_line(error.message)}"
         fail(text, refusal_exit(error.code))

@@ -9,10 +9,14 @@ from typing import Any
 from controlplane import log
 from controlplane.decide_retries import RETRY_OF
 from controlplane.evolve import State
+from controlplane.shown_records import NULL
+from controlplane.tables import cell
+from controlplane.views import text_of
 from processors.kafka import Kafka, Message
 from processors.letters import CODE, REASON, SOURCE, UID, headers_of
 from schemas.formats import FORMAT_OPTIONS
 from schemas.options import DEAD_LETTER_TOPIC
+from schemas.shown import printable
 from schemas.state import Job
 from schemas.values import Source
 from sql import nodes
@@ -39,6 +43,23 @@ class DeadLetter:
 
     def row(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in COLUMNS}
+
+
+def whole(one: DeadLetter) -> dict[str, Any]:
+    """All of a dead letter, for programs."""
+    headers = {name: text_of(value) for name, value in one.headers}
+    return {**one.row(), "key": text_of(one.key), "headers": headers, "value": text_of(one.value)}
+
+
+def lines_of(one: DeadLetter) -> list[str]:
+    """All of a dead letter, for people: NULL where there is no key or value, no line where there are no headers."""
+    row = whole(one)
+    row |= {name: NULL for name in ("key", "value") if row[name] is None}
+    row["headers"] = {name: NULL if value is None else value for name, value in row["headers"].items()}
+    if not row["headers"]:
+        del row["headers"]
+    said = {name: printable(value) if isinstance(value, str) else cell(name, value) for name, value in row.items()}
+    return [f"{name:<8} {value}" for name, value in said.items()]
 
 
 def letters(kafka: Kafka, prefix: str, topic: str, uid: str) -> Iterator[DeadLetter]:

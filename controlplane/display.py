@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from controlplane.terminal import json_line
+from controlplane.terminal import json_line, warn
+from schemas.shown import one_line
 
 if TYPE_CHECKING:
     from controlplane.views import Listing
@@ -35,11 +36,11 @@ class Display:
         else:
             from controlplane import tables
 
-            click.echo(tables.text(listing), nl=False)
+            click.echo(tables.text(listing), nl=False, color=True)  # click would take names' escapes away
         for notice in listing.notices:
-            click.echo(f"{where}: notice: {notice}" if where else f"notice: {notice}", err=True)
+            warn(f"{where}: notice: {one_line(notice)}" if where else f"notice: {one_line(notice)}")
         if listing.summary:
-            click.echo(f"{where}: {listing.summary}" if where else listing.summary, err=True)
+            warn(f"{where}: {one_line(listing.summary)}" if where else one_line(listing.summary))
 
     def _draw(self, listing: "Listing") -> None:
         from rich.console import Console

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from controlplane.terminal import INTERRUPTED
+from controlplane.terminal import INTERRUPTED, fail_of_the_system
 from schemas.suggestions import nearest, proposed
 
 SQL = ("ALTER", "CREATE", "DESCRIBE", "DROP", "EXPLAIN", "INSERT", "SELECT", "SHOW")
@@ -47,6 +47,13 @@ _SHELL = frozenset('"$`\\!')
 
 class Group(click.Group):
     """`help [COMMAND]` is `--help`; Ctrl-C ends with 130; unknown commands and misplaced flags say what to do."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """As click does; a full disk below standard output is not a traceback."""
+        try:
+            return super().main(*args, **extra)
+        except OSError as error:
+            fail_of_the_system(error)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from controlplane.views import Listing, Row
+from controlplane.views import Listing, Row, Screen
 from schemas.shown import one_line, utc
 
 TIMES = frozenset({"time", "created", "closed", "committed"})
@@ -13,8 +13,11 @@ TIMES = frozenset({"time", "created", "closed", "committed"})
 def text(listing: Listing) -> str:
     """`name TAB value` lines about the whole, an empty line, then a header and a line a row.
 
-    Other tables follow after an empty line. Control characters in a value are written `\\n`, `\\t`, `\\x00`.
+    Other tables follow after an empty line. Control characters in a value are written `\\n`, `\\t`, `\\x00`. Where a
+    statement is the whole answer, it stands there as it is, with a `;`: it can be run.
     """
+    if listing.screen is Screen.STATEMENT:
+        return "".join(f"{row['statement']};\n" for row in listing.rows)
     about = {} if listing.summary else listing.about
     parts = ["".join(f"{name}\t{cell(name, value)}\n" for name, value in about.items())] if about else []
     tables = [one for _, one in tables_of(listing)]

@@ -4,19 +4,23 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from schemas.shown import one_line, printable
+
 if TYPE_CHECKING:
     from controlplane.settings import Settings
-    from schemas.errors import InternalError
+    from schemas.errors import InternalError, JobplaneError
 
 FAILED, NOT_FOUND, REFUSED, UNREACHABLE, TIMED_OUT, INTERRUPTED = 1, 3, 4, 5, 124, 130
 EXITS = {
+    "beyond-the-end": NOT_FOUND,
     "command-not-found": NOT_FOUND,
+    "dead-letter-not-found": NOT_FOUND,
     "internal-error": FAILED,
     "job-not-found": NOT_FOUND,
     "mapping-not-found": NOT_FOUND,
@@ -25,7 +29,7 @@ EXITS = {
     "snapshot-not-found": NOT_FOUND,
     "topic-not-found": NOT_FOUND,
 }
-"""Exit codes of refusals; of all others it is 4."""
+"""Exit codes of errors; of all other refusals it is 4."""
 TRACEBACK = "JOBPLANE_TRACEBACK"
 """Set in the environment, it shows where a fault of jobplane was met."""
 
@@ -60,8 +64,13 @@ def settings_of(flags: dict[str, Any]) -> "Settings":
 
 def outcome_command(command: str | int, flags: dict[str, Any]) -> str:
     """What goes on waiting for a command, with the flags that this one was given."""
+    return command_with(["outcome", str(command)], flags)
+
+
+def command_with(words: list[str], flags: dict[str, Any]) -> str:
+    """A command of jobplane, with the flags of the connection that this one was given."""
     given = [word for name in ("bootstrap", "prefix") if (value := flags.get(name)) for word in (f"--{name}", value)]
-    return shlex.join(["jobplane", "outcome", str(command), *given])
+    return shlex.join(["jobplane", *words, *given])
 
 
 def json_line(row: dict[str, Any]) -> None:
@@ -71,8 +80,13 @@ def json_line(row: dict[str, Any]) -> None:
 
 
 def fail(message: str, code: int) -> NoReturn:
-    click.echo(message, err=True)
+    warn(message)
     sys.exit(code)
+
+
+def warn(message: str) -> None:
+    """A message on standard error; what a terminal would obey is shown as `\\x1b`."""
+    click.echo(printable(message), err=True)
 
 
 class planning:  # noqa: N801  used like a function
@@ -146,15 +160,29 @@ class errors:  # noqa: N801  used like a function
         if not _is_foreseen(error):
             error = _internal(error)
         if isinstance(error, BadSetting):
-            raise click.UsageError(error.message)
+            raise click.UsageError(one_line(error.message))
         if isinstance(error, KafkaUnreachable):
-            fail(f"error ({error.code}): {error.message}", UNREACHABLE)
+            fail(f"error ({error.code}): {one_line(error.message)}", UNREACHABLE)
         if isinstance(error, JobplaneError):
-            fail(f"error ({error.code}): {error.message}", FAILED)
+            fail(f"error ({error.code}): {one_line(error.message)}", error_exit(error))
         if isinstance(error, Doubt):
-            fail(f"error ({KafkaSilent.code}): {error}", UNREACHABLE)
+            fail(f"error ({KafkaSilent.code}): {one_line(error)}", UNREACHABLE)
         if isinstance(error, OSError):
-            fail(f"error: {_of_the_system(error)}", FAILED)
+            fail_of_the_system(error)
+
+
+def error_exit(error: "JobplaneError") -> int:
+    """The exit code of an error that ends a command."""
+    from schemas.errors import Refused
+
+    return refusal_exit(error.code) if isinstance(error, Refused) else EXITS.get(error.code, FAILED)
+
+
+def fail_of_the_system(error: OSError, further: str = "") -> NoReturn:
+    """Ends with what a file, a port or a full disk does not do. `further` follows it."""
+    with suppress(OSError, ValueError):  # standard output holds what it could not write, and tries again at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    fail(f"error: {_of_the_system(error)}{further}", FAILED)
 
 
 @contextmanager

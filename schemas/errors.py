@@ -313,6 +313,12 @@ class SnapshotMismatch(Refused):
     code = "snapshot-mismatch"
 
 
+class DeadLetterNotFound(Refused):
+    """The job has no dead letter at this place."""
+
+    code = "dead-letter-not-found"
+
+
 class OffsetNotFound(Refused):
     """The log of events does not reach the offset or instant that AS OF names, or a topic ends before the offset."""
 

@@ -9,6 +9,7 @@ from functools import cache
 
 from schemas.errors import BadSyntax, Place, Refused
 from schemas.names import RESERVED, name
+from schemas.shown import one_line
 from schemas.suggestions import nearest, proposed
 from sql.grammar import COVERS, EXPECTED, GRAMMAR
 from sql.scan import open_at, place_of
@@ -166,7 +167,7 @@ def caret(text: str, place: Place, message: str) -> str:
         if len(after) > room:
             after = after[: room - 1] + "…"
     shown = (before + after).rstrip()
-    return f"{place} {message}\n{shown}\n{' ' * len(before)}^"
+    return f"{place} {one_line(message)}\n{shown}\n{' ' * len(before)}^"
 
 
 def _visible(text: str) -> str:

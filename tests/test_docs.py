@@ -150,7 +150,11 @@ def listing(plane: Plane, statement: nodes.Statement) -> views.Listing:
         case nodes.Show(nodes.Subject.MAPPINGS, None):
             return views.Listing(views.MAPPING_COLUMNS, views.mappings(state))
         case nodes.ShowCreate(name):
-            return views.Listing(("statement",), [{"statement": descriptions.named(state, name).statement}])
+            return views.Listing(
+                ("statement",),
+                [{"statement": descriptions.named(state, name).statement}],
+                screen=views.Screen.STATEMENT,
+            )
         case nodes.ShowHistory(name):
             descriptions.named(state, name)
         case nodes.Describe(nodes.Kind.JOB, name):

@@ -145,7 +145,10 @@ def test_events_are_listed(plane: System) -> None:
     assert set(later) <= set(jobplane(plane, "events", "--from", since).stdout.splitlines())
     assert {line.split()[3] for line in jobplane(plane, "events", "--job", "kept").stdout.splitlines()} == {"kept"}
     assert jobplane(plane, "events", "--from", "yesterday").returncode == 2
-    assert "beyond-the-end" in jobplane(plane, "events", "--from", "999999").stderr
+    beyond = jobplane(plane, "events", "--from", "999999")
+    assert (beyond.returncode, "beyond-the-end" in beyond.stderr) == (3, True)
+    nobody = jobplane(plane, "events", "--job", "nobody")
+    assert (nobody.returncode, nobody.stdout, "job-not-found" in nobody.stderr) == (3, "", True)
 
 
 def test_events_are_followed(plane: System) -> None:

@@ -137,7 +137,7 @@ def setup_errors() -> str:
         setup.KafkaSilent.code: cli.UNREACHABLE,
         setup.BadSetting.code: click.UsageError.exit_code,
     }
-    return error_table(setup.SetupError, lambda code: others.get(code, cli.FAILED))
+    return error_table(setup.SetupError, lambda code: others.get(code) or terminal.EXITS.get(code, cli.FAILED))
 
 
 def attributes() -> str:
