@@ -21,6 +21,7 @@ from processors.kafka import Kafka, Message
 from schemas.codec import decode
 from schemas.events import Event
 from schemas.setup_errors import NotSetUp, StillWritten
+from schemas.shown import counted
 from schemas.state import Position, encode_key
 
 Watch = Callable[[str], None]
@@ -42,7 +43,7 @@ def back_up(kafka: Kafka, prefix: str, path: Path, watch: Watch = lambda text: N
                     last = record.value or b""
                 elif topic.name == STATE and record.key == encode_key(POSITION):
                     position = decode(record.value or b"", Position)
-            watch(f"{topic.name}: {writer.records[topic.name]:,} records")
+            watch(f"{topic.name}: {counted(writer.records[topic.name], 'record')}")
         # 3
         now = found(kafka, prefix)
         if moved := sorted(name for name in topics if topics[name] != now.get(name)):

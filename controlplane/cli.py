@@ -75,7 +75,7 @@ def worker(loglevel: str, quiet: bool, **flags: Any) -> None:
 @click.option("--workers", type=Whole(1, 16), default=1, show_default=True, help="Workers, 16 at most.")
 @click.option("--web-port", type=PORT, metavar="PORT", help="Port of the first worker's web server.  [default: 6066]")
 @click.option("--hosts", type=Whole(0), metavar="N", help="Task hosts a worker; 0 is one a core.  [default: 0]")
-@click.option("--prefix", metavar="TEXT", help="Prefix of the control topics.")
+@click.option("--prefix", metavar="TEXT", help="Prefix of the control topics.  [default: jobplane.]")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but the line `ready`, and what is wrong.")
 def dev(port: int, workers: int, quiet: bool, **flags: Any) -> None:
     """Run a real single-node Kafka and workers, in the foreground.

@@ -18,7 +18,7 @@ from controlplane.terminal import (
     settings_of,
     until_nobody_listens,
 )
-from schemas.shown import one_line
+from schemas.shown import counted, one_line
 
 if TYPE_CHECKING:
     from controlplane.journal import Entry
@@ -96,11 +96,12 @@ def replay(output: str, **flags: Any) -> None:
             figures = {"events": done.events, "seq": done.seq, "seconds": done.seconds, "rate": done.rate}
             json_line({**figures, **counts, "differences": shown[:SHOWN], "differing": len(shown)})
         else:
-            click.echo(f"{done.events:,} events to seq {done.seq:,} in {done.seconds:.1f} s, {done.rate:,.0f} a second")
+            events = counted(done.events, "event")
+            click.echo(f"{events} to seq {done.seq:,} in {done.seconds:.1f} s, {done.rate:,.0f} a second")
             click.echo(", ".join(f"{name} {count:,}" for name, count in counts.items()))
             for one in differences[:SHOWN]:
                 click.echo(str(one))
-            click.echo(f"{len(differences):,} differences" if differences else "the events and the state are equal")
+            click.echo(counted(len(differences), "difference") if differences else "the events and the state are equal")
         if differences:
             sys.exit(FAILED)
 
@@ -120,9 +121,8 @@ def backup(file: Path, **flags: Any) -> None:
         from controlplane.backup import back_up
 
         foot = back_up(kafka, prefix, file, _say)
-        click.echo(
-            f"{sum(foot.records.values()):,} records in {file}, {file.stat().st_size:,} bytes, SHA-256 {foot.sha256}"
-        )
+        records, size = counted(sum(foot.records.values()), "record"), counted(file.stat().st_size, "byte")
+        click.echo(f"{records} in {file}, {size}, SHA-256 {foot.sha256}")
 
 
 @click.command(
@@ -142,7 +142,9 @@ def restore(file: Path, **flags: Any) -> None:
         from controlplane.restore import restore
 
         done = restore(kafka, settings_of(flags), file, _say)
-        click.echo(f"{sum(done.foot.records.values()):,} records of '{done.head.prefix}' as of {_iso(done.head.time)}")
+        click.echo(
+            f"{counted(sum(done.foot.records.values()), 'record')} of '{done.head.prefix}' as of {_iso(done.head.time)}"
+        )
         for job in done.elsewhere:
             click.echo(
                 f"warning: job '{one_line(job)}' reads a topic that is not here, or another one of its name", err=True

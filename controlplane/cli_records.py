@@ -19,7 +19,7 @@ from controlplane.terminal import (
     until_nobody_listens,
     warn,
 )
-from schemas.shown import one_line
+from schemas.shown import counted, one_line
 
 if TYPE_CHECKING:
     from controlplane.lens import Condition
@@ -92,7 +92,13 @@ def peek(name: str, most: int, start: str, scan: int, output: str, **flags: Any)
 
         with progress("reading") as say:
             found = look(
-                kafka, prefix, opened, condition, most, scan, lambda looked: say(f"{looked:,} records looked at")
+                kafka,
+                prefix,
+                opened,
+                condition,
+                most,
+                scan,
+                lambda looked: say(f"{counted(looked, 'record')} looked at"),
             )
         with until_nobody_listens():
             _show(found, output)

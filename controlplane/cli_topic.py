@@ -1,5 +1,7 @@
 """`jobplane topic`, its `create`, `list` and `describe`: topics are made and seen without another tool of Kafka."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -8,6 +10,7 @@ from controlplane.display import Display
 from controlplane.flags import Whole
 from controlplane.guiding import Group
 from controlplane.terminal import connection, errors, examples, fail, json_line, refusal_exit, settings_of
+from schemas.errors import JobplaneError
 from schemas.shown import one_line
 
 if TYPE_CHECKING:
@@ -52,31 +55,45 @@ def create(
 ) -> None:
     """Make topics of these NAMEs.
 
-    They are made in this order, up to the first that cannot be made.
+    Where one of them exists, none is made.
     """
     config = dict(pair(one, "--config", "retention.ms=60000") for one in configs)
     with errors(), refusing():
         kafka, settings = reached(flags)
-        from controlplane.new_topics import BROKERS_DEFAULT, check_name, create_topic
+        from controlplane.new_topics import BROKERS_DEFAULT, check_name, check_new, create_topic
         from schemas.shown import counted
 
         for name in names:
             check_name(name, settings.prefix)
-        for name in names:
-            made = create_topic(
-                kafka,
-                name,
-                partitions or BROKERS_DEFAULT,
-                replicas or BROKERS_DEFAULT,
-                config,
-                if_not_exists=if_not_exists,
-            )
+        if not if_not_exists:
+            check_new(names, kafka.topic_partitions())
+        for i, name in enumerate(names):
+            with _naming_unmade(names[i:]):
+                made = create_topic(
+                    kafka,
+                    name,
+                    partitions or BROKERS_DEFAULT,
+                    replicas or BROKERS_DEFAULT,
+                    config,
+                    if_not_exists=if_not_exists,
+                )
             if output == "json":
                 json_line({"topic": name, "partitions": made.partitions, "created": made.new})
             elif made.new:
                 click.echo(f"created topic {name}, {counted(made.partitions, 'partition')}")
             else:
                 click.echo(f"unchanged: topic {name} exists, {counted(made.partitions, 'partition')}")
+
+
+@contextmanager
+def _naming_unmade(names: Sequence[str]) -> Iterator[None]:
+    """Says which topics were not made where the first of several cannot be."""
+    try:
+        yield
+    except JobplaneError:
+        if len(names) > 1:
+            click.echo(f"not made: {', '.join(names)}", err=True)
+        raise
 
 
 @topic.command(

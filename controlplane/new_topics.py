@@ -1,6 +1,6 @@
 """Makes topics for jobs to read and write. Topics are never made by mistake: a name alone makes none."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -45,6 +45,14 @@ def check_not_kafkas(name: str) -> None:
     """Raises TopicReserved for Kafka's own topics."""
     if name.startswith(OWN):
         raise TopicReserved(f"topic '{name}' is reserved: names that begin with '{OWN}' are Kafka's own")
+
+
+def check_new(names: Sequence[str], partitions: Mapping[str, int]) -> None:
+    """Raises TopicExists for the first that is among the cluster's topics, which come with their partitions."""
+    for name in names:
+        if name in partitions:
+            none = "; none of the others was made" if len(names) > 1 else ""
+            raise TopicExists(f"a topic '{name}' exists, with {counted(partitions[name], 'partition')}{none}")
 
 
 def create_topic(

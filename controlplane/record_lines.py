@@ -12,7 +12,7 @@ from controlplane.topic_questions import known_topic
 from processors.kafka import Kafka, KafkaError, KafkaException, Message, judged
 from schemas.errors import BadLine, Place, TopicReserved
 from schemas.setup_errors import KafkaUnreachable
-from schemas.shown import shown
+from schemas.shown import counted, shown
 
 DELIVERY_S = 30.0
 Headers = list[tuple[str, str | bytes | None]]
@@ -122,7 +122,7 @@ class Writer:
             self._producer.flush(0.2)
         self._check()
         if left := len(self._producer):
-            raise KafkaUnreachable(f"{left:,} records were not acknowledged within {DELIVERY_S:.0f} s")
+            raise KafkaUnreachable(f"{counted(left, 'record')} not acknowledged within {DELIVERY_S:.0f} s")
 
     def _delivered(self, error: KafkaError | None, _: Message) -> None:
         if error is None:

@@ -38,6 +38,7 @@ from schemas.changed import replace
 from schemas.checkpoints import Checkpoint, Pointer
 from schemas.codec import NotOurs, decode, encode
 from schemas.setup_errors import BadBackup, NotEmpty, StillWritten
+from schemas.shown import counted
 from schemas.state import Job, Position, encode_key
 
 FLUSH_S = 600.0
@@ -97,7 +98,7 @@ def restore(kafka: Kafka, settings: Settings, path: Path, watch: Watch = lambda 
     # 1
     head, foot = backup_file.verified(path)
     plan = Plan.of(backup_file.records(path))
-    watch(f"{path}: {sum(foot.records.values()):,} records of '{head.prefix}', whole")
+    watch(f"{path}: {counted(sum(foot.records.values()), 'record')} of '{head.prefix}', whole")
     # 2
     prefix = settings.prefix
     catalog.ensure_topics(kafka, settings)
@@ -223,7 +224,7 @@ class _Writing:
 
     def _say(self) -> None:
         if self._topic:
-            self._watch(f"{self._topic}: {self._count:,} records")
+            self._watch(f"{self._topic}: {counted(self._count, 'record')}")
 
 
 def _point(

@@ -34,6 +34,10 @@ TRACEBACK = "JOBPLANE_TRACEBACK"
 """Set in the environment, it shows where a fault of jobplane was met."""
 
 
+_EXAMPLE = 73
+"""Characters of a line of an example: 80 without those around it, and `\\` at its end."""
+
+
 def refusal_exit(code: str) -> int:
     """The exit code of a refusal."""
     return EXITS.get(code, REFUSED)
@@ -41,8 +45,10 @@ def refusal_exit(code: str) -> int:
 
 def connection(command: Callable[..., Any]) -> Callable[..., Any]:
     """The flags every command that talks to Kafka has."""
-    command = click.option("--prefix", metavar="TEXT", help="Prefix of the control topics.")(command)
-    return click.option("--bootstrap", metavar="HOST:PORT", help="Kafka's address.")(command)
+    command = click.option("--prefix", metavar="TEXT", help="Prefix of the control topics.  [default: jobplane.]")(
+        command
+    )
+    return click.option("--bootstrap", metavar="HOST:PORT", help="Kafka's address.  [default: 127.0.0.1:9092]")(command)
 
 
 def issuing(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -52,8 +58,22 @@ def issuing(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def examples(*lines: str) -> str:
-    """The end of a command's help: what people may type, one command a line. Given to click as `epilog`."""
-    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)  # click does not wrap what follows \b
+    """The end of a command's help: what people may type, a long line in two. Given to click as `epilog`."""
+    shown = [part for line in lines for part in _in_parts(line)]
+    return "\b\nExamples:\n" + "\n".join(f"  {part}" for part in shown)  # click does not wrap what follows \b
+
+
+def _in_parts(line: str) -> list[str]:
+    """A command that is too long for a line of help goes on in the next, as a shell takes it: after a `\\`."""
+    words = shlex.shlex(line)  # without posix=True it leaves quotes where they are
+    words.whitespace_split, words.commenters = True, ""
+    parts = [""]
+    for word in words:
+        if parts[-1] and len(parts[-1]) + len(word) > _EXAMPLE:
+            parts[-1] += "\\"
+            parts.append("  ")
+        parts[-1] += f"{word} "
+    return [part.rstrip() for part in parts]
 
 
 def settings_of(flags: dict[str, Any]) -> "Settings":

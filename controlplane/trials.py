@@ -37,7 +37,8 @@ def listing(trial: Trial, value_of: ValueOf = as_it_is) -> Listing:
 
 def _summary(about: Row) -> str:
     counts = f"{about['filtered']:,} filtered out, {about['skipped']:,} skipped, {about['refused']:,} refused"
-    speed = f"; {about['rate']:,} records a second, {about['cpu_micros']:g} µs of CPU each" if about["read"] else ""
+    rate = counted(about["rate"], "record")
+    speed = f"; {rate} a second, {about['cpu_micros']:g} µs of CPU each" if about["read"] else ""
     return f"{counted(about['read'], 'record')} read: {about['written']:,} written, {counts}{speed}"
 
 

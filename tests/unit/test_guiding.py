@@ -103,7 +103,9 @@ def test_every_help_ends_with_an_example_that_can_be_typed(
     for file in ("jobs.sql", "jobplane.backup", "orders.jsonl"):
         Path(file).touch()
     shown = CliRunner().invoke(main, [*path.split()[1:], "--help"], prog_name="jobplane", terminal_width=200).output
-    lines = [line.strip() for line in shown.partition("\n  Examples:\n")[2].splitlines()]
+    examples = shown.partition("\n  Examples:\n")[2]
+    assert all(len(line) <= 80 for line in examples.splitlines()), f"an example of {path} --help is too wide"
+    lines = [line.strip() for line in examples.replace("\\\n", "").splitlines()]
     assert any(line.startswith(path) for line in lines), f"{path} --help ends without an example of it"
     for line in lines:
         for words in pipeline(line):

@@ -9,7 +9,7 @@ from confluent_kafka import Message
 from controlplane.cli_records import FORMATS
 from controlplane.evolve import State
 from controlplane.lens import Lens
-from controlplane.new_topics import check_name
+from controlplane.new_topics import check_name, check_new
 from controlplane.record_lines import Form, Record, records
 from controlplane.record_query import AtOffset, Newest, Oldest, Since, start_of
 from controlplane.set_up import not_set_up
@@ -21,7 +21,7 @@ from controlplane.windows import cut, nonempty
 from processors.kafka import Replicas
 from schemas import formats
 from schemas.codec import encode
-from schemas.errors import BadLine, Refused, TopicRefused, TopicReserved
+from schemas.errors import BadLine, Refused, TopicExists, TopicRefused, TopicReserved
 from schemas.reports import Report, Said
 from schemas.values import Mapping
 from sql.mapping import mapping_of
@@ -261,3 +261,11 @@ def test_a_control_plane_that_is_not_there_is_told_of() -> None:
     assert (
         "did you mean" not in not_set_up("a.events", "a.", "kafka:9092", ("b.commands", "commands", "events")).message
     )
+
+
+def test_topics_are_made_all_or_none() -> None:
+    check_new(["a", "b"], {"c": 1})
+    with pytest.raises(TopicExists, match="a topic 'b' exists, with 2 partitions; none of the others was made"):
+        check_new(["a", "b", "c"], {"b": 2})
+    with pytest.raises(TopicExists, match=r"a topic 'b' exists, with 1 partition$"):
+        check_new(["b"], {"b": 1})
