@@ -321,6 +321,7 @@ def _interrupted(where: str, sent: "Sent | None", command_id: str, left: int, wa
 
 def _tell(result: "Result", where: str, text: str, way: Way) -> None:
     """Print the result of a statement; exits where it is not done."""
+    from controlplane.next_steps import next_step
     from controlplane.subject import outcome_line
     from schemas.errors import Place
     from sql.diagnostics import caret
@@ -351,7 +352,9 @@ def _tell(result: "Result", where: str, text: str, way: Way) -> None:
             f"{where}: accepted, but not done within {way.timeout:g} s; {state}; to go on waiting: {waiting}", TIMED_OUT
         )
     if result.failure:
-        fail(f"{where}: accepted, but failed: {one_line(result.failure)}; {state}", FAILED)
+        step = next_step(result.failure, reply.name, result.status)
+        told = f"{where}: accepted, but failed: {one_line(result.failure)}; {state}"
+        fail(f"{told}\n{step}" if step else told, FAILED)
     if way.display.output == "text":
         with going_on_unheard():
             click.echo(outcome_line(reply, result.subject, result.status))

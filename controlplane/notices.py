@@ -16,6 +16,7 @@ from schemas.formats import JSON_FLAT, VALUE_FORMAT
 from schemas.values import Sink, Source
 from sql import nodes
 from sql.missing_fields import missing_fields
+from sql.null_comparisons import null_comparisons
 from sql.parts import KEY
 from sql.plan import Plan, plan
 
@@ -48,7 +49,7 @@ def noticed(
     planned = plan(insert, mappings, sink.mapping, recorded=True)
     records = {source.name: json_values(messages.get(source.name, ())) for source in sources if _is_open(source)}
     missing = missing_fields(planned, insert, records)
-    return (*missing, *(_without_key(planned, sink.topic, messages) if is_compacted else ()))
+    return (*missing, *null_comparisons(insert), *(_without_key(planned, sink.topic, messages) if is_compacted else ()))
 
 
 def _is_open(source: Source) -> bool:

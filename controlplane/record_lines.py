@@ -78,7 +78,7 @@ def writable(kafka: Kafka, prefix: str, topic: str, partition: int | None) -> in
         )
     check_not_kafkas(topic)
     check_partitions(topic, known_topic(kafka, topic), () if partition is None else (partition,))
-    return kafka.record_limits([topic], lambda: None)[0]
+    return kafka.taken([topic], lambda: None)[0].limit
 
 
 class Writer:

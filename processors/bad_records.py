@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from processors.kafka import Message
-from schemas.failures import RecordFailure, RecordTooLarge
+from schemas.failures import RecordFailure, RecordTooLarge, WithoutKey
 from schemas.options import OnError
 
 Place = tuple[str, int, int]
@@ -34,6 +34,20 @@ def sized(produce: Callable[..., None], limit: int) -> Callable[..., None]:
         produce(topic, value, key, *rest)
 
     return produce_if_not_too_large
+
+
+def keyed(produce: Callable[..., None], topic: str) -> Callable[..., None]:
+    """Producer.produce that raises WithoutKey for a record without a key to `topic`, which is compacted.
+
+    Kafka would refuse it with all others of its batch, and not say which.
+    """
+
+    def produce_with_key(to: str, value: bytes | None, key: bytes | str | None, *rest: Any) -> None:
+        if key is None:
+            raise WithoutKey(f"'{topic}' is compacted and takes only records with a key: write … AS __key in the query")
+        produce(to, value, key, *rest)
+
+    return produce_with_key
 
 
 def treatment(on_error: OnError, count: Callable[[str], None], send: Callable[[Message, RecordFailure], None]) -> Treat:

@@ -11,7 +11,7 @@ from processors.bad_records import Place, place_of, position
 from processors.guard import fault_of, noted
 from processors.kafka import Doubt, Fenced, KafkaException, Message, judged
 from processors.run import Narrowed, Released, Run
-from schemas.failures import BadRecord, RecordFailure, RecordTooLarge, Unreadable
+from schemas.failures import BadRecord, RecordFailure, RecordTooLarge, Unreadable, WithoutKey
 from schemas.formats.looks import hint
 from schemas.options import OnError
 from sql.runtime import bad_record
@@ -64,10 +64,22 @@ class Blame:
                 raise error  # those before it are committed first
             self.run.refused[position(message)] = named
             raise Narrowed(named.message)
+        if isinstance(failure, WithoutKey):
+            return self._without_key(failure, message, several)
         if isinstance(error, KafkaException):
             raise error
         self._note(error, message)
         return fault(error, message)
+
+    def _without_key(
+        self, failure: WithoutKey, message: Message, several: Callable[[Message], bool] | None
+    ) -> RecordFailure:
+        """The failure with its record. Raises Narrowed where records of it may be in the open transaction."""
+        named = self.named(failure, message)
+        if several is None or not several(message):
+            return named
+        self.run.refused[position(message)] = named
+        raise Narrowed(named.message)
 
     def _note(self, error: Exception, message: Message) -> None:
         """A fault of jobplane is in the log once, however many records meet it."""

@@ -43,6 +43,7 @@ __all__ = [
     "OutOfRange",
     "Producer",
     "Replicas",
+    "Taken",
     "TopicPartition",
     "assign",
     "bounds",
@@ -71,6 +72,14 @@ OPEN_S, SILENT_S = 60.0, 10.0
 """How long a reader waits for a transaction to end, and after what silence it asks anew."""
 REACH_S = 3.0
 """Longest a first call waits for a broker to be there at all: with the client's own end it is under 5 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The records that a topic takes: of at most `limit` bytes (max.message.bytes), `keyed` only such with a key."""
+
+    limit: int
+    keyed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,8 +246,8 @@ class Kafka:
             raise judged(error) from error
         return True
 
-    def record_limits(self, topics: Sequence[str], alive: Alive) -> list[int]:
-        """The max.message.bytes of each topic. Raises SinkLost where one does not exist."""
+    def taken(self, topics: Sequence[str], alive: Alive) -> list[Taken]:
+        """What each topic takes. Raises SinkLost where one does not exist."""
 
         def complete() -> dict[str, dict[str, Any]] | None:
             found = self.topic_settings(topics, alive)
@@ -247,7 +256,13 @@ class Kafka:
         found = insisting(complete, alive)
         if found is None:
             raise SinkLost(f"a topic of {', '.join(topics)} does not exist any more; DROP the job")
-        return [int(setting_of(found[topic], topic, "max.message.bytes")) for topic in topics]
+        return [
+            Taken(
+                int(setting_of(found[topic], topic, "max.message.bytes")),
+                keyed="compact" in setting_of(found[topic], topic, "cleanup.policy"),
+            )
+            for topic in topics
+        ]
 
     def read_to_end(
         self,

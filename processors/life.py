@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from processors.bad_records import position, sized, treatment
+from processors.bad_records import keyed, position, sized, treatment
 from processors.blame import Blame
 from processors.checks import check_end, check_held, confirm
 from processors.evaluation import Evaluation
@@ -19,6 +19,7 @@ from processors.kafka import (
     KafkaException,
     Message,
     OutOfRange,
+    Taken,
     TopicPartition,
     assign,
     delivered_offset,
@@ -61,14 +62,14 @@ class Life:
         producer: TransactionalProducer,
         output: TransactionalProducer | PlainOutput,
         consumer: Consumer,
-        record_limit: int,
-        letter_limit: int,
+        sink: Taken,
+        letters: Taken,
     ) -> None:
         self.run, self.task, self.pipeline, self.producer, self.consumer = run, task, pipeline, producer, consumer
         self.output = output
         self.house, self.counters, self.step = run.house, run.counters, run.step
         self.guarantee = pipeline.options.processing_guarantee
-        self.limits = record_limit, letter_limit
+        self.taken = sink, letters
         self.evaluation: Evaluation
         self.most = UNHURRIED if task.packages else BATCH
         self.known = self.grown = {topic: len(source.start) for topic, source in pipeline.sources.items()}
@@ -85,15 +86,19 @@ class Life:
 
     def _evaluation(self, step: Step) -> Evaluation:
         options, task, sink = self.pipeline.options, self.task, self.pipeline.sink.topic
-        limit, letter_limit = self.limits
+        limit, letter_limit = (one.limit for one in self.taken)
         topic = options.letters_topic(self.house.prefix)
         letters = self.pipeline.letters  # what fails again is its job's dead letter, not the retry's
         job, uid = (letters.job, letters.uid) if letters else (task.job, task.uid)
-        produce = self.output.produce
+        produce = into_sink = self.output.produce
+        if letter_limit > limit:
+            into_sink = sized(into_sink, limit)
+        if self.taken[0].keyed:
+            into_sink = keyed(into_sink, sink)
         self.blame = Blame(self.run, options.on_error, sink, limit, topic)
         return Evaluation(
             step,
-            sized(produce, limit) if letter_limit > limit else produce,
+            into_sink,
             self._when_full,
             self._blame,
             treatment(

@@ -114,11 +114,11 @@ class Runner:
         self.about.step(1)
         pipeline = pipeline_of(task)
         names = topics_written(task, house.prefix)
-        limits = house.kafka.record_limits(names, self.about.alive)
+        taken = house.kafka.taken(names, self.about.alive)
         topics = house.kafka.topics(names, self.about.alive)
         partitions = sum(count for _, count in topics.values())
         guarantee = pipeline.options.processing_guarantee
-        settings = producer_settings(limits, partitions, LINGER_MS[guarantee])
+        settings = producer_settings([one.limit for one in taken], partitions, LINGER_MS[guarantee])
         producer = TransactionalProducer(
             house.kafka,
             f"{house.prefix}{task.transactional_id}",
@@ -137,7 +137,7 @@ class Runner:
                 return End.GONE
             self._check_worker(record, pipeline)
             return self._live(
-                Life(self.about, record, pipeline, producer, output, consumer, limits[0], limits[-1]), passed
+                Life(self.about, record, pipeline, producer, output, consumer, taken[0], taken[-1]), passed
             )
         finally:
             house.close(consumer)

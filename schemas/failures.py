@@ -22,6 +22,10 @@ class BadRecord(RecordFailure):
     code = "BAD_RECORD"
 
 
+class WithoutKey(BadRecord):
+    """What a record gives has no key, and its topic, which is compacted, takes none without."""
+
+
 class Unreadable(BadRecord):
     """The bytes of a value, or with `of_key` of a key, are not in their format."""
 

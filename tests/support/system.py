@@ -18,7 +18,15 @@ from typing import Any, TypeVar
 
 import psutil
 from confluent_kafka import Consumer, IsolationLevel, KafkaException, Message, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    OffsetSpec,
+    ResourceType,
+)
 
 from controlplane.client import Client, Result
 from controlplane.embedded.ports import free_port
@@ -176,6 +184,18 @@ class System:
         self.admin.create_topics([NewTopic(name, partitions, 1, config=settings)])[name].result(10)
         until(lambda: name in self.admin.list_topics(timeout=10).topics, 10, f"{name} is there")
         return name
+
+    def compact(self, name: str) -> None:
+        """Sets cleanup.policy=compact, which tasks that run already do not know."""
+        entry = ConfigEntry("cleanup.policy", "compact", incremental_operation=AlterConfigOpType.SET)
+        resource = ConfigResource(ResourceType.TOPIC, name, incremental_configs=[entry])
+        self.admin.incremental_alter_configs([resource])[resource].result(10)
+
+        def known() -> bool:
+            asked = ConfigResource(ResourceType.TOPIC, name)
+            return str(self.admin.describe_configs([asked])[asked].result(10)["cleanup.policy"].value) == "compact"
+
+        until(known, 10, f"{name} is compacted")
 
     def delete_topic(self, name: str) -> None:
         self.admin.delete_topics([name])[name].result(10)

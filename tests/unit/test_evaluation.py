@@ -5,17 +5,18 @@ from typing import Any
 import pytest
 from confluent_kafka import Message
 
-from processors.bad_records import treatment
+from processors.bad_records import keyed, treatment
 from processors.blame import Blame
 from processors.evaluation import Evaluation
 from processors.run import Narrowed, Run
-from schemas.failures import BadRecord, RecordFailure, RecordTooLarge
+from schemas.failures import BadRecord, RecordFailure, RecordTooLarge, WithoutKey
 from schemas.options import OnError
 from sql import nodes
 from sql.compile import Step, Wiring, compile_step
 from sql.parser import parse
 from sql.plan import plan
 
+WITHOUT = b'{"a":"no key"}'
 LARGE = b'{"a": "%s"}' % (b"x" * 100)
 
 
@@ -44,6 +45,8 @@ class Bench:
             return blame.of(error, message, self.evaluation.several if transaction else None)
 
         def produce(_: str, value: bytes, *__: Any) -> None:
+            if value == WITHOUT:
+                raise WithoutKey("no key")
             if len(value) > 100:
                 raise RecordTooLarge("too large")
             self.out.append(value)
@@ -120,3 +123,34 @@ def test_without_a_transaction_what_was_written_of_it_stays() -> None:
     batch = bench.evaluation.through(messages(*GIVEN))
     assert (batch.unread, batch.culprit) == ([], None)
     assert bench.out == [b'{"p":"0"}', b'{"p":"1"}', b'{"p":"2"}']
+
+
+@pytest.mark.parametrize("on_error", [OnError.FAIL, OnError.SKIP, OnError.DEAD_LETTER])
+def test_a_record_without_a_key_is_to_blame_at_once(on_error: OnError) -> None:
+    bench = Bench("SELECT a FROM s", on_error)
+    batch = bench.evaluation.through(messages(b'{"a":0}', WITHOUT, b'{"a":2}'))
+    if on_error is OnError.FAIL:
+        assert (len(batch.unread), batch.written, str(batch.culprit)) == (2, 1, "no key")
+        assert getattr(batch.culprit, "at", "") == "s-0@1"
+    else:
+        assert (batch.unread, batch.written, bench.codes) == ([], 2, ["BAD_RECORD"])
+        assert bench.letters == ([1] if on_error is OnError.DEAD_LETTER else [])
+
+
+def test_one_without_a_key_among_several_of_a_message_needs_a_new_life() -> None:
+    query, message = "SELECT a FROM s CROSS JOIN UNNEST(list) AS a", b'{"list":["x","no key"]}'
+    bench = Bench(query, OnError.FAIL)
+    with pytest.raises(Narrowed, match="no key"):
+        bench.evaluation.through(messages(b'{"list":["x"]}', message))
+    again = bench.evaluation.through(messages(b'{"list":["x"]}', message))
+    assert (len(again.unread), again.written, str(again.culprit)) == (1, 1, "no key")
+    assert getattr(again.culprit, "at", "") == "s-0@1"
+
+
+def test_keyed_stops_records_without_a_key() -> None:
+    taken: list[tuple[Any, ...]] = []
+    produce = keyed(lambda *record: taken.append(record), "out")
+    produce("out", b"v", b"", 3)
+    with pytest.raises(WithoutKey, match="'out' is compacted and takes only records with a key"):
+        produce("out", b"v", None, 3)
+    assert taken == [("out", b"v", b"", 3)]

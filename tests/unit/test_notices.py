@@ -112,3 +112,21 @@ def test_a_compacted_sink_needs_keys() -> None:
     assert told("SELECT * FROM orders", compacted=True) == []
     assert told("SELECT * FROM orders", key=None) == []
     assert told("SELECT id AS __key, amount FROM orders", key=None, compacted=True) == []
+
+
+@pytest.mark.parametrize(
+    ("condition", "notice"),
+    [
+        ("state != NULL", "state <> NULL is NULL for every record and never true: write state IS NOT NULL"),
+        ("NULL = state", "NULL = state is NULL for every record and never true: write state IS NULL"),
+        ("id > 0 AND id < NULL", "id < NULL is NULL for every record and never true: compare with a value"),
+        ("id NOT IN (1, NULL)", "id NOT IN (1, NULL) is never true, for the NULL among its items: leave NULL out"),
+    ],
+)
+def test_a_comparison_with_null_is_told(condition: str, notice: str) -> None:
+    assert told(f"SELECT id FROM orders WHERE {condition}") == [notice]
+    assert told(f"SELECT id FROM (SELECT id, state FROM orders WHERE {condition})") == [notice]
+
+
+def test_other_uses_of_null_are_not() -> None:
+    assert told("SELECT id FROM orders WHERE state IS NOT NULL AND id IN (1, NULL) AND id IS DISTINCT FROM NULL") == []
