@@ -226,7 +226,15 @@ def _create_snapshot(state: State, create: nodes.CreateSnapshot, offset: int) ->
     if job.waits_for:
         raise JobNotRunning(f"job '{job.name}' waits for the end of the one before it", create.job.place)
     request = SnapshotRequest(create.snapshot.text, offset)
-    return (SnapshotRequested(job.uid, request, follow(job.status, Input.EXPORT)),)
+    held = None if create.or_replace else state.snapshots.get(request.name)
+    notices = () if held is None else (_replaced(held, job),)
+    return (SnapshotRequested(job.uid, request, follow(job.status, Input.EXPORT), notices),)
+
+
+def _replaced(held: Snapshot, job: Job) -> str:
+    """What is said where a snapshot of the name is there, and its replacement was not asked for in so many words."""
+    owner = "" if held.uid == job.uid else f" of job '{held.job}'"
+    return f"snapshot '{held.name}'{owner} is replaced once the new one is complete"
 
 
 def _check_snapshots(job: Job, where: Place) -> None:

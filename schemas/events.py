@@ -79,6 +79,7 @@ class SnapshotRequested:
     uid: str
     snapshot: SnapshotRequest
     status: Status
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
