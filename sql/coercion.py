@@ -134,7 +134,10 @@ class Coercion:
         if cost(value.type, target) is None:
             alike = value.type.words == target.words
             needed, found = (str(target), str(value.type)) if alike else (target.words, value.type.words)
-            raise TypeMismatch(f"{by} needs {needed}; this is {found}{remedy(value.type, target)}", place)
+            hint = remedy(value.type, target)
+            if by == "||" and target == t.VARCHAR and value.type.name not in t.NESTED:
+                hint = hint or f"; CAST it AS {t.VARCHAR}"
+            raise TypeMismatch(f"{by} needs {needed}; this is {found}{hint}", place)
         made = conversion(value.type, target)
         if made is None:
             return _retyped(value, target)
