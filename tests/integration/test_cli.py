@@ -65,6 +65,7 @@ def test_a_file_ends_at_its_first_failure(plane: System, create: str) -> None:
         "2:3 no live job is called 'nobody'",
         "  nobody",
         "  ^",
+        "1 of 3 statements done, 1 not sent",
     ]
     shown = jobplane(plane, "sql", said="SHOW JOBS; DROP JOB a; SHOW JOBS")
     assert shown.returncode == 0
