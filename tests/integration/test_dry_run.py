@@ -112,6 +112,10 @@ def test_a_file_of_mappings_and_queries(plane: System) -> None:
     (plane.folder / "try.sql").write_text(script)
     done = jobplane(plane, "sql", "--dry-run", "-f", "try.sql")
     place, no_json = f"{source}-0@", "the value is not JSON: a character that cannot stand there"
+    looks = (
+        "it is text, perhaps a line of CSV (with 'tab'): declare its columns by CREATE MAPPING with valueFormat 'csv', "
+        "or valueFormat 'varchar'"
+    )
     assert done.stdout.splitlines() == [
         "source\tkey\tvalue\tother",
         f'{place}0\t0xff\t{{"n":1,"label":"ann"}}\t',
@@ -119,7 +123,7 @@ def test_a_file_of_mappings_and_queries(plane: System) -> None:
         "",
         "source\tcode\treason\tvalue",
         f'{place}1\tBAD_RECORD\tfield \'id\' holds a string; the query needs a number\t{{"id": "x"}}',
-        f"{place}2\tBAD_RECORD\t{no_json} (byte 4); it is text: read it by valueFormat 'varchar'\tno\\tJSON",
+        f"{place}2\tBAD_RECORD\t{no_json} (byte 4); {looks}\tno\\tJSON",
         f"{place}5\tBAD_RECORD\t{no_json} (byte 0)\t0xff",
     ]
     said = done.stderr.splitlines()
