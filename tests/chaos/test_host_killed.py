@@ -205,7 +205,7 @@ def test_who_dies_alone_again_and_again_is_given_up(plane: System) -> None:
     for _ in range(5):
         assert plane.jobs()["deadly"]["status"] != "SUSPENDED"
         kill_hosts_of(worker, "deadly")
-    until(lambda: plane.jobs()["deadly"]["status"] == "SUSPENDED", 40, "the job is given up")
+    until(lambda: plane.jobs()["deadly"]["status"] == "SUSPENDED", 120, "the job is given up")
     failure = plane.jobs()["deadly"]["failure"]
     assert failure.startswith("HOST_DIED")
     assert "died 3 times in a row without a record committed between, the last time by signal 9" in failure
