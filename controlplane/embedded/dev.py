@@ -24,6 +24,7 @@ from schemas.shown import counted
 READY_S = 180.0
 """Longest a worker may take. A machine under heavy load needs a minute; a worker that cannot start ends by itself."""
 STOP_S = 12.0
+NOTHING_YET = "nothing yet, as long as it waits for its control topics and its group"
 DEFAULTS = Settings()
 
 
@@ -105,10 +106,10 @@ def _wait_ready(
 ) -> bool:
     """True when every worker says it is ready, False when told to stop before."""
     patience = Patience(READY_S, say)
-    left = dict.fromkeys(webs, "its first answer")
+    left = dict.fromkeys(webs, NOTHING_YET)
     while left:
         _require_alive(workers)
-        awaited = "; ".join(f"the worker of {web} waits for {waits}" for web, waits in left.items())
+        awaited = "; ".join(f"the worker of {web} says: {waits}" for web, waits in left.items())
         if patience.ends(awaited):
             raise WorkerFailed(f"not ready within {READY_S:.0f} s: {awaited}")
         left = {web: waits for web in left if (waits := _waits(web))}
@@ -118,14 +119,14 @@ def _wait_ready(
 
 
 def _waits(web: str) -> str:
-    """What a worker waits for; empty when it is ready."""
+    """What a worker says it waits for; empty when it is ready."""
     try:
         with urllib.request.urlopen(f"{web}/readyz", timeout=2):
             return ""
     except urllib.error.HTTPError as busy:
         return _awaited(busy)
     except (urllib.error.URLError, ConnectionError, TimeoutError):
-        return "its control topics, and for its group"
+        return NOTHING_YET
 
 
 def _awaited(busy: urllib.error.HTTPError) -> str:
@@ -134,7 +135,7 @@ def _awaited(busy: urllib.error.HTTPError) -> str:
         waits = ", ".join(json.load(busy)["waits_for"])
     except (ValueError, TypeError, LookupError, OSError):  # another program's answer, or that of a fault
         waits = ""
-    return waits or f"another answer than HTTP {busy.code}"
+    return waits or f"HTTP {busy.code}"
 
 
 def _watch(workers: Sequence[subprocess.Popen[bytes]], broker: Broker, stop: threading.Event) -> None:
