@@ -193,8 +193,21 @@ def kill_hosts_of(worker: Worker, job: str) -> None:
     until(lambda: not set(pids) & set(hosts_of(worker, job)), 20, "the worker noticed")
 
 
+def given_up(plane: System, worker: Worker, job: str) -> bool:
+    """Whether a job is suspended; waits until it is, or has a host."""
+
+    def suspended() -> bool:
+        return bool(plane.jobs()[job]["status"] == "SUSPENDED")
+
+    until(lambda: hosts_of(worker, job) or suspended(), 60, "the job is given up, or has a host")
+    return suspended()
+
+
 def test_who_dies_alone_again_and_again_is_given_up(plane: System) -> None:
-    """Its first two deaths prove nothing, others were there; then it dies three times alone. Its neighbour goes on."""
+    """Its first two deaths prove nothing, others were there; then it dies three times alone. Its neighbour goes on.
+
+    A slow machine may show it in a host that others have too: such a death proves nothing either.
+    """
     source, sink, other = plane.topic("deadly-in"), plane.topic("deadly-out"), plane.topic("calm-out")
     plane.done(f'CREATE JOB calm AS INSERT INTO "{other}" SELECT * FROM "{source}"')
     for marker in plane.folder.glob("kill_*"):
@@ -202,10 +215,12 @@ def test_who_dies_alone_again_and_again_is_given_up(plane: System) -> None:
     options = "OPTIONS (parallelism '1')"
     plane.sql(f'CREATE JOB deadly {options} AS INSERT INTO "{sink}" SELECT * FROM "{source}"')
     worker = plane.workers[0]
-    for _ in range(5):
-        assert plane.jobs()["deadly"]["status"] != "SUSPENDED"
+    kills = 0
+    while kills < 12 and not given_up(plane, worker, "deadly"):
         kill_hosts_of(worker, "deadly")
-    until(lambda: plane.jobs()["deadly"]["status"] == "SUSPENDED", 120, "the job is given up")
+        kills += 1
+    assert plane.jobs()["deadly"]["status"] == "SUSPENDED"
+    assert kills >= 5
     failure = plane.jobs()["deadly"]["failure"]
     assert failure.startswith("HOST_DIED")
     assert "died 3 times in a row without a record committed between, the last time by signal 9" in failure
