@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from processors.kafka import Message
+from processors.kafka import Message, Taken
 from schemas.failures import RecordFailure, RecordTooLarge, WithoutKey
 from schemas.options import OnError
 
@@ -20,6 +20,15 @@ def place_of(message: Message) -> str:
 def position(message: Message) -> Place:
     """Topic, partition and offset."""
     return message.topic() or "", message.partition() or 0, message.offset() or 0
+
+
+def into_sink(produce: Callable[..., None], topic: str, taken: Taken, letter_limit: int) -> Callable[..., None]:
+    """Producer.produce into the sink `topic`, that raises for what the sink does not take where Kafka's client would
+    not, or would not say which record it was.
+    """
+    if letter_limit > taken.limit:
+        produce = sized(produce, taken.limit)
+    return keyed(produce, topic) if taken.keyed else produce
 
 
 def sized(produce: Callable[..., None], limit: int) -> Callable[..., None]:

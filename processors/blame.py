@@ -56,30 +56,18 @@ class Blame:
         if isinstance(error, Fenced | Doubt | Released):
             raise error
         failure = judged(error) if isinstance(error, KafkaException) else error
-        if isinstance(failure, RecordTooLarge):
+        if isinstance(failure, RecordTooLarge | WithoutKey):
             named = self.named(failure, message)
             if several is None or not several(message):
                 return named
-            if self.on_error is OnError.FAIL:
+            if self.on_error is OnError.FAIL and isinstance(failure, RecordTooLarge):
                 raise error  # those before it are committed first
             self.run.refused[position(message)] = named
             raise Narrowed(named.message)
-        if isinstance(failure, WithoutKey):
-            return self._without_key(failure, message, several)
         if isinstance(error, KafkaException):
             raise error
         self._note(error, message)
         return fault(error, message)
-
-    def _without_key(
-        self, failure: WithoutKey, message: Message, several: Callable[[Message], bool] | None
-    ) -> RecordFailure:
-        """The failure with its record. Raises Narrowed where records of it may be in the open transaction."""
-        named = self.named(failure, message)
-        if several is None or not several(message):
-            return named
-        self.run.refused[position(message)] = named
-        raise Narrowed(named.message)
 
     def _note(self, error: Exception, message: Message) -> None:
         """A fault of jobplane is in the log once, however many records meet it."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from processors.bad_records import keyed, position, sized, treatment
+from processors.bad_records import into_sink, position, treatment
 from processors.blame import Blame
 from processors.checks import check_end, check_held, confirm
 from processors.evaluation import Evaluation
@@ -86,19 +86,15 @@ class Life:
 
     def _evaluation(self, step: Step) -> Evaluation:
         options, task, sink = self.pipeline.options, self.task, self.pipeline.sink.topic
-        limit, letter_limit = (one.limit for one in self.taken)
+        taken, letter_limit = self.taken[0], self.taken[1].limit
         topic = options.letters_topic(self.house.prefix)
         letters = self.pipeline.letters  # what fails again is its job's dead letter, not the retry's
         job, uid = (letters.job, letters.uid) if letters else (task.job, task.uid)
-        produce = into_sink = self.output.produce
-        if letter_limit > limit:
-            into_sink = sized(into_sink, limit)
-        if self.taken[0].keyed:
-            into_sink = keyed(into_sink, sink)
-        self.blame = Blame(self.run, options.on_error, sink, limit, topic)
+        produce = self.output.produce
+        self.blame = Blame(self.run, options.on_error, sink, taken.limit, topic)
         return Evaluation(
             step,
-            into_sink,
+            into_sink(produce, sink, taken, letter_limit),
             self._when_full,
             self._blame,
             treatment(

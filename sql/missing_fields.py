@@ -5,8 +5,6 @@ columns are looked at, since a mapping refuses what it does not declare.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields as fields_of
-from dataclasses import is_dataclass
 from typing import Any
 
 from schemas.datatypes import Type
@@ -20,6 +18,7 @@ from sql.flatten import chains
 from sql.plan import Plan
 from sql.record import READABLE
 from sql.render_expressions import expression, string
+from sql.walk import walk
 
 MOST = 5
 """Fields that are told of, of each source."""
@@ -30,7 +29,7 @@ def missing_fields(planned: Plan, insert: nodes.Insert, records: Mapping[str, Se
 
     Sources without records are left out.
     """
-    aliases, texts = _aliases(insert), {one.name: one.quoted for one in _texts(insert)}
+    aliases, texts = _aliases(insert), {column.name: column.quoted for one in walk(insert) for column in _texts(one)}
     told: dict[str, None] = {}
     for source, values in records.items():
         objects = [value for value in values if isinstance(value, dict)]
@@ -91,26 +90,22 @@ def _aliases(insert: nodes.Insert) -> dict[str, str]:
     }
 
 
-def _texts(tree: object) -> Iterator[Column]:
+def _texts(one: object) -> Iterator[Column]:
     """The names that a text may have been meant by: in double quotes, or alone where another name is compared."""
-    match tree:
+    match one:
         case Column(quoted=True):
-            yield tree
+            yield one
         case ex.Comparison(_, left, right) | ex.Distinct(left, right):
             sides = ((left, right), (right, left))
-            yield from (one for one, other in sides if isinstance(one, Column) and not isinstance(other, ex.Literals))
+            yield from (
+                side for side, other in sides if isinstance(side, Column) and not isinstance(other, ex.Literals)
+            )
         case ex.In(_, items):
-            yield from (one for one in items if isinstance(one, Column))
+            yield from (item for item in items if isinstance(item, Column))
         case ex.Like(_, Column() as pattern):
             yield pattern
         case _:
             pass
-    if isinstance(tree, tuple):
-        for one in tree:
-            yield from _texts(one)
-    elif is_dataclass(tree):
-        for part in fields_of(tree):
-            yield from _texts(getattr(tree, part.name))
 
 
 def _hint(path: Path, there: Collection[str], aliases: Mapping[str, str], texts: Mapping[str, bool]) -> str:

@@ -3,7 +3,7 @@
 import inspect
 import re
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from schemas.errors import Refused, UnknownFunction
@@ -14,6 +14,7 @@ from sql.functions import FUNCTIONS
 from sql.functions.signature import ANY, Function, function_of
 from sql.parser import parse
 from sql.plan import plan
+from sql.walk import walk
 
 _NAME = re.compile(r"[A-Z_][A-Z0-9_]*")
 _NO_VALUE = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
@@ -72,17 +73,7 @@ def is_free(name: str) -> bool:
 
 def functions_called(insert: nodes.Insert) -> tuple[str, ...]:
     """The names of all functions in a query, each once."""
-    found: dict[str, None] = {}
-    waiting: list[Any] = [insert]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, tuple):
-            waiting += one
-        elif is_dataclass(one):
-            if isinstance(one, ex.Call):
-                found[one.name] = None
-            waiting += [getattr(one, field.name) for field in fields(one)]
-    return tuple(sorted(found))
+    return tuple(sorted({one.name for one in walk(insert) if isinstance(one, ex.Call)}))
 
 
 def packages_called(insert: nodes.Insert) -> tuple[Package, ...]:
