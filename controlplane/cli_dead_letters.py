@@ -106,12 +106,12 @@ def retry(job: str, timeout: float, output: str, **flags: Any) -> None:
     from controlplane.descriptions import named
     from schemas.names import name
     from schemas.shown import counted
-    from sql import nodes
+    from sql.syntax import statements
 
     with errors():
         client = _client(flags)
         state = client.state()
-        of = named(state, nodes.Name(job))
+        of = named(state, statements.Name(job))
         at_work = retry_at_work(state, of)
         if at_work is not None:
             warn(f"job '{one_line(at_work.name)}' is at work already ({at_work.status}): waiting for its end")

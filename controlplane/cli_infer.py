@@ -28,7 +28,7 @@ def infer(topic: str, last: int, name: str, **flags: Any) -> None:
         from controlplane.sample import newest
         from processors.kafka import Kafka
         from schemas.errors import START
-        from sql.inferred import inferred, statement
+        from sql.infer.mapping import inferred, statement
 
         kafka = Kafka(settings.bootstrap, settings.kafka)
         kafka.require()

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from controlplane.result import Result, Sent
     from controlplane.views import Listing
     from schemas.errors import Refused
-    from sql import nodes
+    from sql.syntax import statements as nodes
 
 _output = click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 _timeout = click.option(
@@ -220,7 +220,7 @@ def _refuse_words(arguments: tuple[str, ...]) -> None:
 def _split(source: Source, output: str) -> list[tuple[str, str]]:
     """The statements of a source, each with its place."""
     from schemas.errors import Refused
-    from sql.parser import split
+    from sql.syntax.parser import split
 
     try:
         with planning():
@@ -244,7 +244,7 @@ class Planned:
 def _planned(where: str, text: str, output: str, of: int) -> Planned:
     """A statement to be run; exits where it cannot be parsed."""
     from schemas.errors import Refused
-    from sql.parser import parse
+    from sql.syntax.parser import parse
 
     try:
         with planning():
@@ -269,7 +269,7 @@ def _counting(done: int, of: int, what: str) -> Iterator[None]:
 
 def _run(client: "Client", planned: Planned, left: int, way: Way) -> None:
     """Runs one statement; exits where it is not done. `left` statements come after it."""
-    from sql import nodes
+    from sql.syntax import statements as nodes
 
     where, text, statement = planned.where, planned.text, planned.statement
     if isinstance(statement, nodes.Read):
@@ -324,7 +324,7 @@ def _tell(result: "Result", where: str, text: str, way: Way) -> None:
     from controlplane.next_steps import next_step
     from controlplane.subject import outcome_line
     from schemas.errors import Place
-    from sql.diagnostics import caret
+    from sql.syntax.refusals.diagnostics import caret
 
     sent, reply = result.sent, result.reply
     waiting = outcome_command(sent.offset if sent.offset >= 0 else sent.command_id, way.flags)
@@ -370,7 +370,7 @@ def _tell_sent(sent: "Sent", output: str) -> None:
 def tell_refusal(where: str, text: str, refused: "Refused", output: str) -> int:
     """Print why a statement was refused before it was sent; returns the exit code."""
     from schemas.errors import InternalError
-    from sql.diagnostics import caret
+    from sql.syntax.refusals.diagnostics import caret
 
     place = refused.place
     if output == "json":

@@ -179,7 +179,7 @@ class refusing:  # noqa: N801  used like a function
 
         if not isinstance(error, Refused):
             return
-        from sql.diagnostics import caret
+        from sql.syntax.refusals.diagnostics import caret
 
         if self._where:
             text = f"--where: refused ({error.code})\n{caret(self._where, error.place, error.message)}"

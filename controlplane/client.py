@@ -29,8 +29,8 @@ from schemas.commands import COMMAND_ID, ISSUED_BY, REPLY_TO, TRACEPARENT
 from schemas.errors import ReadStatement
 from schemas.setup_errors import KafkaUnreachable
 from schemas.state import Job
-from sql import nodes
-from sql.parser import parse
+from sql.syntax import statements
+from sql.syntax.parser import parse
 
 if TYPE_CHECKING:
     from controlplane.dead_letters import DeadLetter
@@ -144,7 +144,7 @@ class Client:
     def execute(
         self,
         sql: str,
-        statement: nodes.Statement | None = None,
+        statement: statements.Statement | None = None,
         timeout: float = 60.0,
         watch: Watch = lambda text: None,
         *,
@@ -173,7 +173,7 @@ class Client:
             command = self.emit(sql, command_id, issued_by=issued_by, reply_to=reply_to, traceparent=traceparent)
             sent(command)
             following = self._following(tail, deadline, first_records=look)
-            if not look or not isinstance(statement, nodes.CreateJob):
+            if not look or not isinstance(statement, statements.CreateJob):
                 return following.follow(command, statement, watch, alive)
             from controlplane.looking import Looking
 
@@ -203,7 +203,7 @@ class Client:
     def _following(self, tail: Tail, deadline: float, *, first_records: bool = False) -> Following:
         return Following(self._kafka, self._prefix, self._registry, tail, deadline, first_records=first_records)
 
-    def read(self, statement: nodes.Read | str, *, last: int = LAST) -> views.Listing:
+    def read(self, statement: statements.Read | str, *, last: int = LAST) -> views.Listing:
         """The answer to SHOW, DESCRIBE or EXPLAIN, from the topics as they are now.
 
         EXPLAIN ANALYZE tries the `last` newest records of the sources. Raises Refused with its place where a name is
@@ -211,7 +211,7 @@ class Client:
         """
         if isinstance(statement, str):
             read = parse(statement)
-            if not isinstance(read, nodes.Read):
+            if not isinstance(read, statements.Read):
                 raise ReadStatement("only SHOW, DESCRIBE and EXPLAIN are read; execute() what changes something")
             statement = read
         self._check()
@@ -232,7 +232,7 @@ class Client:
         self._check()
         return DryRun(self._kafka, self._prefix, self._registry)
 
-    def show(self, statement: nodes.Read | str) -> list[views.Row]:
+    def show(self, statement: statements.Read | str) -> list[views.Row]:
         """The rows of a SHOW or DESCRIBE."""
         return self.read(statement).rows
 
@@ -241,7 +241,7 @@ class Client:
         from controlplane import dead_letters, descriptions
         from controlplane.decide_retries import letters_topic
 
-        found = descriptions.named(self.state(), nodes.Name(job))
+        found = descriptions.named(self.state(), statements.Name(job))
         topic = letters_topic(found, self._prefix)
         return list(dead_letters.letters(self._kafka, self._prefix, topic, found.uid))
 

@@ -19,9 +19,9 @@ from schemas.options import DEAD_LETTER_TOPIC
 from schemas.shown import printable
 from schemas.state import Job
 from schemas.values import Source
-from sql import nodes
-from sql.parser import parse_job
-from sql.render import render
+from sql.syntax import statements
+from sql.syntax.parser import parse_job
+from sql.syntax.render.statements import render
 
 COLUMNS = ("letter", "time", "source", "code", "reason")
 _KEPT = frozenset({DEAD_LETTER_TOPIC, "processingGuarantee", "snapshotIntervalMillis", *FORMAT_OPTIONS})
@@ -118,6 +118,6 @@ def retry_of(job: Job) -> str:
     create = parse_job(job.statement)
     options = [one for one in create.options if one.name.text in _KEPT]
     further = {RETRY_OF: job.name, "onError": "deadLetter"}
-    options += [nodes.Option(nodes.Name(name), value) for name, value in further.items()]
-    name = nodes.Name(name_of_retry(job))
+    options += [statements.Option(statements.Name(name), value) for name, value in further.items()]
+    name = statements.Name(name_of_retry(job))
     return render(replace(create, name=name, if_not_exists=False, options=tuple(options)))

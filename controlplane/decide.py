@@ -45,9 +45,9 @@ from schemas.options import DEAD_LETTER_TOPIC, Guarantee, JobOptions, notices
 from schemas.state import ENDED, Job, Snapshot, Status, Target
 from schemas.suggestions import did_you_mean
 from schemas.values import Failure, Restore, Sink, SnapshotRequest
-from sql import nodes
 from sql.packages import packages_called
-from sql.plan import plan, source_names
+from sql.plan.plan import plan, source_names
+from sql.syntax import statements
 
 KEPT_ENDED_JOBS = 1_000
 DEFAULT_PARALLELISM = 4
@@ -74,19 +74,19 @@ def decide(state: State, request: Request, facts: Facts, prefix: str) -> tuple[B
 
 def _judge(state: State, request: Request, facts: Facts, prefix: str) -> tuple[Body, ...]:
     match request.statement:
-        case nodes.CreateJob() as create:
+        case statements.CreateJob() as create:
             return _create_job(state, create, request, facts, prefix)
-        case nodes.DropJob() as drop:
+        case statements.DropJob() as drop:
             return _drop_job(state, drop, request.command.offset)
-        case nodes.AlterJob() as alter:
+        case statements.AlterJob() as alter:
             return alter_job(state, alter, facts, prefix)
-        case nodes.CreateMapping() as create:
+        case statements.CreateMapping() as create:
             return create_mapping(state, create, facts, prefix)
-        case nodes.DropMapping() as drop:
+        case statements.DropMapping() as drop:
             return drop_mapping(state, drop)
-        case nodes.CreateSnapshot() as create:
+        case statements.CreateSnapshot() as create:
             return _create_snapshot(state, create, request.command.offset)
-        case nodes.DropSnapshot() as drop:
+        case statements.DropSnapshot() as drop:
             return _drop_snapshot(state, drop)
         case None:
             raise ReadStatement("not a statement of the command log")
@@ -94,7 +94,9 @@ def _judge(state: State, request: Request, facts: Facts, prefix: str) -> tuple[B
             assert_never(never)
 
 
-def _create_job(state: State, create: nodes.CreateJob, request: Request, facts: Facts, prefix: str) -> tuple[Body, ...]:
+def _create_job(
+    state: State, create: statements.CreateJob, request: Request, facts: Facts, prefix: str
+) -> tuple[Body, ...]:
     name = create.name.text
     holder = state.live(name)
     if holder is not None:
@@ -131,7 +133,7 @@ def _create_job(state: State, create: nodes.CreateJob, request: Request, facts: 
 
 
 def wire(
-    state: State, create: nodes.CreateJob, options: JobOptions, facts: Facts, prefix: str
+    state: State, create: statements.CreateJob, options: JobOptions, facts: Facts, prefix: str
 ) -> tuple[Sources, Sink, Restore | None]:
     """What a new job reads and writes, and what it goes on from. Raises whatever refuses it, but for its name."""
     given = {option.name.text: option.value for option in create.options}
@@ -165,7 +167,7 @@ def topics_needed(state: State, requests: Iterable[Request], prefix: str) -> tup
     instants: set[tuple[str, int]] = set()
     for request in requests:
         match request.statement:
-            case nodes.CreateJob(insert=insert, options=options):
+            case statements.CreateJob(insert=insert, options=options):
                 topics |= _dead_letters(options)
                 if (retry := request.options.retry_of) and (job := state.live(retry)):
                     topics.add(letters_topic(job, prefix))
@@ -173,16 +175,16 @@ def topics_needed(state: State, requests: Iterable[Request], prefix: str) -> tup
                 topics |= sources | _behind(state, insert.target.text)
                 if (instant := request.options.start_instant) is not None:
                     instants |= {(topic, instant) for topic in sources}
-            case nodes.CreateMapping() as create:
+            case statements.CreateMapping() as create:
                 topics.add(create.topic.text)
-            case nodes.AlterJob(name, nodes.NewOptions(options)) if job := state.live(name.text):
+            case statements.AlterJob(name, statements.NewOptions(options)) if job := state.live(name.text):
                 topics |= {source.topic for source in job.sources} | _dead_letters(options)
             case _:
                 pass
     return topics, instants
 
 
-def _dead_letters(options: Iterable[nodes.Option]) -> set[str]:
+def _dead_letters(options: Iterable[statements.Option]) -> set[str]:
     return {option.value for option in options if option.name.text == DEAD_LETTER_TOPIC}
 
 
@@ -191,7 +193,7 @@ def _behind(state: State, name: str) -> set[str]:
     return {name, mapping.topic} if mapping else {name}
 
 
-def _drop_job(state: State, drop: nodes.DropJob, offset: int) -> tuple[Body, ...]:
+def _drop_job(state: State, drop: statements.DropJob, offset: int) -> tuple[Body, ...]:
     name = drop.name.text
     job = state.live(name)
     if job is None and drop.if_exists:
@@ -220,7 +222,7 @@ def close(state: State, uid: str, status: Status, happened: Input = Input.ALL_ST
     return (JobClosed(uid, follow(status, happened)), *forgotten)
 
 
-def _create_snapshot(state: State, create: nodes.CreateSnapshot, offset: int) -> tuple[Body, ...]:
+def _create_snapshot(state: State, create: statements.CreateSnapshot, offset: int) -> tuple[Body, ...]:
     job = live(state, create.job)
     _check_snapshots(job, create.job.place)
     if job.waits_for:
@@ -243,7 +245,7 @@ def _check_snapshots(job: Job, where: Place) -> None:
         raise NoCheckpoints(message, where)
 
 
-def _drop_snapshot(state: State, drop: nodes.DropSnapshot) -> tuple[Body, ...]:
+def _drop_snapshot(state: State, drop: statements.DropSnapshot) -> tuple[Body, ...]:
     name = drop.snapshot.text
     snapshot: Snapshot | None = state.snapshots.get(name)
     if snapshot is not None:

@@ -19,40 +19,42 @@ from schemas.errors import (
 from schemas.events import Body, CommandUnchanged, JobAltered, JobRestarted, JobResumed, JobSuspended
 from schemas.options import JobOptions, is_alterable, notices
 from schemas.state import Job, Status, Target
-from sql import nodes
-from sql.parser import parse_job
-from sql.render import render
+from sql.syntax import statements
+from sql.syntax.parser import parse_job
+from sql.syntax.render.statements import render
 
 TRANSACTION_SLACK_MS = 60_000
 """A transaction may stay open this much longer than the commit interval before Kafka aborts it."""
 
 
-def alter_job(state: State, alter: nodes.AlterJob, facts: Facts, prefix: str) -> tuple[Body, ...]:
+def alter_job(state: State, alter: statements.AlterJob, facts: Facts, prefix: str) -> tuple[Body, ...]:
     job = live(state, alter.name)
     runs = job.target is Target.RUN
     match alter.change:
-        case nodes.NewOptions() as new:
+        case statements.NewOptions() as new:
             taken = {job.sink.topic, *(source.topic for source in job.sources)}
             check_dead_letters(new.options, taken, facts, prefix, alter.name.place)
             return _new_options(state, job, alter.name, new, facts)
-        case nodes.Action.RESUME:
+        case statements.Action.RESUME:
             if runs:
                 return (CommandUnchanged(job.uid, f"job '{job.name}' is not suspended ({job.status})", (), job.status),)
             return (JobResumed(job.uid, job.generation + 1, follow(job.status, Input.RESUME)),)
-        case nodes.Action.SUSPEND if not runs:
+        case statements.Action.SUSPEND if not runs:
             already = "it is being suspended" if job.status is Status.SUSPENDING else "it is suspended"
             raise JobNotRunning(f"job '{job.name}' is {job.status}: {already} already", alter.name.place)
-        case nodes.Action.RESTART if not runs:
+        case statements.Action.RESTART if not runs:
             raise JobNotRunning(f"job '{job.name}' is {job.status}; RESUME it first", alter.name.place)
-        case nodes.Action.SUSPEND:
+        case statements.Action.SUSPEND:
             return (JobSuspended(job.uid, follow(job.status, Input.SUSPEND)),)
-        case nodes.Action.RESTART:
+        case statements.Action.RESTART:
             return (JobRestarted(job.uid, job.generation + 1, follow(job.status, Input.RESTART)),)
         case never:
             assert_never(never)
 
 
-def _new_options(state: State, job: Job, name: nodes.Name, new: nodes.NewOptions, facts: Facts) -> tuple[Body, ...]:
+def _new_options(
+    state: State, job: Job, name: statements.Name, new: statements.NewOptions, facts: Facts
+) -> tuple[Body, ...]:
     """Options are read before the job is looked at, so that a wrong one is named whatever the job does."""
     JobOptions.read((o.name.text, o.value, o.name.place, o.value_place) for o in new.options)
     for option in new.options:
@@ -89,11 +91,11 @@ def _split(state: State, job: Job, count: int) -> tuple[int, ...]:
 
 def _restated(job: Job, options: dict[str, str]) -> str:
     """The job's statement with its present options."""
-    written = tuple(nodes.Option(nodes.Name(name), value) for name, value in options.items())
+    written = tuple(statements.Option(statements.Name(name), value) for name, value in options.items())
     return render(replace(parse_job(job.statement), options=written))
 
 
-def check_interval(options: Sequence[nodes.Option], interval: int, facts: Facts, otherwise: Place) -> None:
+def check_interval(options: Sequence[statements.Option], interval: int, facts: Facts, otherwise: Place) -> None:
     """Raises BadOptionValue where the broker would not keep transactions open for so long."""
     if interval + TRANSACTION_SLACK_MS > facts.max_transaction_ms:
         raise BadOptionValue(
@@ -104,7 +106,7 @@ def check_interval(options: Sequence[nodes.Option], interval: int, facts: Facts,
 
 
 def check_parallelism(
-    options: Sequence[nodes.Option], count: int, partitions: Mapping[str, int], otherwise: Place
+    options: Sequence[statements.Option], count: int, partitions: Mapping[str, int], otherwise: Place
 ) -> None:
     """Raises BadOptionValue where some task would have no partition. `partitions` are the sources', by topic."""
     largest = max(partitions, key=partitions.__getitem__)

@@ -17,9 +17,9 @@ from schemas.formats import avro_types as avro
 from schemas.formats.fields import Wanted
 from schemas.values import AvroSchema, MappedColumn, Sink
 from schemas.values import Mapping as TopicMapping
-from sql.parts import KEY
-from sql.plan import Plan
-from sql.type_names import named
+from sql.plan.plan import Plan
+from sql.syntax.parts import KEY
+from sql.types.names import named
 
 ROLES = {"key": KEY_FORMAT, "value": VALUE_FORMAT}
 

@@ -6,11 +6,11 @@ from controlplane.lookup import Facts, jobs_through, listed
 from schemas.errors import MappingExists, MappingInUse, MappingNotFound, Place, TopicReserved
 from schemas.events import Body, CommandUnchanged, MappingCreated, MappingDropped
 from schemas.suggestions import did_you_mean
-from sql import nodes
 from sql.mapping import mapping_of
+from sql.syntax import statements
 
 
-def create_mapping(state: State, create: nodes.CreateMapping, facts: Facts, prefix: str) -> tuple[Body, ...]:
+def create_mapping(state: State, create: statements.CreateMapping, facts: Facts, prefix: str) -> tuple[Body, ...]:
     mapping = mapping_of(create)
     check_reserved(mapping.topic, prefix, create.topic.place)
     known = state.mappings.get(mapping.name)
@@ -29,7 +29,7 @@ def create_mapping(state: State, create: nodes.CreateMapping, facts: Facts, pref
     return (MappingCreated(mapping, (*unknown, *kept)),)
 
 
-def drop_mapping(state: State, drop: nodes.DropMapping) -> tuple[Body, ...]:
+def drop_mapping(state: State, drop: statements.DropMapping) -> tuple[Body, ...]:
     name = drop.name.text
     if name not in state.mappings:
         if drop.if_exists:

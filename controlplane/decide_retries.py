@@ -6,8 +6,8 @@ from schemas.errors import BadOptionValue, Place
 from schemas.options import JobOptions
 from schemas.state import Job
 from schemas.values import Letters, Sink, Source
-from sql import nodes
-from sql.parser import parse_job
+from sql.syntax import statements
+from sql.syntax.parser import parse_job
 
 RETRY_OF = "retryOf"
 _NOT_ITS_OWN = frozenset({"startFrom", "stopAt", "initialSnapshotName"})
@@ -19,7 +19,7 @@ def letters_topic(job: Job, prefix: str) -> str:
 
 
 def retried(
-    state: State, create: nodes.CreateJob, name: str, facts: Facts, prefix: str, place: Place
+    state: State, create: statements.CreateJob, name: str, facts: Facts, prefix: str, place: Place
 ) -> tuple[tuple[Source, ...], Sink]:
     """The sources of the job, each with its dead letters that no retry has read; the sink is the job's.
 
@@ -29,7 +29,7 @@ def retried(
         if option.name.text in _NOT_ITS_OWN:
             message = f"a retry begins where the one before ended; leave {option.name} out"
             raise BadOptionValue(message, option.value_place)
-    job = live(state, nodes.Name(name, place))
+    job = live(state, statements.Name(name, place))
     if create.insert != parse_job(job.statement).insert:
         raise BadOptionValue(f"a retry of '{name}' has the query of that job; see SHOW CREATE JOB", place)
     topic = letters_topic(job, prefix)

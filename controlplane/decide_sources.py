@@ -18,15 +18,15 @@ from schemas.options import DEAD_LETTER_TOPIC, DEAD_LETTERS, LATEST, Guarantee, 
 from schemas.state import Snapshot
 from schemas.suggestions import did_you_mean
 from schemas.values import Restore, Sink, Source, SourceOffsets, by_topic
-from sql import nodes
-from sql.plan import source_names
+from sql.plan.plan import source_names
+from sql.syntax import statements
 
 Sources = tuple[Source, ...]
 """One for each name in the query, in its order; two of them may be of one topic."""
 
 
 def topics_named(
-    state: State, insert: nodes.Insert, options: Mapping[str, str], facts: Facts, prefix: str
+    state: State, insert: statements.Insert, options: Mapping[str, str], facts: Facts, prefix: str
 ) -> tuple[Sources, Sink]:
     """Refused where a topic is the control plane's own, is not there, is source and sink, or cannot be read."""
     target = insert.target
@@ -48,7 +48,7 @@ def topics_named(
 
 
 def check_dead_letters(
-    given: Sequence[nodes.Option], taken: Iterable[str], facts: Facts, prefix: str, otherwise: Place
+    given: Sequence[statements.Option], taken: Iterable[str], facts: Facts, prefix: str, otherwise: Place
 ) -> None:
     """Raises where dead letters cannot go to the topic named: `taken` are the job's sources and sink."""
     topic = next((option.value for option in given if option.name.text == DEAD_LETTER_TOPIC), "")
@@ -63,7 +63,7 @@ def check_dead_letters(
 
 
 def begin(
-    state: State, create: nodes.CreateJob, options: JobOptions, sources: Sources, facts: Facts
+    state: State, create: statements.CreateJob, options: JobOptions, sources: Sources, facts: Facts
 ) -> tuple[Sources, Restore | None]:
     """The sources with the offsets at which the job begins and, where it is bounded, ends."""
     restore = None

@@ -13,7 +13,7 @@ from schemas.state import ENDED, Job
 from schemas.suggestions import did_you_mean
 from schemas.tasks import task_key
 from schemas.values import PartitionProgress, Progress, refused_by_code
-from sql import nodes
+from sql.syntax import statements
 
 TASK_COLUMNS = (
     *("task", "status", "worker", "partition", "position", "end", "lag"),
@@ -23,7 +23,7 @@ HELD_COLUMNS = ("topic", "partition", "offset")
 COLUMN_COLUMNS = ("column", "type", "path")
 
 
-def named(state: State, name: nodes.Name) -> Job:
+def named(state: State, name: statements.Name) -> Job:
     """The live job of a name, else the newest ended one, else the job with this uid. Raises JobNotFound."""
     job = state.live(name.text) or state.jobs.get(name.text)
     same = [one for one in state.jobs.values() if one.name == name.text]
@@ -97,7 +97,7 @@ def _task_rows(job: Job, index: int, progress: Mapping[str, Progress], committed
     ] or [dict.fromkeys(TASK_COLUMNS) | {"task": index, "status": str(task.phase), "worker": task.worker}]
 
 
-def describe_mapping(state: State, name: nodes.Name) -> Listing:
+def describe_mapping(state: State, name: statements.Name) -> Listing:
     mapping = state.mappings.get(name.text)
     if mapping is None:
         hint = did_you_mean(name.text, state.mappings)
@@ -114,7 +114,7 @@ def describe_mapping(state: State, name: nodes.Name) -> Listing:
     return Listing(COLUMN_COLUMNS, rows, about)
 
 
-def describe_snapshot(state: State, name: nodes.Name) -> Listing:
+def describe_snapshot(state: State, name: statements.Name) -> Listing:
     snapshot = state.snapshots.get(name.text)
     if snapshot is None:
         hint = did_you_mean(name.text, state.snapshots)

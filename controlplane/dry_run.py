@@ -34,12 +34,12 @@ from schemas.events import Body, MappingCreated, MappingDropped
 from schemas.failures import JobFailure
 from schemas.received import read_command
 from schemas.values import AvroSchema, Sink, by_topic
-from sql import nodes
-from sql.parser import parse, parse_insert
-from sql.render import render
+from sql.syntax import statements
+from sql.syntax.parser import parse, parse_insert
+from sql.syntax.render.statements import render
 
 T = TypeVar("T")
-Tryable = nodes.CreateJob | nodes.Insert | nodes.CreateMapping | nodes.DropMapping
+Tryable = statements.CreateJob | statements.Insert | statements.CreateMapping | statements.DropMapping
 
 
 class LeftOut(JobplaneError):
@@ -71,23 +71,23 @@ class DryRun:
         """
         if isinstance(statement, str):
             read = understood(statement)
-            if isinstance(read, nodes.Read):
+            if isinstance(read, statements.Read):
                 return self._read(read, last)
             if not isinstance(read, Tryable):
                 raise LeftOut(f"{_verb(read)} cannot be tried")
             statement = read
         match statement:
-            case nodes.CreateJob():
+            case statements.CreateJob():
                 return self._tried(statement, last)
-            case nodes.Insert():
+            case statements.Insert():
                 return self._tried(of_insert(statement), last)
-            case nodes.CreateMapping() | nodes.DropMapping():
+            case statements.CreateMapping() | statements.DropMapping():
                 name, result = statement.name.text, self._mapped(statement)
                 return Listing((), [], {"mapping": name, "result": result}, summary=f"mapping '{name}': {result}")
             case never:
                 assert_never(never)
 
-    def _read(self, statement: nodes.Read, last: int) -> Listing:
+    def _read(self, statement: statements.Read, last: int) -> Listing:
         from controlplane import reads
 
         try:
@@ -101,7 +101,7 @@ class DryRun:
             self._state = log.state_now(self._kafka, self._prefix)
         return self._state
 
-    def _tried(self, create: nodes.CreateJob, last: int) -> Listing:
+    def _tried(self, create: statements.CreateJob, last: int) -> Listing:
         sources, sink = self.wired(create)
         text = render(create)
         given = {option.name.text: option.value for option in create.options}
@@ -116,19 +116,19 @@ class DryRun:
     def notices(self, text: str) -> tuple[str, ...]:
         """What is noticed of a CREATE JOB or INSERT at the newest records; nothing of another statement."""
         statement = understood(text)
-        if not isinstance(statement, nodes.CreateJob | nodes.Insert):
+        if not isinstance(statement, statements.CreateJob | statements.Insert):
             return ()
-        create = statement if isinstance(statement, nodes.CreateJob) else of_insert(statement)
+        create = statement if isinstance(statement, statements.CreateJob) else of_insert(statement)
         return self.noticed(create.insert, *self.wired(create))
 
-    def noticed(self, insert: nodes.Insert, sources: Sources, sink: Sink) -> tuple[str, ...]:
+    def noticed(self, insert: statements.Insert, sources: Sources, sink: Sink) -> tuple[str, ...]:
         """What is noticed at the newest records; nothing where Kafka does not tell of them."""
         try:
             return look(self._kafka, self._prefix, insert, sources, sink)
         except (Doubt, JobFailure):
             return ()
 
-    def wired(self, create: nodes.CreateJob) -> tuple[Sources, Sink]:
+    def wired(self, create: statements.CreateJob) -> tuple[Sources, Sink]:
         """What a job would read and write, were it created now. Raises whatever would refuse it, but for its name."""
         user_functions.load()
         judge = partial(wire, self._known, create, options_of(create), prefix=self._prefix)
@@ -139,7 +139,7 @@ class DryRun:
         verdict, _ = Asking(self._registry, {}).judging(facts, judge)
         return verdict
 
-    def _mapped(self, statement: nodes.CreateMapping | nodes.DropMapping) -> str:
+    def _mapped(self, statement: statements.CreateMapping | statements.DropMapping) -> str:
         """Changes what is known here alone; tells what would have happened."""
         (body,) = self._judged(self._facts(statement), lambda facts: self._verdict(statement, facts))
         match body:
@@ -152,14 +152,14 @@ class DryRun:
             case unchanged:
                 return str(getattr(unchanged, "message", "unchanged"))
 
-    def _verdict(self, statement: nodes.CreateMapping | nodes.DropMapping, facts: Facts) -> tuple[Body, ...]:
-        if isinstance(statement, nodes.CreateMapping):
+    def _verdict(self, statement: statements.CreateMapping | statements.DropMapping, facts: Facts) -> tuple[Body, ...]:
+        if isinstance(statement, statements.CreateMapping):
             return create_mapping(self._known, statement, facts, self._prefix)
         return drop_mapping(self._known, statement)
 
-    def _facts(self, statement: nodes.CreateJob | nodes.CreateMapping | nodes.DropMapping) -> Facts:
+    def _facts(self, statement: statements.CreateJob | statements.CreateMapping | statements.DropMapping) -> Facts:
         text = render(statement)
-        options = options_of(statement) if isinstance(statement, nodes.CreateJob) else None
+        options = options_of(statement) if isinstance(statement, statements.CreateJob) else None
         request = Request(read_command(0, 0, text.encode(), None, self._prefix), statement, text)
         if options is not None:
             request = Request(request.command, statement, text, options)
@@ -168,12 +168,12 @@ class DryRun:
         return catalog.facts(self._kafka, "", limit, topics, instants)
 
 
-def of_insert(insert: nodes.Insert) -> nodes.CreateJob:
+def of_insert(insert: statements.Insert) -> statements.CreateJob:
     """A job for an INSERT on its own."""
-    return nodes.CreateJob(nodes.Name("dry run"), if_not_exists=False, options=(), insert=insert)
+    return statements.CreateJob(statements.Name("dry run"), if_not_exists=False, options=(), insert=insert)
 
 
-def understood(text: str) -> nodes.Statement | nodes.Insert:
+def understood(text: str) -> statements.Statement | statements.Insert:
     """A statement, or an INSERT on its own. Raises what `parse` raises."""
     try:
         return parse(text)
@@ -181,5 +181,5 @@ def understood(text: str) -> nodes.Statement | nodes.Insert:
         return parse_insert(text)
 
 
-def _verb(statement: nodes.Statement) -> str:
+def _verb(statement: statements.Statement) -> str:
     return " ".join(render(statement).split()[:2])

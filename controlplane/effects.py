@@ -8,7 +8,7 @@ from controlplane.outcome import UNCHANGED
 from schemas.events import Event, JobClosed, JobResumed, SnapshotClosed, SnapshotFailed, TaskFailed
 from schemas.names import name
 from schemas.state import Answer, Job, Status
-from sql import nodes
+from sql.syntax import statements
 
 _RUNNING = frozenset({Status.RUNNING, Status.COMPLETED})
 """A bounded job may be through with its source before anyone sees it run."""
@@ -102,9 +102,9 @@ class Goal:
         return bool(self.proves) and self.reached and self.status in _UNDER_WAY
 
 
-def is_left_at_rest(statement: nodes.Statement, reply: Answer, status: str) -> bool:
+def is_left_at_rest(statement: statements.Statement, reply: Answer, status: str) -> bool:
     """CREATE JOB IF NOT EXISTS found a job that is suspended: nothing was changed, and nothing will happen."""
-    return reply.verdict == UNCHANGED and isinstance(statement, nodes.CreateJob) and status in _HALTED
+    return reply.verdict == UNCHANGED and isinstance(statement, statements.CreateJob) and status in _HALTED
 
 
 def rests_now(aim: Goal) -> bool:
@@ -118,30 +118,36 @@ def rest_remark(job: Job) -> str:
     return f"job '{job.name}' is {job.status}{cause} and stays so; to run it: ALTER JOB {name(job.name)} RESUME"
 
 
-def goal(statement: nodes.Statement, reply: Answer, *, first_records: bool = False) -> Goal | None:
+def goal(statement: statements.Statement, reply: Answer, *, first_records: bool = False) -> Goal | None:
     """The goal of an accepted statement; None where the outcome is all there is.
 
     With `first_records`, CREATE JOB waits until the job has read some, or all that there are.
     """
     changed = reply.verdict != UNCHANGED
     match statement:
-        case nodes.CreateJob():
+        case statements.CreateJob():
             return Goal(reply.uid, _RUNNING, proves=Proof.FIRST_RECORDS if first_records and changed else Proof.NONE)
-        case nodes.AlterJob(change=nodes.Action.SUSPEND):
+        case statements.AlterJob(change=statements.Action.SUSPEND):
             return Goal(reply.uid, _SUSPENDED)
-        case nodes.AlterJob(change=nodes.NewOptions(resumes=False)):
+        case statements.AlterJob(change=statements.NewOptions(resumes=False)):
             return None
-        case nodes.AlterJob():
+        case statements.AlterJob():
             return Goal(reply.uid, _RUNNING, proves=Proof.CURE if changed else Proof.NONE)
-        case nodes.DropJob(with_snapshot=None):
+        case statements.DropJob(with_snapshot=None):
             return Goal(reply.uid, _ENDED) if reply.uid else None
-        case nodes.DropJob():
+        case statements.DropJob():
             return Goal(reply.uid, _ENDED, reply.offset) if reply.uid else None
-        case nodes.CreateSnapshot():
+        case statements.CreateSnapshot():
             return Goal(reply.uid, frozenset(), reply.offset)
-        case nodes.DropSnapshot() | nodes.CreateMapping() | nodes.DropMapping():
+        case statements.DropSnapshot() | statements.CreateMapping() | statements.DropMapping():
             return None
-        case nodes.Show() | nodes.ShowCreate() | nodes.ShowHistory() | nodes.Describe() | nodes.Explain():
+        case (
+            statements.Show()
+            | statements.ShowCreate()
+            | statements.ShowHistory()
+            | statements.Describe()
+            | statements.Explain()
+        ):
             return None
         case never:
             assert_never(never)

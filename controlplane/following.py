@@ -22,8 +22,8 @@ from schemas.events import Cause, Event
 from schemas.failures import JobFailure
 from schemas.received import Received, read_command
 from schemas.state import Answer, Job
-from sql import nodes
-from sql.parser import parse
+from sql.syntax import statements
+from sql.syntax.parser import parse
 
 if TYPE_CHECKING:
     from processors.registry import Registry
@@ -77,7 +77,7 @@ class Following:
     def follow(
         self,
         sent: Sent,
-        statement: nodes.Statement | None,
+        statement: statements.Statement | None,
         watch: Watch,
         alive: Alive,
         judged: Callable[[object], None] = lambda body: None,
@@ -107,7 +107,7 @@ class Following:
             if time.monotonic() > self._deadline:
                 return self._end(timed_out=True)
 
-    def _answered(self, event: Event, reply: Answer, statement: nodes.Statement | None) -> None:
+    def _answered(self, event: Event, reply: Answer, statement: statements.Statement | None) -> None:
         """Takes the outcome, and what it leads to."""
         sent, text = Sent(self._result.sent.command_id, event.cause.offset), ""
         if statement is None:
@@ -118,7 +118,7 @@ class Following:
             status = self._aim(statement, reply, status)
         self._result = Result(sent, reply, status, text=text, subject=subject)
 
-    def _aim(self, statement: nodes.Statement, reply: Answer, status: str) -> str:
+    def _aim(self, statement: statements.Statement, reply: Answer, status: str) -> str:
         """Sets the goal; returns the status of its job."""
         aim = goal(statement, reply, first_records=self._first_records)
         if aim is None:
@@ -183,7 +183,7 @@ class Following:
     def _state(self) -> State:
         return log.state_now(self._kafka, self._prefix)
 
-    def _statement(self, offset: int, reply: Answer) -> tuple[str, nodes.Statement | None]:
+    def _statement(self, offset: int, reply: Answer) -> tuple[str, statements.Statement | None]:
         """The text of a command, and what it says unless it was refused: it may be what the parser failed at."""
         record = self._command(offset)
         if record is None or reply.verdict == REFUSED:

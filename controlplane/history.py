@@ -32,8 +32,8 @@ from schemas.events import (
     TaskStopped,
 )
 from schemas.received import read_command
-from sql import nodes
-from sql.parser import parse
+from sql.syntax import statements
+from sql.syntax.parser import parse
 
 Row = dict[str, Any]
 HISTORY_COLUMNS = ("time", "offset", "event", "status", "generation", "uid", "issued_by", "command_id", "detail")
@@ -200,9 +200,9 @@ def _named(message: Message, prefix: str) -> str:
     except Refused:
         return ""
     match statement:
-        case nodes.CreateJob(name=name) | nodes.AlterJob(name=name) | nodes.DropJob(name=name):
+        case statements.CreateJob(name=name) | statements.AlterJob(name=name) | statements.DropJob(name=name):
             return name.text
-        case nodes.CreateSnapshot(job=name):
+        case statements.CreateSnapshot(job=name):
             return name.text
         case _:
             return ""

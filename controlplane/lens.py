@@ -21,12 +21,12 @@ from schemas.formats import JSON_FLAT, KEY_FORMAT, VALUE_FORMAT
 from schemas.formats.avro_schemas import learn
 from schemas.names import name as written
 from schemas.values import AvroSchema, Mapping
-from sql import nodes
-from sql.compile import Step, Wiring, compile_step
-from sql.missing_fields import missing_fields
-from sql.parser import parse_insert
-from sql.parts import KEY, THIS
-from sql.plan import Plan, plan
+from sql.codegen.compile import Step, Wiring, compile_step
+from sql.plan.missing_fields import missing_fields
+from sql.plan.plan import Plan, plan
+from sql.syntax import statements
+from sql.syntax.parser import parse_insert
+from sql.syntax.parts import KEY, THIS
 
 AS_THEY_STAND = frozenset({"", "json", "json-flat", "varchar", "csv", "bytes"})
 """Formats whose bytes are text for people already, or are no text at all."""
@@ -61,7 +61,9 @@ class Lens:
         except Refused as refused:
             raise self._explained(refused) from refused
 
-    def _looks_for_fields(self, planned: Plan, insert: nodes.Insert) -> Callable[[Sequence[Message]], tuple[str, ...]]:
+    def _looks_for_fields(
+        self, planned: Plan, insert: statements.Insert
+    ) -> Callable[[Sequence[Message]], tuple[str, ...]]:
         """Tells which fields of the query none of some records has, where no mapping says which there are."""
         mapping = self.mapping
         if mapping is not None and (mapping.columns or mapping.options.get(VALUE_FORMAT, JSON_FLAT) != JSON_FLAT):
@@ -100,10 +102,10 @@ class Lens:
         insert = parse_insert(f"INSERT INTO shown SELECT {', '.join(columns)} FROM {written(self.name)}")
         return Reader(self._step(insert), self.registry)
 
-    def _step(self, insert: nodes.Insert) -> Step:
+    def _step(self, insert: statements.Insert) -> Step:
         return self._compiled(self._planned(insert))
 
-    def _planned(self, insert: nodes.Insert) -> Plan:
+    def _planned(self, insert: statements.Insert) -> Plan:
         return plan(insert, {} if self.mapping is None else {self.name: self.mapping}, None)
 
     def _compiled(self, planned: Plan) -> Step:

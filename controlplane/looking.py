@@ -11,7 +11,7 @@ from processors.guard import told
 from processors.kafka import Doubt, Kafka, KafkaException
 from schemas.errors import JobplaneError
 from schemas.events import JobCreated
-from sql import nodes
+from sql.syntax import statements
 
 LOG = logging.getLogger("jobplane.looking")
 PATIENCE_S = 2.0
@@ -21,7 +21,7 @@ PATIENCE_S = 2.0
 class Looking:
     """A look at what `insert` reads, of the job to be created."""
 
-    def __init__(self, kafka: Kafka, prefix: str, insert: nodes.Insert) -> None:
+    def __init__(self, kafka: Kafka, prefix: str, insert: statements.Insert) -> None:
         self._kafka, self._prefix, self._insert = kafka, prefix, insert
         self._thread: threading.Thread | None = None
         self._noticed: tuple[str, ...] = ()

@@ -20,7 +20,7 @@ from schemas.names import is_topic_name
 from schemas.shown import LONGEST, utc
 from schemas.state import Job, Snapshot, Status, Target
 from schemas.suggestions import did_you_mean
-from sql import nodes
+from sql.syntax import statements
 
 LONGEST_CAUSE = 200
 """Characters of a failure that another message quotes."""
@@ -111,7 +111,7 @@ class Facts:
         return found
 
 
-def meant(state: State, name: nodes.Name) -> tuple[str, values.Mapping | None]:
+def meant(state: State, name: statements.Name) -> tuple[str, values.Mapping | None]:
     """The topic, and the mapping where it is one: a name is that of a mapping, or else of a topic."""
     mapping = state.mappings.get(name.text)
     return mapping.topic if mapping else name.text, mapping
@@ -127,7 +127,7 @@ def unknown_topic(topic: str, names: Iterable[str], place: Place) -> TopicNotFou
     return TopicNotFound(f"no topic is called '{topic}'{hint}", place)
 
 
-def live(state: State, name: nodes.Name) -> Job:
+def live(state: State, name: statements.Name) -> Job:
     """The job a command is about. Raises JobNotFound, or JobDropping where it is on its way out."""
     job = state.live(name.text)
     if job is None:
@@ -187,7 +187,7 @@ def _mappings_of(job: Job) -> set[str]:
     return {one.name for one in used if one is not None and one.statement}
 
 
-def value_place(options: Sequence[nodes.Option], option: str, otherwise: Place) -> Place:
+def value_place(options: Sequence[statements.Option], option: str, otherwise: Place) -> Place:
     return next((one.value_place for one in options if one.name.text == option), otherwise)
 
 

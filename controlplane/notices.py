@@ -14,17 +14,17 @@ from controlplane.sample import newest
 from processors.kafka import Kafka, Message
 from schemas.formats import JSON_FLAT, VALUE_FORMAT
 from schemas.values import Sink, Source
-from sql import nodes
-from sql.missing_fields import missing_fields
-from sql.null_comparisons import null_comparisons
-from sql.parts import KEY
-from sql.plan import Plan, plan
+from sql.plan.missing_fields import missing_fields
+from sql.plan.null_comparisons import null_comparisons
+from sql.plan.plan import Plan, plan
+from sql.syntax import statements
+from sql.syntax.parts import KEY
 
 LOOKED_AT = 100
 """Records of each source."""
 
 
-def look(kafka: Kafka, prefix: str, insert: nodes.Insert, sources: Sources, sink: Sink) -> tuple[str, ...]:
+def look(kafka: Kafka, prefix: str, insert: statements.Insert, sources: Sources, sink: Sink) -> tuple[str, ...]:
     """What is noticed at the newest records of the sources, and at the sink. Raises Doubt where Kafka is silent."""
     if any(source.letters is not None for source in sources):
         return ()
@@ -37,7 +37,7 @@ def look(kafka: Kafka, prefix: str, insert: nodes.Insert, sources: Sources, sink
 
 
 def noticed(
-    insert: nodes.Insert,
+    insert: statements.Insert,
     sources: Sources,
     sink: Sink,
     messages: Mapping[str, Sequence[Message]],

@@ -11,8 +11,8 @@ from controlplane.tables import TIMES, cell, tables_of
 from controlplane.views import Listing, Row, Screen
 from schemas.errors import Refused
 from schemas.shown import counted, one_line, printable, utc
-from sql.parser import parse, parse_insert
-from sql.render_lines import render_lines
+from sql.syntax.parser import parse, parse_insert
+from sql.syntax.render.lines import render_lines
 
 _COUNTS = frozenset({"lag", "rate", "rate_in", "rate_out", "state_bytes"})
 """Columns whose numbers are read and compared; all other numbers are names, and are written without commas."""

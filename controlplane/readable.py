@@ -13,10 +13,10 @@ from schemas.formats.avro_schemas import learn
 from schemas.formats.known import FORMATS
 from schemas.names import name
 from schemas.values import Mapping, Sink
-from sql.compile import Step, Wiring, compile_step
-from sql.parser import parse_insert
-from sql.parts import KEY, THIS
-from sql.plan import plan
+from sql.codegen.compile import Step, Wiring, compile_step
+from sql.plan.plan import plan
+from sql.syntax.parser import parse_insert
+from sql.syntax.parts import KEY, THIS
 
 _NUMBERS = frozenset(one for one, form in FORMATS.items() if form.whole is not None and t.is_numeric(form.whole))
 

@@ -16,7 +16,7 @@ from schemas.errors import BadSyntax, JobNotFound, OffsetNotFound
 from schemas.options import instant
 from schemas.setup_errors import BeyondTheEnd
 from schemas.suggestions import did_you_mean
-from sql import nodes
+from sql.syntax import statements
 
 if TYPE_CHECKING:
     from controlplane.dry_run import DryRun
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def read(
     kafka: Kafka,
     prefix: str,
-    statement: nodes.Read,
+    statement: statements.Read,
     registry: "Registry | None" = None,
     last: int = LAST,
     dry: "DryRun | None" = None,
@@ -36,51 +36,51 @@ def read(
     With `dry`, EXPLAIN knows the mappings of that dry run.
     """
     match statement:
-        case nodes.Show(like=nodes.LikeName() as like):
+        case statements.Show(like=statements.LikeName() as like):
             return _alike(_show(kafka, prefix, statement), like)
-        case nodes.Show():
+        case statements.Show():
             return _show(kafka, prefix, statement)
-        case nodes.ShowHistory(name):
+        case statements.ShowHistory(name):
             return _history(kafka, prefix, name)
-        case nodes.ShowCreate() | nodes.Describe():
+        case statements.ShowCreate() | statements.Describe():
             return _described(kafka, prefix, statement)
-        case nodes.Explain(explained, mode):
+        case statements.Explain(explained, mode):
             from controlplane.dry_run import DryRun
 
             dry = dry or DryRun(kafka, prefix, registry)
-            if mode is nodes.ExplainMode.ANALYZE:
+            if mode is statements.ExplainMode.ANALYZE:
                 return dry.run(explained, last)
-            return _explain(dry, explained, shows_code=mode is nodes.ExplainMode.CODE)
+            return _explain(dry, explained, shows_code=mode is statements.ExplainMode.CODE)
         case never:
             assert_never(never)
 
 
-def _described(kafka: Kafka, prefix: str, statement: nodes.ShowCreate | nodes.Describe) -> Listing:
+def _described(kafka: Kafka, prefix: str, statement: statements.ShowCreate | statements.Describe) -> Listing:
     from controlplane import descriptions
 
     state = _state(kafka, prefix)
     match statement:
-        case nodes.ShowCreate(name):
+        case statements.ShowCreate(name):
             return Listing(
                 ("statement",), [{"statement": descriptions.named(state, name).statement}], screen=Screen.STATEMENT
             )
-        case nodes.Describe(nodes.Kind.JOB, name):
+        case statements.Describe(statements.Kind.JOB, name):
             job = descriptions.named(state, name)
             latest = latest_progress(kafka, prefix, {job.uid: job})
             return descriptions.describe_job(job, latest, committed_progress(kafka, prefix, job))
-        case nodes.Describe(nodes.Kind.MAPPING, name):
+        case statements.Describe(statements.Kind.MAPPING, name):
             return descriptions.describe_mapping(state, name)
-        case nodes.Describe(nodes.Kind.SNAPSHOT, name):
+        case statements.Describe(statements.Kind.SNAPSHOT, name):
             return descriptions.describe_snapshot(state, name)
         case never:
             assert_never(never)  # type: ignore[arg-type]  # kinds are all named
 
 
-def _explain(dry: "DryRun", explained: nodes.CreateJob | nodes.Insert, *, shows_code: bool) -> Listing:
+def _explain(dry: "DryRun", explained: statements.CreateJob | statements.Insert, *, shows_code: bool) -> Listing:
     from controlplane.dry_run import of_insert
     from sql.explain import explain
 
-    create = explained if isinstance(explained, nodes.CreateJob) else of_insert(explained)
+    create = explained if isinstance(explained, statements.CreateJob) else of_insert(explained)
     sources, sink = dry.wired(create)
     mappings = {source.name: source.mapping for source in sources if source.mapping}
     rows = explain(create.insert, mappings, sink.mapping, shows_code=shows_code)
@@ -92,17 +92,17 @@ def _explain(dry: "DryRun", explained: nodes.CreateJob | nodes.Insert, *, shows_
     )
 
 
-def _show(kafka: Kafka, prefix: str, show: nodes.Show) -> Listing:
+def _show(kafka: Kafka, prefix: str, show: statements.Show) -> Listing:
     match show.subject:
-        case nodes.Subject.JOBS:
+        case statements.Subject.JOBS:
             return _jobs(kafka, prefix, show)
-        case nodes.Subject.SNAPSHOTS:
+        case statements.Subject.SNAPSHOTS:
             return Listing(views.SNAPSHOT_COLUMNS, views.snapshots(_state(kafka, prefix, show.as_of)))
-        case nodes.Subject.MAPPINGS:
+        case statements.Subject.MAPPINGS:
             return Listing(views.MAPPING_COLUMNS, views.mappings(_state(kafka, prefix, show.as_of)))
-        case nodes.Subject.TOPICS:
+        case statements.Subject.TOPICS:
             return Listing(views.TOPIC_COLUMNS, views.topics(_state(kafka, prefix), kafka.topic_partitions(), prefix))
-        case nodes.Subject.FUNCTIONS:
+        case statements.Subject.FUNCTIONS:
             from processors import user_functions
 
             user_functions.load_and_tell()
@@ -111,7 +111,7 @@ def _show(kafka: Kafka, prefix: str, show: nodes.Show) -> Listing:
             assert_never(never)
 
 
-def _alike(listing: Listing, like: nodes.LikeName) -> Listing:
+def _alike(listing: Listing, like: statements.LikeName) -> Listing:
     from sql.functions.patterns import compiled_like
 
     try:
@@ -121,13 +121,13 @@ def _alike(listing: Listing, like: nodes.LikeName) -> Listing:
     return replace(listing, rows=[row for row in listing.rows if matches(row["name"].lower())])
 
 
-def _jobs(kafka: Kafka, prefix: str, show: nodes.Show) -> Listing:
+def _jobs(kafka: Kafka, prefix: str, show: statements.Show) -> Listing:
     state = _state(kafka, prefix, show.as_of)
     latest = latest_progress(kafka, prefix, state.jobs) if show.as_of is None else {}
     return Listing(views.JOB_COLUMNS, views.jobs(state, latest), screen=Screen.JOBS)
 
 
-def _state(kafka: Kafka, prefix: str, as_of: nodes.AsOfOffset | nodes.AsOfTime | None = None) -> State:
+def _state(kafka: Kafka, prefix: str, as_of: statements.AsOfOffset | statements.AsOfTime | None = None) -> State:
     """As of now, or after the events up to a place in their log. Raises OffsetNotFound, EventsTruncated."""
     if as_of is None:
         return log.state_now(kafka, prefix)
@@ -135,15 +135,15 @@ def _state(kafka: Kafka, prefix: str, as_of: nodes.AsOfOffset | nodes.AsOfTime |
 
     try:
         match as_of:
-            case nodes.AsOfOffset(offset):
+            case statements.AsOfOffset(offset):
                 return history.state_as_of(kafka, prefix, offset=offset)
-            case nodes.AsOfTime(text):
+            case statements.AsOfTime(text):
                 return history.state_as_of(kafka, prefix, time=instant(text))
     except BeyondTheEnd as beyond:
         raise OffsetNotFound(beyond.message, as_of.place) from beyond
 
 
-def _history(kafka: Kafka, prefix: str, name: nodes.Name) -> Listing:
+def _history(kafka: Kafka, prefix: str, name: statements.Name) -> Listing:
     from controlplane import history
 
     try:

@@ -6,7 +6,7 @@ from typing import assert_never
 from schemas.names import name
 from schemas.shown import one_line
 from schemas.state import Answer
-from sql import nodes
+from sql.syntax import statements
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,18 +21,24 @@ class Subject:
         return f"{self.kind} {name(self.name)}" + (f" of job {name(self.job)}" if self.job else "")
 
 
-def subject_of(statement: nodes.Statement) -> Subject | None:
+def subject_of(statement: statements.Statement) -> Subject | None:
     """None for a statement that changes nothing."""
     match statement:
-        case nodes.CreateJob(name=job) | nodes.AlterJob(name=job) | nodes.DropJob(name=job):
+        case statements.CreateJob(name=job) | statements.AlterJob(name=job) | statements.DropJob(name=job):
             return Subject("job", job.text)
-        case nodes.CreateSnapshot(snapshot=snapshot, job=job):
+        case statements.CreateSnapshot(snapshot=snapshot, job=job):
             return Subject("snapshot", snapshot.text, job.text)
-        case nodes.DropSnapshot(snapshot=snapshot):
+        case statements.DropSnapshot(snapshot=snapshot):
             return Subject("snapshot", snapshot.text)
-        case nodes.CreateMapping(name=mapping) | nodes.DropMapping(name=mapping):
+        case statements.CreateMapping(name=mapping) | statements.DropMapping(name=mapping):
             return Subject("mapping", mapping.text)
-        case nodes.Show() | nodes.ShowCreate() | nodes.ShowHistory() | nodes.Describe() | nodes.Explain():
+        case (
+            statements.Show()
+            | statements.ShowCreate()
+            | statements.ShowHistory()
+            | statements.Describe()
+            | statements.Explain()
+        ):
             return None
         case never:
             assert_never(never)

@@ -6,9 +6,9 @@ from schemas.errors import ReadStatement, Refused
 from schemas.options import JobOptions
 from schemas.received import Received
 from schemas.state import Job
-from sql import nodes
-from sql.parser import parse
-from sql.render import insert_text, render
+from sql.syntax import statements
+from sql.syntax.parser import parse
+from sql.syntax.render.statements import insert_text, render
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Request:
     """
 
     command: Received
-    statement: nodes.Change | None = None
+    statement: statements.Change | None = None
     text: str = ""
     options: JobOptions = field(default_factory=JobOptions)
     error: Refused | None = None
@@ -31,18 +31,18 @@ def translate(command: Received) -> Request:
         if command.error is not None:
             raise command.error
         statement = parse(command.text)
-        if isinstance(statement, nodes.Read):
-            word = {nodes.Describe: "DESCRIBE", nodes.Explain: "EXPLAIN"}.get(type(statement), "SHOW")
+        if isinstance(statement, statements.Read):
+            word = {statements.Describe: "DESCRIBE", statements.Explain: "EXPLAIN"}.get(type(statement), "SHOW")
             raise ReadStatement(f"{word} is answered from the topics, not by the command log; use `jobplane sql`")
         options = JobOptions()
-        if isinstance(statement, nodes.CreateJob):
+        if isinstance(statement, statements.CreateJob):
             options = options_of(statement)
         return Request(command, statement, render(statement), options)
     except Refused as refused:
         return Request(command, error=refused)
 
 
-def options_of(create: nodes.CreateJob) -> JobOptions:
+def options_of(create: statements.CreateJob) -> JobOptions:
     """Raises UnknownOption, BadOptionValue or NotSupported with its place."""
     return JobOptions.read((o.name.text, o.value, o.name.place, o.value_place) for o in create.options)
 

@@ -164,7 +164,7 @@ def topics(state: State, partitions: Mapping[str, int], prefix: str) -> list[Row
 
 
 def functions() -> list[Row]:
-    from sql.catalogue import listed
+    from sql.functions.listing import listed
 
     return [dict(zip(FUNCTION_COLUMNS, row, strict=True)) for row in listed()]
 

@@ -14,7 +14,7 @@ from processors.run import Narrowed, Released, Run
 from schemas.failures import BadRecord, RecordFailure, RecordTooLarge, Unreadable, WithoutKey
 from schemas.formats.looks import hint
 from schemas.options import OnError
-from sql.runtime import bad_record
+from sql.runtime.operations import bad_record
 
 FORESEEN = (BadRecord, ArithmeticError, RecursionError, ValueError, MemoryError)
 """What a record raises that cannot be read or evaluated; any other exception is a fault of jobplane."""

@@ -14,7 +14,7 @@ from processors.registry import Registry
 from schemas.failures import BadRecord, RecordFailure
 from schemas.formats import avro_schemas
 from schemas.formats.avro_schemas import UnknownSchema
-from sql.compile import Step
+from sql.codegen.compile import Step
 
 
 @dataclass(slots=True)

@@ -42,7 +42,7 @@ from schemas.options import Guarantee
 from schemas.reports import Said
 from schemas.tasks import Task
 from schemas.values import PartitionProgress, SnapshotRequest
-from sql.compile import Step
+from sql.codegen.compile import Step
 
 GATHER_S, IDLE_S = 0.02, 0.2
 """How long records gather in an open transaction; how long a task without one waits for the first record at once."""

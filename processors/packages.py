@@ -7,10 +7,10 @@ from schemas.errors import Refused
 from schemas.failures import FunctionMissing
 from schemas.tasks import Task
 from schemas.values import Package
-from sql.compile import Step
+from sql.codegen.compile import Step
 from sql.functions import NOT_OFFERED
 from sql.packages import functions_called, packages_called
-from sql.parser import parse_job
+from sql.syntax.parser import parse_job
 
 
 def step_here(task: Task, pipeline: Pipeline, worker: str) -> tuple[Step, str]:

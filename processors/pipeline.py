@@ -8,9 +8,9 @@ from functools import lru_cache
 from schemas.options import JobOptions
 from schemas.tasks import Task
 from schemas.values import Letters, Mapping, Sink, Source, by_topic
-from sql.compile import CompiledStep, Step, Wiring, compile_step
-from sql.parser import parse_job
-from sql.plan import plan
+from sql.codegen.compile import CompiledStep, Step, Wiring, compile_step
+from sql.plan.plan import plan
+from sql.syntax.parser import parse_job
 
 Positions = dict[tuple[str, int], int]
 """The next offset to read, by topic and partition."""

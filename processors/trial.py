@@ -9,7 +9,7 @@ from processors.evaluation import Evaluation
 from processors.kafka import Message
 from processors.registry import Registry
 from schemas.failures import RecordFailure
-from sql.compile import Step
+from sql.codegen.compile import Step
 
 Record = tuple[Any, ...]
 """The arguments of Producer.produce."""

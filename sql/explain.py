@@ -8,16 +8,16 @@ from typing import assert_never
 
 from schemas.names import name
 from schemas.values import Mapping
-from sql import nodes
-from sql.compile import Wiring, compile_step
-from sql.levels import Compute, Filter, Stage, Unnest
+from sql.analysis.record import KEY_FIELDS, RAW_HEADERS, READABLE
+from sql.codegen.compile import Wiring, compile_step
 from sql.packages import packages_called
-from sql.plan import Branch, Plan, Sources, plan
-from sql.record import KEY_FIELDS, RAW_HEADERS, READABLE
+from sql.plan.plan import Branch, Plan, Sources, plan
+from sql.plan.selects import Compute, Filter, Stage, Unnest
+from sql.syntax import statements
 
 
 def explain(
-    insert: nodes.Insert, sources: Sources, target: Mapping | None, *, shows_code: bool = False
+    insert: statements.Insert, sources: Sources, target: Mapping | None, *, shows_code: bool = False
 ) -> list[tuple[str, str]]:
     """With `shows_code` the lines of the generated Python function too. Raises what `plan` and `compile_step` raise."""
     planned = plan(insert, sources, target)

@@ -4,17 +4,17 @@ from schemas.datatypes import Type
 from schemas.errors import BadMapping, NotSupported, Place, UnknownType
 from schemas.formats import check_options
 from schemas.values import MappedColumn, Mapping
-from sql import nodes
-from sql.carried import check_columns
-from sql.parts import KEY, THIS
-from sql.render import render
-from sql.type_names import ALIASES, SIMPLE, type_of
-from sql.unsupported import column_refusal
+from sql.analysis.topic_format import check_columns
+from sql.syntax import statements
+from sql.syntax.parts import KEY, THIS
+from sql.syntax.refusals.unsupported import column_refusal
+from sql.syntax.render.statements import render
+from sql.types.names import ALIASES, SIMPLE, type_of
 
 CONNECTOR = "Kafka"
 
 
-def mapping_of(create: nodes.CreateMapping) -> Mapping:
+def mapping_of(create: statements.CreateMapping) -> Mapping:
     """Raises UnknownType, BadMapping, NotSupported, UnknownOption or BadOptionValue with its place."""
     if create.type.text.upper() != CONNECTOR.upper():
         raise NotSupported(f"TYPE {create.type}: mappings are of TYPE {CONNECTOR}", create.type.place)
@@ -37,7 +37,7 @@ def mapping_of(create: nodes.CreateMapping) -> Mapping:
     return mapping
 
 
-def _type(column: nodes.ColumnDefinition) -> Type:
+def _type(column: statements.ColumnDefinition) -> Type:
     """Raises what `type_of` raises; says so where name and type changed places."""
     try:
         return type_of(column.type)
@@ -48,7 +48,7 @@ def _type(column: nodes.ColumnDefinition) -> Type:
         raise UnknownType(message, unknown.place) from None
 
 
-def _path(column: nodes.ColumnDefinition, external: nodes.Name) -> tuple[str, ...]:
+def _path(column: statements.ColumnDefinition, external: statements.Name) -> tuple[str, ...]:
     """The fields from the outermost to the innermost, after __key those of the key; `this.` says nothing new."""
     if column.external is None:
         return (external.text,)

@@ -8,13 +8,13 @@ from typing import Any
 
 from schemas.errors import Refused, UnknownFunction
 from schemas.values import Package
-from sql import expressions as ex
-from sql import nodes
 from sql.functions import FUNCTIONS
 from sql.functions.signature import ANY, Function, function_of
-from sql.parser import parse
-from sql.plan import plan
-from sql.walk import walk
+from sql.plan.plan import plan
+from sql.syntax import expressions as ex
+from sql.syntax import statements
+from sql.syntax.parser import parse
+from sql.syntax.walk import walk
 
 _NAME = re.compile(r"[A-Z_][A-Z0-9_]*")
 _NO_VALUE = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
@@ -62,7 +62,7 @@ def is_free(name: str) -> bool:
         return False
     try:
         asked = parse(f"EXPLAIN INSERT INTO a SELECT {name}(b) FROM c")
-        if isinstance(asked, nodes.Explain) and isinstance(asked.statement, nodes.Insert):
+        if isinstance(asked, statements.Explain) and isinstance(asked.statement, statements.Insert):
             plan(asked.statement)
     except UnknownFunction:
         return True
@@ -71,12 +71,12 @@ def is_free(name: str) -> bool:
     return False
 
 
-def functions_called(insert: nodes.Insert) -> tuple[str, ...]:
+def functions_called(insert: statements.Insert) -> tuple[str, ...]:
     """The names of all functions in a query, each once."""
     return tuple(sorted({one.name for one in walk(insert) if isinstance(one, ex.Call)}))
 
 
-def packages_called(insert: nodes.Insert) -> tuple[Package, ...]:
+def packages_called(insert: statements.Insert) -> tuple[Package, ...]:
     """The packages whose functions a query calls, as they are installed here, by name."""
     owners = (one.package for name in functions_called(insert) for one in FUNCTIONS.get(name, ()))
     return tuple(sorted({one for one in owners if one is not None}, key=lambda one: one.name))

@@ -28,11 +28,11 @@ from schemas.reports import Report, Said
 from schemas.state import Phase, Status
 from schemas.tasks import Task
 from schemas.values import Failure, PartitionOffset, SnapshotPart, SnapshotRequest, SourceOffsets, by_topic
-from sql import nodes
-from sql.diagnostics import caret
 from sql.explain import explain
-from sql.parser import parse, split
-from sql.type_names import ALIASES, NESTED, SIMPLE, SIZED
+from sql.syntax import statements
+from sql.syntax.parser import parse, split
+from sql.syntax.refusals.diagnostics import caret
+from sql.types.names import ALIASES, NESTED, SIMPLE, SIZED
 from tests.support import rows
 from tests.support.drawings import DRAWINGS
 from tests.support.plane import Plane, topic
@@ -115,7 +115,7 @@ def spoken(language: str, text: str) -> Iterator[str]:
 
 def carry_out(plane: Plane, record: str) -> None:
     """Fails where it is refused."""
-    if record.startswith("{") or not isinstance(parse(record), nodes.Read):
+    if record.startswith("{") or not isinstance(parse(record), statements.Read):
         reply = answer(plane.command(record)[0], "")
         assert reply is not None
         assert reply.verdict != REFUSED, f"{record}\n{reply.message}"
@@ -125,7 +125,7 @@ def carry_out(plane: Plane, record: str) -> None:
 def refusal(plane: Plane, text: str) -> str:
     """What `jobplane sql "…"` prints when the statement is refused."""
     try:
-        if isinstance(statement := parse(text), nodes.Read):
+        if isinstance(statement := parse(text), statements.Read):
             listing(plane, statement)
     except errors.Refused as refused:
         return refused_text(text, refused.code, refused.place, refused.message)
@@ -139,33 +139,33 @@ def refused_text(text: str, code: str, place: errors.Place, message: str) -> str
     return f"SQL:1: refused ({code})\n{caret(text, place, message)}"
 
 
-def listing(plane: Plane, statement: nodes.Statement) -> views.Listing:
+def listing(plane: Plane, statement: statements.Statement) -> views.Listing:
     """The answer to a SHOW, DESCRIBE or EXPLAIN that follows from the state alone; tasks have reported no progress."""
     state = plane.state
     match statement:
-        case nodes.Show(nodes.Subject.JOBS, None):
+        case statements.Show(statements.Subject.JOBS, None):
             return views.Listing(views.JOB_COLUMNS, views.jobs(state))
-        case nodes.Show(nodes.Subject.SNAPSHOTS, None):
+        case statements.Show(statements.Subject.SNAPSHOTS, None):
             return views.Listing(views.SNAPSHOT_COLUMNS, views.snapshots(state))
-        case nodes.Show(nodes.Subject.MAPPINGS, None):
+        case statements.Show(statements.Subject.MAPPINGS, None):
             return views.Listing(views.MAPPING_COLUMNS, views.mappings(state))
-        case nodes.ShowCreate(name):
+        case statements.ShowCreate(name):
             return views.Listing(
                 ("statement",),
                 [{"statement": descriptions.named(state, name).statement}],
                 screen=views.Screen.STATEMENT,
             )
-        case nodes.ShowHistory(name):
+        case statements.ShowHistory(name):
             descriptions.named(state, name)
-        case nodes.Describe(nodes.Kind.JOB, name):
+        case statements.Describe(statements.Kind.JOB, name):
             return descriptions.describe_job(descriptions.named(state, name), {}, ())
-        case nodes.Describe(nodes.Kind.MAPPING, name):
+        case statements.Describe(statements.Kind.MAPPING, name):
             return descriptions.describe_mapping(state, name)
-        case nodes.Describe(nodes.Kind.SNAPSHOT, name):
+        case statements.Describe(statements.Kind.SNAPSHOT, name):
             return descriptions.describe_snapshot(state, name)
-        case nodes.Explain(explained, mode):
-            insert = explained.insert if isinstance(explained, nodes.CreateJob) else explained
-            shows_code = mode is nodes.ExplainMode.CODE
+        case statements.Explain(explained, mode):
+            insert = explained.insert if isinstance(explained, statements.CreateJob) else explained
+            shows_code = mode is statements.ExplainMode.CODE
             rows = explain(insert, state.mappings, state.mappings.get(insert.target.text), shows_code=shows_code)
             return views.Listing(views.PLAN_COLUMNS, [{"part": part, "detail": detail} for part, detail in rows])
         case _:
@@ -235,7 +235,7 @@ def test_commands_exist_with_the_flags_they_are_given(page: Path) -> None:
 
 
 def test_every_statement_has_its_page() -> None:
-    kinds = {re.sub(r"(?<!^)(?=[A-Z])", "-", kind.__name__).lower() for kind in get_args(nodes.Statement)}
+    kinds = {re.sub(r"(?<!^)(?=[A-Z])", "-", kind.__name__).lower() for kind in get_args(statements.Statement)}
     assert {page.stem for page in PAGES if page.parent.name == "statements"} == kinds
 
 
@@ -246,11 +246,11 @@ def test_every_column_is_explained() -> None:
     assert first_cells(show, "SHOW MAPPINGS") == views.MAPPING_COLUMNS
     assert first_cells(show, "SHOW TOPICS") == views.TOPIC_COLUMNS
     assert first_cells(show, "SHOW FUNCTIONS") == views.FUNCTION_COLUMNS
-    assert {f"SHOW {one}" for one in nodes.Subject} <= headings(show)
+    assert {f"SHOW {one}" for one in statements.Subject} <= headings(show)
     assert first_cells(describe, "DESCRIBE JOB") == descriptions.TASK_COLUMNS
     assert first_cells(describe, "DESCRIBE MAPPING") == descriptions.COLUMN_COLUMNS
     assert first_cells(describe, "DESCRIBE SNAPSHOT") == descriptions.HELD_COLUMNS
-    assert {f"DESCRIBE {one}" for one in nodes.Kind} <= headings(describe)
+    assert {f"DESCRIBE {one}" for one in statements.Kind} <= headings(describe)
     assert first_cells(ROOT / "docs/statements/show-history.md", "Columns") == HISTORY_COLUMNS
 
 
@@ -263,7 +263,7 @@ def test_what_describe_says_about_the_whole_is_explained() -> None:
     ):
         carry_out(plane, statement)
     plane.report(failure_of(plane.tasks[f"{plane.state.names['x']}/0"]))
-    for kind in nodes.Kind:
+    for kind in statements.Kind:
         text = section(ROOT / "docs/statements/describe.md", f"DESCRIBE {kind}").partition("| about |")[2]
         explained = re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`[^|]*`) \|", text, re.MULTILINE)))
         assert sorted(explained) == sorted(listing(plane, parse(f"DESCRIBE {kind} x")).about)

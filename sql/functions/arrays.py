@@ -7,9 +7,9 @@ from collections.abc import Hashable
 from typing import Annotated, Any, Literal
 
 from schemas.json_text import present
-from sql.functions.comparing import comparable, identity
-from sql.functions.plain import joined, plain
 from sql.functions.signature import Checked, K, O, T, V, Written, sql
+from sql.runtime.comparing import comparable, identity
+from sql.runtime.plain import joined, plain
 
 
 @sql("ARRAY_LENGTH")

@@ -12,8 +12,8 @@ from schemas.failures import BadRecord
 from schemas.formats.json_again import again
 from schemas.json_text import json_text, malformed, text_of_json
 from schemas.shown import shown
-from sql.functions.json_path import found, kind_of, path
 from sql.functions.signature import Checked, Json, sql, told
+from sql.runtime.json_path import found, kind_of, path
 
 Path = Annotated[str, Checked(path)]
 _KINDS = {"{": "an object", "[": "an array"}

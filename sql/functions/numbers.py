@@ -12,11 +12,11 @@ from schemas import decimals
 from schemas.datatypes import MAX_PRECISION
 from schemas.decimals import EXACT
 from schemas.failures import BadRecord
-from sql import runtime
-from sql.functions.comparing import comparable
 from sql.functions.real_numbers import finite
 from sql.functions.signature import N, O, sql, told
-from sql.runtime import check_whole
+from sql.runtime import operations
+from sql.runtime.comparing import comparable
+from sql.runtime.operations import check_whole
 
 _TENS = tuple(10.0**digits for digits in range(16))
 _SMALL = 1e9
@@ -129,7 +129,7 @@ def mod(dividend: N, divisor: N) -> N:
     """The remainder of a division, with the sign of the dividend; the same as %."""
     if isinstance(dividend, Decimal):
         return EXACT.plus(decimals.remainder(dividend, divisor))
-    return runtime.remainder(dividend, divisor) + 0  # type: ignore[return-value]  # of whole numbers a whole one
+    return operations.remainder(dividend, divisor) + 0  # type: ignore[return-value]  # of whole numbers a whole one
 
 
 @sql()

@@ -13,8 +13,8 @@ import re2
 
 from schemas.failures import BadRecord
 from schemas.shown import LONGEST
-from sql.functions.plain import bounded
 from sql.functions.signature import Checked, sql, told
+from sql.runtime.plain import bounded
 
 MAX_MEMORY = 2 << 20
 """Bytes that one compiled pattern may take."""

@@ -10,7 +10,7 @@ from schemas.datatypes import Instant
 from schemas.temporal_text import date_of, instant_of, timestamp_of
 from sql.functions.signature import Checked, sql
 from sql.functions.temporal import EPOCH, Zone, beyond, in_utc, local, since_epoch
-from sql.functions.temporal_format import read, writable, writer, written, zoned
+from sql.runtime.temporal_format import read, writable, writer, written, zoned
 
 _MIDNIGHT = time()
 _MILLISECOND = timedelta(milliseconds=1)

@@ -7,10 +7,10 @@ from functools import partial
 
 from confluent_kafka import Message
 
-from sql import nodes
-from sql.compile import CompiledStep, Step, Wiring, compile_step
-from sql.parser import parse
-from sql.plan import plan
+from sql.codegen.compile import CompiledStep, Step, Wiring, compile_step
+from sql.plan.plan import plan
+from sql.syntax import statements
+from sql.syntax.parser import parse
 from tests.bench.bench import Bench
 from tests.bench.report import Row, median
 
@@ -50,7 +50,7 @@ def _select(item: str, count: int) -> str:
 
 def compiled(text: str) -> CompiledStep:
     statement = parse(text)
-    assert isinstance(statement, nodes.CreateJob)
+    assert isinstance(statement, statements.CreateJob)
     return compile_step(plan(statement.insert), WIRING)
 
 

@@ -9,9 +9,9 @@ from typing import get_args
 
 from schemas import datatypes as t
 from schemas.datatypes import Type
-from sql import expressions as ex
 from sql.functions import FUNCTIONS
 from sql.functions.signature import VARIABLES, Function, Parameter
+from sql.syntax import expressions as ex
 from tests.fuzz.literals import KEYS, NESTED, SCALARS, SPECIAL, any_type, literal, text, written_type
 
 COMPARISONS = get_args(ex.ComparisonOperator)

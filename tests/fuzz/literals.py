@@ -6,7 +6,7 @@ from random import Random
 
 from schemas import datatypes as t
 from schemas.datatypes import Type
-from sql import expressions as ex
+from sql.syntax import expressions as ex
 
 SCALARS = (
     *(t.BOOLEAN, t.TINYINT, t.SMALLINT, t.INTEGER, t.BIGINT, t.decimal(9, 2), t.decimal(38, 10), t.REAL, t.DOUBLE),

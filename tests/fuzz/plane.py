@@ -23,7 +23,7 @@ from schemas.formats.avro_schemas import UnknownSchema
 from schemas.received import Headers, read_command
 from schemas.state import Job
 from schemas.values import AvroSchema
-from sql.compile import Step
+from sql.codegen.compile import Step
 from tests.fuzz.world import RECORDS, SOURCES, STATEMENTS, TOPICS, mappings, records, statement_of
 from tests.support.plane import Plane, topic
 

@@ -6,8 +6,8 @@ from random import Random
 
 from schemas import datatypes as t
 from schemas.datatypes import Type
-from sql import expressions as ex
-from sql import nodes
+from sql.syntax import expressions as ex
+from sql.syntax import statements
 from tests.fuzz.expressions import Expressions
 from tests.fuzz.literals import any_type
 from tests.fuzz.world import SOURCES, TARGETS, Columns
@@ -19,28 +19,28 @@ DEPTH = 3
 class _Below:
     """What a SELECT reads from, and the columns that it finds there."""
 
-    source: nodes.Table | nodes.Derived
+    source: statements.Table | statements.Derived
     columns: Columns
 
 
 class Queries:
     def __init__(self, chance: Random) -> None:
         self._chance = chance
-        self._bindings: list[tuple[nodes.Binding, Columns]] = []
+        self._bindings: list[tuple[statements.Binding, Columns]] = []
 
-    def insert(self) -> nodes.Insert:
+    def insert(self) -> statements.Insert:
         chance = self._chance
         target = chance.choice(list(TARGETS)) if chance.random() < 0.4 else "out"
         self._bindings = []
         wanted = self._wanted(target)
-        names: tuple[nodes.Name, ...] = ()
+        names: tuple[statements.Name, ...] = ()
         if wanted and target != "out":
-            names = tuple(nodes.Name(name) for name, _ in wanted)
+            names = tuple(statements.Name(name) for name, _ in wanted)
         if chance.random() < 0.1:
             self._bind()
         branches = [self._select(wanted, 0) for _ in range(chance.choice((1,) * 9 + (2, 3)))]
-        query = nodes.Query(tuple(one for one, _ in self._bindings), tuple(branches))
-        return nodes.Insert(chance.choice(list(nodes.Keyword)), nodes.Name(target), names, query)
+        query = statements.Query(tuple(one for one, _ in self._bindings), tuple(branches))
+        return statements.Insert(chance.choice(list(statements.Keyword)), statements.Name(target), names, query)
 
     def _wanted(self, target: str) -> list[tuple[str, Type]]:
         """Names and types of the columns to be selected; none where it is all the same."""
@@ -51,53 +51,53 @@ class Queries:
         return [(f"r{i}", any_type(chance)) for i in range(chance.choice((1, 1, 1, 2, 3)))]
 
     def _bind(self) -> None:
-        name = nodes.Name(f"w{len(self._bindings)}")
+        name = statements.Name(f"w{len(self._bindings)}")
         query, columns = self._inner(1)
-        self._bindings.append((nodes.Binding(name, query), columns))
+        self._bindings.append((statements.Binding(name, query), columns))
 
     def _below(self, depth: int) -> _Below:
         chance = self._chance
-        alias = nodes.Name("z") if chance.random() < 0.1 else None
+        alias = statements.Name("z") if chance.random() < 0.1 else None
         if self._bindings and chance.random() < 0.6:
             binding, columns = self._bindings[-1]
-            return _Below(nodes.Table(binding.name, alias), columns)
+            return _Below(statements.Table(binding.name, alias), columns)
         if depth < 2 and chance.random() < 0.1:
             query, columns = self._inner(depth + 1)
-            return _Below(nodes.Derived(query, alias), columns)
+            return _Below(statements.Derived(query, alias), columns)
         source = chance.choice(list(SOURCES)) if chance.random() < 0.6 else "s"
-        return _Below(nodes.Table(nodes.Name(source), alias), SOURCES[source])
+        return _Below(statements.Table(statements.Name(source), alias), SOURCES[source])
 
-    def _inner(self, depth: int) -> tuple[nodes.Query, Columns]:
+    def _inner(self, depth: int) -> tuple[statements.Query, Columns]:
         """A query whose columns are named, and what they are."""
         chance = self._chance
         if chance.random() < 0.3:
             below = self._below(depth)
-            star = nodes.Select((nodes.Star(),), below.source, (), self._where(below.columns))
-            return nodes.Query((), (star,)), below.columns
+            star = statements.Select((statements.Star(),), below.source, (), self._where(below.columns))
+            return statements.Query((), (star,)), below.columns
         wanted = [(f"i{i}", any_type(chance)) for i in range(chance.randint(1, 4))]
         branches = tuple(self._select(wanted, depth) for _ in range(chance.choice((1, 1, 1, 2))))
         columns: dict[Type, tuple[str, ...]] = {}
         for name, one in wanted:
             columns[one] = (*columns.get(one, ()), name)
-        return nodes.Query((), branches), columns
+        return statements.Query((), branches), columns
 
-    def _select(self, wanted: Sequence[tuple[str, Type]], depth: int) -> nodes.Select:
+    def _select(self, wanted: Sequence[tuple[str, Type]], depth: int) -> statements.Select:
         chance = self._chance
         below = self._below(depth)
         columns: dict[Type, tuple[str, ...]] = dict(below.columns)
-        unnests: list[nodes.Unnest] = []
+        unnests: list[statements.Unnest] = []
         while chance.random() < 0.12:
             unnests.append(self._unnest(columns, len(unnests)))
         made = Expressions(chance, columns)
-        items: list[nodes.Star | nodes.Item] = []
+        items: list[statements.Star | statements.Item] = []
         if chance.random() < 0.1:
-            items.append(nodes.Star())
+            items.append(statements.Star())
         if not items or chance.random() < 0.5:
-            items += [nodes.Item(made.of(one, DEPTH), nodes.Name(name)) for name, one in wanted]
+            items += [statements.Item(made.of(one, DEPTH), statements.Name(name)) for name, one in wanted]
             items += self._parts(made)
-        return nodes.Select(tuple(items), below.source, tuple(unnests), self._where(columns))
+        return statements.Select(tuple(items), below.source, tuple(unnests), self._where(columns))
 
-    def _parts(self, made: Expressions) -> Iterator[nodes.Item]:
+    def _parts(self, made: Expressions) -> Iterator[statements.Item]:
         """Parts of the record written."""
         draw = self._chance.random()
         for least, name, one in (
@@ -107,7 +107,7 @@ class Queries:
             (0.91, "__partition", t.INTEGER),
         ):
             if draw > least:
-                yield nodes.Item(made.of(one, DEPTH), nodes.Name(name))
+                yield statements.Item(made.of(one, DEPTH), statements.Name(name))
                 return
 
     def _where(self, columns: Columns) -> ex.Expression | None:
@@ -115,7 +115,7 @@ class Queries:
             return None
         return Expressions(self._chance, columns).of(t.BOOLEAN, DEPTH)
 
-    def _unnest(self, columns: dict[Type, tuple[str, ...]], number: int) -> nodes.Unnest:
+    def _unnest(self, columns: dict[Type, tuple[str, ...]], number: int) -> statements.Unnest:
         """An UNNEST; its columns are added to those there are."""
         chance = self._chance
         nested = [one for one in columns if one.name in ("ARRAY", "MAP")]
@@ -131,8 +131,8 @@ class Queries:
             named.append((f"o{number}", t.BIGINT))
         for name, each in named:
             columns[each] = (*columns.get(each, ()), name)
-        names = tuple(nodes.Name(name) for name, _ in named)
-        return nodes.Unnest(expression, ordinal, nodes.Name(f"e{number}"), names)
+        names = tuple(statements.Name(name) for name, _ in named)
+        return statements.Unnest(expression, ordinal, statements.Name(f"e{number}"), names)
 
 
 def inside(tree: object) -> Iterator[ex.Expression]:

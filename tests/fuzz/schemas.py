@@ -21,10 +21,10 @@ from schemas.failures import BadRecord
 from schemas.formats import avro_schemas
 from schemas.formats.avro_schemas import UnknownSchema
 from schemas.values import Mapping
-from sql import expressions as ex
-from sql import nodes
-from sql.compile import Step, Wiring, compile_step
-from sql.plan import plan
+from sql.codegen.compile import Step, Wiring, compile_step
+from sql.plan.plan import plan
+from sql.syntax import expressions as ex
+from sql.syntax import statements
 from tests.fuzz.plane import Registry, facts, judged, refusal
 from tests.fuzz.world import records
 
@@ -312,10 +312,10 @@ class _Numbered(dict[tuple[str, str], Any]):
 def _read(mapping: Mapping, data: bytes) -> None:
     """Records go from a topic that is so mapped into one without a mapping."""
     names = [column.name for column in mapping.columns]
-    named = tuple(nodes.Item(ex.Column(name), None) for name in names)
-    items = named if named and len(data) % 2 else (nodes.Star(),)
-    query = nodes.Query((), (nodes.Select(items, nodes.Table(nodes.Name("m")), (), None),))
-    insert = nodes.Insert(nodes.Keyword.INSERT, nodes.Name("out"), (), query)
+    named = tuple(statements.Item(ex.Column(name), None) for name in names)
+    items = named if named and len(data) % 2 else (statements.Star(),)
+    query = statements.Query((), (statements.Select(items, statements.Table(statements.Name("m")), (), None),))
+    insert = statements.Insert(statements.Keyword.INSERT, statements.Name("out"), (), query)
     step = compile_step(plan(insert, {"m": mapping}, None), Wiring("out", 1, {"m": "t"}, {"m": 0})).step
     for framed in (data, b"\x00\x00\x00\x00\x01" + data):
         _through(step, framed)
@@ -326,10 +326,10 @@ def _written(mapping: Mapping) -> None:
     columns = [column.name for column in mapping.columns]
     if not columns:
         return
-    items = tuple(nodes.Item(ex.Column(f"f{i}"), None) for i in range(len(columns)))
-    query = nodes.Query((), (nodes.Select(items, nodes.Table(nodes.Name("s")), (), None),))
-    names = tuple(nodes.Name(name) for name in columns)
-    insert = nodes.Insert(nodes.Keyword.INSERT, nodes.Name("m"), names, query)
+    items = tuple(statements.Item(ex.Column(f"f{i}"), None) for i in range(len(columns)))
+    query = statements.Query((), (statements.Select(items, statements.Table(statements.Name("s")), (), None),))
+    names = tuple(statements.Name(name) for name in columns)
+    insert = statements.Insert(statements.Keyword.INSERT, statements.Name("m"), names, query)
     step = compile_step(plan(insert, {}, mapping), Wiring("t", 1, {"s": "s"}, {"s": 0})).step
     for message in records("s")[:3]:
         with suppress(BadRecord):

@@ -13,12 +13,12 @@ from schemas.errors import JobplaneError, Refused
 from schemas.formats import CSV_DELIMITER, FORMAT_OPTIONS, FORMATS
 from schemas.names import RESERVED
 from schemas.options import OPTION_NAMES
-from sql import expressions as ex
-from sql import nodes
-from sql.compile import Wiring, compile_step
+from sql.codegen.compile import Wiring, compile_step
 from sql.explain import explain
-from sql.plan import plan
-from sql.render import render
+from sql.plan.plan import plan
+from sql.syntax import expressions as ex
+from sql.syntax import statements
+from sql.syntax.render.statements import render
 from tests.fuzz.literals import ODD_TYPES, any_type
 from tests.fuzz.plane import JOBS, SNAPSHOTS, Registry, evaluated, judged, refusal, runs
 from tests.fuzz.queries import Queries, inside
@@ -68,7 +68,7 @@ _GOOD = {
 class Planned:
     """An INSERT as a host and EXPLAIN take it."""
 
-    insert: nodes.Insert
+    insert: statements.Insert
     explained: bool = False
 
     @property
@@ -94,7 +94,7 @@ class Planned:
     def smaller(self) -> Iterator["Planned"]:
         """One branch, one item, one expression of those inside."""
         for select in self.insert.query.branches:
-            alone = nodes.Query(self.insert.query.bindings, (select,))
+            alone = statements.Query(self.insert.query.bindings, (select,))
             yield replace(self, insert=replace(self.insert, query=alone))
             for bare in _fewer(select):
                 yield replace(self, insert=replace(self.insert, query=replace(alone, branches=(bare,))))
@@ -103,17 +103,19 @@ class Planned:
                 names = () if self.insert.target.text == "out" else self.insert.columns
                 yield replace(self, insert=replace(self.insert, columns=names, query=replace(alone, branches=(one,))))
             for expression in inside(select):
-                item = nodes.Item(expression, nodes.Name("r"))
+                item = statements.Item(expression, statements.Name("r"))
                 for unnests in ((), select.unnests):
                     one = replace(select, items=(item,), where=None, unnests=unnests)
                     query = replace(alone, branches=(one,))
-                    yield replace(self, insert=nodes.Insert(nodes.Keyword.INSERT, nodes.Name("out"), (), query))
+                    yield replace(
+                        self, insert=statements.Insert(statements.Keyword.INSERT, statements.Name("out"), (), query)
+                    )
 
 
-def _fewer(select: nodes.Select) -> Iterator[nodes.Select]:
+def _fewer(select: statements.Select) -> Iterator[statements.Select]:
     yield replace(select, where=None)
     yield replace(select, unnests=())
-    yield replace(select, source=nodes.Table(nodes.Name("s")))
+    yield replace(select, source=statements.Table(statements.Name("s")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,27 +148,27 @@ class _Statements:
     def __init__(self, chance: Random) -> None:
         self._chance = chance
 
-    def any(self) -> nodes.Statement:
+    def any(self) -> statements.Statement:
         if self._chance.random() < 0.4:
             return self._create_job()
         made: Any = self._chance.choice((
             *(self._alter, self._alter, self._drop_job, self._create_snapshot, self._drop_snapshot),
             *(self._create_mapping, self._create_mapping, self._drop_mapping, self._show),
         ))  # fmt: skip
-        statement: nodes.Statement = made()
+        statement: statements.Statement = made()
         return statement
 
-    def _name(self, *those: str) -> nodes.Name:
+    def _name(self, *those: str) -> statements.Name:
         chance = self._chance
         draw = chance.random()
         if draw < 0.9:
-            return nodes.Name(chance.choice(those))
-        return nodes.Name(chance.choice(_NAMES if draw < 0.97 else _WORDS))
+            return statements.Name(chance.choice(those))
+        return statements.Name(chance.choice(_NAMES if draw < 0.97 else _WORDS))
 
     def _yes(self, often: float = 0.3) -> bool:
         return self._chance.random() < often
 
-    def _options(self, *those: str) -> tuple[nodes.Option, ...]:
+    def _options(self, *those: str) -> tuple[statements.Option, ...]:
         chance = self._chance
         if self._yes(0.5):
             return ()
@@ -177,60 +179,60 @@ class _Statements:
         for name in dict.fromkeys(names):
             good = _GOOD.get(name)
             value = chance.choice(good if good and self._yes(0.93) else _VALUES)
-            made.append(nodes.Option(nodes.Name(name), value))
+            made.append(statements.Option(statements.Name(name), value))
         return tuple(made)
 
-    def _create_job(self) -> nodes.CreateJob:
+    def _create_job(self) -> statements.CreateJob:
         plain = [name for name in OPTION_NAMES if name not in FORMAT_OPTIONS and name in _GOOD]
         those = plain if self._yes(0.9) else list(OPTION_NAMES)
         insert = Queries(self._chance).insert()
-        return nodes.CreateJob(self._name("new", "other"), self._yes(), self._options(*those), insert)
+        return statements.CreateJob(self._name("new", "other"), self._yes(), self._options(*those), insert)
 
-    def _alter(self) -> nodes.AlterJob:
-        change: nodes.Action | nodes.NewOptions = self._chance.choice(list(nodes.Action))
+    def _alter(self) -> statements.AlterJob:
+        change: statements.Action | statements.NewOptions = self._chance.choice(list(statements.Action))
         if self._yes():
-            change = nodes.NewOptions(self._options(*OPTION_NAMES), self._yes())
-        return nodes.AlterJob(self._name(*JOBS), change)
+            change = statements.NewOptions(self._options(*OPTION_NAMES), self._yes())
+        return statements.AlterJob(self._name(*JOBS), change)
 
-    def _drop_job(self) -> nodes.DropJob:
-        return nodes.DropJob(self._name(*JOBS), self._yes(), self._name("kept", "other") if self._yes() else None)
+    def _drop_job(self) -> statements.DropJob:
+        return statements.DropJob(self._name(*JOBS), self._yes(), self._name("kept", "other") if self._yes() else None)
 
-    def _create_snapshot(self) -> nodes.CreateSnapshot:
-        return nodes.CreateSnapshot(self._name("kept", "other"), self._name(*JOBS), self._yes())
+    def _create_snapshot(self) -> statements.CreateSnapshot:
+        return statements.CreateSnapshot(self._name("kept", "other"), self._name(*JOBS), self._yes())
 
-    def _drop_snapshot(self) -> nodes.DropSnapshot:
-        return nodes.DropSnapshot(self._name(*SNAPSHOTS), self._yes())
+    def _drop_snapshot(self) -> statements.DropSnapshot:
+        return statements.DropSnapshot(self._name(*SNAPSHOTS), self._yes())
 
-    def _create_mapping(self) -> nodes.CreateMapping:
+    def _create_mapping(self) -> statements.CreateMapping:
         replaces, external = self._yes(0.5), self._name(*TOPICS, "t") if self._yes(0.6) else None
         columns = tuple(self._column(i) for i in range(self._chance.randrange(5)))
         options = self._options(*FORMAT_OPTIONS) if self._yes(0.5) else ()
-        kind = nodes.Name("Kafka" if self._yes(0.97) else "Files")
+        kind = statements.Name("Kafka" if self._yes(0.97) else "Files")
         name = self._name("t", "m", *mappings())
-        return nodes.CreateMapping(name, replaces, not replaces and self._yes(), external, columns, kind, options)
+        return statements.CreateMapping(name, replaces, not replaces and self._yes(), external, columns, kind, options)
 
-    def _column(self, number: int) -> nodes.ColumnDefinition:
+    def _column(self, number: int) -> statements.ColumnDefinition:
         chance = self._chance
         one = str(any_type(chance)) if self._yes(0.95) else chance.choice(ODD_TYPES)
         path = (
             self._name("a.b", f"p{number}", "__key", "__key.k", "this", "this.x", "a..b", ".") if self._yes() else None
         )
-        return nodes.ColumnDefinition(self._name(f"c{number}"), ex.ColumnType(one), path)
+        return statements.ColumnDefinition(self._name(f"c{number}"), ex.ColumnType(one), path)
 
-    def _drop_mapping(self) -> nodes.DropMapping:
-        return nodes.DropMapping(self._name(*mappings()), self._yes())
+    def _drop_mapping(self) -> statements.DropMapping:
+        return statements.DropMapping(self._name(*mappings()), self._yes())
 
-    def _show(self) -> nodes.Statement:
+    def _show(self) -> statements.Statement:
         chance = self._chance
         match chance.randrange(5):
             case 0:
-                like = nodes.LikeName(chance.choice(("%", "a%", "_'", ""))) if self._yes() else None
-                return nodes.Show(chance.choice(list(nodes.Subject)), like=like)
+                like = statements.LikeName(chance.choice(("%", "a%", "_'", ""))) if self._yes() else None
+                return statements.Show(chance.choice(list(statements.Subject)), like=like)
             case 1:
-                return nodes.Describe(chance.choice(list(nodes.Kind)), self._name(*JOBS))
+                return statements.Describe(chance.choice(list(statements.Kind)), self._name(*JOBS))
             case 2:
-                return nodes.Explain(Queries(chance).insert(), chance.choice(list(nodes.ExplainMode)))
-        return nodes.ShowCreate(self._name(*JOBS))
+                return statements.Explain(Queries(chance).insert(), chance.choice(list(statements.ExplainMode)))
+        return statements.ShowCreate(self._name(*JOBS))
 
 
 def _spoiled(text: str, chance: Random) -> str:

@@ -20,9 +20,9 @@ from schemas.formats.fields import Layout, Wanted
 from schemas.formats.json_values import bounds, real, row_class
 from schemas.formats.known import FORMATS
 from schemas.values import Mapping as TopicMapping
-from sql import nodes
 from sql.mapping import mapping_of
-from sql.parser import parse
+from sql.syntax import statements
+from sql.syntax.parser import parse
 from tests.fuzz.literals import NESTED, SCALARS, TEXTS
 from tests.support.carried import encoded
 
@@ -82,7 +82,7 @@ def mappings() -> dict[str, TopicMapping]:
     made = {}
     for name in STATEMENTS:
         statement = parse(statement_of(name))
-        assert isinstance(statement, nodes.CreateMapping)
+        assert isinstance(statement, statements.CreateMapping)
         found = with_inline(mapping_of(statement), START)
         assert found is not None
         made[name] = replace(found, columns=found.columns)

@@ -11,8 +11,8 @@ from typing import get_args
 import pytest
 
 from schemas.state import Status
-from sql import nodes
-from sql.parser import parse
+from sql.syntax import statements
+from sql.syntax.parser import parse
 from tests.golden.test_sessions import line, tell
 from tests.support.plane import Plane, topic
 
@@ -71,7 +71,7 @@ def arrive(way: str) -> Plane:
 def test_no_cell_is_missing() -> None:
     assert {block.split()[0] for block in blocks()} == set(Status)
     said = [parse(command) for command in COMMANDS]
-    assert {type(statement) for statement in said} == set(get_args(nodes.Change))
-    changes = [statement.change for statement in said if isinstance(statement, nodes.AlterJob)]
-    assert {change for change in changes if isinstance(change, nodes.Action)} == set(nodes.Action)
-    assert {change.resumes for change in changes if isinstance(change, nodes.NewOptions)} == {True, False}
+    assert {type(statement) for statement in said} == set(get_args(statements.Change))
+    changes = [statement.change for statement in said if isinstance(statement, statements.AlterJob)]
+    assert {change for change in changes if isinstance(change, statements.Action)} == set(statements.Action)
+    assert {change.resumes for change in changes if isinstance(change, statements.NewOptions)} == {True, False}

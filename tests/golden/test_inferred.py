@@ -3,10 +3,10 @@
 import os
 from pathlib import Path
 
-from sql import nodes
-from sql.inferred import inferred, statement
+from sql.infer.mapping import inferred, statement
 from sql.mapping import mapping_of
-from sql.parser import parse
+from sql.syntax import statements
+from sql.syntax.parser import parse
 from tests.support.rows import octets
 
 FILE = Path(__file__).parent / "inferred.txt"
@@ -19,7 +19,7 @@ def answered(block: str) -> str:
     records = [(part(key.strip()), part(value.strip())) for key, _, value in lines]
     text = statement(inferred(records), "orders.eu")
     create = parse(text)
-    assert isinstance(create, nodes.CreateMapping)
+    assert isinstance(create, statements.CreateMapping)
     mapping_of(create)
     return f"{sample}\n----\n{text}"
 

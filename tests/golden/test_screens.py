@@ -19,9 +19,9 @@ from schemas.reports import Report, Said
 from schemas.state import Job
 from schemas.tasks import task_key
 from schemas.values import Failure, PartitionProgress, Progress
-from sql import nodes
 from sql.explain import explain
-from sql.parser import parse, parse_insert
+from sql.syntax import statements as nodes
+from sql.syntax.parser import parse, parse_insert
 from tests.support.plane import Plane, topic
 
 FOLDER = Path(__file__).parent / "screens"

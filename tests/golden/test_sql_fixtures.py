@@ -7,12 +7,12 @@ import pytest
 
 from schemas.errors import Refused
 from schemas.options import JobOptions
-from sql import nodes
-from sql.diagnostics import caret
 from sql.mapping import mapping_of
-from sql.parser import parse
-from sql.plan import plan
-from sql.render import render
+from sql.plan.plan import plan
+from sql.syntax import statements
+from sql.syntax.parser import parse
+from sql.syntax.refusals.diagnostics import caret
+from sql.syntax.render.statements import render
 from tests.support import rows
 
 HERE = Path(__file__).parent
@@ -57,22 +57,22 @@ def refusal(text: str) -> str:
     return f"{caught.value.code} {caret(text, caught.value.place, caught.value.message)}"
 
 
-def understand(statement: nodes.Statement) -> None:
+def understand(statement: statements.Statement) -> None:
     """All that is judged without knowing what is there."""
     match statement:
-        case nodes.CreateJob(options=options, insert=insert):
+        case statements.CreateJob(options=options, insert=insert):
             JobOptions.read((o.name.text, o.value, o.name.place, o.value_place) for o in options)
             plan(insert)
-        case nodes.AlterJob(change=nodes.NewOptions(options=options)):
+        case statements.AlterJob(change=statements.NewOptions(options=options)):
             JobOptions.read((o.name.text, o.value, o.name.place, o.value_place) for o in options)
-        case nodes.CreateMapping():
+        case statements.CreateMapping():
             mapping_of(statement)
         case _:
             pass
 
 
-def insert_of(statement: nodes.Statement) -> nodes.Insert:
-    assert isinstance(statement, nodes.CreateJob)
+def insert_of(statement: statements.Statement) -> statements.Insert:
+    assert isinstance(statement, statements.CreateJob)
     return statement.insert
 
 

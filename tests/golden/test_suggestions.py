@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import START, Refused
-from sql.calls import refuse_unknown
+from sql.analysis.calls import refuse_unknown
+from sql.analysis.foreign_functions import ANOTHER, ELSEWHERE
 from sql.functions import FUNCTIONS
-from sql.functions.elsewhere import ANOTHER, ELSEWHERE
-from sql.parser import parse
-from sql.plan import plan
+from sql.plan.plan import plan
+from sql.syntax.parser import parse
 from tests.golden.test_sql_fixtures import insert_of
 
 GOLDEN = Path(__file__).parent / "suggestions.txt"

@@ -18,7 +18,7 @@ from processors.transactions import TransactionalProducer
 from schemas.commands import COMMAND_ID
 from schemas.events import CommandRepeated
 from schemas.setup_errors import BadBackup, NotEmpty, NotSetUp, StillWritten
-from sql.parser import parse
+from sql.syntax.parser import parse
 from tests.support.broker import KafkaBroker
 from tests.support.system import System, jobplane, system, until
 

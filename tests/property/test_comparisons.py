@@ -14,11 +14,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from schemas.failures import BadRecord
-from sql import nodes
-from sql.compile import Step, Wiring, compile_step
+from sql.codegen.compile import Step, Wiring, compile_step
 from sql.mapping import mapping_of
-from sql.parser import parse
-from sql.plan import plan
+from sql.plan.plan import plan
+from sql.syntax import statements
+from sql.syntax.parser import parse
 
 NUMBERS = st.integers(-3, 3) | st.sampled_from(
     [2**53, 2**53 + 1, -(2**53) - 1, 10**30, 0.1, 0.5, -2.5, 1e300, float(2**53)]
@@ -50,9 +50,9 @@ EQUIVALENT = [
 @cache
 def step(expression: str, mapping: str = "") -> Step:
     statement = parse(f"CREATE JOB j AS INSERT INTO out SELECT {expression} AS x FROM s")
-    assert isinstance(statement, nodes.CreateJob)
+    assert isinstance(statement, statements.CreateJob)
     created = parse(mapping) if mapping else None
-    known = {"s": mapping_of(created)} if isinstance(created, nodes.CreateMapping) else {}
+    known = {"s": mapping_of(created)} if isinstance(created, statements.CreateMapping) else {}
     return compile_step(plan(statement.insert, known), Wiring("out", 1, {"s": "s"}, {"s": 0})).step
 
 

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from schemas.names import name
 from schemas.values import Mapping
-from sql import nodes
-from sql.compile import Wiring, compile_step
-from sql.inferred import inferred, statement
+from sql.codegen.compile import Wiring, compile_step
+from sql.infer.mapping import inferred, statement
 from sql.mapping import mapping_of
-from sql.parser import parse, split
-from sql.plan import plan
+from sql.plan.plan import plan
+from sql.syntax import statements
+from sql.syntax.parser import parse, split
 
 texts = (
     st.text(max_size=8)
@@ -67,7 +67,7 @@ def samples(draw: st.DrawFn) -> list[dict[str, Any]]:
 def mapping_from(text: str) -> Mapping:
     ((_, alone),) = split(text)
     create = parse(alone)
-    assert isinstance(create, nodes.CreateMapping)
+    assert isinstance(create, statements.CreateMapping)
     assert parse(text) == create
     return mapping_of(create)
 
@@ -76,7 +76,7 @@ def rows_through(mapping: Mapping, messages: list[Message]) -> int:
     """Reads every column of every message. Raises BadRecord where one cannot be read."""
     columns = ", ".join(f"{written} AS c{i}" for i, written in enumerate(name(one.name) for one in mapping.columns))
     insert = parse(f"CREATE JOB j AS INSERT INTO out SELECT {columns or '*'} FROM m")
-    assert isinstance(insert, nodes.CreateJob)
+    assert isinstance(insert, statements.CreateJob)
     made = compile_step(plan(insert.insert, {"m": mapping}), Wiring("out", 1, {"m": "t"}, {"m": 0}))
     written, _ = made.step(iter(messages), lambda *_: None, lambda *_: None)
     return written

@@ -16,13 +16,13 @@ from schemas.formats.avro_types import schema_of
 from schemas.formats.fields import Wanted
 from schemas.names import RESERVED
 from schemas.names import name as quoted
-from sql import nodes
-from sql.compile import Wiring, compile_step
+from sql.analysis.record import READABLE
+from sql.codegen.compile import Wiring, compile_step
 from sql.mapping import mapping_of
-from sql.parser import parse
-from sql.plan import plan
-from sql.record import READABLE
-from sql.render import render
+from sql.plan.plan import plan
+from sql.syntax import statements
+from sql.syntax.parser import parse
+from sql.syntax.render.statements import render
 
 ODD = st.text(st.sampled_from("\"\\\n\t\x00\x1f\x7f a.b1'é"), min_size=1, max_size=6)
 NAMES = (ODD | st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=6)).filter(
@@ -39,9 +39,9 @@ def written(query: str, record: Any, *mappings: str) -> Any:
     found = []
     for text in (query, render(parse(f"CREATE JOB j AS INSERT INTO out {query}")).partition(" AS INSERT INTO out ")[2]):
         statement = parse(f"CREATE JOB j AS INSERT INTO out {text}")
-        assert isinstance(statement, nodes.CreateJob)
+        assert isinstance(statement, statements.CreateJob)
         created = [parse(one) for one in mappings]
-        known = {one.name.text: mapping_of(one) for one in created if isinstance(one, nodes.CreateMapping)}
+        known = {one.name.text: mapping_of(one) for one in created if isinstance(one, statements.CreateMapping)}
         planned = plan(statement.insert, known, known.get("out"))
         step = compile_step(planned, Wiring("out", 1, {"s": "s"}, {"s": 0})).step
         data = json.dumps(record, ensure_ascii=False).encode()

@@ -20,7 +20,7 @@ from schemas.failures import BadRecord
 from schemas.formats.json_values import decoder, read_as, reader, real, shortest_real, writer
 from schemas.json_text import json_text
 from schemas.number_text import decimal_of, double_of, whole_of
-from sql.compile import CompiledStep
+from sql.codegen.compile import CompiledStep
 from tests.support import rows
 
 POWERS_OF_TWO = [2.0**exponent for exponent in range(-149, 128)]

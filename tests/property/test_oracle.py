@@ -22,11 +22,11 @@ from schemas.datatypes import Type
 from schemas.errors import TypeMismatch
 from schemas.failures import BadRecord
 from schemas.values import Mapping
-from sql import nodes
-from sql.compile import Step, Wiring, compile_step
+from sql.codegen.compile import Step, Wiring, compile_step
 from sql.mapping import mapping_of
-from sql.parser import parse
-from sql.plan import plan
+from sql.plan.plan import plan
+from sql.syntax import statements
+from sql.syntax.parser import parse
 from tests.support import shared_functions, two_dialects
 from tests.support.two_dialects import COLUMNS, DAYS, TEXTS, Expr, expressions
 
@@ -178,7 +178,7 @@ def _single(one: Expr, number: int) -> Any:
 def mapping(columns: dict[str, Type]) -> Mapping:
     listed = ", ".join(f"{name} {one}" for name, one in columns.items())
     statement = parse(f"CREATE MAPPING s ({listed}) TYPE Kafka")
-    assert isinstance(statement, nodes.CreateMapping)
+    assert isinstance(statement, statements.CreateMapping)
     return mapping_of(statement)
 
 
@@ -189,7 +189,7 @@ DECODE = msgspec.json.Decoder(float_hook=Decimal).decode
 
 def compiled(expression: str, mappings: dict[str, Mapping]) -> Step:
     statement = parse(f"CREATE JOB j AS INSERT INTO out SELECT {expression} AS z FROM s")
-    assert isinstance(statement, nodes.CreateJob)
+    assert isinstance(statement, statements.CreateJob)
     return compile_step(plan(statement.insert, mappings, recorded=True), Wiring("out", 1, {"s": "s"}, {"s": 0})).step
 
 

@@ -13,20 +13,20 @@ from hypothesis import strategies as st
 
 from schemas.failures import BadRecord
 from schemas.names import RESERVED
-from sql import expressions as ex
-from sql import nodes
-from sql.compile import Wiring, compile_step
-from sql.grammar import EXPECTED
-from sql.parser import parse
-from sql.plan import plan
-from sql.render import insert_text, render
-from sql.render_lines import render_lines
+from sql.codegen.compile import Wiring, compile_step
+from sql.plan.plan import plan
+from sql.syntax import expressions as ex
+from sql.syntax import statements
+from sql.syntax.grammar import EXPECTED
+from sql.syntax.parser import parse
+from sql.syntax.render.lines import render_lines
+from sql.syntax.render.statements import insert_text, render
 
 WIRING = Wiring("out", 1, {"s": "s"}, {"s": 0})
 WORDS = sorted(RESERVED | {word for word in EXPECTED if word.isupper()})
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 NAMES = st.one_of(st.sampled_from([*WORDS, *map(str.lower, WORDS)]), st.from_regex(r"[A-Za-z_]\w{0,5}"), TEXT)
-name = NAMES.filter(bool).map(nodes.Name)
+name = NAMES.filter(bool).map(statements.Name)
 column = NAMES.filter(lambda text: text and not text.startswith("__") and text != "this")
 
 MOMENTS = get_args(ex.MomentType)
@@ -117,15 +117,15 @@ def any_form(operand: st.SearchStrategy[ex.Expression]) -> st.SearchStrategy[ex.
 
 
 expression = st.recursive(st.one_of(literal, column.map(ex.Column)), any_form, max_leaves=12)
-alias = st.none() | column.map(nodes.Name)
-star = st.builds(nodes.Star, alias)
-item = st.one_of(star, st.builds(nodes.Item, expression, alias))
-columns = st.lists(column.map(nodes.Name), max_size=3).map(tuple)
+alias = st.none() | column.map(statements.Name)
+star = st.builds(statements.Star, alias)
+item = st.one_of(star, st.builds(statements.Item, expression, alias))
+columns = st.lists(column.map(statements.Name), max_size=3).map(tuple)
 items = st.lists(item, min_size=1, max_size=4).map(tuple)
 
 
-def unnested(alias: nodes.Name | None, columns: tuple[nodes.Name, ...], **rest: Any) -> nodes.Unnest:
-    return nodes.Unnest(alias=alias, columns=columns if alias else (), **rest)
+def unnested(alias: statements.Name | None, columns: tuple[statements.Name, ...], **rest: Any) -> statements.Unnest:
+    return statements.Unnest(alias=alias, columns=columns if alias else (), **rest)
 
 
 unnests = st.lists(
@@ -133,63 +133,71 @@ unnests = st.lists(
 ).map(tuple)
 
 
-def query_of(source: st.SearchStrategy[Any]) -> st.SearchStrategy[nodes.Query]:
-    select = st.builds(nodes.Select, items, source, unnests, st.none() | expression)
-    return st.builds(nodes.Query, st.just(()), st.lists(select, min_size=1, max_size=2).map(tuple))
+def query_of(source: st.SearchStrategy[Any]) -> st.SearchStrategy[statements.Query]:
+    select = st.builds(statements.Select, items, source, unnests, st.none() | expression)
+    return st.builds(statements.Query, st.just(()), st.lists(select, min_size=1, max_size=2).map(tuple))
 
 
-flat = query_of(st.builds(nodes.Table, name, alias))
-bindings = st.lists(st.builds(nodes.Binding, name, flat), max_size=2).map(tuple)
-derived = query_of(st.builds(nodes.Derived, flat, alias))
-query = st.builds(lambda bound, one: nodes.Query(bound, one.branches), bindings, flat | derived)
-insert = st.builds(nodes.Insert, st.sampled_from(nodes.Keyword), name, columns, query)
-options = st.lists(st.builds(nodes.Option, name, TEXT), max_size=3, unique_by=lambda option: option.name.text).map(
+flat = query_of(st.builds(statements.Table, name, alias))
+bindings = st.lists(st.builds(statements.Binding, name, flat), max_size=2).map(tuple)
+derived = query_of(st.builds(statements.Derived, flat, alias))
+query = st.builds(lambda bound, one: statements.Query(bound, one.branches), bindings, flat | derived)
+insert = st.builds(statements.Insert, st.sampled_from(statements.Keyword), name, columns, query)
+options = st.lists(st.builds(statements.Option, name, TEXT), max_size=3, unique_by=lambda option: option.name.text).map(
     tuple
 )
 instants = st.datetimes().map(lambda one: one.isoformat())
-defined = st.builds(nodes.ColumnDefinition, column.map(nodes.Name), kinds.map(ex.ColumnType), st.none() | name)
+defined = st.builds(
+    statements.ColumnDefinition, column.map(statements.Name), kinds.map(ex.ColumnType), st.none() | name
+)
 mapping = st.builds(
-    nodes.CreateMapping,
+    statements.CreateMapping,
     *(name, st.just(value=False), st.booleans(), st.none() | name),
     *(st.lists(defined, max_size=3).map(tuple), name, options),
 )
-statement: st.SearchStrategy[nodes.Statement] = st.one_of(
-    st.builds(nodes.CreateJob, name, st.booleans(), options, insert),
-    st.builds(nodes.DropJob, name, st.booleans(), st.none() | name),
+statement: st.SearchStrategy[statements.Statement] = st.one_of(
+    st.builds(statements.CreateJob, name, st.booleans(), options, insert),
+    st.builds(statements.DropJob, name, st.booleans(), st.none() | name),
     st.builds(
-        nodes.AlterJob, name, st.sampled_from(nodes.Action) | st.builds(nodes.NewOptions, options, st.booleans())
+        statements.AlterJob,
+        name,
+        st.sampled_from(statements.Action) | st.builds(statements.NewOptions, options, st.booleans()),
     ),
-    st.builds(nodes.CreateSnapshot, name, name, st.booleans()),
-    st.builds(nodes.DropSnapshot, name, st.booleans()),
+    st.builds(statements.CreateSnapshot, name, name, st.booleans()),
+    st.builds(statements.DropSnapshot, name, st.booleans()),
     mapping,
-    st.builds(nodes.DropMapping, name, st.booleans()),
-    st.builds(nodes.Show, st.sampled_from(nodes.Subject)),
-    st.builds(nodes.Show, st.sampled_from(sorted(nodes.STATEFUL)), st.builds(nodes.AsOfOffset, st.integers(0, 2**62))),
+    st.builds(statements.DropMapping, name, st.booleans()),
+    st.builds(statements.Show, st.sampled_from(statements.Subject)),
     st.builds(
-        nodes.Show,
-        st.just(nodes.Subject.JOBS),
-        st.builds(nodes.AsOfTime, instants),
-        st.one_of(st.none(), st.builds(nodes.LikeName, st.text(alphabet="ab%_'É ", max_size=5))),
+        statements.Show,
+        st.sampled_from(sorted(statements.STATEFUL)),
+        st.builds(statements.AsOfOffset, st.integers(0, 2**62)),
     ),
-    st.builds(nodes.ShowCreate, name),
-    st.builds(nodes.ShowHistory, name),
-    st.builds(nodes.Describe, st.sampled_from(nodes.Kind), name),
-    st.builds(nodes.Explain, insert, st.sampled_from(nodes.ExplainMode)),
+    st.builds(
+        statements.Show,
+        st.just(statements.Subject.JOBS),
+        st.builds(statements.AsOfTime, instants),
+        st.one_of(st.none(), st.builds(statements.LikeName, st.text(alphabet="ab%_'É ", max_size=5))),
+    ),
+    st.builds(statements.ShowCreate, name),
+    st.builds(statements.ShowHistory, name),
+    st.builds(statements.Describe, st.sampled_from(statements.Kind), name),
+    st.builds(statements.Explain, insert, st.sampled_from(statements.ExplainMode)),
 )
 
 
 @settings(max_examples=150, deadline=None)
 @given(statement)
-def test_what_is_rendered_parses_to_the_same(tree: nodes.Statement) -> None:
+def test_what_is_rendered_parses_to_the_same(tree: statements.Statement) -> None:
     text = render(tree)
     assert repr_of(parse(text)) == repr_of(tree)
     assert render(parse(text)) == text
     assert repr_of(parse("\n".join(render_lines(tree)))) == repr_of(tree)
-    if isinstance(tree, nodes.CreateJob):
+    if isinstance(tree, statements.CreateJob):
         assert insert_text(text) == render(tree.insert)
 
 
-def repr_of(tree: nodes.Statement) -> str:
+def repr_of(tree: statements.Statement) -> str:
     """All but the places; it tells 1 from 1.0 and TRUE, which equality does not."""
     return re.sub(r"place=Place\(line=\d+, column=\d+\)", "", repr(tree))
 
@@ -287,9 +295,9 @@ def compare(operator: str, a: Any, b: Any) -> bool | None:
     return outcomes[operator]
 
 
-def answers(select: nodes.Query, row: dict[str, Any]) -> list[Any]:
+def answers(select: statements.Query, row: dict[str, Any]) -> list[Any]:
     """The records the compiled query writes for one row; raises Failed."""
-    insert = nodes.Insert(nodes.Keyword.INSERT, nodes.Name("out"), (), select)
+    insert = statements.Insert(statements.Keyword.INSERT, statements.Name("out"), (), select)
     step = compile_step(plan(insert, recorded=True), WIRING).step
     written: list[bytes] = []
     message = Message("s", 0, 0, None, msgspec.json.encode(row), None, None, (1, 1))
@@ -300,8 +308,8 @@ def answers(select: nodes.Query, row: dict[str, Any]) -> list[Any]:
     return [msgspec.json.decode(value) for value in written]
 
 
-def selected(item: nodes.Item | nodes.Star, where: ex.Expression | None) -> nodes.Query:
-    return nodes.Query((), (nodes.Select((item,), nodes.Table(nodes.Name("s")), (), where),))
+def selected(item: statements.Item | statements.Star, where: ex.Expression | None) -> statements.Query:
+    return statements.Query((), (statements.Select((item,), statements.Table(statements.Name("s")), (), where),))
 
 
 def has_null(tree: ex.Expression, row: dict[str, Any]) -> bool:
@@ -311,18 +319,18 @@ def has_null(tree: ex.Expression, row: dict[str, Any]) -> bool:
 @settings(max_examples=200, deadline=None)
 @given(st.one_of(numbers, conditions), rows)
 def test_a_value_is_what_sql_says(tree: ex.Expression, row: dict[str, Any]) -> None:
-    select = selected(nodes.Item(tree, nodes.Name("z")), None)
+    select = selected(statements.Item(tree, statements.Name("z")), None)
     check(tree, select, row, lambda value: [{"z": value}])
 
 
 @settings(max_examples=200, deadline=None)
 @given(conditions, rows)
 def test_where_keeps_what_is_true(tree: ex.Expression, row: dict[str, Any]) -> None:
-    select = selected(nodes.Star(), tree)
+    select = selected(statements.Star(), tree)
     check(tree, select, row, lambda value: [row] if value is True else [])
 
 
-def check(tree: ex.Expression, select: nodes.Query, row: dict[str, Any], expected: Any) -> None:
+def check(tree: ex.Expression, select: statements.Query, row: dict[str, Any], expected: Any) -> None:
     """Where NULL and an error meet in one operator, either may win: only rows without NULL must fail alike."""
     try:
         wanted = expected(evaluate(tree, row))

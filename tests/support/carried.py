@@ -88,7 +88,7 @@ def layout_of(name: str, fields: Sequence[Wanted]) -> Layout:
 
 
 def encoded(form: Format, fields: Sequence[Wanted], row: Sequence[Any], layout: Layout) -> bytes:
-    """As generated code does it: see sql.branch_code."""
+    """As generated code does it: see sql.codegen.branch."""
     writing = form.writing(fields, layout)
     ready = [_through(convert, value) for convert, value in zip(writing.conversions, row, strict=True)]
     names = [f"a{i}" for i in range(len(ready))]

@@ -21,8 +21,8 @@ from schemas.commands import ATTRIBUTES
 from schemas.options import Guarantee, JobOptions, OnError, is_alterable, sql_name
 from schemas.state import Status
 from sql.functions import FUNCTIONS
+from sql.functions.listing import FORMS, OPERATORS
 from sql.functions.signature import Function
-from sql.operators import FORMS, OPERATORS
 
 
 def table(columns: str, rows: Sequence[Sequence[str]]) -> str:

@@ -16,11 +16,11 @@ from controlplane.decide_formats import with_inline
 from schemas.errors import START
 from schemas.failures import BadRecord
 from schemas.values import Mapping
-from sql import nodes
-from sql.compile import CompiledStep, Wiring, compile_step
+from sql.codegen.compile import CompiledStep, Wiring, compile_step
 from sql.mapping import mapping_of
-from sql.parser import parse
-from sql.plan import plan
+from sql.plan.plan import plan
+from sql.syntax import statements
+from sql.syntax.parser import parse
 
 Headers = list[tuple[str, Any]]
 
@@ -59,7 +59,7 @@ class Block:
     def compiled(self) -> CompiledStep:
         mappings = {one.name: one for one in map(mapping, self.mappings)}
         statement = parse(f"CREATE JOB j AS INSERT INTO out {self.query}")
-        assert isinstance(statement, nodes.CreateJob)
+        assert isinstance(statement, statements.CreateJob)
         return compile_step(
             plan(statement.insert, mappings, mappings.get("out")), Wiring("out", 1, {"s": "s"}, {"s": 0})
         )
@@ -67,7 +67,7 @@ class Block:
 
 def mapping(line: str) -> Mapping:
     statement = parse(line.removeprefix("@ "))
-    assert isinstance(statement, nodes.CreateMapping)
+    assert isinstance(statement, statements.CreateMapping)
     return resolved(mapping_of(statement))
 
 

@@ -33,7 +33,7 @@ from controlplane.embedded.ports import free_port
 from controlplane.settings import Settings
 from schemas.codec import decode
 from schemas.events import Event
-from sql.parser import parse
+from sql.syntax.parser import parse
 
 T = TypeVar("T")
 

@@ -21,11 +21,11 @@ from schemas.formats.json_values import row_class
 from schemas.formats.known import FORMATS
 from schemas.values import AvroSchema
 from schemas.values import Mapping as TopicMapping
-from sql import nodes
-from sql.compile import Step, Wiring, compile_step
+from sql.codegen.compile import Step, Wiring, compile_step
 from sql.mapping import mapping_of
-from sql.parser import parse
-from sql.plan import plan
+from sql.plan.plan import plan
+from sql.syntax import statements
+from sql.syntax.parser import parse
 from tests.support import carried, rows
 
 NUMBERS = count(500_000)
@@ -54,7 +54,7 @@ def step_of(reader: str, query: str) -> Step:
     mapping = rows.mapping(f"CREATE MAPPING s TYPE Kafka OPTIONS (valueFormat 'avro', valueAvroSchema '{quoted}')")
     source = replace(mapping, value_schema=AvroSchema(reader, id=1))
     statement = parse(f"CREATE JOB j AS INSERT INTO out {query}")
-    assert isinstance(statement, nodes.CreateJob)
+    assert isinstance(statement, statements.CreateJob)
     return compile_step(plan(statement.insert, {"s": source}), Wiring("out", 1, {"s": "s"}, {"s": 0})).step
 
 
@@ -266,7 +266,7 @@ REFUSED = {
 def test_what_is_no_schema_is_refused_in_plain_words(text: str, reason: str) -> None:
     quoted = text.replace("'", "''")
     statement = parse(f"CREATE MAPPING s TYPE Kafka OPTIONS (valueFormat 'avro', valueAvroSchema '{quoted}')")
-    assert isinstance(statement, nodes.CreateMapping)
+    assert isinstance(statement, statements.CreateMapping)
     with pytest.raises(BadMapping) as refused:
         with_inline(mapping_of(statement), START)
     assert reason in refused.value.message
@@ -328,7 +328,7 @@ def test_a_sink_of_an_older_version_keeps_its_digits() -> None:
     target = TopicMapping("out", "out", (), {"valueFormat": "avro"}, "", None, schema)
     source = rows.mapping("@ CREATE MAPPING s (f DECIMAL(38, 18)) TYPE Kafka")
     statement = parse("CREATE JOB j AS INSERT INTO out SELECT f + 1 AS x FROM s")
-    assert isinstance(statement, nodes.CreateJob)
+    assert isinstance(statement, statements.CreateJob)
     planned = plan(statement.insert, {"s": source}, target)
     compiled = compile_step(planned, Wiring("out", 1, {"s": "s"}, {"s": 0}))
     written: list[Any] = []

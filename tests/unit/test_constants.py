@@ -9,11 +9,11 @@ from processors.pipeline import pipeline
 from schemas.errors import TypeMismatch
 from schemas.failures import BadRecord
 from schemas.values import Sink, Source
-from sql import nodes
 from sql.explain import explain
-from sql.parser import parse, parse_insert
-from sql.plan import plan
-from sql.typed import LARGEST_CONSTANT, Apply, Constant
+from sql.plan.plan import plan
+from sql.syntax import statements
+from sql.syntax.parser import parse, parse_insert
+from sql.types.typed import LARGEST_CONSTANT, Apply, Constant
 
 FAULTS = [
     ("1 / 0", "division by zero"),
@@ -56,7 +56,7 @@ def test_a_job_accepted_before_goes_on(expression: str, message: str) -> None:
 
 def value_of(expression: str) -> Any:
     statement = parse(f"CREATE JOB j AS INSERT INTO out SELECT {expression} AS n FROM s")
-    assert isinstance(statement, nodes.CreateJob)
+    assert isinstance(statement, statements.CreateJob)
     (branch,) = plan(statement.insert).branches
     return branch.outputs[0].value
 

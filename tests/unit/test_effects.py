@@ -5,7 +5,7 @@ from controlplane.outcome import answer
 from schemas.events import Event
 from schemas.reports import Report, Said
 from schemas.values import Failure, SnapshotPart
-from sql.parser import parse
+from sql.syntax.parser import parse
 from tests.support.plane import Plane, topic
 
 CREATE = "CREATE JOB a OPTIONS (parallelism '1') AS INSERT INTO out SELECT * FROM src"

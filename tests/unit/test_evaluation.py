@@ -11,10 +11,10 @@ from processors.evaluation import Evaluation
 from processors.run import Narrowed, Run
 from schemas.failures import BadRecord, RecordFailure, RecordTooLarge, WithoutKey
 from schemas.options import OnError
-from sql import nodes
-from sql.compile import Step, Wiring, compile_step
-from sql.parser import parse
-from sql.plan import plan
+from sql.codegen.compile import Step, Wiring, compile_step
+from sql.plan.plan import plan
+from sql.syntax import statements
+from sql.syntax.parser import parse
 
 WITHOUT = b'{"a":"no key"}'
 LARGE = b'{"a": "%s"}' % (b"x" * 100)
@@ -22,7 +22,7 @@ LARGE = b'{"a": "%s"}' % (b"x" * 100)
 
 def step(query: str) -> Step:
     statement = parse(f"CREATE JOB j AS INSERT INTO out {query}")
-    assert isinstance(statement, nodes.CreateJob)
+    assert isinstance(statement, statements.CreateJob)
     return compile_step(plan(statement.insert), Wiring("out", 1, {"s": "s"}, {"s": 0})).step
 
 

@@ -3,10 +3,9 @@
 import re
 from pathlib import Path
 
-from sql.catalogue import listed
-from sql.expressions import ArithmeticOperator, ComparisonOperator
 from sql.functions import FUNCTIONS
-from sql.operators import FORMS, OPERATORS
+from sql.functions.listing import FORMS, OPERATORS, listed
+from sql.syntax.expressions import ArithmeticOperator, ComparisonOperator
 from tests.support.rows import blocks
 
 GOLDEN = Path(__file__).parent.parent / "golden/functions"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from schemas.datatypes import MAX_LENGTH
 from schemas.failures import BadRecord
 from sql.functions import arrays as f
-from sql.functions.comparing import identity
+from sql.runtime.comparing import identity
 
 SCALARS = st.one_of(
     st.none(), st.booleans(), st.integers(-2, 2), st.sampled_from([-0.5, 0.0, 1.0]), st.text("ab", max_size=1)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from schemas.json_text import ENCODER
 from sql.functions import documents as f
-from sql.functions.json_path import path
 from sql.functions.signature import Json
+from sql.runtime.json_path import path
 
 ORDER = r"""
 {"id": 12345678901234567890.10, "ok": true, "none": null, "who": {"name": "Ann \"A\" \u00e9\n", "": 0},

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from schemas.failures import BadRecord
 from sql.functions import numbers as f
 from sql.functions import real_numbers as r
-from sql.functions.comparing import comparable
+from sql.runtime.comparing import comparable
 
 MOST = 2**63 - 1
 LEAST = -(2**63)

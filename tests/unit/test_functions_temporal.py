@@ -15,7 +15,7 @@ from schemas.zones import names, zone
 from sql.functions import temporal as f
 from sql.functions import temporal_conversions as c
 from sql.functions import temporal_fields as fields
-from sql.functions.temporal_format import read, reader, writable, written
+from sql.runtime.temporal_format import read, reader, writable, written
 
 BERLIN = "Europe/Berlin"
 

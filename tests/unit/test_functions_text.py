@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from schemas import datatypes as t
 from schemas.datatypes import MAX_LENGTH, Type
 from schemas.failures import BadRecord
-from sql.conversions import explicit
 from sql.functions import masking, urls
 from sql.functions import text as f
-from sql.functions.plain import plain
+from sql.runtime.plain import plain
+from sql.types.casts import explicit
 
 LONG = "a" * (MAX_LENGTH // 4)
 

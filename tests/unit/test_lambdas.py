@@ -10,20 +10,20 @@ from hypothesis import strategies as st
 
 from schemas.errors import Refused
 from schemas.failures import BadRecord
-from sql import nodes
-from sql.compile import Wiring, compile_step
+from sql.codegen.compile import Wiring, compile_step
 from sql.explain import explain
 from sql.packages import functions_called, is_free
-from sql.parser import parse
-from sql.plan import plan
+from sql.plan.plan import plan
+from sql.syntax import statements
+from sql.syntax.parser import parse
 
 WIRING = Wiring("out", 1, {"s": "s"}, {"s": 0})
 NUMBERS = st.lists(st.none() | st.integers(-9, 9), max_size=6)
 
 
-def insert_of(items: str, source: str = "s") -> nodes.Insert:
+def insert_of(items: str, source: str = "s") -> statements.Insert:
     statement = parse(f"CREATE JOB j AS INSERT INTO out SELECT {items} FROM {source}")
-    assert isinstance(statement, nodes.CreateJob)
+    assert isinstance(statement, statements.CreateJob)
     return statement.insert
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from controlplane.next_steps import next_step
 from schemas import failures
-from sql.parser import split
+from sql.syntax.parser import split
 
 
 def test_a_bad_record_is_left_out_by_a_statement_that_can_be_copied() -> None:

@@ -6,8 +6,8 @@ from confluent_kafka import Message
 from controlplane.notices import noticed
 from schemas.values import Mapping, Sink, Source
 from sql.mapping import mapping_of
-from sql.nodes import CreateMapping
-from sql.parser import parse, parse_insert
+from sql.syntax.parser import parse, parse_insert
+from sql.syntax.statements import CreateMapping
 
 ORDERS = (
     b'{"id": 1, "state": "paid", "customer": {"id": 7, "name": "ann"}, "items": [{"sku": 1}], "note": 0}',

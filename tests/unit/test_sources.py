@@ -17,7 +17,7 @@ from schemas.options import JobOptions
 from schemas.state import Phase
 from schemas.tasks import Task, checkpoint_key
 from schemas.values import Layout, LayoutTask, Mapping, PartitionOffset, Sink, Source, SourceOffsets, by_topic
-from sql.compile import CompiledStep
+from sql.codegen.compile import CompiledStep
 
 MAPPED = Mapping("eu", "small", (), {}, "CREATE MAPPING eu EXTERNAL NAME small TYPE Kafka")
 LARGE = Source("large", "id-large", (10, 11, 12, 13))

@@ -3,10 +3,10 @@
 import pytest
 
 from schemas.errors import Refused
-from sql import nodes
-from sql.compile import Wiring, compile_step
-from sql.parser import parse
-from sql.plan import plan
+from sql.codegen.compile import Wiring, compile_step
+from sql.plan.plan import plan
+from sql.syntax import statements
+from sql.syntax.parser import parse
 
 WIRING = Wiring("out", 1, {"s": "s"}, {"s": 0})
 DOUBLED = ", ".join(f"t{i} AS (SELECT a FROM t{i - 1} UNION ALL SELECT a FROM t{i - 1})" for i in range(1, 30))
@@ -55,7 +55,7 @@ REFUSED = {
 
 def compiled(query: str) -> None:
     statement = parse(f"CREATE JOB j AS INSERT INTO out {query}")
-    assert isinstance(statement, nodes.CreateJob)
+    assert isinstance(statement, statements.CreateJob)
     compile_step(plan(statement.insert), WIRING)
 
 

@@ -3,13 +3,13 @@
 import pytest
 
 from schemas.errors import BadSyntax, NestedTooDeep, NotUtf8, Place, Refused, StatementTooLarge
-from sql import nodes
-from sql.compile import Wiring, compile_step
-from sql.diagnostics import WIDTH, caret
-from sql.parser import parse, split
-from sql.plan import plan
-from sql.render import render
-from sql.scan import MAX_BYTES, MAX_DEPTH
+from sql.codegen.compile import Wiring, compile_step
+from sql.plan.plan import plan
+from sql.syntax import statements
+from sql.syntax.parser import parse, split
+from sql.syntax.refusals.diagnostics import WIDTH, caret
+from sql.syntax.render.statements import render
+from sql.syntax.scan import MAX_BYTES, MAX_DEPTH
 
 WIRING = Wiring("out", 1, {"s": "s"}, {"s": 0})
 CREATE = "CREATE JOB j AS INSERT INTO out "
@@ -32,11 +32,11 @@ def conditions(depth: int) -> str:
     ],
 )
 def test_the_deepest_text_needs_less_than_the_stack_python_has(query: str) -> None:
-    def everything(frames: int) -> nodes.Statement:
+    def everything(frames: int) -> statements.Statement:
         if frames:
             return everything(frames - 1)
         statement = parse(CREATE + query)
-        assert isinstance(statement, nodes.CreateJob)
+        assert isinstance(statement, statements.CreateJob)
         compile_step(plan(statement.insert), WIRING)
         return parse(render(statement))
 
@@ -64,7 +64,7 @@ def test_brackets_in_strings_names_and_comments_do_not_count() -> None:
 )
 def test_long_chains_are_not_deep(query: str) -> None:
     statement = parse(CREATE + query)
-    assert isinstance(statement, nodes.CreateJob)
+    assert isinstance(statement, statements.CreateJob)
     compile_step(plan(statement.insert), WIRING)
     assert render(statement) == CREATE + query
 
@@ -98,7 +98,7 @@ def test_half_a_surrogate_pair_is_no_text() -> None:
 
 def test_places_count_lines_and_characters() -> None:
     statement = parse("CREATE JOB j\r\n  OPTIONS (/* é\n */ a 'é', b 'x')\nAS INSERT INTO out SELECT 'é' + 1 FROM s")
-    assert isinstance(statement, nodes.CreateJob)
+    assert isinstance(statement, statements.CreateJob)
     first, second = statement.options
     places = (first.name.place, first.value_place, second.name.place)
     assert places == (Place(3, 5), Place(3, 7), Place(3, 12))

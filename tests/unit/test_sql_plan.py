@@ -5,14 +5,14 @@ import pytest
 from schemas import datatypes as t
 from schemas.datatypes import Type
 from schemas.errors import ColumnMismatch
-from sql import nodes
-from sql.parser import parse
-from sql.plan import Branch, plan
+from sql.plan.plan import Branch, plan
+from sql.syntax import statements
+from sql.syntax.parser import parse
 
 
 def planned(query: str, target: str = "out") -> Branch:
     statement = parse(f"CREATE JOB j AS INSERT INTO {target} {query}")
-    assert isinstance(statement, nodes.CreateJob)
+    assert isinstance(statement, statements.CreateJob)
     (branch,) = plan(statement.insert).branches
     return branch
 

@@ -7,11 +7,11 @@ from string import Formatter
 import pytest
 
 from schemas.errors import Refused
-from sql.diagnostics import WINDOW
-from sql.parser import parse
-from sql.peers import PEERS
-from sql.slips import SLIPS
-from sql.unsupported import UNSUPPORTED, Row
+from sql.syntax.parser import parse
+from sql.syntax.refusals.diagnostics import WINDOW
+from sql.syntax.refusals.peers import PEERS
+from sql.syntax.refusals.slips import SLIPS
+from sql.syntax.refusals.unsupported import UNSUPPORTED, Row
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 ROWS = (*PEERS, *SLIPS, *UNSUPPORTED)

@@ -8,17 +8,17 @@ import pytest
 from confluent_kafka import Message, Producer
 
 from schemas.failures import BadRecord
-from sql import nodes
-from sql.compile import CompiledStep, Wiring, compile_step
-from sql.parser import parse
-from sql.plan import plan
+from sql.codegen.compile import CompiledStep, Wiring, compile_step
+from sql.plan.plan import plan
+from sql.syntax import statements
+from sql.syntax.parser import parse
 
 W2 = "SELECT id, user, amount * 2 AS doubled FROM s WHERE amount > 50"
 
 
 def compiled(query: str, *, mirror: int = 0) -> CompiledStep:
     statement = parse(f"CREATE JOB j AS INSERT INTO out {query}")
-    assert isinstance(statement, nodes.CreateJob)
+    assert isinstance(statement, statements.CreateJob)
     return compile_step(plan(statement.insert), Wiring("out", 1, {"s": "s"}, {"s": mirror}))
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from controlplane.outcome import answer
 from controlplane.subject import outcome_line, subject_of
-from sql.parser import parse
+from sql.syntax.parser import parse
 from tests.support.plane import Plane, topic
 
 CREATE = "CREATE JOB {}a AS INSERT INTO out SELECT * FROM src"

@@ -8,8 +8,8 @@ import pytest
 from schemas.formats import FORMAT_OPTIONS
 from schemas.options import OPTION_NAMES, PEERS, PEERS_OF_VALUES, JobOptions, canonical
 from schemas.suggestions import LONGEST, containing, did_you_mean, edits, folded, nearest
-from sql import nodes
-from sql.parser import parse
+from sql.syntax import statements
+from sql.syntax.parser import parse
 
 JOBS = ["big", "orders", "orders.eu", "job-1", "job-2", "first_name", "last_name", "snapshotIntervalMillis"]
 
@@ -95,8 +95,8 @@ def test_what_others_call_options_is_an_option_here() -> None:
 def test_words_of_options_are_taken_in_any_case(name: str, text: str, kept: str) -> None:
     assert canonical(name, text) == kept
     statement = parse(f"ALTER JOB a OPTIONS ({name} '{text}')")
-    assert isinstance(statement, nodes.AlterJob)
-    assert isinstance(statement.change, nodes.NewOptions)
+    assert isinstance(statement, statements.AlterJob)
+    assert isinstance(statement.change, statements.NewOptions)
     assert statement.change.options[0].value == kept
     given = [(o.name.text, o.value, o.name.place, o.value_place) for o in statement.change.options]
     JobOptions.read(given)

@@ -17,9 +17,9 @@ from controlplane.views import Listing, Screen
 from schemas.errors import JobNotFound, Refused, TopicExists
 from schemas.setup_errors import BeyondTheEnd, NotSetUp
 from schemas.state import Answer
-from sql.diagnostics import caret
-from sql.nodes import CreateJob
-from sql.parser import parse, split
+from sql.syntax.parser import parse, split
+from sql.syntax.refusals.diagnostics import caret
+from sql.syntax.statements import CreateJob
 
 NOWHERE = {"JOBPLANE_BOOTSTRAP": "127.0.0.1:1"}
 ODD = 'a\nb\x1b[31mred"'

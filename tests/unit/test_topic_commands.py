@@ -25,8 +25,8 @@ from schemas.errors import BadLine, Refused, TopicExists, TopicRefused, TopicRes
 from schemas.reports import Report, Said
 from schemas.values import Mapping
 from sql.mapping import mapping_of
-from sql.nodes import CreateMapping
-from sql.parser import parse
+from sql.syntax.parser import parse
+from sql.syntax.statements import CreateMapping
 
 
 def message(value: bytes | None, key: bytes | None = None, offset: int = 0) -> Message:

@@ -13,7 +13,7 @@ from controlplane.drawing import draw
 from controlplane.page import page
 from controlplane.sample import shared
 from processors.trial import Trial, tried
-from sql.compile import Step
+from sql.codegen.compile import Step
 from tests.support.rows import block_of
 
 PAGE = Path(__file__).parents[2] / "docs/statements/explain.md"

@@ -16,20 +16,20 @@ from schemas.failures import FunctionMissing
 from schemas.reports import Report, Said
 from schemas.state import Status
 from schemas.values import Failure, Package
-from sql import nodes
 from sql.explain import explain
 from sql.functions import FUNCTIONS, NOT_OFFERED
 from sql.packages import functions_called, is_free, packages_called
-from sql.parser import parse
-from sql.plan import plan
+from sql.plan.plan import plan
+from sql.syntax import statements
+from sql.syntax.parser import parse
 from tests.support.packages import OWNER, install, task
 from tests.support.plane import Plane, topic
 
 
-def insert_of(query: str) -> nodes.Insert:
+def insert_of(query: str) -> statements.Insert:
     statement = parse(f"EXPLAIN INSERT INTO out {query}")
-    assert isinstance(statement, nodes.Explain)
-    assert isinstance(statement.statement, nodes.Insert)
+    assert isinstance(statement, statements.Explain)
+    assert isinstance(statement.statement, statements.Insert)
     return statement.statement
 
 

@@ -21,7 +21,7 @@ from controlplane.outcome import ACCEPTED
 from controlplane.settings import Settings
 from processors.kafka import Doubt, Kafka, KafkaException, Message
 from schemas.errors import JobplaneError
-from sql.parser import parse
+from sql.syntax.parser import parse
 
 from .plane import Dev, Failed
 from .proof import Record, differences

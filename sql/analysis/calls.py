@@ -1,0 +1,335 @@
+"""Which function a call means, and what becomes of its arguments."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from schemas import datatypes as t
+from schemas.datatypes import Type
+from schemas.errors import NotSupported, Place, Refused, TypeMismatch, UnknownFunction
+from schemas.failures import BadRecord
+from schemas.formats.json_values import argument, writer
+from schemas.suggestions import did_you_mean, nearest, proposed
+from sql.analysis.foreign_functions import ANOTHER, ELSEWHERE
+from sql.functions import FUNCTIONS, NOT_OFFERED
+from sql.functions.guarded import guarded
+from sql.functions.listing import FORMS
+from sql.functions.signature import ANY, DECIMAL, UNTOLD, VARIABLES, Function, Parameter
+from sql.runtime import operations
+from sql.types.coercion import Coercion, common_type, cost
+from sql.types.typed import ELEMENT, Apply, Constant, Field, Loose, Path, Typed, apply, faulty, loose, slot_of, whole_of
+
+AGGREGATES = frozenset({
+    *("COUNT", "SUM", "AVG", "MIN", "MAX", "EVERY", "ANY_VALUE", "ARRAY_AGG", "STRING_AGG", "LISTAGG", "STDDEV"),
+    *("VARIANCE", "FIRST_VALUE", "LAST_VALUE", "LAG", "LEAD", "ROW_NUMBER", "RANK", "DENSE_RANK", "NTILE"),
+    *("STDDEV_POP", "STDDEV_SAMP", "VAR_POP", "VAR_SAMP", "CORR", "COVAR_POP", "MEDIAN", "MODE", "PERCENTILE_CONT"),
+    *("COLLECT_LIST", "COLLECT_SET", "GROUP_CONCAT", "COUNT_DISTINCT", "COUNT_IF", "SUM_IF", "BOOL_AND", "BOOL_OR"),
+    *("APPROX_COUNT_DISTINCT", "LATEST_BY_OFFSET", "EARLIEST_BY_OFFSET", "TOPK", "TOPKDISTINCT", "HISTOGRAM"),
+    *("JSON_AGG", "JSON_ARRAYAGG", "JSON_OBJECTAGG", "MAP_AGG", "MAX_BY", "MIN_BY", "ARG_MAX", "ARG_MIN", "FIRST"),
+    *("LAST", "NTH_VALUE", "PERCENT_RANK", "CUME_DIST", "TUMBLE", "HOP", "SESSION", "CUMULATE"),
+})  # fmt: skip
+_ONCE = "the same record would give other output after a restart; use"
+_CLOCKS = (
+    *("NOW", "CURRENT_TIMESTAMP", "CURRENT_DATE", "CURRENT_TIME", "LOCALTIME", "LOCALTIMESTAMP", "SYSDATE", "GETDATE"),
+    *("CURDATE", "CURTIME", "TODAY", "SYSTIMESTAMP", "UTC_TIMESTAMP", "PROCTIME", "CURRENT_DATETIME", "GETUTCDATE"),
+    *("CLOCK_TIMESTAMP", "STATEMENT_TIMESTAMP", "SYSDATETIME", "CURRENT_ROW_TIMESTAMP"),
+)
+_UUIDS = ("UUID", "GEN_RANDOM_UUID", "UUID4", "UUID_STRING", "GENERATE_UUID", "RANDOM_UUID", "NEWID")
+UNREPEATABLE = {
+    **dict.fromkeys(_CLOCKS, f"{_ONCE} the record's own __timestamp"),
+    **dict.fromkeys(_UUIDS, f"{_ONCE} UUID_FROM(__topic, __partition, __offset)"),
+    **dict.fromkeys(("RAND", "RANDOM"), f"{_ONCE} CRC32(UUID_FROM(__topic, __partition, __offset))"),
+}
+WITHOUT_PARENTHESES = frozenset({"CURRENT_TIMESTAMP", "CURRENT_DATE", "CURRENT_TIME", "LOCALTIME", "LOCALTIMESTAMP"})
+_NATURAL = {
+    "VARCHAR": 0,
+    "N": 0,
+    "BIGINT": 0,
+    "DOUBLE": 0,
+    "BOOLEAN": 0,
+    "T": 0,
+    "O": 0,
+    "JSON": 0,
+    "ARRAY": 1,
+    "ANY": -1,
+}
+"""How likely a value of JSON of which nothing is known is meant as such a parameter; others are 2."""
+_FORMS = {name: signature for name, signature, _ in FORMS if f"{name}(" in signature}
+"""What is written like a call of a function, and is a form of the language."""
+_MESSAGES = (BadRecord, ValueError, ArithmeticError)
+
+
+def refuse_unrepeatable(name: str, place: Place) -> None:
+    """Raises NotSupported for a function whose result no record determines."""
+    if reason := UNREPEATABLE.get(name):
+        raise NotSupported(f"{name}: {reason}", place)
+
+
+def refuse_unknown(name: str, place: Place) -> None:
+    """Raises UnknownFunction or NotSupported for what is neither a function nor a form of the language."""
+    refuse_unrepeatable(name, place)
+    if name in AGGREGATES:
+        raise NotSupported(
+            f"{name} is an aggregate or window function: it needs state, which jobs do not keep yet", place
+        )
+    if name not in FUNCTIONS and name in NOT_OFFERED:
+        raise UnknownFunction(NOT_OFFERED[name], place)
+    if name not in FUNCTIONS and name not in _FORMS:
+        raise UnknownFunction(f"no function is called {name}{_instead(name)}", place)
+
+
+def _instead(name: str) -> str:
+    """What to write instead of a function that is not there."""
+    if name in ELSEWHERE:
+        return f"; write {ELSEWHERE[name]}"
+    known = [] if name in ANOTHER else nearest(name, [*FUNCTIONS, *_FORMS])
+    return proposed(f"'{one}'" for one in known) or "; SHOW FUNCTIONS lists them"
+
+
+def called(name: str, arguments: Sequence[tuple[Typed, Place]], place: Place, coercion: Coercion) -> Typed:
+    """Raises UnknownFunction, NotSupported or TypeMismatch with its place."""
+    refuse_unknown(name, place)
+    if name in _FORMS:
+        raise TypeMismatch(f"{name} does not take {counted(len(arguments))}; it is {_FORMS[name]}", place)
+    function = _chosen(name, arguments, place, coercion)
+    return _Binding(function, arguments, place, coercion).made()
+
+
+def _chosen(name: str, arguments: Sequence[tuple[Typed, Place]], place: Place, coercion: Coercion) -> Function:
+    """The function of that name that needs the fewest conversions; of columns, earlier uses tell."""
+    those = [one for one in FUNCTIONS[name] if one.takes(len(arguments))]
+    if not those:
+        ways = " or ".join(one.signature for one in FUNCTIONS[name])
+        raise TypeMismatch(f"{name} does not take {counted(len(arguments))}; it is {ways}", place)
+    types = [_types_of(value, coercion) for value, _ in arguments]
+    costs = [(_cost(one, types), one) for one in those]
+    fitting = [(value, one) for value, one in costs if value is not None]
+    if not fitting:
+        return those[0] if len(those) == 1 else _nearest(those, arguments, place)
+    return min(fitting, key=lambda pair: pair[0])[1]
+
+
+def counted(arguments: int) -> str:
+    return f"{arguments} argument{'s' * (arguments != 1)}"
+
+
+def _types_of(value: Typed, coercion: Coercion) -> tuple[Type, ...]:
+    """What an argument may be taken as: JSON that is looked into elsewhere in the query is still JSON."""
+    if value.type == t.UNKNOWN and isinstance(value, Field):
+        return (coercion.slots.known(value.slot),)
+    return tuple(dict.fromkeys((value.type, whole_of(value).type)))
+
+
+def _nearest(those: list[Function], arguments: Sequence[tuple[Typed, Place]], place: Place) -> Function:
+    types = ", ".join(str(value.type) for value, _ in arguments)
+    ways = " or ".join(one.signature for one in those)
+    raise TypeMismatch(f"{those[0].name} does not take ({types}); it is {ways}", place)
+
+
+def _cost(function: Function, types: list[tuple[Type, ...]]) -> int | None:
+    total = 0
+    for i, several in enumerate(types):
+        wanted = function.parameter(i).type
+        found = [_NATURAL.get(wanted.name, 2) if one == t.UNKNOWN else _fit(one, wanted) for one in several]
+        fits = [each for each in found if each is not None]
+        if not fits:
+            return None
+        total += min(fits)
+    return total
+
+
+def _fit(given: Type, wanted: Type) -> int | None:
+    if wanted == ANY:
+        return 1
+    if wanted.name in ("T", "K", "V") or given == t.NULL:
+        return 0
+    if wanted.name == "N":
+        return 0 if t.is_numeric(given) else None
+    if wanted.name == "O":
+        return None if given.name in ("MAP", "ROW", "JSON", "ARRAY") else 0
+    if wanted == DECIMAL:
+        return 0 if given.name == "DECIMAL" else cost(given, t.decimal(t.MAX_PRECISION, 0))
+    if wanted.arguments and given.name == wanted.name:
+        costs = [_fit(a, b) if a != t.UNKNOWN else 0 for a, b in zip(given.arguments, wanted.arguments, strict=True)]
+        return None if None in costs else max(one or 0 for one in costs)
+    return cost(given, wanted)
+
+
+@dataclass(slots=True)
+class _Binding:
+    """One call: the types its variables stand for, then its arguments, converted."""
+
+    function: Function
+    arguments: Sequence[tuple[Typed, Place]]
+    place: Place
+    coercion: Coercion
+    stands_for: dict[str, Type] = field(default_factory=dict)
+    _slots: dict[str, Path] = field(default_factory=dict)
+
+    def made(self) -> Typed:
+        function = self.function
+        for i, (value, place) in enumerate(self.arguments):
+            self._learn(function.parameter(i).type, value.type, slot_of(value), place)
+        values, nulls = [], False
+        for i, (value, place) in enumerate(self.arguments):
+            parameter = function.parameter(i)
+            values.append(self._argument(parameter, value, place))
+            nulls |= parameter.takes_null
+        returns = self._substituted(function.returns)
+        if not self.coercion.slots.learned and (result := self._of_slot(function.returns)):
+            return result
+        arguments = tuple(values)
+        made = self._applied(arguments, returns, nulls=nulls)
+        reason = self._refused(arguments)
+        return faulty(made, reason) if reason else made
+
+    def _refused(self, arguments: tuple[Typed, ...]) -> str:
+        """Why no record has a value, as far as the constants among the arguments tell."""
+        values = [one.value if isinstance(one, Constant) else UNTOLD for one in arguments]
+        nulls = [i for i, value in enumerate(values) if value is None]
+        if self.function.refuses is None or any(not self.function.parameter(i).takes_null for i in nulls):
+            return ""
+        try:
+            self.function.refuses(*values)
+        except (ValueError, ArithmeticError) as error:
+            return operations.bad_record(error).message
+        return ""
+
+    def _applied(self, arguments: tuple[Typed, ...], returns: Type, *, nulls: bool) -> Typed:
+        if not nulls:
+            code = f"call({', '.join(['{}'] * len(arguments))})"
+            if self.function.package is not None:
+                return Apply(code, arguments, returns, self._guarded(returns), self.function.gives_null)
+            return apply(code, arguments, returns, gives_null=self.function.gives_null, call=self.function.call)
+        return self._with_nulls(arguments, returns)
+
+    def _guarded(self, returns: Type) -> tuple[tuple[str, Any], ...]:
+        """A function of a package is called for records alone, never for constants while a statement is judged."""
+        return (("call", guarded(self.function, returns)),)
+
+    def _with_nulls(self, arguments: tuple[Typed, ...], returns: Type) -> Typed:
+        """NULL goes in where the function takes it; elsewhere it makes the result NULL."""
+        strict = [i for i in range(len(arguments)) if not self.function.parameter(i).takes_null]
+        call = f"call({', '.join(f'{{{i}}}' for i in range(len(arguments)))})"
+        guard = " or ".join(f"{{{i}}} is None" for i in strict)
+        code = f"(None if {guard} else {call})" if guard else call
+        if self.function.package is not None:
+            return Loose(code, arguments, returns, self._guarded(returns))
+        return loose(code, arguments, returns, call=self.function.call)
+
+    def _of_slot(self, returns: Type) -> Typed | None:
+        """While uses are learned: a result of unknown type as if it were what it is taken from."""
+        variable = returns.arguments[0] if returns.name == "ARRAY" else returns
+        slot = self._slots.get(variable.name)
+        if slot is None or self.stands_for.get(variable.name) != t.UNKNOWN:
+            return None
+        if returns.name != "ARRAY":
+            return Field("", t.UNKNOWN, slot)
+        return Field("", t.array(t.UNKNOWN), slot[:-1]) if slot[-1] == ELEMENT else None
+
+    def _learn_slot(self, variable: str, slot: Path, place: Place) -> None:
+        """Slots that one variable stands for are of one kind."""
+        slots = self.coercion.slots
+        slots.add(slot)
+        slots.join(self._slots.setdefault(variable, slot), slot, place, compared=variable == "O")
+
+    def _learn(self, wanted: Type, given: Type, slot: Path, place: Place) -> None:
+        """What a variable of the signature stands for, by this argument."""
+        if wanted.name == "ARRAY" and slot and given in (t.UNKNOWN, t.array(t.UNKNOWN)):
+            self._learn(wanted.arguments[0], t.UNKNOWN, (*slot, ELEMENT), place)
+        elif wanted.name in VARIABLES:
+            if given == t.UNKNOWN and slot:
+                self._learn_slot(wanted.name, slot, place)
+            known = self.stands_for.get(wanted.name)
+            common = common_type((known, given)) if known else given
+            if known and common is None:
+                raise TypeMismatch(f"{self.function.name} takes {known.words} with {given.words}", place)
+            self.stands_for[wanted.name] = (
+                t.BIGINT if wanted.name == "N" and common and t.is_integer(common) else common or given
+            )
+        elif wanted.arguments and given.name == wanted.name:
+            for a, b in zip(wanted.arguments, given.arguments, strict=True):
+                self._learn(a, b, (), place)
+
+    def _substituted(self, one: Type) -> Type:
+        if one.name in VARIABLES:
+            found = self.stands_for.get(one.name, t.UNKNOWN)
+            if found.name == "DECIMAL" and one.name == "N":
+                found = t.decimal(t.MAX_PRECISION, found.size[1])  # ROUND(9.99) has one digit more
+            return {"N": t.NUMBER, "O": t.SCALAR}.get(one.name, found) if found in (t.UNKNOWN, t.NULL) else found
+        if one == DECIMAL:
+            if (scale := self._scale()) is not None:
+                return t.decimal(t.MAX_PRECISION, scale)
+            sizes = [value.type.size for value, _ in self.arguments if value.type.name == "DECIMAL"]
+            return t.decimal(t.MAX_PRECISION, max((scale for _, scale in sizes), default=18))
+        return Type(one.name, tuple(map(self._substituted, one.arguments))) if one.arguments else one
+
+    def _scale(self) -> int | None:
+        """The digits after the point that the call itself asks for, where its function takes them."""
+        for i, (value, place) in enumerate(self.arguments):
+            if self.function.parameter(i).gives_scale:
+                if not isinstance(value, Constant):
+                    raise TypeMismatch(self._not_constant(), place)
+                return max(0, value.value or 0)
+        return None
+
+    def _not_constant(self) -> str:
+        name, count = self.function.name, len(self.arguments)
+        longer = [one for one in FUNCTIONS[name] if one.takes(count + 1) and one.parameter(count).gives_scale]
+        hint = f"; {longer[0].signature} takes it from the record" if longer else ""
+        return f"{name} needs a constant here, which is part of the type of its result{hint}"
+
+    def _argument(self, parameter: Parameter, value: Typed, place: Place) -> Typed:
+        name = self.function.name
+        if parameter.choices:
+            return self._word(parameter, value, place)
+        if parameter.type == ANY:
+            return self._anything(value, place)
+        wanted = self._substituted(parameter.type)
+        if value.type in (t.UNKNOWN, t.array(t.UNKNOWN)) and parameter.type.name in ("ARRAY", "MAP"):
+            wanted = self._shape(parameter.type, wanted)
+        if parameter.type == DECIMAL and value.type.name == "DECIMAL":
+            wanted = value.type
+        made = self.coercion.to(value, wanted, name, place)
+        limited = any(one.name in ("N", "O") for one in parameter.type.parts())
+        if limited and _fit(made.type, parameter.type) is None:
+            raise TypeMismatch(f"{name} does not take {made.type.words}", place)
+        if parameter.check and isinstance(made, Constant) and made.value is not None:
+            self._check(parameter.check, made.value, place)
+        return self._written(made) if parameter.written else made
+
+    def _shape(self, declared: Type, wanted: Type) -> Type:
+        """An array or map of JSON values, where nothing says what is in it; uses may tell later."""
+        if wanted.name == "MAP":
+            varies = any(one.name in VARIABLES for one in declared.parts())
+            return t.map_of(t.VARCHAR, t.JSON) if varies else wanted
+        open_ = self.stands_for.get(declared.arguments[0].name, t.UNKNOWN) in (t.UNKNOWN, t.NULL)
+        return t.array(t.UNKNOWN) if declared.arguments[0].name in VARIABLES and open_ else wanted
+
+    def _word(self, parameter: Parameter, value: Typed, place: Place) -> Typed:
+        listed = ", ".join(parameter.choices)
+        if not isinstance(value, Constant) or not isinstance(value.value, str):
+            raise TypeMismatch(f"{self.function.name} needs one of the words {listed} here", place)
+        word = value.value.upper()
+        word = word if word in parameter.choices else word.removesuffix("S")
+        if word not in parameter.choices:
+            hint = did_you_mean(word, parameter.choices) or f"; it takes {listed}"
+            raise TypeMismatch(f"{self.function.name} does not know '{value.value}'{hint}", place)
+        return Constant(word, t.VARCHAR)
+
+    def _anything(self, value: Typed, place: Place) -> Typed:
+        value = whole_of(value)
+        value = self.coercion.handed_on(value, self.function.name, place)
+        return self._written(value)
+
+    def _written(self, value: Typed) -> Typed:
+        written = writer(value.type) if self.function.package is None else argument(value.type)
+        return apply("written({})", (value,), value.type, written=written) if written else value
+
+    def _check(self, check: Any, constant: Any, place: Place) -> None:
+        try:
+            check(constant)
+        except _MESSAGES as error:
+            raise TypeMismatch(str(error), place) from None
+        except Refused as error:
+            raise TypeMismatch(error.message, place) from None

@@ -1,0 +1,172 @@
+"""What = <> < <= > >=, IN, BETWEEN and IS DISTINCT FROM mean: one rule for all of them.
+
+Values of different kinds are not compared: where their types tell, the plan refuses it; where only the record tells, it
+is a BAD_RECORD. BETWEEN is the AND of two comparisons, IN the OR of its items, in their order.
+"""
+
+import operator as python
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from itertools import groupby
+from math import floor
+from typing import Any
+
+from schemas import datatypes as t
+from schemas.datatypes import Type
+from schemas.errors import Place, TypeMismatch
+from sql.analysis.folding import junction
+from sql.runtime import operations
+from sql.types.coercion import Coercion
+from sql.types.equality import NEAREST, Equal, Incomparable, equality, exactly
+from sql.types.typed import Apply, Constant, Field, Typed, apply, call, loose, whole_of
+
+Placed = tuple[Typed, Place]
+_PYTHON = {"=": "==", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
+_FUNCTIONS: dict[str, Callable[[Any, Any], Any]] = {
+    "=": python.eq, "<>": python.ne, "<": python.lt, "<=": python.le, ">": python.gt, ">=": python.ge
+}  # fmt: skip
+_MIRRORED = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+
+
+def comparison(operator: str, left: Placed, right: Placed, coercion: Coercion, by: str = "") -> Typed:
+    """`left operator right`; `by` is what asks for it, where it is not the operator. Raises TypeMismatch."""
+    by = by or operator
+    a, b = _sides(by, left, right, coercion)
+    if t.NULL in (a.type, b.type):
+        return apply("({} == {})", (a, b), t.BOOLEAN)
+    if a.type.name in t.NESTED:
+        if operator not in ("=", "<>"):
+            raise TypeMismatch(f"{a.type.words} is neither smaller nor larger; compare what is in it", left[1])
+        equal = _equality(by, a, b, left[1], coercion, nulls_equal=False)
+        found = apply("equal({}, {})", (a, b), t.BOOLEAN, gives_null=True, equal=equal)
+        return apply("(not {})", (found,), t.BOOLEAN) if operator == "<>" else found
+    _equality(by, a, b, left[1], coercion, nulls_equal=False)  # tells whether there is one
+    if (a.type.name, b.type.name) == ("DECIMAL", "NUMBER"):
+        a, b, operator = b, a, _MIRRORED[operator]
+    if (a.type.name, b.type.name) == ("NUMBER", "DECIMAL"):
+        return apply("exactly({}, {})", (a, b), t.BOOLEAN, exactly=exactly(_FUNCTIONS[operator]))
+    test = f"{{0}} {_PYTHON[operator]} {{1}}"
+    if t.SCALAR in (a.type, b.type):
+        return apply(f"(alike({{0}}, {{1}}) and {test})", (a, b), t.BOOLEAN, alike=operations.alike)
+    return apply(f"({test})", (a, b), t.BOOLEAN)
+
+
+def distinct(left: Placed, right: Placed, coercion: Coercion) -> Typed:
+    """`left IS DISTINCT FROM right`. Raises TypeMismatch."""
+    by = "IS DISTINCT FROM"
+    a, b = _sides(by, left, right, coercion)
+    equal = _equality(by, a, b, left[1], coercion, nulls_equal=True)
+
+    def differ(x: Any, y: Any) -> bool:
+        return x is not y if x is None or y is None else not equal(x, y)
+
+    return loose("differ({}, {})", (a, b), t.BOOLEAN, differ=differ)
+
+
+def between(operand: Placed, low: Placed, high: Placed, coercion: Coercion) -> Typed:
+    """`operand >= low AND operand <= high`; the operand is named twice. Raises TypeMismatch."""
+    above = comparison(">=", operand, low, coercion, "BETWEEN")
+    operand = _learned("BETWEEN", operand, low, coercion)
+    below = comparison("<=", operand, high, coercion, "BETWEEN")
+    bounds = _constant(above, operand[0]), _constant(below, operand[0])
+    if None not in bounds:
+        return apply("({1} <= {0} <= {2})", (operand[0], *filter(None, bounds)), t.BOOLEAN)
+    return junction((above, below), ends_with=False)
+
+
+def among(operand: Placed, items: Sequence[Placed], coercion: Coercion) -> Typed:
+    """`operand IN (items)`; the operand is named more than once. Raises TypeMismatch."""
+    compared: list[tuple[Typed, Constant | None]] = []
+    for item in items:
+        test = comparison("=", operand, item, coercion, "IN")
+        operand = _learned("IN", operand, item, coercion)
+        compared.append((test, _constant(test, operand[0])))
+    tests: list[Typed] = []
+    for plain, group in groupby(compared, lambda pair: pair[1] is not None):
+        several = list(group)
+        if plain and len(several) > 1:  # constants in a row are found by one look-up
+            those = frozenset(constant.value for _, constant in several if constant is not None)
+            tests.append(apply("({} in those)", operand[:1], t.BOOLEAN, those=those))
+        else:
+            tests += (test for test, _ in several)
+    return junction(tests, ends_with=True)
+
+
+def _learned(by: str, operand: Placed, other: Placed, coercion: Coercion) -> Placed:
+    """An operand of which nothing was known, after it was compared: what it is compared with next must be alike."""
+    value, place = operand
+    return (_sides(by, operand, other, coercion)[0], place) if value.type == t.UNKNOWN else operand
+
+
+def _constant(test: Typed, operand: Typed) -> Constant | None:
+    """What an operand is compared with by Python's own operator, where that is a constant."""
+    if isinstance(test, Apply) and not test.bound and len(test.arguments) == 2 and test.arguments[0] == operand:
+        other = test.arguments[1]
+        return other if isinstance(other, Constant) and other.value is not None else None
+    return None
+
+
+def _sides(by: str, left: Placed, right: Placed, coercion: Coercion) -> tuple[Typed, Typed]:
+    """Both sides, as they are compared. Raises TypeMismatch."""
+    a, b = _seen(left[0]), _seen(right[0])
+    names = {a.type.name, b.type.name}
+    if "NULL" in names:
+        return a, b
+    if names == {"UNKNOWN"}:
+        if isinstance(a, Field) and isinstance(b, Field) and a.slot and b.slot:
+            coercion.slots.join(a.slot, b.slot, right[1])
+            return a, b
+        return coercion.to(a, t.SCALAR, by, left[1]), coercion.to(b, t.SCALAR, by, right[1])
+    if t.is_numeric(a.type) and t.is_numeric(b.type):
+        return _beside(a, b), _beside(b, a)
+    if names <= t.NESTED:
+        return a, b
+    if names == {"UNKNOWN", "ROW"}:
+        raise TypeMismatch(f"{by} compares a ROW with a value of no declared type; compare its fields", left[1])
+    if a.type == t.UNKNOWN and b.type.name in t.NESTED:
+        return coercion.to(a, _open(b.type), by, left[1]), b
+    if b.type == t.UNKNOWN and a.type.name in t.NESTED:
+        return a, coercion.to(b, _open(a.type), by, right[1])
+    _, (a, b) = coercion.together(((a, left[1]), (b, right[1])), f"{by} compares")
+    return a, b
+
+
+def _open(one: Type) -> Type:
+    """The type of an array or map beside one in which there is nothing but NULL."""
+    return replace(one, arguments=tuple(t.UNKNOWN if each == t.NULL else _open(each) for each in one.arguments))
+
+
+def _seen(value: Typed) -> Typed:
+    """A value of JSON that is looked into elsewhere: as the array that it is there, else as it is."""
+    return value if value.type.name == "ARRAY" else whole_of(value)
+
+
+def _beside(value: Typed, other: Typed) -> Typed:
+    """A number as it is compared with another: Python compares all but a DECIMAL with a float exactly."""
+    if value.type.name != "DECIMAL":
+        return value
+    if nearest := NEAREST.get(other.type.name):
+        return call(nearest, (value,), other.type)
+    if other.type == t.NUMBER and isinstance(value, Constant) and value.value is not None and _as_double(value.value):
+        return Constant(float(value.value), t.DOUBLE)
+    return value
+
+
+def _as_double(value: Decimal) -> bool:
+    """Whether no whole number lies between a constant and the DOUBLE nearest to it."""
+    nearest = float(value)
+    return nearest == value or (not nearest.is_integer() and floor(nearest) == floor(value))
+
+
+def _equality(by: str, a: Typed, b: Typed, place: Place, coercion: Coercion, *, nulls_equal: bool) -> Equal:
+    """Raises TypeMismatch."""
+    try:
+        return equality(a.type, b.type, nulls_equal=nulls_equal)
+    except Incomparable as reason:
+        if a.type.name in t.NESTED and not coercion.slots.learned:  # uses may still tell what is in it
+            return python.eq
+        if a.type == t.JSON:
+            raise TypeMismatch(f"a JSON value is not compared with {by}; IS NULL is all, or CAST it", place) from None
+        hint = f"; {reason}" if str(reason) else ""
+        raise TypeMismatch(f"{by} compares {a.type.words} with {b.type.words}{hint}", place) from None

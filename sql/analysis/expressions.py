@@ -1,0 +1,365 @@
+"""From what an expression says to what is evaluated: names looked up, types found, conversions put in.
+
+A query is analysed twice: once to learn from their uses what columns without a declared type must hold, and once more
+with that known.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, assert_never
+
+from schemas import datatypes as t
+from schemas import temporal_text as text
+from schemas.datatypes import Type
+from schemas.errors import NestedTooDeep, Place, TypeMismatch
+from sql.analysis.arithmetic import arithmetic, negated
+from sql.analysis.calls import called
+from sql.analysis.comparison import among, between, comparison, distinct
+from sql.analysis.faults import Faults
+from sql.analysis.folding import choice, coalesce, junction, null_test
+from sql.analysis.lambdas import NOWHERE, SHAPES, Scope, applied
+from sql.analysis.nested import access, element, header, made_array, made_map, made_row
+from sql.analysis.row_values import by_fields
+from sql.functions.patterns import compiled_like, like
+from sql.runtime import operations
+from sql.syntax import expressions as ex
+from sql.syntax.column_names import called_by
+from sql.types.casts import Impossible, attempt, explicit
+from sql.types.coercion import Coercion, common_type, constant_number
+from sql.types.names import type_of
+from sql.types.slots import Slots
+from sql.types.typed import (
+    GENERATED,
+    Apply,
+    Choice,
+    Coalesce,
+    Constant,
+    Field,
+    Let,
+    Typed,
+    apply,
+    call,
+    loose,
+    whole_of,
+)
+
+FEW = 4
+"""Operands of || that one expression of Python joins."""
+_MOMENTS: dict[str, tuple[Type, Callable[[str], Any]]] = {
+    "DATE": (t.DATE, text.date_of),
+    "TIME": (t.TIME, text.time_of),
+    "TIMESTAMP": (t.TIMESTAMP, text.timestamp_of),
+    "TIMESTAMP WITH TIME ZONE": (t.TIMESTAMP_TZ, text.instant_of),
+}
+
+
+@dataclass(slots=True)
+class Analysis:
+    """`slots` are those of the record; `nested` counts the lambdas round a place.
+
+    Every method may raise TypeMismatch, UnknownColumn or another Refused.
+    """
+
+    slots: Slots
+    scope: Scope
+    faults: Faults
+    coercion: Coercion = field(init=False)
+    nested: int = 0
+    _keys: int = 0
+
+    def __post_init__(self) -> None:
+        self.coercion = Coercion(self.slots)
+
+    def key(self, what: str) -> str:
+        """A new key for a value that is there in a part of an expression alone."""
+        self._keys += 1
+        return f"{GENERATED}{what}{self._keys}"
+
+    def condition(self, tree: ex.Expression, by: str) -> Typed:
+        return self.coercion.to(self.typed(tree), t.BOOLEAN, by, tree.place)
+
+    def typed(self, tree: ex.Expression) -> Typed:
+        made = self._form(by_fields(tree))
+        if made.type.arguments and not t.is_bounded(made.type):
+            raise NestedTooDeep(
+                f"the type of this value has more than {t.MOST_TYPES:,} types in it, or more than {t.DEEPEST} deep",
+                tree.place,
+            )
+        self.faults.note(made, tree.place)
+        return made
+
+    def _form(self, tree: ex.Expression) -> Typed:  # one line a form
+        match tree:
+            case ex.Number(value):
+                return constant_number(value)
+            case ex.String(value):
+                return Constant(value, t.VARCHAR)
+            case ex.Bytes(value):
+                return Constant(value, t.VARBINARY)
+            case ex.Boolean(value):
+                return Constant(value, t.BOOLEAN)
+            case ex.Null():
+                return Constant(None, t.NULL)
+            case ex.Moment(kind, said, place):
+                one, parse = _MOMENTS[kind]
+                return Constant(_literal(lambda: parse(said), place), one)
+            case ex.Interval():
+                return _interval(tree)
+            case ex.Column() | ex.Access():
+                return self._named(tree)
+            case ex.Element(operand, index, place):
+                return self._element(operand, index, place)
+            case ex.Call():
+                return self._call(tree)
+            case ex.Lambda():
+                raise TypeMismatch(NOWHERE, tree.place)
+            case ex.ArrayOf(items):
+                return made_array(self._several(items), self.coercion)
+            case ex.MapOf(pairs):
+                return made_map(
+                    self._several([k for k, _ in pairs]), self._several([v for _, v in pairs]), self.coercion
+                )
+            case ex.RowOf(items):
+                return made_row(
+                    [called_by(item, i) for i, item in enumerate(items)], self._several(items), self.coercion
+                )
+            case ex.Cast(operand, kind, safe, place):
+                return self._cast(self.typed(operand), type_of(kind), place, safe=safe)
+            case ex.Case():
+                return self._case(tree)
+            case ex.Sign(sign, operand):
+                return self._signed(sign, operand)
+            case ex.Arithmetic(first, rest):
+                return self._chain(first, rest)
+            case ex.Concat(operands):
+                return self._concat(operands)
+            case ex.Comparison(operator, left, right):
+                a, b = self._several((left, right))
+                return comparison(operator, a, b, self.coercion)
+            case ex.Distinct(left, right, negated):
+                a, b = self._several((left, right))
+                differ = distinct(a, b, self.coercion)
+                return apply("(not {})", (differ,), t.BOOLEAN) if negated else differ
+            case ex.Between():
+                return self._between(tree)
+            case ex.In():
+                return self._in(tree)
+            case ex.Like():
+                return self._like(tree)
+            case ex.Is():
+                return self._is(tree)
+            case ex.Not(operand):
+                return apply("(not {})", (self.condition(operand, "NOT"),), t.BOOLEAN)
+            case ex.And(operands):
+                return junction(self._in_order(operands, lambda one: self.condition(one, "AND")), ends_with=False)
+            case ex.Or(operands):
+                return junction(self._in_order(operands, lambda one: self.condition(one, "OR")), ends_with=True)
+        assert_never(tree)
+
+    def _several(self, trees: Sequence[ex.Expression]) -> list[tuple[Typed, Place]]:
+        return [(self.typed(tree), tree.place) for tree in trees]
+
+    def _in_order(self, trees: Sequence[ex.Expression], typed: Callable[[ex.Expression], Typed]) -> list[Typed]:
+        """Each is looked at where those before it leave something open."""
+        first = typed(trees[0])
+        with self.faults.aside():
+            return [first, *map(typed, trees[1:])]
+
+    def _named(self, tree: ex.Column | ex.Access) -> Typed:
+        """Dotted names from the left: sources, columns, fields in them."""
+        fields: list[str] = []
+        base: ex.Expression = tree
+        while isinstance(base, ex.Access):
+            fields.insert(0, base.field)
+            base = base.operand
+        if isinstance(base, ex.Column):
+            value, rest = self.scope.resolve([base.name, *fields], base.place, quoted=base.quoted and not fields)
+        else:
+            value, rest = self.typed(base), fields
+        for name in rest:
+            value = access(value, name, tree.place, self.slots)
+        return value
+
+    def _element(self, operand: ex.Expression, index: ex.Expression, place: Place) -> Typed:
+        if isinstance(operand, ex.Column) and operand.name == "__headers":
+            return header(self.coercion.to(self.typed(index), t.VARCHAR, "__headers[…]", index.place))
+        return element(self.typed(operand), self.typed(index), (place, index.place), self.coercion)
+
+    def _call(self, tree: ex.Call) -> Typed:
+        if tree.name in SHAPES or any(isinstance(one, ex.Lambda) for one in tree.arguments):
+            return applied(tree, self)
+        match tree.name, tree.arguments:
+            case ("COALESCE", (_, *_)) | ("IFNULL", (_, _)):
+                places = [one.place for one in tree.arguments]
+                typed = zip(self._in_order(tree.arguments, self.typed), places, strict=True)
+                common, values = self.coercion.together(list(typed), f"{tree.name} takes")
+                made = coalesce if self.slots.learned else Coalesce
+                return made(values, common)
+            case "NULLIF", (left, right):
+                return self._nullif(left, right)
+            case "TYPEOF", (operand,):
+                return self._type_name(whole_of(self.typed(operand)))
+        return called(tree.name, self._several(tree.arguments), tree.place, self.coercion)
+
+    def _type_name(self, value: Typed) -> Typed:
+        """What is only known when the record is there is said of the record."""
+        if value.type in (t.UNKNOWN, t.JSON, t.NUMBER, t.SCALAR):
+            json = self.coercion.to(value, t.JSON, "TYPEOF", Place(1, 1)) if value.type == t.UNKNOWN else value
+            return loose("type_name({})", (json,), t.VARCHAR, type_name=operations.type_name)
+        return Constant(str(value.type), t.VARCHAR)
+
+    def _cast(self, value: Typed, target: Type, place: Place, *, safe: bool) -> Typed:
+        value = self.coercion.handed_on(whole_of(value), "CAST", place)
+        try:
+            conversion = explicit(value.type, target)
+        except Impossible as impossible:
+            hint = f"; {impossible}" if str(impossible) else ""
+            raise TypeMismatch(f"{value.type.words} cannot be CAST to {target}{hint}", place) from None
+        if conversion is None:
+            return Constant(None, target) if value.type == t.NULL else value
+        of_json = value.type in (t.JSON, t.SCALAR)
+        return call(attempt(conversion) if safe else conversion, (value,), target, gives_null=safe or of_json)
+
+    def _case(self, tree: ex.Case) -> Typed:
+        values = [then for _, then in tree.branches] + ([tree.otherwise] if tree.otherwise else [])
+        with self.faults.aside():
+            typed = self._several(values)
+        if tree.otherwise is None:
+            typed.append((Constant(None, t.NULL), tree.place))
+        common, results = self.coercion.together(typed, "CASE gives")
+        operand = None if tree.operand is None else self._once(tree.operand)
+
+        def condition(when: ex.Expression) -> Typed:
+            if operand is None:
+                return self.condition(when, "WHEN")
+            return comparison("=", operand.placed, (self.typed(when), when.place), self.coercion)
+
+        conditions = self._in_order([when for when, _ in tree.branches], condition)
+        chosen = self._choice(list(zip(conditions, results, strict=False)), results[-1], common)
+        return chosen if operand is None else operand.round(chosen)
+
+    def _nullif(self, left: ex.Expression, right: ex.Expression) -> Typed:
+        """CASE WHEN left = right THEN NULL ELSE left END: what it is compared as does not change it."""
+        operand = self._once(left)
+        of = operand.value
+        equal = comparison("=", operand.placed, (self.typed(right), right.place), self.coercion)
+        return operand.round(self._choice([(equal, Constant(None, of.type))], of, of.type))
+
+    def _choice(self, branches: Sequence[tuple[Typed, Typed]], otherwise: Typed, common: Type) -> Typed:
+        """While uses are learned, a branch that is never taken still tells of its columns."""
+        made = choice if self.slots.learned else Choice
+        return made(tuple(branches), otherwise, common)
+
+    def _once(self, tree: ex.Expression) -> "_Once":
+        value = self.typed(tree)
+        if isinstance(value, Field | Constant) or value.type == t.UNKNOWN:
+            return _Once(value, tree.place)
+        key = self.key("case")
+        return _Once(Field(key, value.type), tree.place, key, value)
+
+    def _signed(self, sign: str, operand: ex.Expression) -> Typed:
+        if sign == "-" and isinstance(operand, ex.Number) and operand.value == 2**63:
+            return Constant(-(2**63), t.BIGINT)
+        value = self.typed(operand)
+        if sign == "-":
+            return negated(value, operand.place, self.coercion)
+        plain = t.is_numeric(value.type) or value.type in (t.DAY_TO_SECOND, t.YEAR_TO_MONTH)
+        return value if plain else self.coercion.to(value, t.NUMBER, "the sign +", operand.place)
+
+    def _chain(self, first: ex.Expression, rest: Sequence[tuple[str, ex.Expression]]) -> Typed:
+        total, place = self.typed(first), first.place
+        for operator, operand in rest:
+            total = arithmetic(operator, total, self.typed(operand), (place, operand.place), self.coercion)
+            if isinstance(total, Apply) and (operator in "/%" or not total.check):  # else the end is what counts
+                self.faults.note(total, place)
+        return total
+
+    def _concat(self, operands: Sequence[ex.Expression]) -> Typed:
+        values = self._several(operands)
+        arrays_known = [value.type for value, _ in values if value.type.name == "ARRAY"]
+        if arrays_known:
+            common = common_type(arrays_known) or arrays_known[0]
+            arrays = tuple(self.coercion.to(value, common, "||", place) for value, place in values)
+            return _joined(arrays, common)
+        known = t.VARBINARY if any(value.type == t.VARBINARY for value, _ in values) else t.VARCHAR
+        texts = tuple(self.coercion.to(value, known, "||", place) for value, place in values)
+        return _joined(texts, known)
+
+    def _between(self, tree: ex.Between) -> Typed:
+        operand, *bounds = kept = [self._once(one) for one in (tree.operand, tree.low, tree.high)]
+        if not tree.symmetric:
+            kept = kept[:1]
+            bounds = [_Once(self.typed(one), one.place) for one in (tree.low, tree.high)]
+        low, high = (one.placed for one in bounds)
+        within = between(operand.placed, low, high, self.coercion)
+        if tree.symmetric:
+            within = junction((within, between(operand.placed, high, low, self.coercion)), ends_with=True)
+        within = apply("(not {})", (within,), t.BOOLEAN) if tree.negated else within
+        for one in reversed(kept):
+            within = one.round(within)
+        return within
+
+    def _in(self, tree: ex.In) -> Typed:
+        operand = self._once(tree.operand)
+        found = among(operand.placed, self._several(tree.items), self.coercion)
+        return operand.round(apply("(not {})", (found,), t.BOOLEAN) if tree.negated else found)
+
+    def _like(self, tree: ex.Like) -> Typed:
+        sides = [tree.operand, tree.pattern, *([tree.escape] if tree.escape else [])]
+        values = tuple(self.coercion.to(self.typed(one), t.VARCHAR, "LIKE", one.place) for one in sides)
+        if all(isinstance(one, Constant) for one in values[1:]):
+            constants = [one.value for one in values[1:] if isinstance(one, Constant)]
+            if None in constants:
+                return Constant(None, t.BOOLEAN)
+            pattern, escape = (*constants, None)[:2]
+            matches = _literal(lambda: compiled_like(pattern, escape), tree.pattern.place)
+            found = apply("matches({})", values[:1], t.BOOLEAN, matches=matches)
+        else:
+            found = call(like, values, t.BOOLEAN)
+        return apply("(not {})", (found,), t.BOOLEAN) if tree.negated else found
+
+    def _is(self, tree: ex.Is) -> Typed:
+        if tree.what == "NULL":
+            return null_test(whole_of(self.typed(tree.operand)), negated=tree.negated)
+        value = self.condition(tree.operand, f"IS {tree.what}")
+        if tree.what == "UNKNOWN":
+            return null_test(value, negated=tree.negated)
+        return loose(f"({{}} is {'not ' if tree.negated else ''}{tree.what.capitalize()})", (value,), t.BOOLEAN)
+
+
+@dataclass(frozen=True, slots=True)
+class _Once:
+    """A value that is evaluated once and named more often. `value` stands for it, `kept` is kept under the key."""
+
+    value: Typed
+    place: Place
+    key: str = ""
+    kept: Typed | None = None
+
+    @property
+    def placed(self) -> tuple[Typed, Place]:
+        return self.value, self.place
+
+    def round(self, body: Typed) -> Typed:
+        """The expression that names the value, with the value before it."""
+        return body if self.kept is None else Let(self.key, self.kept, body, body.type)
+
+
+def _joined(values: tuple[Typed, ...], one: Type) -> Typed:
+    """One after the other; of many, the length is looked at before the result is made."""
+    if len(values) > FEW:
+        return call(operations.joined, values, one)
+    return apply("(" + " + ".join(["{}"] * len(values)) + ")", values, one, check="bounded")
+
+
+def _interval(tree: ex.Interval) -> Constant:
+    months = (tree.last or tree.first) in ("YEAR", "MONTH", "QUARTER")
+    value = _literal(lambda: text.interval_literal(tree.text, tree.first, tree.last), tree.place)
+    return Constant(value, t.YEAR_TO_MONTH if months else t.DAY_TO_SECOND)
+
+
+def _literal(value: Callable[[], Any], place: Place) -> Any:
+    try:
+        return value()
+    except (ValueError, ArithmeticError) as error:
+        raise TypeMismatch(str(error), place) from None

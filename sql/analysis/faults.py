@@ -1,0 +1,35 @@
+"""Constants at which every record would fail, noted with their places while a query is analysed.
+
+What stands where a record may not get to it is left to the record: behind the first operand of AND, OR, COALESCE and
+IFNULL, and in CASE behind its first condition.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from schemas.errors import Place, TypeMismatch
+from sql.types.typed import Apply, Loose, Typed
+
+
+@dataclass(slots=True)
+class Faults:
+    _found: list[tuple[str, Place]] = field(default_factory=list)
+    _asides: int = 0
+
+    def note(self, made: Typed, place: Place) -> None:
+        """Keeps why an expression has no value, where its constants tell so."""
+        if not self._asides and isinstance(made, Apply | Loose) and made.fault:
+            self._found.append((made.fault, place))
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Nothing is noted of what a record may not get to."""
+        self._asides += 1
+        yield
+        self._asides -= 1
+
+    def refuse(self) -> None:
+        """Raises TypeMismatch for the first that was noted."""
+        for message, place in self._found:
+            raise TypeMismatch(message, place)

@@ -1,0 +1,204 @@
+"""Values in values: fields, elements, and how arrays, maps and rows are made."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+from itertools import chain, count
+from typing import Any
+
+import msgspec
+
+from schemas import datatypes as t
+from schemas.datatypes import Type
+from schemas.errors import Place, TypeMismatch, UnknownColumn
+from schemas.failures import BadRecord
+from schemas.formats.json_values import decoder, read_as, reader, row_class
+from schemas.json_text import present
+from schemas.suggestions import did_you_mean
+from sql.analysis.record import RAW_HEADERS, header_text
+from sql.runtime import operations
+from sql.types.coercion import Coercion
+from sql.types.names import KEYS
+from sql.types.slots import Slots, called
+from sql.types.typed import ELEMENT, VALUE, VIEW, Apply, Constant, Field, Path, Typed, apply, faulty, loose, slot_of
+
+_NULL_KEY = "a key of a MAP is NULL"
+HEADERS = Field(RAW_HEADERS, t.map_of(t.VARCHAR, t.VARBINARY))
+
+
+def access(value: Typed, name: str, place: Place, slots: Slots) -> Typed:
+    """`value.name`. Raises TypeMismatch or UnknownColumn."""
+    one, slot = value.type, slot_of(value)
+    if one == t.UNKNOWN and slot:
+        return _inside(slot, name, slots, place)
+    if one.name == "ROW":
+        if name not in one.fields:
+            hint = did_you_mean(name, one.fields) or f"; fields are {', '.join(one.fields)}"
+            raise UnknownColumn(f"{one} has no field '{name}'{hint}", place)
+        at = one.fields.index(name)
+        found = _at(_not_null(f"{{}}.m{at}", (value,), one.arguments[at]), slot, name)
+        return view(found, (*slot, name), slots) if slot else found
+    if one in (t.JSON, t.UNKNOWN):
+        return _of_json(value, slot, name, slots, place)
+    hint = "; write value['key']" if one.name == "MAP" else ""
+    raise TypeMismatch(f"{one.words} has no field '{name}'{hint}", place)
+
+
+def element(value: Typed, index: Typed, places: tuple[Place, Place], coercion: Coercion) -> Typed:
+    """`value[index]`: of an array from 1 on, or of a map; NULL where there is none. Raises TypeMismatch."""
+    slot = slot_of(value)
+    if isinstance(index, Constant) and isinstance(index.value, str) and value.type.name in ("UNKNOWN", "JSON", "ROW"):
+        return access(value, index.value, places[0], coercion.slots)
+    if value.type == t.UNKNOWN:
+        if index.type == t.VARCHAR:
+            value = coercion.to(value, t.map_of(t.VARCHAR, t.UNKNOWN), "[…]", places[0])
+        elif slot:
+            coercion.to(index, t.BIGINT, "[…]", places[1])
+            return _inside(slot, ELEMENT, coercion.slots, places[0])
+    if value.type == t.JSON:
+        number = coercion.to(index, t.BIGINT, "[…]", places[1])
+        found = apply("item({}, {})", (value, number), t.JSON, gives_null=True, item=_json_item)
+        return _read(found, (*slot, ELEMENT) if slot else (), coercion.slots, places[0])
+    if value.type.name == "ARRAY":
+        number = coercion.to(index, t.BIGINT, "[…]", places[1])
+        found = _at(_not_null("item({}, {})", (value, number), value.type.arguments[0], item=_item), slot, ELEMENT)
+        return view(found, (*slot, ELEMENT), coercion.slots) if slot else found
+    if value.type.name == "MAP":
+        key = coercion.to(index, value.type.arguments[0], "[…]", places[1])
+        found = _at(_not_null("{}.get({})", (value, key), value.type.arguments[1]), slot, VALUE)
+        return view(found, (*slot, VALUE), coercion.slots) if slot else found
+    raise TypeMismatch(f"{value.type.words} has no elements", places[0])
+
+
+def header(key: Typed) -> Typed:
+    """`__headers['key']`: the last header of that name, as text."""
+    return apply("header({}, {})", (HEADERS, key), t.VARCHAR, gives_null=True, header=header_text)
+
+
+def _not_null(code: str, arguments: tuple[Typed, ...], one: Type, **bound: Any) -> Typed:
+    """What lies in a value; a null of JSON is NULL."""
+    code, bound = (f"present({code})", bound | {"present": present}) if one == t.JSON else (code, bound)
+    return apply(code, arguments, one, gives_null=True, **bound)
+
+
+def _inside(slot: Path, name: str | int, slots: Slots, place: Place) -> Typed:
+    inner = (*slot, name)
+    slots.add(inner)
+    if slots.is_mixed(slot):
+        raise TypeMismatch(f"column {called(slot)} is used as an array and as an object", place)
+    return Field(called(inner), slots.moment(inner), inner)
+
+
+def _at(value: Typed, slot: Path, name: str | int) -> Typed:
+    return _with_slot(value, (*slot, name) if slot else ())
+
+
+def _with_slot(value: Typed, slot: Path) -> Typed:
+    return replace(value, slot=slot) if slot and isinstance(value, Apply | Field) else value
+
+
+def view(value: Typed, slot: Path, slots: Slots) -> Typed:
+    """A value of JSON as what is looked up in it, where anything is."""
+    slot = slots.place_of(slot)
+    shape = slots.shape_of(slot) if slots.learned else t.JSON
+    if value.type != t.JSON or shape == t.JSON:
+        return value
+    return _with_slot(apply(VIEW, (value,), shape, gives_null=True, view=_reading(shape, called(slot))), slot)
+
+
+def _of_json(value: Typed, slot: Path, name: str, slots: Slots, place: Place) -> Typed:
+    found = apply("field({}, name)", (value,), t.JSON, gives_null=True, field=_json_field, name=name)
+    return _read(found, (*slot, name) if slot else (), slots, place)
+
+
+def _read(found: Typed, slot: Path, slots: Slots, place: Place) -> Typed:
+    """A value found in JSON as what its use needs."""
+    if not slot:
+        return found
+    if not slots.learned:
+        return _inside(slot[:-1], slot[-1], slots, place)
+    found = _with_slot(found, slot)
+    return view(found, slot, slots)
+
+
+@lru_cache(maxsize=1024)
+def _reading(one: Type, name: str) -> Any:
+    decode = decoder(read_as(one) | None).decode
+    finish = reader(one)
+
+    def read(raw: msgspec.Raw) -> Any:
+        try:
+            value = decode(raw)
+            return value if value is None or finish is None else finish(value)
+        except msgspec.ValidationError as error:
+            raise BadRecord(operations.reworded(str(error), name)) from None
+
+    return read
+
+
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw] | None).decode
+_items = msgspec.json.Decoder(list[msgspec.Raw] | None).decode
+
+
+def _json_field(raw: msgspec.Raw, name: str) -> msgspec.Raw | None:
+    return present((_fields(raw) or {}).get(name))
+
+
+def _json_item(raw: msgspec.Raw, index: int) -> msgspec.Raw | None:
+    return present(_item(_items(raw) or [], index))
+
+
+def _item(values: list[Any], index: int) -> Any:
+    return values[index - 1] if 1 <= index <= len(values) else None
+
+
+def made_array(items: Sequence[tuple[Typed, Place]], coercion: Coercion) -> Typed:
+    if not items:
+        return Constant([], t.array(t.NULL))
+    common, values = coercion.together(items, "an ARRAY holds")
+    common, values = _settled(common, values, items, coercion)
+    return loose(f"[{', '.join(['{}'] * len(values))}]", values, t.array(common))
+
+
+def made_map(keys: Sequence[tuple[Typed, Place]], values: Sequence[tuple[Typed, Place]], coercion: Coercion) -> Typed:
+    if not keys:
+        return Constant({}, t.map_of(t.VARCHAR, t.NULL))
+    key, names = coercion.together(keys, "a MAP has keys of")
+    key, names = _settled(key, names, keys, coercion, t.VARCHAR)
+    if key.name not in KEYS:
+        raise TypeMismatch(f"a MAP has keys of {', '.join(sorted(KEYS - {'UNKNOWN'}))}", keys[0][1])
+    common, held = coercion.together(values, "a MAP holds")
+    common, held = _settled(common, held, values, coercion)
+    pairs = ", ".join(f"({{{i}}}, {{{i + len(names)}}})" for i in range(len(names)))
+    made = loose(f"made_map(({pairs},))", (*names, *held), t.map_of(key, common), made_map=_map)
+    return faulty(made, _NULL_KEY) if any(isinstance(one, Constant) and one.value is None for one in names) else made
+
+
+def _map(pairs: Sequence[tuple[Any, Any]]) -> dict[Any, Any]:
+    if any(key is None for key, _ in pairs):
+        raise ValueError(_NULL_KEY)
+    return dict(pairs)
+
+
+def made_row(names: Sequence[str], items: Sequence[tuple[Typed, Place]], coercion: Coercion) -> Typed:
+    values = tuple(coercion.handed_on(value, "ROW", place) for value, place in items)
+    fields: dict[str, None] = {}
+    for i, name in enumerate(names):
+        ways = chain((name,), (f"_col{n}" for n in count(i)))
+        fields[next(one for one in ways if one not in fields)] = None
+    one = t.row(tuple(fields), tuple(value.type for value in values))
+    return loose(f"row({', '.join(['{}'] * len(values))})", values, one, row=row_class(one))
+
+
+def _settled(
+    common: Type,
+    values: tuple[Typed, ...],
+    given: Sequence[tuple[Typed, Place]],
+    coercion: Coercion,
+    otherwise: Type = t.JSON,
+) -> tuple[Type, tuple[Typed, ...]]:
+    """Values of which nothing is known are JSON."""
+    if t.UNKNOWN not in common.parts():
+        return common, values
+    otherwise = otherwise if common == t.UNKNOWN else t.as_json(common)
+    return otherwise, tuple(coercion.to(v, otherwise, "this", p) for v, (_, p) in zip(values, given, strict=True))

@@ -1,0 +1,130 @@
+"""How the keys and the values of a topic are carried: their formats, and the columns that lie in each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from schemas.datatypes import Type
+from schemas.errors import BadMapping, Place
+from schemas.formats import BYTES, CSV_DELIMITER, JSON, JSON_FLAT, KEY_FORMAT, VALUE_FORMAT
+from schemas.formats.fields import WHOLE, Format, Layout, Path, Reading, Wanted, Writing
+from schemas.formats.known import FORMATS
+from schemas.values import AvroSchema, MappedColumn, Mapping
+from sql.syntax.parts import KEY, THIS
+from sql.types.names import named
+
+OBJECTS = frozenset({JSON_FLAT, JSON})
+"""Formats whose values are looked into without a declaration."""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """The keys, or the values, of one topic."""
+
+    role: str
+    format: Format
+    layout: Layout
+
+    @property
+    def whole(self) -> Type | None:
+        """The type of a key or value that is one value, without fields."""
+        return self.format.whole
+
+    @property
+    def is_json(self) -> bool:
+        return self.format.name in OBJECTS
+
+    def reading(self, fields: Sequence[Wanted]) -> Reading:
+        """Raises ValueError where the format cannot read one of them."""
+        return self._format(fields).reading(fields, self.layout)
+
+    def writing(self, fields: Sequence[Wanted]) -> Writing:
+        """Raises ValueError where the format cannot write one of them."""
+        return self._format(fields).writing(fields, self.layout)
+
+    def _format(self, fields: Sequence[Wanted]) -> Format:
+        """JSON is an object where fields are named, else any value."""
+        if not self.is_json:
+            return self.format
+        return FORMATS[JSON if any(not field.path for field in fields) else JSON_FLAT]
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """Both sides of a topic's records. `key` is None where nobody says what keys are: they travel as they are.
+
+    `columns` are those declared; a value that has no fields is the column `this`.
+    """
+
+    key: Side | None
+    value: Side
+    columns: tuple[MappedColumn, ...]
+
+    def side(self, column: MappedColumn) -> tuple[Side, Path]:
+        """Where a column lies, and its path there."""
+        if column.path[0] == KEY and self.key is not None:
+            return self.key, column.path[1:]
+        return self.value, WHOLE if self.value.whole else column.path
+
+    @property
+    def as_source(self) -> tuple[MappedColumn, ...]:
+        """Its columns in a query that reads it; none where any field may be named, or bytes are copied."""
+        return self._completed({JSON, BYTES})
+
+    @property
+    def as_target(self) -> tuple[MappedColumn, ...]:
+        """Its columns in a query that writes it; none where the query says what they are."""
+        return self._completed(set())
+
+    def _completed(self, open_formats: set[str]) -> tuple[MappedColumn, ...]:
+        """A value without fields is a column, also where that is not declared."""
+        whole = self.value.whole
+        declared = any(column.path[0] != KEY for column in self.columns)
+        if whole is None or declared or self.value.format.name in open_formats:
+            return self.columns
+        return (*self.columns, MappedColumn(THIS, str(whole), (THIS,)))
+
+
+def carried(mapping: Mapping | None) -> Carried:
+    """How a topic's records are carried, as its mapping says; without one they are JSON objects under any keys."""
+    if mapping is None:
+        return Carried(None, Side("value", FORMATS[JSON_FLAT], Layout()), ())
+    options, columns = mapping.options, mapping.columns
+    key = _side(mapping, "key", options[KEY_FORMAT], mapping.key_schema) if KEY_FORMAT in options else None
+    value = _side(mapping, "value", options.get(VALUE_FORMAT, JSON_FLAT), mapping.value_schema)
+    found = Carried(key, value, columns)
+    sides = [found.side(column) for column in columns]
+    fields = [Wanted(path, named(column.type)) for column, (_, path) in zip(columns, sides, strict=True)]
+
+    def of(side: Side) -> Side:
+        own = tuple(field for field, (there, _) in zip(fields, sides, strict=True) if there is side)
+        return replace(side, layout=replace(side.layout, columns=own))
+
+    return Carried(of(key) if key else None, of(value), columns)
+
+
+def _side(mapping: Mapping, role: str, name: str, schema: AvroSchema | None) -> Side:
+    layout = Layout(delimiter=mapping.options.get(CSV_DELIMITER, ","))
+    if schema is not None:
+        layout = replace(layout, schema=schema.text, schema_id=schema.id or None)
+    return Side(role, FORMATS[name], layout)
+
+
+def check_columns(mapping: Mapping, places: Sequence[Place]) -> None:
+    """Raises BadMapping for a column that its format cannot hold. `places` are the columns' own."""
+    found = carried(mapping)
+    for column, place in zip(mapping.columns, places, strict=True):
+        if column.path[0] == KEY and found.key is None:
+            raise BadMapping(f"the column lies in the key; say what keys are: OPTIONS ({KEY_FORMAT} '…')", place)
+        side, path = found.side(column)
+        where, one = f"{side.role}s in {side.format.name}", named(column.type)
+        if side.whole is not None:
+            only = KEY if side.role == "key" else THIS
+            if column.path != (only,) or one != side.whole:
+                message = f"{where} have no fields: their only column is {only} {side.whole}"
+                raise BadMapping(message, place)
+        elif not path:
+            raise BadMapping(f'{where} have fields: name one, such as "{KEY}.id"', place)
+        elif len(path) > 1 and not (side.is_json or side.format.name == "avro"):
+            raise BadMapping(f"{where} have no fields inside fields", place)
+        elif side.format.types and one.name not in side.format.types:
+            raise BadMapping(f"{where} hold no {one.name}; they hold {', '.join(sorted(side.format.types))}", place)

@@ -1,0 +1,1 @@
+"""From a plan to Python: one generated function for each query."""

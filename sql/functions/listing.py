@@ -1,0 +1,51 @@
+"""What SHOW FUNCTIONS lists: operators and forms of the grammar, then the functions, each as its signature tells."""
+
+from sql.functions import FUNCTIONS
+
+OPERATORS = (
+    ("+", "number + number → number", "sum; also of a time and an interval"),
+    ("-", "number - number → number", "difference; also of two times; before a number its sign"),
+    ("*", "number * number → number", "product"),
+    ("/", "number / number → number", "quotient; of whole numbers truncated toward zero"),
+    ("%", "number % number → number", "remainder, with the sign of the dividend"),
+    ("||", "VARCHAR || VARCHAR → VARCHAR", "both texts, bytes or arrays, one after the other"),
+    ("=", "any = same kind → BOOLEAN", "equal"),
+    ("<>", "any <> same kind → BOOLEAN", "not equal; also written !="),
+    ("<", "any < same kind → BOOLEAN", "less"),
+    ("<=", "any <= same kind → BOOLEAN", "less or equal"),
+    (">", "any > same kind → BOOLEAN", "greater"),
+    (">=", "any >= same kind → BOOLEAN", "greater or equal"),
+    ("AND", "BOOLEAN AND BOOLEAN → BOOLEAN", "both; FALSE if one is, else NULL if one is"),
+    ("OR", "BOOLEAN OR BOOLEAN → BOOLEAN", "one of both; TRUE if one is, else NULL if one is"),
+    ("NOT", "NOT BOOLEAN → BOOLEAN", "the contrary"),
+    ("IS NULL", "any IS [NOT] NULL → BOOLEAN", "whether there is no value"),
+    ("IS TRUE", "BOOLEAN IS [NOT] TRUE → BOOLEAN", "whether it is; also IS FALSE and IS UNKNOWN; never NULL"),
+    ("IS DISTINCT FROM", "any IS [NOT] DISTINCT FROM same kind → BOOLEAN", "not equal, with NULL equal to NULL"),
+    ("BETWEEN", "any [NOT] BETWEEN [SYMMETRIC] low AND high → BOOLEAN", "low <= any AND any <= high"),
+    ("IN", "any [NOT] IN (same kind, …) → BOOLEAN", "equal to one of them"),
+    ("LIKE", "VARCHAR [NOT] LIKE pattern [ESCAPE character] → BOOLEAN", "% stands for any text, _ for one character"),
+)
+FORMS = (
+    ("CASE", "CASE [value] WHEN condition THEN result … [ELSE result] END", "the result of the first that is TRUE"),
+    ("CAST", "CAST(value AS type)", "the value as another type; also written value::type; an error where it has none"),
+    ("TRY_CAST", "TRY_CAST(value AS type)", "the value as another type, NULL where it has none"),
+    ("COALESCE", "COALESCE(value, …)", "the first that is not NULL"),
+    ("IFNULL", "IFNULL(value, other)", "the value; the other where it is NULL"),
+    ("NULLIF", "NULLIF(value, other)", "NULL where both are equal, else the value"),
+    ("TRANSFORM", "TRANSFORM(array, x => …)", "the array of what the lambda gives for each element"),
+    ("FILTER", "FILTER(array, x => condition)", "the elements for which the lambda is TRUE"),
+    ("REDUCE", "REDUCE(array, start, (acc, x) => …)", "what the lambda gives last; it is given what it gave before"),
+    ("TYPEOF", "TYPEOF(value) → VARCHAR", "the name of its type"),
+    ("ARRAY", "ARRAY[element, …] → ARRAY<T>", "an array; array[1] is its first element"),
+    ("MAP", "MAP[key, value, …] → MAP<K, V>", "a map; map['key'] is a value of it"),
+    ("ROW", "ROW(value, …)", "a row; row.name is a field of it"),
+    ("AT TIME ZONE", "time AT TIME ZONE zone", "the clock there at an instant, or the instant of a clock there"),
+    ("UNNEST", "FROM … CROSS JOIN UNNEST(array) [WITH ORDINALITY] AS name", "a row for each element"),
+)
+
+
+def listed() -> list[tuple[str, str, str, str]]:
+    """(name, signature, meaning, package) of all that an expression may call upon; the language's own has none."""
+    forms = [(*one, "") for one in (*OPERATORS, *FORMS)]
+    functions = [one for name in sorted(FUNCTIONS) for one in FUNCTIONS[name]]
+    return [*forms, *((one.name, one.signature, one.summary, str(one.package or "")) for one in functions)]

@@ -1,0 +1,1 @@
+"""From a sample of records to the CREATE MAPPING that reads them."""

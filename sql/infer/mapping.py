@@ -1,0 +1,179 @@
+"""From a sample of a topic's records to the CREATE MAPPING that reads it, with comments on what was seen."""
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from schemas import datatypes as t
+from schemas.datatypes import Type
+from schemas.failures import BadRecord
+from schemas.formats import AVRO, BYTES, CSV, CSV_DELIMITER, JSON, KEY_FORMAT, VALUE_FORMAT
+from schemas.formats.avro_schemas import HEADER
+from schemas.formats.json_again import looking_twice
+from schemas.formats.looks import delimiter_of
+from schemas.names import name
+from schemas.shown import shown
+from sql.infer.types import type_of
+from sql.syntax.refusals.unsupported import column_refusal
+from sql.syntax.render.expressions import string
+from sql.syntax.scan import MAX_BYTES
+
+VARCHAR = "varchar"
+LONGEST_TYPE = 2_000
+"""Characters; a longer one is JSON."""
+MOST_COLUMNS = 500
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+_object = looking_twice(msgspec.json.Decoder(dict[str, msgspec.Raw]).decode)
+_value = looking_twice(msgspec.json.Decoder(msgspec.Raw).decode)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """`seen` counts the objects that have it; `empty`: it is null in all of them."""
+
+    name: str
+    type: Type
+    seen: int
+    empty: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Inferred:
+    """`columns` are fields of `objects` JSON objects; `notes` say what was seen besides."""
+
+    notes: tuple[str, ...]
+    columns: tuple[Column, ...] = ()
+    objects: int = 0
+    options: dict[str, str] = field(default_factory=dict)
+
+
+def inferred(records: Sequence[tuple[bytes | None, bytes | None]]) -> Inferred:
+    """What the (key, value) records of a topic are; at least one has a value."""
+    values = [value for _, value in records if value is not None]
+    keys = [key for key, _ in records if key is not None]
+    keyed = {KEY_FORMAT: VARCHAR} if keys and all(map(_is_text, keys)) else {}
+    notes = [f"{len(records):,} record" + ("s" if len(records) > 1 else "")]
+    if empty := len(records) - len(values):
+        notes[0] += f", {empty:,} without a value"
+    objects = [one for one in map(_fields, values) if one is not None]
+    if 2 * len(objects) > len(values):
+        columns, left_out = _columns(objects)
+        if other := len(values) - len(objects):
+            notes.append(f"{other:,} of {len(values):,} values are no JSON objects, and cannot be read through this")
+        return Inferred((*notes, *left_out), columns, len(objects), keyed)
+    format_, note = _format(values)
+    return Inferred((*notes, note), (), 0, {**keyed, VALUE_FORMAT: format_})
+
+
+def statement(found: Inferred, topic: str, mapping: str = "") -> str:
+    """The CREATE MAPPING as SQL text, one column a line. Columns that are seen least go where it would be too long."""
+    columns = found.columns
+    while True:
+        text = _written(found, columns, topic, mapping or topic)
+        if len(text.encode()) < MAX_BYTES * 3 // 4 or not columns:
+            return text
+        most = sorted(columns, key=lambda one: -one.seen)[: len(columns) // 2]
+        columns = tuple(one for one in columns if one in most)
+
+
+def _written(found: Inferred, columns: Sequence[Column], topic: str, mapping: str) -> str:
+    lines = [f"-- {note}" for note in found.notes]
+    if missing := len(found.columns) - len(columns):
+        lines.append(f"-- {missing:,} more fields are left out: a statement has at most {MAX_BYTES:,} bytes")
+    external = f" EXTERNAL NAME {name(topic)}" if mapping != topic else ""
+    options = ", ".join(f"{option} {string(value)}" for option, value in found.options.items())
+    end = "TYPE Kafka" + (f" OPTIONS ({options})" if options else "") + ";"
+    create = f"CREATE MAPPING {name(mapping)}{external}"
+    if not columns:
+        return "\n".join([*lines, f"{create} {end}", ""])
+    rows = [_line(one, found.objects, "," if i < len(columns) else "") for i, one in enumerate(columns, 1)]
+    return "\n".join([*lines, f"{create} (", *rows, f") {end}", ""])
+
+
+def _line(column: Column, objects: int, comma: str) -> str:
+    said = []
+    if column.seen < objects:
+        said.append(f"seen in {column.seen} of {objects} records")
+    if column.empty:
+        said.append("always null")
+    comment = f" -- {', '.join(said)}" if said else ""
+    return f"    {name(column.name)} {column.type}{comma}{comment}"
+
+
+def _columns(objects: Sequence[dict[str, msgspec.Raw]]) -> tuple[tuple[Column, ...], list[str]]:
+    """The columns in the order in which they are first seen, and why fields are left out."""
+    fields: dict[str, list[bytes]] = defaultdict(list)
+    for one in objects:
+        for key, raw in one.items():
+            fields[key].append(bytes(raw))
+    notes = []
+    for key in list(fields):
+        if reason := _refusal(key):
+            del fields[key]
+            notes.append(f"left out: {reason}")
+    if len(fields) > MOST_COLUMNS:
+        most = sorted(fields, key=lambda key: -len(fields[key]))[:MOST_COLUMNS]
+        notes.append(f"{len(fields) - MOST_COLUMNS:,} more fields are seen less, and left out")
+        fields = {key: raws for key, raws in fields.items() if key in set(most)}
+    columns = []
+    for key, raws in fields.items():
+        found = type_of(raws)
+        narrow = found if len(str(found)) <= LONGEST_TYPE else t.JSON
+        columns.append(Column(key, narrow, len(raws), all(raw == b"null" for raw in raws)))
+    return tuple(columns), notes
+
+
+def _refusal(key: str) -> str:
+    """Why a field cannot be a column, on one line."""
+    if not key:
+        return "a field without a name"
+    reason = column_refusal(key)
+    return f"{shown(key)} ({reason})" if reason else ""
+
+
+def _fields(value: bytes) -> dict[str, msgspec.Raw] | None:
+    try:
+        return _object(value)  # type: ignore[no-any-return]
+    except (msgspec.DecodeError, UnicodeError, RecursionError, BadRecord):
+        return None
+
+
+def _format(values: Sequence[bytes]) -> tuple[str, str]:
+    """The format of values that are not JSON objects, and what was seen."""
+    if all(value[:1] == b"\0" and len(value) > HEADER for value in values):
+        numbers = sorted({int.from_bytes(value[1:HEADER], "big") for value in values})
+        listed = ", ".join(map(str, numbers[:3])) + (" …" if len(numbers) > 3 else "")
+        seen = f"values begin with 00 and the number of a schema in a registry ({listed})"
+        if all(value[HEADER : HEADER + 1] in b"{[" for value in values):
+            return BYTES, f"{seen}, and go on as JSON: records with a JSON Schema, which no format reads"
+        return AVRO, f"{seen}: {VALUE_FORMAT} '{AVRO}', where that schema is in Avro"
+    if all(map(_is_json, values)):
+        return JSON, f"values are JSON, but most are no objects: {VALUE_FORMAT} '{JSON}'"
+    if all(map(_is_text, values)):
+        if mark := delimiter_of(values):
+            kind = "tab" if mark == "\t" else mark
+            csv = f"{VALUE_FORMAT} '{CSV}'" + ("" if mark == "," else f", {CSV_DELIMITER} '{kind}'")
+            seen = f"values are text, perhaps lines of CSV (with '{kind}')"
+            return VARCHAR, f"{seen}: declare columns and {csv}, or {VALUE_FORMAT} '{VARCHAR}'"
+        return VARCHAR, f"values are text, but no JSON: {VALUE_FORMAT} '{VARCHAR}'"
+    return BYTES, f"values are neither JSON nor text: {VALUE_FORMAT} '{BYTES}' copies them as they are"
+
+
+def _is_json(value: bytes) -> bool:
+    try:
+        _value(value)
+    except (msgspec.DecodeError, UnicodeError, RecursionError, BadRecord):
+        return False
+    return True
+
+
+def _is_text(data: bytes) -> bool:
+    """UTF-8 without the control characters that no text has."""
+    try:
+        return _CONTROL.search(data.decode()) is None
+    except UnicodeDecodeError:
+        return False

@@ -1,0 +1,58 @@
+"""Whether what a query reads and writes can be carried by the formats of its topics."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from schemas.errors import ColumnMismatch
+from schemas.formats import AVRO, BYTES
+from schemas.formats.fields import Wanted
+from sql.analysis.record import KEY_FIELDS
+from sql.analysis.topic_format import Side
+from sql.syntax import statements
+
+if TYPE_CHECKING:
+    from sql.plan.plan import Branch
+
+_NO_COLUMNS = "{} of '{}' are bytes, which have no columns; only SELECT * copies them"
+
+
+def check_branch(branch: "Branch", source: statements.Name, target: statements.Name) -> None:
+    """Raises ColumnMismatch at the name of the source or the target."""
+    read, written = branch.read_from, branch.written_to
+    of_value = [Wanted(one.path, one.type) for one in branch.reads if not one.of_key]
+    of_key = [Wanted(one.path, one.type) for one in branch.reads if one.of_key and one.key != KEY_FIELDS]
+    if branch.star:
+        _check_star(branch, source, target)
+    if not (branch.star and not branch.outputs):
+        _check(written.value, written.value.writing, [one.field for one in branch.outputs], target)
+    _check(read.value, read.value.reading, of_value, source)
+    if read.key is not None:
+        _check(read.key, read.key.reading, of_key, source)
+    if written.key is not None and branch.key:
+        _check(written.key, written.key.writing, [one.field for one in branch.key], target)
+
+
+def _check_star(branch: "Branch", source: statements.Name, target: statements.Name) -> None:
+    """Fields that are not known before the record stay as they are, so both must be of one format."""
+    read, written = branch.read_from.value, branch.written_to.value
+    if branch.outputs and BYTES in (read.format.name, written.format.name):
+        name = source if read.format.name == BYTES else target
+        raise ColumnMismatch(_NO_COLUMNS.format("values", name), name.place)
+    alike = read.format is written.format or (read.is_json and written.is_json)
+    copied = not branch.outputs and (BYTES in (read.format.name, written.format.name))
+    if not (alike or copied):
+        message = (
+            f"values of '{source}' are {read.format.name}, those of '{target}' {written.format.name}: name the columns"
+        )
+        raise ColumnMismatch(message, source.place)
+
+
+def _check(side: Side, use: Callable[..., Any], fields: list[Wanted], name: statements.Name) -> None:
+    if side.format.name == AVRO and not side.layout.schema:
+        return  # it is made of these fields, or of what the registry holds, when the job is created
+    if side.format.name == BYTES and any(field.path for field in fields):
+        raise ColumnMismatch(_NO_COLUMNS.format(f"{side.role}s", name), name.place)
+    try:
+        use(fields)
+    except ValueError as reason:
+        raise ColumnMismatch(f"{side.role}s of '{name}' are {side.format.name}: {reason}", name.place) from None

@@ -1,0 +1,207 @@
+"""One SELECT after another along a chain: what its rows hold, and what is done to get there."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from schemas import datatypes as t
+from schemas.errors import START, ColumnMismatch, NestedTooDeep, NotSupported, Place, TypeMismatch
+from sql.analysis.expressions import Analysis
+from sql.analysis.faults import Faults
+from sql.analysis.names import Names, Record
+from sql.analysis.nested import access
+from sql.plan.chains import Link
+from sql.plan.usage import children
+from sql.syntax import statements
+from sql.syntax.column_names import item_name
+from sql.syntax.render.expressions import expression
+from sql.types.typed import ELEMENT, GENERATED, Constant, Field, Typed, slot_of, whole_of
+
+MAX_UNNESTS = 12
+MAX_PARTS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Rows for which the condition is not TRUE end here."""
+
+    value: Typed
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Compute:
+    """A value that later stages use under its key."""
+
+    key: str
+    value: Typed
+
+
+@dataclass(frozen=True, slots=True)
+class Unnest:
+    """One row for each element. `element` is its key, `second` that of a map's value; `ordinal` counts from 1."""
+
+    value: Typed
+    element: str
+    second: str
+    ordinal: str
+    json: bool
+    text: str
+
+
+Stage = Filter | Compute | Unnest
+"""What is done to a row, in order. What keeps state (groups, windows, joins) would be stages of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    name: str
+    value: Typed
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What a SELECT gives. `open`: also all fields of the record."""
+
+    open: bool
+    columns: tuple[Column, ...]
+
+
+@dataclass(slots=True)
+class Levels:
+    """The stages of a chain, gathered from the inside out."""
+
+    record: Record
+    stages: list[Stage] = field(default_factory=list)
+    faults: Faults = field(default_factory=Faults)
+    _keys: int = 0
+
+    def source(self) -> Rows:
+        """The rows of the topic or mapping itself."""
+        declared = self.record.declared
+        return Rows(not declared, tuple(Column(name, self.record.column(name), START) for name in declared))
+
+    def through(self, link: Link, below: Rows, *, last: bool) -> tuple[Rows, Analysis]:
+        """The rows a SELECT makes of those below it, which it still may name. Raises Refused with its place."""
+        columns = {column.name: column.value for column in below.columns}
+        qualifiers: dict[str, dict[str, Typed] | None] = dict.fromkeys(link.names)
+        given = {
+            item.alias.text: item.expression
+            for item in link.select.items
+            if isinstance(item, statements.Item) and item.alias is not None
+        }
+        names = Names(self.record, columns, below.open, qualifiers, given)
+        analysis = Analysis(self.record.slots, names, self.faults)
+        added: list[Column] = []
+        for unnest in link.select.unnests:
+            made = self._unnested(unnest, analysis)
+            added += (Column(name, value, unnest.place) for name, value in made.items())
+            columns |= made
+            if unnest.alias and unnest.columns:
+                qualifiers[unnest.alias.text] = made
+        if link.select.where is not None:
+            self.stages.append(Filter(analysis.condition(link.select.where, "WHERE"), expression(link.select.where)))
+        rows = self._items(link, below, added, analysis)
+        if last:
+            return rows, analysis
+        check_names((column.name, column.place) for column in rows.columns)
+        computed = tuple(replace(column, value=self._computed(column.value, column.place)) for column in rows.columns)
+        return replace(rows, columns=computed), analysis
+
+    def _items(self, link: Link, below: Rows, added: Sequence[Column], analysis: Analysis) -> Rows:
+        columns: list[Column] = []
+        stars = 0
+        for position, item in enumerate(link.select.items):
+            if isinstance(item, statements.Star):
+                stars += 1
+                if stars > 1:
+                    raise ColumnMismatch("* already stands for all fields; once is enough", item.place)
+                starred = [*below.columns, *([] if self._of_source(item, link) else added)]
+                columns += (replace(column, place=item.place) for column in starred)
+            else:
+                name = item_name(item, position)
+                text = link.columns[position] if position < len(link.columns) else name.text
+                columns.append(Column(text, analysis.typed(item.expression), name.place))
+        return Rows(below.open and stars > 0, tuple(columns))
+
+    def _of_source(self, item: statements.Star, link: Link) -> bool:
+        """Whether a star stands for the columns of the source alone."""
+        if item.source is not None and item.source.text not in link.names:
+            raise NotSupported(f"{item.source}.*: only the source itself has a star", item.source.place)
+        return item.source is not None
+
+    def _computed(self, value: Typed, place: Place) -> Typed:
+        """The value, evaluated once for all who name it."""
+        handed_on = isinstance(value, Field | Constant) or whole_of(value) is not value
+        if handed_on:
+            return value
+        if value.type == t.UNKNOWN:  # its use will be handed down to all its parts
+            _check_size(value, place)
+            return value
+        if not self.record.slots.learned:
+            return value
+        key = self._key()
+        self.stages.append(Compute(key, value))
+        return Field(key, value.type, slot_of(value))
+
+    def _key(self) -> str:
+        self._keys += 1
+        return f"{GENERATED}{self._keys}"
+
+    def _unnested(self, unnest: statements.Unnest, analysis: Analysis) -> dict[str, Typed]:
+        value = analysis.typed(unnest.expression)
+        names = [column.text for column in unnest.columns] or ([unnest.alias.text] if unnest.alias else [])
+        if not names:
+            raise ColumnMismatch("give the elements a name: UNNEST(…) AS name", unnest.place)
+        if value.type == t.UNKNOWN:
+            value = analysis.coercion.to(value, t.array(t.UNKNOWN), "UNNEST", unnest.place)
+        if value.type.name not in ("ARRAY", "MAP"):
+            raise TypeMismatch(f"UNNEST needs an array or a map; this is {value.type.words}", unnest.place)
+        self._check_unnests(unnest.place)
+        element, second, ordinal = (self._key() for _ in range(3))
+        types = value.type.arguments
+        slot = (*slot, ELEMENT) if (slot := slot_of(value)) else ()
+        first = Field(element, types[0], slot)
+        columns = [first] if value.type.name == "ARRAY" else [first, Field(second, types[1])]
+        made = self._fields(first, names, unnest, analysis) or columns
+        if unnest.ordinality:
+            made = [*made, Field(ordinal, t.BIGINT)]
+        if len(names) != len(made) and not (len(names) == 1 and not unnest.columns and not unnest.ordinality):
+            raise ColumnMismatch(f"UNNEST gives {len(made)} columns here; {len(names)} are named", unnest.place)
+        json = value.type.name == "ARRAY" and types[0] == t.JSON
+        of_map, ordinal = value.type.name == "MAP", ordinal if unnest.ordinality else ""
+        stage = Unnest(value, element, second if of_map else "", ordinal, json, expression(unnest.expression))
+        self.stages.append(stage)
+        return dict(zip(names, made, strict=False))
+
+    def _check_unnests(self, place: Place) -> None:
+        """Raises NestedTooDeep: Python takes no more than twenty loops in one another."""
+        if sum(isinstance(stage, Unnest) for stage in self.stages) >= MAX_UNNESTS:
+            raise NestedTooDeep(f"more than {MAX_UNNESTS} UNNEST on the way of one record", place)
+
+    def _fields(self, first: Typed, names: Sequence[str], unnest: statements.Unnest, analysis: Analysis) -> list[Typed]:
+        """The fields of an element that is a ROW, where a name is given for each."""
+        fields = first.type.fields
+        if len(fields) < 2 or len(names) - unnest.ordinality != len(fields):
+            return []
+        return [access(first, name, unnest.place, analysis.slots) for name in fields]
+
+
+def _check_size(value: Typed, place: Place) -> None:
+    """Raises NestedTooDeep for a column that stands for too large an expression: each SELECT may say it twice."""
+    waiting, parts = [value], 0
+    while waiting:
+        parts += 1
+        if parts > MAX_PARTS:
+            message = f"with the columns that it names, this column is an expression of more than {MAX_PARTS:,} parts"
+            raise NestedTooDeep(message, place)
+        waiting += children(waiting.pop())
+
+
+def check_names(names: Iterable[tuple[str, Place]]) -> None:
+    """Raises ColumnMismatch where two columns have one name."""
+    seen: set[str] = set()
+    for name, place in names:
+        if name in seen:
+            raise ColumnMismatch(f"two columns are called {name}; give one another name with AS", place)
+        seen.add(name)

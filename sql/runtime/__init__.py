@@ -1,0 +1,1 @@
+"""What generated code and functions call while records pass: values in, values out."""

@@ -1,0 +1,42 @@
+"""Values compared and told apart by functions, as the operators of SQL do it; a value of JSON as what it holds."""
+
+from collections.abc import Hashable, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+from schemas.failures import BadRecord
+from sql.runtime.operations import alike
+
+V = TypeVar("V")
+
+
+def held(value: Any) -> Any:
+    """What a value of JSON holds, any other as it is."""
+    return msgspec.json.decode(value) if isinstance(value, msgspec.Raw) else value
+
+
+def comparable(values: Sequence[V]) -> Sequence[V]:
+    """The same. Raises BadRecord where they are not of one kind, as values of JSON may be, or have no order."""
+    keys = [held(value) for value in values]
+    for key in keys:
+        alike(keys[0], key)
+        if isinstance(key, list | dict | msgspec.Struct):
+            raise BadRecord(f"{'an array' if isinstance(key, list) else 'an object'} is neither smaller nor larger")
+    return values
+
+
+def identity(value: Any) -> Hashable:
+    """The same for equal values: TRUE is not 1, but 1 is 1.0; objects whatever the order of their fields."""
+    match value:
+        case bool():
+            return bool, value
+        case list():
+            return list, *map(identity, value)
+        case dict():
+            return dict, frozenset((key, identity(one)) for key, one in value.items())
+        case msgspec.Struct():
+            return type(value), *map(identity, msgspec.structs.astuple(value))
+        case msgspec.Raw():
+            return identity(msgspec.json.decode(value))
+    return value  # type: ignore[no-any-return]

@@ -1,0 +1,152 @@
+"""What all rules have in common when a parse tree becomes values: places, names, literals and types."""
+
+from bisect import bisect_right
+from decimal import Decimal
+from typing import Any
+
+from parsimonious.nodes import Node, NodeVisitor
+
+from schemas.datatypes import MAX_PRECISION
+from schemas.errors import BadSyntax, Place, Refused
+from schemas.names import name as written
+from sql.syntax import expressions as ex
+from sql.syntax import statements
+
+MAX_INTEGER = 2**63
+"""Integer literals go up to this, so that its negative can be written."""
+
+
+def many(node: Any) -> list[Any]:
+    """The children of a `?`, `*` or `+` that matched; a Node stands for one that matched nothing."""
+    return node if isinstance(node, list) else []
+
+
+def first(node: Any) -> Any:
+    """What a `?` matched, or None."""
+    return node[0] if isinstance(node, list) else None
+
+
+def listed(head: Any, rest: Any) -> list[Any]:
+    """The items of `item (comma item)*`."""
+    return [head, *(item for _, item in many(rest))]
+
+
+def word(node: Node) -> str:
+    """The keyword a choice of keywords matched, in capital letters."""
+    while node.children:
+        node = node.children[0]
+    return str(node.text).upper()
+
+
+class Builder(NodeVisitor):  # type: ignore[misc]  # parsimonious carries no types
+    """One method a rule; a rule without one gives its children, or its node when it has none."""
+
+    unwrapped_exceptions = (Refused,)
+
+    def __init__(self, text: str) -> None:
+        self._lines = [0, *(i + 1 for i, c in enumerate(text) if c == "\n")]
+
+    def place(self, node: Node) -> Place:
+        line = bisect_right(self._lines, node.start)
+        return Place(line, node.start - self._lines[line - 1] + 1)
+
+    def generic_visit(self, node: Node, children: list[Any]) -> Any:
+        return children or node
+
+    # Names
+
+    def visit_name(self, _: Node, children: list[Any]) -> statements.Name:
+        name: statements.Name = children[0]
+        return name
+
+    def visit_bare(self, node: Node, _: list[Any]) -> statements.Name:
+        return statements.Name(node.children[1].text, self.place(node))
+
+    def visit_quoted(self, node: Node, _: list[Any]) -> statements.Name:
+        return statements.Name(node.children[0].text[1:-1].replace('""', '"'), self.place(node))
+
+    # Literals
+
+    def visit_number(self, node: Node, _: list[Any]) -> ex.Number:
+        text, place = node.children[0].text, self.place(node)
+        if not text.isdigit() and "e" in text.lower():
+            value: int | float | Decimal = float(text)
+            fits = value < float("inf")
+        else:
+            whole, _, fraction = text.partition(".")
+            fits = len(text) <= MAX_PRECISION + 1 and (bool(fraction) or int(whole) <= MAX_INTEGER)
+            value = Decimal(text) if fraction else int(whole) if fits else 0
+        if not fits:
+            message = "this number is out of range (integers have 64 bits, decimals 38 digits, others are doubles)"
+            raise BadSyntax(message, place)
+        return ex.Number(value, place)
+
+    def visit_string(self, node: Node, _: list[Any]) -> ex.String:
+        return ex.String(node.children[0].text[1:-1].replace("''", "'"), self.place(node))
+
+    def visit_bytes(self, node: Node, _: list[Any]) -> ex.Bytes:
+        return ex.Bytes(bytes.fromhex(node.children[0].text[2:-1]), self.place(node))
+
+    def visit_truth(self, node: Node, _: list[Any]) -> ex.Boolean:
+        return ex.Boolean(word(node) == "TRUE", self.place(node))
+
+    def visit_null(self, node: Node, _: list[Any]) -> ex.Null:
+        return ex.Null(self.place(node))
+
+    def visit_moment(self, node: Node, children: list[Any]) -> ex.Moment:
+        kind, text = children
+        return ex.Moment(kind, text.value, self.place(node))
+
+    def visit_moment_type(self, node: Node, _: list[Any]) -> str:
+        return " ".join(node.text.upper().split())
+
+    def visit_interval(self, node: Node, children: list[Any]) -> ex.Interval:
+        _, sign, text, unit, last = children
+        minus = "-" if (signed := first(sign)) and signed.text[0] == "-" else ""
+        return ex.Interval(minus + text.value, unit, first(last) or "", self.place(node))
+
+    def visit_to_unit(self, _: Node, children: list[Any]) -> str:
+        unit: str = children[1]
+        return unit
+
+    def visit_unit(self, node: Node, _: list[Any]) -> str:
+        unit: str = node.children[0].text.upper().removesuffix("S")
+        return unit
+
+    def visit_sign(self, node: Node, _: list[Any]) -> Node:
+        return node
+
+    # Types
+
+    def visit_type(self, node: Node, children: list[Any]) -> ex.ColumnType:
+        return ex.ColumnType(children[0], self.place(node))
+
+    def visit_simple_type(self, _: Node, children: list[Any]) -> str:
+        name, precision, size, zone = children
+        words = [name.text.upper(), *(["PRECISION"] if many(precision) else [])]
+        return " ".join(words) + (first(size) or "") + (f" {first(zone)}" if first(zone) else "")
+
+    def visit_nested_type(self, node: Node, children: list[Any]) -> str:
+        _, _, head, rest, _ = children
+        return f"{word(node.children[0])}<{', '.join(one.text for one in listed(head, rest))}>"
+
+    def visit_row_type(self, _: Node, children: list[Any]) -> str:
+        return f"ROW({', '.join(listed(children[2], children[3]))})"
+
+    def visit_row_field(self, _: Node, children: list[Any]) -> str:
+        name, kind = children
+        return f"{written(name.text)} {kind.text}"
+
+    def visit_interval_type(self, _: Node, children: list[Any]) -> str:
+        _, unit, last = children
+        return f"INTERVAL {unit}" + (f" TO {many(last)[0][1]}" if many(last) else "")
+
+    def visit_type_size(self, _: Node, children: list[Any]) -> str:
+        numbers = listed(children[1], children[2])
+        for number in numbers:
+            if not isinstance(number.value, int):
+                raise BadSyntax("the size of a type is a whole number", number.place)
+        return f"({', '.join(str(number.value) for number in numbers)})"
+
+    def visit_time_zone(self, node: Node, _: list[Any]) -> str:
+        return f"{word(node)} TIME ZONE"

@@ -1,0 +1,221 @@
+"""The rules of expressions. What the standard writes in words becomes a plain call here."""
+
+from collections.abc import Callable
+from typing import Any
+
+from parsimonious.nodes import Node
+
+from schemas.errors import BadSyntax, NestedTooDeep, NotSupported
+from sql.syntax import expressions as ex
+from sql.syntax import statements
+from sql.syntax.build_base import Builder, first, listed, many, word
+from sql.syntax.precedence import Operand, Operator, Run, Test, sum_of, tree
+from sql.syntax.refusals.unsupported import column_refusal
+from sql.syntax.scan import MAX_DEPTH
+
+_TRIMS = {"LEADING": "LTRIM", "TRAILING": "RTRIM", "BOTH": "BTRIM"}
+Build = Callable[[ex.Expression], ex.Expression]
+
+
+class ExpressionBuilder(Builder):
+    """Expressions are flat in the grammar; sql/syntax/precedence.py makes the tree."""
+
+    def visit_expression(self, _: Node, children: list[Any]) -> ex.Expression:
+        operand, tails = children
+        operands, operators = [operand], []
+        for tail in many(tails):
+            if isinstance(tail, Test):
+                operands[-1].tests.append(tail)
+            else:
+                operator, operand = tail
+                operators.append(operator)
+                operands.append(operand)
+        return tree(Run(operands, operators))
+
+    def visit_tail(self, _: Node, children: list[Any]) -> Any:
+        return children[0]
+
+    def visit_test(self, node: Node, children: list[Any]) -> Test:
+        return Test(children[1][0], self.place(node))
+
+    def visit_value(self, _: Node, children: list[Any]) -> ex.Expression:
+        operand, rest = children
+        pairs = many(rest)
+        return sum_of(Run([operand, *(one for _, one in pairs)], [operator for operator, _ in pairs]))
+
+    def visit_operator(self, node: Node, _: list[Any]) -> Operator:
+        text = node.children[0].text.upper()
+        return Operator("<>" if text == "!=" else text, self.place(node))
+
+    visit_value_operator = visit_operator
+
+    def visit_operand(self, node: Node, children: list[Any]) -> Operand:
+        negation, sign, expression, postfixes = children
+        if len(many(postfixes)) > MAX_DEPTH:
+            raise NestedTooDeep(f"more than {MAX_DEPTH} steps into one value", self.place(node))
+        for postfix in many(postfixes):
+            expression = postfix(expression)
+        if signed := first(sign):
+            expression = ex.Sign(signed.text[0], expression, self.place(signed))
+        return Operand(expression, self.place(node) if many(negation) else None, [])
+
+    # Tests: each gives what makes a condition of the operand before it
+
+    def visit_is(self, _: Node, children: list[Any]) -> Build:
+        negated, what = bool(many(children[1])), children[2][0]
+        if isinstance(what, str):
+            return lambda operand: ex.Is(operand, what, negated, operand.place)  # type: ignore[arg-type]
+        return lambda operand: ex.Distinct(operand, what, negated, operand.place)
+
+    def visit_distinct(self, _: Node, children: list[Any]) -> ex.Expression:
+        value: ex.Expression = children[2]
+        return value
+
+    def visit_truth_value(self, node: Node, _: list[Any]) -> str:
+        return word(node)
+
+    def visit_between(self, node: Node, children: list[Any]) -> Build:
+        negation, _, symmetry, low, _, high = children
+        symmetric = bool(many(symmetry)) and word(node.children[2]) == "SYMMETRIC"
+        return lambda operand: ex.Between(operand, low, high, symmetric, bool(many(negation)), operand.place)
+
+    def visit_in(self, _: Node, children: list[Any]) -> Build:
+        negation, items = children[0], tuple(children[3])
+        return lambda operand: ex.In(operand, items, bool(many(negation)), operand.place)
+
+    def visit_like(self, _: Node, children: list[Any]) -> Build:
+        negation, _, pattern, escape = children
+        return lambda operand: ex.Like(operand, pattern, first(escape), bool(many(negation)), operand.place)
+
+    def visit_escape(self, _: Node, children: list[Any]) -> Any:
+        return children[1]
+
+    # Postfixes: each gives what is made of the operand before it
+
+    def visit_postfix(self, _: Node, children: list[Any]) -> Any:
+        return children[1][0]
+
+    def visit_cast_to(self, _: Node, children: list[Any]) -> Build:
+        return lambda operand: ex.Cast(operand, children[2], safe=False, place=operand.place)
+
+    def visit_element(self, node: Node, children: list[Any]) -> Build:
+        place = self.place(node)
+        return lambda operand: ex.Element(operand, children[1], place)
+
+    def visit_field(self, _: Node, children: list[Any]) -> Build:
+        name: statements.Name = children[1]
+        return lambda operand: ex.Access(operand, name.text, operand.place)
+
+    def visit_zone(self, node: Node, children: list[Any]) -> Build:
+        return lambda operand: ex.Call("AT_TIME_ZONE", (operand, children[3]), self.place(node))
+
+    # Primaries
+
+    def visit_primary(self, _: Node, children: list[Any]) -> Any:
+        return children[0]
+
+    def visit_parenthesis(self, _: Node, children: list[Any]) -> Any:
+        return children[1]
+
+    def visit_form(self, _: Node, children: list[Any]) -> Any:
+        return children[1][0]
+
+    visit_in_words = visit_form
+
+    def visit_case(self, node: Node, children: list[Any]) -> ex.Case:
+        _, ((operand, branches),), otherwise, _ = children
+        return ex.Case(operand, tuple(branches), first(otherwise), self.place(node))
+
+    def visit_conditions(self, _: Node, children: list[Any]) -> Any:
+        return None, children
+
+    def visit_comparisons(self, _: Node, children: list[Any]) -> Any:
+        return children[0], children[1]
+
+    def visit_when(self, _: Node, children: list[Any]) -> Any:
+        return children[1], children[3]
+
+    def visit_else(self, _: Node, children: list[Any]) -> Any:
+        return children[1]
+
+    visit_for = visit_else
+
+    def visit_cast(self, node: Node, children: list[Any]) -> ex.Cast:
+        _, _, operand, _, kind, _ = children
+        return ex.Cast(operand, kind, word(node) == "TRY_CAST", self.place(node))
+
+    def visit_extract(self, node: Node, children: list[Any]) -> ex.Call:
+        field: statements.Name = children[2]
+        return ex.Call("EXTRACT", (ex.String(field.text, field.place), children[4]), self.place(node))
+
+    def visit_substring(self, node: Node, children: list[Any]) -> ex.Call:
+        _, _, text, _, start, length, _ = children
+        return ex.Call("SUBSTRING", (text, start, *many(length)), self.place(node))
+
+    def visit_position(self, node: Node, children: list[Any]) -> ex.Call:
+        return ex.Call("POSITION", (children[2], children[4]), self.place(node))
+
+    def visit_trim(self, node: Node, children: list[Any]) -> ex.Call:
+        _, _, side, characters, _, text, _ = children
+        name = _TRIMS[word(node.children[2])] if many(side) else "BTRIM"
+        return ex.Call(name, (text, *many(characters)), self.place(node))
+
+    def visit_overlay(self, node: Node, children: list[Any]) -> ex.Call:
+        _, _, text, _, replacement, _, start, length, _ = children
+        return ex.Call("OVERLAY", (text, replacement, start, *many(length)), self.place(node))
+
+    def visit_json_value(self, node: Node, children: list[Any]) -> ex.Cast:
+        call = ex.Call("JSON_VALUE", (children[2], children[4]), self.place(node))
+        return ex.Cast(call, children[6], safe=False, place=self.place(node))
+
+    def visit_json_object(self, node: Node, children: list[Any]) -> ex.Call:
+        pairs = listed(children[2], children[3])
+        return ex.Call("JSON_OBJECT", tuple(one for pair in pairs for one in pair), self.place(node))
+
+    def visit_json_pair(self, _: Node, children: list[Any]) -> Any:
+        return children[1], children[3]
+
+    def visit_array(self, node: Node, children: list[Any]) -> ex.ArrayOf:
+        return ex.ArrayOf(tuple(first(children[2]) or ()), self.place(node))
+
+    def visit_map(self, node: Node, children: list[Any]) -> ex.MapOf:
+        items = first(children[2]) or []
+        if len(items) % 2:
+            raise BadSyntax("MAP[key, value, …] has a value for each key", items[-1].place)
+        return ex.MapOf(tuple(zip(items[::2], items[1::2], strict=True)), self.place(node))
+
+    def visit_call(self, node: Node, children: list[Any]) -> ex.Expression:
+        name, _, arguments, _ = children
+        given = tuple(first(arguments) or ())
+        if name == "ROW":
+            return ex.RowOf(given, self.place(node))
+        return ex.Call(name, given, self.place(node))
+
+    def visit_arguments(self, _: Node, children: list[Any]) -> list[Any]:
+        return listed(children[0], children[1])
+
+    def visit_argument(self, _: Node, children: list[Any]) -> Any:
+        return children[0]
+
+    def visit_lambda(self, node: Node, children: list[Any]) -> ex.Lambda:
+        (names,), _, body = children
+        names = [names] if isinstance(names, statements.Name) else names
+        for i, one in enumerate(names):
+            if reason := column_refusal(one.text):
+                raise NotSupported(reason, one.place)
+            if one.text in [earlier.text for earlier in names[:i]]:
+                raise BadSyntax(f"two parameters of the lambda are called {one}", one.place)
+        return ex.Lambda(tuple(one.text for one in names), body, self.place(node))
+
+    def visit_several_names(self, _: Node, children: list[Any]) -> list[Any]:
+        return listed(children[1], children[2])
+
+    def visit_function(self, node: Node, children: list[Any]) -> str:
+        return children[0].text.upper() if isinstance(children[0], statements.Name) else word(node)
+
+    def visit_expressions(self, _: Node, children: list[Any]) -> list[Any]:
+        return listed(children[0], children[1])
+
+    def visit_column(self, node: Node, children: list[Any]) -> ex.Column:
+        name: statements.Name = children[0]
+        return ex.Column(name.text, name.place, node.text.startswith('"'))

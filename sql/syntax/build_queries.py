@@ -1,0 +1,76 @@
+"""The rules of INSERT and of the queries in it."""
+
+from typing import Any
+
+from parsimonious.nodes import Node
+
+from schemas.errors import NestedTooDeep
+from sql.syntax import statements
+from sql.syntax.build_base import first, listed, many, word
+from sql.syntax.build_expressions import ExpressionBuilder
+from sql.syntax.scan import MAX_DEPTH
+
+
+class QueryBuilder(ExpressionBuilder):
+    """Queries, from the inside out."""
+
+    def visit_insert(self, node: Node, children: list[Any]) -> statements.Insert:
+        _, _, target, columns, query = children
+        return statements.Insert(statements.Keyword(word(node.children[0])), target, tuple(first(columns) or ()), query)
+
+    def visit_columns(self, _: Node, children: list[Any]) -> list[statements.Name]:
+        return listed(children[1], children[2])
+
+    def visit_query(self, _: Node, children: list[Any]) -> statements.Query:
+        bindings, select, others = children
+        return statements.Query(tuple(first(bindings) or ()), (select, *(other for _, _, other in many(others))))
+
+    def visit_bindings(self, node: Node, children: list[Any]) -> list[statements.Binding]:
+        bindings = listed(children[1], children[2])
+        if len(bindings) > MAX_DEPTH:
+            raise NestedTooDeep(f"WITH names more than {MAX_DEPTH} queries", self.place(node))
+        return bindings
+
+    def visit_binding(self, _: Node, children: list[Any]) -> statements.Binding:
+        name, _, _, query, _ = children
+        return statements.Binding(name, query)
+
+    def visit_select(self, _: Node, children: list[Any]) -> statements.Select:
+        _, item, items, _, source, unnests, where = children
+        return statements.Select(tuple(listed(item, items)), source, tuple(many(unnests)), first(where))
+
+    def visit_source(self, _: Node, children: list[Any]) -> Any:
+        return children[0]
+
+    def visit_derived(self, _: Node, children: list[Any]) -> statements.Derived:
+        return statements.Derived(children[1], first(children[3]))
+
+    def visit_table(self, _: Node, children: list[Any]) -> statements.Table:
+        return statements.Table(children[0], first(children[1]))
+
+    def visit_unnest(self, node: Node, children: list[Any]) -> statements.Unnest:
+        _, _, _, expression, _, ordinality, named = children
+        alias, columns = first(named) or (None, ())
+        return statements.Unnest(expression, bool(many(ordinality)), alias, columns, self.place(node))
+
+    def visit_unnest_alias(self, _: Node, children: list[Any]) -> Any:
+        return children[0], tuple(first(children[1]) or ())
+
+    def visit_where(self, _: Node, children: list[Any]) -> Any:
+        return children[1]
+
+    def visit_item(self, _: Node, children: list[Any]) -> Any:
+        return children[0]
+
+    def visit_star(self, node: Node, _: list[Any]) -> statements.Star:
+        return statements.Star(None, self.place(node))
+
+    def visit_source_star(self, node: Node, children: list[Any]) -> statements.Star:
+        return statements.Star(children[0], self.place(node))
+
+    def visit_value_item(self, node: Node, children: list[Any]) -> statements.Item:
+        return statements.Item(children[0], first(children[1]), self.place(node))
+
+    def visit_alias(self, _: Node, children: list[Any]) -> statements.Name:
+        name: statements.Name = children[0][1] if isinstance(children[0], list) else children[0]
+        return name

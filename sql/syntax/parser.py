@@ -1,0 +1,210 @@
+"""From text to statement. `parse` returns the whole meaning of a text or raises one Refused with its place."""
+
+from collections import defaultdict
+from typing import Any
+
+from parsimonious.exceptions import ParseError
+from parsimonious.nodes import Node
+
+from schemas.errors import BadSyntax, NestedTooDeep, NotSupported, RepeatedOption, StatementTooLarge
+from schemas.options import canonical, instant
+from sql.syntax import expressions as ex
+from sql.syntax import statements
+from sql.syntax.build_base import first, many, word
+from sql.syntax.build_queries import QueryBuilder
+from sql.syntax.grammar import GRAMMAR
+from sql.syntax.parts import KEY, THIS
+from sql.syntax.refusals.diagnostics import syntax_error
+from sql.syntax.refusals.unsupported import column_refusal
+from sql.syntax.render.statements import render
+from sql.syntax.scan import MAX_BYTES, check, split
+
+__all__ = ["parse", "parse_insert", "split"]
+
+_GROWTH = 6
+"""No canonical form is so many times longer than its text; `1e15`, the worst, has 18 digits."""
+
+
+def parse(text: str) -> statements.Statement:
+    """One statement, whose canonical form parses as well.
+
+    Raises StatementTooLarge, NestedTooDeep, NotUtf8, BadSyntax, NotSupported, RepeatedOption, SelectNotAllowed or
+    InsertNeedsJob, with its place.
+    """
+    statement: statements.Statement = _built(text, "text")
+    if len(text) > MAX_BYTES // _GROWTH and (size := len(render(statement).encode())) > MAX_BYTES:
+        raise StatementTooLarge(f"in its canonical form the statement has {size:,} bytes; {MAX_BYTES:,} are allowed")
+    return statement
+
+
+def parse_job(statement: str) -> statements.CreateJob:
+    """A job's canonical statement, as events and task records hold it. Raises TypeError for any other."""
+    parsed = parse(statement)
+    if not isinstance(parsed, statements.CreateJob):
+        raise TypeError(f"a job's statement is a CREATE JOB, not {statement!r}")
+    return parsed
+
+
+def parse_insert(text: str) -> statements.Insert:
+    """An INSERT on its own, which no job runs: to be tried. Raises what `parse` raises."""
+    insert: statements.Insert = _built(text, "lone_insert")
+    return insert
+
+
+def _built(text: str, rule: str) -> Any:
+    check(text)
+    tried: dict[int, dict[int, Node | None]] = defaultdict(dict)
+    try:
+        found = GRAMMAR[rule].match_core(text, 0, tried, ParseError(text))
+        if found is None:
+            raise syntax_error(text, tried)
+        return _Builder(text).visit(found)
+    except RecursionError:  # CASE and types nest without parentheses, which `check` counts
+        raise NestedTooDeep("the statement is nested too deep") from None
+
+
+class _Builder(QueryBuilder):
+    """The statements round the queries."""
+
+    def visit_text(self, _: Node, children: list[Any]) -> Any:
+        return children[1]
+
+    def visit_statement(self, _: Node, children: list[Any]) -> Any:
+        return children[0]
+
+    # Statements
+
+    def visit_create_job(self, _: Node, children: list[Any]) -> statements.CreateJob:
+        _, _, if_not_exists, name, options, _, insert = children
+        return statements.CreateJob(name, bool(many(if_not_exists)), tuple(first(options) or ()), insert)
+
+    def visit_drop_job(self, _: Node, children: list[Any]) -> statements.DropJob:
+        _, _, if_exists, name, with_snapshot = children
+        return statements.DropJob(name, bool(many(if_exists)), first(with_snapshot))
+
+    def visit_alter_job(self, _: Node, children: list[Any]) -> statements.AlterJob:
+        return statements.AlterJob(children[2], children[3][0])
+
+    def visit_new_options(self, _: Node, children: list[Any]) -> statements.NewOptions:
+        return statements.NewOptions(tuple(children[0]), bool(many(children[1])))
+
+    def visit_create_snapshot(self, _: Node, children: list[Any]) -> statements.CreateSnapshot:
+        _, or_replace, _, snapshot, _, _, job = children
+        return statements.CreateSnapshot(snapshot, job, bool(many(or_replace)))
+
+    def visit_drop_snapshot(self, _: Node, children: list[Any]) -> statements.DropSnapshot:
+        _, _, if_exists, snapshot = children
+        return statements.DropSnapshot(snapshot, bool(many(if_exists)))
+
+    def visit_show(self, _: Node, children: list[Any]) -> statements.Show:
+        _, subject, like, as_of = children
+        at = first(as_of)
+        if at is not None and subject not in statements.STATEFUL:
+            raise NotSupported(f"AS OF: {subject} are only known as they are now", at.place)
+        return statements.Show(subject, at, first(like))
+
+    def visit_like_name(self, _: Node, children: list[Any]) -> statements.LikeName:
+        return statements.LikeName(children[1].value, children[1].place)
+
+    def visit_show_create(self, _: Node, children: list[Any]) -> statements.ShowCreate:
+        return statements.ShowCreate(children[3])
+
+    def visit_show_history(self, _: Node, children: list[Any]) -> statements.ShowHistory:
+        return statements.ShowHistory(children[4])
+
+    def visit_describe(self, _: Node, children: list[Any]) -> statements.Describe:
+        return statements.Describe(children[1], children[2])
+
+    def visit_subject(self, node: Node, _: list[Any]) -> statements.Subject:
+        return statements.Subject(node.children[0].children[0].text.upper())
+
+    def visit_kind(self, node: Node, _: list[Any]) -> statements.Kind:
+        return statements.Kind(node.children[0].children[0].text.upper())
+
+    def visit_as_of(self, _: Node, children: list[Any]) -> Any:
+        return children[2][0]
+
+    def visit_at_offset(self, node: Node, children: list[Any]) -> statements.AsOfOffset:
+        number: ex.Number = children[1]
+        if not isinstance(number.value, int):
+            raise BadSyntax("an offset is a whole number", number.place)
+        return statements.AsOfOffset(number.value, number.place)
+
+    def visit_at_time(self, _: Node, children: list[Any]) -> statements.AsOfTime:
+        text: ex.String = children[1]
+        try:
+            instant(text.value)
+        except (ValueError, OverflowError):
+            message = f"an instant is written as 2026-01-31T08:30:00Z (ISO-8601), not '{text.value}'"
+            raise BadSyntax(message, text.place) from None
+        return statements.AsOfTime(text.value, text.place)
+
+    # Mappings
+
+    def visit_create_mapping(self, _: Node, children: list[Any]) -> statements.CreateMapping:
+        _, or_replace, _, _, if_not_exists, name, external, columns, _, kind, options = children
+        if many(or_replace) and many(if_not_exists):
+            raise BadSyntax("OR REPLACE and IF NOT EXISTS exclude each other; leave one out", name.place)
+        replaces, exists = bool(many(or_replace)), bool(many(if_not_exists))
+        mapped = tuple(first(columns) or ())
+        return statements.CreateMapping(
+            name, replaces, exists, first(external), mapped, kind, tuple(first(options) or ())
+        )
+
+    def visit_drop_mapping(self, _: Node, children: list[Any]) -> statements.DropMapping:
+        return statements.DropMapping(children[4], bool(many(children[3])))
+
+    def visit_external_name(self, _: Node, children: list[Any]) -> statements.Name:
+        name: statements.Name = children[2]
+        return name
+
+    def visit_mapped(self, _: Node, children: list[Any]) -> list[statements.ColumnDefinition]:
+        return [children[1], *(column for _, column in many(children[2]))]
+
+    def visit_mapped_column(self, _: Node, children: list[Any]) -> statements.ColumnDefinition:
+        name, kind, external = children
+        if name.text not in (KEY, THIS) and (reason := column_refusal(name.text)):
+            raise NotSupported(reason, name.place)
+        return statements.ColumnDefinition(name, kind, first(external))
+
+    def visit_with_snapshot(self, _: Node, children: list[Any]) -> statements.Name:
+        name: statements.Name = children[2]
+        return name
+
+    def visit_action(self, node: Node, _: list[Any]) -> statements.Action:
+        return statements.Action(node.children[0].children[0].text.upper())
+
+    # Options
+
+    def visit_options(self, _: Node, children: list[Any]) -> list[statements.Option]:
+        return first(children[2]) or []
+
+    def visit_option_list(self, _: Node, children: list[Any]) -> list[statements.Option]:
+        options = [children[0], *(option for _, option in many(children[1]))]
+        seen = set()
+        for option in options:
+            if option.name.text in seen:
+                raise RepeatedOption(f"the option '{option.name}' was given before", option.name.place)
+            seen.add(option.name.text)
+        return options
+
+    def visit_option(self, _: Node, children: list[Any]) -> statements.Option:
+        name, _, value = children[0]
+        if isinstance(name, ex.String):
+            if not name.value:
+                raise BadSyntax("an option needs a name", name.place)
+            name = statements.Name(name.value, name.place)
+        return statements.Option(name, canonical(name.text, value.value), value.place)
+
+    def visit_explain(self, _: Node, children: list[Any]) -> statements.Explain:
+        _, mode, explained = children
+        return statements.Explain(explained, first(mode) or statements.ExplainMode.PLAN)
+
+    def visit_explain_mode(self, node: Node, _: list[Any]) -> statements.ExplainMode:
+        return statements.ExplainMode(word(node))
+
+    def visit_explained(self, _: Node, children: list[Any]) -> statements.CreateJob | statements.Insert:
+        return children[0]  # type: ignore[no-any-return]
+
+    def visit_lone_insert(self, _: Node, children: list[Any]) -> statements.Insert:
+        return children[1]  # type: ignore[no-any-return]

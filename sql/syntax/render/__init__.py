@@ -1,0 +1,1 @@
+"""Statements and expressions as text again: the canonical form, and lines for people."""

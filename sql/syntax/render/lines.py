@@ -1,0 +1,93 @@
+"""From statement to lines for people: one a clause, what is nested is indented. They parse to the same statement."""
+
+from collections.abc import Iterator, Sequence
+
+from schemas.names import name
+from sql.syntax import statements
+from sql.syntax.render.expressions import expression
+from sql.syntax.render.statements import (
+    alias_clause,
+    insert_head,
+    job_head,
+    mapped_column,
+    mapping_head,
+    option_list,
+    render,
+    select_item,
+    unnest_clause,
+)
+
+WIDTH = 72
+"""Characters of a line that is not broken."""
+_INDENT = "    "
+
+
+def render_lines(statement: statements.Statement | statements.Insert) -> list[str]:
+    """The one line of `render` where it is short, else several."""
+    text = render(statement)
+    return [text] if len(text) <= WIDTH else list(_broken(statement, text))
+
+
+def _broken(statement: statements.Statement | statements.Insert, text: str) -> Iterator[str]:
+    match statement:
+        case statements.CreateJob(options=options, insert=insert):
+            yield job_head(statement)
+            yield from filter(None, [option_list(options)])
+            head, *query = _broken(insert, "")
+            yield f"AS {head}"
+            yield from query
+        case statements.Insert():
+            yield insert_head(statement)
+            yield from _query(statement.query)
+        case statements.CreateMapping(columns=columns) if columns:
+            yield f"{mapping_head(statement)} ("
+            yield from _indented(_with_commas([mapped_column(one) for one in columns]))
+            yield f") TYPE {name(statement.type.text)}"
+            yield from filter(None, [option_list(statement.options)])
+        case _:
+            yield text
+
+
+def _query(query: statements.Query) -> Iterator[str]:
+    for number, one in enumerate(query.bindings):
+        last = number == len(query.bindings) - 1
+        yield f"{'' if number else 'WITH '}{name(one.name.text)} AS ("
+        yield from _indented(_query(one.query))
+        yield ")" if last else "),"
+    for number, select in enumerate(query.branches):
+        if number:
+            yield "UNION ALL"
+        lines = list(_select(select))
+        line = " ".join(lines)
+        yield from [line] if isinstance(select.source, statements.Table) and len(line) <= WIDTH else lines
+
+
+def _select(select: statements.Select) -> Iterator[str]:
+    items = [select_item(one) for one in select.items]
+    line = f"SELECT {', '.join(items)}"
+    if len(line) <= WIDTH:
+        yield line
+    else:
+        yield "SELECT"
+        yield from _indented(_with_commas(items))
+    yield from _source(select.source)
+    yield from (unnest_clause(one).lstrip() for one in select.unnests)
+    if select.where:
+        yield f"WHERE {expression(select.where)}"
+
+
+def _source(source: statements.Table | statements.Derived) -> Iterator[str]:
+    if isinstance(source, statements.Table):
+        yield f"FROM {name(source.name.text)}{alias_clause(source.alias)}"
+    else:
+        yield "FROM ("
+        yield from _indented(_query(source.query))
+        yield f"){alias_clause(source.alias)}"
+
+
+def _with_commas(parts: Sequence[str]) -> list[str]:
+    return [*(f"{part}," for part in parts[:-1]), parts[-1]]
+
+
+def _indented(lines: Iterator[str] | list[str]) -> Iterator[str]:
+    return (_INDENT + line for line in lines)

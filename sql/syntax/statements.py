@@ -1,0 +1,285 @@
+"""What a statement says, as values. Places are where it was said; they take no part in equality."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from schemas.errors import START, Place
+from sql.syntax.expressions import ColumnType, Expression
+
+
+def _place() -> Place:
+    return field(default=START, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A job, snapshot, topic, option or column as the user called it: unquoted, case kept."""
+
+    text: str
+    place: Place = _place()
+
+    def __post_init__(self) -> None:
+        if not self.text:
+            raise ValueError("a name may not be empty")
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Star:
+    """All columns, or those of one source."""
+
+    source: Name | None = None
+    place: Place = _place()
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    expression: Expression
+    alias: Name | None
+    place: Place = _place()
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A mapping, a topic, or a query named before by WITH. `alias` is what its columns may be called by."""
+
+    name: Name
+    alias: Name | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """A query in parentheses."""
+
+    query: "Query"
+    alias: Name | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unnest:
+    """`CROSS JOIN UNNEST(array) [WITH ORDINALITY] alias (column, …)`: one row for each element."""
+
+    expression: Expression
+    ordinality: bool
+    alias: Name | None
+    columns: tuple[Name, ...]
+    place: Place = _place()
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    items: tuple[Star | Item, ...]
+    source: Table | Derived
+    unnests: tuple[Unnest, ...]
+    where: Expression | None
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """`name AS (query)` of WITH."""
+
+    name: Name
+    query: "Query"
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """The branches are put together by UNION ALL."""
+
+    bindings: tuple[Binding, ...]
+    branches: tuple[Select, ...]
+
+
+class Keyword(StrEnum):
+    """INSERT and SINK mean the same on Kafka; the word is kept."""
+
+    INSERT = "INSERT"
+    SINK = "SINK"
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """`columns` is empty when the target has no column list."""
+
+    keyword: Keyword
+    target: Name
+    columns: tuple[Name, ...]
+    query: Query
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """As written: whether the name exists and what the value means is decided elsewhere."""
+
+    name: Name
+    value: str
+    value_place: Place = _place()
+
+
+@dataclass(frozen=True, slots=True)
+class NewOptions:
+    """Options of a job to change, and whether it is resumed then."""
+
+    options: tuple[Option, ...]
+    resumes: bool
+
+
+class Action(StrEnum):
+    SUSPEND = "SUSPEND"
+    RESUME = "RESUME"
+    RESTART = "RESTART"
+
+
+@dataclass(frozen=True, slots=True)
+class CreateJob:
+    name: Name
+    if_not_exists: bool
+    options: tuple[Option, ...]
+    insert: Insert
+
+
+@dataclass(frozen=True, slots=True)
+class DropJob:
+    name: Name
+    if_exists: bool
+    with_snapshot: Name | None
+
+
+@dataclass(frozen=True, slots=True)
+class AlterJob:
+    name: Name
+    change: Action | NewOptions
+
+
+@dataclass(frozen=True, slots=True)
+class CreateSnapshot:
+    snapshot: Name
+    job: Name
+    or_replace: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DropSnapshot:
+    snapshot: Name
+    if_exists: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnDefinition:
+    name: Name
+    type: ColumnType
+    external: Name | None
+
+
+@dataclass(frozen=True, slots=True)
+class CreateMapping:
+    """`external` is the topic, where it is called otherwise. The word EXTERNAL before MAPPING changes nothing."""
+
+    name: Name
+    or_replace: bool
+    if_not_exists: bool
+    external: Name | None
+    columns: tuple[ColumnDefinition, ...]
+    type: Name
+    options: tuple[Option, ...]
+
+    @property
+    def topic(self) -> Name:
+        return self.external or self.name
+
+
+@dataclass(frozen=True, slots=True)
+class DropMapping:
+    name: Name
+    if_exists: bool
+
+
+class Subject(StrEnum):
+    """What SHOW lists. Those of STATEFUL are known as they were at any time."""
+
+    JOBS = "JOBS"
+    SNAPSHOTS = "SNAPSHOTS"
+    MAPPINGS = "MAPPINGS"
+    TOPICS = "TOPICS"
+    FUNCTIONS = "FUNCTIONS"
+
+
+STATEFUL = frozenset({Subject.JOBS, Subject.SNAPSHOTS, Subject.MAPPINGS})
+
+
+@dataclass(frozen=True, slots=True)
+class AsOfOffset:
+    """After the event at this offset of `events`."""
+
+    offset: int
+    place: Place = _place()
+
+
+@dataclass(frozen=True, slots=True)
+class AsOfTime:
+    """After all events up to this instant, ISO-8601 as written."""
+
+    text: str
+    place: Place = _place()
+
+
+@dataclass(frozen=True, slots=True)
+class LikeName:
+    """Only what has a name like the pattern: `%` is any text, `_` any character, capitals are as small letters."""
+
+    pattern: str
+    place: Place = _place()
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    subject: Subject
+    as_of: AsOfOffset | AsOfTime | None = None
+    like: LikeName | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShowCreate:
+    job: Name
+
+
+@dataclass(frozen=True, slots=True)
+class ShowHistory:
+    job: Name
+
+
+class Kind(StrEnum):
+    JOB = "JOB"
+    MAPPING = "MAPPING"
+    SNAPSHOT = "SNAPSHOT"
+
+
+@dataclass(frozen=True, slots=True)
+class Describe:
+    kind: Kind
+    name: Name
+
+
+class ExplainMode(StrEnum):
+    """What EXPLAIN shows: the plan, the plan with the generated code, or what the query makes of the newest records."""
+
+    PLAN = "PLAN"
+    CODE = "CODE"
+    ANALYZE = "ANALYZE"
+
+
+@dataclass(frozen=True, slots=True)
+class Explain:
+    """What a query would do, of a job to create or on its own."""
+
+    statement: "CreateJob | Insert"
+    mode: ExplainMode = ExplainMode.PLAN
+
+
+Change = CreateJob | DropJob | AlterJob | CreateSnapshot | DropSnapshot | CreateMapping | DropMapping
+"""What the command log takes."""
+Read = Show | ShowCreate | ShowHistory | Describe | Explain
+"""What the client answers from the topics."""
+Statement = Change | Read

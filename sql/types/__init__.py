@@ -1,0 +1,1 @@
+"""The types of the language: names, casts, coercion, equality, and expressions whose types are known."""

@@ -1,0 +1,171 @@
+"""What columns without a declared type hold, found from how a query uses them.
+
+A slot is a place in a record's value: a field, a field of that, an element. Slots compared with one another are of one
+kind. Two uses that no record could satisfy are TypeMismatch.
+"""
+
+from dataclasses import dataclass, field
+
+from schemas import datatypes as t
+from schemas.datatypes import Type
+from schemas.errors import Place, TypeMismatch
+from sql.types.typed import ELEMENT, GENERATED, VALUE, Path
+
+
+def called(slot: Path) -> str:
+    """`address.city`, `items[…].sku`"""
+    first, *others = slot
+    first = str(first).replace(f"{GENERATED}key", "__key").removeprefix(GENERATED)
+    return first + "".join("[…]" if isinstance(one, int) else f".{one}" for one in others)
+
+
+def wanted(one: Type) -> Type:
+    """What a value of JSON must be to become a value of the type: numbers are numbers, of whatever type."""
+    if t.is_numeric(one):
+        return t.NUMBER
+    return Type(one.name, tuple(map(wanted, one.arguments)), fields=one.fields) if one.arguments else one
+
+
+PARTS = {t.array(t.UNKNOWN): ELEMENT, t.map_of(t.VARCHAR, t.UNKNOWN): VALUE}
+"""Of an array, or a map, the part whose type follows from its own uses."""
+
+
+@dataclass(slots=True)
+class Slots:
+    """Slots in groups of one kind each. What was learned stays with the group's root.
+
+    `learned`: all uses are known. `_whole` are handed through as they are: they stay JSON, and what lies in them is
+    looked up there.
+    """
+
+    learned: bool = False
+    _parents: dict[Path, Path] = field(default_factory=dict)
+    _demands: dict[Path, tuple[Type, Place]] = field(default_factory=dict)
+    _compared: set[Path] = field(default_factory=set)
+    _whole: set[Path] = field(default_factory=set)
+    _inside: dict[Path, dict[str | int, None]] = field(default_factory=dict)
+    _others: dict[Path, Path] = field(default_factory=dict)
+    _shapes: dict[Path, Type] = field(default_factory=dict)
+    """Found out, since something was learned last: a wide object would be gathered for each of its fields."""
+
+    def place_of(self, slot: Path) -> Path:
+        """Where a slot really lies: a part of what a lambda makes may be a value of the record."""
+        for end in range(len(slot), 0, -1) if self._others else ():
+            if slot[:end] in self._others:
+                return self.place_of((*self._others[slot[:end]], *slot[end:]))
+        return slot
+
+    def same(self, slot: Path, other: Path) -> None:
+        """The slot is but another name for the other."""
+        self._others[slot] = other
+        self._shapes.clear()
+
+    def add(self, slot: Path) -> None:
+        """Makes the slot known, with those it lies in."""
+        slot = self.place_of(slot)
+        if slot in self._parents:
+            return
+        self._parents[slot] = slot
+        self._shapes.clear()
+        if len(slot) > 1:
+            self.add(slot[:-1])
+            self._inside.setdefault(slot[:-1], {})[slot[-1]] = None
+
+    def demand(self, slot: Path, one: Type, place: Place) -> None:
+        """Raises TypeMismatch when the slot was already used as another kind."""
+        slot, one = self.place_of(slot), wanted(one)
+        if one in (t.NULL, t.UNKNOWN):
+            return
+        if one == t.JSON:
+            self.keep_whole(slot)
+            return
+        if one == t.SCALAR:
+            self._compared.add(self._root(slot))
+            self._shapes.clear()
+            return
+        if one.name in ("ARRAY", "MAP") and t.UNKNOWN in one.arguments[-1].parts():
+            inner = (*slot, VALUE if one.name == "MAP" else ELEMENT)
+            self.add(inner)
+            self.demand(inner, one.arguments[-1], place)
+            return
+        root = self._root(slot)
+        if root not in self._demands:
+            self._shapes.clear()
+        known, before = self._demands.setdefault(root, (one, place))
+        if known != one:
+            message = f"column {called(slot)} is used as {one.words} here and as {known.words} at {before}"
+            raise TypeMismatch(message, place)
+
+    def known(self, slot: Path) -> Type:
+        """What the uses met so far demand; UNKNOWN where there was none."""
+        return self._demands.get(self._root(slot), (t.UNKNOWN, None))[0]
+
+    def moment(self, slot: Path) -> Type:
+        """What is known of a slot that holds a time or an interval, which arithmetic asks for; else UNKNOWN."""
+        known = self.known(slot)
+        return known if known.name in t.TEMPORAL else t.UNKNOWN
+
+    def keep_whole(self, slot: Path) -> None:
+        slot = self.place_of(slot)
+        if slot not in self._whole:
+            self._whole.add(slot)
+            self._shapes.clear()
+
+    def join(self, left: Path, right: Path, place: Place, *, compared: bool = True) -> None:
+        """Both are of one kind from now on."""
+        a, b = self._root(left), self._root(right)
+        self._shapes.clear()
+        if compared or not self._compared.isdisjoint({a, b}):
+            self._compared |= {a, b}
+        if a in self._demands:
+            self.demand(right, self._demands[a][0], place)
+        elif b in self._demands:
+            self.demand(left, self._demands[b][0], place)
+        if a != b:
+            self._parents[a] = b
+            self._demands.pop(a, None)
+
+    def columns(self) -> dict[str, Type]:
+        """The columns with their types, in the order first met."""
+        return {str(slot[0]): self.type_of(slot) for slot in self._parents if len(slot) == 1}
+
+    def type_of(self, slot: Path) -> Type:
+        """Without a demand, a slot that is compared is a SCALAR, one with slots in it nested, another JSON."""
+        slot = self.place_of(slot)
+        return t.JSON if slot in self._whole and self._inside.get(slot) else self.shape_of(slot)
+
+    def is_mixed(self, slot: Path) -> bool:
+        """Whether it is used as an array and as an object."""
+        inside = self._inside.get(self.place_of(slot), {})
+        return ELEMENT in inside and len(inside) > 1
+
+    def shape_of(self, slot: Path) -> Type:
+        """The type by which a slot is looked into, whether or not it is handed through as well."""
+        slot = self.place_of(slot)
+        found = self._shapes.get(slot)
+        if found is None:
+            found = self._shape(slot)
+            self._shapes[slot] = found
+        return found
+
+    def _shape(self, slot: Path) -> Type:
+        root = self._root(slot)
+        inside = self._inside.get(slot, {})
+        if root in self._demands:
+            return self._demands[root][0]
+        if not inside:
+            return t.SCALAR if root in self._compared else t.JSON
+        if VALUE in inside:
+            return t.map_of(t.VARCHAR, self.type_of((*slot, VALUE)))
+        if ELEMENT in inside:
+            return t.array(self.type_of((*slot, ELEMENT)))
+        names = tuple(map(str, inside))
+        return t.row(names, tuple(self.type_of((*slot, name)) for name in names))
+
+    def _root(self, slot: Path) -> Path:
+        slot = self.place_of(slot)
+        self.add(slot)
+        while (parent := self._parents[slot]) != slot:
+            self._parents[slot] = self._parents[parent]
+            slot = parent
+        return slot
