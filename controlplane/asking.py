@@ -13,9 +13,9 @@ from processors.answers import RegistryDenied
 from processors.kafka import Doubt
 from schemas.errors import BadEnvelope, FactsUnavailable, Refused, RegistryRefused, SchemaIncompatible
 from schemas.failures import BadRecord
-from schemas.formats.avro_schemas import UnknownSchema
-from schemas.framed import Schemas
-from schemas.values import AvroSchema
+from schemas.formats.avro.known_schemas import UnknownSchema
+from schemas.records.mappings import AvroSchema
+from schemas.wire.framed import Schemas
 
 ANSWERS_S = 5.0
 """After this long in one batch nothing more is asked."""

@@ -18,11 +18,11 @@ from controlplane.backup_file import FORMAT, Foot, Head, Kept, Partition, Topic,
 from controlplane.evolve import POSITION
 from controlplane.topics import EVENTS, STATE, TOPICS
 from processors.kafka import Kafka, Message
-from schemas.codec import decode
-from schemas.events import Event
+from schemas.records.events import Event
+from schemas.records.state import Position, encode_key
 from schemas.setup_errors import NotSetUp, StillWritten
 from schemas.shown import counted
-from schemas.state import Position, encode_key
+from schemas.wire.codec import decode
 
 Watch = Callable[[str], None]
 """Told in words how far it has come."""

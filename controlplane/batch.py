@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from controlplane.evolve import POSITION, Changes, State, evolve
 from controlplane.reconcile import Write, reconcile
 from schemas.changed import replace
-from schemas.events import Event
+from schemas.records.events import Event
 
 UNWRITTEN = 5_000
 """Records read that caused no event, after which their position is written all the same: they are not read for ever."""

@@ -27,7 +27,7 @@ from schemas.shown import one_line
 
 if TYPE_CHECKING:
     from controlplane.client import Client
-    from schemas.state import Job
+    from schemas.records.state import Job
 
 _PLACE = re.compile(r"\d{1,10}@\d{1,19}", re.ASCII)
 _output = click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)

@@ -25,10 +25,10 @@ from controlplane.tail import Tail
 from controlplane.topics import COMMANDS, MAX_COMMAND_BYTES
 from processors.kafka import Kafka, KafkaError, Message, NoAnswer, Producer, delivered_offset, judged
 from schemas.changed import replace
-from schemas.commands import COMMAND_ID, ISSUED_BY, REPLY_TO, TRACEPARENT
 from schemas.errors import ReadStatement
+from schemas.records.commands import COMMAND_ID, ISSUED_BY, REPLY_TO, TRACEPARENT
+from schemas.records.state import Job
 from schemas.setup_errors import KafkaUnreachable
-from schemas.state import Job
 from sql.syntax import statements
 from sql.syntax.parser import parse
 

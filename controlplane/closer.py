@@ -13,11 +13,11 @@ from controlplane.topics import REPORTS
 from processors.hanging import task_place, topics_written
 from processors.kafka import CALL_S, Doubt, Fenced, Kafka
 from processors.transactions import TransactionalProducer
-from schemas.codec import encode
 from schemas.failures import JobFailure
 from schemas.options import Guarantee, JobOptions
-from schemas.reports import Report, Said
-from schemas.tasks import Task
+from schemas.records.reports import Report, Said
+from schemas.records.tasks import Task
+from schemas.wire.codec import encode
 
 LOG = logging.getLogger("jobplane.closer")
 GRACE_S = 10.0

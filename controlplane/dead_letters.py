@@ -16,9 +16,9 @@ from processors.kafka import Kafka, Message
 from processors.letters import CODE, REASON, SOURCE, UID, headers_of
 from schemas.formats import FORMAT_OPTIONS
 from schemas.options import DEAD_LETTER_TOPIC
+from schemas.records.sources import Source
+from schemas.records.state import Job
 from schemas.shown import printable
-from schemas.state import Job
-from schemas.values import Source
 from sql.syntax import statements
 from sql.syntax.parser import parse_job
 from sql.syntax.render.statements import render

@@ -27,7 +27,9 @@ from schemas.errors import (
     Refused,
     SnapshotNotFound,
 )
-from schemas.events import (
+from schemas.failures import JobWasDropped
+from schemas.options import DEAD_LETTER_TOPIC, Guarantee, JobOptions, notices
+from schemas.records.events import (
     Body,
     CommandRefused,
     CommandRepeated,
@@ -40,11 +42,11 @@ from schemas.events import (
     SnapshotFailed,
     SnapshotRequested,
 )
-from schemas.failures import JobWasDropped
-from schemas.options import DEAD_LETTER_TOPIC, Guarantee, JobOptions, notices
-from schemas.state import ENDED, Job, Snapshot, Status, Target
+from schemas.records.failure import Failure
+from schemas.records.snapshots import Restore, SnapshotRequest
+from schemas.records.sources import Sink
+from schemas.records.state import ENDED, Job, Snapshot, Status, Target
 from schemas.suggestions import did_you_mean
-from schemas.values import Failure, Restore, Sink, SnapshotRequest
 from sql.packages import packages_called
 from sql.plan.plan import plan, source_names
 from sql.syntax import statements

@@ -16,9 +16,9 @@ from schemas.errors import (
     OptionNotAlterable,
     Place,
 )
-from schemas.events import Body, CommandUnchanged, JobAltered, JobRestarted, JobResumed, JobSuspended
 from schemas.options import JobOptions, is_alterable, notices
-from schemas.state import Job, Status, Target
+from schemas.records.events import Body, CommandUnchanged, JobAltered, JobRestarted, JobResumed, JobSuspended
+from schemas.records.state import Job, Status, Target
 from sql.syntax import statements
 from sql.syntax.parser import parse_job
 from sql.syntax.render.statements import render

@@ -9,14 +9,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from controlplane.lookup import Facts
-from schemas import datatypes as t
-from schemas.datatypes import Type
 from schemas.errors import START, BadMapping, ColumnMismatch, Place, SchemaNotFound
 from schemas.formats import AVRO, AVRO_SCHEMAS, CSV, FORMAT_OPTIONS, KEY_FORMAT, SUBJECTS, VALUE_FORMAT
-from schemas.formats import avro_types as avro
+from schemas.formats.avro import types as avro
 from schemas.formats.fields import Wanted
-from schemas.values import AvroSchema, MappedColumn, Sink
-from schemas.values import Mapping as TopicMapping
+from schemas.records.mappings import AvroSchema, MappedColumn
+from schemas.records.mappings import Mapping as TopicMapping
+from schemas.records.sources import Sink
+from schemas.types import datatypes as t
+from schemas.types.datatypes import Type
 from sql.plan.plan import Plan
 from sql.syntax.parts import KEY
 from sql.types.names import named

@@ -4,7 +4,7 @@ from controlplane.decide_formats import described
 from controlplane.evolve import State
 from controlplane.lookup import Facts, jobs_through, listed
 from schemas.errors import MappingExists, MappingInUse, MappingNotFound, Place, TopicReserved
-from schemas.events import Body, CommandUnchanged, MappingCreated, MappingDropped
+from schemas.records.events import Body, CommandUnchanged, MappingCreated, MappingDropped
 from schemas.suggestions import did_you_mean
 from sql.mapping import mapping_of
 from sql.syntax import statements

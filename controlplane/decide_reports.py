@@ -8,7 +8,9 @@ from controlplane.decide import close
 from controlplane.evolve import State
 from controlplane.jobs import Input, follow
 from controlplane.lookup import Facts
-from schemas.events import (
+from schemas.failures import FunctionMissing, WorkerLost
+from schemas.options import JobOptions
+from schemas.records.events import (
     Body,
     SnapshotClosed,
     SnapshotFailed,
@@ -18,11 +20,11 @@ from schemas.events import (
     TaskStarted,
     TaskStopped,
 )
-from schemas.failures import FunctionMissing, WorkerLost
-from schemas.options import JobOptions
-from schemas.reports import Report, Said
-from schemas.state import ENDED, Job, PendingSnapshot, Phase, Snapshot, Status, Target
-from schemas.values import Failure, PartitionOffset, SnapshotPart, SourceOffsets
+from schemas.records.failure import Failure
+from schemas.records.offsets import PartitionOffset, SourceOffsets
+from schemas.records.reports import Report, Said
+from schemas.records.snapshots import SnapshotPart
+from schemas.records.state import ENDED, Job, PendingSnapshot, Phase, Snapshot, Status, Target
 
 OF_THE_WORKER = frozenset({WorkerLost.code, FunctionMissing.code})
 """The job is not to blame for these, and is never ended by them."""

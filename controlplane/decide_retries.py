@@ -4,8 +4,8 @@ from controlplane.evolve import State
 from controlplane.lookup import Facts, live
 from schemas.errors import BadOptionValue, Place
 from schemas.options import JobOptions
-from schemas.state import Job
-from schemas.values import Letters, Sink, Source
+from schemas.records.sources import Letters, Sink, Source
+from schemas.records.state import Job
 from sql.syntax import statements
 from sql.syntax.parser import parse_job
 

@@ -15,9 +15,11 @@ from schemas.errors import (
     SnapshotNotFound,
 )
 from schemas.options import DEAD_LETTER_TOPIC, DEAD_LETTERS, LATEST, Guarantee, JobOptions
-from schemas.state import Snapshot
+from schemas.records.offsets import SourceOffsets
+from schemas.records.snapshots import Restore
+from schemas.records.sources import Sink, Source, by_topic
+from schemas.records.state import Snapshot
 from schemas.suggestions import did_you_mean
-from schemas.values import Restore, Sink, Source, SourceOffsets, by_topic
 from sql.plan.plan import source_names
 from sql.syntax import statements
 

@@ -37,8 +37,8 @@ from processors.kafka import CALL_S, Consumer, Doubt, Fenced, Kafka, Message, as
 from processors.registry import Registry
 from processors.transactions import TransactionalProducer
 from schemas.errors import JobplaneError
-from schemas.events import JobForgotten
 from schemas.failures import RecordFailure
+from schemas.records.events import JobForgotten
 
 LOG = logging.getLogger("jobplane.decider")
 TRANSACTION_MS = 30_000

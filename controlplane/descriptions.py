@@ -9,10 +9,10 @@ from controlplane.views import Listing, Row, Screen, job_row
 from schemas.errors import JobNotFound, MappingNotFound, SnapshotNotFound
 from schemas.formats import JSON_FLAT, KEY_FORMAT, VALUE_FORMAT
 from schemas.options import JobOptions
-from schemas.state import ENDED, Job
+from schemas.records.progress import PartitionProgress, Progress, refused_by_code
+from schemas.records.state import ENDED, Job
+from schemas.records.tasks import task_key
 from schemas.suggestions import did_you_mean
-from schemas.tasks import task_key
-from schemas.values import PartitionProgress, Progress, refused_by_code
 from sql.syntax import statements
 
 TASK_COLUMNS = (

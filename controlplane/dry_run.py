@@ -30,10 +30,11 @@ from processors.pipeline import pipeline
 from processors.registry import Registry
 from processors.trial import tried
 from schemas.errors import InsertNeedsJob, JobNotFound, JobplaneError, MappingNotFound, SnapshotNotFound
-from schemas.events import Body, MappingCreated, MappingDropped
 from schemas.failures import JobFailure
-from schemas.received import read_command
-from schemas.values import AvroSchema, Sink, by_topic
+from schemas.records.events import Body, MappingCreated, MappingDropped
+from schemas.records.mappings import AvroSchema
+from schemas.records.sources import Sink, by_topic
+from schemas.wire.command_record import read_command
 from sql.syntax import statements
 from sql.syntax.parser import parse, parse_insert
 from sql.syntax.render.statements import render

@@ -5,9 +5,9 @@ from enum import StrEnum
 from typing import assert_never
 
 from controlplane.outcome import UNCHANGED
-from schemas.events import Event, JobClosed, JobResumed, SnapshotClosed, SnapshotFailed, TaskFailed
 from schemas.names import name
-from schemas.state import Answer, Job, Status
+from schemas.records.events import Event, JobClosed, JobResumed, SnapshotClosed, SnapshotFailed, TaskFailed
+from schemas.records.state import Answer, Job, Status
 from sql.syntax import statements
 
 _RUNNING = frozenset({Status.RUNNING, Status.COMPLETED})

@@ -16,7 +16,7 @@ from controlplane.progress import positions
 from controlplane.windows import At
 from processors.kafka import Kafka
 from schemas.options import JobOptions
-from schemas.state import Job
+from schemas.records.state import Job
 
 COMMITS = 2
 FEW = 100

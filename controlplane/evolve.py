@@ -5,12 +5,12 @@ The state is its records and nothing else, so what is folded from `events` and w
 
 from collections import OrderedDict
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from controlplane.outcome import answer
 from controlplane.topics import COMMANDS, REPORTS, TASK_PARTITIONS
 from schemas.changed import replace
-from schemas.events import (
+from schemas.records.events import (
     Event,
     JobAltered,
     JobClosed,
@@ -32,7 +32,9 @@ from schemas.events import (
     TaskStarted,
     TaskStopped,
 )
-from schemas.state import (
+from schemas.records.layouts import Layout, LayoutTask
+from schemas.records.offsets import PartitionOffset, SourceOffsets
+from schemas.records.state import (
     ENDED,
     Answer,
     Job,
@@ -46,7 +48,9 @@ from schemas.state import (
     Target,
     TaskState,
 )
-from schemas.values import Layout, LayoutTask, Mapping, PartitionOffset, SourceOffsets
+
+if TYPE_CHECKING:
+    from schemas.records.mappings import Mapping
 
 Changes = dict[Key, Record | None]
 """What an event changes, by key; None removes the record."""

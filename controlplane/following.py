@@ -18,10 +18,10 @@ from controlplane.topics import COMMANDS
 from processors.kafka import Doubt, Kafka
 from schemas.changed import replace
 from schemas.errors import CommandNotFound, Refused
-from schemas.events import Cause, Event
 from schemas.failures import JobFailure
-from schemas.received import Received, read_command
-from schemas.state import Answer, Job
+from schemas.records.events import Cause, Event
+from schemas.records.state import Answer, Job
+from schemas.wire.command_record import Received, read_command
 from sql.syntax import statements
 from sql.syntax.parser import parse
 

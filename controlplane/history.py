@@ -14,7 +14,7 @@ from controlplane.journal import Alive, Entry
 from controlplane.topics import COMMANDS, EVENTS
 from processors.kafka import Kafka, Message
 from schemas.errors import JobNotFound, Refused
-from schemas.events import (
+from schemas.records.events import (
     CommandRefused,
     CommandRepeated,
     CommandUnchanged,
@@ -31,7 +31,7 @@ from schemas.events import (
     TaskStarted,
     TaskStopped,
 )
-from schemas.received import read_command
+from schemas.wire.command_record import read_command
 from sql.syntax import statements
 from sql.syntax.parser import parse
 

@@ -20,11 +20,11 @@ from controlplane.topics import COMMANDS
 from controlplane.translate import Request, translate
 from processors.guard import Fault, noted
 from processors.kafka import Doubt, Fenced, KafkaException
-from schemas.codec import NotOurs, decode, encode
 from schemas.errors import InternalError, Refused, StatementTooLarge
-from schemas.events import Body, Cause, CommandRefused, Event
-from schemas.received import Headers, Received, read_command
-from schemas.reports import Report, Said
+from schemas.records.events import Body, Cause, CommandRefused, Event
+from schemas.records.reports import Report, Said
+from schemas.wire.codec import NotOurs, decode, encode
+from schemas.wire.command_record import Headers, Received, read_command
 
 LARGEST_EVENT = 900_000
 """Bytes: Kafka's client takes records of a million, with their keys."""

@@ -18,9 +18,9 @@ from processors.registry import Registry
 from schemas.errors import START, BadSyntax, Place, Refused, UnknownColumn
 from schemas.failures import RecordFailure
 from schemas.formats import JSON_FLAT, KEY_FORMAT, VALUE_FORMAT
-from schemas.formats.avro_schemas import learn
+from schemas.formats.avro.known_schemas import learn
 from schemas.names import name as written
-from schemas.values import AvroSchema, Mapping
+from schemas.records.mappings import AvroSchema, Mapping
 from sql.codegen.compile import Step, Wiring, compile_step
 from sql.plan.missing_fields import missing_fields
 from sql.plan.plan import Plan, plan

@@ -10,9 +10,9 @@ from typing import TypeVar
 from controlplane import log
 from controlplane.evolve import Changes, State, evolve
 from processors.kafka import Kafka
-from schemas.codec import decode
-from schemas.events import Event
-from schemas.state import Key
+from schemas.records.events import Event
+from schemas.records.state import Key
+from schemas.wire.codec import decode
 
 T = TypeVar("T")
 

@@ -8,10 +8,10 @@ from controlplane.evolve import State
 from controlplane.topics import EVENTS, STATE
 from processors.kafka import Consumer, Kafka, Message
 from processors.transactions import TransactionalProducer
-from schemas.codec import NotOurs, decode, decode_record, encode
-from schemas.reports import Report
+from schemas.records.reports import Report
+from schemas.records.state import FORMAT, Key, Position, Record, decode_key, encode_key
 from schemas.setup_errors import NewerState
-from schemas.state import FORMAT, Key, Position, Record, decode_key, encode_key
+from schemas.wire.codec import NotOurs, decode, decode_record, encode
 
 Alive = Callable[[], None]
 

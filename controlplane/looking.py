@@ -10,7 +10,7 @@ import threading
 from processors.guard import told
 from processors.kafka import Doubt, Kafka, KafkaException
 from schemas.errors import JobplaneError
-from schemas.events import JobCreated
+from schemas.records.events import JobCreated
 from sql.syntax import statements
 
 LOG = logging.getLogger("jobplane.looking")

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from controlplane.evolve import State
-from schemas import values
 from schemas.errors import (
     FactsUnavailable,
     JobDropping,
@@ -17,8 +16,9 @@ from schemas.errors import (
     TopicNotFound,
 )
 from schemas.names import is_topic_name
+from schemas.records import mappings
+from schemas.records.state import Job, Snapshot, Status, Target
 from schemas.shown import LONGEST, utc
-from schemas.state import Job, Snapshot, Status, Target
 from schemas.suggestions import did_you_mean
 from sql.syntax import statements
 
@@ -61,20 +61,20 @@ class Facts:
     unavailable: str = ""
     denied: Mapping[str, str] = field(default_factory=dict)
     instants: Mapping[tuple[str, int], tuple[int, ...]] = field(default_factory=dict)
-    subjects: Mapping[str, values.AvroSchema | None] = field(default_factory=dict)
-    registered: Mapping[tuple[str, str], values.AvroSchema | SchemaIncompatible] = field(default_factory=dict)
+    subjects: Mapping[str, mappings.AvroSchema | None] = field(default_factory=dict)
+    registered: Mapping[tuple[str, str], mappings.AvroSchema | SchemaIncompatible] = field(default_factory=dict)
     has_registry: bool = True
     registry_silent: str = ""
     registry_denied: Mapping[tuple[str, str | None], str] = field(default_factory=dict)
 
-    def latest(self, subject: str, place: Place) -> values.AvroSchema | None:
+    def latest(self, subject: str, place: Place) -> mappings.AvroSchema | None:
         """The newest schema of a subject; None where the registry has none. Raises NotFetched."""
         if subject not in self.subjects:
             self._check_registry(subject, None, place)
             raise NotFetched(subject, None)
         return self.subjects[subject]
 
-    def registered_schema(self, subject: str, text: str, place: Place) -> values.AvroSchema:
+    def registered_schema(self, subject: str, text: str, place: Place) -> mappings.AvroSchema:
         """A schema with its number in the registry. Raises NotFetched, SchemaIncompatible."""
         found = self.registered.get((subject, text))
         if found is None:
@@ -111,7 +111,7 @@ class Facts:
         return found
 
 
-def meant(state: State, name: statements.Name) -> tuple[str, values.Mapping | None]:
+def meant(state: State, name: statements.Name) -> tuple[str, mappings.Mapping | None]:
     """The topic, and the mapping where it is one: a name is that of a mapping, or else of a topic."""
     mapping = state.mappings.get(name.text)
     return mapping.topic if mapping else name.text, mapping

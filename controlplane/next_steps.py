@@ -14,7 +14,7 @@ from schemas.failures import (
     WorkerLost,
 )
 from schemas.names import name
-from schemas.state import Status
+from schemas.records.state import Status
 
 _ANEW = "to begin anew: DROP JOB {job}, then CREATE JOB"
 _STEPS = {

@@ -13,7 +13,7 @@ from controlplane.decide_sources import Sources
 from controlplane.sample import newest
 from processors.kafka import Kafka, Message
 from schemas.formats import JSON_FLAT, VALUE_FORMAT
-from schemas.values import Sink, Source
+from schemas.records.sources import Sink, Source
 from sql.plan.missing_fields import missing_fields
 from sql.plan.null_comparisons import null_comparisons
 from sql.plan.plan import Plan, plan

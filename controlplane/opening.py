@@ -25,8 +25,8 @@ from schemas.errors import (
     Refused,
 )
 from schemas.names import is_topic_name
+from schemas.records.mappings import Mapping as TopicMapping
 from schemas.suggestions import did_you_mean
-from schemas.values import Mapping as TopicMapping
 
 
 @dataclass(frozen=True, slots=True)

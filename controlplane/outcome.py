@@ -1,13 +1,7 @@
 """The one answer of every command, read off its outcome event."""
 
-from schemas.events import (
-    CommandRefused,
-    CommandRepeated,
-    CommandUnchanged,
-    Event,
-    Outcome,
-)
-from schemas.state import Answer
+from schemas.records.events import CommandRefused, CommandRepeated, CommandUnchanged, Event, Outcome
+from schemas.records.state import Answer
 
 ACCEPTED, UNCHANGED, REFUSED = "accepted", "unchanged", "refused"
 

@@ -11,8 +11,8 @@ from controlplane import log
 from controlplane.topics import TASKS
 from processors.abandoning import returns
 from processors.kafka import CALL_S, Consumer, Doubt, Kafka, assign, judging, poll
-from schemas.codec import NotOurs, decode
-from schemas.tasks import Task
+from schemas.records.tasks import Task
+from schemas.wire.codec import NotOurs, decode
 
 LOG = logging.getLogger("jobplane.placement")
 Want = Callable[[str, Task | None], None]

@@ -8,10 +8,11 @@ from controlplane import log
 from controlplane.topics import REPORTS
 from controlplane.windows import At
 from processors.kafka import CALL_S, Consumer, Kafka, TopicPartition, judged, judging
-from schemas.reports import Said
-from schemas.state import Job
-from schemas.tasks import task_key
-from schemas.values import PartitionProgress, Progress, by_topic
+from schemas.records.progress import PartitionProgress, Progress
+from schemas.records.reports import Said
+from schemas.records.sources import by_topic
+from schemas.records.state import Job
+from schemas.records.tasks import task_key
 
 PROGRESS_MS = 15_000
 """Progress older than this says nothing about now: tasks report it every 5 s."""

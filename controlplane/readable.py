@@ -7,12 +7,13 @@ from controlplane.trials import ValueOf, as_it_is
 from controlplane.views import text_of
 from processors.kafka import Message
 from processors.trial import Record
-from schemas import datatypes as t
 from schemas.formats import AVRO, VALUE_FORMAT
-from schemas.formats.avro_schemas import learn
+from schemas.formats.avro.known_schemas import learn
 from schemas.formats.known import FORMATS
 from schemas.names import name
-from schemas.values import Mapping, Sink
+from schemas.records.mappings import Mapping
+from schemas.records.sources import Sink
+from schemas.types import datatypes as t
 from sql.codegen.compile import Step, Wiring, compile_step
 from sql.plan.plan import plan
 from sql.syntax.parser import parse_insert

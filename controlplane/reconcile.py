@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from controlplane.evolve import State
 from controlplane.topics import CHECKPOINTS, SNAPSHOTS, TASKS
-from schemas.state import ENDED, Job, Key, Record, Snapshot, Target
-from schemas.tasks import Task, checkpoint_key
-from schemas.values import Layout, LayoutTask, SnapshotPart
+from schemas.records.layouts import Layout, LayoutTask
+from schemas.records.snapshots import SnapshotPart
+from schemas.records.state import ENDED, Job, Key, Record, Snapshot, Target
+from schemas.records.tasks import Task, checkpoint_key
 
 
 @dataclass(frozen=True, slots=True)

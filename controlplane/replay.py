@@ -14,7 +14,7 @@ from controlplane.evolve import POSITION, State, fold
 from controlplane.journal import Alive
 from controlplane.topics import EVENTS, STATE
 from processors.kafka import Kafka
-from schemas.state import Key, Position, Record, decode_key, encode_key
+from schemas.records.state import Key, Position, Record, decode_key, encode_key
 
 Watch = Callable[[int, int], None]
 """Told how many offsets are read, and of how many."""

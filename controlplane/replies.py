@@ -20,9 +20,9 @@ from controlplane import views
 from controlplane.evolve import State
 from controlplane.outcome import answer
 from processors.kafka import Doubt, Kafka, KafkaError, KafkaException, Message, Producer
-from schemas.commands import COMMAND_ID, TRACEPARENT
 from schemas.errors import JobplaneError
-from schemas.events import Event
+from schemas.records.commands import COMMAND_ID, TRACEPARENT
+from schemas.records.events import Event
 
 LOG = logging.getLogger("jobplane.replies")
 MOST_WAITING = 10_000

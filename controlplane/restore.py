@@ -35,11 +35,11 @@ from processors.kafka import (
 )
 from processors.transactions import TransactionalProducer
 from schemas.changed import replace
-from schemas.checkpoints import Checkpoint, Pointer
-from schemas.codec import NotOurs, decode, encode
+from schemas.records.checkpoints import Checkpoint, Pointer
+from schemas.records.state import Job, Position, encode_key
 from schemas.setup_errors import BadBackup, NotEmpty, StillWritten
 from schemas.shown import counted
-from schemas.state import Job, Position, encode_key
+from schemas.wire.codec import NotOurs, decode, encode
 
 FLUSH_S = 600.0
 FILLER = "jobplane-filler"

@@ -7,7 +7,7 @@ from typing import Any
 from controlplane import views
 from controlplane.outcome import REFUSED
 from controlplane.subject import Subject
-from schemas.state import Answer
+from schemas.records.state import Answer
 
 Alive = Callable[[], None]
 """Called again and again while something is awaited; what it raises ends the waiting."""

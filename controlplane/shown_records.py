@@ -7,9 +7,9 @@ import msgspec
 
 from controlplane.views import Listing, Row, Screen
 from processors.kafka import Message
-from schemas.codec import MARKER, NotOurs, decode_record
-from schemas.formats.avro_schemas import number_in_frame
+from schemas.formats.avro.known_schemas import number_in_frame
 from schemas.shown import utc
+from schemas.wire.codec import MARKER, NotOurs, decode_record
 
 COLUMNS = ("partition", "offset", "time", "key", "value")
 HEADERS, ERROR = "headers", "error"

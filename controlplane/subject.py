@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from schemas.names import name
+from schemas.records.state import Answer
 from schemas.shown import one_line
-from schemas.state import Answer
 from sql.syntax import statements
 
 

@@ -26,9 +26,10 @@ from processors.host import CRASHED, WORN, Opening, Order, task_text
 from processors.kafka import Kafka
 from processors.run import IN_KAFKA, End
 from schemas.failures import HostDied
-from schemas.reports import Said
-from schemas.tasks import Task
-from schemas.values import Failure, Progress
+from schemas.records.failure import Failure
+from schemas.records.progress import Progress
+from schemas.records.reports import Said
+from schemas.records.tasks import Task
 
 LOG = logging.getLogger("jobplane.supervisor")
 STUCK_S, STUCK_IN_KAFKA_S = 10.0, 60.0

@@ -8,7 +8,7 @@ from controlplane.evolve import State, fold
 from controlplane.journal import Entry
 from controlplane.topics import COMMANDS, EVENTS
 from processors.kafka import Kafka, TopicPartition, assign, judging, poll
-from schemas.state import Job, Status
+from schemas.records.state import Job, Status
 
 BATCH = 500
 NEAR = 2_000

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 from schemas.errors import ReadStatement, Refused
 from schemas.options import JobOptions
-from schemas.received import Received
-from schemas.state import Job
+from schemas.records.state import Job
+from schemas.wire.command_record import Received
 from sql.syntax import statements
 from sql.syntax.parser import parse
 from sql.syntax.render.statements import insert_text, render

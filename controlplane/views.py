@@ -10,9 +10,10 @@ from controlplane.evolve import State
 from controlplane.lookup import jobs_through
 from controlplane.translate import query_of
 from schemas.options import JobOptions
-from schemas.state import ENDED, Answer, Job, Snapshot
-from schemas.tasks import task_key
-from schemas.values import Progress, SourceOffsets
+from schemas.records.offsets import SourceOffsets
+from schemas.records.progress import Progress
+from schemas.records.state import ENDED, Answer, Job, Snapshot
+from schemas.records.tasks import task_key
 
 Row = dict[str, Any]
 

@@ -23,13 +23,14 @@ from processors.kafka import (
     judged,
     judging,
 )
-from schemas.checkpoints import Checkpoint, Pointer, read_pointer
-from schemas.codec import NotOurs, decode, encode
 from schemas.failures import CheckpointLost, SnapshotLost
-from schemas.reports import Report, Said
-from schemas.state import ENDED, Phase
-from schemas.tasks import Task
-from schemas.values import Progress, SnapshotPart, SnapshotRequest
+from schemas.records.checkpoints import Checkpoint, Pointer, read_pointer
+from schemas.records.progress import Progress
+from schemas.records.reports import Report, Said
+from schemas.records.snapshots import SnapshotPart, SnapshotRequest
+from schemas.records.state import ENDED, Phase
+from schemas.records.tasks import Task
+from schemas.wire.codec import NotOurs, decode, encode
 
 REPEAT_S = 30.0
 DELIVERY_S = 30.0

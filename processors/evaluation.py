@@ -12,8 +12,8 @@ from processors.bad_records import Place, Treat, position
 from processors.kafka import Message
 from processors.registry import Registry
 from schemas.failures import BadRecord, RecordFailure
-from schemas.formats import avro_schemas
-from schemas.formats.avro_schemas import UnknownSchema
+from schemas.formats.avro import known_schemas
+from schemas.formats.avro.known_schemas import UnknownSchema
 from sql.codegen.compile import Step
 
 
@@ -109,7 +109,7 @@ class Evaluation:
                 f"its schema is number {unknown.id} of a registry, and no registry is set; set JOBPLANE_REGISTRY_URL"
             )
         try:
-            avro_schemas.learn(unknown.id, self.registry.schema(unknown.id))
+            known_schemas.learn(unknown.id, self.registry.schema(unknown.id))
         except ValueError as bad:
             return BadRecord(f"its schema, number {unknown.id} of the registry, cannot be used: {bad}")
         except BadRecord as unheard:

@@ -20,7 +20,7 @@ from processors.abandoning import returns
 from processors.kafka import CALL_S, Doubt, Kafka
 from processors.security import security
 from schemas.options import JobOptions, OnError
-from schemas.tasks import Task
+from schemas.records.tasks import Task
 
 LOG = logging.getLogger("jobplane.hanging")
 Alive = Callable[[], None]

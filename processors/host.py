@@ -22,9 +22,9 @@ from processors.kafka import Doubt, Kafka
 from processors.registry import registry_of
 from processors.run import End, House
 from processors.runner import Runner
-from schemas.codec import decode, encode
-from schemas.tasks import Task
-from schemas.values import Progress
+from schemas.records.progress import Progress
+from schemas.records.tasks import Task
+from schemas.wire.codec import decode, encode
 
 WORN = 75
 """Exit code of a host that wants to be replaced: EX_TEMPFAIL of sysexits.h."""

@@ -35,13 +35,14 @@ from processors.restore import made, restore
 from processors.run import BATCH, UNHURRIED, End, Narrowed, Released, Run
 from processors.snapshots import copy_checkpoint
 from processors.transactions import TransactionalProducer
-from schemas.checkpoints import Checkpoint, Pointer
-from schemas.codec import encode
 from schemas.failures import JobFailure, RecordFailure
 from schemas.options import Guarantee
-from schemas.reports import Said
-from schemas.tasks import Task
-from schemas.values import PartitionProgress, SnapshotRequest
+from schemas.records.checkpoints import Checkpoint, Pointer
+from schemas.records.progress import PartitionProgress
+from schemas.records.reports import Said
+from schemas.records.snapshots import SnapshotRequest
+from schemas.records.tasks import Task
+from schemas.wire.codec import encode
 from sql.codegen.compile import Step
 
 GATHER_S, IDLE_S = 0.02, 0.2

@@ -5,8 +5,8 @@ from importlib.metadata import PackageNotFoundError, version
 from processors.pipeline import Pipeline
 from schemas.errors import Refused
 from schemas.failures import FunctionMissing
-from schemas.tasks import Task
-from schemas.values import Package
+from schemas.records.packages import Package
+from schemas.records.tasks import Task
 from sql.codegen.compile import Step
 from sql.functions import NOT_OFFERED
 from sql.packages import functions_called, packages_called

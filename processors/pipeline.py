@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from schemas.options import JobOptions
-from schemas.tasks import Task
-from schemas.values import Letters, Mapping, Sink, Source, by_topic
+from schemas.records.mappings import Mapping
+from schemas.records.sources import Letters, Sink, Source, by_topic
+from schemas.records.tasks import Task
 from sql.codegen.compile import CompiledStep, Step, Wiring, compile_step
 from sql.plan.plan import plan
 from sql.syntax.parser import parse_job

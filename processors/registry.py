@@ -12,8 +12,8 @@ from processors.answers import Doubt, RegistryDenied
 from processors.registry_words import USER, no_answer, wrong_properties
 from schemas.errors import SchemaIncompatible
 from schemas.failures import BadRecord
+from schemas.records.mappings import AvroSchema
 from schemas.setup_errors import BadSetting
-from schemas.values import AvroSchema
 
 LOG = logging.getLogger("jobplane.registry")
 TIMEOUT_S = 3.0

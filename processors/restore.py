@@ -8,11 +8,12 @@ from collections.abc import Callable
 from processors.kafka import Consumer, KafkaException, TopicPartition, insisting
 from processors.pipeline import Pipeline, Positions
 from processors.run import House
-from schemas.checkpoints import Checkpoint
 from schemas.failures import CheckpointLost
 from schemas.options import Guarantee
-from schemas.tasks import Task, checkpoint_key
-from schemas.values import Layout, PartitionOffset, SourceOffsets
+from schemas.records.checkpoints import Checkpoint
+from schemas.records.layouts import Layout
+from schemas.records.offsets import PartitionOffset, SourceOffsets
+from schemas.records.tasks import Task, checkpoint_key
 
 PATIENCE_S = 3.0
 _REMEDY = "DROP the job and create it anew, from a snapshot if there is one"

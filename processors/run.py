@@ -13,8 +13,9 @@ from processors.kafka import Consumer, Kafka
 from processors.metrics import Counters
 from processors.registry import Registry
 from schemas.failures import RecordFailure
-from schemas.tasks import Task
-from schemas.values import Progress, SnapshotRequest
+from schemas.records.progress import Progress
+from schemas.records.snapshots import SnapshotRequest
+from schemas.records.tasks import Task
 
 BATCH = 5_000
 UNHURRIED = 500

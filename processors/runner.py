@@ -24,10 +24,10 @@ from processors.transactions import Abandoned, TransactionalProducer
 from schemas.errors import Refused
 from schemas.failures import InternalFailure, JobFailure, WorkerLost
 from schemas.options import Guarantee
-from schemas.reports import Said
-from schemas.state import Phase
-from schemas.tasks import Task
-from schemas.values import Failure
+from schemas.records.failure import Failure
+from schemas.records.reports import Said
+from schemas.records.state import Phase
+from schemas.records.tasks import Task
 
 TRANSACTION_SLACK_MS = 60_000
 MAX_BACKOFF_S = 5.0

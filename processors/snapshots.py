@@ -3,12 +3,13 @@
 import hashlib
 
 from processors.control import Reporter
-from schemas.checkpoints import Checkpoint
-from schemas.codec import encode
 from schemas.failures import JobFailure
-from schemas.reports import Said
-from schemas.tasks import Task
-from schemas.values import Failure, SnapshotPart, SnapshotRequest
+from schemas.records.checkpoints import Checkpoint
+from schemas.records.failure import Failure
+from schemas.records.reports import Said
+from schemas.records.snapshots import SnapshotPart, SnapshotRequest
+from schemas.records.tasks import Task
+from schemas.wire.codec import encode
 
 
 def copy_checkpoint(

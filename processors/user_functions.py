@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from itertools import groupby
 
-from schemas.values import Package
+from schemas.records.packages import Package
 from sql.functions import FUNCTIONS, NOT_OFFERED
 from sql.functions.guarded import told
 from sql.functions.signature import Function

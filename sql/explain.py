@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import assert_never
 
 from schemas.names import name
-from schemas.values import Mapping
+from schemas.records.mappings import Mapping
 from sql.analysis.record import KEY_FIELDS, RAW_HEADERS, READABLE
 from sql.codegen.compile import Wiring, compile_step
 from sql.packages import packages_called

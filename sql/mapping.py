@@ -1,9 +1,9 @@
 """From a CREATE MAPPING to the mapping it means: types looked up, paths taken apart, formats and options checked."""
 
-from schemas.datatypes import Type
 from schemas.errors import BadMapping, NotSupported, Place, UnknownType
 from schemas.formats import check_options
-from schemas.values import MappedColumn, Mapping
+from schemas.records.mappings import MappedColumn, Mapping
+from schemas.types.datatypes import Type
 from sql.analysis.topic_format import check_columns
 from sql.syntax import statements
 from sql.syntax.parts import KEY, THIS

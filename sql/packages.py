@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from schemas.errors import Refused, UnknownFunction
-from schemas.values import Package
+from schemas.records.packages import Package
 from sql.functions import FUNCTIONS
 from sql.functions.signature import ANY, Function, function_of
 from sql.plan.plan import plan

@@ -24,10 +24,13 @@ from controlplane.lookup import Facts
 from controlplane.outcome import REFUSED, answer
 from schemas import errors
 from schemas.formats import FORMATS
-from schemas.reports import Report, Said
-from schemas.state import Phase, Status
-from schemas.tasks import Task
-from schemas.values import Failure, PartitionOffset, SnapshotPart, SnapshotRequest, SourceOffsets, by_topic
+from schemas.records.failure import Failure
+from schemas.records.offsets import PartitionOffset, SourceOffsets
+from schemas.records.reports import Report, Said
+from schemas.records.snapshots import SnapshotPart, SnapshotRequest
+from schemas.records.sources import by_topic
+from schemas.records.state import Phase, Status
+from schemas.records.tasks import Task
 from sql.explain import explain
 from sql.syntax import statements
 from sql.syntax.parser import parse, split

@@ -1,6 +1,6 @@
 """`bytes`: anything, as it is."""
 
-from schemas import datatypes as t
-from schemas.formats.whole import whole_format
+from schemas.formats.single_value import whole_format
+from schemas.types import datatypes as t
 
 FORMAT = whole_format("bytes", t.VARBINARY, bytes, bytes)

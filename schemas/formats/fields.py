@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from schemas.datatypes import Type
+from schemas.types.datatypes import Type
 
 Path = tuple[str, ...]
 """From the outermost field to the innermost; () is a key or value as a whole."""
@@ -20,7 +20,7 @@ Convert = Callable[[Any], Any]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A field to be read or written, as a value of its type; see schemas.datatypes for the Python of each."""
+    """A field to be read or written, as a value of its type; see schemas.types.datatypes for the Python of each."""
 
     path: Path
     type: Type

@@ -1,10 +1,12 @@
 """All formats, by their names."""
 
-from schemas.formats import avro, binary, csv_lines, json_flat, json_value, numbers, varchar
+from schemas.formats import binary, csv_lines, numbers, varchar
+from schemas.formats.avro import records
 from schemas.formats.fields import Format
+from schemas.formats.json import flat, value
 
 _ALL = (
-    *(json_flat.FORMAT, json_value.FORMAT, avro.FORMAT, csv_lines.FORMAT, varchar.FORMAT),
+    *(flat.FORMAT, value.FORMAT, records.FORMAT, csv_lines.FORMAT, varchar.FORMAT),
     *(*numbers.FORMATS, binary.FORMAT),
 )
 FORMATS: dict[str, Format] = {one.name: one for one in _ALL}

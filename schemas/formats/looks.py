@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from schemas.formats import AVRO, CSV, JSON, VARCHAR
-from schemas.formats.avro_schemas import HEADER, number_in_frame
-from schemas.json_text import is_json
+from schemas.formats.avro.known_schemas import HEADER, number_in_frame
+from schemas.types.json_text import is_json
 
 _COMPRESSED = {
     b"\x1f\x8b": "gzip",

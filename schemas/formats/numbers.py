@@ -5,11 +5,11 @@ from collections.abc import Callable
 from math import isfinite
 from typing import Any
 
-from schemas import datatypes as t
-from schemas.datatypes import Type
 from schemas.failures import BadRecord, Unreadable
 from schemas.formats.fields import Format
-from schemas.formats.whole import whole_format
+from schemas.formats.single_value import whole_format
+from schemas.types import datatypes as t
+from schemas.types.datatypes import Type
 
 
 def _number(name: str, one: Type, code: str) -> Format:

@@ -5,10 +5,10 @@ Whole numbers are added up as BIGINT, DECIMALs exactly, REAL and DOUBLE as DOUBL
 
 from datetime import date, datetime, time, timedelta
 
-from schemas import datatypes as t
-from schemas.datatypes import Type
-from schemas.decimals import EXACT, fitted, product, quotient, remainder
 from schemas.errors import Place, TypeMismatch
+from schemas.types import datatypes as t
+from schemas.types.datatypes import Type
+from schemas.types.decimals import EXACT, fitted, product, quotient, remainder
 from sql.functions.temporal import add_months, moved
 from sql.runtime import operations
 from sql.types.casts import at_midnight

@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
-from schemas import datatypes as t
-from schemas.datatypes import Type
-from schemas.decimals import fitted
 from schemas.errors import Place, TypeMismatch
 from schemas.failures import BadRecord
 from schemas.formats.fields import Convert
-from schemas.formats.json_values import bounds, real
-from schemas.json_text import json_text
+from schemas.formats.json.values import bounds, real
+from schemas.types import datatypes as t
+from schemas.types.datatypes import Type
+from schemas.types.decimals import fitted
+from schemas.types.json_text import json_text
 from sql.analysis.record import RAW_HEADERS, header_list, key_of_json, milliseconds
 from sql.types.casts import exactly, explicit, inside
 from sql.types.coercion import Coercion, cost, remedy

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from schemas import datatypes as t
-from schemas.datatypes import Type
 from schemas.errors import NotSupported, Place, Refused, TypeMismatch, UnknownFunction
 from schemas.failures import BadRecord
-from schemas.formats.json_values import argument, writer
+from schemas.formats.json.values import argument, writer
 from schemas.suggestions import did_you_mean, nearest, proposed
+from schemas.types import datatypes as t
+from schemas.types.datatypes import Type
 from sql.analysis.foreign_functions import ANOTHER, ELSEWHERE
 from sql.functions import FUNCTIONS, NOT_OFFERED
 from sql.functions.guarded import guarded

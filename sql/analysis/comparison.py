@@ -12,9 +12,9 @@ from itertools import groupby
 from math import floor
 from typing import Any
 
-from schemas import datatypes as t
-from schemas.datatypes import Type
 from schemas.errors import Place, TypeMismatch
+from schemas.types import datatypes as t
+from schemas.types.datatypes import Type
 from sql.analysis.folding import junction
 from sql.runtime import operations
 from sql.types.coercion import Coercion

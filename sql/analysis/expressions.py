@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, assert_never
 
-from schemas import datatypes as t
-from schemas import temporal_text as text
-from schemas.datatypes import Type
 from schemas.errors import NestedTooDeep, Place, TypeMismatch
+from schemas.types import datatypes as t
+from schemas.types import temporal_text as text
+from schemas.types.datatypes import Type
 from sql.analysis.arithmetic import arithmetic, negated
 from sql.analysis.calls import called
 from sql.analysis.comparison import among, between, comparison, distinct

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from schemas.datatypes import BOOLEAN, Type
+from schemas.types.datatypes import BOOLEAN, Type
 from sql.types.typed import Choice, Coalesce, Constant, Junction, NullTest, Typed
 
 

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, Protocol, cast
 
-from schemas import datatypes as t
-from schemas.datatypes import Type
 from schemas.errors import NestedTooDeep, Place, TypeMismatch
+from schemas.types import datatypes as t
+from schemas.types.datatypes import Type
 from sql.analysis.calls import counted, refuse_unknown
 from sql.analysis.nested import view
 from sql.syntax import expressions as ex

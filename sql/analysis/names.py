@@ -4,12 +4,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from schemas import datatypes as t
-from schemas.datatypes import Type
 from schemas.errors import NotSupported, Place, UnknownColumn
 from schemas.formats import AVRO
+from schemas.records.mappings import MappedColumn
 from schemas.suggestions import did_you_mean
-from schemas.values import MappedColumn
+from schemas.types import datatypes as t
+from schemas.types.datatypes import Type
 from sql.analysis.calls import WITHOUT_PARENTHESES, refuse_unrepeatable
 from sql.analysis.nested import view
 from sql.analysis.record import KEY_FIELDS, KEY_WHOLE, PARTS, READABLE, VALUE_WHOLE

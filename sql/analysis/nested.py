@@ -8,13 +8,13 @@ from typing import Any
 
 import msgspec
 
-from schemas import datatypes as t
-from schemas.datatypes import Type
 from schemas.errors import Place, TypeMismatch, UnknownColumn
 from schemas.failures import BadRecord
-from schemas.formats.json_values import decoder, read_as, reader, row_class
-from schemas.json_text import present
+from schemas.formats.json.values import decoder, read_as, reader, row_class
 from schemas.suggestions import did_you_mean
+from schemas.types import datatypes as t
+from schemas.types.datatypes import Type
+from schemas.types.json_text import present
 from sql.analysis.record import RAW_HEADERS, header_text
 from sql.runtime import operations
 from sql.types.coercion import Coercion

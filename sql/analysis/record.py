@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 
-from schemas import datatypes as t
-from schemas.datatypes import Type
 from schemas.failures import BadRecord
-from schemas.formats.json_again import looking_twice
-from schemas.json_text import present, text_of_json
+from schemas.formats.json.second_look import looking_twice
+from schemas.types import datatypes as t
+from schemas.types.datatypes import Type
+from schemas.types.json_text import present, text_of_json
 from sql.syntax.parts import THIS
 from sql.types.typed import GENERATED
 

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from schemas.datatypes import Type
 from schemas.errors import BadMapping, Place
 from schemas.formats import BYTES, CSV_DELIMITER, JSON, JSON_FLAT, KEY_FORMAT, VALUE_FORMAT
 from schemas.formats.fields import WHOLE, Format, Layout, Path, Reading, Wanted, Writing
 from schemas.formats.known import FORMATS
-from schemas.values import AvroSchema, MappedColumn, Mapping
+from schemas.records.mappings import AvroSchema, MappedColumn, Mapping
+from schemas.types.datatypes import Type
 from sql.syntax.parts import KEY, THIS
 from sql.types.names import named
 

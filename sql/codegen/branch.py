@@ -8,14 +8,15 @@ from typing import Any
 
 import msgspec
 
-from schemas import datatypes as t
-from schemas.datatypes import Type
 from schemas.failures import BadRecord, Unreadable
-from schemas.formats import JSON, json_flat
+from schemas.formats import JSON
 from schemas.formats.fields import Convert, Reading, Wanted
-from schemas.formats.json_again import all_fields, looking_twice
-from schemas.formats.json_values import decoder, read_as, reader
-from schemas.json_text import ENCODER, malformed, present
+from schemas.formats.json import flat
+from schemas.formats.json.second_look import all_fields, looking_twice
+from schemas.formats.json.values import decoder, read_as, reader
+from schemas.types import datatypes as t
+from schemas.types.datatypes import Type
+from schemas.types.json_text import ENCODER, malformed, present
 from sql.analysis.record import KEY_FIELDS, PARTS, partition_in
 from sql.analysis.topic_format import Side
 from sql.codegen.expressions import Code
@@ -221,7 +222,7 @@ class _Lines:
         """All fields of an object as they are, and the outputs over them."""
         self._bound["encode"] = ENCODER.encode
         self._bound["whole"] = all_fields
-        writing = json_flat.writing([one.field for one in self._branch.outputs])
+        writing = flat.writing([one.field for one in self._branch.outputs])
         results = [self._result(*pair) for pair in zip(self._branch.outputs, writing.conversions, strict=True)]
         self.code.line("row = whole(v)")
         for output, result in zip(self._branch.outputs, results, strict=True):

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, assert_never
 
-from schemas.datatypes import MAX_LENGTH
 from schemas.errors import NestedTooDeep
+from schemas.types.datatypes import MAX_LENGTH
 from sql.analysis.arithmetic import carries
 from sql.codegen.loops import loop
 from sql.types.typed import Apply, Check, Choice, Coalesce, Constant, Field, Junction, Let, Loop, Loose, NullTest, Typed

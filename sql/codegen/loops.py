@@ -7,9 +7,9 @@ and the time of others.
 
 from typing import TYPE_CHECKING
 
-from schemas import datatypes as t
-from schemas.datatypes import MAX_LENGTH, Type
-from schemas.json_text import present
+from schemas.types import datatypes as t
+from schemas.types.datatypes import MAX_LENGTH, Type
+from schemas.types.json_text import present
 from sql.plan.usage import children
 from sql.runtime import operations
 from sql.types.typed import Field, Let, Loop

@@ -6,7 +6,7 @@ Elements are equal as `=` has it: 1 equals 1.0, TRUE does not equal 1. They are 
 from collections.abc import Hashable
 from typing import Annotated, Any, Literal
 
-from schemas.json_text import present
+from schemas.types.json_text import present
 from sql.functions.signature import Checked, K, O, T, V, Written, sql
 from sql.runtime.comparing import comparable, identity
 from sql.runtime.plain import joined, plain

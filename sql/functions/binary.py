@@ -7,10 +7,10 @@ from binascii import a2b_base64, unhexlify
 from decimal import Decimal
 from typing import Annotated
 
-from schemas.datatypes import MAX_PRECISION
-from schemas.decimals import EXACT, fitted
-from schemas.json_text import ENCODER
 from schemas.shown import shown
+from schemas.types.datatypes import MAX_PRECISION
+from schemas.types.decimals import EXACT, fitted
+from schemas.types.json_text import ENCODER
 from sql.functions.signature import Checked, Scale, sql
 
 

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import msgspec
 
 from schemas.failures import BadRecord
-from schemas.formats.json_again import again
-from schemas.json_text import json_text, malformed, text_of_json
+from schemas.formats.json.second_look import again
 from schemas.shown import shown
+from schemas.types.json_text import json_text, malformed, text_of_json
 from sql.functions.signature import Checked, Json, sql, told
 from sql.runtime.json_path import found, kind_of, path
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import msgspec
 
-from schemas import datatypes as t
-from schemas.datatypes import Type
-from schemas.decimals import fitted, rescaled
 from schemas.failures import BadRecord
-from schemas.formats.json_values import bounds
-from schemas.json_text import malformed
+from schemas.formats.json.values import bounds
+from schemas.types import datatypes as t
+from schemas.types.datatypes import Type
+from schemas.types.decimals import fitted, rescaled
+from schemas.types.json_text import malformed
 from sql.functions.signature import Function
 
 Fit = Callable[[Any], Any]

@@ -8,10 +8,10 @@ from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_UP, Decim
 from functools import lru_cache
 from typing import Any
 
-from schemas import decimals
-from schemas.datatypes import MAX_PRECISION
-from schemas.decimals import EXACT
 from schemas.failures import BadRecord
+from schemas.types import decimals
+from schemas.types.datatypes import MAX_PRECISION
+from schemas.types.decimals import EXACT
 from sql.functions.real_numbers import finite
 from sql.functions.signature import N, O, sql, told
 from sql.runtime import operations

@@ -18,9 +18,9 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
-from schemas import datatypes as t
-from schemas.datatypes import Instant, Months, Type
-from schemas.values import Package
+from schemas.records.packages import Package
+from schemas.types import datatypes as t
+from schemas.types.datatypes import Instant, Months, Type
 
 Json = msgspec.Raw
 """One value's JSON text."""

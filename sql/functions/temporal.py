@@ -11,10 +11,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from math import floor
 from typing import Annotated, Any, Literal, TypeVar
 
-from schemas import zones
-from schemas.datatypes import Instant, Months
 from schemas.shown import shown
-from schemas.temporal_text import text_of, text_of_months
+from schemas.types import zones
+from schemas.types.datatypes import Instant, Months
+from schemas.types.temporal_text import text_of, text_of_months
 from sql.functions.signature import Checked, sql, told
 
 Zone = Annotated[str, Checked(zones.zone)]

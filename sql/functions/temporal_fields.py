@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from typing import Any, Literal
 
-from schemas.datatypes import Instant, Months
+from schemas.types.datatypes import Instant, Months
 from sql.functions.signature import sql
 from sql.functions.temporal import EPOCH, since_epoch
 

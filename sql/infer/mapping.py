@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from schemas import datatypes as t
-from schemas.datatypes import Type
 from schemas.failures import BadRecord
 from schemas.formats import AVRO, BYTES, CSV, CSV_DELIMITER, JSON, KEY_FORMAT, VALUE_FORMAT
-from schemas.formats.avro_schemas import HEADER
-from schemas.formats.json_again import looking_twice
+from schemas.formats.avro.known_schemas import HEADER
+from schemas.formats.json.second_look import looking_twice
 from schemas.formats.looks import delimiter_of
 from schemas.names import name
 from schemas.shown import shown
+from schemas.types import datatypes as t
+from schemas.types.datatypes import Type
 from sql.infer.types import type_of
 from sql.syntax.refusals.unsupported import column_refusal
 from sql.syntax.render.expressions import string

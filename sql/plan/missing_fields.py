@@ -7,10 +7,10 @@ columns are looked at, since a mapping refuses what it does not declare.
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from schemas.datatypes import Type
 from schemas.formats.fields import Path
 from schemas.names import name as written
 from schemas.suggestions import did_you_mean
+from schemas.types.datatypes import Type
 from sql.analysis.record import READABLE
 from sql.plan.chains import chains
 from sql.plan.plan import Plan

@@ -4,12 +4,12 @@ from collections.abc import Mapping as MappingOf
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from schemas import datatypes as t
-from schemas.datatypes import Type
 from schemas.errors import ColumnMismatch, NotSupported, Place, TypeMismatch, UnknownColumn
 from schemas.formats.fields import WHOLE, Path, Wanted
+from schemas.records.mappings import Mapping
 from schemas.suggestions import did_you_mean
-from schemas.values import Mapping
+from schemas.types import datatypes as t
+from schemas.types.datatypes import Type
 from sql.analysis.assignment import assigned, part_of
 from sql.analysis.expressions import Analysis
 from sql.analysis.faults import Faults

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from schemas import datatypes as t
 from schemas.errors import START, ColumnMismatch, NestedTooDeep, NotSupported, Place, TypeMismatch
+from schemas.types import datatypes as t
 from sql.analysis.expressions import Analysis
 from sql.analysis.faults import Faults
 from sql.analysis.names import Names, Record

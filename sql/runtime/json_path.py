@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw as Json
 
-from schemas.formats.odd_names import is_odd
+from schemas.formats.json.odd_names import is_odd
 from schemas.shown import shown
 
 Step = Callable[[Json], Iterator[Json]]

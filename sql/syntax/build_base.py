@@ -6,9 +6,9 @@ from typing import Any
 
 from parsimonious.nodes import Node, NodeVisitor
 
-from schemas.datatypes import MAX_PRECISION
 from schemas.errors import BadSyntax, Place, Refused
 from schemas.names import name as written
+from schemas.types.datatypes import MAX_PRECISION
 from sql.syntax import expressions as ex
 from sql.syntax import statements
 

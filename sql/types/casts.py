@@ -11,16 +11,16 @@ from typing import Any
 
 import msgspec
 
-from schemas import datatypes as t
-from schemas import temporal_text as text
-from schemas.datatypes import Type
-from schemas.decimals import EXACT, exact, fitted, rescaled
 from schemas.failures import BadRecord
 from schemas.formats.fields import Convert
-from schemas.formats.json_values import bounds, decoder, read_as, reader, real, row_class, shortest_real, writer
-from schemas.json_text import json_text, text_of_json
-from schemas.number_text import BLANK, decimal_of, double_of, whole_of
+from schemas.formats.json.values import bounds, decoder, read_as, reader, real, row_class, shortest_real, writer
 from schemas.shown import shown
+from schemas.types import datatypes as t
+from schemas.types import temporal_text as text
+from schemas.types.datatypes import Type
+from schemas.types.decimals import EXACT, exact, fitted, rescaled
+from schemas.types.json_text import json_text, text_of_json
+from schemas.types.number_text import BLANK, decimal_of, double_of, whole_of
 from sql.functions.documents import parsed
 from sql.runtime.operations import check_whole
 from sql.runtime.plain import plain

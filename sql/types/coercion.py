@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from schemas import datatypes as t
-from schemas.datatypes import Type
 from schemas.errors import Place, TypeMismatch
 from schemas.formats.fields import Convert
+from schemas.types import datatypes as t
+from schemas.types.datatypes import Type
 from sql.types.casts import exactly, explicit, inside, whole
 from sql.types.slots import PARTS, Slots
 from sql.types.typed import Choice, Coalesce, Constant, Let, Loop, Typed, apply, call, slot_of, whole_of

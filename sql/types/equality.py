@@ -9,9 +9,9 @@ import operator
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from schemas import datatypes as t
-from schemas.datatypes import Type
-from schemas.formats.json_values import real
+from schemas.formats.json.values import real
+from schemas.types import datatypes as t
+from schemas.types.datatypes import Type
 from sql.runtime.operations import alike
 from sql.types.casts import at_midnight
 

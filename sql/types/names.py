@@ -2,10 +2,10 @@
 
 import re
 
-from schemas import datatypes as t
-from schemas.datatypes import Type
 from schemas.errors import START, NestedTooDeep, NotSupported, Place, Refused, TypeMismatch, UnknownType
 from schemas.suggestions import nearest, proposed
+from schemas.types import datatypes as t
+from schemas.types.datatypes import Type
 from sql.syntax import expressions as ex
 
 SIMPLE = {

@@ -6,9 +6,9 @@ kind. Two uses that no record could satisfy are TypeMismatch.
 
 from dataclasses import dataclass, field
 
-from schemas import datatypes as t
-from schemas.datatypes import Type
 from schemas.errors import Place, TypeMismatch
+from schemas.types import datatypes as t
+from schemas.types.datatypes import Type
 from sql.types.typed import ELEMENT, GENERATED, VALUE, Path
 
 

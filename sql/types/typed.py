@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from schemas.datatypes import BOOLEAN, MAX_LENGTH, Type
 from schemas.failures import BadRecord
+from schemas.types.datatypes import BOOLEAN, MAX_LENGTH, Type
 from sql.runtime import operations
 
 Path = tuple[str | int, ...]

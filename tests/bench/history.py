@@ -9,10 +9,10 @@ from collections.abc import Iterator
 
 from confluent_kafka import Message, Producer, TopicPartition
 
-from schemas.codec import decode, encode
-from schemas.commands import COMMAND_ID
-from schemas.events import CommandRepeated, Event, JobDropped, Outcome
-from schemas.reports import Report, Said
+from schemas.records.commands import COMMAND_ID
+from schemas.records.events import CommandRepeated, Event, JobDropped, Outcome
+from schemas.records.reports import Report, Said
+from schemas.wire.codec import decode, encode
 from tests.bench.bench import Bench, progress
 from tests.bench.cost import cpu_seconds, peak_mib
 from tests.bench.past import Headers, Past

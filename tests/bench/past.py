@@ -20,12 +20,12 @@ from controlplane.topics import COMMANDS, EVENTS, REPORTS, STATE
 from controlplane.translate import Request, translate
 from processors.kafka import Kafka
 from schemas.changed import replace
-from schemas.codec import encode
-from schemas.commands import COMMAND_ID
-from schemas.events import Cause, Event
-from schemas.received import read_command
-from schemas.reports import Report, Said
-from schemas.state import Job, encode_key
+from schemas.records.commands import COMMAND_ID
+from schemas.records.events import Cause, Event
+from schemas.records.reports import Report, Said
+from schemas.records.state import Job, encode_key
+from schemas.wire.codec import encode
+from schemas.wire.command_record import read_command
 from tests.bench.bench import progress
 from tests.support.system import System
 

@@ -14,9 +14,9 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 
 from controlplane.embedded.broker import Broker
 from processors.kafka import Kafka
-from schemas.checkpoints import Checkpoint
-from schemas.codec import decode, encode
-from schemas.values import PartitionOffset
+from schemas.records.checkpoints import Checkpoint
+from schemas.records.offsets import PartitionOffset
+from schemas.wire.codec import decode, encode
 from tests.support.system import System, system
 
 UNVERIFIED = {"transaction.partition.verification.enable": "false"}

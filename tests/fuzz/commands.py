@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
-from schemas.codec import encode, schema
-from schemas.commands import ATTRIBUTES, Command
 from schemas.errors import JobplaneError
-from schemas.received import CLOUD_EVENT, CONTENT_TYPE
+from schemas.records.commands import ATTRIBUTES, Command
+from schemas.wire.codec import encode, schema
+from schemas.wire.command_record import CLOUD_EVENT, CONTENT_TYPE
 from tests.fuzz.literals import TEXTS
 from tests.fuzz.plane import JOBS, Registry, judged, refusal
 

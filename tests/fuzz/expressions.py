@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import get_args
 
-from schemas import datatypes as t
-from schemas.datatypes import Type
+from schemas.types import datatypes as t
+from schemas.types.datatypes import Type
 from sql.functions import FUNCTIONS
 from sql.functions.signature import VARIABLES, Function, Parameter
 from sql.syntax import expressions as ex

@@ -7,13 +7,13 @@ from random import Random
 
 import msgspec
 
-from schemas import datatypes as t
 from schemas.errors import JobplaneError
 from schemas.failures import BadRecord
-from schemas.formats import avro_schemas
-from schemas.formats.avro_schemas import UnknownSchema
+from schemas.formats.avro import known_schemas
+from schemas.formats.avro.known_schemas import UnknownSchema
 from schemas.formats.fields import WHOLE, Layout, Wanted
 from schemas.formats.known import FORMATS
+from schemas.types import datatypes as t
 from tests.support.carried import decoded, encoded, layout_of
 
 REFUSALS = (BadRecord, ValueError, ArithmeticError, RecursionError, UnknownSchema)
@@ -55,7 +55,7 @@ def targets() -> dict[str, Target]:
         fields, row = [field for field, _ in pairs], [value for _, value in pairs]
         layouts = {name: Layout() if form.whole else layout_of(name, fields)}
         if name == "avro":
-            avro_schemas.learn(_SCHEMA, layouts[name].schema)
+            known_schemas.learn(_SCHEMA, layouts[name].schema)
             layouts["avro of a registry"] = Layout(schema=layouts[name].schema, schema_id=_SCHEMA)
         for called, layout in layouts.items():
             sound = encoded(form, fields, row, layout)

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from decimal import Decimal
 from random import Random
 
-from schemas import datatypes as t
-from schemas.datatypes import Type
+from schemas.types import datatypes as t
+from schemas.types.datatypes import Type
 from sql.syntax import expressions as ex
 
 SCALARS = (

@@ -15,14 +15,14 @@ from controlplane.topics import COMMANDS
 from controlplane.translate import Request, translate
 from processors.kafka import Doubt
 from processors.pipeline import pipeline
-from schemas.codec import decode, encode
 from schemas.errors import JobplaneError, Refused, SchemaIncompatible
-from schemas.events import Body, Cause, CommandRefused, Event, JobCreated, Outcome
 from schemas.failures import BadRecord
-from schemas.formats.avro_schemas import UnknownSchema
-from schemas.received import Headers, read_command
-from schemas.state import Job
-from schemas.values import AvroSchema
+from schemas.formats.avro.known_schemas import UnknownSchema
+from schemas.records.events import Body, Cause, CommandRefused, Event, JobCreated, Outcome
+from schemas.records.mappings import AvroSchema
+from schemas.records.state import Job
+from schemas.wire.codec import decode, encode
+from schemas.wire.command_record import Headers, read_command
 from sql.codegen.compile import Step
 from tests.fuzz.world import RECORDS, SOURCES, STATEMENTS, TOPICS, mappings, records, statement_of
 from tests.support.plane import Plane, topic

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from random import Random
 
-from schemas import datatypes as t
-from schemas.datatypes import Type
+from schemas.types import datatypes as t
+from schemas.types.datatypes import Type
 from sql.syntax import expressions as ex
 from sql.syntax import statements
 from tests.fuzz.expressions import Expressions

@@ -16,11 +16,11 @@ from confluent_kafka import Message
 from controlplane.decide_formats import read_through
 from processors.pipeline import pipeline
 from schemas.errors import START, BadMapping, JobplaneError, Refused
-from schemas.events import JobCreated, MappingCreated
 from schemas.failures import BadRecord
-from schemas.formats import avro_schemas
-from schemas.formats.avro_schemas import UnknownSchema
-from schemas.values import Mapping
+from schemas.formats.avro import known_schemas
+from schemas.formats.avro.known_schemas import UnknownSchema
+from schemas.records.events import JobCreated, MappingCreated
+from schemas.records.mappings import Mapping
 from sql.codegen.compile import Step, Wiring, compile_step
 from sql.plan.plan import plan
 from sql.syntax import expressions as ex
@@ -359,7 +359,7 @@ def _as_job(one: Schema) -> JobplaneError | None:
 def _as_writer(one: Schema) -> JobplaneError | None:
     """The schema of a record read, resolved to another one that a mapping has."""
     try:
-        avro_schemas.learn(1, one.schema)
+        known_schemas.learn(1, one.schema)
     except ValueError as refused:
         return BadMapping(str(refused))
     _read(_reader(), one.data)

@@ -12,14 +12,14 @@ import msgspec
 from confluent_kafka import Message
 
 from controlplane.decide_formats import with_inline
-from schemas import datatypes as t
-from schemas.datatypes import Type
 from schemas.errors import START
-from schemas.formats import avro_types
+from schemas.formats.avro import types as avro_types
 from schemas.formats.fields import Layout, Wanted
-from schemas.formats.json_values import bounds, real, row_class
+from schemas.formats.json.values import bounds, real, row_class
 from schemas.formats.known import FORMATS
-from schemas.values import Mapping as TopicMapping
+from schemas.records.mappings import Mapping as TopicMapping
+from schemas.types import datatypes as t
+from schemas.types.datatypes import Type
 from sql.mapping import mapping_of
 from sql.syntax import statements
 from sql.syntax.parser import parse

@@ -10,7 +10,7 @@ from typing import get_args
 
 import pytest
 
-from schemas.state import Status
+from schemas.records.state import Status
 from sql.syntax import statements
 from sql.syntax.parser import parse
 from tests.golden.test_sessions import line, tell

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from schemas.formats import avro_types
+from schemas.formats.avro import types
 from schemas.formats.fields import WHOLE, Layout, Wanted
 from schemas.formats.known import FORMATS
 from tests.support.carried import alike, decoded, encoded
@@ -91,7 +91,7 @@ def test_every_serializer_is_there() -> None:
 
 @pytest.mark.parametrize("name", RECORDS)
 def test_avro_records(name: str) -> None:
-    form, fields, layout = FORMATS["avro"], avro_types.columns_of(SCHEMA), Layout(schema=SCHEMA)
+    form, fields, layout = FORMATS["avro"], types.columns_of(SCHEMA), Layout(schema=SCHEMA)
     row = decoded(form, fields, RECORDS[name], layout)
     expected = VALUES[name]
     assert dict(zip([field.path[0] for field in fields], map(alike, row), strict=True)) == {

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from controlplane.evolve import State, fold
-from schemas.codec import decode, decode_record, encode
-from schemas.events import Event
+from schemas.records.events import Event
+from schemas.wire.codec import decode, decode_record, encode
 
 FOLDER = Path(__file__).parent / "logs"
 

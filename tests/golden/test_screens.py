@@ -15,10 +15,11 @@ from controlplane.drawing import draw
 from controlplane.page import page
 from controlplane.views import Listing, Row, Screen
 from schemas.options import JobOptions
-from schemas.reports import Report, Said
-from schemas.state import Job
-from schemas.tasks import task_key
-from schemas.values import Failure, PartitionProgress, Progress
+from schemas.records.failure import Failure
+from schemas.records.progress import PartitionProgress, Progress
+from schemas.records.reports import Report, Said
+from schemas.records.state import Job
+from schemas.records.tasks import task_key
 from sql.explain import explain
 from sql.syntax import statements as nodes
 from sql.syntax.parser import parse, parse_insert

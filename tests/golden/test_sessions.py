@@ -14,10 +14,13 @@ from pathlib import Path
 import pytest
 
 from controlplane.outcome import answer
-from schemas.events import CommandRefused, CommandUnchanged, Event
-from schemas.reports import Report, Said
-from schemas.state import Job
-from schemas.values import Failure, PartitionOffset, SnapshotPart, SnapshotRequest, SourceOffsets, by_topic
+from schemas.records.events import CommandRefused, CommandUnchanged, Event
+from schemas.records.failure import Failure
+from schemas.records.offsets import PartitionOffset, SourceOffsets
+from schemas.records.reports import Report, Said
+from schemas.records.snapshots import SnapshotPart, SnapshotRequest
+from schemas.records.sources import by_topic
+from schemas.records.state import Job
 from tests.support.plane import Plane, topic
 from tests.support.subjects import Subjects
 

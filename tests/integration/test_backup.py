@@ -15,8 +15,8 @@ from controlplane.restore import restore
 from controlplane.topics import TOPICS
 from processors.kafka import Kafka
 from processors.transactions import TransactionalProducer
-from schemas.commands import COMMAND_ID
-from schemas.events import CommandRepeated
+from schemas.records.commands import COMMAND_ID
+from schemas.records.events import CommandRepeated
 from schemas.setup_errors import BadBackup, NotEmpty, NotSetUp, StillWritten
 from sql.syntax.parser import parse
 from tests.support.broker import KafkaBroker

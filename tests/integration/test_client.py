@@ -13,7 +13,7 @@ from controlplane.evolve import State
 from controlplane.tail import NEAR, Tail
 from processors.kafka import Kafka
 from schemas.errors import CommandNotFound, Refused
-from schemas.events import CommandUnchanged, JobCreated
+from schemas.records.events import CommandUnchanged, JobCreated
 from tests.support.broker import KafkaBroker
 from tests.support.system import System, system, until
 

@@ -10,7 +10,7 @@ from confluent_kafka.admin import NewTopic
 from controlplane.catalog import ensure_topics
 from controlplane.client import Client
 from processors.kafka import Kafka
-from schemas.events import CommandRefused, CommandRepeated, Outcome
+from schemas.records.events import CommandRefused, CommandRepeated, Outcome
 from schemas.setup_errors import KafkaUnreachable, NotSetUp, TopicMisconfigured
 from tests.support.broker import KafkaBroker
 from tests.support.system import System, system, until

@@ -12,9 +12,9 @@ from confluent_kafka.serialization import MessageField, SerializationContext
 
 from controlplane.client import Client
 from controlplane.settings import Settings
-from schemas.codec import schema
-from schemas.commands import COMMAND_ID
-from schemas.events import CommandRefused, CommandRepeated, CommandUnchanged, Event
+from schemas.records.commands import COMMAND_ID
+from schemas.records.events import CommandRefused, CommandRepeated, CommandUnchanged, Event
+from schemas.wire.codec import schema
 from tests.support.broker import KafkaBroker
 from tests.support.registry import SchemaRegistry
 from tests.support.system import System, system, until

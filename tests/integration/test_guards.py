@@ -21,8 +21,8 @@ from controlplane.topics import COMMANDS
 from controlplane.translate import Request
 from processors.kafka import Kafka
 from schemas.changed import replace
-from schemas.events import Body, JobCreated
-from schemas.state import Status
+from schemas.records.events import Body, JobCreated
+from schemas.records.state import Status
 from tests.support.broker import KafkaBroker
 from tests.support.system import System, system, until
 

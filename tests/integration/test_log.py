@@ -19,10 +19,10 @@ from controlplane.evolve import State
 from controlplane.replay import replay
 from controlplane.topics import TOPICS
 from processors.kafka import Kafka
-from schemas.codec import encode
 from schemas.errors import JobNotFound
+from schemas.records.state import Status, encode_key
 from schemas.setup_errors import BeyondTheEnd, NotSetUp
-from schemas.state import Status, encode_key
+from schemas.wire.codec import encode
 from tests.support.broker import KafkaBroker
 from tests.support.system import System, jobplane, system, until
 

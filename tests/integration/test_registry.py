@@ -21,8 +21,8 @@ from processors.kafka import Doubt
 from processors.registry import TIMEOUT_S, Registry, registry_of
 from schemas.errors import SchemaIncompatible
 from schemas.failures import BadRecord
+from schemas.records.mappings import AvroSchema
 from schemas.setup_errors import BadSetting
-from schemas.values import AvroSchema
 from tests.support.broker import KafkaBroker
 from tests.support.registry import SchemaRegistry
 

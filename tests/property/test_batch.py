@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from controlplane.batch import UNWRITTEN, Batch
 from controlplane.evolve import POSITION, State, fold, job_name
-from schemas.state import Key, Position, Record
+from schemas.records.state import Key, Position, Record
 from tests.property.test_plane import SAID, play
 
 

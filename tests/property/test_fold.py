@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from controlplane.evolve import State, fold
 from controlplane.reconcile import reconcile, tasks_of
 from controlplane.topics import COMMANDS, REPORTS, TASK_PARTITIONS
-from schemas.codec import decode, decode_record, encode
-from schemas.events import BODIES, Cause, Event, JobAltered, JobCreated
+from schemas.records.events import BODIES, Cause, Event, JobAltered, JobCreated
+from schemas.wire.codec import decode, decode_record, encode
 from tests.support.plane import PLANE
 
 LONG = st.integers(-(2**31), 2**31 - 1)

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.datatypes import Type
 from schemas.failures import BadRecord
-from schemas.formats import avro_schemas, avro_types
-from schemas.formats.avro_schemas import UnknownSchema
+from schemas.formats.avro import known_schemas, types
+from schemas.formats.avro.known_schemas import UnknownSchema
 from schemas.formats.fields import WHOLE, Layout, Wanted
 from schemas.formats.known import FORMATS
+from schemas.types.datatypes import Type
 from tests.support.carried import SIMPLE, alike, decoded, encoded, layout_of, records, values
 
 WHOLES = [name for name, one in FORMATS.items() if one.whole is not None]
@@ -86,16 +86,16 @@ EVOLUTIONS: dict[str, tuple[str, str, list[Any]]] = {
 @pytest.mark.parametrize(("written", "read", "expected"), EVOLUTIONS.values(), ids=EVOLUTIONS)
 def test_what_another_schema_wrote_is_read_by_the_readers(written: str, read: str, expected: list[Any]) -> None:
     form, number = FORMATS["avro"], 100_000 + len(written)
-    fields = list(avro_types.columns_of(WRITTEN % written))
+    fields = list(types.columns_of(WRITTEN % written))
     row = [7, "x"][: len(fields)]
     data = encoded(form, fields, row, Layout(schema=WRITTEN % written, schema_id=number))
-    wanted = avro_types.columns_of(WRITTEN % read)
+    wanted = types.columns_of(WRITTEN % read)
     layout = Layout(schema=WRITTEN % read, schema_id=1)
-    if not avro_schemas.is_known(number):
+    if not known_schemas.is_known(number):
         with pytest.raises(UnknownSchema) as unknown:
             decoded(form, wanted, data, layout)
         assert unknown.value.id == number
-        avro_schemas.learn(number, WRITTEN % written)
+        known_schemas.learn(number, WRITTEN % written)
     assert decoded(form, wanted, data, layout) == expected
 
 
@@ -109,7 +109,7 @@ def test_what_another_schema_wrote_is_read_by_the_readers(written: str, read: st
 )
 def test_schemas_without_a_bound_are_refused(fields: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
-        avro_types.columns_of(WRITTEN % fields)
+        types.columns_of(WRITTEN % fields)
 
 
 @given(

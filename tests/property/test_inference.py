@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from schemas.names import name
-from schemas.values import Mapping
+from schemas.records.mappings import Mapping
 from sql.codegen.compile import Wiring, compile_step
 from sql.infer.mapping import inferred, statement
 from sql.mapping import mapping_of

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas import datatypes as t
-from schemas.datatypes import Type
 from schemas.failures import BadRecord
-from schemas.formats import json_flat
 from schemas.formats.fields import Wanted
-from schemas.formats.json_again import BOM, all_fields, looking_twice
-from schemas.formats.json_values import decoder, read_as
+from schemas.formats.json import flat
+from schemas.formats.json.second_look import BOM, all_fields, looking_twice
+from schemas.formats.json.values import decoder, read_as
+from schemas.types import datatypes as t
+from schemas.types.datatypes import Type
 
 MARKS = st.sampled_from([b"", BOM])
 HALVES = st.characters(categories=["Cs"])
@@ -47,7 +47,7 @@ def test_all_fields_stand_as_they_stood(fields: dict[str, Any], mark: bytes) -> 
 @given(st.dictionaries(TEXTS, VALUES, max_size=3), st.integers(-(2**63), 2**63 - 1), MARKS)
 def test_what_is_not_read_is_no_matter(others: dict[str, Any], number: int, mark: bytes) -> None:
     others = {name: value for name, value in others.items() if name != "id"}
-    reading = json_flat.reading([Wanted(("id",), t.BIGINT)])
+    reading = flat.reading([Wanted(("id",), t.BIGINT)])
     for fields in ({"id": number} | others, others | {"id": number}):
         data = mark + json.dumps(fields).encode()
         assert looking_twice(reading.decode)(data).f0 == number

@@ -9,13 +9,13 @@ from confluent_kafka import Message
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from schemas import datatypes as t
 from schemas.errors import UnknownColumn
 from schemas.failures import BadRecord
-from schemas.formats.avro_types import schema_of
+from schemas.formats.avro.types import schema_of
 from schemas.formats.fields import Wanted
 from schemas.names import RESERVED
 from schemas.names import name as quoted
+from schemas.types import datatypes as t
 from sql.analysis.record import READABLE
 from sql.codegen.compile import Wiring, compile_step
 from sql.mapping import mapping_of

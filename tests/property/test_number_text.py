@@ -13,13 +13,13 @@ from confluent_kafka import Message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas import datatypes as t
-from schemas.datatypes import Type
-from schemas.decimals import EXACT, product, remainder, rescaled, truncated
 from schemas.failures import BadRecord
-from schemas.formats.json_values import decoder, read_as, reader, real, shortest_real, writer
-from schemas.json_text import json_text
-from schemas.number_text import decimal_of, double_of, whole_of
+from schemas.formats.json.values import decoder, read_as, reader, real, shortest_real, writer
+from schemas.types import datatypes as t
+from schemas.types.datatypes import Type
+from schemas.types.decimals import EXACT, product, remainder, rescaled, truncated
+from schemas.types.json_text import json_text
+from schemas.types.number_text import decimal_of, double_of, whole_of
 from sql.codegen.compile import CompiledStep
 from tests.support import rows
 

@@ -17,11 +17,11 @@ from confluent_kafka import Message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas import datatypes as t
-from schemas.datatypes import Type
 from schemas.errors import TypeMismatch
 from schemas.failures import BadRecord
-from schemas.values import Mapping
+from schemas.records.mappings import Mapping
+from schemas.types import datatypes as t
+from schemas.types.datatypes import Type
 from sql.codegen.compile import Step, Wiring, compile_step
 from sql.mapping import mapping_of
 from sql.plan.plan import plan

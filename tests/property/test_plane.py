@@ -6,11 +6,14 @@ from hypothesis import strategies as st
 from controlplane.evolve import State, fold
 from controlplane.reconcile import tasks_of
 from controlplane.topics import COMMANDS, TASK_PARTITIONS
-from schemas.codec import decode, decode_record, encode
-from schemas.events import Event, Outcome, TaskSnapshotted
-from schemas.reports import Report, Said
-from schemas.state import ENDED, Phase, Status, Target
-from schemas.values import Failure, PartitionOffset, SnapshotPart, SourceOffsets, by_topic
+from schemas.records.events import Event, Outcome, TaskSnapshotted
+from schemas.records.failure import Failure
+from schemas.records.offsets import PartitionOffset, SourceOffsets
+from schemas.records.reports import Report, Said
+from schemas.records.snapshots import SnapshotPart
+from schemas.records.sources import by_topic
+from schemas.records.state import ENDED, Phase, Status, Target
+from schemas.wire.codec import decode, decode_record, encode
 from tests.support.plane import Plane, topic
 
 NAMES = st.sampled_from(["a", "b", "c"])

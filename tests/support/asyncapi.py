@@ -18,11 +18,11 @@ from controlplane.topics import (
     Topic,
 )
 from processors.letters import OWN
-from schemas.codec import RECORDS, schema
-from schemas.commands import ATTRIBUTES, REPLY_TO, Command
 from schemas.options import DEAD_LETTERS
-from schemas.received import CLOUD_EVENT
-from schemas.state import Answer
+from schemas.records.commands import ATTRIBUTES, REPLY_TO, Command
+from schemas.records.state import Answer
+from schemas.wire.codec import RECORDS, schema
+from schemas.wire.command_record import CLOUD_EVENT
 
 AVRO = "application/vnd.apache.avro+json;version=1.9.0"
 JSON_SCHEMA = "application/schema+json;version=draft-07"

@@ -9,11 +9,11 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
-from schemas import datatypes as t
-from schemas.datatypes import Type
-from schemas.formats import avro_types
+from schemas.formats.avro import types as avro_types
 from schemas.formats.fields import Convert, Format, Layout, Wanted
-from schemas.formats.json_values import bounds, real, row_class
+from schemas.formats.json.values import bounds, real, row_class
+from schemas.types import datatypes as t
+from schemas.types.datatypes import Type
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text(max_size=5),

@@ -17,9 +17,9 @@ from controlplane.topics import TOPICS
 from schemas import errors
 from schemas import failures as failures_of_jobs
 from schemas import setup_errors as setup
-from schemas.commands import ATTRIBUTES
 from schemas.options import Guarantee, JobOptions, OnError, is_alterable, sql_name
-from schemas.state import Status
+from schemas.records.commands import ATTRIBUTES
+from schemas.records.state import Status
 from sql.functions import FUNCTIONS
 from sql.functions.listing import FORMS, OPERATORS
 from sql.functions.signature import Function

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from processors.host import main
-from schemas.tasks import Task
+from schemas.records.tasks import Task
 
 FOLDER = Path(os.environ["FAULT_FOLDER"])
 

@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 from processors.host import main
-from schemas.tasks import Task
+from schemas.records.tasks import Task
 
 FOLDER = Path(os.environ["KILL_FOLDER"])
 _NAME = re.compile(r"(?:kill|again(?=.*\.retry$))_(\d+)_(\d+)(?:_[a-z]+|\.retry)?")

@@ -3,9 +3,10 @@
 from pathlib import Path
 from textwrap import dedent
 
-from schemas.state import Phase
-from schemas.tasks import Task
-from schemas.values import Package, Sink, Source
+from schemas.records.packages import Package
+from schemas.records.sources import Sink, Source
+from schemas.records.state import Phase
+from schemas.records.tasks import Task
 
 OWNER = Package("mine", "1.2")
 

@@ -10,11 +10,11 @@ from controlplane.judge import Arrived, Judge
 from controlplane.lookup import Facts, TopicFacts
 from controlplane.reconcile import Write, reconcile
 from controlplane.topics import COMMANDS, REPORTS
-from schemas.codec import encode
-from schemas.commands import COMMAND_ID
-from schemas.events import Event
-from schemas.reports import Report
-from schemas.tasks import Task
+from schemas.records.commands import COMMAND_ID
+from schemas.records.events import Event
+from schemas.records.reports import Report
+from schemas.records.tasks import Task
+from schemas.wire.codec import encode
 from tests.support.subjects import Subjects
 
 PREFIX = "jobplane."

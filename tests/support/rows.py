@@ -15,7 +15,7 @@ from confluent_kafka import Message
 from controlplane.decide_formats import with_inline
 from schemas.errors import START
 from schemas.failures import BadRecord
-from schemas.values import Mapping
+from schemas.records.mappings import Mapping
 from sql.codegen.compile import CompiledStep, Wiring, compile_step
 from sql.mapping import mapping_of
 from sql.plan.plan import plan

@@ -8,7 +8,7 @@ from avro.schema import parse
 from processors.answers import Doubt, RegistryDenied
 from schemas.errors import SchemaIncompatible
 from schemas.failures import BadRecord
-from schemas.values import AvroSchema
+from schemas.records.mappings import AvroSchema
 
 
 @dataclass(slots=True)

@@ -31,8 +31,8 @@ from confluent_kafka.admin import (
 from controlplane.client import Client, Result
 from controlplane.embedded.ports import free_port
 from controlplane.settings import Settings
-from schemas.codec import decode
-from schemas.events import Event
+from schemas.records.events import Event
+from schemas.wire.codec import decode
 from sql.syntax.parser import parse
 
 T = TypeVar("T")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from schemas.values import Package
+from schemas.records.packages import Package
 from sql.functions import FUNCTIONS
 from sql.packages import function_of_package
 from tests.support.packages import OWNER

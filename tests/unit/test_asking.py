@@ -11,12 +11,12 @@ import pytest
 from controlplane import asking as module
 from controlplane.asking import Asking
 from controlplane.lookup import Facts
-from schemas.codec import schema
 from schemas.errors import START, FactsUnavailable, NoRegistry, RegistryRefused, SchemaIncompatible
-from schemas.events import CommandRefused, Event, JobCreated, MappingCreated
-from schemas.framed import Schemas
-from schemas.received import Received, read_command
-from schemas.values import AvroSchema
+from schemas.records.events import CommandRefused, Event, JobCreated, MappingCreated
+from schemas.records.mappings import AvroSchema
+from schemas.wire.codec import schema
+from schemas.wire.command_record import Received, read_command
+from schemas.wire.framed import Schemas
 from tests.support.plane import Plane, topic
 from tests.support.subjects import Subjects
 

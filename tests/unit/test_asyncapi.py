@@ -18,7 +18,7 @@ from fastavro.schema import to_parsing_canonical_form
 
 from controlplane.embedded.jars import cache_folder
 from controlplane.topics import TOPICS
-from schemas.codec import schema
+from schemas.wire.codec import schema
 from tests.support.asyncapi import ABOUT, AVRO, document
 
 ROOT = Path(__file__).parents[2]

@@ -12,15 +12,15 @@ import pytest
 from confluent_kafka import Message
 
 from controlplane.decide_formats import with_inline
-from schemas import datatypes as t
 from schemas.errors import START, BadMapping
 from schemas.failures import BadRecord
-from schemas.formats import avro_schemas, avro_types
+from schemas.formats.avro import known_schemas, types
 from schemas.formats.fields import Layout
-from schemas.formats.json_values import row_class
+from schemas.formats.json.values import row_class
 from schemas.formats.known import FORMATS
-from schemas.values import AvroSchema
-from schemas.values import Mapping as TopicMapping
+from schemas.records.mappings import AvroSchema
+from schemas.records.mappings import Mapping as TopicMapping
+from schemas.types import datatypes as t
 from sql.codegen.compile import Step, Wiring, compile_step
 from sql.mapping import mapping_of
 from sql.plan.plan import plan
@@ -39,7 +39,7 @@ def record(*fields: dict[str, Any]) -> str:
 def read_by(reader: str, writer: str, value: dict[str, Any], query: str = "SELECT * FROM s") -> str:
     """What a query makes of a record of another schema, whose values are those of Avro's own types."""
     number = next(NUMBERS)
-    avro_schemas.learn(number, writer)
+    known_schemas.learn(number, writer)
     out = io.BytesIO()
     out.write(bytes([0]) + number.to_bytes(4, "big"))
     fastavro.schemaless_writer(out, json.loads(writer), value)
@@ -196,17 +196,17 @@ FALLBACKS = {
 
 @pytest.mark.parametrize("kind", FALLBACKS.values(), ids=FALLBACKS)
 def test_a_logical_type_that_cannot_be_is_passed_over(kind: Any) -> None:
-    (column,) = avro_types.columns_of(record({"name": "x", "type": kind}))
+    (column,) = types.columns_of(record({"name": "x", "type": kind}))
     assert column.type == t.VARBINARY
 
 
 def test_a_decimal_that_just_fits_into_its_fixed_is_one() -> None:
     kind = {**DECIMAL, "type": "fixed", "name": "F", "size": 2, "precision": 4}
-    assert avro_types.columns_of(record({"name": "x", "type": kind}))[0].type == t.decimal(4, 0)
+    assert types.columns_of(record({"name": "x", "type": kind}))[0].type == t.decimal(4, 0)
 
 
 def test_a_logical_type_on_a_text_is_passed_over() -> None:
-    (column,) = avro_types.columns_of(record({"name": "x", "type": {"type": "string", "logicalType": "date"}}))
+    (column,) = types.columns_of(record({"name": "x", "type": {"type": "string", "logicalType": "date"}}))
     assert column.type == t.VARCHAR
 
 
@@ -274,7 +274,7 @@ def test_what_is_no_schema_is_refused_in_plain_words(text: str, reason: str) -> 
 
 def test_a_default_that_is_not_one_counts_as_none_in_a_job_that_is_there() -> None:
     reader = record(ID, {"name": "more", "type": {"type": "array", "items": "int"}, "default": ["x"]})
-    fields = avro_types.parsed(reader)["fields"]
+    fields = types.parsed(reader)["fields"]
     assert "default" not in fields[1]
 
 
@@ -282,7 +282,7 @@ def test_a_type_that_is_only_named_is_written_as_if_it_stood_there() -> None:
     """Its decimal takes the digits that the schema says, wherever the record is used."""
     inner = {"type": "record", "name": "I", "fields": [{"name": "m", "type": ["null", MONEY]}]}
     text = record({"name": "a", "type": inner}, {"name": "b", "type": "I"}, {"name": "c", "type": ["null", "I"]})
-    fields = avro_types.columns_of(text)
+    fields = types.columns_of(text)
     one = row_class(fields[0].type)(Decimal("1.5"))
     written = carried.encoded(FORMATS["avro"], fields, [one, one, one], Layout(fields, schema=text))
     assert carried.decoded(FORMATS["avro"], fields, written, Layout(fields, schema=text)) == [one, one, one]
@@ -309,7 +309,7 @@ def test_an_array_that_is_passed_over_ends_where_the_record_ends(items: Any, aro
     array = {"type": "array", "items": items}
     kind = array if around == "array" else {"type": "map", "values": array}
     number = next(NUMBERS)
-    avro_schemas.learn(number, record(ID, {"name": "more", "type": kind}))
+    known_schemas.learn(number, record(ID, {"name": "more", "type": kind}))
     step = step_of(record(ID), "SELECT * FROM s")
     data = bytes([0]) + number.to_bytes(4, "big") + b"\x0e" + (b"\x02\x02a" if around == "map" else b"") + ENDLESS
     with pytest.raises(BadRecord, match="it ends too early"):

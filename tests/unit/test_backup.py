@@ -6,9 +6,9 @@ import pytest
 
 from controlplane.backup_file import FORMAT, Foot, Head, Kept, Partition, Topic, records, verified, writing
 from controlplane.restore import Plan
-from schemas.codec import encode
+from schemas.records.state import Position, encode_key
 from schemas.setup_errors import BadBackup
-from schemas.state import Position, encode_key
+from schemas.wire.codec import encode
 from tests.support.plane import Plane, topic
 
 HEAD = Head(FORMAT, "0.1.0", "jobplane.", 7, {"commands": Topic("id", [Partition(0, 3)])})

@@ -8,7 +8,7 @@ from confluent_kafka import Message
 from processors.pipeline import pipeline
 from schemas.errors import TypeMismatch
 from schemas.failures import BadRecord
-from schemas.values import Sink, Source
+from schemas.records.sources import Sink, Source
 from sql.explain import explain
 from sql.plan.plan import plan
 from sql.syntax import statements

@@ -3,7 +3,7 @@
 import pytest
 
 from controlplane.outcome import answer
-from schemas.reports import Report, Said
+from schemas.records.reports import Report, Said
 from tests.support.plane import Plane, topic
 
 

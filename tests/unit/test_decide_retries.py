@@ -7,10 +7,10 @@ from confluent_kafka import Message
 
 from controlplane.dead_letters import DeadLetter, retry_of, tally
 from processors.letters import letter, letters_of
-from schemas.events import CommandRefused, JobCreated
 from schemas.failures import BadRecord
-from schemas.state import Job
-from schemas.values import Letters, Source
+from schemas.records.events import CommandRefused, JobCreated
+from schemas.records.sources import Letters, Source
+from schemas.records.state import Job
 from tests.support.plane import Plane, topic
 
 CREATE = "CREATE JOB j OPTIONS (onError 'deadLetter') AS INSERT INTO out SELECT * FROM src"

@@ -8,9 +8,9 @@ from controlplane.decide import decide, topics_needed
 from controlplane.evolve import State
 from controlplane.lookup import Facts, TopicFacts
 from controlplane.translate import Request, translate
-from schemas.events import JobCreated
-from schemas.received import read_command
-from schemas.values import Mapping
+from schemas.records.events import JobCreated
+from schemas.records.mappings import Mapping
+from schemas.wire.command_record import read_command
 
 MAPPED = Mapping("eu", "small", (), {}, "CREATE MAPPING eu EXTERNAL NAME small TYPE Kafka")
 STATE = State([(("mapping", "eu"), MAPPED)])

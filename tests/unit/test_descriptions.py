@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from controlplane.descriptions import describe_job
-from schemas.state import Phase
-from schemas.tasks import task_key
-from schemas.values import REFUSED, Progress
+from schemas.records.progress import REFUSED, Progress
+from schemas.records.state import Phase
+from schemas.records.tasks import task_key
 from tests.support.plane import Plane, topic
 
 

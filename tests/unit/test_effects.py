@@ -2,9 +2,10 @@
 
 from controlplane.effects import Goal, Proof, goal, is_left_at_rest, rest_remark
 from controlplane.outcome import answer
-from schemas.events import Event
-from schemas.reports import Report, Said
-from schemas.values import Failure, SnapshotPart
+from schemas.records.events import Event
+from schemas.records.failure import Failure
+from schemas.records.reports import Report, Said
+from schemas.records.snapshots import SnapshotPart
 from sql.syntax.parser import parse
 from tests.support.plane import Plane, topic
 

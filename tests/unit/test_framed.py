@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.codec import schema
-from schemas.commands import Command
 from schemas.errors import BadEnvelope, FactsUnavailable, Refused
-from schemas.formats.avro_schemas import UnknownSchema
-from schemas.framed import read_framed
-from schemas.received import read_command
+from schemas.formats.avro.known_schemas import UnknownSchema
+from schemas.records.commands import Command
+from schemas.wire.codec import schema
+from schemas.wire.command_record import read_command
+from schemas.wire.framed import read_framed
 
 SQL = "DROP JOB a"
 FRAME = b"\0\0\0\0\7"

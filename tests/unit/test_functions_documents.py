@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.json_text import ENCODER
+from schemas.types.json_text import ENCODER
 from sql.functions import documents as f
 from sql.functions.signature import Json
 from sql.runtime.json_path import path

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.datatypes import MAX_LENGTH
 from schemas.failures import BadRecord
+from schemas.types.datatypes import MAX_LENGTH
 from sql.functions import patterns as f
 
 MANY = "a" * 100_000

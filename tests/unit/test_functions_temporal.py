@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas import temporal_text as text
-from schemas.datatypes import Instant, Months
-from schemas.zones import names, zone
+from schemas.types import temporal_text as text
+from schemas.types.datatypes import Instant, Months
+from schemas.types.zones import names, zone
 from sql.functions import temporal as f
 from sql.functions import temporal_conversions as c
 from sql.functions import temporal_fields as fields

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas import datatypes as t
-from schemas.datatypes import MAX_LENGTH, Type
 from schemas.failures import BadRecord
+from schemas.types import datatypes as t
+from schemas.types.datatypes import MAX_LENGTH, Type
 from sql.functions import masking, urls
 from sql.functions import text as f
 from sql.runtime.plain import plain

@@ -24,13 +24,13 @@ from processors.blame import fault
 from processors.guard import Fault, fault_of
 from processors.kafka import Doubt, Message
 from schemas.changed import replace
-from schemas.codec import encode
 from schemas.errors import BadMapping, InternalError, StatementTooLarge
-from schemas.events import Body, CommandRefused, CommandUnchanged
 from schemas.failures import BadRecord, Unreadable
-from schemas.reports import Report, Said
+from schemas.records.events import Body, CommandRefused, CommandUnchanged
+from schemas.records.mappings import AvroSchema
+from schemas.records.reports import Report, Said
 from schemas.setup_errors import NotSetUp
-from schemas.values import AvroSchema
+from schemas.wire.codec import encode
 from tests.support.plane import Plane, topic
 from tests.support.subjects import Subjects
 

@@ -4,9 +4,9 @@ from controlplane import history
 from controlplane.evolve import State, fold, job_name
 from controlplane.history import HISTORY_COLUMNS, Story, folded, until
 from controlplane.journal import Entry
-from schemas.codec import encode
-from schemas.reports import Report, Said
-from schemas.values import Failure
+from schemas.records.failure import Failure
+from schemas.records.reports import Report, Said
+from schemas.wire.codec import encode
 from tests.support.plane import Plane, topic
 
 CREATE = "CREATE JOB {} AS INSERT INTO out SELECT * FROM src"

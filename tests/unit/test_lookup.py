@@ -8,10 +8,10 @@ from controlplane.catalog import describe
 from controlplane.lookup import Facts, no_live_job
 from controlplane.set_up import not_set_up, without_dot
 from schemas.errors import FactsUnavailable, NotAuthorized, Place, RegistryRefused, TopicNotFound
-from schemas.events import CommandRefused
 from schemas.failures import KafkaRefused
-from schemas.reports import Report, Said
-from schemas.values import Failure
+from schemas.records.events import CommandRefused
+from schemas.records.failure import Failure
+from schemas.records.reports import Report, Said
 from tests.support.plane import Plane, topic
 
 PLACE = Place(1, 9)

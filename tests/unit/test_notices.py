@@ -1,13 +1,18 @@
 """What is noticed of a query at the newest records of its sources."""
 
+from typing import TYPE_CHECKING
+
 import pytest
 from confluent_kafka import Message
 
 from controlplane.notices import noticed
-from schemas.values import Mapping, Sink, Source
+from schemas.records.sources import Sink, Source
 from sql.mapping import mapping_of
 from sql.syntax.parser import parse, parse_insert
 from sql.syntax.statements import CreateMapping
+
+if TYPE_CHECKING:
+    from schemas.records.mappings import Mapping
 
 ORDERS = (
     b'{"id": 1, "state": "paid", "customer": {"id": 7, "name": "ann"}, "items": [{"sku": 1}], "note": 0}',

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.codec import MARKER, encode
-from schemas.commands import ATTRIBUTES, Command
 from schemas.errors import BadEnvelope, NoRegistry, NotUtf8, TopicReserved
-from schemas.received import Headers, Received, read_command
-from schemas.state import Position
+from schemas.records.commands import ATTRIBUTES, Command
+from schemas.records.state import Position
+from schemas.wire.codec import MARKER, encode
+from schemas.wire.command_record import Headers, Received, read_command
 
 DROP = "DROP JOB a"
 CLOUD = [("content-type", b"application/cloudevents+json; charset=utf-8")]

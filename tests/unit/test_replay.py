@@ -3,7 +3,7 @@
 from controlplane.evolve import POSITION, State
 from controlplane.replay import differences
 from schemas.changed import replace
-from schemas.state import Position, Status
+from schemas.records.state import Position, Status
 from tests.support.plane import Plane, topic
 
 

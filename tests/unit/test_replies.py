@@ -7,9 +7,17 @@ import pytest
 
 from controlplane.replies import LINGER_S, MOST_WAITING, Replies, Reply, reply_to
 from processors.kafka import Kafka
-from schemas.events import Cause, CommandRefused, CommandRepeated, CommandUnchanged, Event, JobSuspended, TaskFailed
-from schemas.state import Status
-from schemas.values import Failure
+from schemas.records.events import (
+    Cause,
+    CommandRefused,
+    CommandRepeated,
+    CommandUnchanged,
+    Event,
+    JobSuspended,
+    TaskFailed,
+)
+from schemas.records.failure import Failure
+from schemas.records.state import Status
 from tests.support.plane import Plane, topic
 
 ASKED = Cause("commands", 7, 8, "id", "digest", "me", "00-trace", "answers")

@@ -4,7 +4,7 @@ from controlplane.cli_log import _as_text
 from controlplane.journal import Entry
 from controlplane.tables import text
 from controlplane.views import Listing
-from schemas.events import Cause, CommandRefused, Event
+from schemas.records.events import Cause, CommandRefused, Event
 from schemas.shown import counted, one_line, utc
 
 HOSTILE = "a\n\t\r\x1b[31m\x9b\x00é\ud83d"

@@ -10,13 +10,16 @@ from confluent_kafka import Message
 
 from processors.pipeline import Pipeline, pipeline_of
 from processors.restore import carried_over, made
-from schemas.checkpoints import Checkpoint
-from schemas.codec import decode, encode
 from schemas.failures import BadRecord, CheckpointLost
 from schemas.options import JobOptions
-from schemas.state import Phase
-from schemas.tasks import Task, checkpoint_key
-from schemas.values import Layout, LayoutTask, Mapping, PartitionOffset, Sink, Source, SourceOffsets, by_topic
+from schemas.records.checkpoints import Checkpoint
+from schemas.records.layouts import Layout, LayoutTask
+from schemas.records.mappings import Mapping
+from schemas.records.offsets import PartitionOffset, SourceOffsets
+from schemas.records.sources import Sink, Source, by_topic
+from schemas.records.state import Phase
+from schemas.records.tasks import Task, checkpoint_key
+from schemas.wire.codec import decode, encode
 from sql.codegen.compile import CompiledStep
 
 MAPPED = Mapping("eu", "small", (), {}, "CREATE MAPPING eu EXTERNAL NAME small TYPE Kafka")

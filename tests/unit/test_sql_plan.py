@@ -2,9 +2,9 @@
 
 import pytest
 
-from schemas import datatypes as t
-from schemas.datatypes import Type
 from schemas.errors import ColumnMismatch
+from schemas.types import datatypes as t
+from schemas.types.datatypes import Type
 from sql.plan.plan import Branch, plan
 from sql.syntax import statements
 from sql.syntax.parser import parse

@@ -15,8 +15,8 @@ from controlplane.result import Result, Sent
 from controlplane.terminal import errors
 from controlplane.views import Listing, Screen
 from schemas.errors import JobNotFound, Refused, TopicExists
+from schemas.records.state import Answer
 from schemas.setup_errors import BeyondTheEnd, NotSetUp
-from schemas.state import Answer
 from sql.syntax.parser import parse, split
 from sql.syntax.refusals.diagnostics import caret
 from sql.syntax.statements import CreateJob

@@ -20,10 +20,10 @@ from controlplane.topic_listing import listing as topics_listing
 from controlplane.windows import cut, nonempty
 from processors.kafka import Replicas
 from schemas import formats
-from schemas.codec import encode
 from schemas.errors import BadLine, Refused, TopicExists, TopicRefused, TopicReserved
-from schemas.reports import Report, Said
-from schemas.values import Mapping
+from schemas.records.mappings import Mapping
+from schemas.records.reports import Report, Said
+from schemas.wire.codec import encode
 from sql.mapping import mapping_of
 from sql.syntax.parser import parse
 from sql.syntax.statements import CreateMapping

@@ -10,9 +10,9 @@ import msgspec
 import pytest
 
 from processors.pipeline import pipeline_of
-from schemas import datatypes as t
-from schemas.datatypes import Instant, Type
 from schemas.failures import BadRecord
+from schemas.types import datatypes as t
+from schemas.types.datatypes import Instant, Type
 from sql.functions.guarded import guarded
 from sql.packages import function_of_package
 from tests.support.packages import OWNER, task

@@ -13,9 +13,10 @@ from processors.pipeline import pipeline_of
 from processors.user_functions import Found, found
 from schemas.errors import UnknownFunction
 from schemas.failures import FunctionMissing
-from schemas.reports import Report, Said
-from schemas.state import Status
-from schemas.values import Failure, Package
+from schemas.records.failure import Failure
+from schemas.records.packages import Package
+from schemas.records.reports import Report, Said
+from schemas.records.state import Status
 from sql.explain import explain
 from sql.functions import FUNCTIONS, NOT_OFFERED
 from sql.packages import functions_called, is_free, packages_called

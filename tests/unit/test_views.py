@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from controlplane.views import jobs
-from schemas.state import Job, Phase
-from schemas.tasks import task_key
-from schemas.values import PartitionProgress, Progress
+from schemas.records.progress import PartitionProgress, Progress
+from schemas.records.state import Job, Phase
+from schemas.records.tasks import task_key
 from tests.support.plane import Plane, topic
 
 

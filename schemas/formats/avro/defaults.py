@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from schemas.failures import BadRecord
-from schemas.formats.avro_checked import DEFAULT
-from schemas.formats.json_values import real
+from schemas.formats.avro.checked_schema import DEFAULT
+from schemas.formats.json.values import real
 
 Named = Mapping[str, Any]
 """Schemas by their full names."""

@@ -15,14 +15,14 @@ import fastavro
 import msgspec
 from fastavro.schema import fingerprint, to_parsing_canonical_form
 
-from schemas.checkpoints import Checkpoint
-from schemas.commands import Command
-from schemas.compiled import Reader, compiled
-from schemas.events import BODIES, Cause, Event
-from schemas.reports import Report
-from schemas.state import Answer, Job, Position, Snapshot
-from schemas.tasks import Task
-from schemas.values import Mapping
+from schemas.records.checkpoints import Checkpoint
+from schemas.records.commands import Command
+from schemas.records.events import BODIES, Cause, Event
+from schemas.records.mappings import Mapping
+from schemas.records.reports import Report
+from schemas.records.state import Answer, Job, Position, Snapshot
+from schemas.records.tasks import Task
+from schemas.wire.compiled import Reader, compiled
 
 RECORDS: tuple[type, ...] = (Event, Job, Mapping, Snapshot, Answer, Position, Task, Report, Checkpoint, Command)
 MARKER = b"\xc3\x01"

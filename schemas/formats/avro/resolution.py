@@ -10,7 +10,7 @@ from typing import Any
 import fastavro
 from fastavro.read import LOGICAL_READERS
 
-from schemas.formats.avro_skipped import ending
+from schemas.formats.avro.skipped_fields import ending
 from schemas.formats.fields import Convert
 
 

@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 
-from schemas.state import ENDED, Phase
-from schemas.values import Layout, Package, Restore, Sink, SnapshotRequest, Source
+from schemas.records.layouts import Layout
+from schemas.records.packages import Package
+from schemas.records.snapshots import Restore, SnapshotRequest
+from schemas.records.sources import Sink, Source
+from schemas.records.state import ENDED, Phase
 
 
 @dataclass(frozen=True, slots=True)

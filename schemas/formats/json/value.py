@@ -2,12 +2,12 @@
 
 import msgspec
 
-from schemas import datatypes as t
 from schemas.failures import BadRecord, Unreadable
 from schemas.formats import JSON
-from schemas.formats.json_again import looking_twice
-from schemas.formats.whole import whole_format
-from schemas.json_text import malformed
+from schemas.formats.json.second_look import looking_twice
+from schemas.formats.single_value import whole_format
+from schemas.types import datatypes as t
+from schemas.types.json_text import malformed
 
 _decode = looking_twice(msgspec.json.Decoder(msgspec.Raw).decode)
 

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from schemas.codec import MARKER, NotOurs, decode
-from schemas.commands import ATTRIBUTES, REPLY_TO, Attribute, Command
 from schemas.errors import BadEnvelope, NotUtf8, Refused, TopicReserved
-from schemas.json_text import unfit
 from schemas.names import is_topic_name
+from schemas.records.commands import ATTRIBUTES, REPLY_TO, Attribute, Command
+from schemas.types.json_text import unfit
+from schemas.wire.codec import MARKER, NotOurs, decode
 
 if TYPE_CHECKING:
-    from schemas.framed import Schemas
+    from schemas.wire.framed import Schemas
 
 CLOUD_EVENT = "application/cloudevents+json"
 CONTENT_TYPE = "content-type"
@@ -102,7 +102,7 @@ def _read_value(data: bytes, named: Mapping[str, bytes | str | None], schemas: "
     if data[:2] == MARKER:
         return _avro(data)
     if data[:1] == _REGISTRY:
-        from schemas.framed import read_framed  # with all that reads Avro of any schema: few commands come so
+        from schemas.wire.framed import read_framed  # with all that reads Avro of any schema: few commands come so
 
         return read_framed(data, schemas)
     try:

@@ -16,10 +16,11 @@ from fastavro.read import SchemaResolutionError
 from fastavro.schema import SchemaParseException, UnknownType
 
 from schemas.failures import BadRecord, Unreadable
-from schemas.formats import AVRO, avro_types
-from schemas.formats.avro_resolved import resolution
-from schemas.formats.avro_schemas import HEADER, MAGIC, number_in_frame, number_of, schema_text
-from schemas.formats.avro_values import read_as, written_as
+from schemas.formats import AVRO
+from schemas.formats.avro import types
+from schemas.formats.avro.known_schemas import HEADER, MAGIC, number_in_frame, number_of, schema_text
+from schemas.formats.avro.resolution import resolution
+from schemas.formats.avro.values import read_as, written_as
 from schemas.formats.fields import Format, Layout, Path, Reading, Wanted, Writing
 
 _DAMAGED = (
@@ -44,11 +45,11 @@ def reading(fields: Sequence[Wanted], layout: Layout) -> Reading:
 
 
 def _check(fields: Sequence[Wanted], layout: Layout) -> None:
-    columns = avro_types.columns_of(layout.schema)
+    columns = types.columns_of(layout.schema)
     for field in fields:
         if not field.path:
             raise ValueError("they have fields, which are named one by one")
-        if avro_types.type_at(columns, field.path) is None:
+        if types.type_at(columns, field.path) is None:
             raise ValueError(f"their schema has no field {'.'.join(field.path)}")
 
 
@@ -106,12 +107,12 @@ def _numbered(reader: str, names: frozenset[str]) -> Callable[[bytes], Any]:
 
 
 def _looks(writer: str, reader: str, names: frozenset[str]) -> _Looks:
-    logical = avro_types.parsed(reader)
-    plain, other = (avro_types.parsed(one, logical=False) for one in (writer, reader))
-    named = avro_types.named_in(logical)
+    logical = types.parsed(reader)
+    plain, other = (types.parsed(one, logical=False) for one in (writer, reader))
+    named = types.named_in(logical)
     wanted, wanted_plain = _projected(logical, names), _projected(other, names)
     second = () if wanted == logical else (resolution(plain, wanted_plain, wanted, named),)
-    if avro_types.parsed(writer) == logical:
+    if types.parsed(writer) == logical:
         return lambda source: fastavro.schemaless_reader(source, logical, None), *second
     return resolution(plain, other, logical, named), *second
 
@@ -165,7 +166,7 @@ def _reason(bad: BaseException) -> str:
 
 def writing(fields: Sequence[Wanted], layout: Layout) -> Writing:
     """Raises ValueError for a field that the schema has not, and for one that has neither value nor default."""
-    schema = avro_types.parsed(layout.schema)
+    schema = types.parsed(layout.schema)
     schemas = {field["name"]: field for field in schema["fields"]}
     _check(fields, layout)
     given = {field.path[0] for field in fields}
@@ -174,8 +175,8 @@ def writing(fields: Sequence[Wanted], layout: Layout) -> Writing:
     header = b"" if layout.schema_id is None else struct.pack(">bI", MAGIC, layout.schema_id)
     paths = [field.path for field in fields]
     needed = [field.path[0] for field in fields if len(field.path) == 1 and not _takes_null(schemas[field.path[0]])]
-    named = avro_types.named_in(schema)
-    conversions = [written_as(field.type, avro_types.schema_at(schema, field.path), named) for field in fields]
+    named = types.named_in(schema)
+    conversions = [written_as(field.type, types.schema_at(schema, field.path), named) for field in fields]
     arguments = ", ".join(f"{{{i}}}" for i in range(len(fields)))
     return Writing(f"encode({arguments})", {"encode": _encoder(schema, header, paths, needed)}, tuple(conversions))
 
@@ -229,4 +230,4 @@ def _nested(paths: Sequence[Path]) -> Callable[[Sequence[Any]], dict[str, Any]]:
     return build
 
 
-FORMAT = Format("avro", reading, writing, types=frozenset(avro_types.TYPES))
+FORMAT = Format("avro", reading, writing, types=frozenset(types.TYPES))

@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 
 from schemas.formats.fields import Format, Layout, Path, Reading, Wanted, Writing
-from schemas.formats.json_again import again
-from schemas.formats.json_values import decoder, read_as, reader, writer
-from schemas.formats.odd_names import finder, is_odd, object_of
-from schemas.json_text import ENCODER
+from schemas.formats.json.odd_names import finder, is_odd, object_of
+from schemas.formats.json.second_look import again
+from schemas.formats.json.values import decoder, read_as, reader, writer
+from schemas.types.json_text import ENCODER
 
 _NULL = msgspec.Raw(b"null")
 

@@ -10,13 +10,13 @@ from typing import Any
 import fastavro
 from fastavro.schema import SchemaParseException, UnknownType
 
-from schemas import datatypes as t
-from schemas.datatypes import Type
-from schemas.formats.avro_bounds import check_bounded
-from schemas.formats.avro_checked import DEFAULT, checked
-from schemas.formats.avro_defaults import default
+from schemas.formats.avro.bounds import check_bounded
+from schemas.formats.avro.checked_schema import DEFAULT, checked
+from schemas.formats.avro.defaults import default
 from schemas.formats.fields import Path, Wanted
 from schemas.shown import shown
+from schemas.types import datatypes as t
+from schemas.types.datatypes import Type
 
 PRIMITIVE = {
     "boolean": t.BOOLEAN,

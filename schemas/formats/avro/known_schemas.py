@@ -4,7 +4,8 @@ A format asks for one it does not know by raising UnknownSchema; whoever runs it
 """
 
 from schemas.failures import Unreadable
-from schemas.formats import AVRO, avro_types
+from schemas.formats import AVRO
+from schemas.formats.avro import types
 
 MAGIC = 0
 HEADER = 5
@@ -26,7 +27,7 @@ _known: dict[int, str] = {}
 
 def learn(id: int, text: str) -> None:  # noqa: A002  # the registry's own word
     """Raises ValueError where the text is no record's schema."""
-    avro_types.parsed(text)
+    types.parsed(text)
     _known[id] = text
 
 

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from schemas.values import Failure, Progress, SnapshotPart, SnapshotRequest
+from schemas.records.failure import Failure
+from schemas.records.progress import Progress
+from schemas.records.snapshots import SnapshotPart, SnapshotRequest
 
 
 class Said(StrEnum):

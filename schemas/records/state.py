@@ -8,18 +8,13 @@ from enum import StrEnum
 
 import msgspec
 
-from schemas.values import (
-    Failure,
-    Layout,
-    Mapping,
-    Package,
-    Restore,
-    Sink,
-    SnapshotPart,
-    SnapshotRequest,
-    Source,
-    SourceOffsets,
-)
+from schemas.records.failure import Failure
+from schemas.records.layouts import Layout
+from schemas.records.mappings import Mapping
+from schemas.records.offsets import SourceOffsets
+from schemas.records.packages import Package
+from schemas.records.snapshots import Restore, SnapshotPart, SnapshotRequest
+from schemas.records.sources import Sink, Source
 
 FORMAT = 1
 """Version of the state's format; a process that reads a higher one steps aside."""

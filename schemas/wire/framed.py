@@ -13,12 +13,12 @@ import msgspec
 from fastavro.read import SchemaResolutionError
 from fastavro.schema import SchemaParseException
 
-from schemas.codec import schema
-from schemas.commands import Command
 from schemas.errors import BadEnvelope, NoRegistry, Refused
-from schemas.formats import avro_types
-from schemas.formats.avro_schemas import HEADER, UnknownSchema
-from schemas.formats.avro_skipped import ending
+from schemas.formats.avro import types
+from schemas.formats.avro.known_schemas import HEADER, UnknownSchema
+from schemas.formats.avro.skipped_fields import ending
+from schemas.records.commands import Command
+from schemas.wire.codec import schema
 
 Schemas = Mapping[int, str | Refused]
 """What the registry told of schemas, by their numbers: the text, or why there is none."""
@@ -56,7 +56,7 @@ def _resolved(data: bytes, number: int, text: str) -> Command:
     source.seek(HEADER)
     ours: Any = schema(Command.__name__)
     try:
-        theirs = avro_types.parsed(text)
+        theirs = types.parsed(text)
     except ValueError as reason:
         raise _not_ours(number, str(reason)) from None
     try:

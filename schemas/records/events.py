@@ -6,8 +6,12 @@ An event is whole: its fold needs nothing but the state before it. The first bod
 from dataclasses import dataclass, field
 from typing import get_args
 
-from schemas.state import Answer, Snapshot, Status, Target
-from schemas.values import Failure, Mapping, Package, Restore, Sink, SnapshotPart, SnapshotRequest, Source
+from schemas.records.failure import Failure
+from schemas.records.mappings import Mapping
+from schemas.records.packages import Package
+from schemas.records.snapshots import Restore, SnapshotPart, SnapshotRequest
+from schemas.records.sources import Sink, Source
+from schemas.records.state import Answer, Snapshot, Status, Target
 
 
 @dataclass(frozen=True, slots=True)

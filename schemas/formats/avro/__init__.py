@@ -1,0 +1,1 @@
+"""The format `avro`: schemas, their types, and records by fastavro."""

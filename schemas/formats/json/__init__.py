@@ -1,0 +1,1 @@
+"""The formats `json` and `json-flat`."""

@@ -1,0 +1,41 @@
+"""How far a task is, as its host reports it. Times are epoch milliseconds."""
+
+from collections.abc import Mapping as Map
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionProgress:
+    """`end` is the high watermark last heard of; `lag` the records between the two."""
+
+    topic: str
+    partition: int
+    position: int
+    end: int
+    lag: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a task is. Rates are records a second since the progress before; `committed` is the last commit's time.
+
+    `state_bytes` is the size of the checkpoint's state, `metrics` are the counters of this run, `trouble` says why it
+    last began again, and which packages it runs with that are not those of its job; empty where all is as it should be.
+    """
+
+    time: int
+    partitions: tuple[PartitionProgress, ...]
+    rate_in: float
+    rate_out: float
+    committed: int
+    state_bytes: int
+    metrics: dict[str, float] = field(default_factory=dict)
+    trouble: str = ""
+
+
+REFUSED = "records_refused_"
+"""Begins the names of those counters that count records left out, or written as dead letters, by a reason's code."""
+
+
+def refused_by_code(metrics: Map[str, float]) -> dict[str, int]:
+    return {name.removeprefix(REFUSED): int(count) for name, count in metrics.items() if name.startswith(REFUSED)}

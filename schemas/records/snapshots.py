@@ -1,0 +1,33 @@
+"""Snapshots: what was asked for, its parts, and what a job is restored from."""
+
+from dataclasses import dataclass
+
+from schemas.records.offsets import SourceOffsets
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotPart:
+    """One task's record in the snapshots topic: its key, offset, SHA-256 and what it holds of the sources."""
+
+    task: int
+    key: str
+    offset: int
+    digest: str
+    sources: tuple[SourceOffsets, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotRequest:
+    """A snapshot asked for: `version` is the offset of its command, so it is never used twice."""
+
+    name: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """The snapshot version a job was created from, pinned until every task has a checkpoint of its own."""
+
+    name: str
+    version: int
+    parts: tuple[SnapshotPart, ...]

@@ -1,0 +1,62 @@
+"""Topics of a job as they were at CREATE: its sources with their offsets, and its sink."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from schemas.records.mappings import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Letters:
+    """Whose dead letters a source holds: those of this job and uid that were records of `topic`.
+
+    `partitions` is how many that had when the job was created.
+    """
+
+    job: str
+    uid: str
+    topic: str
+    partitions: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A source topic as it was at CREATE. `start[p]` is the offset at which partition p begins.
+
+    `end[p]`, where there is one, is the offset before which a bounded job stops. `mapping` is what it was read through.
+    """
+
+    topic: str
+    topic_id: str
+    start: tuple[int, ...]
+    end: tuple[int, ...] = ()
+    mapping: Mapping | None = None
+    letters: Letters | None = None
+
+    @property
+    def records_of(self) -> str:
+        """The topic whose records these are: with dead letters that from which they come."""
+        return self.letters.topic if self.letters else self.topic
+
+    @property
+    def name(self) -> str:
+        """What the query calls it."""
+        return self.mapping.name if self.mapping else self.records_of
+
+
+def by_topic(sources: Iterable[Source]) -> dict[str, Source]:
+    """A source for each topic, in the query's order: a topic is read once, however many names the query has for it."""
+    found: dict[str, Source] = {}
+    for source in sources:
+        found.setdefault(source.topic, source)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Sink:
+    """The topic written to, as it was at CREATE, and the mapping it is written through."""
+
+    topic: str
+    topic_id: str
+    partitions: int
+    mapping: Mapping | None = None
