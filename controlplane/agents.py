@@ -19,7 +19,7 @@ from controlplane.live import LiveView
 from controlplane.pages import Page
 from controlplane.settings import Settings
 from controlplane.topics import COMMANDS, EVENTS, TASKS
-from processors.security import security
+from processors.kafka.security import security
 
 LOG = logging.getLogger("jobplane.agents")
 SPARING_S = 10.0

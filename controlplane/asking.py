@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
 from controlplane.lookup import SEND_AGAIN, Facts, NotFetched
-from processors.answers import RegistryDenied
-from processors.kafka import Doubt
+from processors.kafka.answers import RegistryDenied
+from processors.kafka.cluster import Doubt
 from schemas.errors import BadEnvelope, FactsUnavailable, Refused, RegistryRefused, SchemaIncompatible
 from schemas.failures import BadRecord
 from schemas.formats.avro.known_schemas import UnknownSchema
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class Answering(Protocol):
-    """A schema registry as processors.registry knows it: `schema` raises BadRecord, `register` SchemaIncompatible,
+    """A schema registry as processors.registry.client knows it: `schema` raises BadRecord, `register` SchemaIncompatible,
     all of them Doubt."""
 
     def schema(self, number: int) -> str: ...

@@ -17,7 +17,7 @@ from controlplane import journal
 from controlplane.backup_file import FORMAT, Foot, Head, Kept, Partition, Topic, writing
 from controlplane.evolve import POSITION
 from controlplane.topics import EVENTS, STATE, TOPICS
-from processors.kafka import Kafka, Message
+from processors.kafka.cluster import Kafka, Message
 from schemas.records.events import Event
 from schemas.records.state import Position, encode_key
 from schemas.setup_errors import NotSetUp, StillWritten

@@ -10,7 +10,7 @@ from controlplane.patience import Patience, Say, silent
 from controlplane.set_up import not_set_up
 from controlplane.settings import Settings
 from controlplane.topics import COMMANDS, EVENTS, TOPICS, Topic
-from processors.kafka import Doubt, Kafka
+from processors.kafka.cluster import Doubt, Kafka
 from schemas.failures import JobFailure
 from schemas.names import is_topic_name
 from schemas.setup_errors import NotSetUp, TopicMisconfigured

@@ -26,7 +26,7 @@ def infer(topic: str, last: int, name: str, **flags: Any) -> None:
         settings = settings_of(flags)
         from controlplane.lookup import unknown_topic
         from controlplane.sample import newest
-        from processors.kafka import Kafka
+        from processors.kafka.cluster import Kafka
         from schemas.errors import START
         from sql.infer.mapping import inferred, statement
 

@@ -22,7 +22,7 @@ from schemas.shown import counted, one_line
 
 if TYPE_CHECKING:
     from controlplane.journal import Entry
-    from processors.kafka import Kafka
+    from processors.kafka.cluster import Kafka
 
 SHOWN = 20
 """Differences that are printed; the others are counted."""
@@ -161,7 +161,7 @@ def _say(text: str) -> None:
 def _kafka(flags: dict[str, Any]) -> "tuple[Kafka, str]":
     """The cluster, which answers, and the prefix."""
     settings = settings_of(flags)
-    from processors.kafka import Kafka
+    from processors.kafka.cluster import Kafka
 
     kafka = Kafka(settings.bootstrap, settings.kafka)
     kafka.require()

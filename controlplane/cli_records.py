@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from controlplane.opening import Opened
     from controlplane.peek import Peeked
     from controlplane.record_query import RecordQuery
-    from processors.kafka import Kafka
+    from processors.kafka.cluster import Kafka
 
 FORMATS = ("avro", "bigint", "bytes", "csv", "double", "integer", "json", "json-flat", "real", "smallint", "varchar")
 """Those of schemas.formats, which is not loaded for --help; a test compares them."""
@@ -167,7 +167,7 @@ def _opened(flags: dict[str, Any], query: "RecordQuery") -> "tuple[Kafka, str, O
         kafka, settings = reached(flags)
         from controlplane.opening import open_topic
         from controlplane.peek import condition_of
-        from processors.registry import registry_of
+        from processors.registry.client import registry_of
 
         opened = open_topic(kafka, settings.prefix, query, registry_of(settings.registry))
         for notice in opened.notices:

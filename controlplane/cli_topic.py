@@ -15,7 +15,7 @@ from schemas.shown import one_line
 
 if TYPE_CHECKING:
     from controlplane.settings import Settings
-    from processors.kafka import Kafka
+    from processors.kafka.cluster import Kafka
 
 output_option = click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 
@@ -150,7 +150,7 @@ def describe(name: str, output: str, **flags: Any) -> None:
 def reached(flags: dict[str, Any]) -> "tuple[Kafka, Settings]":
     """The cluster, which answers, and the settings."""
     settings = settings_of(flags)
-    from processors.kafka import Kafka
+    from processors.kafka.cluster import Kafka
 
     kafka = Kafka(settings.bootstrap, settings.kafka)
     kafka.require()

@@ -23,7 +23,7 @@ from controlplane.sample import LAST
 from controlplane.settings import Settings
 from controlplane.tail import Tail
 from controlplane.topics import COMMANDS, MAX_COMMAND_BYTES
-from processors.kafka import Kafka, KafkaError, Message, NoAnswer, Producer, delivered_offset, judged
+from processors.kafka.cluster import Kafka, KafkaError, Message, NoAnswer, Producer, delivered_offset, judged
 from schemas.changed import replace
 from schemas.errors import ReadStatement
 from schemas.records.commands import COMMAND_ID, ISSUED_BY, REPLY_TO, TRACEPARENT

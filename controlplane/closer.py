@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from controlplane.groups import Groups
 from controlplane.topics import REPORTS
-from processors.hanging import task_place, topics_written
-from processors.kafka import CALL_S, Doubt, Fenced, Kafka
-from processors.transactions import TransactionalProducer
+from processors.kafka.cluster import CALL_S, Doubt, Fenced, Kafka
+from processors.kafka.hanging import task_place, topics_written
+from processors.kafka.transactions import TransactionalProducer
 from schemas.failures import JobFailure
 from schemas.options import Guarantee, JobOptions
 from schemas.records.reports import Report, Said

@@ -12,8 +12,8 @@ from controlplane.evolve import State
 from controlplane.shown_records import NULL
 from controlplane.tables import cell
 from controlplane.views import text_of
-from processors.kafka import Kafka, Message
-from processors.letters import CODE, REASON, SOURCE, UID, headers_of
+from processors.kafka.cluster import Kafka, Message
+from processors.task.dead_letters import CODE, REASON, SOURCE, UID, headers_of
 from schemas.formats import FORMAT_OPTIONS
 from schemas.options import DEAD_LETTER_TOPIC
 from schemas.records.sources import Source

@@ -30,12 +30,13 @@ from controlplane.outcome import answer
 from controlplane.reconcile import unstopped
 from controlplane.replies import Replies, Reply, reply_to
 from controlplane.topics import CHECKPOINTS, COMMANDS, EVENTS, REPORTS, STATE, TASKS, TOPICS
-from processors.abandoning import returns
 from processors.guard import Fault, noted
-from processors.hanging import Place
-from processors.kafka import CALL_S, Consumer, Doubt, Fenced, Kafka, Message, assign, judging, poll
-from processors.registry import Registry
-from processors.transactions import TransactionalProducer
+from processors.kafka.abandoning import returns
+from processors.kafka.cluster import CALL_S, Consumer, Doubt, Fenced, Kafka, Message, assign, poll
+from processors.kafka.hanging import Place
+from processors.kafka.judging import judging
+from processors.kafka.transactions import TransactionalProducer
+from processors.registry.client import Registry
 from schemas.errors import JobplaneError
 from schemas.failures import RecordFailure
 from schemas.records.events import JobForgotten

@@ -24,11 +24,11 @@ from controlplane.translate import Request, options_of
 from controlplane.trials import listing
 from controlplane.views import Listing
 from processors import user_functions
-from processors.kafka import Doubt, Kafka
-from processors.letters import letters_of
+from processors.dry_run import tried
+from processors.kafka.cluster import Doubt, Kafka
 from processors.pipeline import pipeline
-from processors.registry import Registry
-from processors.trial import tried
+from processors.registry.client import Registry
+from processors.task.dead_letters import letters_of
 from schemas.errors import InsertNeedsJob, JobNotFound, JobplaneError, MappingNotFound, SnapshotNotFound
 from schemas.failures import JobFailure
 from schemas.records.events import Body, MappingCreated, MappingDropped

@@ -14,7 +14,7 @@ from controlplane import log
 from controlplane.effects import Proof
 from controlplane.progress import positions
 from controlplane.windows import At
-from processors.kafka import Kafka
+from processors.kafka.cluster import Kafka
 from schemas.options import JobOptions
 from schemas.records.state import Job
 

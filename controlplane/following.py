@@ -15,7 +15,7 @@ from controlplane.result import NOWHERE, Alive, Result, Sent, Watch
 from controlplane.subject import subject_of
 from controlplane.tail import Tail
 from controlplane.topics import COMMANDS
-from processors.kafka import Doubt, Kafka
+from processors.kafka.cluster import Doubt, Kafka
 from schemas.changed import replace
 from schemas.errors import CommandNotFound, Refused
 from schemas.failures import JobFailure
@@ -26,7 +26,7 @@ from sql.syntax import statements
 from sql.syntax.parser import parse
 
 if TYPE_CHECKING:
-    from processors.registry import Registry
+    from processors.registry.client import Registry
 
 
 class Following:

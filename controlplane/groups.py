@@ -18,8 +18,8 @@ from aiokafka.protocol.admin import DeleteGroupsRequest
 
 from controlplane.patience import Patience, Say, silent
 from controlplane.settings import Settings
-from processors.kafka import CALL_S, Doubt
-from processors.security import security
+from processors.kafka.cluster import CALL_S, Doubt
+from processors.kafka.security import security
 
 LOG = logging.getLogger("jobplane.groups")
 T = TypeVar("T")

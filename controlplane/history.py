@@ -12,7 +12,7 @@ from controlplane import journal
 from controlplane.evolve import State, fold
 from controlplane.journal import Alive, Entry
 from controlplane.topics import COMMANDS, EVENTS
-from processors.kafka import Kafka, Message
+from processors.kafka.cluster import Kafka, Message
 from schemas.errors import JobNotFound, Refused
 from schemas.records.events import (
     CommandRefused,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from controlplane.set_up import not_set_up
 from controlplane.topics import EVENTS
-from processors.kafka import Consumer, Doubt, Kafka, Message, TopicPartition, assign, poll
+from processors.kafka.cluster import Consumer, Doubt, Kafka, Message, TopicPartition, assign, poll
 from schemas.records.events import Event
 from schemas.setup_errors import BeyondTheEnd, EventsTruncated, NewerState
 from schemas.wire.codec import NotOurs, decode

@@ -19,7 +19,7 @@ from controlplane.lookup import Facts
 from controlplane.topics import COMMANDS
 from controlplane.translate import Request, translate
 from processors.guard import Fault, noted
-from processors.kafka import Doubt, Fenced, KafkaException
+from processors.kafka.cluster import Doubt, Fenced, KafkaException
 from schemas.errors import InternalError, Refused, StatementTooLarge
 from schemas.records.events import Body, Cause, CommandRefused, Event
 from schemas.records.reports import Report, Said

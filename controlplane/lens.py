@@ -11,10 +11,10 @@ from typing import Any
 from controlplane.notices import LOOKED_AT, json_values
 from controlplane.shown_records import Seen, seen_as_it_is
 from controlplane.views import text_of
-from processors.blame import fault
-from processors.evaluation import Evaluation
-from processors.kafka import Message
-from processors.registry import Registry
+from processors.kafka.cluster import Message
+from processors.registry.client import Registry
+from processors.task.culprit import fault
+from processors.task.evaluation import Evaluation
 from schemas.errors import START, BadSyntax, Place, Refused, UnknownColumn
 from schemas.failures import RecordFailure
 from schemas.formats import JSON_FLAT, KEY_FORMAT, VALUE_FORMAT

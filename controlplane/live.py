@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from controlplane import log
 from controlplane.evolve import Changes, State, evolve
-from processors.kafka import Kafka
+from processors.kafka.cluster import Kafka
 from schemas.records.events import Event
 from schemas.records.state import Key
 from schemas.wire.codec import decode

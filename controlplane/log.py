@@ -6,8 +6,8 @@ from contextlib import closing
 from controlplane.batch import Batch
 from controlplane.evolve import State
 from controlplane.topics import EVENTS, STATE
-from processors.kafka import Consumer, Kafka, Message
-from processors.transactions import TransactionalProducer
+from processors.kafka.cluster import Consumer, Kafka, Message
+from processors.kafka.transactions import TransactionalProducer
 from schemas.records.reports import Report
 from schemas.records.state import FORMAT, Key, Position, Record, decode_key, encode_key
 from schemas.setup_errors import NewerState

@@ -8,7 +8,7 @@ import logging
 import threading
 
 from processors.guard import told
-from processors.kafka import Doubt, Kafka, KafkaException
+from processors.kafka.cluster import Doubt, Kafka, KafkaException
 from schemas.errors import JobplaneError
 from schemas.records.events import JobCreated
 from sql.syntax import statements

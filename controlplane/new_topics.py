@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from processors.kafka import Doubt, Kafka, insisting
+from processors.kafka.cluster import Doubt, Kafka, insisting
 from schemas.errors import TopicExists, TopicRefused, TopicReserved
 from schemas.failures import JobFailure
 from schemas.names import is_topic_name

@@ -11,7 +11,7 @@ import msgspec
 
 from controlplane.decide_sources import Sources
 from controlplane.sample import newest
-from processors.kafka import Kafka, Message
+from processors.kafka.cluster import Kafka, Message
 from schemas.formats import JSON_FLAT, VALUE_FORMAT
 from schemas.records.sources import Sink, Source
 from sql.plan.missing_fields import missing_fields

@@ -13,8 +13,8 @@ from controlplane.lookup import Facts, listed, unknown_topic
 from controlplane.record_query import AtOffset, Newest, Oldest, RecordQuery, Since, Start
 from controlplane.topic_questions import state_if_any
 from controlplane.windows import At, Range
-from processors.kafka import Kafka
-from processors.registry import Registry
+from processors.kafka.cluster import Kafka
+from processors.registry.client import Registry
 from schemas.errors import (
     START,
     FactsUnavailable,

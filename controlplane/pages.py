@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from processors.guard import noted
-from processors.kafka import Doubt
+from processors.kafka.cluster import Doubt
 from schemas.errors import InternalError, JobplaneError
 from schemas.setup_errors import KafkaSilent
 

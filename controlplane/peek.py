@@ -13,9 +13,9 @@ from controlplane.record_query import Newest, Oldest, RecordQuery
 from controlplane.shown_records import Seen, is_framed
 from controlplane.windows import find
 from processors import user_functions
-from processors.bad_records import place_of
-from processors.kafka import Consumer, Kafka, assign, poll
-from processors.registry import Registry
+from processors.kafka.cluster import Consumer, Kafka, assign, poll
+from processors.registry.client import Registry
+from processors.task.on_error import place_of
 from schemas.shown import counted
 
 LIMIT = 1_000_000

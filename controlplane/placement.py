@@ -9,8 +9,9 @@ from collections.abc import Callable
 
 from controlplane import log
 from controlplane.topics import TASKS
-from processors.abandoning import returns
-from processors.kafka import CALL_S, Consumer, Doubt, Kafka, assign, judging, poll
+from processors.kafka.abandoning import returns
+from processors.kafka.cluster import CALL_S, Consumer, Doubt, Kafka, assign, poll
+from processors.kafka.judging import judging
 from schemas.records.tasks import Task
 from schemas.wire.codec import NotOurs, decode
 

@@ -7,7 +7,8 @@ from contextlib import closing
 from controlplane import log
 from controlplane.topics import REPORTS
 from controlplane.windows import At
-from processors.kafka import CALL_S, Consumer, Kafka, TopicPartition, judged, judging
+from processors.kafka.cluster import CALL_S, Consumer, Kafka, TopicPartition, judged
+from processors.kafka.judging import judging
 from schemas.records.progress import PartitionProgress, Progress
 from schemas.records.reports import Said
 from schemas.records.sources import by_topic

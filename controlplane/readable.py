@@ -5,8 +5,8 @@ from typing import Any
 from controlplane.decide_formats import as_written
 from controlplane.trials import ValueOf, as_it_is
 from controlplane.views import text_of
-from processors.kafka import Message
-from processors.trial import Record
+from processors.dry_run import Record
+from processors.kafka.cluster import Message
 from schemas.formats import AVRO, VALUE_FORMAT
 from schemas.formats.avro.known_schemas import learn
 from schemas.formats.known import FORMATS

@@ -11,7 +11,7 @@ from controlplane.evolve import State
 from controlplane.progress import committed_progress, latest_progress
 from controlplane.sample import LAST
 from controlplane.views import Listing, Screen
-from processors.kafka import Kafka
+from processors.kafka.cluster import Kafka
 from schemas.errors import BadSyntax, JobNotFound, OffsetNotFound
 from schemas.options import instant
 from schemas.setup_errors import BeyondTheEnd
@@ -20,7 +20,7 @@ from sql.syntax import statements
 
 if TYPE_CHECKING:
     from controlplane.dry_run import DryRun
-    from processors.registry import Registry
+    from processors.registry.client import Registry
 
 
 def read(

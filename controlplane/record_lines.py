@@ -9,7 +9,7 @@ import msgspec
 from controlplane.new_topics import check_not_kafkas
 from controlplane.opening import check_partitions
 from controlplane.topic_questions import known_topic
-from processors.kafka import Kafka, KafkaError, KafkaException, Message, judged
+from processors.kafka.cluster import Kafka, KafkaError, KafkaException, Message, judged
 from schemas.errors import BadLine, Place, TopicReserved
 from schemas.setup_errors import KafkaUnreachable
 from schemas.shown import counted, shown

@@ -13,7 +13,7 @@ from controlplane import journal, log
 from controlplane.evolve import POSITION, State, fold
 from controlplane.journal import Alive
 from controlplane.topics import EVENTS, STATE
-from processors.kafka import Kafka
+from processors.kafka.cluster import Kafka
 from schemas.records.state import Key, Position, Record, decode_key, encode_key
 
 Watch = Callable[[int, int], None]

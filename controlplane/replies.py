@@ -19,7 +19,7 @@ import msgspec
 from controlplane import views
 from controlplane.evolve import State
 from controlplane.outcome import answer
-from processors.kafka import Doubt, Kafka, KafkaError, KafkaException, Message, Producer
+from processors.kafka.cluster import Doubt, Kafka, KafkaError, KafkaException, Message, Producer
 from schemas.errors import JobplaneError
 from schemas.records.commands import COMMAND_ID, TRACEPARENT
 from schemas.records.events import Event

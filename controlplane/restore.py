@@ -23,17 +23,9 @@ from controlplane.backup_file import Foot, Head, Kept
 from controlplane.evolve import POSITION
 from controlplane.settings import Settings
 from controlplane.topics import CHECKPOINTS, COMMANDS, MAX_COMMAND_BYTES, REPORTS, STATE
-from processors.kafka import (
-    Doubt,
-    Fenced,
-    Kafka,
-    KafkaException,
-    Message,
-    TopicPartition,
-    delivered_offset,
-    judging,
-)
-from processors.transactions import TransactionalProducer
+from processors.kafka.cluster import Doubt, Fenced, Kafka, KafkaException, Message, TopicPartition, delivered_offset
+from processors.kafka.judging import judging
+from processors.kafka.transactions import TransactionalProducer
 from schemas.changed import replace
 from schemas.records.checkpoints import Checkpoint, Pointer
 from schemas.records.state import Job, Position, encode_key

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from contextlib import closing
 
 from controlplane.windows import At, read
-from processors.kafka import Consumer, Kafka, Message, bounds
+from processors.kafka.cluster import Consumer, Kafka, Message, bounds
 
 LAST = 1_000
 """Records that are looked at where nothing else is said."""

@@ -6,7 +6,7 @@ from typing import Any, Self
 import msgspec
 
 from controlplane.views import Listing, Row, Screen
-from processors.kafka import Message
+from processors.kafka.cluster import Message
 from schemas.formats.avro.known_schemas import number_in_frame
 from schemas.shown import utc
 from schemas.wire.codec import MARKER, NotOurs, decode_record

@@ -21,10 +21,10 @@ import msgspec
 
 from controlplane.deaths import GIVE_UP, MOST_ALONE, PROVEN_S, Deaths
 from controlplane.settings import Settings
-from processors.control import Reporter
 from processors.host import CRASHED, WORN, Opening, Order, task_text
-from processors.kafka import Kafka
-from processors.run import IN_KAFKA, End
+from processors.kafka.cluster import Kafka
+from processors.task.context import IN_KAFKA, End
+from processors.task.reports import Reporter
 from schemas.failures import HostDied
 from schemas.records.failure import Failure
 from schemas.records.progress import Progress

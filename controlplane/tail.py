@@ -7,7 +7,8 @@ from controlplane import journal, log
 from controlplane.evolve import State, fold
 from controlplane.journal import Entry
 from controlplane.topics import COMMANDS, EVENTS
-from processors.kafka import Kafka, TopicPartition, assign, judging, poll
+from processors.kafka.cluster import Kafka, TopicPartition, assign, poll
+from processors.kafka.judging import judging
 from schemas.records.state import Job, Status
 
 BATCH = 500

@@ -124,7 +124,7 @@ class planning:  # noqa: N801  used like a function
 
 
 def _is_foreseen(error: Exception) -> bool:
-    from processors.kafka import Doubt, KafkaException
+    from processors.kafka.cluster import Doubt, KafkaException
     from schemas.errors import JobplaneError
 
     ways_out = (click.ClickException, click.exceptions.Exit, click.Abort)
@@ -171,7 +171,7 @@ class errors:  # noqa: N801  used like a function
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
         if not isinstance(error, Exception) or isinstance(error, click.ClickException | BrokenPipeError):
             return
-        from processors.kafka import Doubt, KafkaException, judged
+        from processors.kafka.cluster import Doubt, KafkaException, judged
         from schemas.errors import JobplaneError
         from schemas.setup_errors import BadSetting, KafkaSilent, KafkaUnreachable
 

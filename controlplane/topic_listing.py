@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from controlplane.evolve import State
 from controlplane.views import Listing, Row
 from controlplane.windows import At, Range
-from processors.kafka import Replicas
+from processors.kafka.cluster import Replicas
 from schemas.formats import JSON_FLAT, VALUE_FORMAT
 
 LIST_COLUMNS = ("name", "partitions", "offsets", "format", "read_by", "written_by", "mappings")

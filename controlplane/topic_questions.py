@@ -7,7 +7,7 @@ from controlplane.evolve import State
 from controlplane.lookup import unknown_topic
 from controlplane.topics import STATE
 from controlplane.windows import At, Range
-from processors.kafka import Kafka
+from processors.kafka.cluster import Kafka
 from schemas.errors import START
 from schemas.names import is_topic_name
 

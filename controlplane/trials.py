@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 from controlplane.views import Listing, Row, Screen, text_of
-from processors.bad_records import place_of
-from processors.kafka import Message
-from processors.trial import Record, Trial, Tried
+from processors.dry_run import Record, Trial, Tried
+from processors.kafka.cluster import Message
+from processors.task.on_error import place_of
 from schemas.shown import counted
 
 ROW_COLUMNS = ("source", "key", "value", "other")

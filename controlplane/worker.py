@@ -29,8 +29,8 @@ from controlplane.supervisor import Supervisor
 from controlplane.topics import COMMANDS, EVENTS, TASK_PARTITIONS, TASKS
 from processors import user_functions
 from processors.guard import noted
-from processors.kafka import Doubt, Kafka
-from processors.registry import registry_of
+from processors.kafka.cluster import Doubt, Kafka
+from processors.registry.client import registry_of
 from schemas.errors import JobplaneError
 from schemas.options import JobOptions
 from schemas.setup_errors import BadSetting, KafkaUnreachable, WorkerFailed

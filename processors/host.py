@@ -17,11 +17,12 @@ from typing import Any, BinaryIO
 import msgspec
 
 from processors import user_functions
-from processors.control import Control, Reporter
-from processors.kafka import Doubt, Kafka
-from processors.registry import registry_of
-from processors.run import End, House
-from processors.runner import Runner
+from processors.kafka.cluster import Doubt, Kafka
+from processors.registry.client import registry_of
+from processors.task.context import End, House
+from processors.task.records import Control
+from processors.task.reports import Reporter
+from processors.task.runner import Runner
 from schemas.records.progress import Progress
 from schemas.records.tasks import Task
 from schemas.wire.codec import decode, encode

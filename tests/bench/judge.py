@@ -6,7 +6,7 @@ import threading
 from controlplane.decider import Decider, Tally
 from controlplane.groups import Groups
 from controlplane.settings import Settings
-from processors.kafka import Kafka
+from processors.kafka.cluster import Kafka
 
 if __name__ == "__main__":
     settings = Settings(bootstrap=sys.argv[1], prefix=sys.argv[2])

@@ -18,7 +18,7 @@ from controlplane.evolve import State, job_name
 from controlplane.lookup import Facts, TopicFacts
 from controlplane.topics import COMMANDS, EVENTS, REPORTS, STATE
 from controlplane.translate import Request, translate
-from processors.kafka import Kafka
+from processors.kafka.cluster import Kafka
 from schemas.changed import replace
 from schemas.records.commands import COMMAND_ID
 from schemas.records.events import Cause, Event

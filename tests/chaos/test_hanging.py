@@ -13,7 +13,7 @@ import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 
 from controlplane.embedded.broker import Broker
-from processors.kafka import Kafka
+from processors.kafka.cluster import Kafka
 from schemas.records.checkpoints import Checkpoint
 from schemas.records.offsets import PartitionOffset
 from schemas.wire.codec import decode, encode

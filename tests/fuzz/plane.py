@@ -13,7 +13,7 @@ from controlplane.outcome import answer
 from controlplane.reconcile import tasks_of
 from controlplane.topics import COMMANDS
 from controlplane.translate import Request, translate
-from processors.kafka import Doubt
+from processors.kafka.cluster import Doubt
 from processors.pipeline import pipeline
 from schemas.errors import JobplaneError, Refused, SchemaIncompatible
 from schemas.failures import BadRecord

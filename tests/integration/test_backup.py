@@ -13,8 +13,8 @@ from controlplane.client import Client
 from controlplane.replay import replay
 from controlplane.restore import restore
 from controlplane.topics import TOPICS
-from processors.kafka import Kafka
-from processors.transactions import TransactionalProducer
+from processors.kafka.cluster import Kafka
+from processors.kafka.transactions import TransactionalProducer
 from schemas.records.commands import COMMAND_ID
 from schemas.records.events import CommandRepeated
 from schemas.setup_errors import BadBackup, NotEmpty, NotSetUp, StillWritten

@@ -10,7 +10,7 @@ from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 
 from controlplane.client import Client
 from controlplane.dead_letters import retry_of
-from processors.letters import CODE, JOB, REASON, SOURCE, TIME
+from processors.task.dead_letters import CODE, JOB, REASON, SOURCE, TIME
 from tests.support.broker import KafkaBroker
 from tests.support.system import System, jobplane, system, until
 

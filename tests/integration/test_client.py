@@ -11,7 +11,7 @@ from controlplane.async_client import AsyncClient
 from controlplane.client import Client, Sent
 from controlplane.evolve import State
 from controlplane.tail import NEAR, Tail
-from processors.kafka import Kafka
+from processors.kafka.cluster import Kafka
 from schemas.errors import CommandNotFound, Refused
 from schemas.records.events import CommandUnchanged, JobCreated
 from tests.support.broker import KafkaBroker

@@ -9,7 +9,7 @@ from confluent_kafka.admin import NewTopic
 
 from controlplane.catalog import ensure_topics
 from controlplane.client import Client
-from processors.kafka import Kafka
+from processors.kafka.cluster import Kafka
 from schemas.records.events import CommandRefused, CommandRepeated, Outcome
 from schemas.setup_errors import KafkaUnreachable, NotSetUp, TopicMisconfigured
 from tests.support.broker import KafkaBroker

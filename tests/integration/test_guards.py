@@ -19,7 +19,7 @@ from controlplane.judge import Judge
 from controlplane.lookup import Facts
 from controlplane.topics import COMMANDS
 from controlplane.translate import Request
-from processors.kafka import Kafka
+from processors.kafka.cluster import Kafka
 from schemas.changed import replace
 from schemas.records.events import Body, JobCreated
 from schemas.records.state import Status

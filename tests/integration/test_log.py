@@ -18,7 +18,7 @@ from controlplane.batch import UNWRITTEN
 from controlplane.evolve import State
 from controlplane.replay import replay
 from controlplane.topics import TOPICS
-from processors.kafka import Kafka
+from processors.kafka.cluster import Kafka
 from schemas.errors import JobNotFound
 from schemas.records.state import Status, encode_key
 from schemas.setup_errors import BeyondTheEnd, NotSetUp

@@ -17,8 +17,8 @@ import pytest
 from confluent_kafka.schema_registry import Schema, SchemaReference, SchemaRegistryClient
 
 from controlplane.embedded.ports import free_port
-from processors.kafka import Doubt
-from processors.registry import TIMEOUT_S, Registry, registry_of
+from processors.kafka.cluster import Doubt
+from processors.registry.client import TIMEOUT_S, Registry, registry_of
 from schemas.errors import SchemaIncompatible
 from schemas.failures import BadRecord
 from schemas.records.mappings import AvroSchema

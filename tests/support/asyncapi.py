@@ -17,7 +17,7 @@ from controlplane.topics import (
     TOPICS,
     Topic,
 )
-from processors.letters import OWN
+from processors.task.dead_letters import OWN
 from schemas.options import DEAD_LETTERS
 from schemas.records.commands import ATTRIBUTES, REPLY_TO, Command
 from schemas.records.state import Answer

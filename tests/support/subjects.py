@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from avro.compatibility import ReaderWriterCompatibilityChecker, SchemaCompatibilityType
 from avro.schema import parse
 
-from processors.answers import Doubt, RegistryDenied
+from processors.kafka.answers import Doubt, RegistryDenied
 from schemas.errors import SchemaIncompatible
 from schemas.failures import BadRecord
 from schemas.records.mappings import AvroSchema

@@ -6,7 +6,7 @@ import pytest
 from confluent_kafka import Message
 
 from controlplane.dead_letters import DeadLetter, retry_of, tally
-from processors.letters import letter, letters_of
+from processors.task.dead_letters import letter, letters_of
 from schemas.failures import BadRecord
 from schemas.records.events import CommandRefused, JobCreated
 from schemas.records.sources import Letters, Source

@@ -6,10 +6,10 @@ from socketserver import StreamRequestHandler, ThreadingTCPServer
 import pytest
 from confluent_kafka import KafkaError
 
-from processors.client_properties import PROPERTIES
-from processors.error_words import WORDS, in_words
-from processors.kafka import Kafka, judged
-from processors.outcomes import Meaning, meaning
+from processors.kafka.client_properties import PROPERTIES
+from processors.kafka.cluster import Kafka, judged
+from processors.kafka.error_words import WORDS, in_words
+from processors.kafka.errors import Meaning, meaning
 from schemas.setup_errors import BadSetting, KafkaUnreachable
 
 

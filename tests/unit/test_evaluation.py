@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from confluent_kafka import Message
 
-from processors.bad_records import keyed, treatment
-from processors.blame import Blame
-from processors.evaluation import Evaluation
-from processors.run import Narrowed, Run
+from processors.task.context import Narrowed, Run
+from processors.task.culprit import Blame
+from processors.task.evaluation import Evaluation
+from processors.task.on_error import keyed, treatment
 from schemas.failures import BadRecord, RecordFailure, RecordTooLarge, WithoutKey
 from schemas.options import OnError
 from sql.codegen.compile import Step, Wiring, compile_step

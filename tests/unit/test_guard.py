@@ -20,9 +20,9 @@ from controlplane.settings import Settings
 from controlplane.terminal import TRACEBACK, errors
 from controlplane.topics import COMMANDS, REPORTS
 from controlplane.translate import Request
-from processors.blame import fault
 from processors.guard import Fault, fault_of
-from processors.kafka import Doubt, Message
+from processors.kafka.cluster import Doubt, Message
+from processors.task.culprit import fault
 from schemas.changed import replace
 from schemas.errors import BadMapping, InternalError, StatementTooLarge
 from schemas.failures import BadRecord, Unreadable

@@ -2,7 +2,7 @@
 
 import pytest
 
-from processors.outcomes import Meaning, failure_of, meaning
+from processors.kafka.errors import Meaning, failure_of, meaning
 from schemas.failures import BadRecord, RecordTooLarge
 
 

@@ -9,7 +9,7 @@ import pytest
 from confluent_kafka import Message
 
 from processors.pipeline import Pipeline, pipeline_of
-from processors.restore import carried_over, made
+from processors.task.restore import carried_over, made
 from schemas.failures import BadRecord, CheckpointLost
 from schemas.options import JobOptions
 from schemas.records.checkpoints import Checkpoint

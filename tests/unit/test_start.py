@@ -13,7 +13,7 @@ from controlplane.embedded.dev import _awaited, what_next
 from controlplane.patience import Patience
 from controlplane.settings import Settings
 from controlplane.topics import TOPICS
-from processors.kafka import Doubt
+from processors.kafka.cluster import Doubt
 from schemas.setup_errors import BadSetting, KafkaUnreachable, NotSetUp
 
 SETTINGS = Settings(prefix="p.", replication_factor=1)

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from processors.gate import Gate
-from processors.together import Together
+from processors.kafka.together import Together
+from processors.task.gate import Gate
 
 LIMIT_S = 10.0
 

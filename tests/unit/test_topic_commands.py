@@ -18,7 +18,7 @@ from controlplane.tables import text
 from controlplane.topic_listing import chosen, description
 from controlplane.topic_listing import listing as topics_listing
 from controlplane.windows import cut, nonempty
-from processors.kafka import Replicas
+from processors.kafka.cluster import Replicas
 from schemas import formats
 from schemas.errors import BadLine, Refused, TopicExists, TopicRefused, TopicReserved
 from schemas.records.mappings import Mapping

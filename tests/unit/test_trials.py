@@ -12,7 +12,7 @@ from controlplane import tables, trials
 from controlplane.drawing import draw
 from controlplane.page import page
 from controlplane.sample import shared
-from processors.trial import Trial, tried
+from processors.dry_run import Trial, tried
 from sql.codegen.compile import Step
 from tests.support.rows import block_of
 

@@ -8,8 +8,8 @@ import pytest
 from controlplane import views
 from controlplane.descriptions import describe_job
 from processors import user_functions
-from processors.packages import step_here
 from processors.pipeline import pipeline_of
+from processors.task.packages import step_here
 from processors.user_functions import Found, found
 from schemas.errors import UnknownFunction
 from schemas.failures import FunctionMissing

@@ -19,7 +19,7 @@ from pathlib import Path
 from controlplane.client import Client
 from controlplane.outcome import ACCEPTED
 from controlplane.settings import Settings
-from processors.kafka import Doubt, Kafka, KafkaException, Message
+from processors.kafka.cluster import Doubt, Kafka, KafkaException, Message
 from schemas.errors import JobplaneError
 from sql.syntax.parser import parse
 

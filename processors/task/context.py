@@ -6,12 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from processors.abandoning import returns
-from processors.control import Control, Reporter
-from processors.gate import Gate
-from processors.kafka import Consumer, Kafka
-from processors.metrics import Counters
-from processors.registry import Registry
+from processors.kafka.abandoning import returns
+from processors.kafka.cluster import Consumer, Kafka
+from processors.registry.client import Registry
+from processors.task.counters import Counters
+from processors.task.gate import Gate
+from processors.task.records import Control
+from processors.task.reports import Reporter
 from schemas.failures import RecordFailure
 from schemas.records.progress import Progress
 from schemas.records.snapshots import SnapshotRequest

@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from processors.bad_records import Place, place_of
-from processors.kafka import Message
+from processors.kafka.cluster import Message
+from processors.task.on_error import Place, place_of
 from schemas.failures import RecordFailure, RecordTooLarge
 
 JOB, UID, SOURCE = "jobplane-job", "jobplane-uid", "jobplane-source"

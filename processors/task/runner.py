@@ -13,14 +13,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from processors.guard import noted
-from processors.hanging import task_place, topics_written
-from processors.kafka import Doubt, Fenced, KafkaException, judging
-from processors.life import Life
-from processors.metrics import Counters
-from processors.output import PlainOutput
+from processors.kafka.cluster import Doubt, Fenced, KafkaException
+from processors.kafka.hanging import task_place, topics_written
+from processors.kafka.judging import judging
+from processors.kafka.plain_output import PlainOutput
+from processors.kafka.transactions import Abandoned, TransactionalProducer
 from processors.pipeline import Pipeline, pipeline_of
-from processors.run import End, House, Narrowed, Released, Run
-from processors.transactions import Abandoned, TransactionalProducer
+from processors.task.context import End, House, Narrowed, Released, Run
+from processors.task.counters import Counters
+from processors.task.session import Life
 from schemas.errors import Refused
 from schemas.failures import InternalFailure, JobFailure, WorkerLost
 from schemas.options import Guarantee

@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 from confluent_kafka import IsolationLevel, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, ConfigSource, OffsetSpec, ResourceType
 
-from processors.answers import Doubt, NoAnswer, offset_answer, setting_answer, topic_answer
-from processors.judging import judged
-from processors.together import Answers, Together
+from processors.kafka.answers import Doubt, NoAnswer, offset_answer, setting_answer, topic_answer
+from processors.kafka.judging import judged
+from processors.kafka.together import Answers, Together
 from schemas.failures import JobFailure, SinkLost
 
 K = TypeVar("K")

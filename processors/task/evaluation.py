@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from operator import length_hint
 from typing import Any
 
-from processors.bad_records import Place, Treat, position
-from processors.kafka import Message
-from processors.registry import Registry
+from processors.kafka.cluster import Message
+from processors.registry.client import Registry
+from processors.task.on_error import Place, Treat, position
 from schemas.failures import BadRecord, RecordFailure
 from schemas.formats.avro import known_schemas
 from schemas.formats.avro.known_schemas import UnknownSchema

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from processors.control import Reporter
+from processors.task.reports import Reporter
 from schemas.failures import JobFailure
 from schemas.records.checkpoints import Checkpoint
 from schemas.records.failure import Failure

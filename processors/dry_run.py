@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from processors.blame import fault
-from processors.evaluation import Evaluation
-from processors.kafka import Message
-from processors.registry import Registry
+from processors.kafka.cluster import Message
+from processors.registry.client import Registry
+from processors.task.culprit import fault
+from processors.task.evaluation import Evaluation
 from schemas.failures import RecordFailure
 from sql.codegen.compile import Step
 

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 
 from confluent_kafka import KafkaError, KafkaException
 
-from processors.answers import Doubt, Fenced, OutOfRange
-from processors.error_words import in_words
-from processors.outcomes import Meaning, failure_of, meaning
+from processors.kafka.answers import Doubt, Fenced, OutOfRange
+from processors.kafka.error_words import in_words
+from processors.kafka.errors import Meaning, failure_of, meaning
 from schemas.failures import JobFailure
 
 LOG = logging.getLogger("jobplane.kafka")

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from processors.kafka import Message, Taken
+from processors.kafka.cluster import Message, Taken
 from schemas.failures import RecordFailure, RecordTooLarge, WithoutKey
 from schemas.options import OnError
 

@@ -7,10 +7,10 @@ the open transaction, or where the broker names no record, a new life leaves it 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from processors.bad_records import Place, place_of, position
 from processors.guard import fault_of, noted
-from processors.kafka import Doubt, Fenced, KafkaException, Message, judged
-from processors.run import Narrowed, Released, Run
+from processors.kafka.cluster import Doubt, Fenced, KafkaException, Message, judged
+from processors.task.context import Narrowed, Released, Run
+from processors.task.on_error import Place, place_of, position
 from schemas.failures import BadRecord, RecordFailure, RecordTooLarge, Unreadable, WithoutKey
 from schemas.formats.looks import hint
 from schemas.options import OnError

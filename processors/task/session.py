@@ -9,11 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from processors.bad_records import into_sink, position, treatment
-from processors.blame import Blame
-from processors.checks import check_end, check_held, confirm
-from processors.evaluation import Evaluation
-from processors.kafka import (
+from processors.kafka.cluster import (
     Consumer,
     Doubt,
     KafkaException,
@@ -27,14 +23,18 @@ from processors.kafka import (
     poll,
     poll_one,
 )
-from processors.letters import letters_of, sending
-from processors.output import PlainOutput
-from processors.packages import step_here
+from processors.kafka.plain_output import PlainOutput
+from processors.kafka.transactions import TransactionalProducer
 from processors.pipeline import Pipeline, Positions
-from processors.restore import made, restore
-from processors.run import BATCH, UNHURRIED, End, Narrowed, Released, Run
-from processors.snapshots import copy_checkpoint
-from processors.transactions import TransactionalProducer
+from processors.task.context import BATCH, UNHURRIED, End, Narrowed, Released, Run
+from processors.task.culprit import Blame
+from processors.task.dead_letters import letters_of, sending
+from processors.task.evaluation import Evaluation
+from processors.task.on_error import into_sink, position, treatment
+from processors.task.packages import step_here
+from processors.task.restore import made, restore
+from processors.task.snapshots import copy_checkpoint
+from processors.task.topic_checks import check_end, check_held, confirm
 from schemas.failures import JobFailure, RecordFailure
 from schemas.options import Guarantee
 from schemas.records.checkpoints import Checkpoint, Pointer

@@ -16,9 +16,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from processors.abandoning import returns
-from processors.kafka import CALL_S, Doubt, Kafka
-from processors.security import security
+from processors.kafka.abandoning import returns
+from processors.kafka.cluster import CALL_S, Doubt, Kafka
+from processors.kafka.security import security
 from schemas.options import JobOptions, OnError
 from schemas.records.tasks import Task
 
@@ -119,7 +119,7 @@ async def _state(client: Any, transactional_id: str) -> str:
     """What the coordinator calls the id's last transaction; empty where it cannot say."""
     from aiokafka.errors import IncompatibleBrokerVersion
 
-    from processors.describe_transactions import DescribeTransactionsRequest
+    from processors.kafka.describe_transactions import DescribeTransactionsRequest
 
     try:
         answer = await _sent(client, transactional_id, DescribeTransactionsRequest([transactional_id]))

@@ -8,8 +8,8 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from processors.answers import Doubt, RegistryDenied
-from processors.registry_words import USER, no_answer, wrong_properties
+from processors.kafka.answers import Doubt, RegistryDenied
+from processors.registry.words import USER, no_answer, wrong_properties
 from schemas.errors import SchemaIncompatible
 from schemas.failures import BadRecord
 from schemas.records.mappings import AvroSchema

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from processors.kafka import Kafka, insisting
+from processors.kafka.cluster import Kafka, insisting
 from processors.pipeline import Pipeline, Positions
-from processors.run import House
+from processors.task.context import House
 from schemas.failures import DataLost, JobFailure, SinkLost
 
 F = TypeVar("F", bound=JobFailure)

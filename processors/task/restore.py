@@ -5,9 +5,9 @@ It is not a search: what should be there and is not stops the job.
 
 from collections.abc import Callable
 
-from processors.kafka import Consumer, KafkaException, TopicPartition, insisting
+from processors.kafka.cluster import Consumer, KafkaException, TopicPartition, insisting
 from processors.pipeline import Pipeline, Positions
-from processors.run import House
+from processors.task.context import House
 from schemas.failures import CheckpointLost
 from schemas.options import Guarantee
 from schemas.records.checkpoints import Checkpoint

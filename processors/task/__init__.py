@@ -1,0 +1,1 @@
+"""One task of a job: from its fence to its end, exactly once."""
