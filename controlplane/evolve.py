@@ -335,6 +335,7 @@ def _created(new: JobCreated, time: int) -> Job:
         target=Target.RUN,
         status=new.status,
         packages=new.packages,
+        plan=new.plan,
     )
 
 

@@ -57,6 +57,7 @@ def _task(job: Job, index: int) -> Task:
         former=() if known.started else job.former,
         worker=known.worker,
         packages=job.packages,
+        plan=job.plan,
     )
 
 

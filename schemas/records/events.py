@@ -9,6 +9,7 @@ from typing import get_args
 from schemas.records.failure import Failure
 from schemas.records.mappings import Mapping
 from schemas.records.packages import Package
+from schemas.records.plans import RecordedPlan
 from schemas.records.snapshots import Restore, SnapshotPart, SnapshotRequest
 from schemas.records.sources import Sink, Source
 from schemas.records.state import Answer, Snapshot, Status, Target
@@ -33,6 +34,8 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class JobCreated:
+    """`plan` is None for a job that a version before recorded plans created."""
+
     uid: str
     name: str
     statement: str
@@ -45,6 +48,7 @@ class JobCreated:
     status: Status
     notices: tuple[str, ...] = ()
     packages: tuple[Package, ...] = ()
+    plan: RecordedPlan | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from schemas.records.layouts import Layout
 from schemas.records.mappings import Mapping
 from schemas.records.offsets import SourceOffsets
 from schemas.records.packages import Package
+from schemas.records.plans import RecordedPlan
 from schemas.records.snapshots import Restore, SnapshotPart, SnapshotRequest
 from schemas.records.sources import Sink, Source
 
@@ -119,6 +120,7 @@ class Job:
     packages: tuple[Package, ...] = ()
     claimed: tuple[SourceOffsets, ...] = ()
     """Offsets of each topic of its dead letters before which no retry begins any more."""
+    plan: RecordedPlan | None = None
 
     @property
     def holds_name(self) -> bool:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from schemas.records.layouts import Layout
 from schemas.records.packages import Package
+from schemas.records.plans import RecordedPlan
 from schemas.records.snapshots import Restore, SnapshotRequest
 from schemas.records.sources import Sink, Source
 from schemas.records.state import ENDED, Phase
@@ -13,7 +14,8 @@ from schemas.records.state import ENDED, Phase
 class Task:
     """`run` false: commit and stop. `phase`, `attempt` and `worker` are what the decider last heard of it.
 
-    `former` are the layouts, newest first, whose checkpoints a task without one of its own goes on from.
+    `former` are the layouts, newest first, whose checkpoints a task without one of its own goes on from. `plan` is None
+    where the job was created by a version before recorded plans.
     """
 
     uid: str
@@ -36,6 +38,7 @@ class Task:
     former: tuple[Layout, ...] = ()
     worker: str = ""
     packages: tuple[Package, ...] = ()
+    plan: RecordedPlan | None = None
 
     @property
     def key(self) -> str:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from schemas.wire import codec
 from schemas.wire.codec import RECORDS, NotOurs, decode_record, encode, resolving, schema
 
-OLD = sorted((Path(codec.__file__).parent / "avsc" / "old").glob("*.avsc"))
+OLD = sorted((Path(codec.__file__).parents[1] / "avsc" / "old").glob("*.avsc"))
 BASIC: dict[Any, st.SearchStrategy[Any]] = {
     int: st.integers(-(2**63), 2**63 - 1),
     str: st.one_of(st.text(max_size=5), st.sampled_from(["x" * 63, "x" * 64, "é" * 5_000])),

@@ -1,0 +1,16 @@
+"""The plan of a query, as it is recorded."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedPlan:
+    """The plan of a job's query as it was judged when the job was created: what hosts compile.
+
+    `text` is the plan's canonical form, `digest` the SHA-256 of that in hexadecimal, `planner` the version of the
+    planner that wrote it.
+    """
+
+    planner: int
+    digest: str
+    text: str
