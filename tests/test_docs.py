@@ -18,10 +18,13 @@ from typing import Any, get_args
 import click
 import pytest
 
-from controlplane import cli, descriptions, tables, views
-from controlplane.history import HISTORY_COLUMNS
-from controlplane.lookup import Facts
-from controlplane.outcome import REFUSED, answer
+from controlplane.cli import main
+from controlplane.core.facts import Facts
+from controlplane.core.outcome import REFUSED, answer
+from controlplane.listings import describe as descriptions
+from controlplane.listings import rows as views
+from controlplane.listings import tables
+from controlplane.log.history import HISTORY_COLUMNS
 from schemas import errors
 from schemas.formats import FORMATS
 from schemas.records.failure import Failure
@@ -227,7 +230,7 @@ def anchors(page: Path) -> set[str]:
 def test_commands_exist_with_the_flags_they_are_given(page: Path) -> None:
     for text in (re.sub(_QUOTED, "quoted", text) for language, text in blocks(page) if language == "sh"):
         for called, arguments in (found.groups() for line in text.splitlines() if (found := _CALL.match(line))):
-            command: click.Command = cli.main.commands[called]
+            command: click.Command = main.main.commands[called]
             given = shlex.split(arguments)
             while isinstance(command, click.Group):
                 command, given = command.commands[given[0]], given[1:]
@@ -315,7 +318,7 @@ def test_every_status_is_explained() -> None:
 
 
 def test_every_exit_code_is_explained() -> None:
-    listed = re.search(r"Exit codes: (.*?)\.\n", cli.__doc__ or "", re.DOTALL)
+    listed = re.search(r"Exit codes: (.*?)\.\n", main.__doc__ or "", re.DOTALL)
     assert listed
     section = (ROOT / "README.md").read_text().partition("\n## Exit codes\n")[2].partition("\n## ")[0]
     assert re.findall(r"^\| (\d+) \|", section, re.MULTILINE) == re.findall(r"\b\d+\b", listed[1])
@@ -324,7 +327,7 @@ def test_every_exit_code_is_explained() -> None:
 @pytest.mark.parametrize("page", ["README.md", "docs/operations.md"])
 def test_every_page_of_the_web_server_is_named(page: str) -> None:
     from controlplane.settings import Settings
-    from controlplane.worker import Worker
+    from controlplane.worker.worker import Worker
 
     named = re.findall(r"`(/[a-z/]+)`", (ROOT / page).read_text())
     assert set(Worker(Settings()).pages) <= set(named)

@@ -21,8 +21,8 @@ from typing import IO, Self
 
 from controlplane.embedded import jars, java
 from controlplane.embedded.archive import Archive
-from controlplane.embedded.ports import HOST, free, free_port, require_free
 from controlplane.embedded.single_node import PROPERTIES, flags_for
+from controlplane.ports import HOST, free, free_port, require_free
 from schemas.setup_errors import BrokerFailed
 
 READY_S, STOP_S = 60.0, 30.0

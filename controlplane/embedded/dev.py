@@ -15,8 +15,8 @@ from pathlib import Path
 
 from controlplane.embedded.broker import Broker
 from controlplane.embedded.jars import KAFKA
-from controlplane.embedded.ports import free_port, require_free
 from controlplane.patience import Patience, Say
+from controlplane.ports import free_port, require_free
 from controlplane.settings import Settings
 from schemas.setup_errors import BrokerFailed, WorkerFailed
 from schemas.shown import counted
@@ -90,7 +90,7 @@ def _worker(settings: Settings, bootstrap: str, web_port: int) -> subprocess.Pop
     """One worker in its own session: a Ctrl-C of the terminal reaches `dev` alone, which stops them in order."""
     return subprocess.Popen(
         [
-            *(sys.executable, "-m", "controlplane.embedded.attached", "worker", "--quiet"),
+            *(sys.executable, "-m", "controlplane.cli.attached", "worker", "--quiet"),
             *("--bootstrap", bootstrap, "--prefix", settings.prefix),
             *("--web-port", str(web_port), "--hosts", str(settings.hosts)),
         ],

@@ -49,7 +49,7 @@ def history(bench: Bench) -> Iterator[Row]:
 
 def _replay(plane: System) -> Iterator[Row]:
     """`jobplane replay`, as anyone runs it."""
-    command = [sys.executable, "-m", "controlplane.cli", "replay", "-o", "json"]
+    command = [sys.executable, "-m", "controlplane.cli.main", "replay", "-o", "json"]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     ran = subprocess.run(
         [*command, "--bootstrap", plane.bootstrap, "--prefix", plane.prefix], capture_output=True, text=True, check=True

@@ -3,8 +3,8 @@
 import sys
 import threading
 
-from controlplane.decider import Decider, Tally
-from controlplane.groups import Groups
+from controlplane.decider.decider import Decider, Tally
+from controlplane.fetch.groups import Groups
 from controlplane.settings import Settings
 from processors.kafka.cluster import Kafka
 

@@ -10,14 +10,14 @@ from functools import lru_cache
 
 from confluent_kafka import Producer
 
-from controlplane import catalog
-from controlplane.batch import Batch
-from controlplane.decide import decide
-from controlplane.decide_reports import decide_report
-from controlplane.evolve import State, job_name
-from controlplane.lookup import Facts, TopicFacts
+from controlplane.core.decide import decide
+from controlplane.core.decide.reports import decide_report
+from controlplane.core.evolve import State, job_name
+from controlplane.core.facts import Facts, TopicFacts
+from controlplane.core.request import Request, translate
+from controlplane.decider.batch import Batch
+from controlplane.log import control_topics
 from controlplane.topics import COMMANDS, EVENTS, REPORTS, STATE
-from controlplane.translate import Request, translate
 from processors.kafka.cluster import Kafka
 from schemas.changed import replace
 from schemas.records.commands import COMMAND_ID
@@ -45,10 +45,12 @@ class Past:
 
     def __init__(self, plane: System) -> None:
         kafka = Kafka(plane.bootstrap)
-        catalog.ensure_topics(kafka, plane.settings)
+        control_topics.ensure_topics(kafka, plane.settings)
         self._prefix = plane.prefix
         self._producer = Producer({"bootstrap.servers": plane.bootstrap, "linger.ms": 20, "log_level": 3})
-        self._facts = Facts(catalog.plane_id(kafka, plane.prefix), {one: TopicFacts(one, (0,), (9,)) for one in "ab"})
+        self._facts = Facts(
+            control_topics.plane_id(kafka, plane.prefix), {one: TopicFacts(one, (0,), (9,)) for one in "ab"}
+        )
         self._batch = Batch()
         self._now = round(time.time() * 1000) - 86_400_000
         self.state = State()

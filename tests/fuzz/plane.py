@@ -5,14 +5,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, partial
 
-from controlplane.asking import Asking
-from controlplane.decide import decide, topics_needed
-from controlplane.evolve import State, evolve, job_name
-from controlplane.lookup import Facts, TopicFacts
-from controlplane.outcome import answer
-from controlplane.reconcile import tasks_of
+from controlplane.core.decide import decide, topics_needed
+from controlplane.core.evolve import State, evolve, job_name
+from controlplane.core.facts import Facts, TopicFacts
+from controlplane.core.outcome import answer
+from controlplane.core.reconcile import tasks_of
+from controlplane.core.request import Request, translate
+from controlplane.fetch.schemas import Asking
 from controlplane.topics import COMMANDS
-from controlplane.translate import Request, translate
 from processors.kafka.cluster import Doubt
 from processors.pipeline import pipeline
 from schemas.errors import JobplaneError, Refused, SchemaIncompatible

@@ -13,7 +13,7 @@ from typing import Any
 
 from confluent_kafka import Message
 
-from controlplane.decide_formats import read_through
+from controlplane.core.decide.formats import read_through
 from processors.pipeline import pipeline
 from schemas.errors import START, BadMapping, JobplaneError, Refused
 from schemas.failures import BadRecord

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from confluent_kafka import Message
 
-from controlplane.decide_formats import with_inline
+from controlplane.core.decide.formats import with_inline
 from schemas.errors import START
 from schemas.formats.avro import types as avro_types
 from schemas.formats.fields import Layout, Wanted

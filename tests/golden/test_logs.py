@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from controlplane.evolve import State, fold
+from controlplane.core.evolve import State, fold
 from schemas.records.events import Event
 from schemas.wire.codec import decode, decode_record, encode
 

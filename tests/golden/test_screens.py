@@ -10,10 +10,14 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from controlplane import descriptions, history, topic_listing, trials, views
-from controlplane.drawing import draw
-from controlplane.page import page
-from controlplane.views import Listing, Row, Screen
+from controlplane.browse import topic_listing
+from controlplane.cli.screen.drawing import draw
+from controlplane.listings import describe
+from controlplane.listings import rows as views
+from controlplane.listings.page import page
+from controlplane.listings.rows import Listing, Row, Screen
+from controlplane.log import history
+from controlplane.query import dry_run_listing
 from schemas.options import JobOptions
 from schemas.records.failure import Failure
 from schemas.records.progress import PartitionProgress, Progress
@@ -100,19 +104,19 @@ def job() -> Listing:
     plane = plane_of(f"CREATE JOB lines OPTIONS (parallelism '2', onError 'skip') AS INSERT INTO big_orders {QUERY}")
     say(plane, "lines", Said.RUNNING)
     (one,) = plane.state.jobs.values()
-    return descriptions.describe_job(one, progress_of(one, 12, 4.25), ())
+    return describe.describe_job(one, progress_of(one, 12, 4.25), ())
 
 
 def suspended_job() -> Listing:
     plane = working_plane()
-    one = descriptions.named(plane.state, nodes.Name("stuck"))
+    one = describe.named(plane.state, nodes.Name("stuck"))
     assert JobOptions.of(one.options).suspend_on_failure
     committed = [PartitionProgress("orders", i, 7, 9, 2) for i in range(3)]
-    return descriptions.describe_job(one, {}, committed)
+    return describe.describe_job(one, {}, committed)
 
 
 def mapping() -> Listing:
-    return descriptions.describe_mapping(plane_of(MAPPING).state, nodes.Name("customers"))
+    return describe.describe_mapping(plane_of(MAPPING).state, nodes.Name("customers"))
 
 
 def mappings() -> Listing:
@@ -140,8 +144,8 @@ def records() -> Listing:
     refused: list[Row] = [
         {"source": "orders-0@7", "code": "BAD_RECORD", "reason": "division by zero", "value": '{"id":7}'}
     ]
-    others = {"refused": Listing(trials.REFUSAL_COLUMNS, refused)}
-    return Listing(trials.ROW_COLUMNS, rows, {"read": 3}, others, "3 records read", Screen.RECORDS)
+    others = {"refused": Listing(dry_run_listing.REFUSAL_COLUMNS, refused)}
+    return Listing(dry_run_listing.ROW_COLUMNS, rows, {"read": 3}, others, "3 records read", Screen.RECORDS)
 
 
 def no_snapshots() -> Listing:

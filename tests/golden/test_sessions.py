@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from controlplane.outcome import answer
+from controlplane.core.outcome import answer
 from schemas.records.events import CommandRefused, CommandUnchanged, Event
 from schemas.records.failure import Failure
 from schemas.records.offsets import PartitionOffset, SourceOffsets

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from confluent_kafka import Producer
 
-from controlplane import backup_file, history
-from controlplane.backup import back_up
-from controlplane.client import Client
-from controlplane.replay import replay
-from controlplane.restore import restore
+from controlplane.backup import file as backup_file
+from controlplane.backup.restore import restore
+from controlplane.backup.save import back_up
+from controlplane.client.client import Client
+from controlplane.log import history
+from controlplane.log.verify import replay
 from controlplane.topics import TOPICS
 from processors.kafka.cluster import Kafka
 from processors.kafka.transactions import TransactionalProducer

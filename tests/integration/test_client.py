@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from controlplane.async_client import AsyncClient
-from controlplane.client import Client, Sent
-from controlplane.evolve import State
-from controlplane.tail import NEAR, Tail
+from controlplane.client.async_client import AsyncClient
+from controlplane.client.client import Client, Sent
+from controlplane.core.evolve import State
+from controlplane.log.tail import NEAR, Tail
 from processors.kafka.cluster import Kafka
 from schemas.errors import CommandNotFound, Refused
 from schemas.records.events import CommandUnchanged, JobCreated

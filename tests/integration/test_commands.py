@@ -7,8 +7,8 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import NewTopic
 
-from controlplane.catalog import ensure_topics
-from controlplane.client import Client
+from controlplane.client.client import Client
+from controlplane.log.control_topics import ensure_topics
 from processors.kafka.cluster import Kafka
 from schemas.records.events import CommandRefused, CommandRepeated, Outcome
 from schemas.setup_errors import KafkaUnreachable, NotSetUp, TopicMisconfigured

@@ -16,8 +16,8 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from controlplane.embedded import jars, java
 from controlplane.embedded.archive import Archive
 from controlplane.embedded.broker import Broker
-from controlplane.embedded.ports import free_port
 from controlplane.embedded.single_node import flags_for
+from controlplane.ports import free_port
 from schemas.setup_errors import BrokerFailed, PortTaken
 
 LIMIT_S = 30.0

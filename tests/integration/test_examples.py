@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka.admin import NewTopic
 
-from controlplane.client import Client
+from controlplane.client.client import Client
 from controlplane.embedded import jars
 from tests.support.broker import KafkaBroker
 from tests.support.system import System, system

@@ -10,7 +10,7 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
-from controlplane.client import Client
+from controlplane.client.client import Client
 from controlplane.settings import Settings
 from schemas.records.commands import COMMAND_ID
 from schemas.records.events import CommandRefused, CommandRepeated, CommandUnchanged, Event

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from controlplane import catalog
-from controlplane.client import Client
-from controlplane.decide import decide
-from controlplane.decider import Decider, End, Tally
-from controlplane.evolve import State
-from controlplane.groups import Groups
-from controlplane.judge import Judge
-from controlplane.lookup import Facts
+from controlplane.client.client import Client
+from controlplane.core.decide import decide
+from controlplane.core.evolve import State
+from controlplane.core.facts import Facts
+from controlplane.core.request import Request
+from controlplane.decider.decider import Decider, End, Tally
+from controlplane.decider.judge import Judge
+from controlplane.fetch.groups import Groups
+from controlplane.log import control_topics
 from controlplane.topics import COMMANDS
-from controlplane.translate import Request
 from processors.kafka.cluster import Kafka
 from schemas.changed import replace
 from schemas.records.events import Body, JobCreated
@@ -92,7 +92,7 @@ def test_a_command_whose_events_cannot_be_folded_is_found_and_refused(
 
     plane = System(broker.bootstrap, prefix, tmp_path)
     kafka, tally, stop = Kafka(broker.bootstrap), Tally(), threading.Event()
-    catalog.ensure_topics(kafka, plane.settings)
+    control_topics.ensure_topics(kafka, plane.settings)
     client = Client(plane.settings)
     create = f'CREATE JOB {{}} AS INSERT INTO "{plane.topic("out")}" SELECT * FROM "{plane.topic("in")}"'
     texts = ["DROP MAPPING IF EXISTS m1", create.format("a"), "DROP MAPPING IF EXISTS m2", create.format("b"), "SHOW"]

@@ -13,10 +13,10 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import NewTopic
 
-from controlplane import history, log
-from controlplane.batch import UNWRITTEN
-from controlplane.evolve import State
-from controlplane.replay import replay
+from controlplane.core.evolve import State
+from controlplane.decider.batch import UNWRITTEN
+from controlplane.log import history, state_topic
+from controlplane.log.verify import replay
 from controlplane.topics import TOPICS
 from processors.kafka.cluster import Kafka
 from schemas.errors import JobNotFound
@@ -49,9 +49,9 @@ def kafka_of(plane: System) -> Kafka:
 
 def now(plane: System) -> State:
     kafka = kafka_of(plane)
-    consumer = log.reader(kafka, plane.prefix)
+    consumer = state_topic.reader(kafka, plane.prefix)
     try:
-        return log.read_state(kafka, consumer, plane.prefix)
+        return state_topic.read_state(kafka, consumer, plane.prefix)
     finally:
         consumer.close()
 
@@ -156,7 +156,7 @@ def test_events_are_followed(plane: System) -> None:
     command = [
         sys.executable,
         "-m",
-        "controlplane.cli",
+        "controlplane.cli.main",
         "events",
         "-f",
         "--from",

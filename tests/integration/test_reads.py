@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from controlplane.client import Client
+from controlplane.client.client import Client
 from schemas.errors import JobNotFound, MappingNotFound, OffsetNotFound, TopicNotFound
 from tests.support.broker import KafkaBroker
 from tests.support.system import System, system, until

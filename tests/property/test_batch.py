@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controlplane.batch import UNWRITTEN, Batch
-from controlplane.evolve import POSITION, State, fold, job_name
+from controlplane.core.evolve import POSITION, State, fold, job_name
+from controlplane.decider.batch import UNWRITTEN, Batch
 from schemas.records.state import Key, Position, Record
 from tests.property.test_plane import SAID, play
 

@@ -6,8 +6,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controlplane.evolve import State, fold
-from controlplane.reconcile import reconcile, tasks_of
+from controlplane.core.evolve import State, fold
+from controlplane.core.reconcile import reconcile, tasks_of
 from controlplane.topics import COMMANDS, REPORTS, TASK_PARTITIONS
 from schemas.records.events import BODIES, Cause, Event, JobAltered, JobCreated
 from schemas.wire.codec import decode, decode_record, encode

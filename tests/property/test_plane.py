@@ -3,8 +3,8 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controlplane.evolve import State, fold
-from controlplane.reconcile import tasks_of
+from controlplane.core.evolve import State, fold
+from controlplane.core.reconcile import tasks_of
 from controlplane.topics import COMMANDS, TASK_PARTITIONS
 from schemas.records.events import Event, Outcome, TaskSnapshotted
 from schemas.records.failure import Failure

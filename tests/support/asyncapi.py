@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from controlplane import views
+from controlplane.listings import rows
 from controlplane.topics import (
     CHECKPOINTS,
     COMMANDS,
@@ -231,7 +231,7 @@ def _json_schemas() -> Json:
 def _reply() -> Json:
     """Read off the row itself: its fields, and the type each has in Answer."""
     shown = Answer("", "", 0, 0, "", "", "", 0, 0, (), "uid", "name")
-    row = msgspec.to_builtins(views.outcome_row(shown, "RUNNING"))
+    row = msgspec.to_builtins(rows.outcome_row(shown, "RUNNING"))
     kinds: Mapping[type, Json] = {
         str: {"type": "string"},
         int: {"type": "integer"},

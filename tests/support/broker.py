@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Protocol
 
 from controlplane.embedded.broker import Broker
-from controlplane.embedded.ports import free_port
 from controlplane.embedded.single_node import PROPERTIES
+from controlplane.ports import free_port
 
 IMAGE = os.environ.get("KAFKA_TEST_IMAGE", "confluentinc/cp-kafka:8.1.0")
 

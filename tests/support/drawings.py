@@ -9,11 +9,11 @@ from typing import Any
 
 import click
 
-from controlplane import cli, terminal
-from controlplane.exposition import Measured, exposition
-from controlplane.jobs import ENDED, TRANSITIONS, Input
+from controlplane.cli import main, terminal
+from controlplane.core.transitions import ENDED, TRANSITIONS, Input
 from controlplane.settings import ENVIRONMENT, Settings
 from controlplane.topics import TOPICS
+from controlplane.web.metrics import Measured, exposition
 from schemas import errors
 from schemas import failures as failures_of_jobs
 from schemas import setup_errors as setup
@@ -92,8 +92,8 @@ def settings() -> str:
 
 def flag(setting: str) -> str:
     """The flag of a setting, with the commands that have it: those of a group under the group's name."""
-    having = [name for name, command in cli.main.commands.items() if _takes(command, setting)]
-    lacking = [name for name in cli.main.commands if name not in having]
+    having = [name for name, command in main.main.commands.items() if _takes(command, setting)]
+    lacking = [name for name in main.main.commands if name not in having]
     if not having:
         return "none"
     where = ", ".join(having) if len(having) <= len(lacking) else f"all but {', '.join(lacking)}"
@@ -128,16 +128,16 @@ def refusals() -> str:
 
 
 def failures() -> str:
-    return error_table(failures_of_jobs.JobFailure, lambda _: cli.FAILED)
+    return error_table(failures_of_jobs.JobFailure, lambda _: main.FAILED)
 
 
 def setup_errors() -> str:
     others = {
-        setup.KafkaUnreachable.code: cli.UNREACHABLE,
-        setup.KafkaSilent.code: cli.UNREACHABLE,
+        setup.KafkaUnreachable.code: main.UNREACHABLE,
+        setup.KafkaSilent.code: main.UNREACHABLE,
         setup.BadSetting.code: click.UsageError.exit_code,
     }
-    return error_table(setup.SetupError, lambda code: others.get(code) or terminal.EXITS.get(code, cli.FAILED))
+    return error_table(setup.SetupError, lambda code: others.get(code) or terminal.EXITS.get(code, main.FAILED))
 
 
 def attributes() -> str:

@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from controlplane.asking import Asking
-from controlplane.evolve import State, evolve
-from controlplane.judge import Arrived, Judge
-from controlplane.lookup import Facts, TopicFacts
-from controlplane.reconcile import Write, reconcile
+from controlplane.core.evolve import State, evolve
+from controlplane.core.facts import Facts, TopicFacts
+from controlplane.core.reconcile import Write, reconcile
+from controlplane.decider.judge import Arrived, Judge
+from controlplane.fetch.schemas import Asking
 from controlplane.topics import COMMANDS, REPORTS
 from schemas.records.commands import COMMAND_ID
 from schemas.records.events import Event

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from controlplane.embedded import jars, java
 from controlplane.embedded.broker import LIFELINE
-from controlplane.embedded.ports import free_port
+from controlplane.ports import free_port
 from tests.support.system import until
 
 LOCK = Path(__file__).with_name("apicurio-3.0.9.lock.json")

@@ -12,7 +12,7 @@ from typing import Any
 
 from confluent_kafka import Message
 
-from controlplane.decide_formats import with_inline
+from controlplane.core.decide.formats import with_inline
 from schemas.errors import START
 from schemas.failures import BadRecord
 from schemas.records.mappings import Mapping

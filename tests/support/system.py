@@ -28,8 +28,8 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from controlplane.client import Client, Result
-from controlplane.embedded.ports import free_port
+from controlplane.client.client import Client, Result
+from controlplane.ports import free_port
 from controlplane.settings import Settings
 from schemas.records.events import Event
 from schemas.wire.codec import decode
@@ -129,7 +129,16 @@ class System:
     def worker(self) -> Worker:
         """Starts one more worker, and waits until it is ready."""
         port, log = free_port(), self.folder / f"worker-{len(self.workers)}.log"
-        command = [sys.executable, "-m", "controlplane.cli", "worker", "--loglevel", "info", "--hosts", str(self.hosts)]
+        command = [
+            sys.executable,
+            "-m",
+            "controlplane.cli.main",
+            "worker",
+            "--loglevel",
+            "info",
+            "--hosts",
+            str(self.hosts),
+        ]
         with log.open("wb") as out:
             process = subprocess.Popen(
                 [*command, "--bootstrap", self.bootstrap, "--prefix", self.prefix, "--web-port", str(port)],
@@ -289,7 +298,7 @@ def jobplane(
     """Runs the command line against a system; `said` is its standard input, `settings` are of its environment."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("JOBPLANE_")}
     environment |= {"JOBPLANE_BOOTSTRAP": bootstrap or plane.bootstrap, "JOBPLANE_PREFIX": plane.prefix, **settings}
-    command = [sys.executable, "-m", "controlplane.cli", *words]
+    command = [sys.executable, "-m", "controlplane.cli.main", *words]
     return subprocess.run(
         command, input=said, env=environment, capture_output=True, text=True, timeout=90, check=False, cwd=plane.folder
     )

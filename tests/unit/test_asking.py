@@ -8,9 +8,9 @@ from functools import partial
 import fastavro
 import pytest
 
-from controlplane import asking as module
-from controlplane.asking import Asking
-from controlplane.lookup import Facts
+from controlplane.core.facts import Facts
+from controlplane.fetch import schemas as module
+from controlplane.fetch.schemas import Asking
 from schemas.errors import START, FactsUnavailable, NoRegistry, RegistryRefused, SchemaIncompatible
 from schemas.records.events import CommandRefused, Event, JobCreated, MappingCreated
 from schemas.records.mappings import AvroSchema

@@ -11,7 +11,7 @@ import fastavro
 import pytest
 from confluent_kafka import Message
 
-from controlplane.decide_formats import with_inline
+from controlplane.core.decide.formats import with_inline
 from schemas.errors import START, BadMapping
 from schemas.failures import BadRecord
 from schemas.formats.avro import known_schemas, types

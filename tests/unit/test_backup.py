@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from controlplane.backup_file import FORMAT, Foot, Head, Kept, Partition, Topic, records, verified, writing
-from controlplane.restore import Plan
+from controlplane.backup.file import FORMAT, Foot, Head, Kept, Partition, Topic, records, verified, writing
+from controlplane.backup.restore import Plan
 from schemas.records.state import Position, encode_key
 from schemas.setup_errors import BadBackup
 from schemas.wire.codec import encode

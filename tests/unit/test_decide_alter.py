@@ -2,7 +2,7 @@
 
 import pytest
 
-from controlplane.outcome import answer
+from controlplane.core.outcome import answer
 from schemas.records.reports import Report, Said
 from tests.support.plane import Plane, topic
 

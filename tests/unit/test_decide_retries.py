@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Message
 
-from controlplane.dead_letters import DeadLetter, retry_of, tally
+from controlplane.query.dead_letters import DeadLetter, retry_of, tally
 from processors.task.dead_letters import letter, letters_of
 from schemas.failures import BadRecord
 from schemas.records.events import CommandRefused, JobCreated

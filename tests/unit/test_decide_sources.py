@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from controlplane.decide import decide, topics_needed
-from controlplane.evolve import State
-from controlplane.lookup import Facts, TopicFacts
-from controlplane.translate import Request, translate
+from controlplane.core.decide import decide, topics_needed
+from controlplane.core.evolve import State
+from controlplane.core.facts import Facts, TopicFacts
+from controlplane.core.request import Request, translate
 from schemas.records.events import JobCreated
 from schemas.records.mappings import Mapping
 from schemas.wire.command_record import read_command

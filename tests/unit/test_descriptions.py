@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from controlplane.descriptions import describe_job
+from controlplane.listings.describe import describe_job
 from schemas.records.progress import REFUSED, Progress
 from schemas.records.state import Phase
 from schemas.records.tasks import task_key

@@ -1,7 +1,7 @@
 """When a statement has had its effect, and when it cannot have it any more."""
 
-from controlplane.effects import Goal, Proof, goal, is_left_at_rest, rest_remark
-from controlplane.outcome import answer
+from controlplane.core.goals import Goal, Proof, goal, is_left_at_rest, rest_remark
+from controlplane.core.outcome import answer
 from schemas.records.events import Event
 from schemas.records.failure import Failure
 from schemas.records.reports import Report, Said

@@ -7,19 +7,21 @@ from typing import Any
 import msgspec
 import pytest
 
-from controlplane import cli, views, worker
-from controlplane.asking import Asking
-from controlplane.cli_sql import show_answer
-from controlplane.decider import Suspects
-from controlplane.display import Display
-from controlplane.evolve import State
-from controlplane.judge import LARGEST_EVENT, Arrived, Judge
-from controlplane.lookup import Facts
-from controlplane.pages import guarded, json_answer
+from controlplane.cli import main
+from controlplane.cli.screen.show import Display
+from controlplane.cli.sql import show_answer
+from controlplane.cli.terminal import TRACEBACK, errors
+from controlplane.core.evolve import State
+from controlplane.core.facts import Facts
+from controlplane.core.request import Request
+from controlplane.decider.decider import Suspects
+from controlplane.decider.judge import LARGEST_EVENT, Arrived, Judge
+from controlplane.fetch.schemas import Asking
+from controlplane.listings import rows
 from controlplane.settings import Settings
-from controlplane.terminal import TRACEBACK, errors
 from controlplane.topics import COMMANDS, REPORTS
-from controlplane.translate import Request
+from controlplane.web.pages import guarded, json_answer
+from controlplane.worker import worker
 from processors.guard import Fault, fault_of
 from processors.kafka.cluster import Doubt, Message
 from processors.task.culprit import fault
@@ -189,7 +191,7 @@ def test_a_job_whose_statement_this_version_refuses_hides_no_other() -> None:
     odd = "INSERT INTO out SELECT id THE OLD WAY FROM src"
     job = plane.state.jobs[plane.state.names["a"]]
     plane.state.apply({("job", job.uid): replace(job, statement=f"CREATE JOB a AS {odd}")})
-    assert [row["query"] for row in views.jobs(plane.state)] == [odd, "INSERT INTO out SELECT id FROM src"]
+    assert [row["query"] for row in rows.jobs(plane.state)] == [odd, "INSERT INTO out SELECT id FROM src"]
 
 
 # Records that come one at a time
@@ -351,7 +353,7 @@ def test_the_command_line_tells_a_fault_without_a_traceback(
     def met(times: int = 0) -> str:
         with pytest.raises(SystemExit) as left, errors():
             raise KeyError(times)
-        assert left.value.code == cli.FAILED
+        assert left.value.code == main.FAILED
         said = capsys.readouterr()
         assert said.out == ""
         return said.err
@@ -373,7 +375,7 @@ def test_an_answer_that_cannot_be_given_is_a_row_of_json_too(capsys: pytest.Capt
         show_answer(ask, "-e:1", "EXPLAIN INSERT INTO a SELECT 1 FROM b", Display("json"))
     said = capsys.readouterr()
     row = msgspec.json.decode(said.out)
-    assert (row["verdict"], row["code"], left.value.code) == ("refused", "internal-error", cli.FAILED)
+    assert (row["verdict"], row["code"], left.value.code) == ("refused", "internal-error", main.FAILED)
     assert said.err.startswith("-e:1: error (internal-error): this met a fault of jobplane (TypeError, reference ")
     assert "Traceback" not in said.err
 

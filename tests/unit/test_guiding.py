@@ -9,7 +9,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from controlplane.cli import main
+from controlplane.cli.main import main
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
 """What was: the state after any event, and the rows of a job's life."""
 
-from controlplane import history
-from controlplane.evolve import State, fold, job_name
-from controlplane.history import HISTORY_COLUMNS, Story, folded, until
-from controlplane.journal import Entry
+from controlplane.core.evolve import State, fold, job_name
+from controlplane.log import history
+from controlplane.log.events_topic import Entry
+from controlplane.log.history import HISTORY_COLUMNS, Story, folded, until
 from schemas.records.failure import Failure
 from schemas.records.reports import Report, Said
 from schemas.wire.codec import encode

@@ -4,7 +4,7 @@ import getpass
 
 import pytest
 
-from controlplane import issuer
+from controlplane.client import issuer
 from controlplane.settings import Settings
 from schemas.setup_errors import BadSetting
 

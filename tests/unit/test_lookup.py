@@ -4,9 +4,9 @@ from collections.abc import Collection
 
 import pytest
 
-from controlplane.catalog import describe
-from controlplane.lookup import Facts, no_live_job
-from controlplane.set_up import not_set_up, without_dot
+from controlplane.core.facts import Facts, no_live_job
+from controlplane.core.set_up_advice import not_set_up, without_dot
+from controlplane.fetch.topics import describe
 from schemas.errors import FactsUnavailable, NotAuthorized, Place, RegistryRefused, TopicNotFound
 from schemas.failures import KafkaRefused
 from schemas.records.events import CommandRefused

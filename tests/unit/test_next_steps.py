@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from controlplane.next_steps import next_step
+from controlplane.cli.next_steps import next_step
 from schemas import failures
 from sql.syntax.parser import split
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 from confluent_kafka import Message
 
-from controlplane.notices import noticed
+from controlplane.query.notices import noticed
 from schemas.records.sources import Sink, Source
 from sql.mapping import mapping_of
 from sql.syntax.parser import parse, parse_insert

@@ -1,7 +1,7 @@
 """Differences between what events fold to and what the state holds are told field by field."""
 
-from controlplane.evolve import POSITION, State
-from controlplane.replay import differences
+from controlplane.core.evolve import POSITION, State
+from controlplane.log.verify import differences
 from schemas.changed import replace
 from schemas.records.state import Position, Status
 from tests.support.plane import Plane, topic

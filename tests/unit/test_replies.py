@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from controlplane.replies import LINGER_S, MOST_WAITING, Replies, Reply, reply_to
+from controlplane.decider.replies import LINGER_S, MOST_WAITING, Replies, Reply, reply_to
 from processors.kafka.cluster import Kafka
 from schemas.records.events import (
     Cause,

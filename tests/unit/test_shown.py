@@ -1,9 +1,9 @@
 """What is shown to people never breaks a line and never commands a terminal."""
 
-from controlplane.cli_log import _as_text
-from controlplane.journal import Entry
-from controlplane.tables import text
-from controlplane.views import Listing
+from controlplane.cli.log import _as_text
+from controlplane.listings.rows import Listing
+from controlplane.listings.tables import text
+from controlplane.log.events_topic import Entry
 from schemas.records.events import Cause, CommandRefused, Event
 from schemas.shown import counted, one_line, utc
 

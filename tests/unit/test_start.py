@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from controlplane import catalog, patience, worker
+from controlplane import patience
 from controlplane.embedded.dev import _awaited, what_next
+from controlplane.log import control_topics
 from controlplane.patience import Patience
 from controlplane.settings import Settings
 from controlplane.topics import TOPICS
+from controlplane.worker import worker
 from processors.kafka.cluster import Doubt
 from schemas.setup_errors import BadSetting, KafkaUnreachable, NotSetUp
 
@@ -55,7 +57,7 @@ class SlowKafka:
 def test_control_topics_are_waited_for_where_kafka_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patience, "REMIND_S", -1.0)
     said: list[str] = []
-    catalog.ensure_topics(SlowKafka(2), SETTINGS, said.append)  # type: ignore[arg-type]
+    control_topics.ensure_topics(SlowKafka(2), SETTINGS, said.append)  # type: ignore[arg-type]
     assert [text.split(" s: ")[-1] for text in said] == [
         "Kafka does not answer about the control topics: no answer within 5 s",
         "Kafka does not answer about the control topics: no answer within 5 s",
@@ -65,9 +67,9 @@ def test_control_topics_are_waited_for_where_kafka_is_slow(monkeypatch: pytest.M
 
 
 def test_control_topics_that_never_come_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalog, "SET_UP_S", -1.0)
+    monkeypatch.setattr(control_topics, "SET_UP_S", -1.0)
     with pytest.raises(NotSetUp, match="Kafka does not answer about the control topics"):
-        catalog.ensure_topics(SlowKafka(1), SETTINGS)  # type: ignore[arg-type]
+        control_topics.ensure_topics(SlowKafka(1), SETTINGS)  # type: ignore[arg-type]
 
 
 class NoKafka:

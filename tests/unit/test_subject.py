@@ -2,8 +2,8 @@
 
 import pytest
 
-from controlplane.outcome import answer
-from controlplane.subject import outcome_line, subject_of
+from controlplane.core.outcome import answer
+from controlplane.core.subject import outcome_line, subject_of
 from sql.syntax.parser import parse
 from tests.support.plane import Plane, topic
 

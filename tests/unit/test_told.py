@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from controlplane import cli_sql
-from controlplane.cli import main
-from controlplane.dead_letters import DeadLetter, lines_of
-from controlplane.display import Display
-from controlplane.result import Result, Sent
-from controlplane.terminal import errors
-from controlplane.views import Listing, Screen
+from controlplane.cli import sql
+from controlplane.cli.main import main
+from controlplane.cli.screen.show import Display
+from controlplane.cli.terminal import errors
+from controlplane.client.result import Result, Sent
+from controlplane.listings.rows import Listing, Screen
+from controlplane.query.dead_letters import DeadLetter, lines_of
 from schemas.errors import JobNotFound, Refused, TopicExists
 from schemas.records.state import Answer
 from schemas.setup_errors import BeyondTheEnd, NotSetUp
@@ -39,9 +39,9 @@ def answer(verdict: str, message: str = "") -> Answer:
     ],
 )
 def test_no_name_commands_the_terminal(result: Result, capsys: pytest.CaptureFixture[str]) -> None:
-    way = cli_sql.Way(0, False, "", 1.0, Display("text"), {})
+    way = sql.Way(0, False, "", 1.0, Display("text"), {})
     with pytest.raises(SystemExit):
-        cli_sql._tell(result, "SQL:1", "DROP JOB a", way)
+        sql._tell(result, "SQL:1", "DROP JOB a", way)
     said = capsys.readouterr().err
     assert "\x1b" not in said
     assert r"a\nb\x1b[31mred" in said
@@ -90,7 +90,7 @@ def test_all_statements_are_parsed_before_the_first_is_sent() -> None:
 
 def test_a_run_that_fails_says_how_far_it_came(capsys: pytest.CaptureFixture[str]) -> None:
     for code, said in ((4, "2 of 4 statements done, 1 not sent\n"), (130, "")):
-        with pytest.raises(SystemExit), cli_sql._counting(2, 4, "done"):
+        with pytest.raises(SystemExit), sql._counting(2, 4, "done"):
             sys.exit(code)
         assert capsys.readouterr().err == said
 
@@ -103,7 +103,7 @@ FULL = Path("/dev/full")
 def test_a_full_disk_is_one_line(words: list[str]) -> None:
     with FULL.open("w") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "controlplane.cli", *words],
+            [sys.executable, "-m", "controlplane.cli.main", *words],
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,

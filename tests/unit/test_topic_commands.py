@@ -6,18 +6,18 @@ from itertools import pairwise
 import pytest
 from confluent_kafka import Message
 
-from controlplane.cli_records import FORMATS
-from controlplane.evolve import State
-from controlplane.lens import Lens
-from controlplane.new_topics import check_name, check_new
-from controlplane.record_lines import Form, Record, records
-from controlplane.record_query import AtOffset, Newest, Oldest, Since, start_of
-from controlplane.set_up import not_set_up
-from controlplane.shown_records import Seen, is_framed, listing, seen_as_it_is, text_or_hex
-from controlplane.tables import text
-from controlplane.topic_listing import chosen, description
-from controlplane.topic_listing import listing as topics_listing
-from controlplane.windows import cut, nonempty
+from controlplane.browse.lens import Lens
+from controlplane.browse.new_topics import check_name, check_new
+from controlplane.browse.record_lines import Form, Record, records
+from controlplane.browse.record_query import AtOffset, Newest, Oldest, Since, start_of
+from controlplane.browse.topic_listing import chosen, description
+from controlplane.browse.topic_listing import listing as topics_listing
+from controlplane.cli.records import FORMATS
+from controlplane.core.evolve import State
+from controlplane.core.set_up_advice import not_set_up
+from controlplane.fetch.windows import cut, nonempty
+from controlplane.listings.tables import text
+from controlplane.query.record_rows import Seen, is_framed, listing, seen_as_it_is, text_or_hex
 from processors.kafka.cluster import Replicas
 from schemas import formats
 from schemas.errors import BadLine, Refused, TopicExists, TopicRefused, TopicReserved

@@ -8,10 +8,11 @@ from typing import Any
 from confluent_kafka import Message
 from rich.console import Console
 
-from controlplane import tables, trials
-from controlplane.drawing import draw
-from controlplane.page import page
-from controlplane.sample import shared
+from controlplane.cli.screen.drawing import draw
+from controlplane.listings import tables
+from controlplane.listings.page import page
+from controlplane.query import dry_run_listing
+from controlplane.query.newest import shared
 from processors.dry_run import Trial, tried
 from sql.codegen.compile import Step
 from tests.support.rows import block_of
@@ -39,7 +40,7 @@ def test_every_record_is_counted_once() -> None:
         message(4, b'{"a": 3}'),
     )
     assert (trial.read, trial.written, trial.filtered, trial.skipped, trial.refused) == (5, 2, 1, 1, 1)
-    shown = trials.listing(trial)
+    shown = dry_run_listing.listing(trial)
     assert [row["source"] for row in shown.rows] == ["s-0@1", "s-0@4"]
     assert [row["source"] for row in shown.others["refused"].rows] == ["s-0@2"]
     assert shown.whole()["refused"] == shown.others["refused"].rows
@@ -48,14 +49,14 @@ def test_every_record_is_counted_once() -> None:
 def test_a_record_gives_several_rows() -> None:
     trial = trial_of("SELECT x FROM s CROSS JOIN UNNEST(a) AS t (x)", message(0, b'{"a": [1, 2]}'), message(1, b"{}"))
     assert (trial.written, trial.filtered) == (2, 1)
-    assert [row["value"] for row in trials.listing(trial).rows] == ['{"x":1}', '{"x":2}']
+    assert [row["value"] for row in dry_run_listing.listing(trial).rows] == ['{"x":1}', '{"x":2}']
 
 
 def test_time_is_that_of_the_evaluation() -> None:
     trial = trial_of("SELECT a FROM s", message(0, b'{"a": 1}'), message(1, b'{"a": 1}'))
     assert (trial.seconds, trial.rate) == (4.0, 0.5)
     assert (trial.cpu_seconds, trial.cpu_micros) == (1.0, 500_000.0)
-    assert trials.listing(trial_of("SELECT a FROM s")).summary == (
+    assert dry_run_listing.listing(trial_of("SELECT a FROM s")).summary == (
         "0 records read: 0 written, 0 filtered out, 0 skipped, 0 refused"
     )
 
@@ -81,13 +82,13 @@ def test_what_nobody_foresaw_is_the_error_of_its_record_in_plain_words() -> None
 
 def test_a_copy_of_anything_is_shown() -> None:
     trial = trial_of("SELECT * FROM s", message(0, b"\xff\x00", None, [("h", b"v")]), message(1, None))
-    rows = trials.listing(trial).rows
+    rows = dry_run_listing.listing(trial).rows
     assert rows[0] == {"source": "s-0@0", "key": None, "value": "0xff00", "other": {}}
     assert rows[1]["value"] is None
 
 
 def test_text_has_a_line_a_row() -> None:
-    shown = tables.text(trials.listing(trial_of("SELECT * FROM s", message(0, b'{\n\t"a": 1}'))))
+    shown = tables.text(dry_run_listing.listing(trial_of("SELECT * FROM s", message(0, b'{\n\t"a": 1}'))))
     assert shown == 'source\tkey\tvalue\tother\ns-0@0\tk\t{\\n\\t"a": 1}\t\n'
 
 
@@ -97,7 +98,7 @@ def test_a_terminal_shows_the_beginning_of_what_is_wide() -> None:
         message(1, b'{"' + b"z" * 200),
         message(2, b'{"a": 1}', b"k" * 200),
     )
-    shown = page(trials.listing(trial_of("SELECT a FROM s", *messages)), 0)
+    shown = page(dry_run_listing.listing(trial_of("SELECT a FROM s", *messages)), 0)
     lines = draw(shown, Console(width=70, file=StringIO())).splitlines()
     assert max(map(len, lines)) == 70
     rows = [line.split() for line in lines if line.startswith("s-0@")]
@@ -110,8 +111,8 @@ def test_a_terminal_shows_the_beginning_of_what_is_wide() -> None:
 def test_all_that_is_told_is_explained() -> None:
     section = PAGE.read_text().partition("\n## EXPLAIN ANALYZE\n")[2].partition("\n## ")[0]
     explained = set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE))
-    shown = trials.listing(trial_of("SELECT a FROM s"))
-    assert explained == {*trials.ROW_COLUMNS, *trials.REFUSAL_COLUMNS, *shown.about}
+    shown = dry_run_listing.listing(trial_of("SELECT a FROM s"))
+    assert explained == {*dry_run_listing.ROW_COLUMNS, *dry_run_listing.REFUSAL_COLUMNS, *shown.about}
 
 
 def test_partitions_share_alike() -> None:

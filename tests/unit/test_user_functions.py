@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from controlplane import views
-from controlplane.descriptions import describe_job
+from controlplane.listings import rows as views
+from controlplane.listings.describe import describe_job
 from processors import user_functions
 from processors.pipeline import pipeline_of
 from processors.task.packages import step_here

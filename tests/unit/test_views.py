@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from controlplane.views import jobs
+from controlplane.listings.rows import jobs
 from schemas.records.progress import PartitionProgress, Progress
 from schemas.records.state import Job, Phase
 from schemas.records.tasks import task_key

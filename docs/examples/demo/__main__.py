@@ -16,8 +16,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from controlplane.client import Client
-from controlplane.outcome import ACCEPTED
+from controlplane.client.client import Client
+from controlplane.core.outcome import ACCEPTED
 from controlplane.settings import Settings
 from processors.kafka.cluster import Doubt, Kafka, KafkaException, Message
 from schemas.errors import JobplaneError

@@ -1,0 +1,1 @@
+"""Backups of the control topics: written to a file, restored from one."""

@@ -1,0 +1,250 @@
+"""A backup into new control topics, in one transaction: all of it or nothing, and no decider beside it.
+
+What refers to places in the log must be right again:
+- `commands` gets every record at the offset it had, so uids, snapshot versions and the position mean what they meant,
+  and no new command has the offset of an old one. Where an offset held no record (the end of a transaction), an empty
+  record fills it; it lies before the position, where nobody reads.
+- `reports` counts anew, and the position with it: what was not judged is judged.
+- A checkpoint gets a new pointer to it in the offsets of its job's group, in the same transaction.
+- Parts of snapshots are found by their keys, events by their seq: their offsets may change.
+
+1 the file is whole · 2 the topics are new and empty · 3 fence the decider's id · 4 write the records · 5 the pointers ·
+6 commit. A decider that starts meanwhile fences this transaction, and nothing of it is ever seen.
+"""
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from controlplane.backup import file
+from controlplane.backup.file import Foot, Head, Kept
+from controlplane.backup.save import Watch, found
+from controlplane.core.evolve import POSITION
+from controlplane.fetch import topics
+from controlplane.log import control_topics
+from controlplane.settings import Settings
+from controlplane.topics import CHECKPOINTS, COMMANDS, MAX_COMMAND_BYTES, REPORTS, STATE
+from processors.kafka.cluster import Doubt, Fenced, Kafka, KafkaException, Message, TopicPartition, delivered_offset
+from processors.kafka.judging import judging
+from processors.kafka.transactions import TransactionalProducer
+from schemas.changed import replace
+from schemas.records.checkpoints import Checkpoint, Pointer
+from schemas.records.state import Job, Position, encode_key
+from schemas.setup_errors import BadBackup, NotEmpty, StillWritten
+from schemas.shown import counted
+from schemas.wire.codec import NotOurs, decode, encode
+
+FLUSH_S = 600.0
+FILLER = "jobplane-filler"
+"""Header of a record on `commands` that only keeps the next one at its offset."""
+
+
+@dataclass(slots=True)
+class Plan:
+    """What must be known before the first record is written."""
+
+    position: Position = field(default_factory=Position)
+    reports: int = 0
+    """Reports that were judged before the backup: the next one is the first to be judged after it."""
+    jobs: dict[str, Job] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, records: Iterable[Kept]) -> "Plan":
+        """Raises BadBackup where the state cannot be read."""
+        plan, reports = cls(), list[int]()
+        for record in records:
+            try:
+                if record.topic == REPORTS:
+                    reports.append(record.offset)
+                elif record.topic == STATE and record.key == encode_key(POSITION):
+                    plan.position = decode(record.value or b"", Position)
+                elif record.topic == STATE and (record.key or b"").startswith(b'["job"'):
+                    job = decode(record.value or b"", Job)
+                    plan.jobs[job.uid] = job
+            except NotOurs as unknown:
+                raise BadBackup(f"the state in it cannot be read ({unknown}); use the newest version") from unknown
+        plan.reports = sum(offset < plan.position.reports for offset in reports)
+        return plan
+
+    def written(self, record: Kept) -> bytes | None:
+        """The value as it is restored."""
+        if record.topic == STATE and record.key == encode_key(POSITION):
+            return encode(replace(self.position, reports=self.reports))
+        return record.value
+
+    def gap(self, offset: int, following: int) -> int:
+        """How many fillers come before the command of `offset`, the next one being written at `following`."""
+        return max(0, min(offset, self.position.commands) - following)
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """`elsewhere` are live jobs whose source is another topic here: they stop with DATA_LOST."""
+
+    head: Head
+    foot: Foot
+    elsewhere: tuple[str, ...]
+
+
+def restore(kafka: Kafka, settings: Settings, path: Path, watch: Watch = lambda text: None) -> Restored:
+    """Raises BadBackup, NotEmpty, StillWritten, TopicMisconfigured."""
+    # 1
+    head, foot = file.verified(path)
+    plan = Plan.of(file.records(path))
+    watch(f"{path}: {counted(sum(foot.records.values()), 'record')} of '{head.prefix}', whole")
+    # 2
+    prefix = settings.prefix
+    control_topics.ensure_topics(kafka, settings)
+    if held := sorted(name for name, one in found(kafka, prefix).items() if any(part.end for part in one.partitions)):
+        names = ", ".join(f"{prefix}{name}" for name in held)
+        raise NotEmpty(f"there are records in {names}; choose another --prefix, or delete all topics of this one first")
+    # 3
+    limit = topics.max_transaction_ms(kafka)
+    try:
+        with judging():
+            producer = TransactionalProducer(
+                kafka,
+                f"{prefix}decider",
+                limit,
+                f"{prefix}{COMMANDS}",
+                lambda: None,
+                message_max_bytes=MAX_COMMAND_BYTES,
+                linger_ms=20,
+            )
+            elsewhere = _carry_out(kafka, producer, prefix, path, plan, watch)
+    except Fenced as fenced:
+        raise StillWritten(
+            f"a worker has started with the prefix '{prefix}' while it was restored, so nothing was; "
+            "stop it, delete the topics of the prefix, then try again"
+        ) from fenced
+    return Restored(head, foot, elsewhere)
+
+
+def _carry_out(
+    kafka: Kafka, producer: TransactionalProducer, prefix: str, path: Path, plan: Plan, watch: Watch
+) -> tuple[str, ...]:
+    producer.begin()
+    try:
+        # 4
+        writing = _Writing(producer, prefix, plan, watch)
+        for record in file.records(path):
+            writing.add(record)
+        writing.end()
+        # 5
+        elsewhere = _point(kafka, producer, prefix, plan, writing)
+    except BaseException:
+        with suppress(KafkaException):  # one that is fenced has nothing to abort
+            producer.abort()
+        raise
+    # 6
+    producer.commit()
+    return elsewhere
+
+
+class _Writing:
+    """Produces the records of a backup, and knows where the checkpoints have come to lie."""
+
+    def __init__(self, producer: TransactionalProducer, prefix: str, plan: Plan, watch: Watch) -> None:
+        self._producer, self._prefix, self._plan, self._watch = producer, prefix, plan, watch
+        self.checkpoints: list[tuple[Checkpoint, Pointer]] = []
+        self._commands = 0
+        self._wrong: list[str] = []
+        self._topic, self._count = "", 0
+
+    def add(self, record: Kept) -> None:
+        if record.topic != self._topic:
+            self._say()
+            self._topic, self._count = record.topic, 0
+        self._count += 1
+        told: Callable[[object, Message], None] | None = None
+        if record.topic == COMMANDS:
+            self._fill(record.offset)
+            expected, self._commands = self._commands, self._commands + 1
+            if expected < self._plan.position.commands:
+                told = self._placed(expected)
+        elif record.topic == CHECKPOINTS:
+            told = self._pointed(decode(record.value or b"", Checkpoint))
+        self._produce(record, self._plan.written(record), told)
+
+    def end(self) -> None:
+        """Everything is acknowledged. Raises StillWritten where a command is not where it was."""
+        self._fill(self._plan.position.commands)
+        self._producer.flush(FLUSH_S, lambda: None)
+        self._say()
+        if self._wrong:
+            raise StillWritten(
+                f"{self._wrong[0]}: somebody writes commands meanwhile, so nothing was restored; "
+                "delete the topics of the prefix, then try again"
+            )
+
+    def _fill(self, offset: int) -> None:
+        for _ in range(self._plan.gap(offset, self._commands)):
+            self._produce(Kept(COMMANDS, 0, 0, 0, None, None, [(FILLER, b"")]), None, self._placed(self._commands))
+            self._commands += 1
+
+    def _produce(self, record: Kept, value: bytes | None, told: Callable[[object, Message], None] | None) -> None:
+        while True:
+            try:
+                self._producer.produce(
+                    f"{self._prefix}{record.topic}",
+                    value,
+                    record.key,
+                    record.partition,
+                    on_delivery=told,
+                    timestamp=max(0, record.time),
+                    headers=list(record.headers),
+                )
+            except BufferError:
+                self._producer.poll(0.1)
+            else:
+                self._producer.poll(0)
+                return
+
+    def _placed(self, expected: int) -> Callable[[object, Message], None]:
+        def told(error: object, message: Message) -> None:
+            if error is None and message.offset() != expected and not self._wrong:
+                self._wrong.append(f"command {expected} came to lie at offset {message.offset()}")
+
+        return told
+
+    def _pointed(self, checkpoint: Checkpoint) -> Callable[[object, Message], None]:
+        def told(error: object, message: Message) -> None:
+            if error is None:
+                pointer = Pointer(checkpoint.layout, message.partition() or 0, delivered_offset(message))
+                self.checkpoints.append((checkpoint, pointer))
+
+        return told
+
+    def _say(self) -> None:
+        if self._topic:
+            self._watch(f"{self._topic}: {counted(self._count, 'record')}")
+
+
+def _point(
+    kafka: Kafka, producer: TransactionalProducer, prefix: str, plan: Plan, writing: _Writing
+) -> tuple[str, ...]:
+    """Commits the offsets of each live job's group, with the pointers; returns the jobs whose source is not here."""
+    live = {uid: job for uid, job in plan.jobs.items() if not job.closed}
+    here = kafka.topics({source.topic for job in live.values() for source in job.sources})
+    elsewhere = sorted(
+        job.name for job in live.values() if any(here.get(one.topic, ("",))[0] != one.topic_id for one in job.sources)
+    )
+    offsets: dict[str, list[TopicPartition]] = {}
+    for checkpoint, pointer in writing.checkpoints:
+        job = live.get(checkpoint.uid)
+        if job is not None and job.layout == checkpoint.layout and job.name not in elsewhere:
+            offsets.setdefault(job.uid, []).extend(
+                TopicPartition(source.topic, at.partition, at.offset, str(pointer))
+                for source in checkpoint.sources
+                for at in source.offsets
+            )
+    for uid, places in offsets.items():
+        consumer = kafka.consumer(f"{prefix}job.{uid}")
+        try:
+            producer.send_offsets(places, consumer)
+        finally:
+            consumer.close()
+    if producer.suspect:
+        raise Doubt(producer.suspect)
+    return tuple(elsewhere)

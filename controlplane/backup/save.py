@@ -1,0 +1,106 @@
+"""All control topics of a prefix into one file, as they are at one moment.
+
+1 where every partition ends · 2 every committed record before that, of compacted topics the last of each key ·
+3 nothing has moved meanwhile: the ends are the same and so are the topics · 4 the state is that of the last event.
+
+The moment is one at which nothing is written: what is read in some seconds is then consistent, and a job that is
+restored goes on exactly where its output ends. So workers are stopped first; if one writes, step 3 tells.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from controlplane.backup.file import FORMAT, Foot, Head, Kept, Partition, Topic, writing
+from controlplane.core.evolve import POSITION
+from controlplane.log import events_topic
+from controlplane.topics import EVENTS, STATE, TOPICS
+from processors.kafka.cluster import Kafka, Message
+from schemas.records.events import Event
+from schemas.records.state import Position, encode_key
+from schemas.setup_errors import NotSetUp, StillWritten
+from schemas.shown import counted
+from schemas.wire.codec import decode
+
+Watch = Callable[[str], None]
+"""Told in words how far it has come."""
+
+
+def back_up(kafka: Kafka, prefix: str, path: Path, watch: Watch = lambda text: None) -> Foot:
+    """Raises NotSetUp, StillWritten; Doubt where a transaction stays open."""
+    # 1
+    topics = found(kafka, prefix)
+    head = Head(FORMAT, version("jobplane"), prefix, round(time.time() * 1000), topics)
+    with writing(path, head) as writer:
+        # 2
+        last, position = b"", Position()
+        for topic in TOPICS:
+            for record in _records(kafka, prefix, topic.name, compacted=topic.cleanup == "compact"):
+                writer.add(record)
+                if topic.name == EVENTS:
+                    last = record.value or b""
+                elif topic.name == STATE and record.key == encode_key(POSITION):
+                    position = decode(record.value or b"", Position)
+            watch(f"{topic.name}: {counted(writer.records[topic.name], 'record')}")
+        # 3
+        now = found(kafka, prefix)
+        if moved := sorted(name for name in topics if topics[name] != now.get(name)):
+            raise StillWritten(f"written while they were copied: {', '.join(moved)}; stop all workers, then try again")
+        # 4
+        seq = decode(last, Event).seq if last else 0
+        if seq != position.seq:
+            raise StillWritten(
+                f"the last event has seq {seq}, the state is that of {position.seq}; "
+                "stop all workers, then try again; if it stays so, `jobplane replay` says what differs"
+            )
+        return writer.end()
+
+
+def found(kafka: Kafka, prefix: str) -> dict[str, Topic]:
+    """The control topics as they are. Raises NotSetUp where one is missing."""
+    have = kafka.topics([f"{prefix}{topic.name}" for topic in TOPICS])
+    if missing := sorted(name for topic in TOPICS if (name := f"{prefix}{topic.name}") not in have):
+        raise NotSetUp(f"there is no topic {', '.join(missing)} at {kafka.bootstrap}; is this the prefix?")
+    places = [(name, p) for name, (_, count) in have.items() for p in range(count)]
+    first, end = kafka.first_offsets(places), kafka.last_offsets(places)
+    return {
+        name.removeprefix(prefix): Topic(id_, [Partition(first[name, p], end[name, p]) for p in range(count)])
+        for name, (id_, count) in have.items()
+    }
+
+
+def _records(kafka: Kafka, prefix: str, topic: str, *, compacted: bool) -> Iterator[Kept]:
+    if not compacted:
+        yield from map(_kept(topic), _read(kafka, prefix, topic))
+        return
+    last: dict[tuple[int, bytes], int] = {}
+    for message in _read(kafka, prefix, topic):
+        last[_place(message)] = message.offset() or 0
+    for message in _read(kafka, prefix, topic) if last else ():
+        if last.get(_place(message)) == message.offset() and message.value() is not None:
+            yield _kept(topic)(message)
+
+
+def _place(message: Message) -> tuple[int, bytes]:
+    return message.partition() or 0, message.key() or b""
+
+
+def _read(kafka: Kafka, prefix: str, topic: str) -> Iterator[Message]:
+    consumer = events_topic.reader(kafka, prefix)
+    try:
+        partitions = kafka.topics([f"{prefix}{topic}"])[f"{prefix}{topic}"][1]
+        yield from kafka.read_to_end(consumer, f"{prefix}{topic}", range(partitions))
+    finally:
+        consumer.close()
+
+
+def _kept(topic: str) -> Callable[[Message], Kept]:
+    def kept(message: Message) -> Kept:
+        given: Any = message.headers() or ()
+        headers = [(name, value.encode() if isinstance(value, str) else value) for name, value in given]
+        offset, partition = message.offset() or 0, message.partition() or 0
+        return Kept(topic, partition, offset, message.timestamp()[1], message.key(), message.value(), headers)
+
+    return kept

@@ -1,0 +1,1 @@
+"""Topics of users, looked into and made: what `jobplane topic` does."""

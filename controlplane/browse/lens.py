@@ -1,0 +1,195 @@
+"""What a topic's records are seen through: the mapping or format that says how they are read, and a condition of SQL.
+
+Both are queries, planned and compiled as those of jobs are: a condition takes the records that a job's WHERE takes.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from controlplane.listings.rows import text_of
+from controlplane.query.notices import LOOKED_AT, json_values
+from controlplane.query.record_rows import Seen, seen_as_it_is
+from processors.kafka.cluster import Message
+from processors.registry.client import Registry
+from processors.task.culprit import fault
+from processors.task.evaluation import Evaluation
+from schemas.errors import START, BadSyntax, Place, Refused, UnknownColumn
+from schemas.failures import RecordFailure
+from schemas.formats import JSON_FLAT, KEY_FORMAT, VALUE_FORMAT
+from schemas.formats.avro.known_schemas import learn
+from schemas.names import name as written
+from schemas.records.mappings import AvroSchema, Mapping
+from sql.codegen.compile import Step, Wiring, compile_step
+from sql.plan.missing_fields import missing_fields
+from sql.plan.plan import Plan, plan
+from sql.syntax import statements
+from sql.syntax.parser import parse_insert
+from sql.syntax.parts import KEY, THIS
+
+AS_THEY_STAND = frozenset({"", "json", "json-flat", "varchar", "csv", "bytes"})
+"""Formats whose bytes are text for people already, or are no text at all."""
+_WHERE = re.compile(r"\s*WHERE\b", re.IGNORECASE)
+"""A condition may begin with the word that stands before it in a query."""
+_ALIAS = '"the offset"'
+"""A name that no condition means."""
+_SECOND = Place(2, 1)
+"""Where a condition begins in the query that is made of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lens:
+    """`name` is what the topic is called in conditions. `columns`: values are shown as the mapping's columns."""
+
+    topic: str
+    name: str
+    mapping: Mapping | None = None
+    columns: bool = False
+    registry: Registry | None = None
+
+    def condition(self, where: str) -> "Condition":
+        """Raises Refused with its place in `where`."""
+        try:
+            word = "" if _WHERE.match(where) else "WHERE"
+            head = f"INSERT INTO shown SELECT __offset AS {_ALIAS} FROM {written(self.name)}"
+            insert = parse_insert(f"{head} {word}\n{where}")
+            if len(insert.query.branches) != 1:
+                raise BadSyntax("a condition is what stands after WHERE in one SELECT, without UNION ALL", _SECOND)
+            planned = self._planned(insert)
+            return Condition(self._compiled(planned), self.registry, self._looks_for_fields(planned, insert))
+        except Refused as refused:
+            raise self._explained(refused) from refused
+
+    def _looks_for_fields(
+        self, planned: Plan, insert: statements.Insert
+    ) -> Callable[[Sequence[Message]], tuple[str, ...]]:
+        """Tells which fields of the query none of some records has, where no mapping says which there are."""
+        mapping = self.mapping
+        if mapping is not None and (mapping.columns or mapping.options.get(VALUE_FORMAT, JSON_FLAT) != JSON_FLAT):
+            return lambda messages: ()
+        return lambda messages: missing_fields(planned, insert, {self.name: json_values(messages)})
+
+    def _explained(self, refused: Refused) -> Refused:
+        """The same, with its place in the condition, and with what may be meant instead."""
+        place = Place(refused.place.line - 1, refused.place.column) if refused.place.line > 1 else START
+        message = refused.message
+        mapping = self.mapping
+        if isinstance(refused, UnknownColumn) and mapping and mapping.statement and not message.endswith("?"):
+            message += f"; they are those of mapping '{mapping.name}': --format json-flat reads the values without it"
+        return type(refused)(message, place)
+
+    def viewer(self) -> Callable[[Message], Seen]:
+        """Shows one record. One that cannot be read as it should stands there as it is, with the reason."""
+        value = self._reader(self._value_columns()) if self._is_read(VALUE_FORMAT) or self.columns else None
+        key = self._reader(self._key_columns()) if self._is_read(KEY_FORMAT) else None
+        if value is None and key is None:
+            return seen_as_it_is
+        return lambda message: _seen(message, key, value)
+
+    def _is_read(self, option: str) -> bool:
+        return self.mapping is not None and self.mapping.options.get(option, "") not in AS_THEY_STAND
+
+    def _value_columns(self) -> list[str]:
+        columns = self.mapping.columns if self.mapping else ()
+        return [written(one.name) for one in columns if one.path[0] != KEY] or [THIS]
+
+    def _key_columns(self) -> list[str]:
+        columns = self.mapping.columns if self.mapping else ()
+        return [written(one.name) for one in columns if one.path[0] == KEY] or [f"{KEY} AS {THIS}"]
+
+    def _reader(self, columns: Sequence[str]) -> "Reader":
+        insert = parse_insert(f"INSERT INTO shown SELECT {', '.join(columns)} FROM {written(self.name)}")
+        return Reader(self._step(insert), self.registry)
+
+    def _step(self, insert: statements.Insert) -> Step:
+        return self._compiled(self._planned(insert))
+
+    def _planned(self, insert: statements.Insert) -> Plan:
+        return plan(insert, {} if self.mapping is None else {self.name: self.mapping}, None)
+
+    def _compiled(self, planned: Plan) -> Step:
+        if self.mapping is not None:
+            for schema in (self.mapping.key_schema, self.mapping.value_schema):
+                _learn(schema)
+        return compile_step(planned, Wiring("shown", 1, {self.name: self.topic}, {self.name: 0})).step
+
+
+@dataclass(slots=True)
+class Condition:
+    """Which of some records a WHERE takes. `failed` counts those it cannot be evaluated for; `first` is one of them.
+
+    `missing` tells which of its fields none of some records has; `begin` are the first records it was given.
+    """
+
+    step: Step
+    registry: Registry | None
+    missing: Callable[[Sequence[Message]], tuple[str, ...]]
+    failed: int = 0
+    first: tuple[Message, RecordFailure] | None = None
+    begin: list[Message] = field(default_factory=list)
+    _at: Message | None = field(default=None, init=False)
+
+    def __call__(self, messages: list[Message]) -> list[Message]:
+        taken: list[Message] = []
+        self.begin += messages[-max(0, LOOKED_AT - len(self.begin)) :] if len(self.begin) < LOOKED_AT else []
+
+        def take(*_: Any) -> None:
+            if self._at is not None:
+                taken.append(self._at)
+
+        Evaluation(self._followed, take, take, fault, self._count, self.registry).through(messages)
+        return taken
+
+    def _followed(
+        self, messages: Iterator[Any], produce: Callable[..., None], full: Callable[..., None]
+    ) -> tuple[int, int]:
+        """The step, which produces before it takes the next message: so it is known of which one."""
+
+        def each() -> Iterator[Message]:
+            for self._at in messages:  # it is kept
+                yield self._at
+
+        return self.step(each(), produce, full)
+
+    def _count(self, message: Message, failure: RecordFailure) -> bool:
+        self.failed += 1
+        self.first = self.first or (message, failure)
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Text of a record's value or key by its format."""
+
+    step: Step
+    registry: Registry | None
+
+    def __call__(self, message: Message) -> tuple[str | None, str]:
+        """The text, and why there is none."""
+        found: list[bytes | None] = []
+        failures: list[RecordFailure] = []
+
+        def take(_: str, value: bytes | None, *__: Any) -> None:
+            found.append(value)
+
+        def treat(_: Message, failure: RecordFailure) -> bool:
+            failures.append(failure)
+            return True
+
+        Evaluation(self.step, take, take, fault, treat, self.registry).through([message])
+        return (text_of(found[0]) if found else None), (failures[0].message if failures else "")
+
+
+def _seen(message: Message, key: Reader | None, value: Reader | None) -> Seen:
+    plain = seen_as_it_is(message)
+    key_text, bad_key = key(message) if key and message.key() is not None else (plain.key, "")
+    value_text, bad_value = value(message) if value and message.value() is not None else (plain.value, "")
+    return plain.read_as(
+        plain.key if bad_key else key_text, plain.value if bad_value else value_text, bad_value or bad_key
+    )
+
+
+def _learn(schema: AvroSchema | None) -> None:
+    if schema is not None and schema.id:
+        learn(schema.id, schema.text)

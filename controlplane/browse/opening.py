@@ -1,0 +1,137 @@
+"""A topic opened to look into: its partitions with the offsets to read, and the lens that its records are seen through.
+
+It needs no control plane: where no worker was started so far, there are no mappings.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+
+from controlplane.browse.lens import Lens
+from controlplane.browse.record_query import AtOffset, Newest, Oldest, RecordQuery, Since, Start
+from controlplane.browse.topic_questions import state_if_any
+from controlplane.core.decide.formats import read_through
+from controlplane.core.facts import Facts, listed, unknown_topic
+from controlplane.fetch.schemas import Asking
+from controlplane.fetch.windows import At, Range
+from processors.kafka.cluster import Kafka
+from processors.registry.client import Registry
+from schemas.errors import (
+    START,
+    FactsUnavailable,
+    MappingNotFound,
+    NoRegistry,
+    OffsetNotFound,
+    PartitionNotFound,
+    Refused,
+)
+from schemas.names import is_topic_name
+from schemas.records.mappings import Mapping as TopicMapping
+from schemas.suggestions import did_you_mean
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """`ranges` are offsets from the start asked for to the end as it is now. `notices` are for people."""
+
+    query: RecordQuery
+    topic: str
+    ranges: dict[At, Range]
+    lens: Lens
+    notices: tuple[str, ...] = ()
+
+
+def open_topic(kafka: Kafka, prefix: str, query: RecordQuery, registry: Registry | None) -> Opened:
+    """Raises TopicNotFound, PartitionNotFound, MappingNotFound, OffsetNotFound, and what reading by a mapping raises.
+
+    The condition that is asked for is not looked at here.
+    """
+    mappings = state_if_any(kafka, prefix).mappings
+    topic, over, partitions = _found(kafka, query.topic, mappings)
+    if query.mapping and query.mapping not in mappings:
+        raise MappingNotFound(f"no mapping is called '{query.mapping}'{did_you_mean(query.mapping, mappings)}")
+    lens, notices = _lens(query, topic, over, mappings, registry)
+    check_partitions(topic, partitions, query.partitions)
+    chosen = [(topic, p) for p in sorted(query.partitions) or range(partitions)]
+    return Opened(query, topic, _ranges(kafka, chosen, query), lens, notices)
+
+
+def _found(kafka: Kafka, name: str, mappings: Mapping[str, TopicMapping]) -> tuple[str, TopicMapping | None, int]:
+    """The topic of a name, the mapping where the name is only one's, and the number of partitions."""
+    over = mappings.get(name)
+    for topic, mapping in ((name, None), *([(over.topic, over)] if over else [])):
+        described = kafka.topics([topic]) if is_topic_name(topic) else {}
+        if topic in described:
+            return topic, mapping, described[topic][1]
+    raise unknown_topic(name, (*kafka.topic_names(), *mappings), START)
+
+
+def check_partitions(topic: str, count: int, partitions: Collection[int]) -> None:
+    """Raises PartitionNotFound."""
+    for partition in partitions:
+        if partition >= count:
+            last = f"it has {count}, 0 to {count - 1}" if count > 1 else "it has only partition 0"
+            raise PartitionNotFound(f"topic '{topic}' has no partition {partition}: {last}")
+
+
+def _lens(
+    query: RecordQuery,
+    topic: str,
+    over: TopicMapping | None,
+    mappings: Mapping[str, TopicMapping],
+    registry: Registry | None,
+) -> tuple[Lens, tuple[str, ...]]:
+    """By the mapping asked for, else the formats, else the mapping of the topic, if any."""
+    if (mapping := mappings.get(query.mapping, over)) is not None:
+        return _through(replace(mapping, topic=topic), topic, registry, columns=bool(query.mapping)), ()
+    if query.formats:
+        return _through(TopicMapping(topic, topic, (), dict(query.formats), ""), topic, registry), ()
+    own = sorted(one.name for one in mappings.values() if one.topic == topic)
+    if not own:
+        return Lens(topic, topic, registry=registry), ()
+    first = topic if topic in own else own[0]
+    others = [name for name in own if name != first]
+    notices = (f"read by mapping '{first}'; --as-mapping chooses among it and {listed(others)}",) if others else ()
+    try:
+        return _through(mappings[first], topic, registry), notices
+    except Refused as unread:
+        if query.where:
+            raise
+        return Lens(topic, topic), (f"shown as it stands: by mapping '{first}' it cannot be read: {unread.message}",)
+
+
+def _through(mapping: TopicMapping, topic: str, registry: Registry | None, *, columns: bool = False) -> Lens:
+    """With the schemas that its formats need, as a source of a job has them."""
+    try:
+        filled, _ = Asking(registry, {}).judging(Facts(""), lambda facts: read_through(mapping, facts, START))
+    except FactsUnavailable as silent:  # its remedy is that of a statement
+        raise FactsUnavailable(f"{silent.message.partition('; send ')[0]}; try again") from silent
+    except NoRegistry as missing:
+        remedy = "set JOBPLANE_REGISTRY_URL, or name a mapping that has the schema by --as-mapping"
+        raise NoRegistry(f"records in Avro are read by their schema: {remedy}") from missing
+    return Lens(topic, mapping.name, filled, columns, registry)
+
+
+def _ranges(kafka: Kafka, partitions: Collection[At], query: RecordQuery) -> dict[At, Range]:
+    ends = kafka.stable_offsets(partitions) if query.committed else kafka.last_offsets(partitions)
+    first = kafka.first_offsets(partitions)
+    starts = first | _starts(kafka, partitions, query.start, ends)
+    return {at: (min(max(starts[at], first[at]), ends[at]), ends[at]) for at in partitions}
+
+
+def _starts(kafka: Kafka, partitions: Collection[At], start: Start, ends: Mapping[At, int]) -> dict[At, int]:
+    """Where no partition has an offset, or a record so new, there is none to show."""
+    match start:
+        case Newest() | Oldest():
+            return {}
+        case AtOffset(offset):
+            if offset > (end := max(ends.values())):
+                raise OffsetNotFound(f"there is no offset {offset} yet: {_longest(ends)} ends before offset {end}")
+            return dict.fromkeys(partitions, offset)
+        case Since(instant):
+            found = kafka.offsets_since(partitions, instant)
+            return {at: offset if offset >= 0 else ends[at] for at, offset in found.items()}
+
+
+def _longest(ends: Mapping[At, int]) -> str:
+    (_, partition), count = max(ends, key=lambda at: ends[at]), len(ends)
+    return f"partition {partition}, the longest," if count > 1 else f"partition {partition}"

@@ -1,0 +1,128 @@
+"""Looks into a topic: a bounded number of its records, or those that come, seen through its mapping and a condition.
+
+Nothing is written and no group comes into being: consumers are assigned, and commit nothing.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+
+from controlplane.browse.lens import Condition
+from controlplane.browse.opening import Opened, open_topic
+from controlplane.browse.record_query import Newest, Oldest, RecordQuery
+from controlplane.fetch.windows import find
+from controlplane.query.record_rows import Seen, is_framed
+from processors import user_functions
+from processors.kafka.cluster import Consumer, Kafka, assign, poll
+from processors.registry.client import Registry
+from processors.task.on_error import place_of
+from schemas.shown import counted
+
+LIMIT = 1_000_000
+"""Records that a search looks at where nothing else is said."""
+BATCH = 500
+_AHEAD = {"fetch_message_max_bytes": 4_194_304, "fetch_queue_backoff_ms": 2, "queued_max_messages_kbytes": 32_768}
+"""A search reads as fast as Kafka gives, and keeps some megabytes of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peeked:
+    """The records, the oldest first; `most` were asked for. `looked` counts those looked at.
+
+    `failed` are those that the condition has no answer for; `failure` says why of one. `all`: none is left unseen.
+    """
+
+    opened: Opened
+    records: list[Seen]
+    most: int
+    looked: int
+    all: bool
+    failed: int = 0
+    failure: str = ""
+    framed: bool = False
+    """Values that are shown in hexadecimal digits may be Avro."""
+    missing: tuple[str, ...] = ()
+    """What is to be said of fields of the condition that no record has, where none was found."""
+
+    def summary(self) -> list[str]:
+        """What is to be said of the search, and of a topic without records."""
+        said = []
+        if not self.looked:
+            whole = isinstance(self.opened.query.start, Newest | Oldest)
+            said.append(f"topic '{self.opened.topic}' holds no records{'' if whole else ' from there on'}")
+        elif self.opened.query.where:
+            short = ", not all: --scan looks at more" if len(self.records) < self.most else ""
+            rest = ", all there are" if self.all else short
+            said.append(
+                f"{counted(len(self.records), 'record')} found; {counted(self.looked, 'record')} looked at{rest}"
+            )
+        said += self.missing
+        if self.framed:
+            said.append("values begin as those of a schema registry's client do: --format avro reads them")
+        if self.failed:
+            said.append(
+                f"the condition cannot be evaluated for {counted(self.failed, 'record')}, such as {self.failure}"
+            )
+        return said
+
+
+def peek(
+    kafka: Kafka, prefix: str, query: RecordQuery, most: int, registry: Registry | None = None, limit: int = LIMIT
+) -> Peeked:
+    """At most `most` records: with Newest the last for which the condition holds, else the first from the start on.
+
+    Raises what `open_topic` raises, Refused with its place in the condition, Doubt where Kafka does not answer.
+    """
+    opened = open_topic(kafka, prefix, query, registry)
+    return look(kafka, prefix, opened, condition_of(opened), most, limit)
+
+
+def condition_of(opened: Opened) -> Condition | None:
+    """What takes the records asked for, by a query's rules; None takes all. Raises Refused with its place in it."""
+    if not opened.query.where:
+        return None
+    user_functions.load()
+    return opened.lens.condition(opened.query.where)
+
+
+def look(
+    kafka: Kafka,
+    prefix: str,
+    opened: Opened,
+    condition: Condition | None,
+    most: int,
+    limit: int = LIMIT,
+    watch: Callable[[int], None] = lambda looked: None,
+) -> Peeked:
+    """As `peek`. `watch` is told how many records were looked at."""
+    with closing(_consumer(kafka, prefix, opened)) as consumer:
+        backwards = isinstance(opened.query.start, Newest)
+        found = find(consumer, opened.ranges, most, backwards=backwards, condition=condition, limit=limit, watch=watch)
+    records = [*map(opened.lens.viewer(), found.messages)]
+    missing = condition.missing(condition.begin) if condition and backwards and not records else ()
+    framed = opened.lens.mapping is None and any(map(is_framed, found.messages))
+    failed, failure = (condition.failed, first_failure(condition)) if condition else (0, "")
+    return Peeked(opened, records, most, found.looked, found.all, failed, failure, framed, missing)
+
+
+def tail(kafka: Kafka, prefix: str, opened: Opened, condition: Condition | None) -> Iterator[Seen]:
+    """Records as they come, for ever: from the end as it was when the topic was opened, or from the start asked for."""
+    view = opened.lens.viewer()
+    with closing(_consumer(kafka, prefix, opened)) as consumer:
+        newest = isinstance(opened.query.start, Newest)
+        assign(consumer, {at: end if newest else first for at, (first, end) in opened.ranges.items()})
+        while True:
+            messages = poll(consumer, BATCH, 0.1)
+            yield from map(view, condition(messages) if condition else messages)
+
+
+def first_failure(condition: Condition) -> str:
+    """Why the condition could not be evaluated for the first record of that kind; empty where there was none."""
+    if condition.first is None:
+        return ""
+    message, failure = condition.first
+    return f"{place_of(message)}: {failure.message}"
+
+
+def _consumer(kafka: Kafka, prefix: str, opened: Opened) -> Consumer:
+    return kafka.consumer(f"{prefix}peek", committed=opened.query.committed, **_AHEAD)

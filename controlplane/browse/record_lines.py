@@ -1,0 +1,144 @@
+"""Lines of text as records of a topic, one a line, byte for byte as they stand."""
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import msgspec
+
+from controlplane.browse.new_topics import check_not_kafkas
+from controlplane.browse.opening import check_partitions
+from controlplane.browse.topic_questions import known_topic
+from processors.kafka.cluster import Kafka, KafkaError, KafkaException, Message, judged
+from schemas.errors import BadLine, Place, TopicReserved
+from schemas.setup_errors import KafkaUnreachable
+from schemas.shown import counted, shown
+
+DELIVERY_S = 30.0
+Headers = list[tuple[str, str | bytes | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """`line` counts from 1."""
+
+    line: int
+    key: bytes | None
+    value: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How a line is read: what stands between key and value, else the key of all, and what stands for no value.
+
+    With `json`, each value must be JSON.
+    """
+
+    separator: bytes = b""
+    key: bytes | None = None
+    null: bytes | None = None
+    json: bool = False
+
+
+def records(lines: Iterable[bytes], form: Form) -> Iterator[Record]:
+    """A record a line; empty lines give none. Raises BadLine."""
+    for number, ended in enumerate(lines, 1):
+        line = ended.removesuffix(b"\n").removesuffix(b"\r")
+        if line:
+            yield _record(number, line, form)
+
+
+def _record(number: int, line: bytes, form: Form) -> Record:
+    key, value = form.key, line
+    if form.separator:
+        key, found, value = line.partition(form.separator)
+        if not found:
+            message = f"line {number} has no '{form.separator.decode(errors='replace')}' between key and value"
+            raise BadLine(message, Place(number, 1))
+    if form.null is not None and value == form.null:
+        return Record(number, key, None)
+    if form.json:
+        _check_json(number, value)
+    return Record(number, key, value)
+
+
+def _check_json(number: int, value: bytes) -> None:
+    try:
+        msgspec.json.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise BadLine(f"line {number} is not JSON: {shown(value)}", Place(number, 1)) from None
+
+
+def writable(kafka: Kafka, prefix: str, topic: str, partition: int | None) -> int:
+    """The max.message.bytes of a topic that records may be written to. Raises TopicNotFound, TopicReserved."""
+    if topic.startswith(prefix):
+        raise TopicReserved(
+            f"topic '{topic}' is reserved: names that begin with '{prefix}' are the control plane's own; statements go "
+            "through `jobplane sql` or `jobplane emit`"
+        )
+    check_not_kafkas(topic)
+    check_partitions(topic, known_topic(kafka, topic), () if partition is None else (partition,))
+    return kafka.taken([topic], lambda: None)[0].limit
+
+
+class Writer:
+    """Writes records to one topic. `written` counts those that Kafka has acknowledged.
+
+    Partitions follow from keys as for Java's clients and jobs.
+    """
+
+    def __init__(self, kafka: Kafka, topic: str, limit: int) -> None:
+        """`limit` is the topic's max.message.bytes."""
+        self.written = 0
+        self._kafka, self._topic, self._limit = kafka, topic, limit
+        self._failure: KafkaError | None = None
+        self._producer = kafka.producer(
+            linger_ms=5,
+            message_max_bytes=max(limit, 1_000_000),
+            message_timeout_ms=int(DELIVERY_S * 1000),
+            partitioner="murmur2_random",
+            on_delivery=self._delivered,
+        )
+
+    def send(self, record: Record, partition: int | None, headers: Headers) -> None:
+        """Raises BadLine, and what an earlier record met."""
+        while True:
+            try:
+                self._producer.produce(
+                    self._topic, record.value, record.key, -1 if partition is None else partition, headers=headers
+                )
+                break
+            except BufferError:
+                self._producer.poll(0.1)
+            except KafkaException as error:
+                raise self._told(error.args[0], record.line) from error
+        self._producer.poll(0)
+        self._check()
+
+    def close(self) -> None:
+        """Returns once all are acknowledged. Raises what a record met."""
+        deadline = time.monotonic() + DELIVERY_S + 5
+        while len(self._producer) and time.monotonic() < deadline:
+            self._producer.flush(0.2)
+        self._check()
+        if left := len(self._producer):
+            raise KafkaUnreachable(f"{counted(left, 'record')} not acknowledged within {DELIVERY_S:.0f} s")
+
+    def _delivered(self, error: KafkaError | None, _: Message) -> None:
+        if error is None:
+            self.written += 1
+        elif self._failure is None:
+            self._failure = error
+
+    def _check(self) -> None:
+        if self._failure is not None:
+            raise self._told(self._failure)
+
+    def _told(self, error: KafkaError, line: int = 0) -> Exception:
+        if error.name() == "MSG_SIZE_TOO_LARGE":
+            which = f"line {line}" if line else "a line"
+            takes = f"topic '{self._topic}' takes records of {self._limit:,} bytes (its max.message.bytes)"
+            return BadLine(f"{which} is too large: {takes}", Place(max(1, line), 1))
+        if error.name() == "_MSG_TIMED_OUT":
+            return KafkaUnreachable(f"Kafka did not acknowledge a record within {DELIVERY_S:.0f} s")
+        return judged(error)

@@ -1,0 +1,36 @@
+"""What the commands about topics ask Kafka. They need no control plane: without one the state is empty."""
+
+from collections.abc import Mapping
+
+from controlplane.core.evolve import State
+from controlplane.core.facts import unknown_topic
+from controlplane.fetch.windows import At, Range
+from controlplane.log import state_topic
+from controlplane.topics import STATE
+from processors.kafka.cluster import Kafka
+from schemas.errors import START
+from schemas.names import is_topic_name
+
+_ASKED = frozenset({"job", "mapping"})
+
+
+def known_topic(kafka: Kafka, name: str) -> int:
+    """The number of partitions. Raises TopicNotFound."""
+    described = kafka.topics([name]) if is_topic_name(name) else {}
+    if name not in described:
+        raise unknown_topic(name, kafka.topic_names(), START)
+    return described[name][1]
+
+
+def ranges_of(kafka: Kafka, partitions: Mapping[str, int]) -> dict[At, Range]:
+    """First offsets and high watermarks, by topic and partition."""
+    places = [(topic, p) for topic, count in partitions.items() for p in range(count)]
+    first, last = kafka.first_offsets(places), kafka.last_offsets(places)
+    return {at: (first[at], last[at]) for at in places}
+
+
+def state_if_any(kafka: Kafka, prefix: str) -> State:
+    """The jobs and mappings; none where no worker was started with the prefix."""
+    if f"{prefix}{STATE}" not in kafka.topics([f"{prefix}{STATE}"]):
+        return State()
+    return state_topic.state_now(kafka, prefix, lambda key: key[0] in _ASKED)

@@ -1,0 +1,162 @@
+"""`jobplane deadletters list`, `show` and `retry`: what a job could not read, evaluate or write, and once more."""
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from controlplane.cli.flags import Seconds, Whole
+from controlplane.cli.guiding import Group
+from controlplane.cli.screen.show import Display
+from controlplane.cli.terminal import (
+    FAILED,
+    INTERRUPTED,
+    TIMED_OUT,
+    command_with,
+    connection,
+    errors,
+    examples,
+    fail,
+    issuing,
+    json_line,
+    refusal_exit,
+    settings_of,
+    warn,
+)
+from schemas.shown import one_line
+
+if TYPE_CHECKING:
+    from controlplane.client.client import Client
+    from schemas.records.state import Job
+
+_PLACE = re.compile(r"\d{1,10}@\d{1,19}", re.ASCII)
+_output = click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+
+
+@click.group(cls=Group, epilog=examples("jobplane deadletters list big", "jobplane deadletters retry big"))
+def deadletters() -> None:
+    """Records that a job with onError 'deadLetter' put aside."""
+
+
+@deadletters.command(
+    "list",
+    short_help="List the dead letters of a job.",
+    epilog=examples("jobplane deadletters list big", "jobplane deadletters list big --limit 10 -o json"),
+)
+@click.argument("job")
+@click.option("--limit", type=Whole(), default=100, show_default=True, help="The newest to show.")
+@_output
+@connection
+def listed(job: str, limit: int, output: str, **flags: Any) -> None:
+    """Print where each dead letter of JOB lies, which record it was, and what was wrong with it."""
+    from controlplane.listings.rows import Listing
+    from controlplane.query import dead_letters
+
+    with errors():
+        found = sorted(_client(flags).dead_letters(job), key=lambda one: one.time)
+        rows = [one.row() for one in found[-limit:]]
+        if output == "json":
+            json_line({"rows": rows, "total": len(found)})
+        else:
+            said = "" if found else f"job '{job}' has no dead letters"
+            if len(found) > limit:
+                said = f"the newest {limit:,} of {len(found):,}; --limit shows more"
+            Display(output).show(Listing(dead_letters.COLUMNS, rows, summary=said))
+
+
+@deadletters.command(short_help="Print one dead letter whole.", epilog=examples("jobplane deadletters show big 3@17"))
+@click.argument("job")
+@click.argument("letter", metavar="PARTITION@OFFSET")
+@_output
+@connection
+def show(job: str, letter: str, output: str, **flags: Any) -> None:
+    """Print one dead letter of JOB whole: what was wrong, its key, headers and value."""
+    from controlplane.query.dead_letters import lines_of, whole
+    from schemas.errors import DeadLetterNotFound
+
+    if not _PLACE.fullmatch(letter):
+        raise click.UsageError(f"a dead letter is named by its partition and offset, such as 3@17, not '{letter}'")
+    with errors():
+        one = next((one for one in _client(flags).dead_letters(job) if one.letter == letter), None)
+        if one is None:
+            known = _listing_command(job, flags)
+            raise DeadLetterNotFound(f"job '{job}' has no dead letter {letter}; `{known}` lists those it has")
+        if output == "json":
+            json_line(whole(one))
+        else:
+            click.echo("\n".join(lines_of(one)))
+
+
+@deadletters.command(
+    short_help="Send the dead letters of a job through its query again.",
+    epilog=examples("jobplane deadletters retry big", "jobplane deadletters retry big --timeout 3600"),
+)
+@click.argument("job")
+@click.option("--timeout", type=Seconds(), default=600.0, show_default=True, help="Seconds to wait.")
+@_output
+@issuing
+@connection
+def retry(job: str, timeout: float, output: str, **flags: Any) -> None:
+    """Send the dead letters of JOB through its query once more, exactly once.
+
+    It runs as the job JOB.retry, from where the last retry ended to the end as it is now. What fails again becomes a
+    dead letter again. Where a retry is at work already, this waits for that one.
+    """
+    from controlplane.listings.describe import named
+    from controlplane.query.dead_letters import retry_at_work
+    from schemas.names import name
+    from schemas.shown import counted
+    from sql.syntax import statements
+
+    with errors():
+        client = _client(flags)
+        state = client.state()
+        of = named(state, statements.Name(job))
+        at_work = retry_at_work(state, of)
+        if at_work is not None:
+            warn(f"job '{one_line(at_work.name)}' is at work already ({at_work.status}): waiting for its end")
+        uid = at_work.uid if at_work is not None else _begun(client, of, timeout)
+        goes_on = f"job '{one_line(job)}.retry' goes on; the same command waits for it again"
+        try:
+            retry = client.at_rest(uid, timeout)
+        except KeyboardInterrupt:
+            fail(f"interrupted; {goes_on}", INTERRUPTED)
+        if retry is None:
+            fail(f"error: not done within {timeout:g} s; {goes_on}", TIMED_OUT)
+        if retry.status != "COMPLETED":
+            cause = f": {one_line(retry.failure)}" if retry.failure else ""
+            remedy = "" if retry.closed else f"; fix the cause, then ALTER JOB {name(retry.name)} RESUME"
+            fail(f"error: job '{one_line(retry.name)}' is {retry.status}{cause}{remedy}", FAILED)
+        tried, again = client.retried(retry)
+        if output == "json":
+            json_line({"job": retry.name, "uid": uid, "retried": tried, "failed_again": again})
+        else:
+            letters = counted(tried, "dead letter")
+            click.echo(f"retried {letters} of {one_line(job)}: {tried - again:,} went through, {again:,} failed again")
+            if again:
+                warn(f"why they failed: {_listing_command(job, flags)}")
+
+
+def _listing_command(job: str, flags: dict[str, Any]) -> str:
+    return command_with(["deadletters", "list", job], flags)
+
+
+def _begun(client: "Client", job: "Job", timeout: float) -> str:
+    """The uid of a new retry."""
+    from controlplane.query.dead_letters import retry_of
+
+    reply = client.execute(retry_of(job), timeout=timeout).reply
+    if reply is None:
+        fail("error: no outcome in time; the retry begins as soon as a worker runs with this prefix", TIMED_OUT)
+    if reply.verdict == "refused":
+        fail(f"refused ({reply.code}): {one_line(reply.message)}", refusal_exit(reply.code))
+    return reply.uid
+
+
+def _client(flags: dict[str, Any]) -> "Client":
+    from controlplane.client.client import Client
+
+    return Client(settings_of(flags))
+
+
+COMMANDS = (deadletters,)

@@ -1,0 +1,132 @@
+"""A group of commands that helps on: it says which command was meant, and where SQL goes that is not a command."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+from controlplane.cli.terminal import INTERRUPTED, fail_of_the_system
+from schemas.suggestions import nearest, proposed
+
+SQL = ("ALTER", "CREATE", "DESCRIBE", "DROP", "EXPLAIN", "INSERT", "SELECT", "SHOW")
+"""Words that begin a statement, or are often thought to."""
+_PEEK, _JOBS = "`jobplane topic peek {}`", '`jobplane sql "SHOW JOBS"`'
+_KAFKAS = (
+    "Kafka's own tools do it, where no job uses the topic: `kafka-topics.sh --bootstrap-server HOST:PORT --delete "
+    "--topic {}`"
+)
+INSTEAD: Mapping[tuple[str, ...], str] = {
+    ("jobplane", "consume"): _PEEK,
+    ("jobplane", "peek"): _PEEK,
+    ("jobplane", "tail"): "`jobplane topic tail {}`",
+    ("jobplane", "produce"): "`jobplane topic produce {}`",
+    ("jobplane", "topics"): "`jobplane topic list`",
+    ("jobplane", "jobs"): _JOBS,
+    ("jobplane", "list"): _JOBS,
+    ("jobplane", "ps"): _JOBS,
+    ("jobplane", "status"): _JOBS,
+    ("jobplane", "version"): "`jobplane --version`",
+    ("jobplane", "create", "topic"): "`jobplane topic create {}`",
+    ("jobplane", "describe", "topic"): "`jobplane topic describe {}`",
+    ("jobplane", "drop", "topic"): _KAFKAS,
+    ("jobplane", "select"): (
+        '`jobplane sql --dry-run "INSERT INTO … SELECT …"` shows what a query would write, `jobplane topic peek TOPIC` '
+        "the records of a topic"
+    ),
+    ("jobplane topic", "delete"): _KAFKAS,
+    ("jobplane topic", "drop"): _KAFKAS,
+    ("jobplane topic", "rm"): _KAFKAS,
+    ("jobplane topic", "consume"): _PEEK,
+}
+"""What to type instead, by the group and the words that begin what was typed; `{}` is the topic's name."""
+HELP, MOST_USED = "help", "sql"
+_SHELL = frozenset('"$`\\!')
+"""What a shell would take for its own between double quotes."""
+
+
+class Group(click.Group):
+    """`help [COMMAND]` is `--help`; Ctrl-C ends with 130; unknown commands and misplaced flags say what to do."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """As click does; a full disk below standard output is not a traceback."""
+        try:
+            return super().main(*args, **extra)
+        except OSError as error:
+            fail_of_the_system(error)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with other words where there is no such command."""
+        word, *others = args
+        if self.get_command(ctx, word) is not None:
+            return super().resolve_command(ctx, args)
+        if word.lower() != HELP:
+            raise click.UsageError(_unknown(word, others, self.list_commands(ctx), ctx.command_path), ctx)
+        if not others:
+            click.echo(ctx.get_help())
+            ctx.exit()
+        return self.resolve_command(ctx, [others[0], *others[1:], "--help"])
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does; a flag of a command that stands before it says so."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as unknown:
+            flag = unknown.option_name
+            having = [name for name, one in self.commands.items() if any(flag in known.opts for known in one.params)]
+            meant = next((name for name in (*args, MOST_USED, *having) if name in having), None)
+            if meant is None:
+                raise
+            raise click.UsageError(
+                f"'{flag}' stands after its command: `{ctx.command_path} {meant} {flag} …`"
+            ) from None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """As click does; Ctrl-C is not a failure of the command."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("interrupted", err=True)
+            ctx.exit(INTERRUPTED)
+
+
+def _unknown(word: str, others: Sequence[str], commands: Sequence[str], path: str) -> str:
+    """What to do instead of an unknown command."""
+    begin, *rest = word.split() or [word]
+    words = [*rest, *others]
+    nested = " " in path
+    if instead := _instead(path, begin.lower(), words):
+        return instead
+    if not nested and begin.upper() in SQL:
+        return f"'{begin}' begins a SQL statement; give it to sql: {_as_sql(begin.upper(), words)}"
+    if near := nearest(word, commands):
+        return f"there is no command '{word}'{proposed(f'`{path} {one}`' for one in near)}"
+    if not nested and (keyword := nearest(begin, SQL)):
+        return f"there is no command '{begin}'{proposed([_as_sql(keyword[0], words)])}"
+    return f"there is no command '{word}'; commands are {', '.join(commands)}"
+
+
+def _instead(path: str, begin: str, words: Sequence[str]) -> str:
+    """The answer to words that other tools know; empty for other words."""
+    first = words[0].lower() if words else ""
+    for typed, rest in (((begin, first), words[1:]), ((begin,), words)):
+        if (remedy := INSTEAD.get((path, *typed))) is not None:
+            topic = next((one for one in rest if not one.startswith("-")), "TOPIC")
+            return f"there is no command '{' '.join(typed)}': {remedy.format(shlex.quote(topic))}"
+    return ""
+
+
+def _as_sql(begin: str, words: Sequence[str]) -> str:
+    """The command that runs what was typed; flags follow the statement."""
+    flags = next((i for i, one in enumerate(words) if one.startswith("-")), len(words))
+    said = list(words[:flags]) or (["JOBS"] if begin == "SHOW" else ["…"])
+    said[0] = said[0].upper() if said[0].isalpha() else said[0]
+    text = " ".join((begin, *said))
+    return f"`{' '.join(('jobplane sql', quoted(text), *map(shlex.quote, words[flags:])))}`"
+
+
+def quoted(statement: str) -> str:
+    """A statement as one argument of a shell."""
+    return shlex.quote(statement) if _SHELL & set(statement) else f'"{statement}"'

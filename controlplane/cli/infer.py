@@ -1,0 +1,45 @@
+"""`jobplane infer`: the CREATE MAPPING that a topic's records suggest."""
+
+from typing import Any
+
+import click
+
+from controlplane.cli.flags import Whole
+from controlplane.cli.terminal import FAILED, NOT_FOUND, connection, errors, examples, fail, settings_of
+from schemas.shown import one_line
+
+
+@click.command(
+    short_help="Propose a CREATE MAPPING for a topic's records.",
+    epilog=examples("jobplane infer orders", "jobplane infer orders --last 100 --name typed > mapping.sql"),
+)
+@click.argument("topic")
+@click.option("--last", type=Whole(), default=1_000, show_default=True, help="Records to look at: the newest.")
+@click.option("--name", default="", metavar="NAME", help="The mapping's name.  [default: the topic's]")
+@connection
+def infer(topic: str, last: int, name: str, **flags: Any) -> None:
+    """Print a CREATE MAPPING with the columns and types that a topic's newest records have.
+
+    It is a proposal, with comments on what was seen; nothing is created. `jobplane infer TOPIC | jobplane sql` does.
+    """
+    with errors():
+        settings = settings_of(flags)
+        from controlplane.core.facts import unknown_topic
+        from controlplane.query.newest import newest
+        from processors.kafka.cluster import Kafka
+        from schemas.errors import START
+        from sql.infer.mapping import inferred, statement
+
+        kafka = Kafka(settings.bootstrap, settings.kafka)
+        kafka.require()
+        described = kafka.topics([topic])
+        if topic not in described:
+            unknown = unknown_topic(topic, kafka.topic_names(), START)
+            fail(f"error ({unknown.code}): {one_line(unknown.message)}", NOT_FOUND)
+        partitions = [(topic, p) for p in range(described[topic][1])]
+        messages = newest(kafka, f"{settings.prefix}infer", partitions, last)
+        if all(message.value() is None for message in messages):
+            what = "no records" if not messages else "only records without a value"
+            fail(f"topic '{topic}' holds {what}: there is nothing to tell its columns by", FAILED)
+        found = inferred([(message.key(), message.value()) for message in messages])
+        click.echo(statement(found, topic, name), nl=False)

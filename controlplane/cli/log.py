@@ -1,0 +1,228 @@
+"""`jobplane events`, `replay`, `backup` and `restore`: the log as people and programs read it, keep it and move it."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from controlplane.cli.terminal import (
+    FAILED,
+    NOT_FOUND,
+    connection,
+    errors,
+    examples,
+    fail,
+    json_line,
+    settings_of,
+    until_nobody_listens,
+)
+from schemas.shown import counted, one_line
+
+if TYPE_CHECKING:
+    from controlplane.log.events_topic import Entry
+    from processors.kafka.cluster import Kafka
+
+SHOWN = 20
+"""Differences that are printed; the others are counted."""
+_output = click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+
+
+@click.command(
+    short_help="Print what was decided and what happened.",
+    epilog=examples(
+        "jobplane events", "jobplane events --follow --job big", "jobplane events --from 2026-01-31T12:00:00Z -o json"
+    ),
+)
+@click.option("-f", "--follow", is_flag=True, help="Go on with what comes, until Ctrl-C.")
+@click.option(
+    "--from",
+    "start",
+    default="0",
+    metavar="OFFSET|TIME",
+    help="The first event: its offset, or an ISO-8601 instant (UTC, where it names no zone).",
+)
+@click.option("--job", metavar="NAME", help="Only events of the jobs of this name.")
+@_output
+@connection
+def events(follow: bool, start: str, job: str | None, output: str, **flags: Any) -> None:  # noqa: FBT001  click's way
+    """Print what was decided and what happened, oldest first: committed events only.
+
+    Without -f it ends at the end of the log as it is now.
+    """
+    with errors(), until_nobody_listens():
+        kafka, prefix = _kafka(flags)
+        from controlplane.log import events_topic
+
+        bounds = events_topic.bounds(kafka, prefix)
+        first = max(bounds.first, _place(kafka, prefix, start))
+        found = (
+            events_topic.follow(kafka, prefix, first) if follow else events_topic.read(kafka, prefix, first, bounds.end)
+        )
+        say = _as_json if output == "json" else _as_text
+        is_found = False
+        for entry in found:
+            if job is None or entry.job == job:
+                is_found = True
+                click.echo(say(entry))
+        if job is not None and not is_found:
+            fail(f"error (job-not-found): no event from offset {first} on is of a job '{one_line(job)}'", NOT_FOUND)
+
+
+@click.command(
+    short_help="Verify the state: fold all events anew.", epilog=examples("jobplane replay", "jobplane replay -o json")
+)
+@_output
+@connection
+def replay(output: str, **flags: Any) -> None:
+    """Fold all events anew and compare the result with the topic `state`.
+
+    Prints how many there are, how fast it went, and every difference. Exits 0 where both are equal, 1 where not. It may
+    run beside workers at work.
+    """
+    with errors():
+        kafka, prefix = _kafka(flags)
+        import gc
+
+        from controlplane.log.verify import replay
+
+        gc.disable()  # records know no cycles: to look for them among a million costs a tenth
+        done = replay(kafka, prefix, _watch("events"))
+        state, differences = done.state, done.differences
+        counts = {name: len(getattr(state, name)) for name in ("jobs", "mappings", "snapshots", "answers")}
+        if output == "json":
+            shown = [
+                {"key": one.key, "field": one.field, "events": one.folded, "state": one.held} for one in differences
+            ]
+            figures = {"events": done.events, "seq": done.seq, "seconds": done.seconds, "rate": done.rate}
+            json_line({**figures, **counts, "differences": shown[:SHOWN], "differing": len(shown)})
+        else:
+            events = counted(done.events, "event")
+            click.echo(f"{events} to seq {done.seq:,} in {done.seconds:.1f} s, {done.rate:,.0f} a second")
+            click.echo(", ".join(f"{name} {count:,}" for name, count in counts.items()))
+            for one in differences[:SHOWN]:
+                click.echo(str(one))
+            click.echo(counted(len(differences), "difference") if differences else "the events and the state are equal")
+        if differences:
+            sys.exit(FAILED)
+
+
+@click.command(short_help="Copy a control plane into a file.", epilog=examples("jobplane backup today.backup"))
+@click.argument("file", type=click.Path(dir_okay=False, writable=True, path_type=Path))
+@connection
+def backup(file: Path, **flags: Any) -> None:
+    """Copy all control topics of a prefix into FILE. Stop the workers first.
+
+    FILE must not exist. Nothing of it is left where the copy does not come to its end.
+    """
+    if file.exists():
+        raise click.UsageError(f"{file} exists; choose another name, or remove it")
+    with errors():
+        kafka, prefix = _kafka(flags)
+        from controlplane.backup.save import back_up
+
+        foot = back_up(kafka, prefix, file, _say)
+        records, size = counted(sum(foot.records.values()), "record"), counted(file.stat().st_size, "byte")
+        click.echo(f"{records} in {file}, {size}, SHA-256 {foot.sha256}")
+
+
+@click.command(
+    short_help="Fill new control topics with a backup.",
+    epilog=examples("jobplane restore jobplane.backup --prefix copy."),
+)
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@connection
+def restore(file: Path, **flags: Any) -> None:
+    """Fill the control topics of a prefix, which are new or empty, with a backup. Start workers afterwards.
+
+    Either all of it is restored or nothing. Jobs go on where they were at the time of the backup: what they have
+    written since then, here or under another prefix, is written again.
+    """
+    with errors():
+        kafka, _ = _kafka(flags)
+        from controlplane.backup.restore import restore
+
+        done = restore(kafka, settings_of(flags), file, _say)
+        click.echo(
+            f"{counted(sum(done.foot.records.values()), 'record')} of '{done.head.prefix}' as of {_iso(done.head.time)}"
+        )
+        for job in done.elsewhere:
+            click.echo(
+                f"warning: job '{one_line(job)}' reads a topic that is not here, or another one of its name", err=True
+            )
+
+
+COMMANDS = (events, replay, backup, restore)
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
+
+
+def _kafka(flags: dict[str, Any]) -> "tuple[Kafka, str]":
+    """The cluster, which answers, and the prefix."""
+    settings = settings_of(flags)
+    from processors.kafka.cluster import Kafka
+
+    kafka = Kafka(settings.bootstrap, settings.kafka)
+    kafka.require()
+    return kafka, settings.prefix
+
+
+def _place(kafka: "Kafka", prefix: str, start: str) -> int:
+    """The offset that OFFSET|TIME means. Raises BeyondTheEnd."""
+    from controlplane.log import events_topic
+
+    if start.isdecimal():
+        offset, end = int(start), events_topic.bounds(kafka, prefix).end
+        if offset > end:
+            from schemas.setup_errors import BeyondTheEnd
+
+            raise BeyondTheEnd(f"'{prefix}events' ends before offset {end}; there is no offset {offset} yet")
+        return offset
+    return events_topic.offset_at(kafka, prefix, instant(start))
+
+
+def instant(text: str) -> int:
+    """ISO-8601 to epoch milliseconds; without a zone it is UTC."""
+    from schemas import options
+
+    try:
+        return options.instant(text)
+    except (ValueError, OverflowError):
+        raise click.UsageError(f"'{text}' is neither an offset nor an instant like 2026-01-31T12:00:00Z") from None
+
+
+def _iso(time: int) -> str:
+    from schemas.shown import utc
+
+    return f"{utc(time)}Z"
+
+
+def _as_text(entry: "Entry") -> str:
+    from controlplane.log import history
+
+    event = entry.event
+    who = history.issuer(event) or history.command_id(event) or "-"
+    what = type(event.body).__name__
+    line = f"{_iso(entry.time)} {entry.offset} {event.seq} {entry.job or '-'} {what} {who} {history.detail(event)}"
+    return one_line(line.rstrip())
+
+
+def _as_json(entry: "Entry") -> str:
+    import msgspec
+
+    event = entry.event
+    place = {"offset": entry.offset, "time": entry.time, "job": entry.job, "seq": event.seq, "caused": event.time}
+    what = {"event": type(event.body).__name__, "cause": event.cause, "body": event.body}
+    return msgspec.json.encode(place | what).decode()
+
+
+def _watch(what: str) -> Callable[[int, int], None]:
+    """A status on a terminal's stderr; silent elsewhere."""
+    if not sys.stderr.isatty():
+        return lambda done, of: None
+    return lambda done, of: click.echo(
+        f"\r{what}: {done:,} of {of:,}{'' if done < of else chr(10)}", err=True, nl=False
+    )

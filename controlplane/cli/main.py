@@ -1,0 +1,104 @@
+"""The command line. Data on stdout, all else on stderr.
+
+Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 refused, 5 Kafka out of reach, 124 timed out waiting,
+130 interrupted.
+Imports of Kafka wait until a command needs them: `--help` answers at once.
+"""
+
+from typing import Any
+
+import click
+
+from controlplane.cli import dead_letters, infer, log, produce, records, sql, topic
+from controlplane.cli.flags import PORT, Whole
+from controlplane.cli.guiding import Group
+from controlplane.cli.terminal import (
+    FAILED,
+    NOT_FOUND,
+    REFUSED,
+    TIMED_OUT,
+    UNREACHABLE,
+    connection,
+    errors,
+    examples,
+    settings_of,
+)
+
+__all__ = ["FAILED", "NOT_FOUND", "REFUSED", "TIMED_OUT", "UNREACHABLE", "main"]
+
+
+@click.group(
+    cls=Group,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=examples("jobplane dev", 'jobplane sql "SHOW JOBS"', "jobplane help sql"),
+)
+@click.version_option(package_name="jobplane", prog_name="jobplane")
+def main() -> None:
+    """SQL job control on Apache Kafka: commands in, exactly-once jobs out.
+
+    Settings: flag, else JOBPLANE_* environment, else jobplane.toml, else default.
+    """
+
+
+@main.command(
+    epilog=examples("jobplane worker", "jobplane worker --bootstrap kafka-1:9092,kafka-2:9092 --web-port 0 --hosts 2")
+)
+@click.option("--web-host", metavar="ADDRESS", help="Address of the web server.  [default: 127.0.0.1]")
+@click.option(
+    "--web-port", type=PORT, metavar="PORT", help="Port of the web server, 0 picks a free one.  [default: 6066]"
+)
+@click.option("--hosts", type=Whole(0), metavar="N", help="Task hosts; 0 is one a core.  [default: 0]")
+@click.option(
+    "--loglevel", type=click.Choice(["debug", "info", "warning", "error"]), default="warning", show_default=True
+)
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing of the start; warnings are still said.")
+@connection
+def worker(loglevel: str, quiet: bool, **flags: Any) -> None:
+    """Run one worker until SIGINT or SIGTERM.
+
+    It says on standard error what it does until it is ready.
+    """
+    with errors():
+        settings = settings_of(flags)
+        from controlplane.worker.worker import run
+
+        run(settings, loglevel, quiet=quiet)
+
+
+@main.command(epilog=examples("jobplane dev", "jobplane dev --port 0 --web-port 0 --workers 2 --data /tmp/jobplane"))
+@click.option(
+    "--port", type=PORT, metavar="PORT", default=9092, show_default=True, help="Kafka's port; 0 picks a free one."
+)
+@click.option(
+    "--data", metavar="FOLDER", help="Where the broker and the workers keep their data.  [default: .jobplane]"
+)
+@click.option("--workers", type=Whole(1, 16), default=1, show_default=True, help="Workers, 16 at most.")
+@click.option("--web-port", type=PORT, metavar="PORT", help="Port of the first worker's web server.  [default: 6066]")
+@click.option("--hosts", type=Whole(0), metavar="N", help="Task hosts a worker; 0 is one a core.  [default: 0]")
+@click.option("--prefix", metavar="TEXT", help="Prefix of the control topics.  [default: jobplane.]")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but the line `ready`, and what is wrong.")
+def dev(port: int, workers: int, quiet: bool, **flags: Any) -> None:
+    """Run a real single-node Kafka and workers, in the foreground.
+
+    Prints one line on standard output, `ready <bootstrap> <web address>`, when commands are served; the steps before,
+    and what to try next, go to standard error. Ctrl-C stops everything; jobs go on at the next start.
+    """
+    with errors():
+        settings = settings_of(flags)
+        from controlplane.embedded.dev import run
+
+        run(settings, port, workers, (lambda text: None) if quiet else _say)
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
+
+
+for command in (*sql.COMMANDS, *log.COMMANDS, *dead_letters.COMMANDS, infer.infer, topic.topic):
+    main.add_command(command)
+
+for command in (*records.COMMANDS, produce.produce):
+    topic.topic.add_command(command)
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""`jobplane topic produce`: lines of text as records of a topic."""
+
+import os
+import sys
+from typing import Any, BinaryIO
+
+import click
+
+from controlplane.cli.flags import Whole
+from controlplane.cli.terminal import INTERRUPTED, connection, errors, examples, json_line
+from controlplane.cli.topic import output_option, pair, reached, refusing
+
+
+@click.command(
+    epilog=examples(
+        """echo '{"id": 1, "amount": 60}' | jobplane topic produce orders""",
+        "jobplane topic produce orders orders.jsonl --check",
+        "echo 'user-1:{\"amount\": 60}' | jobplane topic produce orders --key-separator :",
+    )
+)
+@click.argument("name")
+@click.argument("file", type=click.File("rb"), default="-")
+@click.option("--key-separator", metavar="TEXT", default="", help="What stands between key and value in each line.")
+@click.option("--key", metavar="TEXT", help="The key of all records.  [default: none]")
+@click.option("--header", "headers", multiple=True, metavar="K=V", help="A header of all records.")
+@click.option("--partition", type=Whole(0), metavar="P", help="The partition.  [default: by the key]")
+@click.option("--null-value", metavar="TEXT", help="A line with this value writes a tombstone: a record without value.")
+@click.option("--check", is_flag=True, help="End at the first line whose value is not JSON.")
+@output_option
+@connection
+def produce(
+    name: str,
+    file: BinaryIO,
+    key_separator: str,
+    key: str | None,
+    headers: tuple[str, ...],
+    partition: int | None,
+    null_value: str | None,
+    check: bool,  # noqa: FBT001  click's way
+    output: str,
+    **flags: Any,
+) -> None:
+    """Write lines to topic NAME, each as one record.
+
+    They are those of FILE, or of standard input. Values are written as they stand; empty lines are left out.
+    """
+    if key is not None and key_separator:
+        raise click.UsageError("--key is the key of all records, and --key-separator takes keys from lines: give one")
+    pairs = [pair(one, "--header", "source=shop") for one in headers]
+    with errors(), refusing():
+        kafka, settings = reached(flags)
+        from controlplane.browse.record_lines import Form, Headers, Writer, records, writable
+        from schemas.shown import counted
+
+        form = Form(_bytes(key_separator) or b"", _bytes(key), _bytes(null_value), check)
+        limit = writable(kafka, settings.prefix, name, partition)
+        if file.isatty():
+            click.echo("one record a line; Ctrl-D ends", err=True)
+        given: Headers = [(header, _bytes(value)) for header, value in pairs]
+        writer, stopped = Writer(kafka, name, limit), False
+        try:
+            for record in records(file, form):
+                writer.send(record, partition, given)
+        except KeyboardInterrupt:
+            stopped = True
+        finally:
+            writer.close()
+            if output == "json":
+                json_line({"topic": name, "written": writer.written})
+            else:
+                click.echo(f"{counted(writer.written, 'record')} written to {name}")
+        if stopped:
+            sys.exit(INTERRUPTED)
+
+
+def _bytes(text: str | None) -> bytes | None:
+    """The bytes as they were typed, in UTF-8 or not."""
+    return None if text is None else os.fsencode(text)

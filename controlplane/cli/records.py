@@ -1,0 +1,189 @@
+"""`jobplane topic peek` and `tail`: the records of a topic, some of them or as they come."""
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from controlplane.cli.flags import Whole
+from controlplane.cli.screen.show import Display
+from controlplane.cli.terminal import (
+    connection,
+    errors,
+    examples,
+    json_line,
+    planning,
+    progress,
+    until_nobody_listens,
+    warn,
+)
+from controlplane.cli.topic import output_option, reached, refusing
+from schemas.shown import counted, one_line
+
+if TYPE_CHECKING:
+    from controlplane.browse.lens import Condition
+    from controlplane.browse.opening import Opened
+    from controlplane.browse.peek import Peeked
+    from controlplane.browse.record_query import RecordQuery
+    from processors.kafka.cluster import Kafka
+
+FORMATS = ("avro", "bigint", "bytes", "csv", "double", "integer", "json", "json-flat", "real", "smallint", "varchar")
+"""Those of schemas.formats, which is not loaded for --help; a test compares them."""
+
+
+def looking(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The flags that say which records are shown, and how they are read."""
+    for option in (
+        click.option("--uncommitted", is_flag=True, help="Show records of transactions that are open or aborted too."),
+        click.option("--key-format", type=click.Choice(FORMATS), metavar="FORMAT", help="How keys are read."),
+        click.option(
+            "--format", "value_format", type=click.Choice(FORMATS), metavar="FORMAT", help="How values are read."
+        ),
+        click.option("--as-mapping", metavar="MAPPING", default="", help="Show the columns of this mapping."),
+        click.option("--where", metavar="CONDITION", help="Only records that a WHERE would take."),
+        click.option(
+            "--partition", "partitions", type=Whole(0), multiple=True, metavar="P", help="Only this partition."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command(
+    epilog=examples(
+        "jobplane topic peek orders -n 5",
+        "jobplane topic peek orders --where \"amount > 50 AND user = 'user-1'\"",
+        "jobplane topic peek orders --from 2026-01-31T12:00:00Z",
+        "jobplane topic peek orders --partition 2 --from 1500 -n 1 -o json",
+    )
+)
+@click.argument("name")
+@click.option("-n", "most", type=Whole(), default=10, show_default=True, metavar="N", help="Records to show.")
+@click.option(
+    "--from",
+    "start",
+    default="newest",
+    show_default=True,
+    metavar="newest|oldest|OFFSET|TIME",
+    help="The last records, or the first: of all that are kept, from an offset on, or from an ISO-8601 instant on.",
+)
+@click.option(
+    "--scan",
+    type=Whole(),
+    default=1_000_000,
+    show_default=True,
+    metavar="N",
+    help="Records that a search with --where looks at.",
+)
+@looking
+@output_option
+@connection
+def peek(name: str, most: int, start: str, scan: int, output: str, **flags: Any) -> None:
+    """Show some records of topic NAME, the newest last.
+
+    Values are read by the topic's mapping or by --format, and shown as text, else in hexadecimal digits. Only committed
+    records are shown.
+    """
+    query = _query(name, start, flags)
+    with errors():
+        kafka, prefix, opened, condition = _opened(flags, query)
+        from controlplane.browse.peek import look
+
+        with progress("reading") as say:
+            found = look(
+                kafka,
+                prefix,
+                opened,
+                condition,
+                most,
+                scan,
+                lambda looked: say(f"{counted(looked, 'record')} looked at"),
+            )
+        with until_nobody_listens():
+            _show(found, output)
+
+
+@click.command(
+    epilog=examples(
+        "jobplane topic tail big_orders",
+        'jobplane topic tail orders --where "amount > 50" -o json',
+    )
+)
+@click.argument("name")
+@click.option(
+    "--from",
+    "start",
+    default="newest",
+    show_default=True,
+    metavar="newest|oldest|OFFSET|TIME",
+    help="Where to begin: at the end, at the first record that is kept, at an offset or an ISO-8601 instant.",
+)
+@looking
+@output_option
+@connection
+def tail(name: str, start: str, output: str, **flags: Any) -> None:
+    """Show the records of topic NAME as they come, until Ctrl-C."""
+    query = _query(name, start, flags)
+    with errors(), until_nobody_listens():
+        kafka, prefix, opened, condition = _opened(flags, query)
+        from controlplane.browse import peek
+        from controlplane.listings import tables
+        from controlplane.query.record_rows import listing
+
+        for record in peek.tail(kafka, prefix, opened, condition):
+            if output == "json":
+                json_line(record.json())
+            else:
+                click.echo(tables.text(listing([record], drawn=sys.stdout.isatty())).split("\n")[1])
+
+
+COMMANDS = (peek, tail)
+
+
+def _query(name: str, start: str, flags: dict[str, Any]) -> "RecordQuery":
+    """What the flags ask for, which are taken out."""
+    from controlplane.browse.record_query import RecordQuery, start_of
+    from schemas.formats import KEY_FORMAT, VALUE_FORMAT
+
+    formats = {KEY_FORMAT: flags.pop("key_format"), VALUE_FORMAT: flags.pop("value_format")}
+    given = {option: text for option, text in formats.items() if text}
+    mapping, where = flags.pop("as_mapping"), flags.pop("where")
+    if where is not None and not where.strip():
+        raise click.UsageError("--where needs a condition, such as 'amount > 50'")
+    if mapping and given:
+        raise click.UsageError("--as-mapping says the formats already: leave --format and --key-format out")
+    try:
+        begin = start_of(start)
+    except (ValueError, OverflowError):
+        message = f"--from is newest, oldest, an offset or an instant like 2026-01-31T12:00:00Z, not '{start}'"
+        raise click.UsageError(message) from None
+    partitions, committed = tuple(set(flags.pop("partitions"))), not flags.pop("uncommitted")
+    return RecordQuery(name, begin, partitions, where or "", mapping, given, committed)
+
+
+def _opened(flags: dict[str, Any], query: "RecordQuery") -> "tuple[Kafka, str, Opened, Condition | None]":
+    """The cluster, the prefix, the topic and its condition. Exits where they are refused."""
+    with refusing():
+        kafka, settings = reached(flags)
+        from controlplane.browse.opening import open_topic
+        from controlplane.browse.peek import condition_of
+        from processors.registry.client import registry_of
+
+        opened = open_topic(kafka, settings.prefix, query, registry_of(settings.registry))
+        for notice in opened.notices:
+            warn(f"notice: {one_line(notice)}")
+    with planning(), refusing(query.where):
+        return kafka, settings.prefix, opened, condition_of(opened)
+
+
+def _show(found: "Peeked", output: str) -> None:
+    if output == "json":
+        for record in found.records:
+            json_line(record.json())
+    elif found.records:
+        from controlplane.query.record_rows import listing
+
+        Display(output, pages=False).show(listing(found.records, drawn=sys.stdout.isatty()))
+    for text in found.summary():
+        warn(one_line(text))

@@ -1,0 +1,399 @@
+"""`jobplane sql`, `emit` and `outcome`: statements from arguments, files and pipes, and what came of them."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from controlplane.cli.flags import Seconds, Whole
+from controlplane.cli.guiding import quoted
+from controlplane.cli.screen.show import Display
+from controlplane.cli.statement_files import Source, argument_or_stdin, sources
+from controlplane.cli.terminal import (
+    FAILED,
+    INTERRUPTED,
+    NOT_FOUND,
+    TIMED_OUT,
+    connection,
+    errors,
+    examples,
+    fail,
+    fail_of_the_system,
+    going_on_unheard,
+    issuing,
+    json_line,
+    outcome_command,
+    planning,
+    progress,
+    refusal_exit,
+    settings_of,
+    warn,
+)
+from schemas.shown import one_line
+
+if TYPE_CHECKING:
+    from controlplane.client.client import Client
+    from controlplane.client.result import Result, Sent
+    from controlplane.listings.rows import Listing
+    from schemas.errors import Refused
+    from sql.syntax import statements as nodes
+
+_output = click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+_timeout = click.option(
+    "--timeout", type=Seconds(), default=60.0, show_default=True, help="Seconds to wait, each statement."
+)
+
+
+LONGEST_OFFSET = 18
+"""Digits; Kafka's offsets have not more, and a number of more is an id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How statements are run and told of. `flags` are those of the connection, as they were given."""
+
+    last: int
+    no_wait: bool
+    command_id: str
+    timeout: float
+    display: Display
+    flags: dict[str, Any]
+
+
+@click.command(
+    epilog=examples(
+        'jobplane sql "SHOW JOBS"',
+        'jobplane sql "CREATE JOB copy AS INSERT INTO copies SELECT * FROM orders" "DESCRIBE JOB copy"',
+        "jobplane sql -f jobs.sql --dry-run",
+        "jobplane infer orders | jobplane sql",
+        'jobplane sql -o json -e "ALTER JOB copy SUSPEND"',
+    )
+)
+@click.argument("arguments", metavar="[SQL]...", nargs=-1)
+@click.option(
+    "-e", "--execute", "texts", multiple=True, metavar="SQL", help="A statement, or several with ';' between."
+)
+@click.option(
+    "-f",
+    "--file",
+    "files",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True),
+    help="A file of statements, in UTF-8; - is standard input.",
+)
+@click.option("--dry-run", is_flag=True, help="Try CREATE JOB and INSERT on records that are there; write nothing.")
+@click.option("--last", type=Whole(), metavar="N", help="Records of a dry run or EXPLAIN ANALYZE.  [default: 1000]")
+@click.option("--no-wait", is_flag=True, help="Append and go on; the outcome is not awaited.")
+@click.option("--command-id", default="", metavar="ID", help="Your own id for the statement, where it is only one.")
+@_timeout
+@_output
+@click.option("--all", "ended", is_flag=True, help="SHOW JOBS on a terminal: jobs that have ended too.")
+@click.option("--no-pager", is_flag=True, help="Print at once what is longer than the screen.")
+@issuing
+@connection
+def sql(
+    arguments: tuple[str, ...],
+    texts: tuple[str, ...],
+    files: tuple[str, ...],
+    dry_run: bool,
+    last: int | None,
+    no_wait: bool,
+    command_id: str,
+    timeout: float,
+    output: str,
+    ended: bool,
+    no_pager: bool,
+    **flags: Any,
+) -> None:
+    """Run SQL statements and wait for their effect.
+
+    CREATE waits until the job is RUNNING and has read the first records, SUSPEND until SUSPENDED, DROP until CANCELLED,
+    a snapshot until it is closed, RESUME until the job has got past what stopped it. The first failure ends the run.
+
+    Statements of -e come first, then those of arguments and files; without any, they are read from standard input.
+
+    A dry run shows what a query would write of the newest records, and refuse; mappings take effect for it alone. What
+    cannot be tried is left out and named. It goes on after a refusal, and exits with the code of the first.
+    """
+    from controlplane.client.client import Client
+    from controlplane.query.newest import LAST
+
+    with errors():
+        _refuse_files(arguments)
+        _refuse_words(arguments)
+        given = sources(texts, arguments, files)
+        client = Client(settings_of(flags))
+        statements = [one for source in given for one in _split(source, output)]
+        if command_id and len(statements) != 1:
+            raise click.UsageError("--command-id is the id of one statement, and there is not exactly one")
+        way = Way(last or LAST, no_wait, command_id, timeout, Display(output, ended, not no_pager), flags)
+        if dry_run:
+            from controlplane.cli.sql_dry_run import try_all
+
+            sys.exit(try_all(client, statements, way.last, way.display))
+        planned = [_planned(where, text, output, len(statements)) for where, text in statements]
+        for done, one in enumerate(planned):
+            with _counting(done, len(planned), "sent" if no_wait else "done"), errors():
+                _run(client, one, len(planned) - done - 1, way)
+
+
+@click.command(
+    short_help="Append one statement, and do not wait.",
+    epilog=examples(
+        'jobplane emit "ALTER JOB copy SUSPEND"',
+        'jobplane emit --command-id drop-copy --issued-by night-shift "DROP JOB IF EXISTS copy"',
+        "jobplane emit < statement.sql",
+    ),
+)
+@click.argument("statement", required=False)
+@click.option("--command-id", default="", metavar="ID", help="Your own id: a repeat gets the first outcome again.")
+@click.option("--reply-to", default="", metavar="TOPIC", help="A topic that the outcome is copied to.")
+@issuing
+@connection
+def emit(statement: str | None, command_id: str, reply_to: str, **flags: Any) -> None:
+    """Append one statement to the command log, print its command id, and do not wait.
+
+    Without an argument the statement is read from standard input. It is not looked at here: the decider judges it.
+    """
+    from controlplane.client.client import Client
+
+    with errors():
+        source = argument_or_stdin(statement)
+        if not source.text.strip():
+            raise click.UsageError(f"{source.name}: there is no statement in it")
+        sent = Client(settings_of(flags)).emit(source.text, command_id, reply_to=reply_to)
+        try:
+            click.echo(sent.command_id)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            fail_of_the_system(error, f"; the statement was sent, its command id is {sent.command_id}")
+
+
+@click.command(
+    short_help="Tell what became of a command, and wait for it.",
+    epilog=examples("jobplane outcome 12", "jobplane outcome drop-copy --timeout 300", "jobplane outcome 12 -o json"),
+)
+@click.argument("command")
+@_timeout
+@_output
+@connection
+def outcome(command: str, timeout: float, output: str, **flags: Any) -> None:
+    """Tell what became of a command that anyone has sent, and wait for its effect.
+
+    COMMAND is its offset on the command log (12 or c-12), else its id.
+    """
+    from controlplane.client.client import Client
+    from schemas.errors import CommandNotFound
+
+    number = command.removeprefix("c-")
+    offset = int(number) if number.isdecimal() and len(number) <= LONGEST_OFFSET else None
+    with errors(), Client(settings_of(flags)) as client:
+        try:
+            with progress() as say:
+                result = client.wait(command if offset is None else offset, timeout, say)
+        except CommandNotFound as unknown:
+            fail(f"error ({unknown.code}): {one_line(unknown.message)}", NOT_FOUND)
+        except KeyboardInterrupt:
+            fail(f"command {command}: interrupted; to go on waiting: {outcome_command(command, flags)}", INTERRUPTED)
+        _tell(result, f"command {command}", result.text, Way(0, False, "", timeout, Display(output), flags))
+
+
+def _refuse_files(arguments: tuple[str, ...]) -> None:
+    """Raises UsageError for an argument that is the name of a file."""
+    for text in arguments:
+        if text and not any(sign.isspace() for sign in text) and os.path.isfile(text):
+            raise click.UsageError(f"'{text}' is a file: `jobplane sql -f {text}` runs the statements in it")
+
+
+def _refuse_words(arguments: tuple[str, ...]) -> None:
+    """Raises UsageError for one statement that the shell has made several arguments of."""
+    if len(arguments) > 1 and any(text.strip(" ;").isalnum() for text in arguments):
+        statement = " ".join(arguments)
+        raise click.UsageError(f"each argument is a statement; quote the statement: jobplane sql {quoted(statement)}")
+
+
+def _split(source: Source, output: str) -> list[tuple[str, str]]:
+    """The statements of a source, each with its place."""
+    from schemas.errors import Refused
+    from sql.syntax.parser import split
+
+    try:
+        with planning():
+            found = split(source.text)
+    except Refused as refused:
+        sys.exit(tell_refusal(source.name, source.text, refused, output))
+    if not found:
+        raise click.UsageError(f"{source.name}: there is no statement in it")
+    return [(f"{source.name}:{line}", text) for line, text in found]
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A statement that was parsed, with its place."""
+
+    where: str
+    text: str
+    statement: "nodes.Statement"
+
+
+def _planned(where: str, text: str, output: str, of: int) -> Planned:
+    """A statement to be run; exits where it cannot be parsed."""
+    from schemas.errors import Refused
+    from sql.syntax.parser import parse
+
+    try:
+        with planning():
+            return Planned(where, text, parse(text))
+    except Refused as refused:
+        code = tell_refusal(where, text, refused, output)
+        if of > 1:
+            click.echo(f"none of {of} statements was sent", err=True)
+        sys.exit(code)
+
+
+@contextmanager
+def _counting(done: int, of: int, what: str) -> Iterator[None]:
+    """Says at the end of a run that fails how far it came; Ctrl-C says it by itself."""
+    try:
+        yield
+    except SystemExit as end:
+        if of > 1 and end.code not in (None, 0, INTERRUPTED):
+            click.echo(f"{done} of {of} statements {what}, {of - done - 1} not sent", err=True)
+        raise
+
+
+def _run(client: "Client", planned: Planned, left: int, way: Way) -> None:
+    """Runs one statement; exits where it is not done. `left` statements come after it."""
+    from sql.syntax import statements as nodes
+
+    where, text, statement = planned.where, planned.text, planned.statement
+    if isinstance(statement, nodes.Read):
+        read = statement
+        show_answer(lambda: client.read(read, last=way.last), where, text, way.display)
+        return
+    import uuid
+
+    command_id = way.command_id or str(uuid.uuid4())
+    if way.no_wait:
+        _tell_sent(client.emit(text, command_id), way.display.output)
+        return
+    told: list[Sent] = []
+    try:
+        with progress() as say:
+            result = client.execute(
+                text, statement, way.timeout, say, command_id=command_id, sent=told.append, look=True
+            )
+    except KeyboardInterrupt:
+        _interrupted(where, told[0] if told else None, command_id, left, way)
+    _tell(result, where, text, way)
+
+
+def show_answer(ask: Callable[[], "Listing"], where: str, text: str, display: Display) -> None:
+    """Print what a statement that writes nothing gives; exits where it is refused."""
+    from schemas.errors import Refused
+
+    try:
+        with planning():
+            listing = ask()
+    except Refused as refused:
+        sys.exit(tell_refusal(where, text, refused, display.output))
+    with going_on_unheard():
+        display.show(listing)
+
+
+def _interrupted(where: str, sent: "Sent | None", command_id: str, left: int, way: Way) -> NoReturn:
+    """Ctrl-C while a statement is awaited: where it is, and how to go on."""
+    if sent is None:
+        there = "interrupted before Kafka acknowledged the statement; it may be on the log; to see what became of it"
+    elif sent.offset < 0:
+        there = "interrupted; the statement stays on the log; to go on waiting"
+    else:
+        there = f"interrupted; the statement stays on the log at offset {sent.offset}; to go on waiting"
+    unsent = f"\n{left} statements after it were not sent" if left > 1 else "\nthe statement after it was not sent"
+    known = sent.offset if sent is not None and sent.offset >= 0 else command_id
+    fail(f"{where}: {there}: {outcome_command(known, way.flags)}{unsent if left else ''}", INTERRUPTED)
+
+
+def _tell(result: "Result", where: str, text: str, way: Way) -> None:
+    """Print the result of a statement; exits where it is not done."""
+    from controlplane.cli.next_steps import next_step
+    from controlplane.core.subject import outcome_line
+    from schemas.errors import Place
+    from sql.syntax.refusals.diagnostics import caret
+
+    sent, reply = result.sent, result.reply
+    waiting = outcome_command(sent.offset if sent.offset >= 0 else sent.command_id, way.flags)
+    if way.display.output == "json":
+        with going_on_unheard():
+            json_line(result.row())
+    if reply is None:
+        there = f"the command is on the log at offset {sent.offset} and"
+        if sent.offset < 0:
+            there = "no command with this id was judged so far; one that is on the log"
+        fail(
+            f"{where}: no outcome within {way.timeout:g} s; {there} will be judged as soon as a worker runs with this "
+            f"prefix; to go on waiting: {waiting}",
+            TIMED_OUT,
+        )
+    if reply.verdict == "refused":
+        place = Place(max(1, reply.line), max(1, reply.column))
+        shown = caret(text, place, reply.message) if text else f"{place} {one_line(reply.message)}"
+        fail(f"{where}: refused ({reply.code})\n{shown}", refusal_exit(reply.code))
+    for notice in result.notices:
+        warn(f"{where}: notice: {one_line(notice)}")
+    state = f"job '{one_line(reply.name)}' is {result.status}"
+    if result.timed_out:
+        fail(
+            f"{where}: accepted, but not done within {way.timeout:g} s; {state}; to go on waiting: {waiting}", TIMED_OUT
+        )
+    if result.failure:
+        step = next_step(result.failure, reply.name, result.status)
+        told = f"{where}: accepted, but failed: {one_line(result.failure)}; {state}"
+        fail(f"{told}\n{step}" if step else told, FAILED)
+    if way.display.output == "text":
+        with going_on_unheard():
+            click.echo(outcome_line(reply, result.subject, result.status))
+
+
+def _tell_sent(sent: "Sent", output: str) -> None:
+    if output == "json":
+        json_line({"command_id": sent.command_id, "offset": sent.offset, "verdict": None})
+    else:
+        click.echo(sent.command_id)
+
+
+def tell_refusal(where: str, text: str, refused: "Refused", output: str) -> int:
+    """Print why a statement was refused before it was sent; returns the exit code."""
+    from schemas.errors import InternalError
+    from sql.syntax.refusals.diagnostics import caret
+
+    place = refused.place
+    if output == "json":
+        json_line(
+            {
+                "command_id": None,
+                "offset": None,
+                "verdict": "refused",
+                "code": refused.code,
+                "message": refused.message,
+                "line": place.line,
+                "column": place.column,
+                "notices": [],
+                "job": None,
+                "kind": None,
+                "name": None,
+            }
+        )
+    if isinstance(refused, InternalError):
+        warn(f"{where}: error ({refused.code}): {one_line(refused.message)}")
+    else:
+        warn(f"{where}: refused ({refused.code})\n{caret(text, place, refused.message)}")
+    return refusal_exit(refused.code)
+
+
+COMMANDS = (sql, emit, outcome)

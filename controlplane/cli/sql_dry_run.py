@@ -1,0 +1,47 @@
+"""`jobplane sql --dry-run`: tries each statement that can be tried, names the others, and counts."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from controlplane.cli.screen.show import Display
+from controlplane.cli.sql import tell_refusal
+from controlplane.cli.terminal import json_line, planning, warn
+from schemas.shown import one_line
+
+if TYPE_CHECKING:
+    from controlplane.client.client import Client
+
+TRIED, REFUSED, LEFT_OUT = "tried", "refused", "left out"
+
+
+def try_all(client: "Client", statements: Sequence[tuple[str, str]], last: int, display: Display) -> int:
+    """Tries (place, statement) in their order; returns the exit code: that of the first refusal, else 0."""
+    from controlplane.query.dry_run import LeftOut
+    from schemas.errors import Refused
+
+    attempt = client.dry_run()
+    several = len(statements) > 1
+    code, counts = 0, Counter[str]()
+    for where, text in statements:
+        try:
+            with planning():
+                listing = attempt.run(text, last)
+        except LeftOut as left:
+            counts[LEFT_OUT] += 1
+            if display.output == "json":
+                json_line({"verdict": None, "left_out": str(left)})
+            warn(f"{where}: left out: {one_line(left)}")
+        except Refused as refused:
+            counts[REFUSED] += 1
+            refusal = tell_refusal(where, text, refused, display.output)
+            code = code or refusal
+        else:
+            counts[TRIED] += 1
+            display.show(listing, where if several else "")
+    if several or counts[LEFT_OUT]:
+        told = ", ".join(f"{counts[what]} {what}" for what in (TRIED, REFUSED, LEFT_OUT))
+        click.echo(f"dry run: {told}; nothing was written", err=True)
+    return code

@@ -1,0 +1,108 @@
+"""Statements as arguments, files and pipes hold them: UTF-8, with or without a byte order mark."""
+
+import codecs
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from controlplane.cli.terminal import REFUSED, fail
+
+STDIN = "-"
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "UTF-32"),  # it begins with the mark of UTF-16
+    (codecs.BOM_UTF32_BE, "UTF-32"),
+    (codecs.BOM_UTF16_LE, "UTF-16"),
+    (codecs.BOM_UTF16_BE, "UTF-16"),
+)
+"""The byte order marks that begin a text, with its encoding."""
+_MOST = 0.4
+"""The least share of NULs among every second byte of a text in UTF-16; statements are mostly ASCII."""
+
+
+class NotText(Exception):
+    """What keeps bytes from being UTF-8, and what to do, in a sentence about a name: `is UTF-16 …`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A text of statements, and the name by which messages call it."""
+
+    name: str
+    text: str
+
+
+def decoded(data: bytes) -> str:
+    """The text of bytes in UTF-8, without a byte order mark. Raises NotText."""
+    for mark, encoding in _MARKS:
+        if data.startswith(mark):
+            raise NotText(f"is {encoding}, as its first bytes say; {_remedy(encoding)}")
+    if (unmarked := _utf16(data)) is not None:
+        raise NotText(f"looks like UTF-16 without a byte order mark; {_remedy(unmarked)}")
+    try:
+        return data.removeprefix(codecs.BOM_UTF8).decode()
+    except UnicodeDecodeError as error:
+        at = error.start + len(data) - len(error.object)
+        line = data.count(b"\n", 0, at) + 1
+        remedy = _remedy("WINDOWS-1252", "if it is Windows-1252, ")
+        raise NotText(f"is not UTF-8 at byte {at + 1}, line {line} (0x{data[at]:02x}); {remedy}") from None
+
+
+def _remedy(encoding: str, condition: str = "") -> str:
+    return f"save it as UTF-8, or convert it: {condition}iconv -f {encoding} -t UTF-8"
+
+
+def _utf16(data: bytes) -> str | None:
+    for first, encoding in ((1, "UTF-16LE"), (0, "UTF-16BE")):
+        half = data[first::2]
+        if half and half.count(0) > _MOST * len(half):
+            return encoding
+    return None
+
+
+def sources(texts: Iterable[str], arguments: Iterable[str], files: Iterable[str]) -> list[Source]:
+    """Texts of -e, arguments and files, in this order; without any, standard input. Exits where one is not UTF-8."""
+    found = [*_numbered("-e", texts), *_numbered("SQL", arguments), *map(_file, files)]
+    return found or [_stdin("give a statement, a file with -f, or statements on standard input")]
+
+
+def argument_or_stdin(text: str | None) -> Source:
+    """The one text of a command that takes an argument, or reads standard input."""
+    if text is None:
+        return _stdin("give a statement, or one on standard input")
+    return next(iter(_numbered("SQL", [text])))
+
+
+def _numbered(name: str, texts: Iterable[str]) -> list[Source]:
+    given = list(texts)
+    names = [name] if len(given) == 1 else [f"{name}[{i}]" for i in range(1, len(given) + 1)]
+    return [Source(one, _text(os.fsencode(text), one)) for one, text in zip(names, given, strict=True)]
+
+
+def _file(name: str) -> Source:
+    if name == STDIN:
+        return Source("<stdin>", _text(_read_stdin(), "standard input"))
+    try:
+        return Source(name, _text(Path(name).read_bytes(), name))
+    except OSError as error:
+        raise click.UsageError(f"'{name}' cannot be read: {error.strerror}") from None
+
+
+def _stdin(usage: str) -> Source:
+    if sys.stdin is None or sys.stdin.isatty():
+        raise click.UsageError(usage)
+    return _file(STDIN)
+
+
+def _read_stdin() -> bytes:
+    return sys.stdin.buffer.read() if sys.stdin is not None else b""
+
+
+def _text(data: bytes, name: str) -> str:
+    try:
+        return decoded(data)
+    except NotText as bad:
+        fail(f"error (not-utf8): {name} {bad}", REFUSED)

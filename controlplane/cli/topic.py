@@ -1,0 +1,188 @@
+"""`jobplane topic`, its `create`, `list` and `describe`: topics are made and seen without another tool of Kafka."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from controlplane.cli.flags import Whole
+from controlplane.cli.guiding import Group
+from controlplane.cli.screen.show import Display
+from controlplane.cli.terminal import connection, errors, examples, fail, json_line, refusal_exit, settings_of
+from schemas.errors import JobplaneError
+from schemas.shown import one_line
+
+if TYPE_CHECKING:
+    from controlplane.settings import Settings
+    from processors.kafka.cluster import Kafka
+
+output_option = click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+
+
+@click.group(cls=Group, epilog=examples("jobplane topic create orders", "jobplane topic peek orders -n 5"))
+def topic() -> None:
+    """Make topics, look into them and write to them."""
+
+
+@topic.command(
+    epilog=examples(
+        "jobplane topic create orders big_orders --partitions 4",
+        "jobplane topic create customers --config cleanup.policy=compact --if-not-exists",
+    )
+)
+@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@click.option("--partitions", type=Whole(), metavar="N", help="Partitions of each.  [default: the brokers' setting]")
+@click.option(
+    "--replication-factor",
+    "replicas",
+    type=Whole(),
+    metavar="N",
+    help="Replicas.  [default: the brokers' setting]",
+)
+@click.option("--config", "configs", multiple=True, metavar="K=V", help="A setting of the topic, by Kafka's name.")
+@click.option("--if-not-exists", is_flag=True, help="Leave a topic that exists as it is.")
+@output_option
+@connection
+def create(
+    names: tuple[str, ...],
+    partitions: int | None,
+    replicas: int | None,
+    configs: tuple[str, ...],
+    if_not_exists: bool,  # noqa: FBT001  click's way
+    output: str,
+    **flags: Any,
+) -> None:
+    """Make topics of these NAMEs.
+
+    Where one of them exists, none is made.
+    """
+    config = dict(pair(one, "--config", "retention.ms=60000") for one in configs)
+    with errors(), refusing():
+        kafka, settings = reached(flags)
+        from controlplane.browse.new_topics import BROKERS_DEFAULT, check_name, check_new, create_topic
+        from schemas.shown import counted
+
+        for name in names:
+            check_name(name, settings.prefix)
+        if not if_not_exists:
+            check_new(names, kafka.topic_partitions())
+        for i, name in enumerate(names):
+            with _naming_unmade(names[i:]):
+                made = create_topic(
+                    kafka,
+                    name,
+                    partitions or BROKERS_DEFAULT,
+                    replicas or BROKERS_DEFAULT,
+                    config,
+                    if_not_exists=if_not_exists,
+                )
+            if output == "json":
+                json_line({"topic": name, "partitions": made.partitions, "created": made.new})
+            elif made.new:
+                click.echo(f"created topic {name}, {counted(made.partitions, 'partition')}")
+            else:
+                click.echo(f"unchanged: topic {name} exists, {counted(made.partitions, 'partition')}")
+
+
+@contextmanager
+def _naming_unmade(names: Sequence[str]) -> Iterator[None]:
+    """Says which topics were not made where the first of several cannot be."""
+    try:
+        yield
+    except JobplaneError:
+        if len(names) > 1:
+            click.echo(f"not made: {', '.join(names)}", err=True)
+        raise
+
+
+@topic.command(
+    "list", epilog=examples("jobplane topic list", "jobplane topic list 'orders*'", "jobplane topic list --all -o json")
+)
+@click.argument("pattern", default="")
+@click.option("--all", "control", is_flag=True, help="The topics of the control plane and of Kafka too.")
+@output_option
+@connection
+def listed(pattern: str, control: bool, output: str, **flags: Any) -> None:  # noqa: FBT001  click's way
+    """List topics, and the jobs that use them.
+
+    PATTERN is one of a shell, such as 'orders*'. `offsets` counts those between the first and the end of all
+    partitions: as many records are kept at most.
+    """
+    with errors(), refusing():
+        kafka, settings = reached(flags)
+        from controlplane.browse.topic_listing import chosen, listing
+        from controlplane.browse.topic_questions import ranges_of, state_if_any
+
+        partitions = kafka.topic_partitions()
+        names = chosen(partitions, pattern, settings.prefix, control=control)
+        found = listing(
+            state_if_any(kafka, settings.prefix), ranges_of(kafka, {n: partitions[n] for n in names}), names
+        )
+        if output == "json":
+            for row in found.rows:
+                json_line(row)
+        else:
+            Display(output).show(found)
+
+
+@topic.command(epilog=examples("jobplane topic describe orders"))
+@click.argument("name")
+@output_option
+@connection
+def describe(name: str, output: str, **flags: Any) -> None:
+    """Say all about topic NAME.
+
+    That is its partitions and where they are, its settings, and the jobs that use it. `settings` are those that are the
+    topic's own; for all others the brokers' hold.
+    """
+    with errors(), refusing():
+        kafka, settings = reached(flags)
+        from controlplane.browse.topic_listing import description
+        from controlplane.browse.topic_questions import known_topic, ranges_of, state_if_any
+
+        partitions = known_topic(kafka, name)
+        state, ranges = state_if_any(kafka, settings.prefix), ranges_of(kafka, {name: partitions})
+        found = description(state, name, ranges, kafka.replicas(name), kafka.changed_settings(name))
+        Display(output).show(found)
+
+
+def reached(flags: dict[str, Any]) -> "tuple[Kafka, Settings]":
+    """The cluster, which answers, and the settings."""
+    settings = settings_of(flags)
+    from processors.kafka.cluster import Kafka
+
+    kafka = Kafka(settings.bootstrap, settings.kafka)
+    kafka.require()
+    return kafka, settings
+
+
+def pair(text: str, option: str, example: str) -> tuple[str, str]:
+    """`k=v` in two. Raises click.UsageError."""
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise click.UsageError(f"{option} is a name and a value, such as {example}, not '{text}'")
+    return name, value
+
+
+class refusing:  # noqa: N801  used like a function
+    """Prints what is refused, and exits as a statement refused would. `where` is the condition that places are in."""
+
+    def __init__(self, where: str = "") -> None:
+        self._where = where
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        from schemas.errors import Refused
+
+        if not isinstance(error, Refused):
+            return
+        from sql.syntax.refusals.diagnostics import caret
+
+        if self._where:
+            text = f"--where: refused ({error.code})\n{caret(self._where, error.place, error.message)}"
+        else:
+            text = f"error ({error.code}): {one_line(error.message)}"
+        fail(text, refusal_exit(error.code))

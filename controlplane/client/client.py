@@ -1,0 +1,296 @@
+"""Issues commands and reads the control plane, from anywhere that reaches Kafka. Never imports faust.
+
+with Client("kafka:9092") as client:
+    result = client.execute("ALTER JOB big SUSPEND", command_id="suspend-7")
+
+`controlplane.client.async_client` has the same for asyncio.
+"""
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
+from typing import TYPE_CHECKING, Self
+
+from controlplane.client.following import Following
+from controlplane.client.issuer import user_at_host
+from controlplane.client.result import NOWHERE, Alive, Result, Sent, Watch
+from controlplane.core.evolve import State
+from controlplane.listings import rows
+from controlplane.log import control_topics, state_topic
+from controlplane.log.events_topic import Entry
+from controlplane.log.tail import Tail
+from controlplane.query import answer
+from controlplane.query.newest import LAST
+from controlplane.settings import Settings
+from controlplane.topics import COMMANDS, MAX_COMMAND_BYTES
+from processors.kafka.cluster import Kafka, KafkaError, Message, NoAnswer, Producer, delivered_offset, judged
+from schemas.changed import replace
+from schemas.errors import ReadStatement
+from schemas.records.commands import COMMAND_ID, ISSUED_BY, REPLY_TO, TRACEPARENT
+from schemas.records.state import Job
+from schemas.setup_errors import KafkaUnreachable
+from sql.syntax import statements
+from sql.syntax.parser import parse
+
+if TYPE_CHECKING:
+    from controlplane.query.dead_letters import DeadLetter
+    from controlplane.query.dry_run import DryRun, Unregistering
+
+__all__ = ["DELIVERY_S", "Alive", "Client", "Result", "Sent", "Watch"]
+
+DELIVERY_S = 10.0
+
+
+class Client:
+    """One control plane, as seen from anywhere. Threads may share it: every call reads by a consumer of its own.
+
+    Every method may raise KafkaUnreachable or NotSetUp at the first call, Doubt when Kafka goes silent later.
+    """
+
+    def __init__(
+        self,
+        settings: Settings | str = "127.0.0.1:9092",
+        prefix: str = "jobplane.",
+        kafka: Mapping[str, str] | None = None,
+        *,
+        issued_by: str = "",
+    ) -> None:
+        """Settings, or Kafka's address with the control plane's prefix and properties for librdkafka.
+
+        `issued_by` goes along with every command that is given no other; by default it is the setting, else user@host.
+        """
+        if isinstance(settings, str):
+            settings = Settings(bootstrap=settings, prefix=prefix, kafka=dict(kafka or {}))
+        self._prefix = settings.prefix
+        self._issued_by = issued_by or settings.issued_by or user_at_host()
+        self._kafka = Kafka(settings.bootstrap, settings.kafka)
+        self._registry: "Unregistering | None" = None  # noqa: UP037  # it is imported below
+        if settings.registry:
+            from controlplane.query.dry_run import Unregistering
+
+            self._registry = Unregistering(settings.registry)
+        self._checked = False
+        self._producer: Producer | None = None
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Lets go of Kafka, and of the schema registry. A later call connects anew."""
+        if self._registry is not None:
+            self._registry.close()
+        with self._lock:
+            self._producer, self._checked = None, False
+            self._kafka = Kafka(self._kafka.bootstrap, self._kafka.properties)
+
+    def _check(self) -> None:
+        if not self._checked:
+            self._kafka.require()
+            control_topics.require_topics(self._kafka, self._prefix)
+            self._checked = True
+
+    def emit(
+        self, sql: str, command_id: str = "", *, issued_by: str = "", reply_to: str = "", traceparent: str = ""
+    ) -> Sent:
+        """Append a command; return once Kafka has it. It is not looked at here: the decider judges it.
+
+        `command_id` makes a repeat harmless (default: a new one), `reply_to` is a topic that its outcome is copied to,
+        `issued_by` says who sends it (default: what this client was made with).
+        Raises KafkaUnreachable where Kafka did not acknowledge it within 10 s: send it again with its id.
+        """
+        self._check()
+        command_id = command_id or str(uuid.uuid4())
+        issuer = issued_by or self._issued_by
+        said = {COMMAND_ID: command_id, REPLY_TO: reply_to, ISSUED_BY: issuer, TRACEPARENT: traceparent}
+        delivered: list[tuple[KafkaError | None, Message]] = []
+        producer = self._writer()
+        producer.produce(
+            f"{self._prefix}{COMMANDS}",
+            sql.encode(),
+            partition=0,
+            headers=[(name, text.encode()) for name, text in said.items() if text],
+            on_delivery=lambda error, message: delivered.append((error, message)),
+        )
+        deadline = time.monotonic() + DELIVERY_S + 1
+        while not delivered and time.monotonic() < deadline:
+            producer.poll(0.05)
+        error = delivered[0][0] if delivered else None
+        if not delivered or (error is not None and error.name() == "_MSG_TIMED_OUT"):
+            raise KafkaUnreachable(
+                f"command {command_id} was not acknowledged within {DELIVERY_S:.0f} s ({self._kafka.last_error}); "
+                "it may be on the log: send it again with this id"
+            )
+        if error is not None:
+            with self._lock:
+                self._producer = None  # it may be good for nothing more
+            raise judged(error)
+        try:
+            return Sent(command_id, delivered_offset(delivered[0][1]))
+        except NoAnswer:
+            return Sent(command_id, NOWHERE)
+
+    def _writer(self) -> Producer:
+        with self._lock:
+            if self._producer is None:
+                self._producer = self._kafka.producer(
+                    message_max_bytes=MAX_COMMAND_BYTES, message_timeout_ms=int(DELIVERY_S * 1000)
+                )
+            return self._producer
+
+    def execute(
+        self,
+        sql: str,
+        statement: statements.Statement | None = None,
+        timeout: float = 60.0,
+        watch: Watch = lambda text: None,
+        *,
+        command_id: str = "",
+        issued_by: str = "",
+        reply_to: str = "",
+        traceparent: str = "",
+        alive: Alive = lambda: None,
+        sent: Callable[[Sent], None] = lambda sent: None,
+        look: bool = False,
+    ) -> Result:
+        """Append a command and wait for its outcome and its effect, at most `timeout` seconds.
+
+        `statement` is `sql` parsed, where that was done already; `sent` is told once Kafka has the command. Of RESUME
+        and RESTART the effect is a job that gets past what stopped it, as far as that is known soon. Raises Refused,
+        before anything is sent, where `sql` is no statement. A verdict of the decider is not raised: it stands in the
+        result.
+
+        With `look`, as `jobplane sql` has it, CREATE JOB waits for a job that has read its first records, or all that
+        there are; the newest records of its sources are looked at meanwhile: see `notices`.
+        """
+        statement = statement or parse(sql)
+        self._check()
+        deadline = time.monotonic() + timeout
+        with closing(Tail(self._kafka, self._prefix)) as tail:
+            command = self.emit(sql, command_id, issued_by=issued_by, reply_to=reply_to, traceparent=traceparent)
+            sent(command)
+            following = self._following(tail, deadline, first_records=look)
+            if not look or not isinstance(statement, statements.CreateJob):
+                return following.follow(command, statement, watch, alive)
+            from controlplane.client.looking import Looking
+
+            looking = Looking(self._kafka, self._prefix, statement.insert)
+            result = following.follow(command, statement, watch, alive, looking.begin)
+            return replace(result, remarks=(*result.remarks, *looking.noticed()))
+
+    def wait(
+        self,
+        command: Sent | str | int,
+        timeout: float = 60.0,
+        watch: Watch = lambda text: None,
+        *,
+        alive: Alive = lambda: None,
+    ) -> Result:
+        """The outcome and the effect of a command, by what `emit` gave, by its id or by its offset on the log.
+
+        One judged long ago is found as well, with the effect it had then. Waits at most `timeout` seconds; an id that
+        no command has is waited for too. Raises CommandNotFound for an offset at which there is no command.
+        """
+        self._check()
+        deadline = time.monotonic() + timeout
+        with closing(Tail(self._kafka, self._prefix)) as tail:
+            following = self._following(tail, deadline)
+            return following.follow(following.find(command), None, watch, alive)
+
+    def _following(self, tail: Tail, deadline: float, *, first_records: bool = False) -> Following:
+        return Following(self._kafka, self._prefix, self._registry, tail, deadline, first_records=first_records)
+
+    def read(self, statement: statements.Read | str, *, last: int = LAST) -> rows.Listing:
+        """The answer to SHOW, DESCRIBE or EXPLAIN, from the topics as they are now.
+
+        EXPLAIN ANALYZE tries the `last` newest records of the sources. Raises Refused with its place where a name is
+        unknown, or the text is no such statement.
+        """
+        if isinstance(statement, str):
+            read = parse(statement)
+            if not isinstance(read, statements.Read):
+                raise ReadStatement("only SHOW, DESCRIBE and EXPLAIN are read; execute() what changes something")
+            statement = read
+        self._check()
+        return answer.read(self._kafka, self._prefix, statement, self._registry, last)
+
+    def notices(self, sql: str) -> tuple[str, ...]:
+        """What is worth saying of a CREATE JOB or INSERT that is not wrong, at the newest records of its sources.
+
+        A field that none of them has; a sink that is compacted while they have no keys. Raises Refused where the
+        statement would be refused.
+        """
+        return self.dry_run().notices(sql)
+
+    def dry_run(self) -> "DryRun":
+        """To try CREATE JOB and INSERT on the newest records, with mappings that nobody else sees; see DryRun.run."""
+        from controlplane.query.dry_run import DryRun
+
+        self._check()
+        return DryRun(self._kafka, self._prefix, self._registry)
+
+    def show(self, statement: statements.Read | str) -> list[rows.Row]:
+        """The rows of a SHOW or DESCRIBE."""
+        return self.read(statement).rows
+
+    def dead_letters(self, job: str) -> "list[DeadLetter]":
+        """The dead letters of the live job of a name, else of the newest ended one. Raises JobNotFound."""
+        from controlplane.core.decide.retries import letters_topic
+        from controlplane.listings import describe
+        from controlplane.query import dead_letters
+
+        found = describe.named(self.state(), statements.Name(job))
+        topic = letters_topic(found, self._prefix)
+        return list(dead_letters.letters(self._kafka, self._prefix, topic, found.uid))
+
+    def at_rest(self, uid: str, timeout: float = 60.0) -> Job | None:
+        """A job once it has ended or is suspended; None where that takes longer. Raises KeyError for an unknown uid."""
+        with closing(self.tail(None)) as tail:
+            return tail.job_at_rest(self.state(), uid, time.monotonic() + timeout)
+
+    def retried(self, retry: Job) -> tuple[int, int]:
+        """How many dead letters a retry that has ended was given, and how many of them failed again."""
+        from controlplane.query import dead_letters
+
+        source = retry.sources[0]
+        uid = source.letters.uid if source.letters else ""
+        return dead_letters.tally(dead_letters.letters(self._kafka, self._prefix, source.topic, uid), source)
+
+    def state(self) -> State:
+        """All that the control plane knows, as it is now."""
+        self._check()
+        return state_topic.state_now(self._kafka, self._prefix)
+
+    def jobs(self) -> list[rows.Row]:
+        """The rows of SHOW JOBS, with the columns of `views.JOB_COLUMNS`: live jobs by name, then ended ones.
+
+        `lag` and `rate` are None: `show("SHOW JOBS")` has them.
+        """
+        return rows.jobs(self.state())
+
+    def snapshots(self) -> list[rows.Row]:
+        """The rows of SHOW SNAPSHOTS, with the columns of `views.SNAPSHOT_COLUMNS`; `time` in milliseconds."""
+        return rows.snapshots(self.state())
+
+    def events(
+        self, start: int | None = 0, *, follow: bool = False, alive: Alive = lambda: None
+    ) -> Generator[Entry, None, None]:
+        """What happened, from an offset of the events log on; `start` None is its end.
+
+        Ends at the end as it is at the call, or never with `follow`. To go on later, keep the last `Entry.offset` and
+        start at the one after it. Raises ValueError where `start` is beyond the end.
+        """
+        with closing(self.tail(start)) as tail:
+            while follow or not tail.at_end:
+                alive()
+                yield from tail.read()
+
+    def tail(self, start: int | None = 0) -> Tail:
+        """The events log from `start` on, to be read a batch at a time and closed."""
+        self._check()
+        return Tail(self._kafka, self._prefix, start)

@@ -1,0 +1,220 @@
+"""One command followed from its place on the log to its outcome, and to the effect of that."""
+
+import time
+from collections.abc import Callable
+from contextlib import closing
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from controlplane.client.evidence import Witness
+from controlplane.client.result import NOWHERE, Alive, Result, Sent, Watch
+from controlplane.core.evolve import REMEMBERED_COMMANDS, State
+from controlplane.core.goals import Goal, Proof, goal, is_left_at_rest, rest_remark, rests_now
+from controlplane.core.outcome import REFUSED, answer
+from controlplane.core.subject import subject_of
+from controlplane.log import state_topic
+from controlplane.log.tail import Tail
+from controlplane.topics import COMMANDS
+from processors.kafka.cluster import Doubt, Kafka
+from schemas.changed import replace
+from schemas.errors import CommandNotFound, Refused
+from schemas.failures import JobFailure
+from schemas.records.events import Cause, Event
+from schemas.records.state import Answer, Job
+from schemas.wire.command_record import Received, read_command
+from sql.syntax import statements
+from sql.syntax.parser import parse
+
+if TYPE_CHECKING:
+    from processors.registry.client import Registry
+
+
+class Following:
+    """Follows one command. `registry` reads commands that its client wrote."""
+
+    def __init__(
+        self,
+        kafka: Kafka,
+        prefix: str,
+        registry: "Registry | None",
+        tail: Tail,
+        deadline: float,
+        *,
+        first_records: bool = False,
+    ) -> None:
+        """`deadline` is of time.monotonic(); `first_records` is for `goal`."""
+        self._kafka, self._prefix, self._registry = kafka, prefix, registry
+        self._tail, self._deadline, self._first_records = tail, deadline, first_records
+        self._result = Result(Sent("", NOWHERE), None)
+        self._goal: Goal | None = None
+        self._remarks: tuple[str, ...] = ()
+
+    def find(self, command: Sent | str | int) -> Sent:
+        """Where a command is, and the tail before its outcome; NOWHERE where the outcome is to be known by its id.
+
+        Raises CommandNotFound for an offset at which there is no command.
+        """
+        sent = self._find(command)
+        if sent.offset != NOWHERE:
+            self._tail.back_to(sent.offset)
+        return sent
+
+    def _find(self, command: Sent | str | int) -> Sent:
+        if isinstance(command, Sent):
+            return command
+        if isinstance(command, str):
+            answers = self._state().answers
+            if known := answers.get(command):
+                return Sent(command, known.offset)
+            if len(answers) >= REMEMBERED_COMMANDS:  # it may have been forgotten
+                self._tail.seek(self._tail.first)
+            return Sent(command, NOWHERE)
+        record = self._command(command)
+        if record is None:
+            raise CommandNotFound(f"there is no command at offset {command} of '{self._prefix}{COMMANDS}'")
+        return Sent(record.shown_id, command)
+
+    def follow(
+        self,
+        sent: Sent,
+        statement: statements.Statement | None,
+        watch: Watch,
+        alive: Alive,
+        judged: Callable[[object], None] = lambda body: None,
+    ) -> Result:
+        """Reads events up to the outcome of `sent`, then to its effect; `statement` is read back where it is None.
+
+        `judged` is told the body of the outcome.
+        """
+        self._result = Result(sent, None, subject=subject_of(statement) if statement is not None else None)
+        while True:
+            alive()
+            for entry in self._tail.read():
+                if self._result.reply is None:
+                    if (reply := _reply(entry.event, entry.job, sent)) is not None:
+                        self._answered(entry.event, reply, statement)
+                        judged(entry.event.body)
+                elif self._goal is not None:
+                    self._goal.see(entry.event)
+                if self._result.reply is not None and (self._goal is None or self._is_over(self._goal, entry.offset)):
+                    return self._end()
+                if self._goal is not None:
+                    watch(self._goal.status)
+            if self._goal is not None and self._goal.wants_proof:
+                known = self._prove(self._goal, watch, alive)
+                if known or self._goal.over:
+                    return self._end()
+            if time.monotonic() > self._deadline:
+                return self._end(timed_out=True)
+
+    def _answered(self, event: Event, reply: Answer, statement: statements.Statement | None) -> None:
+        """Takes the outcome, and what it leads to."""
+        sent, text = Sent(self._result.sent.command_id, event.cause.offset), ""
+        if statement is None:
+            text, statement = self._statement(sent.offset, reply)
+        subject = subject_of(statement) if statement is not None else None
+        status = getattr(event.body, "status", "")
+        if statement is not None and reply.verdict != REFUSED:
+            status = self._aim(statement, reply, status)
+        self._result = Result(sent, reply, status, text=text, subject=subject)
+
+    def _aim(self, statement: statements.Statement, reply: Answer, status: str) -> str:
+        """Sets the goal; returns the status of its job."""
+        aim = goal(statement, reply, first_records=self._first_records)
+        if aim is None:
+            return status
+        repeated = not status and bool(reply.uid)
+        if not repeated and not is_left_at_rest(statement, reply, status):
+            aim.at(status)
+            self._goal = aim
+            return status
+        state = self._state()
+        job = state.jobs.get(reply.uid)
+        status = job.status if job else status
+        if not is_left_at_rest(statement, reply, status):
+            aim.reached = any(one.version == aim.version for one in state.snapshots.values())
+            aim.look_back(job)
+            self._goal = aim
+            if not rests_now(aim):
+                return status
+        self._remarks += (rest_remark(job),) if job is not None else ()
+        return status
+
+    def _is_over(self, aim: Goal, offset: int) -> bool:
+        """Of a job that ran before anyone looked, no more is asked."""
+        return aim.over and not (aim.wants_proof and offset >= self._tail.end)
+
+    def _end(self, *, timed_out: bool = False) -> Result:
+        aim, result = self._goal, replace(self._result, remarks=self._remarks, timed_out=timed_out)
+        if aim is None:
+            return result
+        return replace(result, status=aim.status, failure="" if aim.reached else aim.failure)
+
+    def _prove(self, aim: Goal, watch: Watch, alive: Alive) -> bool:
+        """Waits while a job that runs has to show that it goes on; False once it does not run any more.
+
+        Where it is not known soon enough that a cure helped, there is a remark.
+        """
+        try:
+            job = self._job(aim.uid)
+            if job is None:
+                return True
+            with closing(Witness(self._kafka, self._prefix, job, aim.proves)) as witness:
+                while aim.wants_proof:
+                    alive()
+                    for entry in self._tail.read():
+                        aim.see(entry.event)
+                        watch(aim.status)
+                    if witness.goes_on():
+                        return aim.wants_proof
+                    if witness.tired or time.monotonic() > self._deadline:
+                        break
+            unproved = "it reads slowly, or commits seldom"
+        except (Doubt, JobFailure) as unseen:
+            unproved = f"its offsets cannot be read: {unseen}"
+        if aim.wants_proof and aim.proves is Proof.CURE:
+            doubt = f"whether the job gets past what stopped it is not known yet ({unproved}); SHOW JOBS tells"
+            self._remarks = (*self._remarks, doubt)
+        return aim.wants_proof
+
+    def _job(self, uid: str) -> Job | None:
+        return state_topic.state_now(self._kafka, self._prefix, lambda key: key == ("job", uid)).jobs.get(uid)
+
+    def _state(self) -> State:
+        return state_topic.state_now(self._kafka, self._prefix)
+
+    def _statement(self, offset: int, reply: Answer) -> tuple[str, statements.Statement | None]:
+        """The text of a command, and what it says unless it was refused: it may be what the parser failed at."""
+        record = self._command(offset)
+        if record is None or reply.verdict == REFUSED:
+            return record.text if record else "", None
+        try:
+            return record.text, parse(record.text)
+        except Refused:
+            return record.text, None
+
+    def _command(self, offset: int) -> Received | None:
+        """A command as it stands on the log; None where there is none."""
+        if offset < 0:
+            return None
+        with closing(self._kafka.consumer(f"{self._prefix}reader", committed=False)) as consumer:
+            record = self._kafka.record_at(consumer, f"{self._prefix}{COMMANDS}", 0, offset)
+        if record is None:
+            return None
+        from controlplane.fetch.schemas import Asking
+
+        headers: Any = record.headers()
+        read = partial(read_command, offset, record.timestamp()[1], record.value(), headers, self._prefix)
+        return Asking(self._registry, {}).reading(read)
+
+
+def _reply(event: Event, job: str, sent: Sent) -> Answer | None:
+    """The outcome of a command, where this event is that."""
+    return answer(event, job) if _is_of(event.cause, sent) else None
+
+
+def _is_of(cause: Cause, sent: Sent) -> bool:
+    """Whether an event was caused by a command."""
+    if cause.topic != COMMANDS:
+        return False
+    return cause.command_id == sent.command_id if sent.offset == NOWHERE else cause.offset == sent.offset

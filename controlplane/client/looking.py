@@ -1,0 +1,49 @@
+"""A look at the newest records of a new job's sources, in a thread beside the waiting for the job.
+
+It changes nothing, and adds no time unless Kafka is slow: where it fails, or takes longer than a job needs to start by
+PATIENCE_S, nothing is noticed.
+"""
+
+import logging
+import threading
+
+from processors.guard import told
+from processors.kafka.cluster import Doubt, Kafka, KafkaException
+from schemas.errors import JobplaneError
+from schemas.records.events import JobCreated
+from sql.syntax import statements
+
+LOG = logging.getLogger("jobplane.looking")
+PATIENCE_S = 2.0
+"""Longest that is waited for it once the job runs; it takes less than a job needs to start."""
+
+
+class Looking:
+    """A look at what `insert` reads, of the job to be created."""
+
+    def __init__(self, kafka: Kafka, prefix: str, insert: statements.Insert) -> None:
+        self._kafka, self._prefix, self._insert = kafka, prefix, insert
+        self._thread: threading.Thread | None = None
+        self._noticed: tuple[str, ...] = ()
+
+    def begin(self, body: object) -> None:
+        """Looks at what a job was created on; `body` is that of the statement's outcome."""
+        if isinstance(body, JobCreated):
+            self._thread = threading.Thread(target=self._look, args=(body,), daemon=True)
+            self._thread.start()
+
+    def _look(self, job: JobCreated) -> None:
+        from controlplane.query.notices import look  # beside the waiting: all that plans a query comes with it
+
+        try:
+            self._noticed = look(self._kafka, self._prefix, self._insert, job.sources, job.sink)
+        except (Doubt, KafkaException, JobplaneError) as failed:
+            LOG.debug("the newest records could not be looked at: %s", failed)
+        except Exception as error:  # noqa: BLE001  # the guard of this thread, docs/decisions/0016
+            LOG.debug("the newest records could not be looked at: %s", told(error))
+
+    def noticed(self) -> tuple[str, ...]:
+        """What was noticed until now, or soon."""
+        if self._thread is not None:
+            self._thread.join(PATIENCE_S)
+        return self._noticed

@@ -1,0 +1,1 @@
+"""What decides: the fold, the transitions, the verdicts. Pure."""

@@ -1,0 +1,117 @@
+"""The verdicts on ALTER JOB. SUSPEND and RESTART need a job meant to run; RESUME and OPTIONS one meant to rest."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import assert_never
+
+from controlplane.core.decide.sources import check_dead_letters
+from controlplane.core.evolve import State
+from controlplane.core.facts import Facts, live, value_place
+from controlplane.core.placement import place
+from controlplane.core.transitions import Input, follow
+from schemas.errors import (
+    BadOptionValue,
+    JobNotRunning,
+    JobNotSuspended,
+    OptionNotAlterable,
+    Place,
+)
+from schemas.options import JobOptions, is_alterable, notices
+from schemas.records.events import Body, CommandUnchanged, JobAltered, JobRestarted, JobResumed, JobSuspended
+from schemas.records.state import Job, Status, Target
+from sql.syntax import statements
+from sql.syntax.parser import parse_job
+from sql.syntax.render.statements import render
+
+TRANSACTION_SLACK_MS = 60_000
+"""A transaction may stay open this much longer than the commit interval before Kafka aborts it."""
+
+
+def alter_job(state: State, alter: statements.AlterJob, facts: Facts, prefix: str) -> tuple[Body, ...]:
+    job = live(state, alter.name)
+    runs = job.target is Target.RUN
+    match alter.change:
+        case statements.NewOptions() as new:
+            taken = {job.sink.topic, *(source.topic for source in job.sources)}
+            check_dead_letters(new.options, taken, facts, prefix, alter.name.place)
+            return _new_options(state, job, alter.name, new, facts)
+        case statements.Action.RESUME:
+            if runs:
+                return (CommandUnchanged(job.uid, f"job '{job.name}' is not suspended ({job.status})", (), job.status),)
+            return (JobResumed(job.uid, job.generation + 1, follow(job.status, Input.RESUME)),)
+        case statements.Action.SUSPEND if not runs:
+            already = "it is being suspended" if job.status is Status.SUSPENDING else "it is suspended"
+            raise JobNotRunning(f"job '{job.name}' is {job.status}: {already} already", alter.name.place)
+        case statements.Action.RESTART if not runs:
+            raise JobNotRunning(f"job '{job.name}' is {job.status}; RESUME it first", alter.name.place)
+        case statements.Action.SUSPEND:
+            return (JobSuspended(job.uid, follow(job.status, Input.SUSPEND)),)
+        case statements.Action.RESTART:
+            return (JobRestarted(job.uid, job.generation + 1, follow(job.status, Input.RESTART)),)
+        case never:
+            assert_never(never)
+
+
+def _new_options(
+    state: State, job: Job, name: statements.Name, new: statements.NewOptions, facts: Facts
+) -> tuple[Body, ...]:
+    """Options are read before the job is looked at, so that a wrong one is named whatever the job does."""
+    JobOptions.read((o.name.text, o.value, o.name.place, o.value_place) for o in new.options)
+    for option in new.options:
+        if not is_alterable(option.name.text):
+            message = f"option '{option.name}' is decided at CREATE JOB; DROP the job and create it with another"
+            raise OptionNotAlterable(message, option.name.place)
+    if job.target is Target.RUN:
+        raise JobNotSuspended(f"job '{job.name}' is {job.status}; SUSPEND it first", name.place)
+    given = {option.name.text: option.value for option in new.options}
+    options = {**job.options, **given}
+    read = JobOptions.of(options)
+    partitions: tuple[int, ...] = ()
+    if "parallelism" in given:
+        held = {one.topic: len(facts.topic(one.topic, name.place).earliest) for one in job.sources}
+        check_parallelism(new.options, read.parallelism, held, name.place)
+        partitions = _split(state, job, read.parallelism)
+    check_interval(new.options, read.snapshot_interval_millis, facts, name.place)
+    if options == job.options and not partitions and not new.resumes:
+        return (CommandUnchanged(job.uid, f"job '{job.name}' has these options already", (), job.status),)
+    status = follow(job.status, Input.RESUME) if new.resumes else job.status
+    statement = _restated(job, options)
+    generation = job.generation + new.resumes
+    said = notices(given)
+    return (JobAltered(job.uid, options, statement, partitions, new.resumes, generation, status, said),)
+
+
+def _split(state: State, job: Job, count: int) -> tuple[int, ...]:
+    """Where the tasks of the next layout go, those that stay a task where they are; empty where nothing changes."""
+    if count == len(job.tasks) and not job.relayout:
+        return ()
+    stay = tuple(task.partition for task in job.tasks[:count])
+    return (*stay, *place(state, count - len(stay)))
+
+
+def _restated(job: Job, options: dict[str, str]) -> str:
+    """The job's statement with its present options."""
+    written = tuple(statements.Option(statements.Name(name), value) for name, value in options.items())
+    return render(replace(parse_job(job.statement), options=written))
+
+
+def check_interval(options: Sequence[statements.Option], interval: int, facts: Facts, otherwise: Place) -> None:
+    """Raises BadOptionValue where the broker would not keep transactions open for so long."""
+    if interval + TRANSACTION_SLACK_MS > facts.max_transaction_ms:
+        raise BadOptionValue(
+            f"snapshotIntervalMillis {interval} needs transactions of {interval + TRANSACTION_SLACK_MS} ms; "
+            f"the broker's transaction.max.timeout.ms is {facts.max_transaction_ms}",
+            value_place(options, "snapshotIntervalMillis", otherwise),
+        )
+
+
+def check_parallelism(
+    options: Sequence[statements.Option], count: int, partitions: Mapping[str, int], otherwise: Place
+) -> None:
+    """Raises BadOptionValue where some task would have no partition. `partitions` are the sources', by topic."""
+    largest = max(partitions, key=partitions.__getitem__)
+    if count > partitions[largest]:
+        raise BadOptionValue(
+            f"parallelism {count} is more than the {partitions[largest]} partitions of '{largest}'",
+            value_place(options, "parallelism", otherwise),
+        )

@@ -1,0 +1,189 @@
+"""How the topics of a new job are carried: formats, columns and Avro schemas, as they are at CREATE.
+
+A topic without a mapping is carried as the job's own options say. A source is read by the newest schema of its subject;
+a sink's schema follows from its columns and is registered, unless the newest one of its subject has the same columns.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from controlplane.core.facts import Facts
+from schemas.errors import START, BadMapping, ColumnMismatch, Place, SchemaNotFound
+from schemas.formats import AVRO, AVRO_SCHEMAS, CSV, FORMAT_OPTIONS, KEY_FORMAT, SUBJECTS, VALUE_FORMAT
+from schemas.formats.avro import types as avro
+from schemas.formats.fields import Wanted
+from schemas.records.mappings import AvroSchema, MappedColumn
+from schemas.records.mappings import Mapping as TopicMapping
+from schemas.records.sources import Sink
+from schemas.types import datatypes as t
+from schemas.types.datatypes import Type
+from sql.plan.plan import Plan
+from sql.syntax.parts import KEY
+from sql.types.names import named
+
+ROLES = {"key": KEY_FORMAT, "value": VALUE_FORMAT}
+
+
+def of_job(mapping: TopicMapping | None, topic: str, options: Mapping[str, str]) -> TopicMapping | None:
+    """A topic's mapping; where it has none, one of the formats in the job's options, if any is named there."""
+    formats = {name: text for name, text in options.items() if name in FORMAT_OPTIONS}
+    return mapping if mapping is not None or not formats else TopicMapping(topic, topic, (), formats, "")
+
+
+def read_through(mapping: TopicMapping | None, facts: Facts, place: Place) -> TopicMapping | None:
+    """The mapping of a source with its readers' schemas, and its columns where only they tell them.
+
+    Raises SchemaNotFound, BadMapping, NoRegistry, FactsUnavailable.
+    """
+    if mapping is None:
+        return None
+    for role in _in_avro(mapping):
+        schema = _inline(mapping, role) or facts.latest(subject(mapping, role), place)
+        if schema is None:
+            raise SchemaNotFound(_no_schema(mapping, role), place)
+        mapping = _with(mapping, role, schema, place)
+    if mapping.options.get(VALUE_FORMAT) == CSV and not _columns(mapping, "value"):
+        message = f"lines of '{mapping.topic}' do not say what their fields are; declare them with CREATE MAPPING"
+        raise ColumnMismatch(message, place)
+    return mapping
+
+
+def described(mapping: TopicMapping, facts: Facts, place: Place) -> tuple[TopicMapping, tuple[str, ...]]:
+    """A new mapping with the columns that its schemas tell, and what is to be said of it."""
+    notices: list[str] = []
+    for role in _in_avro(mapping):
+        schema = _inline(mapping, role) or facts.latest(subject(mapping, role), place)
+        if schema is None:
+            notices.append(f"{_no_schema(mapping, role)}; a job that writes will register one")
+        else:
+            filled = _with(mapping, role, schema, place)
+            mapping = replace(mapping, columns=filled.columns)
+    return mapping, tuple(notices)
+
+
+def written_through(sink: Sink, planned: Plan, facts: Facts, place: Place) -> Sink:
+    """The sink with its writers' schemas, registered where they are not yet.
+
+    Raises ColumnMismatch, SchemaIncompatible, NoRegistry, FactsUnavailable.
+    """
+    mapping = sink.mapping
+    if mapping is None:
+        return sink
+    for role in _in_avro(mapping):
+        branch = planned.branches[0]
+        outputs = branch.key if role == "key" else branch.outputs
+        fields = _fields(mapping, role) or tuple(one.field for one in outputs)
+        if fields and (role == "value" or outputs):
+            schema = _inline(mapping, role) or _registered(mapping, role, fields, facts, place)
+            mapping = _with_schema(mapping, role, schema)
+    return replace(sink, mapping=mapping)
+
+
+def as_written(sink: Sink) -> TopicMapping | None:
+    """The mapping that reads the values written to a sink."""
+    mapping = sink.mapping
+    if mapping is None or mapping.value_schema is None:
+        return mapping
+    return _with(mapping, "value", mapping.value_schema, START)
+
+
+def with_inline(mapping: TopicMapping | None, place: Place) -> TopicMapping | None:
+    """The mapping of a sink with the schemas that its options hold, and their columns."""
+    if mapping is None:
+        return None
+    for role in _in_avro(mapping):
+        if schema := _inline(mapping, role):
+            mapping = _with(mapping, role, schema, place)
+    return mapping
+
+
+def subject(mapping: TopicMapping, role: str) -> str:
+    """Where the registry holds the schemas of a topic's keys or values; its clients name it so."""
+    return mapping.options.get(SUBJECTS[role]) or f"{mapping.topic}-{role}"
+
+
+def _in_avro(mapping: TopicMapping) -> Iterable[str]:
+    return [role for role, option in ROLES.items() if mapping.options.get(option) == AVRO]
+
+
+def _inline(mapping: TopicMapping, role: str) -> AvroSchema | None:
+    text = mapping.options.get(AVRO_SCHEMAS[role])
+    return AvroSchema(text) if text else None
+
+
+def _registered(mapping: TopicMapping, role: str, fields: Sequence[Wanted], facts: Facts, place: Place) -> AvroSchema:
+    of = subject(mapping, role)
+    newest = facts.latest(of, place)
+    if newest is not None and _told(mapping, role, newest, place) == tuple(fields):
+        return newest
+    name, namespace = avro.full_name(newest.text) if newest is not None else (_record_name(of), "")
+    try:
+        text = avro.schema_of(fields, name, namespace)
+    except ValueError as reason:
+        raise ColumnMismatch(f"{role}s of '{mapping.name}' are {AVRO}: {reason}", place) from None
+    return facts.registered_schema(of, text, place)
+
+
+def _with(mapping: TopicMapping, role: str, schema: AvroSchema, place: Place) -> TopicMapping:
+    """With a schema, and its columns where none are declared. Raises BadMapping where those declared do not fit."""
+    told = _told(mapping, role, schema, place)
+    declared = _columns(mapping, role)
+    for column in declared:
+        path = column.path[1:] if role == "key" else column.path
+        one, field = avro.type_at(told, path), ".".join(path)
+        if one is None:
+            message = f"the schema of '{mapping.topic}' has no field {field} (column {column.name})"
+            raise BadMapping(message, place)
+        if not _holds(named(column.type), one):
+            raise BadMapping(f"column {column.name} is {column.type}; the schema says that {field} is {one}", place)
+    if not declared:
+        taken = {column.name for column in mapping.columns}
+        prefix = (KEY,) if role == "key" else ()
+        added = tuple(
+            MappedColumn(name if name not in taken else f"{role}_{name}", str(one.type), (*prefix, name))
+            for one in told
+            for name in one.path
+        )
+        mapping = replace(mapping, columns=(*mapping.columns, *added))
+    return _with_schema(mapping, role, schema)
+
+
+def _told(mapping: TopicMapping, role: str, schema: AvroSchema, place: Place) -> tuple[Wanted, ...]:
+    """The columns that a schema tells. Raises BadMapping where it is none of a record, or of one without a bound."""
+    try:
+        avro.check_defaults(schema.text)
+        return avro.columns_of(schema.text)
+    except ValueError as reason:
+        raise BadMapping(f"the schema of the {role}s of '{mapping.topic}': {reason}", place) from None
+
+
+def _holds(column: Type, field: Type) -> bool:
+    """Whether all values of a field are values of the column."""
+    if t.is_integer(column) and t.is_integer(field):
+        return t.BITS[column.name] >= t.BITS[field.name]
+    return column == field or (column, field) == (t.DOUBLE, t.REAL)
+
+
+def _with_schema(mapping: TopicMapping, role: str, schema: AvroSchema) -> TopicMapping:
+    return replace(mapping, key_schema=schema) if role == "key" else replace(mapping, value_schema=schema)
+
+
+def _columns(mapping: TopicMapping, role: str) -> list[MappedColumn]:
+    return [column for column in mapping.columns if (column.path[0] == KEY) is (role == "key")]
+
+
+def _fields(mapping: TopicMapping, role: str) -> tuple[Wanted, ...]:
+    start = 1 if role == "key" else 0
+    return tuple(Wanted(one.path[start:], named(one.type)) for one in _columns(mapping, role))
+
+
+def _record_name(of: str) -> str:
+    """What Avro allows as a name."""
+    name = re.sub(r"\W", "_", of, flags=re.ASCII)
+    return f"_{name}" if name[:1].isdigit() else name
+
+
+def _no_schema(mapping: TopicMapping, role: str) -> str:
+    remedy = f"name one with {SUBJECTS[role]}, or give the schema as {AVRO_SCHEMAS[role]}"
+    return f"the registry has no subject '{subject(mapping, role)}'; {remedy}"

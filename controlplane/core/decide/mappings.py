@@ -1,0 +1,48 @@
+"""The verdicts on mappings. A job keeps the definition it was created with, so a mapping may be replaced under it."""
+
+from controlplane.core.decide.formats import described
+from controlplane.core.evolve import State
+from controlplane.core.facts import Facts, jobs_through, listed
+from schemas.errors import MappingExists, MappingInUse, MappingNotFound, Place, TopicReserved
+from schemas.records.events import Body, CommandUnchanged, MappingCreated, MappingDropped
+from schemas.suggestions import did_you_mean
+from sql.mapping import mapping_of
+from sql.syntax import statements
+
+
+def create_mapping(state: State, create: statements.CreateMapping, facts: Facts, prefix: str) -> tuple[Body, ...]:
+    mapping = mapping_of(create)
+    check_reserved(mapping.topic, prefix, create.topic.place)
+    known = state.mappings.get(mapping.name)
+    if known is not None and not create.or_replace:
+        if not create.if_not_exists:
+            raise MappingExists(
+                f"a mapping '{mapping.name}' exists; DROP it first, or CREATE OR REPLACE it", create.name.place
+            )
+        same = (known.topic, known.columns, known.options) == (mapping.topic, mapping.columns, mapping.options)
+        notices = () if same else ("the existing mapping has another definition",)
+        return (CommandUnchanged("", f"mapping '{mapping.name}' exists", notices),)
+    facts.topic(mapping.topic, create.topic.place)
+    mapping, unknown = described(mapping, facts, create.topic.place)
+    users = jobs_through(state, mapping.name)
+    kept = (f"the jobs {listed(users)} go on with the mapping they were created with",) if users else ()
+    return (MappingCreated(mapping, (*unknown, *kept)),)
+
+
+def drop_mapping(state: State, drop: statements.DropMapping) -> tuple[Body, ...]:
+    name = drop.name.text
+    if name not in state.mappings:
+        if drop.if_exists:
+            return (CommandUnchanged("", f"no mapping is called '{name}'"),)
+        hint = did_you_mean(name, state.mappings)
+        raise MappingNotFound(f"no mapping is called '{name}'{hint}", drop.name.place)
+    if users := jobs_through(state, name):
+        raise MappingInUse(f"mapping '{name}' is used by the jobs {listed(users)}; DROP them first", drop.name.place)
+    return (MappingDropped(name),)
+
+
+def check_reserved(topic: str, prefix: str, place: Place) -> None:
+    """Raises TopicReserved for the control plane's own topics."""
+    if topic.startswith(prefix):
+        message = f"topic '{topic}' is reserved: names that begin with '{prefix}' are the control plane's own"
+        raise TopicReserved(message, place)

@@ -1,0 +1,196 @@
+"""What tasks report, to event bodies. Reports are levels: one that is old, or says what is known, decides nothing."""
+
+import hashlib
+from collections import defaultdict
+from typing import assert_never
+
+from controlplane.core.decide import close
+from controlplane.core.evolve import State
+from controlplane.core.facts import Facts
+from controlplane.core.transitions import Input, follow
+from schemas.failures import FunctionMissing, WorkerLost
+from schemas.options import JobOptions
+from schemas.records.events import (
+    Body,
+    SnapshotClosed,
+    SnapshotFailed,
+    TaskCompleted,
+    TaskFailed,
+    TaskSnapshotted,
+    TaskStarted,
+    TaskStopped,
+)
+from schemas.records.failure import Failure
+from schemas.records.offsets import PartitionOffset, SourceOffsets
+from schemas.records.reports import Report, Said
+from schemas.records.snapshots import SnapshotPart
+from schemas.records.state import ENDED, Job, PendingSnapshot, Phase, Snapshot, Status, Target
+
+OF_THE_WORKER = frozenset({WorkerLost.code, FunctionMissing.code})
+"""The job is not to blame for these, and is never ended by them."""
+
+
+def decide_report(state: State, report: Report, facts: Facts, time: int) -> tuple[Body, ...]:
+    """What follows from one report. Never refuses: there is nobody to tell."""
+    job = state.jobs.get(report.uid)
+    if job is None or job.closed or not 0 <= report.task < len(job.tasks):
+        return ()
+    match report.said:
+        case Said.SNAPSHOTTED:
+            return _snapshotted(state, job, report, facts, time)
+        case Said.SNAPSHOT_FAILED:
+            return _snapshot_failed(state, job, report)
+        case Said.PROGRESS:
+            return ()
+        case Said.RUNNING | Said.STOPPED | Said.FAILED | Said.COMPLETED if _old(job, report):
+            return ()
+        case Said.RUNNING:
+            return _running(job, report)
+        case Said.STOPPED:
+            return _stopped(state, job, report)
+        case Said.FAILED:
+            return _failed(state, job, report)
+        case Said.COMPLETED:
+            return _completed(state, job, report)
+        case never:
+            assert_never(never)
+
+
+def _old(job: Job, report: Report) -> bool:
+    task = job.tasks[report.task]
+    return report.generation != job.generation or report.attempt < task.attempt or task.phase in ENDED
+
+
+def _running(job: Job, report: Report) -> tuple[Body, ...]:
+    task = job.tasks[report.task]
+    if task.phase is Phase.RUNNING and task.attempt == report.attempt:
+        return ()
+    others = (one.phase in (Phase.RUNNING, Phase.COMPLETED) for i, one in enumerate(job.tasks) if i != report.task)
+    happened = Input.ALL_RUN if all(others) else Input.SOME_RUN
+    status = follow(job.status, happened) if job.target is Target.RUN else job.status
+    return (TaskStarted(job.uid, report.task, report.attempt, status, report.worker),)
+
+
+def _stopped(state: State, job: Job, report: Report) -> tuple[Body, ...]:
+    """A task of a job that is meant to run stops only for the next layout."""
+    if job.target is Target.RUN and not job.relayout:
+        return ()
+    status, closed = _after_stop(state, job, report.task, job.status, job.target)
+    return (TaskStopped(job.uid, report.task, report.attempt, status, _metrics(job, report)), *closed)
+
+
+def _completed(state: State, job: Job, report: Report) -> tuple[Body, ...]:
+    """One told to stop meanwhile has stopped as well as completed; resumed, it will find that nothing is left to do."""
+    if job.target is not Target.RUN:
+        return _stopped(state, job, report)
+    metrics = _metrics(job, report)
+    if any(one.phase is not Phase.COMPLETED for i, one in enumerate(job.tasks) if i != report.task):
+        return (TaskCompleted(job.uid, report.task, report.attempt, job.target, job.status, metrics),)
+    status = follow(job.status, Input.FINISH)
+    last = TaskCompleted(job.uid, report.task, report.attempt, Target.END, status, metrics)
+    return (last, *(() if job.pending else close(state, job.uid, status, Input.FINISHED)))
+
+
+def _metrics(job: Job, report: Report) -> dict[str, float]:
+    """What is kept of a task's counters after its end."""
+    if report.progress is None or not JobOptions.of(job.options).store_metrics_after_job_completion:
+        return {}
+    return report.progress.metrics
+
+
+def _failed(state: State, job: Job, report: Report) -> tuple[Body, ...]:
+    failure = report.failure or Failure("UNKNOWN", "the task gave no cause")
+    target, status = job.target, job.status
+    if target is Target.RUN:
+        keep = JobOptions.of(job.options).suspend_on_failure or failure.code in OF_THE_WORKER
+        target = Target.SUSPEND if keep else Target.END
+        status = follow(status, Input.FAIL if keep else Input.FAIL_FOR_GOOD)
+    status, closed = _after_stop(state, job, report.task, status, target)
+    failed = TaskFailed(job.uid, report.task, report.attempt, failure, target, status, _metrics(job, report))
+    return (failed, *closed)
+
+
+def _after_stop(state: State, job: Job, task: int, status: Status, target: Target) -> tuple[Status, tuple[Body, ...]]:
+    """The status once this task has stopped too, and the job's closing where it was the last."""
+    if any(one.phase not in ENDED for i, one in enumerate(job.tasks) if i != task):
+        return status, ()
+    if target is Target.END:
+        return status, () if job.pending else close(state, job.uid, status)
+    status = follow(status, Input.ALL_STOPPED)
+    return follow(status, Input.EXPORT) if job.pending else status, ()
+
+
+def _snapshotted(state: State, job: Job, report: Report, facts: Facts, time: int) -> tuple[Body, ...]:
+    pending = _pending(job, report)
+    if pending is None or report.part is None or any(part.task == report.task for part in pending.parts):
+        return ()
+    came = TaskSnapshotted(job.uid, pending.request.version, report.part)
+    parts = (*pending.parts, report.part)
+    if len(parts) < len(job.tasks):
+        return (came,)
+    sink = facts.topics.get(job.sink.topic)
+    snapshot = _manifest(job, pending, parts, sink.latest if sink else (), time)
+    last = len(job.pending) == 1
+    status = follow(job.status, Input.EXPORTED) if last else job.status
+    ended = job.target is Target.END and last and all(task.phase in ENDED for task in job.tasks)
+    return (came, SnapshotClosed(snapshot, status), *(_close(state, job, status) if ended else ()))
+
+
+def _close(state: State, job: Job, status: Status) -> tuple[Body, ...]:
+    """The end of a job that waited for its last snapshot."""
+    finished = status is Status.COMPLETING and job.failure is None
+    return close(state, job.uid, status, Input.FINISHED if finished else Input.ALL_STOPPED)
+
+
+def _snapshot_failed(state: State, job: Job, report: Report) -> tuple[Body, ...]:
+    """A drop whose snapshot failed is undone: the job is suspended instead. One that failed ends all the same."""
+    pending = _pending(job, report)
+    if pending is None:
+        return ()
+    failure = report.failure or Failure("UNKNOWN", "the task gave no cause")
+    target, last = job.target, len(job.pending) == 1
+    status = follow(job.status, Input.EXPORTED) if last else job.status
+    stopped = all(task.phase in ENDED for task in job.tasks)
+    if status is Status.CANCELLING:
+        target, status = Target.SUSPEND, follow(status, Input.DROP_UNDONE)
+        status = follow(status, Input.ALL_STOPPED) if stopped else status
+    ended = target is Target.END and last and stopped
+    failed = SnapshotFailed(job.uid, pending.request, failure, target, status)
+    return (failed, *(_close(state, job, status) if ended else ()))
+
+
+def _pending(job: Job, report: Report) -> PendingSnapshot | None:
+    return next((one for one in job.pending if one.request == report.snapshot), None)
+
+
+def _manifest(
+    job: Job, pending: PendingSnapshot, parts: tuple[SnapshotPart, ...], sink_ends: tuple[int, ...], time: int
+) -> Snapshot:
+    """The record that names exactly one part a task. Its digest is over those of the parts, in the tasks' order."""
+    ordered = tuple(sorted(parts, key=lambda part: part.task))
+    return Snapshot(
+        name=pending.request.name,
+        version=pending.request.version,
+        uid=job.uid,
+        job=job.name,
+        statement=job.statement,
+        options=job.options,
+        sources=_merged(ordered),
+        sink=job.sink.topic,
+        sink_ends=sink_ends,
+        parts=ordered,
+        digest=hashlib.sha256("".join(part.digest for part in ordered).encode()).hexdigest(),
+        time=time,
+    )
+
+
+def _merged(parts: tuple[SnapshotPart, ...]) -> tuple[SourceOffsets, ...]:
+    """The offsets of all parts, by source, in the order of the partitions."""
+    offsets: dict[tuple[str, str], list[PartitionOffset]] = defaultdict(list)
+    for part in parts:
+        for source in part.sources:
+            offsets[source.topic, source.topic_id] += source.offsets
+    return tuple(
+        SourceOffsets(topic, topic_id, tuple(sorted(held, key=lambda one: one.partition)))
+        for (topic, topic_id), held in offsets.items()
+    )

@@ -1,0 +1,51 @@
+"""What a retry reads and writes: the dead letters of a job through its own query, sources and sink."""
+
+from controlplane.core.evolve import State
+from controlplane.core.facts import Facts, live
+from schemas.errors import BadOptionValue, Place
+from schemas.options import JobOptions
+from schemas.records.sources import Letters, Sink, Source
+from schemas.records.state import Job
+from sql.syntax import statements
+from sql.syntax.parser import parse_job
+
+RETRY_OF = "retryOf"
+_NOT_ITS_OWN = frozenset({"startFrom", "stopAt", "initialSnapshotName"})
+
+
+def letters_topic(job: Job, prefix: str) -> str:
+    """Where a job's dead letters lie."""
+    return JobOptions.of(job.options).letters_topic(prefix)
+
+
+def retried(
+    state: State, create: statements.CreateJob, name: str, facts: Facts, prefix: str, place: Place
+) -> tuple[tuple[Source, ...], Sink]:
+    """The sources of the job, each with its dead letters that no retry has read; the sink is the job's.
+
+    Raises JobNotFound, or BadOptionValue where the query is another than the job's, or an option says where to begin.
+    """
+    for option in create.options:
+        if option.name.text in _NOT_ITS_OWN:
+            message = f"a retry begins where the one before ended; leave {option.name} out"
+            raise BadOptionValue(message, option.value_place)
+    job = live(state, statements.Name(name, place))
+    if create.insert != parse_job(job.statement).insert:
+        raise BadOptionValue(f"a retry of '{name}' has the query of that job; see SHOW CREATE JOB", place)
+    topic = letters_topic(job, prefix)
+    held = facts.topic(topic, place)
+    read = [one for one in job.claimed if one.topic_id == held.topic_id]
+    claimed = {at.partition: at.offset for one in read for at in one.offsets}
+    start = tuple(max(claimed.get(p, 0), first) for p, first in enumerate(held.earliest))
+    sources = tuple(
+        Source(
+            topic,
+            held.topic_id,
+            start,
+            held.latest,
+            source.mapping,
+            Letters(job.name, job.uid, source.topic, len(source.start)),
+        )
+        for source in job.sources
+    )
+    return sources, job.sink

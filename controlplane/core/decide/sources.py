@@ -1,0 +1,133 @@
+"""What a new job reads and writes, as it is at CREATE: its sources with their offsets, and its sink."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from controlplane.core.decide.formats import of_job, read_through, with_inline
+from controlplane.core.decide.mappings import check_reserved
+from controlplane.core.evolve import State
+from controlplane.core.facts import Facts, listed, meant, value_place
+from schemas.errors import (
+    BadOptionValue,
+    Place,
+    SinkIsSource,
+    SnapshotMismatch,
+    SnapshotNotFound,
+)
+from schemas.options import DEAD_LETTER_TOPIC, DEAD_LETTERS, LATEST, Guarantee, JobOptions
+from schemas.records.offsets import SourceOffsets
+from schemas.records.snapshots import Restore
+from schemas.records.sources import Sink, Source, by_topic
+from schemas.records.state import Snapshot
+from schemas.suggestions import did_you_mean
+from sql.plan.plan import source_names
+from sql.syntax import statements
+
+Sources = tuple[Source, ...]
+"""One for each name in the query, in its order; two of them may be of one topic."""
+
+
+def topics_named(
+    state: State, insert: statements.Insert, options: Mapping[str, str], facts: Facts, prefix: str
+) -> tuple[Sources, Sink]:
+    """Refused where a topic is the control plane's own, is not there, is source and sink, or cannot be read."""
+    target = insert.target
+    sink, into = meant(state, target)
+    named = [(name, *meant(state, name)) for name in source_names(insert)]
+    check_reserved(sink, prefix, target.place)
+    for name, topic, _ in named:
+        check_reserved(topic, prefix, name.place)
+    if any(topic == sink for _, topic, _ in named):
+        raise SinkIsSource(f"'{sink}' is source and sink; a job that reads its own output never ends", target.place)
+    sources = []
+    for name, topic, mapping in named:
+        read = facts.topic(topic, name.place)
+        through = read_through(of_job(mapping, topic, options), facts, name.place)
+        sources.append(Source(topic, read.topic_id, read.earliest, mapping=through))
+    written = facts.topic(sink, target.place)
+    through = with_inline(of_job(into, sink, options), target.place)
+    return tuple(sources), Sink(sink, written.topic_id, len(written.earliest), through)
+
+
+def check_dead_letters(
+    given: Sequence[statements.Option], taken: Iterable[str], facts: Facts, prefix: str, otherwise: Place
+) -> None:
+    """Raises where dead letters cannot go to the topic named: `taken` are the job's sources and sink."""
+    topic = next((option.value for option in given if option.name.text == DEAD_LETTER_TOPIC), "")
+    if not topic:
+        return
+    place = value_place(given, DEAD_LETTER_TOPIC, otherwise)
+    if topic != f"{prefix}{DEAD_LETTERS}":
+        check_reserved(topic, prefix, place)
+    if topic in taken:
+        raise BadOptionValue(f"'{topic}' is a source or the sink of the job; dead letters need a topic besides", place)
+    facts.topic(topic, place)
+
+
+def begin(
+    state: State, create: statements.CreateJob, options: JobOptions, sources: Sources, facts: Facts
+) -> tuple[Sources, Restore | None]:
+    """The sources with the offsets at which the job begins and, where it is bounded, ends."""
+    restore = None
+    if options.initial_snapshot_name:
+        if any(option.name.text == "startFrom" for option in create.options):
+            message = "startFrom and initialSnapshotName exclude each other: a snapshot says where to start"
+            raise BadOptionValue(message, value_place(create.options, "startFrom", create.name.place))
+        where = value_place(create.options, "initialSnapshotName", create.name.place)
+        snapshot = _fitting(state, options.initial_snapshot_name, sources, where)
+        held = {one.topic: one for one in snapshot.sources}
+        sources = tuple(_restored(source, held[source.topic], snapshot.name, where) for source in sources)
+        if options.processing_guarantee is not Guarantee.NONE:  # it keeps no checkpoints: the offsets are all it takes
+            restore = Restore(snapshot.name, snapshot.version, snapshot.parts)
+    elif options.start_from == LATEST:
+        sources = tuple(replace(source, start=facts.topics[source.topic].latest) for source in sources)
+    elif (instant := options.start_instant) is not None:
+        sources = tuple(replace(source, start=facts.instants[source.topic, instant]) for source in sources)
+    if options.stop_at:
+        sources = tuple(replace(source, end=facts.topics[source.topic].latest) for source in sources)
+    return sources, restore
+
+
+def later_than_all(options: JobOptions, sources: Iterable[Source], facts: Facts) -> tuple[str, ...]:
+    """What is to be said of an instant to start from that is later than all records there are."""
+    if options.start_instant is None:
+        return ()
+    known = [(source.start, facts.topics[source.topic]) for source in sources]
+    if any(start != topic.latest for start, topic in known) or all(one.earliest == one.latest for _, one in known):
+        return ()
+    text = f"startFrom: no record is as new as '{options.start_from}'"
+    if options.stop_at:
+        return (f"{text}, and none is read after stopAt '{options.stop_at}': the job reads nothing and ends",)
+    return (f"{text}; the job reads what comes from now on, as with '{LATEST}'",)
+
+
+def _fitting(state: State, name: str, sources: Sequence[Source], place: Place) -> Snapshot:
+    """The snapshot, which holds offsets of exactly the topics that are read."""
+    snapshot = state.snapshots.get(name)
+    if snapshot is None:
+        raise SnapshotNotFound(f"no snapshot is called '{name}'{did_you_mean(name, state.snapshots)}", place)
+    held, read = [one.topic for one in snapshot.sources], by_topic(sources)
+    if missing := [topic for topic in read if topic not in held]:
+        raise SnapshotMismatch(f"snapshot '{name}' holds offsets of {listed(held)}, not of {listed(missing)}", place)
+    if unread := [topic for topic in held if topic not in read]:
+        message = f"snapshot '{name}' holds offsets of {listed(unread)} as well, which the query does not read"
+        raise SnapshotMismatch(message, place)
+    return snapshot
+
+
+def _restored(source: Source, held: SourceOffsets, snapshot: str, place: Place) -> Source:
+    """The source with the snapshot's offsets; partitions that it does not know begin at their oldest record."""
+    if held.topic_id != source.topic_id:
+        raise SnapshotMismatch(f"topic '{source.topic}' was deleted and recreated since snapshot '{snapshot}'", place)
+    start, earliest = list(source.start), source.start
+    for one in held.offsets:
+        if one.partition >= len(start):
+            raise SnapshotMismatch(f"topic '{source.topic}' has fewer partitions than snapshot '{snapshot}'", place)
+        if earliest[one.partition] > one.offset:
+            raise SnapshotMismatch(
+                f"'{source.topic}' no longer holds offset {one.offset} of partition {one.partition} "
+                f"(it begins at {earliest[one.partition]})",
+                place,
+            )
+        start[one.partition] = one.offset
+    return replace(source, start=tuple(start))

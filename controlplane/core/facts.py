@@ -1,0 +1,196 @@
+"""What a verdict looks up: the facts fetched before, the job a command is about, the place of an option. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from controlplane.core.evolve import State
+from schemas.errors import (
+    FactsUnavailable,
+    JobDropping,
+    JobNotFound,
+    NoRegistry,
+    NotAuthorized,
+    Place,
+    RegistryRefused,
+    SchemaIncompatible,
+    TopicNotFound,
+)
+from schemas.names import is_topic_name
+from schemas.records import mappings
+from schemas.records.state import Job, Snapshot, Status, Target
+from schemas.shown import LONGEST, utc
+from schemas.suggestions import did_you_mean
+from sql.syntax import statements
+
+LONGEST_CAUSE = 200
+"""Characters of a failure that another message quotes."""
+SEND_AGAIN = "send the command again, with a new command id where it has one"
+"""A repeat under the same id gets the first outcome again."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicFacts:
+    """A topic as Kafka describes it; `earliest` and `latest` are offsets by partition (latest: the high watermark)."""
+
+    topic_id: str
+    earliest: tuple[int, ...]
+    latest: tuple[int, ...]
+
+
+class NotFetched(Exception):
+    """A verdict needs an answer of the schema registry: the newest schema of a subject, or `text` registered in it."""
+
+    def __init__(self, subject: str, text: str | None) -> None:
+        super().__init__(subject)
+        self.subject, self.text = subject, text
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a batch of verdicts needs from outside, fetched before. `unavailable` says why some is missing.
+
+    `denied` says, by topic, why Kafka will not tell of it; `registry_denied`, by subject and the text to register, why
+    the schema registry will not.
+    `instants` holds, by (topic, epoch milliseconds), each partition's first offset with a timestamp not before.
+    """
+
+    plane: str
+    topics: Mapping[str, TopicFacts] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
+    max_transaction_ms: int = 900_000
+    unavailable: str = ""
+    denied: Mapping[str, str] = field(default_factory=dict)
+    instants: Mapping[tuple[str, int], tuple[int, ...]] = field(default_factory=dict)
+    subjects: Mapping[str, mappings.AvroSchema | None] = field(default_factory=dict)
+    registered: Mapping[tuple[str, str], mappings.AvroSchema | SchemaIncompatible] = field(default_factory=dict)
+    has_registry: bool = True
+    registry_silent: str = ""
+    registry_denied: Mapping[tuple[str, str | None], str] = field(default_factory=dict)
+
+    def latest(self, subject: str, place: Place) -> mappings.AvroSchema | None:
+        """The newest schema of a subject; None where the registry has none. Raises NotFetched."""
+        if subject not in self.subjects:
+            self._check_registry(subject, None, place)
+            raise NotFetched(subject, None)
+        return self.subjects[subject]
+
+    def registered_schema(self, subject: str, text: str, place: Place) -> mappings.AvroSchema:
+        """A schema with its number in the registry. Raises NotFetched, SchemaIncompatible."""
+        found = self.registered.get((subject, text))
+        if found is None:
+            self._check_registry(subject, text, place)
+            raise NotFetched(subject, text)
+        if isinstance(found, SchemaIncompatible):
+            raise SchemaIncompatible(found.message, place)
+        return found
+
+    def _check_registry(self, subject: str, text: str | None, place: Place) -> None:
+        """Raises NoRegistry, RegistryRefused, or FactsUnavailable where it did not answer."""
+        if not self.has_registry:
+            raise NoRegistry(
+                "a topic in Avro needs its schema: give it as valueAvroSchema or keyAvroSchema in the mapping, "
+                "or set JOBPLANE_REGISTRY_URL for all workers",
+                place,
+            )
+        if why := self.registry_denied.get((subject, text)):
+            raise RegistryRefused(why, place)
+        if self.registry_silent:
+            raise FactsUnavailable(f"{self.registry_silent}; {SEND_AGAIN}", place)
+
+    def topic(self, topic: str, place: Place) -> TopicFacts:
+        """Raises FactsUnavailable, NotAuthorized or TopicNotFound."""
+        if not is_topic_name(topic):
+            raise unknown_topic(topic, self.names, place)
+        if self.unavailable:
+            raise FactsUnavailable(f"of topic '{topic}': {self.unavailable}; {SEND_AGAIN}", place)
+        if topic in self.denied:
+            raise NotAuthorized(f"topic '{topic}': {self.denied[topic]}", place)
+        found = self.topics.get(topic)
+        if found is None:
+            raise unknown_topic(topic, self.names, place)
+        return found
+
+
+def meant(state: State, name: statements.Name) -> tuple[str, mappings.Mapping | None]:
+    """The topic, and the mapping where it is one: a name is that of a mapping, or else of a topic."""
+    mapping = state.mappings.get(name.text)
+    return mapping.topic if mapping else name.text, mapping
+
+
+def unknown_topic(topic: str, names: Iterable[str], place: Place) -> TopicNotFound:
+    """`names` are the topics there are."""
+    if not is_topic_name(topic):
+        shown = topic if len(topic) <= LONGEST else f"{topic[:LONGEST]}…"
+        rule = "a topic's name has at most 249 letters of ASCII, digits, '.', '_' and '-', and is not '.' or '..'"
+        return TopicNotFound(f"no topic can be called '{shown}': {rule}", place)
+    hint = did_you_mean(topic, names) or "; create it first"
+    return TopicNotFound(f"no topic is called '{topic}'{hint}", place)
+
+
+def live(state: State, name: statements.Name) -> Job:
+    """The job a command is about. Raises JobNotFound, or JobDropping where it is on its way out."""
+    job = state.live(name.text)
+    if job is None:
+        raise JobNotFound(no_live_job(state, name.text) + _anew(state, name.text), name.place)
+    if job.target is Target.END:
+        raise JobDropping(f"job '{name.text}' is on its way out ({job.status})", name.place)
+    return job
+
+
+def no_live_job(state: State, name: str) -> str:
+    """What to say where no live job has a name: how the newest of that name ended, if there was one."""
+    job = _ended(state, name)
+    if job is None:
+        return f"no live job is called '{name}'{did_you_mean(name, state.names)}"
+    return f"no live job is called '{name}': {_how_it_ended(job)}"
+
+
+def _anew(state: State, name: str) -> str:
+    """What to do where a job has ended."""
+    job = _ended(state, name)
+    if job is None:
+        return ""
+    snapshot = max((one for one in state.snapshots.values() if one.uid == job.uid), key=_version, default=None)
+    there = f", with initialSnapshotName '{snapshot.name}' from its newest snapshot" if snapshot else ""
+    return f"; CREATE JOB starts one anew{there}"
+
+
+def _ended(state: State, name: str) -> Job | None:
+    ended = next((one for one in map(state.jobs.__getitem__, reversed(state.ended)) if one.name == name), None)
+    return state.jobs.get(state.closing.get(name, ""), ended)
+
+
+def _how_it_ended(job: Job) -> str:
+    when = f" at {utc(job.closed, 'seconds', ' ')} UTC" if job.closed else ""
+    match job.status:
+        case Status.COMPLETED | Status.COMPLETING if job.failure is None:
+            return f"it has COMPLETED{when}"
+        case Status.CANCELLED | Status.CANCELLING:
+            return f"it was dropped (CANCELLED){when}"
+        case _:
+            why = str(job.failure) if job.failure else "no cause is known"
+            return f"it FAILED{when} ({why if len(why) <= LONGEST_CAUSE else f'{why[:LONGEST_CAUSE]}…'})"
+
+
+def _version(snapshot: Snapshot) -> int:
+    return snapshot.version
+
+
+def jobs_through(state: State, mapping: str) -> list[str]:
+    """Names of the live jobs that read or write through a mapping."""
+    jobs = (state.jobs[uid] for uid in state.names.values())
+    return sorted(job.name for job in jobs if mapping in _mappings_of(job))
+
+
+def _mappings_of(job: Job) -> set[str]:
+    used = [job.sink.mapping, *(source.mapping for source in job.sources)]
+    return {one.name for one in used if one is not None and one.statement}
+
+
+def value_place(options: Sequence[statements.Option], option: str, otherwise: Place) -> Place:
+    return next((one.value_place for one in options if one.name.text == option), otherwise)
+
+
+def listed(names: Iterable[str]) -> str:
+    """`'a', 'b'` for people."""
+    return ", ".join(f"'{name}'" for name in names)

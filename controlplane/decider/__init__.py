@@ -1,0 +1,1 @@
+"""The one writer of events: it fetches facts, decides, and writes in transactions."""

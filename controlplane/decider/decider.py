@@ -1,0 +1,264 @@
+"""The one writer: judges commands and reports in the order of their logs, a batch in one transaction.
+
+1 fence the decider's id · 2 read `state` to the end · 3 read commands and reports from the position found there ·
+4 fetch the facts of a batch · 5 decide and fold · 6 write events, state, tasks and position; commit · 7 hand over the
+replies asked for. After a doubt its memory is dropped and all begins again at 1. Fenced, it ends; the holder of
+`commands`-0 restarts it.
+
+What judging a record raises stays with that record (controlplane/decider/judge.py). An error that nobody foresaw
+in the other steps is a doubt too: the same records come one at a time then, and the one that it comes from is not
+judged again.
+"""
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Any
+
+from controlplane.core.evolve import State, job_name
+from controlplane.core.facts import Facts
+from controlplane.core.outcome import answer
+from controlplane.core.reconcile import unstopped
+from controlplane.decider.batch import Batch, produce_batch
+from controlplane.decider.fencing import Closer
+from controlplane.decider.judge import Arrived, Case, Judge
+from controlplane.decider.replies import Replies, Reply, reply_to
+from controlplane.fetch.groups import Groups
+from controlplane.fetch.schemas import Asking
+from controlplane.fetch.topics import fetch_facts, max_transaction_ms
+from controlplane.log import control_topics, state_topic
+from controlplane.topics import CHECKPOINTS, COMMANDS, EVENTS, REPORTS, STATE, TASKS, TOPICS
+from processors.guard import Fault, noted
+from processors.kafka.abandoning import returns
+from processors.kafka.cluster import CALL_S, Consumer, Doubt, Fenced, Kafka, Message, assign, poll
+from processors.kafka.hanging import Place
+from processors.kafka.judging import judging
+from processors.kafka.transactions import TransactionalProducer
+from processors.registry.client import Registry
+from schemas.errors import JobplaneError
+from schemas.failures import RecordFailure
+from schemas.records.events import JobForgotten
+
+LOG = logging.getLogger("jobplane.decider")
+TRANSACTION_MS = 30_000
+WRITTEN = frozenset({EVENTS, STATE, TASKS, CHECKPOINTS})
+BATCH = 200
+POLL_S = 0.005
+MAX_BACKOFF_S, CALM_S = 5.0, 30.0
+"""The longest pause before the decider starts again, and after what time of leading the pauses are short once more."""
+
+
+class End(Enum):
+    TOLD = "told to stop"
+    FENCED = "fenced"
+
+
+class _Told(Exception):
+    pass
+
+
+@dataclass(slots=True)
+class Tally:
+    """What /metrics shows of the decider in this process."""
+
+    leading: bool = False
+    verdicts: Counter[str] = field(default_factory=Counter)
+    batches: int = 0
+    restarts: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+    """Errors that nobody foresaw, by what met them."""
+
+    def fault(self, met_by: str) -> None:
+        self.faults[met_by] += 1
+
+
+@dataclass(slots=True)
+class Suspects:
+    """Which record a fault comes from that its judging did not raise: the records in hand come one at a time then.
+
+    `culprits` are those found, by topic and offset. A fault that a culprit's refusal meets as well is nobody's.
+    """
+
+    in_hand: list[Arrived] = field(default_factory=list)
+    alone: int = 0
+    culprits: dict[tuple[str, int], Fault] = field(default_factory=dict)
+
+    def most(self, otherwise: int) -> int:
+        """How many records to read at once."""
+        return 1 if self.alone else otherwise
+
+    def look_at(self, arrived: Iterable[Arrived]) -> list[Arrived]:
+        """Takes records in hand; a culprit is marked with its fault."""
+        self.in_hand = [replace(one, fault=self.culprits.get((one.topic, one.offset))) for one in arrived]
+        return self.in_hand
+
+    def accuse(self, fault: Fault) -> None:
+        """Something went wrong with the records in hand, if there are any."""
+        if len(self.in_hand) == 1:
+            self.culprits[self.in_hand[0].topic, self.in_hand[0].offset] = fault
+        self.alone = max(self.alone, len(self.in_hand))
+        self.in_hand = []
+
+    def clear(self) -> None:
+        """All went well with the records in hand."""
+        self.alone = max(0, self.alone - len(self.in_hand))
+        self.in_hand = []
+
+
+class Decider:
+    """Runs in a thread of its own until told to stop or fenced."""
+
+    def __init__(
+        self,
+        kafka: Kafka,
+        prefix: str,
+        tally: Tally,
+        stop: threading.Event,
+        groups: Groups,
+        session_timeout: float = 6.0,
+        registry: Registry | None = None,
+        judge: Judge | None = None,
+    ) -> None:
+        self._registry, self._schemas = registry, dict[int, str]()
+        self._kafka, self._prefix, self._tally, self._stop = kafka, prefix, tally, stop
+        self._closer = Closer(kafka, prefix, groups, session_timeout)
+        self._passed: dict[str, int] = {}
+        self._judge = judge or Judge(prefix, tally.fault)
+        self._suspects = Suspects()
+
+    def run(self) -> End:
+        """Raises JobplaneError (NewerState, NotSetUp, KafkaRefused …) where going on would not help."""
+        backoff = 0.1
+        while True:
+            began = time.monotonic()
+            try:
+                with judging():
+                    self._lead()
+            except _Told:
+                return End.TOLD
+            except Fenced:
+                return End.FENCED
+            except Doubt as doubt:
+                LOG.warning("the decider starts again: %s", doubt)
+            except Exception as error:
+                # the guard of the decider, docs/decisions/0016
+                if isinstance(error, JobplaneError) and not isinstance(error, RecordFailure):
+                    raise  # it names what a person must change first
+                self._tally.fault("decider")
+                self._suspects.accuse(noted(error, "the decider starts again"))
+            finally:
+                self._tally.leading = False
+                self._closer.forget_all()
+                self._suspects.in_hand = []
+            self._tally.restarts += 1
+            backoff = 0.1 if time.monotonic() - began > CALM_S else min(backoff * 2, MAX_BACKOFF_S)
+            if self._stop.wait(backoff):
+                return End.TOLD
+
+    def _alive(self) -> None:
+        if self._stop.is_set():
+            raise _Told
+
+    def _lead(self) -> None:
+        kafka, prefix = self._kafka, self._prefix
+        began = time.monotonic()
+        # 1
+        producer = TransactionalProducer(
+            kafka, f"{prefix}decider", TRANSACTION_MS, f"{prefix}{COMMANDS}", self._alive, _place(prefix)
+        )
+        consumer = state_topic.reader(kafka, prefix)
+        self._replies = Replies(kafka)
+        try:
+            # 2
+            state = state_topic.read_state(kafka, consumer, prefix, self._alive)
+            plane, limit = control_topics.plane_id(kafka, prefix), max_transaction_ms(kafka)
+            # 3
+            self._assign(consumer, state)
+            LOG.info("the decider leads from %s after %.2f s", state.position, time.monotonic() - began)
+            self._tally.leading = True
+            for job in state.jobs.values():
+                self._closer.watch(job.uid, unstopped(job))
+            while True:
+                self._alive()
+                messages = poll(consumer, self._suspects.most(BATCH), POLL_S)
+                if messages:
+                    self._batch(producer, state, self._suspects.look_at(map(self._arrived, messages)), plane, limit)
+                    self._suspects.clear()
+                if producer.suspect:
+                    raise Doubt(producer.suspect)
+                producer.poll()
+                self._closer.tick()
+        finally:
+            self._replies.close()
+            returns(consumer.close, CALL_S)
+
+    def _assign(self, consumer: Consumer, state: State) -> None:
+        """From the position on; where the log no longer holds it (retention of reports), from its beginning."""
+        wanted = {COMMANDS: state.position.commands, REPORTS: state.position.reports}
+        topics = {name: (f"{self._prefix}{name}", 0) for name in wanted}
+        first = self._kafka.first_offsets(list(topics.values()))
+        self._passed = {name: max(offset, first[topics[name]]) for name, offset in wanted.items()}
+        assign(consumer, {topics[name]: offset for name, offset in self._passed.items()})
+
+    def _arrived(self, message: Message) -> Arrived:
+        headers: Any = message.headers()
+        topic = (message.topic() or "").removeprefix(self._prefix)
+        return Arrived(topic, message.offset() or 0, message.timestamp()[1], message.value(), headers)
+
+    def _batch(
+        self, producer: TransactionalProducer, state: State, arrived: list[Arrived], plane: str, limit: int
+    ) -> None:
+        asking = Asking(self._registry, self._schemas)
+        cases = [self._judge.case(one, asking) for one in arrived]
+        # 4
+        facts = self._facts(state, cases, plane, limit)
+        # 5
+        batch, verdicts, touched = Batch(), Counter[str](), set[str]()
+        replies: list[Reply] = []
+        for case in cases:
+            written, facts = case.verdict(state, facts)
+            for event, data in ((one.event, one.data) for one in written):
+                name = job_name(state, event)
+                if reply := answer(event, name):
+                    verdicts[reply.verdict] += 1
+                batch.add(state, event, name, data)
+                touched.add(getattr(event.body, "uid", ""))
+                if copy := reply_to(event, name, state):
+                    replies.append(copy)
+            self._passed[case.arrived.topic] = case.arrived.offset + 1
+        batch.passed(state, self._passed[COMMANDS], self._passed[REPORTS])
+        # 6
+        if batch:
+            producer.begin()
+            produce_batch(producer, self._prefix, batch)
+            producer.flush(TRANSACTION_MS / 1000, self._alive)
+            producer.commit()
+            self._tally.verdicts += verdicts
+            self._tally.batches += 1
+            for uid in touched & state.jobs.keys():
+                self._closer.watch(uid, unstopped(state.jobs[uid]))
+            for event, _, _ in batch.events:
+                if isinstance(event.body, JobForgotten):
+                    self._closer.delete_group(event.body.uid)
+            # 7
+            for copy in replies:
+                self._replies.offer(copy)
+
+    def _facts(self, state: State, cases: Sequence[Case], plane: str, limit: int) -> Facts:
+        topics, instants = set[str](), set[tuple[str, int]]()
+        for case in cases:
+            more, at = case.needs(state)
+            topics, instants = topics | more, instants | at
+        if not topics:
+            return Facts(plane, max_transaction_ms=limit)
+        return fetch_facts(self._kafka, plane, limit, topics, instants)
+
+
+def _place(prefix: str) -> Place:
+    """Where the decider writes; nobody else writes to `state`."""
+    written = {f"{prefix}{topic.name}": range(topic.partitions) for topic in TOPICS if topic.name in WRITTEN}
+    return Place(f"{prefix}{STATE}", 0, lambda key: True, written)

@@ -1,0 +1,90 @@
+"""Fences, in the background, the ids of tasks that were told to stop and from which no report comes.
+
+The changed `tasks` record is committed before (law 6), so a task that starts after the fence sees that it must not run.
+What was fenced is reported as stopped, like any report: the decider's loop never waits for it.
+"""
+
+import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from controlplane.fetch.groups import Groups
+from controlplane.topics import REPORTS
+from processors.kafka.cluster import CALL_S, Doubt, Fenced, Kafka
+from processors.kafka.hanging import task_place, topics_written
+from processors.kafka.transactions import TransactionalProducer
+from schemas.failures import JobFailure
+from schemas.options import Guarantee, JobOptions
+from schemas.records.reports import Report, Said
+from schemas.records.tasks import Task
+from schemas.wire.codec import encode
+
+LOG = logging.getLogger("jobplane.closer")
+GRACE_S = 10.0
+FENCE_S = 30.0
+TRANSACTION_MS = 60_000
+
+
+class Closer:
+    """`watch` after each commit, `tick` often, both from the decider's thread."""
+
+    def __init__(self, kafka: Kafka, prefix: str, groups: Groups, session_timeout: float) -> None:
+        self._kafka, self._prefix, self._groups = kafka, prefix, groups
+        self._unfenced_grace_s = max(GRACE_S, 2 * session_timeout)
+        self._due: dict[str, dict[int, tuple[float, Task]]] = {}
+        self._background = ThreadPoolExecutor(1, "closer")
+
+    def watch(self, uid: str, unstopped: tuple[Task, ...]) -> None:
+        """The tasks of a job that must stop and have not been heard to; each gets ten seconds.
+
+        Output that is in no transaction is not fenced: its host ends by itself once its worker's session is over.
+        """
+        had, now = self._due.pop(uid, {}), time.monotonic()
+        if unstopped:
+            fenced = JobOptions.of(unstopped[0].options).processing_guarantee is Guarantee.EXACTLY_ONCE
+            due = now + (GRACE_S if fenced else self._unfenced_grace_s)
+            self._due[uid] = {task.task: (had.get(task.task, (due,))[0], task) for task in unstopped}
+
+    def forget_all(self) -> None:
+        self._due.clear()
+
+    def tick(self) -> None:
+        now = time.monotonic()
+        for tasks in self._due.values():
+            for index, (due, task) in tasks.items():
+                if now >= due:
+                    tasks[index] = (now + FENCE_S + GRACE_S, task)
+                    self._background.submit(self._fence, task)
+
+    def delete_group(self, uid: str) -> None:
+        self._background.submit(self._delete_group, f"{self._prefix}job.{uid}")
+
+    def _fence(self, task: Task) -> None:
+        deadline = time.monotonic() + FENCE_S
+
+        def alive() -> None:
+            if time.monotonic() > deadline:
+                raise Doubt(f"fencing took more than {FENCE_S:.0f} s")
+
+        try:
+            TransactionalProducer(
+                self._kafka,
+                f"{self._prefix}{task.transactional_id}",
+                TRANSACTION_MS,
+                f"{self._prefix}{REPORTS}",
+                alive,
+                task_place(task, self._prefix, self._kafka.topics(topics_written(task, self._prefix), alive)),
+            )
+        except (Doubt, Fenced, JobFailure) as failed:
+            LOG.warning("task %s could not be fenced, it is tried again: %s", task.key, failed)
+            return
+        report = Report(task.uid, task.task, task.generation, task.attempt, Said.STOPPED, "decider")
+        producer = self._kafka.producer()
+        producer.produce(f"{self._prefix}{REPORTS}", encode(report), task.key, 0)
+        producer.flush(CALL_S)
+
+    def _delete_group(self, group: str) -> None:
+        try:
+            self._groups.delete(group)
+        except Doubt as failed:
+            LOG.warning("group %s was not deleted: %s", group, failed)

@@ -1,0 +1,192 @@
+"""Judges the records of the logs behind one guard: nothing that a command or a report holds may stop them.
+
+Whatever reading, understanding or judging a command raises unforeseen refuses that command (`internal-error`); of a
+report, it drops that report. A verdict comes with its events encoded: one that cannot be written is refused before
+anything is folded. What the process itself dies of, such as a segmentation fault, is out of reach.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from controlplane.core.decide import decide, topics_needed
+from controlplane.core.decide.reports import decide_report
+from controlplane.core.evolve import State
+from controlplane.core.facts import Facts
+from controlplane.core.request import Request, translate
+from controlplane.fetch.schemas import Asking
+from controlplane.topics import COMMANDS
+from processors.guard import Fault, noted
+from processors.kafka.cluster import Doubt, Fenced, KafkaException
+from schemas.errors import InternalError, Refused, StatementTooLarge
+from schemas.records.events import Body, Cause, CommandRefused, Event
+from schemas.records.reports import Report, Said
+from schemas.wire.codec import NotOurs, decode, encode
+from schemas.wire.command_record import Headers, Received, read_command
+
+LARGEST_EVENT = 900_000
+"""Bytes: Kafka's client takes records of a million, with their keys."""
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A record of `commands` or `reports`; `topic` is without the prefix. With a `fault` it is not judged again."""
+
+    topic: str
+    offset: int
+    time: int
+    value: bytes | None
+    headers: Headers | None = None
+    fault: Fault | None = None
+
+    @property
+    def is_command(self) -> bool:
+        return self.topic == COMMANDS
+
+    def __str__(self) -> str:
+        return f"{'command' if self.is_command else 'report'} at offset {self.offset}"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An event and its bytes."""
+
+    event: Event
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """`count` is told what met a fault. `command` and `report` are the verdicts; they are pure."""
+
+    prefix: str
+    count: Callable[[str], None]
+    command: Callable[[State, Request, Facts, str], tuple[Body, ...]] = decide
+    report: Callable[[State, Report, Facts, int], tuple[Body, ...]] = decide_report
+
+    def case(self, arrived: Arrived, asking: Asking) -> "Case":
+        """What becomes of a record, read so far."""
+        case = Case(self, arrived, asking)
+        case.read()
+        return case
+
+
+@dataclass(slots=True)
+class Case:
+    """One record on its way to its verdict. `said` is what it says, None where that is nothing: anyone may write."""
+
+    judge: Judge
+    arrived: Arrived
+    asking: Asking
+    said: Request | Report | None = None
+
+    def read(self) -> None:
+        """An error on the way is the verdict."""
+        one = self.arrived
+        if not one.is_command:
+            self.said = self._guarded(self._read_report, lambda _: None)
+            return
+        read = partial(read_command, one.offset, one.time, one.value, one.headers, self.judge.prefix)
+        command = self._guarded(lambda: self.asking.reading(read), self._unread)
+        if one.fault is not None:
+            self.said = Request(command, error=_internal(one.fault))
+        else:
+            self.said = self._guarded(lambda: translate(command), lambda error: Request(command, error=error))
+
+    def _read_report(self) -> Report | None:
+        try:
+            return None if self.arrived.fault else decode(self.arrived.value or b"", Report)
+        except NotOurs:
+            return None
+
+    def _unread(self, error: Refused) -> Received:
+        one, data = self.arrived, self.arrived.value or b""
+        return Received(one.offset, one.time, "", "", hashlib.sha256(data).hexdigest(), len(data), error)
+
+    def needs(self, state: State) -> tuple[set[str], set[tuple[str, int]]]:
+        """Topics, and (topic, instant) pairs, of which the verdict needs the facts."""
+        match self.said:
+            case Request() as request:
+
+                def refused(error: Refused) -> tuple[set[str], set[tuple[str, int]]]:
+                    self.said = Request(request.command, error=error)
+                    return set(), set()
+
+                return self._guarded(lambda: topics_needed(state, [request], self.judge.prefix), refused)
+            case Report(said=Said.SNAPSHOTTED, uid=uid) if uid in state.jobs:
+                return {state.jobs[uid].sink.topic}, set()
+        return set(), set()
+
+    def verdict(self, state: State, facts: Facts) -> tuple[tuple[Written, ...], Facts]:
+        """The events that follow, the first of a command's is its outcome; and the facts with what was asked for it."""
+        match self.said:
+            case Request() as request:
+
+                def refused(error: Refused) -> tuple[tuple[Written, ...], Facts]:
+                    place, length = error.place, request.command.length
+                    refusal = CommandRefused(error.code, error.message, place.line, place.column, length)
+                    return self._written(state, (refusal,)), facts
+
+                return self._guarded(
+                    lambda: self._judged(
+                        state, facts, lambda known: self.judge.command(state, request, known, self.judge.prefix)
+                    ),
+                    refused,
+                )
+            case Report() as report:
+                return self._guarded(
+                    lambda: self._judged(
+                        state, facts, lambda known: self.judge.report(state, report, known, self.arrived.time)
+                    ),
+                    lambda _: ((), facts),
+                )
+        return (), facts
+
+    def _judged(
+        self, state: State, facts: Facts, judge: Callable[[Facts], tuple[Body, ...]]
+    ) -> tuple[tuple[Written, ...], Facts]:
+        bodies, known = self.asking.judging(facts, judge)
+        return self._written(state, bodies), known
+
+    def _written(self, state: State, bodies: tuple[Body, ...]) -> tuple[Written, ...]:
+        """Raises StatementTooLarge."""
+        seq, cause = state.position.seq, self.cause
+        events = [Event(seq + i, self.arrived.time, cause, body) for i, body in enumerate(bodies, 1)]
+        written = tuple(Written(event, encode(event)) for event in events)
+        if any(len(one.data) > LARGEST_EVENT for one in written):
+            raise StatementTooLarge(
+                f"what follows from the statement takes more than the {LARGEST_EVENT:,} bytes that an event may have; "
+                "read fewer topics in one job, or give their mappings smaller schemas"
+            )
+        return written
+
+    @property
+    def cause(self) -> Cause:
+        """The record as its events name it."""
+        at = self.arrived.topic, self.arrived.offset, self.arrived.offset + 1
+        if not isinstance(self.said, Request):
+            return Cause(*at)
+        said = self.said.command
+        return Cause(*at, said.given_id, said.digest, said.issued_by, said.traceparent, said.reply_to)
+
+    def _guarded(self, act: Callable[[], T], otherwise: Callable[[Refused], T]) -> T:
+        """The guard: what `otherwise` makes of an error, foreseen or not. Kafka's doubts are the decider's to treat."""
+        try:
+            return act()
+        except (Doubt, Fenced, KafkaException):
+            raise
+        except Exception as error:  # noqa: BLE001  # the guard of judging, docs/decisions/0016
+            if isinstance(error, Refused) and self.arrived.is_command:
+                return otherwise(error)
+            self.judge.count("command" if self.arrived.is_command else "report")
+            return otherwise(_internal(noted(error, str(self.arrived))))
+
+
+def _internal(fault: Fault) -> InternalError:
+    return InternalError(
+        f"judging the statement met a fault of jobplane ({fault}), and nothing was done; the worker's log has more "
+        "under this reference: report it, and write the statement in another way meanwhile"
+    )

@@ -1,0 +1,149 @@
+"""Copies of outcomes to the topics that commands asked for: after the commit, once, best effort.
+
+`offer` only puts a copy into a bounded queue; a thread of its own sends it by a producer of its own. Whatever goes
+wrong there is said in the log and changes nothing: the verdict stands in `events`. No topic is made: one that is not
+there gets no reply.
+"""
+
+import logging
+import math
+import queue
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+import msgspec
+
+from controlplane.core.evolve import State
+from controlplane.core.outcome import answer
+from controlplane.listings import rows
+from processors.kafka.cluster import Doubt, Kafka, KafkaError, KafkaException, Message, Producer
+from schemas.errors import JobplaneError
+from schemas.records.commands import COMMAND_ID, TRACEPARENT
+from schemas.records.events import Event
+
+LOG = logging.getLogger("jobplane.replies")
+MOST_WAITING = 10_000
+DELIVERY_MS = 30_000
+KNOWN_S = 10.0
+"""How long it is believed that a topic is there, or is not."""
+MOST_KNOWN = 1_000
+TICK_S = 0.05
+LINGER_S = 1.0
+"""Longest the end of this waits for copies that are under way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A record for a topic that a command named."""
+
+    topic: str
+    key: str
+    value: bytes
+    headers: tuple[tuple[str, bytes], ...]
+
+
+def reply_to(event: Event, name: str, state: State) -> Reply | None:
+    """The copy of an outcome, None where none was asked for. `name` is that of its job, `state` has the event folded.
+
+    The answer to a repeated command is the first one, with the status its job has now.
+    """
+    cause = event.cause
+    given = answer(event, name)
+    if given is None or not cause.reply_to:
+        return None
+    job = state.jobs.get(given.uid)
+    row = rows.outcome_row(given, getattr(event.body, "status", "") or (job.status if job else ""))
+    headers = ((COMMAND_ID, row["command_id"]), (TRACEPARENT, cause.traceparent))
+    return Reply(
+        cause.reply_to,
+        row["command_id"],
+        msgspec.json.encode(row),
+        tuple((key, value.encode()) for key, value in headers if value),
+    )
+
+
+class Replies:
+    """The queue, and the thread that empties it. Used by one thread; `offer` never blocks and never raises."""
+
+    def __init__(self, kafka: Kafka) -> None:
+        self._kafka = kafka
+        self._queue: queue.SimpleQueue[Reply | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._producer: Producer | None = None
+        self._known: dict[str, tuple[bool, float]] = {}
+        self._dropped = 0
+        self._until = math.inf
+
+    def offer(self, reply: Reply) -> None:
+        """To be sent soon; where too many wait already, it is dropped and counted."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="replies", daemon=True)
+            self._thread.start()
+        if self._queue.qsize() < MOST_WAITING:
+            self._queue.put(reply)
+            return
+        self._dropped += 1
+        if self._dropped & (self._dropped - 1) == 0:  # the 1st, 2nd, 4th, 8th …
+            LOG.warning("replies dropped so far: %d; %d wait already", self._dropped, MOST_WAITING)
+
+    def close(self) -> None:
+        """Lets what was offered go out, for a second at most."""
+        self._until = time.monotonic() + LINGER_S
+        self._queue.put(None)
+        if self._thread is not None:
+            self._thread.join(LINGER_S)
+
+    def _run(self) -> None:
+        while (reply := self._next()) is not None and time.monotonic() < self._until:
+            self._send(reply)
+        if self._producer is not None:
+            self._producer.flush(LINGER_S)
+
+    def _next(self) -> Reply | None:
+        """The next copy, None at the end; deliveries are heard of meanwhile."""
+        while True:
+            flying = self._producer is not None and len(self._producer) > 0
+            with suppress(queue.Empty):
+                return self._queue.get(timeout=TICK_S if flying else None)
+            if self._producer is not None:
+                self._producer.poll(0)
+
+    def _send(self, reply: Reply) -> None:
+        try:
+            if not self._exists(reply.topic):
+                return
+            self._producer = self._producer or self._kafka.producer(message_timeout_ms=DELIVERY_MS)
+            self._producer.produce(
+                reply.topic, reply.value, reply.key, headers=list(reply.headers), on_delivery=self._delivered(reply)
+            )
+            self._producer.poll(0)
+        except (KafkaException, BufferError, Doubt, JobplaneError) as error:
+            self._failed(reply, error)
+            self._producer = None
+
+    def _exists(self, topic: str) -> bool:
+        """Asked before, so that a broker that makes topics on demand makes none."""
+        there, asked = self._known.get(topic, (False, 0.0))
+        if not asked or time.monotonic() - asked > KNOWN_S:
+            if len(self._known) >= MOST_KNOWN:
+                self._known.clear()
+            there = topic in self._kafka.topics([topic])
+            self._known[topic] = (there, time.monotonic())
+            if not there:
+                LOG.warning("no reply to '%s': there is no such topic; create it, or leave reply-to out", topic)
+        return there
+
+    def _delivered(self, reply: Reply) -> Callable[[KafkaError | None, Message], None]:
+        def delivered(error: KafkaError | None, _: Message) -> None:
+            if error is not None:
+                self._failed(reply, error)
+                if error.fatal():
+                    self._producer = None
+
+        return delivered
+
+    def _failed(self, reply: Reply, error: object) -> None:
+        LOG.warning("the reply to command %s did not reach '%s': %s", reply.key, reply.topic, error)

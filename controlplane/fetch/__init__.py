@@ -1,0 +1,1 @@
+"""What verdicts need from outside, asked beforehand: topics, schemas, consumer groups."""

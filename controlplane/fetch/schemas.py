@@ -1,0 +1,121 @@
+"""What verdicts need of the schema registry: what is not known yet is asked, and the command read or judged again.
+
+A verdict is a pure decision all the same: the answers are facts, and land in its event. To register is safe to repeat.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Protocol, TypeVar
+
+from controlplane.core.facts import SEND_AGAIN, Facts, NotFetched
+from processors.kafka.answers import RegistryDenied
+from processors.kafka.cluster import Doubt
+from schemas.errors import BadEnvelope, FactsUnavailable, Refused, RegistryRefused, SchemaIncompatible
+from schemas.failures import BadRecord
+from schemas.formats.avro.known_schemas import UnknownSchema
+from schemas.records.mappings import AvroSchema
+from schemas.wire.framed import Schemas
+
+ANSWERS_S = 5.0
+"""After this long in one batch nothing more is asked."""
+T = TypeVar("T")
+
+
+class Answering(Protocol):
+    """A schema registry, as processors.registry.client is one.
+
+    `schema` raises BadRecord, `register` SchemaIncompatible, all of them Doubt.
+    """
+
+    def schema(self, number: int) -> str: ...
+
+    def latest(self, subject: str) -> AvroSchema | None: ...
+
+    def register(self, subject: str, text: str) -> AvroSchema: ...
+
+
+@dataclass(slots=True)
+class Asking:
+    """The registry in one batch. One that was silent, or slow, is not asked again in it.
+
+    `known` are schemas by number; what a number means never changes, so they outlive the batch.
+    """
+
+    registry: Answering | None
+    known: dict[int, str]
+    spent: float = 0.0
+    silent: Doubt | None = None
+    missing: dict[int, Refused] = field(default_factory=dict)
+
+    def reading(self, read: Callable[[Schemas | None], T]) -> T:
+        """What `read` makes of the schemas there are, asked for as it needs them."""
+        if self.registry is None:
+            return read(None)
+        while True:
+            try:
+                return read({**self.known, **self.missing} if self.missing else self.known)
+            except UnknownSchema as unknown:
+                self._learn(self.registry, unknown.id)
+
+    def _learn(self, registry: Answering, number: int) -> None:
+        try:
+            self.known[number] = self._told(lambda: registry.schema(number))
+        except Doubt as doubt:
+            self.missing[number] = _refusal(doubt)
+        except BadRecord as unheard:
+            self.missing[number] = BadEnvelope(unheard.message)
+
+    def judging(self, facts: Facts, judge: Callable[[Facts], T]) -> tuple[T, Facts]:
+        """The verdict, and the facts with what was asked for it: others of the batch need not ask again."""
+        while True:
+            try:
+                return judge(facts), facts
+            except NotFetched as wanted:
+                facts = self._answered(facts, wanted)
+
+    def _answered(self, facts: Facts, wanted: NotFetched) -> Facts:
+        """One answer more."""
+        registry, subject, text = self.registry, wanted.subject, wanted.text
+        if registry is None:
+            return replace(facts, has_registry=False)
+        try:
+            if text is None:
+                latest = self._told(lambda: registry.latest(subject))
+                return replace(facts, subjects={**facts.subjects, subject: latest})
+            answer = self._told(lambda: _registered(registry, subject, text))
+            return replace(facts, registered={**facts.registered, (subject, text): answer})
+        except Doubt as doubt:
+            if isinstance(doubt, RegistryDenied):
+                return replace(facts, registry_denied={**facts.registry_denied, (subject, text): str(doubt)})
+            return replace(facts, registry_silent=str(doubt))
+
+    def _told(self, ask: Callable[[], T]) -> T:
+        """Raises Doubt, and from then on without asking; what was denied is denied to this question alone."""
+        if self.silent:
+            raise self.silent
+        began = time.monotonic()
+        try:
+            return ask()
+        except RegistryDenied:
+            raise
+        except Doubt as doubt:
+            self.silent = doubt
+            raise
+        finally:
+            self.spent += time.monotonic() - began
+            if self.spent > ANSWERS_S and not self.silent:
+                self.silent = Doubt(f"the schema registry took more than {ANSWERS_S:g} s")
+
+
+def _refusal(doubt: Doubt) -> Refused:
+    if isinstance(doubt, RegistryDenied):
+        return RegistryRefused(str(doubt))
+    return FactsUnavailable(f"{doubt}; {SEND_AGAIN}")
+
+
+def _registered(registry: Answering, subject: str, text: str) -> AvroSchema | SchemaIncompatible:
+    try:
+        return registry.register(subject, text)
+    except SchemaIncompatible as refused:
+        return refused

@@ -1,0 +1,85 @@
+"""What Kafka tells of topics: the facts of a batch of commands."""
+
+from collections.abc import Collection, Mapping
+from typing import Protocol
+
+from controlplane.core.facts import Facts, TopicFacts
+from processors.kafka.cluster import Doubt, Kafka
+from schemas.failures import JobFailure
+from schemas.names import is_topic_name
+
+
+def max_transaction_ms(kafka: Kafka) -> int:
+    """The broker's transaction.max.timeout.ms."""
+    return int(kafka.broker_setting("transaction.max.timeout.ms"))
+
+
+def fetch_facts(
+    kafka: Kafka, plane: str, limit: int, topics: Collection[str], instants: Collection[tuple[str, int]] = ()
+) -> Facts:
+    """What is known of the topics now. Never raises: what did not answer in time is named in `unavailable`.
+
+    Kafka is not asked for names that no topic can have: it would answer nothing else either. What it refuses to tell of
+    one topic is no matter for the others.
+    """
+    try:
+        described, denied = describe(kafka, [topic for topic in topics if is_topic_name(topic)])
+        partitions = [(topic, p) for topic, (_, count) in described.items() for p in range(count)]
+        first, last = kafka.first_offsets(partitions), kafka.last_offsets(partitions)
+        names = kafka.topic_names() if len(described) < len(topics) else ()
+        at = {
+            (topic, instant): kafka.offsets_since([(topic, p) for p in range(described[topic][1])], instant)
+            for topic, instant in instants
+            if topic in described
+        }
+    except (Doubt, JobFailure) as doubt:
+        return Facts(plane, max_transaction_ms=limit, unavailable=str(doubt))
+    found = _topic_facts(described, first, last)
+    return Facts(plane, found, names, limit, denied=denied, instants=_instants(found, at))
+
+
+class Describing(Protocol):
+    """What tells of topics; it raises JobFailure where it may not."""
+
+    def topics(self, names: Collection[str]) -> dict[str, tuple[str, int]]: ...
+
+
+def describe(kafka: Describing, topics: Collection[str]) -> tuple[dict[str, tuple[str, int]], dict[str, str]]:
+    """Topics that exist, and why Kafka does not tell of others. They are asked for one by one after a refusal."""
+    try:
+        return kafka.topics(topics), {}
+    except JobFailure as refused:
+        if len(topics) == 1:
+            return {}, dict.fromkeys(topics, refused.message)
+    found, denied = dict[str, tuple[str, int]](), dict[str, str]()
+    for topic in topics:
+        one, no = describe(kafka, [topic])
+        found, denied = found | one, denied | no
+    return found, denied
+
+
+def _instants(
+    topics: Mapping[str, TopicFacts], at: Mapping[tuple[str, int], Mapping[tuple[str, int], int]]
+) -> dict[tuple[str, int], tuple[int, ...]]:
+    """Where no record is so new, the end."""
+    return {
+        (topic, instant): tuple(
+            last if offsets[topic, p] < 0 else offsets[topic, p] for p, last in enumerate(topics[topic].latest)
+        )
+        for (topic, instant), offsets in at.items()
+    }
+
+
+def _topic_facts(
+    described: Mapping[str, tuple[str, int]],
+    first: Mapping[tuple[str, int], int],
+    last: Mapping[tuple[str, int], int],
+) -> dict[str, TopicFacts]:
+    return {
+        topic: TopicFacts(
+            topic_id,
+            tuple(first[topic, p] for p in range(count)),
+            tuple(last[topic, p] for p in range(count)),
+        )
+        for topic, (topic_id, count) in described.items()
+    }

@@ -1,0 +1,1 @@
+"""What people and programs are shown: rows, tables and pages. Pure."""

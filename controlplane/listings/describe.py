@@ -1,0 +1,139 @@
+"""What DESCRIBE says of a job, a mapping, a snapshot. Pure."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from controlplane.core.evolve import State
+from controlplane.core.facts import jobs_through
+from controlplane.listings.rows import Listing, Row, Screen, job_row
+from schemas.errors import JobNotFound, MappingNotFound, SnapshotNotFound
+from schemas.formats import JSON_FLAT, KEY_FORMAT, VALUE_FORMAT
+from schemas.options import JobOptions
+from schemas.records.progress import PartitionProgress, Progress, refused_by_code
+from schemas.records.state import ENDED, Job
+from schemas.records.tasks import task_key
+from schemas.suggestions import did_you_mean
+from sql.syntax import statements
+
+TASK_COLUMNS = (
+    *("task", "status", "worker", "partition", "position", "end", "lag"),
+    *("rate_in", "rate_out", "committed", "state_bytes", "trouble"),
+)
+HELD_COLUMNS = ("topic", "partition", "offset")
+COLUMN_COLUMNS = ("column", "type", "path")
+
+
+def named(state: State, name: statements.Name) -> Job:
+    """The live job of a name, else the newest ended one, else the job with this uid. Raises JobNotFound."""
+    job = state.live(name.text) or state.jobs.get(name.text)
+    same = [one for one in state.jobs.values() if one.name == name.text]
+    job = job or max(same, key=lambda one: one.created, default=None)
+    if job is None:
+        known = [one.name for one in state.jobs.values()]
+        raise JobNotFound(f"no job is called '{name}'{did_you_mean(name.text, known)}", name.place)
+    return job
+
+
+def describe_job(job: Job, progress: Mapping[str, Progress], committed: Iterable[PartitionProgress]) -> Listing:
+    """A row for each partition of each task. `progress` is by task key; where a task has none, `committed` says."""
+    about = {
+        **job_row(job),
+        "guarantee": str(JobOptions.of(job.options).processing_guarantee),
+        "options": job.options,
+        "created": job.created,
+        "closed": job.closed or None,
+        "generation": job.generation,
+        "layout": job.layout,
+        "packages": [str(one) for one in job.packages],
+        "refused": _refused(job, progress),
+        "snapshots_pending": [one.request.name for one in job.pending],
+    }
+    if job.failure is not None:
+        about |= {"failure_code": job.failure.code, "failure_at": job.failure.at}
+    resting = list(committed)
+    rows = [row for i in range(len(job.tasks)) for row in _task_rows(job, i, progress, resting)]
+    return Listing(TASK_COLUMNS, rows, about, screen=Screen.JOB)
+
+
+def _refused(job: Job, progress: Mapping[str, Progress]) -> dict[str, int]:
+    """Records that gave nothing or a dead letter, by the reason's code, as the tasks' runs have told."""
+    counts = Counter[str]()
+    for i, task in enumerate(job.tasks):
+        now = _now(job, i, progress)
+        counts.update(refused_by_code(now.metrics if now else task.metrics))
+    return dict(sorted(counts.items()))
+
+
+def _now(job: Job, index: int, progress: Mapping[str, Progress]) -> Progress | None:
+    """How far a task is that still writes, if it has told."""
+    return progress.get(task_key(job.uid, index)) if job.tasks[index].phase not in ENDED else None
+
+
+def _task_rows(job: Job, index: int, progress: Mapping[str, Progress], committed: list[PartitionProgress]) -> list[Row]:
+    task = job.tasks[index]
+    now = _now(job, index, progress)
+    held = (
+        now.partitions
+        if now and now.partitions
+        else [one for one in committed if one.partition % len(job.tasks) == index]
+    )
+    return [
+        {
+            "task": index,
+            "status": str(task.phase),
+            "worker": task.worker,
+            "partition": f"{one.topic}-{one.partition}",
+            "position": one.position,
+            "end": one.end,
+            "lag": one.lag,
+            "rate_in": round(now.rate_in, 1) if now else None,
+            "rate_out": round(now.rate_out, 1) if now else None,
+            "committed": (now.committed or None) if now else None,
+            "state_bytes": now.state_bytes if now else None,
+            "trouble": now.trouble if now else "",
+            **({"metrics": task.metrics} if task.metrics else {}),
+        }
+        for one in held
+    ] or [dict.fromkeys(TASK_COLUMNS) | {"task": index, "status": str(task.phase), "worker": task.worker}]
+
+
+def describe_mapping(state: State, name: statements.Name) -> Listing:
+    mapping = state.mappings.get(name.text)
+    if mapping is None:
+        hint = did_you_mean(name.text, state.mappings)
+        raise MappingNotFound(f"no mapping is called '{name}'{hint}", name.place)
+    about = {
+        "name": mapping.name,
+        "topic": mapping.topic,
+        KEY_FORMAT: mapping.options.get(KEY_FORMAT, "bytes"),
+        VALUE_FORMAT: mapping.options.get(VALUE_FORMAT, JSON_FLAT),
+        "jobs": jobs_through(state, mapping.name),
+        "statement": mapping.statement,
+    }
+    rows = [{"column": one.name, "type": one.type, "path": ".".join(one.path)} for one in mapping.columns]
+    return Listing(COLUMN_COLUMNS, rows, about)
+
+
+def describe_snapshot(state: State, name: statements.Name) -> Listing:
+    snapshot = state.snapshots.get(name.text)
+    if snapshot is None:
+        hint = did_you_mean(name.text, state.snapshots)
+        raise SnapshotNotFound(f"no snapshot is called '{name}'{hint}", name.place)
+    about = {
+        "name": snapshot.name,
+        "job": snapshot.job,
+        "uid": snapshot.uid,
+        "version": snapshot.version,
+        "time": snapshot.time,
+        "parts": len(snapshot.parts),
+        "digest": snapshot.digest,
+        "sink": snapshot.sink,
+        "sink_ends": list(snapshot.sink_ends),
+        "statement": snapshot.statement,
+    }
+    rows = [
+        {"topic": source.topic, "partition": one.partition, "offset": one.offset}
+        for source in snapshot.sources
+        for one in source.offsets
+    ]
+    return Listing(HELD_COLUMNS, rows, about)

@@ -1,0 +1,308 @@
+"""What a terminal shows of a listing: tables, facts and texts, in words for people. Pure; `drawing` knows the width.
+
+Piped text and JSON are for scripts, and stay as they are: see `tables`.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from controlplane.listings.rows import Listing, Row, Screen
+from controlplane.listings.tables import TIMES, cell, tables_of
+from schemas.errors import Refused
+from schemas.shown import counted, one_line, printable, utc
+from sql.syntax.parser import parse, parse_insert
+from sql.syntax.render.lines import render_lines
+
+_COUNTS = frozenset({"lag", "rate", "rate_in", "rate_out", "state_bytes"})
+"""Columns whose numbers are read and compared; all other numbers are names, and are written without commas."""
+_STATEMENTS = frozenset({"statement", "query"})
+UNKNOWN = "-"
+AGO = "ago"
+ARROW = " → "
+FLOW = f"source{ARROW}sink"
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A table. Cells of `elastic` columns may be cut, of `flow` the names beside its arrow; the others are shown whole.
+
+    `tall`: it stays a table however many lines its last column takes, in which words may be broken.
+    """
+
+    columns: tuple[str, ...]
+    rows: list[list[str]]
+    title: str = ""
+    numbers: frozenset[str] = frozenset()
+    elastic: frozenset[str] = frozenset()
+    flow: str = ""
+    tall: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Names, each with its value, which may have several lines."""
+
+    pairs: list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """Headings, each with a sentence or two below it."""
+
+    items: list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """To be copied: its lines are not wrapped."""
+
+    text: str
+
+
+Part = Grid | Facts | Entries | Text
+
+
+def page(listing: Listing, now: int, *, ended: bool = False) -> list[Part]:
+    """The parts from top to bottom. `now` is in epoch milliseconds; `ended` asks for the jobs that have ended too."""
+    if listing.screen is Screen.JOBS:
+        return _jobs(listing.rows, now, ended_too=ended)
+    return _PAGES[listing.screen](listing, now)
+
+
+def age(milliseconds: int) -> str:
+    """A duration in its largest unit: `3 m`. One below 0, which two clocks may give, is 0."""
+    seconds = max(0, milliseconds) // 1000
+    for unit, length in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds >= length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"
+
+
+def _tables(listing: Listing, now: int) -> list[Part]:
+    parts: list[Part] = [_facts(listing.about, now)] if listing.about else []
+    parts += [_grid(one.columns, one.rows, now, title) for title, one in tables_of(listing) if one.rows]
+    return parts or [Text("none")]
+
+
+def _jobs(rows: list[Row], now: int, *, ended_too: bool) -> list[Part]:
+    live = [row for row in rows if not row["closed"]]
+    ended = [row for row in rows if row["closed"]]
+    parts: list[Part] = [_live_jobs(live, now)] if live else [Text("no live jobs" if ended else "no jobs")]
+    if ended and ended_too:
+        parts.append(_ended_jobs(ended, now))
+    elif ended:
+        parts.append(Text(f"{counted(len(ended), 'ended job')}: --all shows {'it' if len(ended) == 1 else 'them'}"))
+    return parts
+
+
+def _live_jobs(rows: list[Row], now: int) -> Grid:
+    columns = ("name", "status", "lag", "rate", "age", FLOW)
+    cells = [
+        [
+            one_line(row["name"]),
+            row["status"],
+            _count(row["lag"]),
+            _count(row["rate"]),
+            age(now - row["created"]),
+            "\n".join(filter(None, (_flow(row), _cause(row)))),
+        ]
+        for row in rows
+    ]
+    return Grid(columns, cells, numbers=frozenset({"lag", "rate", "age"}), flow=FLOW)
+
+
+def _ended_jobs(rows: list[Row], now: int) -> Grid:
+    cells = [
+        [
+            one_line(row["name"]),
+            row["status"],
+            _clock(row["closed"], "seconds"),
+            age(now - row["closed"]),
+            _cause(row) or _ENDS.get(row["status"], ""),
+        ]
+        for row in rows
+    ]
+    return Grid(("name", "status", "ended", AGO, "why"), cells, "ended jobs", frozenset({AGO}))
+
+
+_ENDS = {"CANCELLED": "dropped", "COMPLETED": "reached stopAt"}
+"""Why a job ended that has not failed."""
+
+
+def _flow(row: Row) -> str:
+    return f"{', '.join(map(one_line, row['sources']))}{ARROW}{one_line(row['sink'])}"
+
+
+def _cause(row: Row) -> str:
+    """A failure in few words."""
+    code, at = row["failure_code"], row["failure_at"]
+    return one_line(f"{code} at {at}" if at else code)
+
+
+def _job(listing: Listing, now: int) -> list[Part]:
+    """DESCRIBE JOB: facts, the query last, then a row for each task, and for each source a row for each partition."""
+    about = {name: value for name, value in listing.about.items() if name not in _TOLD_ELSEWHERE}
+    about["query"] = listing.about["query"]
+    tasks = list({row["task"]: row | {"state_bytes": row["state_bytes"] or None} for row in listing.rows}.values())
+    partitions: dict[str, list[Row]] = {}
+    for row in listing.rows:
+        topic, _, partition = (row["partition"] or "").rpartition("-")
+        if topic:
+            partitions.setdefault(topic, []).append(row | {"partition": int(partition)})
+    return [
+        _facts(about, now),
+        _grid(_TASK_COLUMNS, tasks, now, "tasks", only_ago=True),
+        *(_grid(_PARTITION_COLUMNS, rows, now, f"partitions of {one_line(name)}") for name, rows in partitions.items()),
+    ]
+
+
+_TASK_COLUMNS = ("task", "status", "rate_in", "rate_out", "committed", "state_bytes", "worker", "trouble")
+_PARTITION_COLUMNS = ("partition", "task", "position", "end", "lag")
+_TOLD_ELSEWHERE = frozenset({"query", "failure_code", "failure_at"})
+"""The failure says its code and place."""
+
+
+def _history(listing: Listing, now: int) -> list[Part]:
+    """SHOW HISTORY, without what only programs need: a table for each job that had the name."""
+    columns = ("offset", "time", "event", "status", "detail")
+    jobs: dict[str, list[list[str]]] = {}
+    for row in listing.rows:
+        shown = row | {"time": _clock(row["time"], "seconds"), "detail": _detail(row)}
+        jobs.setdefault(row["uid"], []).append([str(shown[name]) for name in columns])
+    return [
+        Grid(columns, cells, f"job {uid}" if len(jobs) > 1 else "", numbers=frozenset({"offset"}), tall=True)
+        for uid, cells in jobs.items()
+    ]
+
+
+def _detail(row: Row) -> str:
+    """With who issued the command, where it was one."""
+    by = f"by {one_line(row['issued_by'])}" if row["command_id"] and row["issued_by"] else ""
+    return "\n".join(filter(None, (one_line(row["detail"] or ""), by)))
+
+
+def _functions(listing: Listing, now: int) -> list[Part]:
+    return [
+        Entries(
+            [
+                (row["signature"], f"{row['meaning']} ({row['package']})" if row["package"] else row["meaning"])
+                for row in listing.rows
+            ]
+        )
+    ]
+
+
+def _plan(listing: Listing, now: int) -> list[Part]:
+    """EXPLAIN: the parts of the plan, then the generated code."""
+    facts = [(row["part"], one_line(row["detail"])) for row in listing.rows if row["part"] != "code"]
+    code = [printable(row["detail"]) for row in listing.rows if row["part"] == "code"]
+    return [Facts(facts), *([Text("\n".join(code))] if code else [])]
+
+
+def _statement(listing: Listing, now: int) -> list[Part]:
+    return [Text("\n".join(_lines(row["statement"])) + ";") for row in listing.rows]
+
+
+def _records(listing: Listing, now: int) -> list[Part]:
+    """Of records keys and values are cut, `-o json` has them whole."""
+    return [
+        _grid(one.columns, one.rows, now, title, elastic=frozenset({"key", "value"}))
+        for title, one in tables_of(listing)
+        if one.rows
+    ]
+
+
+_PAGES: Mapping[Screen, Callable[[Listing, int], list[Part]]] = {
+    Screen.TABLE: _tables,
+    Screen.JOB: _job,
+    Screen.HISTORY: _history,
+    Screen.FUNCTIONS: _functions,
+    Screen.PLAN: _plan,
+    Screen.STATEMENT: _statement,
+    Screen.RECORDS: _records,
+}
+
+
+def _facts(about: Row, now: int) -> Facts:
+    """Those that have a value. A statement has the lines that `render_lines` gives it."""
+    pairs = [
+        (name, "\n".join(_lines(value)) if name in _STATEMENTS else _shown(name, value, now))
+        for name, value in about.items()
+    ]
+    return Facts([(name, text) for name, text in pairs if text])
+
+
+def _lines(statement: str) -> list[str]:
+    try:
+        parsed = parse_insert(statement) if statement.startswith(("INSERT", "SINK")) else parse(statement)
+    except Refused:  # another version wrote it
+        return [printable(statement)]
+    return [printable(line) for line in render_lines(parsed)]
+
+
+def _grid(
+    columns: Iterable[str],
+    rows: list[Row],
+    now: int,
+    title: str = "",
+    *,
+    elastic: frozenset[str] = frozenset(),
+    only_ago: bool = False,
+) -> Grid:
+    """A column that has no value in any row is left out. After a time a column says how long ago it was.
+
+    `only_ago`: the time's own column says that alone. A list may be cut: DESCRIBE has it whole.
+    """
+    kept: list[str] = []
+    cells: list[list[str]] = [[] for _ in rows]
+    numbers = set()
+    for name in columns:
+        values = [row.get(name) for row in rows]
+        if all(value in _NOTHING for value in values):
+            continue
+        if name not in TIMES:
+            _append(kept, cells, name, [_shown(name, value, now) for value in values])
+            if all(map(_is_number, values)):
+                numbers.add(name)
+            continue
+        if not only_ago:
+            _append(kept, cells, name, ["" if value is None else _clock(value, "seconds") for value in values])
+            _append(kept, cells, AGO, ["" if value is None else age(now - value) for value in values])
+            numbers.add(AGO)
+        else:
+            _append(kept, cells, name, ["" if value is None else f"{age(now - value)} ago" for value in values])
+    lists = {name for name in kept if any(isinstance(row.get(name), list) for row in rows)}
+    return Grid(tuple(kept), cells, title, frozenset(numbers), elastic | lists)
+
+
+def _append(columns: list[str], rows: list[list[str]], name: str, cells: Iterable[str]) -> None:
+    columns.append(name)
+    for row, text in zip(rows, cells, strict=True):
+        row.append(text)
+
+
+_NOTHING: tuple[Any, ...] = (None, "", [], {})
+
+
+def _is_number(value: Any) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+
+
+def _shown(name: str, value: Any, now: int) -> str:
+    if value is None:
+        return ""
+    if name in TIMES:
+        return f"{_clock(value)} ({age(now - value)} ago)"
+    return _count(value) if name in _COUNTS else cell(name, value)
+
+
+def _clock(value: int, timespec: str = "milliseconds") -> str:
+    """As AS OF TIMESTAMP takes it."""
+    return f"{utc(value, timespec)}Z"
+
+
+def _count(value: float | None) -> str:
+    if value is None:
+        return UNKNOWN
+    return f"{value:,.1f}" if 0 < value < 10 and value != int(value) else f"{value:,.0f}"

@@ -1,0 +1,202 @@
+"""What people and programs are shown of the state: rows, in columns that are named once. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+from controlplane.core.evolve import State
+from controlplane.core.facts import jobs_through
+from controlplane.core.request import query_of
+from schemas.options import JobOptions
+from schemas.records.offsets import SourceOffsets
+from schemas.records.progress import Progress
+from schemas.records.state import ENDED, Answer, Job, Snapshot
+from schemas.records.tasks import task_key
+
+Row = dict[str, Any]
+
+
+class Screen(StrEnum):
+    """How a terminal shows a listing, where that is not one table: see controlplane/listings/page.py."""
+
+    TABLE = "table"
+    JOBS = "jobs"
+    JOB = "job"
+    HISTORY = "history"
+    FUNCTIONS = "functions"
+    PLAN = "plan"
+    STATEMENT = "statement"
+    RECORDS = "records"
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What SHOW or DESCRIBE answers: rows in named columns, and what is `about` the thing described as a whole.
+
+    `others` are more of the kind under their names. `summary`, where there is one, says for people what `about` says.
+    A row may have more than the columns: JSON shows it all. `notices` are said beside it.
+    """
+
+    columns: tuple[str, ...]
+    rows: list[Row]
+    about: Row = field(default_factory=dict)
+    others: dict[str, "Listing"] = field(default_factory=dict)
+    summary: str = ""
+    screen: Screen = Screen.TABLE
+    notices: tuple[str, ...] = ()
+
+    def whole(self) -> Row:
+        """As JSON has it."""
+        about = {"about": self.about} if self.about else {}
+        noticed = {"notices": list(self.notices)} if self.notices else {}
+        return {**about, "rows": self.rows, **{name: other.rows for name, other in self.others.items()}, **noticed}
+
+
+JOB_COLUMNS = ("name", "status", "uid", "tasks", "query", "failure", "lag", "rate", "created", "closed")
+SNAPSHOT_COLUMNS = ("name", "job", "version", "offsets", "time")
+MAPPING_COLUMNS = ("name", "topic", "columns", "jobs")
+TOPIC_COLUMNS = ("name", "partitions", "mappings")
+FUNCTION_COLUMNS = ("name", "signature", "meaning", "package")
+PLAN_COLUMNS = ("part", "detail")
+
+
+def jobs(state: State, progress: Mapping[str, Progress] = MappingProxyType({})) -> list[Row]:
+    """Live jobs by name, then ended ones, the newest first. `progress` is the newest of each task, by task key.
+
+    `lag` in records and `rate` of records read a second are None where a task that writes has not told its own.
+    """
+    ended = sorted((job for job in state.jobs.values() if not job.holds_name), key=lambda job: -job.created)
+    live = sorted((job for job in state.jobs.values() if job.holds_name), key=lambda job: job.name)
+    return [_listed(job, progress) for job in (*live, *ended)]
+
+
+def _listed(job: Job, progress: Mapping[str, Progress]) -> Row:
+    failure = job.failure
+    lag, rate = _pace(job, progress)
+    return job_row(job) | {
+        "lag": lag,
+        "rate": rate,
+        "created": job.created,
+        "closed": job.closed or None,
+        "sources": [source.topic for source in job.sources],
+        "sink": job.sink.topic,
+        "failure_code": failure.code if failure else "",
+        "failure_at": failure.at if failure else "",
+    }
+
+
+def _pace(job: Job, progress: Mapping[str, Progress]) -> tuple[int | None, float | None]:
+    """Lag and rate over all tasks that still write, where each has told how far it is."""
+    writing = [task_key(job.uid, i) for i, task in enumerate(job.tasks) if task.phase not in ENDED]
+    told = [progress[key] for key in writing if key in progress and progress[key].partitions]
+    if job.closed or not told or len(told) < len(writing):
+        return None, None
+    return sum(at.lag for one in told for at in one.partitions), round(sum(one.rate_in for one in told), 1)
+
+
+def job_row(job: Job) -> Row:
+    return {
+        "name": job.name,
+        "status": str(job.status),
+        "uid": job.uid,
+        "tasks": len(job.tasks),
+        "query": query_of(job),
+        "failure": str(job.failure) if job.failure else "",
+    }
+
+
+def statuses(state: State) -> list[tuple[str, str]]:
+    """Name and status of every live job whose metrics are published."""
+    live = (job for job in state.jobs.values() if job.holds_name)
+    return [(job.name, str(job.status)) for job in live if JobOptions.of(job.options).metrics_enabled]
+
+
+def kept_metrics(state: State) -> list[tuple[str, str, Mapping[str, float]]]:
+    """(job, task key, counters) of ended jobs that asked for it."""
+    return [
+        (job.name, task_key(job.uid, index), task.metrics)
+        for job in state.jobs.values()
+        if job.closed and JobOptions.of(job.options).metrics_enabled
+        for index, task in enumerate(job.tasks)
+        if task.metrics
+    ]
+
+
+def snapshots(state: State) -> list[Row]:
+    """Valid snapshots by name."""
+    return [snapshot_row(state.snapshots[name]) for name in sorted(state.snapshots)]
+
+
+def snapshot_row(snapshot: Snapshot) -> Row:
+    return {
+        "name": snapshot.name,
+        "job": snapshot.job,
+        "version": snapshot.version,
+        "offsets": offsets_text(snapshot.sources),
+        "time": snapshot.time,
+    }
+
+
+def mappings(state: State) -> list[Row]:
+    return [
+        {
+            "name": one.name,
+            "topic": one.topic,
+            "columns": ", ".join(f"{column.name} {column.type}" for column in one.columns),
+            "jobs": ", ".join(jobs_through(state, one.name)),
+        }
+        for one in (state.mappings[name] for name in sorted(state.mappings))
+    ]
+
+
+def topics(state: State, partitions: Mapping[str, int], prefix: str) -> list[Row]:
+    """Topics a job could read or write: neither the control plane's own nor Kafka's."""
+    return [
+        {
+            "name": name,
+            "partitions": partitions[name],
+            "mappings": ", ".join(sorted(one.name for one in state.mappings.values() if one.topic == name)),
+        }
+        for name in sorted(partitions)
+        if not name.startswith((prefix, "__"))
+    ]
+
+
+def functions() -> list[Row]:
+    from sql.functions.listing import listed
+
+    return [dict(zip(FUNCTION_COLUMNS, row, strict=True)) for row in listed()]
+
+
+def offsets_text(sources: Iterable[SourceOffsets]) -> str:
+    """`topic[0:12 1:7]` for each source."""
+    return " ".join(
+        f"{source.topic}[{' '.join(f'{one.partition}:{one.offset}' for one in source.offsets)}]" for source in sources
+    )
+
+
+def outcome_row(reply: Answer, status: str) -> Row:
+    """The answer to one statement, as `-o json` prints it."""
+    return {
+        "command_id": reply.command_id or f"c-{reply.offset}",
+        "offset": reply.offset,
+        "verdict": reply.verdict,
+        "code": reply.code,
+        "message": reply.message,
+        "line": reply.line,
+        "column": reply.column,
+        "notices": list(reply.notices),
+        "job": {"name": reply.name, "uid": reply.uid, "status": status} if reply.uid else None,
+    }
+
+
+def text_of(data: bytes | str | None) -> str | None:
+    """Bytes of a record as text; what is no UTF-8 is `0x` and its hexadecimal digits."""
+    if data is None or isinstance(data, str):
+        return data
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return f"0x{data.hex()}"

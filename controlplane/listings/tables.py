@@ -1,0 +1,56 @@
+"""A listing as tab-separated text, for scripts and files. Times as people write them. Pure."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from controlplane.listings.rows import Listing, Row, Screen
+from schemas.shown import one_line, utc
+
+TIMES = frozenset({"time", "created", "closed", "committed"})
+"""Columns that hold epoch milliseconds."""
+
+
+def text(listing: Listing) -> str:
+    """`name TAB value` lines about the whole, an empty line, then a header and a line a row.
+
+    Other tables follow after an empty line. Control characters in a value are written `\\n`, `\\t`, `\\x00`. Where a
+    statement is the whole answer, it stands there as it is, with a `;`: it can be run.
+    """
+    if listing.screen is Screen.STATEMENT:
+        return "".join(f"{row['statement']};\n" for row in listing.rows)
+    about = {} if listing.summary else listing.about
+    parts = ["".join(f"{name}\t{cell(name, value)}\n" for name, value in about.items())] if about else []
+    tables = [one for _, one in tables_of(listing)]
+    if not tables and not listing.summary:
+        tables = [listing]
+    for one in tables:
+        lines = ["\t".join(one.columns), *("\t".join(_cells(row, one.columns)) for row in one.rows)]
+        parts.append("\n".join(lines) + "\n")
+    return "\n".join(parts)
+
+
+def tables_of(listing: Listing) -> Iterator[tuple[str, Listing]]:
+    """Those that are shown, with their titles: an empty one only where it is the whole answer."""
+    if listing.columns and (listing.rows or listing.summary or not listing.about):
+        yield "", listing
+    for title, other in listing.others.items():
+        if other.rows:
+            yield title, other
+
+
+def _cells(row: Row, columns: tuple[str, ...]) -> list[str]:
+    return [cell(one, row.get(one)) for one in columns]
+
+
+def cell(name: str, value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case int() if name in TIMES:
+            return f"{utc(value)}+00:00"
+        case dict():
+            return ", ".join(one_line(f"{key} = {one}") for key, one in value.items())
+        case list():
+            return ", ".join(map(one_line, value))
+        case _:
+            return one_line(value)

@@ -1,0 +1,1 @@
+"""The control topics: read, followed, verified."""

@@ -1,0 +1,133 @@
+"""The events as they lie in their topic, each with its place: read from any offset to the end, or on and on."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from controlplane.core.set_up_advice import not_set_up
+from controlplane.topics import EVENTS
+from processors.kafka.cluster import Consumer, Doubt, Kafka, Message, TopicPartition, assign, poll
+from schemas.records.events import Event
+from schemas.setup_errors import BeyondTheEnd, EventsTruncated, NewerState
+from schemas.wire.codec import NotOurs, decode
+
+Alive = Callable[[], None]
+FETCH = 5_000
+READAHEAD_KIB = 16_384
+SILENCE_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An event where it lies. `time` is when it was appended, by the clock of the one writer: it only grows."""
+
+    offset: int
+    time: int
+    job: str
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """First offset held, and the one after the last: its high watermark, an open transaction's records included."""
+
+    first: int
+    end: int
+
+
+def reader(kafka: Kafka, prefix: str) -> Consumer:
+    """A consumer for long reads: as many records ahead as fit in some megabytes."""
+    return kafka.consumer(
+        f"{prefix}journal",
+        fetch_message_max_bytes=4_194_304,
+        fetch_queue_backoff_ms=2,
+        queued_min_messages=100_000,
+        queued_max_messages_kbytes=READAHEAD_KIB,
+    )
+
+
+def bounds(kafka: Kafka, prefix: str) -> Bounds:
+    """Where the events begin and end now. Raises NotSetUp."""
+    at = (f"{prefix}{EVENTS}", 0)
+    if at[0] not in kafka.topics([at[0]]):
+        raise not_set_up(at[0], prefix, kafka.bootstrap, kafka.topic_names())
+    return Bounds(kafka.first_offsets([at])[at], kafka.last_offsets([at])[at])
+
+
+def whole(kafka: Kafka, prefix: str, offset: int = -1) -> Bounds:
+    """The bounds of a log that begins at 0 and holds `offset`. Raises EventsTruncated, BeyondTheEnd, NotSetUp."""
+    found = bounds(kafka, prefix)
+    if found.first:
+        raise EventsTruncated(
+            f"'{prefix}{EVENTS}' begins at offset {found.first}: its first records were deleted from outside, "
+            "and what the rest of them build on is not known"
+        )
+    if offset >= found.end:
+        raise BeyondTheEnd(f"'{prefix}{EVENTS}' ends before offset {found.end}; there is no offset {offset} yet")
+    return found
+
+
+def messages(
+    consumer: Consumer, topic: str, start: int, end: int, alive: Alive = lambda: None
+) -> Iterator[list[Message]]:
+    """Batches of the committed records of partition 0 with offsets from `start` to before `end`, in order.
+
+    Raises Doubt after a minute of silence: a transaction is open before the end.
+    """
+    assign(consumer, {(topic, 0): start})
+    heard = time.monotonic()
+    while (position(consumer, topic) or start) < end:
+        alive()
+        batch = poll(consumer, FETCH, 0.05)
+        if batch:
+            heard = time.monotonic()
+            yield batch if (batch[-1].offset() or 0) < end else [one for one in batch if (one.offset() or 0) < end]
+        elif time.monotonic() - heard > SILENCE_S:
+            raise Doubt(f"{topic}: offset {end} was not reached, a transaction is open before it")
+
+
+def position(consumer: Consumer, topic: str) -> int:
+    """The offset the consumer is at, control records passed over; 0 while it has read nothing."""
+    return max(0, consumer.position([TopicPartition(topic, 0)])[0].offset)
+
+
+def event(message: Message) -> Event:
+    """Raises NewerState where the record cannot be read: only the decider writes here."""
+    try:
+        return decode(message.value() or b"", Event)
+    except NotOurs as unknown:
+        where = f"{message.topic()}-0@{message.offset()}"
+        raise NewerState(f"{where} cannot be read ({unknown}); run the newest version of jobplane") from unknown
+
+
+def entry(message: Message) -> Entry:
+    """Raises NewerState."""
+    return Entry(message.offset() or 0, message.timestamp()[1], (message.key() or b"").decode(), event(message))
+
+
+def read(kafka: Kafka, prefix: str, start: int, end: int, alive: Alive = lambda: None) -> Iterator[Entry]:
+    """The committed events with offsets from `start` to before `end`."""
+    consumer = reader(kafka, prefix)
+    try:
+        for batch in messages(consumer, f"{prefix}{EVENTS}", start, end, alive):
+            yield from map(entry, batch)
+    finally:
+        consumer.close()
+
+
+def follow(kafka: Kafka, prefix: str, start: int) -> Iterator[Entry]:
+    """The committed events from `start` on, and those that come, for ever."""
+    consumer = reader(kafka, prefix)
+    try:
+        assign(consumer, {(f"{prefix}{EVENTS}", 0): start})
+        while True:
+            yield from map(entry, poll(consumer, FETCH, 0.2))
+    finally:
+        consumer.close()
+
+
+def offset_at(kafka: Kafka, prefix: str, instant: int) -> int:
+    """The offset of the first event appended at `instant` (epoch ms) or later; the end where there is none."""
+    at = (f"{prefix}{EVENTS}", 0)
+    found = kafka.offsets_since([at], instant)[at]
+    return found if found >= 0 else bounds(kafka, prefix).end

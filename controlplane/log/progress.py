@@ -1,0 +1,74 @@
+"""How far jobs are: what tasks have reported last, and what is committed. Read from the topics; nothing is asked."""
+
+import time
+from collections.abc import Collection, Mapping
+from contextlib import closing
+
+from controlplane.fetch.windows import At
+from controlplane.log import state_topic
+from controlplane.topics import REPORTS
+from processors.kafka.cluster import CALL_S, Consumer, Kafka, TopicPartition, judged
+from processors.kafka.judging import judging
+from schemas.records.progress import PartitionProgress, Progress
+from schemas.records.reports import Said
+from schemas.records.sources import by_topic
+from schemas.records.state import Job
+from schemas.records.tasks import task_key
+
+PROGRESS_MS = 15_000
+"""Progress older than this says nothing about now: tasks report it every 5 s."""
+
+
+def latest_progress(kafka: Kafka, prefix: str, jobs: Mapping[str, Job]) -> dict[str, Progress]:
+    """The newest progress of each running task of the live ones among `jobs` (by uid), by task key."""
+    topic = f"{prefix}{REPORTS}"
+    if all(job.closed for job in jobs.values()):
+        return {}
+    since = round(time.time() * 1000) - PROGRESS_MS
+    start = kafka.offsets_since([(topic, 0)], since)[topic, 0]
+    if start < 0:
+        return {}
+    with closing(state_topic.reader(kafka, prefix)) as consumer:
+        messages = list(kafka.read_to_end(consumer, topic, [0], starts={(topic, 0): start}))
+    heard: set[bytes] = set()
+    found: dict[str, Progress] = {}
+    for message in reversed(messages):
+        key = message.key() or b""
+        if key in heard:  # the newest is decoded, and those before it are not
+            continue
+        report = state_topic.read_report(message)
+        if report is None or report.said is not Said.PROGRESS or report.progress is None:
+            continue
+        heard.add(key)
+        job = jobs.get(report.uid)
+        if job is not None and not job.closed and report.generation == job.generation:
+            found[task_key(report.uid, report.task)] = report.progress
+    return found
+
+
+def committed_progress(kafka: Kafka, prefix: str, job: Job) -> list[PartitionProgress]:
+    """How far the job has committed, and where its sources end now; start offsets where nothing is committed."""
+    sources = by_topic(job.sources)
+    partitions = [(topic, p) for topic, (_, count) in kafka.topics(sources).items() for p in range(count)]
+    ends = kafka.last_offsets(partitions)
+    with closing(kafka.consumer(f"{prefix}job.{job.uid}", committed=False)) as consumer:
+        found = positions(consumer, partitions, job)
+    return [PartitionProgress(*at, place, ends[at], max(0, ends[at] - place)) for at, place in found.items()]
+
+
+def positions(consumer: Consumer, partitions: Collection[At], job: Job) -> dict[At, int]:
+    """Offsets that the job's group, which is the consumer's, has committed; start offsets where it has none.
+
+    Raises Doubt where Kafka does not answer, JobFailure where it does not let them be read.
+    """
+    starts = {source.topic: source.start for source in job.sources}
+    with judging():
+        committed = consumer.committed([TopicPartition(*at) for at in partitions], CALL_S) if partitions else []
+    found: dict[At, int] = {}
+    for one in committed:
+        if one.error is not None:
+            raise judged(one.error)
+        start = starts[one.topic]
+        begin = start[one.partition] if one.partition < len(start) else 0
+        found[one.topic, one.partition] = one.offset if one.offset >= 0 else begin
+    return found

@@ -1,0 +1,63 @@
+"""Reading and writing the control plane's log: its state to the end, a batch of changes."""
+
+from collections.abc import Callable
+from contextlib import closing
+
+from controlplane.core.evolve import State
+from controlplane.topics import STATE
+from processors.kafka.cluster import Consumer, Kafka, Message
+from schemas.records.reports import Report
+from schemas.records.state import FORMAT, Key, Position, Record, decode_key
+from schemas.setup_errors import NewerState
+from schemas.wire.codec import NotOurs, decode, decode_record
+
+Alive = Callable[[], None]
+
+
+def reader(kafka: Kafka, prefix: str) -> Consumer:
+    """A consumer of control topics: assigned, read_committed, of no group that counts."""
+    return kafka.consumer(f"{prefix}reader", fetch_message_max_bytes=1_048_576, fetch_queue_backoff_ms=10)
+
+
+def read_state(
+    kafka: Kafka,
+    consumer: Consumer,
+    prefix: str,
+    alive: Alive = lambda: None,
+    wanted: Callable[[Key], bool] = lambda key: True,
+) -> State:
+    """The state at the end of its topic, where `wanted`. Raises NewerState where a newer version wrote it."""
+    last: dict[bytes, bytes] = {}
+    for message in kafka.read_to_end(consumer, f"{prefix}{STATE}", [0], alive):
+        key, value = message.key() or b"[]", message.value()
+        if value is None:
+            last.pop(key, None)
+        else:
+            last[key] = value
+    keys = {key: decode_key(key) for key in last}  # decoded at the end: most records have been replaced by then
+    return State((keys[key], read_record(value)) for key, value in last.items() if wanted(keys[key]))
+
+
+def state_now(kafka: Kafka, prefix: str, wanted: Callable[[Key], bool] = lambda key: True) -> State:
+    """`read_state` by a consumer of its own, for those who look once."""
+    with closing(reader(kafka, prefix)) as consumer:
+        return read_state(kafka, consumer, prefix, wanted=wanted)
+
+
+def read_record(value: bytes) -> Record:
+    """A record of `state`. Raises NewerState where a newer version wrote it."""
+    try:
+        record = decode_record(value)
+    except NotOurs as unknown:
+        raise NewerState(f"a state record cannot be read ({unknown}); run the newest version of jobplane") from unknown
+    if isinstance(record, Position) and record.format > FORMAT:
+        raise NewerState(f"the state has format {record.format}, this version reads {FORMAT}; run the newer version")
+    return record  # type: ignore[no-any-return]
+
+
+def read_report(message: Message) -> Report | None:
+    """The report in a record; None where it is not one (anyone may write to a topic)."""
+    try:
+        return decode(message.value() or b"", Report)
+    except NotOurs:
+        return None

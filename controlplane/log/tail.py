@@ -1,0 +1,100 @@
+"""The events log as its readers follow it: from an offset on, a batch at a time; and where a command was judged."""
+
+import threading
+import time
+
+from controlplane.core.evolve import State, fold
+from controlplane.log import events_topic, state_topic
+from controlplane.log.events_topic import Entry
+from controlplane.topics import COMMANDS, EVENTS
+from processors.kafka.cluster import Kafka, TopicPartition, assign, poll
+from processors.kafka.judging import judging
+from schemas.records.state import Job, Status
+
+BATCH = 500
+NEAR = 2_000
+"""Offsets that are read rather than searched."""
+
+
+class Tail:
+    """Committed events from an offset on. `first` and `end` are the offsets the log had when this was made.
+
+    `read` and `close` may be called from different threads: a close waits for the read that is under way.
+    """
+
+    def __init__(self, kafka: Kafka, prefix: str, start: int | None = None) -> None:
+        """`start` None is the end. Raises ValueError where `start` is beyond it."""
+        self._at = (f"{prefix}{EVENTS}", 0)
+        bounds = events_topic.bounds(kafka, prefix)
+        self.first, self.end = bounds.first, bounds.end
+        if start is not None and start > self.end:
+            raise ValueError(f"start {start} is beyond the end of the events, {self.end}; was the log made anew?")
+        self._lock = threading.Lock()
+        self._closed = False
+        self._consumer = state_topic.reader(kafka, prefix)
+        self.seek(self.end if start is None else start)
+
+    def seek(self, offset: int) -> None:
+        """The next read begins there, or at the first event that is kept."""
+        self._next = max(offset, self.first)
+        assign(self._consumer, {self._at: self._next})
+
+    def read(self, wait: float = 0.02) -> list[Entry]:
+        """What there is, after `wait` seconds at most; nothing when this is closed.
+
+        Raises Doubt when Kafka goes silent, NotOurs where a newer version wrote an event.
+        """
+        with self._lock:
+            if self._closed:
+                return []
+            messages = poll(self._consumer, BATCH, wait)
+            with judging():
+                position = self._consumer.position([TopicPartition(*self._at)])[0].offset
+        self._next = max(self._next, position)  # control records take offsets too; before the first read it is negative
+        return [events_topic.entry(one) for one in messages]
+
+    def job_at_rest(self, state: State, uid: str, deadline: float) -> Job | None:
+        """A job once it has ended or is suspended; None at the deadline. `state` was read after this was made.
+
+        What happens is folded into it: the topic `state`, which may be long, is not read again.
+        """
+        job = state.jobs[uid]
+        while not (job.closed or job.status == Status.SUSPENDED):
+            if time.monotonic() > deadline:
+                return None
+            for entry in self.read():
+                fold(state, entry.event)
+            job = state.jobs.get(uid, job)
+        return job
+
+    @property
+    def at_end(self) -> bool:
+        """Whether all has been read that was there when this was made."""
+        return self._next >= self.end
+
+    def back_to(self, command: int) -> None:
+        """Seeks a place before the outcome of the command at an offset. Commands are judged in their order."""
+        low, high = self.first, self.end
+        while high - low > NEAR:
+            middle = (low + high) // 2
+            judged = self._judged_from(middle)
+            if judged is not None and judged < command:
+                low = middle
+            else:
+                high = middle
+        self.seek(low)
+
+    def _judged_from(self, offset: int) -> int | None:
+        """The first command that an event from `offset` on was caused by."""
+        self.seek(offset)
+        while not self.at_end:
+            for entry in self.read():
+                if entry.event.cause.topic == COMMANDS:
+                    return entry.event.cause.offset
+        return None
+
+    def close(self) -> None:
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                self._consumer.close()

@@ -1,0 +1,118 @@
+"""The proof that the log is whole: all events folded anew, and what comes of it held against the topic `state`.
+
+`state` is read first; then events up to the last one it knows, however many there are by then. So a decider that goes
+on meanwhile changes nothing. How far reports were read is not compared: a position is also written after many reports
+that changed nothing, and that of restored topics counts anew.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields
+
+from controlplane.core.evolve import POSITION, State, fold
+from controlplane.log import events_topic, state_topic
+from controlplane.log.events_topic import Alive
+from controlplane.topics import EVENTS, STATE
+from processors.kafka.cluster import Kafka
+from schemas.records.state import Key, Position, Record, decode_key, encode_key
+
+Watch = Callable[[int, int], None]
+"""Told how many offsets are read, and of how many."""
+UNCOMPARED = frozenset({"reports"})
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A field that is not the same in both; `field` is empty where one of the two has no such record."""
+
+    key: Key
+    field: str
+    folded: str
+    held: str
+
+    def __str__(self) -> str:
+        place = " ".join(self.key) + (f" {self.field}" if self.field else "")
+        return f"{place}: events say {self.folded}, state says {self.held}"
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """`events` were folded in `seconds`, to the last with seq `seq`; `state` is what came of it."""
+
+    events: int
+    seq: int
+    seconds: float
+    state: State
+    differences: tuple[Difference, ...]
+
+    @property
+    def rate(self) -> float:
+        """Events a second."""
+        return self.events / self.seconds if self.seconds else 0.0
+
+
+def replay(kafka: Kafka, prefix: str, watch: Watch = lambda done, of: None, alive: Alive = lambda: None) -> Replay:
+    """Raises EventsTruncated, NotSetUp, NewerState."""
+    bounds = events_topic.whole(kafka, prefix)
+    held = settled(kafka, prefix, alive)
+    last = held.get(POSITION)
+    seq = last.seq if isinstance(last, Position) else 0
+    state, count, began = State(), 0, time.monotonic()
+    consumer = events_topic.reader(kafka, prefix)
+    try:
+        for batch in events_topic.messages(consumer, f"{prefix}{EVENTS}", 0, bounds.end, alive) if seq else ():
+            for message in batch:
+                event = events_topic.event(message)
+                if event.seq > seq:
+                    break
+                fold(state, event)
+                count += 1
+            watch((batch[-1].offset() or 0) + 1, bounds.end)
+            if state.position.seq >= seq:
+                break
+    finally:
+        consumer.close()
+    took = time.monotonic() - began
+    return Replay(count, state.position.seq, took, state, tuple(differences(state.records(), held)))
+
+
+def settled(kafka: Kafka, prefix: str, alive: Alive = lambda: None) -> dict[Key, Record]:
+    """The records of `state` at the end of its last whole transaction: each has a position as its last record."""
+    last: dict[bytes, bytes] = {}
+    changes: dict[bytes, bytes | None] = {}
+    position = encode_key(POSITION)
+    consumer = state_topic.reader(kafka, prefix)
+    try:
+        for message in kafka.read_to_end(consumer, f"{prefix}{STATE}", [0], alive):
+            key = message.key() or b"[]"
+            changes[key] = message.value()
+            if key == position:
+                for changed, value in changes.items():
+                    if value is None:
+                        last.pop(changed, None)
+                    else:
+                        last[changed] = value
+                changes.clear()
+    finally:
+        consumer.close()
+    return {decode_key(key): state_topic.read_record(value) for key, value in last.items()}
+
+
+def differences(folded: Mapping[Key, Record], held: Mapping[Key, Record]) -> Iterator[Difference]:
+    """Field by field, in the order of the keys."""
+    fresh: dict[Key, Record] = {POSITION: Position()}
+    for key in sorted({*folded, *held}):
+        one, other = folded.get(key), held.get(key, fresh.get(key))
+        if one == other:
+            continue
+        if one is None or other is None or type(one) is not type(other):
+            yield Difference(key, "", _name(one), _name(other))
+            continue
+        for at in fields(one):
+            a, b = getattr(one, at.name), getattr(other, at.name)
+            if a != b and not (isinstance(one, Position) and at.name in UNCOMPARED):
+                yield Difference(key, at.name, repr(a), repr(b))
+
+
+def _name(record: Record | None) -> str:
+    return "nothing" if record is None else type(record).__name__

@@ -1,0 +1,1 @@
+"""What SHOW, DESCRIBE and dry runs answer, read from the topics."""

@@ -1,0 +1,155 @@
+"""SHOW and DESCRIBE, answered from the topics: nothing is written, nobody is asked.
+
+What plans and tries queries is loaded by the statements that need it: SHOW JOBS answers in half the time without.
+"""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, assert_never
+
+from controlplane.core.evolve import State
+from controlplane.listings import rows as views
+from controlplane.listings.rows import Listing, Screen
+from controlplane.log import state_topic
+from controlplane.log.progress import committed_progress, latest_progress
+from controlplane.query.newest import LAST
+from processors.kafka.cluster import Kafka
+from schemas.errors import BadSyntax, JobNotFound, OffsetNotFound
+from schemas.options import instant
+from schemas.setup_errors import BeyondTheEnd
+from schemas.suggestions import did_you_mean
+from sql.syntax import statements
+
+if TYPE_CHECKING:
+    from controlplane.query.dry_run import DryRun
+    from processors.registry.client import Registry
+
+
+def read(
+    kafka: Kafka,
+    prefix: str,
+    statement: statements.Read,
+    registry: "Registry | None" = None,
+    last: int = LAST,
+    dry: "DryRun | None" = None,
+) -> Listing:
+    """Raises Refused with its place where the statement names what is not there. `last`: records of EXPLAIN ANALYZE.
+
+    With `dry`, EXPLAIN knows the mappings of that dry run.
+    """
+    match statement:
+        case statements.Show(like=statements.LikeName() as like):
+            return _alike(_show(kafka, prefix, statement), like)
+        case statements.Show():
+            return _show(kafka, prefix, statement)
+        case statements.ShowHistory(name):
+            return _history(kafka, prefix, name)
+        case statements.ShowCreate() | statements.Describe():
+            return _described(kafka, prefix, statement)
+        case statements.Explain(explained, mode):
+            from controlplane.query.dry_run import DryRun
+
+            dry = dry or DryRun(kafka, prefix, registry)
+            if mode is statements.ExplainMode.ANALYZE:
+                return dry.run(explained, last)
+            return _explain(dry, explained, shows_code=mode is statements.ExplainMode.CODE)
+        case never:
+            assert_never(never)
+
+
+def _described(kafka: Kafka, prefix: str, statement: statements.ShowCreate | statements.Describe) -> Listing:
+    from controlplane.listings import describe
+
+    state = _state(kafka, prefix)
+    match statement:
+        case statements.ShowCreate(name):
+            return Listing(
+                ("statement",), [{"statement": describe.named(state, name).statement}], screen=Screen.STATEMENT
+            )
+        case statements.Describe(statements.Kind.JOB, name):
+            job = describe.named(state, name)
+            latest = latest_progress(kafka, prefix, {job.uid: job})
+            return describe.describe_job(job, latest, committed_progress(kafka, prefix, job))
+        case statements.Describe(statements.Kind.MAPPING, name):
+            return describe.describe_mapping(state, name)
+        case statements.Describe(statements.Kind.SNAPSHOT, name):
+            return describe.describe_snapshot(state, name)
+        case never:
+            assert_never(never)  # type: ignore[arg-type]  # kinds are all named
+
+
+def _explain(dry: "DryRun", explained: statements.CreateJob | statements.Insert, *, shows_code: bool) -> Listing:
+    from controlplane.query.dry_run import of_insert
+    from sql.explain import explain
+
+    create = explained if isinstance(explained, statements.CreateJob) else of_insert(explained)
+    sources, sink = dry.wired(create)
+    mappings = {source.name: source.mapping for source in sources if source.mapping}
+    rows = explain(create.insert, mappings, sink.mapping, shows_code=shows_code)
+    return Listing(
+        views.PLAN_COLUMNS,
+        [{"part": part, "detail": detail} for part, detail in rows],
+        screen=Screen.PLAN,
+        notices=dry.noticed(create.insert, sources, sink),
+    )
+
+
+def _show(kafka: Kafka, prefix: str, show: statements.Show) -> Listing:
+    match show.subject:
+        case statements.Subject.JOBS:
+            return _jobs(kafka, prefix, show)
+        case statements.Subject.SNAPSHOTS:
+            return Listing(views.SNAPSHOT_COLUMNS, views.snapshots(_state(kafka, prefix, show.as_of)))
+        case statements.Subject.MAPPINGS:
+            return Listing(views.MAPPING_COLUMNS, views.mappings(_state(kafka, prefix, show.as_of)))
+        case statements.Subject.TOPICS:
+            return Listing(views.TOPIC_COLUMNS, views.topics(_state(kafka, prefix), kafka.topic_partitions(), prefix))
+        case statements.Subject.FUNCTIONS:
+            from processors import user_functions
+
+            user_functions.load_and_tell()
+            return Listing(views.FUNCTION_COLUMNS, views.functions(), screen=Screen.FUNCTIONS)
+        case never:
+            assert_never(never)
+
+
+def _alike(listing: Listing, like: statements.LikeName) -> Listing:
+    from sql.functions.patterns import compiled_like
+
+    try:
+        matches = compiled_like(like.pattern.lower(), None)
+    except ValueError as unfit:
+        raise BadSyntax(str(unfit), like.place) from unfit
+    return replace(listing, rows=[row for row in listing.rows if matches(row["name"].lower())])
+
+
+def _jobs(kafka: Kafka, prefix: str, show: statements.Show) -> Listing:
+    state = _state(kafka, prefix, show.as_of)
+    latest = latest_progress(kafka, prefix, state.jobs) if show.as_of is None else {}
+    return Listing(views.JOB_COLUMNS, views.jobs(state, latest), screen=Screen.JOBS)
+
+
+def _state(kafka: Kafka, prefix: str, as_of: statements.AsOfOffset | statements.AsOfTime | None = None) -> State:
+    """As of now, or after the events up to a place in their log. Raises OffsetNotFound, EventsTruncated."""
+    if as_of is None:
+        return state_topic.state_now(kafka, prefix)
+    from controlplane.log import history
+
+    try:
+        match as_of:
+            case statements.AsOfOffset(offset):
+                return history.state_as_of(kafka, prefix, offset=offset)
+            case statements.AsOfTime(text):
+                return history.state_as_of(kafka, prefix, time=instant(text))
+    except BeyondTheEnd as beyond:
+        raise OffsetNotFound(beyond.message, as_of.place) from beyond
+
+
+def _history(kafka: Kafka, prefix: str, name: statements.Name) -> Listing:
+    from controlplane.log import history
+
+    try:
+        rows = history.history_of(kafka, prefix, name.text)
+        return Listing(history.HISTORY_COLUMNS, rows, screen=Screen.HISTORY)
+    except JobNotFound as unknown:
+        known = {job.name for job in _state(kafka, prefix).jobs.values()}
+        raise JobNotFound(unknown.message + did_you_mean(name.text, known), name.place) from unknown

@@ -1,0 +1,123 @@
+"""Dead letters as people and programs read them, and the statement that sends those of a job through its query."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Any
+
+from controlplane.core.decide.retries import RETRY_OF
+from controlplane.core.evolve import State
+from controlplane.listings.rows import text_of
+from controlplane.listings.tables import cell
+from controlplane.log import state_topic
+from controlplane.query.record_rows import NULL
+from processors.kafka.cluster import Kafka, Message
+from processors.task.dead_letters import CODE, REASON, SOURCE, UID, headers_of
+from schemas.formats import FORMAT_OPTIONS
+from schemas.options import DEAD_LETTER_TOPIC
+from schemas.records.sources import Source
+from schemas.records.state import Job
+from schemas.shown import printable
+from sql.syntax import statements
+from sql.syntax.parser import parse_job
+from sql.syntax.render.statements import render
+
+COLUMNS = ("letter", "time", "source", "code", "reason")
+_KEPT = frozenset({DEAD_LETTER_TOPIC, "processingGuarantee", "snapshotIntervalMillis", *FORMAT_OPTIONS})
+"""Options of a job that its retry has too."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """`letter` is `partition@offset` in its topic; `headers` are those the record had."""
+
+    letter: str
+    time: int
+    source: str
+    code: str
+    reason: str
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...]
+
+    def row(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in COLUMNS}
+
+
+def whole(one: DeadLetter) -> dict[str, Any]:
+    """All of a dead letter, for programs."""
+    headers = {name: text_of(value) for name, value in one.headers}
+    return {**one.row(), "key": text_of(one.key), "headers": headers, "value": text_of(one.value)}
+
+
+def lines_of(one: DeadLetter) -> list[str]:
+    """All of a dead letter, for people: NULL where there is no key or value, no line where there are no headers."""
+    row = whole(one)
+    row |= {name: NULL for name in ("key", "value") if row[name] is None}
+    row["headers"] = {name: NULL if value is None else value for name, value in row["headers"].items()}
+    if not row["headers"]:
+        del row["headers"]
+    said = {name: printable(value) if isinstance(value, str) else cell(name, value) for name, value in row.items()}
+    return [f"{name:<8} {value}" for name, value in said.items()]
+
+
+def letters(kafka: Kafka, prefix: str, topic: str, uid: str) -> Iterator[DeadLetter]:
+    """Those of a job in a topic, partition after partition, up to the end as it is now: committed ones only."""
+    held = kafka.topics([topic])
+    partitions = range(held[topic][1]) if topic in held else ()
+    with closing(state_topic.reader(kafka, prefix)) as consumer:
+        for message in kafka.read_to_end(consumer, topic, list(partitions)):
+            found = letter_of(message)
+            if found is not None and found[0] == uid:
+                yield found[1]
+
+
+def tally(letters: Iterable[DeadLetter], source: Source) -> tuple[int, int]:
+    """How many letters a retry with this source was given, and how many of them are letters again behind its end."""
+    given, again = Counter[str](), set[str]()
+    for one in letters:
+        partition, offset = map(int, one.letter.split("@"))
+        if partition >= len(source.end) or offset >= source.end[partition]:
+            again.add(one.source)
+        elif offset >= source.start[partition]:
+            given[one.source] += 1
+    return given.total(), sum(count for place, count in given.items() if place in again)
+
+
+def letter_of(message: Message) -> tuple[str, DeadLetter] | None:
+    """A record as the uid of its job and a dead letter; None where it is none."""
+    said, kept = headers_of(message)
+    if UID not in said:
+        return None
+    return said[UID], DeadLetter(
+        f"{message.partition()}@{message.offset()}",
+        message.timestamp()[1],
+        said.get(SOURCE, ""),
+        said.get(CODE, ""),
+        said.get(REASON, ""),
+        message.key(),
+        message.value(),
+        tuple(kept),
+    )
+
+
+def retry_at_work(state: State, job: Job) -> Job | None:
+    """The retry of a job that has not come to its end yet."""
+    retry = state.live(name_of_retry(job))
+    letters = retry.sources[0].letters if retry is not None else None
+    return retry if letters is not None and letters.uid == job.uid else None
+
+
+def name_of_retry(job: Job) -> str:
+    return f"{job.name}.retry"
+
+
+def retry_of(job: Job) -> str:
+    """The statement that retries the dead letters of a job; what fails again becomes a dead letter again."""
+    create = parse_job(job.statement)
+    options = [one for one in create.options if one.name.text in _KEPT]
+    further = {RETRY_OF: job.name, "onError": "deadLetter"}
+    options += [statements.Option(statements.Name(name), value) for name, value in further.items()]
+    name = statements.Name(name_of_retry(job))
+    return render(replace(create, name=name, if_not_exists=False, options=tuple(options)))

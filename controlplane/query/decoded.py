@@ -1,0 +1,47 @@
+"""What records that were written say, in words: values in a format that is no text are read back, and are JSON then."""
+
+from typing import Any
+
+from controlplane.core.decide.formats import as_written
+from controlplane.listings.rows import text_of
+from controlplane.query.dry_run_listing import ValueOf, as_it_is
+from processors.dry_run import Record
+from processors.kafka.cluster import Message
+from schemas.formats import AVRO, VALUE_FORMAT
+from schemas.formats.avro.known_schemas import learn
+from schemas.formats.known import FORMATS
+from schemas.names import name
+from schemas.records.mappings import Mapping
+from schemas.records.sources import Sink
+from schemas.types import datatypes as t
+from sql.codegen.compile import Step, Wiring, compile_step
+from sql.plan.plan import plan
+from sql.syntax.parser import parse_insert
+from sql.syntax.parts import KEY, THIS
+
+_NUMBERS = frozenset(one for one, form in FORMATS.items() if form.whole is not None and t.is_numeric(form.whole))
+
+
+def value_of(sink: Sink) -> ValueOf:
+    """Tells the value of a record of the sink; None where it has none."""
+    mapping = as_written(sink)
+    if mapping is None or mapping.options.get(VALUE_FORMAT) not in _NUMBERS | {AVRO}:
+        return as_it_is
+    if mapping.value_schema is not None and mapping.value_schema.id:
+        learn(mapping.value_schema.id, mapping.value_schema.text)
+    step = _reading(mapping)
+
+    def read(record: Record) -> str | None:
+        _, value, key, *_ = record
+        found: list[Any] = []
+        step(iter([Message(sink.topic, 0, 0, key, value)]), lambda *given: found.append(given[1]), found.append)
+        return text_of(found[0]) if found else None
+
+    return read
+
+
+def _reading(mapping: Mapping) -> Step:
+    columns = [name(one.name) for one in mapping.columns if one.path[0] != KEY] or [THIS]
+    insert = parse_insert(f"INSERT INTO shown SELECT {', '.join(columns)} FROM written")
+    wiring = Wiring("shown", 1, {"written": mapping.topic}, {"written": 0})
+    return compile_step(plan(insert, {"written": mapping}, None), wiring).step

@@ -1,0 +1,187 @@
+"""Dry runs: a query on the newest records of its sources, in this process. Nothing is written, nobody is asked.
+
+What refuses a CREATE JOB refuses it here, but for its name: a query may be tried while a job of that name runs.
+Mappings given to a dry run are known to it alone. Of a schema registry schemas are read, none is registered.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import TypeVar, assert_never
+
+from controlplane.core.decide import topics_needed, wire
+from controlplane.core.decide.mappings import create_mapping, drop_mapping
+from controlplane.core.decide.sources import Sources
+from controlplane.core.evolve import State
+from controlplane.core.facts import Facts
+from controlplane.core.request import Request, options_of
+from controlplane.fetch.schemas import Asking
+from controlplane.fetch.topics import fetch_facts, max_transaction_ms
+from controlplane.listings.rows import Listing
+from controlplane.log import state_topic
+from controlplane.query.decoded import value_of
+from controlplane.query.dry_run_listing import listing
+from controlplane.query.newest import LAST, newest
+from controlplane.query.notices import look
+from processors import user_functions
+from processors.dry_run import tried
+from processors.kafka.cluster import Doubt, Kafka
+from processors.pipeline import pipeline
+from processors.registry.client import Registry
+from processors.task.dead_letters import letters_of
+from schemas.errors import InsertNeedsJob, JobNotFound, JobplaneError, MappingNotFound, SnapshotNotFound
+from schemas.failures import JobFailure
+from schemas.records.events import Body, MappingCreated, MappingDropped
+from schemas.records.mappings import AvroSchema
+from schemas.records.sources import Sink, by_topic
+from schemas.wire.command_record import read_command
+from sql.syntax import statements
+from sql.syntax.parser import parse, parse_insert
+from sql.syntax.render.statements import render
+
+T = TypeVar("T")
+Tryable = statements.CreateJob | statements.Insert | statements.CreateMapping | statements.DropMapping
+
+
+class LeftOut(JobplaneError):
+    """A statement that a dry run does not carry out, and why."""
+
+    code = "left-out"
+
+
+class Unregistering(Registry):
+    """A registry to read from: a schema that a job would register gets no number, and its records are bare."""
+
+    def register(self, subject: str, text: str) -> AvroSchema:
+        known = self.latest(subject)
+        return known if known is not None and known.text == text else AvroSchema(text)
+
+
+class DryRun:
+    """One dry run: the state as it was at its first statement, changed by the mappings it was given since."""
+
+    def __init__(self, kafka: Kafka, prefix: str, registry: Registry | None = None) -> None:
+        self._kafka, self._prefix, self._registry = kafka, prefix, registry
+        self._state: State | None = None
+
+    def run(self, statement: str | Tryable, last: int = LAST) -> Listing:
+        """What a CREATE JOB or an INSERT would write and refuse; a mapping takes effect here, and gives no rows.
+
+        What only reads is read, EXPLAIN with the mappings known here. Raises Refused with its place, LeftOut for other
+        statements, and for those that read what another statement would have to create before.
+        """
+        if isinstance(statement, str):
+            read = understood(statement)
+            if isinstance(read, statements.Read):
+                return self._read(read, last)
+            if not isinstance(read, Tryable):
+                raise LeftOut(f"{_verb(read)} cannot be tried")
+            statement = read
+        match statement:
+            case statements.CreateJob():
+                return self._tried(statement, last)
+            case statements.Insert():
+                return self._tried(of_insert(statement), last)
+            case statements.CreateMapping() | statements.DropMapping():
+                name, result = statement.name.text, self._mapped(statement)
+                return Listing((), [], {"mapping": name, "result": result}, summary=f"mapping '{name}': {result}")
+            case never:
+                assert_never(never)
+
+    def _read(self, statement: statements.Read, last: int) -> Listing:
+        from controlplane.query import answer
+
+        try:
+            return answer.read(self._kafka, self._prefix, statement, self._registry, last, self)
+        except (JobNotFound, MappingNotFound, SnapshotNotFound) as unknown:
+            raise LeftOut(f"{_verb(statement)} reads what is not there without the dry run ({unknown})") from unknown
+
+    @property
+    def _known(self) -> State:
+        if self._state is None:
+            self._state = state_topic.state_now(self._kafka, self._prefix)
+        return self._state
+
+    def _tried(self, create: statements.CreateJob, last: int) -> Listing:
+        sources, sink = self.wired(create)
+        text = render(create)
+        given = {option.name.text: option.value for option in create.options}
+        made = pipeline(text, given, sources, sink)
+        partitions = [(topic, p) for topic, source in by_topic(sources).items() for p in range(len(source.start))]
+        messages = newest(self._kafka, f"{self._prefix}dry-run", partitions, last)
+        if letters := made.letters:
+            messages = letters_of(letters.uid, messages)
+        found = tried(made.step, messages, self._registry, time.perf_counter, time.process_time)
+        return replace(listing(found, value_of(sink)), notices=self.noticed(create.insert, sources, sink))
+
+    def notices(self, text: str) -> tuple[str, ...]:
+        """What is noticed of a CREATE JOB or INSERT at the newest records; nothing of another statement."""
+        statement = understood(text)
+        if not isinstance(statement, statements.CreateJob | statements.Insert):
+            return ()
+        create = statement if isinstance(statement, statements.CreateJob) else of_insert(statement)
+        return self.noticed(create.insert, *self.wired(create))
+
+    def noticed(self, insert: statements.Insert, sources: Sources, sink: Sink) -> tuple[str, ...]:
+        """What is noticed at the newest records; nothing where Kafka does not tell of them."""
+        try:
+            return look(self._kafka, self._prefix, insert, sources, sink)
+        except (Doubt, JobFailure):
+            return ()
+
+    def wired(self, create: statements.CreateJob) -> tuple[Sources, Sink]:
+        """What a job would read and write, were it created now. Raises whatever would refuse it, but for its name."""
+        user_functions.load()
+        judge = partial(wire, self._known, create, options_of(create), prefix=self._prefix)
+        sources, sink, _ = self._judged(self._facts(create), lambda facts: judge(facts=facts))
+        return sources, sink
+
+    def _judged(self, facts: Facts, judge: Callable[[Facts], T]) -> T:
+        verdict, _ = Asking(self._registry, {}).judging(facts, judge)
+        return verdict
+
+    def _mapped(self, statement: statements.CreateMapping | statements.DropMapping) -> str:
+        """Changes what is known here alone; tells what would have happened."""
+        (body,) = self._judged(self._facts(statement), lambda facts: self._verdict(statement, facts))
+        match body:
+            case MappingCreated(mapping=mapping):
+                self._known.apply({("mapping", mapping.name): mapping})
+                return "created, for the dry run alone"
+            case MappingDropped(name=name):
+                self._known.apply({("mapping", name): None})
+                return "dropped, for the dry run alone"
+            case unchanged:
+                return str(getattr(unchanged, "message", "unchanged"))
+
+    def _verdict(self, statement: statements.CreateMapping | statements.DropMapping, facts: Facts) -> tuple[Body, ...]:
+        if isinstance(statement, statements.CreateMapping):
+            return create_mapping(self._known, statement, facts, self._prefix)
+        return drop_mapping(self._known, statement)
+
+    def _facts(self, statement: statements.CreateJob | statements.CreateMapping | statements.DropMapping) -> Facts:
+        text = render(statement)
+        options = options_of(statement) if isinstance(statement, statements.CreateJob) else None
+        request = Request(read_command(0, 0, text.encode(), None, self._prefix), statement, text)
+        if options is not None:
+            request = Request(request.command, statement, text, options)
+        topics, instants = topics_needed(self._known, [request], self._prefix)
+        limit = max_transaction_ms(self._kafka)
+        return fetch_facts(self._kafka, "", limit, topics, instants)
+
+
+def of_insert(insert: statements.Insert) -> statements.CreateJob:
+    """A job for an INSERT on its own."""
+    return statements.CreateJob(statements.Name("dry run"), if_not_exists=False, options=(), insert=insert)
+
+
+def understood(text: str) -> statements.Statement | statements.Insert:
+    """A statement, or an INSERT on its own. Raises what `parse` raises."""
+    try:
+        return parse(text)
+    except InsertNeedsJob:
+        return parse_insert(text)
+
+
+def _verb(statement: statements.Statement) -> str:
+    return " ".join(render(statement).split()[:2])

@@ -1,0 +1,66 @@
+"""What people and programs are shown of a dry run. Pure."""
+
+from collections.abc import Callable
+
+from controlplane.listings.rows import Listing, Row, Screen, text_of
+from processors.dry_run import Record, Trial, Tried
+from processors.kafka.cluster import Message
+from processors.task.on_error import place_of
+from schemas.shown import counted
+
+ROW_COLUMNS = ("source", "key", "value", "other")
+REFUSAL_COLUMNS = ("source", "code", "reason", "value")
+ValueOf = Callable[[Record], str | None]
+
+
+def as_it_is(record: Record) -> str | None:
+    """The value of a record whose bytes are text."""
+    return text_of(record[1])
+
+
+def listing(trial: Trial, value_of: ValueOf = as_it_is) -> Listing:
+    """A row for each record written, then those refused; `about` counts. `value_of` tells a record's value."""
+    rows = [_row(one.message, record, value_of) for one in trial.tried for record in one.written]
+    refused = [_refusal(one) for one in trial.tried if one.refusal is not None]
+    about = {
+        "read": trial.read,
+        "written": trial.written,
+        "filtered": trial.filtered,
+        "skipped": trial.skipped,
+        "refused": trial.refused,
+        "rate": round(trial.rate),
+        "cpu_micros": round(trial.cpu_micros, 2),
+    }
+    others = {"refused": Listing(REFUSAL_COLUMNS, refused)}
+    return Listing(ROW_COLUMNS, rows, about, others, _summary(about), Screen.RECORDS)
+
+
+def _summary(about: Row) -> str:
+    counts = f"{about['filtered']:,} filtered out, {about['skipped']:,} skipped, {about['refused']:,} refused"
+    rate = counted(about["rate"], "record")
+    speed = f"; {rate} a second, {about['cpu_micros']:g} µs of CPU each" if about["read"] else ""
+    return f"{counted(about['read'], 'record')} read: {about['written']:,} written, {counts}{speed}"
+
+
+def _row(message: Message, record: Record, value_of: ValueOf) -> Row:
+    key, value, other = text_of(record[2]), value_of(record), _other(message, record)
+    return {"source": place_of(message), "key": key, "value": value, "other": other}
+
+
+def _other(message: Message, record: Record) -> Row:
+    """What is set besides key and value, where it is not as it was read."""
+    _, _, _, partition, _, _, timestamp, *headers = record
+    found: Row = {}
+    if partition not in (-1, message.partition()):
+        found["partition"] = partition
+    if timestamp != message.timestamp()[1]:
+        found["timestamp"] = timestamp
+    if headers and headers[0] is not None and headers[0] != (message.headers() or []):
+        found["headers"] = [[name, text_of(text)] for name, text in headers[0]]
+    return found
+
+
+def _refusal(one: Tried) -> Row:
+    failure = one.refusal
+    code, reason = (failure.code, failure.message) if failure is not None else ("", "")
+    return {"source": place_of(one.message), "code": code, "reason": reason, "value": text_of(one.message.value())}

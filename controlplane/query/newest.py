@@ -1,0 +1,64 @@
+"""The newest records of topics, spread over their partitions: committed ones, and nothing is left behind.
+
+A partition that has fewer than its share leaves the rest to the others. The end of a partition is its last stable
+offset: what a transaction that is still open holds back is not waited for.
+"""
+
+from collections.abc import Collection, Mapping
+from contextlib import closing
+
+from controlplane.fetch.windows import At, read
+from processors.kafka.cluster import Consumer, Kafka, Message, bounds
+
+LAST = 1_000
+"""Records that are looked at where nothing else is said."""
+WIDER, ROUNDS = 8, 4
+"""Where markers, aborted records and compaction leave gaps, so many times more offsets are read, at most so often."""
+
+
+def newest(kafka: Kafka, group: str, partitions: Collection[At], last: int) -> list[Message]:
+    """At most `last` records, by partition in the order given. Raises Doubt where Kafka does not answer.
+
+    The consumer of `group` is assigned and commits nothing, so that no group comes into being.
+    """
+    with closing(kafka.consumer(group)) as consumer:
+        first, ends = _bounds(consumer, partitions)
+        shares = shared({at: ends[at] - first[at] for at in partitions}, last)
+        found: dict[At, list[Message]] = {at: [] for at in partitions}
+        spans = {at: share for at, share in shares.items() if share}
+        for _ in range(ROUNDS):
+            starts = {at: max(first[at], ends[at] - span) for at, span in spans.items()}
+            found |= _read(consumer, starts, ends)
+            spans = {
+                at: span * WIDER for at, span in spans.items() if len(found[at]) < shares[at] and starts[at] > first[at]
+            }
+            if not spans:
+                break
+    return [message for at in partitions for message in found[at][-shares[at] :] if shares[at]]
+
+
+def shared(available: Mapping[At, int], last: int) -> dict[At, int]:
+    """How many of `last` records each partition gives: as many as the others, or all it has."""
+    shares, left = {}, last
+    by_size = sorted(available, key=lambda at: available[at])
+    for i, at in enumerate(by_size):
+        shares[at] = min(max(0, available[at]), left // (len(by_size) - i))
+        left -= shares[at]
+    return shares
+
+
+def _bounds(consumer: Consumer, partitions: Collection[At]) -> tuple[dict[At, int], dict[At, int]]:
+    """First offsets, and last stable ones."""
+    first, ends = {}, {}
+    for at in partitions:
+        first[at], ends[at] = bounds(consumer, at)
+    return first, ends
+
+
+def _read(consumer: Consumer, starts: Mapping[At, int], ends: Mapping[At, int]) -> dict[At, list[Message]]:
+    """The committed records from `starts` to `ends`."""
+    found: dict[At, list[Message]] = {at: [] for at in starts}
+    for batch in read(consumer, {at: (start, ends[at]) for at, start in starts.items()}):
+        for message in batch:
+            found[message.topic() or "", message.partition() or 0].append(message)
+    return found

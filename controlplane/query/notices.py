@@ -1,0 +1,79 @@
+"""What is worth saying of a query that is not wrong, seen at the newest records of its sources. Nothing is refused.
+
+`noticed` is pure; `look` asks Kafka for what it needs. The decider knows nothing of this: it judges no records.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+
+from controlplane.core.decide.sources import Sources
+from controlplane.query.newest import newest
+from processors.kafka.cluster import Kafka, Message
+from schemas.formats import JSON_FLAT, VALUE_FORMAT
+from schemas.records.sources import Sink, Source
+from sql.plan.missing_fields import missing_fields
+from sql.plan.null_comparisons import null_comparisons
+from sql.plan.plan import Plan, plan
+from sql.syntax import statements
+from sql.syntax.parts import KEY
+
+LOOKED_AT = 100
+"""Records of each source."""
+
+
+def look(kafka: Kafka, prefix: str, insert: statements.Insert, sources: Sources, sink: Sink) -> tuple[str, ...]:
+    """What is noticed at the newest records of the sources, and at the sink. Raises Doubt where Kafka is silent."""
+    if any(source.letters is not None for source in sources):
+        return ()
+    messages = {
+        source.name: newest(kafka, f"{prefix}dry-run", [(source.topic, p) for p in range(len(source.start))], LOOKED_AT)
+        for source in sources
+    }
+    policy = kafka.topic_settings([sink.topic]).get(sink.topic, {}).get("cleanup.policy", "")
+    return noticed(insert, sources, sink, messages, is_compacted="compact" in str(policy))
+
+
+def noticed(
+    insert: statements.Insert,
+    sources: Sources,
+    sink: Sink,
+    messages: Mapping[str, Sequence[Message]],
+    *,
+    is_compacted: bool,
+) -> tuple[str, ...]:
+    """`messages` are records by the name of their source. Raises what `plan` raises."""
+    mappings = {source.name: source.mapping for source in sources if source.mapping}
+    planned = plan(insert, mappings, sink.mapping, recorded=True)
+    records = {source.name: json_values(messages.get(source.name, ())) for source in sources if _is_open(source)}
+    missing = missing_fields(planned, insert, records)
+    return (*missing, *null_comparisons(insert), *(_without_key(planned, sink.topic, messages) if is_compacted else ()))
+
+
+def _is_open(source: Source) -> bool:
+    """Whether any field may be asked of its values, which are objects of JSON."""
+    mapping = source.mapping
+    return mapping is None or (not mapping.columns and mapping.options.get(VALUE_FORMAT, JSON_FLAT) == JSON_FLAT)
+
+
+def json_values(messages: Collection[Message]) -> list[Any]:
+    """The values that are JSON."""
+    found = []
+    for message in messages:
+        with suppress(msgspec.DecodeError, RecursionError, UnicodeError):
+            found.append(msgspec.json.decode(message.value() or b""))
+    return found
+
+
+def _without_key(planned: Plan, sink: str, messages: Mapping[str, Sequence[Message]]) -> list[str]:
+    """A compacted topic takes no record without a key; what the query sets is not looked at."""
+    carried = {one.source for one in planned.branches if KEY not in one.parts and not one.key}
+    counts = {name: sum(one.key() is None for one in messages.get(name, ())) for name in sorted(carried)}
+    takes = f"'{sink}' is compacted and takes only records with a key"
+    return [
+        f"{takes}; records of '{name}' without a key: {count} of the newest {len(messages[name])}; write … AS {KEY}"
+        for name, count in counts.items()
+        if count
+    ]

@@ -1,0 +1,68 @@
+"""The state as the web server shows it. Thread-safe.
+
+The worker that holds `events` has read it from `state` once and folds what comes; any other reads it when it is asked.
+"""
+
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+from controlplane.core.evolve import Changes, State, evolve
+from controlplane.log import state_topic
+from processors.kafka.cluster import Kafka
+from schemas.records.events import Event
+from schemas.records.state import Key
+from schemas.wire.codec import decode
+
+T = TypeVar("T")
+
+
+class LiveView:
+    """`held` is whether this worker folds `events`."""
+
+    def __init__(self, kafka: Kafka, prefix: str) -> None:
+        self._kafka, self._prefix = kafka, prefix
+        self._lock = threading.Lock()
+        self._state: State | None = None
+
+    @property
+    def held(self) -> bool:
+        return self._state is not None
+
+    def load(self) -> None:
+        """Reads `state`, unless that was done."""
+        with self._lock:
+            if self._state is None:
+                self._state = self._read()
+
+    def forget(self) -> None:
+        """The events are another worker's now."""
+        self._state = None
+
+    def fold(self, value: bytes) -> None:
+        """Folds the event in a record; one folded before changes nothing. After any error the state is read anew."""
+        with self._lock:
+            try:
+                event = decode(value, Event)
+                if self._state is not None and event.seq > self._state.position.seq:
+                    self._state.apply(_shown(evolve(self._state, event)))
+            except Exception:
+                self._state = None  # half an event may be in it
+                raise
+
+    def see(self, look: Callable[[State], T]) -> T:
+        """What `look` finds in the state while nothing changes it."""
+        with self._lock:
+            return look(self._state or self._read())
+
+    def _read(self) -> State:
+        return state_topic.state_now(self._kafka, self._prefix, _is_shown)
+
+
+def _is_shown(key: Key) -> bool:
+    """Answers to command ids are not: the decider has them, and they are many."""
+    return key[:1] != ("command",)
+
+
+def _shown(changes: Changes) -> Changes:
+    return {key: record for key, record in changes.items() if _is_shown(key)}

@@ -1,0 +1,1 @@
+"""The worker: Faust agents, task hosts, and what each host must run."""

@@ -1,0 +1,107 @@
+"""Which tasks this worker must run: the records of the `tasks` partitions it holds, read from 0 and then tailed.
+
+Partitions gained are read into an empty map by a consumer of our own; those kept go on without a pause.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from controlplane.log import state_topic
+from controlplane.topics import TASKS
+from processors.kafka.abandoning import returns
+from processors.kafka.cluster import CALL_S, Consumer, Doubt, Kafka, assign, poll
+from processors.kafka.judging import judging
+from schemas.records.tasks import Task
+from schemas.wire.codec import NotOurs, decode
+
+LOG = logging.getLogger("jobplane.placement")
+Want = Callable[[str, Task | None], None]
+"""Told each task's newest record, by key; None once it is gone or no longer held."""
+
+
+class Placement:
+    """A thread that follows the task records of the partitions held. `hold` may be called at any time."""
+
+    def __init__(self, kafka: Kafka, prefix: str, want: Want) -> None:
+        self._kafka, self._prefix, self._want = kafka, prefix, want
+        self._lock = threading.Lock()
+        self._held: frozenset[int] = frozenset()
+        self._stop = threading.Event()
+        self._keys: dict[str, int] = {}
+        self.ready = threading.Event()
+
+    def hold(self, partitions: frozenset[int]) -> None:
+        """The partitions this worker holds from now on."""
+        with self._lock:
+            self._held = partitions
+
+    def holds(self, partition: int) -> bool:
+        return partition in self._held
+
+    def close(self) -> None:
+        self._stop.set()
+
+    def run(self) -> None:
+        """Blocks until closed. After an error of Kafka all held partitions are read again."""
+        while not self._stop.is_set():
+            consumer = state_topic.reader(self._kafka, self._prefix)
+            try:
+                with judging():
+                    self._follow(consumer)
+            except Doubt as doubt:
+                LOG.warning("the task records are read again: %s", doubt)
+                self._stop.wait(1)
+            finally:
+                returns(consumer.close, CALL_S)
+
+    def _follow(self, consumer: Consumer) -> None:
+        topic = f"{self._prefix}{TASKS}"
+        positions: dict[int, int] = {}
+        while not self._stop.is_set():
+            held = self._held
+            if held != positions.keys():
+                self._let_go(held)
+                gained = sorted(held - positions.keys())
+                ends = self._load(consumer, topic, gained)
+                positions = {p: positions.get(p, ends.get(p, 0)) for p in held}
+                assign(consumer, {(topic, p): offset for p, offset in positions.items()})
+                self.ready.set()
+            if not held:
+                self._stop.wait(0.05)
+                continue
+            for message in poll(consumer, 1000, 0.01):
+                partition = message.partition() or 0
+                positions[partition] = (message.offset() or 0) + 1
+                self._tell(message.key(), message.value(), partition)
+
+    def _let_go(self, held: frozenset[int]) -> None:
+        for key in [key for key, partition in self._keys.items() if partition not in held]:
+            del self._keys[key]
+            self._want(key, None)
+
+    def _load(self, consumer: Consumer, topic: str, partitions: list[int]) -> dict[int, int]:
+        """Reads the partitions to their ends; returns those. Only the last record of a key is told."""
+        if not partitions:
+            return {}
+        last: dict[bytes, tuple[bytes | None, int]] = {}
+        for message in self._kafka.read_to_end(consumer, topic, partitions):
+            last[message.key() or b""] = (message.value(), message.partition() or 0)
+        reached = self._kafka.positions(consumer, [(topic, p) for p in partitions])
+        for key, (value, partition) in last.items():
+            self._tell(key, value, partition)
+        return {partition: offset for (_, partition), offset in reached.items()}
+
+    def _tell(self, key: bytes | None, value: bytes | None, partition: int) -> None:
+        name = (key or b"").decode(errors="replace")
+        if value is None:
+            if self._keys.pop(name, None) is not None:
+                self._want(name, None)
+            return
+        try:
+            task = decode(value, Task)
+        except NotOurs as unknown:
+            LOG.warning("task record %s cannot be read, it is not run here: %s", name, unknown)
+            return
+        self._keys[name] = partition
+        self._want(name, task)

@@ -1,0 +1,340 @@
+"""One worker: what Faust assigns to it, carried out. The Faust process never touches data records."""
+
+import logging
+import math
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
+from importlib.machinery import PathFinder
+from importlib.util import find_spec
+from pathlib import Path
+
+from controlplane.core.set_up_advice import without_dot
+from controlplane.decider.decider import Decider, End, Tally
+from controlplane.fetch.groups import Groups
+from controlplane.listings import rows
+from controlplane.log import control_topics
+from controlplane.patience import Patience, Say, silent
+from controlplane.ports import free_port, require_free
+from controlplane.settings import Settings
+from controlplane.topics import COMMANDS, EVENTS, TASK_PARTITIONS, TASKS
+from controlplane.web.live_state import LiveView
+from controlplane.web.metrics import Measured, exposition
+from controlplane.web.pages import Answer, Page, guarded, json_answer
+from controlplane.worker import faust_app
+from controlplane.worker.supervisor import Supervisor
+from controlplane.worker.task_records import Placement
+from processors import user_functions
+from processors.guard import noted
+from processors.kafka.cluster import Doubt, Kafka
+from processors.registry.client import registry_of
+from schemas.errors import JobplaneError
+from schemas.options import JobOptions
+from schemas.setup_errors import BadSetting, KafkaUnreachable, WorkerFailed
+
+LOG = logging.getLogger("jobplane.worker")
+LOG.addFilter(faust_app.Sparing())
+STEPS = logging.getLogger("jobplane.start")
+STEPS.setLevel(logging.INFO)
+STEPS.propagate = False
+LINE = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+TOUCH_S, TOUCH_SOON_S = 1.0, 0.25
+"""How often the broker is asked what this worker holds, and how soon again when it did not say."""
+AGAIN_S = 2.0
+KAFKA_S = 30.0
+"""How long a worker that starts waits for a Kafka that does not answer."""
+LEAVE_S = 5.0
+
+
+class Worker:
+    """Holds the threads: decider (where held), placement, supervision, and the word of the broker."""
+
+    def __init__(self, settings: Settings, say: Say = silent) -> None:
+        self._settings, self._say = settings, say
+        self._kafka = Kafka(settings.bootstrap, settings.kafka)
+        self.name = (
+            f"{settings.prefix}worker-{socket.gethostname()}-{os.getpid()}-{int(time.time() * 1000) % 1_000_000}"
+        )
+        self._supervisor = Supervisor(settings, self._kafka, self.name)
+        self._placement = Placement(self._kafka, settings.prefix, self._supervisor.want)
+        self._tally = Tally()
+        self._lock = threading.Lock()
+        self._held: frozenset[tuple[str, int]] = frozenset()
+        self._decider: threading.Thread | None = None
+        self._decider_stop = threading.Event()
+        self._decider_ended = 0.0
+        self.fatal = ""
+        self.view = LiveView(self._kafka, settings.prefix)
+        self._assigned = False
+        self._closing = threading.Event()
+        pages: Mapping[str, Page] = {
+            "/healthz": self._healthz,
+            "/readyz": self._readyz,
+            "/metrics": self._metrics,
+            "/api/jobs": lambda: json_answer(self.view.see(rows.jobs)),
+            "/api/mappings": lambda: json_answer(self.view.see(rows.mappings)),
+            "/api/snapshots": lambda: json_answer(self.view.see(rows.snapshots)),
+            "/api/hosts": lambda: json_answer(self._supervisor.view()),
+        }
+        self.pages: Mapping[str, Page] = {
+            path: guarded(path, page, lambda: self._tally.fault("page")) for path, page in pages.items()
+        }
+
+    def start(self) -> None:
+        """Called once, from the main thread, when Faust has started."""
+        self._supervisor.start()
+        for name, target in (
+            ("placement", self._placement.run),
+            ("watch", self._watch),
+            ("touch", self._touch),
+            ("announce", self._announce),
+        ):
+            threading.Thread(target=self._guarded, args=(target,), name=name, daemon=True).start()
+
+    def _guarded(self, target: Callable[[], None]) -> None:
+        """After a fault the thread begins its work anew; an error that a person has to do something about is fatal."""
+        name = threading.current_thread().name
+        while not self._closing.is_set():
+            try:
+                return target()
+            except JobplaneError as error:
+                self.fatal = f"{name}: {error}"
+                LOG.critical("%s", self.fatal)
+                os.kill(os.getpid(), signal.SIGTERM)
+                return None
+            except Exception as error:  # noqa: BLE001  # the guard of a worker's threads, docs/decisions/0016
+                self._tally.fault("worker")
+                noted(error, f"thread {name}")
+                self._closing.wait(AGAIN_S)
+        return None
+
+    def assigned(self, partitions: frozenset[tuple[str, int]]) -> None:
+        """Faust's new assignment: the difference is carried out, what stays goes on."""
+        prefix = self._settings.prefix
+        with self._lock:
+            if (f"{prefix}{EVENTS}", 0) not in partitions:
+                self.view.forget()
+            elif not self.view.held:
+                threading.Thread(target=self._load_view, name="view", daemon=True).start()
+            self._held, self._assigned = partitions, True
+            self._placement.hold(frozenset(p for topic, p in partitions if topic == f"{prefix}{TASKS}"))
+            self._lead()
+
+    def _load_view(self) -> None:
+        """So that the state is shown before anything happens; where it fails, the next event tries again."""
+        try:
+            self.view.load()
+            if (f"{self._settings.prefix}{EVENTS}", 0) not in self._held:
+                self.view.forget()  # they went elsewhere meanwhile: what is not folded grows old
+        except (Doubt, JobplaneError) as failed:
+            LOG.warning("the state is not shown yet: %s", failed)
+
+    def _lead(self) -> None:
+        """Start the decider where `commands`-0 is held, stop it where it is not."""
+        holds = (f"{self._settings.prefix}{COMMANDS}", 0) in self._held
+        if not holds:
+            self._decider_stop.set()
+            self._decider = None
+        elif self._decider is None and not self._closing.is_set():
+            self._decider_stop = threading.Event()
+            settings = self._settings
+            decider = Decider(
+                self._kafka,
+                settings.prefix,
+                self._tally,
+                self._decider_stop,
+                Groups(settings),
+                settings.session_timeout,
+                registry_of(settings.registry),
+            )
+            self._decider = threading.Thread(
+                target=self._guarded, args=(lambda: self._decide(decider),), name="decider", daemon=True
+            )
+            self._decider.start()
+
+    def _decide(self, decider: Decider) -> None:
+        if decider.run() is End.FENCED:
+            LOG.warning("the decider was fenced; it starts again if the broker says that this worker holds the log")
+            self._decider_ended = time.monotonic()
+
+    def _touch(self) -> None:
+        """Ask the broker, again and again, what this worker holds: its word lets fenced work start again."""
+        with closing(Groups(self._settings)) as groups:
+            pause = TOUCH_S
+            while not self._closing.wait(pause):
+                pause = TOUCH_SOON_S
+                asked = time.monotonic()
+                try:
+                    held = groups.members(faust_app.group_id(self._settings.prefix)).get(self.name)
+                except Doubt as error:
+                    LOG.warning("the group cannot be asked: %s", error)
+                else:
+                    if held is None:
+                        LOG.warning("this worker is not in its group: its tasks wait until it is")
+                    else:
+                        pause = TOUCH_S
+                        self._touched(asked, held)
+
+    def _touched(self, asked: float, held: set[tuple[str, int]]) -> None:
+        prefix = self._settings.prefix
+        self._supervisor.touched(asked, frozenset(p for topic, p in held if topic == f"{prefix}{TASKS}"))
+        with self._lock:
+            if (f"{prefix}{COMMANDS}", 0) in held and 0 < self._decider_ended < asked:
+                self._decider, self._decider_ended = None, 0.0
+                self._lead()
+
+    def _watch(self) -> None:
+        while not self._closing.wait(1.0):
+            self._supervisor.watch()
+
+    def _announce(self) -> None:
+        """Says when the worker is ready, and what it waits for where that takes long."""
+        patience = Patience(math.inf, self._say)
+        while waits := self._waits():
+            patience.ends(", ".join(waits))
+            if self._closing.wait(0.1):
+                return
+        what = " and is the decider" if self._leads else ""
+        held = sum(topic == f"{self._settings.prefix}{TASKS}" for topic, _ in self._held)
+        self._say(f"ready: this worker runs the tasks of {held} of {TASK_PARTITIONS} partitions{what}")
+
+    def close(self) -> None:
+        """Stops the decider, lets the tasks commit and end; within 8 s. Faust has another 5 s to leave its group."""
+        self._closing.set()
+        self._decider_stop.set()
+        self._placement.close()
+        self._supervisor.close()
+        if self._decider is not None:
+            self._decider.join(2)
+        # Faust would wait long for a Kafka that is gone.
+        leaving = threading.Timer(LEAVE_S, os._exit, [1 if self.fatal else 0])
+        leaving.daemon = True
+        leaving.start()
+
+    def _healthz(self) -> Answer:
+        return (
+            json_answer({"status": "failed", "reason": self.fatal}, 500)
+            if self.fatal
+            else json_answer({"status": "ok"})
+        )
+
+    @property
+    def _leads(self) -> bool:
+        return (f"{self._settings.prefix}{COMMANDS}", 0) in self._held
+
+    def _waits(self) -> list[str]:
+        """What this worker waits for before it serves."""
+        return [
+            reason
+            for waiting, reason in (
+                (self.fatal, self.fatal),
+                (not self._assigned, "no partitions assigned yet"),
+                (not self._placement.ready.is_set(), "task records not read yet"),
+                (self._leads and not self._tally.leading, "the decider is starting"),
+            )
+            if waiting
+        ]
+
+    def _readyz(self) -> Answer:
+        waits = self._waits()
+        return json_answer({"ready": not waits, "waits_for": waits, "leads": self._leads}, 503 if waits else 200)
+
+    def _metrics(self) -> Answer:
+        hosts = self._supervisor.view()
+        tasks = [
+            (task["job"], task["task"], task)
+            for host in hosts
+            for task in host["tasks"]
+            if JobOptions.of(self._supervisor.options(task["task"])).metrics_enabled
+        ]
+        jobs = self.view.see(rows.statuses) if self.view.held else []
+        tasks += self.view.see(rows.kept_metrics) if self.view.held else []
+        tally = self._tally
+        faults = {**tally.faults, "task": self._supervisor.faults}
+        content_type, body = exposition(
+            Measured(tasks, jobs, dict(tally.verdicts), tally.leading, tally.restarts, len(hosts), faults)
+        )
+        return 200, content_type, body
+
+
+def run(settings: Settings, loglevel: str = "warning", *, quiet: bool = False) -> None:
+    """Runs a worker until SIGINT or SIGTERM; `quiet` says nothing of its start.
+
+    Raises SetupError where it cannot start or go on.
+    """
+    logging.basicConfig(level=loglevel.upper(), format=LINE)
+    say = silent if quiet else _steps()
+    require_module(settings.host_module)
+    if settings.web_port:
+        require_free(settings.web_port, "--web-port")
+    else:
+        settings = replace(settings, web_port=free_port())
+    say(f"control plane '{settings.prefix}' on Kafka {settings.bootstrap}")
+    if remark := without_dot(settings.prefix):
+        LOG.warning("%s", remark)
+    if registry := registry_of(settings.registry):
+        registry.check()
+    kafka = Kafka(settings.bootstrap, settings.kafka)
+    await_kafka(kafka, say)
+    control_topics.ensure_topics(kafka, settings, say)
+    user_functions.load_and_tell()
+    say(
+        f"joining the group '{faust_app.group_id(settings.prefix)}'; web server http://{settings.web_host}:{settings.web_port}"
+    )
+    with closing(Groups(settings)) as groups:
+        groups.await_coordinator(faust_app.group_id(settings.prefix), say)
+    worker = Worker(settings, say)
+    Path(settings.data).mkdir(parents=True, exist_ok=True)
+    try:
+        faust_app.run(faust_app.build(settings, worker.name, worker))
+    finally:
+        if worker.fatal:
+            raise WorkerFailed(worker.fatal)
+
+
+def _steps() -> Say:
+    """The steps of a start are shown at every level of the log: by a handler of their own, which Faust leaves alone."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter(LINE))
+    STEPS.addHandler(handler)
+    return STEPS.info
+
+
+def require_module(name: str) -> None:
+    """Raises BadSetting where no module of a name is installed, nor is one in the working folder."""
+    try:
+        found = find_spec(name)
+    except (ImportError, ValueError):
+        found = None
+    if found is None and not _is_in_folder(name):
+        raise BadSetting(f"host_module '{name}': there is no such Python module")
+
+
+def _is_in_folder(name: str) -> bool:
+    """Python's -m looks into the working folder too, which an installed command does not."""
+    places: Sequence[str] | None = [""]
+    for part in name.split("."):
+        found = PathFinder.find_spec(part, places) if places else None
+        if found is None:
+            return False
+        places = found.submodule_search_locations
+    return True
+
+
+def await_kafka(kafka: Kafka, say: Say) -> None:
+    """Raises KafkaUnreachable where no broker answers within half a minute: it may be starting as well."""
+    patience, said = Patience(KAFKA_S, say), False
+    while True:
+        try:
+            return kafka.require()
+        except KafkaUnreachable as unreachable:
+            if patience.ends(f"no Kafka broker answers at {kafka.bootstrap}"):
+                raise
+            if not said:
+                said = True
+                say(f"waiting {KAFKA_S:.0f} s for Kafka: {unreachable.message}")
