@@ -3,25 +3,18 @@
 Whole numbers are added up as BIGINT, DECIMALs exactly, REAL and DOUBLE as DOUBLE, numbers of JSON as they are.
 """
 
-from datetime import date, datetime, time, timedelta
-
 from schemas.errors import Place, TypeMismatch
 from schemas.types import datatypes as t
 from schemas.types.datatypes import Type
-from schemas.types.decimals import EXACT, fitted, product, quotient, remainder
-from sql.functions.temporal import add_months, moved
-from sql.runtime import operations
-from sql.types.casts import at_midnight
-from sql.types.coercion import Coercion, common_type, conversion, size_of
-from sql.types.typed import Apply, Constant, Typed, apply, call, faulty
+from sql.operations.casts import implicit
+from sql.operations.operation import Decimals, Operation, Widen
+from sql.types.coercion import Coercion, common_type, size_of
+from sql.types.typed import Constant, Typed, apply, faulty
 
 MINIMAL_SCALE = 6
 """Digits after the point that a quotient keeps at least, and a product if it has as many."""
 
-_INLINE = {"+": "({} + {})", "-": "({} - {})", "*": "({} * {})"}
-_EXACT = {"+": EXACT.add, "-": EXACT.subtract, "*": product, "%": remainder}
-
-_ANY_DAY = date(2000, 1, 1)
+_NAMES = {"+": "add", "-": "subtract", "*": "multiply", "/": "divide", "%": "remainder"}
 _MOMENTS = (t.TIMESTAMP, t.TIMESTAMP_TZ)
 _INTERVALS = (t.DAY_TO_SECOND, t.YEAR_TO_MONTH)
 
@@ -45,13 +38,13 @@ def _operation(operator: str, left: Typed, right: Typed, places: tuple[Place, Pl
 
 def negated(value: Typed, place: Place, coercion: Coercion) -> Typed:
     if value.type in _INTERVALS:
-        return apply("(-{})", (value,), value.type)
+        return apply("negate", (value,), value.type)
     number = value if t.is_numeric(value.type) else coercion.to(value, t.NUMBER, "the sign -", place)
     if number.type.name == "DECIMAL":
-        return call(EXACT.minus, (number,), number.type)
+        return apply("negate-decimal", (number,), number.type)
     if t.is_integer(number.type):
-        return apply("(-{})", (number,), t.BIGINT, check="whole")
-    return apply("(-{})", (number,), number.type)
+        return apply("negate-bigint", (number,), t.BIGINT)
+    return apply("negate", (number,), number.type)
 
 
 def _numbers(operator: str, left: Typed, right: Typed, places: tuple[Place, Place], coercion: Coercion) -> Typed:
@@ -60,14 +53,13 @@ def _numbers(operator: str, left: Typed, right: Typed, places: tuple[Place, Plac
         return _decimals(operator, left, right)
     result = t.BIGINT if t.is_integer(common) else t.DOUBLE if common == t.REAL else common
     both = tuple(coercion.to(one, result, operator, place) for one, place in zip((left, right), places, strict=True))
-    check = "whole" if result == t.BIGINT else "finite"
-    if operator in _INLINE:
-        return apply(_INLINE[operator], both, result, check=check)  # type: ignore[arg-type]
     if operator == "%":
-        return call(operations.remainder, both, result)
+        return apply("remainder", both, result)
+    if operator != "/":
+        return apply(f"{_NAMES[operator]}-{'bigint' if result == t.BIGINT else 'double'}", both, result)
     if result == t.DOUBLE or any(isinstance(one, Constant) and isinstance(one.value, float) for one in both):
-        return apply("({} / {})", both, result, check="finite")
-    return call(operations.divide, both, result, check=check)
+        return apply("divide-double", both, result)
+    return apply("divide-bigint" if result == t.BIGINT else "divide-number", both, result)
 
 
 def _decimals(operator: str, left: Typed, right: Typed) -> Typed:
@@ -75,8 +67,8 @@ def _decimals(operator: str, left: Typed, right: Typed) -> Typed:
     exact = t.decimal(t.MAX_PRECISION, max(s1, s2))
     sides = []
     for one in (left, right):
-        made = conversion(one.type, exact)
-        sides.append(call(made, (one,), exact) if made else one)
+        converted = implicit(one.type, exact) is not None
+        sides.append(apply(Widen(one.type, exact), (one,), exact) if converted else one)
     both = tuple(sides)
     longer, quotients = max(s1, s2), max(MINIMAL_SCALE, s1 + p2 + 1)
     summed = max(p1 - s1, p2 - s2) + longer + 1, longer, longer
@@ -90,22 +82,14 @@ def _decimals(operator: str, left: Typed, right: Typed) -> Typed:
     precision = min(t.MAX_PRECISION, wanted)
     scale = max(fewest, scale - (wanted - precision))
     result = t.decimal(max(precision, scale, 1), scale)
-    if operator == "/":
-        code = "fitted(quotient({}, {}, scale), precision, scale)"
-        return apply(code, both, result, fitted=fitted, quotient=quotient, scale=scale, precision=precision)
-    if wanted > precision:
-        code = "fitted(exact({}, {}), precision, scale)"
-        return apply(code, both, result, fitted=fitted, exact=_EXACT[operator], precision=precision, scale=scale)
-    return apply("exact({}, {})", both, result, exact=_EXACT[operator])
+    name = _NAMES[operator]
+    rounded = operator == "/" or wanted > precision
+    operation: Operation = Decimals(name, precision, scale) if rounded else f"{name}-decimal"
+    return apply(operation, both, result)
 
 
 def _is_temporal(one: Type) -> bool:
     return one.name in t.TEMPORAL
-
-
-def _shifted(value: time, by: timedelta) -> time:
-    """Past midnight the next day's time."""
-    return (datetime.combine(_ANY_DAY, value) + by).time()
 
 
 def _temporal(operator: str, left: Typed, right: Typed, places: tuple[Place, Place], coercion: Coercion) -> Typed:
@@ -113,14 +97,14 @@ def _temporal(operator: str, left: Typed, right: Typed, places: tuple[Place, Pla
     if t.UNKNOWN in (a, b) or t.NULL in (a, b):
         return _temporal(operator, *_guessed(operator, left, right, places, coercion), places, coercion)
     if operator == "-" and a == t.DATE == b:
-        return apply("({} - {})", (left, right), t.DAY_TO_SECOND)
+        return apply("subtract", (left, right), t.DAY_TO_SECOND)
     if operator == "-" and (a in (*_MOMENTS, t.DATE) and b in (*_MOMENTS, t.DATE)):
         _, both = coercion.together(((left, places[0]), (right, places[1])), "- goes from")
-        return apply("({} - {})", both, t.DAY_TO_SECOND)
+        return apply("subtract", both, t.DAY_TO_SECOND)
     if operator == "+" and a in _INTERVALS and b not in _INTERVALS:
         return _temporal(operator, right, left, (places[1], places[0]), coercion)
     if operator in "+-" and a == b and a in _INTERVALS:
-        return apply(_INLINE[operator], (left, right), a)
+        return apply(_NAMES[operator], (left, right), a)
     if operator in "+-" and b in _INTERVALS and (a in (t.DATE, *_MOMENTS) or (a == t.TIME and b == t.DAY_TO_SECOND)):
         return _moved(operator, left, right)
     if operator == "*" and b in _INTERVALS and t.is_numeric(a):
@@ -147,23 +131,18 @@ def _guessed(
 
 
 def _moved(operator: str, moment: Typed, interval: Typed) -> Typed:
+    name = _NAMES[operator]
     if interval.type == t.YEAR_TO_MONTH:
-        return apply(f"add_months({{}}, {operator}{{}})", (moment, interval), moment.type, add_months=add_months)
+        return apply(f"{name}-months", (moment, interval), moment.type)
     if moment.type == t.TIME:
-        return apply(f"shifted({{}}, {operator}{{}})", (moment, interval), t.TIME, shifted=_shifted)
+        return apply("add-to-time" if operator == "+" else "subtract-from-time", (moment, interval), t.TIME)
     if moment.type == t.DATE:
-        moment = call(at_midnight, (moment,), t.TIMESTAMP)
-    return apply(f"moved({{}}, {operator}{{}})", (moment, interval), moment.type, moved=moved)
+        moment = apply("at-midnight", (moment,), t.TIMESTAMP)
+    return apply(f"{name}-interval", (moment, interval), moment.type)
 
 
 def _scaled(operator: str, interval: Typed, number: Typed) -> Typed:
     if number.type.name == "DECIMAL":
-        number = apply("float({})", (number,), t.DOUBLE, float=float)
-    if interval.type == t.YEAR_TO_MONTH:
-        return apply(f"int({{}} {operator} {{}})", (interval, number), interval.type, int=int)
-    return apply(f"({{}} {operator} {{}})", (interval, number), interval.type)
-
-
-def carries(one: Apply, argument: Typed) -> bool:
-    """Whether a result beyond its bounds may go into this operation, whose own result tells of it."""
-    return isinstance(argument, Apply) and one.check == argument.check and one.code in (*_INLINE.values(), "(-{})")
+        number = apply("decimal-to-double", (number,), t.DOUBLE)
+    kind = "months" if interval.type == t.YEAR_TO_MONTH else "interval"
+    return apply(f"{_NAMES[operator]}-{kind}", (interval, number), interval.type)

@@ -12,9 +12,9 @@ from schemas.types import datatypes as t
 from schemas.types.datatypes import Type
 from sql.analysis.foreign_functions import ANOTHER, ELSEWHERE
 from sql.functions import FUNCTIONS, NOT_OFFERED
-from sql.functions.guarded import guarded
 from sql.functions.listing import FORMS
 from sql.functions.signature import ANY, DECIMAL, UNTOLD, VARIABLES, Function, Parameter
+from sql.operations.operation import Written, call_of
 from sql.runtime import operations
 from sql.types.coercion import Coercion, common_type, cost
 from sql.types.typed import ELEMENT, Apply, Constant, Field, Loose, Path, Typed, apply, faulty, loose, slot_of, whole_of
@@ -196,26 +196,11 @@ class _Binding:
         return ""
 
     def _applied(self, arguments: tuple[Typed, ...], returns: Type, *, nulls: bool) -> Typed:
-        if not nulls:
-            code = f"call({', '.join(['{}'] * len(arguments))})"
-            if self.function.package is not None:
-                return Apply(code, arguments, returns, self._guarded(returns), self.function.gives_null)
-            return apply(code, arguments, returns, gives_null=self.function.gives_null, call=self.function.call)
-        return self._with_nulls(arguments, returns)
-
-    def _guarded(self, returns: Type) -> tuple[tuple[str, Any], ...]:
         """A function of a package is called for records alone, never for constants while a statement is judged."""
-        return (("call", guarded(self.function, returns)),)
-
-    def _with_nulls(self, arguments: tuple[Typed, ...], returns: Type) -> Typed:
-        """NULL goes in where the function takes it; elsewhere it makes the result NULL."""
-        strict = [i for i in range(len(arguments)) if not self.function.parameter(i).takes_null]
-        call = f"call({', '.join(f'{{{i}}}' for i in range(len(arguments)))})"
-        guard = " or ".join(f"{{{i}}} is None" for i in strict)
-        code = f"(None if {guard} else {call})" if guard else call
-        if self.function.package is not None:
-            return Loose(code, arguments, returns, self._guarded(returns))
-        return loose(code, arguments, returns, call=self.function.call)
+        call, of_package = call_of(self.function, len(arguments), returns), self.function.package is not None
+        if not nulls:
+            return Apply(call, arguments, returns) if of_package else apply(call, arguments, returns)
+        return Loose(call, arguments, returns) if of_package else loose(call, arguments, returns)
 
     def _of_slot(self, returns: Type) -> Typed | None:
         """While uses are learned: a result of unknown type as if it were what it is taken from."""
@@ -323,8 +308,9 @@ class _Binding:
         return self._written(value)
 
     def _written(self, value: Typed) -> Typed:
-        written = writer(value.type) if self.function.package is None else argument(value.type)
-        return apply("written({})", (value,), value.type, written=written) if written else value
+        by_package = self.function.package is not None
+        written = argument(value.type) if by_package else writer(value.type)
+        return apply(Written(value.type, by_package), (value,), value.type) if written else value
 
     def _check(self, check: Any, constant: Any, place: Place) -> None:
         try:

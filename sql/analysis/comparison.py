@@ -4,27 +4,25 @@ Values of different kinds are not compared: where their types tell, the plan ref
 is a BAD_RECORD. BETWEEN is the AND of two comparisons, IN the OR of its items, in their order.
 """
 
-import operator as python
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from itertools import groupby
 from math import floor
-from typing import Any
 
 from schemas.errors import Place, TypeMismatch
 from schemas.types import datatypes as t
 from schemas.types.datatypes import Type
 from sql.analysis.folding import junction
-from sql.runtime import operations
+from sql.operations.equality import NEAREST, Incomparable, equality
+from sql.operations.operation import Among, Differ, Equal, Operation
+from sql.operations.table import COMPARISONS
 from sql.types.coercion import Coercion
-from sql.types.equality import NEAREST, Equal, Incomparable, equality, exactly
-from sql.types.typed import Apply, Constant, Field, Typed, apply, call, loose, whole_of
+from sql.types.typed import Apply, Constant, Field, Typed, apply, loose, whole_of
 
 Placed = tuple[Typed, Place]
-_PYTHON = {"=": "==", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
-_FUNCTIONS: dict[str, Callable[[Any, Any], Any]] = {
-    "=": python.eq, "<>": python.ne, "<": python.lt, "<=": python.le, ">": python.gt, ">=": python.ge
+_NAMES = {
+    "=": "equal", "<>": "unequal", "<": "less", "<=": "less-or-equal", ">": "greater", ">=": "greater-or-equal"
 }  # fmt: skip
 _MIRRORED = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
@@ -34,34 +32,28 @@ def comparison(operator: str, left: Placed, right: Placed, coercion: Coercion, b
     by = by or operator
     a, b = _sides(by, left, right, coercion)
     if t.NULL in (a.type, b.type):
-        return apply("({} == {})", (a, b), t.BOOLEAN)
+        return apply("equal", (a, b), t.BOOLEAN)
     if a.type.name in t.NESTED:
         if operator not in ("=", "<>"):
             raise TypeMismatch(f"{a.type.words} is neither smaller nor larger; compare what is in it", left[1])
-        equal = _equality(by, a, b, left[1], coercion, nulls_equal=False)
-        found = apply("equal({}, {})", (a, b), t.BOOLEAN, gives_null=True, equal=equal)
-        return apply("(not {})", (found,), t.BOOLEAN) if operator == "<>" else found
-    _equality(by, a, b, left[1], coercion, nulls_equal=False)  # tells whether there is one
+        found = apply(_equality(by, a, b, left[1], coercion), (a, b), t.BOOLEAN)
+        return apply("not", (found,), t.BOOLEAN) if operator == "<>" else found
+    _equality(by, a, b, left[1], coercion)  # tells whether there is one
     if (a.type.name, b.type.name) == ("DECIMAL", "NUMBER"):
         a, b, operator = b, a, _MIRRORED[operator]
     if (a.type.name, b.type.name) == ("NUMBER", "DECIMAL"):
-        return apply("exactly({}, {})", (a, b), t.BOOLEAN, exactly=exactly(_FUNCTIONS[operator]))
-    test = f"{{0}} {_PYTHON[operator]} {{1}}"
+        return apply(f"{_NAMES[operator]}-number-decimal", (a, b), t.BOOLEAN)
     if t.SCALAR in (a.type, b.type):
-        return apply(f"(alike({{0}}, {{1}}) and {test})", (a, b), t.BOOLEAN, alike=operations.alike)
-    return apply(f"({test})", (a, b), t.BOOLEAN)
+        return apply(f"{_NAMES[operator]}-scalar", (a, b), t.BOOLEAN)
+    return apply(_NAMES[operator], (a, b), t.BOOLEAN)
 
 
 def distinct(left: Placed, right: Placed, coercion: Coercion) -> Typed:
     """`left IS DISTINCT FROM right`. Raises TypeMismatch."""
     by = "IS DISTINCT FROM"
     a, b = _sides(by, left, right, coercion)
-    equal = _equality(by, a, b, left[1], coercion, nulls_equal=True)
-
-    def differ(x: Any, y: Any) -> bool:
-        return x is not y if x is None or y is None else not equal(x, y)
-
-    return loose("differ({}, {})", (a, b), t.BOOLEAN, differ=differ)
+    found = _equality(by, a, b, left[1], coercion)
+    return loose(Differ(a.type, b.type) if isinstance(found, Equal) else "differ", (a, b), t.BOOLEAN)
 
 
 def between(operand: Placed, low: Placed, high: Placed, coercion: Coercion) -> Typed:
@@ -71,7 +63,7 @@ def between(operand: Placed, low: Placed, high: Placed, coercion: Coercion) -> T
     below = comparison("<=", operand, high, coercion, "BETWEEN")
     bounds = _constant(above, operand[0]), _constant(below, operand[0])
     if None not in bounds:
-        return apply("({1} <= {0} <= {2})", (operand[0], *filter(None, bounds)), t.BOOLEAN)
+        return apply("between", (operand[0], *filter(None, bounds)), t.BOOLEAN)
     return junction((above, below), ends_with=False)
 
 
@@ -86,8 +78,8 @@ def among(operand: Placed, items: Sequence[Placed], coercion: Coercion) -> Typed
     for plain, group in groupby(compared, lambda pair: pair[1] is not None):
         several = list(group)
         if plain and len(several) > 1:  # constants in a row are found by one look-up
-            those = frozenset(constant.value for _, constant in several if constant is not None)
-            tests.append(apply("({} in those)", operand[:1], t.BOOLEAN, those=those))
+            those = tuple(dict.fromkeys(constant.value for _, constant in several if constant is not None))
+            tests.append(apply(Among(those), operand[:1], t.BOOLEAN))
         else:
             tests += (test for test, _ in several)
     return junction(tests, ends_with=True)
@@ -101,7 +93,7 @@ def _learned(by: str, operand: Placed, other: Placed, coercion: Coercion) -> Pla
 
 def _constant(test: Typed, operand: Typed) -> Constant | None:
     """What an operand is compared with by Python's own operator, where that is a constant."""
-    if isinstance(test, Apply) and not test.bound and len(test.arguments) == 2 and test.arguments[0] == operand:
+    if isinstance(test, Apply) and test.operation in COMPARISONS and test.arguments[0] == operand:
         other = test.arguments[1]
         return other if isinstance(other, Constant) and other.value is not None else None
     return None
@@ -146,8 +138,8 @@ def _beside(value: Typed, other: Typed) -> Typed:
     """A number as it is compared with another: Python compares all but a DECIMAL with a float exactly."""
     if value.type.name != "DECIMAL":
         return value
-    if nearest := NEAREST.get(other.type.name):
-        return call(nearest, (value,), other.type)
+    if other.type.name in NEAREST:
+        return apply(f"nearest-{other.type.name.lower()}", (value,), other.type)
     if other.type == t.NUMBER and isinstance(value, Constant) and value.value is not None and _as_double(value.value):
         return Constant(float(value.value), t.DOUBLE)
     return value
@@ -159,14 +151,15 @@ def _as_double(value: Decimal) -> bool:
     return nearest == value or (not nearest.is_integer() and floor(nearest) == floor(value))
 
 
-def _equality(by: str, a: Typed, b: Typed, place: Place, coercion: Coercion, *, nulls_equal: bool) -> Equal:
+def _equality(by: str, a: Typed, b: Typed, place: Place, coercion: Coercion) -> Operation:
     """Raises TypeMismatch."""
     try:
-        return equality(a.type, b.type, nulls_equal=nulls_equal)
+        equality(a.type, b.type, nulls_equal=False)
     except Incomparable as reason:
         if a.type.name in t.NESTED and not coercion.slots.learned:  # uses may still tell what is in it
-            return python.eq
+            return "equal"
         if a.type == t.JSON:
             raise TypeMismatch(f"a JSON value is not compared with {by}; IS NULL is all, or CAST it", place) from None
         hint = f"; {reason}" if str(reason) else ""
         raise TypeMismatch(f"{by} compares {a.type.words} with {b.type.words}{hint}", place) from None
+    return Equal(a.type, b.type)

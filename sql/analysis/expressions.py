@@ -20,11 +20,11 @@ from sql.analysis.folding import choice, coalesce, junction, null_test
 from sql.analysis.lambdas import NOWHERE, SHAPES, Scope, applied
 from sql.analysis.nested import access, element, header, made_array, made_map, made_row
 from sql.analysis.row_values import by_fields
-from sql.functions.patterns import compiled_like, like
-from sql.runtime import operations
+from sql.functions.patterns import compiled_like
+from sql.operations.casts import Impossible, explicit
+from sql.operations.operation import Cast, Concat, Like
 from sql.syntax import expressions as ex
 from sql.syntax.column_names import called_by
-from sql.types.casts import Impossible, attempt, explicit
 from sql.types.coercion import Coercion, common_type, constant_number
 from sql.types.names import type_of
 from sql.types.slots import Slots
@@ -38,7 +38,6 @@ from sql.types.typed import (
     Let,
     Typed,
     apply,
-    call,
     loose,
     whole_of,
 )
@@ -139,7 +138,7 @@ class Analysis:
             case ex.Distinct(left, right, negated):
                 a, b = self._several((left, right))
                 differ = distinct(a, b, self.coercion)
-                return apply("(not {})", (differ,), t.BOOLEAN) if negated else differ
+                return apply("not", (differ,), t.BOOLEAN) if negated else differ
             case ex.Between():
                 return self._between(tree)
             case ex.In():
@@ -149,7 +148,7 @@ class Analysis:
             case ex.Is():
                 return self._is(tree)
             case ex.Not(operand):
-                return apply("(not {})", (self.condition(operand, "NOT"),), t.BOOLEAN)
+                return apply("not", (self.condition(operand, "NOT"),), t.BOOLEAN)
             case ex.And(operands):
                 return junction(self._in_order(operands, lambda one: self.condition(one, "AND")), ends_with=False)
             case ex.Or(operands):
@@ -205,7 +204,7 @@ class Analysis:
         """What is only known when the record is there is said of the record."""
         if value.type in (t.UNKNOWN, t.JSON, t.NUMBER, t.SCALAR):
             json = self.coercion.to(value, t.JSON, "TYPEOF", Place(1, 1)) if value.type == t.UNKNOWN else value
-            return loose("type_name({})", (json,), t.VARCHAR, type_name=operations.type_name)
+            return loose("type-name", (json,), t.VARCHAR)
         return Constant(str(value.type), t.VARCHAR)
 
     def _cast(self, value: Typed, target: Type, place: Place, *, safe: bool) -> Typed:
@@ -217,8 +216,7 @@ class Analysis:
             raise TypeMismatch(f"{value.type.words} cannot be CAST to {target}{hint}", place) from None
         if conversion is None:
             return Constant(None, target) if value.type == t.NULL else value
-        of_json = value.type in (t.JSON, t.SCALAR)
-        return call(attempt(conversion) if safe else conversion, (value,), target, gives_null=safe or of_json)
+        return apply(Cast(value.type, target, safe), (value,), target)
 
     def _case(self, tree: ex.Case) -> Typed:
         values = [then for _, then in tree.branches] + ([tree.otherwise] if tree.otherwise else [])
@@ -270,8 +268,8 @@ class Analysis:
         total, place = self.typed(first), first.place
         for operator, operand in rest:
             total = arithmetic(operator, total, self.typed(operand), (place, operand.place), self.coercion)
-            if isinstance(total, Apply) and (operator in "/%" or not total.check):  # else the end is what counts
-                self.faults.note(total, place)
+            if isinstance(total, Apply) and (operator in "/%" or not total.template.check):
+                self.faults.note(total, place)  # of other chains the end is what counts
         return total
 
     def _concat(self, operands: Sequence[ex.Expression]) -> Typed:
@@ -294,7 +292,7 @@ class Analysis:
         within = between(operand.placed, low, high, self.coercion)
         if tree.symmetric:
             within = junction((within, between(operand.placed, high, low, self.coercion)), ends_with=True)
-        within = apply("(not {})", (within,), t.BOOLEAN) if tree.negated else within
+        within = apply("not", (within,), t.BOOLEAN) if tree.negated else within
         for one in reversed(kept):
             within = one.round(within)
         return within
@@ -302,7 +300,7 @@ class Analysis:
     def _in(self, tree: ex.In) -> Typed:
         operand = self._once(tree.operand)
         found = among(operand.placed, self._several(tree.items), self.coercion)
-        return operand.round(apply("(not {})", (found,), t.BOOLEAN) if tree.negated else found)
+        return operand.round(apply("not", (found,), t.BOOLEAN) if tree.negated else found)
 
     def _like(self, tree: ex.Like) -> Typed:
         sides = [tree.operand, tree.pattern, *([tree.escape] if tree.escape else [])]
@@ -312,11 +310,11 @@ class Analysis:
             if None in constants:
                 return Constant(None, t.BOOLEAN)
             pattern, escape = (*constants, None)[:2]
-            matches = _literal(lambda: compiled_like(pattern, escape), tree.pattern.place)
-            found = apply("matches({})", values[:1], t.BOOLEAN, matches=matches)
+            _literal(lambda: compiled_like(pattern, escape), tree.pattern.place)
+            found = apply(Like(pattern, escape), values[:1], t.BOOLEAN)
         else:
-            found = call(like, values, t.BOOLEAN)
-        return apply("(not {})", (found,), t.BOOLEAN) if tree.negated else found
+            found = apply("like-escape" if tree.escape else "like", values, t.BOOLEAN)
+        return apply("not", (found,), t.BOOLEAN) if tree.negated else found
 
     def _is(self, tree: ex.Is) -> Typed:
         if tree.what == "NULL":
@@ -324,7 +322,7 @@ class Analysis:
         value = self.condition(tree.operand, f"IS {tree.what}")
         if tree.what == "UNKNOWN":
             return null_test(value, negated=tree.negated)
-        return loose(f"({{}} is {'not ' if tree.negated else ''}{tree.what.capitalize()})", (value,), t.BOOLEAN)
+        return loose(f"is-{'not-' if tree.negated else ''}{tree.what.lower()}", (value,), t.BOOLEAN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,9 +345,7 @@ class _Once:
 
 def _joined(values: tuple[Typed, ...], one: Type) -> Typed:
     """One after the other; of many, the length is looked at before the result is made."""
-    if len(values) > FEW:
-        return call(operations.joined, values, one)
-    return apply("(" + " + ".join(["{}"] * len(values)) + ")", values, one, check="bounded")
+    return apply(Concat(many=len(values) > FEW), values, one)
 
 
 def _interval(tree: ex.Interval) -> Constant:

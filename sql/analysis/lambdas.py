@@ -7,8 +7,10 @@ from what the lambda does with them, as for columns.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, cast
+
+from msgspec.structs import replace
 
 from schemas.errors import NestedTooDeep, Place, TypeMismatch
 from schemas.types import datatypes as t

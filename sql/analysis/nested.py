@@ -1,28 +1,22 @@
 """Values in values: fields, elements, and how arrays, maps and rows are made."""
 
 from collections.abc import Sequence
-from dataclasses import replace
-from functools import lru_cache
 from itertools import chain, count
-from typing import Any
 
-import msgspec
+from msgspec.structs import replace
 
 from schemas.errors import Place, TypeMismatch, UnknownColumn
-from schemas.failures import BadRecord
-from schemas.formats.json.values import decoder, read_as, reader, row_class
 from schemas.suggestions import did_you_mean
 from schemas.types import datatypes as t
 from schemas.types.datatypes import Type
-from schemas.types.json_text import present
-from sql.analysis.record import RAW_HEADERS, header_text
-from sql.runtime import operations
+from sql.analysis.record import RAW_HEADERS
+from sql.operations.operation import JsonField, MakeArray, MakeMap, MakeRow, RowField, View
+from sql.runtime.nested import NULL_KEY
 from sql.types.coercion import Coercion
 from sql.types.names import KEYS
 from sql.types.slots import Slots, called
-from sql.types.typed import ELEMENT, VALUE, VIEW, Apply, Constant, Field, Path, Typed, apply, faulty, loose, slot_of
+from sql.types.typed import ELEMENT, VALUE, Apply, Constant, Field, Path, Typed, apply, faulty, loose, slot_of
 
-_NULL_KEY = "a key of a MAP is NULL"
 HEADERS = Field(RAW_HEADERS, t.map_of(t.VARCHAR, t.VARBINARY))
 
 
@@ -36,7 +30,8 @@ def access(value: Typed, name: str, place: Place, slots: Slots) -> Typed:
             hint = did_you_mean(name, one.fields) or f"; fields are {', '.join(one.fields)}"
             raise UnknownColumn(f"{one} has no field '{name}'{hint}", place)
         at = one.fields.index(name)
-        found = _at(_not_null(f"{{}}.m{at}", (value,), one.arguments[at]), slot, name)
+        held = one.arguments[at]
+        found = _at(apply(RowField(at, held == t.JSON), (value,), held), slot, name)
         return view(found, (*slot, name), slots) if slot else found
     if one in (t.JSON, t.UNKNOWN):
         return _of_json(value, slot, name, slots, place)
@@ -57,28 +52,27 @@ def element(value: Typed, index: Typed, places: tuple[Place, Place], coercion: C
             return _inside(slot, ELEMENT, coercion.slots, places[0])
     if value.type == t.JSON:
         number = coercion.to(index, t.BIGINT, "[…]", places[1])
-        found = apply("item({}, {})", (value, number), t.JSON, gives_null=True, item=_json_item)
+        found = apply("item-of-json", (value, number), t.JSON)
         return _read(found, (*slot, ELEMENT) if slot else (), coercion.slots, places[0])
     if value.type.name == "ARRAY":
         number = coercion.to(index, t.BIGINT, "[…]", places[1])
-        found = _at(_not_null("item({}, {})", (value, number), value.type.arguments[0], item=_item), slot, ELEMENT)
+        found = _at(_part("item", (value, number), value.type.arguments[0]), slot, ELEMENT)
         return view(found, (*slot, ELEMENT), coercion.slots) if slot else found
     if value.type.name == "MAP":
         key = coercion.to(index, value.type.arguments[0], "[…]", places[1])
-        found = _at(_not_null("{}.get({})", (value, key), value.type.arguments[1]), slot, VALUE)
+        found = _at(_part("value", (value, key), value.type.arguments[1]), slot, VALUE)
         return view(found, (*slot, VALUE), coercion.slots) if slot else found
     raise TypeMismatch(f"{value.type.words} has no elements", places[0])
 
 
 def header(key: Typed) -> Typed:
     """`__headers['key']`: the last header of that name, as text."""
-    return apply("header({}, {})", (HEADERS, key), t.VARCHAR, gives_null=True, header=header_text)
+    return apply("header", (HEADERS, key), t.VARCHAR)
 
 
-def _not_null(code: str, arguments: tuple[Typed, ...], one: Type, **bound: Any) -> Typed:
+def _part(operation: str, arguments: tuple[Typed, ...], one: Type) -> Typed:
     """What lies in a value; a null of JSON is NULL."""
-    code, bound = (f"present({code})", bound | {"present": present}) if one == t.JSON else (code, bound)
-    return apply(code, arguments, one, gives_null=True, **bound)
+    return apply(f"{operation}-json" if one == t.JSON else operation, arguments, one)
 
 
 def _inside(slot: Path, name: str | int, slots: Slots, place: Place) -> Typed:
@@ -103,11 +97,11 @@ def view(value: Typed, slot: Path, slots: Slots) -> Typed:
     shape = slots.shape_of(slot) if slots.learned else t.JSON
     if value.type != t.JSON or shape == t.JSON:
         return value
-    return _with_slot(apply(VIEW, (value,), shape, gives_null=True, view=_reading(shape, called(slot))), slot)
+    return _with_slot(apply(View(shape, called(slot)), (value,), shape), slot)
 
 
 def _of_json(value: Typed, slot: Path, name: str, slots: Slots, place: Place) -> Typed:
-    found = apply("field({}, name)", (value,), t.JSON, gives_null=True, field=_json_field, name=name)
+    found = apply(JsonField(name), (value,), t.JSON)
     return _read(found, (*slot, name) if slot else (), slots, place)
 
 
@@ -121,43 +115,12 @@ def _read(found: Typed, slot: Path, slots: Slots, place: Place) -> Typed:
     return view(found, slot, slots)
 
 
-@lru_cache(maxsize=1024)
-def _reading(one: Type, name: str) -> Any:
-    decode = decoder(read_as(one) | None).decode
-    finish = reader(one)
-
-    def read(raw: msgspec.Raw) -> Any:
-        try:
-            value = decode(raw)
-            return value if value is None or finish is None else finish(value)
-        except msgspec.ValidationError as error:
-            raise BadRecord(operations.reworded(str(error), name)) from None
-
-    return read
-
-
-_fields = msgspec.json.Decoder(dict[str, msgspec.Raw] | None).decode
-_items = msgspec.json.Decoder(list[msgspec.Raw] | None).decode
-
-
-def _json_field(raw: msgspec.Raw, name: str) -> msgspec.Raw | None:
-    return present((_fields(raw) or {}).get(name))
-
-
-def _json_item(raw: msgspec.Raw, index: int) -> msgspec.Raw | None:
-    return present(_item(_items(raw) or [], index))
-
-
-def _item(values: list[Any], index: int) -> Any:
-    return values[index - 1] if 1 <= index <= len(values) else None
-
-
 def made_array(items: Sequence[tuple[Typed, Place]], coercion: Coercion) -> Typed:
     if not items:
         return Constant([], t.array(t.NULL))
     common, values = coercion.together(items, "an ARRAY holds")
     common, values = _settled(common, values, items, coercion)
-    return loose(f"[{', '.join(['{}'] * len(values))}]", values, t.array(common))
+    return loose(MakeArray(), values, t.array(common))
 
 
 def made_map(keys: Sequence[tuple[Typed, Place]], values: Sequence[tuple[Typed, Place]], coercion: Coercion) -> Typed:
@@ -169,15 +132,8 @@ def made_map(keys: Sequence[tuple[Typed, Place]], values: Sequence[tuple[Typed, 
         raise TypeMismatch(f"a MAP has keys of {', '.join(sorted(KEYS - {'UNKNOWN'}))}", keys[0][1])
     common, held = coercion.together(values, "a MAP holds")
     common, held = _settled(common, held, values, coercion)
-    pairs = ", ".join(f"({{{i}}}, {{{i + len(names)}}})" for i in range(len(names)))
-    made = loose(f"made_map(({pairs},))", (*names, *held), t.map_of(key, common), made_map=_map)
-    return faulty(made, _NULL_KEY) if any(isinstance(one, Constant) and one.value is None for one in names) else made
-
-
-def _map(pairs: Sequence[tuple[Any, Any]]) -> dict[Any, Any]:
-    if any(key is None for key, _ in pairs):
-        raise ValueError(_NULL_KEY)
-    return dict(pairs)
+    made = loose(MakeMap(), (*names, *held), t.map_of(key, common))
+    return faulty(made, NULL_KEY) if any(isinstance(one, Constant) and one.value is None for one in names) else made
 
 
 def made_row(names: Sequence[str], items: Sequence[tuple[Typed, Place]], coercion: Coercion) -> Typed:
@@ -187,7 +143,7 @@ def made_row(names: Sequence[str], items: Sequence[tuple[Typed, Place]], coercio
         ways = chain((name,), (f"_col{n}" for n in count(i)))
         fields[next(one for one in ways if one not in fields)] = None
     one = t.row(tuple(fields), tuple(value.type for value in values))
-    return loose(f"row({', '.join(['{}'] * len(values))})", values, one, row=row_class(one))
+    return loose(MakeRow(one), values, one)
 
 
 def _settled(

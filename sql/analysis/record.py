@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -11,7 +11,8 @@ from schemas.failures import BadRecord
 from schemas.formats.json.second_look import looking_twice
 from schemas.types import datatypes as t
 from schemas.types.datatypes import Type
-from schemas.types.json_text import present, text_of_json
+from schemas.types.json_text import present
+from sql.runtime.record_parts import EPOCH, text_of_bytes
 from sql.syntax.parts import THIS
 from sql.types.typed import GENERATED
 
@@ -21,7 +22,6 @@ KEY_WHOLE, VALUE_WHOLE = f"{GENERATED}whole key", f"{GENERATED}whole value"
 """The key, or the value, as what its format says it is."""
 RAW_HEADERS = f"{GENERATED}headers"
 """The headers as Kafka has them."""
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +33,13 @@ class Part:
     bound: Mapping[str, Callable[..., Any]]
 
 
-def _text(value: bytes | None) -> str | None:
-    return None if value is None else value.decode()
-
-
 def _instant(timestamp: tuple[int, int]) -> datetime | None:
     """None for a record without a timestamp."""
     return EPOCH + timedelta(milliseconds=timestamp[1]) if timestamp[0] else None
 
 
-def header_text(headers: Sequence[tuple[str, bytes | None]], name: str) -> str | None:
-    """The last header of a name, as Kafka's own lastHeader."""
-    return next((_text(value) for key, value in reversed(headers) if key == name), None)
-
-
 def _headers(headers: Sequence[tuple[str, bytes | None]] | None) -> dict[str, str | None]:
-    return {key: _text(value) for key, value in headers or ()}
+    return {key: text_of_bytes(value) for key, value in headers or ()}
 
 
 _raw = looking_twice(msgspec.json.Decoder(msgspec.Raw).decode)
@@ -59,7 +50,7 @@ def _document(value: bytes | None) -> Any:
 
 
 PARTS = {
-    "__key": Part(t.VARCHAR, "text(m.key())", {"text": _text}),
+    "__key": Part(t.VARCHAR, "text(m.key())", {"text": text_of_bytes}),
     "__timestamp": Part(t.TIMESTAMP_TZ, "instant(m.timestamp())", {"instant": _instant}),
     "__partition": Part(t.INTEGER, "m.partition()", {}),
     "__offset": Part(t.BIGINT, "m.offset()", {}),
@@ -70,26 +61,6 @@ PARTS = {
 }
 READABLE = frozenset(PARTS) - {RAW_HEADERS}
 WRITABLE = frozenset({"__key", "__timestamp", "__headers", "__partition"})
-
-
-def key_of_json(value: msgspec.Raw) -> bytes:
-    """A string as it is, without its quotes; all else as its JSON text."""
-    return text_of_json(value).encode()
-
-
-def milliseconds(value: datetime | None) -> int:
-    """Raises BadRecord for NULL and for what is before 1970: Kafka has no such timestamps."""
-    if value is None:
-        raise BadRecord("__timestamp is NULL; a record has a timestamp")
-    since = (value - EPOCH) // timedelta(milliseconds=1)
-    if since < 0:
-        raise BadRecord(f"__timestamp is {value.isoformat()}; Kafka has none before 1970")
-    return since
-
-
-def header_list(headers: Mapping[str, str | bytes | msgspec.Raw | None]) -> list[tuple[str, str | bytes | None]]:
-    """Values that are JSON become text, as those of keys do."""
-    return [(name, key_of_json(one) if isinstance(one, msgspec.Raw) else one) for name, one in headers.items()]
 
 
 def partition_in(topic: str, partitions: int) -> Callable[[int | None], int]:

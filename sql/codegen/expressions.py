@@ -13,9 +13,9 @@ from typing import Any, assert_never
 
 from schemas.errors import NestedTooDeep
 from schemas.types.datatypes import MAX_LENGTH
-from sql.analysis.arithmetic import carries
 from sql.codegen.loops import loop
-from sql.types.typed import Apply, Check, Choice, Coalesce, Constant, Field, Junction, Let, Loop, Loose, NullTest, Typed
+from sql.operations.template import Check, Template
+from sql.types.typed import Apply, Choice, Coalesce, Constant, Field, Junction, Let, Loop, Loose, NullTest, Typed
 
 MAX_DEPTH = 10
 """Operators in one Python expression; deeper ones go through a temporary."""
@@ -136,29 +136,32 @@ class Code:
         """One operation; `first` is its first operand, where that was written already."""
         rest = tree.arguments if first is None else tree.arguments[1:]
         operands = [*([] if first is None else [first]), *(self.value(one) for one in rest)]
+        template = tree.template
         operands = [
-            operand if carries(tree, one) else self._checked(operand)
-            for operand, one in zip(operands, tree.arguments, strict=True)
+            operand if template.carries and operand.check == template.check else self._checked(operand)
+            for operand in operands
         ]
         if any(operand.depth >= MAX_DEPTH for operand in operands):
             operands = [self._kept(operand) if operand.depth else operand for operand in operands]
         nulls = tuple(dict.fromkeys(null for operand in operands for null in operand.nulls))
         depth = 1 + max((operand.depth for operand in operands), default=0)
-        made = Fragment(self._filled(tree, [operand.code for operand in operands]), nulls, tree.check, depth)
-        if not tree.gives_null:
+        made = Fragment(self._filled(template, [operand.code for operand in operands]), nulls, template.check, depth)
+        if not template.gives_null:
             return made
         kept = self._kept(made)
         return Fragment(kept.code, (kept.code,))
 
     def _loose(self, tree: Loose) -> Fragment:
-        codes = [self.named(self.result(one)) if "{0}" in tree.code else self.result(one) for one in tree.arguments]
-        result = self.named(self._filled(tree, codes))
+        template = tree.template
+        named = "{0}" in template.code
+        codes = [self.named(self.result(one)) if named else self.result(one) for one in tree.arguments]
+        result = self.named(self._filled(template, codes))
         return Fragment(result, (result,))
 
-    def _filled(self, tree: Apply | Loose, codes: list[str]) -> str:
+    def _filled(self, template: Template, codes: list[str]) -> str:
         """The template with its arguments, and our own names for what is bound to it."""
-        code = tree.code
-        for name, value in tree.bound:
+        code = template.code
+        for name, value in template.bound.items():
             code = re.sub(rf"\b{name}\b", self.function(name, value), code)
         return code.format(*codes)
 

@@ -16,17 +16,18 @@ from sql.analysis.faults import Faults
 from sql.analysis.names import Record
 from sql.analysis.record import KEY_FIELDS, KEY_WHOLE, READABLE, VALUE_WHOLE, WRITABLE
 from sql.analysis.topic_format import Carried, carried
+from sql.operations.casts import Impossible, explicit
+from sql.operations.operation import Convert
 from sql.plan.chains import Chain, chains
 from sql.plan.format_checks import check_branch
 from sql.plan.selects import Column, Compute, Filter, Levels, Rows, Stage, check_names
 from sql.plan.usage import keys_in
 from sql.syntax import statements
 from sql.syntax.parts import KEY, THIS
-from sql.types.casts import Impossible, explicit
 from sql.types.coercion import common_type
 from sql.types.names import named
 from sql.types.slots import Slots
-from sql.types.typed import GENERATED, Typed, call, whole_of
+from sql.types.typed import GENERATED, Typed, apply, whole_of
 
 Sources = MappingOf[str, Mapping]
 NO_SOURCES: Sources = {}
@@ -240,7 +241,8 @@ class _Planned:
             cast = explicit(value.type, one)
         except Impossible:
             raise unlike from None
-        return Output(KEY, value if value.type == one or cast is None else call(cast, (value,), one), WHOLE, one)
+        same = value.type == one or cast is None
+        return Output(KEY, value if same else apply(Convert(value.type, one), (value,), one), WHOLE, one)
 
     def _assigned(self, column: Column, path: Path, one: Type, analysis: Analysis) -> Output:
         name, value = column.name, whole_of(column.value)

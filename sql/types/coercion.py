@@ -4,16 +4,18 @@ A value of unknown type becomes what its use needs; that is noted in the slot it
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from schemas.errors import Place, TypeMismatch
-from schemas.formats.fields import Convert
 from schemas.types import datatypes as t
 from schemas.types.datatypes import Type
-from sql.types.casts import exactly, explicit, inside, whole
+from sql.operations.casts import implicit
+from sql.operations.operation import Widen
 from sql.types.slots import PARTS, Slots
-from sql.types.typed import Choice, Coalesce, Constant, Let, Loop, Typed, apply, call, slot_of, whole_of
+from sql.types.typed import Choice, Coalesce, Constant, Let, Loop, Typed, apply, slot_of, whole_of
 
 _MOMENTS = ("DATE", "TIMESTAMP")
 _DOCUMENTS = ("SCALAR", "JSON")
@@ -43,26 +45,6 @@ def _widening(source: Type, target: Type) -> int | None:
     if target.name not in order:
         return None
     return 1 if t.is_integer(source) or order.index(source.name) <= order.index(target.name) else None
-
-
-def conversion(source: Type, target: Type) -> Convert | None:
-    """What an implicit conversion does; None where the value stays as it is."""
-    if t.is_numeric(source) and t.is_numeric(target):
-        return _numeric(source, target)
-    if source.name == target.name and source.name in ("ARRAY", "MAP"):
-        return inside(source, target, conversion)
-    unknown = t.NULL in (source, target) or t.UNKNOWN in (source, target)
-    return None if unknown or source == target else explicit(source, target)
-
-
-def _numeric(source: Type, target: Type) -> Convert | None:
-    if target.name == "DECIMAL":
-        return exactly(source)
-    if target.name in ("REAL", "DOUBLE"):
-        return None if source.name in ("REAL", "DOUBLE") else float
-    if target == t.NUMBER:
-        return float if source.name == "DECIMAL" else None
-    return whole if source == t.NUMBER else None
 
 
 def common_type(types: Sequence[Type]) -> Type | None:
@@ -138,10 +120,9 @@ class Coercion:
             if by == "||" and target == t.VARCHAR and value.type.name not in t.NESTED:
                 hint = hint or f"; CAST it AS {t.VARCHAR}"
             raise TypeMismatch(f"{by} needs {needed}; this is {found}{hint}", place)
-        made = conversion(value.type, target)
-        if made is None:
+        if implicit(value.type, target) is None:
             return _retyped(value, target)
-        return apply("float({})", (value,), target, float=float) if made is float else call(made, (value,), target)
+        return apply(Widen(value.type, target), (value,), target)
 
     def _unknown(self, value: Typed, target: Type, place: Place) -> Typed:
         """A value of which not all is known as what its use needs: what it is taken from must hold that."""

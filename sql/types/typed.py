@@ -1,14 +1,17 @@
 """An expression whose types are known: what is evaluated, in what order, and what NULL does to it.
 
-Python that is evaluated stands here as templates of our own with `{}` for each argument; all a user wrote is in values.
+Nothing in an expression is Python: an operation has a name, all a user wrote is in values. Expressions are recorded in
+plans by the tags below, which are kept for ever.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import Any, Literal
+
+import msgspec
 
 from schemas.failures import BadRecord
 from schemas.types.datatypes import BOOLEAN, MAX_LENGTH, Type
+from sql.operations.operation import Operation, View, template_of
+from sql.operations.template import Check, Template
 from sql.runtime import operations
 
 Path = tuple[str | int, ...]
@@ -19,18 +22,18 @@ GENERATED = "\x1f"
 """Keys of our own begin with it. A column whose name does has it twice: see sql/analysis/names.py."""
 LARGEST_CONSTANT = 64 * 1024
 """Characters, bytes or elements of a value that constants are folded to."""
-Check = Literal["", "whole", "finite", "bounded"]
-"""What a result may not be before it is looked at: beyond 64 bits, infinite, or longer than a value may be."""
 
 
-@dataclass(frozen=True, slots=True)
-class Constant:
+class _Recorded(msgspec.Struct, frozen=True, tag_field="expression", omit_defaults=True):
+    pass
+
+
+class Constant(_Recorded, frozen=True, tag="constant"):
     value: Any
     type: Type
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(_Recorded, frozen=True, tag="field"):
     """A value that is there for the row. `slot` is where it lies, while its type may still follow from its use."""
 
     key: str
@@ -38,36 +41,39 @@ class Field:
     slot: Path = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Apply:
-    """Evaluated only when no argument is NULL, else NULL. `gives_null`: the result may be None all the same.
+class Apply(_Recorded, frozen=True, tag="apply"):
+    """Evaluated only when no argument is NULL, else NULL.
 
     `fault`: why it has no value, for whatever record, where constants tell so.
     """
 
-    code: str
+    operation: Operation
     arguments: tuple["Typed", ...]
     type: Type
-    bound: tuple[tuple[str, Any], ...] = ()
-    gives_null: bool = False
-    check: Check = ""
     slot: Path = ()
     fault: str = ""
 
+    @property
+    def template(self) -> Template:
+        """Raises UnknownOperation."""
+        return template_of(self.operation, len(self.arguments))
 
-@dataclass(frozen=True, slots=True)
-class Loose:
+
+class Loose(_Recorded, frozen=True, tag="loose"):
     """Evaluated always; None stands for NULL, in the arguments and in the result. `fault`: as that of Apply."""
 
-    code: str
+    operation: Operation
     arguments: tuple["Typed", ...]
     type: Type
-    bound: tuple[tuple[str, Any], ...] = ()
     fault: str = ""
 
+    @property
+    def template(self) -> Template:
+        """Raises UnknownOperation."""
+        return template_of(self.operation, len(self.arguments))
 
-@dataclass(frozen=True, slots=True)
-class Junction:
+
+class Junction(_Recorded, frozen=True, tag="junction"):
     """AND ends with the first FALSE, OR with the first TRUE."""
 
     operands: tuple["Typed", ...]
@@ -75,15 +81,13 @@ class Junction:
     type: Type = BOOLEAN
 
 
-@dataclass(frozen=True, slots=True)
-class NullTest:
+class NullTest(_Recorded, frozen=True, tag="null-test"):
     operand: "Typed"
     negated: bool
     type: Type = BOOLEAN
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(_Recorded, frozen=True, tag="choice"):
     """The value of the first branch whose condition is TRUE."""
 
     branches: tuple[tuple["Typed", "Typed"], ...]
@@ -91,16 +95,14 @@ class Choice:
     type: Type
 
 
-@dataclass(frozen=True, slots=True)
-class Coalesce:
+class Coalesce(_Recorded, frozen=True, tag="coalesce"):
     """The first operand that is not NULL; those after it are not evaluated."""
 
     operands: tuple["Typed", ...]
     type: Type
 
 
-@dataclass(frozen=True, slots=True)
-class Let:
+class Let(_Recorded, frozen=True, tag="let"):
     """`body` with the value of a Field of this key, evaluated once."""
 
     key: str
@@ -109,8 +111,7 @@ class Let:
     type: Type
 
 
-@dataclass(frozen=True, slots=True)
-class Loop:
+class Loop(_Recorded, frozen=True, tag="loop"):
     """What a lambda makes of an array, whose elements stand under one key, or of a map, whose keys and values do.
 
     NULL where `over` is NULL. `results`: of TRANSFORM the new element, or the new key and value; of FILTER whether an
@@ -127,18 +128,12 @@ class Loop:
     slot: Path = ()
 
 
-VIEW = "view({})"
-"""Of a value of JSON that is handed through as it is in one place, and looked into in another."""
-
-
 Typed = Constant | Field | Apply | Loose | Junction | NullTest | Choice | Coalesce | Let | Loop
 
 
-def apply(
-    code: str, arguments: tuple[Typed, ...], type_: Type, *, gives_null: bool = False, check: Check = "", **bound: Any
-) -> Typed:
+def apply(operation: Operation, arguments: tuple[Typed, ...], type_: Type) -> Typed:
     """An Apply, or its value where all arguments are constants and it has one."""
-    made = Apply(code, arguments, type_, tuple(bound.items()), gives_null, check)
+    made = Apply(operation, arguments, type_)
     if not all(isinstance(one, Constant) for one in arguments):
         return made
     values = [one.value for one in arguments if isinstance(one, Constant)]
@@ -154,25 +149,19 @@ def slot_of(value: "Typed") -> Path:
 
 def whole_of(value: "Typed") -> "Typed":
     """What a view looks into, as it is; any other value itself."""
-    return value.arguments[0] if isinstance(value, Apply) and value.code == VIEW else value
+    return value.arguments[0] if isinstance(value, Apply) and isinstance(value.operation, View) else value
 
 
-def loose(code: str, arguments: tuple[Typed, ...], type_: Type, **bound: Any) -> Typed:
+def loose(operation: Operation, arguments: tuple[Typed, ...], type_: Type) -> Typed:
     """A Loose, or its value where all arguments are constants and it has one."""
-    made = Loose(code, arguments, type_, tuple(bound.items()))
+    made = Loose(operation, arguments, type_)
     values = [one.value for one in arguments if isinstance(one, Constant)]
     return _folded(made, values) if len(values) == len(arguments) else made
 
 
-def call(function: Callable[..., Any], arguments: tuple[Typed, ...], type_: Type, **how: Any) -> Typed:
-    """A strict call of a Python function."""
-    places = ", ".join(["{}"] * len(arguments))
-    return apply(f"call({places})", arguments, type_, call=function, **how)
-
-
 def faulty(value: Typed, reason: str) -> Typed:
     """An operation that has no value for any record, because of its constants."""
-    return replace(value, fault=reason) if isinstance(value, Apply | Loose) else value
+    return msgspec.structs.replace(value, fault=reason) if isinstance(value, Apply | Loose) else value
 
 
 def _folded(made: Apply | Loose, values: list[Any]) -> Typed:
@@ -180,10 +169,11 @@ def _folded(made: Apply | Loose, values: list[Any]) -> Typed:
     if any(map(_is_large, values)):
         return made
     names = [f"a{i}" for i in range(len(values))]
+    template = made.template
     try:
-        value = eval(made.code.format(*names), dict(made.bound) | dict(zip(names, values, strict=True)))  # noqa: S307
+        value = eval(template.code.format(*names), {**template.bound, **dict(zip(names, values, strict=True))})  # noqa: S307
         if isinstance(made, Apply) and value is not None:
-            _CHECKS[made.check](value)
+            _check(value, template.check)
     except TypeError:
         return made
     except (BadRecord, ArithmeticError, RecursionError, ValueError) as error:
@@ -196,19 +186,11 @@ def _is_large(value: Any) -> bool:
     return isinstance(value, str | bytes | list | dict) and len(value) > LARGEST_CONSTANT
 
 
-def _check_finite(value: float) -> None:
-    if value - value:
+def _check(value: Any, check: Check) -> None:
+    """Raises BadRecord where a result is out of bounds."""
+    if check == "whole":
+        operations.check_whole(value)
+    elif check == "finite" and value - value:
         operations.out_of_range()
-
-
-def _check_length(value: Any) -> None:
-    if len(value) > MAX_LENGTH:
+    elif check == "bounded" and len(value) > MAX_LENGTH:
         operations.too_long(value)
-
-
-_CHECKS: dict[Check, Callable[[Any], Any]] = {
-    "": lambda _: None,
-    "whole": operations.check_whole,
-    "finite": _check_finite,
-    "bounded": _check_length,
-}

@@ -16,8 +16,8 @@ from schemas.types import datatypes as t
 from schemas.types.datatypes import MAX_LENGTH, Type
 from sql.functions import masking, urls
 from sql.functions import text as f
+from sql.operations.casts import explicit
 from sql.runtime.plain import plain
-from sql.types.casts import explicit
 
 LONG = "a" * (MAX_LENGTH // 4)
 

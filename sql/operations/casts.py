@@ -282,6 +282,26 @@ _TABLE: dict[tuple[str, str], Made] = {
 """(group of the source, group of the target) → what makes the conversion."""
 
 
+def implicit(source: Type, target: Type) -> Convert | None:
+    """What a conversion without a CAST does; None where the value stays as it is."""
+    if t.is_numeric(source) and t.is_numeric(target):
+        return _widening(source, target)
+    if source.name == target.name and source.name in ("ARRAY", "MAP"):
+        return inside(source, target, implicit)
+    unknown = t.NULL in (source, target) or t.UNKNOWN in (source, target)
+    return None if unknown or source == target else explicit(source, target)
+
+
+def _widening(source: Type, target: Type) -> Convert | None:
+    if target.name == "DECIMAL":
+        return exactly(source)
+    if target.name in ("REAL", "DOUBLE"):
+        return None if source.name in ("REAL", "DOUBLE") else float
+    if target == t.NUMBER:
+        return float if source.name == "DECIMAL" else None
+    return whole if source == t.NUMBER else None
+
+
 def attempt(conversion: Convert) -> Convert:
     """TRY_CAST: NULL for what cannot be converted."""
 

@@ -12,8 +12,8 @@ from typing import Any
 from schemas.formats.json.values import real
 from schemas.types import datatypes as t
 from schemas.types.datatypes import Type
+from sql.operations.casts import at_midnight
 from sql.runtime.operations import alike
-from sql.types.casts import at_midnight
 
 Equal = Callable[[Any, Any], bool | None]
 """Of two values that are not NULL; None for NULL."""
@@ -57,6 +57,15 @@ def _of_scalars(a: Type, b: Type) -> Equal:
     if a != b and not (t.is_numeric(a) and t.is_numeric(b)):
         raise Incomparable(_OTHER_KINDS.format(a.words, b.words))
     return operator.eq
+
+
+def differing(equal: Equal) -> Callable[[Any, Any], bool]:
+    """IS DISTINCT FROM, of values that may be NULL."""
+
+    def differ(x: Any, y: Any) -> bool:
+        return x is not y if x is None or y is None else not equal(x, y)
+
+    return differ
 
 
 NEAREST: dict[str, Callable[[Any], float]] = {"DOUBLE": float, "REAL": lambda value: real(float(value))}

@@ -1,0 +1,282 @@
+"""What is done to the values of an expression, as plans record it: by a name, with what the name alone does not say.
+
+An operation never holds a Python object or text that becomes code. `template_of` finds both by the name. Names and
+their parameters are kept for ever, so that every version compiles the plans of all versions before.
+"""
+
+from functools import lru_cache
+from typing import Any, assert_never
+
+import msgspec
+
+from schemas.formats.json.values import argument, row_class, writer
+from schemas.types import datatypes as t
+from schemas.types.datatypes import Type
+from schemas.types.decimals import EXACT, fitted, product, quotient, remainder
+from schemas.types.json_text import present
+from sql.functions import FUNCTIONS
+from sql.functions.guarded import guarded
+from sql.functions.patterns import compiled_like
+from sql.functions.signature import Function
+from sql.operations.casts import attempt, explicit, implicit
+from sql.operations.equality import differing, equality
+from sql.operations.fitting import fitting
+from sql.operations.table import TABLE
+from sql.operations.template import Template, calling
+from sql.runtime import operations
+from sql.runtime.nested import json_field, json_reader, map_of_pairs
+
+
+class _Recorded(msgspec.Struct, frozen=True, tag_field="operation", omit_defaults=True):
+    pass
+
+
+class Cast(_Recorded, frozen=True, tag="cast"):
+    """CAST; with `safe` TRY_CAST."""
+
+    source: Type
+    target: Type
+    safe: bool = False
+
+
+class Convert(_Recorded, frozen=True, tag="convert"):
+    """A conversion of CAST that a value goes through on its way into the key or a column."""
+
+    source: Type
+    target: Type
+
+
+class Widen(_Recorded, frozen=True, tag="widen"):
+    """A conversion without a CAST."""
+
+    source: Type
+    target: Type
+
+
+class Fit(_Recorded, frozen=True, tag="fit"):
+    """Fits a value into a column of the target, which messages call `column`."""
+
+    column: str
+    source: Type
+    target: Type
+
+
+class Decimals(_Recorded, frozen=True, tag="decimals"):
+    """Arithmetic of DECIMALs whose result is rounded: one of `_DECIMALS`."""
+
+    name: str
+    precision: int
+    scale: int
+
+
+class Equal(_Recorded, frozen=True, tag="equal"):
+    """Equality of nested values."""
+
+    left: Type
+    right: Type
+
+
+class Differ(_Recorded, frozen=True, tag="differ"):
+    """IS DISTINCT FROM."""
+
+    left: Type
+    right: Type
+
+
+class Among(_Recorded, frozen=True, tag="among"):
+    """IN a list of constants."""
+
+    values: tuple[Any, ...]
+
+
+class Like(_Recorded, frozen=True, tag="like"):
+    """LIKE with a constant pattern."""
+
+    pattern: str
+    escape: str | None = None
+
+
+class Concat(_Recorded, frozen=True, tag="concat"):
+    """Texts, bytes or arrays, one after the other; of `many` the length is looked at before the result is made."""
+
+    many: bool = False
+
+
+class MakeArray(_Recorded, frozen=True, tag="make-array"):
+    pass
+
+
+class MakeMap(_Recorded, frozen=True, tag="make-map"):
+    """The arguments are all keys, then all values."""
+
+
+class MakeRow(_Recorded, frozen=True, tag="make-row"):
+    row: Type
+
+
+class RowField(_Recorded, frozen=True, tag="row-field"):
+    """The field of a ROW at a position that counts from 0. `is_json`: a null of JSON in the field is NULL."""
+
+    index: int
+    is_json: bool = False
+
+
+class JsonField(_Recorded, frozen=True, tag="json-field"):
+    name: str
+
+
+class View(_Recorded, frozen=True, tag="view"):
+    """A value of JSON as what the query looks up in the value; `name` is what messages call the value."""
+
+    shape: Type
+    name: str
+
+
+class Written(_Recorded, frozen=True, tag="written"):
+    """A value as a function takes it that takes values of any type; `by_package`: a function of a package."""
+
+    type: Type
+    by_package: bool = False
+
+
+class Call(_Recorded, frozen=True, tag="call"):
+    """A call of a function by its name. `parameters` are the types of the parameters that are given, as declared.
+
+    `package` is the installed package of the function, and `returns` the type its results are checked for; both are
+    empty for the language's own functions.
+    """
+
+    name: str
+    parameters: tuple[str, ...]
+    package: str = ""
+    returns: Type | None = None
+
+
+Operation = (
+    str
+    | Cast
+    | Convert
+    | Widen
+    | Fit
+    | Decimals
+    | Equal
+    | Differ
+    | Among
+    | Like
+    | Concat
+    | MakeArray
+    | MakeMap
+    | MakeRow
+    | RowField
+    | JsonField
+    | View
+    | Written
+    | Call
+)
+"""A text is the name of an operation without parameters: see `sql.operations.table`."""
+_DECIMALS = {"add": EXACT.add, "subtract": EXACT.subtract, "multiply": product, "remainder": remainder}
+
+
+class UnknownOperation(LookupError):
+    """This version does not know the operation; the message says which."""
+
+
+def template_of(operation: Operation, count: int) -> Template:
+    """The template for an operation of `count` arguments. Raises UnknownOperation."""
+    if isinstance(operation, str):
+        if operation not in TABLE:
+            raise UnknownOperation(f"operation '{operation}'")
+        return TABLE[operation]
+    if isinstance(operation, Call):  # functions of packages come and go
+        return _call(operation, count)
+    return _parametrised(operation, count)
+
+
+@lru_cache(maxsize=4096)
+def _parametrised(operation: Operation, count: int) -> Template:
+    match operation:
+        case Cast(source, target, safe):
+            convert = explicit(source, target)
+            gives_null = safe or source in (t.JSON, t.SCALAR)
+            return calling(attempt(convert) if safe and convert else convert, 1, gives_null=gives_null)
+        case Convert(source, target):
+            return calling(explicit(source, target), 1)
+        case Widen(source, target):
+            convert = implicit(source, target)
+            return Template("float({})", {"float": float}) if convert is float else calling(convert, 1)
+        case Fit(column, source, target):
+            return calling(fitting(column, source, target), 1)
+        case Decimals():
+            return _decimals(operation)
+        case Equal(left, right):
+            return Template("equal({}, {})", {"equal": equality(left, right, nulls_equal=False)}, gives_null=True)
+        case Differ(left, right):
+            return Template("differ({}, {})", {"differ": differing(equality(left, right, nulls_equal=True))})
+        case Among(values):
+            return Template("({} in those)", {"those": frozenset(values)})
+        case Like(pattern, escape):
+            return Template("matches({})", {"matches": compiled_like(pattern, escape)})
+        case Concat(many):
+            added = " + ".join(["{}"] * count)
+            return calling(operations.joined, count) if many else Template(f"({added})", check="bounded")
+        case MakeArray():
+            return Template(f"[{', '.join(['{}'] * count)}]")
+        case MakeMap():
+            pairs = ", ".join(f"({{{i}}}, {{{i + count // 2}}})" for i in range(count // 2))
+            return Template(f"made_map(({pairs},))", {"made_map": map_of_pairs})
+        case MakeRow(row):
+            return Template(f"row({', '.join(['{}'] * count)})", {"row": row_class(row)})
+        case RowField(index, is_json):
+            code = f"{{}}.m{index:d}"
+            return (
+                Template(f"present({code})", {"present": present}, gives_null=True)
+                if is_json
+                else Template(code, gives_null=True)
+            )
+        case JsonField(name):
+            return Template("field({}, name)", {"field": json_field, "name": name}, gives_null=True)
+        case View(shape, name):
+            return Template("view({})", {"view": json_reader(shape, name)}, gives_null=True)
+        case Written(one, by_package):
+            return Template("written({})", {"written": argument(one) if by_package else writer(one)})
+        case str() | Call():
+            return template_of(operation, count)
+        case never:
+            assert_never(never)
+
+
+def _decimals(operation: Decimals) -> Template:
+    bound = {"fitted": fitted, "precision": operation.precision, "scale": operation.scale}
+    if operation.name == "divide":
+        return Template("fitted(quotient({}, {}, scale), precision, scale)", {**bound, "quotient": quotient})
+    if operation.name not in _DECIMALS:
+        raise UnknownOperation(f"operation '{operation.name}' of DECIMALs")
+    return Template("fitted(exact({}, {}), precision, scale)", {**bound, "exact": _DECIMALS[operation.name]})
+
+
+def call_of(function: Function, count: int, returns: Type) -> Call:
+    """The call of a function with `count` arguments, as plans record it."""
+    types = tuple(str(function.parameter(i).type) for i in range(count))
+    if function.package is None:
+        return Call(function.name, types)
+    return Call(function.name, types, function.package.name, returns)
+
+
+def _call(call: Call, count: int) -> Template:
+    function = _function(call, count)
+    made = guarded(function, call.returns) if call.returns is not None else function.call
+    nullable = [function.parameter(i).takes_null for i in range(count)]
+    if not any(nullable):
+        return calling(made, count, gives_null=function.gives_null)
+    guard = " or ".join(f"{{{i}}} is None" for i, takes_null in enumerate(nullable) if not takes_null)
+    code = f"call({', '.join(f'{{{i}}}' for i in range(count))})"
+    return Template(f"(None if {guard} else {code})" if guard else code, {"call": made})
+
+
+def _function(call: Call, count: int) -> Function:
+    for one in FUNCTIONS.get(call.name, ()):
+        package = one.package.name if one.package is not None else ""
+        types = tuple(str(one.parameter(i).type) for i in range(count)) if one.takes(count) else None
+        if package == call.package and types == call.parameters:
+            return one
+    raise UnknownOperation(f"function {call.name}({', '.join(call.parameters)})")

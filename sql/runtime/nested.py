@@ -1,0 +1,52 @@
+"""What generated code calls to look into values of JSON, arrays and maps, and to make them. NULL is None."""
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from schemas.failures import BadRecord
+from schemas.formats.json.values import decoder, read_as, reader
+from schemas.types.datatypes import Type
+from schemas.types.json_text import present
+from sql.runtime.operations import reworded
+
+NULL_KEY = "a key of a MAP is NULL"
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw] | None).decode
+_items = msgspec.json.Decoder(list[msgspec.Raw] | None).decode
+
+
+@lru_cache(maxsize=1024)
+def json_reader(one: Type, name: str) -> Callable[[msgspec.Raw], Any]:
+    """Reads a value of JSON as a value of the type. `name` is what messages call the value."""
+    decode = decoder(read_as(one) | None).decode
+    finish = reader(one)
+
+    def read(raw: msgspec.Raw) -> Any:
+        try:
+            value = decode(raw)
+            return value if value is None or finish is None else finish(value)
+        except msgspec.ValidationError as error:
+            raise BadRecord(reworded(str(error), name)) from None
+
+    return read
+
+
+def json_field(raw: msgspec.Raw, name: str) -> msgspec.Raw | None:
+    return present((_fields(raw) or {}).get(name))
+
+
+def json_item(raw: msgspec.Raw, index: int) -> msgspec.Raw | None:
+    return present(item(_items(raw) or [], index))
+
+
+def item(values: list[Any], index: int) -> Any:
+    """The element, counted from 1; None where there is none."""
+    return values[index - 1] if 1 <= index <= len(values) else None
+
+
+def map_of_pairs(pairs: Sequence[tuple[Any, Any]]) -> dict[Any, Any]:
+    if any(key is None for key, _ in pairs):
+        raise ValueError(NULL_KEY)
+    return dict(pairs)
