@@ -1,0 +1,1 @@
+"""A real single-node Kafka on this machine, started from its jars: what `jobplane dev` runs."""

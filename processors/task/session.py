@@ -47,8 +47,7 @@ from sql.codegen.compile import Step
 
 GATHER_S, IDLE_S = 0.02, 0.2
 """How long records gather in an open transaction; how long a task without one waits for the first record at once."""
-LOOK_S = 2.0
-CONFIRM_S = 10.0
+LOOK_S, CONFIRM_S = 2.0, 10.0
 """A quiet task asks so often whether its topics are the same, and whether a source has more partitions."""
 
 
