@@ -34,7 +34,7 @@ $(STAMP): constraints.txt pyproject.toml
 	@echo "setup: done; the executable is $(BIN)/jobplane" >&2
 
 jars: setup ## Kafka's jars for the embedded broker, into the cache
-	@$(BIN)/python -m controlplane.embedded.jars
+	@$(BIN)/python -m jobplane.controlplane.embedded.jars
 
 demo: setup jars ## jobs on a real Kafka through suspension, a kill and a hand-over, and the proof
 	@$(BIN)/python -m docs.examples.demo $(ARGS)

@@ -2,7 +2,7 @@
 
 import re
 
-from schemas.setup_errors import BadSetting
+from jobplane.schemas.setup_errors import BadSetting
 
 MOST = 65_535
 _ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%\w]+\]|[^\s:/\[\]]+)(:(?P<port>[^:]*))?", re.ASCII)

@@ -3,7 +3,7 @@
 import random
 import socket
 
-from schemas.setup_errors import PortTaken
+from jobplane.schemas.setup_errors import PortTaken
 
 HOST = "127.0.0.1"
 PORTS = range(20_000, 30_000)

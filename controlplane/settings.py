@@ -13,10 +13,10 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, Self
 
-from controlplane.addresses import check_addresses
-from schemas.names import is_topic_name
-from schemas.setup_errors import BadSetting
-from schemas.suggestions import did_you_mean
+from jobplane.controlplane.addresses import check_addresses
+from jobplane.schemas.names import is_topic_name
+from jobplane.schemas.setup_errors import BadSetting
+from jobplane.schemas.suggestions import did_you_mean
 
 ENVIRONMENT = "JOBPLANE_"
 KAFKA = "JOBPLANE_KAFKA_"
@@ -55,7 +55,7 @@ class Settings:
     hosts: int = _setting(0, "Task hosts (processes) of a worker; 0: one a core.")
     session_timeout: float = _setting(6.0, "Seconds of silence after which a worker counts as lost.")
     data: str = _setting(".jobplane", "Folder of the embedded broker and of the workers' files.")
-    host_module: str = _setting("processors.host", "Python module run as task host.")
+    host_module: str = _setting("jobplane.processors.host", "Python module run as task host.")
     kafka: dict[str, str] = field(default_factory=dict)
     registry: dict[str, str] = field(default_factory=dict, repr=False)
 

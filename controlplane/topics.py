@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from schemas.options import DEAD_LETTERS
+from jobplane.schemas.options import DEAD_LETTERS
 
 DAY_MS = 86_400_000
 TASK_PARTITIONS = 32

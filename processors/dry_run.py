@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from processors.kafka.cluster import Message
-from processors.registry.client import Registry
-from processors.task.culprit import fault
-from processors.task.evaluation import Evaluation
-from schemas.failures import RecordFailure
-from sql.codegen.compile import Step
+from jobplane.processors.kafka.cluster import Message
+from jobplane.processors.registry.client import Registry
+from jobplane.processors.task.culprit import fault
+from jobplane.processors.task.evaluation import Evaluation
+from jobplane.schemas.failures import RecordFailure
+from jobplane.sql.codegen.compile import Step
 
 Record = tuple[Any, ...]
 """The arguments of Producer.produce."""

@@ -16,16 +16,16 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from processors import user_functions
-from processors.kafka.cluster import Doubt, Kafka
-from processors.registry.client import registry_of
-from processors.task.context import End, House
-from processors.task.records import Control
-from processors.task.reports import Reporter
-from processors.task.runner import Runner
-from schemas.records.progress import Progress
-from schemas.records.tasks import Task
-from schemas.wire.codec import decode, encode
+from jobplane.processors import user_functions
+from jobplane.processors.kafka.cluster import Doubt, Kafka
+from jobplane.processors.registry.client import registry_of
+from jobplane.processors.task.context import End, House
+from jobplane.processors.task.records import Control
+from jobplane.processors.task.reports import Reporter
+from jobplane.processors.task.runner import Runner
+from jobplane.schemas.records.progress import Progress
+from jobplane.schemas.records.tasks import Task
+from jobplane.schemas.wire.codec import decode, encode
 
 WORN = 75
 """Exit code of a host that wants to be replaced: EX_TEMPFAIL of sysexits.h."""

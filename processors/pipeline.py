@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from schemas.options import JobOptions
-from schemas.records.mappings import Mapping
-from schemas.records.sources import Letters, Sink, Source, by_topic
-from schemas.records.tasks import Task
-from sql.codegen.compile import CompiledStep, Step, Wiring, compile_step
-from sql.plan.plan import plan
-from sql.syntax.parser import parse_job
+from jobplane.schemas.options import JobOptions
+from jobplane.schemas.records.mappings import Mapping
+from jobplane.schemas.records.sources import Letters, Sink, Source, by_topic
+from jobplane.schemas.records.tasks import Task
+from jobplane.sql.codegen.compile import CompiledStep, Step, Wiring, compile_step
+from jobplane.sql.plan.plan import plan
+from jobplane.sql.syntax.parser import parse_job
 
 Positions = dict[tuple[str, int], int]
 """The next offset to read, by topic and partition."""

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from itertools import groupby
 
-from schemas.records.packages import Package
-from sql.functions import FUNCTIONS, NOT_OFFERED
-from sql.functions.guarded import told
-from sql.functions.signature import Function
-from sql.packages import function_of_package, is_free
+from jobplane.schemas.records.packages import Package
+from jobplane.sql.functions import FUNCTIONS, NOT_OFFERED
+from jobplane.sql.functions.guarded import told
+from jobplane.sql.functions.signature import Function
+from jobplane.sql.packages import function_of_package, is_free
 
 LOG = logging.getLogger("jobplane.functions")
 GROUP = "jobplane.functions"

@@ -11,7 +11,7 @@ Each concrete class is one stable `code`. Its docstring is its documentation.
 from dataclasses import dataclass
 from typing import ClassVar
 
-from schemas.shown import printable
+from jobplane.schemas.shown import printable
 
 
 @dataclass(frozen=True, slots=True)

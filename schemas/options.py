@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Self
 
-from schemas.errors import START, BadOptionValue, Place, UnknownOption
-from schemas.formats import FORMAT_OPTIONS, FORMATS, KEY_FORMAT, VALUE_FORMAT, check_options
-from schemas.suggestions import did_you_mean
+from jobplane.schemas.errors import START, BadOptionValue, Place, UnknownOption
+from jobplane.schemas.formats import FORMAT_OPTIONS, FORMATS, KEY_FORMAT, VALUE_FORMAT, check_options
+from jobplane.schemas.suggestions import did_you_mean
 
 EARLIEST, LATEST = "earliest", "latest"
 DEAD_LETTER_TOPIC = "deadLetterTopic"
@@ -57,7 +57,7 @@ def _option(
 
 
 def _format(doc: str) -> Any:
-    """An option of formats: see schemas.formats."""
+    """An option of formats: see jobplane.schemas.formats."""
     return _option("", doc, takes="as in CREATE MAPPING", alter=False)
 
 

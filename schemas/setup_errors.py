@@ -1,6 +1,6 @@
 """What stops a start or a command. Each concrete class is one stable `code`; its docstring is its documentation."""
 
-from schemas.errors import JobplaneError
+from jobplane.schemas.errors import JobplaneError
 
 
 class SetupError(JobplaneError):

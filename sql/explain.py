@@ -6,14 +6,14 @@
 from collections.abc import Iterator
 from typing import assert_never
 
-from schemas.names import name
-from schemas.records.mappings import Mapping
-from sql.analysis.record import KEY_FIELDS, RAW_HEADERS, READABLE
-from sql.codegen.compile import Wiring, compile_step
-from sql.packages import packages_called
-from sql.plan.plan import Branch, Plan, Sources, plan
-from sql.plan.selects import Compute, Filter, Stage, Unnest
-from sql.syntax import statements
+from jobplane.schemas.names import name
+from jobplane.schemas.records.mappings import Mapping
+from jobplane.sql.analysis.record import KEY_FIELDS, RAW_HEADERS, READABLE
+from jobplane.sql.codegen.compile import Wiring, compile_step
+from jobplane.sql.packages import packages_called
+from jobplane.sql.plan.plan import Branch, Plan, Sources, plan
+from jobplane.sql.plan.selects import Compute, Filter, Stage, Unnest
+from jobplane.sql.syntax import statements
 
 
 def explain(

@@ -1,15 +1,15 @@
 """From a CREATE MAPPING to the mapping it means: types looked up, paths taken apart, formats and options checked."""
 
-from schemas.errors import BadMapping, NotSupported, Place, UnknownType
-from schemas.formats import check_options
-from schemas.records.mappings import MappedColumn, Mapping
-from schemas.types.datatypes import Type
-from sql.analysis.topic_format import check_columns
-from sql.syntax import statements
-from sql.syntax.parts import KEY, THIS
-from sql.syntax.refusals.unsupported import column_refusal
-from sql.syntax.render.statements import render
-from sql.types.names import ALIASES, SIMPLE, type_of
+from jobplane.schemas.errors import BadMapping, NotSupported, Place, UnknownType
+from jobplane.schemas.formats import check_options
+from jobplane.schemas.records.mappings import MappedColumn, Mapping
+from jobplane.schemas.types.datatypes import Type
+from jobplane.sql.analysis.topic_format import check_columns
+from jobplane.sql.syntax import statements
+from jobplane.sql.syntax.parts import KEY, THIS
+from jobplane.sql.syntax.refusals.unsupported import column_refusal
+from jobplane.sql.syntax.render.statements import render
+from jobplane.sql.types.names import ALIASES, SIMPLE, type_of
 
 CONNECTOR = "Kafka"
 

@@ -6,15 +6,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from schemas.errors import Refused, UnknownFunction
-from schemas.records.packages import Package
-from sql.functions import FUNCTIONS
-from sql.functions.signature import ANY, Function, function_of
-from sql.plan.plan import plan
-from sql.syntax import expressions as ex
-from sql.syntax import statements
-from sql.syntax.parser import parse
-from sql.syntax.walk import walk
+from jobplane.schemas.errors import Refused, UnknownFunction
+from jobplane.schemas.records.packages import Package
+from jobplane.sql.functions import FUNCTIONS
+from jobplane.sql.functions.signature import ANY, Function, function_of
+from jobplane.sql.plan.plan import plan
+from jobplane.sql.syntax import expressions as ex
+from jobplane.sql.syntax import statements
+from jobplane.sql.syntax.parser import parse
+from jobplane.sql.syntax.walk import walk
 
 _NAME = re.compile(r"[A-Z_][A-Z0-9_]*")
 _NO_VALUE = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)

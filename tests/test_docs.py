@@ -18,27 +18,27 @@ from typing import Any, get_args
 import click
 import pytest
 
-from controlplane.cli import main
-from controlplane.core.facts import Facts
-from controlplane.core.outcome import REFUSED, answer
-from controlplane.listings import describe as descriptions
-from controlplane.listings import rows as views
-from controlplane.listings import tables
-from controlplane.log.history import HISTORY_COLUMNS
-from schemas import errors
-from schemas.formats import FORMATS
-from schemas.records.failure import Failure
-from schemas.records.offsets import PartitionOffset, SourceOffsets
-from schemas.records.reports import Report, Said
-from schemas.records.snapshots import SnapshotPart, SnapshotRequest
-from schemas.records.sources import by_topic
-from schemas.records.state import Phase, Status
-from schemas.records.tasks import Task
-from sql.explain import explain
-from sql.syntax import statements
-from sql.syntax.parser import parse, split
-from sql.syntax.refusals.diagnostics import caret
-from sql.types.names import ALIASES, NESTED, SIMPLE, SIZED
+from jobplane.controlplane.cli import main
+from jobplane.controlplane.core.facts import Facts
+from jobplane.controlplane.core.outcome import REFUSED, answer
+from jobplane.controlplane.listings import describe as descriptions
+from jobplane.controlplane.listings import rows as views
+from jobplane.controlplane.listings import tables
+from jobplane.controlplane.log.history import HISTORY_COLUMNS
+from jobplane.schemas import errors
+from jobplane.schemas.formats import FORMATS
+from jobplane.schemas.records.failure import Failure
+from jobplane.schemas.records.offsets import PartitionOffset, SourceOffsets
+from jobplane.schemas.records.reports import Report, Said
+from jobplane.schemas.records.snapshots import SnapshotPart, SnapshotRequest
+from jobplane.schemas.records.sources import by_topic
+from jobplane.schemas.records.state import Phase, Status
+from jobplane.schemas.records.tasks import Task
+from jobplane.sql.explain import explain
+from jobplane.sql.syntax import statements
+from jobplane.sql.syntax.parser import parse, split
+from jobplane.sql.syntax.refusals.diagnostics import caret
+from jobplane.sql.types.names import ALIASES, NESTED, SIMPLE, SIZED
 from tests.support import rows
 from tests.support.drawings import DRAWINGS
 from tests.support.plane import Plane, topic
@@ -326,8 +326,8 @@ def test_every_exit_code_is_explained() -> None:
 
 @pytest.mark.parametrize("page", ["README.md", "docs/operations.md"])
 def test_every_page_of_the_web_server_is_named(page: str) -> None:
-    from controlplane.settings import Settings
-    from controlplane.worker.worker import Worker
+    from jobplane.controlplane.settings import Settings
+    from jobplane.controlplane.worker.worker import Worker
 
     named = re.findall(r"`(/[a-z/]+)`", (ROOT / page).read_text())
     assert set(Worker(Settings()).pages) <= set(named)

@@ -17,7 +17,7 @@ from typing import IO
 
 import msgspec
 
-from schemas.setup_errors import BadBackup
+from jobplane.schemas.setup_errors import BadBackup
 
 FORMAT = 1
 _LENGTH = struct.Struct(">I")

@@ -17,23 +17,31 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from controlplane.backup import file
-from controlplane.backup.file import Foot, Head, Kept
-from controlplane.backup.save import Watch, found
-from controlplane.core.evolve import POSITION
-from controlplane.fetch import topics
-from controlplane.log import control_topics
-from controlplane.settings import Settings
-from controlplane.topics import CHECKPOINTS, COMMANDS, MAX_COMMAND_BYTES, REPORTS, STATE
-from processors.kafka.cluster import Doubt, Fenced, Kafka, KafkaException, Message, TopicPartition, delivered_offset
-from processors.kafka.judging import judging
-from processors.kafka.transactions import TransactionalProducer
-from schemas.changed import replace
-from schemas.records.checkpoints import Checkpoint, Pointer
-from schemas.records.state import Job, Position, encode_key
-from schemas.setup_errors import BadBackup, NotEmpty, StillWritten
-from schemas.shown import counted
-from schemas.wire.codec import NotOurs, decode, encode
+from jobplane.controlplane.backup import file
+from jobplane.controlplane.backup.file import Foot, Head, Kept
+from jobplane.controlplane.backup.save import Watch, found
+from jobplane.controlplane.core.evolve import POSITION
+from jobplane.controlplane.fetch import topics
+from jobplane.controlplane.log import control_topics
+from jobplane.controlplane.settings import Settings
+from jobplane.controlplane.topics import CHECKPOINTS, COMMANDS, MAX_COMMAND_BYTES, REPORTS, STATE
+from jobplane.processors.kafka.cluster import (
+    Doubt,
+    Fenced,
+    Kafka,
+    KafkaException,
+    Message,
+    TopicPartition,
+    delivered_offset,
+)
+from jobplane.processors.kafka.judging import judging
+from jobplane.processors.kafka.transactions import TransactionalProducer
+from jobplane.schemas.changed import replace
+from jobplane.schemas.records.checkpoints import Checkpoint, Pointer
+from jobplane.schemas.records.state import Job, Position, encode_key
+from jobplane.schemas.setup_errors import BadBackup, NotEmpty, StillWritten
+from jobplane.schemas.shown import counted
+from jobplane.schemas.wire.codec import NotOurs, decode, encode
 
 FLUSH_S = 600.0
 FILLER = "jobplane-filler"

@@ -13,16 +13,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from controlplane.backup.file import FORMAT, Foot, Head, Kept, Partition, Topic, writing
-from controlplane.core.evolve import POSITION
-from controlplane.log import events_topic
-from controlplane.topics import EVENTS, STATE, TOPICS
-from processors.kafka.cluster import Kafka, Message
-from schemas.records.events import Event
-from schemas.records.state import Position, encode_key
-from schemas.setup_errors import NotSetUp, StillWritten
-from schemas.shown import counted
-from schemas.wire.codec import decode
+from jobplane.controlplane.backup.file import FORMAT, Foot, Head, Kept, Partition, Topic, writing
+from jobplane.controlplane.core.evolve import POSITION
+from jobplane.controlplane.log import events_topic
+from jobplane.controlplane.topics import EVENTS, STATE, TOPICS
+from jobplane.processors.kafka.cluster import Kafka, Message
+from jobplane.schemas.records.events import Event
+from jobplane.schemas.records.state import Position, encode_key
+from jobplane.schemas.setup_errors import NotSetUp, StillWritten
+from jobplane.schemas.shown import counted
+from jobplane.schemas.wire.codec import decode
 
 Watch = Callable[[str], None]
 """Told in words how far it has come."""

@@ -8,25 +8,25 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from controlplane.listings.rows import text_of
-from controlplane.query.notices import LOOKED_AT, json_values
-from controlplane.query.record_rows import Seen, seen_as_it_is
-from processors.kafka.cluster import Message
-from processors.registry.client import Registry
-from processors.task.culprit import fault
-from processors.task.evaluation import Evaluation
-from schemas.errors import START, BadSyntax, Place, Refused, UnknownColumn
-from schemas.failures import RecordFailure
-from schemas.formats import JSON_FLAT, KEY_FORMAT, VALUE_FORMAT
-from schemas.formats.avro.known_schemas import learn
-from schemas.names import name as written
-from schemas.records.mappings import AvroSchema, Mapping
-from sql.codegen.compile import Step, Wiring, compile_step
-from sql.plan.missing_fields import missing_fields
-from sql.plan.plan import Plan, plan
-from sql.syntax import statements
-from sql.syntax.parser import parse_insert
-from sql.syntax.parts import KEY, THIS
+from jobplane.controlplane.listings.rows import text_of
+from jobplane.controlplane.query.notices import LOOKED_AT, json_values
+from jobplane.controlplane.query.record_rows import Seen, seen_as_it_is
+from jobplane.processors.kafka.cluster import Message
+from jobplane.processors.registry.client import Registry
+from jobplane.processors.task.culprit import fault
+from jobplane.processors.task.evaluation import Evaluation
+from jobplane.schemas.errors import START, BadSyntax, Place, Refused, UnknownColumn
+from jobplane.schemas.failures import RecordFailure
+from jobplane.schemas.formats import JSON_FLAT, KEY_FORMAT, VALUE_FORMAT
+from jobplane.schemas.formats.avro.known_schemas import learn
+from jobplane.schemas.names import name as written
+from jobplane.schemas.records.mappings import AvroSchema, Mapping
+from jobplane.sql.codegen.compile import Step, Wiring, compile_step
+from jobplane.sql.plan.missing_fields import missing_fields
+from jobplane.sql.plan.plan import Plan, plan
+from jobplane.sql.syntax import statements
+from jobplane.sql.syntax.parser import parse_insert
+from jobplane.sql.syntax.parts import KEY, THIS
 
 AS_THEY_STAND = frozenset({"", "json", "json-flat", "varchar", "csv", "bytes"})
 """Formats whose bytes are text for people already, or are no text at all."""

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from processors.kafka.cluster import Doubt, Kafka, insisting
-from schemas.errors import TopicExists, TopicRefused, TopicReserved
-from schemas.failures import JobFailure
-from schemas.names import is_topic_name
-from schemas.setup_errors import NotSetUp
-from schemas.shown import counted
-from schemas.suggestions import did_you_mean
+from jobplane.processors.kafka.cluster import Doubt, Kafka, insisting
+from jobplane.schemas.errors import TopicExists, TopicRefused, TopicReserved
+from jobplane.schemas.failures import JobFailure
+from jobplane.schemas.names import is_topic_name
+from jobplane.schemas.setup_errors import NotSetUp
+from jobplane.schemas.shown import counted
+from jobplane.schemas.suggestions import did_you_mean
 
 BROKERS_DEFAULT = -1
 """As many partitions or replicas as the brokers' settings num.partitions and default.replication.factor say."""

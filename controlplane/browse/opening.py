@@ -6,16 +6,16 @@ It needs no control plane: where no worker was started so far, there are no mapp
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
-from controlplane.browse.lens import Lens
-from controlplane.browse.record_query import AtOffset, Newest, Oldest, RecordQuery, Since, Start
-from controlplane.browse.topic_questions import state_if_any
-from controlplane.core.decide.formats import read_through
-from controlplane.core.facts import Facts, listed, unknown_topic
-from controlplane.fetch.schemas import Asking
-from controlplane.fetch.windows import At, Range
-from processors.kafka.cluster import Kafka
-from processors.registry.client import Registry
-from schemas.errors import (
+from jobplane.controlplane.browse.lens import Lens
+from jobplane.controlplane.browse.record_query import AtOffset, Newest, Oldest, RecordQuery, Since, Start
+from jobplane.controlplane.browse.topic_questions import state_if_any
+from jobplane.controlplane.core.decide.formats import read_through
+from jobplane.controlplane.core.facts import Facts, listed, unknown_topic
+from jobplane.controlplane.fetch.schemas import Asking
+from jobplane.controlplane.fetch.windows import At, Range
+from jobplane.processors.kafka.cluster import Kafka
+from jobplane.processors.registry.client import Registry
+from jobplane.schemas.errors import (
     START,
     FactsUnavailable,
     MappingNotFound,
@@ -24,9 +24,9 @@ from schemas.errors import (
     PartitionNotFound,
     Refused,
 )
-from schemas.names import is_topic_name
-from schemas.records.mappings import Mapping as TopicMapping
-from schemas.suggestions import did_you_mean
+from jobplane.schemas.names import is_topic_name
+from jobplane.schemas.records.mappings import Mapping as TopicMapping
+from jobplane.schemas.suggestions import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)

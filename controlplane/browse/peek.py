@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
-from controlplane.browse.lens import Condition
-from controlplane.browse.opening import Opened, open_topic
-from controlplane.browse.record_query import Newest, Oldest, RecordQuery
-from controlplane.fetch.windows import find
-from controlplane.query.record_rows import Seen, is_framed
-from processors import user_functions
-from processors.kafka.cluster import Consumer, Kafka, assign, poll
-from processors.registry.client import Registry
-from processors.task.on_error import place_of
-from schemas.shown import counted
+from jobplane.controlplane.browse.lens import Condition
+from jobplane.controlplane.browse.opening import Opened, open_topic
+from jobplane.controlplane.browse.record_query import Newest, Oldest, RecordQuery
+from jobplane.controlplane.fetch.windows import find
+from jobplane.controlplane.query.record_rows import Seen, is_framed
+from jobplane.processors import user_functions
+from jobplane.processors.kafka.cluster import Consumer, Kafka, assign, poll
+from jobplane.processors.registry.client import Registry
+from jobplane.processors.task.on_error import place_of
+from jobplane.schemas.shown import counted
 
 LIMIT = 1_000_000
 """Records that a search looks at where nothing else is said."""

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import msgspec
 
-from controlplane.browse.new_topics import check_not_kafkas
-from controlplane.browse.opening import check_partitions
-from controlplane.browse.topic_questions import known_topic
-from processors.kafka.cluster import Kafka, KafkaError, KafkaException, Message, judged
-from schemas.errors import BadLine, Place, TopicReserved
-from schemas.setup_errors import KafkaUnreachable
-from schemas.shown import counted, shown
+from jobplane.controlplane.browse.new_topics import check_not_kafkas
+from jobplane.controlplane.browse.opening import check_partitions
+from jobplane.controlplane.browse.topic_questions import known_topic
+from jobplane.processors.kafka.cluster import Kafka, KafkaError, KafkaException, Message, judged
+from jobplane.schemas.errors import BadLine, Place, TopicReserved
+from jobplane.schemas.setup_errors import KafkaUnreachable
+from jobplane.schemas.shown import counted, shown
 
 DELIVERY_S = 30.0
 Headers = list[tuple[str, str | bytes | None]]

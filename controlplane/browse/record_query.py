@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from schemas.options import instant
+from jobplane.schemas.options import instant
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 
-from controlplane.core.evolve import State
-from controlplane.fetch.windows import At, Range
-from controlplane.listings.rows import Listing, Row
-from processors.kafka.cluster import Replicas
-from schemas.formats import JSON_FLAT, VALUE_FORMAT
+from jobplane.controlplane.core.evolve import State
+from jobplane.controlplane.fetch.windows import At, Range
+from jobplane.controlplane.listings.rows import Listing, Row
+from jobplane.processors.kafka.cluster import Replicas
+from jobplane.schemas.formats import JSON_FLAT, VALUE_FORMAT
 
 LIST_COLUMNS = ("name", "partitions", "offsets", "format", "read_by", "written_by", "mappings")
 PARTITION_COLUMNS = ("partition", "first", "end", "offsets", "leader", "replicas", "in_sync")

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 
-from controlplane.core.evolve import State
-from controlplane.core.facts import unknown_topic
-from controlplane.fetch.windows import At, Range
-from controlplane.log import state_topic
-from controlplane.topics import STATE
-from processors.kafka.cluster import Kafka
-from schemas.errors import START
-from schemas.names import is_topic_name
+from jobplane.controlplane.core.evolve import State
+from jobplane.controlplane.core.facts import unknown_topic
+from jobplane.controlplane.fetch.windows import At, Range
+from jobplane.controlplane.log import state_topic
+from jobplane.controlplane.topics import STATE
+from jobplane.processors.kafka.cluster import Kafka
+from jobplane.schemas.errors import START
+from jobplane.schemas.names import is_topic_name
 
 _ASKED = frozenset({"job", "mapping"})
 

@@ -5,7 +5,7 @@ import signal
 import sys
 import threading
 
-from controlplane.cli.main import main
+from jobplane.controlplane.cli.main import main
 
 
 def _end_with_parent() -> None:

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from controlplane.cli.flags import Seconds, Whole
-from controlplane.cli.guiding import Group
-from controlplane.cli.screen.show import Display
-from controlplane.cli.terminal import (
+from jobplane.controlplane.cli.flags import Seconds, Whole
+from jobplane.controlplane.cli.guiding import Group
+from jobplane.controlplane.cli.screen.show import Display
+from jobplane.controlplane.cli.terminal import (
     FAILED,
     INTERRUPTED,
     TIMED_OUT,
@@ -23,11 +23,11 @@ from controlplane.cli.terminal import (
     settings_of,
     warn,
 )
-from schemas.shown import one_line
+from jobplane.schemas.shown import one_line
 
 if TYPE_CHECKING:
-    from controlplane.client.client import Client
-    from schemas.records.state import Job
+    from jobplane.controlplane.client.client import Client
+    from jobplane.schemas.records.state import Job
 
 _PLACE = re.compile(r"\d{1,10}@\d{1,19}", re.ASCII)
 _output = click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
@@ -49,8 +49,8 @@ def deadletters() -> None:
 @connection
 def listed(job: str, limit: int, output: str, **flags: Any) -> None:
     """Print where each dead letter of JOB lies, which record it was, and what was wrong with it."""
-    from controlplane.listings.rows import Listing
-    from controlplane.query import dead_letters
+    from jobplane.controlplane.listings.rows import Listing
+    from jobplane.controlplane.query import dead_letters
 
     with errors():
         found = sorted(_client(flags).dead_letters(job), key=lambda one: one.time)
@@ -71,8 +71,8 @@ def listed(job: str, limit: int, output: str, **flags: Any) -> None:
 @connection
 def show(job: str, letter: str, output: str, **flags: Any) -> None:
     """Print one dead letter of JOB whole: what was wrong, its key, headers and value."""
-    from controlplane.query.dead_letters import lines_of, whole
-    from schemas.errors import DeadLetterNotFound
+    from jobplane.controlplane.query.dead_letters import lines_of, whole
+    from jobplane.schemas.errors import DeadLetterNotFound
 
     if not _PLACE.fullmatch(letter):
         raise click.UsageError(f"a dead letter is named by its partition and offset, such as 3@17, not '{letter}'")
@@ -102,11 +102,11 @@ def retry(job: str, timeout: float, output: str, **flags: Any) -> None:
     It runs as the job JOB.retry, from where the last retry ended to the end as it is now. What fails again becomes a
     dead letter again. Where a retry is at work already, this waits for that one.
     """
-    from controlplane.listings.describe import named
-    from controlplane.query.dead_letters import retry_at_work
-    from schemas.names import name
-    from schemas.shown import counted
-    from sql.syntax import statements
+    from jobplane.controlplane.listings.describe import named
+    from jobplane.controlplane.query.dead_letters import retry_at_work
+    from jobplane.schemas.names import name
+    from jobplane.schemas.shown import counted
+    from jobplane.sql.syntax import statements
 
     with errors():
         client = _client(flags)
@@ -143,7 +143,7 @@ def _listing_command(job: str, flags: dict[str, Any]) -> str:
 
 def _begun(client: "Client", job: "Job", timeout: float) -> str:
     """The uid of a new retry."""
-    from controlplane.query.dead_letters import retry_of
+    from jobplane.controlplane.query.dead_letters import retry_of
 
     reply = client.execute(retry_of(job), timeout=timeout).reply
     if reply is None:
@@ -154,7 +154,7 @@ def _begun(client: "Client", job: "Job", timeout: float) -> str:
 
 
 def _client(flags: dict[str, Any]) -> "Client":
-    from controlplane.client.client import Client
+    from jobplane.controlplane.client.client import Client
 
     return Client(settings_of(flags))
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from controlplane.cli.terminal import INTERRUPTED, fail_of_the_system
-from schemas.suggestions import nearest, proposed
+from jobplane.controlplane.cli.terminal import INTERRUPTED, fail_of_the_system
+from jobplane.schemas.suggestions import nearest, proposed
 
 SQL = ("ALTER", "CREATE", "DESCRIBE", "DROP", "EXPLAIN", "INSERT", "SELECT", "SHOW")
 """Words that begin a statement, or are often thought to."""

@@ -4,9 +4,9 @@ from typing import Any
 
 import click
 
-from controlplane.cli.flags import Whole
-from controlplane.cli.terminal import FAILED, NOT_FOUND, connection, errors, examples, fail, settings_of
-from schemas.shown import one_line
+from jobplane.controlplane.cli.flags import Whole
+from jobplane.controlplane.cli.terminal import FAILED, NOT_FOUND, connection, errors, examples, fail, settings_of
+from jobplane.schemas.shown import one_line
 
 
 @click.command(
@@ -24,11 +24,11 @@ def infer(topic: str, last: int, name: str, **flags: Any) -> None:
     """
     with errors():
         settings = settings_of(flags)
-        from controlplane.core.facts import unknown_topic
-        from controlplane.query.newest import newest
-        from processors.kafka.cluster import Kafka
-        from schemas.errors import START
-        from sql.infer.mapping import inferred, statement
+        from jobplane.controlplane.core.facts import unknown_topic
+        from jobplane.controlplane.query.newest import newest
+        from jobplane.processors.kafka.cluster import Kafka
+        from jobplane.schemas.errors import START
+        from jobplane.sql.infer.mapping import inferred, statement
 
         kafka = Kafka(settings.bootstrap, settings.kafka)
         kafka.require()

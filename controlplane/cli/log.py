@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from controlplane.cli.terminal import (
+from jobplane.controlplane.cli.terminal import (
     FAILED,
     NOT_FOUND,
     connection,
@@ -18,11 +18,11 @@ from controlplane.cli.terminal import (
     settings_of,
     until_nobody_listens,
 )
-from schemas.shown import counted, one_line
+from jobplane.schemas.shown import counted, one_line
 
 if TYPE_CHECKING:
-    from controlplane.log.events_topic import Entry
-    from processors.kafka.cluster import Kafka
+    from jobplane.controlplane.log.events_topic import Entry
+    from jobplane.processors.kafka.cluster import Kafka
 
 SHOWN = 20
 """Differences that are printed; the others are counted."""
@@ -53,7 +53,7 @@ def events(follow: bool, start: str, job: str | None, output: str, **flags: Any)
     """
     with errors(), until_nobody_listens():
         kafka, prefix = _kafka(flags)
-        from controlplane.log import events_topic
+        from jobplane.controlplane.log import events_topic
 
         bounds = events_topic.bounds(kafka, prefix)
         first = max(bounds.first, _place(kafka, prefix, start))
@@ -85,7 +85,7 @@ def replay(output: str, **flags: Any) -> None:
         kafka, prefix = _kafka(flags)
         import gc
 
-        from controlplane.log.verify import replay
+        from jobplane.controlplane.log.verify import replay
 
         gc.disable()  # records know no cycles: to look for them among a million costs a tenth
         done = replay(kafka, prefix, _watch("events"))
@@ -120,7 +120,7 @@ def backup(file: Path, **flags: Any) -> None:
         raise click.UsageError(f"{file} exists; choose another name, or remove it")
     with errors():
         kafka, prefix = _kafka(flags)
-        from controlplane.backup.save import back_up
+        from jobplane.controlplane.backup.save import back_up
 
         foot = back_up(kafka, prefix, file, _say)
         records, size = counted(sum(foot.records.values()), "record"), counted(file.stat().st_size, "byte")
@@ -141,7 +141,7 @@ def restore(file: Path, **flags: Any) -> None:
     """
     with errors():
         kafka, _ = _kafka(flags)
-        from controlplane.backup.restore import restore
+        from jobplane.controlplane.backup.restore import restore
 
         done = restore(kafka, settings_of(flags), file, _say)
         click.echo(
@@ -163,7 +163,7 @@ def _say(text: str) -> None:
 def _kafka(flags: dict[str, Any]) -> "tuple[Kafka, str]":
     """The cluster, which answers, and the prefix."""
     settings = settings_of(flags)
-    from processors.kafka.cluster import Kafka
+    from jobplane.processors.kafka.cluster import Kafka
 
     kafka = Kafka(settings.bootstrap, settings.kafka)
     kafka.require()
@@ -172,12 +172,12 @@ def _kafka(flags: dict[str, Any]) -> "tuple[Kafka, str]":
 
 def _place(kafka: "Kafka", prefix: str, start: str) -> int:
     """The offset that OFFSET|TIME means. Raises BeyondTheEnd."""
-    from controlplane.log import events_topic
+    from jobplane.controlplane.log import events_topic
 
     if start.isdecimal():
         offset, end = int(start), events_topic.bounds(kafka, prefix).end
         if offset > end:
-            from schemas.setup_errors import BeyondTheEnd
+            from jobplane.schemas.setup_errors import BeyondTheEnd
 
             raise BeyondTheEnd(f"'{prefix}events' ends before offset {end}; there is no offset {offset} yet")
         return offset
@@ -186,7 +186,7 @@ def _place(kafka: "Kafka", prefix: str, start: str) -> int:
 
 def instant(text: str) -> int:
     """ISO-8601 to epoch milliseconds; without a zone it is UTC."""
-    from schemas import options
+    from jobplane.schemas import options
 
     try:
         return options.instant(text)
@@ -195,13 +195,13 @@ def instant(text: str) -> int:
 
 
 def _iso(time: int) -> str:
-    from schemas.shown import utc
+    from jobplane.schemas.shown import utc
 
     return f"{utc(time)}Z"
 
 
 def _as_text(entry: "Entry") -> str:
-    from controlplane.log import history
+    from jobplane.controlplane.log import history
 
     event = entry.event
     who = history.issuer(event) or history.command_id(event) or "-"

@@ -9,10 +9,10 @@ from typing import Any
 
 import click
 
-from controlplane.cli import dead_letters, infer, log, produce, records, sql, topic
-from controlplane.cli.flags import PORT, Whole
-from controlplane.cli.guiding import Group
-from controlplane.cli.terminal import (
+from jobplane.controlplane.cli import dead_letters, infer, log, produce, records, sql, topic
+from jobplane.controlplane.cli.flags import PORT, Whole
+from jobplane.controlplane.cli.guiding import Group
+from jobplane.controlplane.cli.terminal import (
     FAILED,
     NOT_FOUND,
     REFUSED,
@@ -60,7 +60,7 @@ def worker(loglevel: str, quiet: bool, **flags: Any) -> None:
     """
     with errors():
         settings = settings_of(flags)
-        from controlplane.worker.worker import run
+        from jobplane.controlplane.worker.worker import run
 
         run(settings, loglevel, quiet=quiet)
 
@@ -85,7 +85,7 @@ def dev(port: int, workers: int, quiet: bool, **flags: Any) -> None:
     """
     with errors():
         settings = settings_of(flags)
-        from controlplane.embedded.dev import run
+        from jobplane.controlplane.embedded.dev import run
 
         run(settings, port, workers, (lambda text: None) if quiet else _say)
 

@@ -1,6 +1,6 @@
 """How to go on after a job was stopped: one line for each code of failure, as the command line prints it. Pure."""
 
-from schemas.failures import (
+from jobplane.schemas.failures import (
     BadRecord,
     CheckpointLost,
     DataLost,
@@ -13,8 +13,8 @@ from schemas.failures import (
     SnapshotLost,
     WorkerLost,
 )
-from schemas.names import name
-from schemas.records.state import Status
+from jobplane.schemas.names import name
+from jobplane.schemas.records.state import Status
 
 _ANEW = "to begin anew: DROP JOB {job}, then CREATE JOB"
 _STEPS = {

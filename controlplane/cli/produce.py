@@ -6,9 +6,9 @@ from typing import Any, BinaryIO
 
 import click
 
-from controlplane.cli.flags import Whole
-from controlplane.cli.terminal import INTERRUPTED, connection, errors, examples, json_line
-from controlplane.cli.topic import output_option, pair, reached, refusing
+from jobplane.controlplane.cli.flags import Whole
+from jobplane.controlplane.cli.terminal import INTERRUPTED, connection, errors, examples, json_line
+from jobplane.controlplane.cli.topic import output_option, pair, reached, refusing
 
 
 @click.command(
@@ -49,8 +49,8 @@ def produce(
     pairs = [pair(one, "--header", "source=shop") for one in headers]
     with errors(), refusing():
         kafka, settings = reached(flags)
-        from controlplane.browse.record_lines import Form, Headers, Writer, records, writable
-        from schemas.shown import counted
+        from jobplane.controlplane.browse.record_lines import Form, Headers, Writer, records, writable
+        from jobplane.schemas.shown import counted
 
         form = Form(_bytes(key_separator) or b"", _bytes(key), _bytes(null_value), check)
         limit = writable(kafka, settings.prefix, name, partition)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from controlplane.cli.flags import Whole
-from controlplane.cli.screen.show import Display
-from controlplane.cli.terminal import (
+from jobplane.controlplane.cli.flags import Whole
+from jobplane.controlplane.cli.screen.show import Display
+from jobplane.controlplane.cli.terminal import (
     connection,
     errors,
     examples,
@@ -18,18 +18,18 @@ from controlplane.cli.terminal import (
     until_nobody_listens,
     warn,
 )
-from controlplane.cli.topic import output_option, reached, refusing
-from schemas.shown import counted, one_line
+from jobplane.controlplane.cli.topic import output_option, reached, refusing
+from jobplane.schemas.shown import counted, one_line
 
 if TYPE_CHECKING:
-    from controlplane.browse.lens import Condition
-    from controlplane.browse.opening import Opened
-    from controlplane.browse.peek import Peeked
-    from controlplane.browse.record_query import RecordQuery
-    from processors.kafka.cluster import Kafka
+    from jobplane.controlplane.browse.lens import Condition
+    from jobplane.controlplane.browse.opening import Opened
+    from jobplane.controlplane.browse.peek import Peeked
+    from jobplane.controlplane.browse.record_query import RecordQuery
+    from jobplane.processors.kafka.cluster import Kafka
 
 FORMATS = ("avro", "bigint", "bytes", "csv", "double", "integer", "json", "json-flat", "real", "smallint", "varchar")
-"""Those of schemas.formats, which is not loaded for --help; a test compares them."""
+"""Those of jobplane.schemas.formats, which is not loaded for --help; a test compares them."""
 
 
 def looking(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -88,7 +88,7 @@ def peek(name: str, most: int, start: str, scan: int, output: str, **flags: Any)
     query = _query(name, start, flags)
     with errors():
         kafka, prefix, opened, condition = _opened(flags, query)
-        from controlplane.browse.peek import look
+        from jobplane.controlplane.browse.peek import look
 
         with progress("reading") as say:
             found = look(
@@ -127,9 +127,9 @@ def tail(name: str, start: str, output: str, **flags: Any) -> None:
     query = _query(name, start, flags)
     with errors(), until_nobody_listens():
         kafka, prefix, opened, condition = _opened(flags, query)
-        from controlplane.browse import peek
-        from controlplane.listings import tables
-        from controlplane.query.record_rows import listing
+        from jobplane.controlplane.browse import peek
+        from jobplane.controlplane.listings import tables
+        from jobplane.controlplane.query.record_rows import listing
 
         for record in peek.tail(kafka, prefix, opened, condition):
             if output == "json":
@@ -143,8 +143,8 @@ COMMANDS = (peek, tail)
 
 def _query(name: str, start: str, flags: dict[str, Any]) -> "RecordQuery":
     """What the flags ask for, which are taken out."""
-    from controlplane.browse.record_query import RecordQuery, start_of
-    from schemas.formats import KEY_FORMAT, VALUE_FORMAT
+    from jobplane.controlplane.browse.record_query import RecordQuery, start_of
+    from jobplane.schemas.formats import KEY_FORMAT, VALUE_FORMAT
 
     formats = {KEY_FORMAT: flags.pop("key_format"), VALUE_FORMAT: flags.pop("value_format")}
     given = {option: text for option, text in formats.items() if text}
@@ -166,9 +166,9 @@ def _opened(flags: dict[str, Any], query: "RecordQuery") -> "tuple[Kafka, str, O
     """The cluster, the prefix, the topic and its condition. Exits where they are refused."""
     with refusing():
         kafka, settings = reached(flags)
-        from controlplane.browse.opening import open_topic
-        from controlplane.browse.peek import condition_of
-        from processors.registry.client import registry_of
+        from jobplane.controlplane.browse.opening import open_topic
+        from jobplane.controlplane.browse.peek import condition_of
+        from jobplane.processors.registry.client import registry_of
 
         opened = open_topic(kafka, settings.prefix, query, registry_of(settings.registry))
         for notice in opened.notices:
@@ -182,7 +182,7 @@ def _show(found: "Peeked", output: str) -> None:
         for record in found.records:
             json_line(record.json())
     elif found.records:
-        from controlplane.query.record_rows import listing
+        from jobplane.controlplane.query.record_rows import listing
 
         Display(output, pages=False).show(listing(found.records, drawn=sys.stdout.isatty()))
     for text in found.summary():

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from controlplane.cli.flags import Seconds, Whole
-from controlplane.cli.guiding import quoted
-from controlplane.cli.screen.show import Display
-from controlplane.cli.statement_files import Source, argument_or_stdin, sources
-from controlplane.cli.terminal import (
+from jobplane.controlplane.cli.flags import Seconds, Whole
+from jobplane.controlplane.cli.guiding import quoted
+from jobplane.controlplane.cli.screen.show import Display
+from jobplane.controlplane.cli.statement_files import Source, argument_or_stdin, sources
+from jobplane.controlplane.cli.terminal import (
     FAILED,
     INTERRUPTED,
     NOT_FOUND,
@@ -33,14 +33,14 @@ from controlplane.cli.terminal import (
     settings_of,
     warn,
 )
-from schemas.shown import one_line
+from jobplane.schemas.shown import one_line
 
 if TYPE_CHECKING:
-    from controlplane.client.client import Client
-    from controlplane.client.result import Result, Sent
-    from controlplane.listings.rows import Listing
-    from schemas.errors import Refused
-    from sql.syntax import statements as nodes
+    from jobplane.controlplane.client.client import Client
+    from jobplane.controlplane.client.result import Result, Sent
+    from jobplane.controlplane.listings.rows import Listing
+    from jobplane.schemas.errors import Refused
+    from jobplane.sql.syntax import statements as nodes
 
 _output = click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 _timeout = click.option(
@@ -119,8 +119,8 @@ def sql(
     A dry run shows what a query would write of the newest records, and refuse; mappings take effect for it alone. What
     cannot be tried is left out and named. It goes on after a refusal, and exits with the code of the first.
     """
-    from controlplane.client.client import Client
-    from controlplane.query.newest import LAST
+    from jobplane.controlplane.client.client import Client
+    from jobplane.controlplane.query.newest import LAST
 
     with errors():
         _refuse_files(arguments)
@@ -132,7 +132,7 @@ def sql(
             raise click.UsageError("--command-id is the id of one statement, and there is not exactly one")
         way = Way(last or LAST, no_wait, command_id, timeout, Display(output, ended, not no_pager), flags)
         if dry_run:
-            from controlplane.cli.sql_dry_run import try_all
+            from jobplane.controlplane.cli.sql_dry_run import try_all
 
             sys.exit(try_all(client, statements, way.last, way.display))
         planned = [_planned(where, text, output, len(statements)) for where, text in statements]
@@ -159,7 +159,7 @@ def emit(statement: str | None, command_id: str, reply_to: str, **flags: Any) ->
 
     Without an argument the statement is read from standard input. It is not looked at here: the decider judges it.
     """
-    from controlplane.client.client import Client
+    from jobplane.controlplane.client.client import Client
 
     with errors():
         source = argument_or_stdin(statement)
@@ -187,8 +187,8 @@ def outcome(command: str, timeout: float, output: str, **flags: Any) -> None:
 
     COMMAND is its offset on the command log (12 or c-12), else its id.
     """
-    from controlplane.client.client import Client
-    from schemas.errors import CommandNotFound
+    from jobplane.controlplane.client.client import Client
+    from jobplane.schemas.errors import CommandNotFound
 
     number = command.removeprefix("c-")
     offset = int(number) if number.isdecimal() and len(number) <= LONGEST_OFFSET else None
@@ -219,8 +219,8 @@ def _refuse_words(arguments: tuple[str, ...]) -> None:
 
 def _split(source: Source, output: str) -> list[tuple[str, str]]:
     """The statements of a source, each with its place."""
-    from schemas.errors import Refused
-    from sql.syntax.parser import split
+    from jobplane.schemas.errors import Refused
+    from jobplane.sql.syntax.parser import split
 
     try:
         with planning():
@@ -243,8 +243,8 @@ class Planned:
 
 def _planned(where: str, text: str, output: str, of: int) -> Planned:
     """A statement to be run; exits where it cannot be parsed."""
-    from schemas.errors import Refused
-    from sql.syntax.parser import parse
+    from jobplane.schemas.errors import Refused
+    from jobplane.sql.syntax.parser import parse
 
     try:
         with planning():
@@ -269,7 +269,7 @@ def _counting(done: int, of: int, what: str) -> Iterator[None]:
 
 def _run(client: "Client", planned: Planned, left: int, way: Way) -> None:
     """Runs one statement; exits where it is not done. `left` statements come after it."""
-    from sql.syntax import statements as nodes
+    from jobplane.sql.syntax import statements as nodes
 
     where, text, statement = planned.where, planned.text, planned.statement
     if isinstance(statement, nodes.Read):
@@ -295,7 +295,7 @@ def _run(client: "Client", planned: Planned, left: int, way: Way) -> None:
 
 def show_answer(ask: Callable[[], "Listing"], where: str, text: str, display: Display) -> None:
     """Print what a statement that writes nothing gives; exits where it is refused."""
-    from schemas.errors import Refused
+    from jobplane.schemas.errors import Refused
 
     try:
         with planning():
@@ -321,10 +321,10 @@ def _interrupted(where: str, sent: "Sent | None", command_id: str, left: int, wa
 
 def _tell(result: "Result", where: str, text: str, way: Way) -> None:
     """Print the result of a statement; exits where it is not done."""
-    from controlplane.cli.next_steps import next_step
-    from controlplane.core.subject import outcome_line
-    from schemas.errors import Place
-    from sql.syntax.refusals.diagnostics import caret
+    from jobplane.controlplane.cli.next_steps import next_step
+    from jobplane.controlplane.core.subject import outcome_line
+    from jobplane.schemas.errors import Place
+    from jobplane.sql.syntax.refusals.diagnostics import caret
 
     sent, reply = result.sent, result.reply
     waiting = outcome_command(sent.offset if sent.offset >= 0 else sent.command_id, way.flags)
@@ -369,8 +369,8 @@ def _tell_sent(sent: "Sent", output: str) -> None:
 
 def tell_refusal(where: str, text: str, refused: "Refused", output: str) -> int:
     """Print why a statement was refused before it was sent; returns the exit code."""
-    from schemas.errors import InternalError
-    from sql.syntax.refusals.diagnostics import caret
+    from jobplane.schemas.errors import InternalError
+    from jobplane.sql.syntax.refusals.diagnostics import caret
 
     place = refused.place
     if output == "json":

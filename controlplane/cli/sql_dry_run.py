@@ -6,21 +6,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from controlplane.cli.screen.show import Display
-from controlplane.cli.sql import tell_refusal
-from controlplane.cli.terminal import json_line, planning, warn
-from schemas.shown import one_line
+from jobplane.controlplane.cli.screen.show import Display
+from jobplane.controlplane.cli.sql import tell_refusal
+from jobplane.controlplane.cli.terminal import json_line, planning, warn
+from jobplane.schemas.shown import one_line
 
 if TYPE_CHECKING:
-    from controlplane.client.client import Client
+    from jobplane.controlplane.client.client import Client
 
 TRIED, REFUSED, LEFT_OUT = "tried", "refused", "left out"
 
 
 def try_all(client: "Client", statements: Sequence[tuple[str, str]], last: int, display: Display) -> int:
     """Tries (place, statement) in their order; returns the exit code: that of the first refusal, else 0."""
-    from controlplane.query.dry_run import LeftOut
-    from schemas.errors import Refused
+    from jobplane.controlplane.query.dry_run import LeftOut
+    from jobplane.schemas.errors import Refused
 
     attempt = client.dry_run()
     several = len(statements) > 1

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from controlplane.cli.terminal import REFUSED, fail
+from jobplane.controlplane.cli.terminal import REFUSED, fail
 
 STDIN = "-"
 _MARKS = (

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from schemas.shown import one_line, printable
+from jobplane.schemas.shown import one_line, printable
 
 if TYPE_CHECKING:
-    from controlplane.settings import Settings
-    from schemas.errors import InternalError, JobplaneError
+    from jobplane.controlplane.settings import Settings
+    from jobplane.schemas.errors import InternalError, JobplaneError
 
 FAILED, NOT_FOUND, REFUSED, UNREACHABLE, TIMED_OUT, INTERRUPTED = 1, 3, 4, 5, 124, 130
 EXITS = {
@@ -77,7 +77,7 @@ def _in_parts(line: str) -> list[str]:
 
 
 def settings_of(flags: dict[str, Any]) -> "Settings":
-    from controlplane.settings import Settings
+    from jobplane.controlplane.settings import Settings
 
     return Settings.load(flags, os.environ, Path.cwd())
 
@@ -124,16 +124,16 @@ class planning:  # noqa: N801  used like a function
 
 
 def _is_foreseen(error: Exception) -> bool:
-    from processors.kafka.cluster import Doubt, KafkaException
-    from schemas.errors import JobplaneError
+    from jobplane.processors.kafka.cluster import Doubt, KafkaException
+    from jobplane.schemas.errors import JobplaneError
 
     ways_out = (click.ClickException, click.exceptions.Exit, click.Abort)
     return isinstance(error, (JobplaneError, Doubt, KafkaException, OSError, *ways_out))
 
 
 def _internal(error: Exception) -> "InternalError":
-    from processors.guard import fault_of, told
-    from schemas.errors import InternalError
+    from jobplane.processors.guard import fault_of, told
+    from jobplane.schemas.errors import InternalError
 
     if os.environ.get(TRACEBACK):
         click.echo(told(error), err=True)
@@ -171,9 +171,9 @@ class errors:  # noqa: N801  used like a function
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
         if not isinstance(error, Exception) or isinstance(error, click.ClickException | BrokenPipeError):
             return
-        from processors.kafka.cluster import Doubt, KafkaException, judged
-        from schemas.errors import JobplaneError
-        from schemas.setup_errors import BadSetting, KafkaSilent, KafkaUnreachable
+        from jobplane.processors.kafka.cluster import Doubt, KafkaException, judged
+        from jobplane.schemas.errors import JobplaneError
+        from jobplane.schemas.setup_errors import BadSetting, KafkaSilent, KafkaUnreachable
 
         if isinstance(error, KafkaException):
             error = judged(error)
@@ -193,7 +193,7 @@ class errors:  # noqa: N801  used like a function
 
 def error_exit(error: "JobplaneError") -> int:
     """The exit code of an error that ends a command."""
-    from schemas.errors import Refused
+    from jobplane.schemas.errors import Refused
 
     return refusal_exit(error.code) if isinstance(error, Refused) else EXITS.get(error.code, FAILED)
 

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from controlplane.cli.flags import Whole
-from controlplane.cli.guiding import Group
-from controlplane.cli.screen.show import Display
-from controlplane.cli.terminal import connection, errors, examples, fail, json_line, refusal_exit, settings_of
-from schemas.errors import JobplaneError
-from schemas.shown import one_line
+from jobplane.controlplane.cli.flags import Whole
+from jobplane.controlplane.cli.guiding import Group
+from jobplane.controlplane.cli.screen.show import Display
+from jobplane.controlplane.cli.terminal import connection, errors, examples, fail, json_line, refusal_exit, settings_of
+from jobplane.schemas.errors import JobplaneError
+from jobplane.schemas.shown import one_line
 
 if TYPE_CHECKING:
-    from controlplane.settings import Settings
-    from processors.kafka.cluster import Kafka
+    from jobplane.controlplane.settings import Settings
+    from jobplane.processors.kafka.cluster import Kafka
 
 output_option = click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 
@@ -60,8 +60,8 @@ def create(
     config = dict(pair(one, "--config", "retention.ms=60000") for one in configs)
     with errors(), refusing():
         kafka, settings = reached(flags)
-        from controlplane.browse.new_topics import BROKERS_DEFAULT, check_name, check_new, create_topic
-        from schemas.shown import counted
+        from jobplane.controlplane.browse.new_topics import BROKERS_DEFAULT, check_name, check_new, create_topic
+        from jobplane.schemas.shown import counted
 
         for name in names:
             check_name(name, settings.prefix)
@@ -111,8 +111,8 @@ def listed(pattern: str, control: bool, output: str, **flags: Any) -> None:  # n
     """
     with errors(), refusing():
         kafka, settings = reached(flags)
-        from controlplane.browse.topic_listing import chosen, listing
-        from controlplane.browse.topic_questions import ranges_of, state_if_any
+        from jobplane.controlplane.browse.topic_listing import chosen, listing
+        from jobplane.controlplane.browse.topic_questions import ranges_of, state_if_any
 
         partitions = kafka.topic_partitions()
         names = chosen(partitions, pattern, settings.prefix, control=control)
@@ -138,8 +138,8 @@ def describe(name: str, output: str, **flags: Any) -> None:
     """
     with errors(), refusing():
         kafka, settings = reached(flags)
-        from controlplane.browse.topic_listing import description
-        from controlplane.browse.topic_questions import known_topic, ranges_of, state_if_any
+        from jobplane.controlplane.browse.topic_listing import description
+        from jobplane.controlplane.browse.topic_questions import known_topic, ranges_of, state_if_any
 
         partitions = known_topic(kafka, name)
         state, ranges = state_if_any(kafka, settings.prefix), ranges_of(kafka, {name: partitions})
@@ -150,7 +150,7 @@ def describe(name: str, output: str, **flags: Any) -> None:
 def reached(flags: dict[str, Any]) -> "tuple[Kafka, Settings]":
     """The cluster, which answers, and the settings."""
     settings = settings_of(flags)
-    from processors.kafka.cluster import Kafka
+    from jobplane.processors.kafka.cluster import Kafka
 
     kafka = Kafka(settings.bootstrap, settings.kafka)
     kafka.require()
@@ -175,11 +175,11 @@ class refusing:  # noqa: N801  used like a function
         return None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        from schemas.errors import Refused
+        from jobplane.schemas.errors import Refused
 
         if not isinstance(error, Refused):
             return
-        from sql.syntax.refusals.diagnostics import caret
+        from jobplane.sql.syntax.refusals.diagnostics import caret
 
         if self._where:
             text = f"--where: refused ({error.code})\n{caret(self._where, error.place, error.message)}"

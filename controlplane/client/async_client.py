@@ -9,10 +9,10 @@ import threading
 from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any, Self, TypeVar
 
-from controlplane.client.client import Client, Result, Sent
-from controlplane.listings.rows import Row
-from controlplane.log.events_topic import Entry
-from controlplane.settings import Settings
+from jobplane.controlplane.client.client import Client, Result, Sent
+from jobplane.controlplane.listings.rows import Row
+from jobplane.controlplane.log.events_topic import Entry
+from jobplane.controlplane.settings import Settings
 
 T = TypeVar("T")
 READ_S = 0.1

@@ -3,7 +3,7 @@
 with Client("kafka:9092") as client:
     result = client.execute("ALTER JOB big SUSPEND", command_id="suspend-7")
 
-`controlplane.client.async_client` has the same for asyncio.
+`jobplane.controlplane.client.async_client` has the same for asyncio.
 """
 
 import threading
@@ -13,30 +13,30 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING, Self
 
-from controlplane.client.following import Following
-from controlplane.client.issuer import user_at_host
-from controlplane.client.result import NOWHERE, Alive, Result, Sent, Watch
-from controlplane.core.evolve import State
-from controlplane.listings import rows
-from controlplane.log import control_topics, state_topic
-from controlplane.log.events_topic import Entry
-from controlplane.log.tail import Tail
-from controlplane.query import answer
-from controlplane.query.newest import LAST
-from controlplane.settings import Settings
-from controlplane.topics import COMMANDS, MAX_COMMAND_BYTES
-from processors.kafka.cluster import Kafka, KafkaError, Message, NoAnswer, Producer, delivered_offset, judged
-from schemas.changed import replace
-from schemas.errors import ReadStatement
-from schemas.records.commands import COMMAND_ID, ISSUED_BY, REPLY_TO, TRACEPARENT
-from schemas.records.state import Job
-from schemas.setup_errors import KafkaUnreachable
-from sql.syntax import statements
-from sql.syntax.parser import parse
+from jobplane.controlplane.client.following import Following
+from jobplane.controlplane.client.issuer import user_at_host
+from jobplane.controlplane.client.result import NOWHERE, Alive, Result, Sent, Watch
+from jobplane.controlplane.core.evolve import State
+from jobplane.controlplane.listings import rows
+from jobplane.controlplane.log import control_topics, state_topic
+from jobplane.controlplane.log.events_topic import Entry
+from jobplane.controlplane.log.tail import Tail
+from jobplane.controlplane.query import answer
+from jobplane.controlplane.query.newest import LAST
+from jobplane.controlplane.settings import Settings
+from jobplane.controlplane.topics import COMMANDS, MAX_COMMAND_BYTES
+from jobplane.processors.kafka.cluster import Kafka, KafkaError, Message, NoAnswer, Producer, delivered_offset, judged
+from jobplane.schemas.changed import replace
+from jobplane.schemas.errors import ReadStatement
+from jobplane.schemas.records.commands import COMMAND_ID, ISSUED_BY, REPLY_TO, TRACEPARENT
+from jobplane.schemas.records.state import Job
+from jobplane.schemas.setup_errors import KafkaUnreachable
+from jobplane.sql.syntax import statements
+from jobplane.sql.syntax.parser import parse
 
 if TYPE_CHECKING:
-    from controlplane.query.dead_letters import DeadLetter
-    from controlplane.query.dry_run import DryRun, Unregistering
+    from jobplane.controlplane.query.dead_letters import DeadLetter
+    from jobplane.controlplane.query.dry_run import DryRun, Unregistering
 
 __all__ = ["DELIVERY_S", "Alive", "Client", "Result", "Sent", "Watch"]
 
@@ -68,7 +68,7 @@ class Client:
         self._kafka = Kafka(settings.bootstrap, settings.kafka)
         self._registry: "Unregistering | None" = None  # noqa: UP037  # it is imported below
         if settings.registry:
-            from controlplane.query.dry_run import Unregistering
+            from jobplane.controlplane.query.dry_run import Unregistering
 
             self._registry = Unregistering(settings.registry)
         self._checked = False
@@ -177,7 +177,7 @@ class Client:
             following = self._following(tail, deadline, first_records=look)
             if not look or not isinstance(statement, statements.CreateJob):
                 return following.follow(command, statement, watch, alive)
-            from controlplane.client.looking import Looking
+            from jobplane.controlplane.client.looking import Looking
 
             looking = Looking(self._kafka, self._prefix, statement.insert)
             result = following.follow(command, statement, watch, alive, looking.begin)
@@ -229,7 +229,7 @@ class Client:
 
     def dry_run(self) -> "DryRun":
         """To try CREATE JOB and INSERT on the newest records, with mappings that nobody else sees; see DryRun.run."""
-        from controlplane.query.dry_run import DryRun
+        from jobplane.controlplane.query.dry_run import DryRun
 
         self._check()
         return DryRun(self._kafka, self._prefix, self._registry)
@@ -240,9 +240,9 @@ class Client:
 
     def dead_letters(self, job: str) -> "list[DeadLetter]":
         """The dead letters of the live job of a name, else of the newest ended one. Raises JobNotFound."""
-        from controlplane.core.decide.retries import letters_topic
-        from controlplane.listings import describe
-        from controlplane.query import dead_letters
+        from jobplane.controlplane.core.decide.retries import letters_topic
+        from jobplane.controlplane.listings import describe
+        from jobplane.controlplane.query import dead_letters
 
         found = describe.named(self.state(), statements.Name(job))
         topic = letters_topic(found, self._prefix)
@@ -255,7 +255,7 @@ class Client:
 
     def retried(self, retry: Job) -> tuple[int, int]:
         """How many dead letters a retry that has ended was given, and how many of them failed again."""
-        from controlplane.query import dead_letters
+        from jobplane.controlplane.query import dead_letters
 
         source = retry.sources[0]
         uid = source.letters.uid if source.letters else ""

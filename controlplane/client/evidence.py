@@ -10,13 +10,13 @@ from collections.abc import Collection, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 
-from controlplane.core.goals import Proof
-from controlplane.fetch.windows import At
-from controlplane.log import state_topic
-from controlplane.log.progress import positions
-from processors.kafka.cluster import Kafka
-from schemas.options import JobOptions
-from schemas.records.state import Job
+from jobplane.controlplane.core.goals import Proof
+from jobplane.controlplane.fetch.windows import At
+from jobplane.controlplane.log import state_topic
+from jobplane.controlplane.log.progress import positions
+from jobplane.processors.kafka.cluster import Kafka
+from jobplane.schemas.options import JobOptions
+from jobplane.schemas.records.state import Job
 
 COMMITS = 2
 FEW = 100

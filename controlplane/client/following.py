@@ -6,27 +6,27 @@ from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from controlplane.client.evidence import Witness
-from controlplane.client.result import NOWHERE, Alive, Result, Sent, Watch
-from controlplane.core.evolve import REMEMBERED_COMMANDS, State
-from controlplane.core.goals import Goal, Proof, goal, is_left_at_rest, rest_remark, rests_now
-from controlplane.core.outcome import REFUSED, answer
-from controlplane.core.subject import subject_of
-from controlplane.log import state_topic
-from controlplane.log.tail import Tail
-from controlplane.topics import COMMANDS
-from processors.kafka.cluster import Doubt, Kafka
-from schemas.changed import replace
-from schemas.errors import CommandNotFound, Refused
-from schemas.failures import JobFailure
-from schemas.records.events import Cause, Event
-from schemas.records.state import Answer, Job
-from schemas.wire.command_record import Received, read_command
-from sql.syntax import statements
-from sql.syntax.parser import parse
+from jobplane.controlplane.client.evidence import Witness
+from jobplane.controlplane.client.result import NOWHERE, Alive, Result, Sent, Watch
+from jobplane.controlplane.core.evolve import REMEMBERED_COMMANDS, State
+from jobplane.controlplane.core.goals import Goal, Proof, goal, is_left_at_rest, rest_remark, rests_now
+from jobplane.controlplane.core.outcome import REFUSED, answer
+from jobplane.controlplane.core.subject import subject_of
+from jobplane.controlplane.log import state_topic
+from jobplane.controlplane.log.tail import Tail
+from jobplane.controlplane.topics import COMMANDS
+from jobplane.processors.kafka.cluster import Doubt, Kafka
+from jobplane.schemas.changed import replace
+from jobplane.schemas.errors import CommandNotFound, Refused
+from jobplane.schemas.failures import JobFailure
+from jobplane.schemas.records.events import Cause, Event
+from jobplane.schemas.records.state import Answer, Job
+from jobplane.schemas.wire.command_record import Received, read_command
+from jobplane.sql.syntax import statements
+from jobplane.sql.syntax.parser import parse
 
 if TYPE_CHECKING:
-    from processors.registry.client import Registry
+    from jobplane.processors.registry.client import Registry
 
 
 class Following:
@@ -201,7 +201,7 @@ class Following:
             record = self._kafka.record_at(consumer, f"{self._prefix}{COMMANDS}", 0, offset)
         if record is None:
             return None
-        from controlplane.fetch.schemas import Asking
+        from jobplane.controlplane.fetch.schemas import Asking
 
         headers: Any = record.headers()
         read = partial(read_command, offset, record.timestamp()[1], record.value(), headers, self._prefix)

@@ -4,7 +4,7 @@ import getpass
 import os
 import socket
 
-from controlplane.settings import LONGEST_ISSUER
+from jobplane.controlplane.settings import LONGEST_ISSUER
 
 
 def user_at_host() -> str:

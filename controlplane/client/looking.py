@@ -7,11 +7,11 @@ PATIENCE_S, nothing is noticed.
 import logging
 import threading
 
-from processors.guard import told
-from processors.kafka.cluster import Doubt, Kafka, KafkaException
-from schemas.errors import JobplaneError
-from schemas.records.events import JobCreated
-from sql.syntax import statements
+from jobplane.processors.guard import told
+from jobplane.processors.kafka.cluster import Doubt, Kafka, KafkaException
+from jobplane.schemas.errors import JobplaneError
+from jobplane.schemas.records.events import JobCreated
+from jobplane.sql.syntax import statements
 
 LOG = logging.getLogger("jobplane.looking")
 PATIENCE_S = 2.0
@@ -33,7 +33,7 @@ class Looking:
             self._thread.start()
 
     def _look(self, job: JobCreated) -> None:
-        from controlplane.query.notices import look  # beside the waiting: all that plans a query comes with it
+        from jobplane.controlplane.query.notices import look  # beside the waiting: all that plans a query comes with it
 
         try:
             self._noticed = look(self._kafka, self._prefix, self._insert, job.sources, job.sink)

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from controlplane.core.outcome import REFUSED
-from controlplane.core.subject import Subject
-from controlplane.listings import rows
-from schemas.records.state import Answer
+from jobplane.controlplane.core.outcome import REFUSED
+from jobplane.controlplane.core.subject import Subject
+from jobplane.controlplane.listings import rows
+from jobplane.schemas.records.state import Answer
 
 Alive = Callable[[], None]
 """Called again and again while something is awaited; what it raises ends the waiting."""

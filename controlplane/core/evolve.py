@@ -7,10 +7,10 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from controlplane.core.outcome import answer
-from controlplane.topics import COMMANDS, REPORTS, TASK_PARTITIONS
-from schemas.changed import replace
-from schemas.records.events import (
+from jobplane.controlplane.core.outcome import answer
+from jobplane.controlplane.topics import COMMANDS, REPORTS, TASK_PARTITIONS
+from jobplane.schemas.changed import replace
+from jobplane.schemas.records.events import (
     Event,
     JobAltered,
     JobClosed,
@@ -32,9 +32,9 @@ from schemas.records.events import (
     TaskStarted,
     TaskStopped,
 )
-from schemas.records.layouts import Layout, LayoutTask
-from schemas.records.offsets import PartitionOffset, SourceOffsets
-from schemas.records.state import (
+from jobplane.schemas.records.layouts import Layout, LayoutTask
+from jobplane.schemas.records.offsets import PartitionOffset, SourceOffsets
+from jobplane.schemas.records.state import (
     ENDED,
     Answer,
     Job,
@@ -50,7 +50,7 @@ from schemas.records.state import (
 )
 
 if TYPE_CHECKING:
-    from schemas.records.mappings import Mapping
+    from jobplane.schemas.records.mappings import Mapping
 
 Changes = dict[Key, Record | None]
 """What an event changes, by key; None removes the record."""

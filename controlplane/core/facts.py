@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from controlplane.core.evolve import State
-from schemas.errors import (
+from jobplane.controlplane.core.evolve import State
+from jobplane.schemas.errors import (
     FactsUnavailable,
     JobDropping,
     JobNotFound,
@@ -15,12 +15,12 @@ from schemas.errors import (
     SchemaIncompatible,
     TopicNotFound,
 )
-from schemas.names import is_topic_name
-from schemas.records import mappings
-from schemas.records.state import Job, Snapshot, Status, Target
-from schemas.shown import LONGEST, utc
-from schemas.suggestions import did_you_mean
-from sql.syntax import statements
+from jobplane.schemas.names import is_topic_name
+from jobplane.schemas.records import mappings
+from jobplane.schemas.records.state import Job, Snapshot, Status, Target
+from jobplane.schemas.shown import LONGEST, utc
+from jobplane.schemas.suggestions import did_you_mean
+from jobplane.sql.syntax import statements
 
 LONGEST_CAUSE = 200
 """Characters of a failure that another message quotes."""

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
 
-from controlplane.core.outcome import UNCHANGED
-from schemas.names import name
-from schemas.records.events import Event, JobClosed, JobResumed, SnapshotClosed, SnapshotFailed, TaskFailed
-from schemas.records.state import Answer, Job, Status
-from sql.syntax import statements
+from jobplane.controlplane.core.outcome import UNCHANGED
+from jobplane.schemas.names import name
+from jobplane.schemas.records.events import Event, JobClosed, JobResumed, SnapshotClosed, SnapshotFailed, TaskFailed
+from jobplane.schemas.records.state import Answer, Job, Status
+from jobplane.sql.syntax import statements
 
 _RUNNING = frozenset({Status.RUNNING, Status.COMPLETED})
 """A bounded job may be through with its source before anyone sees it run."""

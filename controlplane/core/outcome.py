@@ -1,7 +1,7 @@
 """The one answer of every command, read off its outcome event."""
 
-from schemas.records.events import CommandRefused, CommandRepeated, CommandUnchanged, Event, Outcome
-from schemas.records.state import Answer
+from jobplane.schemas.records.events import CommandRefused, CommandRepeated, CommandUnchanged, Event, Outcome
+from jobplane.schemas.records.state import Answer
 
 ACCEPTED, UNCHANGED, REFUSED = "accepted", "unchanged", "refused"
 

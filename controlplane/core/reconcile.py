@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from controlplane.core.evolve import State
-from controlplane.topics import CHECKPOINTS, SNAPSHOTS, TASKS
-from schemas.records.layouts import Layout, LayoutTask
-from schemas.records.snapshots import SnapshotPart
-from schemas.records.state import ENDED, Job, Key, Record, Snapshot, Target
-from schemas.records.tasks import Task, checkpoint_key
+from jobplane.controlplane.core.evolve import State
+from jobplane.controlplane.topics import CHECKPOINTS, SNAPSHOTS, TASKS
+from jobplane.schemas.records.layouts import Layout, LayoutTask
+from jobplane.schemas.records.snapshots import SnapshotPart
+from jobplane.schemas.records.state import ENDED, Job, Key, Record, Snapshot, Target
+from jobplane.schemas.records.tasks import Task, checkpoint_key
 
 
 @dataclass(frozen=True, slots=True)

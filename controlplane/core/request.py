@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass, field
 
-from schemas.errors import ReadStatement, Refused
-from schemas.options import JobOptions
-from schemas.records.state import Job
-from schemas.wire.command_record import Received
-from sql.syntax import statements
-from sql.syntax.parser import parse
-from sql.syntax.render.statements import insert_text, render
+from jobplane.schemas.errors import ReadStatement, Refused
+from jobplane.schemas.options import JobOptions
+from jobplane.schemas.records.state import Job
+from jobplane.schemas.wire.command_record import Received
+from jobplane.sql.syntax import statements
+from jobplane.sql.syntax.parser import parse
+from jobplane.sql.syntax.render.statements import insert_text, render
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 from collections.abc import Collection
 
-from controlplane.topics import COMMANDS, EVENTS
-from schemas.setup_errors import NotSetUp
+from jobplane.controlplane.topics import COMMANDS, EVENTS
+from jobplane.schemas.setup_errors import NotSetUp
 
 SEPARATORS = (".", "_", "-")
 SHOWN = 3

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import assert_never
 
-from schemas.names import name
-from schemas.records.state import Answer
-from schemas.shown import one_line
-from sql.syntax import statements
+from jobplane.schemas.names import name
+from jobplane.schemas.records.state import Answer
+from jobplane.schemas.shown import one_line
+from jobplane.sql.syntax import statements
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ What a command may do is judged by the job's target; the status only follows.
 
 from enum import StrEnum
 
-from schemas.records.state import Status
+from jobplane.schemas.records.state import Status
 
 S = Status
 

@@ -7,14 +7,14 @@ position is always the last of the state's records, so a reader knows where a tr
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from controlplane.core.evolve import POSITION, Changes, State, evolve
-from controlplane.core.reconcile import Write, reconcile
-from controlplane.topics import EVENTS, STATE
-from processors.kafka.transactions import TransactionalProducer
-from schemas.changed import replace
-from schemas.records.events import Event
-from schemas.records.state import encode_key
-from schemas.wire.codec import encode
+from jobplane.controlplane.core.evolve import POSITION, Changes, State, evolve
+from jobplane.controlplane.core.reconcile import Write, reconcile
+from jobplane.controlplane.topics import EVENTS, STATE
+from jobplane.processors.kafka.transactions import TransactionalProducer
+from jobplane.schemas.changed import replace
+from jobplane.schemas.records.events import Event
+from jobplane.schemas.records.state import encode_key
+from jobplane.schemas.wire.codec import encode
 
 UNWRITTEN = 5_000
 """Records read that caused no event, after which their position is written all the same: they are not read for ever."""

@@ -19,29 +19,29 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
-from controlplane.core.evolve import State, job_name
-from controlplane.core.facts import Facts
-from controlplane.core.outcome import answer
-from controlplane.core.reconcile import unstopped
-from controlplane.decider.batch import Batch, produce_batch
-from controlplane.decider.fencing import Closer
-from controlplane.decider.judge import Arrived, Case, Judge
-from controlplane.decider.replies import Replies, Reply, reply_to
-from controlplane.fetch.groups import Groups
-from controlplane.fetch.schemas import Asking
-from controlplane.fetch.topics import fetch_facts, max_transaction_ms
-from controlplane.log import control_topics, state_topic
-from controlplane.topics import CHECKPOINTS, COMMANDS, EVENTS, REPORTS, STATE, TASKS, TOPICS
-from processors.guard import Fault, noted
-from processors.kafka.abandoning import returns
-from processors.kafka.cluster import CALL_S, Consumer, Doubt, Fenced, Kafka, Message, assign, poll
-from processors.kafka.hanging import Place
-from processors.kafka.judging import judging
-from processors.kafka.transactions import TransactionalProducer
-from processors.registry.client import Registry
-from schemas.errors import JobplaneError
-from schemas.failures import RecordFailure
-from schemas.records.events import JobForgotten
+from jobplane.controlplane.core.evolve import State, job_name
+from jobplane.controlplane.core.facts import Facts
+from jobplane.controlplane.core.outcome import answer
+from jobplane.controlplane.core.reconcile import unstopped
+from jobplane.controlplane.decider.batch import Batch, produce_batch
+from jobplane.controlplane.decider.fencing import Closer
+from jobplane.controlplane.decider.judge import Arrived, Case, Judge
+from jobplane.controlplane.decider.replies import Replies, Reply, reply_to
+from jobplane.controlplane.fetch.groups import Groups
+from jobplane.controlplane.fetch.schemas import Asking
+from jobplane.controlplane.fetch.topics import fetch_facts, max_transaction_ms
+from jobplane.controlplane.log import control_topics, state_topic
+from jobplane.controlplane.topics import CHECKPOINTS, COMMANDS, EVENTS, REPORTS, STATE, TASKS, TOPICS
+from jobplane.processors.guard import Fault, noted
+from jobplane.processors.kafka.abandoning import returns
+from jobplane.processors.kafka.cluster import CALL_S, Consumer, Doubt, Fenced, Kafka, Message, assign, poll
+from jobplane.processors.kafka.hanging import Place
+from jobplane.processors.kafka.judging import judging
+from jobplane.processors.kafka.transactions import TransactionalProducer
+from jobplane.processors.registry.client import Registry
+from jobplane.schemas.errors import JobplaneError
+from jobplane.schemas.failures import RecordFailure
+from jobplane.schemas.records.events import JobForgotten
 
 LOG = logging.getLogger("jobplane.decider")
 TRANSACTION_MS = 30_000

@@ -8,16 +8,16 @@ import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from controlplane.fetch.groups import Groups
-from controlplane.topics import REPORTS
-from processors.kafka.cluster import CALL_S, Doubt, Fenced, Kafka
-from processors.kafka.hanging import task_place, topics_written
-from processors.kafka.transactions import TransactionalProducer
-from schemas.failures import JobFailure
-from schemas.options import Guarantee, JobOptions
-from schemas.records.reports import Report, Said
-from schemas.records.tasks import Task
-from schemas.wire.codec import encode
+from jobplane.controlplane.fetch.groups import Groups
+from jobplane.controlplane.topics import REPORTS
+from jobplane.processors.kafka.cluster import CALL_S, Doubt, Fenced, Kafka
+from jobplane.processors.kafka.hanging import task_place, topics_written
+from jobplane.processors.kafka.transactions import TransactionalProducer
+from jobplane.schemas.failures import JobFailure
+from jobplane.schemas.options import Guarantee, JobOptions
+from jobplane.schemas.records.reports import Report, Said
+from jobplane.schemas.records.tasks import Task
+from jobplane.schemas.wire.codec import encode
 
 LOG = logging.getLogger("jobplane.closer")
 GRACE_S = 10.0

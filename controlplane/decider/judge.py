@@ -11,20 +11,20 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from controlplane.core.decide import decide, topics_needed
-from controlplane.core.decide.reports import decide_report
-from controlplane.core.evolve import State
-from controlplane.core.facts import Facts
-from controlplane.core.request import Request, translate
-from controlplane.fetch.schemas import Asking
-from controlplane.topics import COMMANDS
-from processors.guard import Fault, noted
-from processors.kafka.cluster import Doubt, Fenced, KafkaException
-from schemas.errors import InternalError, Refused, StatementTooLarge
-from schemas.records.events import Body, Cause, CommandRefused, Event
-from schemas.records.reports import Report, Said
-from schemas.wire.codec import NotOurs, decode, encode
-from schemas.wire.command_record import Headers, Received, read_command
+from jobplane.controlplane.core.decide import decide, topics_needed
+from jobplane.controlplane.core.decide.reports import decide_report
+from jobplane.controlplane.core.evolve import State
+from jobplane.controlplane.core.facts import Facts
+from jobplane.controlplane.core.request import Request, translate
+from jobplane.controlplane.fetch.schemas import Asking
+from jobplane.controlplane.topics import COMMANDS
+from jobplane.processors.guard import Fault, noted
+from jobplane.processors.kafka.cluster import Doubt, Fenced, KafkaException
+from jobplane.schemas.errors import InternalError, Refused, StatementTooLarge
+from jobplane.schemas.records.events import Body, Cause, CommandRefused, Event
+from jobplane.schemas.records.reports import Report, Said
+from jobplane.schemas.wire.codec import NotOurs, decode, encode
+from jobplane.schemas.wire.command_record import Headers, Received, read_command
 
 LARGEST_EVENT = 900_000
 """Bytes: Kafka's client takes records of a million, with their keys."""

@@ -16,13 +16,13 @@ from dataclasses import dataclass
 
 import msgspec
 
-from controlplane.core.evolve import State
-from controlplane.core.outcome import answer
-from controlplane.listings import rows
-from processors.kafka.cluster import Doubt, Kafka, KafkaError, KafkaException, Message, Producer
-from schemas.errors import JobplaneError
-from schemas.records.commands import COMMAND_ID, TRACEPARENT
-from schemas.records.events import Event
+from jobplane.controlplane.core.evolve import State
+from jobplane.controlplane.core.outcome import answer
+from jobplane.controlplane.listings import rows
+from jobplane.processors.kafka.cluster import Doubt, Kafka, KafkaError, KafkaException, Message, Producer
+from jobplane.schemas.errors import JobplaneError
+from jobplane.schemas.records.commands import COMMAND_ID, TRACEPARENT
+from jobplane.schemas.records.events import Event
 
 LOG = logging.getLogger("jobplane.replies")
 MOST_WAITING = 10_000

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from controlplane.embedded.java import Java
+from jobplane.controlplane.embedded.java import Java
 
 AOT = 25
 """The first Java with a one-step ahead-of-time cache. It needs none of the JDK's own, which some runtimes lack."""

@@ -19,11 +19,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import IO, Self
 
-from controlplane.embedded import jars, java
-from controlplane.embedded.archive import Archive
-from controlplane.embedded.single_node import PROPERTIES, flags_for
-from controlplane.ports import HOST, free, free_port, require_free
-from schemas.setup_errors import BrokerFailed
+from jobplane.controlplane.embedded import jars, java
+from jobplane.controlplane.embedded.archive import Archive
+from jobplane.controlplane.embedded.single_node import PROPERTIES, flags_for
+from jobplane.controlplane.ports import HOST, free, free_port, require_free
+from jobplane.schemas.setup_errors import BrokerFailed
 
 READY_S, STOP_S = 60.0, 30.0
 FOLDER_FREE_S, PORT_FREE_S = 2.0, 0.5

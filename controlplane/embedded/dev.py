@@ -13,13 +13,13 @@ import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from controlplane.embedded.broker import Broker
-from controlplane.embedded.jars import KAFKA
-from controlplane.patience import Patience, Say
-from controlplane.ports import free_port, require_free
-from controlplane.settings import Settings
-from schemas.setup_errors import BrokerFailed, WorkerFailed
-from schemas.shown import counted
+from jobplane.controlplane.embedded.broker import Broker
+from jobplane.controlplane.embedded.jars import KAFKA
+from jobplane.controlplane.patience import Patience, Say
+from jobplane.controlplane.ports import free_port, require_free
+from jobplane.controlplane.settings import Settings
+from jobplane.schemas.setup_errors import BrokerFailed, WorkerFailed
+from jobplane.schemas.shown import counted
 
 READY_S = 180.0
 """Longest a worker may take. A machine under heavy load needs a minute; a worker that cannot start ends by itself."""
@@ -90,7 +90,7 @@ def _worker(settings: Settings, bootstrap: str, web_port: int) -> subprocess.Pop
     """One worker in its own session: a Ctrl-C of the terminal reaches `dev` alone, which stops them in order."""
     return subprocess.Popen(
         [
-            *(sys.executable, "-m", "controlplane.cli.attached", "worker", "--quiet"),
+            *(sys.executable, "-m", "jobplane.controlplane.cli.attached", "worker", "--quiet"),
             *("--bootstrap", bootstrap, "--prefix", settings.prefix),
             *("--web-port", str(web_port), "--hosts", str(settings.hosts)),
         ],

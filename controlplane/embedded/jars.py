@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from schemas.setup_errors import BrokerFailed, JarMismatch
+from jobplane.schemas.setup_errors import BrokerFailed, JarMismatch
 
 KAFKA = "4.4.0"
 LOCK = Path(__file__).with_name(f"kafka-{KAFKA}.lock.json")

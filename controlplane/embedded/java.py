@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from schemas.setup_errors import BrokerFailed
+from jobplane.schemas.setup_errors import BrokerFailed
 
 OLDEST = 17
 _ASK_S = 20.0

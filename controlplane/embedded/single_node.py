@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from controlplane.embedded.java import Java
+from jobplane.controlplane.embedded.java import Java
 
 PROPERTIES: Mapping[str, str] = MappingProxyType(
     {

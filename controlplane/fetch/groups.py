@@ -16,10 +16,10 @@ from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from aiokafka.errors import KafkaError, for_code
 from aiokafka.protocol.admin import DeleteGroupsRequest
 
-from controlplane.patience import Patience, Say, silent
-from controlplane.settings import Settings
-from processors.kafka.cluster import CALL_S, Doubt
-from processors.kafka.security import security
+from jobplane.controlplane.patience import Patience, Say, silent
+from jobplane.controlplane.settings import Settings
+from jobplane.processors.kafka.cluster import CALL_S, Doubt
+from jobplane.processors.kafka.security import security
 
 LOG = logging.getLogger("jobplane.groups")
 T = TypeVar("T")

@@ -8,14 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
-from controlplane.core.facts import SEND_AGAIN, Facts, NotFetched
-from processors.kafka.answers import RegistryDenied
-from processors.kafka.cluster import Doubt
-from schemas.errors import BadEnvelope, FactsUnavailable, Refused, RegistryRefused, SchemaIncompatible
-from schemas.failures import BadRecord
-from schemas.formats.avro.known_schemas import UnknownSchema
-from schemas.records.mappings import AvroSchema
-from schemas.wire.framed import Schemas
+from jobplane.controlplane.core.facts import SEND_AGAIN, Facts, NotFetched
+from jobplane.processors.kafka.answers import RegistryDenied
+from jobplane.processors.kafka.cluster import Doubt
+from jobplane.schemas.errors import BadEnvelope, FactsUnavailable, Refused, RegistryRefused, SchemaIncompatible
+from jobplane.schemas.failures import BadRecord
+from jobplane.schemas.formats.avro.known_schemas import UnknownSchema
+from jobplane.schemas.records.mappings import AvroSchema
+from jobplane.schemas.wire.framed import Schemas
 
 ANSWERS_S = 5.0
 """After this long in one batch nothing more is asked."""
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class Answering(Protocol):
-    """A schema registry, as processors.registry.client is one.
+    """A schema registry, as jobplane.processors.registry.client is one.
 
     `schema` raises BadRecord, `register` SchemaIncompatible, all of them Doubt.
     """

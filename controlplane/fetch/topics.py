@@ -3,10 +3,10 @@
 from collections.abc import Collection, Mapping
 from typing import Protocol
 
-from controlplane.core.facts import Facts, TopicFacts
-from processors.kafka.cluster import Doubt, Kafka
-from schemas.failures import JobFailure
-from schemas.names import is_topic_name
+from jobplane.controlplane.core.facts import Facts, TopicFacts
+from jobplane.processors.kafka.cluster import Doubt, Kafka
+from jobplane.schemas.failures import JobFailure
+from jobplane.schemas.names import is_topic_name
 
 
 def max_transaction_ms(kafka: Kafka) -> int:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from processors.kafka.cluster import Consumer, Doubt, Message, TopicPartition, assign, poll
+from jobplane.processors.kafka.cluster import Consumer, Doubt, Message, TopicPartition, assign, poll
 
 At = tuple[str, int]
 """A topic and its partition."""

@@ -3,17 +3,17 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from controlplane.core.evolve import State
-from controlplane.core.facts import jobs_through
-from controlplane.listings.rows import Listing, Row, Screen, job_row
-from schemas.errors import JobNotFound, MappingNotFound, SnapshotNotFound
-from schemas.formats import JSON_FLAT, KEY_FORMAT, VALUE_FORMAT
-from schemas.options import JobOptions
-from schemas.records.progress import PartitionProgress, Progress, refused_by_code
-from schemas.records.state import ENDED, Job
-from schemas.records.tasks import task_key
-from schemas.suggestions import did_you_mean
-from sql.syntax import statements
+from jobplane.controlplane.core.evolve import State
+from jobplane.controlplane.core.facts import jobs_through
+from jobplane.controlplane.listings.rows import Listing, Row, Screen, job_row
+from jobplane.schemas.errors import JobNotFound, MappingNotFound, SnapshotNotFound
+from jobplane.schemas.formats import JSON_FLAT, KEY_FORMAT, VALUE_FORMAT
+from jobplane.schemas.options import JobOptions
+from jobplane.schemas.records.progress import PartitionProgress, Progress, refused_by_code
+from jobplane.schemas.records.state import ENDED, Job
+from jobplane.schemas.records.tasks import task_key
+from jobplane.schemas.suggestions import did_you_mean
+from jobplane.sql.syntax import statements
 
 TASK_COLUMNS = (
     *("task", "status", "worker", "partition", "position", "end", "lag"),

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from controlplane.listings.rows import Listing, Row, Screen
-from controlplane.listings.tables import TIMES, cell, tables_of
-from schemas.errors import Refused
-from schemas.shown import counted, one_line, printable, utc
-from sql.syntax.parser import parse, parse_insert
-from sql.syntax.render.lines import render_lines
+from jobplane.controlplane.listings.rows import Listing, Row, Screen
+from jobplane.controlplane.listings.tables import TIMES, cell, tables_of
+from jobplane.schemas.errors import Refused
+from jobplane.schemas.shown import counted, one_line, printable, utc
+from jobplane.sql.syntax.parser import parse, parse_insert
+from jobplane.sql.syntax.render.lines import render_lines
 
 _COUNTS = frozenset({"lag", "rate", "rate_in", "rate_out", "state_bytes"})
 """Columns whose numbers are read and compared; all other numbers are names, and are written without commas."""

@@ -6,14 +6,14 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-from controlplane.core.evolve import State
-from controlplane.core.facts import jobs_through
-from controlplane.core.request import query_of
-from schemas.options import JobOptions
-from schemas.records.offsets import SourceOffsets
-from schemas.records.progress import Progress
-from schemas.records.state import ENDED, Answer, Job, Snapshot
-from schemas.records.tasks import task_key
+from jobplane.controlplane.core.evolve import State
+from jobplane.controlplane.core.facts import jobs_through
+from jobplane.controlplane.core.request import query_of
+from jobplane.schemas.options import JobOptions
+from jobplane.schemas.records.offsets import SourceOffsets
+from jobplane.schemas.records.progress import Progress
+from jobplane.schemas.records.state import ENDED, Answer, Job, Snapshot
+from jobplane.schemas.records.tasks import task_key
 
 Row = dict[str, Any]
 
@@ -165,7 +165,7 @@ def topics(state: State, partitions: Mapping[str, int], prefix: str) -> list[Row
 
 
 def functions() -> list[Row]:
-    from sql.functions.listing import listed
+    from jobplane.sql.functions.listing import listed
 
     return [dict(zip(FUNCTION_COLUMNS, row, strict=True)) for row in listed()]
 

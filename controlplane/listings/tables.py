@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from controlplane.listings.rows import Listing, Row, Screen
-from schemas.shown import one_line, utc
+from jobplane.controlplane.listings.rows import Listing, Row, Screen
+from jobplane.schemas.shown import one_line, utc
 
 TIMES = frozenset({"time", "created", "closed", "committed"})
 """Columns that hold epoch milliseconds."""

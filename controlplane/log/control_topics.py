@@ -4,12 +4,12 @@ import base64
 import time
 from collections.abc import Mapping
 
-from controlplane.core.set_up_advice import not_set_up
-from controlplane.patience import Patience, Say, silent
-from controlplane.settings import Settings
-from controlplane.topics import COMMANDS, EVENTS, TOPICS, Topic
-from processors.kafka.cluster import Doubt, Kafka
-from schemas.setup_errors import NotSetUp, TopicMisconfigured
+from jobplane.controlplane.core.set_up_advice import not_set_up
+from jobplane.controlplane.patience import Patience, Say, silent
+from jobplane.controlplane.settings import Settings
+from jobplane.controlplane.topics import COMMANDS, EVENTS, TOPICS, Topic
+from jobplane.processors.kafka.cluster import Doubt, Kafka
+from jobplane.schemas.setup_errors import NotSetUp, TopicMisconfigured
 
 SET_UP_S = 120.0
 """Longest a start waits for the control topics: a Kafka on a machine under heavy load needs long to make them."""

@@ -4,12 +4,12 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from controlplane.core.set_up_advice import not_set_up
-from controlplane.topics import EVENTS
-from processors.kafka.cluster import Consumer, Doubt, Kafka, Message, TopicPartition, assign, poll
-from schemas.records.events import Event
-from schemas.setup_errors import BeyondTheEnd, EventsTruncated, NewerState
-from schemas.wire.codec import NotOurs, decode
+from jobplane.controlplane.core.set_up_advice import not_set_up
+from jobplane.controlplane.topics import EVENTS
+from jobplane.processors.kafka.cluster import Consumer, Doubt, Kafka, Message, TopicPartition, assign, poll
+from jobplane.schemas.records.events import Event
+from jobplane.schemas.setup_errors import BeyondTheEnd, EventsTruncated, NewerState
+from jobplane.schemas.wire.codec import NotOurs, decode
 
 Alive = Callable[[], None]
 FETCH = 5_000

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
 
-from controlplane.core.evolve import State, fold
-from controlplane.log import events_topic
-from controlplane.log.events_topic import Alive, Entry
-from controlplane.topics import COMMANDS, EVENTS
-from processors.kafka.cluster import Kafka, Message
-from schemas.errors import JobNotFound, Refused
-from schemas.records.events import (
+from jobplane.controlplane.core.evolve import State, fold
+from jobplane.controlplane.log import events_topic
+from jobplane.controlplane.log.events_topic import Alive, Entry
+from jobplane.controlplane.topics import COMMANDS, EVENTS
+from jobplane.processors.kafka.cluster import Kafka, Message
+from jobplane.schemas.errors import JobNotFound, Refused
+from jobplane.schemas.records.events import (
     CommandRefused,
     CommandRepeated,
     CommandUnchanged,
@@ -31,9 +31,9 @@ from schemas.records.events import (
     TaskStarted,
     TaskStopped,
 )
-from schemas.wire.command_record import read_command
-from sql.syntax import statements
-from sql.syntax.parser import parse
+from jobplane.schemas.wire.command_record import read_command
+from jobplane.sql.syntax import statements
+from jobplane.sql.syntax.parser import parse
 
 Row = dict[str, Any]
 HISTORY_COLUMNS = ("time", "offset", "event", "status", "generation", "uid", "issued_by", "command_id", "detail")

@@ -4,16 +4,16 @@ import time
 from collections.abc import Collection, Mapping
 from contextlib import closing
 
-from controlplane.fetch.windows import At
-from controlplane.log import state_topic
-from controlplane.topics import REPORTS
-from processors.kafka.cluster import CALL_S, Consumer, Kafka, TopicPartition, judged
-from processors.kafka.judging import judging
-from schemas.records.progress import PartitionProgress, Progress
-from schemas.records.reports import Said
-from schemas.records.sources import by_topic
-from schemas.records.state import Job
-from schemas.records.tasks import task_key
+from jobplane.controlplane.fetch.windows import At
+from jobplane.controlplane.log import state_topic
+from jobplane.controlplane.topics import REPORTS
+from jobplane.processors.kafka.cluster import CALL_S, Consumer, Kafka, TopicPartition, judged
+from jobplane.processors.kafka.judging import judging
+from jobplane.schemas.records.progress import PartitionProgress, Progress
+from jobplane.schemas.records.reports import Said
+from jobplane.schemas.records.sources import by_topic
+from jobplane.schemas.records.state import Job
+from jobplane.schemas.records.tasks import task_key
 
 PROGRESS_MS = 15_000
 """Progress older than this says nothing about now: tasks report it every 5 s."""

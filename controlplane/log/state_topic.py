@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from contextlib import closing
 
-from controlplane.core.evolve import State
-from controlplane.topics import STATE
-from processors.kafka.cluster import Consumer, Kafka, Message
-from schemas.records.reports import Report
-from schemas.records.state import FORMAT, Key, Position, Record, decode_key
-from schemas.setup_errors import NewerState
-from schemas.wire.codec import NotOurs, decode, decode_record
+from jobplane.controlplane.core.evolve import State
+from jobplane.controlplane.topics import STATE
+from jobplane.processors.kafka.cluster import Consumer, Kafka, Message
+from jobplane.schemas.records.reports import Report
+from jobplane.schemas.records.state import FORMAT, Key, Position, Record, decode_key
+from jobplane.schemas.setup_errors import NewerState
+from jobplane.schemas.wire.codec import NotOurs, decode, decode_record
 
 Alive = Callable[[], None]
 

@@ -3,13 +3,13 @@
 import threading
 import time
 
-from controlplane.core.evolve import State, fold
-from controlplane.log import events_topic, state_topic
-from controlplane.log.events_topic import Entry
-from controlplane.topics import COMMANDS, EVENTS
-from processors.kafka.cluster import Kafka, TopicPartition, assign, poll
-from processors.kafka.judging import judging
-from schemas.records.state import Job, Status
+from jobplane.controlplane.core.evolve import State, fold
+from jobplane.controlplane.log import events_topic, state_topic
+from jobplane.controlplane.log.events_topic import Entry
+from jobplane.controlplane.topics import COMMANDS, EVENTS
+from jobplane.processors.kafka.cluster import Kafka, TopicPartition, assign, poll
+from jobplane.processors.kafka.judging import judging
+from jobplane.schemas.records.state import Job, Status
 
 BATCH = 500
 NEAR = 2_000

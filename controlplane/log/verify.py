@@ -9,12 +9,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 
-from controlplane.core.evolve import POSITION, State, fold
-from controlplane.log import events_topic, state_topic
-from controlplane.log.events_topic import Alive
-from controlplane.topics import EVENTS, STATE
-from processors.kafka.cluster import Kafka
-from schemas.records.state import Key, Position, Record, decode_key, encode_key
+from jobplane.controlplane.core.evolve import POSITION, State, fold
+from jobplane.controlplane.log import events_topic, state_topic
+from jobplane.controlplane.log.events_topic import Alive
+from jobplane.controlplane.topics import EVENTS, STATE
+from jobplane.processors.kafka.cluster import Kafka
+from jobplane.schemas.records.state import Key, Position, Record, decode_key, encode_key
 
 Watch = Callable[[int, int], None]
 """Told how many offsets are read, and of how many."""

@@ -6,22 +6,22 @@ What plans and tries queries is loaded by the statements that need it: SHOW JOBS
 from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
-from controlplane.core.evolve import State
-from controlplane.listings import rows as views
-from controlplane.listings.rows import Listing, Screen
-from controlplane.log import state_topic
-from controlplane.log.progress import committed_progress, latest_progress
-from controlplane.query.newest import LAST
-from processors.kafka.cluster import Kafka
-from schemas.errors import BadSyntax, JobNotFound, OffsetNotFound
-from schemas.options import instant
-from schemas.setup_errors import BeyondTheEnd
-from schemas.suggestions import did_you_mean
-from sql.syntax import statements
+from jobplane.controlplane.core.evolve import State
+from jobplane.controlplane.listings import rows as views
+from jobplane.controlplane.listings.rows import Listing, Screen
+from jobplane.controlplane.log import state_topic
+from jobplane.controlplane.log.progress import committed_progress, latest_progress
+from jobplane.controlplane.query.newest import LAST
+from jobplane.processors.kafka.cluster import Kafka
+from jobplane.schemas.errors import BadSyntax, JobNotFound, OffsetNotFound
+from jobplane.schemas.options import instant
+from jobplane.schemas.setup_errors import BeyondTheEnd
+from jobplane.schemas.suggestions import did_you_mean
+from jobplane.sql.syntax import statements
 
 if TYPE_CHECKING:
-    from controlplane.query.dry_run import DryRun
-    from processors.registry.client import Registry
+    from jobplane.controlplane.query.dry_run import DryRun
+    from jobplane.processors.registry.client import Registry
 
 
 def read(
@@ -46,7 +46,7 @@ def read(
         case statements.ShowCreate() | statements.Describe():
             return _described(kafka, prefix, statement)
         case statements.Explain(explained, mode):
-            from controlplane.query.dry_run import DryRun
+            from jobplane.controlplane.query.dry_run import DryRun
 
             dry = dry or DryRun(kafka, prefix, registry)
             if mode is statements.ExplainMode.ANALYZE:
@@ -57,7 +57,7 @@ def read(
 
 
 def _described(kafka: Kafka, prefix: str, statement: statements.ShowCreate | statements.Describe) -> Listing:
-    from controlplane.listings import describe
+    from jobplane.controlplane.listings import describe
 
     state = _state(kafka, prefix)
     match statement:
@@ -78,8 +78,8 @@ def _described(kafka: Kafka, prefix: str, statement: statements.ShowCreate | sta
 
 
 def _explain(dry: "DryRun", explained: statements.CreateJob | statements.Insert, *, shows_code: bool) -> Listing:
-    from controlplane.query.dry_run import of_insert
-    from sql.explain import explain
+    from jobplane.controlplane.query.dry_run import of_insert
+    from jobplane.sql.explain import explain
 
     create = explained if isinstance(explained, statements.CreateJob) else of_insert(explained)
     sources, sink = dry.wired(create)
@@ -104,7 +104,7 @@ def _show(kafka: Kafka, prefix: str, show: statements.Show) -> Listing:
         case statements.Subject.TOPICS:
             return Listing(views.TOPIC_COLUMNS, views.topics(_state(kafka, prefix), kafka.topic_partitions(), prefix))
         case statements.Subject.FUNCTIONS:
-            from processors import user_functions
+            from jobplane.processors import user_functions
 
             user_functions.load_and_tell()
             return Listing(views.FUNCTION_COLUMNS, views.functions(), screen=Screen.FUNCTIONS)
@@ -113,7 +113,7 @@ def _show(kafka: Kafka, prefix: str, show: statements.Show) -> Listing:
 
 
 def _alike(listing: Listing, like: statements.LikeName) -> Listing:
-    from sql.functions.patterns import compiled_like
+    from jobplane.sql.functions.patterns import compiled_like
 
     try:
         matches = compiled_like(like.pattern.lower(), None)
@@ -132,7 +132,7 @@ def _state(kafka: Kafka, prefix: str, as_of: statements.AsOfOffset | statements.
     """As of now, or after the events up to a place in their log. Raises OffsetNotFound, EventsTruncated."""
     if as_of is None:
         return state_topic.state_now(kafka, prefix)
-    from controlplane.log import history
+    from jobplane.controlplane.log import history
 
     try:
         match as_of:
@@ -145,7 +145,7 @@ def _state(kafka: Kafka, prefix: str, as_of: statements.AsOfOffset | statements.
 
 
 def _history(kafka: Kafka, prefix: str, name: statements.Name) -> Listing:
-    from controlplane.log import history
+    from jobplane.controlplane.log import history
 
     try:
         rows = history.history_of(kafka, prefix, name.text)

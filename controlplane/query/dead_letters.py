@@ -6,22 +6,22 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
-from controlplane.core.decide.retries import RETRY_OF
-from controlplane.core.evolve import State
-from controlplane.listings.rows import text_of
-from controlplane.listings.tables import cell
-from controlplane.log import state_topic
-from controlplane.query.record_rows import NULL
-from processors.kafka.cluster import Kafka, Message
-from processors.task.dead_letters import CODE, REASON, SOURCE, UID, headers_of
-from schemas.formats import FORMAT_OPTIONS
-from schemas.options import DEAD_LETTER_TOPIC
-from schemas.records.sources import Source
-from schemas.records.state import Job
-from schemas.shown import printable
-from sql.syntax import statements
-from sql.syntax.parser import parse_job
-from sql.syntax.render.statements import render
+from jobplane.controlplane.core.decide.retries import RETRY_OF
+from jobplane.controlplane.core.evolve import State
+from jobplane.controlplane.listings.rows import text_of
+from jobplane.controlplane.listings.tables import cell
+from jobplane.controlplane.log import state_topic
+from jobplane.controlplane.query.record_rows import NULL
+from jobplane.processors.kafka.cluster import Kafka, Message
+from jobplane.processors.task.dead_letters import CODE, REASON, SOURCE, UID, headers_of
+from jobplane.schemas.formats import FORMAT_OPTIONS
+from jobplane.schemas.options import DEAD_LETTER_TOPIC
+from jobplane.schemas.records.sources import Source
+from jobplane.schemas.records.state import Job
+from jobplane.schemas.shown import printable
+from jobplane.sql.syntax import statements
+from jobplane.sql.syntax.parser import parse_job
+from jobplane.sql.syntax.render.statements import render
 
 COLUMNS = ("letter", "time", "source", "code", "reason")
 _KEPT = frozenset({DEAD_LETTER_TOPIC, "processingGuarantee", "snapshotIntervalMillis", *FORMAT_OPTIONS})

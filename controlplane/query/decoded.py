@@ -2,22 +2,22 @@
 
 from typing import Any
 
-from controlplane.core.decide.formats import as_written
-from controlplane.listings.rows import text_of
-from controlplane.query.dry_run_listing import ValueOf, as_it_is
-from processors.dry_run import Record
-from processors.kafka.cluster import Message
-from schemas.formats import AVRO, VALUE_FORMAT
-from schemas.formats.avro.known_schemas import learn
-from schemas.formats.known import FORMATS
-from schemas.names import name
-from schemas.records.mappings import Mapping
-from schemas.records.sources import Sink
-from schemas.types import datatypes as t
-from sql.codegen.compile import Step, Wiring, compile_step
-from sql.plan.plan import plan
-from sql.syntax.parser import parse_insert
-from sql.syntax.parts import KEY, THIS
+from jobplane.controlplane.core.decide.formats import as_written
+from jobplane.controlplane.listings.rows import text_of
+from jobplane.controlplane.query.dry_run_listing import ValueOf, as_it_is
+from jobplane.processors.dry_run import Record
+from jobplane.processors.kafka.cluster import Message
+from jobplane.schemas.formats import AVRO, VALUE_FORMAT
+from jobplane.schemas.formats.avro.known_schemas import learn
+from jobplane.schemas.formats.known import FORMATS
+from jobplane.schemas.names import name
+from jobplane.schemas.records.mappings import Mapping
+from jobplane.schemas.records.sources import Sink
+from jobplane.schemas.types import datatypes as t
+from jobplane.sql.codegen.compile import Step, Wiring, compile_step
+from jobplane.sql.plan.plan import plan
+from jobplane.sql.syntax.parser import parse_insert
+from jobplane.sql.syntax.parts import KEY, THIS
 
 _NUMBERS = frozenset(one for one, form in FORMATS.items() if form.whole is not None and t.is_numeric(form.whole))
 

@@ -10,35 +10,35 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar, assert_never
 
-from controlplane.core.decide import topics_needed, wire
-from controlplane.core.decide.mappings import create_mapping, drop_mapping
-from controlplane.core.decide.sources import Sources
-from controlplane.core.evolve import State
-from controlplane.core.facts import Facts
-from controlplane.core.request import Request, options_of
-from controlplane.fetch.schemas import Asking
-from controlplane.fetch.topics import fetch_facts, max_transaction_ms
-from controlplane.listings.rows import Listing
-from controlplane.log import state_topic
-from controlplane.query.decoded import value_of
-from controlplane.query.dry_run_listing import listing
-from controlplane.query.newest import LAST, newest
-from controlplane.query.notices import look
-from processors import user_functions
-from processors.dry_run import tried
-from processors.kafka.cluster import Doubt, Kafka
-from processors.pipeline import pipeline
-from processors.registry.client import Registry
-from processors.task.dead_letters import letters_of
-from schemas.errors import InsertNeedsJob, JobNotFound, JobplaneError, MappingNotFound, SnapshotNotFound
-from schemas.failures import JobFailure
-from schemas.records.events import Body, MappingCreated, MappingDropped
-from schemas.records.mappings import AvroSchema
-from schemas.records.sources import Sink, by_topic
-from schemas.wire.command_record import read_command
-from sql.syntax import statements
-from sql.syntax.parser import parse, parse_insert
-from sql.syntax.render.statements import render
+from jobplane.controlplane.core.decide import topics_needed, wire
+from jobplane.controlplane.core.decide.mappings import create_mapping, drop_mapping
+from jobplane.controlplane.core.decide.sources import Sources
+from jobplane.controlplane.core.evolve import State
+from jobplane.controlplane.core.facts import Facts
+from jobplane.controlplane.core.request import Request, options_of
+from jobplane.controlplane.fetch.schemas import Asking
+from jobplane.controlplane.fetch.topics import fetch_facts, max_transaction_ms
+from jobplane.controlplane.listings.rows import Listing
+from jobplane.controlplane.log import state_topic
+from jobplane.controlplane.query.decoded import value_of
+from jobplane.controlplane.query.dry_run_listing import listing
+from jobplane.controlplane.query.newest import LAST, newest
+from jobplane.controlplane.query.notices import look
+from jobplane.processors import user_functions
+from jobplane.processors.dry_run import tried
+from jobplane.processors.kafka.cluster import Doubt, Kafka
+from jobplane.processors.pipeline import pipeline
+from jobplane.processors.registry.client import Registry
+from jobplane.processors.task.dead_letters import letters_of
+from jobplane.schemas.errors import InsertNeedsJob, JobNotFound, JobplaneError, MappingNotFound, SnapshotNotFound
+from jobplane.schemas.failures import JobFailure
+from jobplane.schemas.records.events import Body, MappingCreated, MappingDropped
+from jobplane.schemas.records.mappings import AvroSchema
+from jobplane.schemas.records.sources import Sink, by_topic
+from jobplane.schemas.wire.command_record import read_command
+from jobplane.sql.syntax import statements
+from jobplane.sql.syntax.parser import parse, parse_insert
+from jobplane.sql.syntax.render.statements import render
 
 T = TypeVar("T")
 Tryable = statements.CreateJob | statements.Insert | statements.CreateMapping | statements.DropMapping
@@ -90,7 +90,7 @@ class DryRun:
                 assert_never(never)
 
     def _read(self, statement: statements.Read, last: int) -> Listing:
-        from controlplane.query import answer
+        from jobplane.controlplane.query import answer
 
         try:
             return answer.read(self._kafka, self._prefix, statement, self._registry, last, self)

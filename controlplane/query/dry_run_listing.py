@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-from controlplane.listings.rows import Listing, Row, Screen, text_of
-from processors.dry_run import Record, Trial, Tried
-from processors.kafka.cluster import Message
-from processors.task.on_error import place_of
-from schemas.shown import counted
+from jobplane.controlplane.listings.rows import Listing, Row, Screen, text_of
+from jobplane.processors.dry_run import Record, Trial, Tried
+from jobplane.processors.kafka.cluster import Message
+from jobplane.processors.task.on_error import place_of
+from jobplane.schemas.shown import counted
 
 ROW_COLUMNS = ("source", "key", "value", "other")
 REFUSAL_COLUMNS = ("source", "code", "reason", "value")

@@ -7,8 +7,8 @@ offset: what a transaction that is still open holds back is not waited for.
 from collections.abc import Collection, Mapping
 from contextlib import closing
 
-from controlplane.fetch.windows import At, read
-from processors.kafka.cluster import Consumer, Kafka, Message, bounds
+from jobplane.controlplane.fetch.windows import At, read
+from jobplane.processors.kafka.cluster import Consumer, Kafka, Message, bounds
 
 LAST = 1_000
 """Records that are looked at where nothing else is said."""

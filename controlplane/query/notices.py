@@ -9,16 +9,16 @@ from typing import Any
 
 import msgspec
 
-from controlplane.core.decide.sources import Sources
-from controlplane.query.newest import newest
-from processors.kafka.cluster import Kafka, Message
-from schemas.formats import JSON_FLAT, VALUE_FORMAT
-from schemas.records.sources import Sink, Source
-from sql.plan.missing_fields import missing_fields
-from sql.plan.null_comparisons import null_comparisons
-from sql.plan.plan import Plan, plan
-from sql.syntax import statements
-from sql.syntax.parts import KEY
+from jobplane.controlplane.core.decide.sources import Sources
+from jobplane.controlplane.query.newest import newest
+from jobplane.processors.kafka.cluster import Kafka, Message
+from jobplane.schemas.formats import JSON_FLAT, VALUE_FORMAT
+from jobplane.schemas.records.sources import Sink, Source
+from jobplane.sql.plan.missing_fields import missing_fields
+from jobplane.sql.plan.null_comparisons import null_comparisons
+from jobplane.sql.plan.plan import Plan, plan
+from jobplane.sql.syntax import statements
+from jobplane.sql.syntax.parts import KEY
 
 LOOKED_AT = 100
 """Records of each source."""

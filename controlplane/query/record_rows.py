@@ -5,11 +5,11 @@ from typing import Any, Self
 
 import msgspec
 
-from controlplane.listings.rows import Listing, Row, Screen
-from processors.kafka.cluster import Message
-from schemas.formats.avro.known_schemas import number_in_frame
-from schemas.shown import utc
-from schemas.wire.codec import MARKER, NotOurs, decode_record
+from jobplane.controlplane.listings.rows import Listing, Row, Screen
+from jobplane.processors.kafka.cluster import Message
+from jobplane.schemas.formats.avro.known_schemas import number_in_frame
+from jobplane.schemas.shown import utc
+from jobplane.schemas.wire.codec import MARKER, NotOurs, decode_record
 
 COLUMNS = ("partition", "offset", "time", "key", "value")
 HEADERS, ERROR = "headers", "error"

@@ -7,12 +7,12 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-from controlplane.core.evolve import Changes, State, evolve
-from controlplane.log import state_topic
-from processors.kafka.cluster import Kafka
-from schemas.records.events import Event
-from schemas.records.state import Key
-from schemas.wire.codec import decode
+from jobplane.controlplane.core.evolve import Changes, State, evolve
+from jobplane.controlplane.log import state_topic
+from jobplane.processors.kafka.cluster import Kafka
+from jobplane.schemas.records.events import Event
+from jobplane.schemas.records.state import Key
+from jobplane.schemas.wire.codec import decode
 
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from schemas.records.progress import refused_by_code
+from jobplane.schemas.records.progress import refused_by_code
 
 _TASK_COUNTERS = {
     "records_in": "Source records read and committed or about to be.",

@@ -5,10 +5,10 @@ from typing import Any
 
 import msgspec
 
-from processors.guard import noted
-from processors.kafka.cluster import Doubt
-from schemas.errors import InternalError, JobplaneError
-from schemas.setup_errors import KafkaSilent
+from jobplane.processors.guard import noted
+from jobplane.processors.kafka.cluster import Doubt
+from jobplane.schemas.errors import InternalError, JobplaneError
+from jobplane.schemas.setup_errors import KafkaSilent
 
 JSON = "application/json"
 Answer = tuple[int, str, bytes]

@@ -15,11 +15,11 @@ from aiokafka import AIOKafkaConsumer
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from faust.web import Request, Response, View
 
-from controlplane.settings import Settings
-from controlplane.topics import COMMANDS, EVENTS, TASKS
-from controlplane.web.live_state import LiveView
-from controlplane.web.pages import Page
-from processors.kafka.security import security
+from jobplane.controlplane.settings import Settings
+from jobplane.controlplane.topics import COMMANDS, EVENTS, TASKS
+from jobplane.controlplane.web.live_state import LiveView
+from jobplane.controlplane.web.pages import Page
+from jobplane.processors.kafka.security import security
 
 LOG = logging.getLogger("jobplane.agents")
 SPARING_S = 10.0

@@ -19,17 +19,17 @@ from typing import Any
 
 import msgspec
 
-from controlplane.core.host_policy import GIVE_UP, MOST_ALONE, PROVEN_S, Deaths
-from controlplane.settings import Settings
-from processors.host import CRASHED, WORN, Opening, Order, task_text
-from processors.kafka.cluster import Kafka
-from processors.task.context import IN_KAFKA, End
-from processors.task.reports import Reporter
-from schemas.failures import HostDied
-from schemas.records.failure import Failure
-from schemas.records.progress import Progress
-from schemas.records.reports import Said
-from schemas.records.tasks import Task
+from jobplane.controlplane.core.host_policy import GIVE_UP, MOST_ALONE, PROVEN_S, Deaths
+from jobplane.controlplane.settings import Settings
+from jobplane.processors.host import CRASHED, WORN, Opening, Order, task_text
+from jobplane.processors.kafka.cluster import Kafka
+from jobplane.processors.task.context import IN_KAFKA, End
+from jobplane.processors.task.reports import Reporter
+from jobplane.schemas.failures import HostDied
+from jobplane.schemas.records.failure import Failure
+from jobplane.schemas.records.progress import Progress
+from jobplane.schemas.records.reports import Said
+from jobplane.schemas.records.tasks import Task
 
 LOG = logging.getLogger("jobplane.supervisor")
 STUCK_S, STUCK_IN_KAFKA_S = 10.0, 60.0

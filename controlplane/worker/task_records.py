@@ -7,13 +7,13 @@ import logging
 import threading
 from collections.abc import Callable
 
-from controlplane.log import state_topic
-from controlplane.topics import TASKS
-from processors.kafka.abandoning import returns
-from processors.kafka.cluster import CALL_S, Consumer, Doubt, Kafka, assign, poll
-from processors.kafka.judging import judging
-from schemas.records.tasks import Task
-from schemas.wire.codec import NotOurs, decode
+from jobplane.controlplane.log import state_topic
+from jobplane.controlplane.topics import TASKS
+from jobplane.processors.kafka.abandoning import returns
+from jobplane.processors.kafka.cluster import CALL_S, Consumer, Doubt, Kafka, assign, poll
+from jobplane.processors.kafka.judging import judging
+from jobplane.schemas.records.tasks import Task
+from jobplane.schemas.wire.codec import NotOurs, decode
 
 LOG = logging.getLogger("jobplane.placement")
 Want = Callable[[str, Task | None], None]

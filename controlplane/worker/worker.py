@@ -14,28 +14,28 @@ from importlib.machinery import PathFinder
 from importlib.util import find_spec
 from pathlib import Path
 
-from controlplane.core.set_up_advice import without_dot
-from controlplane.decider.decider import Decider, End, Tally
-from controlplane.fetch.groups import Groups
-from controlplane.listings import rows
-from controlplane.log import control_topics
-from controlplane.patience import Patience, Say, silent
-from controlplane.ports import free_port, require_free
-from controlplane.settings import Settings
-from controlplane.topics import COMMANDS, EVENTS, TASK_PARTITIONS, TASKS
-from controlplane.web.live_state import LiveView
-from controlplane.web.metrics import Measured, exposition
-from controlplane.web.pages import Answer, Page, guarded, json_answer
-from controlplane.worker import faust_app
-from controlplane.worker.supervisor import Supervisor
-from controlplane.worker.task_records import Placement
-from processors import user_functions
-from processors.guard import noted
-from processors.kafka.cluster import Doubt, Kafka
-from processors.registry.client import registry_of
-from schemas.errors import JobplaneError
-from schemas.options import JobOptions
-from schemas.setup_errors import BadSetting, KafkaUnreachable, WorkerFailed
+from jobplane.controlplane.core.set_up_advice import without_dot
+from jobplane.controlplane.decider.decider import Decider, End, Tally
+from jobplane.controlplane.fetch.groups import Groups
+from jobplane.controlplane.listings import rows
+from jobplane.controlplane.log import control_topics
+from jobplane.controlplane.patience import Patience, Say, silent
+from jobplane.controlplane.ports import free_port, require_free
+from jobplane.controlplane.settings import Settings
+from jobplane.controlplane.topics import COMMANDS, EVENTS, TASK_PARTITIONS, TASKS
+from jobplane.controlplane.web.live_state import LiveView
+from jobplane.controlplane.web.metrics import Measured, exposition
+from jobplane.controlplane.web.pages import Answer, Page, guarded, json_answer
+from jobplane.controlplane.worker import faust_app
+from jobplane.controlplane.worker.supervisor import Supervisor
+from jobplane.controlplane.worker.task_records import Placement
+from jobplane.processors import user_functions
+from jobplane.processors.guard import noted
+from jobplane.processors.kafka.cluster import Doubt, Kafka
+from jobplane.processors.registry.client import registry_of
+from jobplane.schemas.errors import JobplaneError
+from jobplane.schemas.options import JobOptions
+from jobplane.schemas.setup_errors import BadSetting, KafkaUnreachable, WorkerFailed
 
 LOG = logging.getLogger("jobplane.worker")
 LOG.addFilter(faust_app.Sparing())

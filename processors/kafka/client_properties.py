@@ -7,8 +7,8 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 
-from schemas.setup_errors import BadSetting
-from schemas.suggestions import did_you_mean
+from jobplane.schemas.setup_errors import BadSetting
+from jobplane.schemas.suggestions import did_you_mean
 
 LOG = logging.getLogger("jobplane.kafka")
 WHERE = "[kafka] or JOBPLANE_KAFKA_…"

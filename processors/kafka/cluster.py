@@ -13,14 +13,22 @@ from typing import Any, TypeVar
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, ResourceType
 
-from processors.kafka.answers import Doubt, Fenced, NoAnswer, OutOfRange, bounds_answer, brokers_answer, offset_answer
-from processors.kafka.client_properties import wrong_property
-from processors.kafka.error_words import in_words
-from processors.kafka.judging import judged, judging
-from processors.kafka.questions import CALL_S, At, Questions, setting_of
-from schemas.errors import TopicRefused
-from schemas.failures import SinkLost
-from schemas.setup_errors import CredentialsRefused, KafkaUnreachable
+from jobplane.processors.kafka.answers import (
+    Doubt,
+    Fenced,
+    NoAnswer,
+    OutOfRange,
+    bounds_answer,
+    brokers_answer,
+    offset_answer,
+)
+from jobplane.processors.kafka.client_properties import wrong_property
+from jobplane.processors.kafka.error_words import in_words
+from jobplane.processors.kafka.judging import judged, judging
+from jobplane.processors.kafka.questions import CALL_S, At, Questions, setting_of
+from jobplane.schemas.errors import TopicRefused
+from jobplane.schemas.failures import SinkLost
+from jobplane.schemas.setup_errors import CredentialsRefused, KafkaUnreachable
 
 __all__ = [
     "CALL_S",

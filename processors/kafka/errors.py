@@ -8,7 +8,7 @@ REFUSED       asking again gives the same answer: the job stops with this cause
 
 from enum import Enum
 
-from schemas.failures import BadRecord, JobFailure, KafkaRefused, RecordTooLarge, SinkLost
+from jobplane.schemas.failures import BadRecord, JobFailure, KafkaRefused, RecordTooLarge, SinkLost
 
 
 class Meaning(Enum):

@@ -16,11 +16,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from processors.kafka.abandoning import returns
-from processors.kafka.cluster import CALL_S, Doubt, Kafka
-from processors.kafka.security import security
-from schemas.options import JobOptions, OnError
-from schemas.records.tasks import Task
+from jobplane.processors.kafka.abandoning import returns
+from jobplane.processors.kafka.cluster import CALL_S, Doubt, Kafka
+from jobplane.processors.kafka.security import security
+from jobplane.schemas.options import JobOptions, OnError
+from jobplane.schemas.records.tasks import Task
 
 LOG = logging.getLogger("jobplane.hanging")
 Alive = Callable[[], None]
@@ -119,7 +119,7 @@ async def _state(client: Any, transactional_id: str) -> str:
     """What the coordinator calls the id's last transaction; empty where it cannot say."""
     from aiokafka.errors import IncompatibleBrokerVersion
 
-    from processors.kafka.describe_transactions import DescribeTransactionsRequest
+    from jobplane.processors.kafka.describe_transactions import DescribeTransactionsRequest
 
     try:
         answer = await _sent(client, transactional_id, DescribeTransactionsRequest([transactional_id]))

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 
 from confluent_kafka import KafkaError, KafkaException
 
-from processors.kafka.answers import Doubt, Fenced, OutOfRange
-from processors.kafka.error_words import in_words
-from processors.kafka.errors import Meaning, failure_of, meaning
-from schemas.failures import JobFailure
+from jobplane.processors.kafka.answers import Doubt, Fenced, OutOfRange
+from jobplane.processors.kafka.error_words import in_words
+from jobplane.processors.kafka.errors import Meaning, failure_of, meaning
+from jobplane.schemas.failures import JobFailure
 
 LOG = logging.getLogger("jobplane.kafka")
 

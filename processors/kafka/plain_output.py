@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from processors.kafka.cluster import Doubt, Kafka, KafkaError, KafkaException
-from processors.kafka.judging import judging
+from jobplane.processors.kafka.cluster import Doubt, Kafka, KafkaError, KafkaException
+from jobplane.processors.kafka.judging import judging
 
 
 class PlainOutput:

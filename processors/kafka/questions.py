@@ -14,10 +14,10 @@ from typing import Any, TypeVar
 from confluent_kafka import IsolationLevel, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, ConfigSource, OffsetSpec, ResourceType
 
-from processors.kafka.answers import Doubt, NoAnswer, offset_answer, setting_answer, topic_answer
-from processors.kafka.judging import judged
-from processors.kafka.together import Answers, Together
-from schemas.failures import JobFailure, SinkLost
+from jobplane.processors.kafka.answers import Doubt, NoAnswer, offset_answer, setting_answer, topic_answer
+from jobplane.processors.kafka.judging import judged
+from jobplane.processors.kafka.together import Answers, Together
+from jobplane.schemas.failures import JobFailure, SinkLost
 
 K = TypeVar("K")
 V = TypeVar("V")

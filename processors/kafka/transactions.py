@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 
-from processors.kafka.abandoning import returns
-from processors.kafka.cluster import CALL_S, Consumer, Doubt, Kafka, KafkaException, Producer, TopicPartition
-from processors.kafka.hanging import Place, end_hanging
-from processors.kafka.judging import judging
+from jobplane.processors.kafka.abandoning import returns
+from jobplane.processors.kafka.cluster import CALL_S, Consumer, Doubt, Kafka, KafkaException, Producer, TopicPartition
+from jobplane.processors.kafka.hanging import Place, end_hanging
+from jobplane.processors.kafka.judging import judging
 
 ABANDON_S = CALL_S + 2.0
 STALLED_S = 12.0

@@ -8,12 +8,12 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from processors.kafka.answers import Doubt, RegistryDenied
-from processors.registry.words import USER, no_answer, wrong_properties
-from schemas.errors import SchemaIncompatible
-from schemas.failures import BadRecord
-from schemas.records.mappings import AvroSchema
-from schemas.setup_errors import BadSetting
+from jobplane.processors.kafka.answers import Doubt, RegistryDenied
+from jobplane.processors.registry.words import USER, no_answer, wrong_properties
+from jobplane.schemas.errors import SchemaIncompatible
+from jobplane.schemas.failures import BadRecord
+from jobplane.schemas.records.mappings import AvroSchema
+from jobplane.schemas.setup_errors import BadSetting
 
 LOG = logging.getLogger("jobplane.registry")
 TIMEOUT_S = 3.0

@@ -6,7 +6,7 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 
-from schemas.suggestions import did_you_mean
+from jobplane.schemas.suggestions import did_you_mean
 
 LOG = logging.getLogger("jobplane.registry")
 USER = re.compile(r"//[^/\s]*@")

@@ -6,17 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from processors.kafka.abandoning import returns
-from processors.kafka.cluster import Consumer, Kafka
-from processors.registry.client import Registry
-from processors.task.counters import Counters
-from processors.task.gate import Gate
-from processors.task.records import Control
-from processors.task.reports import Reporter
-from schemas.failures import RecordFailure
-from schemas.records.progress import Progress
-from schemas.records.snapshots import SnapshotRequest
-from schemas.records.tasks import Task
+from jobplane.processors.kafka.abandoning import returns
+from jobplane.processors.kafka.cluster import Consumer, Kafka
+from jobplane.processors.registry.client import Registry
+from jobplane.processors.task.counters import Counters
+from jobplane.processors.task.gate import Gate
+from jobplane.processors.task.records import Control
+from jobplane.processors.task.reports import Reporter
+from jobplane.schemas.failures import RecordFailure
+from jobplane.schemas.records.progress import Progress
+from jobplane.schemas.records.snapshots import SnapshotRequest
+from jobplane.schemas.records.tasks import Task
 
 BATCH = 5_000
 UNHURRIED = 500

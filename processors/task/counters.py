@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from schemas.records.progress import REFUSED, PartitionProgress, Progress
+from jobplane.schemas.records.progress import REFUSED, PartitionProgress, Progress
 
 _NOT_COUNTERS = frozenset({"partitions", "refused_by_code", "moved"})
 

@@ -7,14 +7,14 @@ the open transaction, or where the broker names no record, a new life leaves it 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from processors.guard import fault_of, noted
-from processors.kafka.cluster import Doubt, Fenced, KafkaException, Message, judged
-from processors.task.context import Narrowed, Released, Run
-from processors.task.on_error import Place, place_of, position
-from schemas.failures import BadRecord, RecordFailure, RecordTooLarge, Unreadable, WithoutKey
-from schemas.formats.looks import hint
-from schemas.options import OnError
-from sql.runtime.operations import bad_record
+from jobplane.processors.guard import fault_of, noted
+from jobplane.processors.kafka.cluster import Doubt, Fenced, KafkaException, Message, judged
+from jobplane.processors.task.context import Narrowed, Released, Run
+from jobplane.processors.task.on_error import Place, place_of, position
+from jobplane.schemas.failures import BadRecord, RecordFailure, RecordTooLarge, Unreadable, WithoutKey
+from jobplane.schemas.formats.looks import hint
+from jobplane.schemas.options import OnError
+from jobplane.sql.runtime.operations import bad_record
 
 FORESEEN = (BadRecord, ArithmeticError, RecursionError, ValueError, MemoryError)
 """What a record raises that cannot be read or evaluated; any other exception is a fault of jobplane."""

@@ -8,9 +8,9 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from processors.kafka.cluster import Message
-from processors.task.on_error import Place, place_of
-from schemas.failures import RecordFailure, RecordTooLarge
+from jobplane.processors.kafka.cluster import Message
+from jobplane.processors.task.on_error import Place, place_of
+from jobplane.schemas.failures import RecordFailure, RecordTooLarge
 
 JOB, UID, SOURCE = "jobplane-job", "jobplane-uid", "jobplane-source"
 TIME, CODE, REASON = "jobplane-timestamp", "jobplane-code", "jobplane-reason"

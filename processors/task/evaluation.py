@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from operator import length_hint
 from typing import Any
 
-from processors.kafka.cluster import Message
-from processors.registry.client import Registry
-from processors.task.on_error import Place, Treat, position
-from schemas.failures import BadRecord, RecordFailure
-from schemas.formats.avro import known_schemas
-from schemas.formats.avro.known_schemas import UnknownSchema
-from sql.codegen.compile import Step
+from jobplane.processors.kafka.cluster import Message
+from jobplane.processors.registry.client import Registry
+from jobplane.processors.task.on_error import Place, Treat, position
+from jobplane.schemas.failures import BadRecord, RecordFailure
+from jobplane.schemas.formats.avro import known_schemas
+from jobplane.schemas.formats.avro.known_schemas import UnknownSchema
+from jobplane.sql.codegen.compile import Step
 
 
 @dataclass(slots=True)

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from processors.kafka.cluster import Message, Taken
-from schemas.failures import RecordFailure, RecordTooLarge, WithoutKey
-from schemas.options import OnError
+from jobplane.processors.kafka.cluster import Message, Taken
+from jobplane.schemas.failures import RecordFailure, RecordTooLarge, WithoutKey
+from jobplane.schemas.options import OnError
 
 Place = tuple[str, int, int]
 Treat = Callable[[Message, RecordFailure], bool]

@@ -2,15 +2,15 @@
 
 from importlib.metadata import PackageNotFoundError, version
 
-from processors.pipeline import Pipeline
-from schemas.errors import Refused
-from schemas.failures import FunctionMissing
-from schemas.records.packages import Package
-from schemas.records.tasks import Task
-from sql.codegen.compile import Step
-from sql.functions import NOT_OFFERED
-from sql.packages import functions_called, packages_called
-from sql.syntax.parser import parse_job
+from jobplane.processors.pipeline import Pipeline
+from jobplane.schemas.errors import Refused
+from jobplane.schemas.failures import FunctionMissing
+from jobplane.schemas.records.packages import Package
+from jobplane.schemas.records.tasks import Task
+from jobplane.sql.codegen.compile import Step
+from jobplane.sql.functions import NOT_OFFERED
+from jobplane.sql.packages import functions_called, packages_called
+from jobplane.sql.syntax.parser import parse_job
 
 
 def step_here(task: Task, pipeline: Pipeline, worker: str) -> tuple[Step, str]:

@@ -8,18 +8,18 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-from processors.kafka.abandoning import returns
-from processors.kafka.cluster import (
+from jobplane.processors.kafka.abandoning import returns
+from jobplane.processors.kafka.cluster import (
     CALL_S,
     Consumer,
     Kafka,
     TopicPartition,
 )
-from schemas.failures import CheckpointLost, SnapshotLost
-from schemas.records.checkpoints import Checkpoint, Pointer, read_pointer
-from schemas.records.snapshots import SnapshotPart
-from schemas.records.tasks import Task
-from schemas.wire.codec import NotOurs, decode
+from jobplane.schemas.failures import CheckpointLost, SnapshotLost
+from jobplane.schemas.records.checkpoints import Checkpoint, Pointer, read_pointer
+from jobplane.schemas.records.snapshots import SnapshotPart
+from jobplane.schemas.records.tasks import Task
+from jobplane.schemas.wire.codec import NotOurs, decode
 
 MOST_IDLE = 8
 

@@ -3,7 +3,7 @@
 import threading
 import time
 
-from processors.kafka.cluster import (
+from jobplane.processors.kafka.cluster import (
     CALL_S,
     Doubt,
     Kafka,
@@ -13,13 +13,13 @@ from processors.kafka.cluster import (
     delivered_offset,
     judged,
 )
-from processors.kafka.judging import judging
-from schemas.records.progress import Progress
-from schemas.records.reports import Report, Said
-from schemas.records.snapshots import SnapshotRequest
-from schemas.records.state import ENDED, Phase
-from schemas.records.tasks import Task
-from schemas.wire.codec import encode
+from jobplane.processors.kafka.judging import judging
+from jobplane.schemas.records.progress import Progress
+from jobplane.schemas.records.reports import Report, Said
+from jobplane.schemas.records.snapshots import SnapshotRequest
+from jobplane.schemas.records.state import ENDED, Phase
+from jobplane.schemas.records.tasks import Task
+from jobplane.schemas.wire.codec import encode
 
 REPEAT_S = 30.0
 

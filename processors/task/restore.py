@@ -5,15 +5,15 @@ It is not a search: what should be there and is not stops the job.
 
 from collections.abc import Callable
 
-from processors.kafka.cluster import Consumer, KafkaException, TopicPartition, insisting
-from processors.pipeline import Pipeline, Positions
-from processors.task.context import House
-from schemas.failures import CheckpointLost
-from schemas.options import Guarantee
-from schemas.records.checkpoints import Checkpoint
-from schemas.records.layouts import Layout
-from schemas.records.offsets import PartitionOffset, SourceOffsets
-from schemas.records.tasks import Task, checkpoint_key
+from jobplane.processors.kafka.cluster import Consumer, KafkaException, TopicPartition, insisting
+from jobplane.processors.pipeline import Pipeline, Positions
+from jobplane.processors.task.context import House
+from jobplane.schemas.failures import CheckpointLost
+from jobplane.schemas.options import Guarantee
+from jobplane.schemas.records.checkpoints import Checkpoint
+from jobplane.schemas.records.layouts import Layout
+from jobplane.schemas.records.offsets import PartitionOffset, SourceOffsets
+from jobplane.schemas.records.tasks import Task, checkpoint_key
 
 PATIENCE_S = 3.0
 _REMEDY = "DROP the job and create it anew, from a snapshot if there is one"

@@ -12,23 +12,23 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from processors.guard import noted
-from processors.kafka.cluster import Doubt, Fenced, KafkaException
-from processors.kafka.hanging import task_place, topics_written
-from processors.kafka.judging import judging
-from processors.kafka.plain_output import PlainOutput
-from processors.kafka.transactions import Abandoned, TransactionalProducer
-from processors.pipeline import Pipeline, pipeline_of
-from processors.task.context import End, House, Narrowed, Released, Run
-from processors.task.counters import Counters
-from processors.task.session import Life
-from schemas.errors import Refused
-from schemas.failures import InternalFailure, JobFailure, WorkerLost
-from schemas.options import Guarantee
-from schemas.records.failure import Failure
-from schemas.records.reports import Said
-from schemas.records.state import Phase
-from schemas.records.tasks import Task
+from jobplane.processors.guard import noted
+from jobplane.processors.kafka.cluster import Doubt, Fenced, KafkaException
+from jobplane.processors.kafka.hanging import task_place, topics_written
+from jobplane.processors.kafka.judging import judging
+from jobplane.processors.kafka.plain_output import PlainOutput
+from jobplane.processors.kafka.transactions import Abandoned, TransactionalProducer
+from jobplane.processors.pipeline import Pipeline, pipeline_of
+from jobplane.processors.task.context import End, House, Narrowed, Released, Run
+from jobplane.processors.task.counters import Counters
+from jobplane.processors.task.session import Life
+from jobplane.schemas.errors import Refused
+from jobplane.schemas.failures import InternalFailure, JobFailure, WorkerLost
+from jobplane.schemas.options import Guarantee
+from jobplane.schemas.records.failure import Failure
+from jobplane.schemas.records.reports import Said
+from jobplane.schemas.records.state import Phase
+from jobplane.schemas.records.tasks import Task
 
 TRANSACTION_SLACK_MS = 60_000
 MAX_BACKOFF_S = 5.0

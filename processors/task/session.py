@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from processors.kafka.cluster import (
+from jobplane.processors.kafka.cluster import (
     Consumer,
     Doubt,
     KafkaException,
@@ -23,27 +23,27 @@ from processors.kafka.cluster import (
     poll,
     poll_one,
 )
-from processors.kafka.plain_output import PlainOutput
-from processors.kafka.transactions import TransactionalProducer
-from processors.pipeline import Pipeline, Positions
-from processors.task.context import BATCH, UNHURRIED, End, Narrowed, Released, Run
-from processors.task.culprit import Blame
-from processors.task.dead_letters import letters_of, sending
-from processors.task.evaluation import Evaluation
-from processors.task.on_error import into_sink, position, treatment
-from processors.task.packages import step_here
-from processors.task.restore import made, restore
-from processors.task.snapshots import copy_checkpoint
-from processors.task.topic_checks import check_end, check_held, confirm
-from schemas.failures import JobFailure, RecordFailure
-from schemas.options import Guarantee
-from schemas.records.checkpoints import Checkpoint, Pointer
-from schemas.records.progress import PartitionProgress
-from schemas.records.reports import Said
-from schemas.records.snapshots import SnapshotRequest
-from schemas.records.tasks import Task
-from schemas.wire.codec import encode
-from sql.codegen.compile import Step
+from jobplane.processors.kafka.plain_output import PlainOutput
+from jobplane.processors.kafka.transactions import TransactionalProducer
+from jobplane.processors.pipeline import Pipeline, Positions
+from jobplane.processors.task.context import BATCH, UNHURRIED, End, Narrowed, Released, Run
+from jobplane.processors.task.culprit import Blame
+from jobplane.processors.task.dead_letters import letters_of, sending
+from jobplane.processors.task.evaluation import Evaluation
+from jobplane.processors.task.on_error import into_sink, position, treatment
+from jobplane.processors.task.packages import step_here
+from jobplane.processors.task.restore import made, restore
+from jobplane.processors.task.snapshots import copy_checkpoint
+from jobplane.processors.task.topic_checks import check_end, check_held, confirm
+from jobplane.schemas.failures import JobFailure, RecordFailure
+from jobplane.schemas.options import Guarantee
+from jobplane.schemas.records.checkpoints import Checkpoint, Pointer
+from jobplane.schemas.records.progress import PartitionProgress
+from jobplane.schemas.records.reports import Said
+from jobplane.schemas.records.snapshots import SnapshotRequest
+from jobplane.schemas.records.tasks import Task
+from jobplane.schemas.wire.codec import encode
+from jobplane.sql.codegen.compile import Step
 
 GATHER_S, IDLE_S = 0.02, 0.2
 """How long records gather in an open transaction; how long a task without one waits for the first record at once."""

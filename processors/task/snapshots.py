@@ -2,14 +2,14 @@
 
 import hashlib
 
-from processors.task.reports import Reporter
-from schemas.failures import JobFailure
-from schemas.records.checkpoints import Checkpoint
-from schemas.records.failure import Failure
-from schemas.records.reports import Said
-from schemas.records.snapshots import SnapshotPart, SnapshotRequest
-from schemas.records.tasks import Task
-from schemas.wire.codec import encode
+from jobplane.processors.task.reports import Reporter
+from jobplane.schemas.failures import JobFailure
+from jobplane.schemas.records.checkpoints import Checkpoint
+from jobplane.schemas.records.failure import Failure
+from jobplane.schemas.records.reports import Said
+from jobplane.schemas.records.snapshots import SnapshotPart, SnapshotRequest
+from jobplane.schemas.records.tasks import Task
+from jobplane.schemas.wire.codec import encode
 
 
 def copy_checkpoint(

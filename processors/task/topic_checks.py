@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from processors.kafka.cluster import Kafka, insisting
-from processors.pipeline import Pipeline, Positions
-from processors.task.context import House
-from schemas.failures import DataLost, JobFailure, SinkLost
+from jobplane.processors.kafka.cluster import Kafka, insisting
+from jobplane.processors.pipeline import Pipeline, Positions
+from jobplane.processors.task.context import House
+from jobplane.schemas.failures import DataLost, JobFailure, SinkLost
 
 F = TypeVar("F", bound=JobFailure)
 

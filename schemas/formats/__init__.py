@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from schemas.errors import BadOptionValue, Place, UnknownOption
-from schemas.suggestions import did_you_mean
+from jobplane.schemas.errors import BadOptionValue, Place, UnknownOption
+from jobplane.schemas.suggestions import did_you_mean
 
 KEY_FORMAT, VALUE_FORMAT = "keyFormat", "valueFormat"
 JSON_FLAT = "json-flat"

@@ -14,18 +14,18 @@ from typing import Annotated, Any
 
 import msgspec
 
-from schemas.failures import BadRecord, Unreadable
-from schemas.formats import CSV
-from schemas.formats.fields import Convert, Format, Layout, Reading, Wanted, Writing
-from schemas.formats.json import values as json_values
-from schemas.formats.json.second_look import BOM
-from schemas.formats.json.value import read_json
-from schemas.shown import shown
-from schemas.types import datatypes as t
-from schemas.types import temporal_text as text
-from schemas.types.datatypes import MAX_PRECISION, Type
-from schemas.types.json_text import json_text, text_of_json
-from schemas.types.number_text import decimal_of, double_of, whole_of
+from jobplane.schemas.failures import BadRecord, Unreadable
+from jobplane.schemas.formats import CSV
+from jobplane.schemas.formats.fields import Convert, Format, Layout, Reading, Wanted, Writing
+from jobplane.schemas.formats.json import values as json_values
+from jobplane.schemas.formats.json.second_look import BOM
+from jobplane.schemas.formats.json.value import read_json
+from jobplane.schemas.shown import shown
+from jobplane.schemas.types import datatypes as t
+from jobplane.schemas.types import temporal_text as text
+from jobplane.schemas.types.datatypes import MAX_PRECISION, Type
+from jobplane.schemas.types.json_text import json_text, text_of_json
+from jobplane.schemas.types.number_text import decimal_of, double_of, whole_of
 
 QUOTE = '"'
 _QUOTE, _BACKSLASH = b'"\\'

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from schemas.types.datatypes import Type
+from jobplane.schemas.types.datatypes import Type
 
 Path = tuple[str, ...]
 """From the outermost field to the innermost; () is a key or value as a whole."""

@@ -1,9 +1,9 @@
 """All formats, by their names."""
 
-from schemas.formats import binary, csv_lines, numbers, varchar
-from schemas.formats.avro import records
-from schemas.formats.fields import Format
-from schemas.formats.json import flat, value
+from jobplane.schemas.formats import binary, csv_lines, numbers, varchar
+from jobplane.schemas.formats.avro import records
+from jobplane.schemas.formats.fields import Format
+from jobplane.schemas.formats.json import flat, value
 
 _ALL = (
     *(flat.FORMAT, value.FORMAT, records.FORMAT, csv_lines.FORMAT, varchar.FORMAT),

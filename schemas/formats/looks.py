@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from schemas.formats import AVRO, CSV, JSON, VARCHAR
-from schemas.formats.avro.known_schemas import HEADER, number_in_frame
-from schemas.types.json_text import is_json
+from jobplane.schemas.formats import AVRO, CSV, JSON, VARCHAR
+from jobplane.schemas.formats.avro.known_schemas import HEADER, number_in_frame
+from jobplane.schemas.types.json_text import is_json
 
 _COMPRESSED = {
     b"\x1f\x8b": "gzip",

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from math import isfinite
 from typing import Any
 
-from schemas.failures import BadRecord, Unreadable
-from schemas.formats.fields import Format
-from schemas.formats.single_value import whole_format
-from schemas.types import datatypes as t
-from schemas.types.datatypes import Type
+from jobplane.schemas.failures import BadRecord, Unreadable
+from jobplane.schemas.formats.fields import Format
+from jobplane.schemas.formats.single_value import whole_format
+from jobplane.schemas.types import datatypes as t
+from jobplane.schemas.types.datatypes import Type
 
 
 def _number(name: str, one: Type, code: str) -> Format:

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from schemas.formats.fields import Convert, Format, Layout, Reading, Wanted, Writing
-from schemas.types.datatypes import Type
+from jobplane.schemas.formats.fields import Convert, Format, Layout, Reading, Wanted, Writing
+from jobplane.schemas.types.datatypes import Type
 
 
 def whole_format(

@@ -1,8 +1,8 @@
 """`varchar`: text in UTF-8, as Java's StringSerializer writes it."""
 
-from schemas.failures import Unreadable
-from schemas.formats.single_value import whole_format
-from schemas.types import datatypes as t
+from jobplane.schemas.failures import Unreadable
+from jobplane.schemas.formats.single_value import whole_format
+from jobplane.schemas.types import datatypes as t
 
 
 def _decode(data: bytes) -> str:

@@ -6,7 +6,7 @@ The pointer to it travels as metadata of the committed source offsets: `<layout>
 import re
 from dataclasses import dataclass
 
-from schemas.records.offsets import SourceOffsets
+from jobplane.schemas.records.offsets import SourceOffsets
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,13 @@ An event is whole: its fold needs nothing but the state before it. The first bod
 from dataclasses import dataclass, field
 from typing import get_args
 
-from schemas.records.failure import Failure
-from schemas.records.mappings import Mapping
-from schemas.records.packages import Package
-from schemas.records.plans import RecordedPlan
-from schemas.records.snapshots import Restore, SnapshotPart, SnapshotRequest
-from schemas.records.sources import Sink, Source
-from schemas.records.state import Answer, Snapshot, Status, Target
+from jobplane.schemas.records.failure import Failure
+from jobplane.schemas.records.mappings import Mapping
+from jobplane.schemas.records.packages import Package
+from jobplane.schemas.records.plans import RecordedPlan
+from jobplane.schemas.records.snapshots import Restore, SnapshotPart, SnapshotRequest
+from jobplane.schemas.records.sources import Sink, Source
+from jobplane.schemas.records.state import Answer, Snapshot, Status, Target
 
 
 @dataclass(frozen=True, slots=True)

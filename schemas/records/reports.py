@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from schemas.records.failure import Failure
-from schemas.records.progress import Progress
-from schemas.records.snapshots import SnapshotPart, SnapshotRequest
+from jobplane.schemas.records.failure import Failure
+from jobplane.schemas.records.progress import Progress
+from jobplane.schemas.records.snapshots import SnapshotPart, SnapshotRequest
 
 
 class Said(StrEnum):

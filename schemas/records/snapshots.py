@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from schemas.records.offsets import SourceOffsets
+from jobplane.schemas.records.offsets import SourceOffsets
 
 
 @dataclass(frozen=True, slots=True)

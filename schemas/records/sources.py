@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from schemas.records.mappings import Mapping
+from jobplane.schemas.records.mappings import Mapping
 
 
 @dataclass(frozen=True, slots=True)

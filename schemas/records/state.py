@@ -8,14 +8,14 @@ from enum import StrEnum
 
 import msgspec
 
-from schemas.records.failure import Failure
-from schemas.records.layouts import Layout
-from schemas.records.mappings import Mapping
-from schemas.records.offsets import SourceOffsets
-from schemas.records.packages import Package
-from schemas.records.plans import RecordedPlan
-from schemas.records.snapshots import Restore, SnapshotPart, SnapshotRequest
-from schemas.records.sources import Sink, Source
+from jobplane.schemas.records.failure import Failure
+from jobplane.schemas.records.layouts import Layout
+from jobplane.schemas.records.mappings import Mapping
+from jobplane.schemas.records.offsets import SourceOffsets
+from jobplane.schemas.records.packages import Package
+from jobplane.schemas.records.plans import RecordedPlan
+from jobplane.schemas.records.snapshots import Restore, SnapshotPart, SnapshotRequest
+from jobplane.schemas.records.sources import Sink, Source
 
 FORMAT = 1
 """Version of the state's format; a process that reads a higher one steps aside."""

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from schemas.records.layouts import Layout
-from schemas.records.packages import Package
-from schemas.records.plans import RecordedPlan
-from schemas.records.snapshots import Restore, SnapshotRequest
-from schemas.records.sources import Sink, Source
-from schemas.records.state import ENDED, Phase
+from jobplane.schemas.records.layouts import Layout
+from jobplane.schemas.records.packages import Package
+from jobplane.schemas.records.plans import RecordedPlan
+from jobplane.schemas.records.snapshots import Restore, SnapshotRequest
+from jobplane.schemas.records.sources import Sink, Source
+from jobplane.schemas.records.state import ENDED, Phase
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NewType
 
-from schemas.names import name
+from jobplane.schemas.names import name
 
 Instant = NewType("Instant", datetime)
 """TIMESTAMP WITH TIME ZONE: a datetime in UTC."""

@@ -6,8 +6,8 @@ A DECIMAL has no negative zero, and no text of it has an exponent.
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal, DivisionByZero, InvalidOperation, Overflow
 from functools import lru_cache
 
-from schemas.failures import BadRecord
-from schemas.types.datatypes import MAX_PRECISION
+from jobplane.schemas.failures import BadRecord
+from jobplane.schemas.types.datatypes import MAX_PRECISION
 
 EXACT = Context(prec=4 * MAX_PRECISION, rounding=ROUND_HALF_UP, traps=[DivisionByZero, InvalidOperation, Overflow])
 """Holds the sum, difference and product of any two DECIMALs; quotients are rounded."""

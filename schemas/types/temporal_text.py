@@ -8,10 +8,10 @@ import re
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 
-from schemas.shown import shown
-from schemas.types.datatypes import Instant, Months
-from schemas.types.number_text import BLANK
-from schemas.types.zones import zone
+from jobplane.schemas.shown import shown
+from jobplane.schemas.types.datatypes import Instant, Months
+from jobplane.schemas.types.number_text import BLANK
+from jobplane.schemas.types.zones import zone
 
 _DAY = r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})"
 _CLOCK = r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]+))?)?"

@@ -6,8 +6,8 @@ from functools import lru_cache
 from importlib.resources import files
 from zoneinfo import ZoneInfo
 
-from schemas.shown import shown
-from schemas.suggestions import did_you_mean
+from jobplane.schemas.shown import shown
+from jobplane.schemas.suggestions import did_you_mean
 
 _OFFSET = re.compile(r"([+-])([01][0-9]|2[0-3])(?::?([0-5][0-9]))?")
 

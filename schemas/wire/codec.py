@@ -15,14 +15,14 @@ import fastavro
 import msgspec
 from fastavro.schema import fingerprint, to_parsing_canonical_form
 
-from schemas.records.checkpoints import Checkpoint
-from schemas.records.commands import Command
-from schemas.records.events import BODIES, Cause, Event
-from schemas.records.mappings import Mapping
-from schemas.records.reports import Report
-from schemas.records.state import Answer, Job, Position, Snapshot
-from schemas.records.tasks import Task
-from schemas.wire.compiled import Reader, compiled
+from jobplane.schemas.records.checkpoints import Checkpoint
+from jobplane.schemas.records.commands import Command
+from jobplane.schemas.records.events import BODIES, Cause, Event
+from jobplane.schemas.records.mappings import Mapping
+from jobplane.schemas.records.reports import Report
+from jobplane.schemas.records.state import Answer, Job, Position, Snapshot
+from jobplane.schemas.records.tasks import Task
+from jobplane.schemas.wire.compiled import Reader, compiled
 
 RECORDS: tuple[type, ...] = (Event, Job, Mapping, Snapshot, Answer, Position, Task, Report, Checkpoint, Command)
 MARKER = b"\xc3\x01"
@@ -74,7 +74,7 @@ def decode_record(data: bytes) -> Any:
 
 def schema(name: str) -> dict[str, Any]:
     """The present schema of a record type, as JSON."""
-    text = files("schemas").joinpath("avsc", f"{name}.avsc").read_text()
+    text = files("jobplane.schemas").joinpath("avsc", f"{name}.avsc").read_text()
     loaded: dict[str, Any] = json.loads(text)
     return loaded
 
@@ -112,7 +112,7 @@ def _known() -> dict[bytes, tuple[str, Callable[[], Reader]]]:
     known: dict[bytes, tuple[str, Callable[[], Reader]]] = {}
     for name in _TYPES:
         known[_current(name)[0][2:]] = (name, cache(partial(_compiled, name)))
-    old = files("schemas").joinpath("avsc", "old")
+    old = files("jobplane.schemas").joinpath("avsc", "old")
     for file in old.iterdir() if old.is_dir() else ():
         raw = json.loads(file.read_text())
         name = raw["name"].removeprefix(_NAMESPACE)

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from schemas.errors import BadEnvelope, NotUtf8, Refused, TopicReserved
-from schemas.names import is_topic_name
-from schemas.records.commands import ATTRIBUTES, REPLY_TO, Attribute, Command
-from schemas.types.json_text import unfit
-from schemas.wire.codec import MARKER, NotOurs, decode
+from jobplane.schemas.errors import BadEnvelope, NotUtf8, Refused, TopicReserved
+from jobplane.schemas.names import is_topic_name
+from jobplane.schemas.records.commands import ATTRIBUTES, REPLY_TO, Attribute, Command
+from jobplane.schemas.types.json_text import unfit
+from jobplane.schemas.wire.codec import MARKER, NotOurs, decode
 
 if TYPE_CHECKING:
-    from schemas.wire.framed import Schemas
+    from jobplane.schemas.wire.framed import Schemas
 
 CLOUD_EVENT = "application/cloudevents+json"
 CONTENT_TYPE = "content-type"
@@ -102,7 +102,9 @@ def _read_value(data: bytes, named: Mapping[str, bytes | str | None], schemas: "
     if data[:2] == MARKER:
         return _avro(data)
     if data[:1] == _REGISTRY:
-        from schemas.wire.framed import read_framed  # with all that reads Avro of any schema: few commands come so
+        from jobplane.schemas.wire.framed import (
+            read_framed,  # with all that reads Avro of any schema: few commands come so
+        )
 
         return read_framed(data, schemas)
     try:

@@ -13,12 +13,12 @@ import msgspec
 from fastavro.read import SchemaResolutionError
 from fastavro.schema import SchemaParseException
 
-from schemas.errors import BadEnvelope, NoRegistry, Refused
-from schemas.formats.avro import types
-from schemas.formats.avro.known_schemas import HEADER, UnknownSchema
-from schemas.formats.avro.skipped_fields import ending
-from schemas.records.commands import Command
-from schemas.wire.codec import schema
+from jobplane.schemas.errors import BadEnvelope, NoRegistry, Refused
+from jobplane.schemas.formats.avro import types
+from jobplane.schemas.formats.avro.known_schemas import HEADER, UnknownSchema
+from jobplane.schemas.formats.avro.skipped_fields import ending
+from jobplane.schemas.records.commands import Command
+from jobplane.schemas.wire.codec import schema
 
 Schemas = Mapping[int, str | Refused]
 """What the registry told of schemas, by their numbers: the text, or why there is none."""

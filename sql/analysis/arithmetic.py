@@ -3,13 +3,13 @@
 Whole numbers are added up as BIGINT, DECIMALs exactly, REAL and DOUBLE as DOUBLE, numbers of JSON as they are.
 """
 
-from schemas.errors import Place, TypeMismatch
-from schemas.types import datatypes as t
-from schemas.types.datatypes import Type
-from sql.operations.casts import implicit
-from sql.operations.operation import Decimals, Operation, Widen
-from sql.types.coercion import Coercion, common_type, size_of
-from sql.types.typed import Constant, Typed, apply, faulty
+from jobplane.schemas.errors import Place, TypeMismatch
+from jobplane.schemas.types import datatypes as t
+from jobplane.schemas.types.datatypes import Type
+from jobplane.sql.operations.casts import implicit
+from jobplane.sql.operations.operation import Decimals, Operation, Widen
+from jobplane.sql.types.coercion import Coercion, common_type, size_of
+from jobplane.sql.types.typed import Constant, Typed, apply, faulty
 
 MINIMAL_SCALE = 6
 """Digits after the point that a quotient keeps at least, and a product if it has as many."""

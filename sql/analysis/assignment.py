@@ -1,15 +1,15 @@
 """Values on their way into a column of the target, or into a part of the record written."""
 
-from schemas.errors import Place, TypeMismatch
-from schemas.types import datatypes as t
-from schemas.types.datatypes import Type
-from sql.analysis.record import RAW_HEADERS
-from sql.operations.casts import explicit
-from sql.operations.fitting import fitting
-from sql.operations.operation import Convert, Fit
-from sql.types.coercion import Coercion, cost, remedy
-from sql.types.slots import wanted
-from sql.types.typed import Field, Typed, apply, loose, whole_of
+from jobplane.schemas.errors import Place, TypeMismatch
+from jobplane.schemas.types import datatypes as t
+from jobplane.schemas.types.datatypes import Type
+from jobplane.sql.analysis.record import RAW_HEADERS
+from jobplane.sql.operations.casts import explicit
+from jobplane.sql.operations.fitting import fitting
+from jobplane.sql.operations.operation import Convert, Fit
+from jobplane.sql.types.coercion import Coercion, cost, remedy
+from jobplane.sql.types.slots import wanted
+from jobplane.sql.types.typed import Field, Typed, apply, loose, whole_of
 
 
 def assigned(value: Typed, target: Type, by: str, place: Place, coercion: Coercion) -> Typed:

@@ -4,20 +4,33 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from schemas.errors import NotSupported, Place, Refused, TypeMismatch, UnknownFunction
-from schemas.failures import BadRecord
-from schemas.formats.json.values import argument, writer
-from schemas.suggestions import did_you_mean, nearest, proposed
-from schemas.types import datatypes as t
-from schemas.types.datatypes import Type
-from sql.analysis.foreign_functions import ANOTHER, ELSEWHERE
-from sql.functions import FUNCTIONS, NOT_OFFERED
-from sql.functions.listing import FORMS
-from sql.functions.signature import ANY, DECIMAL, UNTOLD, VARIABLES, Function, Parameter
-from sql.operations.operation import Written, call_of
-from sql.runtime import operations
-from sql.types.coercion import Coercion, common_type, cost
-from sql.types.typed import ELEMENT, Apply, Constant, Field, Loose, Path, Typed, apply, faulty, loose, slot_of, whole_of
+from jobplane.schemas.errors import NotSupported, Place, Refused, TypeMismatch, UnknownFunction
+from jobplane.schemas.failures import BadRecord
+from jobplane.schemas.formats.json.values import argument, writer
+from jobplane.schemas.suggestions import did_you_mean, nearest, proposed
+from jobplane.schemas.types import datatypes as t
+from jobplane.schemas.types.datatypes import Type
+from jobplane.sql.analysis.foreign_functions import ANOTHER, ELSEWHERE
+from jobplane.sql.functions import FUNCTIONS, NOT_OFFERED
+from jobplane.sql.functions.listing import FORMS
+from jobplane.sql.functions.signature import ANY, DECIMAL, UNTOLD, VARIABLES, Function, Parameter
+from jobplane.sql.operations.operation import Written, call_of
+from jobplane.sql.runtime import operations
+from jobplane.sql.types.coercion import Coercion, common_type, cost
+from jobplane.sql.types.typed import (
+    ELEMENT,
+    Apply,
+    Constant,
+    Field,
+    Loose,
+    Path,
+    Typed,
+    apply,
+    faulty,
+    loose,
+    slot_of,
+    whole_of,
+)
 
 AGGREGATES = frozenset({
     *("COUNT", "SUM", "AVG", "MIN", "MAX", "EVERY", "ANY_VALUE", "ARRAY_AGG", "STRING_AGG", "LISTAGG", "STDDEV"),

@@ -10,15 +10,15 @@ from decimal import Decimal
 from itertools import groupby
 from math import floor
 
-from schemas.errors import Place, TypeMismatch
-from schemas.types import datatypes as t
-from schemas.types.datatypes import Type
-from sql.analysis.folding import junction
-from sql.operations.equality import NEAREST, Incomparable, equality
-from sql.operations.operation import Among, Differ, Equal, Operation
-from sql.operations.table import COMPARISONS
-from sql.types.coercion import Coercion
-from sql.types.typed import Apply, Constant, Field, Typed, apply, loose, whole_of
+from jobplane.schemas.errors import Place, TypeMismatch
+from jobplane.schemas.types import datatypes as t
+from jobplane.schemas.types.datatypes import Type
+from jobplane.sql.analysis.folding import junction
+from jobplane.sql.operations.equality import NEAREST, Incomparable, equality
+from jobplane.sql.operations.operation import Among, Differ, Equal, Operation
+from jobplane.sql.operations.table import COMPARISONS
+from jobplane.sql.types.coercion import Coercion
+from jobplane.sql.types.typed import Apply, Constant, Field, Typed, apply, loose, whole_of
 
 Placed = tuple[Typed, Place]
 _NAMES = {

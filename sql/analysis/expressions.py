@@ -8,27 +8,27 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, assert_never
 
-from schemas.errors import NestedTooDeep, Place, TypeMismatch
-from schemas.types import datatypes as t
-from schemas.types import temporal_text as text
-from schemas.types.datatypes import Type
-from sql.analysis.arithmetic import arithmetic, negated
-from sql.analysis.calls import called
-from sql.analysis.comparison import among, between, comparison, distinct
-from sql.analysis.faults import Faults
-from sql.analysis.folding import choice, coalesce, junction, null_test
-from sql.analysis.lambdas import NOWHERE, SHAPES, Scope, applied
-from sql.analysis.nested import access, element, header, made_array, made_map, made_row
-from sql.analysis.row_values import by_fields
-from sql.functions.patterns import compiled_like
-from sql.operations.casts import Impossible, explicit
-from sql.operations.operation import Cast, Concat, Like
-from sql.syntax import expressions as ex
-from sql.syntax.column_names import called_by
-from sql.types.coercion import Coercion, common_type, constant_number
-from sql.types.names import type_of
-from sql.types.slots import Slots
-from sql.types.typed import (
+from jobplane.schemas.errors import NestedTooDeep, Place, TypeMismatch
+from jobplane.schemas.types import datatypes as t
+from jobplane.schemas.types import temporal_text as text
+from jobplane.schemas.types.datatypes import Type
+from jobplane.sql.analysis.arithmetic import arithmetic, negated
+from jobplane.sql.analysis.calls import called
+from jobplane.sql.analysis.comparison import among, between, comparison, distinct
+from jobplane.sql.analysis.faults import Faults
+from jobplane.sql.analysis.folding import choice, coalesce, junction, null_test
+from jobplane.sql.analysis.lambdas import NOWHERE, SHAPES, Scope, applied
+from jobplane.sql.analysis.nested import access, element, header, made_array, made_map, made_row
+from jobplane.sql.analysis.row_values import by_fields
+from jobplane.sql.functions.patterns import compiled_like
+from jobplane.sql.operations.casts import Impossible, explicit
+from jobplane.sql.operations.operation import Cast, Concat, Like
+from jobplane.sql.syntax import expressions as ex
+from jobplane.sql.syntax.column_names import called_by
+from jobplane.sql.types.coercion import Coercion, common_type, constant_number
+from jobplane.sql.types.names import type_of
+from jobplane.sql.types.slots import Slots
+from jobplane.sql.types.typed import (
     GENERATED,
     Apply,
     Choice,

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from schemas.errors import Place, TypeMismatch
-from sql.types.typed import Apply, Loose, Typed
+from jobplane.schemas.errors import Place, TypeMismatch
+from jobplane.sql.types.typed import Apply, Loose, Typed
 
 
 @dataclass(slots=True)

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from schemas.types.datatypes import BOOLEAN, Type
-from sql.types.typed import Choice, Coalesce, Constant, Junction, NullTest, Typed
+from jobplane.schemas.types.datatypes import BOOLEAN, Type
+from jobplane.sql.types.typed import Choice, Coalesce, Constant, Junction, NullTest, Typed
 
 
 def junction(operands: Sequence[Typed], *, ends_with: bool) -> Typed:

@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, Literal, Protocol, cast
 
 from msgspec.structs import replace
 
-from schemas.errors import NestedTooDeep, Place, TypeMismatch
-from schemas.types import datatypes as t
-from schemas.types.datatypes import Type
-from sql.analysis.calls import counted, refuse_unknown
-from sql.analysis.nested import view
-from sql.syntax import expressions as ex
-from sql.types.coercion import common_type, remedy
-from sql.types.names import KEYS
-from sql.types.slots import PARTS
-from sql.types.typed import ELEMENT, VALUE, Field, Loop, Path, Typed, slot_of, whole_of
+from jobplane.schemas.errors import NestedTooDeep, Place, TypeMismatch
+from jobplane.schemas.types import datatypes as t
+from jobplane.schemas.types.datatypes import Type
+from jobplane.sql.analysis.calls import counted, refuse_unknown
+from jobplane.sql.analysis.nested import view
+from jobplane.sql.syntax import expressions as ex
+from jobplane.sql.types.coercion import common_type, remedy
+from jobplane.sql.types.names import KEYS
+from jobplane.sql.types.slots import PARTS
+from jobplane.sql.types.typed import ELEMENT, VALUE, Field, Loop, Path, Typed, slot_of, whole_of
 
 if TYPE_CHECKING:
-    from sql.analysis.expressions import Analysis
+    from jobplane.sql.analysis.expressions import Analysis
 
 MAX_NESTED = 5
 """Lambdas in one another. Python takes no more than twenty loops in one another; UNNEST needs some of them."""

@@ -4,22 +4,22 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from schemas.errors import NotSupported, Place, UnknownColumn
-from schemas.formats import AVRO
-from schemas.records.mappings import MappedColumn
-from schemas.suggestions import did_you_mean
-from schemas.types import datatypes as t
-from schemas.types.datatypes import Type
-from sql.analysis.calls import WITHOUT_PARENTHESES, refuse_unrepeatable
-from sql.analysis.nested import view
-from sql.analysis.record import KEY_FIELDS, KEY_WHOLE, PARTS, READABLE, VALUE_WHOLE
-from sql.analysis.topic_format import Carried
-from sql.syntax.expressions import Expression
-from sql.syntax.parts import KEY, THIS
-from sql.syntax.render.expressions import expression, string
-from sql.types.names import named
-from sql.types.slots import Slots
-from sql.types.typed import GENERATED, Field, Typed
+from jobplane.schemas.errors import NotSupported, Place, UnknownColumn
+from jobplane.schemas.formats import AVRO
+from jobplane.schemas.records.mappings import MappedColumn
+from jobplane.schemas.suggestions import did_you_mean
+from jobplane.schemas.types import datatypes as t
+from jobplane.schemas.types.datatypes import Type
+from jobplane.sql.analysis.calls import WITHOUT_PARENTHESES, refuse_unrepeatable
+from jobplane.sql.analysis.nested import view
+from jobplane.sql.analysis.record import KEY_FIELDS, KEY_WHOLE, PARTS, READABLE, VALUE_WHOLE
+from jobplane.sql.analysis.topic_format import Carried
+from jobplane.sql.syntax.expressions import Expression
+from jobplane.sql.syntax.parts import KEY, THIS
+from jobplane.sql.syntax.render.expressions import expression, string
+from jobplane.sql.types.names import named
+from jobplane.sql.types.slots import Slots
+from jobplane.sql.types.typed import GENERATED, Field, Typed
 
 _WORD = re.compile(r"\w+")
 LONGEST_SHOWN = 60

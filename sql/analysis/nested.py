@@ -5,17 +5,17 @@ from itertools import chain, count
 
 from msgspec.structs import replace
 
-from schemas.errors import Place, TypeMismatch, UnknownColumn
-from schemas.suggestions import did_you_mean
-from schemas.types import datatypes as t
-from schemas.types.datatypes import Type
-from sql.analysis.record import RAW_HEADERS
-from sql.operations.operation import JsonField, MakeArray, MakeMap, MakeRow, RowField, View
-from sql.runtime.nested import NULL_KEY
-from sql.types.coercion import Coercion
-from sql.types.names import KEYS
-from sql.types.slots import Slots, called
-from sql.types.typed import ELEMENT, VALUE, Apply, Constant, Field, Path, Typed, apply, faulty, loose, slot_of
+from jobplane.schemas.errors import Place, TypeMismatch, UnknownColumn
+from jobplane.schemas.suggestions import did_you_mean
+from jobplane.schemas.types import datatypes as t
+from jobplane.schemas.types.datatypes import Type
+from jobplane.sql.analysis.record import RAW_HEADERS
+from jobplane.sql.operations.operation import JsonField, MakeArray, MakeMap, MakeRow, RowField, View
+from jobplane.sql.runtime.nested import NULL_KEY
+from jobplane.sql.types.coercion import Coercion
+from jobplane.sql.types.names import KEYS
+from jobplane.sql.types.slots import Slots, called
+from jobplane.sql.types.typed import ELEMENT, VALUE, Apply, Constant, Field, Path, Typed, apply, faulty, loose, slot_of
 
 HEADERS = Field(RAW_HEADERS, t.map_of(t.VARCHAR, t.VARBINARY))
 

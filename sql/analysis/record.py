@@ -7,14 +7,14 @@ from typing import Any
 
 import msgspec
 
-from schemas.failures import BadRecord
-from schemas.formats.json.second_look import looking_twice
-from schemas.types import datatypes as t
-from schemas.types.datatypes import Type
-from schemas.types.json_text import present
-from sql.runtime.record_parts import EPOCH, text_of_bytes
-from sql.syntax.parts import THIS
-from sql.types.typed import GENERATED
+from jobplane.schemas.failures import BadRecord
+from jobplane.schemas.formats.json.second_look import looking_twice
+from jobplane.schemas.types import datatypes as t
+from jobplane.schemas.types.datatypes import Type
+from jobplane.schemas.types.json_text import present
+from jobplane.sql.runtime.record_parts import EPOCH, text_of_bytes
+from jobplane.sql.syntax.parts import THIS
+from jobplane.sql.types.typed import GENERATED
 
 KEY_FIELDS = f"{GENERATED}key"
 """The key as JSON, of which fields may be asked."""

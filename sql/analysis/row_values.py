@@ -1,6 +1,6 @@
 """`ROW(a, b) = ROW(c, d)` as the standard means it: `a = c AND b = d`, so that columns learn from what they meet."""
 
-from sql.syntax import expressions as ex
+from jobplane.sql.syntax import expressions as ex
 
 
 def by_fields(tree: ex.Expression) -> ex.Expression:

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from schemas.errors import BadMapping, Place
-from schemas.formats import BYTES, CSV_DELIMITER, JSON, JSON_FLAT, KEY_FORMAT, VALUE_FORMAT
-from schemas.formats.fields import WHOLE, Format, Layout, Path, Reading, Wanted, Writing
-from schemas.formats.known import FORMATS
-from schemas.records.mappings import AvroSchema, MappedColumn, Mapping
-from schemas.types.datatypes import Type
-from sql.syntax.parts import KEY, THIS
-from sql.types.names import named
+from jobplane.schemas.errors import BadMapping, Place
+from jobplane.schemas.formats import BYTES, CSV_DELIMITER, JSON, JSON_FLAT, KEY_FORMAT, VALUE_FORMAT
+from jobplane.schemas.formats.fields import WHOLE, Format, Layout, Path, Reading, Wanted, Writing
+from jobplane.schemas.formats.known import FORMATS
+from jobplane.schemas.records.mappings import AvroSchema, MappedColumn, Mapping
+from jobplane.schemas.types.datatypes import Type
+from jobplane.sql.syntax.parts import KEY, THIS
+from jobplane.sql.types.names import named
 
 OBJECTS = frozenset({JSON_FLAT, JSON})
 """Formats whose values are looked into without a declaration."""

@@ -8,24 +8,24 @@ from typing import Any
 
 import msgspec
 
-from schemas.failures import BadRecord, Unreadable
-from schemas.formats import JSON
-from schemas.formats.fields import Convert, Reading, Wanted
-from schemas.formats.json import flat
-from schemas.formats.json.second_look import all_fields, looking_twice
-from schemas.formats.json.values import decoder, read_as, reader
-from schemas.types import datatypes as t
-from schemas.types.datatypes import Type
-from schemas.types.json_text import ENCODER, malformed, present
-from sql.analysis.record import KEY_FIELDS, PARTS, partition_in
-from sql.analysis.topic_format import Side
-from sql.codegen.expressions import Code
-from sql.plan.plan import Branch, Output, Read
-from sql.plan.selects import Compute, Filter, Unnest
-from sql.plan.usage import keys_of
-from sql.runtime import operations
-from sql.syntax.parts import KEY
-from sql.types.typed import Field, Typed
+from jobplane.schemas.failures import BadRecord, Unreadable
+from jobplane.schemas.formats import JSON
+from jobplane.schemas.formats.fields import Convert, Reading, Wanted
+from jobplane.schemas.formats.json import flat
+from jobplane.schemas.formats.json.second_look import all_fields, looking_twice
+from jobplane.schemas.formats.json.values import decoder, read_as, reader
+from jobplane.schemas.types import datatypes as t
+from jobplane.schemas.types.datatypes import Type
+from jobplane.schemas.types.json_text import ENCODER, malformed, present
+from jobplane.sql.analysis.record import KEY_FIELDS, PARTS, partition_in
+from jobplane.sql.analysis.topic_format import Side
+from jobplane.sql.codegen.expressions import Code
+from jobplane.sql.plan.plan import Branch, Output, Read
+from jobplane.sql.plan.selects import Compute, Filter, Unnest
+from jobplane.sql.plan.usage import keys_of
+from jobplane.sql.runtime import operations
+from jobplane.sql.syntax.parts import KEY
+from jobplane.sql.types.typed import Field, Typed
 
 _NULL = msgspec.Raw(b"null")
 LEGEND_WIDTH = 100

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from sql.codegen.branch import Made, branch_code
-from sql.plan.plan import Branch, Plan
-from sql.runtime import operations
+from jobplane.sql.codegen.branch import Made, branch_code
+from jobplane.sql.plan.plan import Branch, Plan
+from jobplane.sql.runtime import operations
 
 Step = Callable[[Iterator[Any], Callable[..., None], Callable[..., None]], tuple[int, int]]
 """`step(messages, produce, full)` → (records written, tombstones skipped).

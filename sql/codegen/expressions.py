@@ -11,11 +11,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, assert_never
 
-from schemas.errors import NestedTooDeep
-from schemas.types.datatypes import MAX_LENGTH
-from sql.codegen.loops import loop
-from sql.operations.template import Check, Template
-from sql.types.typed import Apply, Choice, Coalesce, Constant, Field, Junction, Let, Loop, Loose, NullTest, Typed
+from jobplane.schemas.errors import NestedTooDeep
+from jobplane.schemas.types.datatypes import MAX_LENGTH
+from jobplane.sql.codegen.loops import loop
+from jobplane.sql.operations.template import Check, Template
+from jobplane.sql.types.typed import (
+    Apply,
+    Choice,
+    Coalesce,
+    Constant,
+    Field,
+    Junction,
+    Let,
+    Loop,
+    Loose,
+    NullTest,
+    Typed,
+)
 
 MAX_DEPTH = 10
 """Operators in one Python expression; deeper ones go through a temporary."""

@@ -7,15 +7,15 @@ and the time of others.
 
 from typing import TYPE_CHECKING
 
-from schemas.types import datatypes as t
-from schemas.types.datatypes import MAX_LENGTH, Type
-from schemas.types.json_text import present
-from sql.plan.usage import children
-from sql.runtime import operations
-from sql.types.typed import Field, Let, Loop
+from jobplane.schemas.types import datatypes as t
+from jobplane.schemas.types.datatypes import MAX_LENGTH, Type
+from jobplane.schemas.types.json_text import present
+from jobplane.sql.plan.usage import children
+from jobplane.sql.runtime import operations
+from jobplane.sql.types.typed import Field, Let, Loop
 
 if TYPE_CHECKING:
-    from sql.codegen.expressions import Code
+    from jobplane.sql.codegen.expressions import Code
 
 _LONG = frozenset({"VARCHAR", "VARBINARY", "JSON"})
 _DEEP = t.NESTED | {"SCALAR", "UNKNOWN"}

@@ -6,10 +6,10 @@ Elements are equal as `=` has it: 1 equals 1.0, TRUE does not equal 1. They are 
 from collections.abc import Hashable
 from typing import Annotated, Any, Literal
 
-from schemas.types.json_text import present
-from sql.functions.signature import Checked, K, O, T, V, Written, sql
-from sql.runtime.comparing import comparable, identity
-from sql.runtime.plain import joined, plain
+from jobplane.schemas.types.json_text import present
+from jobplane.sql.functions.signature import Checked, K, O, T, V, Written, sql
+from jobplane.sql.runtime.comparing import comparable, identity
+from jobplane.sql.runtime.plain import joined, plain
 
 
 @sql("ARRAY_LENGTH")

@@ -7,11 +7,11 @@ from binascii import a2b_base64, unhexlify
 from decimal import Decimal
 from typing import Annotated
 
-from schemas.shown import shown
-from schemas.types.datatypes import MAX_PRECISION
-from schemas.types.decimals import EXACT, fitted
-from schemas.types.json_text import ENCODER
-from sql.functions.signature import Checked, Scale, sql
+from jobplane.schemas.shown import shown
+from jobplane.schemas.types.datatypes import MAX_PRECISION
+from jobplane.schemas.types.decimals import EXACT, fitted
+from jobplane.schemas.types.json_text import ENCODER
+from jobplane.sql.functions.signature import Checked, Scale, sql
 
 
 @sql("MD5")

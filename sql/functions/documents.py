@@ -8,12 +8,12 @@ from typing import Annotated, Any
 
 import msgspec
 
-from schemas.failures import BadRecord
-from schemas.formats.json.second_look import again
-from schemas.shown import shown
-from schemas.types.json_text import json_text, malformed, text_of_json
-from sql.functions.signature import Checked, Json, sql, told
-from sql.runtime.json_path import found, kind_of, path
+from jobplane.schemas.failures import BadRecord
+from jobplane.schemas.formats.json.second_look import again
+from jobplane.schemas.shown import shown
+from jobplane.schemas.types.json_text import json_text, malformed, text_of_json
+from jobplane.sql.functions.signature import Checked, Json, sql, told
+from jobplane.sql.runtime.json_path import found, kind_of, path
 
 Path = Annotated[str, Checked(path)]
 _KINDS = {"{": "an object", "[": "an array"}

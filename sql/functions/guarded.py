@@ -12,13 +12,13 @@ from typing import Any
 
 import msgspec
 
-from schemas.failures import BadRecord
-from schemas.formats.json.values import bounds
-from schemas.types import datatypes as t
-from schemas.types.datatypes import Type
-from schemas.types.decimals import fitted, rescaled
-from schemas.types.json_text import malformed
-from sql.functions.signature import Function
+from jobplane.schemas.failures import BadRecord
+from jobplane.schemas.formats.json.values import bounds
+from jobplane.schemas.types import datatypes as t
+from jobplane.schemas.types.datatypes import Type
+from jobplane.schemas.types.decimals import fitted, rescaled
+from jobplane.schemas.types.json_text import malformed
+from jobplane.sql.functions.signature import Function
 
 Fit = Callable[[Any], Any]
 """The value as the language carries it. Raises Unfit."""

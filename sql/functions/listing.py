@@ -1,6 +1,6 @@
 """What SHOW FUNCTIONS lists: operators and forms of the grammar, then the functions, each as its signature tells."""
 
-from sql.functions import FUNCTIONS
+from jobplane.sql.functions import FUNCTIONS
 
 OPERATORS = (
     ("+", "number + number → number", "sum; also of a time and an interval"),

@@ -7,7 +7,7 @@ it is.
 from functools import partial
 from typing import Annotated
 
-from sql.functions.signature import Checked, sql
+from jobplane.sql.functions.signature import Checked, sql
 
 
 def _single(mask: str) -> str:

@@ -8,15 +8,15 @@ from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_UP, Decim
 from functools import lru_cache
 from typing import Any
 
-from schemas.failures import BadRecord
-from schemas.types import decimals
-from schemas.types.datatypes import MAX_PRECISION
-from schemas.types.decimals import EXACT
-from sql.functions.real_numbers import finite
-from sql.functions.signature import N, O, sql, told
-from sql.runtime import operations
-from sql.runtime.comparing import comparable
-from sql.runtime.operations import check_whole
+from jobplane.schemas.failures import BadRecord
+from jobplane.schemas.types import decimals
+from jobplane.schemas.types.datatypes import MAX_PRECISION
+from jobplane.schemas.types.decimals import EXACT
+from jobplane.sql.functions.real_numbers import finite
+from jobplane.sql.functions.signature import N, O, sql, told
+from jobplane.sql.runtime import operations
+from jobplane.sql.runtime.comparing import comparable
+from jobplane.sql.runtime.operations import check_whole
 
 _TENS = tuple(10.0**digits for digits in range(16))
 _SMALL = 1e9

@@ -11,10 +11,10 @@ from typing import Annotated, Any
 
 import re2
 
-from schemas.failures import BadRecord
-from schemas.shown import LONGEST
-from sql.functions.signature import Checked, sql, told
-from sql.runtime.plain import bounded
+from jobplane.schemas.failures import BadRecord
+from jobplane.schemas.shown import LONGEST
+from jobplane.sql.functions.signature import Checked, sql, told
+from jobplane.sql.runtime.plain import bounded
 
 MAX_MEMORY = 2 << 20
 """Bytes that one compiled pattern may take."""

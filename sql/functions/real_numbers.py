@@ -7,8 +7,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from schemas.failures import BadRecord
-from sql.functions.signature import sql, told
+from jobplane.schemas.failures import BadRecord
+from jobplane.sql.functions.signature import sql, told
 
 
 def finite(name: str, call: Callable[..., float], *numbers: float) -> float:

@@ -18,9 +18,9 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
-from schemas.records.packages import Package
-from schemas.types import datatypes as t
-from schemas.types.datatypes import Instant, Months, Type
+from jobplane.schemas.records.packages import Package
+from jobplane.schemas.types import datatypes as t
+from jobplane.schemas.types.datatypes import Instant, Months, Type
 
 Json = msgspec.Raw
 """One value's JSON text."""

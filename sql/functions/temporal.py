@@ -11,11 +11,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from math import floor
 from typing import Annotated, Any, Literal, TypeVar
 
-from schemas.shown import shown
-from schemas.types import zones
-from schemas.types.datatypes import Instant, Months
-from schemas.types.temporal_text import text_of, text_of_months
-from sql.functions.signature import Checked, sql, told
+from jobplane.schemas.shown import shown
+from jobplane.schemas.types import zones
+from jobplane.schemas.types.datatypes import Instant, Months
+from jobplane.schemas.types.temporal_text import text_of, text_of_months
+from jobplane.sql.functions.signature import Checked, sql, told
 
 Zone = Annotated[str, Checked(zones.zone)]
 DateUnit = Literal["YEAR", "QUARTER", "MONTH", "WEEK", "DAY"]

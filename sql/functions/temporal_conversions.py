@@ -6,11 +6,11 @@ Without a pattern text is ISO 8601's; the patterns are PostgreSQL's (temporal_fo
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated
 
-from schemas.types.datatypes import Instant
-from schemas.types.temporal_text import date_of, instant_of, timestamp_of
-from sql.functions.signature import Checked, sql
-from sql.functions.temporal import EPOCH, Zone, beyond, in_utc, local, since_epoch
-from sql.runtime.temporal_format import read, writable, writer, written, zoned
+from jobplane.schemas.types.datatypes import Instant
+from jobplane.schemas.types.temporal_text import date_of, instant_of, timestamp_of
+from jobplane.sql.functions.signature import Checked, sql
+from jobplane.sql.functions.temporal import EPOCH, Zone, beyond, in_utc, local, since_epoch
+from jobplane.sql.runtime.temporal_format import read, writable, writer, written, zoned
 
 _MIDNIGHT = time()
 _MILLISECOND = timedelta(milliseconds=1)

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from typing import Any, Literal
 
-from schemas.types.datatypes import Instant, Months
-from sql.functions.signature import sql
-from sql.functions.temporal import EPOCH, since_epoch
+from jobplane.schemas.types.datatypes import Instant, Months
+from jobplane.sql.functions.signature import sql
+from jobplane.sql.functions.temporal import EPOCH, since_epoch
 
 DateField = Literal["YEAR", "QUARTER", "MONTH", "WEEK", "DAY", "DOW", "ISODOW", "DOY", "EPOCH"]
 TimeField = Literal["HOUR", "MINUTE", "SECOND", "MILLISECOND", "MICROSECOND", "EPOCH"]

@@ -8,9 +8,9 @@ import sys
 from functools import partial
 from typing import Annotated, Any
 
-from sql.functions.signature import Checked, sql, told
-from sql.runtime.occurrences import nth
-from sql.runtime.plain import bounded, joined, plain
+from jobplane.sql.functions.signature import Checked, sql, told
+from jobplane.sql.runtime.occurrences import nth
+from jobplane.sql.runtime.plain import bounded, joined, plain
 
 _WORD = re.compile(r"(?:[^\W_][\u0300-\u036f]*)+")
 """Letters and digits, with the accents that follow them."""

@@ -8,9 +8,9 @@ import re
 from string import ascii_letters, digits
 from urllib.parse import quote_plus, unquote, unquote_plus
 
-from schemas.shown import shown
-from sql.functions.signature import sql
-from sql.runtime.plain import bounded
+from jobplane.schemas.shown import shown
+from jobplane.sql.functions.signature import sql
+from jobplane.sql.runtime.plain import bounded
 
 _URL = re.compile(
     r"""(?:(?P<protocol>[A-Za-z][A-Za-z0-9+.-]*):)?

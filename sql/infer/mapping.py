@@ -7,19 +7,19 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from schemas.failures import BadRecord
-from schemas.formats import AVRO, BYTES, CSV, CSV_DELIMITER, JSON, KEY_FORMAT, VALUE_FORMAT
-from schemas.formats.avro.known_schemas import HEADER
-from schemas.formats.json.second_look import looking_twice
-from schemas.formats.looks import delimiter_of
-from schemas.names import name
-from schemas.shown import shown
-from schemas.types import datatypes as t
-from schemas.types.datatypes import Type
-from sql.infer.types import type_of
-from sql.syntax.refusals.unsupported import column_refusal
-from sql.syntax.render.expressions import string
-from sql.syntax.scan import MAX_BYTES
+from jobplane.schemas.failures import BadRecord
+from jobplane.schemas.formats import AVRO, BYTES, CSV, CSV_DELIMITER, JSON, KEY_FORMAT, VALUE_FORMAT
+from jobplane.schemas.formats.avro.known_schemas import HEADER
+from jobplane.schemas.formats.json.second_look import looking_twice
+from jobplane.schemas.formats.looks import delimiter_of
+from jobplane.schemas.names import name
+from jobplane.schemas.shown import shown
+from jobplane.schemas.types import datatypes as t
+from jobplane.schemas.types.datatypes import Type
+from jobplane.sql.infer.types import type_of
+from jobplane.sql.syntax.refusals.unsupported import column_refusal
+from jobplane.sql.syntax.render.expressions import string
+from jobplane.sql.syntax.scan import MAX_BYTES
 
 VARCHAR = "varchar"
 LONGEST_TYPE = 2_000

@@ -11,10 +11,10 @@ from typing import Any
 
 import msgspec
 
-from schemas.failures import BadRecord
-from schemas.formats.json.values import decoder, read_as, reader
-from schemas.types import datatypes as t
-from schemas.types.datatypes import Type
+from jobplane.schemas.failures import BadRecord
+from jobplane.schemas.formats.json.values import decoder, read_as, reader
+from jobplane.schemas.types import datatypes as t
+from jobplane.schemas.types.datatypes import Type
 
 EXACT_DIGITS = 15
 """A DOUBLE keeps so many digits of any number."""

@@ -11,19 +11,28 @@ from typing import Any
 
 import msgspec
 
-from schemas.failures import BadRecord
-from schemas.formats.fields import Convert
-from schemas.formats.json.values import bounds, decoder, read_as, reader, real, row_class, shortest_real, writer
-from schemas.shown import shown
-from schemas.types import datatypes as t
-from schemas.types import temporal_text as text
-from schemas.types.datatypes import Type
-from schemas.types.decimals import EXACT, exact, fitted, rescaled
-from schemas.types.json_text import json_text, text_of_json
-from schemas.types.number_text import BLANK, decimal_of, double_of, whole_of
-from sql.functions.documents import parsed
-from sql.runtime.operations import check_whole
-from sql.runtime.plain import plain
+from jobplane.schemas.failures import BadRecord
+from jobplane.schemas.formats.fields import Convert
+from jobplane.schemas.formats.json.values import (
+    bounds,
+    decoder,
+    read_as,
+    reader,
+    real,
+    row_class,
+    shortest_real,
+    writer,
+)
+from jobplane.schemas.shown import shown
+from jobplane.schemas.types import datatypes as t
+from jobplane.schemas.types import temporal_text as text
+from jobplane.schemas.types.datatypes import Type
+from jobplane.schemas.types.decimals import EXACT, exact, fitted, rescaled
+from jobplane.schemas.types.json_text import json_text, text_of_json
+from jobplane.schemas.types.number_text import BLANK, decimal_of, double_of, whole_of
+from jobplane.sql.functions.documents import parsed
+from jobplane.sql.runtime.operations import check_whole
+from jobplane.sql.runtime.plain import plain
 
 Made = Callable[[Type, Type], Convert]
 

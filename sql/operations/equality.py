@@ -9,11 +9,11 @@ import operator
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from schemas.formats.json.values import real
-from schemas.types import datatypes as t
-from schemas.types.datatypes import Type
-from sql.operations.casts import at_midnight
-from sql.runtime.operations import alike
+from jobplane.schemas.formats.json.values import real
+from jobplane.schemas.types import datatypes as t
+from jobplane.schemas.types.datatypes import Type
+from jobplane.sql.operations.casts import at_midnight
+from jobplane.sql.runtime.operations import alike
 
 Equal = Callable[[Any, Any], bool | None]
 """Of two values that are not NULL; None for NULL."""

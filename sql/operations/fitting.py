@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
-from schemas.failures import BadRecord
-from schemas.formats.fields import Convert
-from schemas.formats.json.values import bounds, real
-from schemas.types import datatypes as t
-from schemas.types.datatypes import Type
-from schemas.types.decimals import fitted
-from sql.operations.casts import exactly, explicit, inside
+from jobplane.schemas.failures import BadRecord
+from jobplane.schemas.formats.fields import Convert
+from jobplane.schemas.formats.json.values import bounds, real
+from jobplane.schemas.types import datatypes as t
+from jobplane.schemas.types.datatypes import Type
+from jobplane.schemas.types.decimals import fitted
+from jobplane.sql.operations.casts import exactly, explicit, inside
 
 
 def fitting(column: str, source: Type, target: Type) -> Convert | None:

@@ -9,22 +9,22 @@ from typing import Any, assert_never
 
 import msgspec
 
-from schemas.formats.json.values import argument, row_class, writer
-from schemas.types import datatypes as t
-from schemas.types.datatypes import Type
-from schemas.types.decimals import EXACT, fitted, product, quotient, remainder
-from schemas.types.json_text import present
-from sql.functions import FUNCTIONS
-from sql.functions.guarded import guarded
-from sql.functions.patterns import compiled_like
-from sql.functions.signature import Function
-from sql.operations.casts import attempt, explicit, implicit
-from sql.operations.equality import differing, equality
-from sql.operations.fitting import fitting
-from sql.operations.table import TABLE
-from sql.operations.template import Template, calling
-from sql.runtime import operations
-from sql.runtime.nested import json_field, json_reader, map_of_pairs
+from jobplane.schemas.formats.json.values import argument, row_class, writer
+from jobplane.schemas.types import datatypes as t
+from jobplane.schemas.types.datatypes import Type
+from jobplane.schemas.types.decimals import EXACT, fitted, product, quotient, remainder
+from jobplane.schemas.types.json_text import present
+from jobplane.sql.functions import FUNCTIONS
+from jobplane.sql.functions.guarded import guarded
+from jobplane.sql.functions.patterns import compiled_like
+from jobplane.sql.functions.signature import Function
+from jobplane.sql.operations.casts import attempt, explicit, implicit
+from jobplane.sql.operations.equality import differing, equality
+from jobplane.sql.operations.fitting import fitting
+from jobplane.sql.operations.table import TABLE
+from jobplane.sql.operations.template import Template, calling
+from jobplane.sql.runtime import operations
+from jobplane.sql.runtime.nested import json_field, json_reader, map_of_pairs
 
 
 class _Recorded(msgspec.Struct, frozen=True, tag_field="operation", omit_defaults=True):
@@ -173,7 +173,7 @@ Operation = (
     | Written
     | Call
 )
-"""A text is the name of an operation without parameters: see `sql.operations.table`."""
+"""A text is the name of an operation without parameters: see `jobplane.sql.operations.table`."""
 _DECIMALS = {"add": EXACT.add, "subtract": EXACT.subtract, "multiply": product, "remainder": remainder}
 
 

@@ -8,16 +8,16 @@ import operator as python
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from schemas.formats.json.values import real
-from schemas.types.decimals import EXACT, product, remainder
-from schemas.types.json_text import json_text, present
-from sql.functions.patterns import like
-from sql.functions.temporal import add_months, moved
-from sql.operations.casts import at_midnight
-from sql.operations.equality import differing, exactly
-from sql.operations.template import Template, calling
-from sql.runtime import operations, record_parts
-from sql.runtime.nested import item, json_item
+from jobplane.schemas.formats.json.values import real
+from jobplane.schemas.types.decimals import EXACT, product, remainder
+from jobplane.schemas.types.json_text import json_text, present
+from jobplane.sql.functions.patterns import like
+from jobplane.sql.functions.temporal import add_months, moved
+from jobplane.sql.operations.casts import at_midnight
+from jobplane.sql.operations.equality import differing, exactly
+from jobplane.sql.operations.template import Template, calling
+from jobplane.sql.runtime import operations, record_parts
+from jobplane.sql.runtime.nested import item, json_item
 
 _ANY_DAY = date(2000, 1, 1)
 _COMPARED = {

@@ -6,9 +6,9 @@ Subqueries and WITH are the links of a chain, UNION ALL makes more chains.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from schemas.errors import StatementTooLarge
-from sql.syntax import statements
-from sql.syntax.column_names import column_names
+from jobplane.schemas.errors import StatementTooLarge
+from jobplane.sql.syntax import statements
+from jobplane.sql.syntax.column_names import column_names
 
 MAX_CHAINS = 64
 Bindings = Mapping[str, "Bound"]

@@ -3,15 +3,15 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from schemas.errors import ColumnMismatch
-from schemas.formats import AVRO, BYTES
-from schemas.formats.fields import Wanted
-from sql.analysis.record import KEY_FIELDS
-from sql.analysis.topic_format import Side
-from sql.syntax import statements
+from jobplane.schemas.errors import ColumnMismatch
+from jobplane.schemas.formats import AVRO, BYTES
+from jobplane.schemas.formats.fields import Wanted
+from jobplane.sql.analysis.record import KEY_FIELDS
+from jobplane.sql.analysis.topic_format import Side
+from jobplane.sql.syntax import statements
 
 if TYPE_CHECKING:
-    from sql.plan.plan import Branch
+    from jobplane.sql.plan.plan import Branch
 
 _NO_COLUMNS = "{} of '{}' are bytes, which have no columns; only SELECT * copies them"
 

@@ -7,18 +7,18 @@ columns are looked at, since a mapping refuses what it does not declare.
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from schemas.formats.fields import Path
-from schemas.names import name as written
-from schemas.suggestions import did_you_mean
-from schemas.types.datatypes import Type
-from sql.analysis.record import READABLE
-from sql.plan.chains import chains
-from sql.plan.plan import Plan
-from sql.syntax import expressions as ex
-from sql.syntax import statements
-from sql.syntax.expressions import Column
-from sql.syntax.render.expressions import expression, string
-from sql.syntax.walk import walk
+from jobplane.schemas.formats.fields import Path
+from jobplane.schemas.names import name as written
+from jobplane.schemas.suggestions import did_you_mean
+from jobplane.schemas.types.datatypes import Type
+from jobplane.sql.analysis.record import READABLE
+from jobplane.sql.plan.chains import chains
+from jobplane.sql.plan.plan import Plan
+from jobplane.sql.syntax import expressions as ex
+from jobplane.sql.syntax import statements
+from jobplane.sql.syntax.expressions import Column
+from jobplane.sql.syntax.render.expressions import expression, string
+from jobplane.sql.syntax.walk import walk
 
 MOST = 5
 """Fields that are told of, of each source."""

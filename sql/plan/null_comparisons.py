@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from sql.syntax import expressions as ex
-from sql.syntax.render.expressions import CONCAT, expression
-from sql.syntax.walk import walk
+from jobplane.sql.syntax import expressions as ex
+from jobplane.sql.syntax.render.expressions import CONCAT, expression
+from jobplane.sql.syntax.walk import walk
 
 _TESTS = {"=": "IS NULL", "<>": "IS NOT NULL"}
 MOST = 5

@@ -4,30 +4,30 @@ from collections.abc import Mapping as MappingOf
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from schemas.errors import ColumnMismatch, NotSupported, Place, TypeMismatch, UnknownColumn
-from schemas.formats.fields import WHOLE, Path, Wanted
-from schemas.records.mappings import Mapping
-from schemas.suggestions import did_you_mean
-from schemas.types import datatypes as t
-from schemas.types.datatypes import Type
-from sql.analysis.assignment import assigned, part_of
-from sql.analysis.expressions import Analysis
-from sql.analysis.faults import Faults
-from sql.analysis.names import Record
-from sql.analysis.record import KEY_FIELDS, KEY_WHOLE, READABLE, VALUE_WHOLE, WRITABLE
-from sql.analysis.topic_format import Carried, carried
-from sql.operations.casts import Impossible, explicit
-from sql.operations.operation import Convert
-from sql.plan.chains import Chain, chains
-from sql.plan.format_checks import check_branch
-from sql.plan.selects import Column, Compute, Filter, Levels, Rows, Stage, check_names
-from sql.plan.usage import keys_in
-from sql.syntax import statements
-from sql.syntax.parts import KEY, THIS
-from sql.types.coercion import common_type
-from sql.types.names import named
-from sql.types.slots import Slots
-from sql.types.typed import GENERATED, Typed, apply, whole_of
+from jobplane.schemas.errors import ColumnMismatch, NotSupported, Place, TypeMismatch, UnknownColumn
+from jobplane.schemas.formats.fields import WHOLE, Path, Wanted
+from jobplane.schemas.records.mappings import Mapping
+from jobplane.schemas.suggestions import did_you_mean
+from jobplane.schemas.types import datatypes as t
+from jobplane.schemas.types.datatypes import Type
+from jobplane.sql.analysis.assignment import assigned, part_of
+from jobplane.sql.analysis.expressions import Analysis
+from jobplane.sql.analysis.faults import Faults
+from jobplane.sql.analysis.names import Record
+from jobplane.sql.analysis.record import KEY_FIELDS, KEY_WHOLE, READABLE, VALUE_WHOLE, WRITABLE
+from jobplane.sql.analysis.topic_format import Carried, carried
+from jobplane.sql.operations.casts import Impossible, explicit
+from jobplane.sql.operations.operation import Convert
+from jobplane.sql.plan.chains import Chain, chains
+from jobplane.sql.plan.format_checks import check_branch
+from jobplane.sql.plan.selects import Column, Compute, Filter, Levels, Rows, Stage, check_names
+from jobplane.sql.plan.usage import keys_in
+from jobplane.sql.syntax import statements
+from jobplane.sql.syntax.parts import KEY, THIS
+from jobplane.sql.types.coercion import common_type
+from jobplane.sql.types.names import named
+from jobplane.sql.types.slots import Slots
+from jobplane.sql.types.typed import GENERATED, Typed, apply, whole_of
 
 Sources = MappingOf[str, Mapping]
 NO_SOURCES: Sources = {}

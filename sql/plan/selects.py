@@ -3,18 +3,18 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from schemas.errors import START, ColumnMismatch, NestedTooDeep, NotSupported, Place, TypeMismatch
-from schemas.types import datatypes as t
-from sql.analysis.expressions import Analysis
-from sql.analysis.faults import Faults
-from sql.analysis.names import Names, Record
-from sql.analysis.nested import access
-from sql.plan.chains import Link
-from sql.plan.usage import children
-from sql.syntax import statements
-from sql.syntax.column_names import item_name
-from sql.syntax.render.expressions import expression
-from sql.types.typed import ELEMENT, GENERATED, Constant, Field, Typed, slot_of, whole_of
+from jobplane.schemas.errors import START, ColumnMismatch, NestedTooDeep, NotSupported, Place, TypeMismatch
+from jobplane.schemas.types import datatypes as t
+from jobplane.sql.analysis.expressions import Analysis
+from jobplane.sql.analysis.faults import Faults
+from jobplane.sql.analysis.names import Names, Record
+from jobplane.sql.analysis.nested import access
+from jobplane.sql.plan.chains import Link
+from jobplane.sql.plan.usage import children
+from jobplane.sql.syntax import statements
+from jobplane.sql.syntax.column_names import item_name
+from jobplane.sql.syntax.render.expressions import expression
+from jobplane.sql.types.typed import ELEMENT, GENERATED, Constant, Field, Typed, slot_of, whole_of
 
 MAX_UNNESTS = 12
 MAX_PARTS = 100_000

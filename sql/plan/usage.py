@@ -3,10 +3,22 @@
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, assert_never
 
-from sql.types.typed import Apply, Choice, Coalesce, Constant, Field, Junction, Let, Loop, Loose, NullTest, Typed
+from jobplane.sql.types.typed import (
+    Apply,
+    Choice,
+    Coalesce,
+    Constant,
+    Field,
+    Junction,
+    Let,
+    Loop,
+    Loose,
+    NullTest,
+    Typed,
+)
 
 if TYPE_CHECKING:
-    from sql.plan.selects import Stage
+    from jobplane.sql.plan.selects import Stage
 
 
 def children(tree: Typed) -> Iterator[Typed]:

@@ -5,8 +5,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from schemas.failures import BadRecord
-from sql.runtime.operations import alike
+from jobplane.schemas.failures import BadRecord
+from jobplane.sql.runtime.operations import alike
 
 V = TypeVar("V")
 

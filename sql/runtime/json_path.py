@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 from msgspec import Raw as Json
 
-from schemas.formats.json.odd_names import is_odd
-from schemas.shown import shown
+from jobplane.schemas.formats.json.odd_names import is_odd
+from jobplane.schemas.shown import shown
 
 Step = Callable[[Json], Iterator[Json]]
 _BEGINNING = re.compile(r"\s*(?:lax\s+)?\$\s*")

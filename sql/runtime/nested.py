@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 
-from schemas.failures import BadRecord
-from schemas.formats.json.values import decoder, read_as, reader
-from schemas.types.datatypes import Type
-from schemas.types.json_text import present
-from sql.runtime.operations import reworded
+from jobplane.schemas.failures import BadRecord
+from jobplane.schemas.formats.json.values import decoder, read_as, reader
+from jobplane.schemas.types.datatypes import Type
+from jobplane.schemas.types.json_text import present
+from jobplane.sql.runtime.operations import reworded
 
 NULL_KEY = "a key of a MAP is NULL"
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw] | None).decode

@@ -7,10 +7,10 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from schemas.failures import BadRecord, Unreadable
-from schemas.formats import JSON
-from schemas.types.datatypes import MAX_LENGTH
-from schemas.types.json_text import malformed
+from jobplane.schemas.failures import BadRecord, Unreadable
+from jobplane.schemas.formats import JSON
+from jobplane.schemas.types.datatypes import MAX_LENGTH
+from jobplane.schemas.types.json_text import malformed
 
 OUT_OF_RANGE = "a result is out of range: no number of JSON can hold it"
 Number = int | float

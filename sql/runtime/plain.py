@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
-from schemas.failures import BadRecord
-from schemas.types.datatypes import MAX_LENGTH
-from schemas.types.json_text import json_text, text_of_json
-from schemas.types.temporal_text import text_of
+from jobplane.schemas.failures import BadRecord
+from jobplane.schemas.types.datatypes import MAX_LENGTH
+from jobplane.schemas.types.json_text import json_text, text_of_json
+from jobplane.schemas.types.temporal_text import text_of
 
 
 def bounded(name: str, characters: int) -> None:

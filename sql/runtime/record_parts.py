@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from schemas.failures import BadRecord
-from schemas.types.json_text import text_of_json
+from jobplane.schemas.failures import BadRecord
+from jobplane.schemas.types.json_text import text_of_json
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 
-from schemas.shown import shown
+from jobplane.schemas.shown import shown
 
 Get = Callable[[datetime], int]
 _MONTHS = "January February March April May June July August September October November December".split()  # noqa: SIM905  # read as a sentence

@@ -6,11 +6,11 @@ from typing import Any
 
 from parsimonious.nodes import Node, NodeVisitor
 
-from schemas.errors import BadSyntax, Place, Refused
-from schemas.names import name as written
-from schemas.types.datatypes import MAX_PRECISION
-from sql.syntax import expressions as ex
-from sql.syntax import statements
+from jobplane.schemas.errors import BadSyntax, Place, Refused
+from jobplane.schemas.names import name as written
+from jobplane.schemas.types.datatypes import MAX_PRECISION
+from jobplane.sql.syntax import expressions as ex
+from jobplane.sql.syntax import statements
 
 MAX_INTEGER = 2**63
 """Integer literals go up to this, so that its negative can be written."""

@@ -5,13 +5,13 @@ from typing import Any
 
 from parsimonious.nodes import Node
 
-from schemas.errors import BadSyntax, NestedTooDeep, NotSupported
-from sql.syntax import expressions as ex
-from sql.syntax import statements
-from sql.syntax.build_base import Builder, first, listed, many, word
-from sql.syntax.precedence import Operand, Operator, Run, Test, sum_of, tree
-from sql.syntax.refusals.unsupported import column_refusal
-from sql.syntax.scan import MAX_DEPTH
+from jobplane.schemas.errors import BadSyntax, NestedTooDeep, NotSupported
+from jobplane.sql.syntax import expressions as ex
+from jobplane.sql.syntax import statements
+from jobplane.sql.syntax.build_base import Builder, first, listed, many, word
+from jobplane.sql.syntax.precedence import Operand, Operator, Run, Test, sum_of, tree
+from jobplane.sql.syntax.refusals.unsupported import column_refusal
+from jobplane.sql.syntax.scan import MAX_DEPTH
 
 _TRIMS = {"LEADING": "LTRIM", "TRAILING": "RTRIM", "BOTH": "BTRIM"}
 Build = Callable[[ex.Expression], ex.Expression]

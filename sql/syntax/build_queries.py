@@ -4,11 +4,11 @@ from typing import Any
 
 from parsimonious.nodes import Node
 
-from schemas.errors import NestedTooDeep
-from sql.syntax import statements
-from sql.syntax.build_base import first, listed, many, word
-from sql.syntax.build_expressions import ExpressionBuilder
-from sql.syntax.scan import MAX_DEPTH
+from jobplane.schemas.errors import NestedTooDeep
+from jobplane.sql.syntax import statements
+from jobplane.sql.syntax.build_base import first, listed, many, word
+from jobplane.sql.syntax.build_expressions import ExpressionBuilder
+from jobplane.sql.syntax.scan import MAX_DEPTH
 
 
 class QueryBuilder(ExpressionBuilder):

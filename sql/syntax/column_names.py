@@ -1,7 +1,7 @@
 """The names of the columns of a SELECT: an alias, else the name of the expression, else the position."""
 
-from sql.syntax import expressions as ex
-from sql.syntax import statements
+from jobplane.sql.syntax import expressions as ex
+from jobplane.sql.syntax import statements
 
 
 def column_names(select: statements.Select) -> tuple[str, ...]:

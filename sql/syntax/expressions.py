@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
-from schemas.errors import START, Place
+from jobplane.schemas.errors import START, Place
 
 
 def _place() -> Place:

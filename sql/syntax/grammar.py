@@ -4,8 +4,8 @@ Every token takes the blanks and comments after it along. Expressions are flat h
 parenthesis then costs few stack frames, and sql/syntax/precedence.py says what binds tighter.
 """
 
-from schemas.names import RESERVED
-from sql.syntax.rules import rules_of
+from jobplane.schemas.names import RESERVED
+from jobplane.sql.syntax.rules import rules_of
 
 _BLANKS = r"\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 _EDGE = rf"(?!\w|(?![{_BLANKS}])[^\x00-\x7f])"

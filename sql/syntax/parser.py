@@ -6,18 +6,18 @@ from typing import Any
 from parsimonious.exceptions import ParseError
 from parsimonious.nodes import Node
 
-from schemas.errors import BadSyntax, NestedTooDeep, NotSupported, RepeatedOption, StatementTooLarge
-from schemas.options import canonical, instant
-from sql.syntax import expressions as ex
-from sql.syntax import statements
-from sql.syntax.build_base import first, many, word
-from sql.syntax.build_queries import QueryBuilder
-from sql.syntax.grammar import GRAMMAR
-from sql.syntax.parts import KEY, THIS
-from sql.syntax.refusals.diagnostics import syntax_error
-from sql.syntax.refusals.unsupported import column_refusal
-from sql.syntax.render.statements import render
-from sql.syntax.scan import MAX_BYTES, check, split
+from jobplane.schemas.errors import BadSyntax, NestedTooDeep, NotSupported, RepeatedOption, StatementTooLarge
+from jobplane.schemas.options import canonical, instant
+from jobplane.sql.syntax import expressions as ex
+from jobplane.sql.syntax import statements
+from jobplane.sql.syntax.build_base import first, many, word
+from jobplane.sql.syntax.build_queries import QueryBuilder
+from jobplane.sql.syntax.grammar import GRAMMAR
+from jobplane.sql.syntax.parts import KEY, THIS
+from jobplane.sql.syntax.refusals.diagnostics import syntax_error
+from jobplane.sql.syntax.refusals.unsupported import column_refusal
+from jobplane.sql.syntax.render.statements import render
+from jobplane.sql.syntax.scan import MAX_BYTES, check, split
 
 __all__ = ["parse", "parse_insert", "split"]
 

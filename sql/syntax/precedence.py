@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import cast
 
-from schemas.errors import BadSyntax, Place
-from sql.syntax import expressions as ex
+from jobplane.schemas.errors import BadSyntax, Place
+from jobplane.sql.syntax import expressions as ex
 
 OR = frozenset({"OR"})
 AND = frozenset({"AND"})

@@ -5,7 +5,7 @@ After `check` no text can make the parser, or anything behind it, run out of sta
 
 import re
 
-from schemas.errors import BadSyntax, NestedTooDeep, NotUtf8, Place, StatementTooLarge
+from jobplane.schemas.errors import BadSyntax, NestedTooDeep, NotUtf8, Place, StatementTooLarge
 
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 40

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from schemas.errors import START, Place
-from sql.syntax.expressions import ColumnType, Expression
+from jobplane.schemas.errors import START, Place
+from jobplane.sql.syntax.expressions import ColumnType, Expression
 
 
 def _place() -> Place:

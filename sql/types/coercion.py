@@ -9,13 +9,13 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from schemas.errors import Place, TypeMismatch
-from schemas.types import datatypes as t
-from schemas.types.datatypes import Type
-from sql.operations.casts import implicit
-from sql.operations.operation import Widen
-from sql.types.slots import PARTS, Slots
-from sql.types.typed import Choice, Coalesce, Constant, Let, Loop, Typed, apply, slot_of, whole_of
+from jobplane.schemas.errors import Place, TypeMismatch
+from jobplane.schemas.types import datatypes as t
+from jobplane.schemas.types.datatypes import Type
+from jobplane.sql.operations.casts import implicit
+from jobplane.sql.operations.operation import Widen
+from jobplane.sql.types.slots import PARTS, Slots
+from jobplane.sql.types.typed import Choice, Coalesce, Constant, Let, Loop, Typed, apply, slot_of, whole_of
 
 _MOMENTS = ("DATE", "TIMESTAMP")
 _DOCUMENTS = ("SCALAR", "JSON")

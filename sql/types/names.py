@@ -2,11 +2,11 @@
 
 import re
 
-from schemas.errors import START, NestedTooDeep, NotSupported, Place, Refused, TypeMismatch, UnknownType
-from schemas.suggestions import nearest, proposed
-from schemas.types import datatypes as t
-from schemas.types.datatypes import Type
-from sql.syntax import expressions as ex
+from jobplane.schemas.errors import START, NestedTooDeep, NotSupported, Place, Refused, TypeMismatch, UnknownType
+from jobplane.schemas.suggestions import nearest, proposed
+from jobplane.schemas.types import datatypes as t
+from jobplane.schemas.types.datatypes import Type
+from jobplane.sql.syntax import expressions as ex
 
 SIMPLE = {
     one.name: one

@@ -6,10 +6,10 @@ kind. Two uses that no record could satisfy are TypeMismatch.
 
 from dataclasses import dataclass, field
 
-from schemas.errors import Place, TypeMismatch
-from schemas.types import datatypes as t
-from schemas.types.datatypes import Type
-from sql.types.typed import ELEMENT, GENERATED, VALUE, Path
+from jobplane.schemas.errors import Place, TypeMismatch
+from jobplane.schemas.types import datatypes as t
+from jobplane.schemas.types.datatypes import Type
+from jobplane.sql.types.typed import ELEMENT, GENERATED, VALUE, Path
 
 
 def called(slot: Path) -> str:

@@ -8,11 +8,11 @@ from typing import Any, Literal
 
 import msgspec
 
-from schemas.failures import BadRecord
-from schemas.types.datatypes import BOOLEAN, MAX_LENGTH, Type
-from sql.operations.operation import Operation, View, template_of
-from sql.operations.template import Check, Template
-from sql.runtime import operations
+from jobplane.schemas.failures import BadRecord
+from jobplane.schemas.types.datatypes import BOOLEAN, MAX_LENGTH, Type
+from jobplane.sql.operations.operation import Operation, View, template_of
+from jobplane.sql.operations.template import Check, Template
+from jobplane.sql.runtime import operations
 
 Path = tuple[str | int, ...]
 """From a column of no declared type into its value: names of fields, ELEMENT for any element of an array, VALUE for

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from controlplane.embedded.broker import Broker
+from jobplane.controlplane.embedded.broker import Broker
 from tests.bench.bench import Bench, progress
 from tests.bench.commands import commands
 from tests.bench.formats import formats

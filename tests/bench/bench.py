@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from controlplane.embedded.broker import Broker
+from jobplane.controlplane.embedded.broker import Broker
 from tests.support.system import System, system
 
 

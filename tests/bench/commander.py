@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from confluent_kafka import Consumer, Message, Producer
 
-from schemas.records.events import Event, Outcome
-from schemas.wire.codec import decode
+from jobplane.schemas.records.events import Event, Outcome
+from jobplane.schemas.wire.codec import decode
 from tests.support.system import System
 
 LIMIT_S = 30.0

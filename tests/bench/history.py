@@ -9,10 +9,10 @@ from collections.abc import Iterator
 
 from confluent_kafka import Message, Producer, TopicPartition
 
-from schemas.records.commands import COMMAND_ID
-from schemas.records.events import CommandRepeated, Event, JobDropped, Outcome
-from schemas.records.reports import Report, Said
-from schemas.wire.codec import decode, encode
+from jobplane.schemas.records.commands import COMMAND_ID
+from jobplane.schemas.records.events import CommandRepeated, Event, JobDropped, Outcome
+from jobplane.schemas.records.reports import Report, Said
+from jobplane.schemas.wire.codec import decode, encode
 from tests.bench.bench import Bench, progress
 from tests.bench.cost import cpu_seconds, peak_mib
 from tests.bench.past import Headers, Past
@@ -49,7 +49,7 @@ def history(bench: Bench) -> Iterator[Row]:
 
 def _replay(plane: System) -> Iterator[Row]:
     """`jobplane replay`, as anyone runs it."""
-    command = [sys.executable, "-m", "controlplane.cli.main", "replay", "-o", "json"]
+    command = [sys.executable, "-m", "jobplane", "replay", "-o", "json"]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     ran = subprocess.run(
         [*command, "--bootstrap", plane.bootstrap, "--prefix", plane.prefix], capture_output=True, text=True, check=True

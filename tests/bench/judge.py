@@ -3,10 +3,10 @@
 import sys
 import threading
 
-from controlplane.decider.decider import Decider, Tally
-from controlplane.fetch.groups import Groups
-from controlplane.settings import Settings
-from processors.kafka.cluster import Kafka
+from jobplane.controlplane.decider.decider import Decider, Tally
+from jobplane.controlplane.fetch.groups import Groups
+from jobplane.controlplane.settings import Settings
+from jobplane.processors.kafka.cluster import Kafka
 
 if __name__ == "__main__":
     settings = Settings(bootstrap=sys.argv[1], prefix=sys.argv[2])

@@ -10,22 +10,22 @@ from functools import lru_cache
 
 from confluent_kafka import Producer
 
-from controlplane.core.decide import decide
-from controlplane.core.decide.reports import decide_report
-from controlplane.core.evolve import State, job_name
-from controlplane.core.facts import Facts, TopicFacts
-from controlplane.core.request import Request, translate
-from controlplane.decider.batch import Batch
-from controlplane.log import control_topics
-from controlplane.topics import COMMANDS, EVENTS, REPORTS, STATE
-from processors.kafka.cluster import Kafka
-from schemas.changed import replace
-from schemas.records.commands import COMMAND_ID
-from schemas.records.events import Cause, Event
-from schemas.records.reports import Report, Said
-from schemas.records.state import Job, encode_key
-from schemas.wire.codec import encode
-from schemas.wire.command_record import read_command
+from jobplane.controlplane.core.decide import decide
+from jobplane.controlplane.core.decide.reports import decide_report
+from jobplane.controlplane.core.evolve import State, job_name
+from jobplane.controlplane.core.facts import Facts, TopicFacts
+from jobplane.controlplane.core.request import Request, translate
+from jobplane.controlplane.decider.batch import Batch
+from jobplane.controlplane.log import control_topics
+from jobplane.controlplane.topics import COMMANDS, EVENTS, REPORTS, STATE
+from jobplane.processors.kafka.cluster import Kafka
+from jobplane.schemas.changed import replace
+from jobplane.schemas.records.commands import COMMAND_ID
+from jobplane.schemas.records.events import Cause, Event
+from jobplane.schemas.records.reports import Report, Said
+from jobplane.schemas.records.state import Job, encode_key
+from jobplane.schemas.wire.codec import encode
+from jobplane.schemas.wire.command_record import read_command
 from tests.bench.bench import progress
 from tests.support.system import System
 

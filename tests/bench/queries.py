@@ -7,10 +7,10 @@ from functools import partial
 
 from confluent_kafka import Message
 
-from sql.codegen.compile import CompiledStep, Step, Wiring, compile_step
-from sql.plan.plan import plan
-from sql.syntax import statements
-from sql.syntax.parser import parse
+from jobplane.sql.codegen.compile import CompiledStep, Step, Wiring, compile_step
+from jobplane.sql.plan.plan import plan
+from jobplane.sql.syntax import statements
+from jobplane.sql.syntax.parser import parse
 from tests.bench.bench import Bench
 from tests.bench.report import Row, median
 

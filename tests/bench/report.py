@@ -11,7 +11,7 @@ from pathlib import Path
 
 import confluent_kafka
 
-from controlplane.embedded import jars
+from jobplane.controlplane.embedded import jars
 
 FOLDER = Path(__file__).parents[2] / "bench-results"
 _HEAD = ("benchmark", "figure", "unit", "target", "")

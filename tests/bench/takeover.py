@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 from confluent_kafka import Consumer
 
-from schemas.records.reports import Report, Said
-from schemas.wire.codec import decode
+from jobplane.schemas.records.reports import Report, Said
+from jobplane.schemas.wire.codec import decode
 from tests.bench import records
 from tests.bench.bench import Bench, progress
 from tests.bench.report import Row, median

@@ -3,7 +3,7 @@
 from collections import Counter
 from pathlib import Path
 
-from controlplane.embedded.broker import Broker
+from jobplane.controlplane.embedded.broker import Broker
 from tests.chaos.test_two_workers import Flow, outcomes
 from tests.support.system import system, until
 

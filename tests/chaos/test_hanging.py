@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 
-from controlplane.embedded.broker import Broker
-from processors.kafka.cluster import Kafka
-from schemas.records.checkpoints import Checkpoint
-from schemas.records.offsets import PartitionOffset
-from schemas.wire.codec import decode, encode
+from jobplane.controlplane.embedded.broker import Broker
+from jobplane.processors.kafka.cluster import Kafka
+from jobplane.schemas.records.checkpoints import Checkpoint
+from jobplane.schemas.records.offsets import PartitionOffset
+from jobplane.schemas.wire.codec import decode, encode
 from tests.support.system import System, system
 
 UNVERIFIED = {"transaction.partition.verification.enable": "false"}

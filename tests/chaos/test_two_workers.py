@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 
-from schemas.records.events import Outcome
+from jobplane.schemas.records.events import Outcome
 from tests.support.broker import KafkaBroker
 from tests.support.system import System, Worker, system, until
 

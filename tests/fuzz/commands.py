@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
-from schemas.errors import JobplaneError
-from schemas.records.commands import ATTRIBUTES, Command
-from schemas.wire.codec import encode, schema
-from schemas.wire.command_record import CLOUD_EVENT, CONTENT_TYPE
+from jobplane.schemas.errors import JobplaneError
+from jobplane.schemas.records.commands import ATTRIBUTES, Command
+from jobplane.schemas.wire.codec import encode, schema
+from jobplane.schemas.wire.command_record import CLOUD_EVENT, CONTENT_TYPE
 from tests.fuzz.literals import TEXTS
 from tests.fuzz.plane import JOBS, Registry, judged, refusal
 

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import get_args
 
-from schemas.types import datatypes as t
-from schemas.types.datatypes import Type
-from sql.functions import FUNCTIONS
-from sql.functions.signature import VARIABLES, Function, Parameter
-from sql.syntax import expressions as ex
+from jobplane.schemas.types import datatypes as t
+from jobplane.schemas.types.datatypes import Type
+from jobplane.sql.functions import FUNCTIONS
+from jobplane.sql.functions.signature import VARIABLES, Function, Parameter
+from jobplane.sql.syntax import expressions as ex
 from tests.fuzz.literals import KEYS, NESTED, SCALARS, SPECIAL, any_type, literal, text, written_type
 
 COMPARISONS = get_args(ex.ComparisonOperator)

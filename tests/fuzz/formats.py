@@ -7,13 +7,13 @@ from random import Random
 
 import msgspec
 
-from schemas.errors import JobplaneError
-from schemas.failures import BadRecord
-from schemas.formats.avro import known_schemas
-from schemas.formats.avro.known_schemas import UnknownSchema
-from schemas.formats.fields import WHOLE, Layout, Wanted
-from schemas.formats.known import FORMATS
-from schemas.types import datatypes as t
+from jobplane.schemas.errors import JobplaneError
+from jobplane.schemas.failures import BadRecord
+from jobplane.schemas.formats.avro import known_schemas
+from jobplane.schemas.formats.avro.known_schemas import UnknownSchema
+from jobplane.schemas.formats.fields import WHOLE, Layout, Wanted
+from jobplane.schemas.formats.known import FORMATS
+from jobplane.schemas.types import datatypes as t
 from tests.support.carried import decoded, encoded, layout_of
 
 REFUSALS = (BadRecord, ValueError, ArithmeticError, RecursionError, UnknownSchema)

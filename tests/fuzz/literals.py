@@ -4,9 +4,9 @@ from collections.abc import Callable
 from decimal import Decimal
 from random import Random
 
-from schemas.types import datatypes as t
-from schemas.types.datatypes import Type
-from sql.syntax import expressions as ex
+from jobplane.schemas.types import datatypes as t
+from jobplane.schemas.types.datatypes import Type
+from jobplane.sql.syntax import expressions as ex
 
 SCALARS = (
     *(t.BOOLEAN, t.TINYINT, t.SMALLINT, t.INTEGER, t.BIGINT, t.decimal(9, 2), t.decimal(38, 10), t.REAL, t.DOUBLE),

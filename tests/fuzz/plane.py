@@ -5,25 +5,25 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, partial
 
-from controlplane.core.decide import decide, topics_needed
-from controlplane.core.evolve import State, evolve, job_name
-from controlplane.core.facts import Facts, TopicFacts
-from controlplane.core.outcome import answer
-from controlplane.core.reconcile import tasks_of
-from controlplane.core.request import Request, translate
-from controlplane.fetch.schemas import Asking
-from controlplane.topics import COMMANDS
-from processors.kafka.cluster import Doubt
-from processors.pipeline import pipeline
-from schemas.errors import JobplaneError, Refused, SchemaIncompatible
-from schemas.failures import BadRecord
-from schemas.formats.avro.known_schemas import UnknownSchema
-from schemas.records.events import Body, Cause, CommandRefused, Event, JobCreated, Outcome
-from schemas.records.mappings import AvroSchema
-from schemas.records.state import Job
-from schemas.wire.codec import decode, encode
-from schemas.wire.command_record import Headers, read_command
-from sql.codegen.compile import Step
+from jobplane.controlplane.core.decide import decide, topics_needed
+from jobplane.controlplane.core.evolve import State, evolve, job_name
+from jobplane.controlplane.core.facts import Facts, TopicFacts
+from jobplane.controlplane.core.outcome import answer
+from jobplane.controlplane.core.reconcile import tasks_of
+from jobplane.controlplane.core.request import Request, translate
+from jobplane.controlplane.fetch.schemas import Asking
+from jobplane.controlplane.topics import COMMANDS
+from jobplane.processors.kafka.cluster import Doubt
+from jobplane.processors.pipeline import pipeline
+from jobplane.schemas.errors import JobplaneError, Refused, SchemaIncompatible
+from jobplane.schemas.failures import BadRecord
+from jobplane.schemas.formats.avro.known_schemas import UnknownSchema
+from jobplane.schemas.records.events import Body, Cause, CommandRefused, Event, JobCreated, Outcome
+from jobplane.schemas.records.mappings import AvroSchema
+from jobplane.schemas.records.state import Job
+from jobplane.schemas.wire.codec import decode, encode
+from jobplane.schemas.wire.command_record import Headers, read_command
+from jobplane.sql.codegen.compile import Step
 from tests.fuzz.world import RECORDS, SOURCES, STATEMENTS, TOPICS, mappings, records, statement_of
 from tests.support.plane import Plane, topic
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from random import Random
 
-from schemas.types import datatypes as t
-from schemas.types.datatypes import Type
-from sql.syntax import expressions as ex
-from sql.syntax import statements
+from jobplane.schemas.types import datatypes as t
+from jobplane.schemas.types.datatypes import Type
+from jobplane.sql.syntax import expressions as ex
+from jobplane.sql.syntax import statements
 from tests.fuzz.expressions import Expressions
 from tests.fuzz.literals import any_type
 from tests.fuzz.world import SOURCES, TARGETS, Columns

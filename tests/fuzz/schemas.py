@@ -13,18 +13,18 @@ from typing import Any
 
 from confluent_kafka import Message
 
-from controlplane.core.decide.formats import read_through
-from processors.pipeline import pipeline
-from schemas.errors import START, BadMapping, JobplaneError, Refused
-from schemas.failures import BadRecord
-from schemas.formats.avro import known_schemas
-from schemas.formats.avro.known_schemas import UnknownSchema
-from schemas.records.events import JobCreated, MappingCreated
-from schemas.records.mappings import Mapping
-from sql.codegen.compile import Step, Wiring, compile_step
-from sql.plan.plan import plan
-from sql.syntax import expressions as ex
-from sql.syntax import statements
+from jobplane.controlplane.core.decide.formats import read_through
+from jobplane.processors.pipeline import pipeline
+from jobplane.schemas.errors import START, BadMapping, JobplaneError, Refused
+from jobplane.schemas.failures import BadRecord
+from jobplane.schemas.formats.avro import known_schemas
+from jobplane.schemas.formats.avro.known_schemas import UnknownSchema
+from jobplane.schemas.records.events import JobCreated, MappingCreated
+from jobplane.schemas.records.mappings import Mapping
+from jobplane.sql.codegen.compile import Step, Wiring, compile_step
+from jobplane.sql.plan.plan import plan
+from jobplane.sql.syntax import expressions as ex
+from jobplane.sql.syntax import statements
 from tests.fuzz.plane import Registry, facts, judged, refusal
 from tests.fuzz.world import records
 

@@ -9,16 +9,16 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
-from schemas.errors import JobplaneError, Refused
-from schemas.formats import CSV_DELIMITER, FORMAT_OPTIONS, FORMATS
-from schemas.names import RESERVED
-from schemas.options import OPTION_NAMES
-from sql.codegen.compile import Wiring, compile_step
-from sql.explain import explain
-from sql.plan.plan import plan
-from sql.syntax import expressions as ex
-from sql.syntax import statements
-from sql.syntax.render.statements import render
+from jobplane.schemas.errors import JobplaneError, Refused
+from jobplane.schemas.formats import CSV_DELIMITER, FORMAT_OPTIONS, FORMATS
+from jobplane.schemas.names import RESERVED
+from jobplane.schemas.options import OPTION_NAMES
+from jobplane.sql.codegen.compile import Wiring, compile_step
+from jobplane.sql.explain import explain
+from jobplane.sql.plan.plan import plan
+from jobplane.sql.syntax import expressions as ex
+from jobplane.sql.syntax import statements
+from jobplane.sql.syntax.render.statements import render
 from tests.fuzz.literals import ODD_TYPES, any_type
 from tests.fuzz.plane import JOBS, SNAPSHOTS, Registry, evaluated, judged, refusal, runs
 from tests.fuzz.queries import Queries, inside

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Protocol
 
-from schemas.errors import JobplaneError
+from jobplane.schemas.errors import JobplaneError
 
 SLOW_S = 1.0
 SHRINKING_S = 2.0

@@ -11,18 +11,18 @@ from typing import Any
 import msgspec
 from confluent_kafka import Message
 
-from controlplane.core.decide.formats import with_inline
-from schemas.errors import START
-from schemas.formats.avro import types as avro_types
-from schemas.formats.fields import Layout, Wanted
-from schemas.formats.json.values import bounds, real, row_class
-from schemas.formats.known import FORMATS
-from schemas.records.mappings import Mapping as TopicMapping
-from schemas.types import datatypes as t
-from schemas.types.datatypes import Type
-from sql.mapping import mapping_of
-from sql.syntax import statements
-from sql.syntax.parser import parse
+from jobplane.controlplane.core.decide.formats import with_inline
+from jobplane.schemas.errors import START
+from jobplane.schemas.formats.avro import types as avro_types
+from jobplane.schemas.formats.fields import Layout, Wanted
+from jobplane.schemas.formats.json.values import bounds, real, row_class
+from jobplane.schemas.formats.known import FORMATS
+from jobplane.schemas.records.mappings import Mapping as TopicMapping
+from jobplane.schemas.types import datatypes as t
+from jobplane.schemas.types.datatypes import Type
+from jobplane.sql.mapping import mapping_of
+from jobplane.sql.syntax import statements
+from jobplane.sql.syntax.parser import parse
 from tests.fuzz.literals import NESTED, SCALARS, TEXTS
 from tests.support.carried import encoded
 

@@ -10,9 +10,9 @@ from typing import get_args
 
 import pytest
 
-from schemas.records.state import Status
-from sql.syntax import statements
-from sql.syntax.parser import parse
+from jobplane.schemas.records.state import Status
+from jobplane.sql.syntax import statements
+from jobplane.sql.syntax.parser import parse
 from tests.golden.test_sessions import line, tell
 from tests.support.plane import Plane, topic
 

@@ -3,10 +3,10 @@
 import os
 from pathlib import Path
 
-from sql.infer.mapping import inferred, statement
-from sql.mapping import mapping_of
-from sql.syntax import statements
-from sql.syntax.parser import parse
+from jobplane.sql.infer.mapping import inferred, statement
+from jobplane.sql.mapping import mapping_of
+from jobplane.sql.syntax import statements
+from jobplane.sql.syntax.parser import parse
 from tests.support.rows import octets
 
 FILE = Path(__file__).parent / "inferred.txt"

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from schemas.formats.avro import types
-from schemas.formats.fields import WHOLE, Layout, Wanted
-from schemas.formats.known import FORMATS
+from jobplane.schemas.formats.avro import types
+from jobplane.schemas.formats.fields import WHOLE, Layout, Wanted
+from jobplane.schemas.formats.known import FORMATS
 from tests.support.carried import alike, decoded, encoded
 
 FOLDER = Path(__file__).parent / "java"

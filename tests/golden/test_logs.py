@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from controlplane.core.evolve import State, fold
-from schemas.records.events import Event
-from schemas.wire.codec import decode, decode_record, encode
+from jobplane.controlplane.core.evolve import State, fold
+from jobplane.schemas.records.events import Event
+from jobplane.schemas.wire.codec import decode, decode_record, encode
 
 FOLDER = Path(__file__).parent / "logs"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.formats.looks import hint
+from jobplane.schemas.formats.looks import hint
 
 FILE = Path(__file__).parent / "looks.txt"
 

@@ -10,23 +10,23 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from controlplane.browse import topic_listing
-from controlplane.cli.screen.drawing import draw
-from controlplane.listings import describe
-from controlplane.listings import rows as views
-from controlplane.listings.page import page
-from controlplane.listings.rows import Listing, Row, Screen
-from controlplane.log import history
-from controlplane.query import dry_run_listing
-from schemas.options import JobOptions
-from schemas.records.failure import Failure
-from schemas.records.progress import PartitionProgress, Progress
-from schemas.records.reports import Report, Said
-from schemas.records.state import Job
-from schemas.records.tasks import task_key
-from sql.explain import explain
-from sql.syntax import statements as nodes
-from sql.syntax.parser import parse, parse_insert
+from jobplane.controlplane.browse import topic_listing
+from jobplane.controlplane.cli.screen.drawing import draw
+from jobplane.controlplane.listings import describe
+from jobplane.controlplane.listings import rows as views
+from jobplane.controlplane.listings.page import page
+from jobplane.controlplane.listings.rows import Listing, Row, Screen
+from jobplane.controlplane.log import history
+from jobplane.controlplane.query import dry_run_listing
+from jobplane.schemas.options import JobOptions
+from jobplane.schemas.records.failure import Failure
+from jobplane.schemas.records.progress import PartitionProgress, Progress
+from jobplane.schemas.records.reports import Report, Said
+from jobplane.schemas.records.state import Job
+from jobplane.schemas.records.tasks import task_key
+from jobplane.sql.explain import explain
+from jobplane.sql.syntax import statements as nodes
+from jobplane.sql.syntax.parser import parse, parse_insert
 from tests.support.plane import Plane, topic
 
 FOLDER = Path(__file__).parent / "screens"

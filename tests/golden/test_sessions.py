@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from controlplane.core.outcome import answer
-from schemas.records.events import CommandRefused, CommandUnchanged, Event
-from schemas.records.failure import Failure
-from schemas.records.offsets import PartitionOffset, SourceOffsets
-from schemas.records.reports import Report, Said
-from schemas.records.snapshots import SnapshotPart, SnapshotRequest
-from schemas.records.sources import by_topic
-from schemas.records.state import Job
+from jobplane.controlplane.core.outcome import answer
+from jobplane.schemas.records.events import CommandRefused, CommandUnchanged, Event
+from jobplane.schemas.records.failure import Failure
+from jobplane.schemas.records.offsets import PartitionOffset, SourceOffsets
+from jobplane.schemas.records.reports import Report, Said
+from jobplane.schemas.records.snapshots import SnapshotPart, SnapshotRequest
+from jobplane.schemas.records.sources import by_topic
+from jobplane.schemas.records.state import Job
 from tests.support.plane import Plane, topic
 from tests.support.subjects import Subjects
 

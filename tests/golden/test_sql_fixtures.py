@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from schemas.errors import Refused
-from schemas.options import JobOptions
-from sql.mapping import mapping_of
-from sql.plan.plan import plan
-from sql.syntax import statements
-from sql.syntax.parser import parse
-from sql.syntax.refusals.diagnostics import caret
-from sql.syntax.render.statements import render
+from jobplane.schemas.errors import Refused
+from jobplane.schemas.options import JobOptions
+from jobplane.sql.mapping import mapping_of
+from jobplane.sql.plan.plan import plan
+from jobplane.sql.syntax import statements
+from jobplane.sql.syntax.parser import parse
+from jobplane.sql.syntax.refusals.diagnostics import caret
+from jobplane.sql.syntax.render.statements import render
 from tests.support import rows
 
 HERE = Path(__file__).parent

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from schemas.errors import START, Refused
-from sql.analysis.calls import refuse_unknown
-from sql.analysis.foreign_functions import ANOTHER, ELSEWHERE
-from sql.functions import FUNCTIONS
-from sql.plan.plan import plan
-from sql.syntax.parser import parse
+from jobplane.schemas.errors import START, Refused
+from jobplane.sql.analysis.calls import refuse_unknown
+from jobplane.sql.analysis.foreign_functions import ANOTHER, ELSEWHERE
+from jobplane.sql.functions import FUNCTIONS
+from jobplane.sql.plan.plan import plan
+from jobplane.sql.syntax.parser import parse
 from tests.golden.test_sql_fixtures import insert_of
 
 GOLDEN = Path(__file__).parent / "suggestions.txt"

@@ -7,19 +7,19 @@ from typing import Any
 import pytest
 from confluent_kafka import Producer
 
-from controlplane.backup import file as backup_file
-from controlplane.backup.restore import restore
-from controlplane.backup.save import back_up
-from controlplane.client.client import Client
-from controlplane.log import history
-from controlplane.log.verify import replay
-from controlplane.topics import TOPICS
-from processors.kafka.cluster import Kafka
-from processors.kafka.transactions import TransactionalProducer
-from schemas.records.commands import COMMAND_ID
-from schemas.records.events import CommandRepeated
-from schemas.setup_errors import BadBackup, NotEmpty, NotSetUp, StillWritten
-from sql.syntax.parser import parse
+from jobplane.controlplane.backup import file as backup_file
+from jobplane.controlplane.backup.restore import restore
+from jobplane.controlplane.backup.save import back_up
+from jobplane.controlplane.client.client import Client
+from jobplane.controlplane.log import history
+from jobplane.controlplane.log.verify import replay
+from jobplane.controlplane.topics import TOPICS
+from jobplane.processors.kafka.cluster import Kafka
+from jobplane.processors.kafka.transactions import TransactionalProducer
+from jobplane.schemas.records.commands import COMMAND_ID
+from jobplane.schemas.records.events import CommandRepeated
+from jobplane.schemas.setup_errors import BadBackup, NotEmpty, NotSetUp, StillWritten
+from jobplane.sql.syntax.parser import parse
 from tests.support.broker import KafkaBroker
 from tests.support.system import System, jobplane, system, until
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from controlplane.client.issuer import user_at_host
+from jobplane.controlplane.client.issuer import user_at_host
 from tests.support.broker import KafkaBroker
 from tests.support.system import System, jobplane, system, until
 
@@ -167,7 +167,7 @@ def test_ctrl_c_leaves_the_statement_on_the_log_and_says_how_to_go_on(plane: Sys
     worker = plane.workers[0].process
     worker.send_signal(signal.SIGSTOP)  # nobody judges it meanwhile
     try:
-        command = [sys.executable, "-m", "controlplane.cli.main", *words]
+        command = [sys.executable, "-m", "jobplane", *words]
         with subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as waiting:
@@ -192,7 +192,7 @@ def test_a_reader_that_has_gone_away_stops_no_statement(plane: System, create: s
     os.close(gone)
     words = ["sql", "--prefix", plane.prefix, "-e", "SHOW FUNCTIONS", "-e", create.format("unheard")]
     environment = {**os.environ, "JOBPLANE_BOOTSTRAP": plane.bootstrap}
-    command = [sys.executable, "-m", "controlplane.cli.main", *words]
+    command = [sys.executable, "-m", "jobplane", *words]
     done = subprocess.run(command, env=environment, stdout=write, stderr=subprocess.PIPE, timeout=60, check=False)
     os.close(write)
     assert (done.returncode, done.stderr) == (0, b"")
@@ -235,7 +235,7 @@ def test_exit_codes(plane: System, words: list[str], settings: dict[str, str], c
 def test_the_command_line_never_loads_faust_and_help_nothing_of_kafka(plane: System) -> None:
     script = """
 import sys
-from controlplane.cli.main import main
+from jobplane.controlplane.cli.main import main
 try:
     main({words!r})
 except SystemExit:
@@ -256,7 +256,7 @@ print(*sorted(name for name in ("faust", "confluent_kafka", "rich", "parsimoniou
 def test_settings_come_from_a_file_too(plane: System, tmp_path: Path) -> None:
     (tmp_path / "jobplane.toml").write_text(f'bootstrap = "{plane.bootstrap}"\nprefix = "{plane.prefix}"\n')
     environment = {name: value for name, value in os.environ.items() if not name.startswith("JOBPLANE_")}
-    command = [sys.executable, "-m", "controlplane.cli.main", "sql", "-e", "SHOW SNAPSHOTS"]
+    command = [sys.executable, "-m", "jobplane", "sql", "-e", "SHOW SNAPSHOTS"]
     done = subprocess.run(
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
     )

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from controlplane.client.async_client import AsyncClient
-from controlplane.client.client import Client, Sent
-from controlplane.core.evolve import State
-from controlplane.log.tail import NEAR, Tail
-from processors.kafka.cluster import Kafka
-from schemas.errors import CommandNotFound, Refused
-from schemas.records.events import CommandUnchanged, JobCreated
+from jobplane.controlplane.client.async_client import AsyncClient
+from jobplane.controlplane.client.client import Client, Sent
+from jobplane.controlplane.core.evolve import State
+from jobplane.controlplane.log.tail import NEAR, Tail
+from jobplane.processors.kafka.cluster import Kafka
+from jobplane.schemas.errors import CommandNotFound, Refused
+from jobplane.schemas.records.events import CommandUnchanged, JobCreated
 from tests.support.broker import KafkaBroker
 from tests.support.system import System, system, until
 

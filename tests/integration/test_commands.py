@@ -7,11 +7,11 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import NewTopic
 
-from controlplane.client.client import Client
-from controlplane.log.control_topics import ensure_topics
-from processors.kafka.cluster import Kafka
-from schemas.records.events import CommandRefused, CommandRepeated, Outcome
-from schemas.setup_errors import KafkaUnreachable, NotSetUp, TopicMisconfigured
+from jobplane.controlplane.client.client import Client
+from jobplane.controlplane.log.control_topics import ensure_topics
+from jobplane.processors.kafka.cluster import Kafka
+from jobplane.schemas.records.events import CommandRefused, CommandRepeated, Outcome
+from jobplane.schemas.setup_errors import KafkaUnreachable, NotSetUp, TopicMisconfigured
 from tests.support.broker import KafkaBroker
 from tests.support.system import System, system, until
 

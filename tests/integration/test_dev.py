@@ -21,7 +21,7 @@ LIMIT_S = 60.0
 @contextmanager
 def dev(folder: Path, *flags: str) -> Iterator[subprocess.Popen[str]]:
     """A running `jobplane dev`; killed at the end where the test has not stopped it."""
-    command = [sys.executable, "-m", "controlplane.cli.main", "dev", "--data", str(folder), "--hosts", "1", *flags]
+    command = [sys.executable, "-m", "jobplane", "dev", "--data", str(folder), "--hosts", "1", *flags]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("JOBPLANE_")}
     with (
         folder.with_suffix(".err").open("w") as said,

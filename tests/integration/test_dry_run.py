@@ -10,7 +10,7 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 
-from controlplane.client.client import Client
+from jobplane.controlplane.client.client import Client
 from tests.integration.test_cli import rows
 from tests.support.broker import KafkaBroker
 from tests.support.registry import SchemaRegistry

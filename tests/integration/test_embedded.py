@@ -13,12 +13,12 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from controlplane.embedded import jars, java
-from controlplane.embedded.archive import Archive
-from controlplane.embedded.broker import Broker
-from controlplane.embedded.single_node import flags_for
-from controlplane.ports import free_port
-from schemas.setup_errors import BrokerFailed, PortTaken
+from jobplane.controlplane.embedded import jars, java
+from jobplane.controlplane.embedded.archive import Archive
+from jobplane.controlplane.embedded.broker import Broker
+from jobplane.controlplane.embedded.single_node import flags_for
+from jobplane.controlplane.ports import free_port
+from jobplane.schemas.setup_errors import BrokerFailed, PortTaken
 
 LIMIT_S = 30.0
 LARGE = 8 << 20
@@ -26,7 +26,7 @@ LARGE = 8 << 20
 PARENT = """
 import sys, threading
 from pathlib import Path
-from controlplane.embedded.broker import Broker
+from jobplane.controlplane.embedded.broker import Broker
 
 broker = Broker(Path(sys.argv[1]))
 starter = threading.Thread(target=broker.start)

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from confluent_kafka.admin import NewTopic
 
-from controlplane.client.client import Client
-from controlplane.embedded import jars
+from jobplane.controlplane.client.client import Client
+from jobplane.controlplane.embedded import jars
 from tests.support.broker import KafkaBroker
 from tests.support.system import System, system
 from tests.test_docs import FENCE, ROOT, blocks

@@ -10,11 +10,11 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
-from controlplane.client.client import Client
-from controlplane.settings import Settings
-from schemas.records.commands import COMMAND_ID
-from schemas.records.events import CommandRefused, CommandRepeated, CommandUnchanged, Event
-from schemas.wire.codec import schema
+from jobplane.controlplane.client.client import Client
+from jobplane.controlplane.settings import Settings
+from jobplane.schemas.records.commands import COMMAND_ID
+from jobplane.schemas.records.events import CommandRefused, CommandRepeated, CommandUnchanged, Event
+from jobplane.schemas.wire.codec import schema
 from tests.support.broker import KafkaBroker
 from tests.support.registry import SchemaRegistry
 from tests.support.system import System, system, until

@@ -9,20 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from controlplane.client.client import Client
-from controlplane.core.decide import decide
-from controlplane.core.evolve import State
-from controlplane.core.facts import Facts
-from controlplane.core.request import Request
-from controlplane.decider.decider import Decider, End, Tally
-from controlplane.decider.judge import Judge
-from controlplane.fetch.groups import Groups
-from controlplane.log import control_topics
-from controlplane.topics import COMMANDS
-from processors.kafka.cluster import Kafka
-from schemas.changed import replace
-from schemas.records.events import Body, JobCreated
-from schemas.records.state import Status
+from jobplane.controlplane.client.client import Client
+from jobplane.controlplane.core.decide import decide
+from jobplane.controlplane.core.evolve import State
+from jobplane.controlplane.core.facts import Facts
+from jobplane.controlplane.core.request import Request
+from jobplane.controlplane.decider.decider import Decider, End, Tally
+from jobplane.controlplane.decider.judge import Judge
+from jobplane.controlplane.fetch.groups import Groups
+from jobplane.controlplane.log import control_topics
+from jobplane.controlplane.topics import COMMANDS
+from jobplane.processors.kafka.cluster import Kafka
+from jobplane.schemas.changed import replace
+from jobplane.schemas.records.events import Body, JobCreated
+from jobplane.schemas.records.state import Status
 from tests.support.broker import KafkaBroker
 from tests.support.system import System, system, until
 

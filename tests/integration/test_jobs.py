@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 from confluent_kafka import TIMESTAMP_CREATE_TIME, Consumer, TopicPartition
 
-from schemas.records.checkpoints import Checkpoint, Pointer
-from schemas.wire.codec import decode
+from jobplane.schemas.records.checkpoints import Checkpoint, Pointer
+from jobplane.schemas.wire.codec import decode
 from tests.support.broker import KafkaBroker
 from tests.support.system import System, system, until
 

@@ -13,16 +13,16 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import NewTopic
 
-from controlplane.core.evolve import State
-from controlplane.decider.batch import UNWRITTEN
-from controlplane.log import history, state_topic
-from controlplane.log.verify import replay
-from controlplane.topics import TOPICS
-from processors.kafka.cluster import Kafka
-from schemas.errors import JobNotFound
-from schemas.records.state import Status, encode_key
-from schemas.setup_errors import BeyondTheEnd, NotSetUp
-from schemas.wire.codec import encode
+from jobplane.controlplane.core.evolve import State
+from jobplane.controlplane.decider.batch import UNWRITTEN
+from jobplane.controlplane.log import history, state_topic
+from jobplane.controlplane.log.verify import replay
+from jobplane.controlplane.topics import TOPICS
+from jobplane.processors.kafka.cluster import Kafka
+from jobplane.schemas.errors import JobNotFound
+from jobplane.schemas.records.state import Status, encode_key
+from jobplane.schemas.setup_errors import BeyondTheEnd, NotSetUp
+from jobplane.schemas.wire.codec import encode
 from tests.support.broker import KafkaBroker
 from tests.support.system import System, jobplane, system, until
 
@@ -156,7 +156,7 @@ def test_events_are_followed(plane: System) -> None:
     command = [
         sys.executable,
         "-m",
-        "controlplane.cli.main",
+        "jobplane",
         "events",
         "-f",
         "--from",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 
-from schemas.records.events import TaskFailed
+from jobplane.schemas.records.events import TaskFailed
 from tests.support.broker import KafkaBroker
 from tests.support.system import System, system, until
 

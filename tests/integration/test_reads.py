@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from controlplane.client.client import Client
-from schemas.errors import JobNotFound, MappingNotFound, OffsetNotFound, TopicNotFound
+from jobplane.controlplane.client.client import Client
+from jobplane.schemas.errors import JobNotFound, MappingNotFound, OffsetNotFound, TopicNotFound
 from tests.support.broker import KafkaBroker
 from tests.support.system import System, system, until
 

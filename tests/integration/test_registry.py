@@ -16,13 +16,13 @@ from typing import Any
 import pytest
 from confluent_kafka.schema_registry import Schema, SchemaReference, SchemaRegistryClient
 
-from controlplane.ports import free_port
-from processors.kafka.cluster import Doubt
-from processors.registry.client import TIMEOUT_S, Registry, registry_of
-from schemas.errors import SchemaIncompatible
-from schemas.failures import BadRecord
-from schemas.records.mappings import AvroSchema
-from schemas.setup_errors import BadSetting
+from jobplane.controlplane.ports import free_port
+from jobplane.processors.kafka.cluster import Doubt
+from jobplane.processors.registry.client import TIMEOUT_S, Registry, registry_of
+from jobplane.schemas.errors import SchemaIncompatible
+from jobplane.schemas.failures import BadRecord
+from jobplane.schemas.records.mappings import AvroSchema
+from jobplane.schemas.setup_errors import BadSetting
 from tests.support.broker import KafkaBroker
 from tests.support.registry import SchemaRegistry
 
@@ -284,7 +284,7 @@ def test_settings_that_make_no_client_are_refused_at_the_start(properties: dict[
 
 def test_a_worker_does_not_start_with_them(broker: KafkaBroker, prefix: str, tmp_path: Path) -> None:
     flags = ["--bootstrap", broker.bootstrap, "--prefix", prefix, "--web-port", "0"]
-    command = [sys.executable, "-m", "controlplane.cli.main", "worker", *flags]
+    command = [sys.executable, "-m", "jobplane", "worker", *flags]
     properties = {"JOBPLANE_REGISTRY_URL": "http://127.0.0.1:1", "JOBPLANE_REGISTRY_NONSENSE": "secret"}
     environment = {**os.environ, **properties, "JOBPLANE_DATA": str(tmp_path)}
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment, check=False)

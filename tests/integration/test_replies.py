@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from confluent_kafka import Message, Producer
 
-from schemas.records.commands import Command
-from schemas.records.events import Cause
-from schemas.wire.codec import encode
+from jobplane.schemas.records.commands import Command
+from jobplane.schemas.records.events import Cause
+from jobplane.schemas.wire.codec import encode
 from tests.support.broker import KafkaBroker
 from tests.support.system import System, system, until
 

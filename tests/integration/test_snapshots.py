@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
-from schemas.errors import SnapshotNotFound
+from jobplane.schemas.errors import SnapshotNotFound
 from tests.support.broker import KafkaBroker
 from tests.support.system import System, system
 

@@ -62,7 +62,7 @@ def plane(broker: KafkaBroker, tmp_path: Path, environment: Environment) -> Iter
 
 def run(plane: System, environment: Environment, sql: str) -> subprocess.CompletedProcess[str]:
     """`jobplane sql` in that environment."""
-    command = [sys.executable, "-m", "controlplane.cli.main", "sql", "-o", "json", "-e", sql]
+    command = [sys.executable, "-m", "jobplane", "sql", "-o", "json", "-e", sql]
     return subprocess.run(
         [*command, "--bootstrap", plane.bootstrap, "--prefix", plane.prefix],
         env={**os.environ, "PYTHONPATH": environment.path},

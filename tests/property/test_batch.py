@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controlplane.core.evolve import POSITION, State, fold, job_name
-from controlplane.decider.batch import UNWRITTEN, Batch
-from schemas.records.state import Key, Position, Record
+from jobplane.controlplane.core.evolve import POSITION, State, fold, job_name
+from jobplane.controlplane.decider.batch import UNWRITTEN, Batch
+from jobplane.schemas.records.state import Key, Position, Record
 from tests.property.test_plane import SAID, play
 
 

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.wire import codec
-from schemas.wire.codec import RECORDS, NotOurs, decode_record, encode, resolving, schema
+from jobplane.schemas.wire import codec
+from jobplane.schemas.wire.codec import RECORDS, NotOurs, decode_record, encode, resolving, schema
 
 OLD = sorted((Path(codec.__file__).parents[1] / "avsc" / "old").glob("*.avsc"))
 BASIC: dict[Any, st.SearchStrategy[Any]] = {

@@ -13,12 +13,12 @@ from confluent_kafka import Message
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from schemas.failures import BadRecord
-from sql.codegen.compile import Step, Wiring, compile_step
-from sql.mapping import mapping_of
-from sql.plan.plan import plan
-from sql.syntax import statements
-from sql.syntax.parser import parse
+from jobplane.schemas.failures import BadRecord
+from jobplane.sql.codegen.compile import Step, Wiring, compile_step
+from jobplane.sql.mapping import mapping_of
+from jobplane.sql.plan.plan import plan
+from jobplane.sql.syntax import statements
+from jobplane.sql.syntax.parser import parse
 
 NUMBERS = st.integers(-3, 3) | st.sampled_from(
     [2**53, 2**53 + 1, -(2**53) - 1, 10**30, 0.1, 0.5, -2.5, 1e300, float(2**53)]

@@ -6,11 +6,11 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controlplane.core.evolve import State, fold
-from controlplane.core.reconcile import reconcile, tasks_of
-from controlplane.topics import COMMANDS, REPORTS, TASK_PARTITIONS
-from schemas.records.events import BODIES, Cause, Event, JobAltered, JobCreated
-from schemas.wire.codec import decode, decode_record, encode
+from jobplane.controlplane.core.evolve import State, fold
+from jobplane.controlplane.core.reconcile import reconcile, tasks_of
+from jobplane.controlplane.topics import COMMANDS, REPORTS, TASK_PARTITIONS
+from jobplane.schemas.records.events import BODIES, Cause, Event, JobAltered, JobCreated
+from jobplane.schemas.wire.codec import decode, decode_record, encode
 from tests.support.plane import PLANE
 
 LONG = st.integers(-(2**31), 2**31 - 1)

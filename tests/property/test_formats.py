@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.failures import BadRecord
-from schemas.formats.avro import known_schemas, types
-from schemas.formats.avro.known_schemas import UnknownSchema
-from schemas.formats.fields import WHOLE, Layout, Wanted
-from schemas.formats.known import FORMATS
-from schemas.types.datatypes import Type
+from jobplane.schemas.failures import BadRecord
+from jobplane.schemas.formats.avro import known_schemas, types
+from jobplane.schemas.formats.avro.known_schemas import UnknownSchema
+from jobplane.schemas.formats.fields import WHOLE, Layout, Wanted
+from jobplane.schemas.formats.known import FORMATS
+from jobplane.schemas.types.datatypes import Type
 from tests.support.carried import SIMPLE, alike, decoded, encoded, layout_of, records, values
 
 WHOLES = [name for name, one in FORMATS.items() if one.whole is not None]

@@ -7,14 +7,14 @@ from confluent_kafka import Message
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from schemas.names import name
-from schemas.records.mappings import Mapping
-from sql.codegen.compile import Wiring, compile_step
-from sql.infer.mapping import inferred, statement
-from sql.mapping import mapping_of
-from sql.plan.plan import plan
-from sql.syntax import statements
-from sql.syntax.parser import parse, split
+from jobplane.schemas.names import name
+from jobplane.schemas.records.mappings import Mapping
+from jobplane.sql.codegen.compile import Wiring, compile_step
+from jobplane.sql.infer.mapping import inferred, statement
+from jobplane.sql.mapping import mapping_of
+from jobplane.sql.plan.plan import plan
+from jobplane.sql.syntax import statements
+from jobplane.sql.syntax.parser import parse, split
 
 texts = (
     st.text(max_size=8)

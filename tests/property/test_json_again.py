@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.failures import BadRecord
-from schemas.formats.fields import Wanted
-from schemas.formats.json import flat
-from schemas.formats.json.second_look import BOM, all_fields, looking_twice
-from schemas.formats.json.values import decoder, read_as
-from schemas.types import datatypes as t
-from schemas.types.datatypes import Type
+from jobplane.schemas.failures import BadRecord
+from jobplane.schemas.formats.fields import Wanted
+from jobplane.schemas.formats.json import flat
+from jobplane.schemas.formats.json.second_look import BOM, all_fields, looking_twice
+from jobplane.schemas.formats.json.values import decoder, read_as
+from jobplane.schemas.types import datatypes as t
+from jobplane.schemas.types.datatypes import Type
 
 MARKS = st.sampled_from([b"", BOM])
 HALVES = st.characters(categories=["Cs"])

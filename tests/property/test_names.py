@@ -9,20 +9,20 @@ from confluent_kafka import Message
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from schemas.errors import UnknownColumn
-from schemas.failures import BadRecord
-from schemas.formats.avro.types import schema_of
-from schemas.formats.fields import Wanted
-from schemas.names import RESERVED
-from schemas.names import name as quoted
-from schemas.types import datatypes as t
-from sql.analysis.record import READABLE
-from sql.codegen.compile import Wiring, compile_step
-from sql.mapping import mapping_of
-from sql.plan.plan import plan
-from sql.syntax import statements
-from sql.syntax.parser import parse
-from sql.syntax.render.statements import render
+from jobplane.schemas.errors import UnknownColumn
+from jobplane.schemas.failures import BadRecord
+from jobplane.schemas.formats.avro.types import schema_of
+from jobplane.schemas.formats.fields import Wanted
+from jobplane.schemas.names import RESERVED
+from jobplane.schemas.names import name as quoted
+from jobplane.schemas.types import datatypes as t
+from jobplane.sql.analysis.record import READABLE
+from jobplane.sql.codegen.compile import Wiring, compile_step
+from jobplane.sql.mapping import mapping_of
+from jobplane.sql.plan.plan import plan
+from jobplane.sql.syntax import statements
+from jobplane.sql.syntax.parser import parse
+from jobplane.sql.syntax.render.statements import render
 
 ODD = st.text(st.sampled_from("\"\\\n\t\x00\x1f\x7f a.b1'é"), min_size=1, max_size=6)
 NAMES = (ODD | st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=6)).filter(

@@ -13,14 +13,14 @@ from confluent_kafka import Message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.failures import BadRecord
-from schemas.formats.json.values import decoder, read_as, reader, real, shortest_real, writer
-from schemas.types import datatypes as t
-from schemas.types.datatypes import Type
-from schemas.types.decimals import EXACT, product, remainder, rescaled, truncated
-from schemas.types.json_text import json_text
-from schemas.types.number_text import decimal_of, double_of, whole_of
-from sql.codegen.compile import CompiledStep
+from jobplane.schemas.failures import BadRecord
+from jobplane.schemas.formats.json.values import decoder, read_as, reader, real, shortest_real, writer
+from jobplane.schemas.types import datatypes as t
+from jobplane.schemas.types.datatypes import Type
+from jobplane.schemas.types.decimals import EXACT, product, remainder, rescaled, truncated
+from jobplane.schemas.types.json_text import json_text
+from jobplane.schemas.types.number_text import decimal_of, double_of, whole_of
+from jobplane.sql.codegen.compile import CompiledStep
 from tests.support import rows
 
 POWERS_OF_TWO = [2.0**exponent for exponent in range(-149, 128)]

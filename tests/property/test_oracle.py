@@ -17,16 +17,16 @@ from confluent_kafka import Message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.errors import TypeMismatch
-from schemas.failures import BadRecord
-from schemas.records.mappings import Mapping
-from schemas.types import datatypes as t
-from schemas.types.datatypes import Type
-from sql.codegen.compile import Step, Wiring, compile_step
-from sql.mapping import mapping_of
-from sql.plan.plan import plan
-from sql.syntax import statements
-from sql.syntax.parser import parse
+from jobplane.schemas.errors import TypeMismatch
+from jobplane.schemas.failures import BadRecord
+from jobplane.schemas.records.mappings import Mapping
+from jobplane.schemas.types import datatypes as t
+from jobplane.schemas.types.datatypes import Type
+from jobplane.sql.codegen.compile import Step, Wiring, compile_step
+from jobplane.sql.mapping import mapping_of
+from jobplane.sql.plan.plan import plan
+from jobplane.sql.syntax import statements
+from jobplane.sql.syntax.parser import parse
 from tests.support import shared_functions, two_dialects
 from tests.support.two_dialects import COLUMNS, DAYS, TEXTS, Expr, expressions
 

@@ -3,17 +3,17 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controlplane.core.evolve import State, fold
-from controlplane.core.reconcile import tasks_of
-from controlplane.topics import COMMANDS, TASK_PARTITIONS
-from schemas.records.events import Event, Outcome, TaskSnapshotted
-from schemas.records.failure import Failure
-from schemas.records.offsets import PartitionOffset, SourceOffsets
-from schemas.records.reports import Report, Said
-from schemas.records.snapshots import SnapshotPart
-from schemas.records.sources import by_topic
-from schemas.records.state import ENDED, Phase, Status, Target
-from schemas.wire.codec import decode, decode_record, encode
+from jobplane.controlplane.core.evolve import State, fold
+from jobplane.controlplane.core.reconcile import tasks_of
+from jobplane.controlplane.topics import COMMANDS, TASK_PARTITIONS
+from jobplane.schemas.records.events import Event, Outcome, TaskSnapshotted
+from jobplane.schemas.records.failure import Failure
+from jobplane.schemas.records.offsets import PartitionOffset, SourceOffsets
+from jobplane.schemas.records.reports import Report, Said
+from jobplane.schemas.records.snapshots import SnapshotPart
+from jobplane.schemas.records.sources import by_topic
+from jobplane.schemas.records.state import ENDED, Phase, Status, Target
+from jobplane.schemas.wire.codec import decode, decode_record, encode
 from tests.support.plane import Plane, topic
 
 NAMES = st.sampled_from(["a", "b", "c"])

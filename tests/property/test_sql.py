@@ -11,16 +11,16 @@ from confluent_kafka import Message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.failures import BadRecord
-from schemas.names import RESERVED
-from sql.codegen.compile import Wiring, compile_step
-from sql.plan.plan import plan
-from sql.syntax import expressions as ex
-from sql.syntax import statements
-from sql.syntax.grammar import EXPECTED
-from sql.syntax.parser import parse
-from sql.syntax.render.lines import render_lines
-from sql.syntax.render.statements import insert_text, render
+from jobplane.schemas.failures import BadRecord
+from jobplane.schemas.names import RESERVED
+from jobplane.sql.codegen.compile import Wiring, compile_step
+from jobplane.sql.plan.plan import plan
+from jobplane.sql.syntax import expressions as ex
+from jobplane.sql.syntax import statements
+from jobplane.sql.syntax.grammar import EXPECTED
+from jobplane.sql.syntax.parser import parse
+from jobplane.sql.syntax.render.lines import render_lines
+from jobplane.sql.syntax.render.statements import insert_text, render
 
 WIRING = Wiring("out", 1, {"s": "s"}, {"s": 0})
 WORDS = sorted(RESERVED | {word for word in EXPECTED if word.isupper()})

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from schemas.types import temporal_text as text
+from jobplane.schemas.types import temporal_text as text
 
 WAYS: dict[str, tuple[Callable[[str], Any], Callable[[str], Any]]] = {
     "DATE": (text.date_of, text.date_by_rule),

@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
-from controlplane.listings import rows
-from controlplane.topics import (
+from jobplane.controlplane.listings import rows
+from jobplane.controlplane.topics import (
     CHECKPOINTS,
     COMMANDS,
     EVENTS,
@@ -17,12 +17,12 @@ from controlplane.topics import (
     TOPICS,
     Topic,
 )
-from processors.task.dead_letters import OWN
-from schemas.options import DEAD_LETTERS
-from schemas.records.commands import ATTRIBUTES, REPLY_TO, Command
-from schemas.records.state import Answer
-from schemas.wire.codec import RECORDS, schema
-from schemas.wire.command_record import CLOUD_EVENT
+from jobplane.processors.task.dead_letters import OWN
+from jobplane.schemas.options import DEAD_LETTERS
+from jobplane.schemas.records.commands import ATTRIBUTES, REPLY_TO, Command
+from jobplane.schemas.records.state import Answer
+from jobplane.schemas.wire.codec import RECORDS, schema
+from jobplane.schemas.wire.command_record import CLOUD_EVENT
 
 AVRO = "application/vnd.apache.avro+json;version=1.9.0"
 JSON_SCHEMA = "application/schema+json;version=draft-07"

@@ -5,7 +5,7 @@ import types
 from enum import StrEnum
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from schemas.records.events import BODIES, Body
+from jobplane.schemas.records.events import BODIES, Body
 
 _PRIMITIVES: dict[type, str] = {str: "string", int: "long", float: "double", bool: "boolean", bytes: "bytes"}
 

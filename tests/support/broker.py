@@ -12,9 +12,9 @@ from functools import cache
 from pathlib import Path
 from typing import Protocol
 
-from controlplane.embedded.broker import Broker
-from controlplane.embedded.single_node import PROPERTIES
-from controlplane.ports import free_port
+from jobplane.controlplane.embedded.broker import Broker
+from jobplane.controlplane.embedded.single_node import PROPERTIES
+from jobplane.controlplane.ports import free_port
 
 IMAGE = os.environ.get("KAFKA_TEST_IMAGE", "confluentinc/cp-kafka:8.1.0")
 

@@ -9,11 +9,11 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
-from schemas.formats.avro import types as avro_types
-from schemas.formats.fields import Convert, Format, Layout, Wanted
-from schemas.formats.json.values import bounds, real, row_class
-from schemas.types import datatypes as t
-from schemas.types.datatypes import Type
+from jobplane.schemas.formats.avro import types as avro_types
+from jobplane.schemas.formats.fields import Convert, Format, Layout, Wanted
+from jobplane.schemas.formats.json.values import bounds, real, row_class
+from jobplane.schemas.types import datatypes as t
+from jobplane.schemas.types.datatypes import Type
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text(max_size=5),
@@ -88,7 +88,7 @@ def layout_of(name: str, fields: Sequence[Wanted]) -> Layout:
 
 
 def encoded(form: Format, fields: Sequence[Wanted], row: Sequence[Any], layout: Layout) -> bytes:
-    """As generated code does it: see sql.codegen.branch."""
+    """As generated code does it: see jobplane.sql.codegen.branch."""
     writing = form.writing(fields, layout)
     ready = [_through(convert, value) for convert, value in zip(writing.conversions, row, strict=True)]
     names = [f"a{i}" for i in range(len(ready))]

@@ -9,20 +9,20 @@ from typing import Any
 
 import click
 
-from controlplane.cli import main, terminal
-from controlplane.core.transitions import ENDED, TRANSITIONS, Input
-from controlplane.settings import ENVIRONMENT, Settings
-from controlplane.topics import TOPICS
-from controlplane.web.metrics import Measured, exposition
-from schemas import errors
-from schemas import failures as failures_of_jobs
-from schemas import setup_errors as setup
-from schemas.options import Guarantee, JobOptions, OnError, is_alterable, sql_name
-from schemas.records.commands import ATTRIBUTES
-from schemas.records.state import Status
-from sql.functions import FUNCTIONS
-from sql.functions.listing import FORMS, OPERATORS
-from sql.functions.signature import Function
+from jobplane.controlplane.cli import main, terminal
+from jobplane.controlplane.core.transitions import ENDED, TRANSITIONS, Input
+from jobplane.controlplane.settings import ENVIRONMENT, Settings
+from jobplane.controlplane.topics import TOPICS
+from jobplane.controlplane.web.metrics import Measured, exposition
+from jobplane.schemas import errors
+from jobplane.schemas import failures as failures_of_jobs
+from jobplane.schemas import setup_errors as setup
+from jobplane.schemas.options import Guarantee, JobOptions, OnError, is_alterable, sql_name
+from jobplane.schemas.records.commands import ATTRIBUTES
+from jobplane.schemas.records.state import Status
+from jobplane.sql.functions import FUNCTIONS
+from jobplane.sql.functions.listing import FORMS, OPERATORS
+from jobplane.sql.functions.signature import Function
 
 
 def table(columns: str, rows: Sequence[Sequence[str]]) -> str:
@@ -61,7 +61,7 @@ def operators() -> str:
 
 
 def functions(module: str) -> str:
-    """Those of a module of sql.functions, by name; the words that one takes stand with `/` between them."""
+    """Those of a module of jobplane.sql.functions, by name; the words that one takes stand with `/` between them."""
     rows = [
         (f"`{one.signature.replace('|', '/')}`", one.summary)
         for name in sorted(FUNCTIONS)

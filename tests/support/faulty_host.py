@@ -6,8 +6,8 @@ A file in FAULT_FOLDER marks that it was raised.
 import os
 from pathlib import Path
 
-from processors.host import main
-from schemas.records.tasks import Task
+from jobplane.processors.host import main
+from jobplane.schemas.records.tasks import Task
 
 FOLDER = Path(os.environ["FAULT_FOLDER"])
 

@@ -10,8 +10,8 @@ import signal
 from collections import Counter
 from pathlib import Path
 
-from processors.host import main
-from schemas.records.tasks import Task
+from jobplane.processors.host import main
+from jobplane.schemas.records.tasks import Task
 
 FOLDER = Path(os.environ["KILL_FOLDER"])
 _NAME = re.compile(r"(?:kill|again(?=.*\.retry$))_(\d+)_(\d+)(?:_[a-z]+|\.retry)?")

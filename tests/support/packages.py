@@ -3,10 +3,10 @@
 from pathlib import Path
 from textwrap import dedent
 
-from schemas.records.packages import Package
-from schemas.records.sources import Sink, Source
-from schemas.records.state import Phase
-from schemas.records.tasks import Task
+from jobplane.schemas.records.packages import Package
+from jobplane.schemas.records.sources import Sink, Source
+from jobplane.schemas.records.state import Phase
+from jobplane.schemas.records.tasks import Task
 
 OWNER = Package("mine", "1.2")
 

@@ -4,17 +4,17 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from controlplane.core.evolve import State, evolve
-from controlplane.core.facts import Facts, TopicFacts
-from controlplane.core.reconcile import Write, reconcile
-from controlplane.decider.judge import Arrived, Judge
-from controlplane.fetch.schemas import Asking
-from controlplane.topics import COMMANDS, REPORTS
-from schemas.records.commands import COMMAND_ID
-from schemas.records.events import Event
-from schemas.records.reports import Report
-from schemas.records.tasks import Task
-from schemas.wire.codec import encode
+from jobplane.controlplane.core.evolve import State, evolve
+from jobplane.controlplane.core.facts import Facts, TopicFacts
+from jobplane.controlplane.core.reconcile import Write, reconcile
+from jobplane.controlplane.decider.judge import Arrived, Judge
+from jobplane.controlplane.fetch.schemas import Asking
+from jobplane.controlplane.topics import COMMANDS, REPORTS
+from jobplane.schemas.records.commands import COMMAND_ID
+from jobplane.schemas.records.events import Event
+from jobplane.schemas.records.reports import Report
+from jobplane.schemas.records.tasks import Task
+from jobplane.schemas.wire.codec import encode
 from tests.support.subjects import Subjects
 
 PREFIX = "jobplane."

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from controlplane.embedded import jars, java
-from controlplane.embedded.broker import LIFELINE
-from controlplane.ports import free_port
+from jobplane.controlplane.embedded import jars, java
+from jobplane.controlplane.embedded.broker import LIFELINE
+from jobplane.controlplane.ports import free_port
 from tests.support.system import until
 
 LOCK = Path(__file__).with_name("apicurio-3.0.9.lock.json")

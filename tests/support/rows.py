@@ -12,15 +12,15 @@ from typing import Any
 
 from confluent_kafka import Message
 
-from controlplane.core.decide.formats import with_inline
-from schemas.errors import START
-from schemas.failures import BadRecord
-from schemas.records.mappings import Mapping
-from sql.codegen.compile import CompiledStep, Wiring, compile_step
-from sql.mapping import mapping_of
-from sql.plan.plan import plan
-from sql.syntax import statements
-from sql.syntax.parser import parse
+from jobplane.controlplane.core.decide.formats import with_inline
+from jobplane.schemas.errors import START
+from jobplane.schemas.failures import BadRecord
+from jobplane.schemas.records.mappings import Mapping
+from jobplane.sql.codegen.compile import CompiledStep, Wiring, compile_step
+from jobplane.sql.mapping import mapping_of
+from jobplane.sql.plan.plan import plan
+from jobplane.sql.syntax import statements
+from jobplane.sql.syntax.parser import parse
 
 Headers = list[tuple[str, Any]]
 

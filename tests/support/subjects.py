@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from avro.compatibility import ReaderWriterCompatibilityChecker, SchemaCompatibilityType
 from avro.schema import parse
 
-from processors.kafka.answers import Doubt, RegistryDenied
-from schemas.errors import SchemaIncompatible
-from schemas.failures import BadRecord
-from schemas.records.mappings import AvroSchema
+from jobplane.processors.kafka.answers import Doubt, RegistryDenied
+from jobplane.schemas.errors import SchemaIncompatible
+from jobplane.schemas.failures import BadRecord
+from jobplane.schemas.records.mappings import AvroSchema
 
 
 @dataclass(slots=True)

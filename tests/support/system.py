@@ -28,12 +28,12 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from controlplane.client.client import Client, Result
-from controlplane.ports import free_port
-from controlplane.settings import Settings
-from schemas.records.events import Event
-from schemas.wire.codec import decode
-from sql.syntax.parser import parse
+from jobplane.controlplane.client.client import Client, Result
+from jobplane.controlplane.ports import free_port
+from jobplane.controlplane.settings import Settings
+from jobplane.schemas.records.events import Event
+from jobplane.schemas.wire.codec import decode
+from jobplane.sql.syntax.parser import parse
 
 T = TypeVar("T")
 
@@ -132,7 +132,7 @@ class System:
         command = [
             sys.executable,
             "-m",
-            "controlplane.cli.main",
+            "jobplane",
             "worker",
             "--loglevel",
             "info",
@@ -298,7 +298,7 @@ def jobplane(
     """Runs the command line against a system; `said` is its standard input, `settings` are of its environment."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("JOBPLANE_")}
     environment |= {"JOBPLANE_BOOTSTRAP": bootstrap or plane.bootstrap, "JOBPLANE_PREFIX": plane.prefix, **settings}
-    command = [sys.executable, "-m", "controlplane.cli.main", *words]
+    command = [sys.executable, "-m", "jobplane", *words]
     return subprocess.run(
         command, input=said, env=environment, capture_output=True, text=True, timeout=90, check=False, cwd=plane.folder
     )

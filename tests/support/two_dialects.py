@@ -11,8 +11,8 @@ from functools import lru_cache, reduce
 from hypothesis import reject
 from hypothesis import strategies as st
 
-from schemas.types import datatypes as t
-from schemas.types.datatypes import Type
+from jobplane.schemas.types import datatypes as t
+from jobplane.schemas.types.datatypes import Type
 from tests.support.shared_functions import DATE_UNITS, SHARED, TIME_UNITS
 
 COLUMNS = {

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from schemas.records.packages import Package
-from sql.functions import FUNCTIONS
-from sql.packages import function_of_package
+from jobplane.schemas.records.packages import Package
+from jobplane.sql.functions import FUNCTIONS
+from jobplane.sql.packages import function_of_package
 from tests.support.packages import OWNER
 
 

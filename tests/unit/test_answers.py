@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
-from processors.kafka import questions
-from processors.kafka.answers import (
+from jobplane.processors.kafka import questions
+from jobplane.processors.kafka.answers import (
     Doubt,
     NoAnswer,
     OutOfRange,
@@ -19,8 +19,8 @@ from processors.kafka.answers import (
     setting_answer,
     topic_answer,
 )
-from processors.kafka.judging import judged
-from processors.kafka.questions import Questions, setting_of
+from jobplane.processors.kafka.judging import judged
+from jobplane.processors.kafka.questions import Questions, setting_of
 
 
 @pytest.mark.parametrize("unset", [-1001, -1, None, "7"])

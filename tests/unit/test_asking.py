@@ -8,15 +8,15 @@ from functools import partial
 import fastavro
 import pytest
 
-from controlplane.core.facts import Facts
-from controlplane.fetch import schemas as module
-from controlplane.fetch.schemas import Asking
-from schemas.errors import START, FactsUnavailable, NoRegistry, RegistryRefused, SchemaIncompatible
-from schemas.records.events import CommandRefused, Event, JobCreated, MappingCreated
-from schemas.records.mappings import AvroSchema
-from schemas.wire.codec import schema
-from schemas.wire.command_record import Received, read_command
-from schemas.wire.framed import Schemas
+from jobplane.controlplane.core.facts import Facts
+from jobplane.controlplane.fetch import schemas as module
+from jobplane.controlplane.fetch.schemas import Asking
+from jobplane.schemas.errors import START, FactsUnavailable, NoRegistry, RegistryRefused, SchemaIncompatible
+from jobplane.schemas.records.events import CommandRefused, Event, JobCreated, MappingCreated
+from jobplane.schemas.records.mappings import AvroSchema
+from jobplane.schemas.wire.codec import schema
+from jobplane.schemas.wire.command_record import Received, read_command
+from jobplane.schemas.wire.framed import Schemas
 from tests.support.plane import Plane, topic
 from tests.support.subjects import Subjects
 

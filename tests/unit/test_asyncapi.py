@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 from fastavro.schema import to_parsing_canonical_form
 
-from controlplane.embedded.jars import cache_folder
-from controlplane.topics import TOPICS
-from schemas.wire.codec import schema
+from jobplane.controlplane.embedded.jars import cache_folder
+from jobplane.controlplane.topics import TOPICS
+from jobplane.schemas.wire.codec import schema
 from tests.support.asyncapi import ABOUT, AVRO, document
 
 ROOT = Path(__file__).parents[2]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from schemas.formats.avro.resolution import _convert
+from jobplane.schemas.formats.avro.resolution import _convert
 
 DATE = {"type": "int", "logicalType": "date"}
 

@@ -11,21 +11,21 @@ import fastavro
 import pytest
 from confluent_kafka import Message
 
-from controlplane.core.decide.formats import with_inline
-from schemas.errors import START, BadMapping
-from schemas.failures import BadRecord
-from schemas.formats.avro import known_schemas, types
-from schemas.formats.fields import Layout
-from schemas.formats.json.values import row_class
-from schemas.formats.known import FORMATS
-from schemas.records.mappings import AvroSchema
-from schemas.records.mappings import Mapping as TopicMapping
-from schemas.types import datatypes as t
-from sql.codegen.compile import Step, Wiring, compile_step
-from sql.mapping import mapping_of
-from sql.plan.plan import plan
-from sql.syntax import statements
-from sql.syntax.parser import parse
+from jobplane.controlplane.core.decide.formats import with_inline
+from jobplane.schemas.errors import START, BadMapping
+from jobplane.schemas.failures import BadRecord
+from jobplane.schemas.formats.avro import known_schemas, types
+from jobplane.schemas.formats.fields import Layout
+from jobplane.schemas.formats.json.values import row_class
+from jobplane.schemas.formats.known import FORMATS
+from jobplane.schemas.records.mappings import AvroSchema
+from jobplane.schemas.records.mappings import Mapping as TopicMapping
+from jobplane.schemas.types import datatypes as t
+from jobplane.sql.codegen.compile import Step, Wiring, compile_step
+from jobplane.sql.mapping import mapping_of
+from jobplane.sql.plan.plan import plan
+from jobplane.sql.syntax import statements
+from jobplane.sql.syntax.parser import parse
 from tests.support import carried, rows
 
 NUMBERS = count(500_000)

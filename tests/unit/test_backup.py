@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from controlplane.backup.file import FORMAT, Foot, Head, Kept, Partition, Topic, records, verified, writing
-from controlplane.backup.restore import Plan
-from schemas.records.state import Position, encode_key
-from schemas.setup_errors import BadBackup
-from schemas.wire.codec import encode
+from jobplane.controlplane.backup.file import FORMAT, Foot, Head, Kept, Partition, Topic, records, verified, writing
+from jobplane.controlplane.backup.restore import Plan
+from jobplane.schemas.records.state import Position, encode_key
+from jobplane.schemas.setup_errors import BadBackup
+from jobplane.schemas.wire.codec import encode
 from tests.support.plane import Plane, topic
 
 HEAD = Head(FORMAT, "0.1.0", "jobplane.", 7, {"commands": Topic("id", [Partition(0, 3)])})

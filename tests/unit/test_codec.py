@@ -10,10 +10,10 @@ import pytest
 from avro.compatibility import ReaderWriterCompatibilityChecker, SchemaCompatibilityType
 from fastavro.schema import fingerprint, parse_schema, to_parsing_canonical_form
 
-from schemas.records.checkpoints import Checkpoint, Pointer, read_pointer
-from schemas.records.offsets import PartitionOffset, SourceOffsets
-from schemas.records.state import Position, decode_key, encode_key
-from schemas.wire.codec import RECORDS, NotOurs, decode, decode_record, encode, schema
+from jobplane.schemas.records.checkpoints import Checkpoint, Pointer, read_pointer
+from jobplane.schemas.records.offsets import PartitionOffset, SourceOffsets
+from jobplane.schemas.records.state import Position, decode_key, encode_key
+from jobplane.schemas.wire.codec import RECORDS, NotOurs, decode, decode_record, encode, schema
 from tests.support.avsc import drawn
 
 AVSC = Path(__file__).parents[2] / "schemas" / "avsc"

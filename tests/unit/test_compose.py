@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from controlplane.embedded.jars import KAFKA
-from controlplane.embedded.single_node import PROPERTIES
+from jobplane.controlplane.embedded.jars import KAFKA
+from jobplane.controlplane.embedded.single_node import PROPERTIES
 from tests.support.registry import LOCK
 
 FILE = Path(__file__).parents[2] / "compose" / "compose.yaml"

@@ -5,15 +5,15 @@ from typing import Any
 import pytest
 from confluent_kafka import Message
 
-from processors.pipeline import pipeline
-from schemas.errors import TypeMismatch
-from schemas.failures import BadRecord
-from schemas.records.sources import Sink, Source
-from sql.explain import explain
-from sql.plan.plan import plan
-from sql.syntax import statements
-from sql.syntax.parser import parse, parse_insert
-from sql.types.typed import LARGEST_CONSTANT, Apply, Constant
+from jobplane.processors.pipeline import pipeline
+from jobplane.schemas.errors import TypeMismatch
+from jobplane.schemas.failures import BadRecord
+from jobplane.schemas.records.sources import Sink, Source
+from jobplane.sql.explain import explain
+from jobplane.sql.plan.plan import plan
+from jobplane.sql.syntax import statements
+from jobplane.sql.syntax.parser import parse, parse_insert
+from jobplane.sql.types.typed import LARGEST_CONSTANT, Apply, Constant
 
 FAULTS = [
     ("1 / 0", "division by zero"),

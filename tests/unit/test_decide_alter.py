@@ -2,8 +2,8 @@
 
 import pytest
 
-from controlplane.core.outcome import answer
-from schemas.records.reports import Report, Said
+from jobplane.controlplane.core.outcome import answer
+from jobplane.schemas.records.reports import Report, Said
 from tests.support.plane import Plane, topic
 
 

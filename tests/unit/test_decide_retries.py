@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 from confluent_kafka import Message
 
-from controlplane.query.dead_letters import DeadLetter, retry_of, tally
-from processors.task.dead_letters import letter, letters_of
-from schemas.failures import BadRecord
-from schemas.records.events import CommandRefused, JobCreated
-from schemas.records.sources import Letters, Source
-from schemas.records.state import Job
+from jobplane.controlplane.query.dead_letters import DeadLetter, retry_of, tally
+from jobplane.processors.task.dead_letters import letter, letters_of
+from jobplane.schemas.failures import BadRecord
+from jobplane.schemas.records.events import CommandRefused, JobCreated
+from jobplane.schemas.records.sources import Letters, Source
+from jobplane.schemas.records.state import Job
 from tests.support.plane import Plane, topic
 
 CREATE = "CREATE JOB j OPTIONS (onError 'deadLetter') AS INSERT INTO out SELECT * FROM src"

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from controlplane.core.decide import decide, topics_needed
-from controlplane.core.evolve import State
-from controlplane.core.facts import Facts, TopicFacts
-from controlplane.core.request import Request, translate
-from schemas.records.events import JobCreated
-from schemas.records.mappings import Mapping
-from schemas.wire.command_record import read_command
+from jobplane.controlplane.core.decide import decide, topics_needed
+from jobplane.controlplane.core.evolve import State
+from jobplane.controlplane.core.facts import Facts, TopicFacts
+from jobplane.controlplane.core.request import Request, translate
+from jobplane.schemas.records.events import JobCreated
+from jobplane.schemas.records.mappings import Mapping
+from jobplane.schemas.wire.command_record import read_command
 
 MAPPED = Mapping("eu", "small", (), {}, "CREATE MAPPING eu EXTERNAL NAME small TYPE Kafka")
 STATE = State([(("mapping", "eu"), MAPPED)])

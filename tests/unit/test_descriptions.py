@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from controlplane.listings.describe import describe_job
-from schemas.records.progress import REFUSED, Progress
-from schemas.records.state import Phase
-from schemas.records.tasks import task_key
+from jobplane.controlplane.listings.describe import describe_job
+from jobplane.schemas.records.progress import REFUSED, Progress
+from jobplane.schemas.records.state import Phase
+from jobplane.schemas.records.tasks import task_key
 from tests.support.plane import Plane, topic
 
 

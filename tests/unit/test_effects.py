@@ -1,12 +1,12 @@
 """When a statement has had its effect, and when it cannot have it any more."""
 
-from controlplane.core.goals import Goal, Proof, goal, is_left_at_rest, rest_remark
-from controlplane.core.outcome import answer
-from schemas.records.events import Event
-from schemas.records.failure import Failure
-from schemas.records.reports import Report, Said
-from schemas.records.snapshots import SnapshotPart
-from sql.syntax.parser import parse
+from jobplane.controlplane.core.goals import Goal, Proof, goal, is_left_at_rest, rest_remark
+from jobplane.controlplane.core.outcome import answer
+from jobplane.schemas.records.events import Event
+from jobplane.schemas.records.failure import Failure
+from jobplane.schemas.records.reports import Report, Said
+from jobplane.schemas.records.snapshots import SnapshotPart
+from jobplane.sql.syntax.parser import parse
 from tests.support.plane import Plane, topic
 
 CREATE = "CREATE JOB a OPTIONS (parallelism '1') AS INSERT INTO out SELECT * FROM src"

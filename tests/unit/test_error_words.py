@@ -6,11 +6,11 @@ from socketserver import StreamRequestHandler, ThreadingTCPServer
 import pytest
 from confluent_kafka import KafkaError
 
-from processors.kafka.client_properties import PROPERTIES
-from processors.kafka.cluster import Kafka, judged
-from processors.kafka.error_words import WORDS, in_words
-from processors.kafka.errors import Meaning, meaning
-from schemas.setup_errors import BadSetting, KafkaUnreachable
+from jobplane.processors.kafka.client_properties import PROPERTIES
+from jobplane.processors.kafka.cluster import Kafka, judged
+from jobplane.processors.kafka.error_words import WORDS, in_words
+from jobplane.processors.kafka.errors import Meaning, meaning
+from jobplane.schemas.setup_errors import BadSetting, KafkaUnreachable
 
 
 def test_the_words_are_of_errors_that_there_are() -> None:

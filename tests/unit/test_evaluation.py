@@ -5,16 +5,16 @@ from typing import Any
 import pytest
 from confluent_kafka import Message
 
-from processors.task.context import Narrowed, Run
-from processors.task.culprit import Blame
-from processors.task.evaluation import Evaluation
-from processors.task.on_error import keyed, treatment
-from schemas.failures import BadRecord, RecordFailure, RecordTooLarge, WithoutKey
-from schemas.options import OnError
-from sql.codegen.compile import Step, Wiring, compile_step
-from sql.plan.plan import plan
-from sql.syntax import statements
-from sql.syntax.parser import parse
+from jobplane.processors.task.context import Narrowed, Run
+from jobplane.processors.task.culprit import Blame
+from jobplane.processors.task.evaluation import Evaluation
+from jobplane.processors.task.on_error import keyed, treatment
+from jobplane.schemas.failures import BadRecord, RecordFailure, RecordTooLarge, WithoutKey
+from jobplane.schemas.options import OnError
+from jobplane.sql.codegen.compile import Step, Wiring, compile_step
+from jobplane.sql.plan.plan import plan
+from jobplane.sql.syntax import statements
+from jobplane.sql.syntax.parser import parse
 
 WITHOUT = b'{"a":"no key"}'
 LARGE = b'{"a": "%s"}' % (b"x" * 100)

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.errors import BadEnvelope, FactsUnavailable, Refused
-from schemas.formats.avro.known_schemas import UnknownSchema
-from schemas.records.commands import Command
-from schemas.wire.codec import schema
-from schemas.wire.command_record import read_command
-from schemas.wire.framed import read_framed
+from jobplane.schemas.errors import BadEnvelope, FactsUnavailable, Refused
+from jobplane.schemas.formats.avro.known_schemas import UnknownSchema
+from jobplane.schemas.records.commands import Command
+from jobplane.schemas.wire.codec import schema
+from jobplane.schemas.wire.command_record import read_command
+from jobplane.schemas.wire.framed import read_framed
 
 SQL = "DROP JOB a"
 FRAME = b"\0\0\0\0\7"

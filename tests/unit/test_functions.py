@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
-from sql.functions import FUNCTIONS
-from sql.functions.listing import FORMS, OPERATORS, listed
-from sql.syntax.expressions import ArithmeticOperator, ComparisonOperator
+from jobplane.sql.functions import FUNCTIONS
+from jobplane.sql.functions.listing import FORMS, OPERATORS, listed
+from jobplane.sql.syntax.expressions import ArithmeticOperator, ComparisonOperator
 from tests.support.rows import blocks
 
 GOLDEN = Path(__file__).parent.parent / "golden/functions"

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.failures import BadRecord
-from schemas.types.datatypes import MAX_LENGTH
-from sql.functions import arrays as f
-from sql.runtime.comparing import identity
+from jobplane.schemas.failures import BadRecord
+from jobplane.schemas.types.datatypes import MAX_LENGTH
+from jobplane.sql.functions import arrays as f
+from jobplane.sql.runtime.comparing import identity
 
 SCALARS = st.one_of(
     st.none(), st.booleans(), st.integers(-2, 2), st.sampled_from([-0.5, 0.0, 1.0]), st.text("ab", max_size=1)

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sql.functions import binary as f
-from sql.functions.signature import Json
+from jobplane.sql.functions import binary as f
+from jobplane.sql.functions.signature import Json
 
 
 @pytest.mark.parametrize(

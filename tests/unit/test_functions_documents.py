@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.types.json_text import ENCODER
-from sql.functions import documents as f
-from sql.functions.signature import Json
-from sql.runtime.json_path import path
+from jobplane.schemas.types.json_text import ENCODER
+from jobplane.sql.functions import documents as f
+from jobplane.sql.functions.signature import Json
+from jobplane.sql.runtime.json_path import path
 
 ORDER = r"""
 {"id": 12345678901234567890.10, "ok": true, "none": null, "who": {"name": "Ann \"A\" \u00e9\n", "": 0},

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.failures import BadRecord
-from sql.functions import numbers as f
-from sql.functions import real_numbers as r
-from sql.runtime.comparing import comparable
+from jobplane.schemas.failures import BadRecord
+from jobplane.sql.functions import numbers as f
+from jobplane.sql.functions import real_numbers as r
+from jobplane.sql.runtime.comparing import comparable
 
 MOST = 2**63 - 1
 LEAST = -(2**63)

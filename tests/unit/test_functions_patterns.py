@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.failures import BadRecord
-from schemas.types.datatypes import MAX_LENGTH
-from sql.functions import patterns as f
+from jobplane.schemas.failures import BadRecord
+from jobplane.schemas.types.datatypes import MAX_LENGTH
+from jobplane.sql.functions import patterns as f
 
 MANY = "a" * 100_000
 

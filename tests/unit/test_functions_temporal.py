@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.types import temporal_text as text
-from schemas.types.datatypes import Instant, Months
-from schemas.types.zones import names, zone
-from sql.functions import temporal as f
-from sql.functions import temporal_conversions as c
-from sql.functions import temporal_fields as fields
-from sql.runtime.temporal_format import read, reader, writable, written
+from jobplane.schemas.types import temporal_text as text
+from jobplane.schemas.types.datatypes import Instant, Months
+from jobplane.schemas.types.zones import names, zone
+from jobplane.sql.functions import temporal as f
+from jobplane.sql.functions import temporal_conversions as c
+from jobplane.sql.functions import temporal_fields as fields
+from jobplane.sql.runtime.temporal_format import read, reader, writable, written
 
 BERLIN = "Europe/Berlin"
 

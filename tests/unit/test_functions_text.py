@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.failures import BadRecord
-from schemas.types import datatypes as t
-from schemas.types.datatypes import MAX_LENGTH, Type
-from sql.functions import masking, urls
-from sql.functions import text as f
-from sql.operations.casts import explicit
-from sql.runtime.plain import plain
+from jobplane.schemas.failures import BadRecord
+from jobplane.schemas.types import datatypes as t
+from jobplane.schemas.types.datatypes import MAX_LENGTH, Type
+from jobplane.sql.functions import masking, urls
+from jobplane.sql.functions import text as f
+from jobplane.sql.operations.casts import explicit
+from jobplane.sql.runtime.plain import plain
 
 LONG = "a" * (MAX_LENGTH // 4)
 

@@ -7,32 +7,32 @@ from typing import Any
 import msgspec
 import pytest
 
-from controlplane.cli import main
-from controlplane.cli.screen.show import Display
-from controlplane.cli.sql import show_answer
-from controlplane.cli.terminal import TRACEBACK, errors
-from controlplane.core.evolve import State
-from controlplane.core.facts import Facts
-from controlplane.core.request import Request
-from controlplane.decider.decider import Suspects
-from controlplane.decider.judge import LARGEST_EVENT, Arrived, Judge
-from controlplane.fetch.schemas import Asking
-from controlplane.listings import rows
-from controlplane.settings import Settings
-from controlplane.topics import COMMANDS, REPORTS
-from controlplane.web.pages import guarded, json_answer
-from controlplane.worker import worker
-from processors.guard import Fault, fault_of
-from processors.kafka.cluster import Doubt, Message
-from processors.task.culprit import fault
-from schemas.changed import replace
-from schemas.errors import BadMapping, InternalError, StatementTooLarge
-from schemas.failures import BadRecord, Unreadable
-from schemas.records.events import Body, CommandRefused, CommandUnchanged
-from schemas.records.mappings import AvroSchema
-from schemas.records.reports import Report, Said
-from schemas.setup_errors import NotSetUp
-from schemas.wire.codec import encode
+from jobplane.controlplane.cli import main
+from jobplane.controlplane.cli.screen.show import Display
+from jobplane.controlplane.cli.sql import show_answer
+from jobplane.controlplane.cli.terminal import TRACEBACK, errors
+from jobplane.controlplane.core.evolve import State
+from jobplane.controlplane.core.facts import Facts
+from jobplane.controlplane.core.request import Request
+from jobplane.controlplane.decider.decider import Suspects
+from jobplane.controlplane.decider.judge import LARGEST_EVENT, Arrived, Judge
+from jobplane.controlplane.fetch.schemas import Asking
+from jobplane.controlplane.listings import rows
+from jobplane.controlplane.settings import Settings
+from jobplane.controlplane.topics import COMMANDS, REPORTS
+from jobplane.controlplane.web.pages import guarded, json_answer
+from jobplane.controlplane.worker import worker
+from jobplane.processors.guard import Fault, fault_of
+from jobplane.processors.kafka.cluster import Doubt, Message
+from jobplane.processors.task.culprit import fault
+from jobplane.schemas.changed import replace
+from jobplane.schemas.errors import BadMapping, InternalError, StatementTooLarge
+from jobplane.schemas.failures import BadRecord, Unreadable
+from jobplane.schemas.records.events import Body, CommandRefused, CommandUnchanged
+from jobplane.schemas.records.mappings import AvroSchema
+from jobplane.schemas.records.reports import Report, Said
+from jobplane.schemas.setup_errors import NotSetUp
+from jobplane.schemas.wire.codec import encode
 from tests.support.plane import Plane, topic
 from tests.support.subjects import Subjects
 

@@ -9,7 +9,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from controlplane.cli.main import main
+from jobplane.controlplane.cli.main import main
 
 
 @pytest.mark.parametrize(

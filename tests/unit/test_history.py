@@ -1,12 +1,12 @@
 """What was: the state after any event, and the rows of a job's life."""
 
-from controlplane.core.evolve import State, fold, job_name
-from controlplane.log import history
-from controlplane.log.events_topic import Entry
-from controlplane.log.history import HISTORY_COLUMNS, Story, folded, until
-from schemas.records.failure import Failure
-from schemas.records.reports import Report, Said
-from schemas.wire.codec import encode
+from jobplane.controlplane.core.evolve import State, fold, job_name
+from jobplane.controlplane.log import history
+from jobplane.controlplane.log.events_topic import Entry
+from jobplane.controlplane.log.history import HISTORY_COLUMNS, Story, folded, until
+from jobplane.schemas.records.failure import Failure
+from jobplane.schemas.records.reports import Report, Said
+from jobplane.schemas.wire.codec import encode
 from tests.support.plane import Plane, topic
 
 CREATE = "CREATE JOB {} AS INSERT INTO out SELECT * FROM src"

@@ -4,9 +4,9 @@ import getpass
 
 import pytest
 
-from controlplane.client import issuer
-from controlplane.settings import Settings
-from schemas.setup_errors import BadSetting
+from jobplane.controlplane.client import issuer
+from jobplane.controlplane.settings import Settings
+from jobplane.schemas.setup_errors import BadSetting
 
 
 def test_it_is_the_user_at_the_host(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from controlplane.embedded import jars
-from schemas.setup_errors import BrokerFailed, JarMismatch
+from jobplane.controlplane.embedded import jars
+from jobplane.schemas.setup_errors import BrokerFailed, JarMismatch
 
 CONTENT = {f"org/example/one{n}/1.{n}/one{n}-1.{n}.jar": f"jar {n}".encode() * 100 for n in range(12)}
 FIRST = next(iter(CONTENT))

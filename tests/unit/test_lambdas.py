@@ -8,14 +8,14 @@ from confluent_kafka import Message
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.errors import Refused
-from schemas.failures import BadRecord
-from sql.codegen.compile import Wiring, compile_step
-from sql.explain import explain
-from sql.packages import functions_called, is_free
-from sql.plan.plan import plan
-from sql.syntax import statements
-from sql.syntax.parser import parse
+from jobplane.schemas.errors import Refused
+from jobplane.schemas.failures import BadRecord
+from jobplane.sql.codegen.compile import Wiring, compile_step
+from jobplane.sql.explain import explain
+from jobplane.sql.packages import functions_called, is_free
+from jobplane.sql.plan.plan import plan
+from jobplane.sql.syntax import statements
+from jobplane.sql.syntax.parser import parse
 
 WIRING = Wiring("out", 1, {"s": "s"}, {"s": 0})
 NUMBERS = st.lists(st.none() | st.integers(-9, 9), max_size=6)

@@ -4,14 +4,14 @@ from collections.abc import Collection
 
 import pytest
 
-from controlplane.core.facts import Facts, no_live_job
-from controlplane.core.set_up_advice import not_set_up, without_dot
-from controlplane.fetch.topics import describe
-from schemas.errors import FactsUnavailable, NotAuthorized, Place, RegistryRefused, TopicNotFound
-from schemas.failures import KafkaRefused
-from schemas.records.events import CommandRefused
-from schemas.records.failure import Failure
-from schemas.records.reports import Report, Said
+from jobplane.controlplane.core.facts import Facts, no_live_job
+from jobplane.controlplane.core.set_up_advice import not_set_up, without_dot
+from jobplane.controlplane.fetch.topics import describe
+from jobplane.schemas.errors import FactsUnavailable, NotAuthorized, Place, RegistryRefused, TopicNotFound
+from jobplane.schemas.failures import KafkaRefused
+from jobplane.schemas.records.events import CommandRefused
+from jobplane.schemas.records.failure import Failure
+from jobplane.schemas.records.reports import Report, Said
 from tests.support.plane import Plane, topic
 
 PLACE = Place(1, 9)

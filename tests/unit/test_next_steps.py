@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from controlplane.cli.next_steps import next_step
-from schemas import failures
-from sql.syntax.parser import split
+from jobplane.controlplane.cli.next_steps import next_step
+from jobplane.schemas import failures
+from jobplane.sql.syntax.parser import split
 
 
 def test_a_bad_record_is_left_out_by_a_statement_that_can_be_copied() -> None:

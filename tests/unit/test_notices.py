@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 import pytest
 from confluent_kafka import Message
 
-from controlplane.query.notices import noticed
-from schemas.records.sources import Sink, Source
-from sql.mapping import mapping_of
-from sql.syntax.parser import parse, parse_insert
-from sql.syntax.statements import CreateMapping
+from jobplane.controlplane.query.notices import noticed
+from jobplane.schemas.records.sources import Sink, Source
+from jobplane.sql.mapping import mapping_of
+from jobplane.sql.syntax.parser import parse, parse_insert
+from jobplane.sql.syntax.statements import CreateMapping
 
 if TYPE_CHECKING:
-    from schemas.records.mappings import Mapping
+    from jobplane.schemas.records.mappings import Mapping
 
 ORDERS = (
     b'{"id": 1, "state": "paid", "customer": {"id": 7, "name": "ann"}, "items": [{"sku": 1}], "note": 0}',

@@ -2,8 +2,8 @@
 
 import pytest
 
-from processors.kafka.errors import Meaning, failure_of, meaning
-from schemas.failures import BadRecord, RecordTooLarge
+from jobplane.processors.kafka.errors import Meaning, failure_of, meaning
+from jobplane.schemas.failures import BadRecord, RecordTooLarge
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ LONG, SHORT = 100, 10
 def shown(lines: int, tmp_path: Path, pager: str | None, *, path: str = os.environ["PATH"], pages: bool = True) -> str:
     """What a terminal of 24 lines gets."""
     call = f"pager.show('x\\n' * {lines}, 24, pages={pages})"
-    program = f"from controlplane.cli.screen import pager; {call}; print('after')"
+    program = f"from jobplane.controlplane.cli.screen import pager; {call}; print('after')"
     environment = {"PATH": path, "TERM": "xterm", "HOME": str(tmp_path), "PYTHONPATH": str(Path.cwd())}
     environment |= {} if pager is None else {"PAGER": pager}
     mine, theirs = pty.openpty()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from processors.task.runner import producer_settings
+from jobplane.processors.task.runner import producer_settings
 
 
 @pytest.mark.parametrize("partitions", [1, 3, 4, 5, 50, 1000])

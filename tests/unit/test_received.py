@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.errors import BadEnvelope, NoRegistry, NotUtf8, TopicReserved
-from schemas.records.commands import ATTRIBUTES, Command
-from schemas.records.state import Position
-from schemas.wire.codec import MARKER, encode
-from schemas.wire.command_record import Headers, Received, read_command
+from jobplane.schemas.errors import BadEnvelope, NoRegistry, NotUtf8, TopicReserved
+from jobplane.schemas.records.commands import ATTRIBUTES, Command
+from jobplane.schemas.records.state import Position
+from jobplane.schemas.wire.codec import MARKER, encode
+from jobplane.schemas.wire.command_record import Headers, Received, read_command
 
 DROP = "DROP JOB a"
 CLOUD = [("content-type", b"application/cloudevents+json; charset=utf-8")]

@@ -2,9 +2,9 @@
 
 import pytest
 
-from sql.syntax.parser import parse
-from sql.syntax.render.lines import render_lines
-from sql.syntax.render.statements import render
+from jobplane.sql.syntax.parser import parse
+from jobplane.sql.syntax.render.lines import render_lines
+from jobplane.sql.syntax.render.statements import render
 
 SHORT = "CREATE JOB a AS INSERT INTO out SELECT * FROM s"
 LONG = """

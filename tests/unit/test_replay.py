@@ -1,9 +1,9 @@
 """Differences between what events fold to and what the state holds are told field by field."""
 
-from controlplane.core.evolve import POSITION, State
-from controlplane.log.verify import differences
-from schemas.changed import replace
-from schemas.records.state import Position, Status
+from jobplane.controlplane.core.evolve import POSITION, State
+from jobplane.controlplane.log.verify import differences
+from jobplane.schemas.changed import replace
+from jobplane.schemas.records.state import Position, Status
 from tests.support.plane import Plane, topic
 
 

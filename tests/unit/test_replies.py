@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from controlplane.decider.replies import LINGER_S, MOST_WAITING, Replies, Reply, reply_to
-from processors.kafka.cluster import Kafka
-from schemas.records.events import (
+from jobplane.controlplane.decider.replies import LINGER_S, MOST_WAITING, Replies, Reply, reply_to
+from jobplane.processors.kafka.cluster import Kafka
+from jobplane.schemas.records.events import (
     Cause,
     CommandRefused,
     CommandRepeated,
@@ -16,8 +16,8 @@ from schemas.records.events import (
     JobSuspended,
     TaskFailed,
 )
-from schemas.records.failure import Failure
-from schemas.records.state import Status
+from jobplane.schemas.records.failure import Failure
+from jobplane.schemas.records.state import Status
 from tests.support.plane import Plane, topic
 
 ASKED = Cause("commands", 7, 8, "id", "digest", "me", "00-trace", "answers")

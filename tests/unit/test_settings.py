@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from controlplane.settings import Settings
-from schemas.setup_errors import BadSetting
+from jobplane.controlplane.settings import Settings
+from jobplane.schemas.setup_errors import BadSetting
 
 
 def test_flag_beats_environment_beats_file_beats_default(tmp_path: Path) -> None:

@@ -1,11 +1,11 @@
 """What is shown to people never breaks a line and never commands a terminal."""
 
-from controlplane.cli.log import _as_text
-from controlplane.listings.rows import Listing
-from controlplane.listings.tables import text
-from controlplane.log.events_topic import Entry
-from schemas.records.events import Cause, CommandRefused, Event
-from schemas.shown import counted, one_line, utc
+from jobplane.controlplane.cli.log import _as_text
+from jobplane.controlplane.listings.rows import Listing
+from jobplane.controlplane.listings.tables import text
+from jobplane.controlplane.log.events_topic import Entry
+from jobplane.schemas.records.events import Cause, CommandRefused, Event
+from jobplane.schemas.shown import counted, one_line, utc
 
 HOSTILE = "a\n\t\r\x1b[31m\x9b\x00é\ud83d"
 SHOWN = r"a\n\t\r\x1b[31m\x9b\x00é\ud83d"

@@ -8,19 +8,19 @@ from typing import Any
 import pytest
 from confluent_kafka import Message
 
-from processors.pipeline import Pipeline, pipeline_of
-from processors.task.restore import carried_over, made
-from schemas.failures import BadRecord, CheckpointLost
-from schemas.options import JobOptions
-from schemas.records.checkpoints import Checkpoint
-from schemas.records.layouts import Layout, LayoutTask
-from schemas.records.mappings import Mapping
-from schemas.records.offsets import PartitionOffset, SourceOffsets
-from schemas.records.sources import Sink, Source, by_topic
-from schemas.records.state import Phase
-from schemas.records.tasks import Task, checkpoint_key
-from schemas.wire.codec import decode, encode
-from sql.codegen.compile import CompiledStep
+from jobplane.processors.pipeline import Pipeline, pipeline_of
+from jobplane.processors.task.restore import carried_over, made
+from jobplane.schemas.failures import BadRecord, CheckpointLost
+from jobplane.schemas.options import JobOptions
+from jobplane.schemas.records.checkpoints import Checkpoint
+from jobplane.schemas.records.layouts import Layout, LayoutTask
+from jobplane.schemas.records.mappings import Mapping
+from jobplane.schemas.records.offsets import PartitionOffset, SourceOffsets
+from jobplane.schemas.records.sources import Sink, Source, by_topic
+from jobplane.schemas.records.state import Phase
+from jobplane.schemas.records.tasks import Task, checkpoint_key
+from jobplane.schemas.wire.codec import decode, encode
+from jobplane.sql.codegen.compile import CompiledStep
 
 MAPPED = Mapping("eu", "small", (), {}, "CREATE MAPPING eu EXTERNAL NAME small TYPE Kafka")
 LARGE = Source("large", "id-large", (10, 11, 12, 13))

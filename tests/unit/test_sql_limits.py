@@ -2,11 +2,11 @@
 
 import pytest
 
-from schemas.errors import Refused
-from sql.codegen.compile import Wiring, compile_step
-from sql.plan.plan import plan
-from sql.syntax import statements
-from sql.syntax.parser import parse
+from jobplane.schemas.errors import Refused
+from jobplane.sql.codegen.compile import Wiring, compile_step
+from jobplane.sql.plan.plan import plan
+from jobplane.sql.syntax import statements
+from jobplane.sql.syntax.parser import parse
 
 WIRING = Wiring("out", 1, {"s": "s"}, {"s": 0})
 DOUBLED = ", ".join(f"t{i} AS (SELECT a FROM t{i - 1} UNION ALL SELECT a FROM t{i - 1})" for i in range(1, 30))

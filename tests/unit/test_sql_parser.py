@@ -2,14 +2,14 @@
 
 import pytest
 
-from schemas.errors import BadSyntax, NestedTooDeep, NotUtf8, Place, Refused, StatementTooLarge
-from sql.codegen.compile import Wiring, compile_step
-from sql.plan.plan import plan
-from sql.syntax import statements
-from sql.syntax.parser import parse, split
-from sql.syntax.refusals.diagnostics import WIDTH, caret
-from sql.syntax.render.statements import render
-from sql.syntax.scan import MAX_BYTES, MAX_DEPTH
+from jobplane.schemas.errors import BadSyntax, NestedTooDeep, NotUtf8, Place, Refused, StatementTooLarge
+from jobplane.sql.codegen.compile import Wiring, compile_step
+from jobplane.sql.plan.plan import plan
+from jobplane.sql.syntax import statements
+from jobplane.sql.syntax.parser import parse, split
+from jobplane.sql.syntax.refusals.diagnostics import WIDTH, caret
+from jobplane.sql.syntax.render.statements import render
+from jobplane.sql.syntax.scan import MAX_BYTES, MAX_DEPTH
 
 WIRING = Wiring("out", 1, {"s": "s"}, {"s": 0})
 CREATE = "CREATE JOB j AS INSERT INTO out "

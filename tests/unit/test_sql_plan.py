@@ -2,12 +2,12 @@
 
 import pytest
 
-from schemas.errors import ColumnMismatch
-from schemas.types import datatypes as t
-from schemas.types.datatypes import Type
-from sql.plan.plan import Branch, plan
-from sql.syntax import statements
-from sql.syntax.parser import parse
+from jobplane.schemas.errors import ColumnMismatch
+from jobplane.schemas.types import datatypes as t
+from jobplane.schemas.types.datatypes import Type
+from jobplane.sql.plan.plan import Branch, plan
+from jobplane.sql.syntax import statements
+from jobplane.sql.syntax.parser import parse
 
 
 def planned(query: str, target: str = "out") -> Branch:

@@ -6,12 +6,12 @@ from string import Formatter
 
 import pytest
 
-from schemas.errors import Refused
-from sql.syntax.parser import parse
-from sql.syntax.refusals.diagnostics import WINDOW
-from sql.syntax.refusals.peers import PEERS
-from sql.syntax.refusals.slips import SLIPS
-from sql.syntax.refusals.unsupported import UNSUPPORTED, Row
+from jobplane.schemas.errors import Refused
+from jobplane.sql.syntax.parser import parse
+from jobplane.sql.syntax.refusals.diagnostics import WINDOW
+from jobplane.sql.syntax.refusals.peers import PEERS
+from jobplane.sql.syntax.refusals.slips import SLIPS
+from jobplane.sql.syntax.refusals.unsupported import UNSUPPORTED, Row
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 ROWS = (*PEERS, *SLIPS, *UNSUPPORTED)

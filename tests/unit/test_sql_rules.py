@@ -6,8 +6,8 @@ import pytest
 from parsimonious.expressions import Regex
 from parsimonious.grammar import Grammar
 
-from sql.syntax.grammar import GRAMMAR, TEXT
-from sql.syntax.rules import rules_of
+from jobplane.sql.syntax.grammar import GRAMMAR, TEXT
+from jobplane.sql.syntax.rules import rules_of
 
 
 def shape(rules: Any) -> list[Any]:

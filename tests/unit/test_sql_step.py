@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from confluent_kafka import Message, Producer
 
-from schemas.failures import BadRecord
-from sql.codegen.compile import CompiledStep, Wiring, compile_step
-from sql.plan.plan import plan
-from sql.syntax import statements
-from sql.syntax.parser import parse
+from jobplane.schemas.failures import BadRecord
+from jobplane.sql.codegen.compile import CompiledStep, Wiring, compile_step
+from jobplane.sql.plan.plan import plan
+from jobplane.sql.syntax import statements
+from jobplane.sql.syntax.parser import parse
 
 W2 = "SELECT id, user, amount * 2 AS doubled FROM s WHERE amount > 50"
 

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from controlplane import patience
-from controlplane.embedded.dev import _awaited, what_next
-from controlplane.log import control_topics
-from controlplane.patience import Patience
-from controlplane.settings import Settings
-from controlplane.topics import TOPICS
-from controlplane.worker import worker
-from processors.kafka.cluster import Doubt
-from schemas.setup_errors import BadSetting, KafkaUnreachable, NotSetUp
+from jobplane.controlplane import patience
+from jobplane.controlplane.embedded.dev import _awaited, what_next
+from jobplane.controlplane.log import control_topics
+from jobplane.controlplane.patience import Patience
+from jobplane.controlplane.settings import Settings
+from jobplane.controlplane.topics import TOPICS
+from jobplane.controlplane.worker import worker
+from jobplane.processors.kafka.cluster import Doubt
+from jobplane.schemas.setup_errors import BadSetting, KafkaUnreachable, NotSetUp
 
 SETTINGS = Settings(prefix="p.", replication_factor=1)
 
@@ -30,7 +30,7 @@ def test_a_worker_does_not_start_with_a_host_module_that_is_not_there(name: str)
 def test_host_modules_are_looked_for_where_a_host_finds_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "own_host.py").touch()
     monkeypatch.chdir(tmp_path)
-    for name in ("processors.host", "own_host"):
+    for name in ("jobplane.processors.host", "own_host"):
         worker.require_module(name)
 
 

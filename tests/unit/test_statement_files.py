@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from controlplane.cli.main import main
-from controlplane.cli.statement_files import NotText, Source, decoded, sources
+from jobplane.controlplane.cli.main import main
+from jobplane.controlplane.cli.statement_files import NotText, Source, decoded, sources
 
 SQL = "CREATE JOB a AS INSERT INTO b SELECT 'é' AS x FROM c;\n"
 LEGACY = "save it as UTF-8, or convert it: if it is Windows-1252, iconv -f WINDOWS-1252 -t UTF-8"

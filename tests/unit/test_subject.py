@@ -2,9 +2,9 @@
 
 import pytest
 
-from controlplane.core.outcome import answer
-from controlplane.core.subject import outcome_line, subject_of
-from sql.syntax.parser import parse
+from jobplane.controlplane.core.outcome import answer
+from jobplane.controlplane.core.subject import outcome_line, subject_of
+from jobplane.sql.syntax.parser import parse
 from tests.support.plane import Plane, topic
 
 CREATE = "CREATE JOB {}a AS INSERT INTO out SELECT * FROM src"

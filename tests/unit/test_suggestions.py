@@ -5,11 +5,11 @@ from random import Random
 
 import pytest
 
-from schemas.formats import FORMAT_OPTIONS
-from schemas.options import OPTION_NAMES, PEERS, PEERS_OF_VALUES, JobOptions, canonical
-from schemas.suggestions import LONGEST, containing, did_you_mean, edits, folded, nearest
-from sql.syntax import statements
-from sql.syntax.parser import parse
+from jobplane.schemas.formats import FORMAT_OPTIONS
+from jobplane.schemas.options import OPTION_NAMES, PEERS, PEERS_OF_VALUES, JobOptions, canonical
+from jobplane.schemas.suggestions import LONGEST, containing, did_you_mean, edits, folded, nearest
+from jobplane.sql.syntax import statements
+from jobplane.sql.syntax.parser import parse
 
 JOBS = ["big", "orders", "orders.eu", "job-1", "job-2", "first_name", "last_name", "snapshotIntervalMillis"]
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from processors.kafka.together import Together
-from processors.task.gate import Gate
+from jobplane.processors.kafka.together import Together
+from jobplane.processors.task.gate import Gate
 
 LIMIT_S = 10.0
 

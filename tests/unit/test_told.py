@@ -7,19 +7,19 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from controlplane.cli import sql
-from controlplane.cli.main import main
-from controlplane.cli.screen.show import Display
-from controlplane.cli.terminal import errors
-from controlplane.client.result import Result, Sent
-from controlplane.listings.rows import Listing, Screen
-from controlplane.query.dead_letters import DeadLetter, lines_of
-from schemas.errors import JobNotFound, Refused, TopicExists
-from schemas.records.state import Answer
-from schemas.setup_errors import BeyondTheEnd, NotSetUp
-from sql.syntax.parser import parse, split
-from sql.syntax.refusals.diagnostics import caret
-from sql.syntax.statements import CreateJob
+from jobplane.controlplane.cli import sql
+from jobplane.controlplane.cli.main import main
+from jobplane.controlplane.cli.screen.show import Display
+from jobplane.controlplane.cli.terminal import errors
+from jobplane.controlplane.client.result import Result, Sent
+from jobplane.controlplane.listings.rows import Listing, Screen
+from jobplane.controlplane.query.dead_letters import DeadLetter, lines_of
+from jobplane.schemas.errors import JobNotFound, Refused, TopicExists
+from jobplane.schemas.records.state import Answer
+from jobplane.schemas.setup_errors import BeyondTheEnd, NotSetUp
+from jobplane.sql.syntax.parser import parse, split
+from jobplane.sql.syntax.refusals.diagnostics import caret
+from jobplane.sql.syntax.statements import CreateJob
 
 NOWHERE = {"JOBPLANE_BOOTSTRAP": "127.0.0.1:1"}
 ODD = 'a\nb\x1b[31mred"'
@@ -103,7 +103,7 @@ FULL = Path("/dev/full")
 def test_a_full_disk_is_one_line(words: list[str]) -> None:
     with FULL.open("w") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "controlplane.cli.main", *words],
+            [sys.executable, "-m", "jobplane", *words],
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,

@@ -6,27 +6,27 @@ from itertools import pairwise
 import pytest
 from confluent_kafka import Message
 
-from controlplane.browse.lens import Lens
-from controlplane.browse.new_topics import check_name, check_new
-from controlplane.browse.record_lines import Form, Record, records
-from controlplane.browse.record_query import AtOffset, Newest, Oldest, Since, start_of
-from controlplane.browse.topic_listing import chosen, description
-from controlplane.browse.topic_listing import listing as topics_listing
-from controlplane.cli.records import FORMATS
-from controlplane.core.evolve import State
-from controlplane.core.set_up_advice import not_set_up
-from controlplane.fetch.windows import cut, nonempty
-from controlplane.listings.tables import text
-from controlplane.query.record_rows import Seen, is_framed, listing, seen_as_it_is, text_or_hex
-from processors.kafka.cluster import Replicas
-from schemas import formats
-from schemas.errors import BadLine, Refused, TopicExists, TopicRefused, TopicReserved
-from schemas.records.mappings import Mapping
-from schemas.records.reports import Report, Said
-from schemas.wire.codec import encode
-from sql.mapping import mapping_of
-from sql.syntax.parser import parse
-from sql.syntax.statements import CreateMapping
+from jobplane.controlplane.browse.lens import Lens
+from jobplane.controlplane.browse.new_topics import check_name, check_new
+from jobplane.controlplane.browse.record_lines import Form, Record, records
+from jobplane.controlplane.browse.record_query import AtOffset, Newest, Oldest, Since, start_of
+from jobplane.controlplane.browse.topic_listing import chosen, description
+from jobplane.controlplane.browse.topic_listing import listing as topics_listing
+from jobplane.controlplane.cli.records import FORMATS
+from jobplane.controlplane.core.evolve import State
+from jobplane.controlplane.core.set_up_advice import not_set_up
+from jobplane.controlplane.fetch.windows import cut, nonempty
+from jobplane.controlplane.listings.tables import text
+from jobplane.controlplane.query.record_rows import Seen, is_framed, listing, seen_as_it_is, text_or_hex
+from jobplane.processors.kafka.cluster import Replicas
+from jobplane.schemas import formats
+from jobplane.schemas.errors import BadLine, Refused, TopicExists, TopicRefused, TopicReserved
+from jobplane.schemas.records.mappings import Mapping
+from jobplane.schemas.records.reports import Report, Said
+from jobplane.schemas.wire.codec import encode
+from jobplane.sql.mapping import mapping_of
+from jobplane.sql.syntax.parser import parse
+from jobplane.sql.syntax.statements import CreateMapping
 
 
 def message(value: bytes | None, key: bytes | None = None, offset: int = 0) -> Message:

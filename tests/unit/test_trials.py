@@ -8,13 +8,13 @@ from typing import Any
 from confluent_kafka import Message
 from rich.console import Console
 
-from controlplane.cli.screen.drawing import draw
-from controlplane.listings import tables
-from controlplane.listings.page import page
-from controlplane.query import dry_run_listing
-from controlplane.query.newest import shared
-from processors.dry_run import Trial, tried
-from sql.codegen.compile import Step
+from jobplane.controlplane.cli.screen.drawing import draw
+from jobplane.controlplane.listings import tables
+from jobplane.controlplane.listings.page import page
+from jobplane.controlplane.query import dry_run_listing
+from jobplane.controlplane.query.newest import shared
+from jobplane.processors.dry_run import Trial, tried
+from jobplane.sql.codegen.compile import Step
 from tests.support.rows import block_of
 
 PAGE = Path(__file__).parents[2] / "docs/statements/explain.md"

@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 import msgspec
 import pytest
 
-from processors.pipeline import pipeline_of
-from schemas.failures import BadRecord
-from schemas.types import datatypes as t
-from schemas.types.datatypes import Instant, Type
-from sql.functions.guarded import guarded
-from sql.packages import function_of_package
+from jobplane.processors.pipeline import pipeline_of
+from jobplane.schemas.failures import BadRecord
+from jobplane.schemas.types import datatypes as t
+from jobplane.schemas.types.datatypes import Instant, Type
+from jobplane.sql.functions.guarded import guarded
+from jobplane.sql.packages import function_of_package
 from tests.support.packages import OWNER, task
 
 

@@ -5,24 +5,24 @@ from pathlib import Path
 
 import pytest
 
-from controlplane.listings import rows as views
-from controlplane.listings.describe import describe_job
-from processors import user_functions
-from processors.pipeline import pipeline_of
-from processors.task.packages import step_here
-from processors.user_functions import Found, found
-from schemas.errors import UnknownFunction
-from schemas.failures import FunctionMissing
-from schemas.records.failure import Failure
-from schemas.records.packages import Package
-from schemas.records.reports import Report, Said
-from schemas.records.state import Status
-from sql.explain import explain
-from sql.functions import FUNCTIONS, NOT_OFFERED
-from sql.packages import functions_called, is_free, packages_called
-from sql.plan.plan import plan
-from sql.syntax import statements
-from sql.syntax.parser import parse
+from jobplane.controlplane.listings import rows as views
+from jobplane.controlplane.listings.describe import describe_job
+from jobplane.processors import user_functions
+from jobplane.processors.pipeline import pipeline_of
+from jobplane.processors.task.packages import step_here
+from jobplane.processors.user_functions import Found, found
+from jobplane.schemas.errors import UnknownFunction
+from jobplane.schemas.failures import FunctionMissing
+from jobplane.schemas.records.failure import Failure
+from jobplane.schemas.records.packages import Package
+from jobplane.schemas.records.reports import Report, Said
+from jobplane.schemas.records.state import Status
+from jobplane.sql.explain import explain
+from jobplane.sql.functions import FUNCTIONS, NOT_OFFERED
+from jobplane.sql.packages import functions_called, is_free, packages_called
+from jobplane.sql.plan.plan import plan
+from jobplane.sql.syntax import statements
+from jobplane.sql.syntax.parser import parse
 from tests.support.packages import OWNER, install, task
 from tests.support.plane import Plane, topic
 

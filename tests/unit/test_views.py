@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from controlplane.listings.rows import jobs
-from schemas.records.progress import PartitionProgress, Progress
-from schemas.records.state import Job, Phase
-from schemas.records.tasks import task_key
+from jobplane.controlplane.listings.rows import jobs
+from jobplane.schemas.records.progress import PartitionProgress, Progress
+from jobplane.schemas.records.state import Job, Phase
+from jobplane.schemas.records.tasks import task_key
 from tests.support.plane import Plane, topic
 
 

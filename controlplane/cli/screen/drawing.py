@@ -14,7 +14,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text as Styled
 
-from controlplane.listings.page import ARROW, Entries, Facts, Grid, Part, Text
+from jobplane.controlplane.listings.page import ARROW, Entries, Facts, Grid, Part, Text
 
 GAP = 2
 """Blanks between two columns."""

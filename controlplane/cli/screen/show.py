@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from controlplane.cli.terminal import json_line, warn
-from schemas.shown import one_line
+from jobplane.controlplane.cli.terminal import json_line, warn
+from jobplane.schemas.shown import one_line
 
 if TYPE_CHECKING:
-    from controlplane.listings.rows import Listing
+    from jobplane.controlplane.listings.rows import Listing
 
 
 @dataclass(slots=True)
@@ -34,7 +34,7 @@ class Display:
         if sys.stdout.isatty():
             self._draw(listing)
         else:
-            from controlplane.listings import tables
+            from jobplane.controlplane.listings import tables
 
             click.echo(tables.text(listing), nl=False, color=True)  # click would take names' escapes away
         for notice in listing.notices:
@@ -45,8 +45,8 @@ class Display:
     def _draw(self, listing: "Listing") -> None:
         from rich.console import Console
 
-        from controlplane.cli.screen import drawing, pager
-        from controlplane.listings.page import page
+        from jobplane.controlplane.cli.screen import drawing, pager
+        from jobplane.controlplane.listings.page import page
 
         console = Console()
         text = drawing.draw(page(listing, round(time.time() * 1000), ended=self.ended), console)

@@ -6,17 +6,17 @@ Commands are judged by a job's target, never by what its tasks have reported, so
 from collections.abc import Iterable
 from typing import assert_never
 
-from controlplane.core.decide.alter_job import alter_job, check_interval, check_parallelism
-from controlplane.core.decide.formats import written_through
-from controlplane.core.decide.mappings import create_mapping, drop_mapping
-from controlplane.core.decide.retries import RETRY_OF, letters_topic, retried
-from controlplane.core.decide.sources import Sources, begin, check_dead_letters, later_than_all, topics_named
-from controlplane.core.evolve import State
-from controlplane.core.facts import Facts, live, no_live_job, value_place
-from controlplane.core.placement import place
-from controlplane.core.request import Request
-from controlplane.core.transitions import Input, follow
-from schemas.errors import (
+from jobplane.controlplane.core.decide.alter_job import alter_job, check_interval, check_parallelism
+from jobplane.controlplane.core.decide.formats import written_through
+from jobplane.controlplane.core.decide.mappings import create_mapping, drop_mapping
+from jobplane.controlplane.core.decide.retries import RETRY_OF, letters_topic, retried
+from jobplane.controlplane.core.decide.sources import Sources, begin, check_dead_letters, later_than_all, topics_named
+from jobplane.controlplane.core.evolve import State
+from jobplane.controlplane.core.facts import Facts, live, no_live_job, value_place
+from jobplane.controlplane.core.placement import place
+from jobplane.controlplane.core.request import Request
+from jobplane.controlplane.core.transitions import Input, follow
+from jobplane.schemas.errors import (
     CommandIdReused,
     JobDropping,
     JobExists,
@@ -27,9 +27,9 @@ from schemas.errors import (
     Refused,
     SnapshotNotFound,
 )
-from schemas.failures import JobWasDropped
-from schemas.options import DEAD_LETTER_TOPIC, Guarantee, JobOptions, notices
-from schemas.records.events import (
+from jobplane.schemas.failures import JobWasDropped
+from jobplane.schemas.options import DEAD_LETTER_TOPIC, Guarantee, JobOptions, notices
+from jobplane.schemas.records.events import (
     Body,
     CommandRefused,
     CommandRepeated,
@@ -42,14 +42,14 @@ from schemas.records.events import (
     SnapshotFailed,
     SnapshotRequested,
 )
-from schemas.records.failure import Failure
-from schemas.records.snapshots import Restore, SnapshotRequest
-from schemas.records.sources import Sink
-from schemas.records.state import ENDED, Job, Snapshot, Status, Target
-from schemas.suggestions import did_you_mean
-from sql.packages import packages_called
-from sql.plan.plan import plan, source_names
-from sql.syntax import statements
+from jobplane.schemas.records.failure import Failure
+from jobplane.schemas.records.snapshots import Restore, SnapshotRequest
+from jobplane.schemas.records.sources import Sink
+from jobplane.schemas.records.state import ENDED, Job, Snapshot, Status, Target
+from jobplane.schemas.suggestions import did_you_mean
+from jobplane.sql.packages import packages_called
+from jobplane.sql.plan.plan import plan, source_names
+from jobplane.sql.syntax import statements
 
 KEPT_ENDED_JOBS = 1_000
 DEFAULT_PARALLELISM = 4

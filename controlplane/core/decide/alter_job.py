@@ -4,24 +4,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import assert_never
 
-from controlplane.core.decide.sources import check_dead_letters
-from controlplane.core.evolve import State
-from controlplane.core.facts import Facts, live, value_place
-from controlplane.core.placement import place
-from controlplane.core.transitions import Input, follow
-from schemas.errors import (
+from jobplane.controlplane.core.decide.sources import check_dead_letters
+from jobplane.controlplane.core.evolve import State
+from jobplane.controlplane.core.facts import Facts, live, value_place
+from jobplane.controlplane.core.placement import place
+from jobplane.controlplane.core.transitions import Input, follow
+from jobplane.schemas.errors import (
     BadOptionValue,
     JobNotRunning,
     JobNotSuspended,
     OptionNotAlterable,
     Place,
 )
-from schemas.options import JobOptions, is_alterable, notices
-from schemas.records.events import Body, CommandUnchanged, JobAltered, JobRestarted, JobResumed, JobSuspended
-from schemas.records.state import Job, Status, Target
-from sql.syntax import statements
-from sql.syntax.parser import parse_job
-from sql.syntax.render.statements import render
+from jobplane.schemas.options import JobOptions, is_alterable, notices
+from jobplane.schemas.records.events import Body, CommandUnchanged, JobAltered, JobRestarted, JobResumed, JobSuspended
+from jobplane.schemas.records.state import Job, Status, Target
+from jobplane.sql.syntax import statements
+from jobplane.sql.syntax.parser import parse_job
+from jobplane.sql.syntax.render.statements import render
 
 TRANSACTION_SLACK_MS = 60_000
 """A transaction may stay open this much longer than the commit interval before Kafka aborts it."""

@@ -8,19 +8,19 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from controlplane.core.facts import Facts
-from schemas.errors import START, BadMapping, ColumnMismatch, Place, SchemaNotFound
-from schemas.formats import AVRO, AVRO_SCHEMAS, CSV, FORMAT_OPTIONS, KEY_FORMAT, SUBJECTS, VALUE_FORMAT
-from schemas.formats.avro import types as avro
-from schemas.formats.fields import Wanted
-from schemas.records.mappings import AvroSchema, MappedColumn
-from schemas.records.mappings import Mapping as TopicMapping
-from schemas.records.sources import Sink
-from schemas.types import datatypes as t
-from schemas.types.datatypes import Type
-from sql.plan.plan import Plan
-from sql.syntax.parts import KEY
-from sql.types.names import named
+from jobplane.controlplane.core.facts import Facts
+from jobplane.schemas.errors import START, BadMapping, ColumnMismatch, Place, SchemaNotFound
+from jobplane.schemas.formats import AVRO, AVRO_SCHEMAS, CSV, FORMAT_OPTIONS, KEY_FORMAT, SUBJECTS, VALUE_FORMAT
+from jobplane.schemas.formats.avro import types as avro
+from jobplane.schemas.formats.fields import Wanted
+from jobplane.schemas.records.mappings import AvroSchema, MappedColumn
+from jobplane.schemas.records.mappings import Mapping as TopicMapping
+from jobplane.schemas.records.sources import Sink
+from jobplane.schemas.types import datatypes as t
+from jobplane.schemas.types.datatypes import Type
+from jobplane.sql.plan.plan import Plan
+from jobplane.sql.syntax.parts import KEY
+from jobplane.sql.types.names import named
 
 ROLES = {"key": KEY_FORMAT, "value": VALUE_FORMAT}
 

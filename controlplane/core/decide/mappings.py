@@ -1,13 +1,13 @@
 """The verdicts on mappings. A job keeps the definition it was created with, so a mapping may be replaced under it."""
 
-from controlplane.core.decide.formats import described
-from controlplane.core.evolve import State
-from controlplane.core.facts import Facts, jobs_through, listed
-from schemas.errors import MappingExists, MappingInUse, MappingNotFound, Place, TopicReserved
-from schemas.records.events import Body, CommandUnchanged, MappingCreated, MappingDropped
-from schemas.suggestions import did_you_mean
-from sql.mapping import mapping_of
-from sql.syntax import statements
+from jobplane.controlplane.core.decide.formats import described
+from jobplane.controlplane.core.evolve import State
+from jobplane.controlplane.core.facts import Facts, jobs_through, listed
+from jobplane.schemas.errors import MappingExists, MappingInUse, MappingNotFound, Place, TopicReserved
+from jobplane.schemas.records.events import Body, CommandUnchanged, MappingCreated, MappingDropped
+from jobplane.schemas.suggestions import did_you_mean
+from jobplane.sql.mapping import mapping_of
+from jobplane.sql.syntax import statements
 
 
 def create_mapping(state: State, create: statements.CreateMapping, facts: Facts, prefix: str) -> tuple[Body, ...]:

@@ -4,13 +4,13 @@ import hashlib
 from collections import defaultdict
 from typing import assert_never
 
-from controlplane.core.decide import close
-from controlplane.core.evolve import State
-from controlplane.core.facts import Facts
-from controlplane.core.transitions import Input, follow
-from schemas.failures import FunctionMissing, WorkerLost
-from schemas.options import JobOptions
-from schemas.records.events import (
+from jobplane.controlplane.core.decide import close
+from jobplane.controlplane.core.evolve import State
+from jobplane.controlplane.core.facts import Facts
+from jobplane.controlplane.core.transitions import Input, follow
+from jobplane.schemas.failures import FunctionMissing, WorkerLost
+from jobplane.schemas.options import JobOptions
+from jobplane.schemas.records.events import (
     Body,
     SnapshotClosed,
     SnapshotFailed,
@@ -20,11 +20,11 @@ from schemas.records.events import (
     TaskStarted,
     TaskStopped,
 )
-from schemas.records.failure import Failure
-from schemas.records.offsets import PartitionOffset, SourceOffsets
-from schemas.records.reports import Report, Said
-from schemas.records.snapshots import SnapshotPart
-from schemas.records.state import ENDED, Job, PendingSnapshot, Phase, Snapshot, Status, Target
+from jobplane.schemas.records.failure import Failure
+from jobplane.schemas.records.offsets import PartitionOffset, SourceOffsets
+from jobplane.schemas.records.reports import Report, Said
+from jobplane.schemas.records.snapshots import SnapshotPart
+from jobplane.schemas.records.state import ENDED, Job, PendingSnapshot, Phase, Snapshot, Status, Target
 
 OF_THE_WORKER = frozenset({WorkerLost.code, FunctionMissing.code})
 """The job is not to blame for these, and is never ended by them."""

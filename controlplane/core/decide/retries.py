@@ -1,13 +1,13 @@
 """What a retry reads and writes: the dead letters of a job through its own query, sources and sink."""
 
-from controlplane.core.evolve import State
-from controlplane.core.facts import Facts, live
-from schemas.errors import BadOptionValue, Place
-from schemas.options import JobOptions
-from schemas.records.sources import Letters, Sink, Source
-from schemas.records.state import Job
-from sql.syntax import statements
-from sql.syntax.parser import parse_job
+from jobplane.controlplane.core.evolve import State
+from jobplane.controlplane.core.facts import Facts, live
+from jobplane.schemas.errors import BadOptionValue, Place
+from jobplane.schemas.options import JobOptions
+from jobplane.schemas.records.sources import Letters, Sink, Source
+from jobplane.schemas.records.state import Job
+from jobplane.sql.syntax import statements
+from jobplane.sql.syntax.parser import parse_job
 
 RETRY_OF = "retryOf"
 _NOT_ITS_OWN = frozenset({"startFrom", "stopAt", "initialSnapshotName"})

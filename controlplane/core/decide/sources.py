@@ -3,25 +3,25 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from controlplane.core.decide.formats import of_job, read_through, with_inline
-from controlplane.core.decide.mappings import check_reserved
-from controlplane.core.evolve import State
-from controlplane.core.facts import Facts, listed, meant, value_place
-from schemas.errors import (
+from jobplane.controlplane.core.decide.formats import of_job, read_through, with_inline
+from jobplane.controlplane.core.decide.mappings import check_reserved
+from jobplane.controlplane.core.evolve import State
+from jobplane.controlplane.core.facts import Facts, listed, meant, value_place
+from jobplane.schemas.errors import (
     BadOptionValue,
     Place,
     SinkIsSource,
     SnapshotMismatch,
     SnapshotNotFound,
 )
-from schemas.options import DEAD_LETTER_TOPIC, DEAD_LETTERS, LATEST, Guarantee, JobOptions
-from schemas.records.offsets import SourceOffsets
-from schemas.records.snapshots import Restore
-from schemas.records.sources import Sink, Source, by_topic
-from schemas.records.state import Snapshot
-from schemas.suggestions import did_you_mean
-from sql.plan.plan import source_names
-from sql.syntax import statements
+from jobplane.schemas.options import DEAD_LETTER_TOPIC, DEAD_LETTERS, LATEST, Guarantee, JobOptions
+from jobplane.schemas.records.offsets import SourceOffsets
+from jobplane.schemas.records.snapshots import Restore
+from jobplane.schemas.records.sources import Sink, Source, by_topic
+from jobplane.schemas.records.state import Snapshot
+from jobplane.schemas.suggestions import did_you_mean
+from jobplane.sql.plan.plan import source_names
+from jobplane.sql.syntax import statements
 
 Sources = tuple[Source, ...]
 """One for each name in the query, in its order; two of them may be of one topic."""

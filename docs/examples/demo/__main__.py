@@ -16,12 +16,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from controlplane.client.client import Client
-from controlplane.core.outcome import ACCEPTED
-from controlplane.settings import Settings
-from processors.kafka.cluster import Doubt, Kafka, KafkaException, Message
-from schemas.errors import JobplaneError
-from sql.syntax.parser import parse
+from jobplane.controlplane.client.client import Client
+from jobplane.controlplane.core.outcome import ACCEPTED
+from jobplane.controlplane.settings import Settings
+from jobplane.processors.kafka.cluster import Doubt, Kafka, KafkaException, Message
+from jobplane.schemas.errors import JobplaneError
+from jobplane.sql.syntax.parser import parse
 
 from .plane import Dev, Failed
 from .proof import Record, differences

@@ -3,7 +3,7 @@
 import threading
 from collections import Counter
 
-from processors.kafka.cluster import Kafka, Message, assign
+from jobplane.processors.kafka.cluster import Kafka, Message, assign
 
 
 class Watch:

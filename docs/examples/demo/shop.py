@@ -11,7 +11,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
-from processors.kafka.cluster import Kafka, KafkaError, Message
+from jobplane.processors.kafka.cluster import Kafka, KafkaError, Message
 
 TICK_S = 0.02
 DELIVERY_S = 15.0

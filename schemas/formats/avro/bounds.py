@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from schemas.types.datatypes import DEEPEST, MOST_TYPES
+from jobplane.schemas.types.datatypes import DEEPEST, MOST_TYPES
 
 
 @dataclass(frozen=True, slots=True)

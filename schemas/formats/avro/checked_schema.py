@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from schemas.shown import shown
+from jobplane.schemas.shown import shown
 
 DEFAULT = "jobplane.default"
 """Where a field keeps its default from fastavro, which refuses some that Avro allows."""

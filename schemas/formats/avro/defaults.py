@@ -7,9 +7,9 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from schemas.failures import BadRecord
-from schemas.formats.avro.checked_schema import DEFAULT
-from schemas.formats.json.values import real
+from jobplane.schemas.failures import BadRecord
+from jobplane.schemas.formats.avro.checked_schema import DEFAULT
+from jobplane.schemas.formats.json.values import real
 
 Named = Mapping[str, Any]
 """Schemas by their full names."""

@@ -3,9 +3,9 @@
 A format asks for one it does not know by raising UnknownSchema; whoever runs it learns the schema and asks again.
 """
 
-from schemas.failures import Unreadable
-from schemas.formats import AVRO
-from schemas.formats.avro import types
+from jobplane.schemas.failures import Unreadable
+from jobplane.schemas.formats import AVRO
+from jobplane.schemas.formats.avro import types
 
 MAGIC = 0
 HEADER = 5

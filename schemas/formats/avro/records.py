@@ -15,13 +15,13 @@ import fastavro
 from fastavro.read import SchemaResolutionError
 from fastavro.schema import SchemaParseException, UnknownType
 
-from schemas.failures import BadRecord, Unreadable
-from schemas.formats import AVRO
-from schemas.formats.avro import types
-from schemas.formats.avro.known_schemas import HEADER, MAGIC, number_in_frame, number_of, schema_text
-from schemas.formats.avro.resolution import resolution
-from schemas.formats.avro.values import read_as, written_as
-from schemas.formats.fields import Format, Layout, Path, Reading, Wanted, Writing
+from jobplane.schemas.failures import BadRecord, Unreadable
+from jobplane.schemas.formats import AVRO
+from jobplane.schemas.formats.avro import types
+from jobplane.schemas.formats.avro.known_schemas import HEADER, MAGIC, number_in_frame, number_of, schema_text
+from jobplane.schemas.formats.avro.resolution import resolution
+from jobplane.schemas.formats.avro.values import read_as, written_as
+from jobplane.schemas.formats.fields import Format, Layout, Path, Reading, Wanted, Writing
 
 _DAMAGED = (
     *(ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError, RecursionError, MemoryError),

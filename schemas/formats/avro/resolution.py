@@ -10,8 +10,8 @@ from typing import Any
 import fastavro
 from fastavro.read import LOGICAL_READERS
 
-from schemas.formats.avro.skipped_fields import ending
-from schemas.formats.fields import Convert
+from jobplane.schemas.formats.avro.skipped_fields import ending
+from jobplane.schemas.formats.fields import Convert
 
 
 def resolution(writer: Any, reader: Any, logical: Any, named: Mapping[str, Any]) -> Callable[[io.BytesIO], Any]:

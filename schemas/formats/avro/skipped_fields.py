@@ -8,7 +8,7 @@ import io
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from schemas.formats.avro.types import named_in
+from jobplane.schemas.formats.avro.types import named_in
 
 _UNSEEN = frozenset({"boolean", "float", "double"})
 """What fastavro passes over by its size alone; all else begins with a number, which must be there."""

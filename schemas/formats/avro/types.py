@@ -10,13 +10,13 @@ from typing import Any
 import fastavro
 from fastavro.schema import SchemaParseException, UnknownType
 
-from schemas.formats.avro.bounds import check_bounded
-from schemas.formats.avro.checked_schema import DEFAULT, checked
-from schemas.formats.avro.defaults import default
-from schemas.formats.fields import Path, Wanted
-from schemas.shown import shown
-from schemas.types import datatypes as t
-from schemas.types.datatypes import Type
+from jobplane.schemas.formats.avro.bounds import check_bounded
+from jobplane.schemas.formats.avro.checked_schema import DEFAULT, checked
+from jobplane.schemas.formats.avro.defaults import default
+from jobplane.schemas.formats.fields import Path, Wanted
+from jobplane.schemas.shown import shown
+from jobplane.schemas.types import datatypes as t
+from jobplane.schemas.types.datatypes import Type
 
 PRIMITIVE = {
     "boolean": t.BOOLEAN,

@@ -8,14 +8,14 @@ from typing import Any
 
 import msgspec
 
-from schemas.failures import BadRecord
-from schemas.formats.avro.types import decimal_size
-from schemas.formats.fields import Convert
-from schemas.formats.json import values as json_values
-from schemas.types.datatypes import Type
-from schemas.types.decimals import fitted
-from schemas.types.json_text import json_text
-from schemas.types.temporal_text import months_of, text_of, text_of_months
+from jobplane.schemas.failures import BadRecord
+from jobplane.schemas.formats.avro.types import decimal_size
+from jobplane.schemas.formats.fields import Convert
+from jobplane.schemas.formats.json import values as json_values
+from jobplane.schemas.types.datatypes import Type
+from jobplane.schemas.types.decimals import fitted
+from jobplane.schemas.types.json_text import json_text
+from jobplane.schemas.types.temporal_text import months_of, text_of, text_of_months
 
 Kinds = Sequence[Any]
 """The types that a value may be of: those of a union, or one."""

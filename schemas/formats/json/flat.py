@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 
-from schemas.formats.fields import Format, Layout, Path, Reading, Wanted, Writing
-from schemas.formats.json.odd_names import finder, is_odd, object_of
-from schemas.formats.json.second_look import again
-from schemas.formats.json.values import decoder, read_as, reader, writer
-from schemas.types.json_text import ENCODER
+from jobplane.schemas.formats.fields import Format, Layout, Path, Reading, Wanted, Writing
+from jobplane.schemas.formats.json.odd_names import finder, is_odd, object_of
+from jobplane.schemas.formats.json.second_look import again
+from jobplane.schemas.formats.json.values import decoder, read_as, reader, writer
+from jobplane.schemas.types.json_text import ENCODER
 
 _NULL = msgspec.Raw(b"null")
 

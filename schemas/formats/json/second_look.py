@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from schemas.failures import BadRecord
+from jobplane.schemas.failures import BadRecord
 
 BOM = b"\xef\xbb\xbf"
 _HIGH, _LOW = rb"[dD][89abAB][0-9a-fA-F]{2}", rb"[dD][c-fC-F][0-9a-fA-F]{2}"

@@ -2,12 +2,12 @@
 
 import msgspec
 
-from schemas.failures import BadRecord, Unreadable
-from schemas.formats import JSON
-from schemas.formats.json.second_look import looking_twice
-from schemas.formats.single_value import whole_format
-from schemas.types import datatypes as t
-from schemas.types.json_text import malformed
+from jobplane.schemas.failures import BadRecord, Unreadable
+from jobplane.schemas.formats import JSON
+from jobplane.schemas.formats.json.second_look import looking_twice
+from jobplane.schemas.formats.single_value import whole_format
+from jobplane.schemas.types import datatypes as t
+from jobplane.schemas.types.json_text import malformed
 
 _decode = looking_twice(msgspec.json.Decoder(msgspec.Raw).decode)
 

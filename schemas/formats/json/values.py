@@ -10,14 +10,14 @@ from typing import Annotated, Any
 
 import msgspec
 
-from schemas.failures import BadRecord
-from schemas.formats.fields import Convert
-from schemas.formats.json.odd_names import is_odd, object_of, under
-from schemas.types import datatypes as t
-from schemas.types.datatypes import Type
-from schemas.types.decimals import fitted
-from schemas.types.number_text import decimal_of
-from schemas.types.temporal_text import months_of, text_of, text_of_months
+from jobplane.schemas.failures import BadRecord
+from jobplane.schemas.formats.fields import Convert
+from jobplane.schemas.formats.json.odd_names import is_odd, object_of, under
+from jobplane.schemas.types import datatypes as t
+from jobplane.schemas.types.datatypes import Type
+from jobplane.schemas.types.decimals import fitted
+from jobplane.schemas.types.number_text import decimal_of
+from jobplane.schemas.types.temporal_text import months_of, text_of, text_of_months
 
 LARGEST_REAL = 3.4028235677973362e38
 """The largest number whose nearest value of 32 bits is finite."""

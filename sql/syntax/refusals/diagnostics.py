@@ -7,13 +7,13 @@ import re
 from collections.abc import Mapping
 from functools import cache
 
-from schemas.errors import BadSyntax, Place, Refused
-from schemas.names import RESERVED, name
-from schemas.shown import one_line
-from schemas.suggestions import nearest, proposed
-from sql.syntax.grammar import COVERS, EXPECTED, GRAMMAR
-from sql.syntax.refusals.unsupported import UNSUPPORTED, Row
-from sql.syntax.scan import open_at, place_of
+from jobplane.schemas.errors import BadSyntax, Place, Refused
+from jobplane.schemas.names import RESERVED, name
+from jobplane.schemas.shown import one_line
+from jobplane.schemas.suggestions import nearest, proposed
+from jobplane.sql.syntax.grammar import COVERS, EXPECTED, GRAMMAR
+from jobplane.sql.syntax.refusals.unsupported import UNSUPPORTED, Row
+from jobplane.sql.syntax.scan import open_at, place_of
 
 WIDTH = 100
 WINDOW = 2_000
@@ -53,8 +53,8 @@ def _known(text: str, offset: int, rules: set[str]) -> Refused | None:
 @cache
 def _rows() -> tuple[Row, ...]:
     """What is only needed, and so only loaded, where something does not parse."""
-    from sql.syntax.refusals.peers import PEERS
-    from sql.syntax.refusals.slips import SLIPS
+    from jobplane.sql.syntax.refusals.peers import PEERS
+    from jobplane.sql.syntax.refusals.slips import SLIPS
 
     return (*PEERS, *SLIPS, *UNSUPPORTED)
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from schemas.errors import BadSyntax, NotSupported
-from sql.syntax.refusals.unsupported import NAME, Row
+from jobplane.schemas.errors import BadSyntax, NotSupported
+from jobplane.sql.syntax.refusals.unsupported import NAME, Row
 
 _JOB = rf"(?:\s+(?:JOB|QUERY|PIPELINE|STREAM)\b)?(?:\s+(?P<job>{NAME}))?"
 _GIVEN = rf"(?:\s+IF\s+(?:NOT\s+)?EXISTS)?(?:\s+(?P<job>{NAME}))?"

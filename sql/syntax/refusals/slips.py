@@ -1,7 +1,7 @@
 """Slips of the hand, and of habit, in signs and in order: the rows that say what to write instead."""
 
-from schemas.errors import BadSyntax, NotSupported
-from sql.syntax.refusals.unsupported import NAME, Row
+from jobplane.schemas.errors import BadSyntax, NotSupported
+from jobplane.sql.syntax.refusals.unsupported import NAME, Row
 
 _INVISIBLE = "[\u200b-\u200f\u2060\ufeff\xad\u202a-\u202e]"
 _SIGNS = {

@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from schemas.errors import BadSyntax, InsertNeedsJob, NotSupported, Refused, SelectNotAllowed
+from jobplane.schemas.errors import BadSyntax, InsertNeedsJob, NotSupported, Refused, SelectNotAllowed
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 from decimal import Decimal
 from typing import assert_never
 
-from schemas.names import name
-from sql.syntax import expressions as ex
+from jobplane.schemas.names import name
+from jobplane.sql.syntax import expressions as ex
 
 _FUNCTION_WORDS = frozenset({"LEFT", "RIGHT"})
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
-from schemas.names import name
-from sql.syntax import statements
-from sql.syntax.render.expressions import expression
-from sql.syntax.render.statements import (
+from jobplane.schemas.names import name
+from jobplane.sql.syntax import statements
+from jobplane.sql.syntax.render.expressions import expression
+from jobplane.sql.syntax.render.statements import (
     alias_clause,
     insert_head,
     job_head,

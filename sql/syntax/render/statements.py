@@ -4,9 +4,9 @@ import re
 from collections.abc import Sequence
 from typing import assert_never
 
-from schemas.names import name
-from sql.syntax import statements
-from sql.syntax.render.expressions import expression, string
+from jobplane.schemas.names import name
+from jobplane.sql.syntax import statements
+from jobplane.sql.syntax.render.expressions import expression, string
 
 _JOB_HEAD = re.compile(
     r"""CREATE JOB (?:IF NOT EXISTS )?(?:\w+|"(?:[^"]|"")++")(?: OPTIONS \((?:'(?:[^']|'')*+'|[^')])*+\))?"""
