@@ -1,0 +1,1 @@
+"""The operations of expressions, found by the names under which plans record them."""
