@@ -11,8 +11,9 @@ from jobplane.schemas.records.mappings import Mapping
 from jobplane.sql.analysis.record import KEY_FIELDS, RAW_HEADERS, READABLE
 from jobplane.sql.codegen.compile import Wiring, compile_step
 from jobplane.sql.packages import packages_called
-from jobplane.sql.plan.plan import Branch, Plan, Sources, plan
-from jobplane.sql.plan.selects import Compute, Filter, Stage, Unnest
+from jobplane.sql.plan.graph import Branch, Plan, Step
+from jobplane.sql.plan.operators import FilterOperator, ProjectOperator, UnnestOperator
+from jobplane.sql.plan.plan import Sources, plan
 from jobplane.sql.syntax import statements
 
 
@@ -36,8 +37,8 @@ def _parts(planned: Plan, topics: dict[str, str], into: str) -> Iterator[tuple[s
         topic = topics[branch.source]
         yield "source", f"topic {name(topic)}" + (f", as {name(branch.source)}" if topic != branch.source else "")
         yield "reads", _reads(branch)
-        for stage in branch.stages:
-            yield _stage(stage)
+        for step in branch.steps:
+            yield from _step(step)
         yield "writes", f"topic {name(into)}: {_writes(branch)}"
 
 
@@ -52,14 +53,15 @@ def _reads(branch: Branch) -> str:
     return ", ".join([*fields, *parts]) or "nothing of the value"
 
 
-def _stage(stage: Stage) -> tuple[str, str]:
-    match stage:
-        case Filter(_, text):
-            return "filter", text
-        case Compute(_, value):
-            return "computes", f"a value of type {value.type}, once for all who name it"
-        case Unnest(value, text=text):
-            return "unnests", f"{text}, {value.type}"
+def _step(step: Step) -> Iterator[tuple[str, str]]:
+    match step:
+        case FilterOperator(_, text):
+            yield "filter", text
+        case ProjectOperator(columns):
+            for column in columns:
+                yield "computes", f"a value of type {column.type}, once for all who name it"
+        case UnnestOperator(value, text=text):
+            yield "unnests", f"{text}, {value.type}"
         case never:
             assert_never(never)
 

@@ -22,8 +22,9 @@ from jobplane.schemas.formats.avro.known_schemas import learn
 from jobplane.schemas.names import name as written
 from jobplane.schemas.records.mappings import AvroSchema, Mapping
 from jobplane.sql.codegen.compile import Step, Wiring, compile_step
+from jobplane.sql.plan.graph import Plan
 from jobplane.sql.plan.missing_fields import missing_fields
-from jobplane.sql.plan.plan import Plan, plan
+from jobplane.sql.plan.plan import plan
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parser import parse_insert
 from jobplane.sql.syntax.parts import KEY, THIS

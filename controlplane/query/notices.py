@@ -14,9 +14,10 @@ from jobplane.controlplane.query.newest import newest
 from jobplane.processors.kafka.cluster import Kafka, Message
 from jobplane.schemas.formats import JSON_FLAT, VALUE_FORMAT
 from jobplane.schemas.records.sources import Sink, Source
+from jobplane.sql.plan.graph import Plan
 from jobplane.sql.plan.missing_fields import missing_fields
 from jobplane.sql.plan.null_comparisons import null_comparisons
-from jobplane.sql.plan.plan import Plan, plan
+from jobplane.sql.plan.plan import plan
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parts import KEY
 

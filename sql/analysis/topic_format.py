@@ -18,11 +18,15 @@ OBJECTS = frozenset({JSON_FLAT, JSON})
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """The keys, or the values, of one topic."""
+    """The keys, or the values, of one topic; `name` is that of their format."""
 
     role: str
-    format: Format
+    name: str
     layout: Layout
+
+    @property
+    def format(self) -> Format:
+        return FORMATS[self.name]
 
     @property
     def whole(self) -> Type | None:
@@ -87,7 +91,7 @@ class Carried:
 def carried(mapping: Mapping | None) -> Carried:
     """How a topic's records are carried, as its mapping says; without one they are JSON objects under any keys."""
     if mapping is None:
-        return Carried(None, Side("value", FORMATS[JSON_FLAT], Layout()), ())
+        return Carried(None, Side("value", JSON_FLAT, Layout()), ())
     options, columns = mapping.options, mapping.columns
     key = _side(mapping, "key", options[KEY_FORMAT], mapping.key_schema) if KEY_FORMAT in options else None
     value = _side(mapping, "value", options.get(VALUE_FORMAT, JSON_FLAT), mapping.value_schema)
@@ -106,7 +110,7 @@ def _side(mapping: Mapping, role: str, name: str, schema: AvroSchema | None) -> 
     layout = Layout(delimiter=mapping.options.get(CSV_DELIMITER, ","))
     if schema is not None:
         layout = replace(layout, schema=schema.text, schema_id=schema.id or None)
-    return Side(role, FORMATS[name], layout)
+    return Side(role, name, layout)
 
 
 def check_columns(mapping: Mapping, places: Sequence[Place]) -> None:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from jobplane.sql.codegen.branch import Made, branch_code
-from jobplane.sql.plan.plan import Branch, Plan
+from jobplane.sql.codegen.branch import BranchCode, branch_code
+from jobplane.sql.plan.graph import Branch, Plan
 from jobplane.sql.runtime import operations
 
 Step = Callable[[Iterator[Any], Callable[..., None], Callable[..., None]], tuple[int, int]]
@@ -117,7 +117,7 @@ def _of_topic(branches: list[Branch], wiring: Wiring) -> CompiledStep:
     return _gathering(made)
 
 
-def _gathering(made: list[Made]) -> CompiledStep:
+def _gathering(made: list[BranchCode]) -> CompiledStep:
     """A record may give several here: they are gathered, so that none is produced if one of them fails."""
     bound: dict[str, Any] = {}
     texts = []

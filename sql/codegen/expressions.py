@@ -49,6 +49,7 @@ class Fragment:
 class Code:
     """Lines being written. `locals` maps a field's key to Python for it; `_present` are locals known not to be None.
 
+    `bound` is what stands under names of the templates themselves.
     `spent`: inside a lambda, the local that counts what lambdas have looked at and made of the record.
     """
 
@@ -57,6 +58,7 @@ class Code:
     lines: list[str] = field(default_factory=list)
     constants: dict[str, Any] = field(default_factory=dict)
     functions: dict[str, Any] = field(default_factory=dict)
+    bound: dict[str, Any] = field(default_factory=dict)
     spent: str = ""
     _present: set[str] = field(default_factory=set)
     _names: dict[tuple[str, int], str] = field(default_factory=dict)

@@ -27,7 +27,7 @@ from jobplane.sql.runtime import operations
 from jobplane.sql.runtime.nested import json_field, json_reader, map_of_pairs
 
 
-class _Recorded(msgspec.Struct, frozen=True, tag_field="operation", omit_defaults=True):
+class _Recorded(msgspec.Struct, frozen=True, tag_field="operation", omit_defaults=True, forbid_unknown_fields=True):
     pass
 
 

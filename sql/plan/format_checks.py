@@ -11,30 +11,30 @@ from jobplane.sql.analysis.topic_format import Side
 from jobplane.sql.syntax import statements
 
 if TYPE_CHECKING:
-    from jobplane.sql.plan.plan import Branch
+    from jobplane.sql.plan.graph import Branch
 
 _NO_COLUMNS = "{} of '{}' are bytes, which have no columns; only SELECT * copies them"
 
 
 def check_branch(branch: "Branch", source: statements.Name, target: statements.Name) -> None:
     """Raises ColumnMismatch at the name of the source or the target."""
-    read, written = branch.read_from, branch.written_to
+    scan, sink = branch.scan, branch.sink
     of_value = [Wanted(one.path, one.type) for one in branch.reads if not one.of_key]
     of_key = [Wanted(one.path, one.type) for one in branch.reads if one.of_key and one.key != KEY_FIELDS]
     if branch.star:
         _check_star(branch, source, target)
     if not (branch.star and not branch.outputs):
-        _check(written.value, written.value.writing, [one.field for one in branch.outputs], target)
-    _check(read.value, read.value.reading, of_value, source)
-    if read.key is not None:
-        _check(read.key, read.key.reading, of_key, source)
-    if written.key is not None and branch.key:
-        _check(written.key, written.key.writing, [one.field for one in branch.key], target)
+        _check(sink.value_format, sink.value_format.writing, [one.field for one in branch.outputs], target)
+    _check(scan.value_format, scan.value_format.reading, of_value, source)
+    if scan.key_format is not None:
+        _check(scan.key_format, scan.key_format.reading, of_key, source)
+    if sink.key_format is not None and branch.key:
+        _check(sink.key_format, sink.key_format.writing, [one.field for one in branch.key], target)
 
 
 def _check_star(branch: "Branch", source: statements.Name, target: statements.Name) -> None:
     """Fields that are not known before the record stay as they are, so both must be of one format."""
-    read, written = branch.read_from.value, branch.written_to.value
+    read, written = branch.scan.value_format, branch.sink.value_format
     if branch.outputs and BYTES in (read.format.name, written.format.name):
         name = source if read.format.name == BYTES else target
         raise ColumnMismatch(_NO_COLUMNS.format("values", name), name.place)

@@ -13,7 +13,7 @@ from jobplane.schemas.suggestions import did_you_mean
 from jobplane.schemas.types.datatypes import Type
 from jobplane.sql.analysis.record import READABLE
 from jobplane.sql.plan.chains import chains
-from jobplane.sql.plan.plan import Plan
+from jobplane.sql.plan.graph import Plan
 from jobplane.sql.syntax import expressions as ex
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.expressions import Column

@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping as MappingOf
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import assert_never
+
+from msgspec.structs import replace as changed
 
 from jobplane.schemas.errors import ColumnMismatch, NotSupported, Place, TypeMismatch, UnknownColumn
-from jobplane.schemas.formats.fields import WHOLE, Path, Wanted
+from jobplane.schemas.formats.fields import WHOLE, Path
 from jobplane.schemas.records.mappings import Mapping
 from jobplane.schemas.suggestions import did_you_mean
 from jobplane.schemas.types import datatypes as t
@@ -15,13 +18,26 @@ from jobplane.sql.analysis.expressions import Analysis
 from jobplane.sql.analysis.faults import Faults
 from jobplane.sql.analysis.names import Record
 from jobplane.sql.analysis.record import KEY_FIELDS, KEY_WHOLE, READABLE, VALUE_WHOLE, WRITABLE
-from jobplane.sql.analysis.topic_format import Carried, carried
+from jobplane.sql.analysis.topic_format import carried
 from jobplane.sql.operations.casts import Impossible, explicit
 from jobplane.sql.operations.operation import Convert
 from jobplane.sql.plan.chains import Chain, chains
 from jobplane.sql.plan.format_checks import check_branch
-from jobplane.sql.plan.selects import Column, Compute, Filter, Levels, Rows, Stage, check_names
-from jobplane.sql.plan.usage import keys_in
+from jobplane.sql.plan.graph import Branch, Output, Plan, Step, keys_used, plan_of
+from jobplane.sql.plan.operators import (
+    KEY_PART,
+    VALUE_PART,
+    FilterOperator,
+    ProjectedColumn,
+    ProjectOperator,
+    ScannedField,
+    ScanOperator,
+    SinkOperator,
+    UnnestOperator,
+    WrittenColumn,
+)
+from jobplane.sql.plan.selects import Levels, Rows, SelectedColumn, check_names
+from jobplane.sql.plan.usage import Settled, keys_of
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parts import KEY, THIS
 from jobplane.sql.types.coercion import common_type
@@ -31,70 +47,6 @@ from jobplane.sql.types.typed import GENERATED, Typed, apply, whole_of
 
 Sources = MappingOf[str, Mapping]
 NO_SOURCES: Sources = {}
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """A field of the record's value, or of its key, under the key by which stages name it."""
-
-    key: str
-    type: Type
-    path: Path
-    of_key: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """A field of the value, or key, written. `declared` is the type of the target's column, where it has one.
-
-    `untyped`: a field of JSON that is handed through, of whatever type a record has it.
-    """
-
-    name: str
-    value: Typed
-    path: Path
-    declared: Type | None
-    untyped: bool = False
-
-    @property
-    def field(self) -> Wanted:
-        """What its format is asked to write."""
-        return Wanted(self.path, t.UNKNOWN if self.untyped else self.declared or self.value.type)
-
-
-@dataclass(frozen=True, slots=True)
-class Branch:
-    """One source's way to the target. `copies`: the record is kept as it is, else it has `outputs`, with `star` on top
-    of all its own fields, the fields of its `key`, and `parts`: key, timestamp, headers and partition, by their names.
-    """
-
-    source: str
-    read_from: Carried
-    written_to: Carried
-    copies: bool
-    reads: tuple[Read, ...]
-    stages: tuple[Stage, ...]
-    star: bool
-    outputs: tuple[Output, ...]
-    key: tuple[Output, ...]
-    parts: MappingOf[str, Typed]
-
-    @property
-    def opens_value(self) -> bool:
-        """Whether a record without a value has nothing to give."""
-        return any(not one.of_key for one in self.reads) or (self.star and not self.copies)
-
-    @property
-    def used(self) -> set[str]:
-        """The keys of all values that stages and outputs name."""
-        return keys_in(self.stages, [output.value for output in (*self.outputs, *self.key)], self.parts.values())
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """A record of a source goes through all branches of that source, in their order."""
-
-    branches: tuple[Branch, ...]
 
 
 def source_names(insert: statements.Insert) -> tuple[statements.Name, ...]:
@@ -113,7 +65,7 @@ def plan(
     `recorded`: it was judged before, perhaps by an older version; constants at fault are left to the records.
     Raises TypeMismatch, ColumnMismatch, UnknownColumn, UnknownFunction or NotSupported with its place.
     """
-    planned = []
+    planned: list[Branch] = []
     for chain in chains(insert.query):
         branch, faults = _Planned(insert, chain, sources.get(chain.source.text), target).branch()
         if not recorded:
@@ -121,7 +73,7 @@ def plan(
         planned.append(branch)
     for other in planned[1:]:
         _check_alike(planned[0], other, insert)
-    return Plan(tuple(planned))
+    return plan_of(tuple(planned))
 
 
 def _check_alike(first: Branch, other: Branch, insert: statements.Insert) -> None:
@@ -160,16 +112,17 @@ class _Planned:
         slots.learned = True
         record = Record(self._source, self._declared, slots)
         levels, rows, analysis = self._once(record)
-        outputs, key, parts = self._outputs(rows, analysis)
-        stages = self._ordered(levels.stages, (*outputs, *key), parts)
-        used = keys_in(stages, [output.value for output in (*outputs, *key)], parts.values())
-        reads = tuple(
-            self._read(name, one) for name, one in record.used.items() if name in used and name not in READABLE
+        outputs = self._outputs(rows, analysis)
+        steps = _ordered(levels.steps, [one.value for one in outputs])
+        columns = tuple(one.column for one in outputs)
+        used = keys_used((*steps, ProjectOperator(columns)))
+        fields = tuple(
+            self._field(name, one) for name, one in record.used.items() if name in used and name not in READABLE
         )
-        made = bool(outputs or key or parts)
-        pure = rows.open and not made and all(isinstance(stage, Filter) for stage in stages)
         source, target = self._source, self._target
-        branch = Branch(self._chain.source.text, source, target, pure, reads, stages, rows.open, outputs, key, parts)
+        scan = ScanOperator(self._chain.source.text, source.key, source.value, fields)
+        sink = SinkOperator(target.key, target.value, rows.open, tuple(one.to for one in outputs))
+        branch = _settled(Branch(scan, steps, columns, sink))
         check_branch(branch, self._chain.source, self._insert.target)
         return branch, levels.faults
 
@@ -184,10 +137,8 @@ class _Planned:
             self._outputs(rows, analysis)
         return levels, rows, analysis
 
-    def _outputs(
-        self, rows: Rows, analysis: Analysis
-    ) -> tuple[tuple[Output, ...], tuple[Output, ...], dict[str, Typed]]:
-        """What is written: fields of the value, fields of the key, and parts of the record."""
+    def _outputs(self, rows: Rows, analysis: Analysis) -> tuple[Output, ...]:
+        """What is written: fields of the value, then fields of the key, then parts of the record."""
         names = self._columns(rows, [column.name for column in rows.columns])
         declared = {column.name: column for column in self._target.as_target}
         written = [replace(column, name=name) for column, name in zip(rows.columns, names, strict=True)]
@@ -196,32 +147,36 @@ class _Planned:
         whole_key = of_key.whole if of_key is not None else None
         outputs: list[Output] = []
         key: list[Output] = []
-        parts: dict[str, Typed] = {}
+        parts: list[Output] = []
         for column in written:
             name = column.name
             if name == KEY and whole_key is not None:
-                key.append(self._assigned(column, WHOLE, whole_key, analysis))
+                key.append(self._assigned(column, KEY_PART, WHOLE, whole_key, analysis))
             elif name in declared:
                 mapped = declared[name]
                 side, path = self._target.side(mapped)
-                (key if side is of_key else outputs).append(self._assigned(column, path, named(mapped.type), analysis))
+                part = KEY_PART if side is of_key else VALUE_PART
+                made = self._assigned(column, part, path, named(mapped.type), analysis)
+                (key if side is of_key else outputs).append(made)
             elif name in WRITABLE:
-                parts[name] = part_of(name, column.value, column.place, analysis.coercion)
-                analysis.faults.note(parts[name], column.place)
+                value = part_of(name, column.value, column.place, analysis.coercion)
+                analysis.faults.note(value, column.place)
+                parts.append(Output(ProjectedColumn(name, value, value.type), WrittenColumn(name, name)))
             elif name == THIS and self._target.value.is_json:
-                outputs.append(self._assigned(column, WHOLE, t.JSON, analysis))
+                outputs.append(self._assigned(column, VALUE_PART, WHOLE, t.JSON, analysis))
             elif name in READABLE:
                 raise NotSupported(f"{name} cannot be written; give the column another name with AS", column.place)
             else:
                 value = whole_of(column.value)
                 untyped = value.type == t.UNKNOWN or (self._source.as_source == () and value.type == t.JSON)
                 value = analysis.coercion.handed_on(value, name, column.place)
-                outputs.append(Output(name, value, (name,), None, untyped))
+                projected = ProjectedColumn(name, value, t.UNKNOWN if untyped else value.type)
+                outputs.append(Output(projected, WrittenColumn(name, VALUE_PART, (name,))))
         if len(outputs) > 1 and any(not one.path for one in outputs):
             raise ColumnMismatch(f"{THIS} is the whole value: no column goes beside it", self._insert.target.place)
-        if not key and KEY not in parts and self._changes_key:
+        if not key and all(one.name != KEY for one in parts) and self._changes_key:
             key.append(self._same_key(whole_key, analysis))
-        return tuple(outputs), tuple(key), parts
+        return (*outputs, *key, *parts)
 
     @property
     def _changes_key(self) -> bool:
@@ -242,13 +197,13 @@ class _Planned:
         except Impossible:
             raise unlike from None
         same = value.type == one or cast is None
-        return Output(KEY, value if same else apply(Convert(value.type, one), (value,), one), WHOLE, one)
+        return _declared(KEY, value if same else apply(Convert(value.type, one), (value,), one), KEY_PART, WHOLE, one)
 
-    def _assigned(self, column: Column, path: Path, one: Type, analysis: Analysis) -> Output:
+    def _assigned(self, column: SelectedColumn, part: str, path: Path, one: Type, analysis: Analysis) -> Output:
         name, value = column.name, whole_of(column.value)
         value = assigned(value, one, f"column {name} ({one})", column.place, analysis.coercion)
         analysis.faults.note(value, column.place)
-        return Output(name, value, path, one)
+        return _declared(name, value, part, path, one)
 
     def _columns(self, rows: Rows, own: list[str]) -> list[str]:
         """What the columns of the query are called in the target, in their order."""
@@ -280,36 +235,66 @@ class _Planned:
         items = self._chain.links[-1].select.items
         return next((item.place for item in items if isinstance(item, statements.Star)), self._insert.target.place)
 
-    def _read(self, key: str, one: Type) -> Read:
+    def _field(self, key: str, one: Type) -> ScannedField:
         name = key.removeprefix(GENERATED)
         if key in (KEY_FIELDS, KEY_WHOLE, VALUE_WHOLE):
-            return Read(key, one, WHOLE, of_key=key != VALUE_WHOLE)
+            return ScannedField(key, one, WHOLE, of_key=key != VALUE_WHOLE)
         if name not in self._declared:
-            return Read(key, one, (name,), of_key=False)
+            return ScannedField(key, one, (name,))
         side, path = self._source.side(self._declared[name])
-        return Read(key, one, path, of_key=side is self._source.key)
+        return ScannedField(key, one, path, of_key=side is self._source.key)
 
-    def _ordered(
-        self, stages: Sequence[Stage], outputs: Sequence[Output], parts: MappingOf[str, Typed]
-    ) -> tuple[Stage, ...]:
-        """The stages with each value computed as late as it may be, and none that nobody uses."""
-        waiting: dict[str, Compute] = {}
-        ordered: list[Stage] = []
 
-        def emit(needed: set[str]) -> None:
-            for key in [key for key in waiting if key in needed]:
-                if key in waiting:
-                    compute = waiting.pop(key)
-                    emit(keys_in([compute], [], []))
-                    ordered.append(compute)
+def _declared(name: str, value: Typed, part: str, path: Path, one: Type) -> Output:
+    """A column that the target declares."""
+    return Output(ProjectedColumn(name, value, value.type), WrittenColumn(name, part, path, one))
 
-        for i, stage in enumerate(stages):
-            if isinstance(stage, Compute):
-                waiting[stage.key] = stage
-            else:
-                later = stages[i:] if not isinstance(stage, Filter) else [stage]
-                outside = () if isinstance(stage, Filter) else (*(one.value for one in outputs), *parts.values())
-                emit(keys_in(later, outside, []))
-                ordered.append(stage)
-        emit(keys_in([], [one.value for one in outputs], parts.values()))
-        return tuple(ordered)
+
+def _ordered(steps: Sequence[Step], outputs: Sequence[Typed]) -> tuple[Step, ...]:
+    """The steps with each value computed as late as it may be, and none that nobody uses."""
+    waiting: dict[str, ProjectOperator] = {}
+    ordered: list[Step] = []
+
+    def emit(needed: set[str]) -> None:
+        for key in [key for key in waiting if key in needed]:
+            if key in waiting:
+                computed = waiting.pop(key)
+                emit(keys_used((computed,)))
+                ordered.append(computed)
+
+    written = {key for value in outputs for key in keys_of(value)}
+    for i, step in enumerate(steps):
+        match step:
+            case ProjectOperator(columns):
+                waiting |= {column.name: step for column in columns}
+            case FilterOperator():
+                emit(keys_used((step,)))
+                ordered.append(step)
+            case UnnestOperator():
+                emit(keys_used(tuple(steps[i:])) | written)
+                ordered.append(step)
+            case never:
+                assert_never(never)
+    emit(written)
+    return tuple(ordered)
+
+
+def _settled(branch: Branch) -> Branch:
+    """The branch without what only the analysis of its expressions needs."""
+    settled = Settled()
+
+    def column(one: ProjectedColumn) -> ProjectedColumn:
+        return changed(one, value=settled.expression(one.value))
+
+    def step(one: Step) -> Step:
+        match one:
+            case FilterOperator(condition):
+                return changed(one, condition=settled.expression(condition))
+            case ProjectOperator(columns):
+                return changed(one, columns=tuple(map(column, columns)))
+            case UnnestOperator(value):
+                return changed(one, value=settled.expression(value))
+            case never:
+                assert_never(never)
+
+    return Branch(branch.scan, tuple(map(step, branch.steps)), tuple(map(column, branch.columns)), branch.sink)

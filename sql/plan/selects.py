@@ -10,6 +10,8 @@ from jobplane.sql.analysis.faults import Faults
 from jobplane.sql.analysis.names import Names, Record
 from jobplane.sql.analysis.nested import access
 from jobplane.sql.plan.chains import Link
+from jobplane.sql.plan.graph import Step
+from jobplane.sql.plan.operators import FilterOperator, ProjectedColumn, ProjectOperator, UnnestOperator
 from jobplane.sql.plan.usage import children
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.column_names import item_name
@@ -21,39 +23,7 @@ MAX_PARTS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
-    """Rows for which the condition is not TRUE end here."""
-
-    value: Typed
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Compute:
-    """A value that later stages use under its key."""
-
-    key: str
-    value: Typed
-
-
-@dataclass(frozen=True, slots=True)
-class Unnest:
-    """One row for each element. `element` is its key, `second` that of a map's value; `ordinal` counts from 1."""
-
-    value: Typed
-    element: str
-    second: str
-    ordinal: str
-    json: bool
-    text: str
-
-
-Stage = Filter | Compute | Unnest
-"""What is done to a row, in order. What keeps state (groups, windows, joins) would be stages of their own."""
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
+class SelectedColumn:
     name: str
     value: Typed
     place: Place
@@ -64,7 +34,7 @@ class Rows:
     """What a SELECT gives. `open`: also all fields of the record."""
 
     open: bool
-    columns: tuple[Column, ...]
+    columns: tuple[SelectedColumn, ...]
 
 
 @dataclass(slots=True)
@@ -72,14 +42,14 @@ class Levels:
     """The stages of a chain, gathered from the inside out."""
 
     record: Record
-    stages: list[Stage] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
     faults: Faults = field(default_factory=Faults)
     _keys: int = 0
 
     def source(self) -> Rows:
         """The rows of the topic or mapping itself."""
         declared = self.record.declared
-        return Rows(not declared, tuple(Column(name, self.record.column(name), START) for name in declared))
+        return Rows(not declared, tuple(SelectedColumn(name, self.record.column(name), START) for name in declared))
 
     def through(self, link: Link, below: Rows, *, last: bool) -> tuple[Rows, Analysis]:
         """The rows a SELECT makes of those below it, which it still may name. Raises Refused with its place."""
@@ -92,15 +62,17 @@ class Levels:
         }
         names = Names(self.record, columns, below.open, qualifiers, given)
         analysis = Analysis(self.record.slots, names, self.faults)
-        added: list[Column] = []
+        added: list[SelectedColumn] = []
         for unnest in link.select.unnests:
             made = self._unnested(unnest, analysis)
-            added += (Column(name, value, unnest.place) for name, value in made.items())
+            added += (SelectedColumn(name, value, unnest.place) for name, value in made.items())
             columns |= made
             if unnest.alias and unnest.columns:
                 qualifiers[unnest.alias.text] = made
         if link.select.where is not None:
-            self.stages.append(Filter(analysis.condition(link.select.where, "WHERE"), expression(link.select.where)))
+            self.steps.append(
+                FilterOperator(analysis.condition(link.select.where, "WHERE"), expression(link.select.where))
+            )
         rows = self._items(link, below, added, analysis)
         if last:
             return rows, analysis
@@ -108,8 +80,8 @@ class Levels:
         computed = tuple(replace(column, value=self._computed(column.value, column.place)) for column in rows.columns)
         return replace(rows, columns=computed), analysis
 
-    def _items(self, link: Link, below: Rows, added: Sequence[Column], analysis: Analysis) -> Rows:
-        columns: list[Column] = []
+    def _items(self, link: Link, below: Rows, added: Sequence[SelectedColumn], analysis: Analysis) -> Rows:
+        columns: list[SelectedColumn] = []
         stars = 0
         for position, item in enumerate(link.select.items):
             if isinstance(item, statements.Star):
@@ -121,7 +93,7 @@ class Levels:
             else:
                 name = item_name(item, position)
                 text = link.columns[position] if position < len(link.columns) else name.text
-                columns.append(Column(text, analysis.typed(item.expression), name.place))
+                columns.append(SelectedColumn(text, analysis.typed(item.expression), name.place))
         return Rows(below.open and stars > 0, tuple(columns))
 
     def _of_source(self, item: statements.Star, link: Link) -> bool:
@@ -141,7 +113,7 @@ class Levels:
         if not self.record.slots.learned:
             return value
         key = self._key()
-        self.stages.append(Compute(key, value))
+        self.steps.append(ProjectOperator((ProjectedColumn(key, value, value.type),), keeps=True))
         return Field(key, value.type, slot_of(value))
 
     def _key(self) -> str:
@@ -170,13 +142,13 @@ class Levels:
             raise ColumnMismatch(f"UNNEST gives {len(made)} columns here; {len(names)} are named", unnest.place)
         json = value.type.name == "ARRAY" and types[0] == t.JSON
         of_map, ordinal = value.type.name == "MAP", ordinal if unnest.ordinality else ""
-        stage = Unnest(value, element, second if of_map else "", ordinal, json, expression(unnest.expression))
-        self.stages.append(stage)
+        step = UnnestOperator(value, element, second if of_map else "", ordinal, json, expression(unnest.expression))
+        self.steps.append(step)
         return dict(zip(names, made, strict=False))
 
     def _check_unnests(self, place: Place) -> None:
         """Raises NestedTooDeep: Python takes no more than twenty loops in one another."""
-        if sum(isinstance(stage, Unnest) for stage in self.stages) >= MAX_UNNESTS:
+        if sum(isinstance(step, UnnestOperator) for step in self.steps) >= MAX_UNNESTS:
             raise NestedTooDeep(f"more than {MAX_UNNESTS} UNNEST on the way of one record", place)
 
     def _fields(self, first: Typed, names: Sequence[str], unnest: statements.Unnest, analysis: Analysis) -> list[Typed]:

@@ -1,7 +1,9 @@
-"""Which values an expression, or a stage, names."""
+"""What an expression is made of, and which values it names."""
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, assert_never
+from collections.abc import Iterable, Iterator, Sequence
+from typing import assert_never
+
+from msgspec.structs import replace
 
 from jobplane.sql.types.typed import (
     Apply,
@@ -16,9 +18,6 @@ from jobplane.sql.types.typed import (
     NullTest,
     Typed,
 )
-
-if TYPE_CHECKING:
-    from jobplane.sql.plan.selects import Stage
 
 
 def children(tree: Typed) -> Iterator[Typed]:
@@ -61,11 +60,67 @@ def keys_of(tree: Typed) -> dict[str, None]:
     return found
 
 
-def keys_in(stages: "Iterable[Stage]", *values: Iterable[Typed]) -> set[str]:
-    found: set[str] = set()
-    for stage in stages:
-        found |= keys_of(stage.value).keys()
-    for several in values:
-        for value in several:
-            found |= keys_of(value).keys()
-    return found
+def in_order(trees: Iterable[Typed]) -> Iterator[Typed]:
+    """All values in expressions, each once, and after those it is made of. Expressions may be as deep as they like."""
+    done: set[int] = set()
+    for tree in trees:
+        waiting = [tree]
+        while waiting:
+            one = waiting[-1]
+            missing = [] if id(one) in done else [child for child in children(one) if id(child) not in done]
+            if missing:
+                waiting += missing
+                continue
+            waiting.pop()
+            if id(one) not in done:
+                done.add(id(one))
+                yield one
+
+
+class Settled:
+    """Expressions without what only their analysis needs: slots, and the faults of constants."""
+
+    def __init__(self) -> None:
+        self._made: dict[int, tuple[Typed, Typed]] = {}
+        """By the identity of an expression, which is kept so that no other takes it: that and what becomes of it."""
+
+    def expression(self, tree: Typed) -> Typed:
+        for one in in_order([tree]):
+            if id(one) not in self._made:
+                made = [self._made[id(child)][1] for child in children(one)]
+                self._made[id(one)] = one, _plain(_with_children(one, made))
+        return self._made[id(tree)][1]
+
+
+def _plain(one: Typed) -> Typed:
+    match one:
+        case Field() | Loop():
+            return replace(one, slot=())
+        case Apply():
+            return replace(one, slot=(), fault="")
+        case Loose():
+            return replace(one, fault="")
+    return one
+
+
+def _with_children(tree: Typed, new: Sequence[Typed]) -> Typed:
+    """The expression with other children, in the order of `children`."""
+    match tree:
+        case Constant() | Field():
+            return tree
+        case Apply() | Loose():
+            return replace(tree, arguments=tuple(new))
+        case Junction() | Coalesce():
+            return replace(tree, operands=tuple(new))
+        case NullTest():
+            return replace(tree, operand=new[0])
+        case Choice():
+            return replace(tree, branches=tuple(zip(new[:-1:2], new[1::2], strict=True)), otherwise=new[-1])
+        case Let():
+            return replace(tree, value=new[0], body=new[1])
+        case Loop(start=None):
+            return replace(tree, over=new[0], results=tuple(new[1:]))
+        case Loop():
+            return replace(tree, over=new[0], start=new[1], results=tuple(new[2:]))
+        case never:
+            assert_never(never)

@@ -24,7 +24,7 @@ LARGEST_CONSTANT = 64 * 1024
 """Characters, bytes or elements of a value that constants are folded to."""
 
 
-class _Recorded(msgspec.Struct, frozen=True, tag_field="expression", omit_defaults=True):
+class _Recorded(msgspec.Struct, frozen=True, tag_field="expression", omit_defaults=True, forbid_unknown_fields=True):
     pass
 
 

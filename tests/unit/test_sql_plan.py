@@ -5,7 +5,8 @@ import pytest
 from jobplane.schemas.errors import ColumnMismatch
 from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.datatypes import Type
-from jobplane.sql.plan.plan import Branch, plan
+from jobplane.sql.plan.graph import Branch
+from jobplane.sql.plan.plan import plan
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parser import parse
 

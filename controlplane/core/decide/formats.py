@@ -18,7 +18,7 @@ from jobplane.schemas.records.mappings import Mapping as TopicMapping
 from jobplane.schemas.records.sources import Sink
 from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.datatypes import Type
-from jobplane.sql.plan.plan import Plan
+from jobplane.sql.plan.graph import Plan
 from jobplane.sql.syntax.parts import KEY
 from jobplane.sql.types.names import named
 

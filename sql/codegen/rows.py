@@ -1,0 +1,44 @@
+"""The second part of the generated code: from a row to rows. Filters end a row, projections add to it, UNNEST opens a
+loop in which the rest of the code stands."""
+
+from collections.abc import Iterable
+from typing import assert_never
+
+from jobplane.schemas.types.json_text import present
+from jobplane.sql.codegen.row import Row
+from jobplane.sql.plan.graph import Step
+from jobplane.sql.plan.operators import FilterOperator, ProjectOperator, UnnestOperator
+
+
+def change(row: Row, steps: Iterable[Step]) -> None:
+    """Lines for the operators on rows, one after the other."""
+    for step in steps:
+        match step:
+            case FilterOperator(condition):
+                row.load(condition)
+                row.code.keep_where(condition)
+            case ProjectOperator(columns):
+                for column in columns:
+                    row.load(column.value)
+                    row.code.locals[column.name] = row.code.named(row.code.result(column.value))
+            case UnnestOperator():
+                _unnest(row, step)
+            case never:
+                assert_never(never)
+
+
+def _unnest(row: Row, step: UnnestOperator) -> None:
+    code = row.code
+    row.load(step.value)
+    values = code.named(code.result(step.value))
+    element, second, ordinal = (code.temporary() for _ in range(3))
+    code.locals |= {step.element: element, step.second: second, step.ordinal: ordinal}
+    target, each = element, f"{values} or ()"
+    if step.second:
+        target, each = f"{element}, {second}", f"({values} or {{}}).items()"
+    if step.is_json:
+        each = f"map({code.function('present', present)}, {each})"
+    if step.ordinal:
+        target, each = f"{ordinal}, {f'({target})' if step.second else target}", f"enumerate({each}, 1)"
+    code.line(f"for {target} in {each}:")
+    code.indent += 1

@@ -1,0 +1,234 @@
+"""A plan: operators and the edges between them, and the branches that edges without a shuffle make of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import assert_never
+
+import msgspec
+
+from jobplane.schemas.formats.fields import Path, Wanted
+from jobplane.schemas.types.datatypes import Type
+from jobplane.sql.plan.operators import (
+    KEY_PART,
+    VALUE_PART,
+    FilterOperator,
+    Operator,
+    ProjectedColumn,
+    ProjectOperator,
+    ScannedField,
+    ScanOperator,
+    SinkOperator,
+    UnionOperator,
+    UnnestOperator,
+    WrittenColumn,
+    wanted,
+)
+from jobplane.sql.plan.usage import keys_of
+from jobplane.sql.types.typed import Typed
+
+Step = FilterOperator | ProjectOperator | UnnestOperator
+"""What is done to the rows of one branch, without state."""
+
+
+class _Edge(msgspec.Struct, frozen=True, tag_field="edge", omit_defaults=True, forbid_unknown_fields=True):
+    """`upstream` and `downstream` are positions in the plan's operators."""
+
+    upstream: int
+    downstream: int
+
+
+class Forward(_Edge, frozen=True, tag="forward"):
+    """Rows go on in the same task, in their order: both operators become one loop."""
+
+
+class Shuffle(_Edge, frozen=True, tag="shuffle"):
+    """Rows with equal values of `key` go to the same task.
+
+    No operator asks for a shuffle yet, and no plan of this version has one. The edge is a word of the recorded form: a
+    version that meets one in a plan refuses the plan instead of running it as if it were Forward.
+    """
+
+    key: tuple[Typed, ...]
+
+
+Edge = Forward | Shuffle
+
+
+class NotFused(ValueError):
+    """The operators cannot be run as one loop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A column of a branch, and the field of the target's value or key that the column is written to."""
+
+    column: ProjectedColumn
+    to: WrittenColumn
+
+    @property
+    def name(self) -> str:
+        return self.column.name
+
+    @property
+    def value(self) -> Typed:
+        return self.column.value
+
+    @property
+    def path(self) -> Path:
+        return self.to.path
+
+    @property
+    def declared(self) -> Type | None:
+        return self.to.declared
+
+    @property
+    def field(self) -> Wanted:
+        """What the target's format is asked to write."""
+        return wanted(self.column, self.to)
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """One source's way to the target: the operators from a scan to the sink along Forward edges.
+
+    `columns` are those of the projection that the sink takes its rows from, none where it takes records as they are.
+    """
+
+    scan: ScanOperator
+    steps: tuple[Step, ...]
+    columns: tuple[ProjectedColumn, ...]
+    sink: SinkOperator
+
+    @property
+    def source(self) -> str:
+        return self.scan.source
+
+    @property
+    def reads(self) -> tuple[ScannedField, ...]:
+        return self.scan.fields
+
+    @property
+    def star(self) -> bool:
+        return self.sink.star
+
+    @property
+    def copies(self) -> bool:
+        """Whether a record goes on as it is."""
+        return self.star and not self.columns and all(isinstance(step, FilterOperator) for step in self.steps)
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """The columns that are fields of the value written."""
+        return self._outputs(VALUE_PART)
+
+    @property
+    def key(self) -> tuple[Output, ...]:
+        """The columns that are fields of the key written."""
+        return self._outputs(KEY_PART)
+
+    @property
+    def parts(self) -> Mapping[str, Typed]:
+        """What is written as other parts of the record, by the names of the parts."""
+        to = {one.column: one.part for one in self.sink.columns}
+        encoded = (VALUE_PART, KEY_PART)
+        return {to[one.name]: one.value for one in self.columns if to[one.name] not in encoded}
+
+    @property
+    def opens_value(self) -> bool:
+        """Whether a record without a value has nothing to give."""
+        return any(not one.of_key for one in self.reads) or (self.star and not self.copies)
+
+    @property
+    def used(self) -> set[str]:
+        """The keys of all values that steps and columns name."""
+        return keys_used((*self.steps, ProjectOperator(self.columns)))
+
+    def _outputs(self, part: str) -> tuple[Output, ...]:
+        to = {one.column: one for one in self.sink.columns}
+        return tuple(Output(one, to[one.name]) for one in self.columns if to[one.name].part == part)
+
+
+class Plan(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Operators and the edges between them, both upstream first. A record of a source goes through all its branches,
+    in their order."""
+
+    operators: tuple[Operator, ...]
+    edges: tuple[Edge, ...]
+
+    @property
+    def branches(self) -> tuple[Branch, ...]:
+        """Raises NotFused for a plan that needs more than Forward edges from scans to a sink."""
+        return tuple(self._branch(i, one) for i, one in enumerate(self.operators) if isinstance(one, ScanOperator))
+
+    def _branch(self, at: int, scan: ScanOperator) -> Branch:
+        steps: list[Step] = []
+        while True:
+            at = self._downstream(at)
+            match self.operators[at]:
+                case FilterOperator() | ProjectOperator() | UnnestOperator() as step:
+                    steps.append(step)
+                case UnionOperator():
+                    pass
+                case SinkOperator() as sink:
+                    last = steps.pop() if steps and is_last(steps[-1]) else None
+                    columns = last.columns if isinstance(last, ProjectOperator) else ()
+                    return Branch(scan, tuple(steps), columns, sink)
+                case ScanOperator():
+                    raise NotFused("a scan takes no rows")
+                case never:
+                    assert_never(never)
+
+    def _downstream(self, at: int) -> int:
+        edges = [edge for edge in self.edges if edge.upstream == at]
+        match edges:
+            case [Forward(downstream=downstream)] if downstream < len(self.operators):
+                return downstream
+            case [Shuffle()]:
+                raise NotFused("a plan with a shuffle needs a newer version")
+        raise NotFused(f"operator {at} has {len(edges)} edges to operators downstream")
+
+
+def plan_of(branches: tuple[Branch, ...]) -> Plan:
+    """One plan of planned branches, which have a target in common."""
+    operators: list[Operator] = []
+    edges: list[Edge] = []
+    ends: list[int] = []
+    for branch in branches:
+        last = (ProjectOperator(branch.columns),) if branch.columns else ()
+        way: tuple[Operator, ...] = (branch.scan, *branch.steps, *last)
+        first = len(operators)
+        edges += [Forward(at, at + 1) for at in range(first, first + len(way) - 1)]
+        operators += way
+        ends.append(len(operators) - 1)
+    if len(branches) > 1:
+        edges += [Forward(end, len(operators)) for end in ends]
+        operators.append(UnionOperator())
+    edges.append(Forward(len(operators) - 1, len(operators)))
+    columns = {one.column: one for branch in branches for one in branch.sink.columns}
+    operators.append(msgspec.structs.replace(branches[0].sink, columns=tuple(columns.values())))
+    return Plan(tuple(operators), tuple(edges))
+
+
+def is_last(step: Step) -> bool:
+    """Whether the step makes the row that a sink takes."""
+    return isinstance(step, ProjectOperator) and not step.keeps
+
+
+def values_of(operator: Operator) -> tuple[Typed, ...]:
+    """The expressions of an operator."""
+    match operator:
+        case FilterOperator(condition):
+            return (condition,)
+        case ProjectOperator(columns):
+            return tuple(column.value for column in columns)
+        case UnnestOperator(value):
+            return (value,)
+        case ScanOperator() | UnionOperator() | SinkOperator():
+            return ()
+        case never:
+            assert_never(never)
+
+
+def keys_used(operators: tuple[Operator, ...]) -> set[str]:
+    """The keys of all values that operators name."""
+    return {key for one in operators for value in values_of(one) for key in keys_of(value)}

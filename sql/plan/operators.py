@@ -1,0 +1,120 @@
+"""The operators of a query's plan: what is done to records and rows, and nothing of how.
+
+A row is a set of values under keys. Operators are recorded with jobs: tags and fields are kept for ever, and a field
+that is added has a default that means what plans of before mean.
+"""
+
+import msgspec
+
+from jobplane.schemas.formats.fields import Path, Wanted
+from jobplane.schemas.types import datatypes as t
+from jobplane.schemas.types.datatypes import Type
+from jobplane.sql.analysis.topic_format import Side
+from jobplane.sql.types.typed import Typed
+
+
+class _Operator(msgspec.Struct, frozen=True, tag_field="operator", omit_defaults=True, forbid_unknown_fields=True):
+    pass
+
+
+class ScannedField(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A field of a record's value, or with `of_key` of its key, and the key under which the row has its value.
+
+    Where no mapping declares the type, it is the one that the query's uses of the field taught.
+    """
+
+    key: str
+    type: Type
+    path: Path
+    of_key: bool = False
+
+
+class ScanOperator(_Operator, frozen=True, tag="scan"):
+    """Makes a row of each record of a source, with the fields named. `source` is what the query calls the topic.
+
+    `key_format` is None where nobody says what keys are: they travel as they are.
+    """
+
+    source: str
+    key_format: Side | None
+    value_format: Side
+    fields: tuple[ScannedField, ...]
+
+
+class FilterOperator(_Operator, frozen=True, tag="filter"):
+    """Rows for which the condition is not TRUE end here. `text` is the condition as SQL, for people."""
+
+    condition: Typed
+    text: str
+
+
+class ProjectedColumn(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """`type` is the one by which the column is written: UNKNOWN for JSON that is handed through, whatever it is."""
+
+    name: str
+    value: Typed
+    type: Type
+
+
+class ProjectOperator(_Operator, frozen=True, tag="project"):
+    """Computes columns. With `keeps` the row has them besides what it had, evaluated here, once for all who name them.
+
+    Else the row is the columns alone, and each is evaluated where it is taken.
+    """
+
+    columns: tuple[ProjectedColumn, ...]
+    keeps: bool = False
+
+
+class UnnestOperator(_Operator, frozen=True, tag="unnest"):
+    """Makes a row for each element. `element` is its key, `second` that of a map's value; `ordinal` counts from 1.
+
+    `is_json`: elements are values of JSON, whose null is NULL. `text` is the array or map as SQL, for people.
+    """
+
+    value: Typed
+    element: str
+    second: str
+    ordinal: str
+    is_json: bool
+    text: str
+
+
+class UnionOperator(_Operator, frozen=True, tag="union"):
+    """Takes the rows of several operators, each with the columns that it has."""
+
+
+class WrittenColumn(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Where the column of a row goes: `part` of the record, and in a key or value the field at `path`.
+
+    `declared` is the type of the target's column, where it has one.
+    """
+
+    column: str
+    part: str
+    path: Path = ()
+    declared: Type | None = None
+
+
+class SinkOperator(_Operator, frozen=True, tag="sink"):
+    """Makes a record of the target of each row. `columns` tells where a column goes; a row may lack some of them.
+
+    With `star` all fields of the record that was read are written, the columns over them. A row without columns is then
+    the record as it was; where nothing but filters was on its way, also its partition and headers. A row without a
+    column for the key has the key of the record that was read, and so on for its other parts.
+    """
+
+    key_format: Side | None
+    value_format: Side
+    star: bool
+    columns: tuple[WrittenColumn, ...]
+
+
+Operator = ScanOperator | FilterOperator | ProjectOperator | UnnestOperator | UnionOperator | SinkOperator
+VALUE_PART, KEY_PART = "value", "key"
+"""Parts of a record that are encoded. A column may go to another part, by the name that the query has for that."""
+
+
+def wanted(column: ProjectedColumn, to: WrittenColumn) -> Wanted:
+    """What the target's format is asked to write for a column."""
+    return Wanted(to.path, t.UNKNOWN if column.type == t.UNKNOWN else to.declared or column.type)
