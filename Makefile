@@ -13,7 +13,7 @@ TOLD := /^Collecting/ { if (++n % 20 == 0) say(n " of $(PACKAGES) packages fetch
 FIRST := $(wildcard tests/unit tests/golden tests/property tests/simulation tests/test_docs.py)
 
 # The tests that start brokers or workers of their own: they take as long as all others with a broker.
-OWN := tests/chaos $(addprefix tests/integration/test_, backup.py dev.py embedded.py many_jobs.py user_functions.py)
+OWN := tests/chaos $(addprefix tests/integration/test_, backup.py dev.py embedded.py installed.py many_jobs.py user_functions.py)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup jars demo check test chaos outage fuzz bench lock clean
@@ -65,9 +65,9 @@ bench: setup jars ## measure
 	$(BIN)/python -m tests.bench
 
 lock: ## the pinned packages anew (needs uv)
-	uv pip compile pyproject.toml --group dev --group build --universal --python-version 3.11 \
+	uv pip compile pyproject.toml --all-extras --group dev --group build --universal --python-version 3.11 \
 	  --generate-hashes --no-annotate --no-header --quiet --output-file constraints.txt
-	uv pip compile pyproject.toml --group build --constraints constraints.txt --universal --python-version 3.11 \
+	uv pip compile pyproject.toml --extra worker --group build --constraints constraints.txt --universal --python-version 3.11 \
 	  --generate-hashes --no-annotate --no-header --quiet --output-file compose/requirements.txt
 
 clean: ## removes what was made here

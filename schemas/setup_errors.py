@@ -51,6 +51,12 @@ class BadSetting(SetupError):
     code = "bad-setting"
 
 
+class ExtraMissing(SetupError):
+    """The command needs an extra of the package that is not installed; the message says how to install it."""
+
+    code = "extra-missing"
+
+
 class BrokerFailed(SetupError):
     """The embedded broker did not start; its log says why."""
 

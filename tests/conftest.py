@@ -3,11 +3,13 @@
 import signal
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from tests.support.broker import KafkaBroker, choice, kafka_broker
+from tests.support.installed import Environment, build_wheel
 from tests.support.registry import SchemaRegistry, schema_registry
 
 settings.register_profile("patient", deadline=None)  # how long one example takes says how busy the machine is
@@ -39,3 +41,15 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SchemaRegistr
     """The schema registry of the session. A test that kills it starts it again, empty."""
     with schema_registry(tmp_path_factory.mktemp("registry")) as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of this working tree."""
+    return build_wheel(tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="session")
+def with_dev(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """An environment with the wheel and its extra `dev`."""
+    return Environment(tmp_path_factory.mktemp("installed") / "dev", wheel, "dev")

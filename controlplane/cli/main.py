@@ -60,6 +60,9 @@ def worker(loglevel: str, quiet: bool, **flags: Any) -> None:
     """
     with errors():
         settings = settings_of(flags)
+        from jobplane.controlplane.extras import require_extra
+
+        require_extra("worker", "jobplane worker")
         from jobplane.controlplane.worker.worker import run
 
         run(settings, loglevel, quiet=quiet)
@@ -85,6 +88,9 @@ def dev(port: int, workers: int, quiet: bool, **flags: Any) -> None:
     """
     with errors():
         settings = settings_of(flags)
+        from jobplane.controlplane.extras import require_extra
+
+        require_extra("dev", "jobplane dev")
         from jobplane.controlplane.embedded.dev import run
 
         run(settings, port, workers, (lambda text: None) if quiet else _say)

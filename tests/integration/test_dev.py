@@ -1,11 +1,10 @@
-"""`jobplane dev` as a person runs it: one line when it serves, a clean end, and all still there the next time."""
+"""`jobplane dev` from the installed wheel: a line when it serves, a clean end, and all still there the next time."""
 
 import os
 import select
 import signal
 import socket
 import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,20 +12,27 @@ from pathlib import Path
 
 import psutil
 
+from tests.support.installed import Environment
 from tests.support.system import System, until
 
 LIMIT_S = 60.0
 
 
 @contextmanager
-def dev(folder: Path, *flags: str) -> Iterator[subprocess.Popen[str]]:
+def dev(installed: Environment, folder: Path, *flags: str) -> Iterator[subprocess.Popen[str]]:
     """A running `jobplane dev`; killed at the end where the test has not stopped it."""
-    command = [sys.executable, "-m", "jobplane", "dev", "--data", str(folder), "--hosts", "1", *flags]
+    command = [str(installed.jobplane), "dev", "--data", str(folder), "--hosts", "1", *flags]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("JOBPLANE_")}
     with (
         folder.with_suffix(".err").open("w") as said,
         subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=said, text=True, env=environment, start_new_session=True
+            command,
+            cwd=folder.parent,  # not the repository, whose modules would come first
+            stdout=subprocess.PIPE,
+            stderr=said,
+            text=True,
+            env=environment,
+            start_new_session=True,
         ) as process,
     ):
         try:
@@ -56,9 +62,9 @@ def system(bootstrap: str, folder: Path) -> System:
     return System(bootstrap, "jobplane.", folder)
 
 
-def test_it_serves_ends_in_peace_and_goes_on_where_it_was(tmp_path: Path) -> None:
+def test_it_serves_ends_in_peace_and_goes_on_where_it_was(with_dev: Environment, tmp_path: Path) -> None:
     folder = tmp_path / "data"
-    with dev(folder, "--port", "0", "--web-port", "0") as first:
+    with dev(with_dev, folder, "--port", "0", "--web-port", "0") as first:
         bootstrap, web = ready(first)
         with urllib.request.urlopen(f"{web}/readyz", timeout=10) as answer:
             assert answer.status == 200
@@ -76,7 +82,7 @@ def test_it_serves_ends_in_peace_and_goes_on_where_it_was(tmp_path: Path) -> Non
     steps = ("starting Kafka", "Kafka serves after", "try next", f"JOBPLANE_BOOTSTRAP={bootstrap}", "stopping")
     assert sorted(steps, key=said.index) == list(steps)
     assert " WARNING " not in said
-    with dev(folder, "--port", "0", "--web-port", "0", "--quiet") as second:
+    with dev(with_dev, folder, "--port", "0", "--web-port", "0", "--quiet") as second:
         bootstrap, _ = ready(second)
         plane = system(bootstrap, tmp_path)
         plane.produce(source, [(b"k", b"3")])
@@ -87,7 +93,7 @@ def test_it_serves_ends_in_peace_and_goes_on_where_it_was(tmp_path: Path) -> Non
     assert "starting Kafka" not in (tmp_path / "data.err").read_text(), "what is quiet says only what is wrong"
 
 
-def test_a_taken_port_is_said_with_its_remedy(tmp_path: Path) -> None:
+def test_a_taken_port_is_said_with_its_remedy(with_dev: Environment, tmp_path: Path) -> None:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         held.listen()
@@ -96,7 +102,7 @@ def test_a_taken_port_is_said_with_its_remedy(tmp_path: Path) -> None:
             (("--port", port, "--web-port", "0"), "--port"),
             (("--port", "0", "--web-port", port), "--web-port"),
         ):
-            with dev(tmp_path / flag, *flags) as process:
+            with dev(with_dev, tmp_path / flag, *flags) as process:
                 assert process.wait(LIMIT_S) == 1
             said = (tmp_path / f"{flag}.err").read_text()
             error = said[said.index("error (") :]
@@ -104,8 +110,8 @@ def test_a_taken_port_is_said_with_its_remedy(tmp_path: Path) -> None:
             assert flag in error
 
 
-def test_two_workers_share_the_tasks(tmp_path: Path) -> None:
-    with dev(tmp_path / "data", "--port", "0", "--web-port", "0", "--workers", "2") as process:
+def test_two_workers_share_the_tasks(with_dev: Environment, tmp_path: Path) -> None:
+    with dev(with_dev, tmp_path / "data", "--port", "0", "--web-port", "0", "--workers", "2") as process:
         bootstrap, _ = ready(process)
         plane = system(bootstrap, tmp_path)
         source, sink = plane.topic("in", 4), plane.topic("out", 4)
@@ -116,9 +122,9 @@ def test_two_workers_share_the_tasks(tmp_path: Path) -> None:
         assert process.wait(30) == 0
 
 
-def test_told_to_stop_while_the_broker_starts_it_ends_at_once(tmp_path: Path) -> None:
+def test_told_to_stop_while_the_broker_starts_it_ends_at_once(with_dev: Environment, tmp_path: Path) -> None:
     folder = tmp_path / "data"
-    with dev(folder, "--port", "0", "--web-port", "0") as process:
+    with dev(with_dev, folder, "--port", "0", "--web-port", "0") as process:
         until((folder / "kafka" / "server.properties").exists, 20, "the broker is being started")
         children = family(process)
         process.send_signal(signal.SIGINT)

@@ -27,6 +27,11 @@ def test_a_worker_does_not_start_with_a_host_module_that_is_not_there(name: str)
         worker.require_module(name)
 
 
+def test_the_old_name_of_a_host_module_is_refused_with_its_new_one() -> None:
+    with pytest.raises(BadSetting, match=r"'processors\.host': write 'jobplane\.processors\.host'"):
+        worker.require_module("processors.host")
+
+
 def test_host_modules_are_looked_for_where_a_host_finds_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "own_host.py").touch()
     monkeypatch.chdir(tmp_path)

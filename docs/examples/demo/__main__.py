@@ -16,7 +16,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobplane.controlplane.client.client import Client
+from jobplane import Client
 from jobplane.controlplane.core.outcome import ACCEPTED
 from jobplane.controlplane.settings import Settings
 from jobplane.processors.kafka.cluster import Doubt, Kafka, KafkaException, Message

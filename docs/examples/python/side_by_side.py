@@ -6,7 +6,7 @@ Beside `jobplane dev`, with the topics `orders` and `big_orders`: python docs/ex
 import asyncio
 import os
 
-from jobplane.controlplane.client.async_client import AsyncClient
+from jobplane import AsyncClient
 
 BOOTSTRAP = os.environ.get("JOBPLANE_BOOTSTRAP", "127.0.0.1:9092")
 PREFIX = os.environ.get("JOBPLANE_PREFIX", "jobplane.")

@@ -5,7 +5,7 @@ Beside `jobplane dev`, with the topics `orders` and `big_orders`: python docs/ex
 
 import os
 
-from jobplane.controlplane.client.client import Client
+from jobplane import Client
 
 BOOTSTRAP = os.environ.get("JOBPLANE_BOOTSTRAP", "127.0.0.1:9092")
 PREFIX = os.environ.get("JOBPLANE_PREFIX", "jobplane.")
