@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from jobplane.schemas.options import JobOptions
-from jobplane.schemas.records.mappings import Mapping
-from jobplane.schemas.records.sources import Letters, Sink, Source, by_topic
+from jobplane.schemas.records.mappings import TopicMapping
+from jobplane.schemas.records.sources import DeadLetterSource, Sink, Source, sources_by_topic
 from jobplane.schemas.records.tasks import Task
 from jobplane.sql.codegen.compile import CompiledStep, Step, Wiring, compile_step
 from jobplane.sql.plan.plan import plan
@@ -40,7 +40,7 @@ class Pipeline:
         return self.options.snapshot_interval_millis
 
     @property
-    def letters(self) -> Letters | None:
+    def letters(self) -> DeadLetterSource | None:
         """Whose dead letters are read, where it is a retry."""
         return next((source.letters for source in self.sources.values()), None)
 
@@ -77,7 +77,7 @@ def pipeline(statement: str, options: dict[str, str], sources: tuple[Source, ...
         mirrors = tuple(mirror if one else 0 for one in mirrored)
         return _compiled(statement, sink.topic, sink.partitions, _Mapped(sink.mapping), reads, mirrors)
 
-    return Pipeline(by_topic(sources), sink, JobOptions.of(options), compiled)
+    return Pipeline(sources_by_topic(sources), sink, JobOptions.of(options), compiled)
 
 
 def _is_mirrored(source: Source, sink: Sink) -> bool:
@@ -89,7 +89,7 @@ def _is_mirrored(source: Source, sink: Sink) -> bool:
 class _Mapped:
     """A mapping as a key: equal by what it says."""
 
-    def __init__(self, mapping: Mapping | None) -> None:
+    def __init__(self, mapping: TopicMapping | None) -> None:
         self.mapping = mapping
 
     def __eq__(self, other: object) -> bool:

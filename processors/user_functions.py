@@ -16,9 +16,9 @@ from itertools import groupby
 
 from jobplane.schemas.records.packages import Package
 from jobplane.sql.functions import FUNCTIONS, NOT_OFFERED
-from jobplane.sql.functions.guarded import told
+from jobplane.sql.functions.guarded import describe_exception
 from jobplane.sql.functions.signature import Function
-from jobplane.sql.packages import function_of_package, is_free
+from jobplane.sql.packages import is_free_name, package_function
 
 LOG = logging.getLogger("jobplane.functions")
 GROUP = "jobplane.functions"
@@ -68,7 +68,7 @@ def found() -> Found:
     try:
         entries = entry_points(group=GROUP)
     except Exception as error:  # noqa: BLE001  # of any package's metadata, damaged in whatever way
-        LOG.warning("no functions of packages: their metadata cannot be read: %s", told(error))
+        LOG.warning("no functions of packages: their metadata cannot be read: %s", describe_exception(error))
         return Found((), {})
     offers = sorted(map(_offer, entries), key=lambda one: (one.name, one.package.name))
     functions, refused = [], {}
@@ -92,12 +92,12 @@ def _function(offers: list[Offer]) -> Function:
     first, *others = offers
     if others:
         raise TypeError(_not_offered(first, f"{_listed(others)} has the same name; uninstall all but one"))
-    if not is_free(first.name):
+    if not is_free_name(first.name):
         raise TypeError(_not_offered(first, "the language has that name itself, or has no such names"))
     try:
-        return function_of_package(first.entry.load(), first.name, first.package)
+        return package_function(first.entry.load(), first.name, first.package)
     except (Exception, SystemExit) as error:
-        reason = str(error) if type(error) is TypeError else told(error)
+        reason = str(error) if type(error) is TypeError else describe_exception(error)
         raise TypeError(_not_offered(first, reason)) from error
 
 

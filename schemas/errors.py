@@ -11,7 +11,7 @@ Each concrete class is one stable `code`. Its docstring is its documentation.
 from dataclasses import dataclass
 from typing import ClassVar
 
-from jobplane.schemas.shown import printable
+from jobplane.schemas.shown import to_printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Place:
         return f"{self.line}:{self.column}"
 
 
-START = Place(1, 1)
+STATEMENT_START = Place(1, 1)
 LONGEST_MESSAGE = 1_000
 """Characters of a refusal; what it quotes of the statement may be longer."""
 
@@ -41,14 +41,14 @@ class JobplaneError(Exception):
     """Whether the same may go well at another time, with nothing changed by a person."""
 
     def __init__(self, message: str) -> None:
-        self.message = printable(message)
+        self.message = to_printable(message)
         super().__init__(self.message)
 
 
 class Refused(JobplaneError):
     """A statement that is not carried out. `place` is where in its text; of a long message the middle is left out."""
 
-    def __init__(self, message: str, place: Place = START) -> None:
+    def __init__(self, message: str, place: Place = STATEMENT_START) -> None:
         half = LONGEST_MESSAGE // 2
         super().__init__(message if len(message) <= LONGEST_MESSAGE else f"{message[:half]} … {message[-half:]}")
         self.place = place

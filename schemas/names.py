@@ -13,7 +13,7 @@ _TOPIC = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,249}")
 _BARE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-def name(text: str) -> str:
+def quote_name(text: str) -> str:
     """A name as it must be written."""
     if _BARE.fullmatch(text) and text.upper() not in RESERVED:
         return text

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Self
 
-from jobplane.schemas.errors import START, BadOptionValue, Place, UnknownOption
+from jobplane.schemas.errors import STATEMENT_START, BadOptionValue, Place, UnknownOption
 from jobplane.schemas.formats import FORMAT_OPTIONS, FORMATS, KEY_FORMAT, VALUE_FORMAT, check_options
 from jobplane.schemas.suggestions import did_you_mean
 
@@ -138,7 +138,7 @@ class JobOptions:
     @classmethod
     def of(cls, values: Mapping[str, str]) -> Self:
         """The options of a job from their canonical texts, as events hold them."""
-        return cls.read((name, text, START, START) for name, text in values.items())
+        return cls.read((name, text, STATEMENT_START, STATEMENT_START) for name, text in values.items())
 
     @classmethod
     def read(cls, given: Iterable[tuple[str, str, Place, Place]]) -> Self:
@@ -165,11 +165,11 @@ class JobOptions:
 
         None for one before 1970 too: no record has an older timestamp, and to Kafka -1 and -2 are other things.
         """
-        since = None if self.start_from in (EARLIEST, LATEST) else instant(self.start_from)
+        since = None if self.start_from in (EARLIEST, LATEST) else parse_instant(self.start_from)
         return None if since is None or since < 0 else since
 
 
-def instant(text: str) -> int:
+def parse_instant(text: str) -> int:
     """Epoch milliseconds of an ISO-8601 instant; without an offset it is UTC. Raises ValueError."""
     read = datetime.fromisoformat(text)
     return round((read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp() * 1000)
@@ -220,7 +220,7 @@ def is_alterable(name: str) -> bool:
     return bool(_BY_NAME[name].metadata["alter"])
 
 
-def notices(given: Iterable[str]) -> tuple[str, ...]:
+def option_notices(given: Iterable[str]) -> tuple[str, ...]:
     """What is to be said about options that were given."""
     return tuple(f"{name}: {text}" for name in given if (text := _BY_NAME[name].metadata["notice"]))
 
@@ -230,7 +230,7 @@ def _unknown(name: str, place: Place) -> UnknownOption:
     return UnknownOption(f"no option is called '{name}'{hint}", place)
 
 
-def canonical(name: str, text: str) -> str:
+def canonical_value(name: str, text: str) -> str:
     """The value of an option as events hold it: its words in the case they have here, all else as it was written."""
     return _WORDS.get(name, {}).get(text.lower(), text)
 
@@ -252,7 +252,7 @@ def _value(name: str, spec: Any, text: str, place: Place) -> Any:
         raise BadOptionValue(f"{name} is '{LATEST}', not '{text}'{_near(name, text)}", place)
     if spec.name == "start_from" and text not in (EARLIEST, LATEST):
         try:
-            instant(text)
+            parse_instant(text)
         except (ValueError, OverflowError):
             hint = _near(name, text)
             raise BadOptionValue(f"{name} is {spec.metadata['takes']}, not '{text}'{hint}", place) from None

@@ -12,7 +12,7 @@ _ONE_LINE = _UNSEEN | {code: repr(chr(code))[1:-1] for code in b"\n\r\t"}
 _WORDS = {None: "NULL", True: "TRUE", False: "FALSE"}
 
 
-def shown(value: Any) -> str:
+def show_value(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return _WORDS[value]
     if isinstance(value, msgspec.Raw):
@@ -22,7 +22,7 @@ def shown(value: Any) -> str:
     return said if len(said) <= LONGEST else said[: LONGEST - 1] + "…"
 
 
-def printable(message: str) -> str:
+def to_printable(message: str) -> str:
     """A message that can be written and shown, whatever it quotes; names may hold any sign.
 
     Half a surrogate pair stands there as `\\ud83d`, what a terminal would take for a command as `\\x1b`.
@@ -30,12 +30,12 @@ def printable(message: str) -> str:
     return message.encode(errors="backslashreplace").decode().translate(_UNSEEN)
 
 
-def one_line(value: object) -> str:
+def to_one_line(value: object) -> str:
     """A value in one line of a listing: what breaks a line, or a terminal obeys, as `\\n` or `\\x1b`."""
     return str(value).encode(errors="backslashreplace").decode().translate(_ONE_LINE)
 
 
-def utc(milliseconds: int, timespec: str = "milliseconds", sep: str = "T") -> str:
+def utc_text(milliseconds: int, timespec: str = "milliseconds", sep: str = "T") -> str:
     """Epoch milliseconds as a time in UTC, without its zone: `2026-01-31T08:30:00.000`.
 
     Beyond the years 1 to 9999, which the timestamp of a record may be, it is the number itself.
@@ -46,6 +46,6 @@ def utc(milliseconds: int, timespec: str = "milliseconds", sep: str = "T") -> st
         return str(milliseconds)
 
 
-def counted(number: int, noun: str) -> str:
+def quantity(number: int, noun: str) -> str:
     """`1 partition`, `4 partitions`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -31,22 +31,24 @@ def did_you_mean(name: str, known: Iterable[str], peers: Mapping[str, str] = _NO
     if len(name) > LONGEST:
         return ""
     names = list(known)
-    near = [told] if (told := peers.get(folded(name))) else nearest(name, names) or containing(name, names)
-    return proposed(f"'{one}'" for one in near)
+    near = (
+        [told] if (told := peers.get(fold_name(name))) else nearest_names(name, names) or names_containing(name, names)
+    )
+    return proposal(f"'{one}'" for one in near)
 
 
-def proposed(near: Iterable[str]) -> str:
+def proposal(near: Iterable[str]) -> str:
     """The end of a message that proposes these; empty where there are none."""
     listed = " or ".join(near)
     return f"; did you mean {listed}?" if listed else ""
 
 
-def folded(name: str) -> str:
+def fold_name(name: str) -> str:
     """The letters and digits of a name, in small letters."""
     return _SIGNS.sub("", name).lower()
 
 
-def nearest(name: str, known: Iterable[str]) -> list[str]:
+def nearest_names(name: str, known: Iterable[str]) -> list[str]:
     """The known names of which the name is the smallest slip, at most three; empty where it is a slip of none."""
     distances = {one: distance for one in known if (distance := _slips(name, one)) is not None}
     smallest = min(distances.values(), default=0)
@@ -54,10 +56,10 @@ def nearest(name: str, known: Iterable[str]) -> list[str]:
     return near if len(near) <= _MOST else []
 
 
-def containing(name: str, known: Iterable[str]) -> list[str]:
+def names_containing(name: str, known: Iterable[str]) -> list[str]:
     """The known names that begin or end with the words of this one: `guarantee` is the end of `processingGuarantee`."""
     words = _words(name)
-    if len(folded(name)) < _PART:
+    if len(fold_name(name)) < _PART:
         return []
     near = [one for one in known if (whole := _words(one)) and words in (whole[: len(words)], whole[-len(words) :])]
     return near if len(near) <= _MOST else []
@@ -69,7 +71,7 @@ def _words(name: str) -> list[str]:
 
 def _slips(name: str, known: str) -> int | None:
     """How many letters make the typed name the known one; None where that is no slip."""
-    a, b = folded(name), folded(known)
+    a, b = fold_name(name), fold_name(known)
     if a == b:
         return 0
     longest = max(len(a), len(b))
@@ -78,11 +80,11 @@ def _slips(name: str, known: str) -> int | None:
         return None
     if a[0] != b[0] and (a[1], a[0]) != (b[0], b[1]):
         return None
-    distance = edits(a, b, limit)
+    distance = edit_distance(a, b, limit)
     return distance if distance <= limit else None
 
 
-def edits(a: str, b: str, most: int) -> int:
+def edit_distance(a: str, b: str, most: int) -> int:
     """Letters added, left out, replaced or swapped with their neighbour (optimal string alignment).
 
     More than `most` where they are more: a cluster may have thousands of topics, and one look is not to last.

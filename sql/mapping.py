@@ -2,19 +2,19 @@
 
 from jobplane.schemas.errors import BadMapping, NotSupported, Place, UnknownType
 from jobplane.schemas.formats import check_options
-from jobplane.schemas.records.mappings import MappedColumn, Mapping
+from jobplane.schemas.records.mappings import MappedColumn, TopicMapping
 from jobplane.schemas.types.datatypes import Type
 from jobplane.sql.analysis.topic_format import check_columns
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parts import KEY, THIS
 from jobplane.sql.syntax.refusals.unsupported import column_refusal
 from jobplane.sql.syntax.render.statements import render
-from jobplane.sql.types.names import ALIASES, SIMPLE, type_of
+from jobplane.sql.types.names import ALIASES, SIMPLE, resolve_type
 
 CONNECTOR = "Kafka"
 
 
-def mapping_of(create: statements.CreateMapping) -> Mapping:
+def build_mapping(create: statements.CreateMapping) -> TopicMapping:
     """Raises UnknownType, BadMapping, NotSupported, UnknownOption or BadOptionValue with its place."""
     if create.type.text.upper() != CONNECTOR.upper():
         raise NotSupported(f"TYPE {create.type}: mappings are of TYPE {CONNECTOR}", create.type.place)
@@ -26,7 +26,7 @@ def mapping_of(create: statements.CreateMapping) -> Mapping:
         columns[column.name.text] = MappedColumn(column.name.text, str(_type(column)), _path(column, external))
         _check_apart(list(columns.values()), external.place)
     check_options((o.name.text, o.value, o.name.place, o.value_place) for o in create.options)
-    mapping = Mapping(
+    mapping = TopicMapping(
         create.name.text,
         create.topic.text,
         tuple(columns.values()),
@@ -40,7 +40,7 @@ def mapping_of(create: statements.CreateMapping) -> Mapping:
 def _type(column: statements.ColumnDefinition) -> Type:
     """Raises what `type_of` raises; says so where name and type changed places."""
     try:
-        return type_of(column.type)
+        return resolve_type(column.type)
     except UnknownType as unknown:
         if column.name.text.upper() not in {**SIMPLE, **ALIASES}:
             raise

@@ -21,7 +21,7 @@ _NO_VALUE = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.i
 _CAPITALS = re.compile(r"[^a-z]+")
 
 
-def function_of_package(call: Any, name: str, package: Package) -> Function:
+def package_function(call: Any, name: str, package: Package) -> Function:
     """Raises TypeError, with the reason, for what cannot be called with values of SQL."""
     if not inspect.isfunction(inspect.unwrap(call)):
         raise TypeError(f"it is {_article(type(call).__name__)}, not a function")
@@ -56,7 +56,7 @@ def _article(noun: str) -> str:
     return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
-def is_free(name: str) -> bool:
+def is_free_name(name: str) -> bool:
     """Whether a query can call a function of that name, and there is none yet."""
     if not _NAME.fullmatch(name):
         return False
@@ -71,12 +71,12 @@ def is_free(name: str) -> bool:
     return False
 
 
-def functions_called(insert: statements.Insert) -> tuple[str, ...]:
+def called_functions(insert: statements.Insert) -> tuple[str, ...]:
     """The names of all functions in a query, each once."""
     return tuple(sorted({one.name for one in walk(insert) if isinstance(one, ex.Call)}))
 
 
-def packages_called(insert: statements.Insert) -> tuple[Package, ...]:
+def called_packages(insert: statements.Insert) -> tuple[Package, ...]:
     """The packages whose functions a query calls, as they are installed here, by name."""
-    owners = (one.package for name in functions_called(insert) for one in FUNCTIONS.get(name, ()))
+    owners = (one.package for name in called_functions(insert) for one in FUNCTIONS.get(name, ()))
     return tuple(sorted({one for one in owners if one is not None}, key=lambda one: one.name))

@@ -29,14 +29,14 @@ from jobplane.schemas import errors
 from jobplane.schemas.formats import FORMATS
 from jobplane.schemas.records.failure import Failure
 from jobplane.schemas.records.offsets import PartitionOffset, SourceOffsets
-from jobplane.schemas.records.reports import Report, Said
+from jobplane.schemas.records.reports import Report, ReportKind
 from jobplane.schemas.records.snapshots import SnapshotPart, SnapshotRequest
-from jobplane.schemas.records.sources import by_topic
+from jobplane.schemas.records.sources import sources_by_topic
 from jobplane.schemas.records.state import Phase, Status
 from jobplane.schemas.records.tasks import Task
 from jobplane.sql.explain import explain
 from jobplane.sql.syntax import statements
-from jobplane.sql.syntax.parser import parse, split
+from jobplane.sql.syntax.parser import parse, split_statements
 from jobplane.sql.syntax.refusals.diagnostics import caret
 from jobplane.sql.types.names import ALIASES, NESTED, SIMPLE, SIZED
 from tests.support import rows
@@ -112,16 +112,16 @@ def test_what_a_page_shows_is_what_happens(page: Path) -> None:
 def spoken(language: str, text: str) -> Iterator[str]:
     """The statements of a block, each as it is appended to the command log."""
     if language == "sql":
-        yield from (statement for _, statement in split(text))
+        yield from (statement for _, statement in split_statements(text))
     else:
         for one in (double.replace('\\"', '"') or single for double, single in _SPOKEN.findall(text)):
             if _STATEMENT.match(one):
-                yield from [one] if one.startswith("{") else (statement for _, statement in split(one))
+                yield from [one] if one.startswith("{") else (statement for _, statement in split_statements(one))
 
 
 def carry_out(plane: Plane, record: str) -> None:
     """Fails where it is refused."""
-    if record.startswith("{") or not isinstance(parse(record), statements.Read):
+    if record.startswith("{") or not isinstance(parse(record), statements.ReadingStatement):
         reply = answer(plane.command(record)[0], "")
         assert reply is not None
         assert reply.verdict != REFUSED, f"{record}\n{reply.message}"
@@ -131,7 +131,7 @@ def carry_out(plane: Plane, record: str) -> None:
 def refusal(plane: Plane, text: str) -> str:
     """What `jobplane sql "…"` prints when the statement is refused."""
     try:
-        if isinstance(statement := parse(text), statements.Read):
+        if isinstance(statement := parse(text), statements.ReadingStatement):
             listing(plane, statement)
     except errors.Refused as refused:
         return refused_text(text, refused.code, refused.place, refused.message)
@@ -149,11 +149,11 @@ def listing(plane: Plane, statement: statements.Statement) -> views.Listing:
     """The answer to a SHOW, DESCRIBE or EXPLAIN that follows from the state alone; tasks have reported no progress."""
     state = plane.state
     match statement:
-        case statements.Show(statements.Subject.JOBS, None):
+        case statements.Show(statements.ShowSubject.JOBS, None):
             return views.Listing(views.JOB_COLUMNS, views.jobs(state))
-        case statements.Show(statements.Subject.SNAPSHOTS, None):
+        case statements.Show(statements.ShowSubject.SNAPSHOTS, None):
             return views.Listing(views.SNAPSHOT_COLUMNS, views.snapshots(state))
-        case statements.Show(statements.Subject.MAPPINGS, None):
+        case statements.Show(statements.ShowSubject.MAPPINGS, None):
             return views.Listing(views.MAPPING_COLUMNS, views.mappings(state))
         case statements.ShowCreate(name):
             return views.Listing(
@@ -163,11 +163,11 @@ def listing(plane: Plane, statement: statements.Statement) -> views.Listing:
             )
         case statements.ShowHistory(name):
             descriptions.named(state, name)
-        case statements.Describe(statements.Kind.JOB, name):
+        case statements.Describe(statements.DescribeKind.JOB, name):
             return descriptions.describe_job(descriptions.named(state, name), {}, ())
-        case statements.Describe(statements.Kind.MAPPING, name):
+        case statements.Describe(statements.DescribeKind.MAPPING, name):
             return descriptions.describe_mapping(state, name)
-        case statements.Describe(statements.Kind.SNAPSHOT, name):
+        case statements.Describe(statements.DescribeKind.SNAPSHOT, name):
             return descriptions.describe_snapshot(state, name)
         case statements.Explain(explained, mode):
             insert = explained.insert if isinstance(explained, statements.CreateJob) else explained
@@ -188,15 +188,17 @@ def obey(plane: Plane) -> None:
 def next_report(task: Task) -> Report | None:
     """What a task reports next; None when it has done all it was told."""
 
-    def report(said: Said, attempt: int, **details: Any) -> Report:
+    def report(said: ReportKind, attempt: int, **details: Any) -> Report:
         return Report(task.uid, task.task, task.generation, attempt, said, "worker", **details)
 
     if task.run and task.phase is Phase.WAITING:
-        return report(Said.RUNNING, task.attempt + 1)
+        return report(ReportKind.RUNNING, task.attempt + 1)
     if task.snapshots:
-        return report(Said.SNAPSHOTTED, task.attempt, snapshot=task.snapshots[0], part=part(task, task.snapshots[0]))
+        return report(
+            ReportKind.SNAPSHOTTED, task.attempt, snapshot=task.snapshots[0], part=part(task, task.snapshots[0])
+        )
     if not task.run and task.phase is not Phase.STOPPED:
-        return report(Said.STOPPED, task.attempt)
+        return report(ReportKind.STOPPED, task.attempt)
     return None
 
 
@@ -207,7 +209,7 @@ def part(task: Task, request: SnapshotRequest) -> SnapshotPart:
             source.topic_id,
             tuple(PartitionOffset(p, offset) for p, offset in enumerate(source.start) if task.owns(p)),
         )
-        for source in by_topic(task.sources).values()
+        for source in sources_by_topic(task.sources).values()
     )
     return SnapshotPart(task.task, f"{request.name}/{task.key}", 0, "", held)
 
@@ -252,11 +254,11 @@ def test_every_column_is_explained() -> None:
     assert first_cells(show, "SHOW MAPPINGS") == views.MAPPING_COLUMNS
     assert first_cells(show, "SHOW TOPICS") == views.TOPIC_COLUMNS
     assert first_cells(show, "SHOW FUNCTIONS") == views.FUNCTION_COLUMNS
-    assert {f"SHOW {one}" for one in statements.Subject} <= headings(show)
+    assert {f"SHOW {one}" for one in statements.ShowSubject} <= headings(show)
     assert first_cells(describe, "DESCRIBE JOB") == descriptions.TASK_COLUMNS
     assert first_cells(describe, "DESCRIBE MAPPING") == descriptions.COLUMN_COLUMNS
     assert first_cells(describe, "DESCRIBE SNAPSHOT") == descriptions.HELD_COLUMNS
-    assert {f"DESCRIBE {one}" for one in statements.Kind} <= headings(describe)
+    assert {f"DESCRIBE {one}" for one in statements.DescribeKind} <= headings(describe)
     assert first_cells(ROOT / "docs/statements/show-history.md", "Columns") == HISTORY_COLUMNS
 
 
@@ -269,7 +271,7 @@ def test_what_describe_says_about_the_whole_is_explained() -> None:
     ):
         carry_out(plane, statement)
     plane.report(failure_of(plane.tasks[f"{plane.state.names['x']}/0"]))
-    for kind in statements.Kind:
+    for kind in statements.DescribeKind:
         text = section(ROOT / "docs/statements/describe.md", f"DESCRIBE {kind}").partition("| about |")[2]
         explained = re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`[^|]*`) \|", text, re.MULTILINE)))
         assert sorted(explained) == sorted(listing(plane, parse(f"DESCRIBE {kind} x")).about)
@@ -277,7 +279,7 @@ def test_what_describe_says_about_the_whole_is_explained() -> None:
 
 def failure_of(task: Task) -> Report:
     failure = Failure("BAD_RECORD", "division by zero", "orders-0@7")
-    return Report(task.uid, task.task, task.generation, task.attempt, Said.FAILED, "worker", failure=failure)
+    return Report(task.uid, task.task, task.generation, task.attempt, ReportKind.FAILED, "worker", failure=failure)
 
 
 def test_every_type_is_explained() -> None:

@@ -40,8 +40,8 @@ from jobplane.schemas.changed import replace
 from jobplane.schemas.records.checkpoints import Checkpoint, Pointer
 from jobplane.schemas.records.state import Job, Position, encode_key
 from jobplane.schemas.setup_errors import BadBackup, NotEmpty, StillWritten
-from jobplane.schemas.shown import counted
-from jobplane.schemas.wire.codec import NotOurs, decode, encode
+from jobplane.schemas.shown import quantity
+from jobplane.schemas.wire.codec import UnknownRecord, decode, encode
 
 FLUSH_S = 600.0
 FILLER = "jobplane-filler"
@@ -70,7 +70,7 @@ class Plan:
                 elif record.topic == STATE and (record.key or b"").startswith(b'["job"'):
                     job = decode(record.value or b"", Job)
                     plan.jobs[job.uid] = job
-            except NotOurs as unknown:
+            except UnknownRecord as unknown:
                 raise BadBackup(f"the state in it cannot be read ({unknown}); use the newest version") from unknown
         plan.reports = sum(offset < plan.position.reports for offset in reports)
         return plan
@@ -100,7 +100,7 @@ def restore(kafka: Kafka, settings: Settings, path: Path, watch: Watch = lambda 
     # 1
     head, foot = file.verified(path)
     plan = Plan.of(file.records(path))
-    watch(f"{path}: {counted(sum(foot.records.values()), 'record')} of '{head.prefix}', whole")
+    watch(f"{path}: {quantity(sum(foot.records.values()), 'record')} of '{head.prefix}', whole")
     # 2
     prefix = settings.prefix
     control_topics.ensure_topics(kafka, settings)
@@ -226,7 +226,7 @@ class _Writing:
 
     def _say(self) -> None:
         if self._topic:
-            self._watch(f"{self._topic}: {counted(self._count, 'record')}")
+            self._watch(f"{self._topic}: {quantity(self._count, 'record')}")
 
 
 def _point(

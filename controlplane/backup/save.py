@@ -21,7 +21,7 @@ from jobplane.processors.kafka.cluster import Kafka, Message
 from jobplane.schemas.records.events import Event
 from jobplane.schemas.records.state import Position, encode_key
 from jobplane.schemas.setup_errors import NotSetUp, StillWritten
-from jobplane.schemas.shown import counted
+from jobplane.schemas.shown import quantity
 from jobplane.schemas.wire.codec import decode
 
 Watch = Callable[[str], None]
@@ -43,7 +43,7 @@ def back_up(kafka: Kafka, prefix: str, path: Path, watch: Watch = lambda text: N
                     last = record.value or b""
                 elif topic.name == STATE and record.key == encode_key(POSITION):
                     position = decode(record.value or b"", Position)
-            watch(f"{topic.name}: {counted(writer.records[topic.name], 'record')}")
+            watch(f"{topic.name}: {quantity(writer.records[topic.name], 'record')}")
         # 3
         now = found(kafka, prefix)
         if moved := sorted(name for name in topics if topics[name] != now.get(name)):

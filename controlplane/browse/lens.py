@@ -15,12 +15,12 @@ from jobplane.processors.kafka.cluster import Message
 from jobplane.processors.registry.client import Registry
 from jobplane.processors.task.culprit import fault
 from jobplane.processors.task.evaluation import Evaluation
-from jobplane.schemas.errors import START, BadSyntax, Place, Refused, UnknownColumn
+from jobplane.schemas.errors import STATEMENT_START, BadSyntax, Place, Refused, UnknownColumn
 from jobplane.schemas.failures import RecordFailure
 from jobplane.schemas.formats import JSON_FLAT, KEY_FORMAT, VALUE_FORMAT
 from jobplane.schemas.formats.avro.known_schemas import learn
-from jobplane.schemas.names import name as written
-from jobplane.schemas.records.mappings import AvroSchema, Mapping
+from jobplane.schemas.names import quote_name
+from jobplane.schemas.records.mappings import AvroSchema, TopicMapping
 from jobplane.sql.codegen.compile import Step, Wiring, compile_step
 from jobplane.sql.plan.graph import Plan
 from jobplane.sql.plan.missing_fields import missing_fields
@@ -45,7 +45,7 @@ class Lens:
 
     topic: str
     name: str
-    mapping: Mapping | None = None
+    mapping: TopicMapping | None = None
     columns: bool = False
     registry: Registry | None = None
 
@@ -53,7 +53,7 @@ class Lens:
         """Raises Refused with its place in `where`."""
         try:
             word = "" if _WHERE.match(where) else "WHERE"
-            head = f"INSERT INTO shown SELECT __offset AS {_ALIAS} FROM {written(self.name)}"
+            head = f"INSERT INTO shown SELECT __offset AS {_ALIAS} FROM {quote_name(self.name)}"
             insert = parse_insert(f"{head} {word}\n{where}")
             if len(insert.query.branches) != 1:
                 raise BadSyntax("a condition is what stands after WHERE in one SELECT, without UNION ALL", _SECOND)
@@ -73,7 +73,7 @@ class Lens:
 
     def _explained(self, refused: Refused) -> Refused:
         """The same, with its place in the condition, and with what may be meant instead."""
-        place = Place(refused.place.line - 1, refused.place.column) if refused.place.line > 1 else START
+        place = Place(refused.place.line - 1, refused.place.column) if refused.place.line > 1 else STATEMENT_START
         message = refused.message
         mapping = self.mapping
         if isinstance(refused, UnknownColumn) and mapping and mapping.statement and not message.endswith("?"):
@@ -93,14 +93,14 @@ class Lens:
 
     def _value_columns(self) -> list[str]:
         columns = self.mapping.columns if self.mapping else ()
-        return [written(one.name) for one in columns if one.path[0] != KEY] or [THIS]
+        return [quote_name(one.name) for one in columns if one.path[0] != KEY] or [THIS]
 
     def _key_columns(self) -> list[str]:
         columns = self.mapping.columns if self.mapping else ()
-        return [written(one.name) for one in columns if one.path[0] == KEY] or [f"{KEY} AS {THIS}"]
+        return [quote_name(one.name) for one in columns if one.path[0] == KEY] or [f"{KEY} AS {THIS}"]
 
     def _reader(self, columns: Sequence[str]) -> "Reader":
-        insert = parse_insert(f"INSERT INTO shown SELECT {', '.join(columns)} FROM {written(self.name)}")
+        insert = parse_insert(f"INSERT INTO shown SELECT {', '.join(columns)} FROM {quote_name(self.name)}")
         return Reader(self._step(insert), self.registry)
 
     def _step(self, insert: statements.Insert) -> Step:

@@ -9,7 +9,7 @@ from jobplane.schemas.errors import TopicExists, TopicRefused, TopicReserved
 from jobplane.schemas.failures import JobFailure
 from jobplane.schemas.names import is_topic_name
 from jobplane.schemas.setup_errors import NotSetUp
-from jobplane.schemas.shown import counted
+from jobplane.schemas.shown import quantity
 from jobplane.schemas.suggestions import did_you_mean
 
 BROKERS_DEFAULT = -1
@@ -52,7 +52,7 @@ def check_new(names: Sequence[str], partitions: Mapping[str, int]) -> None:
     for name in names:
         if name in partitions:
             none = "; none of the others was made" if len(names) > 1 else ""
-            raise TopicExists(f"a topic '{name}' exists, with {counted(partitions[name], 'partition')}{none}")
+            raise TopicExists(f"a topic '{name}' exists, with {quantity(partitions[name], 'partition')}{none}")
 
 
 def create_topic(
@@ -68,7 +68,7 @@ def create_topic(
     if found is None:
         raise NotSetUp(f"topic '{name}' was made, but the brokers do not know it yet; look again with topic describe")
     if not new and not if_not_exists:
-        raise TopicExists(f"a topic '{name}' exists, with {counted(found[1], 'partition')}")
+        raise TopicExists(f"a topic '{name}' exists, with {quantity(found[1], 'partition')}")
     return Created(name, found[1], new)
 
 
@@ -76,7 +76,7 @@ def _check_replicas(kafka: Kafka, name: str, replication: int) -> None:
     brokers = len(kafka.brokers())
     if replication > brokers:
         raise TopicRefused(
-            f"topic '{name}' cannot have {replication} replicas: the cluster has {counted(brokers, 'broker')}"
+            f"topic '{name}' cannot have {replication} replicas: the cluster has {quantity(brokers, 'broker')}"
         )
 
 

@@ -16,7 +16,7 @@ from jobplane.controlplane.fetch.windows import At, Range
 from jobplane.processors.kafka.cluster import Kafka
 from jobplane.processors.registry.client import Registry
 from jobplane.schemas.errors import (
-    START,
+    STATEMENT_START,
     FactsUnavailable,
     MappingNotFound,
     NoRegistry,
@@ -25,7 +25,7 @@ from jobplane.schemas.errors import (
     Refused,
 )
 from jobplane.schemas.names import is_topic_name
-from jobplane.schemas.records.mappings import Mapping as TopicMapping
+from jobplane.schemas.records.mappings import TopicMapping
 from jobplane.schemas.suggestions import did_you_mean
 
 
@@ -62,7 +62,7 @@ def _found(kafka: Kafka, name: str, mappings: Mapping[str, TopicMapping]) -> tup
         described = kafka.topics([topic]) if is_topic_name(topic) else {}
         if topic in described:
             return topic, mapping, described[topic][1]
-    raise unknown_topic(name, (*kafka.topic_names(), *mappings), START)
+    raise unknown_topic(name, (*kafka.topic_names(), *mappings), STATEMENT_START)
 
 
 def check_partitions(topic: str, count: int, partitions: Collection[int]) -> None:
@@ -102,7 +102,7 @@ def _lens(
 def _through(mapping: TopicMapping, topic: str, registry: Registry | None, *, columns: bool = False) -> Lens:
     """With the schemas that its formats need, as a source of a job has them."""
     try:
-        filled, _ = Asking(registry, {}).judging(Facts(""), lambda facts: read_through(mapping, facts, START))
+        filled, _ = Asking(registry, {}).judging(Facts(""), lambda facts: read_through(mapping, facts, STATEMENT_START))
     except FactsUnavailable as silent:  # its remedy is that of a statement
         raise FactsUnavailable(f"{silent.message.partition('; send ')[0]}; try again") from silent
     except NoRegistry as missing:

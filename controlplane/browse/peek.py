@@ -16,7 +16,7 @@ from jobplane.processors import user_functions
 from jobplane.processors.kafka.cluster import Consumer, Kafka, assign, poll
 from jobplane.processors.registry.client import Registry
 from jobplane.processors.task.on_error import place_of
-from jobplane.schemas.shown import counted
+from jobplane.schemas.shown import quantity
 
 LIMIT = 1_000_000
 """Records that a search looks at where nothing else is said."""
@@ -54,14 +54,14 @@ class Peeked:
             short = ", not all: --scan looks at more" if len(self.records) < self.most else ""
             rest = ", all there are" if self.all else short
             said.append(
-                f"{counted(len(self.records), 'record')} found; {counted(self.looked, 'record')} looked at{rest}"
+                f"{quantity(len(self.records), 'record')} found; {quantity(self.looked, 'record')} looked at{rest}"
             )
         said += self.missing
         if self.framed:
             said.append("values begin as those of a schema registry's client do: --format avro reads them")
         if self.failed:
             said.append(
-                f"the condition cannot be evaluated for {counted(self.failed, 'record')}, such as {self.failure}"
+                f"the condition cannot be evaluated for {quantity(self.failed, 'record')}, such as {self.failure}"
             )
         return said
 

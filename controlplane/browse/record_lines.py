@@ -12,7 +12,7 @@ from jobplane.controlplane.browse.topic_questions import known_topic
 from jobplane.processors.kafka.cluster import Kafka, KafkaError, KafkaException, Message, judged
 from jobplane.schemas.errors import BadLine, Place, TopicReserved
 from jobplane.schemas.setup_errors import KafkaUnreachable
-from jobplane.schemas.shown import counted, shown
+from jobplane.schemas.shown import quantity, show_value
 
 DELIVERY_S = 30.0
 Headers = list[tuple[str, str | bytes | None]]
@@ -66,7 +66,7 @@ def _check_json(number: int, value: bytes) -> None:
     try:
         msgspec.json.decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise BadLine(f"line {number} is not JSON: {shown(value)}", Place(number, 1)) from None
+        raise BadLine(f"line {number} is not JSON: {show_value(value)}", Place(number, 1)) from None
 
 
 def writable(kafka: Kafka, prefix: str, topic: str, partition: int | None) -> int:
@@ -122,7 +122,7 @@ class Writer:
             self._producer.flush(0.2)
         self._check()
         if left := len(self._producer):
-            raise KafkaUnreachable(f"{counted(left, 'record')} not acknowledged within {DELIVERY_S:.0f} s")
+            raise KafkaUnreachable(f"{quantity(left, 'record')} not acknowledged within {DELIVERY_S:.0f} s")
 
     def _delivered(self, error: KafkaError | None, _: Message) -> None:
         if error is None:

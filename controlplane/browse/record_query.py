@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from jobplane.schemas.options import instant
+from jobplane.schemas.options import parse_instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def start_of(text: str) -> Start:
         return word
     if text.isdecimal() and text.isascii():
         return AtOffset(int(text))
-    return Since(max(0, instant(text)))  # no record is older, and to Kafka -1 and -2 are other things
+    return Since(max(0, parse_instant(text)))  # no record is older, and to Kafka -1 and -2 are other things
 
 
 @dataclass(frozen=True, slots=True)

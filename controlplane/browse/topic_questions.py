@@ -8,7 +8,7 @@ from jobplane.controlplane.fetch.windows import At, Range
 from jobplane.controlplane.log import state_topic
 from jobplane.controlplane.topics import STATE
 from jobplane.processors.kafka.cluster import Kafka
-from jobplane.schemas.errors import START
+from jobplane.schemas.errors import STATEMENT_START
 from jobplane.schemas.names import is_topic_name
 
 _ASKED = frozenset({"job", "mapping"})
@@ -18,7 +18,7 @@ def known_topic(kafka: Kafka, name: str) -> int:
     """The number of partitions. Raises TopicNotFound."""
     described = kafka.topics([name]) if is_topic_name(name) else {}
     if name not in described:
-        raise unknown_topic(name, kafka.topic_names(), START)
+        raise unknown_topic(name, kafka.topic_names(), STATEMENT_START)
     return described[name][1]
 
 

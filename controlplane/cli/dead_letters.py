@@ -23,7 +23,7 @@ from jobplane.controlplane.cli.terminal import (
     settings_of,
     warn,
 )
-from jobplane.schemas.shown import one_line
+from jobplane.schemas.shown import to_one_line
 
 if TYPE_CHECKING:
     from jobplane.controlplane.client.client import Client
@@ -104,8 +104,8 @@ def retry(job: str, timeout: float, output: str, **flags: Any) -> None:
     """
     from jobplane.controlplane.listings.describe import named
     from jobplane.controlplane.query.dead_letters import retry_at_work
-    from jobplane.schemas.names import name
-    from jobplane.schemas.shown import counted
+    from jobplane.schemas.names import quote_name
+    from jobplane.schemas.shown import quantity
     from jobplane.sql.syntax import statements
 
     with errors():
@@ -114,9 +114,9 @@ def retry(job: str, timeout: float, output: str, **flags: Any) -> None:
         of = named(state, statements.Name(job))
         at_work = retry_at_work(state, of)
         if at_work is not None:
-            warn(f"job '{one_line(at_work.name)}' is at work already ({at_work.status}): waiting for its end")
+            warn(f"job '{to_one_line(at_work.name)}' is at work already ({at_work.status}): waiting for its end")
         uid = at_work.uid if at_work is not None else _begun(client, of, timeout)
-        goes_on = f"job '{one_line(job)}.retry' goes on; the same command waits for it again"
+        goes_on = f"job '{to_one_line(job)}.retry' goes on; the same command waits for it again"
         try:
             retry = client.at_rest(uid, timeout)
         except KeyboardInterrupt:
@@ -124,15 +124,17 @@ def retry(job: str, timeout: float, output: str, **flags: Any) -> None:
         if retry is None:
             fail(f"error: not done within {timeout:g} s; {goes_on}", TIMED_OUT)
         if retry.status != "COMPLETED":
-            cause = f": {one_line(retry.failure)}" if retry.failure else ""
-            remedy = "" if retry.closed else f"; fix the cause, then ALTER JOB {name(retry.name)} RESUME"
-            fail(f"error: job '{one_line(retry.name)}' is {retry.status}{cause}{remedy}", FAILED)
+            cause = f": {to_one_line(retry.failure)}" if retry.failure else ""
+            remedy = "" if retry.closed else f"; fix the cause, then ALTER JOB {quote_name(retry.name)} RESUME"
+            fail(f"error: job '{to_one_line(retry.name)}' is {retry.status}{cause}{remedy}", FAILED)
         tried, again = client.retried(retry)
         if output == "json":
             json_line({"job": retry.name, "uid": uid, "retried": tried, "failed_again": again})
         else:
-            letters = counted(tried, "dead letter")
-            click.echo(f"retried {letters} of {one_line(job)}: {tried - again:,} went through, {again:,} failed again")
+            letters = quantity(tried, "dead letter")
+            click.echo(
+                f"retried {letters} of {to_one_line(job)}: {tried - again:,} went through, {again:,} failed again"
+            )
             if again:
                 warn(f"why they failed: {_listing_command(job, flags)}")
 
@@ -149,7 +151,7 @@ def _begun(client: "Client", job: "Job", timeout: float) -> str:
     if reply is None:
         fail("error: no outcome in time; the retry begins as soon as a worker runs with this prefix", TIMED_OUT)
     if reply.verdict == "refused":
-        fail(f"refused ({reply.code}): {one_line(reply.message)}", refusal_exit(reply.code))
+        fail(f"refused ({reply.code}): {to_one_line(reply.message)}", refusal_exit(reply.code))
     return reply.uid
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from jobplane.controlplane.cli.terminal import INTERRUPTED, fail_of_the_system
-from jobplane.schemas.suggestions import nearest, proposed
+from jobplane.schemas.suggestions import nearest_names, proposal
 
 SQL = ("ALTER", "CREATE", "DESCRIBE", "DROP", "EXPLAIN", "INSERT", "SELECT", "SHOW")
 """Words that begin a statement, or are often thought to."""
@@ -101,10 +101,10 @@ def _unknown(word: str, others: Sequence[str], commands: Sequence[str], path: st
         return instead
     if not nested and begin.upper() in SQL:
         return f"'{begin}' begins a SQL statement; give it to sql: {_as_sql(begin.upper(), words)}"
-    if near := nearest(word, commands):
-        return f"there is no command '{word}'{proposed(f'`{path} {one}`' for one in near)}"
-    if not nested and (keyword := nearest(begin, SQL)):
-        return f"there is no command '{begin}'{proposed([_as_sql(keyword[0], words)])}"
+    if near := nearest_names(word, commands):
+        return f"there is no command '{word}'{proposal(f'`{path} {one}`' for one in near)}"
+    if not nested and (keyword := nearest_names(begin, SQL)):
+        return f"there is no command '{begin}'{proposal([_as_sql(keyword[0], words)])}"
     return f"there is no command '{word}'; commands are {', '.join(commands)}"
 
 

@@ -6,7 +6,7 @@ import click
 
 from jobplane.controlplane.cli.flags import Whole
 from jobplane.controlplane.cli.terminal import FAILED, NOT_FOUND, connection, errors, examples, fail, settings_of
-from jobplane.schemas.shown import one_line
+from jobplane.schemas.shown import to_one_line
 
 
 @click.command(
@@ -27,19 +27,19 @@ def infer(topic: str, last: int, name: str, **flags: Any) -> None:
         from jobplane.controlplane.core.facts import unknown_topic
         from jobplane.controlplane.query.newest import newest
         from jobplane.processors.kafka.cluster import Kafka
-        from jobplane.schemas.errors import START
-        from jobplane.sql.infer.mapping import inferred, statement
+        from jobplane.schemas.errors import STATEMENT_START
+        from jobplane.sql.infer.mapping import infer_mapping, mapping_statement
 
         kafka = Kafka(settings.bootstrap, settings.kafka)
         kafka.require()
         described = kafka.topics([topic])
         if topic not in described:
-            unknown = unknown_topic(topic, kafka.topic_names(), START)
-            fail(f"error ({unknown.code}): {one_line(unknown.message)}", NOT_FOUND)
+            unknown = unknown_topic(topic, kafka.topic_names(), STATEMENT_START)
+            fail(f"error ({unknown.code}): {to_one_line(unknown.message)}", NOT_FOUND)
         partitions = [(topic, p) for p in range(described[topic][1])]
         messages = newest(kafka, f"{settings.prefix}infer", partitions, last)
         if all(message.value() is None for message in messages):
             what = "no records" if not messages else "only records without a value"
             fail(f"topic '{topic}' holds {what}: there is nothing to tell its columns by", FAILED)
-        found = inferred([(message.key(), message.value()) for message in messages])
-        click.echo(statement(found, topic, name), nl=False)
+        found = infer_mapping([(message.key(), message.value()) for message in messages])
+        click.echo(mapping_statement(found, topic, name), nl=False)

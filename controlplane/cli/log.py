@@ -18,7 +18,7 @@ from jobplane.controlplane.cli.terminal import (
     settings_of,
     until_nobody_listens,
 )
-from jobplane.schemas.shown import counted, one_line
+from jobplane.schemas.shown import quantity, to_one_line
 
 if TYPE_CHECKING:
     from jobplane.controlplane.log.events_topic import Entry
@@ -67,7 +67,7 @@ def events(follow: bool, start: str, job: str | None, output: str, **flags: Any)
                 is_found = True
                 click.echo(say(entry))
         if job is not None and not is_found:
-            fail(f"error (job-not-found): no event from offset {first} on is of a job '{one_line(job)}'", NOT_FOUND)
+            fail(f"error (job-not-found): no event from offset {first} on is of a job '{to_one_line(job)}'", NOT_FOUND)
 
 
 @click.command(
@@ -98,12 +98,14 @@ def replay(output: str, **flags: Any) -> None:
             figures = {"events": done.events, "seq": done.seq, "seconds": done.seconds, "rate": done.rate}
             json_line({**figures, **counts, "differences": shown[:SHOWN], "differing": len(shown)})
         else:
-            events = counted(done.events, "event")
+            events = quantity(done.events, "event")
             click.echo(f"{events} to seq {done.seq:,} in {done.seconds:.1f} s, {done.rate:,.0f} a second")
             click.echo(", ".join(f"{name} {count:,}" for name, count in counts.items()))
             for one in differences[:SHOWN]:
                 click.echo(str(one))
-            click.echo(counted(len(differences), "difference") if differences else "the events and the state are equal")
+            click.echo(
+                quantity(len(differences), "difference") if differences else "the events and the state are equal"
+            )
         if differences:
             sys.exit(FAILED)
 
@@ -123,7 +125,7 @@ def backup(file: Path, **flags: Any) -> None:
         from jobplane.controlplane.backup.save import back_up
 
         foot = back_up(kafka, prefix, file, _say)
-        records, size = counted(sum(foot.records.values()), "record"), counted(file.stat().st_size, "byte")
+        records, size = quantity(sum(foot.records.values()), "record"), quantity(file.stat().st_size, "byte")
         click.echo(f"{records} in {file}, {size}, SHA-256 {foot.sha256}")
 
 
@@ -145,11 +147,13 @@ def restore(file: Path, **flags: Any) -> None:
 
         done = restore(kafka, settings_of(flags), file, _say)
         click.echo(
-            f"{counted(sum(done.foot.records.values()), 'record')} of '{done.head.prefix}' as of {_iso(done.head.time)}"
+            f"{quantity(sum(done.foot.records.values()), 'record')} of '{done.head.prefix}' "
+            f"as of {_iso(done.head.time)}"
         )
         for job in done.elsewhere:
             click.echo(
-                f"warning: job '{one_line(job)}' reads a topic that is not here, or another one of its name", err=True
+                f"warning: job '{to_one_line(job)}' reads a topic that is not here, or another one of its name",
+                err=True,
             )
 
 
@@ -189,15 +193,15 @@ def instant(text: str) -> int:
     from jobplane.schemas import options
 
     try:
-        return options.instant(text)
+        return options.parse_instant(text)
     except (ValueError, OverflowError):
         raise click.UsageError(f"'{text}' is neither an offset nor an instant like 2026-01-31T12:00:00Z") from None
 
 
 def _iso(time: int) -> str:
-    from jobplane.schemas.shown import utc
+    from jobplane.schemas.shown import utc_text
 
-    return f"{utc(time)}Z"
+    return f"{utc_text(time)}Z"
 
 
 def _as_text(entry: "Entry") -> str:
@@ -207,7 +211,7 @@ def _as_text(entry: "Entry") -> str:
     who = history.issuer(event) or history.command_id(event) or "-"
     what = type(event.body).__name__
     line = f"{_iso(entry.time)} {entry.offset} {event.seq} {entry.job or '-'} {what} {who} {history.detail(event)}"
-    return one_line(line.rstrip())
+    return to_one_line(line.rstrip())
 
 
 def _as_json(entry: "Entry") -> str:

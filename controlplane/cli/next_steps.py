@@ -13,7 +13,7 @@ from jobplane.schemas.failures import (
     SnapshotLost,
     WorkerLost,
 )
-from jobplane.schemas.names import name
+from jobplane.schemas.names import quote_name
 from jobplane.schemas.records.state import Status
 
 _ANEW = "to begin anew: DROP JOB {job}, then CREATE JOB"
@@ -36,4 +36,4 @@ _BY_CODE = {failure.code: step for failure, step in _STEPS.items()}
 def next_step(failure: str, job: str, status: str) -> str:
     """What to type next; empty for a job that is not suspended. `failure` begins with its code."""
     step = _BY_CODE.get(failure.partition(":")[0], "") if status == Status.SUSPENDED else ""
-    return step.replace("{job}", name(job))
+    return step.replace("{job}", quote_name(job))

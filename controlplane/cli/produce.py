@@ -50,7 +50,7 @@ def produce(
     with errors(), refusing():
         kafka, settings = reached(flags)
         from jobplane.controlplane.browse.record_lines import Form, Headers, Writer, records, writable
-        from jobplane.schemas.shown import counted
+        from jobplane.schemas.shown import quantity
 
         form = Form(_bytes(key_separator) or b"", _bytes(key), _bytes(null_value), check)
         limit = writable(kafka, settings.prefix, name, partition)
@@ -68,7 +68,7 @@ def produce(
             if output == "json":
                 json_line({"topic": name, "written": writer.written})
             else:
-                click.echo(f"{counted(writer.written, 'record')} written to {name}")
+                click.echo(f"{quantity(writer.written, 'record')} written to {name}")
         if stopped:
             sys.exit(INTERRUPTED)
 

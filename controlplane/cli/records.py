@@ -19,7 +19,7 @@ from jobplane.controlplane.cli.terminal import (
     warn,
 )
 from jobplane.controlplane.cli.topic import output_option, reached, refusing
-from jobplane.schemas.shown import counted, one_line
+from jobplane.schemas.shown import quantity, to_one_line
 
 if TYPE_CHECKING:
     from jobplane.controlplane.browse.lens import Condition
@@ -98,7 +98,7 @@ def peek(name: str, most: int, start: str, scan: int, output: str, **flags: Any)
                 condition,
                 most,
                 scan,
-                lambda looked: say(f"{counted(looked, 'record')} looked at"),
+                lambda looked: say(f"{quantity(looked, 'record')} looked at"),
             )
         with until_nobody_listens():
             _show(found, output)
@@ -172,7 +172,7 @@ def _opened(flags: dict[str, Any], query: "RecordQuery") -> "tuple[Kafka, str, O
 
         opened = open_topic(kafka, settings.prefix, query, registry_of(settings.registry))
         for notice in opened.notices:
-            warn(f"notice: {one_line(notice)}")
+            warn(f"notice: {to_one_line(notice)}")
     with planning(), refusing(query.where):
         return kafka, settings.prefix, opened, condition_of(opened)
 
@@ -186,4 +186,4 @@ def _show(found: "Peeked", output: str) -> None:
 
         Display(output, pages=False).show(listing(found.records, drawn=sys.stdout.isatty()))
     for text in found.summary():
-        warn(one_line(text))
+        warn(to_one_line(text))

@@ -33,7 +33,7 @@ from jobplane.controlplane.cli.terminal import (
     settings_of,
     warn,
 )
-from jobplane.schemas.shown import one_line
+from jobplane.schemas.shown import to_one_line
 
 if TYPE_CHECKING:
     from jobplane.controlplane.client.client import Client
@@ -197,7 +197,7 @@ def outcome(command: str, timeout: float, output: str, **flags: Any) -> None:
             with progress() as say:
                 result = client.wait(command if offset is None else offset, timeout, say)
         except CommandNotFound as unknown:
-            fail(f"error ({unknown.code}): {one_line(unknown.message)}", NOT_FOUND)
+            fail(f"error ({unknown.code}): {to_one_line(unknown.message)}", NOT_FOUND)
         except KeyboardInterrupt:
             fail(f"command {command}: interrupted; to go on waiting: {outcome_command(command, flags)}", INTERRUPTED)
         _tell(result, f"command {command}", result.text, Way(0, False, "", timeout, Display(output), flags))
@@ -220,11 +220,11 @@ def _refuse_words(arguments: tuple[str, ...]) -> None:
 def _split(source: Source, output: str) -> list[tuple[str, str]]:
     """The statements of a source, each with its place."""
     from jobplane.schemas.errors import Refused
-    from jobplane.sql.syntax.parser import split
+    from jobplane.sql.syntax.parser import split_statements
 
     try:
         with planning():
-            found = split(source.text)
+            found = split_statements(source.text)
     except Refused as refused:
         sys.exit(tell_refusal(source.name, source.text, refused, output))
     if not found:
@@ -272,7 +272,7 @@ def _run(client: "Client", planned: Planned, left: int, way: Way) -> None:
     from jobplane.sql.syntax import statements as nodes
 
     where, text, statement = planned.where, planned.text, planned.statement
-    if isinstance(statement, nodes.Read):
+    if isinstance(statement, nodes.ReadingStatement):
         read = statement
         show_answer(lambda: client.read(read, last=way.last), where, text, way.display)
         return
@@ -342,18 +342,18 @@ def _tell(result: "Result", where: str, text: str, way: Way) -> None:
         )
     if reply.verdict == "refused":
         place = Place(max(1, reply.line), max(1, reply.column))
-        shown = caret(text, place, reply.message) if text else f"{place} {one_line(reply.message)}"
+        shown = caret(text, place, reply.message) if text else f"{place} {to_one_line(reply.message)}"
         fail(f"{where}: refused ({reply.code})\n{shown}", refusal_exit(reply.code))
     for notice in result.notices:
-        warn(f"{where}: notice: {one_line(notice)}")
-    state = f"job '{one_line(reply.name)}' is {result.status}"
+        warn(f"{where}: notice: {to_one_line(notice)}")
+    state = f"job '{to_one_line(reply.name)}' is {result.status}"
     if result.timed_out:
         fail(
             f"{where}: accepted, but not done within {way.timeout:g} s; {state}; to go on waiting: {waiting}", TIMED_OUT
         )
     if result.failure:
         step = next_step(result.failure, reply.name, result.status)
-        told = f"{where}: accepted, but failed: {one_line(result.failure)}; {state}"
+        told = f"{where}: accepted, but failed: {to_one_line(result.failure)}; {state}"
         fail(f"{told}\n{step}" if step else told, FAILED)
     if way.display.output == "text":
         with going_on_unheard():
@@ -390,7 +390,7 @@ def tell_refusal(where: str, text: str, refused: "Refused", output: str) -> int:
             }
         )
     if isinstance(refused, InternalError):
-        warn(f"{where}: error ({refused.code}): {one_line(refused.message)}")
+        warn(f"{where}: error ({refused.code}): {to_one_line(refused.message)}")
     else:
         warn(f"{where}: refused ({refused.code})\n{caret(text, place, refused.message)}")
     return refusal_exit(refused.code)

@@ -9,7 +9,7 @@ import click
 from jobplane.controlplane.cli.screen.show import Display
 from jobplane.controlplane.cli.sql import tell_refusal
 from jobplane.controlplane.cli.terminal import json_line, planning, warn
-from jobplane.schemas.shown import one_line
+from jobplane.schemas.shown import to_one_line
 
 if TYPE_CHECKING:
     from jobplane.controlplane.client.client import Client
@@ -33,7 +33,7 @@ def try_all(client: "Client", statements: Sequence[tuple[str, str]], last: int, 
             counts[LEFT_OUT] += 1
             if display.output == "json":
                 json_line({"verdict": None, "left_out": str(left)})
-            warn(f"{where}: left out: {one_line(left)}")
+            warn(f"{where}: left out: {to_one_line(left)}")
         except Refused as refused:
             counts[REFUSED] += 1
             refusal = tell_refusal(where, text, refused, display.output)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from jobplane.schemas.shown import one_line, printable
+from jobplane.schemas.shown import to_one_line, to_printable
 
 if TYPE_CHECKING:
     from jobplane.controlplane.settings import Settings
@@ -106,7 +106,7 @@ def fail(message: str, code: int) -> NoReturn:
 
 def warn(message: str) -> None:
     """A message on standard error; what a terminal would obey is shown as `\\x1b`."""
-    click.echo(printable(message), err=True)
+    click.echo(to_printable(message), err=True)
 
 
 class planning:  # noqa: N801  used like a function
@@ -180,13 +180,13 @@ class errors:  # noqa: N801  used like a function
         if not _is_foreseen(error):
             error = _internal(error)
         if isinstance(error, BadSetting):
-            raise click.UsageError(one_line(error.message))
+            raise click.UsageError(to_one_line(error.message))
         if isinstance(error, KafkaUnreachable):
-            fail(f"error ({error.code}): {one_line(error.message)}", UNREACHABLE)
+            fail(f"error ({error.code}): {to_one_line(error.message)}", UNREACHABLE)
         if isinstance(error, JobplaneError):
-            fail(f"error ({error.code}): {one_line(error.message)}", error_exit(error))
+            fail(f"error ({error.code}): {to_one_line(error.message)}", error_exit(error))
         if isinstance(error, Doubt):
-            fail(f"error ({KafkaSilent.code}): {one_line(error)}", UNREACHABLE)
+            fail(f"error ({KafkaSilent.code}): {to_one_line(error)}", UNREACHABLE)
         if isinstance(error, OSError):
             fail_of_the_system(error)
 

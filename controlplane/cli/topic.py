@@ -11,7 +11,7 @@ from jobplane.controlplane.cli.guiding import Group
 from jobplane.controlplane.cli.screen.show import Display
 from jobplane.controlplane.cli.terminal import connection, errors, examples, fail, json_line, refusal_exit, settings_of
 from jobplane.schemas.errors import JobplaneError
-from jobplane.schemas.shown import one_line
+from jobplane.schemas.shown import to_one_line
 
 if TYPE_CHECKING:
     from jobplane.controlplane.settings import Settings
@@ -61,7 +61,7 @@ def create(
     with errors(), refusing():
         kafka, settings = reached(flags)
         from jobplane.controlplane.browse.new_topics import BROKERS_DEFAULT, check_name, check_new, create_topic
-        from jobplane.schemas.shown import counted
+        from jobplane.schemas.shown import quantity
 
         for name in names:
             check_name(name, settings.prefix)
@@ -80,9 +80,9 @@ def create(
             if output == "json":
                 json_line({"topic": name, "partitions": made.partitions, "created": made.new})
             elif made.new:
-                click.echo(f"created topic {name}, {counted(made.partitions, 'partition')}")
+                click.echo(f"created topic {name}, {quantity(made.partitions, 'partition')}")
             else:
-                click.echo(f"unchanged: topic {name} exists, {counted(made.partitions, 'partition')}")
+                click.echo(f"unchanged: topic {name} exists, {quantity(made.partitions, 'partition')}")
 
 
 @contextmanager
@@ -184,5 +184,5 @@ class refusing:  # noqa: N801  used like a function
         if self._where:
             text = f"--where: refused ({error.code})\n{caret(self._where, error.place, error.message)}"
         else:
-            text = f"error ({error.code}): {one_line(error.message)}"
+            text = f"error ({error.code}): {to_one_line(error.message)}"
         fail(text, refusal_exit(error.code))

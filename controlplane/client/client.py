@@ -205,7 +205,7 @@ class Client:
     def _following(self, tail: Tail, deadline: float, *, first_records: bool = False) -> Following:
         return Following(self._kafka, self._prefix, self._registry, tail, deadline, first_records=first_records)
 
-    def read(self, statement: statements.Read | str, *, last: int = LAST) -> rows.Listing:
+    def read(self, statement: statements.ReadingStatement | str, *, last: int = LAST) -> rows.Listing:
         """The answer to SHOW, DESCRIBE or EXPLAIN, from the topics as they are now.
 
         EXPLAIN ANALYZE tries the `last` newest records of the sources. Raises Refused with its place where a name is
@@ -213,7 +213,7 @@ class Client:
         """
         if isinstance(statement, str):
             read = parse(statement)
-            if not isinstance(read, statements.Read):
+            if not isinstance(read, statements.ReadingStatement):
                 raise ReadStatement("only SHOW, DESCRIBE and EXPLAIN are read; execute() what changes something")
             statement = read
         self._check()
@@ -234,7 +234,7 @@ class Client:
         self._check()
         return DryRun(self._kafka, self._prefix, self._registry)
 
-    def show(self, statement: statements.Read | str) -> list[rows.Row]:
+    def show(self, statement: statements.ReadingStatement | str) -> list[rows.Row]:
         """The rows of a SHOW or DESCRIBE."""
         return self.read(statement).rows
 

@@ -21,7 +21,7 @@ from jobplane.schemas.errors import CommandNotFound, Refused
 from jobplane.schemas.failures import JobFailure
 from jobplane.schemas.records.events import Cause, Event
 from jobplane.schemas.records.state import Answer, Job
-from jobplane.schemas.wire.command_record import Received, read_command
+from jobplane.schemas.wire.command_record import ReceivedCommand, read_command
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parser import parse
 
@@ -193,7 +193,7 @@ class Following:
         except Refused:
             return record.text, None
 
-    def _command(self, offset: int) -> Received | None:
+    def _command(self, offset: int) -> ReceivedCommand | None:
         """A command as it stands on the log; None where there is none."""
         if offset < 0:
             return None

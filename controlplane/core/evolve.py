@@ -32,43 +32,43 @@ from jobplane.schemas.records.events import (
     TaskStarted,
     TaskStopped,
 )
-from jobplane.schemas.records.layouts import Layout, LayoutTask
+from jobplane.schemas.records.layouts import FormerLayout, LayoutTask
 from jobplane.schemas.records.offsets import PartitionOffset, SourceOffsets
 from jobplane.schemas.records.state import (
-    ENDED,
+    TASK_ENDED,
     Answer,
     Job,
-    Key,
     PendingSnapshot,
     Phase,
     Position,
-    Record,
     Snapshot,
+    StateKey,
+    StateRecord,
     Status,
     Target,
     TaskState,
 )
 
 if TYPE_CHECKING:
-    from jobplane.schemas.records.mappings import Mapping
+    from jobplane.schemas.records.mappings import TopicMapping
 
-Changes = dict[Key, Record | None]
+Changes = dict[StateKey, StateRecord | None]
 """What an event changes, by key; None removes the record."""
 
-POSITION: Key = ("position",)
+POSITION: StateKey = ("position",)
 REMEMBERED_COMMANDS = 100_000
 
 
 class State:
     """All that is known, with the indexes that judging needs; each follows from the records alone."""
 
-    def __init__(self, records: Iterable[tuple[Key, Record]] = ()) -> None:
+    def __init__(self, records: Iterable[tuple[StateKey, StateRecord]] = ()) -> None:
         self.jobs: dict[str, Job] = {}
         self.names: dict[str, str] = {}
         self.closing: dict[str, str] = {}
         self.ended: OrderedDict[str, None] = OrderedDict()
         """Here and in the answers the oldest goes first: a plain dict looks for it among all that went before."""
-        self.mappings: dict[str, Mapping] = {}
+        self.mappings: dict[str, TopicMapping] = {}
         self.snapshots: dict[str, Snapshot] = {}
         self.answers: OrderedDict[str, Answer] = OrderedDict()
         self._kinds: dict[str, dict[str, Any]] = {
@@ -87,16 +87,16 @@ class State:
 
     __hash__ = None  # type: ignore[assignment]  # it changes
 
-    def records(self) -> dict[Key, Record]:
+    def records(self) -> dict[StateKey, StateRecord]:
         """Every record by its key, as the topic `state` holds them."""
-        found: dict[Key, Record] = {("job", uid): job for uid, job in self.jobs.items()}
+        found: dict[StateKey, StateRecord] = {("job", uid): job for uid, job in self.jobs.items()}
         found.update((("mapping", name), mapping) for name, mapping in self.mappings.items())
         found.update((("snapshot", name), snapshot) for name, snapshot in self.snapshots.items())
         found.update((("command", given), reply) for given, reply in self.answers.items())
         found[POSITION] = self.position
         return found
 
-    def get(self, key: Key) -> Record | None:
+    def get(self, key: StateKey) -> StateRecord | None:
         """The record under a key."""
         kind, *name = key
         return self.position if kind == "position" else self._kinds[kind].get(name[0])
@@ -120,7 +120,7 @@ class State:
             else:
                 self._put(key, record)
 
-    def _put(self, key: Key, record: Record) -> None:
+    def _put(self, key: StateKey, record: StateRecord) -> None:
         match record:
             case Position():
                 self.position = record
@@ -129,7 +129,7 @@ class State:
                 self._index(self.jobs.get(record.uid), record)
         self._kinds[key[0]][key[1]] = record
 
-    def _remove(self, key: Key) -> None:
+    def _remove(self, key: StateKey) -> None:
         kind, name = key
         if kind == "job":
             self._index(self.jobs.pop(name), None)
@@ -162,7 +162,7 @@ def _indexed(job: Job) -> tuple[object, ...]:
     return job.closed, job.target, bool(job.pending), job.waits_for, job.name, [task.partition for task in job.tasks]
 
 
-def _age(item: tuple[Key, Record]) -> int:
+def _age(item: tuple[StateKey, StateRecord]) -> int:
     """Records in the order of their making, whatever the order in which compaction left them."""
     match item[1]:
         case Job() as job:
@@ -293,10 +293,10 @@ def _resumed(job: Job, generation: int, status: Status) -> Job:
 
 def _relaid(job: Job) -> Job:
     """The job in its next layout, where one is due and the present one has nothing more to do."""
-    busy = job.pending or any(task.phase not in ENDED for task in job.tasks)
+    busy = job.pending or any(task.phase not in TASK_ENDED for task in job.tasks)
     if not job.relayout or job.target is Target.END or busy:
         return job
-    old = Layout(job.layout, tuple(LayoutTask(task.partition, task.started) for task in job.tasks))
+    old = FormerLayout(job.layout, tuple(LayoutTask(task.partition, task.started) for task in job.tasks))
     phase = Phase.WAITING if job.target is Target.RUN else Phase.STOPPED
     return replace(
         job,

@@ -18,7 +18,7 @@ from jobplane.schemas.errors import (
 from jobplane.schemas.names import is_topic_name
 from jobplane.schemas.records import mappings
 from jobplane.schemas.records.state import Job, Snapshot, Status, Target
-from jobplane.schemas.shown import LONGEST, utc
+from jobplane.schemas.shown import LONGEST, utc_text
 from jobplane.schemas.suggestions import did_you_mean
 from jobplane.sql.syntax import statements
 
@@ -111,7 +111,7 @@ class Facts:
         return found
 
 
-def meant(state: State, name: statements.Name) -> tuple[str, mappings.Mapping | None]:
+def meant(state: State, name: statements.Name) -> tuple[str, mappings.TopicMapping | None]:
     """The topic, and the mapping where it is one: a name is that of a mapping, or else of a topic."""
     mapping = state.mappings.get(name.text)
     return mapping.topic if mapping else name.text, mapping
@@ -161,7 +161,7 @@ def _ended(state: State, name: str) -> Job | None:
 
 
 def _how_it_ended(job: Job) -> str:
-    when = f" at {utc(job.closed, 'seconds', ' ')} UTC" if job.closed else ""
+    when = f" at {utc_text(job.closed, 'seconds', ' ')} UTC" if job.closed else ""
     match job.status:
         case Status.COMPLETED | Status.COMPLETING if job.failure is None:
             return f"it has COMPLETED{when}"

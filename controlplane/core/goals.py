@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from jobplane.controlplane.core.outcome import UNCHANGED
-from jobplane.schemas.names import name
+from jobplane.schemas.names import quote_name
 from jobplane.schemas.records.events import Event, JobClosed, JobResumed, SnapshotClosed, SnapshotFailed, TaskFailed
 from jobplane.schemas.records.state import Answer, Job, Status
 from jobplane.sql.syntax import statements
@@ -115,7 +115,7 @@ def rests_now(aim: Goal) -> bool:
 def rest_remark(job: Job) -> str:
     """Why a job that was found suspended is, and what to do."""
     cause = f" ({job.failure})" if job.failure else ""
-    return f"job '{job.name}' is {job.status}{cause} and stays so; to run it: ALTER JOB {name(job.name)} RESUME"
+    return f"job '{job.name}' is {job.status}{cause} and stays so; to run it: ALTER JOB {quote_name(job.name)} RESUME"
 
 
 def goal(statement: statements.Statement, reply: Answer, *, first_records: bool = False) -> Goal | None:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from jobplane.controlplane.core.evolve import State
 from jobplane.controlplane.topics import CHECKPOINTS, SNAPSHOTS, TASKS
-from jobplane.schemas.records.layouts import Layout, LayoutTask
+from jobplane.schemas.records.layouts import FormerLayout, LayoutTask
 from jobplane.schemas.records.snapshots import SnapshotPart
-from jobplane.schemas.records.state import ENDED, Job, Key, Record, Snapshot, Target
+from jobplane.schemas.records.state import TASK_ENDED, Job, Snapshot, StateKey, StateRecord, Target
 from jobplane.schemas.records.tasks import Task, checkpoint_key
 
 
@@ -65,7 +65,7 @@ def checkpoints_of(job: Job | None) -> set[tuple[int, str]]:
     """Partition and key of every checkpoint a job may have and still need: of its layout and of former ones."""
     if job is None or job.closed or job.waits_for:
         return set()
-    present = Layout(job.layout, tuple(LayoutTask(task.partition, task.started) for task in job.tasks))
+    present = FormerLayout(job.layout, tuple(LayoutTask(task.partition, task.started) for task in job.tasks))
     return {
         (task.partition, checkpoint_key(job.uid, layout.number, index))
         for layout in (present, *job.former)
@@ -73,7 +73,7 @@ def checkpoints_of(job: Job | None) -> set[tuple[int, str]]:
     }
 
 
-def reconcile(before: Mapping[Key, Record | None], state: State) -> list[Write]:
+def reconcile(before: Mapping[StateKey, StateRecord | None], state: State) -> list[Write]:
     """`before` holds the records a batch touched, as they were; `state` is the one after it."""
     writes: list[Write] = []
     versions: dict[tuple[str, int], tuple[SnapshotPart, ...]] = {}
@@ -120,4 +120,4 @@ def unstopped(job: Job) -> tuple[Task, ...]:
     """Tasks of a job that must stop and have not been heard to."""
     if job.target is Target.RUN and not job.relayout:
         return ()
-    return tuple(task for task in tasks_of(job).values() if task.phase not in ENDED)
+    return tuple(task for task in tasks_of(job).values() if task.phase not in TASK_ENDED)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from jobplane.schemas.errors import ReadStatement, Refused
 from jobplane.schemas.options import JobOptions
 from jobplane.schemas.records.state import Job
-from jobplane.schemas.wire.command_record import Received
+from jobplane.schemas.wire.command_record import ReceivedCommand
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parser import parse
 from jobplane.sql.syntax.render.statements import insert_text, render
@@ -18,20 +18,20 @@ class Request:
     `options` are those of a CREATE JOB.
     """
 
-    command: Received
-    statement: statements.Change | None = None
+    command: ReceivedCommand
+    statement: statements.ChangingStatement | None = None
     text: str = ""
     options: JobOptions = field(default_factory=JobOptions)
     error: Refused | None = None
 
 
-def translate(command: Received) -> Request:
+def translate(command: ReceivedCommand) -> Request:
     """Never raises: a text that cannot be carried out becomes a request with its error."""
     try:
         if command.error is not None:
             raise command.error
         statement = parse(command.text)
-        if isinstance(statement, statements.Read):
+        if isinstance(statement, statements.ReadingStatement):
             word = {statements.Describe: "DESCRIBE", statements.Explain: "EXPLAIN"}.get(type(statement), "SHOW")
             raise ReadStatement(f"{word} is answered from the topics, not by the command log; use `jobplane sql`")
         options = JobOptions()

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import assert_never
 
-from jobplane.schemas.names import name
+from jobplane.schemas.names import quote_name
 from jobplane.schemas.records.state import Answer
-from jobplane.schemas.shown import one_line
+from jobplane.schemas.shown import to_one_line
 from jobplane.sql.syntax import statements
 
 
@@ -18,7 +18,7 @@ class Subject:
     job: str = ""
 
     def __str__(self) -> str:
-        return f"{self.kind} {name(self.name)}" + (f" of job {name(self.job)}" if self.job else "")
+        return f"{self.kind} {quote_name(self.name)}" + (f" of job {quote_name(self.job)}" if self.job else "")
 
 
 def subject_of(statement: statements.Statement) -> Subject | None:
@@ -52,4 +52,4 @@ def outcome_line(reply: Answer, subject: Subject | None, status: str) -> str:
     if subject is not None:
         words.append(str(subject))
         words += [status] if subject.kind == "job" and status else []
-    return one_line(" ".join(words) + (f": {reply.message}" if reply.message else ""))
+    return to_one_line(" ".join(words) + (f": {reply.message}" if reply.message else ""))

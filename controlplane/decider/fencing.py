@@ -15,7 +15,7 @@ from jobplane.processors.kafka.hanging import task_place, topics_written
 from jobplane.processors.kafka.transactions import TransactionalProducer
 from jobplane.schemas.failures import JobFailure
 from jobplane.schemas.options import Guarantee, JobOptions
-from jobplane.schemas.records.reports import Report, Said
+from jobplane.schemas.records.reports import Report, ReportKind
 from jobplane.schemas.records.tasks import Task
 from jobplane.schemas.wire.codec import encode
 
@@ -78,7 +78,7 @@ class Closer:
         except (Doubt, Fenced, JobFailure) as failed:
             LOG.warning("task %s could not be fenced, it is tried again: %s", task.key, failed)
             return
-        report = Report(task.uid, task.task, task.generation, task.attempt, Said.STOPPED, "decider")
+        report = Report(task.uid, task.task, task.generation, task.attempt, ReportKind.STOPPED, "decider")
         producer = self._kafka.producer()
         producer.produce(f"{self._prefix}{REPORTS}", encode(report), task.key, 0)
         producer.flush(CALL_S)

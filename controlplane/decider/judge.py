@@ -22,9 +22,9 @@ from jobplane.processors.guard import Fault, noted
 from jobplane.processors.kafka.cluster import Doubt, Fenced, KafkaException
 from jobplane.schemas.errors import InternalError, Refused, StatementTooLarge
 from jobplane.schemas.records.events import Body, Cause, CommandRefused, Event
-from jobplane.schemas.records.reports import Report, Said
-from jobplane.schemas.wire.codec import NotOurs, decode, encode
-from jobplane.schemas.wire.command_record import Headers, Received, read_command
+from jobplane.schemas.records.reports import Report, ReportKind
+from jobplane.schemas.wire.codec import UnknownRecord, decode, encode
+from jobplane.schemas.wire.command_record import Headers, ReceivedCommand, read_command
 
 LARGEST_EVENT = 900_000
 """Bytes: Kafka's client takes records of a million, with their keys."""
@@ -99,12 +99,12 @@ class Case:
     def _read_report(self) -> Report | None:
         try:
             return None if self.arrived.fault else decode(self.arrived.value or b"", Report)
-        except NotOurs:
+        except UnknownRecord:
             return None
 
-    def _unread(self, error: Refused) -> Received:
+    def _unread(self, error: Refused) -> ReceivedCommand:
         one, data = self.arrived, self.arrived.value or b""
-        return Received(one.offset, one.time, "", "", hashlib.sha256(data).hexdigest(), len(data), error)
+        return ReceivedCommand(one.offset, one.time, "", "", hashlib.sha256(data).hexdigest(), len(data), error)
 
     def needs(self, state: State) -> tuple[set[str], set[tuple[str, int]]]:
         """Topics, and (topic, instant) pairs, of which the verdict needs the facts."""
@@ -116,7 +116,7 @@ class Case:
                     return set(), set()
 
                 return self._guarded(lambda: topics_needed(state, [request], self.judge.prefix), refused)
-            case Report(said=Said.SNAPSHOTTED, uid=uid) if uid in state.jobs:
+            case Report(said=ReportKind.SNAPSHOTTED, uid=uid) if uid in state.jobs:
                 return {state.jobs[uid].sink.topic}, set()
         return set(), set()
 

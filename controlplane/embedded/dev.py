@@ -19,7 +19,7 @@ from jobplane.controlplane.patience import Patience, Say
 from jobplane.controlplane.ports import free_port, require_free
 from jobplane.controlplane.settings import Settings
 from jobplane.schemas.setup_errors import BrokerFailed, WorkerFailed
-from jobplane.schemas.shown import counted
+from jobplane.schemas.shown import quantity
 
 READY_S = 180.0
 """Longest a worker may take. A machine under heavy load needs a minute; a worker that cannot start ends by itself."""
@@ -44,7 +44,7 @@ def run(settings: Settings, port: int, workers: int, say: Say) -> None:
     with broker:
         try:
             _on_signal(stop.set)
-            say(f"Kafka serves after {time.monotonic() - began:.1f} s; starting {counted(workers, 'worker')}")
+            say(f"Kafka serves after {time.monotonic() - began:.1f} s; starting {quantity(workers, 'worker')}")
             ports = [settings.web_port + i if settings.web_port else free_port() for i in range(workers)]
             started = [_worker(settings, broker.bootstrap, web_port) for web_port in ports]
             webs = [f"http://{settings.web_host}:{web_port}" for web_port in ports]

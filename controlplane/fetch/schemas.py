@@ -15,7 +15,7 @@ from jobplane.schemas.errors import BadEnvelope, FactsUnavailable, Refused, Regi
 from jobplane.schemas.failures import BadRecord
 from jobplane.schemas.formats.avro.known_schemas import UnknownSchema
 from jobplane.schemas.records.mappings import AvroSchema
-from jobplane.schemas.wire.framed import Schemas
+from jobplane.schemas.wire.framed import RegistrySchemas
 
 ANSWERS_S = 5.0
 """After this long in one batch nothing more is asked."""
@@ -48,7 +48,7 @@ class Asking:
     silent: Doubt | None = None
     missing: dict[int, Refused] = field(default_factory=dict)
 
-    def reading(self, read: Callable[[Schemas | None], T]) -> T:
+    def reading(self, read: Callable[[RegistrySchemas | None], T]) -> T:
         """What `read` makes of the schemas there are, asked for as it needs them."""
         if self.registry is None:
             return read(None)

@@ -9,8 +9,8 @@ from jobplane.controlplane.listings.rows import Listing, Row, Screen, job_row
 from jobplane.schemas.errors import JobNotFound, MappingNotFound, SnapshotNotFound
 from jobplane.schemas.formats import JSON_FLAT, KEY_FORMAT, VALUE_FORMAT
 from jobplane.schemas.options import JobOptions
-from jobplane.schemas.records.progress import PartitionProgress, Progress, refused_by_code
-from jobplane.schemas.records.state import ENDED, Job
+from jobplane.schemas.records.progress import PartitionProgress, Progress, refusals_by_code
+from jobplane.schemas.records.state import TASK_ENDED, Job
 from jobplane.schemas.records.tasks import task_key
 from jobplane.schemas.suggestions import did_you_mean
 from jobplane.sql.syntax import statements
@@ -60,13 +60,13 @@ def _refused(job: Job, progress: Mapping[str, Progress]) -> dict[str, int]:
     counts = Counter[str]()
     for i, task in enumerate(job.tasks):
         now = _now(job, i, progress)
-        counts.update(refused_by_code(now.metrics if now else task.metrics))
+        counts.update(refusals_by_code(now.metrics if now else task.metrics))
     return dict(sorted(counts.items()))
 
 
 def _now(job: Job, index: int, progress: Mapping[str, Progress]) -> Progress | None:
     """How far a task is that still writes, if it has told."""
-    return progress.get(task_key(job.uid, index)) if job.tasks[index].phase not in ENDED else None
+    return progress.get(task_key(job.uid, index)) if job.tasks[index].phase not in TASK_ENDED else None
 
 
 def _task_rows(job: Job, index: int, progress: Mapping[str, Progress], committed: list[PartitionProgress]) -> list[Row]:

@@ -10,7 +10,7 @@ from typing import Any
 from jobplane.controlplane.listings.rows import Listing, Row, Screen
 from jobplane.controlplane.listings.tables import TIMES, cell, tables_of
 from jobplane.schemas.errors import Refused
-from jobplane.schemas.shown import counted, one_line, printable, utc
+from jobplane.schemas.shown import quantity, to_one_line, to_printable, utc_text
 from jobplane.sql.syntax.parser import parse, parse_insert
 from jobplane.sql.syntax.render.lines import render_lines
 
@@ -92,7 +92,7 @@ def _jobs(rows: list[Row], now: int, *, ended_too: bool) -> list[Part]:
     if ended and ended_too:
         parts.append(_ended_jobs(ended, now))
     elif ended:
-        parts.append(Text(f"{counted(len(ended), 'ended job')}: --all shows {'it' if len(ended) == 1 else 'them'}"))
+        parts.append(Text(f"{quantity(len(ended), 'ended job')}: --all shows {'it' if len(ended) == 1 else 'them'}"))
     return parts
 
 
@@ -100,7 +100,7 @@ def _live_jobs(rows: list[Row], now: int) -> Grid:
     columns = ("name", "status", "lag", "rate", "age", FLOW)
     cells = [
         [
-            one_line(row["name"]),
+            to_one_line(row["name"]),
             row["status"],
             _count(row["lag"]),
             _count(row["rate"]),
@@ -115,7 +115,7 @@ def _live_jobs(rows: list[Row], now: int) -> Grid:
 def _ended_jobs(rows: list[Row], now: int) -> Grid:
     cells = [
         [
-            one_line(row["name"]),
+            to_one_line(row["name"]),
             row["status"],
             _clock(row["closed"], "seconds"),
             age(now - row["closed"]),
@@ -131,13 +131,13 @@ _ENDS = {"CANCELLED": "dropped", "COMPLETED": "reached stopAt"}
 
 
 def _flow(row: Row) -> str:
-    return f"{', '.join(map(one_line, row['sources']))}{ARROW}{one_line(row['sink'])}"
+    return f"{', '.join(map(to_one_line, row['sources']))}{ARROW}{to_one_line(row['sink'])}"
 
 
 def _cause(row: Row) -> str:
     """A failure in few words."""
     code, at = row["failure_code"], row["failure_at"]
-    return one_line(f"{code} at {at}" if at else code)
+    return to_one_line(f"{code} at {at}" if at else code)
 
 
 def _job(listing: Listing, now: int) -> list[Part]:
@@ -153,7 +153,10 @@ def _job(listing: Listing, now: int) -> list[Part]:
     return [
         _facts(about, now),
         _grid(_TASK_COLUMNS, tasks, now, "tasks", only_ago=True),
-        *(_grid(_PARTITION_COLUMNS, rows, now, f"partitions of {one_line(name)}") for name, rows in partitions.items()),
+        *(
+            _grid(_PARTITION_COLUMNS, rows, now, f"partitions of {to_one_line(name)}")
+            for name, rows in partitions.items()
+        ),
     ]
 
 
@@ -178,8 +181,8 @@ def _history(listing: Listing, now: int) -> list[Part]:
 
 def _detail(row: Row) -> str:
     """With who issued the command, where it was one."""
-    by = f"by {one_line(row['issued_by'])}" if row["command_id"] and row["issued_by"] else ""
-    return "\n".join(filter(None, (one_line(row["detail"] or ""), by)))
+    by = f"by {to_one_line(row['issued_by'])}" if row["command_id"] and row["issued_by"] else ""
+    return "\n".join(filter(None, (to_one_line(row["detail"] or ""), by)))
 
 
 def _functions(listing: Listing, now: int) -> list[Part]:
@@ -195,8 +198,8 @@ def _functions(listing: Listing, now: int) -> list[Part]:
 
 def _plan(listing: Listing, now: int) -> list[Part]:
     """EXPLAIN: the parts of the plan, then the generated code."""
-    facts = [(row["part"], one_line(row["detail"])) for row in listing.rows if row["part"] != "code"]
-    code = [printable(row["detail"]) for row in listing.rows if row["part"] == "code"]
+    facts = [(row["part"], to_one_line(row["detail"])) for row in listing.rows if row["part"] != "code"]
+    code = [to_printable(row["detail"]) for row in listing.rows if row["part"] == "code"]
     return [Facts(facts), *([Text("\n".join(code))] if code else [])]
 
 
@@ -237,8 +240,8 @@ def _lines(statement: str) -> list[str]:
     try:
         parsed = parse_insert(statement) if statement.startswith(("INSERT", "SINK")) else parse(statement)
     except Refused:  # another version wrote it
-        return [printable(statement)]
-    return [printable(line) for line in render_lines(parsed)]
+        return [to_printable(statement)]
+    return [to_printable(line) for line in render_lines(parsed)]
 
 
 def _grid(
@@ -299,7 +302,7 @@ def _shown(name: str, value: Any, now: int) -> str:
 
 def _clock(value: int, timespec: str = "milliseconds") -> str:
     """As AS OF TIMESTAMP takes it."""
-    return f"{utc(value, timespec)}Z"
+    return f"{utc_text(value, timespec)}Z"
 
 
 def _count(value: float | None) -> str:

@@ -12,7 +12,7 @@ from jobplane.controlplane.core.request import query_of
 from jobplane.schemas.options import JobOptions
 from jobplane.schemas.records.offsets import SourceOffsets
 from jobplane.schemas.records.progress import Progress
-from jobplane.schemas.records.state import ENDED, Answer, Job, Snapshot
+from jobplane.schemas.records.state import TASK_ENDED, Answer, Job, Snapshot
 from jobplane.schemas.records.tasks import task_key
 
 Row = dict[str, Any]
@@ -89,7 +89,7 @@ def _listed(job: Job, progress: Mapping[str, Progress]) -> Row:
 
 def _pace(job: Job, progress: Mapping[str, Progress]) -> tuple[int | None, float | None]:
     """Lag and rate over all tasks that still write, where each has told how far it is."""
-    writing = [task_key(job.uid, i) for i, task in enumerate(job.tasks) if task.phase not in ENDED]
+    writing = [task_key(job.uid, i) for i, task in enumerate(job.tasks) if task.phase not in TASK_ENDED]
     told = [progress[key] for key in writing if key in progress and progress[key].partitions]
     if job.closed or not told or len(told) < len(writing):
         return None, None
@@ -165,9 +165,9 @@ def topics(state: State, partitions: Mapping[str, int], prefix: str) -> list[Row
 
 
 def functions() -> list[Row]:
-    from jobplane.sql.functions.listing import listed
+    from jobplane.sql.functions.listing import list_functions
 
-    return [dict(zip(FUNCTION_COLUMNS, row, strict=True)) for row in listed()]
+    return [dict(zip(FUNCTION_COLUMNS, row, strict=True)) for row in list_functions()]
 
 
 def offsets_text(sources: Iterable[SourceOffsets]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from jobplane.controlplane.listings.rows import Listing, Row, Screen
-from jobplane.schemas.shown import one_line, utc
+from jobplane.schemas.shown import to_one_line, utc_text
 
 TIMES = frozenset({"time", "created", "closed", "committed"})
 """Columns that hold epoch milliseconds."""
@@ -47,10 +47,10 @@ def cell(name: str, value: Any) -> str:
         case None:
             return ""
         case int() if name in TIMES:
-            return f"{utc(value)}+00:00"
+            return f"{utc_text(value)}+00:00"
         case dict():
-            return ", ".join(one_line(f"{key} = {one}") for key, one in value.items())
+            return ", ".join(to_one_line(f"{key} = {one}") for key, one in value.items())
         case list():
-            return ", ".join(map(one_line, value))
+            return ", ".join(map(to_one_line, value))
         case _:
-            return one_line(value)
+            return to_one_line(value)

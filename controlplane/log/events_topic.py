@@ -9,7 +9,7 @@ from jobplane.controlplane.topics import EVENTS
 from jobplane.processors.kafka.cluster import Consumer, Doubt, Kafka, Message, TopicPartition, assign, poll
 from jobplane.schemas.records.events import Event
 from jobplane.schemas.setup_errors import BeyondTheEnd, EventsTruncated, NewerState
-from jobplane.schemas.wire.codec import NotOurs, decode
+from jobplane.schemas.wire.codec import UnknownRecord, decode
 
 Alive = Callable[[], None]
 FETCH = 5_000
@@ -95,7 +95,7 @@ def event(message: Message) -> Event:
     """Raises NewerState where the record cannot be read: only the decider writes here."""
     try:
         return decode(message.value() or b"", Event)
-    except NotOurs as unknown:
+    except UnknownRecord as unknown:
         where = f"{message.topic()}-0@{message.offset()}"
         raise NewerState(f"{where} cannot be read ({unknown}); run the newest version of jobplane") from unknown
 

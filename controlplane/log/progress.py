@@ -10,8 +10,8 @@ from jobplane.controlplane.topics import REPORTS
 from jobplane.processors.kafka.cluster import CALL_S, Consumer, Kafka, TopicPartition, judged
 from jobplane.processors.kafka.judging import judging
 from jobplane.schemas.records.progress import PartitionProgress, Progress
-from jobplane.schemas.records.reports import Said
-from jobplane.schemas.records.sources import by_topic
+from jobplane.schemas.records.reports import ReportKind
+from jobplane.schemas.records.sources import sources_by_topic
 from jobplane.schemas.records.state import Job
 from jobplane.schemas.records.tasks import task_key
 
@@ -37,7 +37,7 @@ def latest_progress(kafka: Kafka, prefix: str, jobs: Mapping[str, Job]) -> dict[
         if key in heard:  # the newest is decoded, and those before it are not
             continue
         report = state_topic.read_report(message)
-        if report is None or report.said is not Said.PROGRESS or report.progress is None:
+        if report is None or report.said is not ReportKind.PROGRESS or report.progress is None:
             continue
         heard.add(key)
         job = jobs.get(report.uid)
@@ -48,7 +48,7 @@ def latest_progress(kafka: Kafka, prefix: str, jobs: Mapping[str, Job]) -> dict[
 
 def committed_progress(kafka: Kafka, prefix: str, job: Job) -> list[PartitionProgress]:
     """How far the job has committed, and where its sources end now; start offsets where nothing is committed."""
-    sources = by_topic(job.sources)
+    sources = sources_by_topic(job.sources)
     partitions = [(topic, p) for topic, (_, count) in kafka.topics(sources).items() for p in range(count)]
     ends = kafka.last_offsets(partitions)
     with closing(kafka.consumer(f"{prefix}job.{job.uid}", committed=False)) as consumer:

@@ -7,9 +7,9 @@ from jobplane.controlplane.core.evolve import State
 from jobplane.controlplane.topics import STATE
 from jobplane.processors.kafka.cluster import Consumer, Kafka, Message
 from jobplane.schemas.records.reports import Report
-from jobplane.schemas.records.state import FORMAT, Key, Position, Record, decode_key
+from jobplane.schemas.records.state import FORMAT, Position, StateKey, StateRecord, decode_key
 from jobplane.schemas.setup_errors import NewerState
-from jobplane.schemas.wire.codec import NotOurs, decode, decode_record
+from jobplane.schemas.wire.codec import UnknownRecord, decode, decode_record
 
 Alive = Callable[[], None]
 
@@ -24,7 +24,7 @@ def read_state(
     consumer: Consumer,
     prefix: str,
     alive: Alive = lambda: None,
-    wanted: Callable[[Key], bool] = lambda key: True,
+    wanted: Callable[[StateKey], bool] = lambda key: True,
 ) -> State:
     """The state at the end of its topic, where `wanted`. Raises NewerState where a newer version wrote it."""
     last: dict[bytes, bytes] = {}
@@ -38,17 +38,17 @@ def read_state(
     return State((keys[key], read_record(value)) for key, value in last.items() if wanted(keys[key]))
 
 
-def state_now(kafka: Kafka, prefix: str, wanted: Callable[[Key], bool] = lambda key: True) -> State:
+def state_now(kafka: Kafka, prefix: str, wanted: Callable[[StateKey], bool] = lambda key: True) -> State:
     """`read_state` by a consumer of its own, for those who look once."""
     with closing(reader(kafka, prefix)) as consumer:
         return read_state(kafka, consumer, prefix, wanted=wanted)
 
 
-def read_record(value: bytes) -> Record:
+def read_record(value: bytes) -> StateRecord:
     """A record of `state`. Raises NewerState where a newer version wrote it."""
     try:
         record = decode_record(value)
-    except NotOurs as unknown:
+    except UnknownRecord as unknown:
         raise NewerState(f"a state record cannot be read ({unknown}); run the newest version of jobplane") from unknown
     if isinstance(record, Position) and record.format > FORMAT:
         raise NewerState(f"the state has format {record.format}, this version reads {FORMAT}; run the newer version")
@@ -59,5 +59,5 @@ def read_report(message: Message) -> Report | None:
     """The report in a record; None where it is not one (anyone may write to a topic)."""
     try:
         return decode(message.value() or b"", Report)
-    except NotOurs:
+    except UnknownRecord:
         return None

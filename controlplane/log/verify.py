@@ -14,7 +14,8 @@ from jobplane.controlplane.log import events_topic, state_topic
 from jobplane.controlplane.log.events_topic import Alive
 from jobplane.controlplane.topics import EVENTS, STATE
 from jobplane.processors.kafka.cluster import Kafka
-from jobplane.schemas.records.state import Key, Position, Record, decode_key, encode_key
+from jobplane.schemas.records.state import Position, StateKey, StateRecord, decode_key, encode_key
+from jobplane.schemas.wire.avro_names import avro_name
 
 Watch = Callable[[int, int], None]
 """Told how many offsets are read, and of how many."""
@@ -25,7 +26,7 @@ UNCOMPARED = frozenset({"reports"})
 class Difference:
     """A field that is not the same in both; `field` is empty where one of the two has no such record."""
 
-    key: Key
+    key: StateKey
     field: str
     folded: str
     held: str
@@ -76,7 +77,7 @@ def replay(kafka: Kafka, prefix: str, watch: Watch = lambda done, of: None, aliv
     return Replay(count, state.position.seq, took, state, tuple(differences(state.records(), held)))
 
 
-def settled(kafka: Kafka, prefix: str, alive: Alive = lambda: None) -> dict[Key, Record]:
+def settled(kafka: Kafka, prefix: str, alive: Alive = lambda: None) -> dict[StateKey, StateRecord]:
     """The records of `state` at the end of its last whole transaction: each has a position as its last record."""
     last: dict[bytes, bytes] = {}
     changes: dict[bytes, bytes | None] = {}
@@ -98,9 +99,9 @@ def settled(kafka: Kafka, prefix: str, alive: Alive = lambda: None) -> dict[Key,
     return {decode_key(key): state_topic.read_record(value) for key, value in last.items()}
 
 
-def differences(folded: Mapping[Key, Record], held: Mapping[Key, Record]) -> Iterator[Difference]:
+def differences(folded: Mapping[StateKey, StateRecord], held: Mapping[StateKey, StateRecord]) -> Iterator[Difference]:
     """Field by field, in the order of the keys."""
-    fresh: dict[Key, Record] = {POSITION: Position()}
+    fresh: dict[StateKey, StateRecord] = {POSITION: Position()}
     for key in sorted({*folded, *held}):
         one, other = folded.get(key), held.get(key, fresh.get(key))
         if one == other:
@@ -114,5 +115,5 @@ def differences(folded: Mapping[Key, Record], held: Mapping[Key, Record]) -> Ite
                 yield Difference(key, at.name, repr(a), repr(b))
 
 
-def _name(record: Record | None) -> str:
-    return "nothing" if record is None else type(record).__name__
+def _name(record: StateRecord | None) -> str:
+    return "nothing" if record is None else avro_name(type(record))

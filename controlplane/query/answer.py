@@ -14,7 +14,7 @@ from jobplane.controlplane.log.progress import committed_progress, latest_progre
 from jobplane.controlplane.query.newest import LAST
 from jobplane.processors.kafka.cluster import Kafka
 from jobplane.schemas.errors import BadSyntax, JobNotFound, OffsetNotFound
-from jobplane.schemas.options import instant
+from jobplane.schemas.options import parse_instant
 from jobplane.schemas.setup_errors import BeyondTheEnd
 from jobplane.schemas.suggestions import did_you_mean
 from jobplane.sql.syntax import statements
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def read(
     kafka: Kafka,
     prefix: str,
-    statement: statements.Read,
+    statement: statements.ReadingStatement,
     registry: "Registry | None" = None,
     last: int = LAST,
     dry: "DryRun | None" = None,
@@ -65,13 +65,13 @@ def _described(kafka: Kafka, prefix: str, statement: statements.ShowCreate | sta
             return Listing(
                 ("statement",), [{"statement": describe.named(state, name).statement}], screen=Screen.STATEMENT
             )
-        case statements.Describe(statements.Kind.JOB, name):
+        case statements.Describe(statements.DescribeKind.JOB, name):
             job = describe.named(state, name)
             latest = latest_progress(kafka, prefix, {job.uid: job})
             return describe.describe_job(job, latest, committed_progress(kafka, prefix, job))
-        case statements.Describe(statements.Kind.MAPPING, name):
+        case statements.Describe(statements.DescribeKind.MAPPING, name):
             return describe.describe_mapping(state, name)
-        case statements.Describe(statements.Kind.SNAPSHOT, name):
+        case statements.Describe(statements.DescribeKind.SNAPSHOT, name):
             return describe.describe_snapshot(state, name)
         case never:
             assert_never(never)  # type: ignore[arg-type]  # kinds are all named
@@ -95,15 +95,15 @@ def _explain(dry: "DryRun", explained: statements.CreateJob | statements.Insert,
 
 def _show(kafka: Kafka, prefix: str, show: statements.Show) -> Listing:
     match show.subject:
-        case statements.Subject.JOBS:
+        case statements.ShowSubject.JOBS:
             return _jobs(kafka, prefix, show)
-        case statements.Subject.SNAPSHOTS:
+        case statements.ShowSubject.SNAPSHOTS:
             return Listing(views.SNAPSHOT_COLUMNS, views.snapshots(_state(kafka, prefix, show.as_of)))
-        case statements.Subject.MAPPINGS:
+        case statements.ShowSubject.MAPPINGS:
             return Listing(views.MAPPING_COLUMNS, views.mappings(_state(kafka, prefix, show.as_of)))
-        case statements.Subject.TOPICS:
+        case statements.ShowSubject.TOPICS:
             return Listing(views.TOPIC_COLUMNS, views.topics(_state(kafka, prefix), kafka.topic_partitions(), prefix))
-        case statements.Subject.FUNCTIONS:
+        case statements.ShowSubject.FUNCTIONS:
             from jobplane.processors import user_functions
 
             user_functions.load_and_tell()
@@ -113,10 +113,10 @@ def _show(kafka: Kafka, prefix: str, show: statements.Show) -> Listing:
 
 
 def _alike(listing: Listing, like: statements.LikeName) -> Listing:
-    from jobplane.sql.functions.patterns import compiled_like
+    from jobplane.sql.functions.patterns import compile_like
 
     try:
-        matches = compiled_like(like.pattern.lower(), None)
+        matches = compile_like(like.pattern.lower(), None)
     except ValueError as unfit:
         raise BadSyntax(str(unfit), like.place) from unfit
     return replace(listing, rows=[row for row in listing.rows if matches(row["name"].lower())])
@@ -139,7 +139,7 @@ def _state(kafka: Kafka, prefix: str, as_of: statements.AsOfOffset | statements.
             case statements.AsOfOffset(offset):
                 return history.state_as_of(kafka, prefix, offset=offset)
             case statements.AsOfTime(text):
-                return history.state_as_of(kafka, prefix, time=instant(text))
+                return history.state_as_of(kafka, prefix, time=parse_instant(text))
     except BeyondTheEnd as beyond:
         raise OffsetNotFound(beyond.message, as_of.place) from beyond
 

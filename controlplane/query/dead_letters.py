@@ -18,7 +18,7 @@ from jobplane.schemas.formats import FORMAT_OPTIONS
 from jobplane.schemas.options import DEAD_LETTER_TOPIC
 from jobplane.schemas.records.sources import Source
 from jobplane.schemas.records.state import Job
-from jobplane.schemas.shown import printable
+from jobplane.schemas.shown import to_printable
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parser import parse_job
 from jobplane.sql.syntax.render.statements import render
@@ -58,7 +58,7 @@ def lines_of(one: DeadLetter) -> list[str]:
     row["headers"] = {name: NULL if value is None else value for name, value in row["headers"].items()}
     if not row["headers"]:
         del row["headers"]
-    said = {name: printable(value) if isinstance(value, str) else cell(name, value) for name, value in row.items()}
+    said = {name: to_printable(value) if isinstance(value, str) else cell(name, value) for name, value in row.items()}
     return [f"{name:<8} {value}" for name, value in said.items()]
 
 

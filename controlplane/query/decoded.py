@@ -10,8 +10,8 @@ from jobplane.processors.kafka.cluster import Message
 from jobplane.schemas.formats import AVRO, VALUE_FORMAT
 from jobplane.schemas.formats.avro.known_schemas import learn
 from jobplane.schemas.formats.known import FORMATS
-from jobplane.schemas.names import name
-from jobplane.schemas.records.mappings import Mapping
+from jobplane.schemas.names import quote_name
+from jobplane.schemas.records.mappings import TopicMapping
 from jobplane.schemas.records.sources import Sink
 from jobplane.schemas.types import datatypes as t
 from jobplane.sql.codegen.compile import Step, Wiring, compile_step
@@ -40,8 +40,8 @@ def value_of(sink: Sink) -> ValueOf:
     return read
 
 
-def _reading(mapping: Mapping) -> Step:
-    columns = [name(one.name) for one in mapping.columns if one.path[0] != KEY] or [THIS]
+def _reading(mapping: TopicMapping) -> Step:
+    columns = [quote_name(one.name) for one in mapping.columns if one.path[0] != KEY] or [THIS]
     insert = parse_insert(f"INSERT INTO shown SELECT {', '.join(columns)} FROM written")
     wiring = Wiring("shown", 1, {"written": mapping.topic}, {"written": 0})
     return compile_step(plan(insert, {"written": mapping}, None), wiring).step

@@ -34,7 +34,7 @@ from jobplane.schemas.errors import InsertNeedsJob, JobNotFound, JobplaneError, 
 from jobplane.schemas.failures import JobFailure
 from jobplane.schemas.records.events import Body, MappingCreated, MappingDropped
 from jobplane.schemas.records.mappings import AvroSchema
-from jobplane.schemas.records.sources import Sink, by_topic
+from jobplane.schemas.records.sources import Sink, sources_by_topic
 from jobplane.schemas.wire.command_record import read_command
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parser import parse, parse_insert
@@ -73,7 +73,7 @@ class DryRun:
         """
         if isinstance(statement, str):
             read = understood(statement)
-            if isinstance(read, statements.Read):
+            if isinstance(read, statements.ReadingStatement):
                 return self._read(read, last)
             if not isinstance(read, Tryable):
                 raise LeftOut(f"{_verb(read)} cannot be tried")
@@ -89,7 +89,7 @@ class DryRun:
             case never:
                 assert_never(never)
 
-    def _read(self, statement: statements.Read, last: int) -> Listing:
+    def _read(self, statement: statements.ReadingStatement, last: int) -> Listing:
         from jobplane.controlplane.query import answer
 
         try:
@@ -108,7 +108,9 @@ class DryRun:
         text = render(create)
         given = {option.name.text: option.value for option in create.options}
         made = pipeline(text, given, sources, sink)
-        partitions = [(topic, p) for topic, source in by_topic(sources).items() for p in range(len(source.start))]
+        partitions = [
+            (topic, p) for topic, source in sources_by_topic(sources).items() for p in range(len(source.start))
+        ]
         messages = newest(self._kafka, f"{self._prefix}dry-run", partitions, last)
         if letters := made.letters:
             messages = letters_of(letters.uid, messages)

@@ -6,7 +6,7 @@ from jobplane.controlplane.listings.rows import Listing, Row, Screen, text_of
 from jobplane.processors.dry_run import Record, Trial, Tried
 from jobplane.processors.kafka.cluster import Message
 from jobplane.processors.task.on_error import place_of
-from jobplane.schemas.shown import counted
+from jobplane.schemas.shown import quantity
 
 ROW_COLUMNS = ("source", "key", "value", "other")
 REFUSAL_COLUMNS = ("source", "code", "reason", "value")
@@ -37,9 +37,9 @@ def listing(trial: Trial, value_of: ValueOf = as_it_is) -> Listing:
 
 def _summary(about: Row) -> str:
     counts = f"{about['filtered']:,} filtered out, {about['skipped']:,} skipped, {about['refused']:,} refused"
-    rate = counted(about["rate"], "record")
+    rate = quantity(about["rate"], "record")
     speed = f"; {rate} a second, {about['cpu_micros']:g} µs of CPU each" if about["read"] else ""
-    return f"{counted(about['read'], 'record')} read: {about['written']:,} written, {counts}{speed}"
+    return f"{quantity(about['read'], 'record')} read: {about['written']:,} written, {counts}{speed}"
 
 
 def _row(message: Message, record: Record, value_of: ValueOf) -> Row:

@@ -8,8 +8,8 @@ import msgspec
 from jobplane.controlplane.listings.rows import Listing, Row, Screen
 from jobplane.processors.kafka.cluster import Message
 from jobplane.schemas.formats.avro.known_schemas import number_in_frame
-from jobplane.schemas.shown import utc
-from jobplane.schemas.wire.codec import MARKER, NotOurs, decode_record
+from jobplane.schemas.shown import utc_text
+from jobplane.schemas.wire.codec import MARKER, UnknownRecord, decode_record
 
 COLUMNS = ("partition", "offset", "time", "key", "value")
 HEADERS, ERROR = "headers", "error"
@@ -84,7 +84,7 @@ def own_record(data: bytes | str | None) -> str | None:
         return None
     try:
         return msgspec.json.encode(decode_record(data)).decode()
-    except NotOurs:
+    except UnknownRecord:
         return None
 
 
@@ -115,7 +115,7 @@ def listing(records: list[Seen], *, drawn: bool = False) -> Listing:
 
 
 def _clock(time: int | None) -> str:
-    return "" if time is None else utc(time, "seconds", " ")
+    return "" if time is None else utc_text(time, "seconds", " ")
 
 
 def _nested(value: str | None) -> Any:

@@ -11,7 +11,7 @@ from jobplane.controlplane.core.evolve import Changes, State, evolve
 from jobplane.controlplane.log import state_topic
 from jobplane.processors.kafka.cluster import Kafka
 from jobplane.schemas.records.events import Event
-from jobplane.schemas.records.state import Key
+from jobplane.schemas.records.state import StateKey
 from jobplane.schemas.wire.codec import decode
 
 T = TypeVar("T")
@@ -59,7 +59,7 @@ class LiveView:
         return state_topic.state_now(self._kafka, self._prefix, _is_shown)
 
 
-def _is_shown(key: Key) -> bool:
+def _is_shown(key: StateKey) -> bool:
     """Answers to command ids are not: the decider has them, and they are many."""
     return key[:1] != ("command",)
 

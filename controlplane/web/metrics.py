@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from jobplane.schemas.records.progress import refused_by_code
+from jobplane.schemas.records.progress import refusals_by_code
 
 _TASK_COUNTERS = {
     "records_in": "Source records read and committed or about to be.",
@@ -63,7 +63,7 @@ class _Collector:
             lag.add_metric([job, task], counters.get("lag", 0))
             for name, result in _RESULTS.items():
                 transactions.add_metric([job, task, result], counters.get(name, 0))
-            for code, count in refused_by_code(counters).items():
+            for code, count in refusals_by_code(counters).items():
                 refused.add_metric([job, task, code], count)
         yield transactions
         yield refused

@@ -28,7 +28,7 @@ from jobplane.processors.task.reports import Reporter
 from jobplane.schemas.failures import HostDied
 from jobplane.schemas.records.failure import Failure
 from jobplane.schemas.records.progress import Progress
-from jobplane.schemas.records.reports import Said
+from jobplane.schemas.records.reports import ReportKind
 from jobplane.schemas.records.tasks import Task
 
 LOG = logging.getLogger("jobplane.supervisor")
@@ -348,7 +348,7 @@ class Supervisor:
         )
         self._ended[task.key] = _Ended(task.generation, End.FAILED, frozenset(), time.monotonic())
         self._deaths.pop(task.key, None)
-        self._reporter.phase(task, task.attempt, Said.FAILED, failure=Failure(HostDied.code, message))
+        self._reporter.phase(task, task.attempt, ReportKind.FAILED, failure=Failure(HostDied.code, message))
 
 
 def _how(host: _Host) -> str:

@@ -13,7 +13,7 @@ from jobplane.processors.kafka.abandoning import returns
 from jobplane.processors.kafka.cluster import CALL_S, Consumer, Doubt, Kafka, assign, poll
 from jobplane.processors.kafka.judging import judging
 from jobplane.schemas.records.tasks import Task
-from jobplane.schemas.wire.codec import NotOurs, decode
+from jobplane.schemas.wire.codec import UnknownRecord, decode
 
 LOG = logging.getLogger("jobplane.placement")
 Want = Callable[[str, Task | None], None]
@@ -100,7 +100,7 @@ class Placement:
             return
         try:
             task = decode(value, Task)
-        except NotOurs as unknown:
+        except UnknownRecord as unknown:
             LOG.warning("task record %s cannot be read, it is not run here: %s", name, unknown)
             return
         self._keys[name] = partition

@@ -12,7 +12,7 @@ from jobplane.processors.kafka.cluster import Doubt, Fenced, KafkaException, Mes
 from jobplane.processors.task.context import Narrowed, Released, Run
 from jobplane.processors.task.on_error import Place, place_of, position
 from jobplane.schemas.failures import BadRecord, RecordFailure, RecordTooLarge, Unreadable, WithoutKey
-from jobplane.schemas.formats.looks import hint
+from jobplane.schemas.formats.looks import format_hint
 from jobplane.schemas.options import OnError
 from jobplane.sql.runtime.operations import bad_record
 
@@ -25,7 +25,7 @@ def fault(error: Exception, message: Message) -> BadRecord:
     match error:
         case Unreadable():
             data = (message.key() if error.of_key else message.value()) or b""
-            looks = hint(bytes(data), error.wanted, "key" if error.of_key else "value")
+            looks = format_hint(bytes(data), error.wanted, "key" if error.of_key else "value")
             return BadRecord(f"{error.message}{looks}")
         case BadRecord():
             return BadRecord(error.message)

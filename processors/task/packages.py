@@ -9,7 +9,7 @@ from jobplane.schemas.records.packages import Package
 from jobplane.schemas.records.tasks import Task
 from jobplane.sql.codegen.compile import Step
 from jobplane.sql.functions import NOT_OFFERED
-from jobplane.sql.packages import functions_called, packages_called
+from jobplane.sql.packages import called_functions, called_packages
 from jobplane.sql.syntax.parser import parse_job
 
 
@@ -21,11 +21,11 @@ def step_here(task: Task, pipeline: Pipeline, worker: str) -> tuple[Step, str]:
     if not task.packages:
         return pipeline.step, ""
     parsed = parse_job(task.statement)
-    here = {one.name: one for one in packages_called(parsed.insert)}
+    here = {one.name: one for one in called_packages(parsed.insert)}
     wanted = {one.name: one for one in task.packages}
     for one in task.packages:
         if one.name not in here:
-            raise _missing(one, worker, _why(one, functions_called(parsed.insert)))
+            raise _missing(one, worker, _why(one, called_functions(parsed.insert)))
     for name in sorted(here.keys() - wanted.keys()):
         why = f"package {here[name]} has functions of these names there"
         raise _missing(task.packages[0], worker, why)

@@ -19,7 +19,7 @@ from jobplane.schemas.failures import CheckpointLost, SnapshotLost
 from jobplane.schemas.records.checkpoints import Checkpoint, Pointer, read_pointer
 from jobplane.schemas.records.snapshots import SnapshotPart
 from jobplane.schemas.records.tasks import Task
-from jobplane.schemas.wire.codec import NotOurs, decode
+from jobplane.schemas.wire.codec import UnknownRecord, decode
 
 MOST_IDLE = 8
 
@@ -63,7 +63,7 @@ class Control:
             data, _ = self._last(topic, partition, key, alive)
         try:
             return decode(data, Checkpoint) if data else None
-        except NotOurs as bad:
+        except UnknownRecord as bad:
             raise CheckpointLost(f"the checkpoint {key} cannot be read: {bad}") from bad
 
     def snapshot(self, part: SnapshotPart, alive: Alive) -> Checkpoint:
@@ -76,7 +76,7 @@ class Control:
             raise SnapshotLost(f"the snapshot record '{part.key}' is {'damaged' if data else 'gone'}")
         try:
             return decode(data, Checkpoint)
-        except NotOurs as bad:
+        except UnknownRecord as bad:
             raise SnapshotLost(f"the snapshot record '{part.key}' cannot be read: {bad}") from bad
 
     def _pointed(self, topic: str, pointer: Pointer, key: str) -> bytes | None:

@@ -15,9 +15,9 @@ from jobplane.processors.kafka.cluster import (
 )
 from jobplane.processors.kafka.judging import judging
 from jobplane.schemas.records.progress import Progress
-from jobplane.schemas.records.reports import Report, Said
+from jobplane.schemas.records.reports import Report, ReportKind
 from jobplane.schemas.records.snapshots import SnapshotRequest
-from jobplane.schemas.records.state import ENDED, Phase
+from jobplane.schemas.records.state import TASK_ENDED, Phase
 from jobplane.schemas.records.tasks import Task
 from jobplane.schemas.wire.codec import encode
 
@@ -37,14 +37,14 @@ class Reporter:
         self._unheard: dict[tuple[str, int], tuple[float, Report]] = {}
         """By task key and snapshot version (0: the task's phase)."""
 
-    def phase(self, task: Task, attempt: int, said: Said, **details: object) -> None:
+    def phase(self, task: Task, attempt: int, said: ReportKind, **details: object) -> None:
         self._say(
             task.key,
             0,
             Report(task.uid, task.task, task.generation, attempt, said, self.worker, **details),  # type: ignore[arg-type]
         )
 
-    def snapshot(self, task: Task, attempt: int, said: Said, request: SnapshotRequest, **details: object) -> None:
+    def snapshot(self, task: Task, attempt: int, said: ReportKind, request: SnapshotRequest, **details: object) -> None:
         report = Report(
             task.uid,
             task.task,
@@ -59,7 +59,9 @@ class Reporter:
 
     def progress(self, task: Task, attempt: int, progress: Progress) -> None:
         """Said once: the next one comes in seconds."""
-        said = Report(task.uid, task.task, task.generation, attempt, Said.PROGRESS, self.worker, progress=progress)
+        said = Report(
+            task.uid, task.task, task.generation, attempt, ReportKind.PROGRESS, self.worker, progress=progress
+        )
         self._send(said)
 
     def keep(self, key: str, value: bytes) -> int:
@@ -122,14 +124,14 @@ class Reporter:
 
 
 _PHASE = {
-    Said.RUNNING: Phase.RUNNING,
-    Said.STOPPED: Phase.STOPPED,
-    Said.FAILED: Phase.STOPPED,
-    Said.COMPLETED: Phase.COMPLETED,
+    ReportKind.RUNNING: Phase.RUNNING,
+    ReportKind.STOPPED: Phase.STOPPED,
+    ReportKind.FAILED: Phase.STOPPED,
+    ReportKind.COMPLETED: Phase.COMPLETED,
 }
 
 
 def _answered(task: Task, report: Report) -> bool:
     return task.generation > report.generation or (
-        task.attempt >= report.attempt and task.phase in (_PHASE[report.said], *ENDED)
+        task.attempt >= report.attempt and task.phase in (_PHASE[report.said], *TASK_ENDED)
     )

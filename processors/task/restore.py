@@ -11,7 +11,7 @@ from jobplane.processors.task.context import House
 from jobplane.schemas.failures import CheckpointLost
 from jobplane.schemas.options import Guarantee
 from jobplane.schemas.records.checkpoints import Checkpoint
-from jobplane.schemas.records.layouts import Layout
+from jobplane.schemas.records.layouts import FormerLayout
 from jobplane.schemas.records.offsets import PartitionOffset, SourceOffsets
 from jobplane.schemas.records.tasks import Task, checkpoint_key
 
@@ -66,7 +66,7 @@ def carried_over(task: Task, start: Positions, find: Callable[[int, int, int], C
     """For each partition the task owns: what the newest former layout that ran it has committed of it."""
     read: dict[tuple[int, int], Positions] = {}
 
-    def held(layout: Layout, index: int) -> Positions:
+    def held(layout: FormerLayout, index: int) -> Positions:
         if (layout.number, index) not in read:
             found = find(layout.number, index, layout.tasks[index].partition)
             if found is None:

@@ -26,7 +26,7 @@ from jobplane.schemas.errors import Refused
 from jobplane.schemas.failures import InternalFailure, JobFailure, WorkerLost
 from jobplane.schemas.options import Guarantee
 from jobplane.schemas.records.failure import Failure
-from jobplane.schemas.records.reports import Said
+from jobplane.schemas.records.reports import ReportKind
 from jobplane.schemas.records.state import Phase
 from jobplane.schemas.records.tasks import Task
 
@@ -193,5 +193,5 @@ class Runner:
     def _fail(self, failure: JobFailure) -> End:
         cause = Failure(failure.code, failure.message, failure.at)
         progress = self.about.last_progress()
-        self._house.reporter.phase(self._task, self.about.attempt, Said.FAILED, failure=cause, progress=progress)
+        self._house.reporter.phase(self._task, self.about.attempt, ReportKind.FAILED, failure=cause, progress=progress)
         return End.FAILED

@@ -39,7 +39,7 @@ from jobplane.schemas.failures import JobFailure, RecordFailure
 from jobplane.schemas.options import Guarantee
 from jobplane.schemas.records.checkpoints import Checkpoint, Pointer
 from jobplane.schemas.records.progress import PartitionProgress
-from jobplane.schemas.records.reports import Said
+from jobplane.schemas.records.reports import ReportKind
 from jobplane.schemas.records.snapshots import SnapshotRequest
 from jobplane.schemas.records.tasks import Task
 from jobplane.schemas.wire.codec import encode
@@ -122,7 +122,7 @@ class Life:
         assign(self.consumer, self.positions)
         self._begin()
         self._commit()
-        self.house.reporter.phase(self.task, self.run.attempt, Said.RUNNING)
+        self.house.reporter.phase(self.task, self.run.attempt, ReportKind.RUNNING)
 
     def _adopt(self) -> list[tuple[str, int]]:
         """Takes partitions added to a source since into account, from their beginning; a bounded job has none."""
@@ -169,7 +169,7 @@ class Life:
             if self.culprit is not None:
                 raise self.culprit
             if self._is_through():
-                return self._end(Said.COMPLETED, End.COMPLETED)
+                return self._end(ReportKind.COMPLETED, End.COMPLETED)
             self._look_round()
             if self._poll_and_produce() < self.most // 10:
                 self._rest(due)
@@ -264,9 +264,9 @@ class Life:
         told = self.run.told
         task = told if told.generation == self.task.generation else self.task
         self._copy(self.run.snapshots_due(task))
-        return self._end(Said.STOPPED, End.STOPPED)
+        return self._end(ReportKind.STOPPED, End.STOPPED)
 
-    def _end(self, said: Said, end: End) -> End:
+    def _end(self, said: ReportKind, end: End) -> End:
         self.house.reporter.phase(self.task, self.run.attempt, said, progress=self.run.last_progress())
         return end
 

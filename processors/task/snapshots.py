@@ -6,7 +6,7 @@ from jobplane.processors.task.reports import Reporter
 from jobplane.schemas.failures import JobFailure
 from jobplane.schemas.records.checkpoints import Checkpoint
 from jobplane.schemas.records.failure import Failure
-from jobplane.schemas.records.reports import Said
+from jobplane.schemas.records.reports import ReportKind
 from jobplane.schemas.records.snapshots import SnapshotPart, SnapshotRequest
 from jobplane.schemas.records.tasks import Task
 from jobplane.schemas.wire.codec import encode
@@ -22,7 +22,7 @@ def copy_checkpoint(
         offset = reporter.keep(key, value)
     except JobFailure as failure:
         cause = Failure(failure.code, failure.message)
-        reporter.snapshot(task, attempt, Said.SNAPSHOT_FAILED, request, failure=cause)
+        reporter.snapshot(task, attempt, ReportKind.SNAPSHOT_FAILED, request, failure=cause)
     else:
         part = SnapshotPart(task.task, key, offset, hashlib.sha256(value).hexdigest(), checkpoint.sources)
-        reporter.snapshot(task, attempt, Said.SNAPSHOTTED, request, part=part)
+        reporter.snapshot(task, attempt, ReportKind.SNAPSHOTTED, request, part=part)

@@ -16,11 +16,11 @@ import msgspec
 
 from jobplane.schemas.failures import BadRecord, Unreadable
 from jobplane.schemas.formats import CSV
-from jobplane.schemas.formats.fields import Convert, Format, Layout, Reading, Wanted, Writing
+from jobplane.schemas.formats.fields import Convert, FieldDecoder, FieldEncoder, Format, FormatLayout, TypedField
 from jobplane.schemas.formats.json import values as json_values
 from jobplane.schemas.formats.json.second_look import BOM
 from jobplane.schemas.formats.json.value import read_json
-from jobplane.schemas.shown import shown
+from jobplane.schemas.shown import show_value
 from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types import temporal_text as text
 from jobplane.schemas.types.datatypes import MAX_PRECISION, Type
@@ -32,7 +32,7 @@ _QUOTE, _BACKSLASH = b'"\\'
 _LOGICAL = {"true": True, "false": False, "1": True, "0": False}
 
 
-def reading(fields: Sequence[Wanted], layout: Layout) -> Reading:
+def field_decoder(fields: Sequence[TypedField], layout: FormatLayout) -> FieldDecoder:
     """Raises ValueError for a field whose place in the line is not declared."""
     places = {column.path: i for i, column in enumerate(layout.columns)}
     for field in fields:
@@ -40,14 +40,14 @@ def reading(fields: Sequence[Wanted], layout: Layout) -> Reading:
             raise ValueError(
                 f"a line does not say which field is {'.'.join(field.path) or 'the whole'}; declare columns"
             )
-    return Reading(
+    return FieldDecoder(
         _decoder(layout.delimiter, len(layout.columns), {places[field.path]: field for field in fields}),
         tuple(f"r.c{places[field.path]}" for field in fields),
-        tuple(None if field.type.name in _AT_ONCE else read_as(field.type) for field in fields),
+        tuple(None if field.type.name in _AT_ONCE else read_conversion(field.type) for field in fields),
     )
 
 
-def _decoder(delimiter: str, count: int, wanted: dict[int, Wanted]) -> Callable[[bytes], msgspec.Struct]:
+def _decoder(delimiter: str, count: int, wanted: dict[int, TypedField]) -> Callable[[bytes], msgspec.Struct]:
     """A line of `count` fields as a row with c0, c1 … for them, None for NULL; `wanted` are converted, by their place.
 
     A line without quotes is, but for its punctuation, a JSON array of strings, and msgspec reads numbers from strings
@@ -80,7 +80,7 @@ def _decoder(delimiter: str, count: int, wanted: dict[int, Wanted]) -> Callable[
     return decode
 
 
-def _kind(field: Wanted | None) -> Any:
+def _kind(field: TypedField | None) -> Any:
     """What msgspec makes of a field's text."""
     return str if field is None else _AT_ONCE.get(field.type.name, _TEXT)
 
@@ -89,10 +89,12 @@ def _row(members: Sequence[Any]) -> type[msgspec.Struct]:
     return msgspec.defstruct("Row", members, array_like=True, forbid_unknown_fields=True, gc=False)
 
 
-def _one_by_one(row: type[msgspec.Struct], wanted: dict[int, Wanted]) -> Callable[[list[str | None]], msgspec.Struct]:
+def _one_by_one(
+    row: type[msgspec.Struct], wanted: dict[int, TypedField]
+) -> Callable[[list[str | None]], msgspec.Struct]:
     """Converts what is converted at once elsewhere, so that a bad field is named."""
     fields = [
-        (i, ".".join(field.path), read_as(field.type) if field.type.name in _AT_ONCE else None)
+        (i, ".".join(field.path), read_conversion(field.type) if field.type.name in _AT_ONCE else None)
         for i, field in wanted.items()
     ]
 
@@ -157,14 +159,14 @@ def _quoted(delimiter: str) -> Callable[[str], list[str | None]]:
 
 
 def _whole(one: Type) -> Convert:
-    low, high = json_values.bounds(one)
+    low, high = json_values.integer_bounds(one)
 
     def read(said: str) -> int:
         number = whole_of(said)
         if number is None:
             number = _without_fraction(decimal_of(said))
         if number is None or not low <= number <= high:
-            raise ValueError(f"{shown(said)} is not {_a(one)}")
+            raise ValueError(f"{show_value(said)} is not {_a(one)}")
         return number
 
     return read
@@ -182,24 +184,24 @@ def _a(one: Type) -> str:
 
 
 def _decimal(one: Type) -> Convert:
-    fit = json_values.reader(one)
+    fit = json_values.read_conversion(one)
 
     def read(said: str) -> Any:
         number = decimal_of(said)
         if number is None or fit is None:
-            raise ValueError(f"{shown(said)} is not {_a(one)}")
+            raise ValueError(f"{show_value(said)} is not {_a(one)}")
         return fit(number)
 
     return read
 
 
 def _floating(one: Type) -> Convert:
-    finish = json_values.reader(one)
+    finish = json_values.read_conversion(one)
 
     def read(said: str) -> Any:
         number = double_of(said)
         if number is None or not math.isfinite(number):
-            raise ValueError(f"{shown(said)} is not {_a(one)}")
+            raise ValueError(f"{show_value(said)} is not {_a(one)}")
         return finish(number) if finish else number
 
     return read
@@ -210,7 +212,7 @@ def _logical(said: str) -> bool:
     if value is None:
         value = _LOGICAL.get(said.lower())
     if value is None:
-        raise ValueError(f"{shown(said)} is neither true nor false")
+        raise ValueError(f"{show_value(said)} is neither true nor false")
     return value
 
 
@@ -218,7 +220,7 @@ def _octets(said: str) -> bytes:
     try:
         return base64.b64decode(said, validate=True)
     except ValueError:
-        raise ValueError(f"{shown(said)} is not base64") from None
+        raise ValueError(f"{show_value(said)} is not base64") from None
 
 
 def _json(said: str) -> msgspec.Raw | None:
@@ -230,7 +232,7 @@ _AT_ONCE: dict[str, Any] = {
     "VARCHAR": _TEXT,
     "BOOLEAN": bool,
     "DOUBLE": Annotated[float, msgspec.Meta(ge=-sys.float_info.max, le=sys.float_info.max)],
-    **{one.name: json_values.read_as(one) for one in t.INTEGERS},
+    **{one.name: json_values.msgspec_type(one) for one in t.INTEGERS},
 }
 """What msgspec reads from strings; it takes numbers as JSON spells them. A bound keeps NaN and infinity out."""
 _READ: dict[str, Convert | None] = {
@@ -268,7 +270,7 @@ _WRITTEN: dict[str, Convert] = {
 }
 
 
-def read_as(one: Type) -> Convert | None:
+def read_conversion(one: Type) -> Convert | None:
     """Raises ValueError for a type that a field of a line cannot have."""
     if t.is_integer(one):
         return _whole(one)
@@ -279,7 +281,7 @@ def read_as(one: Type) -> Convert | None:
     return _READ[one.name]
 
 
-def writing(fields: Sequence[Wanted], layout: Layout) -> Writing:
+def field_encoder(fields: Sequence[TypedField], layout: FormatLayout) -> FieldEncoder:
     """Declared columns stand in their order, those that are not written as NULL."""
     order = [column.path for column in layout.columns] or [field.path for field in fields]
     given = {field.path: i for i, field in enumerate(fields)}
@@ -290,7 +292,7 @@ def writing(fields: Sequence[Wanted], layout: Layout) -> Writing:
             raise ValueError(f"column {field.path[0]} is {field.type}, which no field of a line can be; CAST it")
     special = re.compile(rf'["\r\n{re.escape(layout.delimiter)}]')
     arguments = ", ".join(f"{{{given[path]}}}" if path in given else "None" for path in order)
-    return Writing(
+    return FieldEncoder(
         f"line(({arguments}{',' if len(order) == 1 else ''}))",
         {"line": _encoder(layout.delimiter)},
         tuple(_quoting(_WRITTEN[field.type.name], special) for field in fields),
@@ -309,4 +311,4 @@ def _encoder(delimiter: str) -> Callable[[Sequence[str | None]], bytes]:
     return lambda values: delimiter.join([one or "" for one in values]).encode()
 
 
-FORMAT = Format("csv", reading, writing, types=frozenset({*_READ, "DECIMAL", *t.BITS}))
+FORMAT = Format("csv", field_decoder, field_encoder, types=frozenset({*_READ, "DECIMAL", *t.BITS}))

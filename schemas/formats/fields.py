@@ -11,23 +11,23 @@ from typing import Any
 
 from jobplane.schemas.types.datatypes import Type
 
-Path = tuple[str, ...]
+FieldPath = tuple[str, ...]
 """From the outermost field to the innermost; () is a key or value as a whole."""
-WHOLE: Path = ()
+WHOLE: FieldPath = ()
 Convert = Callable[[Any], Any]
 """From a value that is not NULL to another. Raises BadRecord, ValueError or ArithmeticError."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class TypedField:
     """A field to be read or written, as a value of its type; see schemas.types.datatypes for the Python of each."""
 
-    path: Path
+    path: FieldPath
     type: Type
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class FieldDecoder:
     """`decode(data)` makes a row of the bytes of a key or value, which are there. `places` is Python for each field in
     their order, where the row is called `r`: None, or a null of JSON, for NULL. `conversions` are what the value of a
     field, that is not NULL, goes through to be one of its type; None where it is one.
@@ -40,7 +40,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Writing:
+class FieldEncoder:
     """`code` is Python for the bytes, with `{0}`, `{1}` … for the values of the fields, None for NULL; names in it are
     in `bound`. `conversions` are what a value that is not NULL goes through first; None where it is ready.
     """
@@ -51,7 +51,7 @@ class Writing:
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class FormatLayout:
     """What is known of the keys, or of the values, of one topic beyond the format's name.
 
     `columns` are all declared columns in their order (CSV tells fields by position), `delimiter` is CSV's. `schema` is
@@ -59,7 +59,7 @@ class Layout:
     where records are bare, without the registry's five bytes before them.
     """
 
-    columns: tuple[Wanted, ...] = ()
+    columns: tuple[TypedField, ...] = ()
     delimiter: str = ","
     schema: str = ""
     schema_id: int | None = None
@@ -73,7 +73,7 @@ class Format:
     """
 
     name: str
-    reading: Callable[[Sequence[Wanted], Layout], Reading]
-    writing: Callable[[Sequence[Wanted], Layout], Writing]
+    reading: Callable[[Sequence[TypedField], FormatLayout], FieldDecoder]
+    writing: Callable[[Sequence[TypedField], FormatLayout], FieldEncoder]
     whole: Type | None = None
     types: frozenset[str] = field(default_factory=frozenset)

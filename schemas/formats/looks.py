@@ -32,7 +32,7 @@ _LONGEST_VARINT = 10
 """Bytes of a number of Protobuf; longer ones would cost a time that grows with the square of their length."""
 
 
-def hint(data: bytes, wanted: str, role: str) -> str:
+def format_hint(data: bytes, wanted: str, role: str) -> str:
     """The end of a message about bytes that are not what `wanted` says, the format they are read by.
 
     `role` is key or value. Empty where nothing is known of the bytes.
@@ -47,43 +47,43 @@ def hint(data: bytes, wanted: str, role: str) -> str:
     return ""
 
 
-Found = tuple[str, str, str] | None
+Look = tuple[str, str, str] | None
 """The format that reads it or nothing, what it is, and what to do, where {option} names the format's option."""
 
 
-def _empty(data: bytes) -> Found:
+def _empty(data: bytes) -> Look:
     return ("", "is empty", "a record without a {role} has null there, not zero bytes") if not data else None
 
 
-def _compressed(data: bytes) -> Found:
+def _compressed(data: bytes) -> Look:
     kind = next((name for start, name in _COMPRESSED.items() if data.startswith(start)), "")
     remedy = "leave that to Kafka: set compression.type in the producer"
     return ("", f"is compressed ({kind})", remedy) if kind else None
 
 
-def _avro_file(data: bytes) -> Found:
+def _avro_file(data: bytes) -> Look:
     what = "is a file of Avro, with its header"
     return ("", what, "write each record of it as a record of Kafka") if data[:4] == b"Obj\x01" else None
 
 
-def _single_object(data: bytes) -> Found:
+def _single_object(data: bytes) -> Look:
     what = "is Avro in single-object encoding (C3 01)"
     return ("", what, "write it bare, or as a schema registry's client does") if data[:2] == b"\xc3\x01" else None
 
 
-def _java(data: bytes) -> Found:
+def _java(data: bytes) -> Look:
     what = "is an object that Java has serialized"
     return ("", what, "write JSON, Avro or CSV") if data[:4] == b"\xac\xed\x00\x05" else None
 
 
-def _framed_json(data: bytes) -> Found:
+def _framed_json(data: bytes) -> Look:
     if data[:1] != b"\0" or not is_json(data[HEADER:]):
         return None
     what = f"is JSON behind 00 and the number {int.from_bytes(data[1:HEADER], 'big')} of a schema registry"
     return "", what, "write it with a serializer that puts nothing before the JSON"
 
 
-def _framed(data: bytes) -> Found:
+def _framed(data: bytes) -> Look:
     number = number_in_frame(data)
     if not number:
         return None
@@ -91,7 +91,7 @@ def _framed(data: bytes) -> Found:
     return AVRO, what, "where it is Avro, read it by {option}, as an option of the job or its mapping"
 
 
-def _twice(data: bytes) -> Found:
+def _twice(data: bytes) -> Look:
     """A text of JSON that holds JSON."""
     if data[:1] != b'"' or not is_json(data):
         return None
@@ -101,20 +101,20 @@ def _twice(data: bytes) -> Found:
     return "", "is JSON within a text of JSON", "it was encoded twice; encode it once"
 
 
-def _json(data: bytes) -> Found:
+def _json(data: bytes) -> Look:
     if not is_json(data):
         return None
     return JSON, "is JSON", "leave the format out, which is then json-flat, or read it by {option}"
 
 
-def _json_lines(data: bytes) -> Found:
+def _json_lines(data: bytes) -> Look:
     lines = [line for line in data.split(b"\n") if line.strip()]
     if len(lines) < 2 or not all(map(is_json, lines)):
         return None
     return "", "is several values of JSON, one a line", "write each as a record of its own"
 
 
-def _json_in_a_row(data: bytes) -> Found:
+def _json_in_a_row(data: bytes) -> Look:
     if data.lstrip()[:1] not in (b"{", b"[") or not _is_text(data):
         return None
     text = data.decode().strip()
@@ -127,21 +127,21 @@ def _json_in_a_row(data: bytes) -> Found:
     return "", "is several values of JSON in one record", "write each as a record of its own"
 
 
-def _broken_json(data: bytes) -> Found:
+def _broken_json(data: bytes) -> Look:
     damaged = data.lstrip()[:1] in (b"{", b"[") and _is_text(data)
     return (JSON, "is JSON that is damaged", "look at what writes it") if damaged else None
 
 
-def _utf16(data: bytes) -> Found:
+def _utf16(data: bytes) -> Look:
     what = "is text in UTF-16"
     return ("", what, "write it in UTF-8") if data[:2] in (b"\xff\xfe", b"\xfe\xff") else None
 
 
-def _xml(data: bytes) -> Found:
+def _xml(data: bytes) -> Look:
     return ("", "is XML", "write JSON, Avro or CSV") if data.lstrip()[:1] == b"<" and _is_text(data) else None
 
 
-def _line(data: bytes) -> Found:
+def _line(data: bytes) -> Look:
     text = data.decode(errors="replace").rstrip("\r\n")
     mark = next((one for one in _DELIMITERS if text.count(one) >= FEW), "")
     if not mark or "\n" in text or not _is_text(data):
@@ -153,7 +153,7 @@ def _line(data: bytes) -> Found:
     )
 
 
-def _short_line(data: bytes) -> Found:
+def _short_line(data: bytes) -> Look:
     mark = delimiter_of([data])
     return (
         (VARCHAR, f"is text, perhaps a line of CSV (with '{_DELIMITERS[mark]}')", f"{_CSV_BY}, or {{option}}")
@@ -172,21 +172,21 @@ def delimiter_of(lines: Sequence[bytes]) -> str:
     return ""
 
 
-def _text(data: bytes) -> Found:
+def _text(data: bytes) -> Look:
     return (VARCHAR, "is text", "read it by {option}") if _is_text(data) else None
 
 
-def _protobuf(data: bytes) -> Found:
+def _protobuf(data: bytes) -> Look:
     what = "may be Protobuf"
     return ("", what, "no format reads that: write JSON, Avro or CSV") if _is_protobuf(data) else None
 
 
-def _whole_number(data: bytes) -> Found:
+def _whole_number(data: bytes) -> Look:
     name = {2: "smallint", 4: "integer", 8: "bigint"}.get(len(data), "")
     return (name, f"may be a number of {len(data)} bytes", "read it by {option}") if name else None
 
 
-_LOOKS: tuple[Callable[[bytes], Found], ...] = (
+_LOOKS: tuple[Callable[[bytes], Look], ...] = (
     *(_empty, _compressed, _avro_file, _single_object, _java, _framed_json, _framed, _twice, _json, _json_lines),
     *(_json_in_a_row, _broken_json, _utf16, _xml, _line, _short_line, _text, _protobuf, _whole_number),
 )

@@ -7,14 +7,14 @@ from typing import Any
 
 from jobplane.schemas.failures import BadRecord, Unreadable
 from jobplane.schemas.formats.fields import Format
-from jobplane.schemas.formats.single_value import whole_format
+from jobplane.schemas.formats.single_value import single_value_format
 from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.datatypes import Type
 
 
 def _number(name: str, one: Type, code: str) -> Format:
     packed = struct.Struct(f">{code}")
-    return whole_format(name, one, _decoder(name, packed, one), packed.pack)
+    return single_value_format(name, one, _decoder(name, packed, one), packed.pack)
 
 
 def _decoder(name: str, packed: struct.Struct, one: Type) -> Callable[[bytes], Any]:

@@ -3,26 +3,26 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from jobplane.schemas.formats.fields import Convert, Format, Layout, Reading, Wanted, Writing
+from jobplane.schemas.formats.fields import Convert, FieldDecoder, FieldEncoder, Format, FormatLayout, TypedField
 from jobplane.schemas.types.datatypes import Type
 
 
-def whole_format(
+def single_value_format(
     name: str, one: Type, decode: Callable[[bytes], Any], encode: Callable[[Any], bytes], finish: Convert | None = None
 ) -> Format:
     """`decode` makes the value of the bytes, `finish` what is left to do; `encode` makes the bytes of a value."""
 
-    def reading(fields: Sequence[Wanted], _: Layout) -> Reading:
+    def reading(fields: Sequence[TypedField], _: FormatLayout) -> FieldDecoder:
         _check(fields)
-        return Reading(decode, ("r",) * len(fields), (finish,) * len(fields))
+        return FieldDecoder(decode, ("r",) * len(fields), (finish,) * len(fields))
 
-    def writing(fields: Sequence[Wanted], _: Layout) -> Writing:
+    def writing(fields: Sequence[TypedField], _: FormatLayout) -> FieldEncoder:
         _check(fields)
         if len(fields) != 1:
             raise ValueError(f"they are one value each, the query gives {len(fields)} columns")
-        return Writing("encode({0})", {"encode": encode}, (None,))
+        return FieldEncoder("encode({0})", {"encode": encode}, (None,))
 
-    def _check(fields: Sequence[Wanted]) -> None:
+    def _check(fields: Sequence[TypedField]) -> None:
         for field in fields:
             if field.path:
                 raise ValueError(f"they have no fields, so no {'.'.join(field.path)}")

@@ -1,7 +1,7 @@
 """`varchar`: text in UTF-8, as Java's StringSerializer writes it."""
 
 from jobplane.schemas.failures import Unreadable
-from jobplane.schemas.formats.single_value import whole_format
+from jobplane.schemas.formats.single_value import single_value_format
 from jobplane.schemas.types import datatypes as t
 
 
@@ -12,4 +12,4 @@ def _decode(data: bytes) -> str:
         raise Unreadable(f"byte {bad.start} is not UTF-8 text", "varchar") from None
 
 
-FORMAT = whole_format("varchar", t.VARCHAR, _decode, str.encode)
+FORMAT = single_value_format("varchar", t.VARCHAR, _decode, str.encode)

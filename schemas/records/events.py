@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import get_args
 
 from jobplane.schemas.records.failure import Failure
-from jobplane.schemas.records.mappings import Mapping
+from jobplane.schemas.records.mappings import TopicMapping
 from jobplane.schemas.records.packages import Package
 from jobplane.schemas.records.plans import RecordedPlan
 from jobplane.schemas.records.snapshots import Restore, SnapshotPart, SnapshotRequest
@@ -220,7 +220,7 @@ class TaskCompleted:
 
 @dataclass(frozen=True, slots=True)
 class MappingCreated:
-    mapping: Mapping
+    mapping: TopicMapping
     notices: tuple[str, ...] = ()
 
 

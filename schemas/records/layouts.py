@@ -12,7 +12,7 @@ class LayoutTask:
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class FormerLayout:
     """A former split of a job's partitions: task i held the partitions p ≡ i (mod the number of tasks)."""
 
     number: int

@@ -24,7 +24,7 @@ class AvroSchema:
 
 
 @dataclass(frozen=True, slots=True)
-class Mapping:
+class TopicMapping:
     """A name for a topic, with the types of its columns. Without columns it is the topic, under another name.
 
     In a job, one without a statement stands for a topic whose formats the job's own options say. The schemas are those

@@ -1,6 +1,6 @@
 """How far a task is, as its host reports it. Times are epoch milliseconds."""
 
-from collections.abc import Mapping as Map
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
@@ -37,5 +37,5 @@ REFUSED = "records_refused_"
 """Begins the names of those counters that count records left out, or written as dead letters, by a reason's code."""
 
 
-def refused_by_code(metrics: Map[str, float]) -> dict[str, int]:
+def refusals_by_code(metrics: Mapping[str, float]) -> dict[str, int]:
     return {name.removeprefix(REFUSED): int(count) for name, count in metrics.items() if name.startswith(REFUSED)}

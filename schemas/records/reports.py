@@ -8,7 +8,7 @@ from jobplane.schemas.records.progress import Progress
 from jobplane.schemas.records.snapshots import SnapshotPart, SnapshotRequest
 
 
-class Said(StrEnum):
+class ReportKind(StrEnum):
     RUNNING = "running"
     STOPPED = "stopped"
     FAILED = "failed"
@@ -29,7 +29,7 @@ class Report:
     task: int
     generation: int
     attempt: int
-    said: Said
+    said: ReportKind
     worker: str
     failure: Failure | None = None
     snapshot: SnapshotRequest | None = None

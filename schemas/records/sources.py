@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from jobplane.schemas.records.mappings import Mapping
+from jobplane.schemas.records.mappings import TopicMapping
 
 
 @dataclass(frozen=True, slots=True)
-class Letters:
+class DeadLetterSource:
     """Whose dead letters a source holds: those of this job and uid that were records of `topic`.
 
     `partitions` is how many that had when the job was created.
@@ -30,8 +30,8 @@ class Source:
     topic_id: str
     start: tuple[int, ...]
     end: tuple[int, ...] = ()
-    mapping: Mapping | None = None
-    letters: Letters | None = None
+    mapping: TopicMapping | None = None
+    letters: DeadLetterSource | None = None
 
     @property
     def records_of(self) -> str:
@@ -44,7 +44,7 @@ class Source:
         return self.mapping.name if self.mapping else self.records_of
 
 
-def by_topic(sources: Iterable[Source]) -> dict[str, Source]:
+def sources_by_topic(sources: Iterable[Source]) -> dict[str, Source]:
     """A source for each topic, in the query's order: a topic is read once, however many names the query has for it."""
     found: dict[str, Source] = {}
     for source in sources:
@@ -59,4 +59,4 @@ class Sink:
     topic: str
     topic_id: str
     partitions: int
-    mapping: Mapping | None = None
+    mapping: TopicMapping | None = None

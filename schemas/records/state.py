@@ -9,8 +9,8 @@ from enum import StrEnum
 import msgspec
 
 from jobplane.schemas.records.failure import Failure
-from jobplane.schemas.records.layouts import Layout
-from jobplane.schemas.records.mappings import Mapping
+from jobplane.schemas.records.layouts import FormerLayout
+from jobplane.schemas.records.mappings import TopicMapping
 from jobplane.schemas.records.offsets import SourceOffsets
 from jobplane.schemas.records.packages import Package
 from jobplane.schemas.records.plans import RecordedPlan
@@ -20,14 +20,14 @@ from jobplane.schemas.records.sources import Sink, Source
 FORMAT = 1
 """Version of the state's format; a process that reads a higher one steps aside."""
 
-Key = tuple[str, ...]
+StateKey = tuple[str, ...]
 
 
-def encode_key(key: Key) -> bytes:
+def encode_key(key: StateKey) -> bytes:
     return msgspec.json.encode(key)
 
 
-def decode_key(data: bytes) -> Key:
+def decode_key(data: bytes) -> StateKey:
     return msgspec.json.decode(data, type=tuple[str, ...])
 
 
@@ -64,7 +64,7 @@ class Phase(StrEnum):
     COMPLETED = "COMPLETED"
 
 
-ENDED = frozenset({Phase.STOPPED, Phase.COMPLETED})
+TASK_ENDED = frozenset({Phase.STOPPED, Phase.COMPLETED})
 """Phases in which a task writes no more."""
 
 
@@ -116,7 +116,7 @@ class Job:
     closed: int = 0
     """Time of its end; 0 while its tasks may still write."""
     relayout: tuple[int, ...] = ()
-    former: tuple[Layout, ...] = ()
+    former: tuple[FormerLayout, ...] = ()
     packages: tuple[Package, ...] = ()
     claimed: tuple[SourceOffsets, ...] = ()
     """Offsets of each topic of its dead letters before which no retry begins any more."""
@@ -174,4 +174,4 @@ class Position:
     format: int = FORMAT
 
 
-Record = Job | Mapping | Snapshot | Answer | Position
+StateRecord = Job | TopicMapping | Snapshot | Answer | Position

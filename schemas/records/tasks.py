@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from jobplane.schemas.records.layouts import Layout
+from jobplane.schemas.records.layouts import FormerLayout
 from jobplane.schemas.records.packages import Package
 from jobplane.schemas.records.plans import RecordedPlan
 from jobplane.schemas.records.snapshots import Restore, SnapshotRequest
 from jobplane.schemas.records.sources import Sink, Source
-from jobplane.schemas.records.state import ENDED, Phase
+from jobplane.schemas.records.state import TASK_ENDED, Phase
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Task:
     sink: Sink
     restore: Restore | None
     snapshots: tuple[SnapshotRequest, ...]
-    former: tuple[Layout, ...] = ()
+    former: tuple[FormerLayout, ...] = ()
     worker: str = ""
     packages: tuple[Package, ...] = ()
     plan: RecordedPlan | None = None
@@ -47,7 +47,7 @@ class Task:
     @property
     def wanted(self) -> bool:
         """Whether a worker has anything to do for it."""
-        return self.run or bool(self.snapshots) or self.phase not in ENDED
+        return self.run or bool(self.snapshots) or self.phase not in TASK_ENDED
 
     @property
     def transactional_id(self) -> str:

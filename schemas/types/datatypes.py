@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NewType
 
-from jobplane.schemas.names import name
+from jobplane.schemas.names import quote_name
 
 Instant = NewType("Instant", datetime)
 """TIMESTAMP WITH TIME ZONE: a datetime in UTC."""
@@ -40,7 +40,7 @@ class Type:
         if self.size:
             return f"{self.name}({', '.join(map(str, self.size))})"
         if self.name == "ROW":
-            listed = ", ".join(f"{name(n)} {t}" for n, t in zip(self.fields, self.arguments, strict=True))
+            listed = ", ".join(f"{quote_name(n)} {t}" for n, t in zip(self.fields, self.arguments, strict=True))
             return f"ROW({listed})"
         return f"{self.name}<{', '.join(map(str, self.arguments))}>" if self.arguments else self.name
 

@@ -14,7 +14,7 @@ EXACT = Context(prec=4 * MAX_PRECISION, rounding=ROUND_HALF_UP, traps=[DivisionB
 _ZERO = Decimal(0)
 
 
-def exact(value: float | str) -> Decimal:
+def to_decimal(value: float | str) -> Decimal:
     """A whole number, or the text of any number, as it is; of a float its shortest text."""
     return EXACT.plus(Decimal(repr(value) if isinstance(value, float) else value))
 
@@ -27,7 +27,7 @@ def quotient(dividend: Decimal, divisor: Decimal, scale: int) -> Decimal:
     """Rounded to the scale. Raises ZeroDivisionError."""
     if not divisor:
         raise ZeroDivisionError
-    return rescaled(EXACT.divide(dividend, divisor), scale)
+    return rescale(EXACT.divide(dividend, divisor), scale)
 
 
 def remainder(dividend: Decimal, divisor: Decimal) -> Decimal:
@@ -37,12 +37,12 @@ def remainder(dividend: Decimal, divisor: Decimal) -> Decimal:
     return EXACT.plus(EXACT.remainder(dividend, divisor))
 
 
-def rescaled(value: Decimal, scale: int) -> Decimal:
+def rescale(value: Decimal, scale: int) -> Decimal:
     """Rounded half up (away from zero) to this number of digits after the point."""
     return EXACT.plus(EXACT.quantize(value, _power_of_ten(-scale)))
 
 
-def truncated(value: Decimal, scale: int) -> Decimal:
+def truncate(value: Decimal, scale: int) -> Decimal:
     """Cut off, toward zero, after this number of digits behind the point."""
     return EXACT.plus(value.quantize(_power_of_ten(-scale), ROUND_DOWN, EXACT))
 
@@ -52,9 +52,9 @@ def _power_of_ten(exponent: int) -> Decimal:
     return Decimal((0, (1,), exponent))
 
 
-def fitted(value: Decimal, precision: int, scale: int) -> Decimal:
+def fit_decimal(value: Decimal, precision: int, scale: int) -> Decimal:
     """Rounded to the scale. Raises BadRecord where the whole digits are too many."""
-    result = rescaled(value, scale)
+    result = rescale(value, scale)
     if not result.copy_abs() < _power_of_ten(precision - scale):
         raise BadRecord(f"{value:f} does not fit into DECIMAL({precision}, {scale})")
     return result

@@ -20,7 +20,7 @@ def text_of_json(value: msgspec.Raw) -> str:
     return str(msgspec.json.decode(raw, type=str)) if raw[:1] == b'"' else raw.decode()
 
 
-def present(value: V) -> V | None:
+def null_to_none(value: V) -> V | None:
     """The value, None for a null of JSON."""
     return None if isinstance(value, msgspec.Raw) and bytes(value) == b"null" else value
 
@@ -59,7 +59,7 @@ _MALFORMED = {
 }
 
 
-def malformed(error: msgspec.DecodeError) -> str:
+def describe_malformed(error: msgspec.DecodeError) -> str:
     """Why bytes are not JSON, and where: `something follows the value (byte 10)`. Bytes count from 0."""
     found = _AT.fullmatch(str(error))
     what, place = (found["what"], found["place"]) if found else ("", None)
@@ -75,10 +75,14 @@ _NAMES = {
 }  # fmt: skip
 
 
-def unfit(error: msgspec.MsgspecError) -> str:
+def describe_unfit(error: msgspec.MsgspecError) -> str:
     """Why JSON is not the object that was asked for, or not JSON."""
     if not isinstance(error, msgspec.ValidationError):
-        return f"it is not JSON: {malformed(error)}" if isinstance(error, msgspec.DecodeError) else "it cannot be read"
+        return (
+            f"it is not JSON: {describe_malformed(error)}"
+            if isinstance(error, msgspec.DecodeError)
+            else "it cannot be read"
+        )
     said = str(error)
     if field := _FIELD.fullmatch(said):
         missing = field["how"] == "missing required"

@@ -8,10 +8,10 @@ import re
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 
-from jobplane.schemas.shown import shown
+from jobplane.schemas.shown import show_value
 from jobplane.schemas.types.datatypes import Instant, Months
 from jobplane.schemas.types.number_text import BLANK
-from jobplane.schemas.types.zones import zone
+from jobplane.schemas.types.zones import find_zone
 
 _DAY = r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})"
 _CLOCK = r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]+))?)?"
@@ -154,7 +154,7 @@ def time_by_rule(text: str) -> time:
 def timestamp_by_rule(text: str) -> datetime:
     moment, at = _moment(text, "a TIMESTAMP", "2026-01-31T08:30:00")
     if at:
-        raise ValueError(f"{shown(text)} has a time zone: it is a TIMESTAMP WITH TIME ZONE, a TIMESTAMP has none")
+        raise ValueError(f"{show_value(text)} has a time zone: it is a TIMESTAMP WITH TIME ZONE, a TIMESTAMP has none")
     return moment
 
 
@@ -162,10 +162,10 @@ def instant_by_rule(text: str) -> Instant:
     moment, at = _moment(text, "a TIMESTAMP WITH TIME ZONE", "2026-01-31T08:30:00Z")
     if not at:
         raise ValueError(
-            f"{shown(text)} has no time zone: TIMESTAMP WITH TIME ZONE needs one, as in '2026-01-31T08:30:00Z'"
+            f"{show_value(text)} has no time zone: TIMESTAMP WITH TIME ZONE needs one, as in '2026-01-31T08:30:00Z'"
         )
     try:
-        return Instant(moment.replace(tzinfo=zone(at)).astimezone(UTC))
+        return Instant(moment.replace(tzinfo=find_zone(at)).astimezone(UTC))
     except OverflowError:
         raise _nowhere(text, "TIMESTAMP WITH TIME ZONE") from None
 
@@ -197,7 +197,7 @@ def interval_of(text: str) -> timedelta:
         raise _unreadable(text, "an INTERVAL DAY TO SECOND", "P1DT12H30M")
     if not parts.keys() <= _IN_SECONDS.keys():
         raise ValueError(
-            f"{shown(text)} has years or months; an INTERVAL DAY TO SECOND has days and less, as in 'P1DT12H30M'"
+            f"{show_value(text)} has years or months; an INTERVAL DAY TO SECOND has days and less, as in 'P1DT12H30M'"
         )
     return _span(parts, text)
 
@@ -209,7 +209,7 @@ def months_of(text: str) -> Months:
         raise _unreadable(text, "an INTERVAL YEAR TO MONTH", "P1Y2M")
     if not parts.keys() <= _IN_MONTHS.keys():
         raise ValueError(
-            f"{shown(text)} has days or less; an INTERVAL YEAR TO MONTH has years and months, as in 'P1Y2M'"
+            f"{show_value(text)} has days or less; an INTERVAL YEAR TO MONTH has years and months, as in 'P1Y2M'"
         )
     return _months(parts, text)
 
@@ -275,24 +275,26 @@ def _span(parts: dict[str, int], text: str) -> timedelta:
     try:
         return timedelta(microseconds=sum(n * _IN_SECONDS[unit] for unit, n in parts.items()))
     except OverflowError:
-        raise ValueError(f"{shown(text)} is out of range: an INTERVAL has at most 999999999 days") from None
+        raise ValueError(f"{show_value(text)} is out of range: an INTERVAL has at most 999999999 days") from None
 
 
 def _months(parts: dict[str, int], text: str) -> Months:
     months = sum(n * _IN_MONTHS[unit] for unit, n in parts.items()) // 1_000_000
     if abs(months) > MOST_MONTHS:
-        raise ValueError(f"{shown(text)} is out of range: an INTERVAL YEAR TO MONTH has at most {MOST_MONTHS} months")
+        raise ValueError(
+            f"{show_value(text)} is out of range: an INTERVAL YEAR TO MONTH has at most {MOST_MONTHS} months"
+        )
     return Months(months)
 
 
 def _unreadable(text: str, what: str, example: str) -> ValueError:
-    return ValueError(f"{shown(text)} is not {what}, which is written like {example!r}")
+    return ValueError(f"{show_value(text)} is not {what}, which is written like {example!r}")
 
 
 def _nowhere(text: str, what: str) -> ValueError:
     bounds = {"DATE": "years are 0001 to 9999", "TIME": "hours are 00 to 23"}
     hint = bounds.get(what) or ", ".join(bounds.values())
-    return ValueError(f"there is no such {what} as {shown(text)}; {hint}")
+    return ValueError(f"there is no such {what} as {show_value(text)}; {hint}")
 
 
 def text_of(value: date | time | timedelta) -> str:

@@ -18,27 +18,27 @@ from fastavro.schema import fingerprint, to_parsing_canonical_form
 from jobplane.schemas.records.checkpoints import Checkpoint
 from jobplane.schemas.records.commands import Command
 from jobplane.schemas.records.events import BODIES, Cause, Event
-from jobplane.schemas.records.mappings import Mapping
+from jobplane.schemas.records.mappings import TopicMapping
 from jobplane.schemas.records.reports import Report
 from jobplane.schemas.records.state import Answer, Job, Position, Snapshot
 from jobplane.schemas.records.tasks import Task
-from jobplane.schemas.wire.compiled import Reader, compiled
+from jobplane.schemas.wire.avro_names import NAMESPACE, avro_name
+from jobplane.schemas.wire.compiled import RecordReader, compile_reader
 
-RECORDS: tuple[type, ...] = (Event, Job, Mapping, Snapshot, Answer, Position, Task, Report, Checkpoint, Command)
+RECORDS: tuple[type, ...] = (Event, Job, TopicMapping, Snapshot, Answer, Position, Task, Report, Checkpoint, Command)
 MARKER = b"\xc3\x01"
 T = TypeVar("T")
-_TYPES = {record.__name__: record for record in RECORDS}
-_BODIES = {body.__name__: body for body in BODIES}
-_NAMESPACE = "jobplane."
+_TYPES = {avro_name(record): record for record in RECORDS}
+_BODIES = {avro_name(body): body for body in BODIES}
 
 
-class NotOurs(ValueError):
+class UnknownRecord(ValueError):
     """The bytes are not a record of a known schema: no marker, an unknown fingerprint, or damage."""
 
 
 def encode(record: Any) -> bytes:
     """One record of RECORDS as single-object Avro."""
-    name = type(record).__name__
+    name = avro_name(type(record))
     prefix, parsed = _current(name)
     out = io.BytesIO()
     out.write(prefix)
@@ -50,25 +50,25 @@ def decode(data: bytes, expected: type[T]) -> T:
     """The record in `data`, which must be of the type `expected`. Raises NotOurs."""
     value = decode_record(data)
     if not isinstance(value, expected):
-        raise NotOurs(f"a {type(value).__name__} where a {expected.__name__} belongs")
+        raise UnknownRecord(f"a {avro_name(type(value))} where a {avro_name(expected)} belongs")
     return value
 
 
 def decode_record(data: bytes) -> Any:
     """The record in `data`, of whichever type of RECORDS. Raises NotOurs."""
     if data[:2] != MARKER:
-        raise NotOurs("no Avro single-object marker")
+        raise UnknownRecord("no Avro single-object marker")
     written = _known().get(data[2:10])
     if written is None:
-        raise NotOurs(f"unknown schema fingerprint {data[2:10].hex()}: written by a newer version?")
+        raise UnknownRecord(f"unknown schema fingerprint {data[2:10].hex()}: written by a newer version?")
     name, reader = written
     try:
         record, end = reader()(data, 10)
     except (msgspec.ValidationError, EOFError, ValueError, IndexError, KeyError) as bad:
         reason = "it ends too early" if isinstance(bad, EOFError | IndexError) else "its bytes do not fit its schema"
-        raise NotOurs(f"damaged {name}: {reason}") from bad
+        raise UnknownRecord(f"damaged {name}: {reason}") from bad
     if end != len(data):
-        raise NotOurs(f"damaged {name}: its end is at {end}, not at {len(data)}")
+        raise UnknownRecord(f"damaged {name}: its end is at {end}, not at {len(data)}")
     return record
 
 
@@ -82,14 +82,14 @@ def schema(name: str) -> dict[str, Any]:
 def _plain(record: Any) -> Any:
     if isinstance(record, Event):
         fields = msgspec.to_builtins(record, builtin_types=(bytes,))
-        fields["body"] = (_NAMESPACE + type(record.body).__name__, fields["body"])
+        fields["body"] = (NAMESPACE + avro_name(type(record.body)), fields["body"])
         return fields
     return msgspec.to_builtins(record, builtin_types=(bytes,))
 
 
 def _event(fields: dict[str, Any]) -> Event:
     name, body = fields["body"]
-    cls = _BODIES[name.removeprefix(_NAMESPACE)]
+    cls = _BODIES[name.removeprefix(NAMESPACE)]
     return Event(fields["seq"], fields["time"], msgspec.convert(fields["cause"], Cause), msgspec.convert(body, cls))
 
 
@@ -104,27 +104,27 @@ def _current(name: str) -> tuple[bytes, Any]:
 
 
 @cache
-def _known() -> dict[bytes, tuple[str, Callable[[], Reader]]]:
+def _known() -> dict[bytes, tuple[str, Callable[[], RecordReader]]]:
     """By fingerprint: the record type that a schema is of, and what reads what was written by it.
 
     A reader is compiled when the first record of its type is met: most processes meet few types.
     """
-    known: dict[bytes, tuple[str, Callable[[], Reader]]] = {}
+    known: dict[bytes, tuple[str, Callable[[], RecordReader]]] = {}
     for name in _TYPES:
         known[_current(name)[0][2:]] = (name, cache(partial(_compiled, name)))
     old = files("jobplane.schemas").joinpath("avsc", "old")
     for file in old.iterdir() if old.is_dir() else ():
         raw = json.loads(file.read_text())
-        name = raw["name"].removeprefix(_NAMESPACE)
-        known[_fingerprint(raw)] = (name, cache(partial(resolving, name, raw)))
+        name = raw["name"].removeprefix(NAMESPACE)
+        known[_fingerprint(raw)] = (name, cache(partial(resolving_reader, name, raw)))
     return known
 
 
-def _compiled(name: str) -> Reader:
-    return compiled(schema(name), _TYPES[name], _NAMESPACE)
+def _compiled(name: str) -> RecordReader:
+    return compile_reader(schema(name), _TYPES[name], NAMESPACE)
 
 
-def resolving(name: str, raw: Any) -> Reader:
+def resolving_reader(name: str, raw: Any) -> RecordReader:
     """Reads what an older schema wrote as a record of today."""
     written = fastavro.parse_schema(raw)
 
@@ -133,7 +133,7 @@ def resolving(name: str, raw: Any) -> Reader:
         fields: Any = fastavro.schemaless_reader(
             source, written, _current(name)[1], return_record_name=True, return_record_name_override=True
         )
-        record = _event(fields) if name == Event.__name__ else msgspec.convert(fields, _TYPES[name])
+        record = _event(fields) if name == avro_name(Event) else msgspec.convert(fields, _TYPES[name])
         return record, start + source.tell()
 
     return read

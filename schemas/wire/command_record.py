@@ -15,11 +15,11 @@ import msgspec
 from jobplane.schemas.errors import BadEnvelope, NotUtf8, Refused, TopicReserved
 from jobplane.schemas.names import is_topic_name
 from jobplane.schemas.records.commands import ATTRIBUTES, REPLY_TO, Attribute, Command
-from jobplane.schemas.types.json_text import unfit
-from jobplane.schemas.wire.codec import MARKER, NotOurs, decode
+from jobplane.schemas.types.json_text import describe_unfit
+from jobplane.schemas.wire.codec import MARKER, UnknownRecord, decode
 
 if TYPE_CHECKING:
-    from jobplane.schemas.wire.framed import Schemas
+    from jobplane.schemas.wire.framed import RegistrySchemas
 
 CLOUD_EVENT = "application/cloudevents+json"
 CONTENT_TYPE = "content-type"
@@ -31,7 +31,7 @@ Headers = Sequence[tuple[str, bytes | str | None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class ReceivedCommand:
     """One record of the command log. `error` is why it is refused before its text is looked at.
 
     An attribute that is refused is empty here: nothing is sent to a reply_to that must not be one.
@@ -73,8 +73,8 @@ def read_command(
     value: bytes | None,
     headers: Headers | None,
     prefix: str,
-    schemas: "Schemas | None" = None,
-) -> Received:
+    schemas: "RegistrySchemas | None" = None,
+) -> ReceivedCommand:
     """The command in a record of the log: what cannot be read is a command with an error.
 
     `prefix` begins the names of the control plane's own topics, where no reply goes. `schemas` are those of a registry;
@@ -95,10 +95,10 @@ def read_command(
             error = error or refused
     digest = hashlib.sha256(sent.sql.encode() or data).hexdigest()
     given_id = said.pop("command_id")
-    return Received(offset, time, sent.sql, given_id, digest, len(data), error, **said)
+    return ReceivedCommand(offset, time, sent.sql, given_id, digest, len(data), error, **said)
 
 
-def _read_value(data: bytes, named: Mapping[str, bytes | str | None], schemas: "Schemas | None") -> Command:
+def _read_value(data: bytes, named: Mapping[str, bytes | str | None], schemas: "RegistrySchemas | None") -> Command:
     if data[:2] == MARKER:
         return _avro(data)
     if data[:1] == _REGISTRY:
@@ -123,7 +123,7 @@ def _of_json(decoder: msgspec.json.Decoder[T], data: bytes, refusal: str) -> T:
     try:
         return decoder.decode(data)
     except msgspec.MsgspecError as bad:
-        reason = unfit(bad)
+        reason = describe_unfit(bad)
     except RecursionError:  # arrays and objects in fields that nobody reads, too
         reason = "the JSON is nested too deep"
     raise BadEnvelope(refusal.replace("{}", reason, 1))
@@ -132,7 +132,7 @@ def _of_json(decoder: msgspec.json.Decoder[T], data: bytes, refusal: str) -> T:
 def _avro(data: bytes) -> Command:
     try:
         return decode(data, Command)
-    except NotOurs as bad:
+    except UnknownRecord as bad:
         raise BadEnvelope(f"not an Avro Command: {bad}; write it with the schema jobplane.Command") from None
 
 

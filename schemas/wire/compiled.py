@@ -12,7 +12,9 @@ from itertools import count
 from struct import Struct
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-Reader = Callable[[bytes, int], tuple[Any, int]]
+from jobplane.schemas.wire.avro_names import avro_name
+
+RecordReader = Callable[[bytes, int], tuple[Any, int]]
 """From a place in the bytes: the record that begins there, and the place after it.
 
 Raises IndexError, KeyError or ValueError where there is none; bytes that end too early may leave a place beyond them.
@@ -20,7 +22,7 @@ Raises IndexError, KeyError or ValueError where there is none; bytes that end to
 Lines = Iterator[str]
 
 
-def compiled(schema: dict[str, Any], record: type, namespace: str) -> Reader:
+def compile_reader(schema: dict[str, Any], record: type, namespace: str) -> RecordReader:
     """The reader of a record type by its own schema, which must name the same fields in the same order."""
     return _Compiler(namespace).record(schema, record)
 
@@ -49,12 +51,12 @@ class _Compiler:
         self._known: dict[str, Any] = {"more": _more, "damaged": _damaged, "double": Struct("<d").unpack_from}
         self._variables = count()
 
-    def record(self, schema: dict[str, Any], cls: type) -> Reader:
+    def record(self, schema: dict[str, Any], cls: type) -> RecordReader:
         """Records refer to the function of a type by its name, so that a type may be met before it is compiled."""
         name = schema["name"].removeprefix(self._namespace)
         listed = [one["name"] for one in schema["fields"]]
-        if name != cls.__name__ or listed != [one.name for one in fields(cls)]:
-            raise TypeError(f"the schema of {name} is not that of {cls.__name__}")
+        if name != avro_name(cls) or listed != [one.name for one in fields(cls)]:
+            raise TypeError(f"the schema of {name} is not that of {avro_name(cls)}")
         hints = get_type_hints(cls)
         values = [f"f{at}" for at in range(len(listed))]
         lines = [f"def read_{name}(d, i):"]
@@ -63,7 +65,7 @@ class _Compiler:
         lines.append(f"    return make_{name}({', '.join(values)}), i")
         self._known[f"make_{name}"] = cls
         exec("\n".join(lines), self._known)  # noqa: S102  made of the templates here
-        made: Reader = self._known[f"read_{name}"]
+        made: RecordReader = self._known[f"read_{name}"]
         return made
 
     def _value(self, kind: Any, hint: Any, to: str) -> Lines:
@@ -96,9 +98,9 @@ class _Compiler:
                 yield from self._union(branches, hint, to)
             case {"type": "record"}:
                 self.record(kind, hint)
-                yield f"{to}, i = read_{hint.__name__}(d, i)"
+                yield f"{to}, i = read_{avro_name(hint)}(d, i)"
             case str():
-                yield f"{to}, i = read_{hint.__name__}(d, i)"
+                yield f"{to}, i = read_{avro_name(hint)}(d, i)"
             case _:
                 raise TypeError(f"no reader for {kind}")
 

@@ -16,11 +16,11 @@ from fastavro.schema import SchemaParseException
 from jobplane.schemas.errors import BadEnvelope, NoRegistry, Refused
 from jobplane.schemas.formats.avro import types
 from jobplane.schemas.formats.avro.known_schemas import HEADER, UnknownSchema
-from jobplane.schemas.formats.avro.skipped_fields import ending
+from jobplane.schemas.formats.avro.skipped_fields import end_checked
 from jobplane.schemas.records.commands import Command
 from jobplane.schemas.wire.codec import schema
 
-Schemas = Mapping[int, str | Refused]
+RegistrySchemas = Mapping[int, str | Refused]
 """What the registry told of schemas, by their numbers: the text, or why there is none."""
 _DAMAGED = (
     *(ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError, RecursionError, MemoryError),
@@ -29,7 +29,7 @@ _DAMAGED = (
 """What fastavro raises over bytes or schemas that are no Command."""
 
 
-def read_framed(data: bytes, schemas: Schemas | None) -> Command:
+def read_framed(data: bytes, schemas: RegistrySchemas | None) -> Command:
     """`schemas` is None where no registry is configured.
 
     Raises UnknownSchema where the schema is to be asked for, and then to be called again; NoRegistry, BadEnvelope, or
@@ -56,11 +56,11 @@ def _resolved(data: bytes, number: int, text: str) -> Command:
     source.seek(HEADER)
     ours: Any = schema(Command.__name__)
     try:
-        theirs = types.parsed(text)
+        theirs = types.parse_schema(text)
     except ValueError as reason:
         raise _not_ours(number, str(reason)) from None
     try:
-        fields: Any = fastavro.schemaless_reader(ending(theirs, ours)(source), theirs, ours)
+        fields: Any = fastavro.schemaless_reader(end_checked(theirs, ours)(source), theirs, ours)
         command = msgspec.convert(fields, Command)
     except SchemaResolutionError:
         raise _not_ours(number, "its fields are others, or its record is called otherwise") from None

@@ -8,8 +8,8 @@ from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.datatypes import Type
 from jobplane.sql.operations.casts import implicit
 from jobplane.sql.operations.operation import Decimals, Operation, Widen
-from jobplane.sql.types.coercion import Coercion, common_type, size_of
-from jobplane.sql.types.typed import Constant, Typed, apply, faulty
+from jobplane.sql.types.coercion import Coercion, common_type, number_size
+from jobplane.sql.types.typed import Constant, Typed, apply, with_fault
 
 MINIMAL_SCALE = 6
 """Digits after the point that a quotient keeps at least, and a product if it has as many."""
@@ -23,7 +23,7 @@ def arithmetic(operator: str, left: Typed, right: Typed, places: tuple[Place, Pl
     """`left operator right`. Raises TypeMismatch with its place."""
     made = _operation(operator, left, right, places, coercion)
     nothing = operator in "/%" and isinstance(right, Constant) and right.value == 0 and t.is_numeric(right.type)
-    return faulty(made, "division by zero") if nothing else made
+    return with_fault(made, "division by zero") if nothing else made
 
 
 def _operation(operator: str, left: Typed, right: Typed, places: tuple[Place, Place], coercion: Coercion) -> Typed:
@@ -36,7 +36,7 @@ def _operation(operator: str, left: Typed, right: Typed, places: tuple[Place, Pl
     return _numbers(operator, a, b, places, coercion)
 
 
-def negated(value: Typed, place: Place, coercion: Coercion) -> Typed:
+def negation(value: Typed, place: Place, coercion: Coercion) -> Typed:
     if value.type in _INTERVALS:
         return apply("negate", (value,), value.type)
     number = value if t.is_numeric(value.type) else coercion.to(value, t.NUMBER, "the sign -", place)
@@ -63,7 +63,7 @@ def _numbers(operator: str, left: Typed, right: Typed, places: tuple[Place, Plac
 
 
 def _decimals(operator: str, left: Typed, right: Typed) -> Typed:
-    (p1, s1), (p2, s2) = size_of(left), size_of(right)
+    (p1, s1), (p2, s2) = number_size(left), number_size(right)
     exact = t.decimal(t.MAX_PRECISION, max(s1, s2))
     sides = []
     for one in (left, right):

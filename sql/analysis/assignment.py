@@ -7,19 +7,19 @@ from jobplane.sql.analysis.record import RAW_HEADERS
 from jobplane.sql.operations.casts import explicit
 from jobplane.sql.operations.fitting import fitting
 from jobplane.sql.operations.operation import Convert, Fit
-from jobplane.sql.types.coercion import Coercion, cost, remedy
-from jobplane.sql.types.slots import wanted
-from jobplane.sql.types.typed import Field, Typed, apply, loose, whole_of
+from jobplane.sql.types.coercion import Coercion, cast_hint, conversion_cost
+from jobplane.sql.types.slots import demanded_type
+from jobplane.sql.types.typed import Field, Typed, apply, apply_nullable, strip_view
 
 
-def assigned(value: Typed, target: Type, by: str, place: Place, coercion: Coercion) -> Typed:
+def assign(value: Typed, target: Type, by: str, place: Place, coercion: Coercion) -> Typed:
     """The value as the column holds it: numbers are fitted, anything may become JSON. Raises TypeMismatch."""
     if t.UNKNOWN in value.type.parts() and value.type.name in ("UNKNOWN", target.name):
-        value = coercion.to(value, wanted(target), by, place)
+        value = coercion.to(value, demanded_type(target), by, place)
     if value.type == target or value.type == t.NULL:
         return coercion.to(value, target, by, place)
     if t.is_numeric(value.type) and t.is_numeric(target):
-        if t.is_integer(value.type) and cost(value.type, target) == 0:
+        if t.is_integer(value.type) and conversion_cost(value.type, target) == 0:
             return coercion.to(value, target, by, place)
         return apply(Fit(by, value.type, target), (value,), target)
     if target == t.JSON and value.type != t.JSON:
@@ -29,8 +29,8 @@ def assigned(value: Typed, target: Type, by: str, place: Place, coercion: Coerci
         if fitting(by, value.type, target) is None:
             return coercion.to(value, target, by, place)
         return apply(Fit(by, value.type, target), (value,), target)
-    if cost(value.type, target) is None:
-        hint = remedy(value.type, target) or f"; CAST it AS {target}"
+    if conversion_cost(value.type, target) is None:
+        hint = cast_hint(value.type, target) or f"; CAST it AS {target}"
         raise TypeMismatch(f"{by} needs {target.words}; this is {value.type.words}{hint}", place)
     return coercion.to(value, target, by, place)
 
@@ -44,16 +44,16 @@ def _is_shaped(source: Type, target: Type) -> bool:
 
 
 def _is_alike(source: Type, target: Type) -> bool:
-    return cost(source, target) is not None or (t.is_numeric(source) and t.is_numeric(target))
+    return conversion_cost(source, target) is not None or (t.is_numeric(source) and t.is_numeric(target))
 
 
-def part_of(name: str, value: Typed, place: Place, coercion: Coercion) -> Typed:
+def record_part(name: str, value: Typed, place: Place, coercion: Coercion) -> Typed:
     """`__key`, `__timestamp`, `__headers` or `__partition` as Kafka takes it. Raises TypeMismatch."""
     if name == "__key":
-        return _key(whole_of(value), place, coercion)
+        return _key(strip_view(value), place, coercion)
     if name == "__timestamp":
         moment = coercion.to(value, t.TIMESTAMP_TZ, name, place)
-        return loose("milliseconds", (moment,), t.BIGINT)
+        return apply_nullable("milliseconds", (moment,), t.BIGINT)
     if name == "__partition":
         return coercion.to(value, t.BIGINT, name, place)
     if isinstance(value, Field) and value.key == "__headers":

@@ -6,30 +6,30 @@ from typing import Any
 
 from jobplane.schemas.errors import NotSupported, Place, Refused, TypeMismatch, UnknownFunction
 from jobplane.schemas.failures import BadRecord
-from jobplane.schemas.formats.json.values import argument, writer
-from jobplane.schemas.suggestions import did_you_mean, nearest, proposed
+from jobplane.schemas.formats.json.values import argument_conversion, write_conversion
+from jobplane.schemas.suggestions import did_you_mean, nearest_names, proposal
 from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.datatypes import Type
 from jobplane.sql.analysis.foreign_functions import ANOTHER, ELSEWHERE
 from jobplane.sql.functions import FUNCTIONS, NOT_OFFERED
 from jobplane.sql.functions.listing import FORMS
-from jobplane.sql.functions.signature import ANY, DECIMAL, UNTOLD, VARIABLES, Function, Parameter
-from jobplane.sql.operations.operation import Written, call_of
+from jobplane.sql.functions.signature import ANY, DECIMAL, NOT_CONSTANT, VARIABLES, Function, Parameter
+from jobplane.sql.operations.operation import JsonArgument, call_of
 from jobplane.sql.runtime import operations
-from jobplane.sql.types.coercion import Coercion, common_type, cost
+from jobplane.sql.types.coercion import Coercion, common_type, conversion_cost
 from jobplane.sql.types.typed import (
     ELEMENT,
     Apply,
+    ApplyNullable,
     Constant,
     Field,
-    Loose,
-    Path,
+    SlotPath,
     Typed,
     apply,
-    faulty,
-    loose,
+    apply_nullable,
     slot_of,
-    whole_of,
+    strip_view,
+    with_fault,
 )
 
 AGGREGATES = frozenset({
@@ -95,15 +95,15 @@ def _instead(name: str) -> str:
     """What to write instead of a function that is not there."""
     if name in ELSEWHERE:
         return f"; write {ELSEWHERE[name]}"
-    known = [] if name in ANOTHER else nearest(name, [*FUNCTIONS, *_FORMS])
-    return proposed(f"'{one}'" for one in known) or "; SHOW FUNCTIONS lists them"
+    known = [] if name in ANOTHER else nearest_names(name, [*FUNCTIONS, *_FORMS])
+    return proposal(f"'{one}'" for one in known) or "; SHOW FUNCTIONS lists them"
 
 
-def called(name: str, arguments: Sequence[tuple[Typed, Place]], place: Place, coercion: Coercion) -> Typed:
+def resolve_call(name: str, arguments: Sequence[tuple[Typed, Place]], place: Place, coercion: Coercion) -> Typed:
     """Raises UnknownFunction, NotSupported or TypeMismatch with its place."""
     refuse_unknown(name, place)
     if name in _FORMS:
-        raise TypeMismatch(f"{name} does not take {counted(len(arguments))}; it is {_FORMS[name]}", place)
+        raise TypeMismatch(f"{name} does not take {argument_count(len(arguments))}; it is {_FORMS[name]}", place)
     function = _chosen(name, arguments, place, coercion)
     return _Binding(function, arguments, place, coercion).made()
 
@@ -113,7 +113,7 @@ def _chosen(name: str, arguments: Sequence[tuple[Typed, Place]], place: Place, c
     those = [one for one in FUNCTIONS[name] if one.takes(len(arguments))]
     if not those:
         ways = " or ".join(one.signature for one in FUNCTIONS[name])
-        raise TypeMismatch(f"{name} does not take {counted(len(arguments))}; it is {ways}", place)
+        raise TypeMismatch(f"{name} does not take {argument_count(len(arguments))}; it is {ways}", place)
     types = [_types_of(value, coercion) for value, _ in arguments]
     costs = [(_cost(one, types), one) for one in those]
     fitting = [(value, one) for value, one in costs if value is not None]
@@ -122,7 +122,7 @@ def _chosen(name: str, arguments: Sequence[tuple[Typed, Place]], place: Place, c
     return min(fitting, key=lambda pair: pair[0])[1]
 
 
-def counted(arguments: int) -> str:
+def argument_count(arguments: int) -> str:
     return f"{arguments} argument{'s' * (arguments != 1)}"
 
 
@@ -130,7 +130,7 @@ def _types_of(value: Typed, coercion: Coercion) -> tuple[Type, ...]:
     """What an argument may be taken as: JSON that is looked into elsewhere in the query is still JSON."""
     if value.type == t.UNKNOWN and isinstance(value, Field):
         return (coercion.slots.known(value.slot),)
-    return tuple(dict.fromkeys((value.type, whole_of(value).type)))
+    return tuple(dict.fromkeys((value.type, strip_view(value).type)))
 
 
 def _nearest(those: list[Function], arguments: Sequence[tuple[Typed, Place]], place: Place) -> Function:
@@ -161,11 +161,11 @@ def _fit(given: Type, wanted: Type) -> int | None:
     if wanted.name == "O":
         return None if given.name in ("MAP", "ROW", "JSON", "ARRAY") else 0
     if wanted == DECIMAL:
-        return 0 if given.name == "DECIMAL" else cost(given, t.decimal(t.MAX_PRECISION, 0))
+        return 0 if given.name == "DECIMAL" else conversion_cost(given, t.decimal(t.MAX_PRECISION, 0))
     if wanted.arguments and given.name == wanted.name:
         costs = [_fit(a, b) if a != t.UNKNOWN else 0 for a, b in zip(given.arguments, wanted.arguments, strict=True)]
         return None if None in costs else max(one or 0 for one in costs)
-    return cost(given, wanted)
+    return conversion_cost(given, wanted)
 
 
 @dataclass(slots=True)
@@ -177,7 +177,7 @@ class _Binding:
     place: Place
     coercion: Coercion
     stands_for: dict[str, Type] = field(default_factory=dict)
-    _slots: dict[str, Path] = field(default_factory=dict)
+    _slots: dict[str, SlotPath] = field(default_factory=dict)
 
     def made(self) -> Typed:
         function = self.function
@@ -194,11 +194,11 @@ class _Binding:
         arguments = tuple(values)
         made = self._applied(arguments, returns, nulls=nulls)
         reason = self._refused(arguments)
-        return faulty(made, reason) if reason else made
+        return with_fault(made, reason) if reason else made
 
     def _refused(self, arguments: tuple[Typed, ...]) -> str:
         """Why no record has a value, as far as the constants among the arguments tell."""
-        values = [one.value if isinstance(one, Constant) else UNTOLD for one in arguments]
+        values = [one.value if isinstance(one, Constant) else NOT_CONSTANT for one in arguments]
         nulls = [i for i, value in enumerate(values) if value is None]
         if self.function.refuses is None or any(not self.function.parameter(i).takes_null for i in nulls):
             return ""
@@ -213,7 +213,7 @@ class _Binding:
         call, of_package = call_of(self.function, len(arguments), returns), self.function.package is not None
         if not nulls:
             return Apply(call, arguments, returns) if of_package else apply(call, arguments, returns)
-        return Loose(call, arguments, returns) if of_package else loose(call, arguments, returns)
+        return ApplyNullable(call, arguments, returns) if of_package else apply_nullable(call, arguments, returns)
 
     def _of_slot(self, returns: Type) -> Typed | None:
         """While uses are learned: a result of unknown type as if it were what it is taken from."""
@@ -225,13 +225,13 @@ class _Binding:
             return Field("", t.UNKNOWN, slot)
         return Field("", t.array(t.UNKNOWN), slot[:-1]) if slot[-1] == ELEMENT else None
 
-    def _learn_slot(self, variable: str, slot: Path, place: Place) -> None:
+    def _learn_slot(self, variable: str, slot: SlotPath, place: Place) -> None:
         """Slots that one variable stands for are of one kind."""
         slots = self.coercion.slots
         slots.add(slot)
         slots.join(self._slots.setdefault(variable, slot), slot, place, compared=variable == "O")
 
-    def _learn(self, wanted: Type, given: Type, slot: Path, place: Place) -> None:
+    def _learn(self, wanted: Type, given: Type, slot: SlotPath, place: Place) -> None:
         """What a variable of the signature stands for, by this argument."""
         if wanted.name == "ARRAY" and slot and given in (t.UNKNOWN, t.array(t.UNKNOWN)):
             self._learn(wanted.arguments[0], t.UNKNOWN, (*slot, ELEMENT), place)
@@ -316,14 +316,14 @@ class _Binding:
         return Constant(word, t.VARCHAR)
 
     def _anything(self, value: Typed, place: Place) -> Typed:
-        value = whole_of(value)
+        value = strip_view(value)
         value = self.coercion.handed_on(value, self.function.name, place)
         return self._written(value)
 
     def _written(self, value: Typed) -> Typed:
         by_package = self.function.package is not None
-        written = argument(value.type) if by_package else writer(value.type)
-        return apply(Written(value.type, by_package), (value,), value.type) if written else value
+        written = argument_conversion(value.type) if by_package else write_conversion(value.type)
+        return apply(JsonArgument(value.type, by_package), (value,), value.type) if written else value
 
     def _check(self, check: Any, constant: Any, place: Place) -> None:
         try:

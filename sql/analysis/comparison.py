@@ -18,16 +18,16 @@ from jobplane.sql.operations.equality import NEAREST, Incomparable, equality
 from jobplane.sql.operations.operation import Among, Differ, Equal, Operation
 from jobplane.sql.operations.table import COMPARISONS
 from jobplane.sql.types.coercion import Coercion
-from jobplane.sql.types.typed import Apply, Constant, Field, Typed, apply, loose, whole_of
+from jobplane.sql.types.typed import Apply, Constant, Field, Typed, apply, apply_nullable, strip_view
 
-Placed = tuple[Typed, Place]
+PlacedValue = tuple[Typed, Place]
 _NAMES = {
     "=": "equal", "<>": "unequal", "<": "less", "<=": "less-or-equal", ">": "greater", ">=": "greater-or-equal"
 }  # fmt: skip
 _MIRRORED = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
-def comparison(operator: str, left: Placed, right: Placed, coercion: Coercion, by: str = "") -> Typed:
+def comparison(operator: str, left: PlacedValue, right: PlacedValue, coercion: Coercion, by: str = "") -> Typed:
     """`left operator right`; `by` is what asks for it, where it is not the operator. Raises TypeMismatch."""
     by = by or operator
     a, b = _sides(by, left, right, coercion)
@@ -48,15 +48,15 @@ def comparison(operator: str, left: Placed, right: Placed, coercion: Coercion, b
     return apply(_NAMES[operator], (a, b), t.BOOLEAN)
 
 
-def distinct(left: Placed, right: Placed, coercion: Coercion) -> Typed:
+def distinct_test(left: PlacedValue, right: PlacedValue, coercion: Coercion) -> Typed:
     """`left IS DISTINCT FROM right`. Raises TypeMismatch."""
     by = "IS DISTINCT FROM"
     a, b = _sides(by, left, right, coercion)
     found = _equality(by, a, b, left[1], coercion)
-    return loose(Differ(a.type, b.type) if isinstance(found, Equal) else "differ", (a, b), t.BOOLEAN)
+    return apply_nullable(Differ(a.type, b.type) if isinstance(found, Equal) else "differ", (a, b), t.BOOLEAN)
 
 
-def between(operand: Placed, low: Placed, high: Placed, coercion: Coercion) -> Typed:
+def between_test(operand: PlacedValue, low: PlacedValue, high: PlacedValue, coercion: Coercion) -> Typed:
     """`operand >= low AND operand <= high`; the operand is named twice. Raises TypeMismatch."""
     above = comparison(">=", operand, low, coercion, "BETWEEN")
     operand = _learned("BETWEEN", operand, low, coercion)
@@ -67,7 +67,7 @@ def between(operand: Placed, low: Placed, high: Placed, coercion: Coercion) -> T
     return junction((above, below), ends_with=False)
 
 
-def among(operand: Placed, items: Sequence[Placed], coercion: Coercion) -> Typed:
+def in_test(operand: PlacedValue, items: Sequence[PlacedValue], coercion: Coercion) -> Typed:
     """`operand IN (items)`; the operand is named more than once. Raises TypeMismatch."""
     compared: list[tuple[Typed, Constant | None]] = []
     for item in items:
@@ -85,7 +85,7 @@ def among(operand: Placed, items: Sequence[Placed], coercion: Coercion) -> Typed
     return junction(tests, ends_with=True)
 
 
-def _learned(by: str, operand: Placed, other: Placed, coercion: Coercion) -> Placed:
+def _learned(by: str, operand: PlacedValue, other: PlacedValue, coercion: Coercion) -> PlacedValue:
     """An operand of which nothing was known, after it was compared: what it is compared with next must be alike."""
     value, place = operand
     return (_sides(by, operand, other, coercion)[0], place) if value.type == t.UNKNOWN else operand
@@ -99,7 +99,7 @@ def _constant(test: Typed, operand: Typed) -> Constant | None:
     return None
 
 
-def _sides(by: str, left: Placed, right: Placed, coercion: Coercion) -> tuple[Typed, Typed]:
+def _sides(by: str, left: PlacedValue, right: PlacedValue, coercion: Coercion) -> tuple[Typed, Typed]:
     """Both sides, as they are compared. Raises TypeMismatch."""
     a, b = _seen(left[0]), _seen(right[0])
     names = {a.type.name, b.type.name}
@@ -131,7 +131,7 @@ def _open(one: Type) -> Type:
 
 def _seen(value: Typed) -> Typed:
     """A value of JSON that is looked into elsewhere: as the array that it is there, else as it is."""
-    return value if value.type.name == "ARRAY" else whole_of(value)
+    return value if value.type.name == "ARRAY" else strip_view(value)
 
 
 def _beside(value: Typed, other: Typed) -> Typed:

@@ -12,21 +12,21 @@ from jobplane.schemas.errors import NestedTooDeep, Place, TypeMismatch
 from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types import temporal_text as text
 from jobplane.schemas.types.datatypes import Type
-from jobplane.sql.analysis.arithmetic import arithmetic, negated
-from jobplane.sql.analysis.calls import called
-from jobplane.sql.analysis.comparison import among, between, comparison, distinct
+from jobplane.sql.analysis.arithmetic import arithmetic, negation
+from jobplane.sql.analysis.calls import resolve_call
+from jobplane.sql.analysis.comparison import between_test, comparison, distinct_test, in_test
 from jobplane.sql.analysis.faults import Faults
 from jobplane.sql.analysis.folding import choice, coalesce, junction, null_test
-from jobplane.sql.analysis.lambdas import NOWHERE, SHAPES, Scope, applied
-from jobplane.sql.analysis.nested import access, element, header, made_array, made_map, made_row
-from jobplane.sql.analysis.row_values import by_fields
-from jobplane.sql.functions.patterns import compiled_like
+from jobplane.sql.analysis.lambdas import LAMBDA_FORMS, MISPLACED_LAMBDA, Scope, apply_lambda
+from jobplane.sql.analysis.nested import element, field_of, header, make_array, make_map, make_row
+from jobplane.sql.analysis.row_values import compare_by_fields
+from jobplane.sql.functions.patterns import compile_like
 from jobplane.sql.operations.casts import Impossible, explicit
-from jobplane.sql.operations.operation import Cast, Concat, Like
+from jobplane.sql.operations.operation import CastOperation, ConcatOperation, LikeOperation
 from jobplane.sql.syntax import expressions as ex
-from jobplane.sql.syntax.column_names import called_by
+from jobplane.sql.syntax.column_names import expression_name
 from jobplane.sql.types.coercion import Coercion, common_type, constant_number
-from jobplane.sql.types.names import type_of
+from jobplane.sql.types.names import resolve_type
 from jobplane.sql.types.slots import Slots
 from jobplane.sql.types.typed import (
     GENERATED,
@@ -38,8 +38,8 @@ from jobplane.sql.types.typed import (
     Let,
     Typed,
     apply,
-    loose,
-    whole_of,
+    apply_nullable,
+    strip_view,
 )
 
 FEW = 4
@@ -78,7 +78,7 @@ class Analysis:
         return self.coercion.to(self.typed(tree), t.BOOLEAN, by, tree.place)
 
     def typed(self, tree: ex.Expression) -> Typed:
-        made = self._form(by_fields(tree))
+        made = self._form(compare_by_fields(tree))
         if made.type.arguments and not t.is_bounded(made.type):
             raise NestedTooDeep(
                 f"the type of this value has more than {t.MOST_TYPES:,} types in it, or more than {t.DEEPEST} deep",
@@ -111,19 +111,19 @@ class Analysis:
             case ex.Call():
                 return self._call(tree)
             case ex.Lambda():
-                raise TypeMismatch(NOWHERE, tree.place)
+                raise TypeMismatch(MISPLACED_LAMBDA, tree.place)
             case ex.ArrayOf(items):
-                return made_array(self._several(items), self.coercion)
+                return make_array(self._several(items), self.coercion)
             case ex.MapOf(pairs):
-                return made_map(
+                return make_map(
                     self._several([k for k, _ in pairs]), self._several([v for _, v in pairs]), self.coercion
                 )
             case ex.RowOf(items):
-                return made_row(
-                    [called_by(item, i) for i, item in enumerate(items)], self._several(items), self.coercion
+                return make_row(
+                    [expression_name(item, i) for i, item in enumerate(items)], self._several(items), self.coercion
                 )
             case ex.Cast(operand, kind, safe, place):
-                return self._cast(self.typed(operand), type_of(kind), place, safe=safe)
+                return self._cast(self.typed(operand), resolve_type(kind), place, safe=safe)
             case ex.Case():
                 return self._case(tree)
             case ex.Sign(sign, operand):
@@ -137,7 +137,7 @@ class Analysis:
                 return comparison(operator, a, b, self.coercion)
             case ex.Distinct(left, right, negated):
                 a, b = self._several((left, right))
-                differ = distinct(a, b, self.coercion)
+                differ = distinct_test(a, b, self.coercion)
                 return apply("not", (differ,), t.BOOLEAN) if negated else differ
             case ex.Between():
                 return self._between(tree)
@@ -176,7 +176,7 @@ class Analysis:
         else:
             value, rest = self.typed(base), fields
         for name in rest:
-            value = access(value, name, tree.place, self.slots)
+            value = field_of(value, name, tree.place, self.slots)
         return value
 
     def _element(self, operand: ex.Expression, index: ex.Expression, place: Place) -> Typed:
@@ -185,8 +185,8 @@ class Analysis:
         return element(self.typed(operand), self.typed(index), (place, index.place), self.coercion)
 
     def _call(self, tree: ex.Call) -> Typed:
-        if tree.name in SHAPES or any(isinstance(one, ex.Lambda) for one in tree.arguments):
-            return applied(tree, self)
+        if tree.name in LAMBDA_FORMS or any(isinstance(one, ex.Lambda) for one in tree.arguments):
+            return apply_lambda(tree, self)
         match tree.name, tree.arguments:
             case ("COALESCE", (_, *_)) | ("IFNULL", (_, _)):
                 places = [one.place for one in tree.arguments]
@@ -197,18 +197,18 @@ class Analysis:
             case "NULLIF", (left, right):
                 return self._nullif(left, right)
             case "TYPEOF", (operand,):
-                return self._type_name(whole_of(self.typed(operand)))
-        return called(tree.name, self._several(tree.arguments), tree.place, self.coercion)
+                return self._type_name(strip_view(self.typed(operand)))
+        return resolve_call(tree.name, self._several(tree.arguments), tree.place, self.coercion)
 
     def _type_name(self, value: Typed) -> Typed:
         """What is only known when the record is there is said of the record."""
         if value.type in (t.UNKNOWN, t.JSON, t.NUMBER, t.SCALAR):
             json = self.coercion.to(value, t.JSON, "TYPEOF", Place(1, 1)) if value.type == t.UNKNOWN else value
-            return loose("type-name", (json,), t.VARCHAR)
+            return apply_nullable("type-name", (json,), t.VARCHAR)
         return Constant(str(value.type), t.VARCHAR)
 
     def _cast(self, value: Typed, target: Type, place: Place, *, safe: bool) -> Typed:
-        value = self.coercion.handed_on(whole_of(value), "CAST", place)
+        value = self.coercion.handed_on(strip_view(value), "CAST", place)
         try:
             conversion = explicit(value.type, target)
         except Impossible as impossible:
@@ -216,7 +216,7 @@ class Analysis:
             raise TypeMismatch(f"{value.type.words} cannot be CAST to {target}{hint}", place) from None
         if conversion is None:
             return Constant(None, target) if value.type == t.NULL else value
-        return apply(Cast(value.type, target, safe), (value,), target)
+        return apply(CastOperation(value.type, target, safe), (value,), target)
 
     def _case(self, tree: ex.Case) -> Typed:
         values = [then for _, then in tree.branches] + ([tree.otherwise] if tree.otherwise else [])
@@ -260,7 +260,7 @@ class Analysis:
             return Constant(-(2**63), t.BIGINT)
         value = self.typed(operand)
         if sign == "-":
-            return negated(value, operand.place, self.coercion)
+            return negation(value, operand.place, self.coercion)
         plain = t.is_numeric(value.type) or value.type in (t.DAY_TO_SECOND, t.YEAR_TO_MONTH)
         return value if plain else self.coercion.to(value, t.NUMBER, "the sign +", operand.place)
 
@@ -289,9 +289,9 @@ class Analysis:
             kept = kept[:1]
             bounds = [_Once(self.typed(one), one.place) for one in (tree.low, tree.high)]
         low, high = (one.placed for one in bounds)
-        within = between(operand.placed, low, high, self.coercion)
+        within = between_test(operand.placed, low, high, self.coercion)
         if tree.symmetric:
-            within = junction((within, between(operand.placed, high, low, self.coercion)), ends_with=True)
+            within = junction((within, between_test(operand.placed, high, low, self.coercion)), ends_with=True)
         within = apply("not", (within,), t.BOOLEAN) if tree.negated else within
         for one in reversed(kept):
             within = one.round(within)
@@ -299,7 +299,7 @@ class Analysis:
 
     def _in(self, tree: ex.In) -> Typed:
         operand = self._once(tree.operand)
-        found = among(operand.placed, self._several(tree.items), self.coercion)
+        found = in_test(operand.placed, self._several(tree.items), self.coercion)
         return operand.round(apply("not", (found,), t.BOOLEAN) if tree.negated else found)
 
     def _like(self, tree: ex.Like) -> Typed:
@@ -310,19 +310,19 @@ class Analysis:
             if None in constants:
                 return Constant(None, t.BOOLEAN)
             pattern, escape = (*constants, None)[:2]
-            _literal(lambda: compiled_like(pattern, escape), tree.pattern.place)
-            found = apply(Like(pattern, escape), values[:1], t.BOOLEAN)
+            _literal(lambda: compile_like(pattern, escape), tree.pattern.place)
+            found = apply(LikeOperation(pattern, escape), values[:1], t.BOOLEAN)
         else:
             found = apply("like-escape" if tree.escape else "like", values, t.BOOLEAN)
         return apply("not", (found,), t.BOOLEAN) if tree.negated else found
 
     def _is(self, tree: ex.Is) -> Typed:
         if tree.what == "NULL":
-            return null_test(whole_of(self.typed(tree.operand)), negated=tree.negated)
+            return null_test(strip_view(self.typed(tree.operand)), negated=tree.negated)
         value = self.condition(tree.operand, f"IS {tree.what}")
         if tree.what == "UNKNOWN":
             return null_test(value, negated=tree.negated)
-        return loose(f"is-{'not-' if tree.negated else ''}{tree.what.lower()}", (value,), t.BOOLEAN)
+        return apply_nullable(f"is-{'not-' if tree.negated else ''}{tree.what.lower()}", (value,), t.BOOLEAN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,7 +345,7 @@ class _Once:
 
 def _joined(values: tuple[Typed, ...], one: Type) -> Typed:
     """One after the other; of many, the length is looked at before the result is made."""
-    return apply(Concat(many=len(values) > FEW), values, one)
+    return apply(ConcatOperation(many=len(values) > FEW), values, one)
 
 
 def _interval(tree: ex.Interval) -> Constant:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from jobplane.schemas.errors import Place, TypeMismatch
-from jobplane.sql.types.typed import Apply, Loose, Typed
+from jobplane.sql.types.typed import Apply, ApplyNullable, Typed
 
 
 @dataclass(slots=True)
@@ -19,7 +19,7 @@ class Faults:
 
     def note(self, made: Typed, place: Place) -> None:
         """Keeps why an expression has no value, where its constants tell so."""
-        if not self._asides and isinstance(made, Apply | Loose) and made.fault:
+        if not self._asides and isinstance(made, Apply | ApplyNullable) and made.fault:
             self._found.append((made.fault, place))
 
     @contextmanager

@@ -15,13 +15,13 @@ from msgspec.structs import replace
 from jobplane.schemas.errors import NestedTooDeep, Place, TypeMismatch
 from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.datatypes import Type
-from jobplane.sql.analysis.calls import counted, refuse_unknown
+from jobplane.sql.analysis.calls import argument_count, refuse_unknown
 from jobplane.sql.analysis.nested import view
 from jobplane.sql.syntax import expressions as ex
-from jobplane.sql.types.coercion import common_type, remedy
+from jobplane.sql.types.coercion import cast_hint, common_type
 from jobplane.sql.types.names import KEYS
 from jobplane.sql.types.slots import PARTS
-from jobplane.sql.types.typed import ELEMENT, VALUE, Field, Loop, Path, Typed, slot_of, whole_of
+from jobplane.sql.types.typed import ELEMENT, VALUE, Field, Loop, SlotPath, Typed, slot_of, strip_view
 
 if TYPE_CHECKING:
     from jobplane.sql.analysis.expressions import Analysis
@@ -30,7 +30,7 @@ MAX_NESTED = 5
 """Lambdas in one another. Python takes no more than twenty loops in one another; UNNEST needs some of them."""
 ATTEMPTS = 3
 """How often a lambda is analysed at most, until the type of its accumulator stays."""
-NOWHERE = "a lambda stands only as an argument of TRANSFORM, FILTER or REDUCE"
+MISPLACED_LAMBDA = "a lambda stands only as an argument of TRANSFORM, FILTER or REDUCE"
 
 
 class Scope(Protocol):
@@ -44,7 +44,7 @@ class Scope(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Within:
+class LambdaScope:
     """The names in a lambda: its parameters, then all that is outside."""
 
     parameters: Mapping[str, Typed]
@@ -58,7 +58,7 @@ class Within:
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class LambdaForm:
     """How one of the three is written: over an array, over a map; how many arguments come before the lambdas; how many
     lambdas there are for a map; how many parameters come before those of the entry."""
 
@@ -69,22 +69,24 @@ class Shape:
     before: int = 0
 
 
-SHAPES = {
-    "TRANSFORM": Shape("TRANSFORM(array, x => …)", "TRANSFORM(map, (k, v) => …, (k, v) => …)", of_map=2),
-    "FILTER": Shape("FILTER(array, x => …)", "FILTER(map, (k, v) => …)"),
-    "REDUCE": Shape("REDUCE(array, start, (acc, x) => …)", "REDUCE(map, start, (acc, k, v) => …)", values=2, before=1),
+LAMBDA_FORMS = {
+    "TRANSFORM": LambdaForm("TRANSFORM(array, x => …)", "TRANSFORM(map, (k, v) => …, (k, v) => …)", of_map=2),
+    "FILTER": LambdaForm("FILTER(array, x => …)", "FILTER(map, (k, v) => …)"),
+    "REDUCE": LambdaForm(
+        "REDUCE(array, start, (acc, x) => …)", "REDUCE(map, start, (acc, k, v) => …)", values=2, before=1
+    ),
 }
 
 
-def applied(tree: ex.Call, analysis: "Analysis") -> Typed:
+def apply_lambda(tree: ex.Call, analysis: "Analysis") -> Typed:
     """A call that has a lambda among its arguments, or should have one. Raises TypeMismatch, UnknownFunction …"""
-    shape = SHAPES.get(tree.name)
+    shape = LAMBDA_FORMS.get(tree.name)
     if shape is None:
         refuse_unknown(tree.name, tree.place)
         place = next(one.place for one in tree.arguments if isinstance(one, ex.Lambda))
         raise TypeMismatch(f"{tree.name} does not take a lambda; TRANSFORM, FILTER and REDUCE do", place)
     if not shape.values < len(tree.arguments) <= shape.values + shape.of_map:
-        count = counted(len(tree.arguments))
+        count = argument_count(len(tree.arguments))
         raise TypeMismatch(f"{tree.name} does not take {count}; it is {shape.array} or {shape.map}", tree.place)
     lambdas: list[ex.Lambda] = []
     for one in tree.arguments[shape.values :]:
@@ -97,7 +99,7 @@ def applied(tree: ex.Call, analysis: "Analysis") -> Typed:
 @dataclass(slots=True)
 class _Application:
     tree: ex.Call
-    shape: Shape
+    shape: LambdaForm
     lambdas: list[ex.Lambda]
     analysis: "Analysis"
 
@@ -121,7 +123,7 @@ class _Application:
             one = t.map_of(t.VARCHAR, t.UNKNOWN) if several else t.array(t.UNKNOWN)
             value = self.analysis.coercion.to(value, one, name, tree.place)
         if value.type.name not in ("ARRAY", "MAP"):
-            hint = remedy(value.type, t.array(t.JSON)) or remedy(whole_of(value).type, t.array(t.JSON))
+            hint = cast_hint(value.type, t.array(t.JSON)) or cast_hint(strip_view(value).type, t.array(t.JSON))
             raise TypeMismatch(f"{name} needs an array or a map; this is {value.type.words}{hint}", tree.place)
         return value
 
@@ -140,7 +142,7 @@ class _Application:
         """The keys under which the parts of an entry stand, and what they are."""
         slots, slot = self.analysis.slots, slot_of(over)
         of_map = over.type.name == "MAP"
-        inner: Path = (*slot, VALUE if of_map else ELEMENT) if slot else ()
+        inner: SlotPath = (*slot, VALUE if of_map else ELEMENT) if slot else ()
         one = over.type.arguments[-1]
         if one == t.UNKNOWN and inner:
             slots.add(inner)
@@ -154,7 +156,7 @@ class _Application:
 
     def _body(self, one: ex.Lambda, parameters: tuple[Typed, ...]) -> Typed:
         with _inside(self.analysis, one, parameters):
-            return whole_of(self.analysis.typed(one.body))
+            return strip_view(self.analysis.typed(one.body))
 
     def _transform(self, over: Typed, keys: tuple[str, ...], parameters: tuple[Typed, ...]) -> Typed:
         results = [self._body(one, parameters) for one in self.lambdas]
@@ -170,7 +172,7 @@ class _Application:
             return Field(str(slot[0]), made, slot)
         return replace(self._loop(over, keys, results, made), slot=slot)
 
-    def _laid(self, one: Type, slot: Path) -> Path:
+    def _laid(self, one: Type, slot: SlotPath) -> SlotPath:
         """A slot for an array, or map, of values that lie in a slot of the record."""
         if not slot:
             return ()
@@ -188,7 +190,7 @@ class _Application:
 
     def _reduce(self, over: Typed, keys: tuple[str, ...], parameters: tuple[Typed, ...]) -> Typed:
         given = self.tree.arguments[1]
-        start = whole_of(self.analysis.typed(given))
+        start = strip_view(self.analysis.typed(given))
         if start.type == t.NULL:
             message = "REDUCE that begins with NULL is always NULL; begin with a value, or CAST the NULL"
             raise TypeMismatch(message, given.place)
@@ -229,7 +231,7 @@ def _inside(analysis: "Analysis", one: ex.Lambda, parameters: tuple[Typed, ...])
     outside, depth = analysis.scope, analysis.nested
     if depth >= MAX_NESTED:
         raise NestedTooDeep(f"lambdas are nested more than {MAX_NESTED} deep", one.place)
-    analysis.scope = Within(dict(zip(one.parameters, parameters, strict=True)), outside)
+    analysis.scope = LambdaScope(dict(zip(one.parameters, parameters, strict=True)), outside)
     analysis.nested = depth + 1
     try:
         with analysis.faults.aside():
@@ -253,7 +255,7 @@ def _changes(accumulator: Type, result: Type) -> str:
         return f"the accumulator of REDUCE is {accumulator}, the lambda gives {result}; {remedied}"
     return (
         f"the accumulator of REDUCE begins as {accumulator.words}, the lambda gives {result.words}"
-        f"{remedy(result, accumulator) or '; begin with a value of the type that the lambda gives'}"
+        f"{cast_hint(result, accumulator) or '; begin with a value of the type that the lambda gives'}"
     )
 
 

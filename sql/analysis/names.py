@@ -13,11 +13,11 @@ from jobplane.schemas.types.datatypes import Type
 from jobplane.sql.analysis.calls import WITHOUT_PARENTHESES, refuse_unrepeatable
 from jobplane.sql.analysis.nested import view
 from jobplane.sql.analysis.record import KEY_FIELDS, KEY_WHOLE, PARTS, READABLE, VALUE_WHOLE
-from jobplane.sql.analysis.topic_format import Carried
+from jobplane.sql.analysis.topic_format import TopicFormat
 from jobplane.sql.syntax.expressions import Expression
 from jobplane.sql.syntax.parts import KEY, THIS
-from jobplane.sql.syntax.render.expressions import expression, string
-from jobplane.sql.types.names import named
+from jobplane.sql.syntax.render.expressions import render_expression, string_literal
+from jobplane.sql.types.names import parse_type
 from jobplane.sql.types.slots import Slots
 from jobplane.sql.types.typed import GENERATED, Field, Typed
 
@@ -32,20 +32,20 @@ def _own_key(name: str) -> str:
 
 
 @dataclass(slots=True)
-class Record:
+class SourceRecord:
     """What is read from the records of a source, as they are carried. `declared` are its columns, where it has any.
 
     Until all uses are learned, columns without a type are UNKNOWN.
     """
 
-    carried: Carried
+    carried: TopicFormat
     declared: Mapping[str, MappedColumn]
     slots: Slots
     used: dict[str, Type] = field(default_factory=dict)
 
     def column(self, name: str) -> Typed:
         """A declared column. One of type JSON is looked into as any JSON is."""
-        return self._typed(_own_key(name), named(self.declared[name].type))
+        return self._typed(_own_key(name), parse_type(self.declared[name].type))
 
     def _typed(self, key: str, one: Type) -> Typed:
         self.used[key] = one
@@ -111,7 +111,7 @@ class Names:
     `given` are the names that the SELECT itself gives, with what they stand for: it cannot use them.
     """
 
-    record: Record
+    record: SourceRecord
     columns: Mapping[str, Typed]
     open: bool
     qualifiers: Mapping[str, Mapping[str, Typed] | None]
@@ -136,7 +136,7 @@ class Names:
         raise self._unknown(first, self.columns, place, quoted=quoted)
 
     def _unknown(self, name: str, columns: Mapping[str, Typed], place: Place, *, quoted: bool = False) -> UnknownColumn:
-        text = f"; double quotes make a name, a text has single quotes: {string(name)}" if quoted else ""
+        text = f"; double quotes make a name, a text has single quotes: {string_literal(name)}" if quoted else ""
         hint = self._given(name) or did_you_mean(name, columns) or text or f"; columns are {', '.join(columns)}"
         return UnknownColumn(f"no column is called '{name}'{hint}", place)
 
@@ -144,7 +144,7 @@ class Names:
         """What to write for a name that the SELECT gives, unless that is made of a column of the same name."""
         if name not in self.given:
             return ""
-        written = expression(self.given[name])
+        written = render_expression(self.given[name])
         if name in _WORD.findall(written):
             return ""
         what = written if len(written) <= LONGEST_SHOWN else "the expression"

@@ -14,13 +14,25 @@ from jobplane.sql.operations.operation import JsonField, MakeArray, MakeMap, Mak
 from jobplane.sql.runtime.nested import NULL_KEY
 from jobplane.sql.types.coercion import Coercion
 from jobplane.sql.types.names import KEYS
-from jobplane.sql.types.slots import Slots, called
-from jobplane.sql.types.typed import ELEMENT, VALUE, Apply, Constant, Field, Path, Typed, apply, faulty, loose, slot_of
+from jobplane.sql.types.slots import Slots, describe_slot
+from jobplane.sql.types.typed import (
+    ELEMENT,
+    VALUE,
+    Apply,
+    Constant,
+    Field,
+    SlotPath,
+    Typed,
+    apply,
+    apply_nullable,
+    slot_of,
+    with_fault,
+)
 
 HEADERS = Field(RAW_HEADERS, t.map_of(t.VARCHAR, t.VARBINARY))
 
 
-def access(value: Typed, name: str, place: Place, slots: Slots) -> Typed:
+def field_of(value: Typed, name: str, place: Place, slots: Slots) -> Typed:
     """`value.name`. Raises TypeMismatch or UnknownColumn."""
     one, slot = value.type, slot_of(value)
     if one == t.UNKNOWN and slot:
@@ -43,7 +55,7 @@ def element(value: Typed, index: Typed, places: tuple[Place, Place], coercion: C
     """`value[index]`: of an array from 1 on, or of a map; NULL where there is none. Raises TypeMismatch."""
     slot = slot_of(value)
     if isinstance(index, Constant) and isinstance(index.value, str) and value.type.name in ("UNKNOWN", "JSON", "ROW"):
-        return access(value, index.value, places[0], coercion.slots)
+        return field_of(value, index.value, places[0], coercion.slots)
     if value.type == t.UNKNOWN:
         if index.type == t.VARCHAR:
             value = coercion.to(value, t.map_of(t.VARCHAR, t.UNKNOWN), "[…]", places[0])
@@ -75,37 +87,37 @@ def _part(operation: str, arguments: tuple[Typed, ...], one: Type) -> Typed:
     return apply(f"{operation}-json" if one == t.JSON else operation, arguments, one)
 
 
-def _inside(slot: Path, name: str | int, slots: Slots, place: Place) -> Typed:
+def _inside(slot: SlotPath, name: str | int, slots: Slots, place: Place) -> Typed:
     inner = (*slot, name)
     slots.add(inner)
     if slots.is_mixed(slot):
-        raise TypeMismatch(f"column {called(slot)} is used as an array and as an object", place)
-    return Field(called(inner), slots.moment(inner), inner)
+        raise TypeMismatch(f"column {describe_slot(slot)} is used as an array and as an object", place)
+    return Field(describe_slot(inner), slots.moment(inner), inner)
 
 
-def _at(value: Typed, slot: Path, name: str | int) -> Typed:
+def _at(value: Typed, slot: SlotPath, name: str | int) -> Typed:
     return _with_slot(value, (*slot, name) if slot else ())
 
 
-def _with_slot(value: Typed, slot: Path) -> Typed:
+def _with_slot(value: Typed, slot: SlotPath) -> Typed:
     return replace(value, slot=slot) if slot and isinstance(value, Apply | Field) else value
 
 
-def view(value: Typed, slot: Path, slots: Slots) -> Typed:
+def view(value: Typed, slot: SlotPath, slots: Slots) -> Typed:
     """A value of JSON as what is looked up in it, where anything is."""
     slot = slots.place_of(slot)
     shape = slots.shape_of(slot) if slots.learned else t.JSON
     if value.type != t.JSON or shape == t.JSON:
         return value
-    return _with_slot(apply(View(shape, called(slot)), (value,), shape), slot)
+    return _with_slot(apply(View(shape, describe_slot(slot)), (value,), shape), slot)
 
 
-def _of_json(value: Typed, slot: Path, name: str, slots: Slots, place: Place) -> Typed:
+def _of_json(value: Typed, slot: SlotPath, name: str, slots: Slots, place: Place) -> Typed:
     found = apply(JsonField(name), (value,), t.JSON)
     return _read(found, (*slot, name) if slot else (), slots, place)
 
 
-def _read(found: Typed, slot: Path, slots: Slots, place: Place) -> Typed:
+def _read(found: Typed, slot: SlotPath, slots: Slots, place: Place) -> Typed:
     """A value found in JSON as what its use needs."""
     if not slot:
         return found
@@ -115,15 +127,15 @@ def _read(found: Typed, slot: Path, slots: Slots, place: Place) -> Typed:
     return view(found, slot, slots)
 
 
-def made_array(items: Sequence[tuple[Typed, Place]], coercion: Coercion) -> Typed:
+def make_array(items: Sequence[tuple[Typed, Place]], coercion: Coercion) -> Typed:
     if not items:
         return Constant([], t.array(t.NULL))
     common, values = coercion.together(items, "an ARRAY holds")
     common, values = _settled(common, values, items, coercion)
-    return loose(MakeArray(), values, t.array(common))
+    return apply_nullable(MakeArray(), values, t.array(common))
 
 
-def made_map(keys: Sequence[tuple[Typed, Place]], values: Sequence[tuple[Typed, Place]], coercion: Coercion) -> Typed:
+def make_map(keys: Sequence[tuple[Typed, Place]], values: Sequence[tuple[Typed, Place]], coercion: Coercion) -> Typed:
     if not keys:
         return Constant({}, t.map_of(t.VARCHAR, t.NULL))
     key, names = coercion.together(keys, "a MAP has keys of")
@@ -132,18 +144,18 @@ def made_map(keys: Sequence[tuple[Typed, Place]], values: Sequence[tuple[Typed, 
         raise TypeMismatch(f"a MAP has keys of {', '.join(sorted(KEYS - {'UNKNOWN'}))}", keys[0][1])
     common, held = coercion.together(values, "a MAP holds")
     common, held = _settled(common, held, values, coercion)
-    made = loose(MakeMap(), (*names, *held), t.map_of(key, common))
-    return faulty(made, NULL_KEY) if any(isinstance(one, Constant) and one.value is None for one in names) else made
+    made = apply_nullable(MakeMap(), (*names, *held), t.map_of(key, common))
+    return with_fault(made, NULL_KEY) if any(isinstance(one, Constant) and one.value is None for one in names) else made
 
 
-def made_row(names: Sequence[str], items: Sequence[tuple[Typed, Place]], coercion: Coercion) -> Typed:
+def make_row(names: Sequence[str], items: Sequence[tuple[Typed, Place]], coercion: Coercion) -> Typed:
     values = tuple(coercion.handed_on(value, "ROW", place) for value, place in items)
     fields: dict[str, None] = {}
     for i, name in enumerate(names):
         ways = chain((name,), (f"_col{n}" for n in count(i)))
         fields[next(one for one in ways if one not in fields)] = None
     one = t.row(tuple(fields), tuple(value.type for value in values))
-    return loose(MakeRow(one), values, one)
+    return apply_nullable(MakeRow(one), values, one)
 
 
 def _settled(

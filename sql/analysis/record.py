@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 
 from jobplane.schemas.failures import BadRecord
-from jobplane.schemas.formats.json.second_look import looking_twice
+from jobplane.schemas.formats.json.second_look import with_second_look
 from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.datatypes import Type
-from jobplane.schemas.types.json_text import present
+from jobplane.schemas.types.json_text import null_to_none
 from jobplane.sql.runtime.record_parts import EPOCH, text_of_bytes
 from jobplane.sql.syntax.parts import THIS
 from jobplane.sql.types.typed import GENERATED
@@ -25,7 +25,7 @@ RAW_HEADERS = f"{GENERATED}headers"
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class RecordPart:
     """`code` is the Python that finds it in the message `m`, None where it is NULL."""
 
     type: Type
@@ -42,28 +42,28 @@ def _headers(headers: Sequence[tuple[str, bytes | None]] | None) -> dict[str, st
     return {key: text_of_bytes(value) for key, value in headers or ()}
 
 
-_raw = looking_twice(msgspec.json.Decoder(msgspec.Raw).decode)
+_raw = with_second_look(msgspec.json.Decoder(msgspec.Raw).decode)
 
 
 def _document(value: bytes | None) -> Any:
-    return None if value is None else present(_raw(value))
+    return None if value is None else null_to_none(_raw(value))
 
 
 PARTS = {
-    "__key": Part(t.VARCHAR, "text(m.key())", {"text": text_of_bytes}),
-    "__timestamp": Part(t.TIMESTAMP_TZ, "instant(m.timestamp())", {"instant": _instant}),
-    "__partition": Part(t.INTEGER, "m.partition()", {}),
-    "__offset": Part(t.BIGINT, "m.offset()", {}),
-    "__topic": Part(t.VARCHAR, "m.topic()", {}),
-    "__headers": Part(t.map_of(t.VARCHAR, t.VARCHAR), "headers(m.headers())", {"headers": _headers}),
-    RAW_HEADERS: Part(t.map_of(t.VARCHAR, t.VARBINARY), "(m.headers() or [])", {}),
-    THIS: Part(t.JSON, "document(v)", {"document": _document}),
+    "__key": RecordPart(t.VARCHAR, "text(m.key())", {"text": text_of_bytes}),
+    "__timestamp": RecordPart(t.TIMESTAMP_TZ, "instant(m.timestamp())", {"instant": _instant}),
+    "__partition": RecordPart(t.INTEGER, "m.partition()", {}),
+    "__offset": RecordPart(t.BIGINT, "m.offset()", {}),
+    "__topic": RecordPart(t.VARCHAR, "m.topic()", {}),
+    "__headers": RecordPart(t.map_of(t.VARCHAR, t.VARCHAR), "headers(m.headers())", {"headers": _headers}),
+    RAW_HEADERS: RecordPart(t.map_of(t.VARCHAR, t.VARBINARY), "(m.headers() or [])", {}),
+    THIS: RecordPart(t.JSON, "document(v)", {"document": _document}),
 }
 READABLE = frozenset(PARTS) - {RAW_HEADERS}
 WRITABLE = frozenset({"__key", "__timestamp", "__headers", "__partition"})
 
 
-def partition_in(topic: str, partitions: int) -> Callable[[int | None], int]:
+def partition_check(topic: str, partitions: int) -> Callable[[int | None], int]:
     """What makes sure that a partition is there; NULL leaves the choice to the key."""
 
     def checked(value: int | None) -> int:

@@ -3,7 +3,7 @@
 from jobplane.sql.syntax import expressions as ex
 
 
-def by_fields(tree: ex.Expression) -> ex.Expression:
+def compare_by_fields(tree: ex.Expression) -> ex.Expression:
     """A comparison of rows written as ROW(…) as one of their fields; any other expression as it is."""
     match tree:
         case ex.Comparison("=" | "<>" as operator, ex.RowOf() as left, ex.RowOf() as right) if _alike(left, right):

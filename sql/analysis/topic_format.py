@@ -5,24 +5,32 @@ from dataclasses import dataclass, replace
 
 from jobplane.schemas.errors import BadMapping, Place
 from jobplane.schemas.formats import BYTES, CSV_DELIMITER, JSON, JSON_FLAT, KEY_FORMAT, VALUE_FORMAT
-from jobplane.schemas.formats.fields import WHOLE, Format, Layout, Path, Reading, Wanted, Writing
+from jobplane.schemas.formats.fields import (
+    WHOLE,
+    FieldDecoder,
+    FieldEncoder,
+    FieldPath,
+    Format,
+    FormatLayout,
+    TypedField,
+)
 from jobplane.schemas.formats.known import FORMATS
-from jobplane.schemas.records.mappings import AvroSchema, MappedColumn, Mapping
+from jobplane.schemas.records.mappings import AvroSchema, MappedColumn, TopicMapping
 from jobplane.schemas.types.datatypes import Type
 from jobplane.sql.syntax.parts import KEY, THIS
-from jobplane.sql.types.names import named
+from jobplane.sql.types.names import parse_type
 
 OBJECTS = frozenset({JSON_FLAT, JSON})
 """Formats whose values are looked into without a declaration."""
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class SideFormat:
     """The keys, or the values, of one topic; `name` is that of their format."""
 
     role: str
     name: str
-    layout: Layout
+    layout: FormatLayout
 
     @property
     def format(self) -> Format:
@@ -37,15 +45,15 @@ class Side:
     def is_json(self) -> bool:
         return self.format.name in OBJECTS
 
-    def reading(self, fields: Sequence[Wanted]) -> Reading:
+    def reading(self, fields: Sequence[TypedField]) -> FieldDecoder:
         """Raises ValueError where the format cannot read one of them."""
         return self._format(fields).reading(fields, self.layout)
 
-    def writing(self, fields: Sequence[Wanted]) -> Writing:
+    def writing(self, fields: Sequence[TypedField]) -> FieldEncoder:
         """Raises ValueError where the format cannot write one of them."""
         return self._format(fields).writing(fields, self.layout)
 
-    def _format(self, fields: Sequence[Wanted]) -> Format:
+    def _format(self, fields: Sequence[TypedField]) -> Format:
         """JSON is an object where fields are named, else any value."""
         if not self.is_json:
             return self.format
@@ -53,17 +61,17 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
+class TopicFormat:
     """Both sides of a topic's records. `key` is None where nobody says what keys are: they travel as they are.
 
     `columns` are those declared; a value that has no fields is the column `this`.
     """
 
-    key: Side | None
-    value: Side
+    key: SideFormat | None
+    value: SideFormat
     columns: tuple[MappedColumn, ...]
 
-    def side(self, column: MappedColumn) -> tuple[Side, Path]:
+    def side(self, column: MappedColumn) -> tuple[SideFormat, FieldPath]:
         """Where a column lies, and its path there."""
         if column.path[0] == KEY and self.key is not None:
             return self.key, column.path[1:]
@@ -88,39 +96,39 @@ class Carried:
         return (*self.columns, MappedColumn(THIS, str(whole), (THIS,)))
 
 
-def carried(mapping: Mapping | None) -> Carried:
+def topic_format_of(mapping: TopicMapping | None) -> TopicFormat:
     """How a topic's records are carried, as its mapping says; without one they are JSON objects under any keys."""
     if mapping is None:
-        return Carried(None, Side("value", JSON_FLAT, Layout()), ())
+        return TopicFormat(None, SideFormat("value", JSON_FLAT, FormatLayout()), ())
     options, columns = mapping.options, mapping.columns
     key = _side(mapping, "key", options[KEY_FORMAT], mapping.key_schema) if KEY_FORMAT in options else None
     value = _side(mapping, "value", options.get(VALUE_FORMAT, JSON_FLAT), mapping.value_schema)
-    found = Carried(key, value, columns)
+    found = TopicFormat(key, value, columns)
     sides = [found.side(column) for column in columns]
-    fields = [Wanted(path, named(column.type)) for column, (_, path) in zip(columns, sides, strict=True)]
+    fields = [TypedField(path, parse_type(column.type)) for column, (_, path) in zip(columns, sides, strict=True)]
 
-    def of(side: Side) -> Side:
+    def of(side: SideFormat) -> SideFormat:
         own = tuple(field for field, (there, _) in zip(fields, sides, strict=True) if there is side)
         return replace(side, layout=replace(side.layout, columns=own))
 
-    return Carried(of(key) if key else None, of(value), columns)
+    return TopicFormat(of(key) if key else None, of(value), columns)
 
 
-def _side(mapping: Mapping, role: str, name: str, schema: AvroSchema | None) -> Side:
-    layout = Layout(delimiter=mapping.options.get(CSV_DELIMITER, ","))
+def _side(mapping: TopicMapping, role: str, name: str, schema: AvroSchema | None) -> SideFormat:
+    layout = FormatLayout(delimiter=mapping.options.get(CSV_DELIMITER, ","))
     if schema is not None:
         layout = replace(layout, schema=schema.text, schema_id=schema.id or None)
-    return Side(role, name, layout)
+    return SideFormat(role, name, layout)
 
 
-def check_columns(mapping: Mapping, places: Sequence[Place]) -> None:
+def check_columns(mapping: TopicMapping, places: Sequence[Place]) -> None:
     """Raises BadMapping for a column that its format cannot hold. `places` are the columns' own."""
-    found = carried(mapping)
+    found = topic_format_of(mapping)
     for column, place in zip(mapping.columns, places, strict=True):
         if column.path[0] == KEY and found.key is None:
             raise BadMapping(f"the column lies in the key; say what keys are: OPTIONS ({KEY_FORMAT} '…')", place)
         side, path = found.side(column)
-        where, one = f"{side.role}s in {side.format.name}", named(column.type)
+        where, one = f"{side.role}s in {side.format.name}", parse_type(column.type)
         if side.whole is not None:
             only = KEY if side.role == "key" else THIS
             if column.path != (only,) or one != side.whole:

@@ -43,11 +43,11 @@ def branch_code(branch: Branch, topic: str, partitions: int, mirror: int) -> Bra
     code.bound |= {
         "topic": topic,
         "null": msgspec.Raw(b"null"),
-        "out_of_range": operations.out_of_range,
-        "check_whole": operations.check_whole,
-        "too_long": operations.too_long,
+        "out_of_range": operations.raise_out_of_range,
+        "check_whole": operations.check_bigint,
+        "too_long": operations.raise_too_long,
         "unreadable": (BadRecord, ValueError),
-        "in_field": operations.in_field,
+        "in_field": operations.field_error,
     }
     row = decode(code, branch.scan, skips_tombstones=branch.opens_value)
     change(row, branch.steps)

@@ -7,13 +7,13 @@ import msgspec
 
 from jobplane.schemas.failures import BadRecord, Unreadable
 from jobplane.schemas.formats import JSON
-from jobplane.schemas.formats.fields import Convert, Reading, Wanted
-from jobplane.schemas.formats.json.second_look import looking_twice
-from jobplane.schemas.formats.json.values import decoder, read_as, reader
+from jobplane.schemas.formats.fields import Convert, FieldDecoder, TypedField
+from jobplane.schemas.formats.json.second_look import with_second_look
+from jobplane.schemas.formats.json.values import decoder, msgspec_type, read_conversion
 from jobplane.schemas.types.datatypes import Type
-from jobplane.schemas.types.json_text import malformed
+from jobplane.schemas.types.json_text import describe_malformed
 from jobplane.sql.analysis.record import KEY_FIELDS
-from jobplane.sql.analysis.topic_format import Side
+from jobplane.sql.analysis.topic_format import SideFormat
 from jobplane.sql.codegen.expressions import Code
 from jobplane.sql.codegen.row import Row
 from jobplane.sql.plan.operators import ScannedField, ScanOperator
@@ -48,12 +48,12 @@ class _Decoding:
             if field.key == KEY_FIELDS:
                 code.bound["decode_json_key"] = _json_key_decoder(field.type)
                 self.places[field.key] = "decode_json_key(m.key())"
-                self.conversions[field.key] = reader(field.type)
+                self.conversions[field.key] = read_conversion(field.type)
         fields = {f"f{i}": field for i, field in enumerate(scan.fields) if field.of_key and field.key != KEY_FIELDS}
         if not fields or scan.key_format is None:
             return
         reading = self._reading(list(fields.values()), scan.key_format)
-        code.bound["decode_key"] = _key_decoder(looking_twice(reading.decode) if reading.again else reading.decode)
+        code.bound["decode_key"] = _key_decoder(with_second_look(reading.decode) if reading.again else reading.decode)
         code.line("r = None if (k := m.key()) is None else decode_key(k)")
         for local, field in fields.items():
             code.line(f"{local} = None if r is None else {self.places[field.key]}")
@@ -76,8 +76,8 @@ class _Decoding:
         with code.block("except malformed as error:"):
             code.line("r = decode_again(v, error)")
 
-    def _reading(self, fields: Sequence[ScannedField], side: Side) -> Reading:
-        reading = side.reading([Wanted(field.path, field.type) for field in fields])
+    def _reading(self, fields: Sequence[ScannedField], side: SideFormat) -> FieldDecoder:
+        reading = side.reading([TypedField(field.path, field.type) for field in fields])
         for field, place, conversion in zip(fields, reading.places, reading.conversions, strict=True):
             self.places[field.key], self.conversions[field.key] = place, conversion
         return reading
@@ -100,14 +100,14 @@ def _key_decoder(decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
 
 
 def _json_key_decoder(one: Type) -> Callable[[bytes | None], Any]:
-    decode = looking_twice(decoder(read_as(one) | None).decode)
+    decode = with_second_look(decoder(msgspec_type(one) | None).decode)
 
     def read(key: bytes | None) -> Any:
         try:
             return None if key is None else decode(key)
         except msgspec.ValidationError as error:
-            raise BadRecord(operations.reworded(str(error), "__key")) from None
+            raise BadRecord(operations.reword(str(error), "__key")) from None
         except msgspec.DecodeError as error:
-            raise Unreadable(f"the key is not JSON: {malformed(error)}", JSON, of_key=True) from None
+            raise Unreadable(f"the key is not JSON: {describe_malformed(error)}", JSON, of_key=True) from None
 
     return read

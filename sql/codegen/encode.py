@@ -9,8 +9,8 @@ from jobplane.schemas.formats.json import flat
 from jobplane.schemas.formats.json.second_look import all_fields
 from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.json_text import ENCODER
-from jobplane.sql.analysis.record import partition_in
-from jobplane.sql.analysis.topic_format import Side
+from jobplane.sql.analysis.record import partition_check
+from jobplane.sql.analysis.topic_format import SideFormat
 from jobplane.sql.codegen.row import Row
 from jobplane.sql.plan.graph import Branch, Output
 from jobplane.sql.syntax.parts import KEY
@@ -41,7 +41,7 @@ def arguments(row: Row, branch: Branch, topic: str, partitions: int, mirror: int
     timestamp = "__timestamp" if "__timestamp" in parts else "m.timestamp()[1]"
     partition = _partition(mirror) if branch.copies else "-1"
     if "__partition" in parts:
-        row.code.bound["partition_in"] = partition_in(topic, partitions)
+        row.code.bound["partition_in"] = partition_check(topic, partitions)
         partition = "partition_in(__partition)"
     listed = f"topic, v, {key}, {partition}, None, None, {timestamp}"
     if "__headers" in parts:
@@ -49,7 +49,7 @@ def arguments(row: Row, branch: Branch, topic: str, partitions: int, mirror: int
     return f"{listed}, m.headers()" if branch.copies else listed
 
 
-def _encoded(row: Row, outputs: Sequence[Output], side: Side) -> str:
+def _encoded(row: Row, outputs: Sequence[Output], side: SideFormat) -> str:
     """Python for the bytes of a key or value; one that is NULL as a whole has none."""
     writing = side.writing([one.field for one in outputs])
     results = [_result(row, *pair) for pair in zip(outputs, writing.conversions, strict=True)]
@@ -68,7 +68,7 @@ def _add_to_all(row: Row, outputs: Sequence[Output]) -> None:
     """All fields of an object as they are, and the outputs over them."""
     code = row.code
     code.bound |= {"encode": ENCODER.encode, "whole": all_fields}
-    writing = flat.writing([one.field for one in outputs])
+    writing = flat.field_encoder([one.field for one in outputs])
     results = [_result(row, output, convert) for output, convert in zip(outputs, writing.conversions, strict=True)]
     code.line("row = whole(v)")
     for output, result in zip(outputs, results, strict=True):
@@ -76,7 +76,7 @@ def _add_to_all(row: Row, outputs: Sequence[Output]) -> None:
     code.line("v = encode(row)")
 
 
-def _is_plain(row: Row, output: Output, side: Side) -> bool:
+def _is_plain(row: Row, output: Output, side: SideFormat) -> bool:
     """Whether a field goes from the row to the value without being looked at; JSON may hand on its null."""
     return row.is_plain(output.value) and (side.is_json or output.value.type not in (t.JSON, t.UNKNOWN))
 

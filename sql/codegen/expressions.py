@@ -17,6 +17,7 @@ from jobplane.sql.codegen.loops import loop
 from jobplane.sql.operations.template import Check, Template
 from jobplane.sql.types.typed import (
     Apply,
+    ApplyNullable,
     Choice,
     Coalesce,
     Constant,
@@ -24,7 +25,6 @@ from jobplane.sql.types.typed import (
     Junction,
     Let,
     Loop,
-    Loose,
     NullTest,
     Typed,
 )
@@ -118,7 +118,7 @@ class Code:
                 return Fragment(name, (name,) if value is None else ())
             case Apply():
                 return self._apply(tree)
-            case Loose():
+            case ApplyNullable():
                 return self._loose(tree)
             case NullTest(operand, negated):
                 return self._null_test(self.value(operand), negated=negated)
@@ -165,7 +165,7 @@ class Code:
         kept = self._kept(made)
         return Fragment(kept.code, (kept.code,))
 
-    def _loose(self, tree: Loose) -> Fragment:
+    def _loose(self, tree: ApplyNullable) -> Fragment:
         template = tree.template
         named = "{0}" in template.code
         codes = [self.named(self.result(one)) if named else self.result(one) for one in tree.arguments]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.datatypes import MAX_LENGTH, Type
-from jobplane.schemas.types.json_text import present
+from jobplane.schemas.types.json_text import null_to_none
 from jobplane.sql.plan.usage import children
 from jobplane.sql.runtime import operations
 from jobplane.sql.types.typed import Field, Let, Loop
@@ -65,7 +65,7 @@ def _entries(code: "Code", tree: Loop, over: str, result: str) -> None:
     entries = [code.temporary() for _ in tree.keys]
     code.locals |= dict(zip(tree.keys, entries, strict=True))
     is_json = tree.over.type.arguments[-1] in (t.JSON, t.UNKNOWN)
-    null = code.function("present", present) if is_json else ""
+    null = code.function("present", null_to_none) if is_json else ""
     of_map = len(entries) == 2
     each = f"{over}.items()" if of_map else f"map({null}, {over})" if null else over
     with code.block(f"for {', '.join(entries)} in {each}:"):
@@ -81,7 +81,7 @@ def _transform(code: "Code", tree: Loop, result: str, _: list[str]) -> None:
         return
     key, value = made
     with code.block(f"if {key} is None:"):
-        code.line(f"{code.function('null_key', operations.null_key)}()")
+        code.line(f"{code.function('null_key', operations.raise_null_key)}()")
     code.line(f"{result}[{key}] = {value}")
 
 
@@ -94,7 +94,7 @@ def _reduce(code: "Code", tree: Loop, result: str, _: list[str]) -> None:
     code.locals[tree.accumulator] = result
     code.line(f"{result} = {code.result(tree.results[0])}")
     if tree.type.name in _LONG | _DEEP:
-        _charge(code, f"{code.function('copied', operations.copied)}({result})")
+        _charge(code, f"{code.function('copied', operations.step_cost)}({result})")
 
 
 _BODIES = {"TRANSFORM": _transform, "FILTER": _filter, "REDUCE": _reduce}
@@ -112,4 +112,4 @@ def _weighed(code: "Code", value: str, one: Type) -> str:
 def _charge(code: "Code", what: str) -> None:
     code.line(f"{code.spent} += {what}")
     with code.block(f"if {code.spent} > {MAX_LENGTH}:"):
-        code.line(f"{code.function('too_much', operations.too_much)}()")
+        code.line(f"{code.function('too_much', operations.raise_too_much)}()")

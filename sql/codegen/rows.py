@@ -4,7 +4,7 @@ loop in which the rest of the code stands."""
 from collections.abc import Iterable
 from typing import assert_never
 
-from jobplane.schemas.types.json_text import present
+from jobplane.schemas.types.json_text import null_to_none
 from jobplane.sql.codegen.row import Row
 from jobplane.sql.plan.graph import Step
 from jobplane.sql.plan.operators import FilterOperator, ProjectOperator, UnnestOperator
@@ -37,7 +37,7 @@ def _unnest(row: Row, step: UnnestOperator) -> None:
     if step.second:
         target, each = f"{element}, {second}", f"({values} or {{}}).items()"
     if step.is_json:
-        each = f"map({code.function('present', present)}, {each})"
+        each = f"map({code.function('present', null_to_none)}, {each})"
     if step.ordinal:
         target, each = f"{ordinal}, {f'({target})' if step.second else target}", f"enumerate({each}, 1)"
     code.line(f"for {target} in {each}:")

@@ -6,10 +6,10 @@ Elements are equal as `=` has it: 1 equals 1.0, TRUE does not equal 1. They are 
 from collections.abc import Hashable
 from typing import Annotated, Any, Literal
 
-from jobplane.schemas.types.json_text import present
-from jobplane.sql.functions.signature import Checked, K, O, T, V, Written, sql
-from jobplane.sql.runtime.comparing import comparable, identity
-from jobplane.sql.runtime.plain import joined, plain
+from jobplane.schemas.types.json_text import null_to_none
+from jobplane.sql.functions.signature import AsJsonText, ConstantCheck, K, O, T, V, sql
+from jobplane.sql.runtime.comparing import check_comparable, identity
+from jobplane.sql.runtime.plain import join_texts, plain_text
 
 
 @sql("ARRAY_LENGTH")
@@ -89,10 +89,10 @@ def array_concat(*arrays: list[T | None]) -> list[T | None]:
 
 
 @sql()
-def array_join(array: Annotated[list[O | None], Written()], separator: str, null_text: str | None = None) -> str:
+def array_join(array: Annotated[list[O | None], AsJsonText()], separator: str, null_text: str | None = None) -> str:
     """The texts of the elements with the separator between them; NULL is left out, or is the text given for it."""
-    texts = (null_text if one is None else plain(one) for one in array)
-    return joined("ARRAY_JOIN", separator, [text for text in texts if text is not None])
+    texts = (null_text if one is None else plain_text(one) for one in array)
+    return join_texts("ARRAY_JOIN", separator, [text for text in texts if text is not None])
 
 
 @sql()
@@ -117,7 +117,7 @@ def array_max(array: list[O | None]) -> O | None:
 def _there(array: list[O | None]) -> list[Any]:
     """The elements that are not NULL. Raises BadRecord where they are not of one kind."""
     there = [one for one in array if one is not None]
-    comparable(there)
+    check_comparable(there)
     return there
 
 
@@ -141,7 +141,9 @@ def _not_negative(length: int) -> int:
 
 @sql("SLICE")
 def part(
-    array: list[T | None], start: Annotated[int, Checked(_from_one)], length: Annotated[int, Checked(_not_negative)]
+    array: list[T | None],
+    start: Annotated[int, ConstantCheck(_from_one)],
+    length: Annotated[int, ConstantCheck(_not_negative)],
 ) -> list[T | None]:
     """So many elements from start on; start counts from the end where it is negative."""
     first = start - 1 if _from_one(start) > 0 else len(array) + start
@@ -164,10 +166,10 @@ def map_values(map: dict[K, V | None]) -> list[V | None]:  # noqa: A002  # what 
 def element_at(array: list[T | None], position: int) -> T | None:
     """The element at a position, from the end where it is negative; NULL where there is none."""
     index = position - 1 if position > 0 else len(array) + position
-    return present(array[index]) if position and 0 <= index < len(array) else None
+    return null_to_none(array[index]) if position and 0 <= index < len(array) else None
 
 
 @sql("ELEMENT_AT")
 def value_at(map: dict[K, V | None], key: K) -> V | None:  # noqa: A002  # what users read
     """The value of a key; NULL where there is none."""
-    return present(map.get(key))
+    return null_to_none(map.get(key))

@@ -7,11 +7,11 @@ from binascii import a2b_base64, unhexlify
 from decimal import Decimal
 from typing import Annotated
 
-from jobplane.schemas.shown import shown
+from jobplane.schemas.shown import show_value
 from jobplane.schemas.types.datatypes import MAX_PRECISION
-from jobplane.schemas.types.decimals import EXACT, fitted
+from jobplane.schemas.types.decimals import EXACT, fit_decimal
 from jobplane.schemas.types.json_text import ENCODER
-from jobplane.sql.functions.signature import Checked, Scale, sql
+from jobplane.sql.functions.signature import ConstantCheck, Scale, sql
 
 
 @sql("MD5")
@@ -86,7 +86,7 @@ def from_base64(text: str) -> bytes:
     try:
         return a2b_base64(text, strict_mode=True)
     except ValueError:
-        raise ValueError(f"{shown(text)} is not Base64, which is written like 'aGVsbG8='") from None
+        raise ValueError(f"{show_value(text)} is not Base64, which is written like 'aGVsbG8='") from None
 
 
 def _digits(scale: int) -> int:
@@ -95,7 +95,7 @@ def _digits(scale: int) -> int:
     return scale
 
 
-Digits = Annotated[int, Scale(), Checked(_digits)]
+Digits = Annotated[int, Scale(), ConstantCheck(_digits)]
 
 
 @sql("DECIMAL_FROM_BYTES")
@@ -124,7 +124,7 @@ def rescaled_from_bytes(value: bytes, scale: int, digits: Digits) -> Decimal:
     number = int.from_bytes(value, "big", signed=True)
     if abs(number) >= 10**MAX_PRECISION:
         raise ValueError(f"DECIMAL_FROM_BYTES of a number of {number.bit_length()} bits; a DECIMAL has 38 digits")
-    return fitted(Decimal(number).scaleb(-scale, EXACT), MAX_PRECISION, _digits(digits))
+    return fit_decimal(Decimal(number).scaleb(-scale, EXACT), MAX_PRECISION, _digits(digits))
 
 
 @sql()
@@ -139,7 +139,7 @@ def from_hex(text: str) -> bytes:
     try:
         return unhexlify(text)
     except ValueError:
-        raise ValueError(f"{shown(text)} is not hexadecimal, which is written like '00ff'") from None
+        raise ValueError(f"{show_value(text)} is not hexadecimal, which is written like '00ff'") from None
 
 
 @sql()
@@ -154,7 +154,7 @@ def from_utf8(data: bytes) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        raise ValueError(f"{shown(data)} is not UTF-8: byte {error.start} does not fit") from None
+        raise ValueError(f"{show_value(data)} is not UTF-8: byte {error.start} does not fit") from None
 
 
 @sql()

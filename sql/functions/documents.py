@@ -9,13 +9,13 @@ from typing import Annotated, Any
 import msgspec
 
 from jobplane.schemas.failures import BadRecord
-from jobplane.schemas.formats.json.second_look import again
-from jobplane.schemas.shown import shown
-from jobplane.schemas.types.json_text import json_text, malformed, text_of_json
-from jobplane.sql.functions.signature import Checked, Json, sql, told
-from jobplane.sql.runtime.json_path import found, kind_of, path
+from jobplane.schemas.formats.json.second_look import decode_again
+from jobplane.schemas.shown import show_value
+from jobplane.schemas.types.json_text import describe_malformed, json_text, text_of_json
+from jobplane.sql.functions.signature import ConstantCheck, Json, are_constant, sql
+from jobplane.sql.runtime.json_path import find_values, kind_of, parse_path
 
-Path = Annotated[str, Checked(path)]
+Path = Annotated[str, ConstantCheck(parse_path)]
 _KINDS = {"{": "an object", "[": "an array"}
 _elements = msgspec.json.Decoder(list[Json]).decode
 _members = msgspec.json.Decoder(dict[str, Json]).decode
@@ -26,22 +26,22 @@ def _decode(text: str) -> Json:
     try:
         return _document(text)
     except msgspec.DecodeError as error:
-        return again(_document, text.encode(), error)  # type: ignore[no-any-return]
+        return decode_again(_document, text.encode(), error)  # type: ignore[no-any-return]
 
 
-def parsed(text: str) -> Json:
+def parse_document(text: str) -> Json:
     """Raises ValueError."""
     try:
         return _decode(text)
     except BadRecord as bad:
-        raise ValueError(f"{shown(text)} is not JSON: {bad.message}") from None
+        raise ValueError(f"{show_value(text)} is not JSON: {bad.message}") from None
     except msgspec.DecodeError as error:
-        raise ValueError(f"{shown(text)} is not JSON: {malformed(error)}") from None
+        raise ValueError(f"{show_value(text)} is not JSON: {describe_malformed(error)}") from None
 
 
 def document_of(value: Json) -> Json:
     """The document that a value of JSON is, or that it holds as text. Raises ValueError for text that is not JSON."""
-    return parsed(text_of_json(value)) if kind_of(value) == '"' else value
+    return parse_document(text_of_json(value)) if kind_of(value) == '"' else value
 
 
 @sql()
@@ -53,7 +53,7 @@ def json_value(document: Json, path: Path) -> str | None:
 @sql("JSON_VALUE")
 def text_json_value(document: str, path: Path) -> str | None:
     """The string, number, true or false that a path leads to in a text of JSON, as text; NULL for none."""
-    return _scalar_text(parsed(document), path)
+    return _scalar_text(parse_document(document), path)
 
 
 def _scalar_text(document: Json, path: str) -> str | None:
@@ -63,7 +63,7 @@ def _scalar_text(document: Json, path: str) -> str | None:
     kind = kind_of(one)
     if kind in _KINDS:
         raise ValueError(
-            f"{shown(path)} leads to {_KINDS[kind]}; JSON_QUERY gives it, JSON_VALUE gives what has no parts"
+            f"{show_value(path)} leads to {_KINDS[kind]}; JSON_QUERY gives it, JSON_VALUE gives what has no parts"
         )
     return text_of_json(one)
 
@@ -77,31 +77,31 @@ def json_query(document: Json, path: Path) -> Json | None:
 @sql("JSON_QUERY")
 def text_json_query(document: str, path: Path) -> Json | None:
     """The object, array or other value that a path leads to in a text of JSON, as it stands; NULL for none."""
-    return _the_one(parsed(document), path)
+    return _the_one(parse_document(document), path)
 
 
 @sql()
 def json_exists(document: Json, path: Path) -> bool:
     """Whether a path such as '$.items[0]' leads anywhere; also to a null."""
-    return bool(found(document_of(document), path))
+    return bool(find_values(document_of(document), path))
 
 
 @sql("JSON_EXISTS")
 def text_json_exists(document: str, path: Path) -> bool:
     """Whether a path leads anywhere in a text of JSON; also to a null."""
-    return bool(found(parsed(document), path))
+    return bool(find_values(parse_document(document), path))
 
 
 def _the_one(document: Json, path_text: str) -> Json | None:
-    values = found(document, path_text)
+    values = find_values(document, path_text)
     if len(values) > 1:
-        raise ValueError(f"{shown(path_text)} leads to {len(values)} values; choose one of them, as with [0]")
+        raise ValueError(f"{show_value(path_text)} leads to {len(values)} values; choose one of them, as with [0]")
     return _present(values[0]) if values else None
 
 
 def _unpaired(key: Any) -> str:
     """Why a last key refuses all: an array or a row is not quoted, it is not a key either."""
-    said = shown(key) if key is None or isinstance(key, str | int | Json) else "at the end"
+    said = show_value(key) if key is None or isinstance(key, str | int | Json) else "at the end"
     return f"JSON_OBJECT takes keys and values in turn; the key {said} has no value"
 
 
@@ -109,7 +109,7 @@ def _no_pairs(*pairs: Any) -> None:
     if len(pairs) % 2:
         raise ValueError(_unpaired(pairs[-1]))
     for key in pairs[::2]:
-        if told(key):
+        if are_constant(key):
             _key(key)
 
 
@@ -127,7 +127,7 @@ def _key(key: object) -> str:
             return key
         case Json() if kind_of(key) == '"':
             return text_of_json(key)
-    raise ValueError(f"a key of JSON_OBJECT is text, not {'NULL' if key is None else shown(key)}")
+    raise ValueError(f"a key of JSON_OBJECT is text, not {'NULL' if key is None else show_value(key)}")
 
 
 @sql()
@@ -151,7 +151,7 @@ def parse_json_document(document: Json) -> Json | None:
 @sql()
 def parse_json(text: str) -> Json | None:
     """The value that a text of JSON stands for; null is NULL."""
-    return _present(parsed(text))
+    return _present(parse_document(text))
 
 
 def _present(value: Json) -> Json | None:
@@ -167,7 +167,7 @@ def json_array_length(document: Json) -> int | None:
 @sql("JSON_ARRAY_LENGTH")
 def text_json_array_length(document: str) -> int | None:
     """How many elements the array has that a text of JSON holds; NULL where it holds another value."""
-    return _length(parsed(document))
+    return _length(parse_document(document))
 
 
 def _length(document: Json) -> int | None:
@@ -183,7 +183,7 @@ def json_keys(document: Json) -> list[str] | None:
 @sql("JSON_KEYS")
 def text_json_keys(document: str) -> list[str] | None:
     """The names of the fields of the object that a text of JSON holds, each once; NULL where it holds another value."""
-    return _names(parsed(document))
+    return _names(parse_document(document))
 
 
 def _names(document: Json) -> list[str] | None:

@@ -13,11 +13,11 @@ from typing import Any
 import msgspec
 
 from jobplane.schemas.failures import BadRecord
-from jobplane.schemas.formats.json.values import bounds
+from jobplane.schemas.formats.json.values import integer_bounds
 from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.datatypes import Type
-from jobplane.schemas.types.decimals import fitted, rescaled
-from jobplane.schemas.types.json_text import malformed
+from jobplane.schemas.types.decimals import fit_decimal, rescale
+from jobplane.schemas.types.json_text import describe_malformed
 from jobplane.sql.functions.signature import Function
 
 Fit = Callable[[Any], Any]
@@ -29,15 +29,15 @@ class Unfit(Exception):
     """The value is none of its type; the message goes on from `NAME gave`."""
 
 
-def guarded(function: Function, returns: Type) -> Callable[..., Any]:
+def guard_function(function: Function, returns: Type) -> Callable[..., Any]:
     """The call of a function whose result is a value of `returns`. It raises BadRecord alone."""
-    name, call, gives_null, fit = function.name, function.call, function.gives_null, fit_of(returns)
+    name, call, gives_null, fit = function.name, function.call, function.gives_null, value_check(returns)
 
     def guard(*arguments: Any) -> Any:
         try:
             value = call(*arguments)
         except (Exception, SystemExit) as error:
-            raise BadRecord(f"{name}: {told(error)}") from error
+            raise BadRecord(f"{name}: {describe_exception(error)}") from error
         if value is None and gives_null:
             return None
         try:
@@ -49,19 +49,19 @@ def guarded(function: Function, returns: Type) -> Callable[..., Any]:
     return guard
 
 
-def told(error: BaseException) -> str:
+def describe_exception(error: BaseException) -> str:
     """`KeyError: 'x'`, in one line; also where the error's own text raises."""
     return " ".join("".join(format_exception_only(error)).split())[:LONGEST_REASON]
 
 
-def fit_of(one: Type) -> Fit:
+def value_check(one: Type) -> Fit:
     """What looks at each value a function gives for a type."""
     if one.name in t.BITS:
         return _whole(one)
     if one.name == "ARRAY":
-        return _array(fit_of(one.arguments[0]))
+        return _array(value_check(one.arguments[0]))
     if one.name == "MAP":
-        return _map(fit_of(one.arguments[0]), fit_of(one.arguments[1]))
+        return _map(value_check(one.arguments[0]), value_check(one.arguments[1]))
     if one.name == "DECIMAL":
         return _decimal(one)
     if one.name in _EXACT:
@@ -95,7 +95,7 @@ def _exact(kind: type, one: Type) -> Fit:
 
 
 def _whole(one: Type) -> Fit:
-    low, high = bounds(one)
+    low, high = integer_bounds(one)
 
     def fit(value: Any) -> Any:
         if type(value) is not int:
@@ -134,7 +134,7 @@ def _decimal(one: Type) -> Fit:
             raise Unfit(f"{value}, which is no number of SQL")
         if value and value.adjusted() >= precision - scale:
             raise Unfit(f"a number out of range for {one}")
-        return fitted(value, precision, scale) if -exponent > scale else rescaled(value, max(0, -exponent))
+        return fit_decimal(value, precision, scale) if -exponent > scale else rescale(value, max(0, -exponent))
 
     return fit
 
@@ -193,7 +193,7 @@ def _json(value: Any) -> Any:
     try:
         msgspec.json.decode(value)
     except msgspec.DecodeError as error:
-        raise Unfit(f"text that is not JSON: {malformed(error)}") from None
+        raise Unfit(f"text that is not JSON: {describe_malformed(error)}") from None
     except RecursionError:
         raise Unfit("text that is not JSON: it is nested too deep") from None
     return value

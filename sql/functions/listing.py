@@ -44,7 +44,7 @@ FORMS = (
 )
 
 
-def listed() -> list[tuple[str, str, str, str]]:
+def list_functions() -> list[tuple[str, str, str, str]]:
     """(name, signature, meaning, package) of all that an expression may call upon; the language's own has none."""
     forms = [(*one, "") for one in (*OPERATORS, *FORMS)]
     functions = [one for name in sorted(FUNCTIONS) for one in FUNCTIONS[name]]

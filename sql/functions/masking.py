@@ -7,7 +7,7 @@ it is.
 from functools import partial
 from typing import Annotated
 
-from jobplane.sql.functions.signature import Checked, sql
+from jobplane.sql.functions.signature import ConstantCheck, sql
 
 
 def _single(mask: str) -> str:
@@ -22,7 +22,7 @@ def _not_negative(name: str, count: int) -> int:
     return count
 
 
-Mask = Annotated[str, Checked(_single)]
+Mask = Annotated[str, ConstantCheck(_single)]
 CAPITAL, SMALL, DIGIT, OTHER = "X", "x", "n", "-"
 
 
@@ -54,7 +54,7 @@ def _kind(character: str) -> int:
 @sql()
 def mask_left(
     text: str,
-    count: Annotated[int, Checked(partial(_not_negative, "MASK_LEFT"))],
+    count: Annotated[int, ConstantCheck(partial(_not_negative, "MASK_LEFT"))],
     capital: Mask | None = CAPITAL,
     small: Mask | None = SMALL,
     digit: Mask | None = DIGIT,
@@ -68,7 +68,7 @@ def mask_left(
 @sql()
 def mask_right(
     text: str,
-    count: Annotated[int, Checked(partial(_not_negative, "MASK_RIGHT"))],
+    count: Annotated[int, ConstantCheck(partial(_not_negative, "MASK_RIGHT"))],
     capital: Mask | None = CAPITAL,
     small: Mask | None = SMALL,
     digit: Mask | None = DIGIT,
@@ -82,7 +82,7 @@ def mask_right(
 @sql()
 def mask_keep_left(
     text: str,
-    count: Annotated[int, Checked(partial(_not_negative, "MASK_KEEP_LEFT"))],
+    count: Annotated[int, ConstantCheck(partial(_not_negative, "MASK_KEEP_LEFT"))],
     capital: Mask | None = CAPITAL,
     small: Mask | None = SMALL,
     digit: Mask | None = DIGIT,
@@ -96,7 +96,7 @@ def mask_keep_left(
 @sql()
 def mask_keep_right(
     text: str,
-    count: Annotated[int, Checked(partial(_not_negative, "MASK_KEEP_RIGHT"))],
+    count: Annotated[int, ConstantCheck(partial(_not_negative, "MASK_KEEP_RIGHT"))],
     capital: Mask | None = CAPITAL,
     small: Mask | None = SMALL,
     digit: Mask | None = DIGIT,

@@ -12,11 +12,11 @@ from jobplane.schemas.failures import BadRecord
 from jobplane.schemas.types import decimals
 from jobplane.schemas.types.datatypes import MAX_PRECISION
 from jobplane.schemas.types.decimals import EXACT
-from jobplane.sql.functions.real_numbers import finite
-from jobplane.sql.functions.signature import N, O, sql, told
+from jobplane.sql.functions.real_numbers import call_finite
+from jobplane.sql.functions.signature import N, O, are_constant, sql
 from jobplane.sql.runtime import operations
-from jobplane.sql.runtime.comparing import comparable
-from jobplane.sql.runtime.operations import check_whole
+from jobplane.sql.runtime.comparing import check_comparable
+from jobplane.sql.runtime.operations import check_bigint
 
 _TENS = tuple(10.0**digits for digits in range(16))
 _SMALL = 1e9
@@ -53,9 +53,9 @@ def _rounded(name: str, number: N, digits: int, rounding: str) -> N:
     if isinstance(number, int):
         if digits >= 0:
             return number
-        return check_whole(int(_cut(Decimal(check_whole(number)), digits, rounding)))
+        return check_bigint(int(_cut(Decimal(check_bigint(number)), digits, rounding)))
     if isinstance(number, float):
-        return finite(name, lambda one: float(_cut(Decimal(repr(one)), digits, rounding)) + 0.0, number)
+        return call_finite(name, lambda one: float(_cut(Decimal(repr(one)), digits, rounding)) + 0.0, number)
     return _exact(name, _cut(number, digits, rounding), _scale(number))
 
 
@@ -74,7 +74,7 @@ def _nearest(number: float, digits: int) -> float | None:
 def absolute(number: N) -> N:
     """The number without its sign."""
     if isinstance(number, int):
-        return check_whole(abs(number))
+        return check_bigint(abs(number))
     if isinstance(number, Decimal):
         return EXACT.abs(number)
     return abs(number)
@@ -120,7 +120,7 @@ def ceil(number: N) -> N:
 
 
 def _by_zero(_dividend: Any, divisor: Any) -> None:
-    if told(divisor) and divisor == 0:
+    if are_constant(divisor) and divisor == 0:
         raise ZeroDivisionError
 
 
@@ -136,19 +136,19 @@ def mod(dividend: N, divisor: N) -> N:
 def square(number: N) -> N:
     """The number times itself; of a DECIMAL rounded to as many digits after the point as it has."""
     if isinstance(number, int):
-        return check_whole(number * number)
+        return check_bigint(number * number)
     if isinstance(number, float):
-        return finite("SQUARE", lambda one: one * one, number)
+        return call_finite("SQUARE", lambda one: one * one, number)
     return _exact("SQUARE", EXACT.multiply(number, number), _scale(number))
 
 
 @sql()
 def greatest(*values: O) -> O:
     """The largest of the values; NULL if one of them is NULL."""
-    return max(comparable(values))
+    return max(check_comparable(values))
 
 
 @sql()
 def least(*values: O) -> O:
     """The smallest of the values; NULL if one of them is NULL."""
-    return min(comparable(values))
+    return min(check_comparable(values))

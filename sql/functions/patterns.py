@@ -13,8 +13,8 @@ import re2
 
 from jobplane.schemas.failures import BadRecord
 from jobplane.schemas.shown import LONGEST
-from jobplane.sql.functions.signature import Checked, sql, told
-from jobplane.sql.runtime.plain import bounded
+from jobplane.sql.functions.signature import ConstantCheck, are_constant, sql
+from jobplane.sql.runtime.plain import check_length
 
 MAX_MEMORY = 2 << 20
 """Bytes that one compiled pattern may take."""
@@ -40,7 +40,7 @@ def _quoted(pattern: str) -> str:
 
 
 @lru_cache(maxsize=CACHED)
-def compiled(pattern: str, flags: str = "") -> Any:
+def compile_pattern(pattern: str, flags: str = "") -> Any:
     """A regular expression of RE2. Raises ValueError with its reason."""
     check_flags(flags)
     options = re2.Options()
@@ -80,7 +80,7 @@ def _reason(said: str) -> str:
 
 
 @lru_cache(maxsize=CACHED)
-def compiled_like(pattern: str, escape: str | None) -> Callable[[str], bool]:
+def compile_like(pattern: str, escape: str | None) -> Callable[[str], bool]:
     """What tells whether a whole text is like a pattern. Raises ValueError for an escape that escapes nothing."""
     parts = _parts(pattern, escape)
     texts = [text for text, is_sign in parts if not is_sign]
@@ -97,7 +97,9 @@ def compiled_like(pattern: str, escape: str | None) -> Callable[[str], bool]:
     if signs in simple:
         return simple[signs]
     try:
-        matches = compiled("".join(_SIGNS[text] if is_sign else re2.escape(text) for text, is_sign in parts)).fullmatch
+        matches = compile_pattern(
+            "".join(_SIGNS[text] if is_sign else re2.escape(text) for text, is_sign in parts)
+        ).fullmatch
     except ValueError:
         raise ValueError(f"the pattern of LIKE is too long: {len(pattern):,} characters") from None
     return lambda value: matches(value) is not None
@@ -126,11 +128,11 @@ def _parts(pattern: str, escape: str | None) -> list[tuple[str, bool]]:
 
 def like(text: str, pattern: str, escape: str | None = None) -> bool:
     """LIKE with a pattern that only the record tells."""
-    return compiled_like(pattern, escape)(text)
+    return compile_like(pattern, escape)(text)
 
 
 @lru_cache(maxsize=CACHED)
-def template(replacement: str) -> tuple[str | int, ...]:
+def parse_replacement(replacement: str) -> tuple[str | int, ...]:
     """Texts and, between them, numbers of groups. Raises ValueError."""
     parts: list[str | int] = []
     for i, part in enumerate(_GROUP.split(replacement)):
@@ -143,14 +145,14 @@ def template(replacement: str) -> tuple[str | int, ...]:
     return tuple(parts)
 
 
-Pattern = Annotated[str, Checked(compiled)]
-Flags = Annotated[str, Checked(check_flags)]
+Pattern = Annotated[str, ConstantCheck(compile_pattern)]
+Flags = Annotated[str, ConstantCheck(check_flags)]
 
 
 @sql()
 def regexp_like(text: str, pattern: Pattern, flags: Flags = "") -> bool:
     """Whether the pattern is found in the text."""
-    return compiled(pattern, flags).search(text) is not None
+    return compile_pattern(pattern, flags).search(text) is not None
 
 
 def _check_group(regexp: Any, pattern: str, group: int) -> None:
@@ -159,22 +161,22 @@ def _check_group(regexp: Any, pattern: str, group: int) -> None:
 
 
 def _no_such_group(_text: Any, pattern: Any, group: Any = 0) -> None:
-    if told(pattern, group):
-        _check_group(compiled(pattern), pattern, group)
+    if are_constant(pattern, group):
+        _check_group(compile_pattern(pattern), pattern, group)
 
 
 @sql(refuses=_no_such_group)
 def regexp_extract(text: str, pattern: Pattern, group: int = 0) -> str | None:
     """What the pattern, or a group of it, first matches; NULL where it does not."""
-    regexp = compiled(pattern)
+    regexp = compile_pattern(pattern)
     _check_group(regexp, pattern, group)
     match = regexp.search(text)
     return match[group] if match else None
 
 
 def _no_such_groups(_text: Any, pattern: Any, replacement: Any, flags: Any = "") -> None:
-    if told(pattern, replacement, flags):
-        _check_group(compiled(pattern, flags), pattern, _last_group(template(replacement)))
+    if are_constant(pattern, replacement, flags):
+        _check_group(compile_pattern(pattern, flags), pattern, _last_group(parse_replacement(replacement)))
 
 
 def _last_group(parts: tuple[str | int, ...]) -> int:
@@ -183,10 +185,10 @@ def _last_group(parts: tuple[str | int, ...]) -> int:
 
 @sql(refuses=_no_such_groups)
 def regexp_replace(
-    text: str, pattern: Pattern, replacement: Annotated[str, Checked(template)], flags: Flags = ""
+    text: str, pattern: Pattern, replacement: Annotated[str, ConstantCheck(parse_replacement)], flags: Flags = ""
 ) -> str:
     """The text with all that the pattern matches replaced; \\1 to \\9 stand for its groups, \\0 for the whole match."""
-    regexp, parts = compiled(pattern, flags), template(replacement)
+    regexp, parts = compile_pattern(pattern, flags), parse_replacement(replacement)
     _check_group(regexp, pattern, _last_group(parts))
     pieces: list[str] = []
     length, end, last = 0, 0, -1
@@ -199,7 +201,7 @@ def regexp_replace(
         made = "".join(part if isinstance(part, str) else match[part] or "" for part in parts)
         pieces += (text[end:start], made)
         length += start - end + len(made)
-        bounded("REGEXP_REPLACE", length)
+        check_length("REGEXP_REPLACE", length)
         end = last = stop
-    bounded("REGEXP_REPLACE", length + len(text) - end)
+    check_length("REGEXP_REPLACE", length + len(text) - end)
     return "".join([*pieces, text[end:]])

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 from jobplane.schemas.failures import BadRecord
-from jobplane.sql.functions.signature import sql, told
+from jobplane.sql.functions.signature import are_constant, sql
 
 
-def finite(name: str, call: Callable[..., float], *numbers: float) -> float:
+def call_finite(name: str, call: Callable[..., float], *numbers: float) -> float:
     """Raises BadRecord where the result is beyond what a DOUBLE holds."""
     try:
         result = call(*numbers)
@@ -46,13 +46,13 @@ def power(base: float, exponent: float) -> float:
         raise ValueError(f"POWER of zero to a negative exponent: {exponent}")
     if base < 0 and not exponent.is_integer():
         raise ValueError(f"POWER of a negative number to an exponent that is not whole: {base}, {exponent}")
-    return finite("POWER", math.pow, base, exponent)
+    return call_finite("POWER", math.pow, base, exponent)
 
 
 @sql()
 def exp(number: float) -> float:
     """The constant e to the power of the number."""
-    return finite("EXP", math.exp, number)
+    return call_finite("EXP", math.exp, number)
 
 
 @sql()
@@ -68,7 +68,7 @@ def log10(number: float) -> float:
 
 
 def _no_logarithm(base: Any, number: Any) -> None:
-    log(base if told(base) else 2.0, number if told(number) else 1.0)
+    log(base if are_constant(base) else 2.0, number if are_constant(number) else 1.0)
 
 
 @sql(refuses=_no_logarithm)
@@ -118,7 +118,7 @@ def cot(angle: float) -> float:
     """The cotangent."""
     if angle == 0:
         raise ValueError(f"COT of zero: {angle}")
-    return finite("COT", lambda one: 1 / math.tan(one), angle)
+    return call_finite("COT", lambda one: 1 / math.tan(one), angle)
 
 
 @sql()
@@ -154,7 +154,7 @@ def atan2(y: float, x: float) -> float:
 @sql()
 def degrees(angle: float) -> float:
     """An angle in degrees."""
-    return finite("DEGREES", math.degrees, angle)
+    return call_finite("DEGREES", math.degrees, angle)
 
 
 @sql()

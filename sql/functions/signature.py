@@ -33,7 +33,7 @@ O = TypeVar("O", bound=Any)  # noqa: E741  # ordered
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class ConstantCheck:
     """`check` is given a constant argument; what it raises refuses the statement."""
 
     check: Callable[[Any], Any]
@@ -45,7 +45,7 @@ class Scale:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class AsJsonText:
     """Marks a parameter whose values become text: they come as JSON writes them."""
 
 
@@ -130,13 +130,13 @@ NOT_OFFERED: dict[str, str] = {}
 C = TypeVar("C", bound=Callable[..., Any])
 
 
-UNTOLD: Any = object()
+NOT_CONSTANT: Any = object()
 """Stands for an argument that only the record tells."""
 
 
-def told(*values: Any) -> bool:
+def are_constant(*values: Any) -> bool:
     """Whether all of them are constants."""
-    return all(value is not UNTOLD for value in values)
+    return all(value is not NOT_CONSTANT for value in values)
 
 
 def sql(name: str = "", *, refuses: Callable[..., Any] | None = None) -> Callable[[C], C]:
@@ -176,10 +176,10 @@ def _parameter(one: inspect.Parameter, hint: Any) -> Parameter:
     check, notes = None, []
     if get_origin(hint) is Annotated:
         hint, *notes = get_args(hint)
-        check = next((note.check for note in notes if isinstance(note, Checked)), None)
+        check = next((note.check for note in notes if isinstance(note, ConstantCheck)), None)
     if get_origin(hint) is Literal:
         return Parameter(one.name, t.VARCHAR, takes_null, optional, get_args(hint))
-    marks = Scale() in notes, Written() in notes
+    marks = Scale() in notes, AsJsonText() in notes
     return Parameter(one.name, _type(hint), takes_null, optional, (), check, *marks)
 
 

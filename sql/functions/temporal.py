@@ -11,13 +11,13 @@ from datetime import UTC, date, datetime, time, timedelta
 from math import floor
 from typing import Annotated, Any, Literal, TypeVar
 
-from jobplane.schemas.shown import shown
+from jobplane.schemas.shown import show_value
 from jobplane.schemas.types import zones
 from jobplane.schemas.types.datatypes import Instant, Months
 from jobplane.schemas.types.temporal_text import text_of, text_of_months
-from jobplane.sql.functions.signature import Checked, sql, told
+from jobplane.sql.functions.signature import ConstantCheck, are_constant, sql
 
-Zone = Annotated[str, Checked(zones.zone)]
+Zone = Annotated[str, ConstantCheck(zones.find_zone)]
 DateUnit = Literal["YEAR", "QUARTER", "MONTH", "WEEK", "DAY"]
 TimeUnit = Literal["HOUR", "MINUTE", "SECOND", "MILLISECOND", "MICROSECOND"]
 Unit = Literal["YEAR", "QUARTER", "MONTH", "WEEK", "DAY", "HOUR", "MINUTE", "SECOND", "MILLISECOND", "MICROSECOND"]
@@ -42,16 +42,16 @@ def add_months(moment: D, months: int) -> D:
     """To the same day of a month, or its last. Raises ValueError."""
     year, month = divmod(moment.year * 12 + moment.month - 1 + months, 12)
     if not 1 <= year <= 9999:
-        raise beyond(f"{text_of(moment)} plus {text_of_months(Months(months))}")
+        raise out_of_years(f"{text_of(moment)} plus {text_of_months(Months(months))}")
     return moment.replace(year=year, month=month + 1, day=min(moment.day, monthrange(year, month + 1)[1]))
 
 
-def moved(moment: datetime, interval: timedelta) -> datetime:
+def add_interval(moment: datetime, interval: timedelta) -> datetime:
     """`moment + interval`. Raises ValueError."""
     try:
         return moment + interval
     except OverflowError:
-        raise beyond(f"{text_of(moment)} plus {text_of(interval)}") from None
+        raise out_of_years(f"{text_of(moment)} plus {text_of(interval)}") from None
 
 
 def since_epoch(moment: datetime) -> timedelta:
@@ -59,23 +59,23 @@ def since_epoch(moment: datetime) -> timedelta:
     return (moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment) - EPOCH
 
 
-def local(moment: Instant, zone: str) -> datetime:
+def to_zone(moment: Instant, zone: str) -> datetime:
     """The same instant, with the clock of a zone. Raises ValueError."""
     try:
-        return moment.astimezone(zones.zone(zone))
+        return moment.astimezone(zones.find_zone(zone))
     except OverflowError:
-        raise beyond(f"{text_of(moment)} in {zone}") from None
+        raise out_of_years(f"{text_of(moment)} in {zone}") from None
 
 
-def in_utc(moment: datetime) -> Instant:
+def to_utc(moment: datetime) -> Instant:
     """The same instant. Raises ValueError."""
     try:
         return Instant(moment.astimezone(UTC))
     except OverflowError:
-        raise beyond(f"{moment.isoformat()} in UTC") from None
+        raise out_of_years(f"{moment.isoformat()} in UTC") from None
 
 
-def beyond(what: str) -> ValueError:
+def out_of_years(what: str) -> ValueError:
     return ValueError(f"{what} is outside the years 1 to 9999")
 
 
@@ -117,7 +117,7 @@ def trunc_timestamp(unit: Unit, moment: datetime) -> datetime:
 @sql("DATE_TRUNC")
 def trunc_instant(unit: Unit, moment: Instant, zone: Zone = "UTC") -> Instant:
     """The instant at which the unit began in the zone."""
-    return in_utc(_beginning(unit, local(moment, zone)))
+    return to_utc(_beginning(unit, to_zone(moment, zone)))
 
 
 @sql("DATE_TRUNC")
@@ -129,7 +129,7 @@ def trunc_date(unit: DateUnit, day: date) -> date:
 @sql("DATE_ADD")
 def add_to_timestamp(moment: datetime, interval: timedelta) -> datetime:
     """A moment so much later, or earlier where the interval is negative."""
-    return moved(moment, interval)
+    return add_interval(moment, interval)
 
 
 @sql("DATE_ADD")
@@ -141,7 +141,7 @@ def add_months_to_timestamp(moment: datetime, interval: Months) -> datetime:
 @sql("DATE_ADD")
 def add_to_instant(moment: Instant, interval: timedelta) -> Instant:
     """An instant so much later, or earlier where the interval is negative."""
-    return Instant(moved(moment, interval))
+    return Instant(add_interval(moment, interval))
 
 
 @sql("DATE_ADD")
@@ -159,7 +159,7 @@ def add_months_to_date(day: date, interval: Months) -> date:
 @sql("DATE_ADD")
 def add_to_date(day: date, interval: timedelta) -> datetime:
     """A moment so much later than the midnight a day begins with."""
-    return moved(datetime.combine(day, _MIDNIGHT), interval)
+    return add_interval(datetime.combine(day, _MIDNIGHT), interval)
 
 
 def _index(unit: str, moment: datetime) -> int:
@@ -196,27 +196,27 @@ def diff_times(unit: TimeUnit, start: time, end: time) -> int:
 @sql("AT_TIME_ZONE")
 def instant_at(moment: Instant, zone: Zone) -> datetime:
     """What a clock shows in the zone at an instant."""
-    return local(moment, zone).replace(tzinfo=None, fold=0)
+    return to_zone(moment, zone).replace(tzinfo=None, fold=0)
 
 
 @sql("AT_TIME_ZONE")
 def timestamp_at(moment: datetime, zone: Zone) -> Instant:
     """The instant at which a clock shows this in the zone; the first, where it shows it twice."""
-    return in_utc(moment.replace(tzinfo=zones.zone(zone)))
+    return to_utc(moment.replace(tzinfo=zones.find_zone(zone)))
 
 
-def _told_or(parts: Sequence[Any], others: Sequence[int]) -> list[Any]:
+def _constants_or(parts: Sequence[Any], others: Sequence[int]) -> list[Any]:
     """The parts, and others in place of those that only the record tells."""
-    return [part if told(part) else other for part, other in zip(parts, others, strict=True)]
+    return [part if are_constant(part) else other for part, other in zip(parts, others, strict=True)]
 
 
 def _no_such_date(*parts: Any) -> None:
     """A leap year and a month of 31 days have all there may be."""
     try:
-        make_date(*_told_or(parts, (2000, 1, 1)))
+        make_date(*_constants_or(parts, (2000, 1, 1)))
     except ValueError:
-        said = "-".join(str(part) if told(part) else "…" for part in parts)
-        raise ValueError(f"there is no such DATE as {shown(said)}") from None
+        said = "-".join(str(part) if are_constant(part) else "…" for part in parts)
+        raise ValueError(f"there is no such DATE as {show_value(said)}") from None
 
 
 @sql(refuses=_no_such_date)
@@ -225,16 +225,16 @@ def make_date(year: int, month: int, day: int) -> date:
     try:
         return date(year, month, day)
     except (ValueError, OverflowError):
-        raise ValueError(f"there is no such DATE as {shown(f'{year}-{month}-{day}')}") from None
+        raise ValueError(f"there is no such DATE as {show_value(f'{year}-{month}-{day}')}") from None
 
 
 def _no_such_timestamp(*parts: Any) -> None:
     try:
-        make_timestamp(*_told_or(parts, (2000, 1, 1, 0, 0, 0)))
+        make_timestamp(*_constants_or(parts, (2000, 1, 1, 0, 0, 0)))
     except ValueError:
-        said = [str(part) if told(part) else "…" for part in parts]
+        said = [str(part) if are_constant(part) else "…" for part in parts]
         moment = f"{'-'.join(said[:3])} {':'.join(said[3:])}"
-        raise ValueError(f"there is no such TIMESTAMP as {shown(moment)}") from None
+        raise ValueError(f"there is no such TIMESTAMP as {show_value(moment)}") from None
 
 
 @sql(refuses=_no_such_timestamp)
@@ -244,8 +244,8 @@ def make_timestamp(year: int, month: int, day: int, hour: int, minute: int, seco
         whole = datetime(year, month, day, hour, minute, floor(second))  # noqa: DTZ001  # a TIMESTAMP has none
     except (ValueError, OverflowError):
         said = f"{year}-{month}-{day} {hour}:{minute}:{second}"
-        raise ValueError(f"there is no such TIMESTAMP as {shown(said)}") from None
-    return moved(whole, timedelta(microseconds=round((second - floor(second)) * 1_000_000)))
+        raise ValueError(f"there is no such TIMESTAMP as {show_value(said)}") from None
+    return add_interval(whole, timedelta(microseconds=round((second - floor(second)) * 1_000_000)))
 
 
 @sql()

@@ -8,9 +8,9 @@ from typing import Annotated
 
 from jobplane.schemas.types.datatypes import Instant
 from jobplane.schemas.types.temporal_text import date_of, instant_of, timestamp_of
-from jobplane.sql.functions.signature import Checked, sql
-from jobplane.sql.functions.temporal import EPOCH, Zone, beyond, in_utc, local, since_epoch
-from jobplane.sql.runtime.temporal_format import read, writable, writer, written, zoned
+from jobplane.sql.functions.signature import ConstantCheck, sql
+from jobplane.sql.functions.temporal import EPOCH, Zone, out_of_years, since_epoch, to_utc, to_zone
+from jobplane.sql.runtime.temporal_format import check_writable, format_moment, has_zone, parse_moment, pattern_writer
 
 _MIDNIGHT = time()
 _MILLISECOND = timedelta(milliseconds=1)
@@ -18,46 +18,46 @@ _DAY = timedelta(days=1)
 
 
 def _of_local(pattern: str) -> None:
-    if zoned(pattern):
+    if has_zone(pattern):
         raise ValueError("TZH makes a TIMESTAMP WITH TIME ZONE: use TO_TIMESTAMP_TZ")
 
 
 def _of_instant(pattern: str) -> None:
-    if not zoned(pattern):
+    if not has_zone(pattern):
         raise ValueError(
             "the pattern has no TZH: use TO_TIMESTAMP(…) AT TIME ZONE 'Europe/Berlin', or the zone that is meant"
         )
 
 
-Written = Annotated[str, Checked(writable)]
-WrittenInZone = Annotated[str, Checked(writer)]
-Read = Annotated[str, Checked(_of_local)]
-ReadInZone = Annotated[str, Checked(_of_instant)]
+WritePattern = Annotated[str, ConstantCheck(check_writable)]
+ZonedWritePattern = Annotated[str, ConstantCheck(pattern_writer)]
+ReadPattern = Annotated[str, ConstantCheck(_of_local)]
+ZonedReadPattern = Annotated[str, ConstantCheck(_of_instant)]
 
 
 @sql()
-def to_char(moment: datetime, pattern: Written) -> str:
+def to_char(moment: datetime, pattern: WritePattern) -> str:
     """A moment as the pattern writes it, such as 'DD.MM.YYYY HH24:MI:SS'."""
-    return written(moment, pattern)
+    return format_moment(moment, pattern)
 
 
 @sql("TO_CHAR")
-def instant_to_char(moment: Instant, pattern: WrittenInZone, zone: Zone = "UTC") -> str:
+def instant_to_char(moment: Instant, pattern: ZonedWritePattern, zone: Zone = "UTC") -> str:
     """An instant as the pattern writes it, by the clock of the zone; TZH:TZM is how far that is from UTC."""
-    return written(local(moment, zone), pattern)
+    return format_moment(to_zone(moment, zone), pattern)
 
 
 @sql("TO_CHAR")
-def date_to_char(day: date, pattern: Written) -> str:
+def date_to_char(day: date, pattern: WritePattern) -> str:
     """A date as the pattern writes it, such as 'DD.MM.YYYY'."""
-    return written(datetime.combine(day, _MIDNIGHT), pattern)
+    return format_moment(datetime.combine(day, _MIDNIGHT), pattern)
 
 
 @sql()
-def to_date(text: str, pattern: Read) -> date:
+def to_date(text: str, pattern: ReadPattern) -> date:
     """The date of a text that the pattern describes."""
     _of_local(pattern)
-    return read(text, pattern)[0].date()
+    return parse_moment(text, pattern)[0].date()
 
 
 @sql("TO_DATE")
@@ -67,10 +67,10 @@ def iso_to_date(text: str) -> date:
 
 
 @sql()
-def to_timestamp(text: str, pattern: Read) -> datetime:
+def to_timestamp(text: str, pattern: ReadPattern) -> datetime:
     """The moment of a text that the pattern describes."""
     _of_local(pattern)
-    return read(text, pattern)[0]
+    return parse_moment(text, pattern)[0]
 
 
 @sql("TO_TIMESTAMP")
@@ -86,15 +86,15 @@ def millis_to_timestamp(epoch_millis: int) -> datetime:
     try:
         return EPOCH + _MILLISECOND * epoch_millis
     except OverflowError:
-        raise beyond(f"{epoch_millis} milliseconds after 1970") from None
+        raise out_of_years(f"{epoch_millis} milliseconds after 1970") from None
 
 
 @sql()
-def to_timestamp_tz(text: str, pattern: ReadInZone) -> Instant:
+def to_timestamp_tz(text: str, pattern: ZonedReadPattern) -> Instant:
     """The instant of a text that the pattern describes, with TZH and where needed TZM."""
     _of_instant(pattern)
-    moment, zone = read(text, pattern)
-    return in_utc(moment.replace(tzinfo=zone))
+    moment, zone = parse_moment(text, pattern)
+    return to_utc(moment.replace(tzinfo=zone))
 
 
 @sql("TO_TIMESTAMP_TZ")
@@ -127,4 +127,4 @@ def from_days(days: int) -> date:
     try:
         return EPOCH.date() + _DAY * days
     except OverflowError:
-        raise beyond(f"{days} days after 1970") from None
+        raise out_of_years(f"{days} days after 1970") from None

@@ -8,9 +8,9 @@ import sys
 from functools import partial
 from typing import Annotated, Any
 
-from jobplane.sql.functions.signature import Checked, sql, told
-from jobplane.sql.runtime.occurrences import nth
-from jobplane.sql.runtime.plain import bounded, joined, plain
+from jobplane.sql.functions.signature import ConstantCheck, are_constant, sql
+from jobplane.sql.runtime.occurrences import find_nth
+from jobplane.sql.runtime.plain import check_length, join_texts, plain_text
 
 _WORD = re.compile(r"(?:[^\W_][\u0300-\u036f]*)+")
 """Letters and digits, with the accents that follow them."""
@@ -65,8 +65,8 @@ def _not_negative(name: str, length: int) -> int:
     return length
 
 
-Taken = Annotated[int, Checked(partial(_not_negative, "SUBSTRING"))]
-Replaced = Annotated[int, Checked(partial(_not_negative, "OVERLAY"))]
+Taken = Annotated[int, ConstantCheck(partial(_not_negative, "SUBSTRING"))]
+Replaced = Annotated[int, ConstantCheck(partial(_not_negative, "OVERLAY"))]
 
 
 @sql("SUBSTR")
@@ -90,7 +90,7 @@ def right(text: str, count: int) -> str:
 
 
 def _before_the_text(_text: Any, _replacement: Any, start: Any, _length: Any = 0) -> None:
-    if told(start) and start < 1:
+    if are_constant(start) and start < 1:
         raise ValueError(f"OVERLAY starts before the first character: {start}")
 
 
@@ -104,7 +104,7 @@ def overlay_by_length(text: str, replacement: str, start: int) -> str:
 def overlay(text: str, replacement: str, start: int, length: Replaced) -> str:
     """The text with so many characters from start on replaced."""
     _before_the_text(text, replacement, start)
-    bounded("OVERLAY", len(text) + len(replacement))
+    check_length("OVERLAY", len(text) + len(replacement))
     return text[: start - 1] + replacement + text[start - 1 + _not_negative("OVERLAY", length) :]
 
 
@@ -130,13 +130,13 @@ def _counted(occurrence: int) -> int:
 def instr(
     text: str,
     part: str,
-    start: Annotated[int, Checked(_start)] = 1,
-    occurrence: Annotated[int, Checked(_counted)] = 1,
+    start: Annotated[int, ConstantCheck(_start)] = 1,
+    occurrence: Annotated[int, ConstantCheck(_counted)] = 1,
 ) -> int:
     """Where the part is in the text from start on, or from start backwards where that is negative; 0 for nowhere."""
     if _start(start) > 0:
-        return nth(text, part, start - 1, _counted(occurrence)) + 1
-    found = nth(text[::-1], part[::-1], max(0, -start - len(part)), _counted(occurrence))
+        return find_nth(text, part, start - 1, _counted(occurrence)) + 1
+    found = find_nth(text[::-1], part[::-1], max(0, -start - len(part)), _counted(occurrence))
     return 0 if found < 0 else len(text) - found - len(part) + 1
 
 
@@ -188,7 +188,7 @@ def _filling(fill: str) -> str:
     return fill
 
 
-Fill = Annotated[str, Checked(_filling)]
+Fill = Annotated[str, ConstantCheck(_filling)]
 
 
 @sql()
@@ -204,7 +204,7 @@ def rpad(text: str, length: int, fill: Fill = " ") -> str:
 
 
 def _padding(name: str, text: str, length: int, fill: str) -> str:
-    bounded(name, length)
+    check_length(name, length)
     missing = max(length - len(text), 0)
     return (_filling(fill) * (missing // len(fill) + 1))[:missing]
 
@@ -212,7 +212,7 @@ def _padding(name: str, text: str, length: int, fill: str) -> str:
 @sql()
 def repeat(text: str, times: int) -> str:
     """The text so many times; empty where that is negative."""
-    bounded("REPEAT", len(text) * times)
+    check_length("REPEAT", len(text) * times)
     return text * times if text else ""
 
 
@@ -222,7 +222,7 @@ def replace(text: str, part: str, replacement: str) -> str:
     if not part:
         return text
     if len(replacement) > len(part):
-        bounded("REPLACE", len(text) + text.count(part) * (len(replacement) - len(part)))
+        check_length("REPLACE", len(text) + text.count(part) * (len(replacement) - len(part)))
     return text.replace(part, replacement)
 
 
@@ -248,7 +248,7 @@ def _not_zero(number: int) -> int:
 
 
 @sql()
-def split_part(text: str, delimiter: str, number: Annotated[int, Checked(_not_zero)]) -> str:
+def split_part(text: str, delimiter: str, number: Annotated[int, ConstantCheck(_not_zero)]) -> str:
     """The part of that number between the delimiters; from the end where it is negative; empty where there is none."""
     parts = text.split(delimiter) if delimiter else [text]
     index = number - 1 if _not_zero(number) > 0 else len(parts) + number
@@ -264,7 +264,7 @@ def split(text: str, delimiter: str) -> list[str]:
 @sql()
 def concat(*values: object | None) -> str:
     """The texts of all values that are not NULL, one after the other."""
-    return joined("CONCAT", "", [one if type(one) is str else plain(one) for one in values if one is not None])
+    return join_texts("CONCAT", "", [one if type(one) is str else plain_text(one) for one in values if one is not None])
 
 
 FEW = 4
@@ -277,15 +277,15 @@ def concatenated(*texts: str | None) -> str:
     if len(texts) > FEW:
         return concat(*texts)
     made = "".join([text for text in texts if text is not None])
-    bounded("CONCAT", len(made))
+    check_length("CONCAT", len(made))
     return made
 
 
 @sql()
 def concat_ws(separator: str, *values: object | None) -> str:
     """The texts of all values that are not NULL, with the separator between them."""
-    return joined(
-        "CONCAT_WS", separator, [one if type(one) is str else plain(one) for one in values if one is not None]
+    return join_texts(
+        "CONCAT_WS", separator, [one if type(one) is str else plain_text(one) for one in values if one is not None]
     )
 
 

@@ -8,9 +8,9 @@ import re
 from string import ascii_letters, digits
 from urllib.parse import quote_plus, unquote, unquote_plus
 
-from jobplane.schemas.shown import shown
+from jobplane.schemas.shown import show_value
 from jobplane.sql.functions.signature import sql
-from jobplane.sql.runtime.plain import bounded
+from jobplane.sql.runtime.plain import check_length
 
 _URL = re.compile(
     r"""(?:(?P<protocol>[A-Za-z][A-Za-z0-9+.-]*):)?
@@ -31,7 +31,7 @@ _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2}).{0,2}", re.DOTALL)
 def url_encode(text: str) -> str:
     """The text as a form encodes it for a URL: letters, digits and . - * _ as they are, a blank as +, others as %C3."""
     data = text.encode()
-    bounded("URL_ENCODE", len(data) + 2 * len(data.translate(None, _AS_IT_IS)))
+    check_length("URL_ENCODE", len(data) + 2 * len(data.translate(None, _AS_IT_IS)))
     return quote_plus(text, safe="*").replace("~", "%7E")
 
 
@@ -40,11 +40,11 @@ def url_encode(text: str) -> str:
 def url_decode(text: str) -> str:
     """The text that URL_ENCODE encodes so: + is a blank, %C3%A9 is é."""
     if bad := _BAD_ESCAPE.search(text):
-        raise ValueError(f"{shown(text)} is not encoded for a URL: {shown(bad[0])} is not a byte, like '%20'")
+        raise ValueError(f"{show_value(text)} is not encoded for a URL: {show_value(bad[0])} is not a byte, like '%20'")
     try:
         return unquote_plus(text, errors="strict")
     except UnicodeDecodeError:
-        raise ValueError(f"{shown(text)} is not encoded for a URL: its bytes are not UTF-8") from None
+        raise ValueError(f"{show_value(text)} is not encoded for a URL: its bytes are not UTF-8") from None
 
 
 @sql()

@@ -10,15 +10,15 @@ import msgspec
 from jobplane.schemas.failures import BadRecord
 from jobplane.schemas.formats import AVRO, BYTES, CSV, CSV_DELIMITER, JSON, KEY_FORMAT, VALUE_FORMAT
 from jobplane.schemas.formats.avro.known_schemas import HEADER
-from jobplane.schemas.formats.json.second_look import looking_twice
+from jobplane.schemas.formats.json.second_look import with_second_look
 from jobplane.schemas.formats.looks import delimiter_of
-from jobplane.schemas.names import name
-from jobplane.schemas.shown import shown
+from jobplane.schemas.names import quote_name
+from jobplane.schemas.shown import show_value
 from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.datatypes import Type
-from jobplane.sql.infer.types import type_of
+from jobplane.sql.infer.types import infer_type
 from jobplane.sql.syntax.refusals.unsupported import column_refusal
-from jobplane.sql.syntax.render.expressions import string
+from jobplane.sql.syntax.render.expressions import string_literal
 from jobplane.sql.syntax.scan import MAX_BYTES
 
 VARCHAR = "varchar"
@@ -27,12 +27,12 @@ LONGEST_TYPE = 2_000
 MOST_COLUMNS = 500
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
-_object = looking_twice(msgspec.json.Decoder(dict[str, msgspec.Raw]).decode)
-_value = looking_twice(msgspec.json.Decoder(msgspec.Raw).decode)
+_object = with_second_look(msgspec.json.Decoder(dict[str, msgspec.Raw]).decode)
+_value = with_second_look(msgspec.json.Decoder(msgspec.Raw).decode)
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class InferredColumn:
     """`seen` counts the objects that have it; `empty`: it is null in all of them."""
 
     name: str
@@ -42,16 +42,16 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Inferred:
+class InferredMapping:
     """`columns` are fields of `objects` JSON objects; `notes` say what was seen besides."""
 
     notes: tuple[str, ...]
-    columns: tuple[Column, ...] = ()
+    columns: tuple[InferredColumn, ...] = ()
     objects: int = 0
     options: dict[str, str] = field(default_factory=dict)
 
 
-def inferred(records: Sequence[tuple[bytes | None, bytes | None]]) -> Inferred:
+def infer_mapping(records: Sequence[tuple[bytes | None, bytes | None]]) -> InferredMapping:
     """What the (key, value) records of a topic are; at least one has a value."""
     values = [value for _, value in records if value is not None]
     keys = [key for key, _ in records if key is not None]
@@ -64,12 +64,12 @@ def inferred(records: Sequence[tuple[bytes | None, bytes | None]]) -> Inferred:
         columns, left_out = _columns(objects)
         if other := len(values) - len(objects):
             notes.append(f"{other:,} of {len(values):,} values are no JSON objects, and cannot be read through this")
-        return Inferred((*notes, *left_out), columns, len(objects), keyed)
+        return InferredMapping((*notes, *left_out), columns, len(objects), keyed)
     format_, note = _format(values)
-    return Inferred((*notes, note), (), 0, {**keyed, VALUE_FORMAT: format_})
+    return InferredMapping((*notes, note), (), 0, {**keyed, VALUE_FORMAT: format_})
 
 
-def statement(found: Inferred, topic: str, mapping: str = "") -> str:
+def mapping_statement(found: InferredMapping, topic: str, mapping: str = "") -> str:
     """The CREATE MAPPING as SQL text, one column a line. Columns that are seen least go where it would be too long."""
     columns = found.columns
     while True:
@@ -80,31 +80,31 @@ def statement(found: Inferred, topic: str, mapping: str = "") -> str:
         columns = tuple(one for one in columns if one in most)
 
 
-def _written(found: Inferred, columns: Sequence[Column], topic: str, mapping: str) -> str:
+def _written(found: InferredMapping, columns: Sequence[InferredColumn], topic: str, mapping: str) -> str:
     lines = [f"-- {note}" for note in found.notes]
     if missing := len(found.columns) - len(columns):
         lines.append(f"-- {missing:,} more fields are left out: a statement has at most {MAX_BYTES:,} bytes")
-    external = f" EXTERNAL NAME {name(topic)}" if mapping != topic else ""
-    options = ", ".join(f"{option} {string(value)}" for option, value in found.options.items())
+    external = f" EXTERNAL NAME {quote_name(topic)}" if mapping != topic else ""
+    options = ", ".join(f"{option} {string_literal(value)}" for option, value in found.options.items())
     end = "TYPE Kafka" + (f" OPTIONS ({options})" if options else "") + ";"
-    create = f"CREATE MAPPING {name(mapping)}{external}"
+    create = f"CREATE MAPPING {quote_name(mapping)}{external}"
     if not columns:
         return "\n".join([*lines, f"{create} {end}", ""])
     rows = [_line(one, found.objects, "," if i < len(columns) else "") for i, one in enumerate(columns, 1)]
     return "\n".join([*lines, f"{create} (", *rows, f") {end}", ""])
 
 
-def _line(column: Column, objects: int, comma: str) -> str:
+def _line(column: InferredColumn, objects: int, comma: str) -> str:
     said = []
     if column.seen < objects:
         said.append(f"seen in {column.seen} of {objects} records")
     if column.empty:
         said.append("always null")
     comment = f" -- {', '.join(said)}" if said else ""
-    return f"    {name(column.name)} {column.type}{comma}{comment}"
+    return f"    {quote_name(column.name)} {column.type}{comma}{comment}"
 
 
-def _columns(objects: Sequence[dict[str, msgspec.Raw]]) -> tuple[tuple[Column, ...], list[str]]:
+def _columns(objects: Sequence[dict[str, msgspec.Raw]]) -> tuple[tuple[InferredColumn, ...], list[str]]:
     """The columns in the order in which they are first seen, and why fields are left out."""
     fields: dict[str, list[bytes]] = defaultdict(list)
     for one in objects:
@@ -121,9 +121,9 @@ def _columns(objects: Sequence[dict[str, msgspec.Raw]]) -> tuple[tuple[Column, .
         fields = {key: raws for key, raws in fields.items() if key in set(most)}
     columns = []
     for key, raws in fields.items():
-        found = type_of(raws)
+        found = infer_type(raws)
         narrow = found if len(str(found)) <= LONGEST_TYPE else t.JSON
-        columns.append(Column(key, narrow, len(raws), all(raw == b"null" for raw in raws)))
+        columns.append(InferredColumn(key, narrow, len(raws), all(raw == b"null" for raw in raws)))
     return tuple(columns), notes
 
 
@@ -132,7 +132,7 @@ def _refusal(key: str) -> str:
     if not key:
         return "a field without a name"
     reason = column_refusal(key)
-    return f"{shown(key)} ({reason})" if reason else ""
+    return f"{show_value(key)} ({reason})" if reason else ""
 
 
 def _fields(value: bytes) -> dict[str, msgspec.Raw] | None:

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from jobplane.schemas.failures import BadRecord
-from jobplane.schemas.formats.json.values import decoder, read_as, reader
+from jobplane.schemas.formats.json.values import decoder, msgspec_type, read_conversion
 from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.datatypes import Type
 
@@ -27,13 +27,13 @@ class _Unreadable:
     """A value that json.loads cannot read, and a reader of JSON may."""
 
 
-def type_of(raws: Sequence[bytes]) -> Type:
+def infer_type(raws: Sequence[bytes]) -> Type:
     """The type of a column with these values, each as JSON text."""
-    found = inferred([decoded(raw) for raw in raws])
-    return found if is_read(found, raws) else t.JSON
+    found = infer_common_type([decode_value(raw) for raw in raws])
+    return found if can_read(found, raws) else t.JSON
 
 
-def decoded(raw: bytes) -> Any:
+def decode_value(raw: bytes) -> Any:
     """Numbers with a point are Decimals."""
     try:
         return json.loads(raw, parse_float=Decimal, parse_constant=lambda _: _Unreadable())
@@ -41,7 +41,7 @@ def decoded(raw: bytes) -> Any:
         return _Unreadable()
 
 
-def inferred(values: Sequence[Any], depth: int = 0) -> Type:
+def infer_common_type(values: Sequence[Any], depth: int = 0) -> Type:
     there = [value for value in values if value is not None]
     kinds = {type(value) for value in there}
     if kinds == {bool}:
@@ -50,18 +50,18 @@ def inferred(values: Sequence[Any], depth: int = 0) -> Type:
         return _number(there)
     if kinds == {str}:
         raws = [msgspec.json.encode(value) for value in there if _is_text(value)]
-        narrow = (one for one in _TEXTS if is_read(one, raws))
+        narrow = (one for one in _TEXTS if can_read(one, raws))
         return next(narrow, t.VARCHAR) if len(raws) == len(there) else t.JSON
     if kinds == {list} and depth < DEEPEST:
-        return t.array(inferred([item for value in there for item in value], depth + 1))
+        return t.array(infer_common_type([item for value in there for item in value], depth + 1))
     if kinds == {dict} and depth < DEEPEST:
         return _row(there, depth)
     return t.JSON
 
 
-def is_read(one: Type, raws: Sequence[bytes]) -> bool:
+def can_read(one: Type, raws: Sequence[bytes]) -> bool:
     """Whether the format json-flat reads all of them as values of the type."""
-    wanted, convert = read_as(one), reader(one)
+    wanted, convert = msgspec_type(one), read_conversion(one)
     decode = decoder(wanted if wanted is msgspec.Raw else wanted | None).decode
     try:
         for raw in raws:
@@ -110,4 +110,4 @@ def _row(objects: Sequence[dict[str, Any]], depth: int) -> Type:
     nameable = all(name and _is_text(name) for name in names)
     if not 0 < len(names) <= MOST_FIELDS or not stable or not nameable:
         return t.JSON
-    return t.row(names, tuple(inferred([one.get(name) for one in objects], depth + 1) for name in names))
+    return t.row(names, tuple(infer_common_type([one.get(name) for one in objects], depth + 1) for name in names))

@@ -14,25 +14,25 @@ import msgspec
 from jobplane.schemas.failures import BadRecord
 from jobplane.schemas.formats.fields import Convert
 from jobplane.schemas.formats.json.values import (
-    bounds,
     decoder,
-    read_as,
-    reader,
-    real,
+    integer_bounds,
+    msgspec_type,
+    read_conversion,
     row_class,
     shortest_real,
-    writer,
+    to_real,
+    write_conversion,
 )
-from jobplane.schemas.shown import shown
+from jobplane.schemas.shown import show_value
 from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types import temporal_text as text
 from jobplane.schemas.types.datatypes import Type
-from jobplane.schemas.types.decimals import EXACT, exact, fitted, rescaled
+from jobplane.schemas.types.decimals import EXACT, fit_decimal, rescale, to_decimal
 from jobplane.schemas.types.json_text import json_text, text_of_json
 from jobplane.schemas.types.number_text import BLANK, decimal_of, double_of, whole_of
-from jobplane.sql.functions.documents import parsed
-from jobplane.sql.runtime.operations import check_whole
-from jobplane.sql.runtime.plain import plain
+from jobplane.sql.functions.documents import parse_document
+from jobplane.sql.runtime.operations import check_bigint
+from jobplane.sql.runtime.plain import plain_text
 
 Made = Callable[[Type, Type], Convert]
 
@@ -67,21 +67,21 @@ def whole(value: float | Decimal) -> int:
     result = int(value)
     if result != value:
         raise BadRecord(f"{value} is not a whole number")
-    return check_whole(result)
+    return check_bigint(result)
 
 
 def _to_whole(source: Type, target: Type) -> Convert:
-    low, high = bounds(target)
+    low, high = integer_bounds(target)
 
     def ranged(value: int) -> int:
         if not low <= value <= high:
-            raise BadRecord(f"{shown(value)} is out of range for {target}")
+            raise BadRecord(f"{show_value(value)} is out of range for {target}")
         return value
 
     def parsed(value: str) -> int:
         number = whole_of(value)
         if number is None:
-            raise BadRecord(f"{shown(value)} is not a whole number")
+            raise BadRecord(f"{show_value(value)} is not a whole number")
         return ranged(number)
 
     def rounded(value: float | Decimal) -> int:
@@ -101,8 +101,8 @@ def _to_whole(source: Type, target: Type) -> Convert:
 def exactly(source: Type) -> Convert | None:
     """What makes a Decimal of a number; None where it is one."""
     if source == t.REAL:
-        return lambda value: exact(shortest_real(value))
-    return None if source.name == "DECIMAL" else exact
+        return lambda value: to_decimal(shortest_real(value))
+    return None if source.name == "DECIMAL" else to_decimal
 
 
 def _to_decimal(source: Type, target: Type) -> Convert:
@@ -111,14 +111,14 @@ def _to_decimal(source: Type, target: Type) -> Convert:
     def parsed(value: str) -> Decimal:
         number = decimal_of(value)
         if number is None:
-            raise BadRecord(f"{shown(value)} is not a number")
+            raise BadRecord(f"{show_value(value)} is not a number")
         return fits(number)
 
     def fits(value: Decimal) -> Decimal:
         try:
-            return fitted(value, precision, scale)
+            return fit_decimal(value, precision, scale)
         except InvalidOperation:
-            raise BadRecord(f"{shown(value)} does not fit into {target}") from None
+            raise BadRecord(f"{show_value(value)} does not fit into {target}") from None
 
     if source == t.VARCHAR:
         return parsed
@@ -127,18 +127,18 @@ def _to_decimal(source: Type, target: Type) -> Convert:
 
 
 def _to_float(source: Type, target: Type) -> Convert:
-    narrowed = real if target == t.REAL else float
+    narrowed = to_real if target == t.REAL else float
 
     def parsed(value: str) -> float:
         result = double_of(value)
         if result is None:
-            raise BadRecord(f"{shown(value)} is not a number")
+            raise BadRecord(f"{show_value(value)} is not a number")
         return finite(result, value)
 
     def finite(result: float, value: object) -> float:
         """A number of JSON may be beyond the range of a double, as a text may."""
         if math.isinf(result):
-            raise BadRecord(f"{shown(value)} is out of range for {target}")
+            raise BadRecord(f"{show_value(value)} is out of range for {target}")
         return narrowed(result)
 
     if source == t.VARCHAR:
@@ -150,7 +150,7 @@ def _to_boolean(source: Type, _: Type) -> Convert:
     def parsed(value: str) -> bool:
         word = value.strip(BLANK).lower()
         if word not in ("true", "false"):
-            raise BadRecord(f"{shown(value)} is neither true nor false")
+            raise BadRecord(f"{show_value(value)} is neither true nor false")
         return word == "true"
 
     return parsed if source == t.VARCHAR else bool
@@ -159,7 +159,7 @@ def _to_boolean(source: Type, _: Type) -> Convert:
 def _to_text(source: Type, _: Type) -> Convert:
     match _group(source):
         case "DECIMAL":
-            return lambda value: f"{rescaled(value, source.size[1]):f}"
+            return lambda value: f"{rescale(value, source.size[1]):f}"
         case "INTERVAL YEAR TO MONTH":
             return text.text_of_months
         case "FLOAT" if source == t.REAL:
@@ -169,13 +169,13 @@ def _to_text(source: Type, _: Type) -> Convert:
         case "ARRAY" | "MAP" | "ROW":
             encoded = _to_json(source, t.JSON)
             return lambda value: bytes(encoded(value)).decode()
-    return plain
+    return plain_text
 
 
 def _to_json(source: Type, _: Type) -> Convert:
     if source == t.VARCHAR:
-        return parsed
-    written = writer(source)
+        return parse_document
+    written = write_conversion(source)
     return (lambda value: json_text(written(value))) if written else json_text
 
 
@@ -186,8 +186,8 @@ _SCALARS = ((bool, t.BOOLEAN), (str, t.VARCHAR), (int, t.NUMBER), (Decimal, t.de
 def _from_json(_: Type, target: Type) -> Convert:
     """A scalar is converted as a value of its kind would be, a nested value must have the type's shape."""
     if target.name in t.NESTED:
-        decode = decoder(read_as(target)).decode
-        finish = reader(target)
+        decode = decoder(msgspec_type(target)).decode
+        finish = read_conversion(target)
         return (lambda value: finish(decode(value))) if finish else decode
     conversions: list[tuple[type, Convert | None]] = []
     for python, kind in _SCALARS:
@@ -202,7 +202,7 @@ def _from_json(_: Type, target: Type) -> Convert:
         for python, conversion in conversions:
             if isinstance(scalar, python):
                 return conversion(scalar) if conversion else scalar
-        raise BadRecord(f"{shown(bytes(value).decode())} cannot be converted to {target}")
+        raise BadRecord(f"{show_value(bytes(value).decode())} cannot be converted to {target}")
 
     return converted
 

@@ -9,11 +9,11 @@ import operator
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from jobplane.schemas.formats.json.values import real
+from jobplane.schemas.formats.json.values import to_real
 from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.datatypes import Type
 from jobplane.sql.operations.casts import at_midnight
-from jobplane.sql.runtime.operations import alike
+from jobplane.sql.runtime.operations import check_alike
 
 Equal = Callable[[Any, Any], bool | None]
 """Of two values that are not NULL; None for NULL."""
@@ -53,7 +53,7 @@ def _of_scalars(a: Type, b: Type) -> Equal:
     if names == {"DATE", "TIMESTAMP"}:
         return (lambda x, y: at_midnight(x) == y) if a.name == "DATE" else (lambda x, y: x == at_midnight(y))
     if t.SCALAR in (a, b):
-        return lambda x, y: alike(x, y) and x == y
+        return lambda x, y: check_alike(x, y) and x == y
     if a != b and not (t.is_numeric(a) and t.is_numeric(b)):
         raise Incomparable(_OTHER_KINDS.format(a.words, b.words))
     return operator.eq
@@ -68,7 +68,7 @@ def differing(equal: Equal) -> Callable[[Any, Any], bool]:
     return differ
 
 
-NEAREST: dict[str, Callable[[Any], float]] = {"DOUBLE": float, "REAL": lambda value: real(float(value))}
+NEAREST: dict[str, Callable[[Any], float]] = {"DOUBLE": float, "REAL": lambda value: to_real(float(value))}
 """What a DECIMAL is compared as with a value of the type."""
 
 

@@ -5,10 +5,10 @@ from typing import Any
 
 from jobplane.schemas.failures import BadRecord
 from jobplane.schemas.formats.fields import Convert
-from jobplane.schemas.formats.json.values import bounds, real
+from jobplane.schemas.formats.json.values import integer_bounds, to_real
 from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.datatypes import Type
-from jobplane.schemas.types.decimals import fitted
+from jobplane.schemas.types.decimals import fit_decimal
 from jobplane.sql.operations.casts import exactly, explicit, inside
 
 
@@ -41,12 +41,12 @@ def _fitting_number(column: str, source: Type, target: Type) -> Convert:
 def _fit(source: Type, target: Type) -> Callable[[Any], Any]:
     if target.name == "DECIMAL":
         (precision, scale), exact = target.size, exactly(source)
-        return lambda value: fitted(exact(value) if exact else value, precision, scale)
+        return lambda value: fit_decimal(exact(value) if exact else value, precision, scale)
     if target == t.REAL:
-        return lambda value: real(float(value))
+        return lambda value: to_real(float(value))
     if not t.is_integer(target):
         return float
-    low, high = bounds(target)
+    low, high = integer_bounds(target)
 
     def whole(value: Any) -> int:
         result = int(value)

@@ -9,14 +9,14 @@ from typing import Any, assert_never
 
 import msgspec
 
-from jobplane.schemas.formats.json.values import argument, row_class, writer
+from jobplane.schemas.formats.json.values import argument_conversion, row_class, write_conversion
 from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.datatypes import Type
-from jobplane.schemas.types.decimals import EXACT, fitted, product, quotient, remainder
-from jobplane.schemas.types.json_text import present
+from jobplane.schemas.types.decimals import EXACT, fit_decimal, product, quotient, remainder
+from jobplane.schemas.types.json_text import null_to_none
 from jobplane.sql.functions import FUNCTIONS
-from jobplane.sql.functions.guarded import guarded
-from jobplane.sql.functions.patterns import compiled_like
+from jobplane.sql.functions.guarded import guard_function
+from jobplane.sql.functions.patterns import compile_like
 from jobplane.sql.functions.signature import Function
 from jobplane.sql.operations.casts import attempt, explicit, implicit
 from jobplane.sql.operations.equality import differing, equality
@@ -27,11 +27,13 @@ from jobplane.sql.runtime import operations
 from jobplane.sql.runtime.nested import json_field, json_reader, map_of_pairs
 
 
-class _Recorded(msgspec.Struct, frozen=True, tag_field="operation", omit_defaults=True, forbid_unknown_fields=True):
+class _RecordedOperation(
+    msgspec.Struct, frozen=True, tag_field="operation", omit_defaults=True, forbid_unknown_fields=True
+):
     pass
 
 
-class Cast(_Recorded, frozen=True, tag="cast"):
+class CastOperation(_RecordedOperation, frozen=True, tag="cast"):
     """CAST; with `safe` TRY_CAST."""
 
     source: Type
@@ -39,21 +41,21 @@ class Cast(_Recorded, frozen=True, tag="cast"):
     safe: bool = False
 
 
-class Convert(_Recorded, frozen=True, tag="convert"):
+class Convert(_RecordedOperation, frozen=True, tag="convert"):
     """A conversion of CAST that a value goes through on its way into the key or a column."""
 
     source: Type
     target: Type
 
 
-class Widen(_Recorded, frozen=True, tag="widen"):
+class Widen(_RecordedOperation, frozen=True, tag="widen"):
     """A conversion without a CAST."""
 
     source: Type
     target: Type
 
 
-class Fit(_Recorded, frozen=True, tag="fit"):
+class Fit(_RecordedOperation, frozen=True, tag="fit"):
     """Fits a value into a column of the target, which messages call `column`."""
 
     column: str
@@ -61,7 +63,7 @@ class Fit(_Recorded, frozen=True, tag="fit"):
     target: Type
 
 
-class Decimals(_Recorded, frozen=True, tag="decimals"):
+class Decimals(_RecordedOperation, frozen=True, tag="decimals"):
     """Arithmetic of DECIMALs whose result is rounded: one of `_DECIMALS`."""
 
     name: str
@@ -69,77 +71,77 @@ class Decimals(_Recorded, frozen=True, tag="decimals"):
     scale: int
 
 
-class Equal(_Recorded, frozen=True, tag="equal"):
+class Equal(_RecordedOperation, frozen=True, tag="equal"):
     """Equality of nested values."""
 
     left: Type
     right: Type
 
 
-class Differ(_Recorded, frozen=True, tag="differ"):
+class Differ(_RecordedOperation, frozen=True, tag="differ"):
     """IS DISTINCT FROM."""
 
     left: Type
     right: Type
 
 
-class Among(_Recorded, frozen=True, tag="among"):
+class Among(_RecordedOperation, frozen=True, tag="among"):
     """IN a list of constants."""
 
     values: tuple[Any, ...]
 
 
-class Like(_Recorded, frozen=True, tag="like"):
+class LikeOperation(_RecordedOperation, frozen=True, tag="like"):
     """LIKE with a constant pattern."""
 
     pattern: str
     escape: str | None = None
 
 
-class Concat(_Recorded, frozen=True, tag="concat"):
+class ConcatOperation(_RecordedOperation, frozen=True, tag="concat"):
     """Texts, bytes or arrays, one after the other; of `many` the length is looked at before the result is made."""
 
     many: bool = False
 
 
-class MakeArray(_Recorded, frozen=True, tag="make-array"):
+class MakeArray(_RecordedOperation, frozen=True, tag="make-array"):
     pass
 
 
-class MakeMap(_Recorded, frozen=True, tag="make-map"):
+class MakeMap(_RecordedOperation, frozen=True, tag="make-map"):
     """The arguments are all keys, then all values."""
 
 
-class MakeRow(_Recorded, frozen=True, tag="make-row"):
+class MakeRow(_RecordedOperation, frozen=True, tag="make-row"):
     row: Type
 
 
-class RowField(_Recorded, frozen=True, tag="row-field"):
+class RowField(_RecordedOperation, frozen=True, tag="row-field"):
     """The field of a ROW at a position that counts from 0. `is_json`: a null of JSON in the field is NULL."""
 
     index: int
     is_json: bool = False
 
 
-class JsonField(_Recorded, frozen=True, tag="json-field"):
+class JsonField(_RecordedOperation, frozen=True, tag="json-field"):
     name: str
 
 
-class View(_Recorded, frozen=True, tag="view"):
+class View(_RecordedOperation, frozen=True, tag="view"):
     """A value of JSON as what the query looks up in the value; `name` is what messages call the value."""
 
     shape: Type
     name: str
 
 
-class Written(_Recorded, frozen=True, tag="written"):
+class JsonArgument(_RecordedOperation, frozen=True, tag="written"):
     """A value as a function takes it that takes values of any type; `by_package`: a function of a package."""
 
     type: Type
     by_package: bool = False
 
 
-class Call(_Recorded, frozen=True, tag="call"):
+class CallOperation(_RecordedOperation, frozen=True, tag="call"):
     """A call of a function by its name. `parameters` are the types of the parameters that are given, as declared.
 
     `package` is the installed package of the function, and `returns` the type its results are checked for; both are
@@ -154,7 +156,7 @@ class Call(_Recorded, frozen=True, tag="call"):
 
 Operation = (
     str
-    | Cast
+    | CastOperation
     | Convert
     | Widen
     | Fit
@@ -162,16 +164,16 @@ Operation = (
     | Equal
     | Differ
     | Among
-    | Like
-    | Concat
+    | LikeOperation
+    | ConcatOperation
     | MakeArray
     | MakeMap
     | MakeRow
     | RowField
     | JsonField
     | View
-    | Written
-    | Call
+    | JsonArgument
+    | CallOperation
 )
 """A text is the name of an operation without parameters: see `jobplane.sql.operations.table`."""
 _DECIMALS = {"add": EXACT.add, "subtract": EXACT.subtract, "multiply": product, "remainder": remainder}
@@ -187,7 +189,7 @@ def template_of(operation: Operation, count: int) -> Template:
         if operation not in TABLE:
             raise UnknownOperation(f"operation '{operation}'")
         return TABLE[operation]
-    if isinstance(operation, Call):  # functions of packages come and go
+    if isinstance(operation, CallOperation):  # functions of packages come and go
         return _call(operation, count)
     return _parametrised(operation, count)
 
@@ -195,7 +197,7 @@ def template_of(operation: Operation, count: int) -> Template:
 @lru_cache(maxsize=4096)
 def _parametrised(operation: Operation, count: int) -> Template:
     match operation:
-        case Cast(source, target, safe):
+        case CastOperation(source, target, safe):
             convert = explicit(source, target)
             gives_null = safe or source in (t.JSON, t.SCALAR)
             return calling(attempt(convert) if safe and convert else convert, 1, gives_null=gives_null)
@@ -214,11 +216,11 @@ def _parametrised(operation: Operation, count: int) -> Template:
             return Template("differ({}, {})", {"differ": differing(equality(left, right, nulls_equal=True))})
         case Among(values):
             return Template("({} in those)", {"those": frozenset(values)})
-        case Like(pattern, escape):
-            return Template("matches({})", {"matches": compiled_like(pattern, escape)})
-        case Concat(many):
+        case LikeOperation(pattern, escape):
+            return Template("matches({})", {"matches": compile_like(pattern, escape)})
+        case ConcatOperation(many):
             added = " + ".join(["{}"] * count)
-            return calling(operations.joined, count) if many else Template(f"({added})", check="bounded")
+            return calling(operations.concatenate, count) if many else Template(f"({added})", check="bounded")
         case MakeArray():
             return Template(f"[{', '.join(['{}'] * count)}]")
         case MakeMap():
@@ -229,7 +231,7 @@ def _parametrised(operation: Operation, count: int) -> Template:
         case RowField(index, is_json):
             code = f"{{}}.m{index:d}"
             return (
-                Template(f"present({code})", {"present": present}, gives_null=True)
+                Template(f"present({code})", {"present": null_to_none}, gives_null=True)
                 if is_json
                 else Template(code, gives_null=True)
             )
@@ -237,16 +239,18 @@ def _parametrised(operation: Operation, count: int) -> Template:
             return Template("field({}, name)", {"field": json_field, "name": name}, gives_null=True)
         case View(shape, name):
             return Template("view({})", {"view": json_reader(shape, name)}, gives_null=True)
-        case Written(one, by_package):
-            return Template("written({})", {"written": argument(one) if by_package else writer(one)})
-        case str() | Call():
+        case JsonArgument(one, by_package):
+            return Template(
+                "written({})", {"written": argument_conversion(one) if by_package else write_conversion(one)}
+            )
+        case str() | CallOperation():
             return template_of(operation, count)
         case never:
             assert_never(never)
 
 
 def _decimals(operation: Decimals) -> Template:
-    bound = {"fitted": fitted, "precision": operation.precision, "scale": operation.scale}
+    bound = {"fitted": fit_decimal, "precision": operation.precision, "scale": operation.scale}
     if operation.name == "divide":
         return Template("fitted(quotient({}, {}, scale), precision, scale)", {**bound, "quotient": quotient})
     if operation.name not in _DECIMALS:
@@ -254,17 +258,17 @@ def _decimals(operation: Decimals) -> Template:
     return Template("fitted(exact({}, {}), precision, scale)", {**bound, "exact": _DECIMALS[operation.name]})
 
 
-def call_of(function: Function, count: int, returns: Type) -> Call:
+def call_of(function: Function, count: int, returns: Type) -> CallOperation:
     """The call of a function with `count` arguments, as plans record it."""
     types = tuple(str(function.parameter(i).type) for i in range(count))
     if function.package is None:
-        return Call(function.name, types)
-    return Call(function.name, types, function.package.name, returns)
+        return CallOperation(function.name, types)
+    return CallOperation(function.name, types, function.package.name, returns)
 
 
-def _call(call: Call, count: int) -> Template:
+def _call(call: CallOperation, count: int) -> Template:
     function = _function(call, count)
-    made = guarded(function, call.returns) if call.returns is not None else function.call
+    made = guard_function(function, call.returns) if call.returns is not None else function.call
     nullable = [function.parameter(i).takes_null for i in range(count)]
     if not any(nullable):
         return calling(made, count, gives_null=function.gives_null)
@@ -273,7 +277,7 @@ def _call(call: Call, count: int) -> Template:
     return Template(f"(None if {guard} else {code})" if guard else code, {"call": made})
 
 
-def _function(call: Call, count: int) -> Function:
+def _function(call: CallOperation, count: int) -> Function:
     for one in FUNCTIONS.get(call.name, ()):
         package = one.package.name if one.package is not None else ""
         types = tuple(str(one.parameter(i).type) for i in range(count)) if one.takes(count) else None

@@ -8,11 +8,11 @@ import operator as python
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from jobplane.schemas.formats.json.values import real
+from jobplane.schemas.formats.json.values import to_real
 from jobplane.schemas.types.decimals import EXACT, product, remainder
-from jobplane.schemas.types.json_text import json_text, present
+from jobplane.schemas.types.json_text import json_text, null_to_none
 from jobplane.sql.functions.patterns import like
-from jobplane.sql.functions.temporal import add_months, moved
+from jobplane.sql.functions.temporal import add_interval, add_months
 from jobplane.sql.operations.casts import at_midnight
 from jobplane.sql.operations.equality import differing, exactly
 from jobplane.sql.operations.template import Template, calling
@@ -69,8 +69,8 @@ TABLE: dict[str, Template] = {
     "decimal-to-double": Template("float({})", {"float": float}),
     # moments
     "at-midnight": calling(at_midnight, 1),
-    "add-interval": Template("moved({}, +{})", {"moved": moved}),
-    "subtract-interval": Template("moved({}, -{})", {"moved": moved}),
+    "add-interval": Template("moved({}, +{})", {"moved": add_interval}),
+    "subtract-interval": Template("moved({}, -{})", {"moved": add_interval}),
     "add-months": Template("add_months({}, +{})", {"add_months": add_months}),
     "subtract-months": Template("add_months({}, -{})", {"add_months": add_months}),
     "add-to-time": Template("shifted({}, +{})", {"shifted": _shifted}),
@@ -78,7 +78,7 @@ TABLE: dict[str, Template] = {
     # comparisons
     **{name: Template(f"({{0}} {sign} {{1}})") for name, (sign, _) in _COMPARED.items()},
     **{
-        f"{name}-scalar": Template(f"(alike({{0}}, {{1}}) and {{0}} {sign} {{1}})", {"alike": operations.alike})
+        f"{name}-scalar": Template(f"(alike({{0}}, {{1}}) and {{0}} {sign} {{1}})", {"alike": operations.check_alike})
         for name, (sign, _) in _COMPARED.items()
     },
     **{
@@ -88,7 +88,7 @@ TABLE: dict[str, Template] = {
     "differ": Template("differ({}, {})", {"differ": differing(python.eq)}),
     "between": Template("({1} <= {0} <= {2})"),
     "nearest-double": calling(float, 1),
-    "nearest-real": calling(lambda value: real(float(value)), 1),
+    "nearest-real": calling(lambda value: to_real(float(value)), 1),
     # truth
     "not": Template("(not {})"),
     "is-true": Template("({} is True)"),
@@ -101,10 +101,10 @@ TABLE: dict[str, Template] = {
     "type-name": Template("type_name({})", {"type_name": operations.type_name}),
     # values in values
     "item": Template("item({}, {})", {"item": item}, gives_null=True),
-    "item-json": Template("present(item({}, {}))", {"item": item, "present": present}, gives_null=True),
+    "item-json": Template("present(item({}, {}))", {"item": item, "present": null_to_none}, gives_null=True),
     "item-of-json": Template("item({}, {})", {"item": json_item}, gives_null=True),
     "value": Template("{}.get({})", gives_null=True),
-    "value-json": Template("present({}.get({}))", {"present": present}, gives_null=True),
+    "value-json": Template("present({}.get({}))", {"present": null_to_none}, gives_null=True),
     "json-text": calling(json_text, 1),
     # parts of the record
     "header": Template("header({}, {})", {"header": record_parts.header_text}, gives_null=True),

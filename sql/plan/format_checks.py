@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 from jobplane.schemas.errors import ColumnMismatch
 from jobplane.schemas.formats import AVRO, BYTES
-from jobplane.schemas.formats.fields import Wanted
+from jobplane.schemas.formats.fields import TypedField
 from jobplane.sql.analysis.record import KEY_FIELDS
-from jobplane.sql.analysis.topic_format import Side
+from jobplane.sql.analysis.topic_format import SideFormat
 from jobplane.sql.syntax import statements
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ _NO_COLUMNS = "{} of '{}' are bytes, which have no columns; only SELECT * copies
 def check_branch(branch: "Branch", source: statements.Name, target: statements.Name) -> None:
     """Raises ColumnMismatch at the name of the source or the target."""
     scan, sink = branch.scan, branch.sink
-    of_value = [Wanted(one.path, one.type) for one in branch.reads if not one.of_key]
-    of_key = [Wanted(one.path, one.type) for one in branch.reads if one.of_key and one.key != KEY_FIELDS]
+    of_value = [TypedField(one.path, one.type) for one in branch.reads if not one.of_key]
+    of_key = [TypedField(one.path, one.type) for one in branch.reads if one.of_key and one.key != KEY_FIELDS]
     if branch.star:
         _check_star(branch, source, target)
     if not (branch.star and not branch.outputs):
@@ -47,7 +47,7 @@ def _check_star(branch: "Branch", source: statements.Name, target: statements.Na
         raise ColumnMismatch(message, source.place)
 
 
-def _check(side: Side, use: Callable[..., Any], fields: list[Wanted], name: statements.Name) -> None:
+def _check(side: SideFormat, use: Callable[..., Any], fields: list[TypedField], name: statements.Name) -> None:
     if side.format.name == AVRO and not side.layout.schema:
         return  # it is made of these fields, or of what the registry holds, when the job is created
     if side.format.name == BYTES and any(field.path for field in fields):

@@ -6,7 +6,7 @@ from typing import assert_never
 
 import msgspec
 
-from jobplane.schemas.formats.fields import Path, Wanted
+from jobplane.schemas.formats.fields import FieldPath, TypedField
 from jobplane.schemas.types.datatypes import Type
 from jobplane.sql.plan.operators import (
     KEY_PART,
@@ -74,7 +74,7 @@ class Output:
         return self.column.value
 
     @property
-    def path(self) -> Path:
+    def path(self) -> FieldPath:
         return self.to.path
 
     @property
@@ -82,7 +82,7 @@ class Output:
         return self.to.declared
 
     @property
-    def field(self) -> Wanted:
+    def field(self) -> TypedField:
         """What the target's format is asked to write."""
         return wanted(self.column, self.to)
 

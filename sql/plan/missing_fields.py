@@ -7,8 +7,8 @@ columns are looked at, since a mapping refuses what it does not declare.
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from jobplane.schemas.formats.fields import Path
-from jobplane.schemas.names import name as written
+from jobplane.schemas.formats.fields import FieldPath
+from jobplane.schemas.names import quote_name
 from jobplane.schemas.suggestions import did_you_mean
 from jobplane.schemas.types.datatypes import Type
 from jobplane.sql.analysis.record import READABLE
@@ -17,7 +17,7 @@ from jobplane.sql.plan.graph import Plan
 from jobplane.sql.syntax import expressions as ex
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.expressions import Column
-from jobplane.sql.syntax.render.expressions import expression, string
+from jobplane.sql.syntax.render.expressions import render_expression, string_literal
 from jobplane.sql.syntax.walk import walk
 
 MOST = 5
@@ -41,7 +41,7 @@ def missing_fields(planned: Plan, insert: statements.Insert, records: Mapping[st
             if one.path and not one.of_key
         }
         for path, there in dict(_missing(fields, objects)).items():
-            field, hint = ".".join(map(written, path)), _hint(path, there, aliases, texts)
+            field, hint = ".".join(map(quote_name, path)), _hint(path, there, aliases, texts)
             told.setdefault(f"{_count(len(objects), source)} field {field}, so {field} is NULL{hint}")
     return tuple(told)[:MOST]
 
@@ -52,20 +52,24 @@ def _count(count: int, source: str) -> str:
     return f"none of the newest {count} records of '{source}' has a"
 
 
-def _missing(fields: Mapping[Path, Type], objects: Sequence[dict[str, Any]]) -> Iterator[tuple[Path, Collection[str]]]:
+def _missing(
+    fields: Mapping[FieldPath, Type], objects: Sequence[dict[str, Any]]
+) -> Iterator[tuple[FieldPath, Collection[str]]]:
     """Paths that lead nowhere in any of the objects, with the names that are there instead."""
     for path, one in fields.items():
         yield from _absent(path[-1], one, path[:-1], _at(objects, path[:-1]))
 
 
-def _at(objects: Iterable[Any], path: Path) -> list[dict[str, Any]]:
+def _at(objects: Iterable[Any], path: FieldPath) -> list[dict[str, Any]]:
     found: list[Any] = list(objects)
     for part in path:
         found = [one[part] for one in found if isinstance(one, dict) and part in one]
     return [one for one in found if isinstance(one, dict)]
 
 
-def _absent(name: str, one: Type, above: Path, objects: Sequence[dict[str, Any]]) -> Iterator[tuple[Path, set[str]]]:
+def _absent(
+    name: str, one: Type, above: FieldPath, objects: Sequence[dict[str, Any]]
+) -> Iterator[tuple[FieldPath, set[str]]]:
     """`objects` are what the field should be in; where there is none, nothing is known."""
     values = [value[name] for value in objects if name in value]
     if objects and not values:
@@ -84,7 +88,7 @@ def _aliases(insert: statements.Insert) -> dict[str, str]:
     """What a SELECT calls by another name than a field has, as it is written."""
     items = [item for chain in chains(insert.query) for link in chain.links for item in link.select.items]
     return {
-        item.alias.text: expression(item.expression)
+        item.alias.text: render_expression(item.expression)
         for item in items
         if isinstance(item, statements.Item) and item.alias and item.expression != Column(item.alias.text)
     }
@@ -108,7 +112,7 @@ def _texts(one: object) -> Iterator[Column]:
             pass
 
 
-def _hint(path: Path, there: Collection[str], aliases: Mapping[str, str], texts: Mapping[str, bool]) -> str:
+def _hint(path: FieldPath, there: Collection[str], aliases: Mapping[str, str], texts: Mapping[str, bool]) -> str:
     """What was probably meant; the first that fits."""
     name = path[-1]
     if len(path) == 1 and name in aliases:
@@ -119,5 +123,5 @@ def _hint(path: Path, there: Collection[str], aliases: Mapping[str, str], texts:
         return f"; the record's own {name.lower()} is {part}"
     if len(path) == 1 and name in texts:
         rule = "double quotes make a name, a text has" if texts[name] else "a text has"
-        return f"; {rule} single quotes: {string(name)}"
+        return f"; {rule} single quotes: {string_literal(name)}"
     return ""

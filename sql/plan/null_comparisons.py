@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from jobplane.sql.syntax import expressions as ex
-from jobplane.sql.syntax.render.expressions import CONCAT, expression
+from jobplane.sql.syntax.render.expressions import CONCAT, render_expression
 from jobplane.sql.syntax.walk import walk
 
 _TESTS = {"=": "IS NULL", "<>": "IS NOT NULL"}
@@ -19,9 +19,9 @@ def _said(one: object) -> Iterator[str]:
     match one:
         case ex.Comparison(operator, ex.Null(), other) | ex.Comparison(operator, other, ex.Null()):
             test = _TESTS.get(operator)
-            remedy = f"write {expression(other, CONCAT)} {test}" if test else "compare with a value"
-            yield f"{expression(one)} is NULL for every record and never true: {remedy}"
+            remedy = f"write {render_expression(other, CONCAT)} {test}" if test else "compare with a value"
+            yield f"{render_expression(one)} is NULL for every record and never true: {remedy}"
         case ex.In(_, items, negated=True) if any(isinstance(item, ex.Null) for item in items):
-            yield f"{expression(one)} is never true, for the NULL among its items: leave NULL out"
+            yield f"{render_expression(one)} is never true, for the NULL among its items: leave NULL out"
         case _:
             pass

@@ -6,10 +6,10 @@ that is added has a default that means what plans of before mean.
 
 import msgspec
 
-from jobplane.schemas.formats.fields import Path, Wanted
+from jobplane.schemas.formats.fields import FieldPath, TypedField
 from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.datatypes import Type
-from jobplane.sql.analysis.topic_format import Side
+from jobplane.sql.analysis.topic_format import SideFormat
 from jobplane.sql.types.typed import Typed
 
 
@@ -25,7 +25,7 @@ class ScannedField(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unkno
 
     key: str
     type: Type
-    path: Path
+    path: FieldPath
     of_key: bool = False
 
 
@@ -36,8 +36,8 @@ class ScanOperator(_Operator, frozen=True, tag="scan"):
     """
 
     source: str
-    key_format: Side | None
-    value_format: Side
+    key_format: SideFormat | None
+    value_format: SideFormat
     fields: tuple[ScannedField, ...]
 
 
@@ -92,7 +92,7 @@ class WrittenColumn(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unkn
 
     column: str
     part: str
-    path: Path = ()
+    path: FieldPath = ()
     declared: Type | None = None
 
 
@@ -104,8 +104,8 @@ class SinkOperator(_Operator, frozen=True, tag="sink"):
     column for the key has the key of the record that was read, and so on for its other parts.
     """
 
-    key_format: Side | None
-    value_format: Side
+    key_format: SideFormat | None
+    value_format: SideFormat
     star: bool
     columns: tuple[WrittenColumn, ...]
 
@@ -115,6 +115,6 @@ VALUE_PART, KEY_PART = "value", "key"
 """Parts of a record that are encoded. A column may go to another part, by the name that the query has for that."""
 
 
-def wanted(column: ProjectedColumn, to: WrittenColumn) -> Wanted:
+def wanted(column: ProjectedColumn, to: WrittenColumn) -> TypedField:
     """What the target's format is asked to write for a column."""
-    return Wanted(to.path, t.UNKNOWN if column.type == t.UNKNOWN else to.declared or column.type)
+    return TypedField(to.path, t.UNKNOWN if column.type == t.UNKNOWN else to.declared or column.type)

@@ -1,24 +1,23 @@
 """What a query needs from a record and makes of it. All that can be refused without a record is refused here."""
 
-from collections.abc import Mapping as MappingOf
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import assert_never
 
 from msgspec.structs import replace as changed
 
 from jobplane.schemas.errors import ColumnMismatch, NotSupported, Place, TypeMismatch, UnknownColumn
-from jobplane.schemas.formats.fields import WHOLE, Path
-from jobplane.schemas.records.mappings import Mapping
+from jobplane.schemas.formats.fields import WHOLE, FieldPath
+from jobplane.schemas.records.mappings import TopicMapping
 from jobplane.schemas.suggestions import did_you_mean
 from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.datatypes import Type
-from jobplane.sql.analysis.assignment import assigned, part_of
+from jobplane.sql.analysis.assignment import assign, record_part
 from jobplane.sql.analysis.expressions import Analysis
 from jobplane.sql.analysis.faults import Faults
-from jobplane.sql.analysis.names import Record
+from jobplane.sql.analysis.names import SourceRecord
 from jobplane.sql.analysis.record import KEY_FIELDS, KEY_WHOLE, READABLE, VALUE_WHOLE, WRITABLE
-from jobplane.sql.analysis.topic_format import carried
+from jobplane.sql.analysis.topic_format import topic_format_of
 from jobplane.sql.operations.casts import Impossible, explicit
 from jobplane.sql.operations.operation import Convert
 from jobplane.sql.plan.chains import Chain, chains
@@ -41,11 +40,11 @@ from jobplane.sql.plan.usage import Settled, keys_of
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parts import KEY, THIS
 from jobplane.sql.types.coercion import common_type
-from jobplane.sql.types.names import named
+from jobplane.sql.types.names import parse_type
 from jobplane.sql.types.slots import Slots
-from jobplane.sql.types.typed import GENERATED, Typed, apply, whole_of
+from jobplane.sql.types.typed import GENERATED, Typed, apply, strip_view
 
-Sources = MappingOf[str, Mapping]
+Sources = Mapping[str, TopicMapping]
 NO_SOURCES: Sources = {}
 
 
@@ -58,7 +57,11 @@ def source_names(insert: statements.Insert) -> tuple[statements.Name, ...]:
 
 
 def plan(
-    insert: statements.Insert, sources: Sources = NO_SOURCES, target: Mapping | None = None, *, recorded: bool = False
+    insert: statements.Insert,
+    sources: Sources = NO_SOURCES,
+    target: TopicMapping | None = None,
+    *,
+    recorded: bool = False,
 ) -> Plan:
     """`sources` are the mappings among the names the query reads; any other name, or one without columns, is a topic.
 
@@ -100,17 +103,19 @@ def _check_mapped(columns: Sequence[statements.Name], mapping: str, mapped: Sequ
 class _Planned:
     """One chain's plan: found out twice, the second time with what the first taught of the columns."""
 
-    def __init__(self, insert: statements.Insert, chain: Chain, source: Mapping | None, target: Mapping | None) -> None:
+    def __init__(
+        self, insert: statements.Insert, chain: Chain, source: TopicMapping | None, target: TopicMapping | None
+    ) -> None:
         self._insert, self._chain = insert, chain
-        self._source, self._target = carried(source), carried(target)
+        self._source, self._target = topic_format_of(source), topic_format_of(target)
         self._into = target.name if target else insert.target.text
         self._declared = {one.name: one for one in self._source.as_source}
 
     def branch(self) -> tuple[Branch, Faults]:
         slots = Slots()
-        self._once(Record(self._source, self._declared, slots))
+        self._once(SourceRecord(self._source, self._declared, slots))
         slots.learned = True
-        record = Record(self._source, self._declared, slots)
+        record = SourceRecord(self._source, self._declared, slots)
         levels, rows, analysis = self._once(record)
         outputs = self._outputs(rows, analysis)
         steps = _ordered(levels.steps, [one.value for one in outputs])
@@ -126,7 +131,7 @@ class _Planned:
         check_branch(branch, self._chain.source, self._insert.target)
         return branch, levels.faults
 
-    def _once(self, record: Record) -> tuple[Levels, Rows, Analysis]:
+    def _once(self, record: SourceRecord) -> tuple[Levels, Rows, Analysis]:
         levels = Levels(record)
         rows = levels.source()
         *inner, last = self._chain.links
@@ -156,10 +161,10 @@ class _Planned:
                 mapped = declared[name]
                 side, path = self._target.side(mapped)
                 part = KEY_PART if side is of_key else VALUE_PART
-                made = self._assigned(column, part, path, named(mapped.type), analysis)
+                made = self._assigned(column, part, path, parse_type(mapped.type), analysis)
                 (key if side is of_key else outputs).append(made)
             elif name in WRITABLE:
-                value = part_of(name, column.value, column.place, analysis.coercion)
+                value = record_part(name, column.value, column.place, analysis.coercion)
                 analysis.faults.note(value, column.place)
                 parts.append(Output(ProjectedColumn(name, value, value.type), WrittenColumn(name, name)))
             elif name == THIS and self._target.value.is_json:
@@ -167,7 +172,7 @@ class _Planned:
             elif name in READABLE:
                 raise NotSupported(f"{name} cannot be written; give the column another name with AS", column.place)
             else:
-                value = whole_of(column.value)
+                value = strip_view(column.value)
                 untyped = value.type == t.UNKNOWN or (self._source.as_source == () and value.type == t.JSON)
                 value = analysis.coercion.handed_on(value, name, column.place)
                 projected = ProjectedColumn(name, value, t.UNKNOWN if untyped else value.type)
@@ -199,9 +204,9 @@ class _Planned:
         same = value.type == one or cast is None
         return _declared(KEY, value if same else apply(Convert(value.type, one), (value,), one), KEY_PART, WHOLE, one)
 
-    def _assigned(self, column: SelectedColumn, part: str, path: Path, one: Type, analysis: Analysis) -> Output:
-        name, value = column.name, whole_of(column.value)
-        value = assigned(value, one, f"column {name} ({one})", column.place, analysis.coercion)
+    def _assigned(self, column: SelectedColumn, part: str, path: FieldPath, one: Type, analysis: Analysis) -> Output:
+        name, value = column.name, strip_view(column.value)
+        value = assign(value, one, f"column {name} ({one})", column.place, analysis.coercion)
         analysis.faults.note(value, column.place)
         return _declared(name, value, part, path, one)
 
@@ -245,7 +250,7 @@ class _Planned:
         return ScannedField(key, one, path, of_key=side is self._source.key)
 
 
-def _declared(name: str, value: Typed, part: str, path: Path, one: Type) -> Output:
+def _declared(name: str, value: Typed, part: str, path: FieldPath, one: Type) -> Output:
     """A column that the target declares."""
     return Output(ProjectedColumn(name, value, value.type), WrittenColumn(name, part, path, one))
 

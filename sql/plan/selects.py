@@ -3,20 +3,20 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from jobplane.schemas.errors import START, ColumnMismatch, NestedTooDeep, NotSupported, Place, TypeMismatch
+from jobplane.schemas.errors import STATEMENT_START, ColumnMismatch, NestedTooDeep, NotSupported, Place, TypeMismatch
 from jobplane.schemas.types import datatypes as t
 from jobplane.sql.analysis.expressions import Analysis
 from jobplane.sql.analysis.faults import Faults
-from jobplane.sql.analysis.names import Names, Record
-from jobplane.sql.analysis.nested import access
+from jobplane.sql.analysis.names import Names, SourceRecord
+from jobplane.sql.analysis.nested import field_of
 from jobplane.sql.plan.chains import Link
 from jobplane.sql.plan.graph import Step
 from jobplane.sql.plan.operators import FilterOperator, ProjectedColumn, ProjectOperator, UnnestOperator
 from jobplane.sql.plan.usage import children
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.column_names import item_name
-from jobplane.sql.syntax.render.expressions import expression
-from jobplane.sql.types.typed import ELEMENT, GENERATED, Constant, Field, Typed, slot_of, whole_of
+from jobplane.sql.syntax.render.expressions import render_expression
+from jobplane.sql.types.typed import ELEMENT, GENERATED, Constant, Field, Typed, slot_of, strip_view
 
 MAX_UNNESTS = 12
 MAX_PARTS = 100_000
@@ -41,7 +41,7 @@ class Rows:
 class Levels:
     """The stages of a chain, gathered from the inside out."""
 
-    record: Record
+    record: SourceRecord
     steps: list[Step] = field(default_factory=list)
     faults: Faults = field(default_factory=Faults)
     _keys: int = 0
@@ -49,7 +49,9 @@ class Levels:
     def source(self) -> Rows:
         """The rows of the topic or mapping itself."""
         declared = self.record.declared
-        return Rows(not declared, tuple(SelectedColumn(name, self.record.column(name), START) for name in declared))
+        return Rows(
+            not declared, tuple(SelectedColumn(name, self.record.column(name), STATEMENT_START) for name in declared)
+        )
 
     def through(self, link: Link, below: Rows, *, last: bool) -> tuple[Rows, Analysis]:
         """The rows a SELECT makes of those below it, which it still may name. Raises Refused with its place."""
@@ -71,7 +73,7 @@ class Levels:
                 qualifiers[unnest.alias.text] = made
         if link.select.where is not None:
             self.steps.append(
-                FilterOperator(analysis.condition(link.select.where, "WHERE"), expression(link.select.where))
+                FilterOperator(analysis.condition(link.select.where, "WHERE"), render_expression(link.select.where))
             )
         rows = self._items(link, below, added, analysis)
         if last:
@@ -104,7 +106,7 @@ class Levels:
 
     def _computed(self, value: Typed, place: Place) -> Typed:
         """The value, evaluated once for all who name it."""
-        handed_on = isinstance(value, Field | Constant) or whole_of(value) is not value
+        handed_on = isinstance(value, Field | Constant) or strip_view(value) is not value
         if handed_on:
             return value
         if value.type == t.UNKNOWN:  # its use will be handed down to all its parts
@@ -120,7 +122,7 @@ class Levels:
         self._keys += 1
         return f"{GENERATED}{self._keys}"
 
-    def _unnested(self, unnest: statements.Unnest, analysis: Analysis) -> dict[str, Typed]:
+    def _unnested(self, unnest: statements.UnnestClause, analysis: Analysis) -> dict[str, Typed]:
         value = analysis.typed(unnest.expression)
         names = [column.text for column in unnest.columns] or ([unnest.alias.text] if unnest.alias else [])
         if not names:
@@ -142,7 +144,9 @@ class Levels:
             raise ColumnMismatch(f"UNNEST gives {len(made)} columns here; {len(names)} are named", unnest.place)
         json = value.type.name == "ARRAY" and types[0] == t.JSON
         of_map, ordinal = value.type.name == "MAP", ordinal if unnest.ordinality else ""
-        step = UnnestOperator(value, element, second if of_map else "", ordinal, json, expression(unnest.expression))
+        step = UnnestOperator(
+            value, element, second if of_map else "", ordinal, json, render_expression(unnest.expression)
+        )
         self.steps.append(step)
         return dict(zip(names, made, strict=False))
 
@@ -151,12 +155,14 @@ class Levels:
         if sum(isinstance(step, UnnestOperator) for step in self.steps) >= MAX_UNNESTS:
             raise NestedTooDeep(f"more than {MAX_UNNESTS} UNNEST on the way of one record", place)
 
-    def _fields(self, first: Typed, names: Sequence[str], unnest: statements.Unnest, analysis: Analysis) -> list[Typed]:
+    def _fields(
+        self, first: Typed, names: Sequence[str], unnest: statements.UnnestClause, analysis: Analysis
+    ) -> list[Typed]:
         """The fields of an element that is a ROW, where a name is given for each."""
         fields = first.type.fields
         if len(fields) < 2 or len(names) - unnest.ordinality != len(fields):
             return []
-        return [access(first, name, unnest.place, analysis.slots) for name in fields]
+        return [field_of(first, name, unnest.place, analysis.slots) for name in fields]
 
 
 def _check_size(value: Typed, place: Place) -> None:

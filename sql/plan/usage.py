@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from jobplane.sql.types.typed import (
     Apply,
+    ApplyNullable,
     Choice,
     Coalesce,
     Constant,
@@ -14,7 +15,6 @@ from jobplane.sql.types.typed import (
     Junction,
     Let,
     Loop,
-    Loose,
     NullTest,
     Typed,
 )
@@ -25,7 +25,7 @@ def children(tree: Typed) -> Iterator[Typed]:
     match tree:
         case Constant() | Field():
             return
-        case Apply(_, arguments) | Loose(_, arguments):
+        case Apply(_, arguments) | ApplyNullable(_, arguments):
             yield from arguments
         case Junction(operands) | Coalesce(operands):
             yield from operands
@@ -98,7 +98,7 @@ def _plain(one: Typed) -> Typed:
             return replace(one, slot=())
         case Apply():
             return replace(one, slot=(), fault="")
-        case Loose():
+        case ApplyNullable():
             return replace(one, fault="")
     return one
 
@@ -108,7 +108,7 @@ def _with_children(tree: Typed, new: Sequence[Typed]) -> Typed:
     match tree:
         case Constant() | Field():
             return tree
-        case Apply() | Loose():
+        case Apply() | ApplyNullable():
             return replace(tree, arguments=tuple(new))
         case Junction() | Coalesce():
             return replace(tree, operands=tuple(new))

@@ -6,21 +6,21 @@ from typing import Any, TypeVar
 import msgspec
 
 from jobplane.schemas.failures import BadRecord
-from jobplane.sql.runtime.operations import alike
+from jobplane.sql.runtime.operations import check_alike
 
 V = TypeVar("V")
 
 
-def held(value: Any) -> Any:
+def decode_json(value: Any) -> Any:
     """What a value of JSON holds, any other as it is."""
     return msgspec.json.decode(value) if isinstance(value, msgspec.Raw) else value
 
 
-def comparable(values: Sequence[V]) -> Sequence[V]:
+def check_comparable(values: Sequence[V]) -> Sequence[V]:
     """The same. Raises BadRecord where they are not of one kind, as values of JSON may be, or have no order."""
-    keys = [held(value) for value in values]
+    keys = [decode_json(value) for value in values]
     for key in keys:
-        alike(keys[0], key)
+        check_alike(keys[0], key)
         if isinstance(key, list | dict | msgspec.Struct):
             raise BadRecord(f"{'an array' if isinstance(key, list) else 'an object'} is neither smaller nor larger")
     return values

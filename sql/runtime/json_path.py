@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Raw as Json
 
 from jobplane.schemas.formats.json.odd_names import is_odd
-from jobplane.schemas.shown import shown
+from jobplane.schemas.shown import show_value
 
 Step = Callable[[Json], Iterator[Json]]
 _BEGINNING = re.compile(r"\s*(?:lax\s+)?\$\s*")
@@ -25,16 +25,16 @@ _members = msgspec.json.Decoder(dict[str, Json]).decode
 
 
 @lru_cache(maxsize=256)
-def path(text: str) -> tuple[Step, ...]:
+def parse_path(text: str) -> tuple[Step, ...]:
     """Raises ValueError."""
     beginning = _BEGINNING.match(text)
     if beginning is None:
-        raise ValueError(f"{shown(text)} is not a path, which is {_LIKE}")
+        raise ValueError(f"{show_value(text)} is not a path, which is {_LIKE}")
     at, steps = beginning.end(), []
     while at < len(text):
         step = _STEP.match(text, at)
         if step is None:
-            raise ValueError(f"{shown(text)} is not a path from {shown(text[at:])} on; one is {_LIKE}")
+            raise ValueError(f"{show_value(text)} is not a path from {show_value(text[at:])} on; one is {_LIKE}")
         name, quoted, index = step.groups()
         steps.append(_element(index) if index else _member(name or _unquoted(quoted)))
         at = step.end()
@@ -45,7 +45,9 @@ def _unquoted(text: str) -> str:
     try:
         return msgspec.json.decode(text, type=str)
     except msgspec.DecodeError:
-        raise ValueError(f"{shown(text)} is no name: quotes and backslashes in it are written as in JSON") from None
+        raise ValueError(
+            f"{show_value(text)} is no name: quotes and backslashes in it are written as in JSON"
+        ) from None
 
 
 def _member(name: str) -> Step:
@@ -84,9 +86,9 @@ def kind_of(value: Json) -> str:
     return chr(memoryview(value)[0])
 
 
-def found(document: Json, path_text: str) -> list[Json]:
+def find_values(document: Json, path_text: str) -> list[Json]:
     """Every value that the path leads to."""
     values = [document]
-    for step in path(path_text):
+    for step in parse_path(path_text):
         values = [each for value in values for each in step(value)]
     return values

@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 
 from jobplane.schemas.failures import BadRecord
-from jobplane.schemas.formats.json.values import decoder, read_as, reader
+from jobplane.schemas.formats.json.values import decoder, msgspec_type, read_conversion
 from jobplane.schemas.types.datatypes import Type
-from jobplane.schemas.types.json_text import present
-from jobplane.sql.runtime.operations import reworded
+from jobplane.schemas.types.json_text import null_to_none
+from jobplane.sql.runtime.operations import reword
 
 NULL_KEY = "a key of a MAP is NULL"
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw] | None).decode
@@ -20,25 +20,25 @@ _items = msgspec.json.Decoder(list[msgspec.Raw] | None).decode
 @lru_cache(maxsize=1024)
 def json_reader(one: Type, name: str) -> Callable[[msgspec.Raw], Any]:
     """Reads a value of JSON as a value of the type. `name` is what messages call the value."""
-    decode = decoder(read_as(one) | None).decode
-    finish = reader(one)
+    decode = decoder(msgspec_type(one) | None).decode
+    finish = read_conversion(one)
 
     def read(raw: msgspec.Raw) -> Any:
         try:
             value = decode(raw)
             return value if value is None or finish is None else finish(value)
         except msgspec.ValidationError as error:
-            raise BadRecord(reworded(str(error), name)) from None
+            raise BadRecord(reword(str(error), name)) from None
 
     return read
 
 
 def json_field(raw: msgspec.Raw, name: str) -> msgspec.Raw | None:
-    return present((_fields(raw) or {}).get(name))
+    return null_to_none((_fields(raw) or {}).get(name))
 
 
 def json_item(raw: msgspec.Raw, index: int) -> msgspec.Raw | None:
-    return present(item(_items(raw) or [], index))
+    return null_to_none(item(_items(raw) or [], index))
 
 
 def item(values: list[Any], index: int) -> Any:

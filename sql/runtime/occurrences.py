@@ -1,7 +1,7 @@
 """Where a text is in another for the n-th time, in time linear in both; occurrences may overlap."""
 
 
-def nth(text: str, part: str, start: int, occurrence: int) -> int:
+def find_nth(text: str, part: str, start: int, occurrence: int) -> int:
     """The index of that occurrence of the part from the index `start` on; -1 for none."""
     if occurrence == 1:
         return text.find(part, start)

@@ -10,7 +10,7 @@ import msgspec
 from jobplane.schemas.failures import BadRecord, Unreadable
 from jobplane.schemas.formats import JSON
 from jobplane.schemas.types.datatypes import MAX_LENGTH
-from jobplane.schemas.types.json_text import malformed
+from jobplane.schemas.types.json_text import describe_malformed
 
 OUT_OF_RANGE = "a result is out of range: no number of JSON can hold it"
 Number = int | float
@@ -35,7 +35,7 @@ def remainder(a: Number, b: Number) -> Number:
     return math.fmod(a, b)
 
 
-def alike(a: Scalar, b: Scalar) -> bool:
+def check_alike(a: Scalar, b: Scalar) -> bool:
     """True, or BadRecord when the two cannot be compared."""
     if _kind(a) != _kind(b):
         raise BadRecord(f"{_kind(a)} and {_kind(b)} cannot be compared; CAST one of them")
@@ -58,19 +58,19 @@ def type_name(value: Any) -> str:
     return next((name for kind, name in _KINDS if isinstance(value, kind)), "NULL")
 
 
-def out_of_range() -> NoReturn:
+def raise_out_of_range() -> NoReturn:
     raise BadRecord(OUT_OF_RANGE)
 
 
-def joined(*values: Any) -> Any:
+def concatenate(*values: Any) -> Any:
     """Texts, bytes or arrays, one after the other."""
     if sum(map(len, values)) > MAX_LENGTH:
-        too_long(*values)
+        raise_too_long(*values)
     first = values[0]
     return [one for value in values for one in value] if isinstance(first, list) else type(first)().join(values)
 
 
-def too_long(*values: str | bytes | list[Any]) -> NoReturn:
+def raise_too_long(*values: str | bytes | list[Any]) -> NoReturn:
     length = sum(map(len, values))
     raise BadRecord(f"|| would make a value of {length:,} characters or elements; the most are {MAX_LENGTH:,}")
 
@@ -89,7 +89,7 @@ def weight(value: Any) -> int:
     return 0
 
 
-def copied(value: Any) -> int:
+def step_cost(value: Any) -> int:
     """What a step of REDUCE costs: its value is made anew, which is cheap, and has grown at one of its ends."""
     match value:
         case str() | bytes() | msgspec.Raw():
@@ -99,29 +99,29 @@ def copied(value: Any) -> int:
         case dict():
             return (len(value) >> 5) + weight(next(reversed(value.values()), None))
         case msgspec.Struct():
-            return sum(map(copied, msgspec.structs.astuple(value)))
+            return sum(map(step_cost, msgspec.structs.astuple(value)))
     return 0
 
 
-def too_much() -> NoReturn:
+def raise_too_much() -> NoReturn:
     raise BadRecord("the lambdas do too much for one record: look at fewer elements, or make less of each")
 
 
-def null_key() -> NoReturn:
+def raise_null_key() -> NoReturn:
     raise BadRecord("a key of a MAP is NULL")
 
 
-def check_whole(value: int) -> int:
+def check_bigint(value: int) -> int:
     """A BIGINT. Raises BadRecord where it has more than 64 bits."""
     if not -(2**63) <= value < 2**63:
         raise BadRecord(f"{value} is out of range for BIGINT")
     return value
 
 
-def in_field(name: str, error: Exception) -> BadRecord:
+def field_error(name: str, error: Exception) -> BadRecord:
     """The error of a field's value, which says whose it is; a whole key or value has no name."""
     if isinstance(error, msgspec.ValidationError):
-        return BadRecord(reworded(str(error), name))
+        return BadRecord(reword(str(error), name))
     return BadRecord(f"field '{name}': {error}" if name else str(error))
 
 
@@ -137,12 +137,12 @@ def bad_record(error: Exception) -> BadRecord:
         case UnicodeError():
             return BadRecord("the record holds text that is not UTF-8")
         case msgspec.ValidationError():
-            said = reworded(str(error))
+            said = reword(str(error))
             if said == _AN_ARRAY:
                 return BadRecord(f"{said}: {_ITS_ELEMENTS}")
             return Unreadable(said, JSON) if _NO_OBJECT.fullmatch(said) else BadRecord(said)
         case msgspec.DecodeError():
-            return Unreadable(f"the value is not JSON: {malformed(error)}", JSON)
+            return Unreadable(f"the value is not JSON: {describe_malformed(error)}", JSON)
     return BadRecord(str(error))
 
 
@@ -174,7 +174,7 @@ _PHRASES = {
 }
 
 
-def reworded(said: str, name: str = "") -> str:
+def reword(said: str, name: str = "") -> str:
     """What msgspec says of a value, as this project says it. `name` is where it lies, if not the record itself."""
     at = _AT.search(said)
     path = _INDEX.sub(lambda index: f"[{int(index[1]) + 1}]", at["path"]) if at else ""

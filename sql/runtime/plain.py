@@ -13,19 +13,19 @@ from jobplane.schemas.types.json_text import json_text, text_of_json
 from jobplane.schemas.types.temporal_text import text_of
 
 
-def bounded(name: str, characters: int) -> None:
+def check_length(name: str, characters: int) -> None:
     """To be asked before the text is made. Raises BadRecord."""
     if characters > MAX_LENGTH:
         raise BadRecord(f"{name} would make a text of {characters} characters; the most are {MAX_LENGTH}")
 
 
-def joined(name: str, separator: str, parts: Sequence[str]) -> str:
+def join_texts(name: str, separator: str, parts: Sequence[str]) -> str:
     """The parts with the separator between them. Raises BadRecord where it is too long."""
-    bounded(name, sum(map(len, parts)) + len(separator) * (len(parts) - 1))
+    check_length(name, sum(map(len, parts)) + len(separator) * (len(parts) - 1))
     return separator.join(parts)
 
 
-def plain(value: Any) -> str:
+def plain_text(value: Any) -> str:
     """As CAST to VARCHAR writes it; bytes as base64, as in JSON."""
     match value:
         case str():

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 
-from jobplane.schemas.shown import shown
+from jobplane.schemas.shown import show_value
 
 Get = Callable[[datetime], int]
 _MONTHS = "January February March April May June July August September October November December".split()  # noqa: SIM905  # read as a sentence
@@ -61,28 +61,29 @@ def _tokens(pattern: str) -> list[str | Token]:
     tokens: list[str | Token] = []
     for fill, word, quoted, plain, unknown in _TOKEN.findall(pattern):
         if unknown == '"':
-            raise ValueError(f"the pattern {shown(pattern)} has a double quote that nothing closes")
+            raise ValueError(f"the pattern {show_value(pattern)} has a double quote that nothing closes")
         if unknown:
             raise ValueError(
-                f'the pattern {shown(pattern)} has {shown(unknown)}, which means nothing: quote text, as in "T"'
+                f"the pattern {show_value(pattern)} has {show_value(unknown)}, which means nothing: "
+                'quote text, as in "T"'
             )
         tokens.append((word.upper(), word, bool(fill)) if word else quoted or plain)
     return tokens
 
 
-def writable(pattern: str) -> None:
+def check_writable(pattern: str) -> None:
     """Raises ValueError where no moment without a zone can be written so."""
     for token in _tokens(pattern):
         if token[0] in _OF_A_ZONE:
             raise ValueError(f"{token[0]} needs a TIMESTAMP WITH TIME ZONE; this has none")
 
 
-def written(moment: datetime, pattern: str) -> str:
-    return "".join([part if isinstance(part, str) else part(moment) for part in writer(pattern)])
+def format_moment(moment: datetime, pattern: str) -> str:
+    return "".join([part if isinstance(part, str) else part(moment) for part in pattern_writer(pattern)])
 
 
 @lru_cache(maxsize=256)
-def writer(pattern: str) -> tuple[str | Callable[[datetime], str], ...]:
+def pattern_writer(pattern: str) -> tuple[str | Callable[[datetime], str], ...]:
     return tuple(token if isinstance(token, str) else _write(*token) for token in _tokens(pattern))
 
 
@@ -113,7 +114,7 @@ def _sign_and_hours(moment: datetime) -> str:
 
 
 @lru_cache(maxsize=256)
-def reader(pattern: str) -> re.Pattern[str]:
+def pattern_reader(pattern: str) -> re.Pattern[str]:
     """Raises ValueError for a pattern that does not tell one moment."""
     tokens = _tokens(pattern)
     there: dict[str, str] = {}
@@ -125,7 +126,7 @@ def reader(pattern: str) -> re.Pattern[str]:
             raise ValueError(f"{token} says again what {there[says]} has said: a pattern to read says it once")
         there[says] = token
     if "YYYY" not in there:
-        raise ValueError(f"the pattern {shown(pattern)} has no year: to be read it needs YYYY or YY")
+        raise ValueError(f"the pattern {show_value(pattern)} has no year: to be read it needs YYYY or YY")
     if ("HH" in there) is not ("AM" in there):
         raise ValueError("HH12 and AM need each other; HH24 does without")
     if "HH24" in there and "HH" in there:
@@ -146,21 +147,23 @@ def _read(name: str, _: str, fill: bool) -> str:  # noqa: FBT001  # of a Token
     return f"(?P<{name}>[0-9]{{{digits if name == 'YYYY' and not fill else 1},{digits}}})"
 
 
-def zoned(pattern: str) -> bool:
+def has_zone(pattern: str) -> bool:
     """Whether what it reads has a zone."""
-    return "TZH" in reader(pattern).groupindex
+    return "TZH" in pattern_reader(pattern).groupindex
 
 
-def read(text: str, pattern: str) -> tuple[datetime, tzinfo]:
+def parse_moment(text: str, pattern: str) -> tuple[datetime, tzinfo]:
     """The local time, and the zone it is of: UTC where the pattern has none."""
-    found = reader(pattern).fullmatch(text)
+    found = pattern_reader(pattern).fullmatch(text)
     if found is None:
-        raise ValueError(f"{shown(text)} is not written like {shown(pattern)}")
+        raise ValueError(f"{show_value(text)} is not written like {show_value(pattern)}")
     parts = found.groupdict()
     try:
         return _moment(parts), _zone(parts)
     except (ValueError, OverflowError):
-        raise ValueError(f"there is no such date or time as {shown(text)}, read as {shown(pattern)}") from None
+        raise ValueError(
+            f"there is no such date or time as {show_value(text)}, read as {show_value(pattern)}"
+        ) from None
 
 
 def _moment(parts: dict[str, str]) -> datetime:

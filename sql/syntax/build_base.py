@@ -7,7 +7,7 @@ from typing import Any
 from parsimonious.nodes import Node, NodeVisitor
 
 from jobplane.schemas.errors import BadSyntax, Place, Refused
-from jobplane.schemas.names import name as written
+from jobplane.schemas.names import quote_name
 from jobplane.schemas.types.datatypes import MAX_PRECISION
 from jobplane.sql.syntax import expressions as ex
 from jobplane.sql.syntax import statements
@@ -16,22 +16,22 @@ MAX_INTEGER = 2**63
 """Integer literals go up to this, so that its negative can be written."""
 
 
-def many(node: Any) -> list[Any]:
+def children_of(node: Any) -> list[Any]:
     """The children of a `?`, `*` or `+` that matched; a Node stands for one that matched nothing."""
     return node if isinstance(node, list) else []
 
 
-def first(node: Any) -> Any:
+def first_child(node: Any) -> Any:
     """What a `?` matched, or None."""
     return node[0] if isinstance(node, list) else None
 
 
-def listed(head: Any, rest: Any) -> list[Any]:
+def list_items(head: Any, rest: Any) -> list[Any]:
     """The items of `item (comma item)*`."""
-    return [head, *(item for _, item in many(rest))]
+    return [head, *(item for _, item in children_of(rest))]
 
 
-def word(node: Node) -> str:
+def keyword(node: Node) -> str:
     """The keyword a choice of keywords matched, in capital letters."""
     while node.children:
         node = node.children[0]
@@ -88,7 +88,7 @@ class Builder(NodeVisitor):  # type: ignore[misc]  # parsimonious carries no typ
         return ex.Bytes(bytes.fromhex(node.children[0].text[2:-1]), self.place(node))
 
     def visit_truth(self, node: Node, _: list[Any]) -> ex.Boolean:
-        return ex.Boolean(word(node) == "TRUE", self.place(node))
+        return ex.Boolean(keyword(node) == "TRUE", self.place(node))
 
     def visit_null(self, node: Node, _: list[Any]) -> ex.Null:
         return ex.Null(self.place(node))
@@ -102,8 +102,8 @@ class Builder(NodeVisitor):  # type: ignore[misc]  # parsimonious carries no typ
 
     def visit_interval(self, node: Node, children: list[Any]) -> ex.Interval:
         _, sign, text, unit, last = children
-        minus = "-" if (signed := first(sign)) and signed.text[0] == "-" else ""
-        return ex.Interval(minus + text.value, unit, first(last) or "", self.place(node))
+        minus = "-" if (signed := first_child(sign)) and signed.text[0] == "-" else ""
+        return ex.Interval(minus + text.value, unit, first_child(last) or "", self.place(node))
 
     def visit_to_unit(self, _: Node, children: list[Any]) -> str:
         unit: str = children[1]
@@ -123,30 +123,30 @@ class Builder(NodeVisitor):  # type: ignore[misc]  # parsimonious carries no typ
 
     def visit_simple_type(self, _: Node, children: list[Any]) -> str:
         name, precision, size, zone = children
-        words = [name.text.upper(), *(["PRECISION"] if many(precision) else [])]
-        return " ".join(words) + (first(size) or "") + (f" {first(zone)}" if first(zone) else "")
+        words = [name.text.upper(), *(["PRECISION"] if children_of(precision) else [])]
+        return " ".join(words) + (first_child(size) or "") + (f" {first_child(zone)}" if first_child(zone) else "")
 
     def visit_nested_type(self, node: Node, children: list[Any]) -> str:
         _, _, head, rest, _ = children
-        return f"{word(node.children[0])}<{', '.join(one.text for one in listed(head, rest))}>"
+        return f"{keyword(node.children[0])}<{', '.join(one.text for one in list_items(head, rest))}>"
 
     def visit_row_type(self, _: Node, children: list[Any]) -> str:
-        return f"ROW({', '.join(listed(children[2], children[3]))})"
+        return f"ROW({', '.join(list_items(children[2], children[3]))})"
 
     def visit_row_field(self, _: Node, children: list[Any]) -> str:
         name, kind = children
-        return f"{written(name.text)} {kind.text}"
+        return f"{quote_name(name.text)} {kind.text}"
 
     def visit_interval_type(self, _: Node, children: list[Any]) -> str:
         _, unit, last = children
-        return f"INTERVAL {unit}" + (f" TO {many(last)[0][1]}" if many(last) else "")
+        return f"INTERVAL {unit}" + (f" TO {children_of(last)[0][1]}" if children_of(last) else "")
 
     def visit_type_size(self, _: Node, children: list[Any]) -> str:
-        numbers = listed(children[1], children[2])
+        numbers = list_items(children[1], children[2])
         for number in numbers:
             if not isinstance(number.value, int):
                 raise BadSyntax("the size of a type is a whole number", number.place)
         return f"({', '.join(str(number.value) for number in numbers)})"
 
     def visit_time_zone(self, node: Node, _: list[Any]) -> str:
-        return f"{word(node)} TIME ZONE"
+        return f"{keyword(node)} TIME ZONE"

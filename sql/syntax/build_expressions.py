@@ -8,8 +8,8 @@ from parsimonious.nodes import Node
 from jobplane.schemas.errors import BadSyntax, NestedTooDeep, NotSupported
 from jobplane.sql.syntax import expressions as ex
 from jobplane.sql.syntax import statements
-from jobplane.sql.syntax.build_base import Builder, first, listed, many, word
-from jobplane.sql.syntax.precedence import Operand, Operator, Run, Test, sum_of, tree
+from jobplane.sql.syntax.build_base import Builder, children_of, first_child, keyword, list_items
+from jobplane.sql.syntax.precedence import Operand, OperandChain, Operator, Test, build_sum, build_tree
 from jobplane.sql.syntax.refusals.unsupported import column_refusal
 from jobplane.sql.syntax.scan import MAX_DEPTH
 
@@ -23,14 +23,14 @@ class ExpressionBuilder(Builder):
     def visit_expression(self, _: Node, children: list[Any]) -> ex.Expression:
         operand, tails = children
         operands, operators = [operand], []
-        for tail in many(tails):
+        for tail in children_of(tails):
             if isinstance(tail, Test):
                 operands[-1].tests.append(tail)
             else:
                 operator, operand = tail
                 operators.append(operator)
                 operands.append(operand)
-        return tree(Run(operands, operators))
+        return build_tree(OperandChain(operands, operators))
 
     def visit_tail(self, _: Node, children: list[Any]) -> Any:
         return children[0]
@@ -40,8 +40,8 @@ class ExpressionBuilder(Builder):
 
     def visit_value(self, _: Node, children: list[Any]) -> ex.Expression:
         operand, rest = children
-        pairs = many(rest)
-        return sum_of(Run([operand, *(one for _, one in pairs)], [operator for operator, _ in pairs]))
+        pairs = children_of(rest)
+        return build_sum(OperandChain([operand, *(one for _, one in pairs)], [operator for operator, _ in pairs]))
 
     def visit_operator(self, node: Node, _: list[Any]) -> Operator:
         text = node.children[0].text.upper()
@@ -51,18 +51,18 @@ class ExpressionBuilder(Builder):
 
     def visit_operand(self, node: Node, children: list[Any]) -> Operand:
         negation, sign, expression, postfixes = children
-        if len(many(postfixes)) > MAX_DEPTH:
+        if len(children_of(postfixes)) > MAX_DEPTH:
             raise NestedTooDeep(f"more than {MAX_DEPTH} steps into one value", self.place(node))
-        for postfix in many(postfixes):
+        for postfix in children_of(postfixes):
             expression = postfix(expression)
-        if signed := first(sign):
+        if signed := first_child(sign):
             expression = ex.Sign(signed.text[0], expression, self.place(signed))
-        return Operand(expression, self.place(node) if many(negation) else None, [])
+        return Operand(expression, self.place(node) if children_of(negation) else None, [])
 
     # Tests: each gives what makes a condition of the operand before it
 
     def visit_is(self, _: Node, children: list[Any]) -> Build:
-        negated, what = bool(many(children[1])), children[2][0]
+        negated, what = bool(children_of(children[1])), children[2][0]
         if isinstance(what, str):
             return lambda operand: ex.Is(operand, what, negated, operand.place)  # type: ignore[arg-type]
         return lambda operand: ex.Distinct(operand, what, negated, operand.place)
@@ -72,20 +72,22 @@ class ExpressionBuilder(Builder):
         return value
 
     def visit_truth_value(self, node: Node, _: list[Any]) -> str:
-        return word(node)
+        return keyword(node)
 
     def visit_between(self, node: Node, children: list[Any]) -> Build:
         negation, _, symmetry, low, _, high = children
-        symmetric = bool(many(symmetry)) and word(node.children[2]) == "SYMMETRIC"
-        return lambda operand: ex.Between(operand, low, high, symmetric, bool(many(negation)), operand.place)
+        symmetric = bool(children_of(symmetry)) and keyword(node.children[2]) == "SYMMETRIC"
+        return lambda operand: ex.Between(operand, low, high, symmetric, bool(children_of(negation)), operand.place)
 
     def visit_in(self, _: Node, children: list[Any]) -> Build:
         negation, items = children[0], tuple(children[3])
-        return lambda operand: ex.In(operand, items, bool(many(negation)), operand.place)
+        return lambda operand: ex.In(operand, items, bool(children_of(negation)), operand.place)
 
     def visit_like(self, _: Node, children: list[Any]) -> Build:
         negation, _, pattern, escape = children
-        return lambda operand: ex.Like(operand, pattern, first(escape), bool(many(negation)), operand.place)
+        return lambda operand: ex.Like(
+            operand, pattern, first_child(escape), bool(children_of(negation)), operand.place
+        )
 
     def visit_escape(self, _: Node, children: list[Any]) -> Any:
         return children[1]
@@ -124,7 +126,7 @@ class ExpressionBuilder(Builder):
 
     def visit_case(self, node: Node, children: list[Any]) -> ex.Case:
         _, ((operand, branches),), otherwise, _ = children
-        return ex.Case(operand, tuple(branches), first(otherwise), self.place(node))
+        return ex.Case(operand, tuple(branches), first_child(otherwise), self.place(node))
 
     def visit_conditions(self, _: Node, children: list[Any]) -> Any:
         return None, children
@@ -142,7 +144,7 @@ class ExpressionBuilder(Builder):
 
     def visit_cast(self, node: Node, children: list[Any]) -> ex.Cast:
         _, _, operand, _, kind, _ = children
-        return ex.Cast(operand, kind, word(node) == "TRY_CAST", self.place(node))
+        return ex.Cast(operand, kind, keyword(node) == "TRY_CAST", self.place(node))
 
     def visit_extract(self, node: Node, children: list[Any]) -> ex.Call:
         field: statements.Name = children[2]
@@ -150,49 +152,49 @@ class ExpressionBuilder(Builder):
 
     def visit_substring(self, node: Node, children: list[Any]) -> ex.Call:
         _, _, text, _, start, length, _ = children
-        return ex.Call("SUBSTRING", (text, start, *many(length)), self.place(node))
+        return ex.Call("SUBSTRING", (text, start, *children_of(length)), self.place(node))
 
     def visit_position(self, node: Node, children: list[Any]) -> ex.Call:
         return ex.Call("POSITION", (children[2], children[4]), self.place(node))
 
     def visit_trim(self, node: Node, children: list[Any]) -> ex.Call:
         _, _, side, characters, _, text, _ = children
-        name = _TRIMS[word(node.children[2])] if many(side) else "BTRIM"
-        return ex.Call(name, (text, *many(characters)), self.place(node))
+        name = _TRIMS[keyword(node.children[2])] if children_of(side) else "BTRIM"
+        return ex.Call(name, (text, *children_of(characters)), self.place(node))
 
     def visit_overlay(self, node: Node, children: list[Any]) -> ex.Call:
         _, _, text, _, replacement, _, start, length, _ = children
-        return ex.Call("OVERLAY", (text, replacement, start, *many(length)), self.place(node))
+        return ex.Call("OVERLAY", (text, replacement, start, *children_of(length)), self.place(node))
 
     def visit_json_value(self, node: Node, children: list[Any]) -> ex.Cast:
         call = ex.Call("JSON_VALUE", (children[2], children[4]), self.place(node))
         return ex.Cast(call, children[6], safe=False, place=self.place(node))
 
     def visit_json_object(self, node: Node, children: list[Any]) -> ex.Call:
-        pairs = listed(children[2], children[3])
+        pairs = list_items(children[2], children[3])
         return ex.Call("JSON_OBJECT", tuple(one for pair in pairs for one in pair), self.place(node))
 
     def visit_json_pair(self, _: Node, children: list[Any]) -> Any:
         return children[1], children[3]
 
     def visit_array(self, node: Node, children: list[Any]) -> ex.ArrayOf:
-        return ex.ArrayOf(tuple(first(children[2]) or ()), self.place(node))
+        return ex.ArrayOf(tuple(first_child(children[2]) or ()), self.place(node))
 
     def visit_map(self, node: Node, children: list[Any]) -> ex.MapOf:
-        items = first(children[2]) or []
+        items = first_child(children[2]) or []
         if len(items) % 2:
             raise BadSyntax("MAP[key, value, …] has a value for each key", items[-1].place)
         return ex.MapOf(tuple(zip(items[::2], items[1::2], strict=True)), self.place(node))
 
     def visit_call(self, node: Node, children: list[Any]) -> ex.Expression:
         name, _, arguments, _ = children
-        given = tuple(first(arguments) or ())
+        given = tuple(first_child(arguments) or ())
         if name == "ROW":
             return ex.RowOf(given, self.place(node))
         return ex.Call(name, given, self.place(node))
 
     def visit_arguments(self, _: Node, children: list[Any]) -> list[Any]:
-        return listed(children[0], children[1])
+        return list_items(children[0], children[1])
 
     def visit_argument(self, _: Node, children: list[Any]) -> Any:
         return children[0]
@@ -208,13 +210,13 @@ class ExpressionBuilder(Builder):
         return ex.Lambda(tuple(one.text for one in names), body, self.place(node))
 
     def visit_several_names(self, _: Node, children: list[Any]) -> list[Any]:
-        return listed(children[1], children[2])
+        return list_items(children[1], children[2])
 
     def visit_function(self, node: Node, children: list[Any]) -> str:
-        return children[0].text.upper() if isinstance(children[0], statements.Name) else word(node)
+        return children[0].text.upper() if isinstance(children[0], statements.Name) else keyword(node)
 
     def visit_expressions(self, _: Node, children: list[Any]) -> list[Any]:
-        return listed(children[0], children[1])
+        return list_items(children[0], children[1])
 
     def visit_column(self, node: Node, children: list[Any]) -> ex.Column:
         name: statements.Name = children[0]

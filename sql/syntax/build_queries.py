@@ -6,7 +6,7 @@ from parsimonious.nodes import Node
 
 from jobplane.schemas.errors import NestedTooDeep
 from jobplane.sql.syntax import statements
-from jobplane.sql.syntax.build_base import first, listed, many, word
+from jobplane.sql.syntax.build_base import children_of, first_child, keyword, list_items
 from jobplane.sql.syntax.build_expressions import ExpressionBuilder
 from jobplane.sql.syntax.scan import MAX_DEPTH
 
@@ -16,17 +16,21 @@ class QueryBuilder(ExpressionBuilder):
 
     def visit_insert(self, node: Node, children: list[Any]) -> statements.Insert:
         _, _, target, columns, query = children
-        return statements.Insert(statements.Keyword(word(node.children[0])), target, tuple(first(columns) or ()), query)
+        return statements.Insert(
+            statements.Keyword(keyword(node.children[0])), target, tuple(first_child(columns) or ()), query
+        )
 
     def visit_columns(self, _: Node, children: list[Any]) -> list[statements.Name]:
-        return listed(children[1], children[2])
+        return list_items(children[1], children[2])
 
     def visit_query(self, _: Node, children: list[Any]) -> statements.Query:
         bindings, select, others = children
-        return statements.Query(tuple(first(bindings) or ()), (select, *(other for _, _, other in many(others))))
+        return statements.Query(
+            tuple(first_child(bindings) or ()), (select, *(other for _, _, other in children_of(others)))
+        )
 
     def visit_bindings(self, node: Node, children: list[Any]) -> list[statements.Binding]:
-        bindings = listed(children[1], children[2])
+        bindings = list_items(children[1], children[2])
         if len(bindings) > MAX_DEPTH:
             raise NestedTooDeep(f"WITH names more than {MAX_DEPTH} queries", self.place(node))
         return bindings
@@ -37,24 +41,26 @@ class QueryBuilder(ExpressionBuilder):
 
     def visit_select(self, _: Node, children: list[Any]) -> statements.Select:
         _, item, items, _, source, unnests, where = children
-        return statements.Select(tuple(listed(item, items)), source, tuple(many(unnests)), first(where))
+        return statements.Select(
+            tuple(list_items(item, items)), source, tuple(children_of(unnests)), first_child(where)
+        )
 
     def visit_source(self, _: Node, children: list[Any]) -> Any:
         return children[0]
 
     def visit_derived(self, _: Node, children: list[Any]) -> statements.Derived:
-        return statements.Derived(children[1], first(children[3]))
+        return statements.Derived(children[1], first_child(children[3]))
 
     def visit_table(self, _: Node, children: list[Any]) -> statements.Table:
-        return statements.Table(children[0], first(children[1]))
+        return statements.Table(children[0], first_child(children[1]))
 
-    def visit_unnest(self, node: Node, children: list[Any]) -> statements.Unnest:
+    def visit_unnest(self, node: Node, children: list[Any]) -> statements.UnnestClause:
         _, _, _, expression, _, ordinality, named = children
-        alias, columns = first(named) or (None, ())
-        return statements.Unnest(expression, bool(many(ordinality)), alias, columns, self.place(node))
+        alias, columns = first_child(named) or (None, ())
+        return statements.UnnestClause(expression, bool(children_of(ordinality)), alias, columns, self.place(node))
 
     def visit_unnest_alias(self, _: Node, children: list[Any]) -> Any:
-        return children[0], tuple(first(children[1]) or ())
+        return children[0], tuple(first_child(children[1]) or ())
 
     def visit_where(self, _: Node, children: list[Any]) -> Any:
         return children[1]
@@ -69,7 +75,7 @@ class QueryBuilder(ExpressionBuilder):
         return statements.Star(children[0], self.place(node))
 
     def visit_value_item(self, node: Node, children: list[Any]) -> statements.Item:
-        return statements.Item(children[0], first(children[1]), self.place(node))
+        return statements.Item(children[0], first_child(children[1]), self.place(node))
 
     def visit_alias(self, _: Node, children: list[Any]) -> statements.Name:
         name: statements.Name = children[0][1] if isinstance(children[0], list) else children[0]

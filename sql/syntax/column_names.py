@@ -16,10 +16,10 @@ def column_names(select: statements.Select) -> tuple[str, ...]:
 
 def item_name(item: statements.Item, position: int) -> statements.Name:
     """Its alias, else what its expression is called."""
-    return item.alias or statements.Name(called_by(item.expression, position), item.place)
+    return item.alias or statements.Name(expression_name(item.expression, position), item.place)
 
 
-def called_by(expression: ex.Expression, position: int) -> str:
+def expression_name(expression: ex.Expression, position: int) -> str:
     """The column or field an expression hands through, else its position."""
     match expression:
         case ex.Column(name) | ex.Access(_, name):

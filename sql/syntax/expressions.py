@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
-from jobplane.schemas.errors import START, Place
+from jobplane.schemas.errors import STATEMENT_START, Place
 
 
 def _place() -> Place:
-    return field(default=START, compare=False)
+    return field(default=STATEMENT_START, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

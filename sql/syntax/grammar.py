@@ -5,7 +5,7 @@ parenthesis then costs few stack frames, and sql/syntax/precedence.py says what 
 """
 
 from jobplane.schemas.names import RESERVED
-from jobplane.sql.syntax.rules import rules_of
+from jobplane.sql.syntax.rules import read_rules
 
 _BLANKS = r"\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 _EDGE = rf"(?!\w|(?![{_BLANKS}])[^\x00-\x7f])"
@@ -183,7 +183,7 @@ _keywords = "\n".join(rf'{word} = ~r"{word}<EDGE>"ia _' for word in _WORDS)
 _reserved = rf'reserved = ~r"(?:{"|".join(sorted(RESERVED))})<EDGE>"ia'
 
 TEXT = f"{RULES}\n{_keywords}\n{_reserved}".replace("<EDGE>", _EDGE)
-GRAMMAR = rules_of(TEXT)
+GRAMMAR = read_rules(TEXT)
 
 EXPECTED = {word: word for word in _WORDS} | {
     "name": "a name",

@@ -7,19 +7,19 @@ from parsimonious.exceptions import ParseError
 from parsimonious.nodes import Node
 
 from jobplane.schemas.errors import BadSyntax, NestedTooDeep, NotSupported, RepeatedOption, StatementTooLarge
-from jobplane.schemas.options import canonical, instant
+from jobplane.schemas.options import canonical_value, parse_instant
 from jobplane.sql.syntax import expressions as ex
 from jobplane.sql.syntax import statements
-from jobplane.sql.syntax.build_base import first, many, word
+from jobplane.sql.syntax.build_base import children_of, first_child, keyword
 from jobplane.sql.syntax.build_queries import QueryBuilder
 from jobplane.sql.syntax.grammar import GRAMMAR
 from jobplane.sql.syntax.parts import KEY, THIS
 from jobplane.sql.syntax.refusals.diagnostics import syntax_error
 from jobplane.sql.syntax.refusals.unsupported import column_refusal
 from jobplane.sql.syntax.render.statements import render
-from jobplane.sql.syntax.scan import MAX_BYTES, check, split
+from jobplane.sql.syntax.scan import MAX_BYTES, check_text, split_statements
 
-__all__ = ["parse", "parse_insert", "split"]
+__all__ = ["parse", "parse_insert", "split_statements"]
 
 _GROWTH = 6
 """No canonical form is so many times longer than its text; `1e15`, the worst, has 18 digits."""
@@ -31,7 +31,7 @@ def parse(text: str) -> statements.Statement:
     Raises StatementTooLarge, NestedTooDeep, NotUtf8, BadSyntax, NotSupported, RepeatedOption, SelectNotAllowed or
     InsertNeedsJob, with its place.
     """
-    statement: statements.Statement = _built(text, "text")
+    statement: statements.Statement = _build(text, "text")
     if len(text) > MAX_BYTES // _GROWTH and (size := len(render(statement).encode())) > MAX_BYTES:
         raise StatementTooLarge(f"in its canonical form the statement has {size:,} bytes; {MAX_BYTES:,} are allowed")
     return statement
@@ -47,12 +47,12 @@ def parse_job(statement: str) -> statements.CreateJob:
 
 def parse_insert(text: str) -> statements.Insert:
     """An INSERT on its own, which no job runs: to be tried. Raises what `parse` raises."""
-    insert: statements.Insert = _built(text, "lone_insert")
+    insert: statements.Insert = _build(text, "lone_insert")
     return insert
 
 
-def _built(text: str, rule: str) -> Any:
-    check(text)
+def _build(text: str, rule: str) -> Any:
+    check_text(text)
     tried: dict[int, dict[int, Node | None]] = defaultdict(dict)
     try:
         found = GRAMMAR[rule].match_core(text, 0, tried, ParseError(text))
@@ -76,32 +76,32 @@ class _Builder(QueryBuilder):
 
     def visit_create_job(self, _: Node, children: list[Any]) -> statements.CreateJob:
         _, _, if_not_exists, name, options, _, insert = children
-        return statements.CreateJob(name, bool(many(if_not_exists)), tuple(first(options) or ()), insert)
+        return statements.CreateJob(name, bool(children_of(if_not_exists)), tuple(first_child(options) or ()), insert)
 
     def visit_drop_job(self, _: Node, children: list[Any]) -> statements.DropJob:
         _, _, if_exists, name, with_snapshot = children
-        return statements.DropJob(name, bool(many(if_exists)), first(with_snapshot))
+        return statements.DropJob(name, bool(children_of(if_exists)), first_child(with_snapshot))
 
     def visit_alter_job(self, _: Node, children: list[Any]) -> statements.AlterJob:
         return statements.AlterJob(children[2], children[3][0])
 
     def visit_new_options(self, _: Node, children: list[Any]) -> statements.NewOptions:
-        return statements.NewOptions(tuple(children[0]), bool(many(children[1])))
+        return statements.NewOptions(tuple(children[0]), bool(children_of(children[1])))
 
     def visit_create_snapshot(self, _: Node, children: list[Any]) -> statements.CreateSnapshot:
         _, or_replace, _, snapshot, _, _, job = children
-        return statements.CreateSnapshot(snapshot, job, bool(many(or_replace)))
+        return statements.CreateSnapshot(snapshot, job, bool(children_of(or_replace)))
 
     def visit_drop_snapshot(self, _: Node, children: list[Any]) -> statements.DropSnapshot:
         _, _, if_exists, snapshot = children
-        return statements.DropSnapshot(snapshot, bool(many(if_exists)))
+        return statements.DropSnapshot(snapshot, bool(children_of(if_exists)))
 
     def visit_show(self, _: Node, children: list[Any]) -> statements.Show:
         _, subject, like, as_of = children
-        at = first(as_of)
+        at = first_child(as_of)
         if at is not None and subject not in statements.STATEFUL:
             raise NotSupported(f"AS OF: {subject} are only known as they are now", at.place)
-        return statements.Show(subject, at, first(like))
+        return statements.Show(subject, at, first_child(like))
 
     def visit_like_name(self, _: Node, children: list[Any]) -> statements.LikeName:
         return statements.LikeName(children[1].value, children[1].place)
@@ -115,11 +115,11 @@ class _Builder(QueryBuilder):
     def visit_describe(self, _: Node, children: list[Any]) -> statements.Describe:
         return statements.Describe(children[1], children[2])
 
-    def visit_subject(self, node: Node, _: list[Any]) -> statements.Subject:
-        return statements.Subject(node.children[0].children[0].text.upper())
+    def visit_subject(self, node: Node, _: list[Any]) -> statements.ShowSubject:
+        return statements.ShowSubject(node.children[0].children[0].text.upper())
 
-    def visit_kind(self, node: Node, _: list[Any]) -> statements.Kind:
-        return statements.Kind(node.children[0].children[0].text.upper())
+    def visit_kind(self, node: Node, _: list[Any]) -> statements.DescribeKind:
+        return statements.DescribeKind(node.children[0].children[0].text.upper())
 
     def visit_as_of(self, _: Node, children: list[Any]) -> Any:
         return children[2][0]
@@ -133,7 +133,7 @@ class _Builder(QueryBuilder):
     def visit_at_time(self, _: Node, children: list[Any]) -> statements.AsOfTime:
         text: ex.String = children[1]
         try:
-            instant(text.value)
+            parse_instant(text.value)
         except (ValueError, OverflowError):
             message = f"an instant is written as 2026-01-31T08:30:00Z (ISO-8601), not '{text.value}'"
             raise BadSyntax(message, text.place) from None
@@ -143,29 +143,29 @@ class _Builder(QueryBuilder):
 
     def visit_create_mapping(self, _: Node, children: list[Any]) -> statements.CreateMapping:
         _, or_replace, _, _, if_not_exists, name, external, columns, _, kind, options = children
-        if many(or_replace) and many(if_not_exists):
+        if children_of(or_replace) and children_of(if_not_exists):
             raise BadSyntax("OR REPLACE and IF NOT EXISTS exclude each other; leave one out", name.place)
-        replaces, exists = bool(many(or_replace)), bool(many(if_not_exists))
-        mapped = tuple(first(columns) or ())
+        replaces, exists = bool(children_of(or_replace)), bool(children_of(if_not_exists))
+        mapped = tuple(first_child(columns) or ())
         return statements.CreateMapping(
-            name, replaces, exists, first(external), mapped, kind, tuple(first(options) or ())
+            name, replaces, exists, first_child(external), mapped, kind, tuple(first_child(options) or ())
         )
 
     def visit_drop_mapping(self, _: Node, children: list[Any]) -> statements.DropMapping:
-        return statements.DropMapping(children[4], bool(many(children[3])))
+        return statements.DropMapping(children[4], bool(children_of(children[3])))
 
     def visit_external_name(self, _: Node, children: list[Any]) -> statements.Name:
         name: statements.Name = children[2]
         return name
 
     def visit_mapped(self, _: Node, children: list[Any]) -> list[statements.ColumnDefinition]:
-        return [children[1], *(column for _, column in many(children[2]))]
+        return [children[1], *(column for _, column in children_of(children[2]))]
 
     def visit_mapped_column(self, _: Node, children: list[Any]) -> statements.ColumnDefinition:
         name, kind, external = children
         if name.text not in (KEY, THIS) and (reason := column_refusal(name.text)):
             raise NotSupported(reason, name.place)
-        return statements.ColumnDefinition(name, kind, first(external))
+        return statements.ColumnDefinition(name, kind, first_child(external))
 
     def visit_with_snapshot(self, _: Node, children: list[Any]) -> statements.Name:
         name: statements.Name = children[2]
@@ -177,10 +177,10 @@ class _Builder(QueryBuilder):
     # Options
 
     def visit_options(self, _: Node, children: list[Any]) -> list[statements.Option]:
-        return first(children[2]) or []
+        return first_child(children[2]) or []
 
     def visit_option_list(self, _: Node, children: list[Any]) -> list[statements.Option]:
-        options = [children[0], *(option for _, option in many(children[1]))]
+        options = [children[0], *(option for _, option in children_of(children[1]))]
         seen = set()
         for option in options:
             if option.name.text in seen:
@@ -194,14 +194,14 @@ class _Builder(QueryBuilder):
             if not name.value:
                 raise BadSyntax("an option needs a name", name.place)
             name = statements.Name(name.value, name.place)
-        return statements.Option(name, canonical(name.text, value.value), value.place)
+        return statements.Option(name, canonical_value(name.text, value.value), value.place)
 
     def visit_explain(self, _: Node, children: list[Any]) -> statements.Explain:
         _, mode, explained = children
-        return statements.Explain(explained, first(mode) or statements.ExplainMode.PLAN)
+        return statements.Explain(explained, first_child(mode) or statements.ExplainMode.PLAN)
 
     def visit_explain_mode(self, node: Node, _: list[Any]) -> statements.ExplainMode:
-        return statements.ExplainMode(word(node))
+        return statements.ExplainMode(keyword(node))
 
     def visit_explained(self, _: Node, children: list[Any]) -> statements.CreateJob | statements.Insert:
         return children[0]  # type: ignore[no-any-return]

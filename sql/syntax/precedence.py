@@ -44,38 +44,38 @@ class Operator:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class OperandChain:
     """Operands with the operators between them: always one operator fewer."""
 
     operands: Sequence[Operand]
     operators: Sequence[Operator]
 
-    def split(self, separators: frozenset[str]) -> tuple[list["Run"], list[Operator]]:
+    def split(self, separators: frozenset[str]) -> tuple[list["OperandChain"], list[Operator]]:
         """The runs between the operators that are separators, and those operators."""
         cuts = [i for i, operator in enumerate(self.operators) if operator.text in separators]
         bounds = [-1, *cuts, len(self.operators)]
-        runs = [Run(self.operands[a + 1 : b + 1], self.operators[a + 1 : b]) for a, b in pairwise(bounds)]
+        runs = [OperandChain(self.operands[a + 1 : b + 1], self.operators[a + 1 : b]) for a, b in pairwise(bounds)]
         return runs, [self.operators[i] for i in cuts]
 
 
-def tree(run: Run) -> ex.Expression:
+def build_tree(run: OperandChain) -> ex.Expression:
     """Raises BadSyntax where parentheses are needed."""
     return _disjunction(run)
 
 
-def _disjunction(run: Run) -> ex.Expression:
+def _disjunction(run: OperandChain) -> ex.Expression:
     runs, _ = run.split(OR)
     parts = tuple(_conjunction(part) for part in runs)
     return parts[0] if len(parts) == 1 else ex.Or(parts, parts[0].place)
 
 
-def _conjunction(run: Run) -> ex.Expression:
+def _conjunction(run: OperandChain) -> ex.Expression:
     runs, _ = run.split(AND)
     parts = tuple(_negation(part) for part in runs)
     return parts[0] if len(parts) == 1 else ex.And(parts, parts[0].place)
 
 
-def _negation(run: Run) -> ex.Expression:
+def _negation(run: OperandChain) -> ex.Expression:
     _check_negations(run.operands[1:])
     negated_at = run.operands[0].negated_at
     inner = _predicate(run)
@@ -88,7 +88,7 @@ def _check_negations(operands: Sequence[Operand]) -> None:
             raise BadSyntax("put this NOT and what it negates in parentheses", operand.negated_at)
 
 
-def _predicate(run: Run) -> ex.Expression:
+def _predicate(run: OperandChain) -> ex.Expression:
     tests = [(i, test) for i, operand in enumerate(run.operands) for test in operand.tests]
     runs, comparisons = run.split(COMPARISON)
     chained = [test.place for _, test in tests] + [operator.place for operator in comparisons]
@@ -108,7 +108,7 @@ def _predicate(run: Run) -> ex.Expression:
     return ex.Comparison(operator, left, _concat(runs[1]), left.place)
 
 
-def _joined_conditions(run: Run, tested: Sequence[int]) -> Place | None:
+def _joined_conditions(run: OperandChain, tested: Sequence[int]) -> Place | None:
     """Where || stands between two conditions. `tested` are the indices of the operands with a test."""
     conditions = [*(i - 0.5 for i in tested), *(i for i, one in enumerate(run.operators) if one.text in COMPARISON)]
     joints = (i for i, one in enumerate(run.operators) if one.text in CONCAT and min(conditions) < i < max(conditions))
@@ -119,27 +119,27 @@ def _last(places: list[Place]) -> Place:
     return max(places, key=lambda place: (place.line, place.column))
 
 
-def sum_of(run: Run) -> ex.Expression:
+def build_sum(run: OperandChain) -> ex.Expression:
     """A run without comparisons and tests. Raises BadSyntax for a NOT."""
     _check_negations(run.operands)
     return _concat(run)
 
 
-def _concat(run: Run) -> ex.Expression:
+def _concat(run: OperandChain) -> ex.Expression:
     runs, _ = run.split(CONCAT)
     parts = tuple(_sum(part) for part in runs)
     return parts[0] if len(parts) == 1 else ex.Concat(parts, parts[0].place)
 
 
-def _sum(run: Run) -> ex.Expression:
+def _sum(run: OperandChain) -> ex.Expression:
     return _chain(run, SUM, _product)
 
 
-def _product(run: Run) -> ex.Expression:
+def _product(run: OperandChain) -> ex.Expression:
     return _chain(run, PRODUCT, lambda single: single.operands[0].expression)
 
 
-def _chain(run: Run, level: frozenset[str], tighter: Callable[[Run], ex.Expression]) -> ex.Expression:
+def _chain(run: OperandChain, level: frozenset[str], tighter: Callable[[OperandChain], ex.Expression]) -> ex.Expression:
     runs, operators = run.split(level)
     first, *others = [tighter(part) for part in runs]
     if not others:

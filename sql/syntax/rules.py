@@ -31,9 +31,9 @@ _QUANTIFIERS = {"?": Optional, "*": ZeroOrMore, "+": OneOrMore}
 _FLAGS = {"i": "ignore_case", "s": "dot_all", "a": "ascii"}
 
 
-def rules_of(text: str) -> dict[str, Expression]:
+def read_rules(text: str) -> dict[str, Expression]:
     """The expressions of a grammar by the names of their rules. Raises ValueError where the text is not a grammar."""
-    reader = _Reader(_tokens(text))
+    reader = _GrammarReader(_tokens(text))
     rules: dict[str, Expression] = {}
     while reader.kind == "rule":
         name = reader.taken()
@@ -75,7 +75,7 @@ class _Regex(Regex):  # type: ignore[misc]  # parsimonious publishes no types
         return Regex._uncached_match(self.compiled(), text, pos, cache, error)
 
 
-class _Reader:
+class _GrammarReader:
     """A token ahead of what was read; `kind` is empty at the end."""
 
     def __init__(self, tokens: Iterator[re.Match[str]]) -> None:

@@ -27,7 +27,7 @@ def place_of(text: str, offset: int) -> Place:
     return Place(text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset))
 
 
-def check(text: str) -> None:
+def check_text(text: str) -> None:
     """Raises StatementTooLarge, NestedTooDeep, NotUtf8, or BadSyntax for what is opened and never closed."""
     try:
         size = len(text.encode())
@@ -49,7 +49,7 @@ def check(text: str) -> None:
             raise _unclosed(text, token)
 
 
-def open_at(text: str) -> list[int]:
+def open_brackets(text: str) -> list[int]:
     """The offsets of the brackets that are still open at the end of a text."""
     waiting: list[int] = []
     for token in _TOKEN.finditer(text):
@@ -60,7 +60,7 @@ def open_at(text: str) -> list[int]:
     return waiting
 
 
-def split(text: str) -> list[tuple[int, str]]:
+def split_statements(text: str) -> list[tuple[int, str]]:
     """The statements of a script, each with the line it begins on, without its `;`. Comments alone are no statement.
 
     Raises BadSyntax for a string, name or comment that is never closed: nothing after it could be told apart.

@@ -3,12 +3,12 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from jobplane.schemas.errors import START, Place
+from jobplane.schemas.errors import STATEMENT_START, Place
 from jobplane.sql.syntax.expressions import ColumnType, Expression
 
 
 def _place() -> Place:
-    return field(default=START, compare=False)
+    return field(default=STATEMENT_START, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Derived:
 
 
 @dataclass(frozen=True, slots=True)
-class Unnest:
+class UnnestClause:
     """`CROSS JOIN UNNEST(array) [WITH ORDINALITY] alias (column, …)`: one row for each element."""
 
     expression: Expression
@@ -72,7 +72,7 @@ class Unnest:
 class Select:
     items: tuple[Star | Item, ...]
     source: Table | Derived
-    unnests: tuple[Unnest, ...]
+    unnests: tuple[UnnestClause, ...]
     where: Expression | None
 
 
@@ -196,7 +196,7 @@ class DropMapping:
     if_exists: bool
 
 
-class Subject(StrEnum):
+class ShowSubject(StrEnum):
     """What SHOW lists. Those of STATEFUL are known as they were at any time."""
 
     JOBS = "JOBS"
@@ -206,7 +206,7 @@ class Subject(StrEnum):
     FUNCTIONS = "FUNCTIONS"
 
 
-STATEFUL = frozenset({Subject.JOBS, Subject.SNAPSHOTS, Subject.MAPPINGS})
+STATEFUL = frozenset({ShowSubject.JOBS, ShowSubject.SNAPSHOTS, ShowSubject.MAPPINGS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +235,7 @@ class LikeName:
 
 @dataclass(frozen=True, slots=True)
 class Show:
-    subject: Subject
+    subject: ShowSubject
     as_of: AsOfOffset | AsOfTime | None = None
     like: LikeName | None = None
 
@@ -250,7 +250,7 @@ class ShowHistory:
     job: Name
 
 
-class Kind(StrEnum):
+class DescribeKind(StrEnum):
     JOB = "JOB"
     MAPPING = "MAPPING"
     SNAPSHOT = "SNAPSHOT"
@@ -258,7 +258,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Describe:
-    kind: Kind
+    kind: DescribeKind
     name: Name
 
 
@@ -278,8 +278,8 @@ class Explain:
     mode: ExplainMode = ExplainMode.PLAN
 
 
-Change = CreateJob | DropJob | AlterJob | CreateSnapshot | DropSnapshot | CreateMapping | DropMapping
+ChangingStatement = CreateJob | DropJob | AlterJob | CreateSnapshot | DropSnapshot | CreateMapping | DropMapping
 """What the command log takes."""
-Read = Show | ShowCreate | ShowHistory | Describe | Explain
+ReadingStatement = Show | ShowCreate | ShowHistory | Describe | Explain
 """What the client answers from the topics."""
-Statement = Change | Read
+Statement = ChangingStatement | ReadingStatement

@@ -15,14 +15,14 @@ from jobplane.schemas.types.datatypes import Type
 from jobplane.sql.operations.casts import implicit
 from jobplane.sql.operations.operation import Widen
 from jobplane.sql.types.slots import PARTS, Slots
-from jobplane.sql.types.typed import Choice, Coalesce, Constant, Let, Loop, Typed, apply, slot_of, whole_of
+from jobplane.sql.types.typed import Choice, Coalesce, Constant, Let, Loop, Typed, apply, slot_of, strip_view
 
 _MOMENTS = ("DATE", "TIMESTAMP")
 _DOCUMENTS = ("SCALAR", "JSON")
 _REMEDIES = {t.DATE: "DATE", t.TIME: "TIME", t.TIMESTAMP: "TIMESTAMP", t.TIMESTAMP_TZ: "TIMESTAMP WITH TIME ZONE"}
 
 
-def cost(source: Type, target: Type) -> int | None:
+def conversion_cost(source: Type, target: Type) -> int | None:
     """How far an implicit conversion goes: 0 none, None where there is none."""
     if source == target or source in (t.NULL, t.UNKNOWN):
         return 0
@@ -31,7 +31,7 @@ def cost(source: Type, target: Type) -> int | None:
     if (source.name, target.name) in (_MOMENTS, _DOCUMENTS):
         return 1
     if source.name == target.name and source.name in ("ARRAY", "MAP"):
-        costs = [cost(a, b) for a, b in zip(source.arguments, target.arguments, strict=True)]
+        costs = [conversion_cost(a, b) for a, b in zip(source.arguments, target.arguments, strict=True)]
         return None if None in costs else max(one or 0 for one in costs)
     return None
 
@@ -82,7 +82,7 @@ def _common_number(a: Type, b: Type) -> Type:
     return t.decimal(min(t.MAX_PRECISION, max(p1 - s1, p2 - s2) + scale), scale)
 
 
-def size_of(value: Typed) -> tuple[int, int]:
+def number_size(value: Typed) -> tuple[int, int]:
     """Precision and scale of an exact number; of a whole constant, its own digits."""
     if isinstance(value, Constant) and isinstance(value.value, int):
         return len(str(abs(value.value))), 0
@@ -108,15 +108,15 @@ class Coercion:
         if t.UNKNOWN in value.type.parts() and value.type.name in ("UNKNOWN", target.name):
             return self._unknown(value, target, place)
         if target == t.JSON:
-            value = whole_of(value)
+            value = strip_view(value)
         if isinstance(value, Constant) and value.value is None:
             return Constant(None, target)
         if value.type == target or target == t.UNKNOWN:
             return value
-        if cost(value.type, target) is None:
+        if conversion_cost(value.type, target) is None:
             alike = value.type.words == target.words
             needed, found = (str(target), str(value.type)) if alike else (target.words, value.type.words)
-            hint = remedy(value.type, target)
+            hint = cast_hint(value.type, target)
             if by == "||" and target == t.VARCHAR and value.type.name not in t.NESTED:
                 hint = hint or f"; CAST it AS {t.VARCHAR}"
             raise TypeMismatch(f"{by} needs {needed}; this is {found}{hint}", place)
@@ -162,13 +162,13 @@ class Coercion:
 
     def together(self, values: Sequence[tuple[Typed, Place]], by: str) -> tuple[Type, tuple[Typed, ...]]:
         """The values as the type they have in common. Raises TypeMismatch where they have none."""
-        values = [(whole_of(value), place) for value, place in values]
+        values = [(strip_view(value), place) for value, place in values]
         common = common_type([value.type for value, _ in values])
         if common is None:
             common = values[0][0].type
             for value, place in values:
                 if common_type((common, value.type)) is None:
-                    hint = remedy(value.type, common) or remedy(common, value.type)
+                    hint = cast_hint(value.type, common) or cast_hint(common, value.type)
                     raise TypeMismatch(f"{by} {common.words} with {value.type.words}{hint}", place)
                 common = common_type((common, value.type)) or common
         return common, tuple(self.to(value, common, by, place) for value, place in values)
@@ -178,7 +178,7 @@ def _retyped(value: Typed, target: Type) -> Typed:
     return replace(value, type=target)
 
 
-def remedy(source: Type, target: Type) -> str:
+def cast_hint(source: Type, target: Type) -> str:
     """What to write instead, where one type is taken for another."""
     if source == t.VARCHAR and target in _REMEDIES:
         return f"; write {_REMEDIES[target]} '…', or CAST it"

@@ -2,8 +2,16 @@
 
 import re
 
-from jobplane.schemas.errors import START, NestedTooDeep, NotSupported, Place, Refused, TypeMismatch, UnknownType
-from jobplane.schemas.suggestions import nearest, proposed
+from jobplane.schemas.errors import (
+    STATEMENT_START,
+    NestedTooDeep,
+    NotSupported,
+    Place,
+    Refused,
+    TypeMismatch,
+    UnknownType,
+)
+from jobplane.schemas.suggestions import nearest_names, proposal
 from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.datatypes import Type
 from jobplane.sql.syntax import expressions as ex
@@ -64,9 +72,9 @@ KEYS = frozenset({"VARCHAR", *t.BITS, "BOOLEAN", "DATE", "UNKNOWN"})
 """What a key of a map may be: what JSON can write as the name of a field."""
 
 
-def type_of(written: ex.ColumnType) -> Type:
+def resolve_type(written: ex.ColumnType) -> Type:
     """Raises UnknownType, NotSupported or TypeMismatch with its place."""
-    one = _Reader(written.text, written.place).whole()
+    one = _TypeReader(written.text, written.place).whole()
     if not t.is_bounded(one):
         raise NestedTooDeep(
             f"a type has at most {t.MOST_TYPES:,} types in it, nested at most {t.DEEPEST} deep", written.place
@@ -74,12 +82,12 @@ def type_of(written: ex.ColumnType) -> Type:
     return one
 
 
-def named(text: str) -> Type:
+def parse_type(text: str) -> Type:
     """The type of a column as it stands in an event."""
-    return _Reader(text, START).whole()
+    return _TypeReader(text, STATEMENT_START).whole()
 
 
-class _Reader:
+class _TypeReader:
     """One type after another, from a canonical text."""
 
     def __init__(self, text: str, place: Place) -> None:
@@ -153,8 +161,8 @@ class _Reader:
             is_half = PEERS[name].startswith(name)
             what = f"{name} alone is not a type" if is_half else f"no type is called {name}"
             raise self._refused(UnknownType, f"{what}; write {PEERS[name]}")
-        near = nearest(name, [*SIMPLE, *ALIASES, "DECIMAL", "ARRAY", "MAP", "ROW"])
-        hint = proposed(near) or f"; types are {', '.join((*SIMPLE, *SIZED, *NESTED))}"
+        near = nearest_names(name, [*SIMPLE, *ALIASES, "DECIMAL", "ARRAY", "MAP", "ROW"])
+        hint = proposal(near) or f"; types are {', '.join((*SIMPLE, *SIZED, *NESTED))}"
         raise self._refused(UnknownType, f"no type is called {written}{hint}")
 
     def _decimal(self, size: tuple[int, ...]) -> Type:

@@ -14,7 +14,7 @@ from jobplane.sql.operations.operation import Operation, View, template_of
 from jobplane.sql.operations.template import Check, Template
 from jobplane.sql.runtime import operations
 
-Path = tuple[str | int, ...]
+SlotPath = tuple[str | int, ...]
 """From a column of no declared type into its value: names of fields, ELEMENT for any element of an array, VALUE for
 any value of a map."""
 ELEMENT, VALUE = 0, 1
@@ -24,24 +24,26 @@ LARGEST_CONSTANT = 64 * 1024
 """Characters, bytes or elements of a value that constants are folded to."""
 
 
-class _Recorded(msgspec.Struct, frozen=True, tag_field="expression", omit_defaults=True, forbid_unknown_fields=True):
+class _RecordedExpression(
+    msgspec.Struct, frozen=True, tag_field="expression", omit_defaults=True, forbid_unknown_fields=True
+):
     pass
 
 
-class Constant(_Recorded, frozen=True, tag="constant"):
+class Constant(_RecordedExpression, frozen=True, tag="constant"):
     value: Any
     type: Type
 
 
-class Field(_Recorded, frozen=True, tag="field"):
+class Field(_RecordedExpression, frozen=True, tag="field"):
     """A value that is there for the row. `slot` is where it lies, while its type may still follow from its use."""
 
     key: str
     type: Type
-    slot: Path = ()
+    slot: SlotPath = ()
 
 
-class Apply(_Recorded, frozen=True, tag="apply"):
+class Apply(_RecordedExpression, frozen=True, tag="apply"):
     """Evaluated only when no argument is NULL, else NULL.
 
     `fault`: why it has no value, for whatever record, where constants tell so.
@@ -50,7 +52,7 @@ class Apply(_Recorded, frozen=True, tag="apply"):
     operation: Operation
     arguments: tuple["Typed", ...]
     type: Type
-    slot: Path = ()
+    slot: SlotPath = ()
     fault: str = ""
 
     @property
@@ -59,7 +61,7 @@ class Apply(_Recorded, frozen=True, tag="apply"):
         return template_of(self.operation, len(self.arguments))
 
 
-class Loose(_Recorded, frozen=True, tag="loose"):
+class ApplyNullable(_RecordedExpression, frozen=True, tag="loose"):
     """Evaluated always; None stands for NULL, in the arguments and in the result. `fault`: as that of Apply."""
 
     operation: Operation
@@ -73,7 +75,7 @@ class Loose(_Recorded, frozen=True, tag="loose"):
         return template_of(self.operation, len(self.arguments))
 
 
-class Junction(_Recorded, frozen=True, tag="junction"):
+class Junction(_RecordedExpression, frozen=True, tag="junction"):
     """AND ends with the first FALSE, OR with the first TRUE."""
 
     operands: tuple["Typed", ...]
@@ -81,13 +83,13 @@ class Junction(_Recorded, frozen=True, tag="junction"):
     type: Type = BOOLEAN
 
 
-class NullTest(_Recorded, frozen=True, tag="null-test"):
+class NullTest(_RecordedExpression, frozen=True, tag="null-test"):
     operand: "Typed"
     negated: bool
     type: Type = BOOLEAN
 
 
-class Choice(_Recorded, frozen=True, tag="choice"):
+class Choice(_RecordedExpression, frozen=True, tag="choice"):
     """The value of the first branch whose condition is TRUE."""
 
     branches: tuple[tuple["Typed", "Typed"], ...]
@@ -95,14 +97,14 @@ class Choice(_Recorded, frozen=True, tag="choice"):
     type: Type
 
 
-class Coalesce(_Recorded, frozen=True, tag="coalesce"):
+class Coalesce(_RecordedExpression, frozen=True, tag="coalesce"):
     """The first operand that is not NULL; those after it are not evaluated."""
 
     operands: tuple["Typed", ...]
     type: Type
 
 
-class Let(_Recorded, frozen=True, tag="let"):
+class Let(_RecordedExpression, frozen=True, tag="let"):
     """`body` with the value of a Field of this key, evaluated once."""
 
     key: str
@@ -111,7 +113,7 @@ class Let(_Recorded, frozen=True, tag="let"):
     type: Type
 
 
-class Loop(_Recorded, frozen=True, tag="loop"):
+class Loop(_RecordedExpression, frozen=True, tag="loop"):
     """What a lambda makes of an array, whose elements stand under one key, or of a map, whose keys and values do.
 
     NULL where `over` is NULL. `results`: of TRANSFORM the new element, or the new key and value; of FILTER whether an
@@ -125,10 +127,10 @@ class Loop(_Recorded, frozen=True, tag="loop"):
     type: Type
     start: "Typed | None" = None
     accumulator: str = ""
-    slot: Path = ()
+    slot: SlotPath = ()
 
 
-Typed = Constant | Field | Apply | Loose | Junction | NullTest | Choice | Coalesce | Let | Loop
+Typed = Constant | Field | Apply | ApplyNullable | Junction | NullTest | Choice | Coalesce | Let | Loop
 
 
 def apply(operation: Operation, arguments: tuple[Typed, ...], type_: Type) -> Typed:
@@ -142,29 +144,29 @@ def apply(operation: Operation, arguments: tuple[Typed, ...], type_: Type) -> Ty
     return _folded(made, values)
 
 
-def slot_of(value: "Typed") -> Path:
+def slot_of(value: "Typed") -> SlotPath:
     """Where a value lies, where it lies anywhere."""
     return value.slot if isinstance(value, Apply | Field | Loop) else ()
 
 
-def whole_of(value: "Typed") -> "Typed":
+def strip_view(value: "Typed") -> "Typed":
     """What a view looks into, as it is; any other value itself."""
     return value.arguments[0] if isinstance(value, Apply) and isinstance(value.operation, View) else value
 
 
-def loose(operation: Operation, arguments: tuple[Typed, ...], type_: Type) -> Typed:
+def apply_nullable(operation: Operation, arguments: tuple[Typed, ...], type_: Type) -> Typed:
     """A Loose, or its value where all arguments are constants and it has one."""
-    made = Loose(operation, arguments, type_)
+    made = ApplyNullable(operation, arguments, type_)
     values = [one.value for one in arguments if isinstance(one, Constant)]
     return _folded(made, values) if len(values) == len(arguments) else made
 
 
-def faulty(value: Typed, reason: str) -> Typed:
+def with_fault(value: Typed, reason: str) -> Typed:
     """An operation that has no value for any record, because of its constants."""
-    return msgspec.structs.replace(value, fault=reason) if isinstance(value, Apply | Loose) else value
+    return msgspec.structs.replace(value, fault=reason) if isinstance(value, Apply | ApplyNullable) else value
 
 
-def _folded(made: Apply | Loose, values: list[Any]) -> Typed:
+def _folded(made: Apply | ApplyNullable, values: list[Any]) -> Typed:
     """Its value; itself, with the reason, where it has none: whether a record ever gets there is not known here."""
     if any(map(_is_large, values)):
         return made
@@ -177,7 +179,7 @@ def _folded(made: Apply | Loose, values: list[Any]) -> Typed:
     except TypeError:
         return made
     except (BadRecord, ArithmeticError, RecursionError, ValueError) as error:
-        return faulty(made, operations.bad_record(error).message)
+        return with_fault(made, operations.bad_record(error).message)
     return made if _is_large(value) else Constant(value, made.type)
 
 
@@ -189,8 +191,8 @@ def _is_large(value: Any) -> bool:
 def _check(value: Any, check: Check) -> None:
     """Raises BadRecord where a result is out of bounds."""
     if check == "whole":
-        operations.check_whole(value)
+        operations.check_bigint(value)
     elif check == "finite" and value - value:
-        operations.out_of_range()
+        operations.raise_out_of_range()
     elif check == "bounded" and len(value) > MAX_LENGTH:
-        operations.too_long(value)
+        operations.raise_too_long(value)

@@ -11,7 +11,7 @@ from confluent_kafka import Message, Producer, TopicPartition
 
 from jobplane.schemas.records.commands import COMMAND_ID
 from jobplane.schemas.records.events import CommandRepeated, Event, JobDropped, Outcome
-from jobplane.schemas.records.reports import Report, Said
+from jobplane.schemas.records.reports import Report, ReportKind
 from jobplane.schemas.wire.codec import decode, encode
 from tests.bench.bench import Bench, progress
 from tests.bench.cost import cpu_seconds, peak_mib
@@ -136,7 +136,7 @@ class _Burst:
         for message in messages:
             event = decode(message.value() or b"", Event)
             if isinstance(event.body, JobDropped):
-                report = Report(event.body.uid, 0, 2, 0, Said.STOPPED, "bench")
+                report = Report(event.body.uid, 0, 2, 0, ReportKind.STOPPED, "bench")
                 self._producer.produce(f"{self._plane.prefix}reports", encode(report), f"{event.body.uid}/0", 0)
             if isinstance(event.body, Outcome):
                 again = "again" if isinstance(event.body, CommandRepeated) else ""

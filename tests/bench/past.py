@@ -22,7 +22,7 @@ from jobplane.processors.kafka.cluster import Kafka
 from jobplane.schemas.changed import replace
 from jobplane.schemas.records.commands import COMMAND_ID
 from jobplane.schemas.records.events import Cause, Event
-from jobplane.schemas.records.reports import Report, Said
+from jobplane.schemas.records.reports import Report, ReportKind
 from jobplane.schemas.records.state import Job, encode_key
 from jobplane.schemas.wire.codec import encode
 from jobplane.schemas.wire.command_record import read_command
@@ -36,7 +36,7 @@ CREATE = "CREATE JOB {} AS INSERT INTO b SELECT id, amount * 2 AS doubled FROM a
 ROUND = ("ALTER JOB {} SUSPEND", "ALTER JOB {} SUSPEND", "ALTER JOB {} RESUME", "ALTER JOB {} RESUME")
 """Accepted, refused, accepted, unchanged."""
 Headers = list[tuple[str, str | bytes | None]]
-Said_ = tuple[str, str] | Said
+Said_ = tuple[str, str] | ReportKind
 """A command, with its id where that is not to be a new one; or what the job's task reports."""
 
 
@@ -75,7 +75,7 @@ class Past:
         self._now += 1
         if said is None:
             return False
-        if isinstance(said, Said):
+        if isinstance(said, ReportKind):
             self._report(name, said)
         else:
             self._command(*said)
@@ -94,10 +94,10 @@ class Past:
         for body in decide(self.state, request, self._facts, self._prefix):
             self._add(cause, body)
 
-    def _report(self, name: str, said: Said) -> None:
+    def _report(self, name: str, said: ReportKind) -> None:
         uid = self.state.names.get(name) or self.state.closing[name]
         job: Job = self.state.jobs[uid]
-        attempt = job.tasks[0].attempt + (said is Said.RUNNING)
+        attempt = job.tasks[0].attempt + (said is ReportKind.RUNNING)
         report = Report(uid, 0, job.generation, attempt, said, "worker")
         self._produce(REPORTS, encode(report), f"{uid}/0")
         cause = Cause(REPORTS, self.reports, self.reports + 1)
@@ -142,18 +142,18 @@ def _life(name: str, *, stays: bool) -> Iterator[Said_]:
     """A hundred commands."""
     create = CREATE.format(name)
     yield create, f"create-{name}"
-    yield Said.RUNNING
+    yield ReportKind.RUNNING
     for at in range(96):
         yield ROUND[at % len(ROUND)].format(name), ""
     yield create, f"create-{name}"
-    yield Said.RUNNING
+    yield ReportKind.RUNNING
     if stays:
         yield ROUND[0].format(name), ""
         yield "DROP JOB IF EXISTS nobody", ""
     else:
         yield f"DROP JOB {name}", ""
         yield "this is no statement", ""
-    yield Said.STOPPED
+    yield ReportKind.STOPPED
 
 
 @lru_cache(4096)

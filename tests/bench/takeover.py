@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from confluent_kafka import Consumer
 
-from jobplane.schemas.records.reports import Report, Said
+from jobplane.schemas.records.reports import Report, ReportKind
 from jobplane.schemas.wire.codec import decode
 from tests.bench import records
 from tests.bench.bench import Bench, progress
@@ -69,6 +69,6 @@ def _heard(reports: Consumer, killed_ms: int, lost: set[str]) -> bool:
     message = reports.poll(0.1)
     if message is not None and message.error() is None and message.timestamp()[1] > killed_ms:
         report = decode(message.value() or b"", Report)
-        if report.said is Said.RUNNING:
+        if report.said is ReportKind.RUNNING:
             lost.discard(f"{report.uid}/{report.task}")
     return not lost

@@ -11,7 +11,7 @@ from jobplane.schemas.errors import JobplaneError
 from jobplane.schemas.failures import BadRecord
 from jobplane.schemas.formats.avro import known_schemas
 from jobplane.schemas.formats.avro.known_schemas import UnknownSchema
-from jobplane.schemas.formats.fields import WHOLE, Layout, Wanted
+from jobplane.schemas.formats.fields import WHOLE, FormatLayout, TypedField
 from jobplane.schemas.formats.known import FORMATS
 from jobplane.schemas.types import datatypes as t
 from tests.support.carried import decoded, encoded, layout_of
@@ -19,14 +19,14 @@ from tests.support.carried import decoded, encoded, layout_of
 REFUSALS = (BadRecord, ValueError, ArithmeticError, RecursionError, UnknownSchema)
 """What a step makes a BadRecord of, or asks a registry for."""
 FIELDS = (
-    (Wanted(("id",), t.BIGINT), 7),
-    (Wanted(("name",), t.VARCHAR), 'a "b", c'),
-    (Wanted(("price",), t.decimal(9, 2)), None),
-    (Wanted(("ok",), t.BOOLEAN), True),
+    (TypedField(("id",), t.BIGINT), 7),
+    (TypedField(("name",), t.VARCHAR), 'a "b", c'),
+    (TypedField(("price",), t.decimal(9, 2)), None),
+    (TypedField(("ok",), t.BOOLEAN), True),
 )
 NESTED = (
-    (Wanted(("tags",), t.array(t.VARCHAR)), ["x", None]),
-    (Wanted(("more",), t.map_of(t.VARCHAR, t.BIGINT)), {"a": 1}),
+    (TypedField(("tags",), t.array(t.VARCHAR)), ["x", None]),
+    (TypedField(("more",), t.map_of(t.VARCHAR, t.BIGINT)), {"a": 1}),
 )
 _SCHEMA = 1_000_001
 
@@ -49,14 +49,14 @@ def targets() -> dict[str, Target]:
     for name, form in FORMATS.items():
         if form.whole is not None:
             value = msgspec.Raw(b'{"a": [1, 2.5, "x"]}') if name == "json" else _sample(form.whole.name)
-            pairs: tuple[tuple[Wanted, object], ...] = ((Wanted(WHOLE, form.whole), value),)
+            pairs: tuple[tuple[TypedField, object], ...] = ((TypedField(WHOLE, form.whole), value),)
         else:
             pairs = FIELDS if name == "csv" else (*FIELDS, *NESTED)
         fields, row = [field for field, _ in pairs], [value for _, value in pairs]
-        layouts = {name: Layout() if form.whole else layout_of(name, fields)}
+        layouts = {name: FormatLayout() if form.whole else layout_of(name, fields)}
         if name == "avro":
             known_schemas.learn(_SCHEMA, layouts[name].schema)
-            layouts["avro of a registry"] = Layout(schema=layouts[name].schema, schema_id=_SCHEMA)
+            layouts["avro of a registry"] = FormatLayout(schema=layouts[name].schema, schema_id=_SCHEMA)
         for called, layout in layouts.items():
             sound = encoded(form, fields, row, layout)
             made[called] = Target(lambda data, f=form, w=fields, o=layout: decoded(f, w, data, o), sound)  # type: ignore[misc]

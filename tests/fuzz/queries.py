@@ -85,7 +85,7 @@ class Queries:
         chance = self._chance
         below = self._below(depth)
         columns: dict[Type, tuple[str, ...]] = dict(below.columns)
-        unnests: list[statements.Unnest] = []
+        unnests: list[statements.UnnestClause] = []
         while chance.random() < 0.12:
             unnests.append(self._unnest(columns, len(unnests)))
         made = Expressions(chance, columns)
@@ -115,7 +115,7 @@ class Queries:
             return None
         return Expressions(self._chance, columns).of(t.BOOLEAN, DEPTH)
 
-    def _unnest(self, columns: dict[Type, tuple[str, ...]], number: int) -> statements.Unnest:
+    def _unnest(self, columns: dict[Type, tuple[str, ...]], number: int) -> statements.UnnestClause:
         """An UNNEST; its columns are added to those there are."""
         chance = self._chance
         nested = [one for one in columns if one.name in ("ARRAY", "MAP")]
@@ -132,7 +132,7 @@ class Queries:
         for name, each in named:
             columns[each] = (*columns.get(each, ()), name)
         names = tuple(statements.Name(name) for name, _ in named)
-        return statements.Unnest(expression, ordinal, statements.Name(f"e{number}"), names)
+        return statements.UnnestClause(expression, ordinal, statements.Name(f"e{number}"), names)
 
 
 def inside(tree: object) -> Iterator[ex.Expression]:

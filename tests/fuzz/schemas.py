@@ -15,12 +15,12 @@ from confluent_kafka import Message
 
 from jobplane.controlplane.core.decide.formats import read_through
 from jobplane.processors.pipeline import pipeline
-from jobplane.schemas.errors import START, BadMapping, JobplaneError, Refused
+from jobplane.schemas.errors import STATEMENT_START, BadMapping, JobplaneError, Refused
 from jobplane.schemas.failures import BadRecord
 from jobplane.schemas.formats.avro import known_schemas
 from jobplane.schemas.formats.avro.known_schemas import UnknownSchema
 from jobplane.schemas.records.events import JobCreated, MappingCreated
-from jobplane.schemas.records.mappings import Mapping
+from jobplane.schemas.records.mappings import TopicMapping
 from jobplane.sql.codegen.compile import Step, Wiring, compile_step
 from jobplane.sql.plan.plan import plan
 from jobplane.sql.syntax import expressions as ex
@@ -275,11 +275,11 @@ def _as_mapping(one: Schema, *, inline: bool) -> JobplaneError | None:
     return refusal(bodies)
 
 
-def _used(mapping: Mapping, one: Schema, registry: Registry) -> JobplaneError | None:
+def _used(mapping: TopicMapping, one: Schema, registry: Registry) -> JobplaneError | None:
     """A mapping as a source and as a target. A schema that tells no column is of no use to a job: that is refused."""
     known = replace(facts(), subjects=_Newest(registry), registered=_Numbered(registry))
     try:
-        read = read_through(mapping, known, START)
+        read = read_through(mapping, known, STATEMENT_START)
         assert read is not None
         _read(read, one.data)
         _written(read)
@@ -309,7 +309,7 @@ class _Numbered(dict[tuple[str, str], Any]):
         return self._registry.register(*key)
 
 
-def _read(mapping: Mapping, data: bytes) -> None:
+def _read(mapping: TopicMapping, data: bytes) -> None:
     """Records go from a topic that is so mapped into one without a mapping."""
     names = [column.name for column in mapping.columns]
     named = tuple(statements.Item(ex.Column(name), None) for name in names)
@@ -321,7 +321,7 @@ def _read(mapping: Mapping, data: bytes) -> None:
         _through(step, framed)
 
 
-def _written(mapping: Mapping) -> None:
+def _written(mapping: TopicMapping) -> None:
     """Records go into a topic that is so mapped."""
     columns = [column.name for column in mapping.columns]
     if not columns:
@@ -366,10 +366,12 @@ def _as_writer(one: Schema) -> JobplaneError | None:
     return None
 
 
-def _reader() -> Mapping:
+def _reader() -> TopicMapping:
     text = json.dumps({"type": "record", "name": "N0", "fields": _FIELDS})
     found = read_through(
-        Mapping("m", "t", (), {"valueFormat": "avro"}, ""), replace(facts(), subjects={"t-value": _newest(text)}), START
+        TopicMapping("m", "t", (), {"valueFormat": "avro"}, ""),
+        replace(facts(), subjects={"t-value": _newest(text)}),
+        STATEMENT_START,
     )
     assert found is not None
     return found

@@ -227,9 +227,9 @@ class _Statements:
         match chance.randrange(5):
             case 0:
                 like = statements.LikeName(chance.choice(("%", "a%", "_'", ""))) if self._yes() else None
-                return statements.Show(chance.choice(list(statements.Subject)), like=like)
+                return statements.Show(chance.choice(list(statements.ShowSubject)), like=like)
             case 1:
-                return statements.Describe(chance.choice(list(statements.Kind)), self._name(*JOBS))
+                return statements.Describe(chance.choice(list(statements.DescribeKind)), self._name(*JOBS))
             case 2:
                 return statements.Explain(Queries(chance).insert(), chance.choice(list(statements.ExplainMode)))
         return statements.ShowCreate(self._name(*JOBS))

@@ -12,15 +12,15 @@ import msgspec
 from confluent_kafka import Message
 
 from jobplane.controlplane.core.decide.formats import with_inline
-from jobplane.schemas.errors import START
+from jobplane.schemas.errors import STATEMENT_START
 from jobplane.schemas.formats.avro import types as avro_types
-from jobplane.schemas.formats.fields import Layout, Wanted
-from jobplane.schemas.formats.json.values import bounds, real, row_class
+from jobplane.schemas.formats.fields import FormatLayout, TypedField
+from jobplane.schemas.formats.json.values import integer_bounds, row_class, to_real
 from jobplane.schemas.formats.known import FORMATS
-from jobplane.schemas.records.mappings import Mapping as TopicMapping
+from jobplane.schemas.records.mappings import TopicMapping
 from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.datatypes import Type
-from jobplane.sql.mapping import mapping_of
+from jobplane.sql.mapping import build_mapping
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parser import parse
 from tests.fuzz.literals import NESTED, SCALARS, TEXTS
@@ -55,8 +55,8 @@ def _listed(columns: Columns) -> str:
     return ", ".join(f"{name} {one}" for one, names in columns.items() for name in names)
 
 
-def _fields(columns: Columns) -> list[Wanted]:
-    return [Wanted((name,), one) for one, names in columns.items() for name in names]
+def _fields(columns: Columns) -> list[TypedField]:
+    return [TypedField((name,), one) for one, names in columns.items() for name in names]
 
 
 STATEMENTS = {
@@ -74,7 +74,7 @@ STATEMENTS = {
 
 def statement_of(name: str) -> str:
     """The CREATE MAPPING of a source or target."""
-    return STATEMENTS[name].replace("{schema}", avro_types.schema_of(_fields(NAMED), "R"))
+    return STATEMENTS[name].replace("{schema}", avro_types.build_schema(_fields(NAMED), "R"))
 
 
 @cache
@@ -83,7 +83,7 @@ def mappings() -> dict[str, TopicMapping]:
     for name in STATEMENTS:
         statement = parse(statement_of(name))
         assert isinstance(statement, statements.CreateMapping)
-        found = with_inline(mapping_of(statement), START)
+        found = with_inline(build_mapping(statement), STATEMENT_START)
         assert found is not None
         made[name] = replace(found, columns=found.columns)
     return made
@@ -98,7 +98,7 @@ def records(source: str) -> tuple[Message, ...]:
         name = "json-flat" if source in ("s", "json", "keyed") else source
         fields = _fields(columns)
         row = [_drawn(field.type, chance) for field in fields]
-        layout = Layout(tuple(fields), ";", avro_types.schema_of(fields, "R") if name == "avro" else "")
+        layout = FormatLayout(tuple(fields), ";", avro_types.build_schema(fields, "R") if name == "avro" else "")
         value: bytes | None = encoded(FORMATS[name], fields, row, layout)
         if source == "s" and i % 4 == 0:
             value = msgspec.json.encode({field.path[0]: _anything(chance) for field in fields})
@@ -117,7 +117,7 @@ def _drawn(one: Type, chance: Random) -> Any:
     if one.name in _VALUES:
         return _VALUES[one.name](chance)
     if t.is_integer(one):
-        return chance.choice((0, 1, 2, -1, *bounds(one)))
+        return chance.choice((0, 1, 2, -1, *integer_bounds(one)))
     match one.name:
         case "DECIMAL":
             return chance.choice((Decimal(0), Decimal("1.5"), Decimal(10 ** (one.size[0] - one.size[1]) - 1)))
@@ -149,7 +149,7 @@ _DAY = datetime(2024, 2, 29, 12, 30, 1, 5)  # noqa: DTZ001
 _FIRST, _LAST = datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59, 999999)  # noqa: DTZ001
 _VALUES: dict[str, Callable[[Random], Any]] = {
     "BOOLEAN": lambda chance: chance.random() < 0.5,
-    "REAL": lambda chance: real(chance.choice((0.0, -1.5, 0.1, 3e38))),
+    "REAL": lambda chance: to_real(chance.choice((0.0, -1.5, 0.1, 3e38))),
     "DOUBLE": lambda chance: chance.choice((0.0, -0.0, 0.1, 2.5, 1e308, -5e-324)),
     "VARCHAR": lambda chance: chance.choice(TEXTS),
     "VARBINARY": lambda chance: chance.randbytes(chance.randrange(5)),

@@ -71,7 +71,7 @@ def arrive(way: str) -> Plane:
 def test_no_cell_is_missing() -> None:
     assert {block.split()[0] for block in blocks()} == set(Status)
     said = [parse(command) for command in COMMANDS]
-    assert {type(statement) for statement in said} == set(get_args(statements.Change))
+    assert {type(statement) for statement in said} == set(get_args(statements.ChangingStatement))
     changes = [statement.change for statement in said if isinstance(statement, statements.AlterJob)]
     assert {change for change in changes if isinstance(change, statements.Action)} == set(statements.Action)
     assert {change.resumes for change in changes if isinstance(change, statements.NewOptions)} == {True, False}

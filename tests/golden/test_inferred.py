@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from jobplane.sql.infer.mapping import inferred, statement
-from jobplane.sql.mapping import mapping_of
+from jobplane.sql.infer.mapping import infer_mapping, mapping_statement
+from jobplane.sql.mapping import build_mapping
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parser import parse
 from tests.support.rows import octets
@@ -17,10 +17,10 @@ def answered(block: str) -> str:
     sample = block.partition("\n----\n")[0]
     lines = [line.partition(">") for line in sample.split("\n") if not line.startswith("#")]
     records = [(part(key.strip()), part(value.strip())) for key, _, value in lines]
-    text = statement(inferred(records), "orders.eu")
+    text = mapping_statement(infer_mapping(records), "orders.eu")
     create = parse(text)
     assert isinstance(create, statements.CreateMapping)
-    mapping_of(create)
+    build_mapping(create)
     return f"{sample}\n----\n{text}"
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jobplane.schemas.formats.avro import types
-from jobplane.schemas.formats.fields import WHOLE, Layout, Wanted
+from jobplane.schemas.formats.fields import WHOLE, FormatLayout, TypedField
 from jobplane.schemas.formats.known import FORMATS
 from tests.support.carried import alike, decoded, encoded
 
@@ -79,10 +79,10 @@ def test_single_values(serializer: str, told: str, data: str) -> None:
     name, value_of = MADE_BY[serializer]
     form = FORMATS[name]
     assert form.whole is not None
-    fields, value = [Wanted(WHOLE, form.whole)], value_of(told)
-    (read,) = decoded(form, fields, bytes.fromhex(data), Layout())
+    fields, value = [TypedField(WHOLE, form.whole)], value_of(told)
+    (read,) = decoded(form, fields, bytes.fromhex(data), FormatLayout())
     assert repr(read) == repr(value)
-    assert encoded(form, fields, [value], Layout()).hex() == data
+    assert encoded(form, fields, [value], FormatLayout()).hex() == data
 
 
 def test_every_serializer_is_there() -> None:
@@ -91,7 +91,7 @@ def test_every_serializer_is_there() -> None:
 
 @pytest.mark.parametrize("name", RECORDS)
 def test_avro_records(name: str) -> None:
-    form, fields, layout = FORMATS["avro"], types.columns_of(SCHEMA), Layout(schema=SCHEMA)
+    form, fields, layout = FORMATS["avro"], types.columns_of(SCHEMA), FormatLayout(schema=SCHEMA)
     row = decoded(form, fields, RECORDS[name], layout)
     expected = VALUES[name]
     assert dict(zip([field.path[0] for field in fields], map(alike, row), strict=True)) == {

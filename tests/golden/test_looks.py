@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from jobplane.schemas.formats.looks import hint
+from jobplane.schemas.formats.looks import format_hint
 
 FILE = Path(__file__).parent / "looks.txt"
 
@@ -20,7 +20,9 @@ def test_looks() -> None:
     for block in text.strip().split("\n\n"):
         line = block.splitlines()[0]
         name, wanted, data, *_ = [*line.split(), ""]
-        told.append(f"{line}\n{hint(bytes.fromhex(data), wanted, name.partition('/')[2] or 'value') or 'nothing'}")
+        told.append(
+            f"{line}\n{format_hint(bytes.fromhex(data), wanted, name.partition('/')[2] or 'value') or 'nothing'}"
+        )
     played = "\n\n".join(told) + "\n"
     if os.environ.get("UPDATE_GOLDEN"):
         FILE.write_text(played)
@@ -30,5 +32,5 @@ def test_looks() -> None:
 @pytest.mark.parametrize("data", [b'"\xff"', b'"{\xff"', b'"\\ud800{"', b"[" * 100_000, b"\x81" * 1_000_000])
 def test_hostile_bytes_end_in_words_soon(data: bytes) -> None:
     began = time.process_time()
-    hint(data, "json", "value")
+    format_hint(data, "json", "value")
     assert time.process_time() - began < 1

@@ -21,7 +21,7 @@ from jobplane.controlplane.query import dry_run_listing
 from jobplane.schemas.options import JobOptions
 from jobplane.schemas.records.failure import Failure
 from jobplane.schemas.records.progress import PartitionProgress, Progress
-from jobplane.schemas.records.reports import Report, Said
+from jobplane.schemas.records.reports import Report, ReportKind
 from jobplane.schemas.records.state import Job
 from jobplane.schemas.records.tasks import task_key
 from jobplane.sql.explain import explain
@@ -51,7 +51,7 @@ def plane_of(*statements: str) -> Plane:
     return plane
 
 
-def say(plane: Plane, name: str, said: Said, failure: Failure | None = None) -> None:
+def say(plane: Plane, name: str, said: ReportKind, failure: Failure | None = None) -> None:
     """Every task of a job reports it."""
     for task in list(plane.tasks.values()):
         if plane.state.jobs[task.uid].name == name:
@@ -82,12 +82,12 @@ def working_plane() -> Plane:
     )
     failure = Failure("BAD_RECORD", "field 'amount' holds a string; the query needs a number", "orders-0@7")
     for name in ("big", "payments_eu_authorised_to_analytics_v2", "注文", "stuck", "bounded", "failed"):
-        say(plane, name, Said.RUNNING)
-    say(plane, "gone", Said.STOPPED)
-    say(plane, "bounded", Said.COMPLETED)
+        say(plane, name, ReportKind.RUNNING)
+    say(plane, "gone", ReportKind.STOPPED)
+    say(plane, "bounded", ReportKind.COMPLETED)
     for name in ("stuck", "failed"):
-        say(plane, name, Said.FAILED, failure)
-        say(plane, name, Said.STOPPED)
+        say(plane, name, ReportKind.FAILED, failure)
+        say(plane, name, ReportKind.STOPPED)
     return plane
 
 
@@ -102,7 +102,7 @@ def jobs() -> Listing:
 
 def job() -> Listing:
     plane = plane_of(f"CREATE JOB lines OPTIONS (parallelism '2', onError 'skip') AS INSERT INTO big_orders {QUERY}")
-    say(plane, "lines", Said.RUNNING)
+    say(plane, "lines", ReportKind.RUNNING)
     (one,) = plane.state.jobs.values()
     return describe.describe_job(one, progress_of(one, 12, 4.25), ())
 

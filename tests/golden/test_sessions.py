@@ -17,9 +17,9 @@ from jobplane.controlplane.core.outcome import answer
 from jobplane.schemas.records.events import CommandRefused, CommandUnchanged, Event
 from jobplane.schemas.records.failure import Failure
 from jobplane.schemas.records.offsets import PartitionOffset, SourceOffsets
-from jobplane.schemas.records.reports import Report, Said
+from jobplane.schemas.records.reports import Report, ReportKind
 from jobplane.schemas.records.snapshots import SnapshotPart, SnapshotRequest
-from jobplane.schemas.records.sources import by_topic
+from jobplane.schemas.records.sources import sources_by_topic
 from jobplane.schemas.records.state import Job
 from tests.support.plane import Plane, topic
 from tests.support.subjects import Subjects
@@ -98,21 +98,23 @@ def tell(plane: Plane, said: str) -> list[Event]:
         known = plane.state.jobs[job.uid].tasks[task]
         attempt = known.attempt + (word == "running")
         request = next((p.request for p in job.pending if details and p.request.name == details[0]), None)
-        events += plane.report(report(Said(word), job, task, attempt, request, details))
+        events += plane.report(report(ReportKind(word), job, task, attempt, request, details))
     return events
 
 
 def report(
-    said: Said, job: Job, task: int, attempt: int, request: SnapshotRequest | None, details: list[str]
+    said: ReportKind, job: Job, task: int, attempt: int, request: SnapshotRequest | None, details: list[str]
 ) -> Report:
-    failure = Failure(details[0], " ".join(details[1:])) if said in (Said.FAILED, Said.SNAPSHOT_FAILED) else None
+    failure = (
+        Failure(details[0], " ".join(details[1:])) if said in (ReportKind.FAILED, ReportKind.SNAPSHOT_FAILED) else None
+    )
     part = None
-    if said is Said.SNAPSHOTTED:
+    if said is ReportKind.SNAPSHOTTED:
         held = tuple(
             SourceOffsets(one.topic, one.topic_id, (PartitionOffset(task, 40 + task),) if one.start[task:] else ())
-            for one in by_topic(job.sources).values()
+            for one in sources_by_topic(job.sources).values()
         )
         part = SnapshotPart(task, f"{details[0]}/{task}", task, f"digest{task}", held)
-    if said is Said.SNAPSHOT_FAILED:
+    if said is ReportKind.SNAPSHOT_FAILED:
         failure = Failure("SNAPSHOT_LOST", "no")
     return Report(job.uid, task, job.generation, attempt, said, "w", failure, request, part)

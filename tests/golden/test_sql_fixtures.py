@@ -7,7 +7,7 @@ import pytest
 
 from jobplane.schemas.errors import Refused
 from jobplane.schemas.options import JobOptions
-from jobplane.sql.mapping import mapping_of
+from jobplane.sql.mapping import build_mapping
 from jobplane.sql.plan.plan import plan
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parser import parse
@@ -66,7 +66,7 @@ def understand(statement: statements.Statement) -> None:
         case statements.AlterJob(change=statements.NewOptions(options=options)):
             JobOptions.read((o.name.text, o.value, o.name.place, o.value_place) for o in options)
         case statements.CreateMapping():
-            mapping_of(statement)
+            build_mapping(statement)
         case _:
             pass
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jobplane.schemas.errors import START, Refused
+from jobplane.schemas.errors import STATEMENT_START, Refused
 from jobplane.sql.analysis.calls import refuse_unknown
 from jobplane.sql.analysis.foreign_functions import ANOTHER, ELSEWHERE
 from jobplane.sql.functions import FUNCTIONS
@@ -19,7 +19,7 @@ GOLDEN = Path(__file__).parent / "suggestions.txt"
 
 def told(name: str) -> str:
     try:
-        refuse_unknown(name, START)
+        refuse_unknown(name, STATEMENT_START)
     except Refused as refused:
         message = refused.message
         if message.endswith("; SHOW FUNCTIONS lists them"):

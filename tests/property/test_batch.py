@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from jobplane.controlplane.core.evolve import POSITION, State, fold, job_name
 from jobplane.controlplane.decider.batch import UNWRITTEN, Batch
-from jobplane.schemas.records.state import Key, Position, Record
+from jobplane.schemas.records.state import Position, StateKey, StateRecord
 from tests.property.test_plane import SAID, play
 
 
@@ -13,7 +13,7 @@ from tests.property.test_plane import SAID, play
 def test_the_last_record_of_each_key_is_enough(said: list[tuple[object, ...]], sizes: list[int]) -> None:
     plane = play(said)
     state, one_by_one = State(), State()
-    topic: dict[Key, Record] = {}
+    topic: dict[StateKey, StateRecord] = {}
     tasks: dict[str, object] = {}
     left = list(plane.events)
     while left:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobplane.schemas.wire import codec
-from jobplane.schemas.wire.codec import RECORDS, NotOurs, decode_record, encode, resolving, schema
+from jobplane.schemas.wire.codec import RECORDS, UnknownRecord, decode_record, encode, resolving_reader, schema
 
 OLD = sorted((Path(codec.__file__).parents[1] / "avsc" / "old").glob("*.avsc"))
 BASIC: dict[Any, st.SearchStrategy[Any]] = {
@@ -54,7 +54,7 @@ def test_a_record_survives(record: type, data: st.DataObject) -> None:
     given_ = data.draw(of(record))
     written = encode(given_)
     assert decode_record(written) == given_
-    read = resolving(record.__name__, fastavro.parse_schema(schema(record.__name__)))
+    read = resolving_reader(record.__name__, fastavro.parse_schema(schema(record.__name__)))
     assert read(written, 10) == (given_, len(written))
 
 
@@ -62,13 +62,13 @@ def test_a_record_survives(record: type, data: st.DataObject) -> None:
 @given(data=st.data())
 def test_damage_is_told(record: type, data: st.DataObject) -> None:
     written = encode(data.draw(of(record)))
-    with pytest.raises(NotOurs):
+    with pytest.raises(UnknownRecord):
         decode_record(written[: data.draw(st.integers(0, len(written) - 1))])
-    with pytest.raises(NotOurs):
+    with pytest.raises(UnknownRecord):
         decode_record(written + b"\0")
     damaged = bytearray(written)
     damaged[data.draw(st.integers(0, len(written) - 1))] = data.draw(st.integers(0, 255))
-    with suppress(NotOurs):
+    with suppress(UnknownRecord):
         decode_record(bytes(damaged))
 
 

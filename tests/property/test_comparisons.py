@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from jobplane.schemas.failures import BadRecord
 from jobplane.sql.codegen.compile import Step, Wiring, compile_step
-from jobplane.sql.mapping import mapping_of
+from jobplane.sql.mapping import build_mapping
 from jobplane.sql.plan.plan import plan
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parser import parse
@@ -52,7 +52,7 @@ def step(expression: str, mapping: str = "") -> Step:
     statement = parse(f"CREATE JOB j AS INSERT INTO out SELECT {expression} AS x FROM s")
     assert isinstance(statement, statements.CreateJob)
     created = parse(mapping) if mapping else None
-    known = {"s": mapping_of(created)} if isinstance(created, statements.CreateMapping) else {}
+    known = {"s": build_mapping(created)} if isinstance(created, statements.CreateMapping) else {}
     return compile_step(plan(statement.insert, known), Wiring("out", 1, {"s": "s"}, {"s": 0})).step
 
 

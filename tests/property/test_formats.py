@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from jobplane.schemas.failures import BadRecord
 from jobplane.schemas.formats.avro import known_schemas, types
 from jobplane.schemas.formats.avro.known_schemas import UnknownSchema
-from jobplane.schemas.formats.fields import WHOLE, Layout, Wanted
+from jobplane.schemas.formats.fields import WHOLE, FormatLayout, TypedField
 from jobplane.schemas.formats.known import FORMATS
 from jobplane.schemas.types.datatypes import Type
 from tests.support.carried import SIMPLE, alike, decoded, encoded, layout_of, records, values
@@ -34,8 +34,8 @@ def test_a_single_value_survives(name: str, data: st.DataObject) -> None:
     form = FORMATS[name]
     assert form.whole is not None
     value = data.draw(values(form.whole))
-    fields = [Wanted(WHOLE, form.whole)]
-    read = decoded(form, fields, encoded(form, fields, [value], Layout()), Layout())
+    fields = [TypedField(WHOLE, form.whole)]
+    read = decoded(form, fields, encoded(form, fields, [value], FormatLayout()), FormatLayout())
     assert alike(read) == alike([value])
 
 
@@ -67,7 +67,7 @@ def test_damage_is_a_bad_record_at_most(name: str, data: st.DataObject) -> None:
 @given(data=st.binary(max_size=100))
 def test_any_bytes_are_a_bad_record_at_most(name: str, data: bytes) -> None:
     form = FORMATS[name]
-    fields = [Wanted(WHOLE, form.whole)] if form.whole else [Wanted(("a",), Type("BIGINT"))]
+    fields = [TypedField(WHOLE, form.whole)] if form.whole else [TypedField(("a",), Type("BIGINT"))]
     layout = layout_of(name, fields)
     with suppress(*FAULTS):
         decoded(form, fields, data, layout)
@@ -88,9 +88,9 @@ def test_what_another_schema_wrote_is_read_by_the_readers(written: str, read: st
     form, number = FORMATS["avro"], 100_000 + len(written)
     fields = list(types.columns_of(WRITTEN % written))
     row = [7, "x"][: len(fields)]
-    data = encoded(form, fields, row, Layout(schema=WRITTEN % written, schema_id=number))
+    data = encoded(form, fields, row, FormatLayout(schema=WRITTEN % written, schema_id=number))
     wanted = types.columns_of(WRITTEN % read)
-    layout = Layout(schema=WRITTEN % read, schema_id=1)
+    layout = FormatLayout(schema=WRITTEN % read, schema_id=1)
     if not known_schemas.is_known(number):
         with pytest.raises(UnknownSchema) as unknown:
             decoded(form, wanted, data, layout)
@@ -118,7 +118,7 @@ def test_schemas_without_a_bound_are_refused(fields: str, reason: str) -> None:
 )
 def test_a_field_of_a_line_is_read_alike_whatever_else_is_in_it(text: str, name: str) -> None:
     """Lines that are plain, with an empty field, and in quotes go different ways."""
-    fields = [Wanted(("a",), Type(name)), Wanted(("b",), Type("VARCHAR"))]
+    fields = [TypedField(("a",), Type(name)), TypedField(("b",), Type("VARCHAR"))]
     layout = layout_of("csv", fields)
 
     def outcome(rest: str) -> object:

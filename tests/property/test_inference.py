@@ -7,14 +7,14 @@ from confluent_kafka import Message
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from jobplane.schemas.names import name
-from jobplane.schemas.records.mappings import Mapping
+from jobplane.schemas.names import quote_name
+from jobplane.schemas.records.mappings import TopicMapping
 from jobplane.sql.codegen.compile import Wiring, compile_step
-from jobplane.sql.infer.mapping import inferred, statement
-from jobplane.sql.mapping import mapping_of
+from jobplane.sql.infer.mapping import infer_mapping, mapping_statement
+from jobplane.sql.mapping import build_mapping
 from jobplane.sql.plan.plan import plan
 from jobplane.sql.syntax import statements
-from jobplane.sql.syntax.parser import parse, split
+from jobplane.sql.syntax.parser import parse, split_statements
 
 texts = (
     st.text(max_size=8)
@@ -64,17 +64,19 @@ def samples(draw: st.DrawFn) -> list[dict[str, Any]]:
     return draw(st.lists(one, min_size=1, max_size=5))
 
 
-def mapping_from(text: str) -> Mapping:
-    ((_, alone),) = split(text)
+def mapping_from(text: str) -> TopicMapping:
+    ((_, alone),) = split_statements(text)
     create = parse(alone)
     assert isinstance(create, statements.CreateMapping)
     assert parse(text) == create
-    return mapping_of(create)
+    return build_mapping(create)
 
 
-def rows_through(mapping: Mapping, messages: list[Message]) -> int:
+def rows_through(mapping: TopicMapping, messages: list[Message]) -> int:
     """Reads every column of every message. Raises BadRecord where one cannot be read."""
-    columns = ", ".join(f"{written} AS c{i}" for i, written in enumerate(name(one.name) for one in mapping.columns))
+    columns = ", ".join(
+        f"{written} AS c{i}" for i, written in enumerate(quote_name(one.name) for one in mapping.columns)
+    )
     insert = parse(f"CREATE JOB j AS INSERT INTO out SELECT {columns or '*'} FROM m")
     assert isinstance(insert, statements.CreateJob)
     made = compile_step(plan(insert.insert, {"m": mapping}), Wiring("out", 1, {"m": "t"}, {"m": 0}))
@@ -94,7 +96,7 @@ def rows_through(mapping: Mapping, messages: list[Message]) -> int:
 @example([{f"{i:0400}": i for i in range(300)}], None)
 def test_a_sample_is_read_through_the_mapping_it_suggests(objects: list[dict[str, Any]], key: bytes | None) -> None:
     values = [json.dumps(one, allow_nan=False).encode() for one in objects]
-    mapping = mapping_from(statement(inferred([(key, value) for value in values]), "t", "m"))
+    mapping = mapping_from(mapping_statement(infer_mapping([(key, value) for value in values]), "t", "m"))
     messages = [Message("t", 0, i, key, value, None, None, (1, 5)) for i, value in enumerate(values)]
     assert rows_through(mapping, messages) == len(objects)
 
@@ -104,9 +106,11 @@ def test_a_sample_is_read_through_the_mapping_it_suggests(objects: list[dict[str
 @example([(b"k", b'{"a": 1}'), (None, b"{"), (None, b"[")])
 @example([(None, b"\x00\x00\x00\x00\x07{}")])
 def test_records_of_any_bytes_suggest_a_mapping(records: list[tuple[bytes | None, bytes]]) -> None:
-    mapping_from(statement(inferred(records), "any.topic"))
+    mapping_from(mapping_statement(infer_mapping(records), "any.topic"))
 
 
 @given(st.lists(anything, min_size=1, max_size=3))
 def test_values_that_are_json_suggest_a_mapping(values: list[Any]) -> None:
-    mapping_from(statement(inferred([(None, json.dumps(value).encode()) for value in values]), "t", "a name"))
+    mapping_from(
+        mapping_statement(infer_mapping([(None, json.dumps(value).encode()) for value in values]), "t", "a name")
+    )

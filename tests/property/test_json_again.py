@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobplane.schemas.failures import BadRecord
-from jobplane.schemas.formats.fields import Wanted
+from jobplane.schemas.formats.fields import TypedField
 from jobplane.schemas.formats.json import flat
-from jobplane.schemas.formats.json.second_look import BOM, all_fields, looking_twice
-from jobplane.schemas.formats.json.values import decoder, read_as
+from jobplane.schemas.formats.json.second_look import BOM, all_fields, with_second_look
+from jobplane.schemas.formats.json.values import decoder, msgspec_type
 from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.datatypes import Type
 
@@ -47,19 +47,19 @@ def test_all_fields_stand_as_they_stood(fields: dict[str, Any], mark: bytes) -> 
 @given(st.dictionaries(TEXTS, VALUES, max_size=3), st.integers(-(2**63), 2**63 - 1), MARKS)
 def test_what_is_not_read_is_no_matter(others: dict[str, Any], number: int, mark: bytes) -> None:
     others = {name: value for name, value in others.items() if name != "id"}
-    reading = flat.reading([Wanted(("id",), t.BIGINT)])
+    reading = flat.field_decoder([TypedField(("id",), t.BIGINT)])
     for fields in ({"id": number} | others, others | {"id": number}):
         data = mark + json.dumps(fields).encode()
-        assert looking_twice(reading.decode)(data).f0 == number
+        assert with_second_look(reading.decode)(data).f0 == number
 
 
 @pytest.mark.parametrize("one", [t.JSON, t.array(t.VARCHAR), t.map_of(t.VARCHAR, t.JSON), t.VARCHAR], ids=str)
 @given(value=VALUES)
 def test_what_is_read_is_text_of_unicode(one: Type, value: Any) -> None:
-    kind = read_as(one)
+    kind = msgspec_type(one)
     data = json.dumps(value).encode()
     try:
-        found = looking_twice(decoder(kind if one == t.JSON else kind | None).decode)(data)
+        found = with_second_look(decoder(kind if one == t.JSON else kind | None).decode)(data)
     except msgspec.ValidationError:
         return
     except BadRecord:
@@ -73,5 +73,5 @@ def test_what_is_read_is_text_of_unicode(one: Type, value: Any) -> None:
 def test_other_damage_stays_damage(data: bytes) -> None:
     decode = msgspec.json.Decoder(msgspec.Raw).decode
     with suppress(msgspec.DecodeError, BadRecord):
-        found = looking_twice(decode)(data)
+        found = with_second_look(decode)(data)
         assert bytes(found) in data.removeprefix(BOM)

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from jobplane.schemas.errors import UnknownColumn
 from jobplane.schemas.failures import BadRecord
-from jobplane.schemas.formats.avro.types import schema_of
-from jobplane.schemas.formats.fields import Wanted
+from jobplane.schemas.formats.avro.types import build_schema
+from jobplane.schemas.formats.fields import TypedField
 from jobplane.schemas.names import RESERVED
-from jobplane.schemas.names import name as quoted
+from jobplane.schemas.names import quote_name as quoted
 from jobplane.schemas.types import datatypes as t
 from jobplane.sql.analysis.record import READABLE
 from jobplane.sql.codegen.compile import Wiring, compile_step
-from jobplane.sql.mapping import mapping_of
+from jobplane.sql.mapping import build_mapping
 from jobplane.sql.plan.plan import plan
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parser import parse
@@ -41,7 +41,7 @@ def written(query: str, record: Any, *mappings: str) -> Any:
         statement = parse(f"CREATE JOB j AS INSERT INTO out {text}")
         assert isinstance(statement, statements.CreateJob)
         created = [parse(one) for one in mappings]
-        known = {one.name.text: mapping_of(one) for one in created if isinstance(one, statements.CreateMapping)}
+        known = {one.name.text: build_mapping(one) for one in created if isinstance(one, statements.CreateMapping)}
         planned = plan(statement.insert, known, known.get("out"))
         step = compile_step(planned, Wiring("out", 1, {"s": "s"}, {"s": 0})).step
         data = json.dumps(record, ensure_ascii=False).encode()
@@ -102,12 +102,12 @@ def test_no_message_commands_a_terminal(name: str) -> None:
 @example("straße")
 def test_avro_keeps_its_own_rule(name: str) -> None:
     """Its names are ASCII letters, digits and _; a column of another name is refused when the job is created."""
-    for field in (Wanted((name,), t.BIGINT), Wanted(("r",), t.row((name,), (t.BIGINT,)))):
+    for field in (TypedField((name,), t.BIGINT), TypedField(("r",), t.row((name,), (t.BIGINT,)))):
         if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-            schema_of([field], "R")
+            build_schema([field], "R")
         else:
             with pytest.raises(ValueError, match=r"^Avro takes no field called "):
-                schema_of([field], "R")
+                build_schema([field], "R")
 
 
 @settings(max_examples=50, deadline=None)

@@ -14,10 +14,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobplane.schemas.failures import BadRecord
-from jobplane.schemas.formats.json.values import decoder, read_as, reader, real, shortest_real, writer
+from jobplane.schemas.formats.json.values import (
+    decoder,
+    msgspec_type,
+    read_conversion,
+    shortest_real,
+    to_real,
+    write_conversion,
+)
 from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.datatypes import Type
-from jobplane.schemas.types.decimals import EXACT, product, remainder, rescaled, truncated
+from jobplane.schemas.types.decimals import EXACT, product, remainder, rescale, truncate
 from jobplane.schemas.types.json_text import json_text
 from jobplane.schemas.types.number_text import decimal_of, double_of, whole_of
 from jobplane.sql.codegen.compile import CompiledStep
@@ -46,14 +53,14 @@ def fewest_digits(value: float) -> int:
 
 def is_real(number: float, value: float) -> bool:
     try:
-        return real(number) == value
+        return to_real(number) == value
     except BadRecord:
         return False
 
 
 def check_shortest(value: float) -> None:
     found = shortest_real(value)
-    assert real(found) == value
+    assert to_real(found) == value
     assert digits(repr(found)) <= fewest_digits(value)
 
 
@@ -71,16 +78,16 @@ def test_a_real_between_unequal_neighbours_is_its_shortest_text(value: float) ->
 @given(decimals)
 def test_a_decimal_is_written_without_an_exponent(value: Decimal) -> None:
     one = t.decimal(38, max(0, -int(value.as_tuple().exponent)))
-    write, finish = writer(one), reader(one)
+    write, finish = write_conversion(one), read_conversion(one)
     text = bytes(json_text(write(value) if write else value))
     assert re.fullmatch(rb"-?[0-9]+(\.[0-9]+)?", text)
     assert finish is not None
-    assert finish(decoder(read_as(one)).decode(text)) == value
+    assert finish(decoder(msgspec_type(one)).decode(text)) == value
 
 
 @given(decimals, decimals)
 def test_a_decimal_has_no_negative_zero(a: Decimal, b: Decimal) -> None:
-    results = [product(a, b), rescaled(a, 3), truncated(a, 3), *([remainder(a, b)] if b else [])]
+    results = [product(a, b), rescale(a, 3), truncate(a, 3), *([remainder(a, b)] if b else [])]
     assert not any(one.is_zero() and one.is_signed() for one in results)
     assert product(a, b) == EXACT.multiply(a, b)
     assert Fraction(product(a, b)) == Fraction(a) * Fraction(b)
@@ -103,7 +110,7 @@ def test_a_decimal_in_json_is_read_from_a_number_or_its_text(name: str, text: st
     one = Type("DECIMAL", size=(38, 10)) if name == "DECIMAL" else t.array(t.decimal(38, 10))
     data = msgspec.json.encode(text if name == "DECIMAL" else [text])
     try:
-        found = decoder(read_as(one)).decode(data)
+        found = decoder(msgspec_type(one)).decode(data)
     except msgspec.ValidationError:
         found = None
     expected = decimal_of(text)

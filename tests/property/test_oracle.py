@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 
 from jobplane.schemas.errors import TypeMismatch
 from jobplane.schemas.failures import BadRecord
-from jobplane.schemas.records.mappings import Mapping
+from jobplane.schemas.records.mappings import TopicMapping
 from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.datatypes import Type
 from jobplane.sql.codegen.compile import Step, Wiring, compile_step
-from jobplane.sql.mapping import mapping_of
+from jobplane.sql.mapping import build_mapping
 from jobplane.sql.plan.plan import plan
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parser import parse
@@ -175,11 +175,11 @@ def _single(one: Expr, number: int) -> Any:
     return found[0][0]
 
 
-def mapping(columns: dict[str, Type]) -> Mapping:
+def mapping(columns: dict[str, Type]) -> TopicMapping:
     listed = ", ".join(f"{name} {one}" for name, one in columns.items())
     statement = parse(f"CREATE MAPPING s ({listed}) TYPE Kafka")
     assert isinstance(statement, statements.CreateMapping)
-    return mapping_of(statement)
+    return build_mapping(statement)
 
 
 MAPPED = {"s": mapping(COLUMNS)}
@@ -187,7 +187,7 @@ ENCODE = msgspec.json.Encoder(decimal_format="number").encode
 DECODE = msgspec.json.Decoder(float_hook=Decimal).decode
 
 
-def compiled(expression: str, mappings: dict[str, Mapping]) -> Step:
+def compiled(expression: str, mappings: dict[str, TopicMapping]) -> Step:
     statement = parse(f"CREATE JOB j AS INSERT INTO out SELECT {expression} AS z FROM s")
     assert isinstance(statement, statements.CreateJob)
     return compile_step(plan(statement.insert, mappings, recorded=True), Wiring("out", 1, {"s": "s"}, {"s": 0})).step

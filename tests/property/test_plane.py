@@ -9,10 +9,10 @@ from jobplane.controlplane.topics import COMMANDS, TASK_PARTITIONS
 from jobplane.schemas.records.events import Event, Outcome, TaskSnapshotted
 from jobplane.schemas.records.failure import Failure
 from jobplane.schemas.records.offsets import PartitionOffset, SourceOffsets
-from jobplane.schemas.records.reports import Report, Said
+from jobplane.schemas.records.reports import Report, ReportKind
 from jobplane.schemas.records.snapshots import SnapshotPart
-from jobplane.schemas.records.sources import by_topic
-from jobplane.schemas.records.state import ENDED, Phase, Status, Target
+from jobplane.schemas.records.sources import sources_by_topic
+from jobplane.schemas.records.state import TASK_ENDED, Phase, Status, Target
 from jobplane.schemas.wire.codec import decode, decode_record, encode
 from tests.support.plane import Plane, topic
 
@@ -46,7 +46,7 @@ STATEMENTS = st.one_of(
     st.text(max_size=20),
 )
 COMMANDS_SAID = st.tuples(st.just("command"), STATEMENTS, st.sampled_from(["", "", "", "id-1", "id-2"]))
-REPORTS_SAID = st.tuples(st.sampled_from(list(Said)), st.integers(0, 40), st.integers(0, 3), st.integers(-1, 1))
+REPORTS_SAID = st.tuples(st.sampled_from(list(ReportKind)), st.integers(0, 40), st.integers(0, 3), st.integers(-1, 1))
 SAID = st.lists(st.one_of(COMMANDS_SAID, REPORTS_SAID, REPORTS_SAID), max_size=60)
 
 
@@ -61,13 +61,13 @@ def play(said: list[tuple[object, ...]]) -> Plane:
     return plane
 
 
-def report(plane: Plane, said: Said, which: int, attempts: int, generations: int) -> Report:
+def report(plane: Plane, said: ReportKind, which: int, attempts: int, generations: int) -> Report:
     """A report of some present task, perhaps of an older generation or attempt."""
     task = list(plane.tasks.values())[which % len(plane.tasks)]
     snapshot = task.snapshots[0] if task.snapshots else None
     held = tuple(
         SourceOffsets(one.topic, one.topic_id, (PartitionOffset(task.task, which),) if one.start[task.task :] else ())
-        for one in by_topic(task.sources).values()
+        for one in sources_by_topic(task.sources).values()
     )
     part = SnapshotPart(task.task, f"{snapshot}/{task.key}", which, "digest", held)
     failure = Failure("BAD_RECORD", "bad", "src-0@1")
@@ -135,7 +135,7 @@ def test_every_job_is_in_a_status_its_target_allows(said: list[tuple[object, ...
     }
     for job in plane.state.jobs.values():
         assert job.status in allowed[job.target]
-        stopped = all(task.phase in ENDED for task in job.tasks)
+        stopped = all(task.phase in TASK_ENDED for task in job.tasks)
         if job.closed:
             assert job.status in (Status.CANCELLED, Status.COMPLETED, Status.FAILED)
         elif job.target is Target.SUSPEND:

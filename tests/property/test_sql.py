@@ -124,8 +124,10 @@ columns = st.lists(column.map(statements.Name), max_size=3).map(tuple)
 items = st.lists(item, min_size=1, max_size=4).map(tuple)
 
 
-def unnested(alias: statements.Name | None, columns: tuple[statements.Name, ...], **rest: Any) -> statements.Unnest:
-    return statements.Unnest(alias=alias, columns=columns if alias else (), **rest)
+def unnested(
+    alias: statements.Name | None, columns: tuple[statements.Name, ...], **rest: Any
+) -> statements.UnnestClause:
+    return statements.UnnestClause(alias=alias, columns=columns if alias else (), **rest)
 
 
 unnests = st.lists(
@@ -167,7 +169,7 @@ statement: st.SearchStrategy[statements.Statement] = st.one_of(
     st.builds(statements.DropSnapshot, name, st.booleans()),
     mapping,
     st.builds(statements.DropMapping, name, st.booleans()),
-    st.builds(statements.Show, st.sampled_from(statements.Subject)),
+    st.builds(statements.Show, st.sampled_from(statements.ShowSubject)),
     st.builds(
         statements.Show,
         st.sampled_from(sorted(statements.STATEFUL)),
@@ -175,13 +177,13 @@ statement: st.SearchStrategy[statements.Statement] = st.one_of(
     ),
     st.builds(
         statements.Show,
-        st.just(statements.Subject.JOBS),
+        st.just(statements.ShowSubject.JOBS),
         st.builds(statements.AsOfTime, instants),
         st.one_of(st.none(), st.builds(statements.LikeName, st.text(alphabet="ab%_'É ", max_size=5))),
     ),
     st.builds(statements.ShowCreate, name),
     st.builds(statements.ShowHistory, name),
-    st.builds(statements.Describe, st.sampled_from(statements.Kind), name),
+    st.builds(statements.Describe, st.sampled_from(statements.DescribeKind), name),
     st.builds(statements.Explain, insert, st.sampled_from(statements.ExplainMode)),
 )
 

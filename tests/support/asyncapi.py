@@ -21,6 +21,7 @@ from jobplane.processors.task.dead_letters import OWN
 from jobplane.schemas.options import DEAD_LETTERS
 from jobplane.schemas.records.commands import ATTRIBUTES, REPLY_TO, Command
 from jobplane.schemas.records.state import Answer
+from jobplane.schemas.wire.avro_names import avro_name
 from jobplane.schemas.wire.codec import RECORDS, schema
 from jobplane.schemas.wire.command_record import CLOUD_EVENT
 
@@ -73,8 +74,8 @@ def document(version: str) -> Json:
         "channels": {**{topic.name: _channel(topic) for topic in TOPICS}, REPLIES: _replies()},
         "operations": {f"{ABOUT[topic.name][0]}-{topic.name}": _operation(topic.name) for topic in TOPICS},
         "components": {
-            "messages": {record.__name__: _avro(record.__name__) for record in RECORDS} | _other_messages(),
-            "schemas": {one.__name__: _multi(AVRO, _split_names(schema(one.__name__))) for one in RECORDS}
+            "messages": {avro_name(record): _avro(avro_name(record)) for record in RECORDS} | _other_messages(),
+            "schemas": {avro_name(one): _multi(AVRO, _split_names(schema(avro_name(one)))) for one in RECORDS}
             | _json_schemas(),
         },
     }

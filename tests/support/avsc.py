@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from jobplane.schemas.records.events import BODIES, Body
+from jobplane.schemas.wire.avro_names import avro_name
 
 _PRIMITIVES: dict[type, str] = {str: "string", int: "long", float: "double", bool: "boolean", bytes: "bytes"}
 
@@ -17,7 +18,7 @@ def drawn(record: type) -> dict[str, Any]:
 
 
 def _record(cls: Any, seen: set[str]) -> Any:
-    name = f"jobplane.{cls.__name__}"
+    name = f"jobplane.{avro_name(cls)}"
     if name in seen:
         return name
     seen.add(name)

@@ -10,8 +10,8 @@ import msgspec
 from hypothesis import strategies as st
 
 from jobplane.schemas.formats.avro import types as avro_types
-from jobplane.schemas.formats.fields import Convert, Format, Layout, Wanted
-from jobplane.schemas.formats.json.values import bounds, real, row_class
+from jobplane.schemas.formats.fields import Convert, Format, FormatLayout, TypedField
+from jobplane.schemas.formats.json.values import integer_bounds, row_class, to_real
 from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.datatypes import Type
 
@@ -22,8 +22,8 @@ JSON = st.recursive(
 )
 SIMPLE: dict[str, st.SearchStrategy[Any]] = {
     "BOOLEAN": st.booleans(),
-    **{one.name: st.integers(*bounds(one)) for one in t.INTEGERS},
-    "REAL": st.floats(allow_nan=False, allow_infinity=False, width=32).map(real),
+    **{one.name: st.integers(*integer_bounds(one)) for one in t.INTEGERS},
+    "REAL": st.floats(allow_nan=False, allow_infinity=False, width=32).map(to_real),
     "DOUBLE": st.floats(allow_nan=False, allow_infinity=False),
     "VARCHAR": st.text(max_size=20),
     "VARBINARY": st.binary(max_size=20),
@@ -70,24 +70,24 @@ def values(one: Type) -> st.SearchStrategy[Any]:
     return SIMPLE[one.name]
 
 
-def records(leaves: Sequence[str], *, nested: bool) -> st.SearchStrategy[tuple[list[Wanted], list[Any]]]:
+def records(leaves: Sequence[str], *, nested: bool) -> st.SearchStrategy[tuple[list[TypedField], list[Any]]]:
     """Fields, and a value or NULL for each."""
     columns = st.dictionaries(NAMES, types(leaves, nested=nested), min_size=1, max_size=4)
     return columns.flatmap(
         lambda found: st.tuples(
-            st.just([Wanted((name,), one) for name, one in found.items()]),
+            st.just([TypedField((name,), one) for name, one in found.items()]),
             st.tuples(*(values(one) | st.none() for one in found.values())).map(list),
         )
     )
 
 
-def layout_of(name: str, fields: Sequence[Wanted]) -> Layout:
+def layout_of(name: str, fields: Sequence[TypedField]) -> FormatLayout:
     if name != "avro":
-        return Layout(tuple(fields))
-    return Layout(tuple(fields), schema=avro_types.schema_of(fields, "R"))
+        return FormatLayout(tuple(fields))
+    return FormatLayout(tuple(fields), schema=avro_types.build_schema(fields, "R"))
 
 
-def encoded(form: Format, fields: Sequence[Wanted], row: Sequence[Any], layout: Layout) -> bytes:
+def encoded(form: Format, fields: Sequence[TypedField], row: Sequence[Any], layout: FormatLayout) -> bytes:
     """As generated code does it: see jobplane.sql.codegen.branch."""
     writing = form.writing(fields, layout)
     ready = [_through(convert, value) for convert, value in zip(writing.conversions, row, strict=True)]
@@ -97,7 +97,7 @@ def encoded(form: Format, fields: Sequence[Wanted], row: Sequence[Any], layout: 
     return made
 
 
-def decoded(form: Format, fields: Sequence[Wanted], data: bytes, layout: Layout) -> list[Any]:
+def decoded(form: Format, fields: Sequence[TypedField], data: bytes, layout: FormatLayout) -> list[Any]:
     reading = form.reading(fields, layout)
     row = reading.decode(data)
     found = [eval(place, {"r": row}) for place in reading.places]  # noqa: S307  # templates of our own

@@ -13,11 +13,11 @@ from typing import Any
 from confluent_kafka import Message
 
 from jobplane.controlplane.core.decide.formats import with_inline
-from jobplane.schemas.errors import START
+from jobplane.schemas.errors import STATEMENT_START
 from jobplane.schemas.failures import BadRecord
-from jobplane.schemas.records.mappings import Mapping
+from jobplane.schemas.records.mappings import TopicMapping
 from jobplane.sql.codegen.compile import CompiledStep, Wiring, compile_step
-from jobplane.sql.mapping import mapping_of
+from jobplane.sql.mapping import build_mapping
 from jobplane.sql.plan.plan import plan
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parser import parse
@@ -65,15 +65,15 @@ class Block:
         )
 
 
-def mapping(line: str) -> Mapping:
+def mapping(line: str) -> TopicMapping:
     statement = parse(line.removeprefix("@ "))
     assert isinstance(statement, statements.CreateMapping)
-    return resolved(mapping_of(statement))
+    return resolved(build_mapping(statement))
 
 
-def resolved(one: Mapping) -> Mapping:
+def resolved(one: TopicMapping) -> TopicMapping:
     """With the columns that its own schemas tell."""
-    found = with_inline(one, START)
+    found = with_inline(one, STATEMENT_START)
     assert found is not None
     return found
 

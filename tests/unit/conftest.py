@@ -9,7 +9,7 @@ import pytest
 
 from jobplane.schemas.records.packages import Package
 from jobplane.sql.functions import FUNCTIONS
-from jobplane.sql.packages import function_of_package
+from jobplane.sql.packages import package_function
 from tests.support.packages import OWNER
 
 
@@ -31,6 +31,6 @@ def language(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     def add(*calls: Callable[..., Any], owner: Package = OWNER) -> None:
         for call in calls:
             name = call.__name__.upper()
-            monkeypatch.setitem(FUNCTIONS, name, [function_of_package(call, name, owner)])
+            monkeypatch.setitem(FUNCTIONS, name, [package_function(call, name, owner)])
 
     return add

@@ -11,12 +11,12 @@ import pytest
 from jobplane.controlplane.core.facts import Facts
 from jobplane.controlplane.fetch import schemas as module
 from jobplane.controlplane.fetch.schemas import Asking
-from jobplane.schemas.errors import START, FactsUnavailable, NoRegistry, RegistryRefused, SchemaIncompatible
+from jobplane.schemas.errors import STATEMENT_START, FactsUnavailable, NoRegistry, RegistryRefused, SchemaIncompatible
 from jobplane.schemas.records.events import CommandRefused, Event, JobCreated, MappingCreated
 from jobplane.schemas.records.mappings import AvroSchema
 from jobplane.schemas.wire.codec import schema
-from jobplane.schemas.wire.command_record import Received, read_command
-from jobplane.schemas.wire.framed import Schemas
+from jobplane.schemas.wire.command_record import ReceivedCommand, read_command
+from jobplane.schemas.wire.framed import RegistrySchemas
 from tests.support.plane import Plane, topic
 from tests.support.subjects import Subjects
 
@@ -27,11 +27,11 @@ COMMAND = json.dumps(schema("Command"))
 
 
 def latest(subject: str) -> Callable[[Facts], AvroSchema | None]:
-    return lambda facts: facts.latest(subject, START)
+    return lambda facts: facts.latest(subject, STATEMENT_START)
 
 
 def registered(subject: str, text: str) -> Callable[[Facts], AvroSchema]:
-    return lambda facts: facts.registered_schema(subject, text, START)
+    return lambda facts: facts.registered_schema(subject, text, STATEMENT_START)
 
 
 def framed(sql: str, number: int) -> bytes:
@@ -40,7 +40,7 @@ def framed(sql: str, number: int) -> bytes:
     return b"\0" + number.to_bytes(4, "big") + out.getvalue()
 
 
-def reading(data: bytes) -> Callable[[Schemas | None], Received]:
+def reading(data: bytes) -> Callable[[RegistrySchemas | None], ReceivedCommand]:
     return partial(read_command, 0, 0, data, [], "jobplane.")
 
 
@@ -58,7 +58,7 @@ def test_what_one_verdict_asked_for_the_next_knows() -> None:
 
 def test_a_verdict_that_needs_several_answers_is_judged_until_it_has_them() -> None:
     def judge(facts: Facts) -> tuple[AvroSchema | None, AvroSchema]:
-        return facts.latest("s", START), facts.registered_schema("t", LONG, START)
+        return facts.latest("s", STATEMENT_START), facts.registered_schema("t", LONG, STATEMENT_START)
 
     verdict, facts = Asking(Subjects(), {}).judging(FACTS, judge)
     assert verdict == (None, AvroSchema(LONG, 1))

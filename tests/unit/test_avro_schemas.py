@@ -12,17 +12,16 @@ import pytest
 from confluent_kafka import Message
 
 from jobplane.controlplane.core.decide.formats import with_inline
-from jobplane.schemas.errors import START, BadMapping
+from jobplane.schemas.errors import STATEMENT_START, BadMapping
 from jobplane.schemas.failures import BadRecord
 from jobplane.schemas.formats.avro import known_schemas, types
-from jobplane.schemas.formats.fields import Layout
+from jobplane.schemas.formats.fields import FormatLayout
 from jobplane.schemas.formats.json.values import row_class
 from jobplane.schemas.formats.known import FORMATS
-from jobplane.schemas.records.mappings import AvroSchema
-from jobplane.schemas.records.mappings import Mapping as TopicMapping
+from jobplane.schemas.records.mappings import AvroSchema, TopicMapping
 from jobplane.schemas.types import datatypes as t
 from jobplane.sql.codegen.compile import Step, Wiring, compile_step
-from jobplane.sql.mapping import mapping_of
+from jobplane.sql.mapping import build_mapping
 from jobplane.sql.plan.plan import plan
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parser import parse
@@ -268,13 +267,13 @@ def test_what_is_no_schema_is_refused_in_plain_words(text: str, reason: str) -> 
     statement = parse(f"CREATE MAPPING s TYPE Kafka OPTIONS (valueFormat 'avro', valueAvroSchema '{quoted}')")
     assert isinstance(statement, statements.CreateMapping)
     with pytest.raises(BadMapping) as refused:
-        with_inline(mapping_of(statement), START)
+        with_inline(build_mapping(statement), STATEMENT_START)
     assert reason in refused.value.message
 
 
 def test_a_default_that_is_not_one_counts_as_none_in_a_job_that_is_there() -> None:
     reader = record(ID, {"name": "more", "type": {"type": "array", "items": "int"}, "default": ["x"]})
-    fields = types.parsed(reader)["fields"]
+    fields = types.parse_schema(reader)["fields"]
     assert "default" not in fields[1]
 
 
@@ -284,8 +283,8 @@ def test_a_type_that_is_only_named_is_written_as_if_it_stood_there() -> None:
     text = record({"name": "a", "type": inner}, {"name": "b", "type": "I"}, {"name": "c", "type": ["null", "I"]})
     fields = types.columns_of(text)
     one = row_class(fields[0].type)(Decimal("1.5"))
-    written = carried.encoded(FORMATS["avro"], fields, [one, one, one], Layout(fields, schema=text))
-    assert carried.decoded(FORMATS["avro"], fields, written, Layout(fields, schema=text)) == [one, one, one]
+    written = carried.encoded(FORMATS["avro"], fields, [one, one, one], FormatLayout(fields, schema=text))
+    assert carried.decoded(FORMATS["avro"], fields, written, FormatLayout(fields, schema=text)) == [one, one, one]
 
 
 UNSEEN: dict[str, Any] = {

@@ -13,7 +13,8 @@ from fastavro.schema import fingerprint, parse_schema, to_parsing_canonical_form
 from jobplane.schemas.records.checkpoints import Checkpoint, Pointer, read_pointer
 from jobplane.schemas.records.offsets import PartitionOffset, SourceOffsets
 from jobplane.schemas.records.state import Position, decode_key, encode_key
-from jobplane.schemas.wire.codec import RECORDS, NotOurs, decode, decode_record, encode, schema
+from jobplane.schemas.wire.avro_names import avro_name
+from jobplane.schemas.wire.codec import RECORDS, UnknownRecord, decode, decode_record, encode, schema
 from tests.support.avsc import drawn
 
 AVSC = Path(__file__).parents[2] / "schemas" / "avsc"
@@ -25,17 +26,17 @@ def fingerprint_of(raw: Any) -> str:
     return fingerprint(to_parsing_canonical_form(raw), "CRC-64-AVRO")
 
 
-@pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.__name__)
+@pytest.mark.parametrize("record", RECORDS, ids=avro_name)
 def test_the_schema_follows_from_the_record(record: type) -> None:
     """UPDATE_SCHEMAS=1 writes it anew, and keeps the one it replaces: what was written with that is read forever."""
-    file, new = AVSC / f"{record.__name__}.avsc", drawn(record)
+    file, new = AVSC / f"{avro_name(record)}.avsc", drawn(record)
     if os.environ.get("UPDATE_SCHEMAS"):
         if file.exists() and fingerprint_of(json.loads(file.read_text())) != fingerprint_of(new):
-            (AVSC / "old" / f"{record.__name__}.{fingerprint_of(schema(record.__name__))}.avsc").write_text(
+            (AVSC / "old" / f"{avro_name(record)}.{fingerprint_of(schema(avro_name(record)))}.avsc").write_text(
                 file.read_text()
             )
         file.write_text(json.dumps(new, indent=2, ensure_ascii=False) + "\n")
-    raw = schema(record.__name__)
+    raw = schema(avro_name(record))
     avro.schema.parse(json.dumps(raw))
     parse_schema(raw)
     assert raw == new
@@ -56,12 +57,12 @@ def test_a_record_survives() -> None:
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"\xc3\x01", b"\xc3\x01" + b"x" * 8, encode(CHECKPOINT)[:-3]])
 def test_other_bytes_are_not_ours(data: bytes) -> None:
-    with pytest.raises(NotOurs):
+    with pytest.raises(UnknownRecord):
         decode_record(data)
 
 
 def test_another_record_is_told_apart() -> None:
-    with pytest.raises(NotOurs, match="a Checkpoint where a Position belongs"):
+    with pytest.raises(UnknownRecord, match="a Checkpoint where a Position belongs"):
         decode(encode(CHECKPOINT), Position)
 
 

@@ -9,7 +9,7 @@ from jobplane.controlplane.query.dead_letters import DeadLetter, retry_of, tally
 from jobplane.processors.task.dead_letters import letter, letters_of
 from jobplane.schemas.failures import BadRecord
 from jobplane.schemas.records.events import CommandRefused, JobCreated
-from jobplane.schemas.records.sources import Letters, Source
+from jobplane.schemas.records.sources import DeadLetterSource, Source
 from jobplane.schemas.records.state import Job
 from tests.support.plane import Plane, topic
 
@@ -37,7 +37,7 @@ def test_each_letter_is_read_by_one_retry() -> None:
     at = plane()
     first = retry(at)
     assert (first.topic, first.start, first.end) == ("jobplane.dead-letters", (5, 5), (40, 40))
-    assert first.letters == Letters("j", job(at).uid, "src", 2)
+    assert first.letters == DeadLetterSource("j", job(at).uid, "src", 2)
     at.topics["jobplane.dead-letters"] = topic(3, topic_id="id-letters", first=30, last=60)
     second = retry(at, "again")
     assert (second.start, second.end) == ((40, 40, 30), (60, 60, 60))

@@ -9,10 +9,10 @@ from jobplane.controlplane.core.evolve import State
 from jobplane.controlplane.core.facts import Facts, TopicFacts
 from jobplane.controlplane.core.request import Request, translate
 from jobplane.schemas.records.events import JobCreated
-from jobplane.schemas.records.mappings import Mapping
+from jobplane.schemas.records.mappings import TopicMapping
 from jobplane.schemas.wire.command_record import read_command
 
-MAPPED = Mapping("eu", "small", (), {}, "CREATE MAPPING eu EXTERNAL NAME small TYPE Kafka")
+MAPPED = TopicMapping("eu", "small", (), {}, "CREATE MAPPING eu EXTERNAL NAME small TYPE Kafka")
 STATE = State([(("mapping", "eu"), MAPPED)])
 INSTANT = 1_700_000_000_000
 FACTS = Facts(

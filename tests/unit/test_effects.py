@@ -4,7 +4,7 @@ from jobplane.controlplane.core.goals import Goal, Proof, goal, is_left_at_rest,
 from jobplane.controlplane.core.outcome import answer
 from jobplane.schemas.records.events import Event
 from jobplane.schemas.records.failure import Failure
-from jobplane.schemas.records.reports import Report, Said
+from jobplane.schemas.records.reports import Report, ReportKind
 from jobplane.schemas.records.snapshots import SnapshotPart
 from jobplane.sql.syntax.parser import parse
 from tests.support.plane import Plane, topic
@@ -27,9 +27,9 @@ def aim(sql: str, events: list[Event]) -> Goal:
     return found
 
 
-def said(world: Plane, word: Said, **details: object) -> list[Event]:
+def said(world: Plane, word: ReportKind, **details: object) -> list[Event]:
     job = next(reversed(world.state.jobs.values()))
-    attempt = job.tasks[0].attempt + (word is Said.RUNNING)
+    attempt = job.tasks[0].attempt + (word is ReportKind.RUNNING)
     return world.report(Report(job.uid, 0, job.generation, attempt, word, "w", **details))  # type: ignore[arg-type]
 
 
@@ -43,13 +43,13 @@ def test_create_waits_until_running() -> None:
     world = plane()
     found = aim(CREATE, world.command(CREATE))
     assert not found.over
-    assert see(found, said(world, Said.RUNNING)).reached
+    assert see(found, said(world, ReportKind.RUNNING)).reached
 
 
 def test_create_ends_with_the_cause_when_the_job_fails() -> None:
     world = plane()
     found = aim(CREATE, world.command(CREATE))
-    see(found, said(world, Said.FAILED, failure=Failure("DATA_LOST", "gone")))
+    see(found, said(world, ReportKind.FAILED, failure=Failure("DATA_LOST", "gone")))
     assert found.over
     assert not found.reached
     assert "DATA_LOST: gone" in found.failure
@@ -58,35 +58,35 @@ def test_create_ends_with_the_cause_when_the_job_fails() -> None:
 def test_drop_waits_for_the_end_and_suspend_for_rest() -> None:
     world = plane()
     world.command(CREATE)
-    said(world, Said.RUNNING)
+    said(world, ReportKind.RUNNING)
     found = aim("ALTER JOB a SUSPEND", world.command("ALTER JOB a SUSPEND"))
     assert not found.over
-    assert see(found, said(world, Said.STOPPED)).reached
+    assert see(found, said(world, ReportKind.STOPPED)).reached
     assert aim("DROP JOB a", world.command("DROP JOB a")).reached
 
 
 def test_a_snapshot_is_awaited_until_it_is_closed() -> None:
     world = plane()
     world.command(CREATE)
-    said(world, Said.RUNNING)
+    said(world, ReportKind.RUNNING)
     found = aim("CREATE SNAPSHOT s FOR JOB a", world.command("CREATE SNAPSHOT s FOR JOB a"))
     assert not found.over
     request = next(iter(world.tasks.values())).snapshots[0]
     part = SnapshotPart(0, "k", 0, "d", ())
-    assert see(found, said(world, Said.SNAPSHOTTED, snapshot=request, part=part)).reached
+    assert see(found, said(world, ReportKind.SNAPSHOTTED, snapshot=request, part=part)).reached
 
 
 def test_a_drop_with_snapshot_is_over_when_the_job_is_closed_or_the_snapshot_failed() -> None:
-    for word, reached in ((Said.SNAPSHOTTED, True), (Said.SNAPSHOT_FAILED, False)):
+    for word, reached in ((ReportKind.SNAPSHOTTED, True), (ReportKind.SNAPSHOT_FAILED, False)):
         world = plane()
         world.command(CREATE)
-        said(world, Said.RUNNING)
+        said(world, ReportKind.RUNNING)
         found = aim("DROP JOB a WITH SNAPSHOT s", world.command("DROP JOB a WITH SNAPSHOT s"))
         request = next(iter(world.tasks.values())).snapshots[0]
         details = {"snapshot": request, "part": SnapshotPart(0, "k", 0, "d", ()), "failure": Failure("X", "no")}
         see(found, said(world, word, **details))
         assert not found.reached
-        see(found, said(world, Said.STOPPED))
+        see(found, said(world, ReportKind.STOPPED))
         assert found.over
         assert found.reached is reached
 
@@ -104,8 +104,8 @@ BAD = Failure("BAD_RECORD", "not JSON", "src-0@3")
 def suspended(world: Plane) -> None:
     """A job whose only task ran, and then failed at a record."""
     world.command(CREATE)
-    said(world, Said.RUNNING)
-    said(world, Said.FAILED, failure=BAD)
+    said(world, ReportKind.RUNNING)
+    said(world, ReportKind.FAILED, failure=BAD)
 
 
 def test_a_job_that_runs_again_may_meet_what_stopped_it() -> None:
@@ -113,8 +113,8 @@ def test_a_job_that_runs_again_may_meet_what_stopped_it() -> None:
         world = plane()
         suspended(world)
         found = aim(resume, world.command(resume))
-        assert see(found, said(world, Said.RUNNING)).wants_proof
-        see(found, said(world, Said.FAILED, failure=BAD))
+        assert see(found, said(world, ReportKind.RUNNING)).wants_proof
+        see(found, said(world, ReportKind.FAILED, failure=BAD))
         assert (found.over, found.reached, found.failure) == (True, False, str(BAD))
 
 
@@ -122,7 +122,7 @@ def test_a_job_that_someone_suspends_has_nothing_more_to_prove() -> None:
     world = plane()
     suspended(world)
     found = aim("ALTER JOB a RESUME", world.command("ALTER JOB a RESUME"))
-    see(found, said(world, Said.RUNNING))
+    see(found, said(world, ReportKind.RUNNING))
     see(found, world.command("ALTER JOB a SUSPEND"))
     assert (found.wants_proof, found.over, found.reached) == (False, True, True)
 
@@ -130,7 +130,7 @@ def test_a_job_that_someone_suspends_has_nothing_more_to_prove() -> None:
 def test_what_was_unchanged_has_nothing_to_prove() -> None:
     world = plane()
     world.command(CREATE)
-    said(world, Said.RUNNING)
+    said(world, ReportKind.RUNNING)
     assert not aim("ALTER JOB a RESUME", world.command("ALTER JOB a RESUME")).proves
 
 
@@ -151,12 +151,12 @@ def test_a_suspended_job_that_exists_is_left_at_rest() -> None:
 def test_a_drop_that_was_undone_is_a_failure() -> None:
     world = plane()
     world.command(CREATE)
-    said(world, Said.RUNNING)
+    said(world, ReportKind.RUNNING)
     first = world.command("DROP JOB a WITH SNAPSHOT s")
     found = aim("DROP JOB IF EXISTS a", world.command("DROP JOB IF EXISTS a"))
     request = next(iter(world.tasks.values())).snapshots[0]
-    see(found, said(world, Said.SNAPSHOT_FAILED, snapshot=request, failure=Failure("SNAPSHOT_LOST", "gone")))
-    see(found, said(world, Said.STOPPED))
+    see(found, said(world, ReportKind.SNAPSHOT_FAILED, snapshot=request, failure=Failure("SNAPSHOT_LOST", "gone")))
+    see(found, said(world, ReportKind.STOPPED))
     assert first
     assert (found.over, found.failure) == (True, "the drop was undone: SUSPENDED")
 
@@ -174,11 +174,15 @@ def test_create_may_wait_for_the_first_records() -> None:
 
 def test_a_repeated_command_looks_back_at_its_job() -> None:
     for happens, reached, failure in (
-        (lambda world: said(world, Said.RUNNING), True, ""),
-        (lambda world: said(world, Said.FAILED, failure=BAD), False, str(BAD)),
-        (lambda world: [said(world, Said.RUNNING), world.command("ALTER JOB a SUSPEND")], True, ""),
+        (lambda world: said(world, ReportKind.RUNNING), True, ""),
+        (lambda world: said(world, ReportKind.FAILED, failure=BAD), False, str(BAD)),
+        (lambda world: [said(world, ReportKind.RUNNING), world.command("ALTER JOB a SUSPEND")], True, ""),
         (
-            lambda world: [said(world, Said.RUNNING), world.command("DROP JOB a"), said(world, Said.STOPPED)],
+            lambda world: [
+                said(world, ReportKind.RUNNING),
+                world.command("DROP JOB a"),
+                said(world, ReportKind.STOPPED),
+            ],
             False,
             "the job has ended: CANCELLED",
         ),
@@ -200,9 +204,9 @@ def test_a_job_that_completes_is_awaited_to_its_end() -> None:
     world = plane()
     create = CREATE.replace("parallelism '1'", "parallelism '1', stopAt 'latest'")
     found = aim(create, world.command(create))
-    see(found, said(world, Said.RUNNING))
+    see(found, said(world, ReportKind.RUNNING))
     world.command("CREATE SNAPSHOT s FOR JOB a")
-    see(found, said(world, Said.COMPLETED))
+    see(found, said(world, ReportKind.COMPLETED))
     before = (found.status, found.over)
     found.at("COMPLETED", closed=True)
     assert (before, found.over, found.reached) == (("COMPLETING", False), True, True)

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from jobplane.sql.functions import FUNCTIONS
-from jobplane.sql.functions.listing import FORMS, OPERATORS, listed
+from jobplane.sql.functions.listing import FORMS, OPERATORS, list_functions
 from jobplane.sql.syntax.expressions import ArithmeticOperator, ComparisonOperator
 from tests.support.rows import blocks
 
@@ -19,7 +19,7 @@ def test_every_operator_is_listed_once() -> None:
 
 
 def test_a_signature_says_how_it_is_written() -> None:
-    for name, signature, meaning, _ in listed():
+    for name, signature, meaning, _ in list_functions():
         words = name.split()
         assert all(re.search(rf"(?:^|[\s\[]){re.escape(word)}(?:[\s(\[]|$)", signature) for word in words), name
         assert meaning

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from jobplane.schemas.types.json_text import ENCODER
 from jobplane.sql.functions import documents as f
 from jobplane.sql.functions.signature import Json
-from jobplane.sql.runtime.json_path import path
+from jobplane.sql.runtime.json_path import parse_path
 
 ORDER = r"""
 {"id": 12345678901234567890.10, "ok": true, "none": null, "who": {"name": "Ann \"A\" \u00e9\n", "": 0},
@@ -54,7 +54,7 @@ def said(value: Json | None) -> str | None:
     ],
 )
 def test_a_path_leads_to_a_value(where: str, value: str | None) -> None:
-    assert f.json_value(f.parsed(ORDER), where) == value
+    assert f.json_value(f.parse_document(ORDER), where) == value
     assert f.text_json_value(ORDER, where) == value
 
 
@@ -71,7 +71,7 @@ def test_a_path_leads_to_a_value(where: str, value: str | None) -> None:
     ],
 )
 def test_a_path_leads_to_json(where: str, value: str | None) -> None:
-    assert said(f.json_query(f.parsed(ORDER), where)) == value
+    assert said(f.json_query(f.parse_document(ORDER), where)) == value
     assert said(f.text_json_query(ORDER, where)) == value
 
 
@@ -80,7 +80,7 @@ def test_a_path_leads_to_json(where: str, value: str | None) -> None:
     [("$.none", True), ("$.missing", False), ("$.items.sku", True), ("$.items[2]", False), ("$", True)],
 )
 def test_a_path_leads_somewhere(where: str, there: bool) -> None:  # noqa: FBT001  # a parameter
-    assert f.json_exists(f.parsed(ORDER), where) is there
+    assert f.json_exists(f.parse_document(ORDER), where) is there
     assert f.text_json_exists(ORDER, where) is there
 
 
@@ -90,13 +90,13 @@ def test_a_path_leads_somewhere(where: str, there: bool) -> None:  # noqa: FBT00
 )
 def test_no_path(where: str) -> None:
     with pytest.raises(ValueError, match=r"is not a path|is no name"):
-        path(where)
+        parse_path(where)
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: path("$.items[*].sku"), "'$.items[*].sku' is not a path from '[*].sku' on; one is"),
+        (lambda: parse_path("$.items[*].sku"), "'$.items[*].sku' is not a path from '[*].sku' on; one is"),
         (lambda: f.text_json_value(ORDER, "$.who"), "'$.who' leads to an object; JSON_QUERY gives it"),
         (lambda: f.text_json_value(ORDER, "$.items"), "'$.items' leads to an array; JSON_QUERY gives it"),
         (lambda: f.text_json_value(ORDER, "$.items.sku"), "'$.items.sku' leads to 2 values; choose one of them"),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from jobplane.schemas.failures import BadRecord
 from jobplane.sql.functions import numbers as f
 from jobplane.sql.functions import real_numbers as r
-from jobplane.sql.runtime.comparing import comparable
+from jobplane.sql.runtime.comparing import check_comparable
 
 MOST = 2**63 - 1
 LEAST = -(2**63)
@@ -162,7 +162,7 @@ def test_duckdb_has_the_same(a: float, b: float, i: int, j: int) -> None:
 
 
 def test_values_of_one_kind_are_comparable() -> None:
-    assert comparable([1, 2.5, Decimal(3)]) == [1, 2.5, Decimal(3)]
+    assert check_comparable([1, 2.5, Decimal(3)]) == [1, 2.5, Decimal(3)]
     for values in ([1, "1"], [True, 1], ["x", False], [[1]], [1, {}]):
         with pytest.raises(BadRecord):
-            comparable(values)
+            check_comparable(values)

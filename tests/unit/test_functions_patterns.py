@@ -29,24 +29,24 @@ def test_nor_does_like() -> None:
 @pytest.mark.parametrize("pattern", [r"((a{100}){100}){100}", r"\p{L}{1000}"])
 def test_a_pattern_that_takes_too_much_memory_is_refused(pattern: str) -> None:
     with pytest.raises(ValueError, match=r"is not a regular expression: (it is too large|more repetitions)"):
-        f.compiled(pattern)
+        f.compile_pattern(pattern)
 
 
 def test_a_long_pattern_is_not_shown_whole() -> None:
     with pytest.raises(ValueError, match=r"is not a regular expression: a \) has no \(: a") as caught:
-        f.compiled("a" * 10_000 + ")(")
+        f.compile_pattern("a" * 10_000 + ")(")
     assert len(str(caught.value)) < 200
 
 
 def test_what_is_refused_is_not_logged(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(ValueError, match="missing"):
-        f.compiled("(x")
+        f.compile_pattern("(x")
     assert capfd.readouterr() == ("", "")
 
 
 def test_a_pattern_is_compiled_once() -> None:
-    assert f.compiled("a+", "i") is f.compiled("a+", "i")
-    assert f.compiled_like("a_%", None) is f.compiled_like("a_%", None)
+    assert f.compile_pattern("a+", "i") is f.compile_pattern("a+", "i")
+    assert f.compile_like("a_%", None) is f.compile_like("a_%", None)
 
 
 def test_a_text_that_would_be_too_long_is_refused() -> None:
@@ -65,9 +65,9 @@ def test_like_is_what_the_standard_says(text: str, pattern: str, escape: str | N
     tokens = read(pattern, escape)
     if tokens is None:
         with pytest.raises(ValueError, match="stands before neither"):
-            f.compiled_like(pattern, escape)
+            f.compile_like(pattern, escape)
     else:
-        assert f.compiled_like(pattern, escape)(text) is matches(text, tokens)
+        assert f.compile_like(pattern, escape)(text) is matches(text, tokens)
 
 
 def read(pattern: str, escape: str | None) -> list[tuple[str, bool]] | None:

@@ -17,7 +17,7 @@ from jobplane.schemas.types.datatypes import MAX_LENGTH, Type
 from jobplane.sql.functions import masking, urls
 from jobplane.sql.functions import text as f
 from jobplane.sql.operations.casts import explicit
-from jobplane.sql.runtime.plain import plain
+from jobplane.sql.runtime.plain import plain_text
 
 LONG = "a" * (MAX_LENGTH // 4)
 
@@ -70,7 +70,7 @@ def test_the_longest_text_is_made() -> None:
 )
 def test_a_value_is_joined_as_it_is_cast(value: Any, kind: Type) -> None:
     cast = explicit(kind, t.VARCHAR)
-    assert plain(value) == (cast(value) if cast else value)
+    assert plain_text(value) == (cast(value) if cast else value)
 
 
 @given(st.text(), st.integers(1, 20))

@@ -30,7 +30,7 @@ from jobplane.schemas.errors import BadMapping, InternalError, StatementTooLarge
 from jobplane.schemas.failures import BadRecord, Unreadable
 from jobplane.schemas.records.events import Body, CommandRefused, CommandUnchanged
 from jobplane.schemas.records.mappings import AvroSchema
-from jobplane.schemas.records.reports import Report, Said
+from jobplane.schemas.records.reports import Report, ReportKind
 from jobplane.schemas.setup_errors import NotSetUp
 from jobplane.schemas.wire.codec import encode
 from tests.support.plane import Plane, topic
@@ -156,7 +156,7 @@ def test_what_a_report_raises_drops_that_report(error: Exception, caplog: pytest
         raise error
 
     faults = Faults()
-    report = Report("uid", 0, 1, 1, Said.RUNNING, "worker")
+    report = Report("uid", 0, 1, 1, ReportKind.RUNNING, "worker")
     arrived = Arrived(REPORTS, 9, 1_000, encode(report))
     assert judged(Judge(PREFIX, faults.append, report=odd), arrived) == []
     assert faults == ["report"]

@@ -5,7 +5,7 @@ from jobplane.controlplane.log import history
 from jobplane.controlplane.log.events_topic import Entry
 from jobplane.controlplane.log.history import HISTORY_COLUMNS, Story, folded, until
 from jobplane.schemas.records.failure import Failure
-from jobplane.schemas.records.reports import Report, Said
+from jobplane.schemas.records.reports import Report, ReportKind
 from jobplane.schemas.wire.codec import encode
 from tests.support.plane import Plane, topic
 
@@ -18,12 +18,12 @@ def lived() -> tuple[Plane, list[Entry]]:
     plane.command(CREATE.format("a"), "first")
     plane.command(CREATE.format("b"))
     task = next(task for task in plane.tasks.values() if task.job == "a")
-    plane.report(Report(task.uid, 0, 1, 1, Said.RUNNING, "w1"))
-    plane.report(Report(task.uid, 0, 1, 1, Said.FAILED, "w1", Failure("BAD_RECORD", "no", "src-0@7")))
+    plane.report(Report(task.uid, 0, 1, 1, ReportKind.RUNNING, "w1"))
+    plane.report(Report(task.uid, 0, 1, 1, ReportKind.FAILED, "w1", Failure("BAD_RECORD", "no", "src-0@7")))
     plane.command(CREATE.format("a"), "first")
     plane.command("ALTER JOB a RESUME")
     plane.command("DROP JOB a")
-    plane.report(Report(task.uid, 0, 2, 2, Said.STOPPED, "w1"))
+    plane.report(Report(task.uid, 0, 2, 2, ReportKind.STOPPED, "w1"))
     plane.command(CREATE.format("a"))
     return plane, entries(plane)
 

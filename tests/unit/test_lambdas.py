@@ -12,7 +12,7 @@ from jobplane.schemas.errors import Refused
 from jobplane.schemas.failures import BadRecord
 from jobplane.sql.codegen.compile import Wiring, compile_step
 from jobplane.sql.explain import explain
-from jobplane.sql.packages import functions_called, is_free
+from jobplane.sql.packages import called_functions, is_free_name
 from jobplane.sql.plan.plan import plan
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parser import parse
@@ -149,12 +149,12 @@ def test_an_accumulator_of_accumulators_is_analysed_in_time() -> None:
 
 def test_functions_in_lambdas_are_found() -> None:
     insert = insert_of("TRANSFORM(m, (k, v) => UCASE(k), (k, v) => REDUCE(v, 0, (a, x) => a + ABS(x))) AS x")
-    assert functions_called(insert) == ("ABS", "REDUCE", "TRANSFORM", "UCASE")
+    assert called_functions(insert) == ("ABS", "REDUCE", "TRANSFORM", "UCASE")
 
 
 @pytest.mark.parametrize("name", ["TRANSFORM", "FILTER", "REDUCE", "IFNULL", "NULLIF", "COALESCE", "INSTR"])
 def test_no_package_takes_a_name_of_the_language(name: str) -> None:
-    assert not is_free(name)
+    assert not is_free_name(name)
 
 
 def test_explain_shows_what_a_lambda_reads() -> None:

@@ -11,7 +11,7 @@ from jobplane.schemas.errors import FactsUnavailable, NotAuthorized, Place, Regi
 from jobplane.schemas.failures import KafkaRefused
 from jobplane.schemas.records.events import CommandRefused
 from jobplane.schemas.records.failure import Failure
-from jobplane.schemas.records.reports import Report, Said
+from jobplane.schemas.records.reports import Report, ReportKind
 from tests.support.plane import Plane, topic
 
 PLACE = Place(1, 9)
@@ -25,7 +25,7 @@ def plane() -> Plane:
     return plane
 
 
-def reported(plane: Plane, said: Said, failure: Failure | None = None) -> None:
+def reported(plane: Plane, said: ReportKind, failure: Failure | None = None) -> None:
     job = plane.state.jobs[plane.state.names["a"]]
     plane.report(Report(job.uid, 0, job.generation, 1, said, "w", failure))
 
@@ -42,30 +42,30 @@ def test_no_job_was_ever_called_so(plane: Plane) -> None:
 
 
 def test_a_job_that_was_dropped(plane: Plane) -> None:
-    reported(plane, Said.RUNNING)
+    reported(plane, ReportKind.RUNNING)
     plane.command("DROP JOB a")
     assert no_live_job(plane.state, "a") == "no live job is called 'a': it was dropped (CANCELLED)"
     job = next(iter(plane.state.jobs.values()))
-    plane.report(Report(job.uid, 0, job.generation, 1, Said.STOPPED, "w"))
+    plane.report(Report(job.uid, 0, job.generation, 1, ReportKind.STOPPED, "w"))
     assert refused(plane, "ALTER JOB a RESUME") == (
         f"no live job is called 'a': it was dropped (CANCELLED) at 1970-01-01 00:16:40 UTC; {ANEW}"
     )
 
 
 def test_a_job_that_has_failed(plane: Plane) -> None:
-    reported(plane, Said.FAILED, Failure("BAD_RECORD", "x" * 300, "src-0@7"))
+    reported(plane, ReportKind.FAILED, Failure("BAD_RECORD", "x" * 300, "src-0@7"))
     message = refused(plane, "CREATE SNAPSHOT s FOR JOB a")
     assert message.startswith("no live job is called 'a': it FAILED at 1970-01-01 00:16:40 UTC (BAD_RECORD: xxx")
     assert message.endswith(f"xxx…); {ANEW}")
 
 
 def test_a_job_that_has_completed(plane: Plane) -> None:
-    reported(plane, Said.COMPLETED)
+    reported(plane, ReportKind.COMPLETED)
     assert refused(plane, "DROP JOB a").startswith("no live job is called 'a': it has COMPLETED at 1970-01-01")
 
 
 def test_the_newest_of_a_name_counts(plane: Plane) -> None:
-    reported(plane, Said.COMPLETED)
+    reported(plane, ReportKind.COMPLETED)
     plane.command("CREATE JOB a AS INSERT INTO out SELECT * FROM src")
     plane.command("DROP JOB a")
     assert "it was dropped" in refused(plane, "DROP JOB a")

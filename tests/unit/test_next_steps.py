@@ -6,7 +6,7 @@ import pytest
 
 from jobplane.controlplane.cli.next_steps import next_step
 from jobplane.schemas import failures
-from jobplane.sql.syntax.parser import split
+from jobplane.sql.syntax.parser import split_statements
 
 
 def test_a_bad_record_is_left_out_by_a_statement_that_can_be_copied() -> None:
@@ -29,4 +29,4 @@ def test_every_code_that_suspends_a_job_has_one_and_its_statement_is_read() -> N
     for code in sorted(codes - {"JOB_DROPPED"}):
         step = next_step(f"{code}: x", "z", "SUSPENDED")
         (statement,) = re.findall(r"(?:ALTER|DROP) JOB z[^;,]*", step)
-        assert split(statement), code
+        assert split_statements(statement), code

@@ -7,12 +7,12 @@ from confluent_kafka import Message
 
 from jobplane.controlplane.query.notices import noticed
 from jobplane.schemas.records.sources import Sink, Source
-from jobplane.sql.mapping import mapping_of
+from jobplane.sql.mapping import build_mapping
 from jobplane.sql.syntax.parser import parse, parse_insert
 from jobplane.sql.syntax.statements import CreateMapping
 
 if TYPE_CHECKING:
-    from jobplane.schemas.records.mappings import Mapping
+    from jobplane.schemas.records.mappings import TopicMapping
 
 ORDERS = (
     b'{"id": 1, "state": "paid", "customer": {"id": 7, "name": "ann"}, "items": [{"sku": 1}], "note": 0}',
@@ -36,7 +36,7 @@ def told(
     statement = f"INSERT INTO out {query}"
     messages = [Message("orders", 0, i, key, value, None, None, (1, 5)) for i, value in enumerate(values)]
     made = parse(mapping) if mapping else None
-    known: Mapping | None = mapping_of(made) if isinstance(made, CreateMapping) else None
+    known: TopicMapping | None = build_mapping(made) if isinstance(made, CreateMapping) else None
     source, sink = Source("orders", "id", (0,), mapping=known), Sink("out", "id", 1)
     return list(noticed(parse_insert(statement), (source,), sink, {"orders": messages}, is_compacted=compacted))
 

@@ -11,13 +11,13 @@ from jobplane.schemas.errors import BadEnvelope, NoRegistry, NotUtf8, TopicReser
 from jobplane.schemas.records.commands import ATTRIBUTES, Command
 from jobplane.schemas.records.state import Position
 from jobplane.schemas.wire.codec import MARKER, encode
-from jobplane.schemas.wire.command_record import Headers, Received, read_command
+from jobplane.schemas.wire.command_record import Headers, ReceivedCommand, read_command
 
 DROP = "DROP JOB a"
 CLOUD = [("content-type", b"application/cloudevents+json; charset=utf-8")]
 
 
-def read(value: bytes | None, headers: Headers | None = None, offset: int = 0) -> Received:
+def read(value: bytes | None, headers: Headers | None = None, offset: int = 0) -> ReceivedCommand:
     return read_command(offset, 0, value, headers, "jobplane.")
 
 

@@ -5,15 +5,15 @@ from jobplane.controlplane.listings.rows import Listing
 from jobplane.controlplane.listings.tables import text
 from jobplane.controlplane.log.events_topic import Entry
 from jobplane.schemas.records.events import Cause, CommandRefused, Event
-from jobplane.schemas.shown import counted, one_line, utc
+from jobplane.schemas.shown import quantity, to_one_line, utc_text
 
 HOSTILE = "a\n\t\r\x1b[31m\x9b\x00é\ud83d"
 SHOWN = r"a\n\t\r\x1b[31m\x9b\x00é\ud83d"
 
 
 def test_what_breaks_a_line_or_a_terminal_obeys_is_escaped() -> None:
-    assert one_line(HOSTILE) == SHOWN
-    assert one_line(7) == "7"
+    assert to_one_line(HOSTILE) == SHOWN
+    assert to_one_line(7) == "7"
 
 
 def test_listings_and_events_escape_alike() -> None:
@@ -24,9 +24,9 @@ def test_listings_and_events_escape_alike() -> None:
 
 
 def test_a_time_that_no_calendar_has_is_a_number() -> None:
-    assert utc(0) == "1970-01-01T00:00:00.000"
-    assert utc(1_769_848_200_000, "seconds", " ") == "2026-01-31 08:30:00"
-    assert [utc(one) for one in (10**15, -(10**15), 2**63 - 1)] == [
+    assert utc_text(0) == "1970-01-01T00:00:00.000"
+    assert utc_text(1_769_848_200_000, "seconds", " ") == "2026-01-31 08:30:00"
+    assert [utc_text(one) for one in (10**15, -(10**15), 2**63 - 1)] == [
         "1000000000000000",
         "-1000000000000000",
         "9223372036854775807",
@@ -35,7 +35,7 @@ def test_a_time_that_no_calendar_has_is_a_number() -> None:
 
 
 def test_one_thing_is_told_from_several() -> None:
-    assert [counted(number, "record") for number in (0, 1, 2, 1_000)] == [
+    assert [quantity(number, "record") for number in (0, 1, 2, 1_000)] == [
         "0 records",
         "1 record",
         "2 records",

@@ -13,22 +13,22 @@ from jobplane.processors.task.restore import carried_over, made
 from jobplane.schemas.failures import BadRecord, CheckpointLost
 from jobplane.schemas.options import JobOptions
 from jobplane.schemas.records.checkpoints import Checkpoint
-from jobplane.schemas.records.layouts import Layout, LayoutTask
-from jobplane.schemas.records.mappings import Mapping
+from jobplane.schemas.records.layouts import FormerLayout, LayoutTask
+from jobplane.schemas.records.mappings import TopicMapping
 from jobplane.schemas.records.offsets import PartitionOffset, SourceOffsets
-from jobplane.schemas.records.sources import Sink, Source, by_topic
+from jobplane.schemas.records.sources import Sink, Source, sources_by_topic
 from jobplane.schemas.records.state import Phase
 from jobplane.schemas.records.tasks import Task, checkpoint_key
 from jobplane.schemas.wire.codec import decode, encode
 from jobplane.sql.codegen.compile import CompiledStep
 
-MAPPED = Mapping("eu", "small", (), {}, "CREATE MAPPING eu EXTERNAL NAME small TYPE Kafka")
+MAPPED = TopicMapping("eu", "small", (), {}, "CREATE MAPPING eu EXTERNAL NAME small TYPE Kafka")
 LARGE = Source("large", "id-large", (10, 11, 12, 13))
 SMALL = Source("small", "id-small", (20, 21))
 SOURCES = (SMALL, LARGE, Source("small", "id-small", (20, 21), mapping=MAPPED))
 
 
-def task(index: int, tasks: int, layout: int = 0, former: tuple[Layout, ...] = (), query: str = "") -> Task:
+def task(index: int, tasks: int, layout: int = 0, former: tuple[FormerLayout, ...] = (), query: str = "") -> Task:
     return Task(
         uid="u-1",
         job="a",
@@ -63,12 +63,12 @@ def pipeline(*sources: Source) -> Pipeline:
     def compiled(mirror: int) -> CompiledStep:
         return CompiledStep(usual if mirror == sys.maxsize else grown, "")
 
-    return Pipeline(by_topic(sources or SOURCES), Sink("out", "id-out", 2), JobOptions(), compiled)
+    return Pipeline(sources_by_topic(sources or SOURCES), Sink("out", "id-out", 2), JobOptions(), compiled)
 
 
 def test_a_topic_is_read_once_whatever_the_query_calls_it() -> None:
     assert [source.name for source in SOURCES] == ["small", "large", "eu"]
-    assert list(by_topic(SOURCES).values()) == [SMALL, LARGE]
+    assert list(sources_by_topic(SOURCES).values()) == [SMALL, LARGE]
 
 
 def test_positions_are_by_topic_and_partition() -> None:
@@ -101,8 +101,8 @@ def test_only_partitions_added_to_a_mirrored_topic_need_another_step(partition: 
     assert pipeline().step_for([("small", 0), partition]) is step
 
 
-def former(number: int, tasks: int, *, started: bool = True) -> Layout:
-    return Layout(number, tuple(LayoutTask(i, started) for i in range(tasks)))
+def former(number: int, tasks: int, *, started: bool = True) -> FormerLayout:
+    return FormerLayout(number, tuple(LayoutTask(i, started) for i in range(tasks)))
 
 
 def test_each_partition_goes_on_where_the_last_layout_that_read_it_left_it() -> None:

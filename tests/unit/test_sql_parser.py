@@ -6,7 +6,7 @@ from jobplane.schemas.errors import BadSyntax, NestedTooDeep, NotUtf8, Place, Re
 from jobplane.sql.codegen.compile import Wiring, compile_step
 from jobplane.sql.plan.plan import plan
 from jobplane.sql.syntax import statements
-from jobplane.sql.syntax.parser import parse, split
+from jobplane.sql.syntax.parser import parse, split_statements
 from jobplane.sql.syntax.refusals.diagnostics import WIDTH, caret
 from jobplane.sql.syntax.render.statements import render
 from jobplane.sql.syntax.scan import MAX_BYTES, MAX_DEPTH
@@ -116,17 +116,17 @@ SHOW JOBS; ;
 CREATE JOB j AS INSERT INTO out SELECT 'it''s; ' FROM s
 // the end;
 """
-    assert split(script) == [
+    assert split_statements(script) == [
         (2, "SHOW JOBS"),
         (3, 'DROP JOB "a;b"\n  -- and; so\n  WITH SNAPSHOT s'),
         (6, "CREATE JOB j AS INSERT INTO out SELECT 'it''s; ' FROM s"),
     ]
-    assert split("") == split(" ;; -- nothing\n") == []
+    assert split_statements("") == split_statements(" ;; -- nothing\n") == []
 
 
 def test_split_refuses_what_is_never_closed() -> None:
     with pytest.raises(BadSyntax) as caught:
-        split('SHOW JOBS;\nDROP JOB "a; SHOW JOBS;')
+        split_statements('SHOW JOBS;\nDROP JOB "a; SHOW JOBS;')
     assert caught.value.place == Place(2, 10)
 
 

@@ -11,19 +11,19 @@ from jobplane.sql.syntax.parser import parse
 from jobplane.sql.syntax.refusals.diagnostics import WINDOW
 from jobplane.sql.syntax.refusals.peers import PEERS
 from jobplane.sql.syntax.refusals.slips import SLIPS
-from jobplane.sql.syntax.refusals.unsupported import UNSUPPORTED, Row
+from jobplane.sql.syntax.refusals.unsupported import UNSUPPORTED, RefusalRow
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 ROWS = (*PEERS, *SLIPS, *UNSUPPORTED)
 ANSWERS = "\n".join((GOLDEN / name).read_text() for name in ("errors.txt", "peers.txt", "slips.txt"))
 
 
-def fields(row: Row) -> set[str]:
+def fields(row: RefusalRow) -> set[str]:
     return {name for _, name, _, _ in Formatter().parse(row.message) if name is not None}
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.before} {row.found}")
-def test_what_a_message_names_is_matched(row: Row) -> None:
+def test_what_a_message_names_is_matched(row: RefusalRow) -> None:
     groups = {*re.compile(row.before).groupindex, *re.compile(row.found).groupindex}
     assert fields(row) <= groups | {"before", "found"}
 

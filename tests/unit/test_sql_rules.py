@@ -7,7 +7,7 @@ from parsimonious.expressions import Regex
 from parsimonious.grammar import Grammar
 
 from jobplane.sql.syntax.grammar import GRAMMAR, TEXT
-from jobplane.sql.syntax.rules import rules_of
+from jobplane.sql.syntax.rules import read_rules
 
 
 def shape(rules: Any) -> list[Any]:
@@ -29,7 +29,7 @@ def shape(rules: Any) -> list[Any]:
 
 def test_the_grammar_is_what_parsimonious_reads() -> None:
     assert len(GRAMMAR) > 200
-    assert shape(rules_of(TEXT)) == shape(Grammar(TEXT))
+    assert shape(read_rules(TEXT)) == shape(Grammar(TEXT))
 
 
 @pytest.mark.parametrize(
@@ -41,10 +41,10 @@ def test_the_grammar_is_what_parsimonious_reads() -> None:
     ],
 )
 def test_every_notation_is_read_as_by_parsimonious(text: str) -> None:
-    assert shape(rules_of(text)) == shape(Grammar(text))
+    assert shape(read_rules(text)) == shape(Grammar(text))
 
 
 @pytest.mark.parametrize("text", ["a = (b", "a = ", "a = b{2}", "/ a", "a = * b", "a = ~b", "a = 'x"])
 def test_what_is_no_grammar_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"grammar|parenthesis|begins with"):
-        rules_of(text)
+        read_rules(text)

@@ -6,8 +6,15 @@ from random import Random
 import pytest
 
 from jobplane.schemas.formats import FORMAT_OPTIONS
-from jobplane.schemas.options import OPTION_NAMES, PEERS, PEERS_OF_VALUES, JobOptions, canonical
-from jobplane.schemas.suggestions import LONGEST, containing, did_you_mean, edits, folded, nearest
+from jobplane.schemas.options import OPTION_NAMES, PEERS, PEERS_OF_VALUES, JobOptions, canonical_value
+from jobplane.schemas.suggestions import (
+    LONGEST,
+    did_you_mean,
+    edit_distance,
+    fold_name,
+    names_containing,
+    nearest_names,
+)
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parser import parse
 
@@ -32,7 +39,7 @@ JOBS = ["big", "orders", "orders.eu", "job-1", "job-2", "first_name", "last_name
     ],
 )
 def test_a_slip_is_one_letter_or_in_a_long_name_two(name: str, meant: list[str]) -> None:
-    assert nearest(name, JOBS) == meant
+    assert nearest_names(name, JOBS) == meant
 
 
 @pytest.mark.parametrize(
@@ -46,7 +53,7 @@ def test_a_slip_is_one_letter_or_in_a_long_name_two(name: str, meant: list[str])
     ],
 )
 def test_a_name_may_be_the_first_or_last_words_of_another(name: str, meant: list[str]) -> None:
-    assert containing(name, JOBS) == meant
+    assert names_containing(name, JOBS) == meant
 
 
 def test_a_long_name_has_no_neighbour() -> None:
@@ -61,8 +68,8 @@ def test_more_than_three_neighbours_are_none() -> None:
     ("a", "b", "count"), [("", "", 0), ("abc", "", 3), ("form", "from", 1), ("kitten", "sitting", 3), ("ca", "abc", 3)]
 )
 def test_edits(a: str, b: str, count: int) -> None:
-    assert edits(a, b, 9) == edits(b, a, 9) == count
-    assert all((edits(a, b, most) > most) == (count > most) for most in (0, 1, 2))
+    assert edit_distance(a, b, 9) == edit_distance(b, a, 9) == count
+    assert all((edit_distance(a, b, most) > most) == (count > most) for most in (0, 1, 2))
 
 
 def test_many_long_names_are_looked_through_soon() -> None:
@@ -76,8 +83,8 @@ def test_many_long_names_are_looked_through_soon() -> None:
 
 def test_what_others_call_options_is_an_option_here() -> None:
     assert set(PEERS.values()) <= set(OPTION_NAMES)
-    assert not {folded(name) for name in (*OPTION_NAMES, *FORMAT_OPTIONS)} & PEERS.keys()
-    assert all(name == folded(name) for name in (*PEERS, *PEERS_OF_VALUES))
+    assert not {fold_name(name) for name in (*OPTION_NAMES, *FORMAT_OPTIONS)} & PEERS.keys()
+    assert all(name == fold_name(name) for name in (*PEERS, *PEERS_OF_VALUES))
 
 
 @pytest.mark.parametrize(
@@ -93,7 +100,7 @@ def test_what_others_call_options_is_an_option_here() -> None:
     ],
 )
 def test_words_of_options_are_taken_in_any_case(name: str, text: str, kept: str) -> None:
-    assert canonical(name, text) == kept
+    assert canonical_value(name, text) == kept
     statement = parse(f"ALTER JOB a OPTIONS ({name} '{text}')")
     assert isinstance(statement, statements.AlterJob)
     assert isinstance(statement.change, statements.NewOptions)

@@ -17,7 +17,7 @@ from jobplane.controlplane.query.dead_letters import DeadLetter, lines_of
 from jobplane.schemas.errors import JobNotFound, Refused, TopicExists
 from jobplane.schemas.records.state import Answer
 from jobplane.schemas.setup_errors import BeyondTheEnd, NotSetUp
-from jobplane.sql.syntax.parser import parse, split
+from jobplane.sql.syntax.parser import parse, split_statements
 from jobplane.sql.syntax.refusals.diagnostics import caret
 from jobplane.sql.syntax.statements import CreateJob
 
@@ -58,7 +58,7 @@ def test_errors_quote_names_in_one_line(capsys: pytest.CaptureFixture[str]) -> N
 def test_show_create_job_in_a_pipe_creates_the_same_job(capsys: pytest.CaptureFixture[str]) -> None:
     listing = Listing(("statement",), [{"statement": CREATE}], screen=Screen.STATEMENT)
     Display("text").show(listing)
-    [(_, again)] = split(capsys.readouterr().out)
+    [(_, again)] = split_statements(capsys.readouterr().out)
     created = parse(again)
     assert isinstance(created, CreateJob)
     assert (again, created.name.text) == (CREATE, ODD)

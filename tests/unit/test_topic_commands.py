@@ -21,10 +21,10 @@ from jobplane.controlplane.query.record_rows import Seen, is_framed, listing, se
 from jobplane.processors.kafka.cluster import Replicas
 from jobplane.schemas import formats
 from jobplane.schemas.errors import BadLine, Refused, TopicExists, TopicRefused, TopicReserved
-from jobplane.schemas.records.mappings import Mapping
-from jobplane.schemas.records.reports import Report, Said
+from jobplane.schemas.records.mappings import TopicMapping
+from jobplane.schemas.records.reports import Report, ReportKind
 from jobplane.schemas.wire.codec import encode
-from jobplane.sql.mapping import mapping_of
+from jobplane.sql.mapping import build_mapping
 from jobplane.sql.syntax.parser import parse
 from jobplane.sql.syntax.statements import CreateMapping
 
@@ -33,10 +33,10 @@ def message(value: bytes | None, key: bytes | None = None, offset: int = 0) -> M
     return Message("orders", 0, offset, key, value)
 
 
-def mapping(columns: str, options: str = "", name: str = "orders") -> Mapping:
+def mapping(columns: str, options: str = "", name: str = "orders") -> TopicMapping:
     statement = parse(f"CREATE MAPPING {name} {columns} TYPE Kafka {options}")
     assert isinstance(statement, CreateMapping)
-    return mapping_of(statement)
+    return build_mapping(statement)
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_values_of_json_stand_as_they_are_unless_columns_are_asked_for() -> None
 
 
 def test_records_of_control_topics_are_read() -> None:
-    report = encode(Report("u-0", 1, 0, 1, Said.RUNNING, "worker"))
+    report = encode(Report("u-0", 1, 0, 1, ReportKind.RUNNING, "worker"))
     seen = seen_as_it_is(message(report, b"u-0/0"))
     assert seen.value is not None
     assert seen.value.startswith('{"uid":"u-0",')

@@ -13,8 +13,8 @@ from jobplane.processors.pipeline import pipeline_of
 from jobplane.schemas.failures import BadRecord
 from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.datatypes import Instant, Type
-from jobplane.sql.functions.guarded import guarded
-from jobplane.sql.packages import function_of_package
+from jobplane.sql.functions.guarded import guard_function
+from jobplane.sql.packages import package_function
 from tests.support.packages import OWNER, task
 
 
@@ -167,8 +167,8 @@ def guard(annotation: Any, value: Any, returns: Type | None = None) -> Any:
         return value
 
     f.__annotations__["return"] = annotation
-    function = function_of_package(f, "F", OWNER)
-    return guarded(function, returns or (t.decimal(38, 18) if annotation is Decimal else function.returns))()
+    function = package_function(f, "F", OWNER)
+    return guard_function(function, returns or (t.decimal(38, 18) if annotation is Decimal else function.returns))()
 
 
 @pytest.mark.parametrize(("annotation", "value", "message"), WRONG)

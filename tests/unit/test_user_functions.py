@@ -15,11 +15,11 @@ from jobplane.schemas.errors import UnknownFunction
 from jobplane.schemas.failures import FunctionMissing
 from jobplane.schemas.records.failure import Failure
 from jobplane.schemas.records.packages import Package
-from jobplane.schemas.records.reports import Report, Said
+from jobplane.schemas.records.reports import Report, ReportKind
 from jobplane.schemas.records.state import Status
 from jobplane.sql.explain import explain
 from jobplane.sql.functions import FUNCTIONS, NOT_OFFERED
-from jobplane.sql.packages import functions_called, is_free, packages_called
+from jobplane.sql.packages import called_functions, called_packages, is_free_name
 from jobplane.sql.plan.plan import plan
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parser import parse
@@ -118,8 +118,10 @@ def test_what_a_package_prints_at_its_import_is_no_output(path: Path, capsys: py
 
 
 def test_names_that_a_query_can_call() -> None:
-    assert is_free("SENTIMENT")
-    assert [one for one in ("UPPER", "COALESCE", "CAST", "NOW", "COUNT", "A-B", "Ä", "", "1A") if is_free(one)] == []
+    assert is_free_name("SENTIMENT")
+    assert [
+        one for one in ("UPPER", "COALESCE", "CAST", "NOW", "COUNT", "A-B", "Ä", "", "1A") if is_free_name(one)
+    ] == []
 
 
 # What a query says of them
@@ -150,9 +152,9 @@ def test_the_packages_of_a_query_are_known_wherever_they_are_called(language: Ca
         "SELECT a FROM s UNION ALL SELECT louder(a) AS a FROM r",
         "SELECT TRANSFORM(a, x => louder(x)) AS b FROM s",
     ):
-        assert packages_called(insert_of(query)) == (OWNER,), query
-    assert packages_called(insert_of("SELECT UPPER(louder) AS a FROM s")) == ()
-    assert functions_called(insert_of("SELECT UPPER(louder(a)) AS a, upper(b) AS c FROM s")) == ("LOUDER", "UPPER")
+        assert called_packages(insert_of(query)) == (OWNER,), query
+    assert called_packages(insert_of("SELECT UPPER(louder) AS a FROM s")) == ()
+    assert called_functions(insert_of("SELECT UPPER(louder(a)) AS a, upper(b) AS c FROM s")) == ("LOUDER", "UPPER")
 
 
 def test_show_and_explain_name_the_package(language: Callable[..., None]) -> None:
@@ -187,7 +189,7 @@ def test_a_job_records_its_packages_and_is_never_ended_for_want_of_one(
     job = plane.state.jobs[told.uid]
     assert job.packages == told.packages == (OWNER,)
     assert describe_job(job, {}, ()).about["packages"] == ["mine 1.2"]
-    plane.report(Report(told.uid, 0, 1, 1, Said.FAILED, "w1", failure=Failure(FunctionMissing.code, "gone")))
+    plane.report(Report(told.uid, 0, 1, 1, ReportKind.FAILED, "w1", failure=Failure(FunctionMissing.code, "gone")))
     job = plane.state.jobs[told.uid]
     assert (job.status, job.packages) == (Status.SUSPENDED, (OWNER,))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from jobplane.controlplane.cli.terminal import json_line, warn
-from jobplane.schemas.shown import one_line
+from jobplane.schemas.shown import to_one_line
 
 if TYPE_CHECKING:
     from jobplane.controlplane.listings.rows import Listing
@@ -38,9 +38,9 @@ class Display:
 
             click.echo(tables.text(listing), nl=False, color=True)  # click would take names' escapes away
         for notice in listing.notices:
-            warn(f"{where}: notice: {one_line(notice)}" if where else f"notice: {one_line(notice)}")
+            warn(f"{where}: notice: {to_one_line(notice)}" if where else f"notice: {to_one_line(notice)}")
         if listing.summary:
-            warn(f"{where}: {one_line(listing.summary)}" if where else one_line(listing.summary))
+            warn(f"{where}: {to_one_line(listing.summary)}" if where else to_one_line(listing.summary))
 
     def _draw(self, listing: "Listing") -> None:
         from rich.console import Console

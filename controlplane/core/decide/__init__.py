@@ -28,7 +28,7 @@ from jobplane.schemas.errors import (
     SnapshotNotFound,
 )
 from jobplane.schemas.failures import JobWasDropped
-from jobplane.schemas.options import DEAD_LETTER_TOPIC, Guarantee, JobOptions, notices
+from jobplane.schemas.options import DEAD_LETTER_TOPIC, Guarantee, JobOptions, option_notices
 from jobplane.schemas.records.events import (
     Body,
     CommandRefused,
@@ -45,9 +45,9 @@ from jobplane.schemas.records.events import (
 from jobplane.schemas.records.failure import Failure
 from jobplane.schemas.records.snapshots import Restore, SnapshotRequest
 from jobplane.schemas.records.sources import Sink
-from jobplane.schemas.records.state import ENDED, Job, Snapshot, Status, Target
+from jobplane.schemas.records.state import TASK_ENDED, Job, Snapshot, Status, Target
 from jobplane.schemas.suggestions import did_you_mean
-from jobplane.sql.packages import packages_called
+from jobplane.sql.packages import called_packages
 from jobplane.sql.plan.plan import plan, source_names
 from jobplane.sql.syntax import statements
 
@@ -126,10 +126,10 @@ def _create_job(
             waits_for=state.closing.get(name, ""),
             status=Status.NOT_RUNNING,
             notices=(
-                *notices(option.name.text for option in create.options),
+                *option_notices(option.name.text for option in create.options),
                 *later_than_all(request.options, sources, facts),
             ),
-            packages=packages_called(create.insert),
+            packages=called_packages(create.insert),
         ),
     )
 
@@ -213,7 +213,7 @@ def _drop_job(state: State, drop: statements.DropJob, offset: int) -> tuple[Body
     failed = tuple(
         SnapshotFailed(job.uid, pending.request, lost, Target.END, dropped.status) for pending in job.pending
     )
-    ended = job.waits_for or all(task.phase in ENDED for task in job.tasks)
+    ended = job.waits_for or all(task.phase in TASK_ENDED for task in job.tasks)
     return (dropped, *failed, *(close(state, job.uid, dropped.status) if ended and request is None else ()))
 
 

@@ -16,7 +16,7 @@ from jobplane.schemas.errors import (
     OptionNotAlterable,
     Place,
 )
-from jobplane.schemas.options import JobOptions, is_alterable, notices
+from jobplane.schemas.options import JobOptions, is_alterable, option_notices
 from jobplane.schemas.records.events import Body, CommandUnchanged, JobAltered, JobRestarted, JobResumed, JobSuspended
 from jobplane.schemas.records.state import Job, Status, Target
 from jobplane.sql.syntax import statements
@@ -77,7 +77,7 @@ def _new_options(
     status = follow(job.status, Input.RESUME) if new.resumes else job.status
     statement = _restated(job, options)
     generation = job.generation + new.resumes
-    said = notices(given)
+    said = option_notices(given)
     return (JobAltered(job.uid, options, statement, partitions, new.resumes, generation, status, said),)
 
 

@@ -9,18 +9,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from jobplane.controlplane.core.facts import Facts
-from jobplane.schemas.errors import START, BadMapping, ColumnMismatch, Place, SchemaNotFound
+from jobplane.schemas.errors import STATEMENT_START, BadMapping, ColumnMismatch, Place, SchemaNotFound
 from jobplane.schemas.formats import AVRO, AVRO_SCHEMAS, CSV, FORMAT_OPTIONS, KEY_FORMAT, SUBJECTS, VALUE_FORMAT
 from jobplane.schemas.formats.avro import types as avro
-from jobplane.schemas.formats.fields import Wanted
-from jobplane.schemas.records.mappings import AvroSchema, MappedColumn
-from jobplane.schemas.records.mappings import Mapping as TopicMapping
+from jobplane.schemas.formats.fields import TypedField
+from jobplane.schemas.records.mappings import AvroSchema, MappedColumn, TopicMapping
 from jobplane.schemas.records.sources import Sink
 from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.datatypes import Type
 from jobplane.sql.plan.graph import Plan
 from jobplane.sql.syntax.parts import KEY
-from jobplane.sql.types.names import named
+from jobplane.sql.types.names import parse_type
 
 ROLES = {"key": KEY_FORMAT, "value": VALUE_FORMAT}
 
@@ -85,7 +84,7 @@ def as_written(sink: Sink) -> TopicMapping | None:
     mapping = sink.mapping
     if mapping is None or mapping.value_schema is None:
         return mapping
-    return _with(mapping, "value", mapping.value_schema, START)
+    return _with(mapping, "value", mapping.value_schema, STATEMENT_START)
 
 
 def with_inline(mapping: TopicMapping | None, place: Place) -> TopicMapping | None:
@@ -112,14 +111,16 @@ def _inline(mapping: TopicMapping, role: str) -> AvroSchema | None:
     return AvroSchema(text) if text else None
 
 
-def _registered(mapping: TopicMapping, role: str, fields: Sequence[Wanted], facts: Facts, place: Place) -> AvroSchema:
+def _registered(
+    mapping: TopicMapping, role: str, fields: Sequence[TypedField], facts: Facts, place: Place
+) -> AvroSchema:
     of = subject(mapping, role)
     newest = facts.latest(of, place)
     if newest is not None and _told(mapping, role, newest, place) == tuple(fields):
         return newest
     name, namespace = avro.full_name(newest.text) if newest is not None else (_record_name(of), "")
     try:
-        text = avro.schema_of(fields, name, namespace)
+        text = avro.build_schema(fields, name, namespace)
     except ValueError as reason:
         raise ColumnMismatch(f"{role}s of '{mapping.name}' are {AVRO}: {reason}", place) from None
     return facts.registered_schema(of, text, place)
@@ -135,7 +136,7 @@ def _with(mapping: TopicMapping, role: str, schema: AvroSchema, place: Place) ->
         if one is None:
             message = f"the schema of '{mapping.topic}' has no field {field} (column {column.name})"
             raise BadMapping(message, place)
-        if not _holds(named(column.type), one):
+        if not _holds(parse_type(column.type), one):
             raise BadMapping(f"column {column.name} is {column.type}; the schema says that {field} is {one}", place)
     if not declared:
         taken = {column.name for column in mapping.columns}
@@ -149,7 +150,7 @@ def _with(mapping: TopicMapping, role: str, schema: AvroSchema, place: Place) ->
     return _with_schema(mapping, role, schema)
 
 
-def _told(mapping: TopicMapping, role: str, schema: AvroSchema, place: Place) -> tuple[Wanted, ...]:
+def _told(mapping: TopicMapping, role: str, schema: AvroSchema, place: Place) -> tuple[TypedField, ...]:
     """The columns that a schema tells. Raises BadMapping where it is none of a record, or of one without a bound."""
     try:
         avro.check_defaults(schema.text)
@@ -173,9 +174,9 @@ def _columns(mapping: TopicMapping, role: str) -> list[MappedColumn]:
     return [column for column in mapping.columns if (column.path[0] == KEY) is (role == "key")]
 
 
-def _fields(mapping: TopicMapping, role: str) -> tuple[Wanted, ...]:
+def _fields(mapping: TopicMapping, role: str) -> tuple[TypedField, ...]:
     start = 1 if role == "key" else 0
-    return tuple(Wanted(one.path[start:], named(one.type)) for one in _columns(mapping, role))
+    return tuple(TypedField(one.path[start:], parse_type(one.type)) for one in _columns(mapping, role))
 
 
 def _record_name(of: str) -> str:

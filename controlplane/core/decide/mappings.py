@@ -6,12 +6,12 @@ from jobplane.controlplane.core.facts import Facts, jobs_through, listed
 from jobplane.schemas.errors import MappingExists, MappingInUse, MappingNotFound, Place, TopicReserved
 from jobplane.schemas.records.events import Body, CommandUnchanged, MappingCreated, MappingDropped
 from jobplane.schemas.suggestions import did_you_mean
-from jobplane.sql.mapping import mapping_of
+from jobplane.sql.mapping import build_mapping
 from jobplane.sql.syntax import statements
 
 
 def create_mapping(state: State, create: statements.CreateMapping, facts: Facts, prefix: str) -> tuple[Body, ...]:
-    mapping = mapping_of(create)
+    mapping = build_mapping(create)
     check_reserved(mapping.topic, prefix, create.topic.place)
     known = state.mappings.get(mapping.name)
     if known is not None and not create.or_replace:

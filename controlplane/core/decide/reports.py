@@ -22,9 +22,9 @@ from jobplane.schemas.records.events import (
 )
 from jobplane.schemas.records.failure import Failure
 from jobplane.schemas.records.offsets import PartitionOffset, SourceOffsets
-from jobplane.schemas.records.reports import Report, Said
+from jobplane.schemas.records.reports import Report, ReportKind
 from jobplane.schemas.records.snapshots import SnapshotPart
-from jobplane.schemas.records.state import ENDED, Job, PendingSnapshot, Phase, Snapshot, Status, Target
+from jobplane.schemas.records.state import TASK_ENDED, Job, PendingSnapshot, Phase, Snapshot, Status, Target
 
 OF_THE_WORKER = frozenset({WorkerLost.code, FunctionMissing.code})
 """The job is not to blame for these, and is never ended by them."""
@@ -36,21 +36,21 @@ def decide_report(state: State, report: Report, facts: Facts, time: int) -> tupl
     if job is None or job.closed or not 0 <= report.task < len(job.tasks):
         return ()
     match report.said:
-        case Said.SNAPSHOTTED:
+        case ReportKind.SNAPSHOTTED:
             return _snapshotted(state, job, report, facts, time)
-        case Said.SNAPSHOT_FAILED:
+        case ReportKind.SNAPSHOT_FAILED:
             return _snapshot_failed(state, job, report)
-        case Said.PROGRESS:
+        case ReportKind.PROGRESS:
             return ()
-        case Said.RUNNING | Said.STOPPED | Said.FAILED | Said.COMPLETED if _old(job, report):
+        case ReportKind.RUNNING | ReportKind.STOPPED | ReportKind.FAILED | ReportKind.COMPLETED if _old(job, report):
             return ()
-        case Said.RUNNING:
+        case ReportKind.RUNNING:
             return _running(job, report)
-        case Said.STOPPED:
+        case ReportKind.STOPPED:
             return _stopped(state, job, report)
-        case Said.FAILED:
+        case ReportKind.FAILED:
             return _failed(state, job, report)
-        case Said.COMPLETED:
+        case ReportKind.COMPLETED:
             return _completed(state, job, report)
         case never:
             assert_never(never)
@@ -58,7 +58,7 @@ def decide_report(state: State, report: Report, facts: Facts, time: int) -> tupl
 
 def _old(job: Job, report: Report) -> bool:
     task = job.tasks[report.task]
-    return report.generation != job.generation or report.attempt < task.attempt or task.phase in ENDED
+    return report.generation != job.generation or report.attempt < task.attempt or task.phase in TASK_ENDED
 
 
 def _running(job: Job, report: Report) -> tuple[Body, ...]:
@@ -112,7 +112,7 @@ def _failed(state: State, job: Job, report: Report) -> tuple[Body, ...]:
 
 def _after_stop(state: State, job: Job, task: int, status: Status, target: Target) -> tuple[Status, tuple[Body, ...]]:
     """The status once this task has stopped too, and the job's closing where it was the last."""
-    if any(one.phase not in ENDED for i, one in enumerate(job.tasks) if i != task):
+    if any(one.phase not in TASK_ENDED for i, one in enumerate(job.tasks) if i != task):
         return status, ()
     if target is Target.END:
         return status, () if job.pending else close(state, job.uid, status)
@@ -132,7 +132,7 @@ def _snapshotted(state: State, job: Job, report: Report, facts: Facts, time: int
     snapshot = _manifest(job, pending, parts, sink.latest if sink else (), time)
     last = len(job.pending) == 1
     status = follow(job.status, Input.EXPORTED) if last else job.status
-    ended = job.target is Target.END and last and all(task.phase in ENDED for task in job.tasks)
+    ended = job.target is Target.END and last and all(task.phase in TASK_ENDED for task in job.tasks)
     return (came, SnapshotClosed(snapshot, status), *(_close(state, job, status) if ended else ()))
 
 
@@ -150,7 +150,7 @@ def _snapshot_failed(state: State, job: Job, report: Report) -> tuple[Body, ...]
     failure = report.failure or Failure("UNKNOWN", "the task gave no cause")
     target, last = job.target, len(job.pending) == 1
     status = follow(job.status, Input.EXPORTED) if last else job.status
-    stopped = all(task.phase in ENDED for task in job.tasks)
+    stopped = all(task.phase in TASK_ENDED for task in job.tasks)
     if status is Status.CANCELLING:
         target, status = Target.SUSPEND, follow(status, Input.DROP_UNDONE)
         status = follow(status, Input.ALL_STOPPED) if stopped else status

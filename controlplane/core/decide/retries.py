@@ -4,7 +4,7 @@ from jobplane.controlplane.core.evolve import State
 from jobplane.controlplane.core.facts import Facts, live
 from jobplane.schemas.errors import BadOptionValue, Place
 from jobplane.schemas.options import JobOptions
-from jobplane.schemas.records.sources import Letters, Sink, Source
+from jobplane.schemas.records.sources import DeadLetterSource, Sink, Source
 from jobplane.schemas.records.state import Job
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parser import parse_job
@@ -44,7 +44,7 @@ def retried(
             start,
             held.latest,
             source.mapping,
-            Letters(job.name, job.uid, source.topic, len(source.start)),
+            DeadLetterSource(job.name, job.uid, source.topic, len(source.start)),
         )
         for source in job.sources
     )

@@ -17,7 +17,7 @@ from jobplane.schemas.errors import (
 from jobplane.schemas.options import DEAD_LETTER_TOPIC, DEAD_LETTERS, LATEST, Guarantee, JobOptions
 from jobplane.schemas.records.offsets import SourceOffsets
 from jobplane.schemas.records.snapshots import Restore
-from jobplane.schemas.records.sources import Sink, Source, by_topic
+from jobplane.schemas.records.sources import Sink, Source, sources_by_topic
 from jobplane.schemas.records.state import Snapshot
 from jobplane.schemas.suggestions import did_you_mean
 from jobplane.sql.plan.plan import source_names
@@ -106,7 +106,7 @@ def _fitting(state: State, name: str, sources: Sequence[Source], place: Place) -
     snapshot = state.snapshots.get(name)
     if snapshot is None:
         raise SnapshotNotFound(f"no snapshot is called '{name}'{did_you_mean(name, state.snapshots)}", place)
-    held, read = [one.topic for one in snapshot.sources], by_topic(sources)
+    held, read = [one.topic for one in snapshot.sources], sources_by_topic(sources)
     if missing := [topic for topic in read if topic not in held]:
         raise SnapshotMismatch(f"snapshot '{name}' holds offsets of {listed(held)}, not of {listed(missing)}", place)
     if unread := [topic for topic in held if topic not in read]:

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from jobplane.schemas.shown import shown
+from jobplane.schemas.shown import show_value
 
 DEFAULT = "jobplane.default"
 """Where a field keeps its default from fastavro, which refuses some that Avro allows."""
@@ -21,13 +21,13 @@ _LOGICAL = frozenset({
 _ATTRIBUTES = ("logicalType", "precision", "scale")
 
 
-def checked(raw: Any, *, logical: bool = True, depth: int = 0) -> Any:
+def check_schema(raw: Any, *, logical: bool = True, depth: int = 0) -> Any:
     """The schema, without any logical type where `logical` is False. Raises ValueError."""
     if depth > _DEEPEST:
         raise ValueError(f"its types are nested more than {_DEEPEST} deep")
 
     def inner(one: Any) -> Any:
-        return checked(one, logical=logical, depth=depth + 1)
+        return check_schema(one, logical=logical, depth=depth + 1)
 
     if isinstance(raw, str):
         return raw
@@ -96,7 +96,7 @@ _PARTS: dict[str, Callable[[Mapping[str, Any], Inner], dict[str, Any]]] = {
 def _named(raw: Mapping[str, Any]) -> dict[str, Any]:
     name = _text(raw, "name", f"the {raw['type']}")
     if not all(name.split(".")):
-        raise ValueError(f"the {raw['type']} is called {shown(name)}: a part of that name is empty")
+        raise ValueError(f"the {raw['type']} is called {show_value(name)}: a part of that name is empty")
     namespace = raw.get("namespace")
     if namespace is not None:
         namespace = _text(raw, "namespace", f"the {raw['type']}") if namespace != "" else ""
@@ -137,7 +137,7 @@ def _unlike(rule: str, value: Any) -> ValueError:
     elif value is None or isinstance(value, bool) or value == "":
         found = words[value]
     else:
-        found = shown(value)
+        found = show_value(value)
     return ValueError(f"{rule}, not {found}")
 
 

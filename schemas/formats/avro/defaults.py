@@ -9,13 +9,13 @@ from typing import Any
 
 from jobplane.schemas.failures import BadRecord
 from jobplane.schemas.formats.avro.checked_schema import DEFAULT
-from jobplane.schemas.formats.json.values import real
+from jobplane.schemas.formats.json.values import to_real
 
-Named = Mapping[str, Any]
+NamedSchemas = Mapping[str, Any]
 """Schemas by their full names."""
 
 
-def default(schema: Any, given: Any, named: Named) -> Any:
+def default_value(schema: Any, given: Any, named: NamedSchemas) -> Any:
     """Raises ValueError where what is given is not a value of the schema."""
     if isinstance(schema, list):
         return _of_union(schema, given, named)
@@ -25,9 +25,9 @@ def default(schema: Any, given: Any, named: Named) -> Any:
         return _PRIMITIVE[kind](given)
     match kind, given:
         case "array", list():
-            return [default(one["items"], value, named) for value in given]
+            return [default_value(one["items"], value, named) for value in given]
         case "map", dict():
-            return {key: default(one["values"], value, named) for key, value in given.items()}
+            return {key: default_value(one["values"], value, named) for key, value in given.items()}
         case (("record" | "error"), dict()):
             return {field["name"]: _of_field(field, given, named) for field in one["fields"]}
         case "enum", str() if given in one["symbols"]:
@@ -37,20 +37,20 @@ def default(schema: Any, given: Any, named: Named) -> Any:
     raise _not_a(kind, given)
 
 
-def _of_union(branches: list[Any], given: Any, named: Named) -> Any:
+def _of_union(branches: list[Any], given: Any, named: NamedSchemas) -> Any:
     for one in branches:
         try:
-            return default(one, given, named)
+            return default_value(one, given, named)
         except ValueError:
             continue
     raise _not_a("any type of its union", given)
 
 
-def _of_field(field: Mapping[str, Any], given: Mapping[str, Any], named: Named) -> Any:
+def _of_field(field: Mapping[str, Any], given: Mapping[str, Any], named: NamedSchemas) -> Any:
     if field["name"] in given:
-        return default(field["type"], given[field["name"]], named)
+        return default_value(field["type"], given[field["name"]], named)
     if DEFAULT in field:
-        return default(field["type"], field[DEFAULT], named)
+        return default_value(field["type"], field[DEFAULT], named)
     raise ValueError(f"it lacks the field '{field['name']}'")
 
 
@@ -91,7 +91,7 @@ def _number(given: Any) -> float:
 
 def _float(given: Any) -> float:
     try:
-        return real(_number(given))
+        return to_real(_number(given))
     except BadRecord:
         raise _not_a("float", given) from None
 

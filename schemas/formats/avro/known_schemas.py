@@ -27,7 +27,7 @@ _known: dict[int, str] = {}
 
 def learn(id: int, text: str) -> None:  # noqa: A002  # the registry's own word
     """Raises ValueError where the text is no record's schema."""
-    types.parsed(text)
+    types.parse_schema(text)
     _known[id] = text
 
 

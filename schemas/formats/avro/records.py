@@ -19,9 +19,9 @@ from jobplane.schemas.failures import BadRecord, Unreadable
 from jobplane.schemas.formats import AVRO
 from jobplane.schemas.formats.avro import types
 from jobplane.schemas.formats.avro.known_schemas import HEADER, MAGIC, number_in_frame, number_of, schema_text
-from jobplane.schemas.formats.avro.resolution import resolution
-from jobplane.schemas.formats.avro.values import read_as, written_as
-from jobplane.schemas.formats.fields import Format, Layout, Path, Reading, Wanted, Writing
+from jobplane.schemas.formats.avro.resolution import resolving_reader
+from jobplane.schemas.formats.avro.values import read_conversion, write_conversion
+from jobplane.schemas.formats.fields import FieldDecoder, FieldEncoder, FieldPath, Format, FormatLayout, TypedField
 
 _DAMAGED = (
     *(ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError, RecursionError, MemoryError),
@@ -31,20 +31,20 @@ _DAMAGED = (
 """What fastavro raises over bytes that are not a record of the schema."""
 
 
-def reading(fields: Sequence[Wanted], layout: Layout) -> Reading:
+def field_decoder(fields: Sequence[TypedField], layout: FormatLayout) -> FieldDecoder:
     """Raises ValueError for a field that the schema has not."""
     _check(fields, layout)
     pick = _picker([field.path for field in fields])
     names = frozenset(field.path[0] for field in fields)
     decode = _bare(layout.schema, names) if layout.schema_id is None else _numbered(layout.schema, names)
-    return Reading(
+    return FieldDecoder(
         lambda data: pick(decode(data)),
         tuple(f"r[{i}]" for i in range(len(fields))),
-        tuple(read_as(field.type) for field in fields),
+        tuple(read_conversion(field.type) for field in fields),
     )
 
 
-def _check(fields: Sequence[Wanted], layout: Layout) -> None:
+def _check(fields: Sequence[TypedField], layout: FormatLayout) -> None:
     columns = types.columns_of(layout.schema)
     for field in fields:
         if not field.path:
@@ -53,7 +53,7 @@ def _check(fields: Sequence[Wanted], layout: Layout) -> None:
             raise ValueError(f"their schema has no field {'.'.join(field.path)}")
 
 
-def _picker(paths: Sequence[Path]) -> Callable[[Any], Sequence[Any]]:
+def _picker(paths: Sequence[FieldPath]) -> Callable[[Any], Sequence[Any]]:
     """From a record to a tuple of what lies at the paths."""
     names = [path[0] for path in paths]
     if all(len(path) == 1 for path in paths):
@@ -61,7 +61,7 @@ def _picker(paths: Sequence[Path]) -> Callable[[Any], Sequence[Any]]:
             return itemgetter(*names)
         return lambda record: [record[name] for name in names]
 
-    def at(record: Any, path: Path) -> Any:
+    def at(record: Any, path: FieldPath) -> Any:
         for part in path:
             if record is None:
                 return None
@@ -107,14 +107,14 @@ def _numbered(reader: str, names: frozenset[str]) -> Callable[[bytes], Any]:
 
 
 def _looks(writer: str, reader: str, names: frozenset[str]) -> _Looks:
-    logical = types.parsed(reader)
-    plain, other = (types.parsed(one, logical=False) for one in (writer, reader))
-    named = types.named_in(logical)
+    logical = types.parse_schema(reader)
+    plain, other = (types.parse_schema(one, logical=False) for one in (writer, reader))
+    named = types.named_schemas(logical)
     wanted, wanted_plain = _projected(logical, names), _projected(other, names)
-    second = () if wanted == logical else (resolution(plain, wanted_plain, wanted, named),)
-    if types.parsed(writer) == logical:
+    second = () if wanted == logical else (resolving_reader(plain, wanted_plain, wanted, named),)
+    if types.parse_schema(writer) == logical:
         return lambda source: fastavro.schemaless_reader(source, logical, None), *second
-    return resolution(plain, other, logical, named), *second
+    return resolving_reader(plain, other, logical, named), *second
 
 
 def _projected(schema: Any, names: frozenset[str]) -> Any:
@@ -164,9 +164,9 @@ def _reason(bad: BaseException) -> str:
     return "its bytes stand for no value of a field"
 
 
-def writing(fields: Sequence[Wanted], layout: Layout) -> Writing:
+def field_encoder(fields: Sequence[TypedField], layout: FormatLayout) -> FieldEncoder:
     """Raises ValueError for a field that the schema has not, and for one that has neither value nor default."""
-    schema = types.parsed(layout.schema)
+    schema = types.parse_schema(layout.schema)
     schemas = {field["name"]: field for field in schema["fields"]}
     _check(fields, layout)
     given = {field.path[0] for field in fields}
@@ -175,10 +175,10 @@ def writing(fields: Sequence[Wanted], layout: Layout) -> Writing:
     header = b"" if layout.schema_id is None else struct.pack(">bI", MAGIC, layout.schema_id)
     paths = [field.path for field in fields]
     needed = [field.path[0] for field in fields if len(field.path) == 1 and not _takes_null(schemas[field.path[0]])]
-    named = types.named_in(schema)
-    conversions = [written_as(field.type, types.schema_at(schema, field.path), named) for field in fields]
+    named = types.named_schemas(schema)
+    conversions = [write_conversion(field.type, types.schema_at(schema, field.path), named) for field in fields]
     arguments = ", ".join(f"{{{i}}}" for i in range(len(fields)))
-    return Writing(f"encode({arguments})", {"encode": _encoder(schema, header, paths, needed)}, tuple(conversions))
+    return FieldEncoder(f"encode({arguments})", {"encode": _encoder(schema, header, paths, needed)}, tuple(conversions))
 
 
 def _takes_null(field: Any) -> bool:
@@ -186,7 +186,7 @@ def _takes_null(field: Any) -> bool:
     return kind == "null" or (isinstance(kind, list) and "null" in kind)
 
 
-def _encoder(schema: Any, header: bytes, paths: Sequence[Path], needed: Sequence[str]) -> Callable[..., bytes]:
+def _encoder(schema: Any, header: bytes, paths: Sequence[FieldPath], needed: Sequence[str]) -> Callable[..., bytes]:
     names = [path[0] for path in paths]
     build = _flat(names) if all(len(path) == 1 for path in paths) else _nested(paths)
 
@@ -217,7 +217,7 @@ def _flat(names: Sequence[str]) -> Callable[[Sequence[Any]], dict[str, Any]]:
     return lambda values: dict(zip(names, values, strict=True))
 
 
-def _nested(paths: Sequence[Path]) -> Callable[[Sequence[Any]], dict[str, Any]]:
+def _nested(paths: Sequence[FieldPath]) -> Callable[[Sequence[Any]], dict[str, Any]]:
     def build(values: Sequence[Any]) -> dict[str, Any]:
         record: dict[str, Any] = {}
         for path, value in zip(paths, values, strict=True):
@@ -230,4 +230,4 @@ def _nested(paths: Sequence[Path]) -> Callable[[Sequence[Any]], dict[str, Any]]:
     return build
 
 
-FORMAT = Format("avro", reading, writing, types=frozenset(types.TYPES))
+FORMAT = Format("avro", field_decoder, field_encoder, types=frozenset(types.TYPES))

@@ -10,17 +10,17 @@ from typing import Any
 import fastavro
 from fastavro.read import LOGICAL_READERS
 
-from jobplane.schemas.formats.avro.skipped_fields import ending
+from jobplane.schemas.formats.avro.skipped_fields import end_checked
 from jobplane.schemas.formats.fields import Convert
 
 
-def resolution(writer: Any, reader: Any, logical: Any, named: Mapping[str, Any]) -> Callable[[io.BytesIO], Any]:
+def resolving_reader(writer: Any, reader: Any, logical: Any, named: Mapping[str, Any]) -> Callable[[io.BytesIO], Any]:
     """What reads records of the writer's schema as records of the reader's. Both are without logical types.
 
     `logical` is the reader's schema with them, `named` holds the schemas in it by their names. What is made raises
     what fastavro raises over bytes that are not a record.
     """
-    convert, complete = _convert(logical, named), ending(writer, reader)
+    convert, complete = _convert(logical, named), end_checked(writer, reader)
 
     def read(source: io.BytesIO) -> Any:
         record = fastavro.schemaless_reader(complete(source), writer, reader)

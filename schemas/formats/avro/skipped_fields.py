@@ -8,13 +8,13 @@ import io
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from jobplane.schemas.formats.avro.types import named_in
+from jobplane.schemas.formats.avro.types import named_schemas
 
 _UNSEEN = frozenset({"boolean", "float", "double"})
 """What fastavro passes over by its size alone; all else begins with a number, which must be there."""
 
 
-class Ending:
+class EndCheckedSource:
     """A source that raises EOFError where it has too few bytes."""
 
     __slots__ = ("_read", "seek", "tell")
@@ -29,15 +29,15 @@ class Ending:
         return data
 
 
-def ending(writer: Any, reader: Any) -> Callable[[io.BytesIO], Any]:
+def end_checked(writer: Any, reader: Any) -> Callable[[io.BytesIO], Any]:
     """What a source must become before fastavro reads records of one schema as those of another."""
-    named = named_in(writer)
-    known = [_names(one) for one in named_in(reader).values() if "fields" in one]
+    named = named_schemas(writer)
+    known = [_names(one) for one in named_schemas(reader).values() if "fields" in one]
     for record in named.values():
         for field in record.get("fields", ()):
             left_out = not all(field["name"] in names for names in known)
             if left_out and any(_is_unseen(items, named) for items in _items(field["type"], named)):
-                return Ending
+                return EndCheckedSource
     return _as_it_is
 
 

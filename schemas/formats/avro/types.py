@@ -11,10 +11,10 @@ import fastavro
 from fastavro.schema import SchemaParseException, UnknownType
 
 from jobplane.schemas.formats.avro.bounds import check_bounded
-from jobplane.schemas.formats.avro.checked_schema import DEFAULT, checked
-from jobplane.schemas.formats.avro.defaults import default
-from jobplane.schemas.formats.fields import Path, Wanted
-from jobplane.schemas.shown import shown
+from jobplane.schemas.formats.avro.checked_schema import DEFAULT, check_schema
+from jobplane.schemas.formats.avro.defaults import default_value
+from jobplane.schemas.formats.fields import FieldPath, TypedField
+from jobplane.schemas.shown import show_value
 from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.datatypes import Type
 
@@ -64,14 +64,14 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
 @lru_cache(maxsize=256)
-def parsed(text: str, *, logical: bool = True) -> Any:
+def parse_schema(text: str, *, logical: bool = True) -> Any:
     """As fastavro wants it, all names in full, without logical types where `logical` is False.
 
     A field has the "default" that fastavro gives and writes, unless what the schema says is not a value of its type.
     Raises ValueError where it is no record's schema.
     """
     try:
-        raw = checked(json.loads(text), logical=logical)
+        raw = check_schema(json.loads(text), logical=logical)
     except json.JSONDecodeError as bad:
         raise ValueError(f"not a schema of Avro: it is not JSON (line {bad.lineno}, column {bad.colno})") from None
     except RecursionError:
@@ -81,29 +81,31 @@ def parsed(text: str, *, logical: bool = True) -> Any:
     try:
         made = fastavro.parse_schema(raw)
     except UnknownType as bad:
-        raise ValueError(f"not a schema of Avro: no type is called {shown(bad.name)}") from None
+        raise ValueError(f"not a schema of Avro: no type is called {show_value(bad.name)}") from None
     except _UNPARSED as bad:
         twice = _TWICE.search(str(bad))
         reason = (
-            f"two types are called {shown(twice[1])}" if twice else "a type in it lacks a part, or a name is not one"
+            f"two types are called {show_value(twice[1])}"
+            if twice
+            else "a type in it lacks a part, or a name is not one"
         )
         raise ValueError(f"not a schema of Avro: {reason}") from None
     if not isinstance(made, dict) or made.get("type") != "record":
         raise ValueError("a schema of a record is needed: {'type': 'record', 'name': …, 'fields': […]}")
-    named = named_in(made)
+    named = named_schemas(made)
     check_bounded(made, named)
     for field in _fields_with_default(named):
         with suppress(ValueError):
-            field["default"] = default(field["type"], field[DEFAULT], named)
+            field["default"] = default_value(field["type"], field[DEFAULT], named)
     return made
 
 
 def check_defaults(text: str) -> None:
     """Raises ValueError where a default is not a value of its field."""
-    named = named_in(parsed(text))
+    named = named_schemas(parse_schema(text))
     for field in _fields_with_default(named):
         try:
-            default(field["type"], field[DEFAULT], named)
+            default_value(field["type"], field[DEFAULT], named)
         except ValueError as bad:
             raise ValueError(f"the default of field '{field['name']}' is not one: {bad}") from None
 
@@ -114,13 +116,13 @@ def _fields_with_default(named: Mapping[str, Any]) -> list[Any]:
 
 def full_name(text: str) -> tuple[str, str]:
     """Name and namespace of the record."""
-    namespace, _, name = str(parsed(text)["name"]).rpartition(".")
+    namespace, _, name = str(parse_schema(text)["name"]).rpartition(".")
     return name, namespace
 
 
-def schema_at(record: Any, path: Path) -> Any:
+def schema_at(record: Any, path: FieldPath) -> Any:
     """The schema of a field inside a record, which is there."""
-    named, one = named_in(record), record
+    named, one = named_schemas(record), record
     for part in path:
         kinds = one if isinstance(one, list) else [one]
         inside = next(kind for kind in (named.get(k, k) if isinstance(k, str) else k for k in kinds) if kind != "null")
@@ -128,14 +130,14 @@ def schema_at(record: Any, path: Path) -> Any:
     return one
 
 
-def columns_of(text: str) -> tuple[Wanted, ...]:
+def columns_of(text: str) -> tuple[TypedField, ...]:
     """The fields of a record as columns. Raises ValueError."""
-    record = parsed(text)
-    named = named_in(record)
-    return tuple(Wanted((field["name"],), type_of(field["type"], named)) for field in record["fields"])
+    record = parse_schema(text)
+    named = named_schemas(record)
+    return tuple(TypedField((field["name"],), sql_type_of(field["type"], named)) for field in record["fields"])
 
 
-def type_at(columns: Sequence[Wanted], path: Path) -> Type | None:
+def type_at(columns: Sequence[TypedField], path: FieldPath) -> Type | None:
     """The type of a field among columns, or inside of one; None where there is none."""
     one = next((column.type for column in columns if column.path == path[:1]), None)
     for part in path[1:]:
@@ -143,7 +145,7 @@ def type_at(columns: Sequence[Wanted], path: Path) -> Type | None:
     return one
 
 
-def named_in(schema: Any) -> dict[str, Any]:
+def named_schemas(schema: Any) -> dict[str, Any]:
     """The records, enums and fixeds in a schema, by their full names."""
     found: dict[str, Any] = {}
     waiting = [schema]
@@ -159,22 +161,22 @@ def named_in(schema: Any) -> dict[str, Any]:
     return found
 
 
-def type_of(schema: Any, named: Mapping[str, Any]) -> Type:
+def sql_type_of(schema: Any, named: Mapping[str, Any]) -> Type:
     """The SQL type of a schema; JSON where SQL has none: unions of more than null and one type."""
     if isinstance(schema, list):
         others = [one for one in schema if one != "null"]
-        return type_of(others[0], named) if len(others) == 1 else t.JSON
+        return sql_type_of(others[0], named) if len(others) == 1 else t.JSON
     if isinstance(schema, str):
         if schema in named:
-            return type_of(named[schema], named)
+            return sql_type_of(named[schema], named)
         return PRIMITIVE.get(schema, t.JSON)
     kind = schema["type"]
     if not isinstance(kind, str):
-        return type_of(kind, named)
+        return sql_type_of(kind, named)
     if kind == "array":
-        return t.array(type_of(schema["items"], named))
+        return t.array(sql_type_of(schema["items"], named))
     if kind == "map":
-        return t.map_of(t.VARCHAR, type_of(schema["values"], named))
+        return t.map_of(t.VARCHAR, sql_type_of(schema["values"], named))
     if kind == "record":
         return _row(schema, named)
     return _logical(kind, schema)
@@ -182,7 +184,7 @@ def type_of(schema: Any, named: Mapping[str, Any]) -> Type:
 
 def _row(schema: Any, named: Mapping[str, Any]) -> Type:
     fields = schema["fields"]
-    types = tuple(type_of(field["type"], named) for field in fields)
+    types = tuple(sql_type_of(field["type"], named) for field in fields)
     return t.row(tuple(field["name"] for field in fields), types) if fields else t.JSON
 
 
@@ -199,7 +201,7 @@ def decimal_size(schema: Any) -> tuple[int, int]:
     return schema["precision"], schema.get("scale", 0)
 
 
-def schema_of(fields: Sequence[Wanted], name: str, namespace: str = "") -> str:
+def build_schema(fields: Sequence[TypedField], name: str, namespace: str = "") -> str:
     """A record's schema with these fields, nested as their paths; each may be null, and is by default.
 
     Raises ValueError for a name that Avro does not take, and for a type that only a record tells.
@@ -208,7 +210,7 @@ def schema_of(fields: Sequence[Wanted], name: str, namespace: str = "") -> str:
     return json.dumps(({"namespace": namespace} if namespace else {}) | record)
 
 
-def _record(fields: Sequence[tuple[Path, Type]], name: str) -> dict[str, Any]:
+def _record(fields: Sequence[tuple[FieldPath, Type]], name: str) -> dict[str, Any]:
     made = []
     for part in dict.fromkeys(path[0] for path, _ in fields):
         if not _NAME.fullmatch(part):

@@ -13,7 +13,7 @@ from jobplane.schemas.formats.avro.types import decimal_size
 from jobplane.schemas.formats.fields import Convert
 from jobplane.schemas.formats.json import values as json_values
 from jobplane.schemas.types.datatypes import Type
-from jobplane.schemas.types.decimals import fitted
+from jobplane.schemas.types.decimals import fit_decimal
 from jobplane.schemas.types.json_text import json_text
 from jobplane.schemas.types.temporal_text import months_of, text_of, text_of_months
 
@@ -21,7 +21,7 @@ Kinds = Sequence[Any]
 """The types that a value may be of: those of a union, or one."""
 
 
-def read_as(one: Type) -> Convert | None:
+def read_conversion(one: Type) -> Convert | None:
     """What a value that is not NULL goes through; None where it is one of the type already."""
     match one.name:
         case "VARCHAR":
@@ -33,12 +33,12 @@ def read_as(one: Type) -> Convert | None:
         case "INTERVAL YEAR TO MONTH":
             return months_of
         case "DECIMAL":
-            return json_values.reader(one)
+            return json_values.read_conversion(one)
         case "ARRAY":
-            element = read_as(one.arguments[0])
+            element = read_conversion(one.arguments[0])
             return None if element is None else lambda values: [_each(element, value) for value in values]
         case "MAP":
-            value_of = read_as(one.arguments[1])
+            value_of = read_conversion(one.arguments[1])
             return (
                 None
                 if value_of is None
@@ -82,7 +82,9 @@ def _finite(value: float) -> float:
 
 def _row_reader(one: Type) -> Convert:
     made = json_values.row_class(one)
-    parts = [(name, read_as(argument) or _same) for name, argument in zip(one.fields, one.arguments, strict=True)]
+    parts = [
+        (name, read_conversion(argument) or _same) for name, argument in zip(one.fields, one.arguments, strict=True)
+    ]
     return lambda record: made(*[_each(convert, record[name]) for name, convert in parts])
 
 
@@ -90,7 +92,7 @@ def _same(value: Any) -> Any:
     return value
 
 
-def written_as(one: Type, schema: Any, named: Mapping[str, Any]) -> Convert | None:
+def write_conversion(one: Type, schema: Any, named: Mapping[str, Any]) -> Convert | None:
     """What a value that is not NULL goes through before fastavro takes it for a field of this schema.
 
     `named` holds the schemas that are only named there.
@@ -108,10 +110,10 @@ def written_as(one: Type, schema: Any, named: Mapping[str, Any]) -> Convert | No
         case "TIMESTAMP WITH TIME ZONE" | "TIMESTAMP" if _is_text(kinds):
             return datetime.isoformat
         case "ARRAY":
-            element = written_as(one.arguments[0], _inner(kinds, "items", "string"), named)
+            element = write_conversion(one.arguments[0], _inner(kinds, "items", "string"), named)
             return None if element is None else lambda values: [_each(element, value) for value in values]
         case "MAP":
-            value_of = written_as(one.arguments[1], _inner(kinds, "values", "string"), named)
+            value_of = write_conversion(one.arguments[1], _inner(kinds, "values", "string"), named)
             return (
                 None
                 if value_of is None
@@ -134,13 +136,13 @@ def _decimal_writer(one: Type, kinds: Kinds) -> Convert | None:
     if kind is None or decimal_size(kind) == one.size:
         return None
     precision, scale = decimal_size(kind)
-    return lambda value: fitted(value, precision, scale)
+    return lambda value: fit_decimal(value, precision, scale)
 
 
 def _row_writer(one: Type, kinds: Kinds, named: Mapping[str, Any]) -> Convert:
     fields = {field["name"]: field["type"] for field in _inner(kinds, "fields", [])}
     parts = [
-        (f"m{i}", name, written_as(argument, fields.get(name, "string"), named) or _same)
+        (f"m{i}", name, write_conversion(argument, fields.get(name, "string"), named) or _same)
         for i, (name, argument) in enumerate(zip(one.fields, one.arguments, strict=True))
     ]
     return lambda row: {name: _each(convert, getattr(row, member)) for member, name, convert in parts}

@@ -6,23 +6,23 @@ from typing import Any
 
 import msgspec
 
-from jobplane.schemas.formats.fields import Format, Layout, Path, Reading, Wanted, Writing
-from jobplane.schemas.formats.json.odd_names import finder, is_odd, object_of
-from jobplane.schemas.formats.json.second_look import again
-from jobplane.schemas.formats.json.values import decoder, read_as, reader, writer
+from jobplane.schemas.formats.fields import FieldDecoder, FieldEncoder, FieldPath, Format, FormatLayout, TypedField
+from jobplane.schemas.formats.json.odd_names import field_finder, is_odd, object_maker
+from jobplane.schemas.formats.json.second_look import decode_again
+from jobplane.schemas.formats.json.values import decoder, msgspec_type, read_conversion, write_conversion
 from jobplane.schemas.types.json_text import ENCODER
 
 _NULL = msgspec.Raw(b"null")
 
 
-def reading(fields: Sequence[Wanted], _: Layout = Layout()) -> Reading:  # noqa: B008  # it is frozen
+def field_decoder(fields: Sequence[TypedField], _: FormatLayout = FormatLayout()) -> FieldDecoder:  # noqa: B008  # it is frozen
     """What is missing is NULL. A place may give a JSON null for a field of any type."""
-    conversions = tuple(reader(one.type) for one in fields)
+    conversions = tuple(read_conversion(one.type) for one in fields)
     decode, places = _reading(fields)
-    return Reading(decode, places, conversions, partial(again, decode))
+    return FieldDecoder(decode, places, conversions, partial(decode_again, decode))
 
 
-def _reading(fields: Sequence[Wanted]) -> tuple[Callable[[bytes], Any], tuple[str, ...]]:
+def _reading(fields: Sequence[TypedField]) -> tuple[Callable[[bytes], Any], tuple[str, ...]]:
     """What decodes an object, and the Python that finds each field in what it makes."""
     odd = [i for i, one in enumerate(fields) if any(map(is_odd, one.path))]
     if not odd:
@@ -35,31 +35,33 @@ def _reading(fields: Sequence[Wanted]) -> tuple[Callable[[bytes], Any], tuple[st
     return lambda data: (decode(data), *(find(data) for find in finders)), places
 
 
-def _finder(one: Wanted) -> Callable[[bytes], Any]:
-    kind = read_as(one.type)
+def _finder(one: TypedField) -> Callable[[bytes], Any]:
+    kind = msgspec_type(one.type)
     if kind is msgspec.Raw:
-        return finder(one.path, decoder(kind).decode, _NULL)
-    return finder(one.path, decoder(kind | None).decode, None)
+        return field_finder(one.path, decoder(kind).decode, _NULL)
+    return field_finder(one.path, decoder(kind | None).decode, None)
 
 
-def writing(fields: Sequence[Wanted], _: Layout = Layout()) -> Writing:  # noqa: B008  # it is frozen
+def field_encoder(fields: Sequence[TypedField], _: FormatLayout = FormatLayout()) -> FieldEncoder:  # noqa: B008  # it is frozen
     """The object with its fields in their order, nested as their paths."""
     code, structs = _value_of([one.path for one in fields])
-    return Writing(f"encode({code})", {**structs, "encode": ENCODER.encode}, tuple(writer(one.type) for one in fields))
+    return FieldEncoder(
+        f"encode({code})", {**structs, "encode": ENCODER.encode}, tuple(write_conversion(one.type) for one in fields)
+    )
 
 
-def _row_of(fields: Sequence[Wanted], row: str) -> tuple[type, tuple[str, ...]]:
+def _row_of(fields: Sequence[TypedField], row: str) -> tuple[type, tuple[str, ...]]:
     """A struct that reads the fields, and for each the Python that finds it in the row."""
     leaves = {field.path: i for i, field in enumerate(fields)}
     places = [""] * len(fields)
 
-    def struct(prefix: Path, place: str, there: str) -> type:
+    def struct(prefix: FieldPath, place: str, there: str) -> type:
         members: list[tuple[str, Any, Any]] = []
         rename = {}
         for part in dict.fromkeys(path[len(prefix)] for path in leaves if path[: len(prefix)] == prefix):
             path = (*prefix, part)
             if (i := leaves.get(path)) is not None:
-                member, kind = f"f{i}", read_as(fields[i].type)
+                member, kind = f"f{i}", msgspec_type(fields[i].type)
                 members.append((member, kind, _NULL) if kind is msgspec.Raw else (member, kind | None, None))
                 places[i] = f"({place}.{member} if {there} else None)" if there else f"{place}.{member}"
             else:
@@ -74,12 +76,12 @@ def _row_of(fields: Sequence[Wanted], row: str) -> tuple[type, tuple[str, ...]]:
     return struct((), row, ""), tuple(places)
 
 
-def _value_of(paths: Sequence[Path]) -> tuple[str, dict[str, Callable[..., Any]]]:
+def _value_of(paths: Sequence[FieldPath]) -> tuple[str, dict[str, Callable[..., Any]]]:
     """Python that makes the object, and the structs bound to the names in it."""
     structs: dict[str, Callable[..., Any]] = {}
     leaves = {path: f"{{{i}}}" for i, path in enumerate(paths)}
 
-    def make(prefix: Path) -> str:
+    def make(prefix: FieldPath) -> str:
         name = f"Out{len(structs)}"
         structs[name] = object  # keeps the name while inner ones are made
         arguments: list[str] = []
@@ -89,7 +91,7 @@ def _value_of(paths: Sequence[Path]) -> tuple[str, dict[str, Callable[..., Any]]
             path = (*prefix, part)
             arguments.append(leaves[path] if path in leaves else make(path))
         if any(map(is_odd, members.values())):
-            structs[name] = object_of(tuple(members.values()))
+            structs[name] = object_maker(tuple(members.values()))
         else:
             structs[name] = msgspec.defstruct(name, [(one, Any) for one in members], rename=members, gc=False)
         return f"{name}({', '.join(arguments)})"
@@ -97,4 +99,4 @@ def _value_of(paths: Sequence[Path]) -> tuple[str, dict[str, Callable[..., Any]]
     return make(()), structs
 
 
-FORMAT = Format("json-flat", reading, writing)
+FORMAT = Format("json-flat", field_decoder, field_encoder)

@@ -19,26 +19,26 @@ def is_odd(name: str) -> bool:
     return _ODD.search(name) is not None
 
 
-def object_of(names: Sequence[str]) -> Callable[..., dict[str, Any]]:
+def object_maker(names: Sequence[str]) -> Callable[..., dict[str, Any]]:
     """What makes the object of its values, in the order of their names."""
     return lambda *values: dict(zip(names, values, strict=True))
 
 
-def finder(path: Sequence[str], decode: Callable[[Any], Any], missing: Any) -> Callable[[bytes], Any]:
+def field_finder(path: Sequence[str], decode: Callable[[Any], Any], missing: Any) -> Callable[[bytes], Any]:
     """What reads one field of an object. Raises msgspec.ValidationError that tells the field's path."""
 
     def find(data: Any) -> Any:
         for i, name in enumerate(path):
-            members = under(path[:i], _members, data)
+            members = decode_under(path[:i], _members, data)
             data = NOTHING if members is None else members.get(name, NOTHING)
             if data is NOTHING:
                 return missing
-        return under(path, decode, data)
+        return decode_under(path, decode, data)
 
     return find
 
 
-def under(path: Sequence[str], decode: Callable[[Any], Any], data: Any) -> Any:
+def decode_under(path: Sequence[str], decode: Callable[[Any], Any], data: Any) -> Any:
     """What is decoded of a part of a value. Raises msgspec.ValidationError that tells the path from the whole."""
     try:
         return decode(data)

@@ -21,7 +21,7 @@ Path = tuple[str, ...]
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
-def again(decode: Callable[[bytes], Any], data: bytes, error: msgspec.DecodeError) -> Any:
+def decode_again(decode: Callable[[bytes], Any], data: bytes, error: msgspec.DecodeError) -> Any:
     """What a decoder makes of bytes that it refused with the error. Raises the error, another like it, or BadRecord."""
     bare = data.removeprefix(BOM)
     one = _with_halves_as(rb"\ufffd", bare)
@@ -33,14 +33,14 @@ def again(decode: Callable[[bytes], Any], data: bytes, error: msgspec.DecodeErro
     return row
 
 
-def looking_twice(decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+def with_second_look(decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
     """The decoder with a second look."""
 
     def read(data: bytes) -> Any:
         try:
             return decode(data)
         except msgspec.DecodeError as error:
-            return again(decode, data, error)
+            return decode_again(decode, data, error)
 
     return read
 
@@ -55,7 +55,7 @@ def all_fields(data: bytes) -> dict[str, msgspec.Raw]:
         bare = data.removeprefix(BOM)
         halves = {found["half"] for found in _ESCAPE.finditer(bare) if found["half"]}
         if not halves:
-            return again(_fields, data, error)  # type: ignore[no-any-return]
+            return decode_again(_fields, data, error)  # type: ignore[no-any-return]
     lower = bare.lower()
     unused = (code for code in _PRIVATE if b"\\u%04x" % code not in lower and chr(code).encode() not in bare)
     codes = dict(zip(halves, unused, strict=False))

@@ -4,12 +4,12 @@ import msgspec
 
 from jobplane.schemas.failures import BadRecord, Unreadable
 from jobplane.schemas.formats import JSON
-from jobplane.schemas.formats.json.second_look import looking_twice
-from jobplane.schemas.formats.single_value import whole_format
+from jobplane.schemas.formats.json.second_look import with_second_look
+from jobplane.schemas.formats.single_value import single_value_format
 from jobplane.schemas.types import datatypes as t
-from jobplane.schemas.types.json_text import malformed
+from jobplane.schemas.types.json_text import describe_malformed
 
-_decode = looking_twice(msgspec.json.Decoder(msgspec.Raw).decode)
+_decode = with_second_look(msgspec.json.Decoder(msgspec.Raw).decode)
 
 
 def read_json(data: bytes) -> msgspec.Raw | None:
@@ -19,7 +19,7 @@ def read_json(data: bytes) -> msgspec.Raw | None:
         if not data.isascii():
             data.decode()  # msgspec passes over what is inside strings
     except msgspec.DecodeError as bad:
-        raise BadRecord(f"not JSON: {malformed(bad)}") from None
+        raise BadRecord(f"not JSON: {describe_malformed(bad)}") from None
     except UnicodeDecodeError as bad:
         raise BadRecord(f"not JSON: byte {bad.start} is not UTF-8 text") from None
     except RecursionError:
@@ -34,4 +34,4 @@ def _read(data: bytes) -> msgspec.Raw | None:
         raise Unreadable(bad.message, JSON) from None
 
 
-FORMAT = whole_format("json", t.JSON, _read, bytes)
+FORMAT = single_value_format("json", t.JSON, _read, bytes)

@@ -12,10 +12,10 @@ import msgspec
 
 from jobplane.schemas.failures import BadRecord
 from jobplane.schemas.formats.fields import Convert
-from jobplane.schemas.formats.json.odd_names import is_odd, object_of, under
+from jobplane.schemas.formats.json.odd_names import decode_under, is_odd, object_maker
 from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.datatypes import Type
-from jobplane.schemas.types.decimals import fitted
+from jobplane.schemas.types.decimals import fit_decimal
 from jobplane.schemas.types.number_text import decimal_of
 from jobplane.schemas.types.temporal_text import months_of, text_of, text_of_months
 
@@ -34,7 +34,7 @@ class _AnyDecimal(type):
         return True
 
 
-class Exact(metaclass=_AnyDecimal):
+class ExactDecimal(metaclass=_AnyDecimal):
     """What a DECIMAL is read as: a Decimal. msgspec's own reader takes all that Python's does."""
 
 
@@ -60,21 +60,21 @@ def _exact(_: type, value: Any) -> Decimal:
     raise ValueError(f"Expected `decimal`, got `{'array' if isinstance(value, list) else 'object'}`")
 
 
-def bounds(one: Type) -> tuple[int, int]:
+def integer_bounds(one: Type) -> tuple[int, int]:
     """The smallest and the largest value of a type of whole numbers."""
     half = 1 << (t.BITS[one.name] - 1)
     return -half, half - 1
 
 
 def _whole(one: Type) -> Any:
-    low, high = bounds(one)
+    low, high = integer_bounds(one)
     return Annotated[int, msgspec.Meta(ge=low, le=high)]
 
 
 _READ_AS: dict[str, Any] = {
     "BOOLEAN": bool,
     **{one.name: _whole(one) for one in t.INTEGERS},
-    "DECIMAL": Exact,
+    "DECIMAL": ExactDecimal,
     "REAL": Annotated[float, msgspec.Meta(ge=-LARGEST_REAL, le=LARGEST_REAL)],
     "DOUBLE": float,
     "VARCHAR": str,
@@ -93,13 +93,13 @@ _READ_AS: dict[str, Any] = {
 }
 
 
-def read_as(one: Type) -> Any:
+def msgspec_type(one: Type) -> Any:
     """What msgspec reads a value as; NULL is None, but a msgspec.Raw of JSON's null where the type is JSON."""
     match one.name:
         case "ARRAY":
             return list[_inner(one.arguments[0])]  # type: ignore[misc]
         case "MAP":
-            return dict[read_as(one.arguments[0]), _inner(one.arguments[1])]  # type: ignore[misc]
+            return dict[msgspec_type(one.arguments[0]), _inner(one.arguments[1])]  # type: ignore[misc]
         case "ROW":
             return dict[str, msgspec.Raw] if _has_odd_names(one) else row_class(one)
     return _READ_AS[one.name]
@@ -110,7 +110,7 @@ def _has_odd_names(one: Type) -> bool:
 
 
 def _inner(one: Type) -> Any:
-    read = read_as(one)
+    read = msgspec_type(one)
     return read if read is msgspec.Raw else read | None
 
 
@@ -130,15 +130,15 @@ def _row_reader(one: Type) -> Convert:
     made = row_class(one)
     kinds = [_inner(argument) for argument in one.arguments]
     nulls = [msgspec.Raw(b"null") if kind is msgspec.Raw else None for kind in kinds]
-    finishes = [reader(argument) or _same for argument in one.arguments]
+    finishes = [read_conversion(argument) or _same for argument in one.arguments]
     parts = list(zip(one.fields, (decoder(kind).decode for kind in kinds), nulls, finishes, strict=True))
 
     def row(members: dict[str, msgspec.Raw]) -> Any:
         values = []
         for name, decode, null, finish in parts:
             raw = members.get(name)
-            value = null if raw is None else under((name,), decode, raw)
-            values.append(value if value is None else under((name,), finish, value))
+            value = null if raw is None else decode_under((name,), decode, raw)
+            values.append(value if value is None else decode_under((name,), finish, value))
         return made(*values)
 
     return row
@@ -146,7 +146,7 @@ def _row_reader(one: Type) -> Convert:
 
 def _row_writer(one: Type, convert: Callable[[Type], Convert | None]) -> Convert:
     """The object of a row, whose struct does not know the names."""
-    made = object_of(one.fields)
+    made = object_maker(one.fields)
     inner = [convert(argument) or _same for argument in one.arguments]
 
     def written(row: Any) -> Any:
@@ -156,31 +156,31 @@ def _row_writer(one: Type, convert: Callable[[Type], Convert | None]) -> Convert
     return written
 
 
-def reader(one: Type) -> Convert | None:
+def read_conversion(one: Type) -> Convert | None:
     """What a value goes through after it was read; None where nothing is left to do."""
     match one.name:
         case "DECIMAL":
             precision, scale = one.size
 
             def exact(value: Decimal) -> Decimal:
-                result = fitted(value, precision, scale)
+                result = fit_decimal(value, precision, scale)
                 if result != value:
                     raise BadRecord(f"{value:f} does not fit into {one}")
                 return result
 
             return exact
         case "REAL":
-            return real
+            return to_real
         case "INTERVAL YEAR TO MONTH":
             return months_of
         case "TIMESTAMP WITH TIME ZONE":
             return _utc
         case "ROW" if _has_odd_names(one):
             return _row_reader(one)
-    return _inside(one, reader)
+    return _inside(one, read_conversion)
 
 
-def writer(one: Type) -> Convert | None:
+def write_conversion(one: Type) -> Convert | None:
     """What a value goes through before it is written; None where msgspec writes it as it is."""
     match one.name:
         case "DECIMAL":
@@ -188,15 +188,15 @@ def writer(one: Type) -> Convert | None:
         case "REAL":
             return shortest_real
         case "ROW" if _has_odd_names(one):
-            return _row_writer(one, writer)
-    return _TEXTS.get(one) or _inside(one, writer)
+            return _row_writer(one, write_conversion)
+    return _TEXTS.get(one) or _inside(one, write_conversion)
 
 
-def argument(one: Type) -> Convert | None:
+def argument_conversion(one: Type) -> Convert | None:
     """What a value of any type goes through before a function of a package takes it."""
     if one.name == "ROW" and _has_odd_names(one):
-        return _row_writer(one, argument)
-    return _TEXTS.get(one) or _inside(one, argument)
+        return _row_writer(one, argument_conversion)
+    return _TEXTS.get(one) or _inside(one, argument_conversion)
 
 
 _TEXTS: dict[Type, Convert] = {t.YEAR_TO_MONTH: text_of_months, t.DAY_TO_SECOND: text_of}
@@ -234,7 +234,7 @@ def _utc(value: datetime) -> datetime:
     return value.astimezone(UTC)
 
 
-def real(value: float) -> float:
+def to_real(value: float) -> float:
     """The nearest value of 32 bits."""
     try:
         return float(_REAL.unpack(_REAL.pack(value))[0])
@@ -244,14 +244,14 @@ def real(value: float) -> float:
 
 def shortest_real(value: float) -> float:
     """The DOUBLE whose text is the shortest that reads back as this value of 32 bits: 0.1 for REAL 0.1."""
-    value = real(value)
+    value = to_real(value)
     fewest = _FEWEST_DIGITS if abs(value) >= _SMALLEST_NORMAL else 1
     for digits in range(fewest, _MOST_DIGITS):
         found = float(f"{value:.{digits}g}")
-        if real(found) == value:
+        if to_real(found) == value:
             return found
         if math.frexp(value)[0] in (0.5, -0.5):  # the neighbours of a power of two are not equally far from it
             found = float(Context(prec=digits, rounding=ROUND_UP).create_decimal_from_float(value))
-            if real(found) == value:
+            if to_real(found) == value:
                 return found
     return float(f"{value:.{_MOST_DIGITS}g}")

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from functools import cache
 
 from jobplane.schemas.errors import BadSyntax, Place, Refused
-from jobplane.schemas.names import RESERVED, name
-from jobplane.schemas.shown import one_line
-from jobplane.schemas.suggestions import nearest, proposed
+from jobplane.schemas.names import RESERVED, quote_name
+from jobplane.schemas.shown import to_one_line
+from jobplane.schemas.suggestions import nearest_names, proposal
 from jobplane.sql.syntax.grammar import COVERS, EXPECTED, GRAMMAR
-from jobplane.sql.syntax.refusals.unsupported import UNSUPPORTED, Row
-from jobplane.sql.syntax.scan import open_at, place_of
+from jobplane.sql.syntax.refusals.unsupported import UNSUPPORTED, RefusalRow
+from jobplane.sql.syntax.scan import open_brackets, place_of
 
 WIDTH = 100
 WINDOW = 2_000
@@ -51,7 +51,7 @@ def _known(text: str, offset: int, rules: set[str]) -> Refused | None:
 
 
 @cache
-def _rows() -> tuple[Row, ...]:
+def _rows() -> tuple[RefusalRow, ...]:
     """What is only needed, and so only loaded, where something does not parse."""
     from jobplane.sql.syntax.refusals.peers import PEERS
     from jobplane.sql.syntax.refusals.slips import SLIPS
@@ -67,7 +67,7 @@ def _start(text: str) -> int:
 def _unexpected(text: str, offset: int, rules: set[str]) -> BadSyntax:
     match = _FOUND.match(text, offset)
     found = match.group() if match else ""
-    if found == ")" and not open_at(text[:offset]):
+    if found == ")" and not open_brackets(text[:offset]):
         return BadSyntax("this ) closes nothing; remove it, or open it with (", place_of(text, offset))
     if swallowed := _swallowed(text[:offset], rules):
         word, meant = swallowed
@@ -85,7 +85,7 @@ def _swallowed(before: str, rules: set[str]) -> tuple[re.Match[str], str] | None
     word = _LAST_WORD.search(before)
     if word is None or word.group().upper() in EXPECTED:
         return None
-    meant = nearest(word.group().upper(), [rule for rule in ("FROM", "WHERE", "UNION") if rule in rules])
+    meant = nearest_names(word.group().upper(), [rule for rule in ("FROM", "WHERE", "UNION") if rule in rules])
     return (word, meant[0]) if meant else None
 
 
@@ -100,7 +100,7 @@ def _hint(text: str, offset: int, found: str, rules: set[str]) -> str:
     if found == ";":
         return "; a ; ends the statement"
     hints = (_name_hint(text, offset, found, rules), _value_hint(text, offset, found, rules))
-    near = proposed(nearest(found.upper(), [rule for rule in EXPECTED if rule in rules and rule.isupper()]))
+    near = proposal(nearest_names(found.upper(), [rule for rule in EXPECTED if rule in rules and rule.isupper()]))
     hint = next(filter(None, hints), near if _WORD.fullmatch(found) else "")
     return hint or _open_hint(text, offset, rules)
 
@@ -114,7 +114,7 @@ def _name_hint(text: str, offset: int, found: str, rules: set[str]) -> str:
     if takes_name and found.upper() in RESERVED and not is_keyword:
         return f'; as a name, write it in double quotes: "{found}"'
     if found.startswith("'") and len(found) > 2 and "name" in rules and "string" not in rules:
-        return f"; single quotes make a text; as a name, write {name(found[1:-1])}"
+        return f"; single quotes make a text; as a name, write {quote_name(found[1:-1])}"
     quoted = _needs_quotes(text, offset) if takes_name or found[:1] in (".", "-") else ""
     if quoted and "operator" not in rules:
         return f'; a name with other signs than letters, digits and _ needs double quotes: "{quoted}"'
@@ -138,8 +138,8 @@ def _value_hint(text: str, offset: int, found: str, rules: set[str]) -> str:
 
 def _open_hint(text: str, offset: int, rules: set[str]) -> str:
     """Where the parenthesis was opened that should be closed here, when it is closed nowhere."""
-    waiting = open_at(text[:offset])
-    if not waiting or rules.isdisjoint({"close", "close_bracket"}) or not open_at(text):
+    waiting = open_brackets(text[:offset])
+    if not waiting or rules.isdisjoint({"close", "close_bracket"}) or not open_brackets(text):
         return ""
     return f"; the {text[waiting[-1]]} at {place_of(text, waiting[-1])} is not closed"
 
@@ -167,7 +167,7 @@ def caret(text: str, place: Place, message: str) -> str:
         if len(after) > room:
             after = after[: room - 1] + "…"
     shown = (before + after).rstrip()
-    return f"{place} {one_line(message)}\n{shown}\n{' ' * len(before)}^"
+    return f"{place} {to_one_line(message)}\n{shown}\n{' ' * len(before)}^"
 
 
 def _visible(text: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from jobplane.schemas.errors import BadSyntax, NotSupported
-from jobplane.sql.syntax.refusals.unsupported import NAME, Row
+from jobplane.sql.syntax.refusals.unsupported import NAME, RefusalRow
 
 _JOB = rf"(?:\s+(?:JOB|QUERY|PIPELINE|STREAM)\b)?(?:\s+(?P<job>{NAME}))?"
 _GIVEN = rf"(?:\s+IF\s+(?:NOT\s+)?EXISTS)?(?:\s+(?P<job>{NAME}))?"
@@ -116,101 +116,105 @@ _NOT = "is not a statement; write"
 _DROP = rf"^DROP\s+(?P<KIND>JOB|MAPPING|SNAPSHOT)\s+(?:IF\s+EXISTS\s+)?(?P<job>{NAME})\s*"
 
 
-def _rows() -> Iterator[Row]:
-    yield from (Row(r"^", word, answer) for word, answer in _OTHERS.items())
-    yield Row(r"^", rf"(?:{_VERBS})\s+(?:JOBS?\s+)?(?:ALL\b|\*)", _ONE_JOB)
-    yield Row(r"^(?:ALTER|DROP)\s+(?:JOBS?\s+)?", rf"ALL\b|\*|JOBS{_END}", _ONE_JOB)
+def _rows() -> Iterator[RefusalRow]:
+    yield from (RefusalRow(r"^", word, answer) for word, answer in _OTHERS.items())
+    yield RefusalRow(r"^", rf"(?:{_VERBS})\s+(?:JOBS?\s+)?(?:ALL\b|\*)", _ONE_JOB)
+    yield RefusalRow(r"^(?:ALTER|DROP)\s+(?:JOBS?\s+)?", rf"ALL\b|\*|JOBS{_END}", _ONE_JOB)
     for word, write in _OF_JOBS.items():
-        yield Row(r"^", rf"(?P<WORD>{word})\b{_JOB}", f"{{WORD}} {_NOT} {write}", BadSyntax)
+        yield RefusalRow(r"^", rf"(?P<WORD>{word})\b{_JOB}", f"{{WORD}} {_NOT} {write}", BadSyntax)
     for word, write in _ACTIONS.items():
         before = rf"^ALTER\s+JOB\s+(?P<job>{NAME})\s+"
-        yield Row(before, rf"(?P<WORD>{word})\b", f"{{WORD}} is not an action; write {write}", BadSyntax)
+        yield RefusalRow(before, rf"(?P<WORD>{word})\b", f"{{WORD}} is not an action; write {write}", BadSyntax)
     for word, write in _SHOWN.items():
-        yield Row(r"^SHOW\s+", rf"(?:{word})", f"write {write}", BadSyntax)
-        yield Row(r"^", rf"LIST\s+(?:{word})", f"LIST {_NOT} {write}", BadSyntax)
+        yield RefusalRow(r"^SHOW\s+", rf"(?:{word})", f"write {write}", BadSyntax)
+        yield RefusalRow(r"^", rf"LIST\s+(?:{word})", f"LIST {_NOT} {write}", BadSyntax)
     for word, answer in _CREATED.items():
-        yield Row(r"^CREATE\s+(?:OR\s+REPLACE\s+)?", word, answer, NotSupported)
+        yield RefusalRow(r"^CREATE\s+(?:OR\s+REPLACE\s+)?", word, answer, NotSupported)
     for word, answer in _DROPPED.items():
-        yield Row(r"^DROP\s+", word, answer, NotSupported)
+        yield RefusalRow(r"^DROP\s+", word, answer, NotSupported)
     for word, answer in _DESCRIBED.items():
-        yield Row(r"^DESCRIBE\s+", word, answer, BadSyntax)
-        yield Row(r"^", rf"DESC\s+{word}", answer, BadSyntax)
+        yield RefusalRow(r"^DESCRIBE\s+", word, answer, BadSyntax)
+        yield RefusalRow(r"^", rf"DESC\s+{word}", answer, BadSyntax)
 
 
 _SINGLE = (
-    Row(
+    RefusalRow(
         rf"^ALTER\s+JOB\s+(?P<job>{NAME})\s+(?:SUSPEND|RESUME|RESTART)\s+",
         r"OPTIONS\b",
         "OPTIONS stand before RESUME: ALTER JOB {job} OPTIONS (…) RESUME",
         BadSyntax,
     ),
-    Row(r"^ALTER\s+", rf"TOPIC\b{_TOPIC}", "topics are altered with Kafka's own tools, such as kafka-configs.sh"),
-    Row(
+    RefusalRow(
+        r"^ALTER\s+", rf"TOPIC\b{_TOPIC}", "topics are altered with Kafka's own tools, such as kafka-configs.sh"
+    ),
+    RefusalRow(
         r"^ALTER\s+",
         rf"(?:MAPPING|TABLE|STREAM|VIEW)\b{_GIVEN}",
         "a mapping is replaced: CREATE OR REPLACE MAPPING {job} (…) TYPE Kafka",
     ),
-    Row(
+    RefusalRow(
         r"^ALTER\s+",
         rf"(?P<job>{NAME})\s+(?P<WORD>SUSPEND|RESUME|RESTART|OPTIONS)\b",
         "write ALTER JOB {job} {WORD}",
         BadSyntax,
     ),
-    Row(r"^", r"(?P<WORD>LIST|LS)\s+(?P<WHAT>\w+)", f"{{WORD}} {_NOT} SHOW {{WHAT}}", BadSyntax),
-    Row(r"^", r"(?P<WORD>LIST|LS|JOBS|PS)\b", f"{{WORD}} {_NOT} SHOW JOBS", BadSyntax),
-    Row(
+    RefusalRow(r"^", r"(?P<WORD>LIST|LS)\s+(?P<WHAT>\w+)", f"{{WORD}} {_NOT} SHOW {{WHAT}}", BadSyntax),
+    RefusalRow(r"^", r"(?P<WORD>LIST|LS|JOBS|PS)\b", f"{{WORD}} {_NOT} SHOW JOBS", BadSyntax),
+    RefusalRow(
         r"^SHOW\s+CREATE\s+",
         rf"(?:MAPPING|TABLE|VIEW|STREAM)\s+(?P<job>{NAME})",
         "write DESCRIBE MAPPING {job}",
         BadSyntax,
     ),
-    Row(
+    RefusalRow(
         r"^SHOW\s+HISTORY\s+(?:FOR\s+)?",
         rf"(?:OF\s+|FROM\s+)?(?P<job>(?!(?:JOB|FOR)\b){NAME}){_END}",
         "write SHOW HISTORY FOR JOB {job}",
         BadSyntax,
     ),
-    Row(r"^SHOW\s+", r"(?:DATABASES|SCHEMAS|CATALOGS)\b", _NO_DATABASES),
-    Row(r"^SHOW\s+", r"(?:CONNECTORS|USERS|GRANTS|TYPES|INDEXES)\b", "there is nothing of that kind here"),
-    Row(
+    RefusalRow(r"^SHOW\s+", r"(?:DATABASES|SCHEMAS|CATALOGS)\b", _NO_DATABASES),
+    RefusalRow(r"^SHOW\s+", r"(?:CONNECTORS|USERS|GRANTS|TYPES|INDEXES)\b", "there is nothing of that kind here"),
+    RefusalRow(
         r"^SHOW\s+(?P<WHAT>\w+)\s+",
         r"(?:WHERE|LIMIT|ORDER)\b",
         "SHOW lists everything, or by name: SHOW {WHAT} LIKE 'a%'",
     ),
-    Row(
+    RefusalRow(
         r"^",
         rf"DESC\s+(?P<KIND>JOB|MAPPING|SNAPSHOT)\s+(?P<job>{NAME})",
         f"DESC {_NOT} DESCRIBE {{KIND}} {{job}}",
         BadSyntax,
     ),
-    Row(r"^CREATE\s+", r"(?:SAVEPOINT|CHECKPOINT|BACKUP)\b", "write CREATE SNAPSHOT name FOR JOB name", BadSyntax),
-    Row(r"^CREATE\s+", rf"(?P<job>{NAME})\s+AS\b", "write CREATE JOB {job} AS", BadSyntax),
-    Row(
+    RefusalRow(
+        r"^CREATE\s+", r"(?:SAVEPOINT|CHECKPOINT|BACKUP)\b", "write CREATE SNAPSHOT name FOR JOB name", BadSyntax
+    ),
+    RefusalRow(r"^CREATE\s+", rf"(?P<job>{NAME})\s+AS\b", "write CREATE JOB {job} AS", BadSyntax),
+    RefusalRow(
         r"^DROP\s+",
         rf"(?P<job>{NAME}){_END}",
         "write DROP JOB {job}, DROP MAPPING {job} or DROP SNAPSHOT {job}",
         BadSyntax,
         expected="MAPPING",
     ),
-    Row(_DROP, r",", "one name a statement", BadSyntax),
-    Row(_DROP, r"(?:CASCADE|RESTRICT|FORCE|PURGE)\b", "leave out {found}", BadSyntax),
-    Row(_DROP, r"SNAPSHOT\s+(?P<snapshot>\w+)", "write DROP JOB {job} WITH SNAPSHOT {snapshot}", BadSyntax),
-    Row(rf"{_DROP}WITH\s+", r"SAVEPOINT\s+(?P<snapshot>\w+)", "write WITH SNAPSHOT {snapshot}", BadSyntax),
-    Row(
+    RefusalRow(_DROP, r",", "one name a statement", BadSyntax),
+    RefusalRow(_DROP, r"(?:CASCADE|RESTRICT|FORCE|PURGE)\b", "leave out {found}", BadSyntax),
+    RefusalRow(_DROP, r"SNAPSHOT\s+(?P<snapshot>\w+)", "write DROP JOB {job} WITH SNAPSHOT {snapshot}", BadSyntax),
+    RefusalRow(rf"{_DROP}WITH\s+", r"SAVEPOINT\s+(?P<snapshot>\w+)", "write WITH SNAPSHOT {snapshot}", BadSyntax),
+    RefusalRow(
         r"^EXPLAIN\s+(?:ANALYZE\s+|CODE\s+)?",
         rf"(?:JOB\s+)?(?P<job>{NAME}){_END}",
         "EXPLAIN takes a statement; for a job write DESCRIBE JOB {job} or SHOW CREATE JOB {job}",
         BadSyntax,
     ),
-    Row(r"^", r"(?:jobplane|kcat|kafka-[\w-]+)\b", "this is a command of a shell, not a statement", BadSyntax),
-    Row(r"^", r"\\", "`jobplane --help` lists the commands; none has a backslash", BadSyntax),
-    Row(
+    RefusalRow(r"^", r"(?:jobplane|kcat|kafka-[\w-]+)\b", "this is a command of a shell, not a statement", BadSyntax),
+    RefusalRow(r"^", r"\\", "`jobplane --help` lists the commands; none has a backslash", BadSyntax),
+    RefusalRow(
         r"\b(?P<here>EMIT)\s+",
         r"(?P<WHAT>CHANGES|FINAL)\b",
         "leave out EMIT {WHAT}: a job goes on with the records that come",
         BadSyntax,
     ),
-    Row(
+    RefusalRow(
         r"",
         r"EMIT\s+(?P<WHAT>CHANGES|FINAL)\b",
         "leave out EMIT {WHAT}: a job goes on with the records that come",

@@ -1,7 +1,7 @@
 """Slips of the hand, and of habit, in signs and in order: the rows that say what to write instead."""
 
 from jobplane.schemas.errors import BadSyntax, NotSupported
-from jobplane.sql.syntax.refusals.unsupported import NAME, Row
+from jobplane.sql.syntax.refusals.unsupported import NAME, RefusalRow
 
 _INVISIBLE = "[\u200b-\u200f\u2060\ufeff\xad\u202a-\u202e]"
 _SIGNS = {
@@ -64,152 +64,164 @@ _NO_SEMICOLON = "a ; is missing before this statement"
 _IN_OPTIONS = r"\bOPTIONS\s*\([^()]*"
 
 _ORDER = (
-    Row(_IN_OPTIONS, r":", "an option is a name and a value in quotes: OPTIONS (name 'value')", BadSyntax),
-    Row(_IN_OPTIONS, r";", "options are separated by commas", BadSyntax),
-    Row(r"\bOPTIONS\s*\(\s*'[^']*'\s*", r"'", "write = after an option's name in single quotes", BadSyntax),
-    Row(
+    RefusalRow(_IN_OPTIONS, r":", "an option is a name and a value in quotes: OPTIONS (name 'value')", BadSyntax),
+    RefusalRow(_IN_OPTIONS, r";", "options are separated by commas", BadSyntax),
+    RefusalRow(r"\bOPTIONS\s*\(\s*'[^']*'\s*", r"'", "write = after an option's name in single quotes", BadSyntax),
+    RefusalRow(
         rf"{_IN_OPTIONS}'\s*",
         rf"(?!AS\b){NAME}\s*=?\s*['\w]",
         "a comma is missing before this option",
         BadSyntax,
         expected="comma",
     ),
-    Row(r"\bOPTIONS\s*", r"\{|\[", "options stand in parentheses: OPTIONS (name 'value')", BadSyntax),
-    Row(
+    RefusalRow(r"\bOPTIONS\s*", r"\{|\[", "options stand in parentheses: OPTIONS (name 'value')", BadSyntax),
+    RefusalRow(
         r"\bOPTIONS\s+",
         rf"(?P<option>{NAME})\s*=?\s*'",
         "options stand in parentheses: OPTIONS ({option} '…')",
         BadSyntax,
     ),
-    Row(r"\b(?P<here>OPTIONS)\s*", r"\(", _BEFORE_AS, BadSyntax, expected="end"),
-    Row(r"\bINTO\b[^;]*", r"(?:OPTIONS|WITH)\s*\(", _BEFORE_AS, BadSyntax, expected="end"),
-    Row(rf"{_CREATE_JOB}AS\s+", r"OPTIONS\b", _BEFORE_AS, BadSyntax),
-    Row(
+    RefusalRow(r"\b(?P<here>OPTIONS)\s*", r"\(", _BEFORE_AS, BadSyntax, expected="end"),
+    RefusalRow(r"\bINTO\b[^;]*", r"(?:OPTIONS|WITH)\s*\(", _BEFORE_AS, BadSyntax, expected="end"),
+    RefusalRow(rf"{_CREATE_JOB}AS\s+", r"OPTIONS\b", _BEFORE_AS, BadSyntax),
+    RefusalRow(
         _CREATE_JOB,
         r"(?:WITH|SETTINGS|PROPERTIES)\s*\(",
         "options are written OPTIONS (name 'value', …)",
         BadSyntax,
     ),
-    Row(
+    RefusalRow(
         _CREATE_JOB,
         r"IF\s+NOT\s+EXISTS\b",
         "IF NOT EXISTS stands before the name: CREATE JOB IF NOT EXISTS {job} …",
         BadSyntax,
     ),
-    Row(
+    RefusalRow(
         rf"{_CREATE_JOB}(?:OPTIONS\s*\(.*\)\s*)?",
         r"(?:INSERT|SINK)\b",
         "AS is missing: CREATE JOB {job} AS {found} INTO …",
         BadSyntax,
     ),
-    Row(r"\bJOB\s+", r"AS\b(?=\s+(?:INSERT|SINK)\b)", "a job's name is missing between JOB and AS", BadSyntax),
-    Row(
+    RefusalRow(r"\bJOB\s+", r"AS\b(?=\s+(?:INSERT|SINK)\b)", "a job's name is missing between JOB and AS", BadSyntax),
+    RefusalRow(
         rf"^DROP\s+(?P<KIND>\w+)\s+(?P<job>{NAME})\s+",
         r"IF\s+EXISTS\b",
         "IF EXISTS stands before the name: DROP {KIND} IF EXISTS {job}",
         BadSyntax,
     ),
-    Row(
+    RefusalRow(
         r"^CREATE\s+SNAPSHOT\s+IF\s+",
         r"NOT\s+EXISTS\b",
         "write CREATE OR REPLACE SNAPSHOT, or leave out IF NOT EXISTS",
         BadSyntax,
     ),
-    Row(r"^DROP\s+\w+\s+IF\s+", r"NOT\s+EXISTS\b", "write IF EXISTS", BadSyntax),
-    Row(
+    RefusalRow(r"^DROP\s+\w+\s+IF\s+", r"NOT\s+EXISTS\b", "write IF EXISTS", BadSyntax),
+    RefusalRow(
         r"[^\s;]\s+(?P<here>\b(?:ALTER|SHOW|DESCRIBE|EXPLAIN))\s+",
         r"(?:JOBS?|SNAPSHOTS?|MAPPINGS?|TOPICS|FUNCTIONS|HISTORY|CREATE|ANALYZE|INSERT)\b",
         _NO_SEMICOLON,
         BadSyntax,
         expected="end",
     ),
-    Row(r"[^\s;]\s+", r"(?:ALTER|CREATE|DESCRIBE|DROP|EXPLAIN|SHOW)\s+\w", _NO_SEMICOLON, BadSyntax, expected="end"),
+    RefusalRow(
+        r"[^\s;]\s+", r"(?:ALTER|CREATE|DESCRIBE|DROP|EXPLAIN|SHOW)\s+\w", _NO_SEMICOLON, BadSyntax, expected="end"
+    ),
 )
 _MAPPINGS = (
-    Row(rf"{_CREATE_MAPPING}(?:\(.*\)\s*)?", r"WITH\s*\(", "write TYPE Kafka OPTIONS (name 'value', …)", BadSyntax),
-    Row(
+    RefusalRow(
+        rf"{_CREATE_MAPPING}(?:\(.*\)\s*)?", r"WITH\s*\(", "write TYPE Kafka OPTIONS (name 'value', …)", BadSyntax
+    ),
+    RefusalRow(
         rf"{_CREATE_MAPPING}\(.*\)\s*",
         r"EXTERNAL\s+NAME\b",
         "the topic's EXTERNAL NAME stands before the columns",
         BadSyntax,
     ),
-    Row(_CREATE_MAPPING, rf"(?:FROM|FOR|ON)\s+(?P<topic>{NAME})", "write EXTERNAL NAME {topic}", BadSyntax),
-    Row(
+    RefusalRow(_CREATE_MAPPING, rf"(?:FROM|FOR|ON)\s+(?P<topic>{NAME})", "write EXTERNAL NAME {topic}", BadSyntax),
+    RefusalRow(
         _CREATE_MAPPING,
         rf"{NAME}\s+{NAME}",
         "columns stand in parentheses: (name type, …)",
         BadSyntax,
         expected="open",
     ),
-    Row(r"\bTYPE\s+", r"=", "write TYPE Kafka", BadSyntax),
-    Row(r"\bMAPPING\b[^;]*[(,]\s*\w+\s*", r":", "a column is written name type, without :", BadSyntax),
-    Row(r"(?P<here>\bARRAY)\s*\(\s*", r"[^\W\d]\w*", _ARRAY, BadSyntax, expected="number"),
-    Row(r"(?P<here>\bLIST)\s*", r"<", _ARRAY, BadSyntax),
-    Row(r"(?P<here>\b(?:STRUCT|ROW|RECORD))\s*", r"<", "a row's type is written ROW(name type, …)", BadSyntax),
-    Row(r"\b(?P<TYPE>\w+)\s*", r"\[\s*\]", _ARRAY_OF, BadSyntax, expected="PRECISION"),
-    Row(r"\b(?P<TYPE>\w+)\s+", r"ARRAY\b", _ARRAY_OF, BadSyntax, expected="PRECISION"),
-    Row(r"(?P<here>\bUNSIGNED)\s+", r"\w", "numbers have a sign; leave out UNSIGNED", expected="PRECISION"),
-    Row(r"\b\w+\s+", r"UNSIGNED\b", "numbers have a sign; leave out UNSIGNED", expected="PRECISION"),
+    RefusalRow(r"\bTYPE\s+", r"=", "write TYPE Kafka", BadSyntax),
+    RefusalRow(r"\bMAPPING\b[^;]*[(,]\s*\w+\s*", r":", "a column is written name type, without :", BadSyntax),
+    RefusalRow(r"(?P<here>\bARRAY)\s*\(\s*", r"[^\W\d]\w*", _ARRAY, BadSyntax, expected="number"),
+    RefusalRow(r"(?P<here>\bLIST)\s*", r"<", _ARRAY, BadSyntax),
+    RefusalRow(r"(?P<here>\b(?:STRUCT|ROW|RECORD))\s*", r"<", "a row's type is written ROW(name type, …)", BadSyntax),
+    RefusalRow(r"\b(?P<TYPE>\w+)\s*", r"\[\s*\]", _ARRAY_OF, BadSyntax, expected="PRECISION"),
+    RefusalRow(r"\b(?P<TYPE>\w+)\s+", r"ARRAY\b", _ARRAY_OF, BadSyntax, expected="PRECISION"),
+    RefusalRow(r"(?P<here>\bUNSIGNED)\s+", r"\w", "numbers have a sign; leave out UNSIGNED", expected="PRECISION"),
+    RefusalRow(r"\b\w+\s+", r"UNSIGNED\b", "numbers have a sign; leave out UNSIGNED", expected="PRECISION"),
 )
 _QUERIES = (
-    Row(r"(?P<here>,)\s*", r"\)|\]|FROM\b|WHERE\b|;|\Z", "nothing follows this comma; remove it", BadSyntax),
-    Row(r",\s*", r",", "two commas follow each other; remove one", BadSyntax),
-    Row(r"\bCAST\s*\([^(),]*", r",", "CAST is written CAST(value AS type)", BadSyntax),
-    Row(
+    RefusalRow(r"(?P<here>,)\s*", r"\)|\]|FROM\b|WHERE\b|;|\Z", "nothing follows this comma; remove it", BadSyntax),
+    RefusalRow(r",\s*", r",", "two commas follow each other; remove one", BadSyntax),
+    RefusalRow(r"\bCAST\s*\([^(),]*", r",", "CAST is written CAST(value AS type)", BadSyntax),
+    RefusalRow(
         r"(?P<here>\bINTERVAL)\s+",
         r"'?(?P<number>\d+)'?\s*(?P<UNIT>[A-Z]+?)S?\b'?",
         "write INTERVAL '{number}' {UNIT}",
         BadSyntax,
     ),
-    Row(r"\bINSERT\s+", r"OVERWRITE\b", "records of a topic are not overwritten; write INSERT INTO", NotSupported),
-    Row(r"\bINSERT\s+", rf"(?P<topic>{NAME})\s+(?:SELECT|WITH|\()", "write INSERT INTO {topic}", BadSyntax),
-    Row(
+    RefusalRow(
+        r"\bINSERT\s+", r"OVERWRITE\b", "records of a topic are not overwritten; write INSERT INTO", NotSupported
+    ),
+    RefusalRow(r"\bINSERT\s+", rf"(?P<topic>{NAME})\s+(?:SELECT|WITH|\()", "write INSERT INTO {topic}", BadSyntax),
+    RefusalRow(
         r"\bINTO\s+(?P<here>TABLE|TOPIC|STREAM)\s+",
         rf"(?P<topic>{NAME})",
         "write INTO {topic}, without {here}",
         BadSyntax,
         expected="SELECT",
     ),
-    Row(rf"\bINTO\s+{NAME}\s+(?:\([^()]*\)\s*)?", r"AS\b(?=\s+(?:SELECT|WITH)\b)", "leave out AS", BadSyntax),
-    Row(
+    RefusalRow(rf"\bINTO\s+{NAME}\s+(?:\([^()]*\)\s*)?", r"AS\b(?=\s+(?:SELECT|WITH)\b)", "leave out AS", BadSyntax),
+    RefusalRow(
         rf"\bINTO\s+{NAME}\s+(?:\([^()]*\)\s*)?",
         rf"(?!SELECT\b|VALUES\b|WITH\b|AS\b){NAME}\s*(?:,|\bFROM\b|\bAS\b)|FROM\b",
         "SELECT is missing before this",
         BadSyntax,
         expected="SELECT",
     ),
-    Row(r"\bINTO\s+", r"SELECT\b", "a topic's name is missing between INTO and SELECT", BadSyntax),
-    Row(r"", r"WHERE\b", "FROM is missing before WHERE: SELECT … FROM source WHERE …", BadSyntax, expected="FROM"),
-    Row(r"\bWHERE\b[^;]*", r"WHERE\b", "one WHERE is enough; join conditions with AND", BadSyntax, expected="end"),
-    Row(
+    RefusalRow(r"\bINTO\s+", r"SELECT\b", "a topic's name is missing between INTO and SELECT", BadSyntax),
+    RefusalRow(
+        r"", r"WHERE\b", "FROM is missing before WHERE: SELECT … FROM source WHERE …", BadSyntax, expected="FROM"
+    ),
+    RefusalRow(
+        r"\bWHERE\b[^;]*", r"WHERE\b", "one WHERE is enough; join conditions with AND", BadSyntax, expected="end"
+    ),
+    RefusalRow(
         r"\bWHERE\b[^;]*",
         r",",
         "conditions are joined with AND or OR, not with a comma",
         BadSyntax,
         expected="end",
     ),
-    Row(
+    RefusalRow(
         r"\bIS\s+(?:NOT\s+)?",
         r"[\w'\"(]",
         "IS takes NULL, TRUE, FALSE, UNKNOWN or DISTINCT FROM; compare with = or <>",
         BadSyntax,
         expected="UNKNOWN",
     ),
-    Row(r"\bNOT\s+", r"NULL\b", "write IS NOT NULL", BadSyntax, expected="BETWEEN"),
-    Row(r"", r"INTO\b", "INTO stands before SELECT: INSERT INTO target SELECT …", BadSyntax, expected="end"),
-    Row(r"::\s*(?P<TYPE>\w+)\s*(?P<here>\[)\s*", r"\]", _ARRAY_OF, BadSyntax),
-    Row(r"\bBETWEEN\s+[^,()]+", r",|TO\b", "BETWEEN is written BETWEEN low AND high", BadSyntax, expected="AND"),
-    Row(r"\bIN\s+", r"[\w'\"\[]", "the values stand in parentheses: IN (1, 2)", BadSyntax, expected="open"),
-    Row(r"", r"\[\w", 'brackets are not quotes here; names have double quotes: "name"', BadSyntax, expected="primary"),
-    Row(r"(?P<object>\w)", r":(?P<field>[^\W\d]\w*)", "a field is written value.{field}", BadSyntax),
-    Row(r"[\s(,=<>+*/-]", r":\s*\w", "there are no variables; write the value", BadSyntax),
-    Row(r"", rf"\w+(?P<here>{_INVISIBLE})", "an invisible character stands here; delete it", BadSyntax),
+    RefusalRow(r"\bNOT\s+", r"NULL\b", "write IS NOT NULL", BadSyntax, expected="BETWEEN"),
+    RefusalRow(r"", r"INTO\b", "INTO stands before SELECT: INSERT INTO target SELECT …", BadSyntax, expected="end"),
+    RefusalRow(r"::\s*(?P<TYPE>\w+)\s*(?P<here>\[)\s*", r"\]", _ARRAY_OF, BadSyntax),
+    RefusalRow(r"\bBETWEEN\s+[^,()]+", r",|TO\b", "BETWEEN is written BETWEEN low AND high", BadSyntax, expected="AND"),
+    RefusalRow(r"\bIN\s+", r"[\w'\"\[]", "the values stand in parentheses: IN (1, 2)", BadSyntax, expected="open"),
+    RefusalRow(
+        r"", r"\[\w", 'brackets are not quotes here; names have double quotes: "name"', BadSyntax, expected="primary"
+    ),
+    RefusalRow(r"(?P<object>\w)", r":(?P<field>[^\W\d]\w*)", "a field is written value.{field}", BadSyntax),
+    RefusalRow(r"[\s(,=<>+*/-]", r":\s*\w", "there are no variables; write the value", BadSyntax),
+    RefusalRow(r"", rf"\w+(?P<here>{_INVISIBLE})", "an invisible character stands here; delete it", BadSyntax),
 )
 SLIPS = (
     *_ORDER,
     *_MAPPINGS,
     *_QUERIES,
-    *(Row(before, found, message, BadSyntax) for (before, found), message in _AFTER.items()),
-    *(Row(r"", found, message, BadSyntax, expected="number") for found, message in _NUMBERS.items()),
-    *(Row(r"", found, message, BadSyntax) for found, message in _SIGNS.items()),
+    *(RefusalRow(before, found, message, BadSyntax) for (before, found), message in _AFTER.items()),
+    *(RefusalRow(r"", found, message, BadSyntax, expected="number") for found, message in _NUMBERS.items()),
+    *(RefusalRow(r"", found, message, BadSyntax) for found, message in _SIGNS.items()),
 )

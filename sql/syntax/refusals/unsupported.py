@@ -13,7 +13,7 @@ from jobplane.schemas.errors import BadSyntax, InsertNeedsJob, NotSupported, Ref
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class RefusalRow:
     """`expected`: a rule of the grammar that must be among those that may stand at the place."""
 
     before: str
@@ -47,93 +47,95 @@ _STATE = "needs state, which jobs of this version do not keep"
 _TRY = "EXPLAIN ANALYZE shows what a query makes of the newest records"
 
 UNSUPPORTED = (
-    Row(r";\s*", r"\S", "one statement at a time; send what follows as a statement of its own", BadSyntax),
-    Row(
+    RefusalRow(r";\s*", r"\S", "one statement at a time; send what follows as a statement of its own", BadSyntax),
+    RefusalRow(
         r"^",
         rf"INSERT\s+INTO\s+(?P<topic>{NAME})\s*(\([^()]*\)\s*)?VALUES\b",
         "`jobplane topic produce {topic}` writes single records, in a shell; a job reads a topic",
     ),
-    Row(
+    RefusalRow(
         r"^",
         r"(INSERT|SINK)\b",
         "an INSERT runs inside a job, whose name stops it: CREATE JOB name AS INSERT INTO …",
         InsertNeedsJob,
     ),
-    Row(
+    RefusalRow(
         r"^|\bEXPLAIN\s+(ANALYZE\s+|CODE\s+)?",
         rf"(SELECT|VALUES|FROM|WITH|TABLE)\b([^;]*?\bFROM\s+(?P<topic>{NAME}))?",
         "a query needs a topic to write to: CREATE JOB name AS INSERT INTO target SELECT …; "
         "to look only: EXPLAIN ANALYZE INSERT INTO target SELECT …, or `jobplane topic peek {topic}`",
         SelectNotAllowed,
     ),
-    Row(
+    RefusalRow(
         r"\bAS\s+",
         r"(SELECT|VALUES)\b",
         "a job has nobody to return rows to; write them to a topic: AS INSERT INTO target SELECT …",
         SelectNotAllowed,
         expected="INSERT",
     ),
-    Row(
+    RefusalRow(
         r"^",
         r"(UPDATE|MERGE|UPSERT)\b",
         "{found} is not supported: records of a topic do not change; a job writes new ones",
     ),
-    Row(r"^", r"(DELETE|TRUNCATE)\b", "{found} is not supported: records are deleted with Kafka's own tools"),
-    Row(r"\b(CREATE|DROP)\s+(OR\s+REPLACE\s+)?", r"(INDEX|TYPE|DATA)\b", f"{{found}} is {_NOW}"),
-    Row(r"\bCREATE\s+OR\s+REPLACE\s+", r"JOB\b", "a job is not replaced; drop it and create it again"),
-    Row(r"", r"GROUP\s+BY\b", f"GROUP BY {_STATE}"),
-    Row(r"", r"HAVING\b", f"HAVING {_STATE}"),
-    Row(r"\bOVER\s*", r"\(", f"OVER {_STATE}"),
-    Row(r"", r"WINDOW\b(?=\s+\w+\s+AS\b)", f"WINDOW {_STATE}"),
-    Row(r"\b(?P<here>WINDOW)\s+", r"(TUMBLING|HOPPING|SESSION)\b", f"WINDOW {_STATE}"),
-    Row(r"\bFROM\s+(?P<here>TABLE)\s*", r"\(", f"FROM TABLE(…) {_STATE}"),
-    Row(r"", r"(QUALIFY|WITHIN\s+GROUP|FILTER\s*\()", f"{{found}} {_STATE}"),
-    Row(r"\bFILTER\s*", r"\(\s*WHERE\b", f"FILTER (WHERE …) {_STATE}"),
-    Row(r"", r"ORDER\s+BY\b", f"ORDER BY is {_NOW}; a stream has no end to sort by"),
-    Row(
+    RefusalRow(r"^", r"(DELETE|TRUNCATE)\b", "{found} is not supported: records are deleted with Kafka's own tools"),
+    RefusalRow(r"\b(CREATE|DROP)\s+(OR\s+REPLACE\s+)?", r"(INDEX|TYPE|DATA)\b", f"{{found}} is {_NOW}"),
+    RefusalRow(r"\bCREATE\s+OR\s+REPLACE\s+", r"JOB\b", "a job is not replaced; drop it and create it again"),
+    RefusalRow(r"", r"GROUP\s+BY\b", f"GROUP BY {_STATE}"),
+    RefusalRow(r"", r"HAVING\b", f"HAVING {_STATE}"),
+    RefusalRow(r"\bOVER\s*", r"\(", f"OVER {_STATE}"),
+    RefusalRow(r"", r"WINDOW\b(?=\s+\w+\s+AS\b)", f"WINDOW {_STATE}"),
+    RefusalRow(r"\b(?P<here>WINDOW)\s+", r"(TUMBLING|HOPPING|SESSION)\b", f"WINDOW {_STATE}"),
+    RefusalRow(r"\bFROM\s+(?P<here>TABLE)\s*", r"\(", f"FROM TABLE(…) {_STATE}"),
+    RefusalRow(r"", r"(QUALIFY|WITHIN\s+GROUP|FILTER\s*\()", f"{{found}} {_STATE}"),
+    RefusalRow(r"\bFILTER\s*", r"\(\s*WHERE\b", f"FILTER (WHERE …) {_STATE}"),
+    RefusalRow(r"", r"ORDER\s+BY\b", f"ORDER BY is {_NOW}; a stream has no end to sort by"),
+    RefusalRow(
         r"",
         r"(LIMIT|OFFSET|FETCH)\b(?=\s+[\w?])",
         f"{{found}} is {_NOW}: a job has no end, unless OPTIONS (stopAt 'latest') gives it one; {_TRY}",
     ),
-    Row(r"\bSELECT\s+(?P<here>TOP)\s+", r"\d", f"TOP is {_NOW}: a job has no end; {_TRY}"),
-    Row(
+    RefusalRow(r"\bSELECT\s+(?P<here>TOP)\s+", r"\d", f"TOP is {_NOW}: a job has no end; {_TRY}"),
+    RefusalRow(
         r"\*\s*",
         r"(EXCEPT|EXCLUDE|REPLACE|RENAME)\b(?=\s*[\w(\"])",
         f"SELECT * {{found}} is {_NOW}; name the columns",
         expected="FROM",
     ),
-    Row(r"", r"(INTERSECT|EXCEPT)\b(?!\s+AS\b)", f"{{found}} {_STATE}"),
-    Row(r"\bUNION\s+", r"(DISTINCT|SELECT)\b", f"UNION without ALL {_STATE}; write UNION ALL"),
-    Row(
+    RefusalRow(r"", r"(INTERSECT|EXCEPT)\b(?!\s+AS\b)", f"{{found}} {_STATE}"),
+    RefusalRow(r"\bUNION\s+", r"(DISTINCT|SELECT)\b", f"UNION without ALL {_STATE}; write UNION ALL"),
+    RefusalRow(
         r"\b(?P<here>LATERAL)\s+",
         r"(VIEW|FLATTEN|TABLE|\()",
         "elements are taken out of arrays by CROSS JOIN UNNEST(array) AS name",
     ),
-    Row(r"", r"((INNER|CROSS|NATURAL|LEFT|RIGHT|FULL)\s+(OUTER\s+)?)*JOIN\b", f"JOIN {_STATE}"),
-    Row(r"\bCROSS\s+JOIN\s+", _NAME, f"JOIN {_STATE}; CROSS JOIN UNNEST(…) is there"),
-    Row(rf"\bFROM\s+{_NAME}((AS\s+)?{_NAME})?,\s*", _NAME, f"JOIN {_STATE}; name one source"),
-    Row(
+    RefusalRow(r"", r"((INNER|CROSS|NATURAL|LEFT|RIGHT|FULL)\s+(OUTER\s+)?)*JOIN\b", f"JOIN {_STATE}"),
+    RefusalRow(r"\bCROSS\s+JOIN\s+", _NAME, f"JOIN {_STATE}; CROSS JOIN UNNEST(…) is there"),
+    RefusalRow(rf"\bFROM\s+{_NAME}((AS\s+)?{_NAME})?,\s*", _NAME, f"JOIN {_STATE}; name one source"),
+    RefusalRow(
         r"\bFROM\s+(?P<here>UNNEST)\s*",
         r"\(",
         "UNNEST takes arrays out of records: FROM source CROSS JOIN UNNEST(…) AS name",
     ),
-    Row(r"\bWITH\s+RECURSIVE\s+", _NAME, f"WITH RECURSIVE is {_NOW}"),
-    Row(r"(\(|,|=|<|>)\s*", r"(SELECT|WITH)\b", f"subqueries stand after FROM only; elsewhere one {_STATE}"),
-    Row(r"\bSELECT\s+", r"DISTINCT\b", f"SELECT DISTINCT {_STATE}"),
-    Row(r"\bSELECT\s+(?P<here>ALL)\s+\*\s*", r"FROM\b", "leave out ALL: all rows are what SELECT gives"),
-    Row(r"\(\s*", r"DISTINCT\b", f"DISTINCT {_STATE}"),
-    Row(rf"{_NAME}\(\s*", r"\*", f"{{before}}*) {_STATE}"),
-    Row(r"", r"EXISTS\s*\(", f"EXISTS {_STATE}"),
-    Row(r"\bPARTITION\s+", r"BY\b", "records are spread by their keys: name the key in the query, SELECT … AS __key"),
-    Row(r"", r"(NOT\s+)?(SIMILAR\s+TO|ILIKE|REGEXP|RLIKE)\b", f"{{found}} is {_NOW}; use LIKE or REGEXP_LIKE"),
-    Row(r"\b(SIMILAR|ILIKE|REGEXP|RLIKE)\s+", r"('|TO\b)", f"{{before}} is {_NOW}; use LIKE or REGEXP_LIKE"),
-    Row(r"", r"\?", f"parameters are {_NOW}; write the value"),
-    Row(
+    RefusalRow(r"\bWITH\s+RECURSIVE\s+", _NAME, f"WITH RECURSIVE is {_NOW}"),
+    RefusalRow(r"(\(|,|=|<|>)\s*", r"(SELECT|WITH)\b", f"subqueries stand after FROM only; elsewhere one {_STATE}"),
+    RefusalRow(r"\bSELECT\s+", r"DISTINCT\b", f"SELECT DISTINCT {_STATE}"),
+    RefusalRow(r"\bSELECT\s+(?P<here>ALL)\s+\*\s*", r"FROM\b", "leave out ALL: all rows are what SELECT gives"),
+    RefusalRow(r"\(\s*", r"DISTINCT\b", f"DISTINCT {_STATE}"),
+    RefusalRow(rf"{_NAME}\(\s*", r"\*", f"{{before}}*) {_STATE}"),
+    RefusalRow(r"", r"EXISTS\s*\(", f"EXISTS {_STATE}"),
+    RefusalRow(
+        r"\bPARTITION\s+", r"BY\b", "records are spread by their keys: name the key in the query, SELECT … AS __key"
+    ),
+    RefusalRow(r"", r"(NOT\s+)?(SIMILAR\s+TO|ILIKE|REGEXP|RLIKE)\b", f"{{found}} is {_NOW}; use LIKE or REGEXP_LIKE"),
+    RefusalRow(r"\b(SIMILAR|ILIKE|REGEXP|RLIKE)\s+", r"('|TO\b)", f"{{before}} is {_NOW}; use LIKE or REGEXP_LIKE"),
+    RefusalRow(r"", r"\?", f"parameters are {_NOW}; write the value"),
+    RefusalRow(
         rf"\bINTO\s+{_NAME}(\([^()]*\)\s*)?",
         r"VALUES\b",
         f"VALUES is {_NOW}; a job reads a topic: SELECT … FROM source",
     ),
-    Row(
+    RefusalRow(
         r"\bMAPPING\b[^;]*",
         r"(NOT\s+NULL|NULL|PRIMARY\s+KEY|DEFAULT|UNIQUE|CHECK|REFERENCES|COMMENT|METADATA)\b",
         "{found} is not supported: a mapping's column has only a name, a type and an EXTERNAL NAME",

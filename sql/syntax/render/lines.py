@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from jobplane.schemas.names import name
+from jobplane.schemas.names import quote_name
 from jobplane.sql.syntax import statements
-from jobplane.sql.syntax.render.expressions import expression
+from jobplane.sql.syntax.render.expressions import render_expression
 from jobplane.sql.syntax.render.statements import (
     alias_clause,
     insert_head,
@@ -42,7 +42,7 @@ def _broken(statement: statements.Statement | statements.Insert, text: str) -> I
         case statements.CreateMapping(columns=columns) if columns:
             yield f"{mapping_head(statement)} ("
             yield from _indented(_with_commas([mapped_column(one) for one in columns]))
-            yield f") TYPE {name(statement.type.text)}"
+            yield f") TYPE {quote_name(statement.type.text)}"
             yield from filter(None, [option_list(statement.options)])
         case _:
             yield text
@@ -51,7 +51,7 @@ def _broken(statement: statements.Statement | statements.Insert, text: str) -> I
 def _query(query: statements.Query) -> Iterator[str]:
     for number, one in enumerate(query.bindings):
         last = number == len(query.bindings) - 1
-        yield f"{'' if number else 'WITH '}{name(one.name.text)} AS ("
+        yield f"{'' if number else 'WITH '}{quote_name(one.name.text)} AS ("
         yield from _indented(_query(one.query))
         yield ")" if last else "),"
     for number, select in enumerate(query.branches):
@@ -73,12 +73,12 @@ def _select(select: statements.Select) -> Iterator[str]:
     yield from _source(select.source)
     yield from (unnest_clause(one).lstrip() for one in select.unnests)
     if select.where:
-        yield f"WHERE {expression(select.where)}"
+        yield f"WHERE {render_expression(select.where)}"
 
 
 def _source(source: statements.Table | statements.Derived) -> Iterator[str]:
     if isinstance(source, statements.Table):
-        yield f"FROM {name(source.name.text)}{alias_clause(source.alias)}"
+        yield f"FROM {quote_name(source.name.text)}{alias_clause(source.alias)}"
     else:
         yield "FROM ("
         yield from _indented(_query(source.query))

@@ -4,9 +4,9 @@ import re
 from collections.abc import Sequence
 from typing import assert_never
 
-from jobplane.schemas.names import name
+from jobplane.schemas.names import quote_name
 from jobplane.sql.syntax import statements
-from jobplane.sql.syntax.render.expressions import expression, string
+from jobplane.sql.syntax.render.expressions import render_expression, string_literal
 
 _JOB_HEAD = re.compile(
     r"""CREATE JOB (?:IF NOT EXISTS )?(?:\w+|"(?:[^"]|"")++")(?: OPTIONS \((?:'(?:[^']|'')*+'|[^')])*+\))?"""
@@ -27,29 +27,31 @@ def render(statement: statements.Statement | statements.Insert) -> str:
         case statements.Insert():
             return f"{insert_head(statement)} {_query(statement.query)}"
         case statements.DropJob(job, if_exists, snapshot):
-            clause = f" WITH SNAPSHOT {name(snapshot.text)}" if snapshot else ""
-            return f"DROP JOB {'IF EXISTS ' if if_exists else ''}{name(job.text)}{clause}"
+            clause = f" WITH SNAPSHOT {quote_name(snapshot.text)}" if snapshot else ""
+            return f"DROP JOB {'IF EXISTS ' if if_exists else ''}{quote_name(job.text)}{clause}"
         case statements.AlterJob(job, statements.NewOptions(options, resumes)):
-            return f"ALTER JOB {name(job.text)} {option_list(options) or 'OPTIONS ()'}{' RESUME' if resumes else ''}"
+            return (
+                f"ALTER JOB {quote_name(job.text)} {option_list(options) or 'OPTIONS ()'}{' RESUME' if resumes else ''}"
+            )
         case statements.AlterJob(job, action):
-            return f"ALTER JOB {name(job.text)} {action}"
+            return f"ALTER JOB {quote_name(job.text)} {action}"
         case statements.CreateMapping() as mapping:
             return _mapping(mapping)
         case statements.DropMapping(mapping, if_exists):
-            return f"DROP MAPPING {'IF EXISTS ' if if_exists else ''}{name(mapping.text)}"
+            return f"DROP MAPPING {'IF EXISTS ' if if_exists else ''}{quote_name(mapping.text)}"
         case statements.CreateSnapshot(snapshot, job, or_replace):
             replace = "OR REPLACE " if or_replace else ""
-            return f"CREATE {replace}SNAPSHOT {name(snapshot.text)} FOR JOB {name(job.text)}"
+            return f"CREATE {replace}SNAPSHOT {quote_name(snapshot.text)} FOR JOB {quote_name(job.text)}"
         case statements.DropSnapshot(snapshot, if_exists):
-            return f"DROP SNAPSHOT {'IF EXISTS ' if if_exists else ''}{name(snapshot.text)}"
+            return f"DROP SNAPSHOT {'IF EXISTS ' if if_exists else ''}{quote_name(snapshot.text)}"
         case statements.Show(subject, as_of, like):
-            return f"SHOW {subject}{f' LIKE {string(like.pattern)}' if like else ''}{_as_of(as_of)}"
+            return f"SHOW {subject}{f' LIKE {string_literal(like.pattern)}' if like else ''}{_as_of(as_of)}"
         case statements.ShowCreate(job):
-            return f"SHOW CREATE JOB {name(job.text)}"
+            return f"SHOW CREATE JOB {quote_name(job.text)}"
         case statements.ShowHistory(job):
-            return f"SHOW HISTORY FOR JOB {name(job.text)}"
+            return f"SHOW HISTORY FOR JOB {quote_name(job.text)}"
         case statements.Describe(kind, what):
-            return f"DESCRIBE {kind} {name(what.text)}"
+            return f"DESCRIBE {kind} {quote_name(what.text)}"
         case statements.Explain(explained, statements.ExplainMode.PLAN):
             return f"EXPLAIN {render(explained)}"
         case statements.Explain(explained, mode):
@@ -59,13 +61,13 @@ def render(statement: statements.Statement | statements.Insert) -> str:
 
 def job_head(create: statements.CreateJob) -> str:
     """CREATE JOB and its name."""
-    return f"CREATE JOB {'IF NOT EXISTS ' if create.if_not_exists else ''}{name(create.name.text)}"
+    return f"CREATE JOB {'IF NOT EXISTS ' if create.if_not_exists else ''}{quote_name(create.name.text)}"
 
 
 def insert_head(insert: statements.Insert) -> str:
     """INSERT or SINK, INTO and the target with its columns."""
-    listed = f" ({', '.join(name(column.text) for column in insert.columns)})" if insert.columns else ""
-    return f"{insert.keyword} INTO {name(insert.target.text)}{listed}"
+    listed = f" ({', '.join(quote_name(column.text) for column in insert.columns)})" if insert.columns else ""
+    return f"{insert.keyword} INTO {quote_name(insert.target.text)}{listed}"
 
 
 def _as_of(as_of: statements.AsOfOffset | statements.AsOfTime | None) -> str:
@@ -73,13 +75,13 @@ def _as_of(as_of: statements.AsOfOffset | statements.AsOfTime | None) -> str:
         case statements.AsOfOffset(offset):
             return f" AS OF OFFSET {offset}"
         case statements.AsOfTime(text):
-            return f" AS OF TIMESTAMP {string(text)}"
+            return f" AS OF TIMESTAMP {string_literal(text)}"
         case None:
             return ""
 
 
 def option_list(options: Sequence[statements.Option]) -> str:
-    listed = ", ".join(f"{string(option.name.text)} = {string(option.value)}" for option in options)
+    listed = ", ".join(f"{string_literal(option.name.text)} = {string_literal(option.value)}" for option in options)
     return f"OPTIONS ({listed})" if options else ""
 
 
@@ -88,7 +90,7 @@ def _mapping(mapping: statements.CreateMapping) -> str:
     parts = (
         mapping_head(mapping),
         f"({columns})" if columns else "",
-        f"TYPE {name(mapping.type.text)}",
+        f"TYPE {quote_name(mapping.type.text)}",
         option_list(mapping.options),
     )
     return " ".join(filter(None, parts))
@@ -98,44 +100,46 @@ def mapping_head(mapping: statements.CreateMapping) -> str:
     """CREATE MAPPING and what follows up to its columns."""
     replace = "OR REPLACE " if mapping.or_replace else ""
     exists = "IF NOT EXISTS " if mapping.if_not_exists else ""
-    return f"CREATE {replace}MAPPING {exists}{name(mapping.name.text)}{external_clause(mapping.external)}"
+    return f"CREATE {replace}MAPPING {exists}{quote_name(mapping.name.text)}{external_clause(mapping.external)}"
 
 
 def mapped_column(column: statements.ColumnDefinition) -> str:
-    return f"{name(column.name.text)} {column.type.text}{external_clause(column.external)}"
+    return f"{quote_name(column.name.text)} {column.type.text}{external_clause(column.external)}"
 
 
 def external_clause(external: statements.Name | None) -> str:
-    return f" EXTERNAL NAME {name(external.text)}" if external else ""
+    return f" EXTERNAL NAME {quote_name(external.text)}" if external else ""
 
 
 def _query(query: statements.Query) -> str:
-    bound = ", ".join(f"{name(one.name.text)} AS ({_query(one.query)})" for one in query.bindings)
+    bound = ", ".join(f"{quote_name(one.name.text)} AS ({_query(one.query)})" for one in query.bindings)
     return (f"WITH {bound} " if bound else "") + " UNION ALL ".join(map(_select, query.branches))
 
 
 def _select(select: statements.Select) -> str:
     items = ", ".join(map(select_item, select.items))
-    where = f" WHERE {expression(select.where)}" if select.where else ""
+    where = f" WHERE {render_expression(select.where)}" if select.where else ""
     return f"SELECT {items} FROM {_source(select.source)}{''.join(map(unnest_clause, select.unnests))}{where}"
 
 
 def _source(source: statements.Table | statements.Derived) -> str:
-    text = name(source.name.text) if isinstance(source, statements.Table) else f"({_query(source.query)})"
+    text = quote_name(source.name.text) if isinstance(source, statements.Table) else f"({_query(source.query)})"
     return text + alias_clause(source.alias)
 
 
-def unnest_clause(unnest: statements.Unnest) -> str:
+def unnest_clause(unnest: statements.UnnestClause) -> str:
     ordinality = " WITH ORDINALITY" if unnest.ordinality else ""
-    columns = f" ({', '.join(name(column.text) for column in unnest.columns)})" if unnest.columns else ""
-    return f" CROSS JOIN UNNEST({expression(unnest.expression)}){ordinality}{alias_clause(unnest.alias)}{columns}"
+    columns = f" ({', '.join(quote_name(column.text) for column in unnest.columns)})" if unnest.columns else ""
+    return (
+        f" CROSS JOIN UNNEST({render_expression(unnest.expression)}){ordinality}{alias_clause(unnest.alias)}{columns}"
+    )
 
 
 def select_item(item: statements.Star | statements.Item) -> str:
     if isinstance(item, statements.Star):
-        return f"{name(item.source.text)}.*" if item.source else "*"
-    return expression(item.expression) + alias_clause(item.alias)
+        return f"{quote_name(item.source.text)}.*" if item.source else "*"
+    return render_expression(item.expression) + alias_clause(item.alias)
 
 
 def alias_clause(alias: statements.Name | None) -> str:
-    return f" AS {name(alias.text)}" if alias else ""
+    return f" AS {quote_name(alias.text)}" if alias else ""
