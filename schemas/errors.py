@@ -5,12 +5,14 @@
     ├── JobFailure       what stops a job; has the place of the record, where there is one (schemas/failures.py)
     └── SetupError       what keeps a process from starting or reaching Kafka (schemas/setup_errors.py)
 
-Each concrete class is one stable `code`. Its docstring is its documentation.
+Each concrete class is one stable `code`. Its docstring is its documentation; it says with which exit code the command
+line ends, and who can fix what is wrong. A new error is one class, and nothing else.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from jobplane.schemas.blame import Blame, ExitCode
 from jobplane.schemas.shown import to_printable
 
 
@@ -26,6 +28,8 @@ class Place:
 
 
 STATEMENT_START = Place(1, 1)
+BY_CODE: "dict[str, type[JobplaneError]]" = {}
+"""Every class with a code; those of a module once it is imported."""
 LONGEST_MESSAGE = 1_000
 """Characters of a refusal; what it quotes of the statement may be longer."""
 
@@ -38,7 +42,16 @@ class JobplaneError(Exception):
 
     code: ClassVar[str]
     again: ClassVar[bool] = False
-    """Whether the same may go well at another time, with nothing changed by a person."""
+    """Whether the same may succeed at another time, although nobody has changed anything."""
+    exit_code: ClassVar[ExitCode] = ExitCode.FAILED
+    """What the command line ends with."""
+    blame: ClassVar[Blame]
+    """Who can fix it."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "code" in vars(cls):
+            BY_CODE[cls.code] = cls
 
     def __init__(self, message: str) -> None:
         self.message = to_printable(message)
@@ -47,6 +60,9 @@ class JobplaneError(Exception):
 
 class Refused(JobplaneError):
     """A statement that is not carried out. `place` is where in its text; of a long message the middle is left out."""
+
+    exit_code = ExitCode.REFUSED
+    blame = Blame.USER
 
     def __init__(self, message: str, place: Place = STATEMENT_START) -> None:
         half = LONGEST_MESSAGE // 2
@@ -178,18 +194,21 @@ class NoRegistry(Refused):
     """A topic or command in Avro comes without its schema, and no schema registry is configured."""
 
     code = "no-registry"
+    blame = Blame.OPERATOR
 
 
 class RegistryRefused(Refused):
     """The schema registry does not let the workers in, or is not one: its settings must be changed first."""
 
     code = "registry-refused"
+    blame = Blame.OPERATOR
 
 
 class TopicNotFound(Refused):
     """The source or target topic does not exist, or no topic can have this name."""
 
     code = "topic-not-found"
+    exit_code = ExitCode.NOT_FOUND
 
 
 class TopicExists(Refused):
@@ -214,12 +233,14 @@ class PartitionNotFound(Refused):
     """The topic has fewer partitions."""
 
     code = "partition-not-found"
+    exit_code = ExitCode.NOT_FOUND
 
 
 class NotAuthorized(Refused):
     """Kafka does not let the workers see a topic: an ACL must allow it first."""
 
     code = "not-authorized"
+    blame = Blame.OPERATOR
 
 
 class TopicReserved(Refused):
@@ -244,6 +265,7 @@ class CommandNotFound(Refused):
     """The command log holds no command at this offset."""
 
     code = "command-not-found"
+    exit_code = ExitCode.NOT_FOUND
 
 
 class JobDropping(Refused):
@@ -257,6 +279,7 @@ class JobNotFound(Refused):
     """No live job has this name."""
 
     code = "job-not-found"
+    exit_code = ExitCode.NOT_FOUND
 
 
 class JobNotRunning(Refused):
@@ -287,6 +310,7 @@ class MappingNotFound(Refused):
     """No mapping has this name."""
 
     code = "mapping-not-found"
+    exit_code = ExitCode.NOT_FOUND
 
 
 class MappingInUse(Refused):
@@ -305,6 +329,7 @@ class SnapshotNotFound(Refused):
     """No snapshot has this name."""
 
     code = "snapshot-not-found"
+    exit_code = ExitCode.NOT_FOUND
 
 
 class SnapshotMismatch(Refused):
@@ -317,12 +342,14 @@ class DeadLetterNotFound(Refused):
     """The job has no dead letter at this place."""
 
     code = "dead-letter-not-found"
+    exit_code = ExitCode.NOT_FOUND
 
 
 class OffsetNotFound(Refused):
     """The log of events does not reach the offset or instant that AS OF names, or a topic ends before the offset."""
 
     code = "offset-not-found"
+    exit_code = ExitCode.NOT_FOUND
 
 
 class CommandIdReused(Refused):
@@ -336,9 +363,17 @@ class FactsUnavailable(Refused):
 
     code = "facts-unavailable"
     again = True
+    blame = Blame.KAFKA
 
 
 class InternalError(Refused):
     """A fault of jobplane itself, not of the statement. The log has more under the reference in the message."""
 
     code = "internal-error"
+    exit_code = ExitCode.FAILED
+    blame = Blame.JOBPLANE
+
+
+def refusal_exit(code: str) -> int:
+    """The exit code of a refusal; of one that this version does not know it is that of any refusal."""
+    return (BY_CODE.get(code) or Refused).exit_code

@@ -1,5 +1,8 @@
 """What stops a job. Each concrete class is one stable `code`; its docstring is its documentation."""
 
+from typing import ClassVar
+
+from jobplane.schemas.blame import Blame
 from jobplane.schemas.errors import JobplaneError
 
 
@@ -10,10 +13,15 @@ class JobFailure(JobplaneError):
     """
 
     at: str = ""
+    blame = Blame.OPERATOR
+    spares_job: ClassVar[bool] = False
+    """Whether the job is not to blame: it is suspended, and never ended by it."""
 
 
 class RecordFailure(JobFailure):
     """One record is to blame."""
+
+    blame = Blame.PRODUCER
 
 
 class BadRecord(RecordFailure):
@@ -56,12 +64,14 @@ class JobWasDropped(JobFailure):
     """The job was dropped before the snapshot asked of it was complete."""
 
     code = "JOB_DROPPED"
+    blame = Blame.USER
 
 
 class SnapshotLost(JobFailure):
     """The snapshot a job was created from is not there any more."""
 
     code = "SNAPSHOT_LOST"
+    blame = Blame.USER
 
 
 class SinkLost(JobFailure):
@@ -80,21 +90,29 @@ class WorkerLost(JobFailure):
     """The worker of a task was lost, or the task was given to another, and autoScaling is 'false'."""
 
     code = "WORKER_LOST"
+    spares_job = True
 
 
 class HostDied(JobFailure):
     """The process that ran a task alone died three times in a row, without a record committed between."""
 
     code = "HOST_DIED"
+    blame = Blame.USER
 
 
 class FunctionMissing(JobFailure):
     """A worker does not have the functions of an installed package that the job's query calls."""
 
     code = "FUNCTION_MISSING"
+    spares_job = True
 
 
 class InternalFailure(JobFailure):
     """A fault of jobplane itself ended a task. Its worker's log has more under the reference in the message."""
 
     code = "INTERNAL_ERROR"
+    blame = Blame.JOBPLANE
+
+
+SPARE_JOB = frozenset(one.code for one in JobFailure.__subclasses__() if one.spares_job)
+"""Codes of the failures that the job is not to blame for."""

@@ -1,10 +1,13 @@
 """What stops a start or a command. Each concrete class is one stable `code`; its docstring is its documentation."""
 
+from jobplane.schemas.blame import Blame, ExitCode
 from jobplane.schemas.errors import JobplaneError
 
 
 class SetupError(JobplaneError):
     """What keeps a process from starting or reaching Kafka."""
+
+    blame = Blame.OPERATOR
 
 
 class KafkaUnreachable(SetupError):
@@ -12,6 +15,8 @@ class KafkaUnreachable(SetupError):
 
     code = "kafka-unreachable"
     again = True
+    exit_code = ExitCode.UNREACHABLE
+    blame = Blame.KAFKA
 
 
 class CredentialsRefused(SetupError):
@@ -25,6 +30,8 @@ class KafkaSilent(SetupError):
 
     code = "kafka-silent"
     again = True
+    exit_code = ExitCode.UNREACHABLE
+    blame = Blame.KAFKA
 
 
 class NotSetUp(SetupError):
@@ -49,6 +56,8 @@ class BadSetting(SetupError):
     """A setting has a value that cannot be used."""
 
     code = "bad-setting"
+    exit_code = ExitCode.USAGE
+    blame = Blame.USER
 
 
 class ExtraMissing(SetupError):
@@ -91,6 +100,8 @@ class BeyondTheEnd(SetupError):
     """The log has no such offset yet."""
 
     code = "beyond-the-end"
+    exit_code = ExitCode.NOT_FOUND
+    blame = Blame.USER
 
 
 class StillWritten(SetupError):
@@ -103,9 +114,11 @@ class NotEmpty(SetupError):
     """The control topics hold records: a backup is restored into new ones."""
 
     code = "not-empty"
+    blame = Blame.USER
 
 
 class BadBackup(SetupError):
     """The file is not a backup, or is damaged."""
 
     code = "bad-backup"
+    blame = Blame.USER

@@ -19,7 +19,6 @@ from jobplane.controlplane.cli.terminal import (
     fail,
     issuing,
     json_line,
-    refusal_exit,
     settings_of,
     warn,
 )
@@ -146,6 +145,7 @@ def _listing_command(job: str, flags: dict[str, Any]) -> str:
 def _begun(client: "Client", job: "Job", timeout: float) -> str:
     """The uid of a new retry."""
     from jobplane.controlplane.query.dead_letters import retry_of
+    from jobplane.schemas.errors import refusal_exit
 
     reply = client.execute(retry_of(job), timeout=timeout).reply
     if reply is None:

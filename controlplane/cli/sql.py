@@ -29,7 +29,6 @@ from jobplane.controlplane.cli.terminal import (
     outcome_command,
     planning,
     progress,
-    refusal_exit,
     settings_of,
     warn,
 )
@@ -323,7 +322,7 @@ def _tell(result: "Result", where: str, text: str, way: Way) -> None:
     """Print the result of a statement; exits where it is not done."""
     from jobplane.controlplane.cli.next_steps import next_step
     from jobplane.controlplane.core.subject import outcome_line
-    from jobplane.schemas.errors import Place
+    from jobplane.schemas.errors import Place, refusal_exit
     from jobplane.sql.syntax.refusals.diagnostics import caret
 
     sent, reply = result.sent, result.reply
@@ -393,7 +392,7 @@ def tell_refusal(where: str, text: str, refused: "Refused", output: str) -> int:
         warn(f"{where}: error ({refused.code}): {to_one_line(refused.message)}")
     else:
         warn(f"{where}: refused ({refused.code})\n{caret(text, place, refused.message)}")
-    return refusal_exit(refused.code)
+    return refused.exit_code
 
 
 COMMANDS = (sql, emit, outcome)

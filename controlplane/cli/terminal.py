@@ -10,37 +10,21 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from jobplane.schemas.blame import ExitCode
 from jobplane.schemas.shown import to_one_line, to_printable
 
 if TYPE_CHECKING:
     from jobplane.controlplane.settings import Settings
-    from jobplane.schemas.errors import InternalError, JobplaneError
+    from jobplane.schemas.errors import InternalError
 
-FAILED, NOT_FOUND, REFUSED, UNREACHABLE, TIMED_OUT, INTERRUPTED = 1, 3, 4, 5, 124, 130
-EXITS = {
-    "beyond-the-end": NOT_FOUND,
-    "command-not-found": NOT_FOUND,
-    "dead-letter-not-found": NOT_FOUND,
-    "internal-error": FAILED,
-    "job-not-found": NOT_FOUND,
-    "mapping-not-found": NOT_FOUND,
-    "offset-not-found": NOT_FOUND,
-    "partition-not-found": NOT_FOUND,
-    "snapshot-not-found": NOT_FOUND,
-    "topic-not-found": NOT_FOUND,
-}
-"""Exit codes of errors; of all other refusals it is 4."""
+FAILED, NOT_FOUND, REFUSED = ExitCode.FAILED, ExitCode.NOT_FOUND, ExitCode.REFUSED
+UNREACHABLE, TIMED_OUT, INTERRUPTED = ExitCode.UNREACHABLE, ExitCode.TIMED_OUT, ExitCode.INTERRUPTED
 TRACEBACK = "JOBPLANE_TRACEBACK"
 """Set in the environment, it shows where a fault of jobplane was met."""
 
 
 _EXAMPLE = 73
 """Characters of a line of an example: 80 without those around it, and `\\` at its end."""
-
-
-def refusal_exit(code: str) -> int:
-    """The exit code of a refusal."""
-    return EXITS.get(code, REFUSED)
 
 
 def connection(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -173,7 +157,7 @@ class errors:  # noqa: N801  used like a function
             return
         from jobplane.processors.kafka.cluster import Doubt, KafkaException, judged
         from jobplane.schemas.errors import JobplaneError
-        from jobplane.schemas.setup_errors import BadSetting, KafkaSilent, KafkaUnreachable
+        from jobplane.schemas.setup_errors import BadSetting, KafkaSilent
 
         if isinstance(error, KafkaException):
             error = judged(error)
@@ -181,21 +165,12 @@ class errors:  # noqa: N801  used like a function
             error = _internal(error)
         if isinstance(error, BadSetting):
             raise click.UsageError(to_one_line(error.message))
-        if isinstance(error, KafkaUnreachable):
-            fail(f"error ({error.code}): {to_one_line(error.message)}", UNREACHABLE)
         if isinstance(error, JobplaneError):
-            fail(f"error ({error.code}): {to_one_line(error.message)}", error_exit(error))
+            fail(f"error ({error.code}): {to_one_line(error.message)}", error.exit_code)
         if isinstance(error, Doubt):
-            fail(f"error ({KafkaSilent.code}): {to_one_line(error)}", UNREACHABLE)
+            fail(f"error ({KafkaSilent.code}): {to_one_line(error)}", KafkaSilent.exit_code)
         if isinstance(error, OSError):
             fail_of_the_system(error)
-
-
-def error_exit(error: "JobplaneError") -> int:
-    """The exit code of an error that ends a command."""
-    from jobplane.schemas.errors import Refused
-
-    return refusal_exit(error.code) if isinstance(error, Refused) else EXITS.get(error.code, FAILED)
 
 
 def fail_of_the_system(error: OSError, further: str = "") -> NoReturn:

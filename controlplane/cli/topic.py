@@ -9,7 +9,7 @@ import click
 from jobplane.controlplane.cli.flags import Whole
 from jobplane.controlplane.cli.guiding import Group
 from jobplane.controlplane.cli.screen.show import Display
-from jobplane.controlplane.cli.terminal import connection, errors, examples, fail, json_line, refusal_exit, settings_of
+from jobplane.controlplane.cli.terminal import connection, errors, examples, fail, json_line, settings_of
 from jobplane.schemas.errors import JobplaneError
 from jobplane.schemas.shown import to_one_line
 
@@ -185,4 +185,4 @@ class refusing:  # noqa: N801  used like a function
             text = f"--where: refused ({error.code})\n{caret(self._where, error.place, error.message)}"
         else:
             text = f"error ({error.code}): {to_one_line(error.message)}"
-        fail(text, refusal_exit(error.code))
+        fail(text, error.exit_code)

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from jobplane.controlplane.cli import main, terminal
+from jobplane.controlplane.cli import main
 from jobplane.controlplane.core.transitions import ENDED, TRANSITIONS, Input
 from jobplane.controlplane.settings import ENVIRONMENT, Settings
 from jobplane.controlplane.topics import TOPICS
@@ -106,38 +106,35 @@ def _takes(command: click.Command, setting: str) -> bool:
     return any(one.name == setting for one in command.params)
 
 
-def error_table(root: type[errors.JobplaneError], exit_code: Callable[[str], int]) -> str:
+def error_table(root: type[errors.JobplaneError]) -> str:
     """Every error with a code under `root`; its docstring is its entry. Of job failures none passes by itself."""
-    found = [
-        one
-        for one in (*vars(errors).values(), *vars(setup).values(), *vars(failures_of_jobs).values())
-        if isinstance(one, type) and issubclass(one, root) and "code" in vars(one)
-    ]
+    found = [one for one in errors.BY_CODE.values() if issubclass(one, root)]
     assert all(one.__doc__ for one in found)
     rows = [
-        (f"`{one.code}`", " ".join(str(one.__doc__).split()), str(exit_code(one.code)), "yes" if one.again else "no")
+        (
+            f"`{one.code}`",
+            " ".join(str(one.__doc__).split()),
+            str(one.blame),
+            str(int(one.exit_code)),
+            "yes" if one.again else "no",
+        )
         for one in found
     ]
-    if root is errors.Refused or root is setup.SetupError:
-        return table("code | meaning | exit code | again?", rows)
-    return table("code | meaning | exit code", [row[:-1] for row in rows])
+    if root is failures_of_jobs.JobFailure:
+        return table("code | meaning | fixed by | exit code", [row[:-1] for row in rows])
+    return table("code | meaning | fixed by | exit code | again?", rows)
 
 
 def refusals() -> str:
-    return error_table(errors.Refused, terminal.refusal_exit)
+    return error_table(errors.Refused)
 
 
 def failures() -> str:
-    return error_table(failures_of_jobs.JobFailure, lambda _: main.FAILED)
+    return error_table(failures_of_jobs.JobFailure)
 
 
 def setup_errors() -> str:
-    others = {
-        setup.KafkaUnreachable.code: main.UNREACHABLE,
-        setup.KafkaSilent.code: main.UNREACHABLE,
-        setup.BadSetting.code: click.UsageError.exit_code,
-    }
-    return error_table(setup.SetupError, lambda code: others.get(code) or terminal.EXITS.get(code, main.FAILED))
+    return error_table(setup.SetupError)
 
 
 def attributes() -> str:

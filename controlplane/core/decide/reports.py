@@ -8,7 +8,7 @@ from jobplane.controlplane.core.decide import close
 from jobplane.controlplane.core.evolve import State
 from jobplane.controlplane.core.facts import Facts
 from jobplane.controlplane.core.transitions import Input, follow
-from jobplane.schemas.failures import FunctionMissing, WorkerLost
+from jobplane.schemas.failures import SPARE_JOB
 from jobplane.schemas.options import JobOptions
 from jobplane.schemas.records.events import (
     Body,
@@ -25,9 +25,6 @@ from jobplane.schemas.records.offsets import PartitionOffset, SourceOffsets
 from jobplane.schemas.records.reports import Report, ReportKind
 from jobplane.schemas.records.snapshots import SnapshotPart
 from jobplane.schemas.records.state import TASK_ENDED, Job, PendingSnapshot, Phase, Snapshot, Status, Target
-
-OF_THE_WORKER = frozenset({WorkerLost.code, FunctionMissing.code})
-"""The job is not to blame for these, and is never ended by them."""
 
 
 def decide_report(state: State, report: Report, facts: Facts, time: int) -> tuple[Body, ...]:
@@ -102,7 +99,7 @@ def _failed(state: State, job: Job, report: Report) -> tuple[Body, ...]:
     failure = report.failure or Failure("UNKNOWN", "the task gave no cause")
     target, status = job.target, job.status
     if target is Target.RUN:
-        keep = JobOptions.of(job.options).suspend_on_failure or failure.code in OF_THE_WORKER
+        keep = JobOptions.of(job.options).suspend_on_failure or failure.code in SPARE_JOB
         target = Target.SUSPEND if keep else Target.END
         status = follow(status, Input.FAIL if keep else Input.FAIL_FOR_GOOD)
     status, closed = _after_stop(state, job, report.task, status, target)
