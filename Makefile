@@ -10,13 +10,18 @@ PACKAGES := $(shell grep -c == constraints.txt)
 TOLD := /^Collecting/ { if (++n % 20 == 0) say(n " of $(PACKAGES) packages fetched") } \
 	/^Installing/ { say("installing") } /^exit/ { code = $$2 } END { exit code } \
 	function say(what) { print "setup: " what > "/dev/stderr"; fflush() }
-FIRST := $(wildcard tests/unit tests/golden tests/property tests/simulation tests/test_docs.py)
 
-# The tests that start brokers or workers of their own: they take as long as all others with a broker.
-OWN := tests/chaos $(addprefix tests/integration/test_, backup.py dev.py embedded.py installed.py many_jobs.py user_functions.py)
+# Four parts of the tests, which run side by side: those that need no broker, those that kill, those that start brokers
+# or workers of their own, and all others. Each of the last three has a broker for its session.
+PURE := $(wildcard tests/unit tests/golden tests/property tests/simulation tests/test_docs.py)
+OWN := $(addprefix tests/integration/test_, backup.py dev.py embedded.py installed.py many_jobs.py upgrade.py user_functions.py)
+PARTS := test-chaos test-shared test-own test-pure
+PYTEST := $(BIN)/pytest -q --durations=10
+# What each part prints stays together, with a make that can do so (4.0 or newer).
+TOGETHER := $(if $(filter output-sync,$(.FEATURES)),--output-sync)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup jars demo check test chaos outage fuzz bench lock clean
+.PHONY: help setup jars demo check test $(PARTS) chaos outage fuzz bench lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -45,12 +50,21 @@ check: setup ## lint, format, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-# Tests with a broker wait more than they compute, so two halves of them run side by side, each with a broker of its own.
-test: setup check jars ## check, then all tests: what needs no broker, then those with one
-	$(BIN)/pytest -q $(FIRST)
-	@$(BIN)/pytest -q $(OWN) -m "not long" >$(VENV)/own.log 2>&1 & own=$$!; trap "kill $$own" INT TERM; \
-	$(BIN)/pytest -q tests/integration $(addprefix --ignore=,$(OWN)); others=$$?; \
-	echo "beside them:"; wait $$own; own=$$?; cat $(VENV)/own.log; exit $$((others | own))
+# Tests with a broker wait more than they compute: the others run beside them, at a lower priority.
+test: setup check jars ## check, then all tests in four parts side by side; what a part says is printed at its end
+	@$(MAKE) --no-print-directory --keep-going --jobs=$(words $(PARTS)) $(TOGETHER) $(PARTS)
+
+test-chaos:
+	exec $(PYTEST) tests/chaos -m "not long"
+
+test-shared:
+	exec $(PYTEST) tests/integration $(addprefix --ignore=,$(OWN))
+
+test-own:
+	exec $(PYTEST) $(OWN)
+
+test-pure:
+	exec nice $(PYTEST) $(PURE)
 
 chaos: setup jars ## everything that kills: with two hundred jobs as well, which takes some minutes
 	$(BIN)/pytest -q tests/chaos
