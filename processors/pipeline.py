@@ -3,15 +3,17 @@
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
+from jobplane.processors.unrecorded import plan_of_text
+from jobplane.schemas.failures import PlanUnreadable
 from jobplane.schemas.options import JobOptions
-from jobplane.schemas.records.mappings import TopicMapping
+from jobplane.schemas.records.plans import RecordedPlan
 from jobplane.schemas.records.sources import DeadLetterSource, Sink, Source, sources_by_topic
 from jobplane.schemas.records.tasks import Task
 from jobplane.sql.codegen.compile import CompiledStep, Step, Wiring, compile_step
-from jobplane.sql.plan.plan import plan
-from jobplane.sql.syntax.parser import parse_job
+from jobplane.sql.plan.graph import Plan
+from jobplane.sql.plan.recorded import UnreadablePlan, read
 
 Positions = dict[tuple[str, int], int]
 """The next offset to read, by topic and partition."""
@@ -29,10 +31,14 @@ class Pipeline:
     options: JobOptions
     compiled: Callable[[int], CompiledStep]
     """By the number of partitions below which a mirror keeps the record's own."""
+    read_plan: Callable[[], Plan]
+    """Raises PlanUnreadable; what `plan` raises where no plan was recorded."""
 
     @property
     def step(self) -> Step:
-        """Raises what `plan` raises."""
+        """Raises PlanUnreadable, and UnknownOperation where a function of a package is missing; what `plan` raises
+        where no plan was recorded.
+        """
         return self.compiled(sys.maxsize).step
 
     @property
@@ -63,21 +69,28 @@ class Pipeline:
 
 def pipeline_of(task: Task) -> Pipeline:
     """The query of a task; tasks of one job share what it is compiled to."""
-    return pipeline(task.statement, task.options, task.sources, task.sink)
+
+    def recorded() -> RecordedPlan:
+        return task.plan or plan_of_text(task.statement, task.sources, task.sink)
+
+    return pipeline(recorded, task.options, task.sources, task.sink)
 
 
-def pipeline(statement: str, options: dict[str, str], sources: tuple[Source, ...], sink: Sink) -> Pipeline:
-    """The query of a CREATE JOB in its canonical form."""
-    reads = tuple(_Read(source.name, source.records_of, _Mapped(source.mapping)) for source in sources)
-    mirrored = tuple(_is_mirrored(source, sink) for source in sources)
+def pipeline(
+    recorded: Callable[[], RecordedPlan], options: dict[str, str], sources: tuple[Source, ...], sink: Sink
+) -> Pipeline:
+    """The pipeline of a recorded plan, which is asked for when the query is first compiled."""
+    topics = tuple({source.name: source.records_of for source in sources}.items())
+    mirrored = {source.name: _is_mirrored(source, sink) for source in sources}
+    recorded = cache(recorded)
 
     def compiled(mirror: int) -> CompiledStep:
         if any(source.letters for source in sources):  # they may come from partitions added since
             mirror = min(mirror, sink.partitions)
-        mirrors = tuple(mirror if one else 0 for one in mirrored)
-        return _compiled(statement, sink.topic, sink.partitions, _Mapped(sink.mapping), reads, mirrors)
+        mirrors = tuple((name, mirror if one else 0) for name, one in mirrored.items())
+        return _compiled(recorded(), sink.topic, sink.partitions, topics, mirrors)
 
-    return Pipeline(sources_by_topic(sources), sink, JobOptions.of(options), compiled)
+    return Pipeline(sources_by_topic(sources), sink, JobOptions.of(options), compiled, lambda: _read(recorded()))
 
 
 def _is_mirrored(source: Source, sink: Sink) -> bool:
@@ -86,38 +99,22 @@ def _is_mirrored(source: Source, sink: Sink) -> bool:
     return partitions == sink.partitions
 
 
-class _Mapped:
-    """A mapping as a key: equal by what it says."""
-
-    def __init__(self, mapping: TopicMapping | None) -> None:
-        self.mapping = mapping
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Mapped) and self.mapping == other.mapping
-
-    def __hash__(self) -> int:
-        return hash(self.mapping.statement if self.mapping else "")
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """A name in the query, and what it stands for."""
-
-    name: str
-    topic: str
-    mapped: _Mapped
+@lru_cache(maxsize=256)
+def _read(recorded: RecordedPlan) -> Plan:
+    """Raises PlanUnreadable."""
+    try:
+        return read(recorded)
+    except UnreadablePlan as reason:
+        message = f"the plan of the job's query cannot be read here: {reason}"
+        raise PlanUnreadable(f"{message}; run the job with the version that created it") from reason
 
 
 @lru_cache(maxsize=256)
 def _compiled(
-    statement: str, topic: str, partitions: int, sink: _Mapped, reads: tuple[_Read, ...], mirrors: tuple[int, ...]
+    recorded: RecordedPlan,
+    topic: str,
+    partitions: int,
+    topics: tuple[tuple[str, str], ...],
+    mirrors: tuple[tuple[str, int], ...],
 ) -> CompiledStep:
-    parsed = parse_job(statement)
-    sources = {read.name: read.mapped.mapping for read in reads if read.mapped.mapping}
-    wiring = Wiring(
-        topic,
-        partitions,
-        {read.name: read.topic for read in reads},
-        {read.name: mirror for read, mirror in zip(reads, mirrors, strict=True)},
-    )
-    return compile_step(plan(parsed.insert, sources, sink.mapping, recorded=True), wiring)
+    return compile_step(_read(recorded), Wiring(topic, partitions, dict(topics), dict(mirrors)))

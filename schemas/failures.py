@@ -107,6 +107,13 @@ class FunctionMissing(JobFailure):
     spares_job = True
 
 
+class PlanUnreadable(JobFailure):
+    """A worker's version cannot read the plan of the job's query, which a newer version wrote."""
+
+    code = "PLAN_UNREADABLE"
+    spares_job = True
+
+
 class InternalFailure(JobFailure):
     """A fault of jobplane itself ended a task. Its worker's log has more under the reference in the message."""
 

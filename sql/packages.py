@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +10,10 @@ from jobplane.schemas.errors import Refused, UnknownFunction
 from jobplane.schemas.records.packages import Package
 from jobplane.sql.functions import FUNCTIONS
 from jobplane.sql.functions.signature import ANY, Function, function_of
+from jobplane.sql.operations.operation import CallOperation
+from jobplane.sql.plan.graph import Plan
 from jobplane.sql.plan.plan import plan
+from jobplane.sql.plan.recorded import operations_in
 from jobplane.sql.syntax import expressions as ex
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parser import parse
@@ -78,5 +81,16 @@ def called_functions(insert: statements.Insert) -> tuple[str, ...]:
 
 def called_packages(insert: statements.Insert) -> tuple[Package, ...]:
     """The packages whose functions a query calls, as they are installed here, by name."""
-    owners = (one.package for name in called_functions(insert) for one in FUNCTIONS.get(name, ()))
-    return tuple(sorted({one for one in owners if one is not None}, key=lambda one: one.name))
+    return packages_of(called_functions(insert))
+
+
+def packages_of(names: Iterable[str]) -> tuple[Package, ...]:
+    """The packages that functions of these names are of here, by name."""
+    owners = {one.package for name in names for one in FUNCTIONS.get(name, ())}
+    return tuple(sorted((one for one in owners if one is not None), key=lambda one: one.name))
+
+
+def calls_of_packages(planned: Plan) -> tuple[CallOperation, ...]:
+    """The calls of functions of packages in a plan."""
+    operations = (one.operation for one in operations_in(planned))
+    return tuple(one for one in operations if isinstance(one, CallOperation) and one.package)

@@ -8,6 +8,7 @@ from jobplane.schemas.failures import (
     HostDied,
     InternalFailure,
     KafkaRefused,
+    PlanUnreadable,
     RecordTooLarge,
     SinkLost,
     SnapshotLost,
@@ -28,6 +29,7 @@ _STEPS = {
     WorkerLost: "to go on where its tasks are now: ALTER JOB {job} RESUME",
     HostDied: "to go on once the worker's log has told why: ALTER JOB {job} RESUME",
     FunctionMissing: "to go on once the package is installed and the worker started again: ALTER JOB {job} RESUME",
+    PlanUnreadable: "to go on once workers of the version that created the job run: ALTER JOB {job} RESUME",
     InternalFailure: "to try again: ALTER JOB {job} RESUME",
 }
 _BY_CODE = {failure.code: step for failure, step in _STEPS.items()}

@@ -4,11 +4,10 @@ from dataclasses import dataclass, field
 
 from jobplane.schemas.errors import ReadStatement, Refused
 from jobplane.schemas.options import JobOptions
-from jobplane.schemas.records.state import Job
 from jobplane.schemas.wire.command_record import ReceivedCommand
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parser import parse
-from jobplane.sql.syntax.render.statements import insert_text, render
+from jobplane.sql.syntax.render.statements import render
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +44,3 @@ def translate(command: ReceivedCommand) -> Request:
 def options_of(create: statements.CreateJob) -> JobOptions:
     """Raises UnknownOption, BadOptionValue or NotSupported with its place."""
     return JobOptions.read((o.name.text, o.value, o.name.place, o.value_place) for o in create.options)
-
-
-def query_of(job: Job) -> str:
-    """The INSERT … SELECT of a job as text, for people."""
-    return insert_text(job.statement)

@@ -8,12 +8,12 @@ from typing import Any
 
 from jobplane.controlplane.core.evolve import State
 from jobplane.controlplane.core.facts import jobs_through
-from jobplane.controlplane.core.request import query_of
 from jobplane.schemas.options import JobOptions
 from jobplane.schemas.records.offsets import SourceOffsets
 from jobplane.schemas.records.progress import Progress
 from jobplane.schemas.records.state import TASK_ENDED, Answer, Job, Snapshot
 from jobplane.schemas.records.tasks import task_key
+from jobplane.sql.syntax.render.statements import insert_text
 
 Row = dict[str, Any]
 
@@ -102,7 +102,7 @@ def job_row(job: Job) -> Row:
         "status": str(job.status),
         "uid": job.uid,
         "tasks": len(job.tasks),
-        "query": query_of(job),
+        "query": insert_text(job.statement),
         "failure": str(job.failure) if job.failure else "",
     }
 

@@ -82,7 +82,8 @@ def _explain(dry: "DryRun", explained: statements.CreateJob | statements.Insert,
     from jobplane.sql.explain import explain
 
     create = explained if isinstance(explained, statements.CreateJob) else of_insert(explained)
-    sources, sink = dry.wired(create)
+    wired = dry.wired(create)
+    sources, sink = wired.sources, wired.sink
     mappings = {source.name: source.mapping for source in sources if source.mapping}
     rows = explain(create.insert, mappings, sink.mapping, shows_code=shows_code)
     return Listing(

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar, assert_never
 
-from jobplane.controlplane.core.decide import topics_needed, wire
+from jobplane.controlplane.core.decide import WiredJob, topics_needed, wire
 from jobplane.controlplane.core.decide.mappings import create_mapping, drop_mapping
 from jobplane.controlplane.core.decide.sources import Sources
 from jobplane.controlplane.core.evolve import State
@@ -104,10 +104,10 @@ class DryRun:
         return self._state
 
     def _tried(self, create: statements.CreateJob, last: int) -> Listing:
-        sources, sink = self.wired(create)
-        text = render(create)
+        wired = self.wired(create)
+        sources, sink = wired.sources, wired.sink
         given = {option.name.text: option.value for option in create.options}
-        made = pipeline(text, given, sources, sink)
+        made = pipeline(lambda: wired.plan, given, sources, sink)
         partitions = [
             (topic, p) for topic, source in sources_by_topic(sources).items() for p in range(len(source.start))
         ]
@@ -123,7 +123,8 @@ class DryRun:
         if not isinstance(statement, statements.CreateJob | statements.Insert):
             return ()
         create = statement if isinstance(statement, statements.CreateJob) else of_insert(statement)
-        return self.noticed(create.insert, *self.wired(create))
+        wired = self.wired(create)
+        return self.noticed(create.insert, wired.sources, wired.sink)
 
     def noticed(self, insert: statements.Insert, sources: Sources, sink: Sink) -> tuple[str, ...]:
         """What is noticed at the newest records; nothing where Kafka does not tell of them."""
@@ -132,12 +133,11 @@ class DryRun:
         except (Doubt, JobFailure):
             return ()
 
-    def wired(self, create: statements.CreateJob) -> tuple[Sources, Sink]:
+    def wired(self, create: statements.CreateJob) -> WiredJob:
         """What a job would read and write, were it created now. Raises whatever would refuse it, but for its name."""
         user_functions.load()
         judge = partial(wire, self._known, create, options_of(create), prefix=self._prefix)
-        sources, sink, _ = self._judged(self._facts(create), lambda facts: judge(facts=facts))
-        return sources, sink
+        return self._judged(self._facts(create), lambda facts: judge(facts=facts))
 
     def _judged(self, facts: Facts, judge: Callable[[Facts], T]) -> T:
         verdict, _ = Asking(self._registry, {}).judging(facts, judge)

@@ -47,7 +47,7 @@ def noticed(
 ) -> tuple[str, ...]:
     """`messages` are records by the name of their source. Raises what `plan` raises."""
     mappings = {source.name: source.mapping for source in sources if source.mapping}
-    planned = plan(insert, mappings, sink.mapping, recorded=True)
+    planned = plan(insert, mappings, sink.mapping, judged_before=True)
     records = {source.name: json_values(messages.get(source.name, ())) for source in sources if _is_open(source)}
     missing = missing_fields(planned, insert, records)
     return (*missing, *null_comparisons(insert), *(_without_key(planned, sink.topic, messages) if is_compacted else ()))

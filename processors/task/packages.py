@@ -3,40 +3,49 @@
 from importlib.metadata import PackageNotFoundError, version
 
 from jobplane.processors.pipeline import Pipeline
+from jobplane.processors.unrecorded import functions_of_text
 from jobplane.schemas.errors import Refused
 from jobplane.schemas.failures import FunctionMissing
 from jobplane.schemas.records.packages import Package
 from jobplane.schemas.records.tasks import Task
 from jobplane.sql.codegen.compile import Step
 from jobplane.sql.functions import NOT_OFFERED
-from jobplane.sql.packages import called_functions, called_packages
-from jobplane.sql.syntax.parser import parse_job
+from jobplane.sql.operations.operation import UnknownOperation
+from jobplane.sql.packages import calls_of_packages, packages_of
 
 
 def step_here(task: Task, pipeline: Pipeline, worker: str) -> tuple[Step, str]:
     """The compiled query, and what is to be said of other versions than the job was created with.
 
-    Raises FunctionMissing.
+    Raises FunctionMissing, PlanUnreadable.
     """
     if not task.packages:
         return pipeline.step, ""
-    parsed = parse_job(task.statement)
-    here = {one.name: one for one in called_packages(parsed.insert)}
-    wanted = {one.name: one for one in task.packages}
-    for one in task.packages:
+    names, wanted = _needed(task, pipeline)
+    here = {one.name: one for one in packages_of(names)}
+    for one in wanted:
         if one.name not in here:
-            raise _missing(one, worker, _why(one, called_functions(parsed.insert)))
-    for name in sorted(here.keys() - wanted.keys()):
+            raise _missing(one, worker, _why(one, names))
+    for name in sorted(here.keys() - {one.name for one in wanted}):
         why = f"package {here[name]} has functions of these names there"
         raise _missing(task.packages[0], worker, why)
     try:
         step = pipeline.step
-    except Refused as refused:
-        one = next((one for one in task.packages if here[one.name] != one), task.packages[0])
-        raise _missing(one, worker, f"with {here[one.name]} there: {refused.message}") from refused
-    others = [f"{here[one.name]} here, job was created with {one.version}" for one in task.packages]
-    said = [text for one, text in zip(task.packages, others, strict=True) if here[one.name] != one]
-    return step, "; ".join(said)
+    except (Refused, UnknownOperation) as reason:
+        one = next((one for one in wanted if here[one.name] != one), task.packages[0])
+        said = reason.message if isinstance(reason, Refused) else str(reason)
+        raise _missing(one, worker, f"with {here[one.name]} there: {said}") from reason
+    others = [f"{here[one.name]} here, job was created with {one.version}" for one in wanted]
+    return step, "; ".join(text for one, text in zip(wanted, others, strict=True) if here[one.name] != one)
+
+
+def _needed(task: Task, pipeline: Pipeline) -> tuple[tuple[str, ...], tuple[Package, ...]]:
+    """The names of the functions called, and the packages they must be of; a text does not tell which are whose."""
+    if task.plan is None:
+        return functions_of_text(task.statement), task.packages
+    calls = calls_of_packages(pipeline.read_plan())
+    owners = {call.package for call in calls}
+    return tuple(call.name for call in calls), tuple(one for one in task.packages if one.name in owners)
 
 
 def _missing(package: Package, worker: str, why: str) -> FunctionMissing:

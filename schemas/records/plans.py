@@ -7,10 +7,10 @@ from dataclasses import dataclass
 class RecordedPlan:
     """The plan of a job's query as it was judged when the job was created: what hosts compile.
 
-    `text` is the plan's canonical form, `digest` the SHA-256 of that in hexadecimal, `planner` the version of the
-    planner that wrote it.
+    `deflated` is the plan's canonical text, compressed with zlib; `digest` is the SHA-256 of the text in hexadecimal,
+    `planner` the version of the planner that wrote it.
     """
 
     planner: int
     digest: str
-    text: str
+    deflated: bytes

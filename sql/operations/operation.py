@@ -12,7 +12,7 @@ import msgspec
 from jobplane.schemas.formats.json.values import argument_conversion, row_class, write_conversion
 from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.datatypes import Type
-from jobplane.schemas.types.decimals import EXACT, fit_decimal, product, quotient, remainder
+from jobplane.schemas.types.decimals import EXACT, fit_decimal, product, quotient
 from jobplane.schemas.types.json_text import null_to_none
 from jobplane.sql.functions import FUNCTIONS
 from jobplane.sql.functions.guarded import guard_function
@@ -176,10 +176,10 @@ Operation = (
     | CallOperation
 )
 """A text is the name of an operation without parameters: see `jobplane.sql.operations.table`."""
-_DECIMALS = {"add": EXACT.add, "subtract": EXACT.subtract, "multiply": product, "remainder": remainder}
+_DECIMALS = {"add": EXACT.add, "subtract": EXACT.subtract, "multiply": product}
 
 
-class UnknownOperation(LookupError):
+class UnknownOperation(Exception):
     """This version does not know the operation; the message says which."""
 
 
@@ -187,7 +187,7 @@ def template_of(operation: Operation, count: int) -> Template:
     """The template for an operation of `count` arguments. Raises UnknownOperation."""
     if isinstance(operation, str):
         if operation not in TABLE:
-            raise UnknownOperation(f"operation '{operation}'")
+            raise UnknownOperation(f"there is no operation '{operation}'")
         return TABLE[operation]
     if isinstance(operation, CallOperation):  # functions of packages come and go
         return _call(operation, count)
@@ -254,7 +254,7 @@ def _decimals(operation: Decimals) -> Template:
     if operation.name == "divide":
         return Template("fitted(quotient({}, {}, scale), precision, scale)", {**bound, "quotient": quotient})
     if operation.name not in _DECIMALS:
-        raise UnknownOperation(f"operation '{operation.name}' of DECIMALs")
+        raise UnknownOperation(f"there is no operation '{operation.name}' of DECIMALs")
     return Template("fitted(exact({}, {}), precision, scale)", {**bound, "exact": _DECIMALS[operation.name]})
 
 
@@ -283,4 +283,4 @@ def _function(call: CallOperation, count: int) -> Function:
         types = tuple(str(one.parameter(i).type) for i in range(count)) if one.takes(count) else None
         if package == call.package and types == call.parameters:
             return one
-    raise UnknownOperation(f"function {call.name}({', '.join(call.parameters)})")
+    raise UnknownOperation(f"there is no function {call.name}({', '.join(call.parameters)})")

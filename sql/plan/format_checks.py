@@ -18,16 +18,22 @@ _NO_COLUMNS = "{} of '{}' are bytes, which have no columns; only SELECT * copies
 
 def check_branch(branch: "Branch", source: statements.Name, target: statements.Name) -> None:
     """Raises ColumnMismatch at the name of the source or the target."""
-    scan, sink = branch.scan, branch.sink
+    scan = branch.scan
     of_value = [TypedField(one.path, one.type) for one in branch.reads if not one.of_key]
     of_key = [TypedField(one.path, one.type) for one in branch.reads if one.of_key and one.key != KEY_FIELDS]
     if branch.star:
         _check_star(branch, source, target)
-    if not (branch.star and not branch.outputs):
-        _check(sink.value_format, sink.value_format.writing, [one.field for one in branch.outputs], target)
+    check_written(branch, target)
     _check(scan.value_format, scan.value_format.reading, of_value, source)
     if scan.key_format is not None:
         _check(scan.key_format, scan.key_format.reading, of_key, source)
+
+
+def check_written(branch: "Branch", target: statements.Name) -> None:
+    """Raises ColumnMismatch where the formats of the target cannot hold what a branch writes."""
+    sink = branch.sink
+    if not (branch.star and not branch.outputs):
+        _check(sink.value_format, sink.value_format.writing, [one.field for one in branch.outputs], target)
     if sink.key_format is not None and branch.key:
         _check(sink.key_format, sink.key_format.writing, [one.field for one in branch.key], target)
 

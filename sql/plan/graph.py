@@ -54,7 +54,7 @@ class Shuffle(_Edge, frozen=True, tag="shuffle"):
 Edge = Forward | Shuffle
 
 
-class NotFused(ValueError):
+class NotFused(Exception):
     """The operators cannot be run as one loop."""
 
 
@@ -158,12 +158,22 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
     @property
     def branches(self) -> tuple[Branch, ...]:
         """Raises NotFused for a plan that needs more than Forward edges from scans to a sink."""
-        return tuple(self._branch(i, one) for i, one in enumerate(self.operators) if isinstance(one, ScanOperator))
+        downstream: dict[int, int] = {}
+        for edge in self.edges:
+            if isinstance(edge, Shuffle):
+                raise NotFused("a plan with a shuffle needs a newer version")
+            if not edge.upstream < edge.downstream < len(self.operators) or edge.upstream in downstream:
+                raise NotFused(f"the edge from operator {edge.upstream} to {edge.downstream} has no meaning")
+            downstream[edge.upstream] = edge.downstream
+        scans = ((i, one) for i, one in enumerate(self.operators) if isinstance(one, ScanOperator))
+        return tuple(self._branch(i, one, downstream) for i, one in scans)
 
-    def _branch(self, at: int, scan: ScanOperator) -> Branch:
+    def _branch(self, at: int, scan: ScanOperator, downstream: Mapping[int, int]) -> Branch:
         steps: list[Step] = []
         while True:
-            at = self._downstream(at)
+            if at not in downstream:
+                raise NotFused(f"operator {at} has no edge to another")
+            at = downstream[at]
             match self.operators[at]:
                 case FilterOperator() | ProjectOperator() | UnnestOperator() as step:
                     steps.append(step)
@@ -177,15 +187,6 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
                     raise NotFused("a scan takes no rows")
                 case never:
                     assert_never(never)
-
-    def _downstream(self, at: int) -> int:
-        edges = [edge for edge in self.edges if edge.upstream == at]
-        match edges:
-            case [Forward(downstream=downstream)] if downstream < len(self.operators):
-                return downstream
-            case [Shuffle()]:
-                raise NotFused("a plan with a shuffle needs a newer version")
-        raise NotFused(f"operator {at} has {len(edges)} edges to operators downstream")
 
 
 def plan_of(branches: tuple[Branch, ...]) -> Plan:

@@ -1,6 +1,7 @@
 """What a query needs from a record and makes of it. All that can be refused without a record is refused here."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping as MappingOf
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import assert_never
 
@@ -21,7 +22,7 @@ from jobplane.sql.analysis.topic_format import topic_format_of
 from jobplane.sql.operations.casts import Impossible, explicit
 from jobplane.sql.operations.operation import Convert
 from jobplane.sql.plan.chains import Chain, chains
-from jobplane.sql.plan.format_checks import check_branch
+from jobplane.sql.plan.format_checks import check_branch, check_written
 from jobplane.sql.plan.graph import Branch, Output, Plan, Step, keys_used, plan_of
 from jobplane.sql.plan.operators import (
     KEY_PART,
@@ -44,7 +45,7 @@ from jobplane.sql.types.names import parse_type
 from jobplane.sql.types.slots import Slots
 from jobplane.sql.types.typed import GENERATED, Typed, apply, strip_view
 
-Sources = Mapping[str, TopicMapping]
+Sources = MappingOf[str, TopicMapping]
 NO_SOURCES: Sources = {}
 
 
@@ -61,22 +62,35 @@ def plan(
     sources: Sources = NO_SOURCES,
     target: TopicMapping | None = None,
     *,
-    recorded: bool = False,
+    judged_before: bool = False,
 ) -> Plan:
     """`sources` are the mappings among the names the query reads; any other name, or one without columns, is a topic.
 
-    `recorded`: it was judged before, perhaps by an older version; constants at fault are left to the records.
+    `judged_before`: perhaps by an older version; constants at fault are left to the records.
     Raises TypeMismatch, ColumnMismatch, UnknownColumn, UnknownFunction or NotSupported with its place.
     """
     planned: list[Branch] = []
     for chain in chains(insert.query):
         branch, faults = _Planned(insert, chain, sources.get(chain.source.text), target).branch()
-        if not recorded:
+        if not judged_before:
             faults.refuse()
         planned.append(branch)
     for other in planned[1:]:
         _check_alike(planned[0], other, insert)
     return plan_of(tuple(planned))
+
+
+def with_target(planned: Plan, insert: statements.Insert, target: TopicMapping | None) -> Plan:
+    """The plan with the formats of its target as they are now that the target's schemas are known.
+
+    Raises ColumnMismatch where a schema cannot hold what the query writes.
+    """
+    formats = topic_format_of(target)
+    sink = changed(planned.operators[-1], key_format=formats.key, value_format=formats.value)
+    made = changed(planned, operators=(*planned.operators[:-1], sink))
+    for branch in made.branches:
+        check_written(branch, insert.target)
+    return made
 
 
 def _check_alike(first: Branch, other: Branch, insert: statements.Insert) -> None:

@@ -69,7 +69,7 @@ def in_order(trees: Iterable[Typed]) -> Iterator[Typed]:
             one = waiting[-1]
             missing = [] if id(one) in done else [child for child in children(one) if id(child) not in done]
             if missing:
-                waiting += missing
+                waiting += reversed(missing)
                 continue
             waiting.pop()
             if id(one) not in done:

@@ -24,6 +24,7 @@ from jobplane.schemas.records.state import Job
 from jobplane.schemas.wire.codec import decode, encode
 from jobplane.schemas.wire.command_record import Headers, read_command
 from jobplane.sql.codegen.compile import Step
+from jobplane.sql.plan.recorded import read, record
 from tests.fuzz.world import RECORDS, SOURCES, STATEMENTS, TOPICS, mappings, records, statement_of
 from tests.support.plane import Plane, topic
 
@@ -110,11 +111,11 @@ def judged(value: bytes | None, headers: Headers | None = None, registry: Regist
     cause = Cause(COMMANDS, OFFSET, OFFSET + 1, command.given_id, command.digest, command.issued_by)
     for body in bodies:
         event = Event(OFFSET, TIME_MS, cause, body)
-        for record in evolve(state(), event).values():
-            if record is not None:
-                encode(record)
-            if isinstance(record, Job):
-                for task in tasks_of(record).values():
+        for made in evolve(state(), event).values():
+            if made is not None:
+                encode(made)
+            if isinstance(made, Job):
+                for task in tasks_of(made).values():
                     encode(task)
         answer(event, job_name(state(), event))
         assert decode(encode(event), Event) == event, "an event is what was written"
@@ -135,9 +136,17 @@ def runs(bodies: Sequence[Body]) -> None:
     """What a host does with a job that was created: records of its sources go through its step."""
     for body in bodies:
         if isinstance(body, JobCreated):
-            made = pipeline(body.statement, body.options, body.sources, body.sink)
+            step = step_of(body)
             for source in body.sources:
-                evaluated(made.step, source.name, range(0, RECORDS, 13))
+                evaluated(step, source.name, range(0, RECORDS, 13))
+
+
+def step_of(created: JobCreated) -> Step:
+    """What a host compiles: the recorded plan."""
+    recorded = created.plan
+    assert recorded is not None
+    assert record(read(recorded)) == recorded, "a plan is what was recorded"
+    return pipeline(lambda: recorded, created.options, created.sources, created.sink).step
 
 
 def evaluated(step: Step, source: str, which: Sequence[int]) -> None:

@@ -14,7 +14,6 @@ from typing import Any
 from confluent_kafka import Message
 
 from jobplane.controlplane.core.decide.formats import read_through
-from jobplane.processors.pipeline import pipeline
 from jobplane.schemas.errors import STATEMENT_START, BadMapping, JobplaneError, Refused
 from jobplane.schemas.failures import BadRecord
 from jobplane.schemas.formats.avro import known_schemas
@@ -25,7 +24,7 @@ from jobplane.sql.codegen.compile import Step, Wiring, compile_step
 from jobplane.sql.plan.plan import plan
 from jobplane.sql.syntax import expressions as ex
 from jobplane.sql.syntax import statements
-from tests.fuzz.plane import Registry, facts, judged, refusal
+from tests.fuzz.plane import Registry, facts, judged, refusal, step_of
 from tests.fuzz.world import records
 
 _PRIMITIVES = ("null", "boolean", "int", "long", "float", "double", "string", "bytes")
@@ -351,8 +350,7 @@ def _as_job(one: Schema) -> JobplaneError | None:
     bodies = judged(text.encode(), None, Registry())
     for body in bodies:
         if isinstance(body, JobCreated):
-            step = pipeline(body.statement, body.options, body.sources, body.sink).step
-            _through(step, one.data)
+            _through(step_of(body), one.data)
     return refusal(bodies)
 
 

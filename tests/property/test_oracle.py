@@ -190,7 +190,9 @@ DECODE = msgspec.json.Decoder(float_hook=Decimal).decode
 def compiled(expression: str, mappings: dict[str, TopicMapping]) -> Step:
     statement = parse(f"CREATE JOB j AS INSERT INTO out SELECT {expression} AS z FROM s")
     assert isinstance(statement, statements.CreateJob)
-    return compile_step(plan(statement.insert, mappings, recorded=True), Wiring("out", 1, {"s": "s"}, {"s": 0})).step
+    return compile_step(
+        plan(statement.insert, mappings, judged_before=True), Wiring("out", 1, {"s": "s"}, {"s": 0})
+    ).step
 
 
 def answer(step: Step, row: Row, kind: Type) -> Any:

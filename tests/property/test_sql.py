@@ -15,6 +15,7 @@ from jobplane.schemas.failures import BadRecord
 from jobplane.schemas.names import RESERVED
 from jobplane.sql.codegen.compile import Wiring, compile_step
 from jobplane.sql.plan.plan import plan
+from jobplane.sql.plan.recorded import dump, load
 from jobplane.sql.syntax import expressions as ex
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.grammar import EXPECTED
@@ -298,9 +299,12 @@ def compare(operator: str, a: Any, b: Any) -> bool | None:
 
 
 def answers(select: statements.Query, row: dict[str, Any]) -> list[Any]:
-    """The records the compiled query writes for one row; raises Failed."""
+    """The records the compiled query writes for one row, as a host that reads the plan's record; raises Failed."""
     insert = statements.Insert(statements.Keyword.INSERT, statements.Name("out"), (), select)
-    step = compile_step(plan(insert, recorded=True), WIRING).step
+    planned = plan(insert, judged_before=True)
+    read = load(dump(planned))
+    assert read == planned
+    step = compile_step(read, WIRING).step
     written: list[bytes] = []
     message = Message("s", 0, 0, None, msgspec.json.encode(row), None, None, (1, 1))
     try:

@@ -18,6 +18,7 @@ from jobplane.schemas.failures import BadRecord
 from jobplane.schemas.records.mappings import TopicMapping
 from jobplane.sql.codegen.compile import CompiledStep, Wiring, compile_step
 from jobplane.sql.mapping import build_mapping
+from jobplane.sql.plan.graph import Plan
 from jobplane.sql.plan.plan import plan
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parser import parse
@@ -50,19 +51,21 @@ class Block:
     query: str
     lines: list[str] = field(default_factory=list)
 
-    def answered(self) -> str:
-        compiled, parts = self.compiled(), Parts()
+    def answered(self, by: CompiledStep | None = None) -> str:
+        """The block with the answers that a step gives: the step of its own plan, or another."""
+        compiled, parts = by or self.compiled(), Parts()
         return "\n".join(
             [*self.mappings, self.query, *(a for line in self.lines for a in _answers(compiled, line, parts))]
         )
 
     def compiled(self) -> CompiledStep:
+        return compile_step(self.planned(), Wiring("out", 1, {"s": "s"}, {"s": 0}))
+
+    def planned(self) -> Plan:
         mappings = {one.name: one for one in map(mapping, self.mappings)}
         statement = parse(f"CREATE JOB j AS INSERT INTO out {self.query}")
         assert isinstance(statement, statements.CreateJob)
-        return compile_step(
-            plan(statement.insert, mappings, mappings.get("out")), Wiring("out", 1, {"s": "s"}, {"s": 0})
-        )
+        return plan(statement.insert, mappings, mappings.get("out"))
 
 
 def mapping(line: str) -> TopicMapping:

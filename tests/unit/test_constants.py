@@ -6,6 +6,7 @@ import pytest
 from confluent_kafka import Message
 
 from jobplane.processors.pipeline import pipeline
+from jobplane.processors.unrecorded import plan_of_text
 from jobplane.schemas.errors import TypeMismatch
 from jobplane.schemas.failures import BadRecord
 from jobplane.schemas.records.sources import Sink, Source
@@ -40,7 +41,8 @@ def test_a_job_accepted_before_goes_on(expression: str, message: str) -> None:
     """Its records without an `x` or `y` may have a value, the others fail as they did."""
     statement = f"CREATE JOB j AS INSERT INTO out SELECT {expression} AS n FROM s WHERE id > 0"
     sources = (Source("s", "id-s", (0,)),)
-    step = pipeline(statement, {}, sources, Sink("out", "id-out", 1)).step
+    sink = Sink("out", "id-out", 1)
+    step = pipeline(lambda: plan_of_text(statement, sources, sink), {}, sources, sink).step
     written: list[Any] = []
 
     def through(value: bytes) -> tuple[int, int]:

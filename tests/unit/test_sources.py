@@ -21,6 +21,7 @@ from jobplane.schemas.records.state import Phase
 from jobplane.schemas.records.tasks import Task, checkpoint_key
 from jobplane.schemas.wire.codec import decode, encode
 from jobplane.sql.codegen.compile import CompiledStep
+from jobplane.sql.plan.graph import Plan
 
 MAPPED = TopicMapping("eu", "small", (), {}, "CREATE MAPPING eu EXTERNAL NAME small TYPE Kafka")
 LARGE = Source("large", "id-large", (10, 11, 12, 13))
@@ -63,7 +64,9 @@ def pipeline(*sources: Source) -> Pipeline:
     def compiled(mirror: int) -> CompiledStep:
         return CompiledStep(usual if mirror == sys.maxsize else grown, "")
 
-    return Pipeline(sources_by_topic(sources or SOURCES), Sink("out", "id-out", 2), JobOptions(), compiled)
+    return Pipeline(
+        sources_by_topic(sources or SOURCES), Sink("out", "id-out", 2), JobOptions(), compiled, lambda: Plan((), ())
+    )
 
 
 def test_a_topic_is_read_once_whatever_the_query_calls_it() -> None:

@@ -1,6 +1,7 @@
 """Functions of installed packages: how they are found, what keeps one out, and what becomes of what they do."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from jobplane.sql.explain import explain
 from jobplane.sql.functions import FUNCTIONS, NOT_OFFERED
 from jobplane.sql.packages import called_functions, called_packages, is_free_name
 from jobplane.sql.plan.plan import plan
+from jobplane.sql.plan.recorded import record
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parser import parse
 from tests.support.packages import OWNER, install, task
@@ -250,6 +252,30 @@ def test_a_function_of_another_shape_is_missing_as_well(language: Callable[..., 
     one = task("SELECT echoed(a) AS b FROM s", Package("mine", "1.1"))
     with pytest.raises(FunctionMissing, match=r"mine 1\.1, which .*: with mine 1\.2 there: ECHOED does not take 1 arg"):
         step_here(one, pipeline_of(one), "w1")
+
+
+def test_a_recorded_plan_names_the_functions_it_needs(language: Callable[..., None]) -> None:
+    query = "SELECT louder(a) AS b FROM s"
+    language(louder)
+    one = replace(task(query, OWNER), plan=record(plan(insert_of(query))))
+    assert step_here(one, pipeline_of(one), "w1")[1] == ""
+    FUNCTIONS.pop("LOUDER")
+    with pytest.raises(FunctionMissing, match="it is not installed there"):
+        step_here(one, pipeline_of(one), "w2")
+
+
+def test_a_recorded_call_needs_a_function_of_its_shape(language: Callable[..., None]) -> None:
+    def echoed(text: str) -> str:
+        return text * 2
+
+    query = "SELECT echoed(a) AS b, 1 AS two FROM s"
+    language(echoed)
+    one = replace(task(query, Package("mine", "1.1")), plan=record(plan(insert_of(query))))
+    FUNCTIONS.pop("ECHOED")
+    echoed.__annotations__["text"] = int
+    language(echoed)
+    with pytest.raises(FunctionMissing, match=r"with mine 1\.2 there: there is no function ECHOED\(VARCHAR\)"):
+        step_here(one, pipeline_of(one), "w2")
 
 
 def test_a_task_that_only_stops_needs_no_function() -> None:

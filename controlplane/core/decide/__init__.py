@@ -4,6 +4,7 @@ Commands are judged by a job's target, never by what its tasks have reported, so
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import assert_never
 
 from jobplane.controlplane.core.decide.alter_job import alter_job, check_interval, check_parallelism
@@ -43,12 +44,14 @@ from jobplane.schemas.records.events import (
     SnapshotRequested,
 )
 from jobplane.schemas.records.failure import Failure
+from jobplane.schemas.records.plans import RecordedPlan
 from jobplane.schemas.records.snapshots import Restore, SnapshotRequest
 from jobplane.schemas.records.sources import Sink
 from jobplane.schemas.records.state import TASK_ENDED, Job, Snapshot, Status, Target
 from jobplane.schemas.suggestions import did_you_mean
 from jobplane.sql.packages import called_packages
-from jobplane.sql.plan.plan import plan, source_names
+from jobplane.sql.plan.plan import plan, source_names, with_target
+from jobplane.sql.plan.recorded import record
 from jobplane.sql.syntax import statements
 
 KEPT_ENDED_JOBS = 1_000
@@ -110,7 +113,8 @@ def _create_job(
             )
         other = () if _same_job(holder, request) else ("the existing job has another definition",)
         return (CommandUnchanged(holder.uid, f"job '{name}' exists", other, holder.status),)
-    sources, sink, restore = wire(state, create, request.options, facts, prefix)
+    wired = wire(state, create, request.options, facts, prefix)
+    sources, sink = wired.sources, wired.sink
     most = max(len(source.start) for source in sources)
     count = request.options.parallelism or min(most, DEFAULT_PARALLELISM)
     return (
@@ -122,7 +126,7 @@ def _create_job(
             sources=sources,
             sink=sink,
             partitions=place(state, count),
-            restore=restore,
+            restore=wired.restore,
             waits_for=state.closing.get(name, ""),
             status=Status.NOT_RUNNING,
             notices=(
@@ -130,30 +134,42 @@ def _create_job(
                 *later_than_all(request.options, sources, facts),
             ),
             packages=called_packages(create.insert),
+            plan=wired.plan,
         ),
     )
 
 
-def wire(
-    state: State, create: statements.CreateJob, options: JobOptions, facts: Facts, prefix: str
-) -> tuple[Sources, Sink, Restore | None]:
-    """What a new job reads and writes, and what it goes on from. Raises whatever refuses it, but for its name."""
+@dataclass(frozen=True, slots=True)
+class WiredJob:
+    """What a new job reads and writes, how, and the snapshot it goes on from."""
+
+    sources: Sources
+    sink: Sink
+    plan: RecordedPlan
+    restore: Restore | None
+
+
+def wire(state: State, create: statements.CreateJob, options: JobOptions, facts: Facts, prefix: str) -> WiredJob:
+    """The one time that a query is planned. Raises whatever refuses the job, but for its name."""
     given = {option.name.text: option.value for option in create.options}
     if options.retry_of:
         where = value_place(create.options, RETRY_OF, create.name.place)
-        sources, sink = retried(state, create, options.retry_of, facts, prefix, where)
+        sources, sink, recorded = retried(state, create, options.retry_of, facts, prefix, where)
     else:
         sources, sink = topics_named(state, create.insert, given, facts, prefix)
         mappings = {source.name: source.mapping for source in sources if source.mapping}
         planned = plan(create.insert, mappings, sink.mapping)
-        sink = written_through(sink, planned, facts, create.insert.target.place)
+        written = written_through(sink, planned, facts, create.insert.target.place)
+        if written != sink:
+            sink, planned = written, with_target(planned, create.insert, written.mapping)
+        recorded = record(planned)
     named = {sink.topic, *(source.records_of for source in sources)}
     check_dead_letters(create.options, named, facts, prefix, create.name.place)
     check_interval(create.options, options.snapshot_interval_millis, facts, create.name.place)
     partitions = {source.topic: len(source.start) for source in sources}
     check_parallelism(create.options, options.parallelism, partitions, create.name.place)
     sources, restore = (sources, None) if options.retry_of else begin(state, create, options, sources, facts)
-    return sources, sink, restore
+    return WiredJob(sources, sink, recorded, restore)
 
 
 def _same_job(job: Job, request: Request) -> bool:

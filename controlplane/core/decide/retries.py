@@ -4,8 +4,11 @@ from jobplane.controlplane.core.evolve import State
 from jobplane.controlplane.core.facts import Facts, live
 from jobplane.schemas.errors import BadOptionValue, Place
 from jobplane.schemas.options import JobOptions
+from jobplane.schemas.records.plans import RecordedPlan
 from jobplane.schemas.records.sources import DeadLetterSource, Sink, Source
 from jobplane.schemas.records.state import Job
+from jobplane.sql.plan.plan import plan
+from jobplane.sql.plan.recorded import record
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parser import parse_job
 
@@ -20,8 +23,8 @@ def letters_topic(job: Job, prefix: str) -> str:
 
 def retried(
     state: State, create: statements.CreateJob, name: str, facts: Facts, prefix: str, place: Place
-) -> tuple[tuple[Source, ...], Sink]:
-    """The sources of the job, each with its dead letters that no retry has read; the sink is the job's.
+) -> tuple[tuple[Source, ...], Sink, RecordedPlan]:
+    """The sources of the job, each with its dead letters that no retry has read; sink and plan are the job's.
 
     Raises JobNotFound, or BadOptionValue where the query is another than the job's, or an option says where to begin.
     """
@@ -48,4 +51,10 @@ def retried(
         )
         for source in job.sources
     )
-    return sources, job.sink
+    return sources, job.sink, job.plan or _planned(create, job)
+
+
+def _planned(create: statements.CreateJob, job: Job) -> RecordedPlan:
+    """The plan of a job that was created before plans were recorded."""
+    mappings = {source.name: source.mapping for source in job.sources if source.mapping}
+    return record(plan(create.insert, mappings, job.sink.mapping, judged_before=True))

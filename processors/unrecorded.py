@@ -1,0 +1,24 @@
+"""Plans of jobs that were created before plans were recorded.
+
+The one place where a host reads the text of a query. Jobs of this and later versions bring their plans.
+"""
+
+from collections.abc import Iterable
+
+from jobplane.schemas.records.plans import RecordedPlan
+from jobplane.schemas.records.sources import Sink, Source
+from jobplane.sql.packages import called_functions
+from jobplane.sql.plan.plan import plan
+from jobplane.sql.plan.recorded import record
+from jobplane.sql.syntax.parser import parse_job
+
+
+def plan_of_text(statement: str, sources: Iterable[Source], sink: Sink) -> RecordedPlan:
+    """The plan of a CREATE JOB in its canonical form, as this version judges it. Raises what `plan` raises."""
+    mappings = {source.name: source.mapping for source in sources if source.mapping}
+    return record(plan(parse_job(statement).insert, mappings, sink.mapping, judged_before=True))
+
+
+def functions_of_text(statement: str) -> tuple[str, ...]:
+    """The names of all functions in the query of a CREATE JOB, each once."""
+    return called_functions(parse_job(statement).insert)
