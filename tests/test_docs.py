@@ -45,6 +45,8 @@ from tests.support.plane import Plane, topic
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*(ROOT / f"{one}.md" for one in ("README", "CHANGELOG", "CONTRIBUTING")), *sorted(ROOT.glob("docs/**/*.md"))]
+LINKED = [*PAGES, ROOT / "compose/README.md", *sorted((ROOT / "tests").glob("**/README.md"))]
+"""Pages whose links must lead somewhere; the statements of those beside PAGES are not run."""
 LANGUAGES = {"sql", "sql-error", "sql-answer", "rows", "sh", "python", "text", "mermaid", "json", "toml"}
 NOW = 1_795_513_547_253
 """When the pages are read: 2026-11-24."""
@@ -53,6 +55,7 @@ EXAMPLE_TOPICS = ("orders", "big_orders", "copies", "payments", "orders.eu", "or
 FENCE = re.compile(r"^```(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _DRAWN = re.compile(r"(<!-- drawn: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _LINK = re.compile(r"\[[^\]]*\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)")
+_FILE = re.compile(r"`((?:controlplane|processors|schemas|sql|tests|docs|compose)/[\w./-]*)`")
 _QUOTED = r"""(?:"((?:[^"\\]|\\.)*)"|'([^']*)')"""
 _SPOKEN = re.compile(rf"(?:-e|jobplane sql|emit|echo|--(?:command-id|reply-to) \S+) {_QUOTED}")
 _STATEMENT = re.compile(r'(?:CREATE|ALTER|DROP|SHOW|DESCRIBE|\{"sql")\b')
@@ -214,12 +217,17 @@ def part(task: Task, request: SnapshotRequest) -> SnapshotPart:
     return SnapshotPart(task.task, f"{request.name}/{task.key}", 0, "", held)
 
 
-@each_page
+@pytest.mark.parametrize("page", LINKED, ids=path_of)
 def test_links_lead_somewhere(page: Path) -> None:
     for target, anchor in _LINK.findall(FENCE.sub("", page.read_text())):
         file = (page.parent / target).resolve() if target else page
         assert file.exists(), f"{target} does not exist"
         assert not anchor or anchor in anchors(file), f"{target}#{anchor} does not exist"
+
+
+@pytest.mark.parametrize("page", [one for one in LINKED if one.name != "CHANGELOG.md"], ids=path_of)
+def test_files_of_the_repository_exist(page: Path) -> None:
+    assert [path for path in _FILE.findall(page.read_text()) if not (ROOT / path).exists()] == []
 
 
 def anchors(page: Path) -> set[str]:
