@@ -1,18 +1,30 @@
 """The client for asyncio: the same calls, each in a thread of `asyncio.to_thread`, and events as an async iterator.
 
-Cancelled, a call lets go at once, and its thread stops waiting within a tenth of a second; a command that is being sent
-is sent all the same. A call holds a thread of the loop's default executor; for very many at once, give it a larger one.
+Cancelled, a call lets go at once, and the thread of one that waits ends within a tenth of a second; a command that is
+being sent is sent all the same. A call holds a thread of the loop's default executor; for very many at once, give it a
+larger one.
 """
 
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Callable, Mapping
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from jobplane.controlplane.client.client import Client, Result, Sent
-from jobplane.controlplane.listings.rows import Row
+from jobplane.controlplane.client.client import Client
+from jobplane.controlplane.client.result import Result, Sent, Watch
+from jobplane.controlplane.core.evolve import State
+from jobplane.controlplane.listings.rows import Listing, Row
 from jobplane.controlplane.log.events_topic import Entry
+from jobplane.controlplane.log.tail import Tail
+from jobplane.controlplane.query.newest import LAST
 from jobplane.controlplane.settings import Settings
+from jobplane.processors.kafka.judging import jobplane_errors
+from jobplane.schemas.records.state import Job
+from jobplane.sql.syntax import statements
+
+if TYPE_CHECKING:
+    from jobplane.controlplane.query.dead_letters import DeadLetter
+    from jobplane.controlplane.query.dry_run import DryRun, Tryable
 
 T = TypeVar("T")
 READ_S = 0.1
@@ -23,7 +35,7 @@ class _Cancelled(Exception):
 
 
 class AsyncClient:
-    """One control plane, as seen from anywhere; raises what `Client` raises."""
+    """One control plane, as seen from anywhere: the methods, parameters and errors of `Client`."""
 
     def __init__(
         self,
@@ -40,7 +52,11 @@ class AsyncClient:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._client.close()
+        await self.close()
+
+    async def close(self) -> None:
+        """Lets go of Kafka, and of the schema registry. A later call connects anew."""
+        await asyncio.to_thread(self._client.close)
 
     async def emit(
         self, sql: str, command_id: str = "", *, issued_by: str = "", reply_to: str = "", traceparent: str = ""
@@ -52,41 +68,112 @@ class AsyncClient:
     async def execute(
         self,
         sql: str,
+        statement: statements.Statement | None = None,
+        timeout: float = 60.0,
+        watch: Watch = lambda text: None,
         *,
         command_id: str = "",
         issued_by: str = "",
         reply_to: str = "",
         traceparent: str = "",
-        timeout: float = 60.0,
+        sent: Callable[[Sent], None] = lambda sent: None,
+        look: bool = False,
     ) -> Result:
-        """Append a command and wait for its outcome and its effect, at most `timeout` seconds. See Client.execute."""
-        said = {"command_id": command_id, "issued_by": issued_by, "reply_to": reply_to, "traceparent": traceparent}
-        return await _awaited(self._client.execute, sql, timeout=timeout, **said)
+        """Append a command and wait for its outcome and its effect, at most `timeout` seconds. See Client.execute.
 
-    async def wait(self, command: Sent | str | int, *, timeout: float = 60.0) -> Result:
+        `watch` and `sent` are called by the loop.
+        """
+        said = {"command_id": command_id, "issued_by": issued_by, "reply_to": reply_to, "traceparent": traceparent}
+        return await _await_thread(
+            self._client.execute, sql, statement, timeout, _on_loop(watch), sent=_on_loop(sent), look=look, **said
+        )
+
+    async def wait(self, command: Sent | str | int, timeout: float = 60.0, watch: Watch = lambda text: None) -> Result:
         """The outcome and the effect of a command on the log, within `timeout` seconds. See Client.wait."""
-        return await _awaited(self._client.wait, command, timeout=timeout)
+        return await _await_thread(self._client.wait, command, timeout, _on_loop(watch))
+
+    async def read(self, statement: statements.ReadingStatement | str, *, last: int = LAST) -> Listing:
+        """The answer to SHOW, DESCRIBE or EXPLAIN, from the topics as they are now. See Client.read."""
+        return await asyncio.to_thread(self._client.read, statement, last=last)
+
+    async def show(self, statement: statements.ReadingStatement | str) -> list[Row]:
+        """The rows of a SHOW or DESCRIBE."""
+        return await asyncio.to_thread(self._client.show, statement)
+
+    async def notices(self, sql: str) -> tuple[str, ...]:
+        """What is worth saying of a CREATE JOB or INSERT that is not wrong. See Client.notices."""
+        return await asyncio.to_thread(self._client.notices, sql)
+
+    async def dry_run(self) -> "AsyncDryRun":
+        """To try CREATE JOB and INSERT on the newest records, with mappings nobody else sees. See Client.dry_run."""
+        return AsyncDryRun(await asyncio.to_thread(self._client.dry_run))
+
+    async def dead_letters(self, job: str) -> "list[DeadLetter]":
+        """The dead letters of the live job of a name, else of the newest ended one. Raises JobNotFound."""
+        return await asyncio.to_thread(self._client.dead_letters, job)
+
+    async def at_rest(self, uid: str, timeout: float = 60.0) -> Job | None:
+        """A job once it has ended or is suspended; None where that takes longer. Raises KeyError for an unknown uid."""
+        return await _await_thread(self._client.at_rest, uid, timeout)
+
+    async def retried(self, retry: Job) -> tuple[int, int]:
+        """How many dead letters a retry that has ended was given, and how many of them failed again."""
+        return await asyncio.to_thread(self._client.retried, retry)
+
+    async def state(self) -> State:
+        """All that the control plane knows, as it is now."""
+        return await asyncio.to_thread(self._client.state)
 
     async def jobs(self) -> list[Row]:
-        """The rows of SHOW JOBS."""
+        """The rows of SHOW JOBS. See Client.jobs."""
         return await asyncio.to_thread(self._client.jobs)
 
     async def snapshots(self) -> list[Row]:
-        """The rows of SHOW SNAPSHOTS."""
+        """The rows of SHOW SNAPSHOTS. See Client.snapshots."""
         return await asyncio.to_thread(self._client.snapshots)
 
     async def events(self, start: int | None = 0, *, follow: bool = False) -> AsyncGenerator[Entry, None]:
-        """What happened, from an offset of the events log on, to its end or, with `follow`, for ever."""
+        """What happened, from an offset of the events log to its end or, with `follow`, for ever. See Client.events."""
         tail = await asyncio.to_thread(self._client.tail, start)
         try:
             while follow or not tail.at_end:
-                for entry in await asyncio.to_thread(tail.read, READ_S):
+                for entry in await asyncio.to_thread(_read_batch, tail):
                     yield entry
         finally:
             await asyncio.to_thread(tail.close)
 
 
-async def _awaited(call: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+class AsyncDryRun:
+    """A dry run for asyncio: the methods, parameters and errors of `DryRun`."""
+
+    def __init__(self, attempt: "DryRun") -> None:
+        self._attempt = attempt
+
+    async def run(self, statement: "str | Tryable", last: int = LAST) -> Listing:
+        """What a CREATE JOB or an INSERT would write and refuse. See DryRun.run."""
+        return await asyncio.to_thread(self._attempt.run, statement, last)
+
+    async def notices(self, text: str) -> tuple[str, ...]:
+        """What is noticed of a CREATE JOB or INSERT at the newest records. See DryRun.notices."""
+        return await asyncio.to_thread(self._attempt.notices, text)
+
+
+@jobplane_errors()
+def _read_batch(tail: Tail) -> list[Entry]:
+    return tail.read(READ_S)
+
+
+def _on_loop(callback: Callable[[T], None]) -> Callable[[T], None]:
+    """For a thread: calls a function where all code of asyncio runs."""
+    loop = asyncio.get_running_loop()
+
+    def call(value: T) -> None:
+        loop.call_soon_threadsafe(callback, value)
+
+    return call
+
+
+async def _await_thread(call: Callable[..., T], *args: Any, **kwargs: Any) -> T:
     """What a call that waits gives; when this is cancelled, so is that."""
     cancelled = threading.Event()
 

@@ -26,6 +26,7 @@ from jobplane.controlplane.query.newest import LAST
 from jobplane.controlplane.settings import Settings
 from jobplane.controlplane.topics import COMMANDS, MAX_COMMAND_BYTES
 from jobplane.processors.kafka.cluster import Kafka, KafkaError, Message, NoAnswer, Producer, delivered_offset, judged
+from jobplane.processors.kafka.judging import jobplane_errors
 from jobplane.schemas.changed import replace
 from jobplane.schemas.errors import ReadStatement
 from jobplane.schemas.records.commands import COMMAND_ID, ISSUED_BY, REPLY_TO, TRACEPARENT
@@ -46,7 +47,7 @@ DELIVERY_S = 10.0
 class Client:
     """One control plane, as seen from anywhere. Threads may share it: every call reads by a consumer of its own.
 
-    Every method may raise KafkaUnreachable or NotSetUp at the first call, Doubt when Kafka goes silent later.
+    Every method may raise KafkaUnreachable, CredentialsRefused or NotSetUp at the first call, KafkaSilent later.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class Client:
             control_topics.require_topics(self._kafka, self._prefix)
             self._checked = True
 
+    @jobplane_errors()
     def emit(
         self, sql: str, command_id: str = "", *, issued_by: str = "", reply_to: str = "", traceparent: str = ""
     ) -> Sent:
@@ -143,6 +145,7 @@ class Client:
                 )
             return self._producer
 
+    @jobplane_errors()
     def execute(
         self,
         sql: str,
@@ -183,6 +186,7 @@ class Client:
             result = following.follow(command, statement, watch, alive, looking.begin)
             return replace(result, remarks=(*result.remarks, *looking.noticed()))
 
+    @jobplane_errors()
     def wait(
         self,
         command: Sent | str | int,
@@ -205,6 +209,7 @@ class Client:
     def _following(self, tail: Tail, deadline: float, *, first_records: bool = False) -> Following:
         return Following(self._kafka, self._prefix, self._registry, tail, deadline, first_records=first_records)
 
+    @jobplane_errors()
     def read(self, statement: statements.ReadingStatement | str, *, last: int = LAST) -> rows.Listing:
         """The answer to SHOW, DESCRIBE or EXPLAIN, from the topics as they are now.
 
@@ -219,6 +224,7 @@ class Client:
         self._check()
         return answer.read(self._kafka, self._prefix, statement, self._registry, last)
 
+    @jobplane_errors()
     def notices(self, sql: str) -> tuple[str, ...]:
         """What is worth saying of a CREATE JOB or INSERT that is not wrong, at the newest records of its sources.
 
@@ -238,6 +244,7 @@ class Client:
         """The rows of a SHOW or DESCRIBE."""
         return self.read(statement).rows
 
+    @jobplane_errors()
     def dead_letters(self, job: str) -> "list[DeadLetter]":
         """The dead letters of the live job of a name, else of the newest ended one. Raises JobNotFound."""
         from jobplane.controlplane.core.decide.retries import letters_topic
@@ -248,11 +255,13 @@ class Client:
         topic = letters_topic(found, self._prefix)
         return list(dead_letters.letters(self._kafka, self._prefix, topic, found.uid))
 
-    def at_rest(self, uid: str, timeout: float = 60.0) -> Job | None:
+    @jobplane_errors()
+    def at_rest(self, uid: str, timeout: float = 60.0, *, alive: Alive = lambda: None) -> Job | None:
         """A job once it has ended or is suspended; None where that takes longer. Raises KeyError for an unknown uid."""
         with closing(self.tail(None)) as tail:
-            return tail.job_at_rest(self.state(), uid, time.monotonic() + timeout)
+            return tail.job_at_rest(self.state(), uid, time.monotonic() + timeout, alive)
 
+    @jobplane_errors()
     def retried(self, retry: Job) -> tuple[int, int]:
         """How many dead letters a retry that has ended was given, and how many of them failed again."""
         from jobplane.controlplane.query import dead_letters
@@ -261,6 +270,7 @@ class Client:
         uid = source.letters.uid if source.letters else ""
         return dead_letters.tally(dead_letters.letters(self._kafka, self._prefix, source.topic, uid), source)
 
+    @jobplane_errors()
     def state(self) -> State:
         """All that the control plane knows, as it is now."""
         self._check()
@@ -288,8 +298,11 @@ class Client:
         with closing(self.tail(start)) as tail:
             while follow or not tail.at_end:
                 alive()
-                yield from tail.read()
+                with jobplane_errors():
+                    batch = tail.read()
+                yield from batch
 
+    @jobplane_errors()
     def tail(self, start: int | None = 0) -> Tail:
         """The events log from `start` on, to be read a batch at a time and closed."""
         self._check()

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 
 from jobplane.controlplane.core.evolve import State, fold
 from jobplane.controlplane.log import events_topic, state_topic
@@ -53,13 +54,14 @@ class Tail:
         self._next = max(self._next, position)  # control records take offsets too; before the first read it is negative
         return [events_topic.entry(one) for one in messages]
 
-    def job_at_rest(self, state: State, uid: str, deadline: float) -> Job | None:
+    def job_at_rest(self, state: State, uid: str, deadline: float, alive: Callable[[], None]) -> Job | None:
         """A job once it has ended or is suspended; None at the deadline. `state` was read after this was made.
 
-        What happens is folded into it: the topic `state`, which may be long, is not read again.
+        What happens is folded into it: the topic `state`, which may be long, is not read again. Calls `alive` between.
         """
         job = state.jobs[uid]
         while not (job.closed or job.status == Status.SUSPENDED):
+            alive()
             if time.monotonic() > deadline:
                 return None
             for entry in self.read():

@@ -27,6 +27,7 @@ from jobplane.controlplane.query.notices import look
 from jobplane.processors import user_functions
 from jobplane.processors.dry_run import tried
 from jobplane.processors.kafka.cluster import Doubt, Kafka
+from jobplane.processors.kafka.judging import jobplane_errors
 from jobplane.processors.pipeline import pipeline
 from jobplane.processors.registry.client import Registry
 from jobplane.processors.task.dead_letters import letters_of
@@ -65,6 +66,7 @@ class DryRun:
         self._kafka, self._prefix, self._registry = kafka, prefix, registry
         self._state: State | None = None
 
+    @jobplane_errors()
     def run(self, statement: str | Tryable, last: int = LAST) -> Listing:
         """What a CREATE JOB or an INSERT would write and refuse; a mapping takes effect here, and gives no rows.
 
@@ -117,6 +119,7 @@ class DryRun:
         found = tried(made.step, messages, self._registry, time.perf_counter, time.process_time)
         return replace(listing(found, value_of(sink)), notices=self.noticed(create.insert, sources, sink))
 
+    @jobplane_errors()
     def notices(self, text: str) -> tuple[str, ...]:
         """What is noticed of a CREATE JOB or INSERT at the newest records; nothing of another statement."""
         statement = understood(text)

@@ -10,6 +10,7 @@ from jobplane.processors.kafka.answers import Doubt, Fenced, OutOfRange
 from jobplane.processors.kafka.error_words import in_words
 from jobplane.processors.kafka.errors import Meaning, failure_of, meaning
 from jobplane.schemas.failures import JobFailure
+from jobplane.schemas.setup_errors import KafkaSilent
 
 LOG = logging.getLogger("jobplane.kafka")
 
@@ -41,3 +42,13 @@ def judging() -> Iterator[None]:
         yield
     except KafkaException as error:
         raise judged(error) from error
+
+
+@contextmanager
+def jobplane_errors() -> Iterator[None]:
+    """Raises KafkaSilent in place of Doubt: whoever only asks has no producer to discard. Decorates a function."""
+    try:
+        with judging():
+            yield
+    except Doubt as doubt:
+        raise KafkaSilent(str(doubt)) from doubt

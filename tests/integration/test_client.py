@@ -126,8 +126,15 @@ def test_asyncio(plane: System) -> None:
         async with AsyncClient(plane.bootstrap, plane.prefix) as client:
             end = [entry.offset async for entry in client.events()][-1] + 1
             first = asyncio.create_task(anext(client.events(end, follow=True)))
-            created = await client.execute(create(plane, "four"), command_id="four-1", issued_by="tests")
+            heard: list[Sent] = []
+            text = create(plane, "four")
+            created = await client.execute(text, command_id="four-1", issued_by="tests", sent=heard.append)
             assert created.done
+            assert heard == [created.sent]
+            assert await client.at_rest(created.reply.uid if created.reply else "", 0.1) is None
+            assert (await client.show("SHOW JOBS LIKE 'four'"))[0]["status"] == "RUNNING"
+            attempt = await client.dry_run()
+            assert (await attempt.run(create(plane, "fourth"))).rows == []
             sent = await client.emit("DROP JOB four")
             dropped, again = await asyncio.gather(client.wait(sent), client.wait("four-1"))
             assert (dropped.status, again.status) == ("CANCELLED", "RUNNING")
