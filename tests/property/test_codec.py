@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobplane.schemas.wire import codec
+from jobplane.schemas.wire.avro_names import avro_name
 from jobplane.schemas.wire.codec import RECORDS, UnknownRecord, decode_record, encode, resolving_reader, schema
 
 OLD = sorted((Path(codec.__file__).parents[1] / "avsc" / "old").glob("*.avsc"))
@@ -44,7 +45,7 @@ def of(kind: Any) -> st.SearchStrategy[Any]:
     return st.builds(kind, **{name: of(hint) for name, hint in get_type_hints(kind).items()})
 
 
-each_record = pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.__name__)
+each_record = pytest.mark.parametrize("record", RECORDS, ids=avro_name)
 
 
 @each_record
@@ -54,7 +55,7 @@ def test_a_record_survives(record: type, data: st.DataObject) -> None:
     given_ = data.draw(of(record))
     written = encode(given_)
     assert decode_record(written) == given_
-    read = resolving_reader(record.__name__, fastavro.parse_schema(schema(record.__name__)))
+    read = resolving_reader(avro_name(record), fastavro.parse_schema(schema(avro_name(record))))
     assert read(written, 10) == (given_, len(written))
 
 
@@ -78,7 +79,7 @@ def test_what_an_old_schema_wrote_is_read(file: Path, data: st.DataObject) -> No
     """What it says comes out; what it does not know has its default."""
     raw = json.loads(file.read_text())
     name = raw["name"].removeprefix("jobplane.")
-    record = data.draw(of(next(one for one in RECORDS if one.__name__ == name)))
+    record = data.draw(of(next(one for one in RECORDS if avro_name(one) == name)))
     old, fields = fastavro.parse_schema(raw), codec._plain(record)
     if name == "Event":
         known = [branch["name"] for branch in raw["fields"][-1]["type"]]
