@@ -31,13 +31,14 @@ STATEMENT_START = Place(1, 1)
 BY_CODE: "dict[str, type[JobplaneError]]" = {}
 """Every class with a code; those of a module once it is imported."""
 LONGEST_MESSAGE = 1_000
-"""Characters of a refusal; what it quotes of the statement may be longer."""
+"""Characters of a refusal's message; the part of the statement that it quotes may be longer."""
 
 
 class JobplaneError(Exception):
     """The root. `message` says what was wrong and what to do next.
 
-    It can always be written and shown: what a text cannot hold, or a terminal would obey, stands there as `\\x1b`.
+    The message can always be written and shown: control characters and half surrogate pairs are escaped, as in
+    `\\x1b`.
     """
 
     code: ClassVar[str]
@@ -59,7 +60,7 @@ class JobplaneError(Exception):
 
 
 class Refused(JobplaneError):
-    """A statement that is not carried out. `place` is where in its text; of a long message the middle is left out."""
+    """A statement that is not carried out. `place` is where in its text; a long message loses its middle."""
 
     exit_code = ExitCode.REFUSED
     blame = Blame.USER
@@ -77,13 +78,13 @@ class BadSyntax(Refused):
 
 
 class StatementTooLarge(Refused):
-    """A statement may have at most 64 KiB, and what follows from it 900,000 bytes: topics, schemas and mappings."""
+    """A statement has more than 64 KiB, or its topics, schemas and mappings have more than 900,000 bytes together."""
 
     code = "statement-too-large"
 
 
 class NestedTooDeep(Refused):
-    """Parentheses and brackets may be nested at most 40 deep, and values in each other at most 100."""
+    """Parentheses and brackets are nested more than 40 deep, or types and values more than 100 deep."""
 
     code = "nested-too-deep"
 
@@ -95,37 +96,37 @@ class NotUtf8(Refused):
 
 
 class BadEnvelope(Refused):
-    """The record or one of its headers is none of the forms a command may have."""
+    """The record, or one of its headers, does not have a form that a command may have."""
 
     code = "bad-envelope"
 
 
 class SelectNotAllowed(Refused):
-    """A job writes to a topic: CREATE JOB … AS SELECT has nobody to return rows to."""
+    """A job writes to a topic, so CREATE JOB … AS SELECT has no place to return rows to."""
 
     code = "select-not-allowed"
 
 
 class InsertNeedsJob(Refused):
-    """An INSERT runs as long as its job; without CREATE JOB it would have no name to stop it by."""
+    """An INSERT runs until its job is stopped; without CREATE JOB there is no job name to stop it by."""
 
     code = "insert-needs-job"
 
 
 class ReadStatement(Refused):
-    """SHOW and DESCRIBE read: the client answers them from the topics; the command log takes what changes something."""
+    """SHOW, DESCRIBE and EXPLAIN change nothing: the client answers them, and the command log does not take them."""
 
     code = "read-statement"
 
 
 class UnknownOption(Refused):
-    """No option has this name."""
+    """There is no option of this name."""
 
     code = "unknown-option"
 
 
 class RepeatedOption(Refused):
-    """An option was given twice."""
+    """An option is given twice."""
 
     code = "repeated-option"
 
@@ -137,55 +138,55 @@ class BadOptionValue(Refused):
 
 
 class NotSupported(Refused):
-    """The language knows this, this version does not run it."""
+    """This is part of the language, but this version does not run it."""
 
     code = "not-supported"
 
 
 class TypeMismatch(Refused):
-    """An operator was given operands that no record could satisfy."""
+    """The types do not fit: no record could have a value that the operator or function takes."""
 
     code = "type-mismatch"
 
 
 class ColumnMismatch(Refused):
-    """The columns of the query do not fit the columns they are written to."""
+    """The columns of the query do not match the columns that they are written to."""
 
     code = "column-mismatch"
 
 
 class UnknownColumn(Refused):
-    """The source is mapped, and its mapping declares no column of this name."""
+    """The mapping of the source does not declare a column of this name."""
 
     code = "unknown-column"
 
 
 class UnknownFunction(Refused):
-    """No function of the language has this name."""
+    """There is no function of this name."""
 
     code = "unknown-function"
 
 
 class UnknownType(Refused):
-    """No type has this name."""
+    """There is no type of this name."""
 
     code = "unknown-type"
 
 
 class BadMapping(Refused):
-    """The columns of a mapping contradict each other, or a path leads nowhere."""
+    """The columns of a mapping contradict each other, or a path is not valid."""
 
     code = "bad-mapping"
 
 
 class SchemaNotFound(Refused):
-    """The schema registry holds no schema for a topic in Avro."""
+    """The schema registry has no schema for a topic in Avro."""
 
     code = "schema-not-found"
 
 
 class SchemaIncompatible(Refused):
-    """The schema registry does not take the schema that a job would write by."""
+    """The schema registry does not accept the schema that a job would write with."""
 
     code = "schema-incompatible"
 
@@ -198,7 +199,7 @@ class NoRegistry(Refused):
 
 
 class RegistryRefused(Refused):
-    """The schema registry does not let the workers in, or is not one: its settings must be changed first."""
+    """The schema registry refuses the workers, or its address is not that of a schema registry: fix the settings."""
 
     code = "registry-refused"
     blame = Blame.OPERATOR
@@ -212,78 +213,78 @@ class TopicNotFound(Refused):
 
 
 class TopicExists(Refused):
-    """A topic has this name."""
+    """A topic of this name exists already."""
 
     code = "topic-exists"
 
 
 class TopicRefused(Refused):
-    """Kafka does not make a topic of this name, or with these partitions, replicas or settings."""
+    """Kafka refuses to create a topic of this name, or with these partitions, replicas or settings."""
 
     code = "topic-refused"
 
 
 class BadLine(Refused):
-    """A line that is to be a record of a topic does not have the form that the flags say."""
+    """A line of the input does not have the form that the flags ask for."""
 
     code = "bad-line"
 
 
 class PartitionNotFound(Refused):
-    """The topic has fewer partitions."""
+    """The topic does not have a partition of this number."""
 
     code = "partition-not-found"
     exit_code = ExitCode.NOT_FOUND
 
 
 class NotAuthorized(Refused):
-    """Kafka does not let the workers see a topic: an ACL must allow it first."""
+    """Kafka does not let the workers read the description of a topic: an ACL must allow it first."""
 
     code = "not-authorized"
     blame = Blame.OPERATOR
 
 
 class TopicReserved(Refused):
-    """Topics that begin with the control plane's prefix are its own."""
+    """Topics whose names begin with the control plane's prefix are reserved."""
 
     code = "topic-reserved"
 
 
 class SinkIsSource(Refused):
-    """A job that reads what it writes never ends growing."""
+    """A job may not read the topic that it writes to: its output would never end."""
 
     code = "sink-is-source"
 
 
 class JobExists(Refused):
-    """A live job has this name."""
+    """A live job of this name exists already."""
 
     code = "job-exists"
 
 
 class CommandNotFound(Refused):
-    """The command log holds no command at this offset."""
+    """The command log has no command at this offset."""
 
     code = "command-not-found"
     exit_code = ExitCode.NOT_FOUND
 
 
 class JobDropping(Refused):
-    """The job of this name has ended but for a snapshot of it; the name is free when the snapshot is closed."""
+    """The job of this name is being dropped with a snapshot; the name is free once the snapshot is complete."""
 
     code = "job-dropping"
     again = True
 
 
 class JobNotFound(Refused):
-    """No live job has this name."""
+    """There is no live job of this name."""
 
     code = "job-not-found"
     exit_code = ExitCode.NOT_FOUND
 
 
 class JobNotRunning(Refused):
-    """The command needs a job that is meant to run."""
+    """The command needs a job that has not been suspended."""
 
     code = "job-not-running"
 
@@ -295,45 +296,45 @@ class JobNotSuspended(Refused):
 
 
 class OptionNotAlterable(Refused):
-    """The option is decided at CREATE JOB: what the job has written rests on it."""
+    """The option cannot be changed after CREATE JOB: what the job has written depends on it."""
 
     code = "option-not-alterable"
 
 
 class MappingExists(Refused):
-    """A mapping has this name."""
+    """A mapping of this name exists already."""
 
     code = "mapping-exists"
 
 
 class MappingNotFound(Refused):
-    """No mapping has this name."""
+    """There is no mapping of this name."""
 
     code = "mapping-not-found"
     exit_code = ExitCode.NOT_FOUND
 
 
 class MappingInUse(Refused):
-    """Live jobs read or write through the mapping."""
+    """Live jobs use the mapping."""
 
     code = "mapping-in-use"
 
 
 class NoCheckpoints(Refused):
-    """A job with processingGuarantee 'none' keeps no checkpoints, so there is nothing to copy."""
+    """A job with processingGuarantee 'none' keeps no checkpoints, so a snapshot has nothing to copy."""
 
     code = "no-checkpoints"
 
 
 class SnapshotNotFound(Refused):
-    """No snapshot has this name."""
+    """There is no snapshot of this name."""
 
     code = "snapshot-not-found"
     exit_code = ExitCode.NOT_FOUND
 
 
 class SnapshotMismatch(Refused):
-    """The topics read are not those of the snapshot, or one was recreated, lost partitions, or lost the offsets."""
+    """The query reads other topics than the snapshot, or a topic was recreated, or lost partitions or offsets."""
 
     code = "snapshot-mismatch"
 
@@ -346,20 +347,20 @@ class DeadLetterNotFound(Refused):
 
 
 class OffsetNotFound(Refused):
-    """The log of events does not reach the offset or instant that AS OF names, or a topic ends before the offset."""
+    """The events do not reach the offset or instant that AS OF names, or a topic ends before the offset."""
 
     code = "offset-not-found"
     exit_code = ExitCode.NOT_FOUND
 
 
 class CommandIdReused(Refused):
-    """A command id is known with another text."""
+    """A command with this id but another text was sent before."""
 
     code = "command-id-reused"
 
 
 class FactsUnavailable(Refused):
-    """Kafka or the schema registry did not tell in time what the verdict depends on; send it with a new command id."""
+    """Kafka or the schema registry did not answer in time; send the statement again with a new command id."""
 
     code = "facts-unavailable"
     again = True
@@ -367,7 +368,7 @@ class FactsUnavailable(Refused):
 
 
 class InternalError(Refused):
-    """A fault of jobplane itself, not of the statement. The log has more under the reference in the message."""
+    """A fault of jobplane, not of the statement. The worker's log has more under the reference in the message."""
 
     code = "internal-error"
     exit_code = ExitCode.FAILED

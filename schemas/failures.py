@@ -9,7 +9,7 @@ from jobplane.schemas.errors import JobplaneError
 class JobFailure(JobplaneError):
     """What stops a job: it is suspended with this cause, or ends FAILED with suspendOnFailure 'false'.
 
-    `at` is the record to blame as `topic-partition@offset`, empty where it is not one record.
+    `at` is the record to blame as `topic-partition@offset`; it is empty when no single record is to blame.
     """
 
     at: str = ""
@@ -31,11 +31,11 @@ class BadRecord(RecordFailure):
 
 
 class WithoutKey(BadRecord):
-    """What a record gives has no key, and its topic, which is compacted, takes none without."""
+    """An output record has no key, and its topic is compacted, so it needs one."""
 
 
 class Unreadable(BadRecord):
-    """The bytes of a value, or with `of_key` of a key, are not in their format."""
+    """The bytes of a value (of a key with `of_key`) are not in the format that they are read by."""
 
     def __init__(self, message: str, wanted: str, *, of_key: bool = False) -> None:
         super().__init__(message)
@@ -55,20 +55,20 @@ class DataLost(JobFailure):
 
 
 class CheckpointLost(JobFailure):
-    """A task that has run before has no checkpoint any more."""
+    """A task that has run before no longer has a checkpoint."""
 
     code = "CHECKPOINT_LOST"
 
 
 class JobWasDropped(JobFailure):
-    """The job was dropped before the snapshot asked of it was complete."""
+    """The job was dropped before its requested snapshot was complete."""
 
     code = "JOB_DROPPED"
     blame = Blame.USER
 
 
 class SnapshotLost(JobFailure):
-    """The snapshot a job was created from is not there any more."""
+    """The snapshot that the job was created from no longer exists."""
 
     code = "SNAPSHOT_LOST"
     blame = Blame.USER
@@ -81,20 +81,20 @@ class SinkLost(JobFailure):
 
 
 class KafkaRefused(JobFailure):
-    """Kafka refuses the task for good: authorization, or a setting it does not accept."""
+    """Kafka refuses the task, and would refuse it again: authorization, or a setting that Kafka does not accept."""
 
     code = "KAFKA_REFUSED"
 
 
 class WorkerLost(JobFailure):
-    """The worker of a task was lost, or the task was given to another, and autoScaling is 'false'."""
+    """The worker of a task was lost, or the task was moved to another worker, and autoScaling is 'false'."""
 
     code = "WORKER_LOST"
     spares_job = True
 
 
 class HostDied(JobFailure):
-    """The process that ran a task alone died three times in a row, without a record committed between."""
+    """The process that ran this task alone died three times in a row without committing a record."""
 
     code = "HOST_DIED"
     blame = Blame.USER

@@ -67,67 +67,69 @@ class JobOptions:
 
     processing_guarantee: Guarantee = _option(
         Guarantee.EXACTLY_ONCE,
-        "What a crash does to the output: with exactlyOnce nothing, with atLeastOnce it may repeat what came after the "
-        "last commit, with none it repeats all from the job's beginning.",
+        "What a crash does to the output. exactlyOnce: nothing. atLeastOnce: records after the last commit may be "
+        "written twice. none: all records from the job's beginning are written again.",
         alter=False,
     )
     snapshot_interval_millis: int = _option(
-        100, "Longest time between two commits; a commit is a checkpoint.", high=86_400_000
+        100, "The longest time between two commits; each commit writes a checkpoint.", high=86_400_000
     )
     initial_snapshot_name: str = _option(
-        "", "Start from the offsets and state of this snapshot.", takes="a snapshot's name", alter=False
+        "", "The snapshot whose offsets and state the job starts from.", takes="a snapshot's name", alter=False
     )
     auto_scaling: bool = _option(
-        True, "A task whose worker is lost goes on elsewhere; with 'false' its job is suspended instead."
+        True, "A task whose worker is lost continues on another worker; with 'false' its job is suspended instead."
     )
     suspend_on_failure: bool = _option(True, "After an error the job is suspended; with 'false' it ends FAILED.")
     metrics_enabled: bool = _option(True, "Publish the metrics of this job.")
     store_metrics_after_job_completion: bool = _option(False, "Keep the last metrics of the tasks after the job's end.")
     max_processor_accumulated_records: int = _option(
         -1,
-        "Bound on the records one stateful operator holds; -1 is none.",
+        "The most records that one stateful operator may hold; -1 means no limit.",
         also=-1,
         high=2**63 - 1,
-        notice="no operator of this version accumulates records: there is nothing for it to bound yet",
+        notice="it has no effect yet: no operator of this version keeps records",
     )
     split_brain_protection_enabled: bool = _option(
         False,
-        "Accepted for compatibility: Kafka's fencing already keeps two owners of a task apart.",
-        notice="it changes nothing here: whoever loses touch with Kafka is fenced and cannot write, with or without it",
+        "Accepted for compatibility: Kafka's fencing already prevents two workers from running one task.",
+        notice="it changes nothing: a worker that loses contact with Kafka is fenced, with or without it",
     )
     parallelism: int = _option(
-        0, "Tasks of the job, at most the partitions of its largest source; unset: min(these, 4).", high=1024
+        0,
+        "The number of tasks, at most the partitions of the largest source; unset: the smaller of these and 4.",
+        high=1024,
     )
     start_from: str = _option(
         EARLIEST,
-        "Where the job begins to read; resolved to offsets at CREATE. An instant is that of the records' timestamps, "
-        "in ISO 8601: UTC unless it names an offset, midnight unless it has a time.",
+        "Where the job begins to read; CREATE JOB resolves it to offsets. An instant is compared with the records' "
+        "timestamps; it is in ISO 8601, in UTC unless it has an offset, at midnight unless it has a time.",
         takes="earliest, latest or an instant such as 2026-01-31T08:30:00Z",
         alter=False,
     )
     stop_at: str = _option(
         "",
-        "A bounded job: it ends COMPLETED when it has read all that its sources held at CREATE.",
+        "Makes the job bounded: it ends as COMPLETED when it has read all that its sources held at CREATE JOB.",
         takes=LATEST,
         alter=False,
     )
 
     on_error: OnError = _option(
         OnError.FAIL,
-        "A record that cannot be read, evaluated or written: with fail it stops the job, with skip it is counted and "
-        "left out, with deadLetter it goes to the dead-letter topic, in the same transaction as the output.",
+        "What happens to a record that cannot be read, evaluated or written. fail: the job stops. skip: the record is "
+        "counted and left out. deadLetter: it goes to the dead-letter topic, in the same transaction as the output.",
     )
     dead_letter_topic: str = _option(
         "", "Where dead letters go; unset: the control plane's own topic `dead-letters`.", takes="a topic's name"
     )
     retry_of: str = _option(
         "",
-        "Read, instead of the query's sources, the dead letters of this live job that no retry has read yet, up to "
-        "their end; `jobplane deadletters retry` sets it.",
+        "A live job. Its dead letters that no retry has read yet are read instead of the query's sources, up to their "
+        "end; `jobplane deadletters retry` sets this option.",
         takes="a job's name",
         alter=False,
     )
-    key_format: str = _format("The format of keys in topics that have no mapping; unset: they travel as they are.")
+    key_format: str = _format("The format of keys in topics that have no mapping; unset: keys are copied as they are.")
     value_format: str = _format("The format of values in topics that have no mapping; unset: json-flat.")
     csv_delimiter: str = _format("What stands between the fields of a line, with valueFormat 'csv'; unset: a comma.")
     key_avro_schema: str = _format("The schema of keys in Avro, as JSON; unset: the registry's.")
@@ -227,7 +229,7 @@ def option_notices(given: Iterable[str]) -> tuple[str, ...]:
 
 def _unknown(name: str, place: Place) -> UnknownOption:
     hint = did_you_mean(name, OPTION_NAMES, PEERS) or f"; options are {', '.join(OPTION_NAMES)}"
-    return UnknownOption(f"no option is called '{name}'{hint}", place)
+    return UnknownOption(f"'{name}' is not an option{hint}", place)
 
 
 def canonical_value(name: str, text: str) -> str:

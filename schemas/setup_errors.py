@@ -26,7 +26,7 @@ class CredentialsRefused(SetupError):
 
 
 class KafkaSilent(SetupError):
-    """A broker answered at first, and then not in time; whether the last request was carried out is not known."""
+    """A broker answered at first, then not in time; whether it carried out the last request is unknown."""
 
     code = "kafka-silent"
     again = True
@@ -35,7 +35,7 @@ class KafkaSilent(SetupError):
 
 
 class NotSetUp(SetupError):
-    """The topics of this prefix do not exist: no worker has been started with it yet."""
+    """The control topics of this prefix do not exist: no worker has been started with the prefix yet."""
 
     code = "not-set-up"
 
@@ -73,31 +73,31 @@ class BrokerFailed(SetupError):
 
 
 class JarMismatch(SetupError):
-    """A downloaded jar is not the one that was locked."""
+    """A downloaded jar does not have the expected digest."""
 
     code = "jar-mismatch"
 
 
 class WorkerFailed(SetupError):
-    """A worker did not come up, or cannot go on; what it said before names the cause."""
+    """A worker did not start, or cannot go on; its last log lines name the cause."""
 
     code = "worker-failed"
 
 
 class NewerState(SetupError):
-    """The state was written by a newer version; this one steps aside."""
+    """The state was written by a newer version of jobplane; this version does not touch it."""
 
     code = "newer-state"
 
 
 class EventsTruncated(SetupError):
-    """The events do not begin at their first record any more: what they fold to is not known."""
+    """The first events are no longer in the topic, so the state cannot be computed from them."""
 
     code = "events-truncated"
 
 
 class BeyondTheEnd(SetupError):
-    """The log has no such offset yet."""
+    """The log does not have this offset yet."""
 
     code = "beyond-the-end"
     exit_code = ExitCode.NOT_FOUND
@@ -105,13 +105,13 @@ class BeyondTheEnd(SetupError):
 
 
 class StillWritten(SetupError):
-    """Something was written to the control topics while they were copied or restored: workers must be stopped."""
+    """The control topics were written to while they were copied or restored: stop all workers first."""
 
     code = "still-written"
 
 
 class NotEmpty(SetupError):
-    """The control topics hold records: a backup is restored into new ones."""
+    """The control topics contain records: a backup can only be restored into new, empty topics."""
 
     code = "not-empty"
     blame = Blame.USER

@@ -17,7 +17,9 @@ CONNECTOR = "Kafka"
 def build_mapping(create: statements.CreateMapping) -> TopicMapping:
     """Raises UnknownType, BadMapping, NotSupported, UnknownOption or BadOptionValue with its place."""
     if create.type.text.upper() != CONNECTOR.upper():
-        raise NotSupported(f"TYPE {create.type}: mappings are of TYPE {CONNECTOR}", create.type.place)
+        raise NotSupported(
+            f"TYPE {create.type} is not supported: the TYPE of a mapping is {CONNECTOR}", create.type.place
+        )
     columns: dict[str, MappedColumn] = {}
     for column in create.columns:
         if column.name.text in columns:
@@ -44,7 +46,7 @@ def _type(column: statements.ColumnDefinition) -> Type:
     except UnknownType as unknown:
         if column.name.text.upper() not in {**SIMPLE, **ALIASES}:
             raise
-        message = f"no type is called {column.type.text}; a column's name stands before its type: id {column.name}"
+        message = f"{column.type.text} is not a type; a column's name stands before its type: id {column.name}"
         raise UnknownType(message, unknown.place) from None
 
 
@@ -69,4 +71,4 @@ def _check_apart(columns: list[MappedColumn], place: Place) -> None:
         shorter = min(len(other.path), len(new.path))
         if other.path[:shorter] == new.path[:shorter]:
             paths = f'"{".".join(other.path)}" and "{".".join(new.path)}"'
-            raise BadMapping(f"columns {other.name} and {new.name} are of one field: {paths}", place)
+            raise BadMapping(f"columns {other.name} and {new.name} overlap: {paths}", place)

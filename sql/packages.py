@@ -29,14 +29,14 @@ def package_function(call: Any, name: str, package: Package) -> Function:
     if not inspect.isfunction(inspect.unwrap(call)):
         raise TypeError(f"it is {_article(type(call).__name__)}, not a function")
     if any(found(call) for found in _NO_VALUE):
-        raise TypeError("it gives a coroutine or generator, not a value")
+        raise TypeError("it returns a coroutine or generator, not a value")
     _check_annotated(call)
     try:
         made = function_of(call, name)
     except NameError as error:
         raise TypeError(f"an annotation names {error.name}, which is not defined") from None
     if ANY in made.returns.parts():
-        raise TypeError("'object' is taken, not given: msgspec.Raw is any value, as JSON text")
+        raise TypeError("'object' is for parameters only: return msgspec.Raw, which is any value as JSON text")
     for one in made.parameters:
         words: tuple[Any, ...] = one.choices  # as it is written; only now it is looked at
         if any(not isinstance(word, str) or not _CAPITALS.fullmatch(word) for word in words):
@@ -48,11 +48,11 @@ def _check_annotated(call: Callable[..., Any]) -> None:
     signature = inspect.signature(call)
     for one in signature.parameters.values():
         if one.kind in (one.KEYWORD_ONLY, one.VAR_KEYWORD):
-            raise TypeError(f"parameter '{one.name}' is given by its name, which SQL does not do")
+            raise TypeError(f"parameter '{one.name}' is keyword-only, but SQL passes arguments by position")
         if one.annotation is one.empty:
             raise TypeError(f"parameter '{one.name}' has no annotation")
     if signature.return_annotation is signature.empty:
-        raise TypeError("what it returns has no annotation")
+        raise TypeError("the return value has no annotation")
 
 
 def _article(noun: str) -> str:

@@ -52,16 +52,16 @@ def check_options(given: Iterable[tuple[str, str, Place, Place]]) -> None:
         if name in (KEY_FORMAT, VALUE_FORMAT):
             if text not in FORMATS:
                 hint = did_you_mean(text, FORMATS, PEERS) or f"; formats are {', '.join(FORMATS)}"
-                raise BadOptionValue(f"no format is called '{text}'{hint}", value_place)
+                raise BadOptionValue(f"'{text}' is not a format{hint}", value_place)
         elif name not in owners:
             hint = did_you_mean(name, FORMAT_OPTIONS) or f"; options of a mapping are {', '.join(FORMAT_OPTIONS)}"
-            raise UnknownOption(f"no option of a mapping is called '{name}'{hint}", name_place)
+            raise UnknownOption(f"'{name}' is not an option of a mapping{hint}", name_place)
         elif not any((role, owners[name]) in chosen for role in _roles(name)):
             raise BadOptionValue(
-                f"'{name}' is an option of the format '{owners[name]}', which is not chosen", name_place
+                f"'{name}' is an option of the format '{owners[name]}', and that format is not chosen", name_place
             )
         elif name == CSV_DELIMITER and (len(text) != 1 or text in '"\r\n'):
-            raise BadOptionValue(f"{name} is one character, and no quote or line end, not '{text}'", value_place)
+            raise BadOptionValue(f"{name} is one character other than a quote or a line end, not '{text}'", value_place)
 
 
 def _roles(option: str) -> tuple[str, ...]:

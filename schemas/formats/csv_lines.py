@@ -37,9 +37,8 @@ def field_decoder(fields: Sequence[TypedField], layout: FormatLayout) -> FieldDe
     places = {column.path: i for i, column in enumerate(layout.columns)}
     for field in fields:
         if field.path not in places:
-            raise ValueError(
-                f"a line does not say which field is {'.'.join(field.path) or 'the whole'}; declare columns"
-            )
+            name = ".".join(field.path) or "the whole"
+            raise ValueError(f"the fields of a line have no names, so {name} cannot be found; declare columns")
     return FieldDecoder(
         _decoder(layout.delimiter, len(layout.columns), {places[field.path]: field for field in fields}),
         tuple(f"r.c{places[field.path]}" for field in fields),
@@ -146,9 +145,7 @@ def _quoted(delimiter: str) -> Callable[[str], list[str | None]]:
         while True:
             found = field.match(line, at)
             if found is None:
-                raise BadRecord(
-                    f"a quote or a line end stands where none may be, in field {len(values) + 1} of the line"
-                )
+                raise BadRecord(f"a quote or a line end is misplaced in field {len(values) + 1} of the line")
             inner, bare = found.groups()
             values.append(inner.replace('""', QUOTE) if inner is not None else bare or None)
             at = found.end()
@@ -289,7 +286,7 @@ def field_encoder(fields: Sequence[TypedField], layout: FormatLayout) -> FieldEn
         if len(field.path) != 1:
             raise ValueError(f"a line has no field {'.'.join(field.path) or 'that is the whole'}")
         if field.type.name not in _WRITTEN:
-            raise ValueError(f"column {field.path[0]} is {field.type}, which no field of a line can be; CAST it")
+            raise ValueError(f"column {field.path[0]} is {field.type}, which a field of a line cannot be; CAST it")
     special = re.compile(rf'["\r\n{re.escape(layout.delimiter)}]')
     arguments = ", ".join(f"{{{given[path]}}}" if path in given else "None" for path in order)
     return FieldEncoder(

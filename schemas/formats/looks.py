@@ -72,7 +72,7 @@ def _single_object(data: bytes) -> Look:
 
 
 def _java(data: bytes) -> Look:
-    what = "is an object that Java has serialized"
+    what = "is a serialized Java object"
     return ("", what, "write JSON, Avro or CSV") if data[:4] == b"\xac\xed\x00\x05" else None
 
 
@@ -98,7 +98,7 @@ def _twice(data: bytes) -> Look:
     inner = msgspec.json.decode(data, type=str).encode(errors="replace")
     if inner[:1] not in (b"{", b"["):
         return None
-    return "", "is JSON within a text of JSON", "it was encoded twice; encode it once"
+    return "", "is JSON inside a JSON string", "it was encoded twice; encode it once"
 
 
 def _json(data: bytes) -> Look:
@@ -178,7 +178,7 @@ def _text(data: bytes) -> Look:
 
 def _protobuf(data: bytes) -> Look:
     what = "may be Protobuf"
-    return ("", what, "no format reads that: write JSON, Avro or CSV") if _is_protobuf(data) else None
+    return ("", what, "no format reads Protobuf: write JSON, Avro or CSV") if _is_protobuf(data) else None
 
 
 def _whole_number(data: bytes) -> Look:

@@ -19,7 +19,7 @@ def single_value_format(
     def writing(fields: Sequence[TypedField], _: FormatLayout) -> FieldEncoder:
         _check(fields)
         if len(fields) != 1:
-            raise ValueError(f"they are one value each, the query gives {len(fields)} columns")
+            raise ValueError(f"each is one value, but the query gives {len(fields)} columns")
         return FieldEncoder("encode({0})", {"encode": encode}, (None,))
 
     def _check(fields: Sequence[TypedField]) -> None:

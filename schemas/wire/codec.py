@@ -50,14 +50,14 @@ def decode(data: bytes, expected: type[T]) -> T:
     """The record in `data`, which must be of the type `expected`. Raises NotOurs."""
     value = decode_record(data)
     if not isinstance(value, expected):
-        raise UnknownRecord(f"a {avro_name(type(value))} where a {avro_name(expected)} belongs")
+        raise UnknownRecord(f"a {avro_name(type(value))}, not a {avro_name(expected)}")
     return value
 
 
 def decode_record(data: bytes) -> Any:
     """The record in `data`, of whichever type of RECORDS. Raises NotOurs."""
     if data[:2] != MARKER:
-        raise UnknownRecord("no Avro single-object marker")
+        raise UnknownRecord("it does not begin with Avro's single-object marker")
     written = _known().get(data[2:10])
     if written is None:
         raise UnknownRecord(f"unknown schema fingerprint {data[2:10].hex()}: written by a newer version?")

@@ -36,7 +36,7 @@ def read_framed(data: bytes, schemas: RegistrySchemas | None) -> Command:
     what `schemas` holds instead of a text.
     """
     if len(data) < HEADER:
-        raise BadEnvelope("the record begins with 00 and has no room for the number of a schema, which follows it")
+        raise BadEnvelope("the record begins with 00 and is too short to hold the number of a schema")
     if schemas is None:
         raise NoRegistry(
             "the record begins with 00, as a schema registry's client frames it: set JOBPLANE_REGISTRY_URL for all "
@@ -63,7 +63,7 @@ def _resolved(data: bytes, number: int, text: str) -> Command:
         fields: Any = fastavro.schemaless_reader(end_checked(theirs, ours)(source), theirs, ours)
         command = msgspec.convert(fields, Command)
     except SchemaResolutionError:
-        raise _not_ours(number, "its fields are others, or its record is called otherwise") from None
+        raise _not_ours(number, "it has other fields, or its record has another name") from None
     except EOFError:
         raise _not_ours(number, "it ends too early") from None
     except _DAMAGED:

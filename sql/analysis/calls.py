@@ -88,7 +88,7 @@ def refuse_unknown(name: str, place: Place) -> None:
     if name not in FUNCTIONS and name in NOT_OFFERED:
         raise UnknownFunction(NOT_OFFERED[name], place)
     if name not in FUNCTIONS and name not in _FORMS:
-        raise UnknownFunction(f"no function is called {name}{_instead(name)}", place)
+        raise UnknownFunction(f"there is no function {name}{_instead(name)}", place)
 
 
 def _instead(name: str) -> str:

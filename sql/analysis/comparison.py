@@ -35,7 +35,7 @@ def comparison(operator: str, left: PlacedValue, right: PlacedValue, coercion: C
         return apply("equal", (a, b), t.BOOLEAN)
     if a.type.name in t.NESTED:
         if operator not in ("=", "<>"):
-            raise TypeMismatch(f"{a.type.words} is neither smaller nor larger; compare what is in it", left[1])
+            raise TypeMismatch(f"{a.type.words} has no order; compare its parts", left[1])
         found = apply(_equality(by, a, b, left[1], coercion), (a, b), t.BOOLEAN)
         return apply("not", (found,), t.BOOLEAN) if operator == "<>" else found
     _equality(by, a, b, left[1], coercion)  # tells whether there is one
@@ -115,7 +115,7 @@ def _sides(by: str, left: PlacedValue, right: PlacedValue, coercion: Coercion) -
     if names <= t.NESTED:
         return a, b
     if names == {"UNKNOWN", "ROW"}:
-        raise TypeMismatch(f"{by} compares a ROW with a value of no declared type; compare its fields", left[1])
+        raise TypeMismatch(f"{by} compares a ROW with a value without a declared type; compare its fields", left[1])
     if a.type == t.UNKNOWN and b.type.name in t.NESTED:
         return coercion.to(a, _open(b.type), by, left[1]), b
     if b.type == t.UNKNOWN and a.type.name in t.NESTED:
@@ -159,7 +159,7 @@ def _equality(by: str, a: Typed, b: Typed, place: Place, coercion: Coercion) -> 
         if a.type.name in t.NESTED and not coercion.slots.learned:  # uses may still tell what is in it
             return "equal"
         if a.type == t.JSON:
-            raise TypeMismatch(f"a JSON value is not compared with {by}; IS NULL is all, or CAST it", place) from None
+            raise TypeMismatch(f"a JSON value cannot be compared with {by}; use IS NULL, or CAST it", place) from None
         hint = f"; {reason}" if str(reason) else ""
         raise TypeMismatch(f"{by} compares {a.type.words} with {b.type.words}{hint}", place) from None
     return Equal(a.type, b.type)

@@ -100,7 +100,7 @@ class SourceRecord:
         if side.is_json:
             return self._typed(THIS, PARTS[THIS].type), rest
         if side.whole is None:
-            raise NotSupported(f"values in {side.format.name} are not read as a whole; name their columns", place)
+            raise NotSupported(f"values in {side.format.name} cannot be read as a whole; name their columns", place)
         return self._typed(VALUE_WHOLE, side.whole), rest
 
 
@@ -136,9 +136,9 @@ class Names:
         raise self._unknown(first, self.columns, place, quoted=quoted)
 
     def _unknown(self, name: str, columns: Mapping[str, Typed], place: Place, *, quoted: bool = False) -> UnknownColumn:
-        text = f"; double quotes make a name, a text has single quotes: {string_literal(name)}" if quoted else ""
+        text = f"; double quotes make a name; write a text in single quotes: {string_literal(name)}" if quoted else ""
         hint = self._given(name) or did_you_mean(name, columns) or text or f"; columns are {', '.join(columns)}"
-        return UnknownColumn(f"no column is called '{name}'{hint}", place)
+        return UnknownColumn(f"there is no column '{name}'{hint}", place)
 
     def _given(self, name: str) -> str:
         """What to write for a name that the SELECT gives, unless that is made of a column of the same name."""

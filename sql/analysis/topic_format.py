@@ -126,7 +126,9 @@ def check_columns(mapping: TopicMapping, places: Sequence[Place]) -> None:
     found = topic_format_of(mapping)
     for column, place in zip(mapping.columns, places, strict=True):
         if column.path[0] == KEY and found.key is None:
-            raise BadMapping(f"the column lies in the key; say what keys are: OPTIONS ({KEY_FORMAT} '…')", place)
+            raise BadMapping(
+                f"the column is part of the key; give the format of keys: OPTIONS ({KEY_FORMAT} '…')", place
+            )
         side, path = found.side(column)
         where, one = f"{side.role}s in {side.format.name}", parse_type(column.type)
         if side.whole is not None:
@@ -139,4 +141,6 @@ def check_columns(mapping: TopicMapping, places: Sequence[Place]) -> None:
         elif len(path) > 1 and not (side.is_json or side.format.name == "avro"):
             raise BadMapping(f"{where} have no fields inside fields", place)
         elif side.format.types and one.name not in side.format.types:
-            raise BadMapping(f"{where} hold no {one.name}; they hold {', '.join(sorted(side.format.types))}", place)
+            raise BadMapping(
+                f"{where} cannot hold {one.name}; they can hold {', '.join(sorted(side.format.types))}", place
+            )

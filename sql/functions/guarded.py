@@ -43,7 +43,7 @@ def guard_function(function: Function, returns: Type) -> Callable[..., Any]:
         try:
             return fit(value)
         except Unfit as unfit:
-            raise BadRecord(f"{name} gave {unfit}") from None
+            raise BadRecord(f"{name} returned {unfit}") from None
 
     guard.__qualname__ = name
     return guard
@@ -74,7 +74,7 @@ def _unlike(value: Any, one: Type) -> Unfit:
 
 
 def _too_long(value: Any, one: str) -> Unfit:
-    return Unfit(f"a {one} of {len(value):,} characters or elements; the most are {t.MAX_LENGTH:,}")
+    return Unfit(f"a {one} of {len(value):,} characters or elements; at most {t.MAX_LENGTH:,} are allowed")
 
 
 _EXACT = {
@@ -119,7 +119,7 @@ def _double(value: Any) -> Any:
         except OverflowError:
             raise Unfit("a number out of range for DOUBLE") from None
     if not math.isfinite(value):
-        raise Unfit(f"{value}, which is no number of SQL")
+        raise Unfit(f"{value}, which is not a number of SQL")
     return value
 
 
@@ -131,7 +131,7 @@ def _decimal(one: Type) -> Fit:
             raise _unlike(value, one)
         exponent = value.as_tuple().exponent
         if not isinstance(exponent, int):
-            raise Unfit(f"{value}, which is no number of SQL")
+            raise Unfit(f"{value}, which is not a number of SQL")
         if value and value.adjusted() >= precision - scale:
             raise Unfit(f"a number out of range for {one}")
         return fit_decimal(value, precision, scale) if -exponent > scale else rescale(value, max(0, -exponent))
@@ -150,7 +150,7 @@ def _text(value: Any) -> Any:
         try:
             value.encode()
         except UnicodeEncodeError:
-            raise Unfit("text that has no UTF-8") from None
+            raise Unfit("text that cannot be written as UTF-8") from None
     return value
 
 

@@ -18,7 +18,7 @@ def call_finite(name: str, call: Callable[..., float], *numbers: float) -> float
     except OverflowError:
         result = math.inf
     if not math.isfinite(result):
-        raise BadRecord(f"{name} of {', '.join(map(str, numbers))} is out of range: no number of JSON can hold it")
+        raise BadRecord(f"{name} of {', '.join(map(str, numbers))} is out of range for a JSON number")
     return result
 
 

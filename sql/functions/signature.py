@@ -189,7 +189,7 @@ def _nullable(hint: Any) -> tuple[Any, bool]:
         return hint, False
     others = [one for one in get_args(hint) if one is not NoneType]
     if len(others) != 1:
-        raise TypeError(f"{hint}: a type or None, nothing else")
+        raise TypeError(f"{hint} is neither a type nor a type and None")
     return others[0], len(others) < len(get_args(hint))
 
 
@@ -202,5 +202,5 @@ def _type(hint: Any) -> Type:
         key, value = get_args(hint)
         return t.map_of(_type(key), _type(_nullable(value)[0]))
     if hint not in _TYPES:
-        raise TypeError(f"{hint}: no type of SQL")
+        raise TypeError(f"{hint} is not a type of SQL")
     return _TYPES[hint]

@@ -299,5 +299,5 @@ def ascii_(text: str) -> int:
 def character(code: int) -> str:
     """The character of a code point."""
     if not 0 <= code <= sys.maxunicode or 0xD800 <= code <= 0xDFFF:
-        raise ValueError(f"CHR of a number that is no code point of Unicode: {code}")
+        raise ValueError(f"CHR of a number that is not a Unicode code point: {code}")
     return chr(code)

@@ -63,7 +63,7 @@ def infer_mapping(records: Sequence[tuple[bytes | None, bytes | None]]) -> Infer
     if 2 * len(objects) > len(values):
         columns, left_out = _columns(objects)
         if other := len(values) - len(objects):
-            notes.append(f"{other:,} of {len(values):,} values are no JSON objects, and cannot be read through this")
+            notes.append(f"{other:,} of {len(values):,} values are not JSON objects, and this mapping cannot read them")
         return InferredMapping((*notes, *left_out), columns, len(objects), keyed)
     format_, note = _format(values)
     return InferredMapping((*notes, note), (), 0, {**keyed, VALUE_FORMAT: format_})
@@ -152,14 +152,14 @@ def _format(values: Sequence[bytes]) -> tuple[str, str]:
             return BYTES, f"{seen}, and go on as JSON: records with a JSON Schema, which no format reads"
         return AVRO, f"{seen}: {VALUE_FORMAT} '{AVRO}', where that schema is in Avro"
     if all(map(_is_json, values)):
-        return JSON, f"values are JSON, but most are no objects: {VALUE_FORMAT} '{JSON}'"
+        return JSON, f"values are JSON, but most are not objects: {VALUE_FORMAT} '{JSON}'"
     if all(map(_is_text, values)):
         if mark := delimiter_of(values):
             kind = "tab" if mark == "\t" else mark
             csv = f"{VALUE_FORMAT} '{CSV}'" + ("" if mark == "," else f", {CSV_DELIMITER} '{kind}'")
             seen = f"values are text, perhaps lines of CSV (with '{kind}')"
             return VARCHAR, f"{seen}: declare columns and {csv}, or {VALUE_FORMAT} '{VARCHAR}'"
-        return VARCHAR, f"values are text, but no JSON: {VALUE_FORMAT} '{VARCHAR}'"
+        return VARCHAR, f"values are text, but not JSON: {VALUE_FORMAT} '{VARCHAR}'"
     return BYTES, f"values are neither JSON nor text: {VALUE_FORMAT} '{BYTES}' copies them as they are"
 
 

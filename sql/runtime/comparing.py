@@ -22,7 +22,7 @@ def check_comparable(values: Sequence[V]) -> Sequence[V]:
     for key in keys:
         check_alike(keys[0], key)
         if isinstance(key, list | dict | msgspec.Struct):
-            raise BadRecord(f"{'an array' if isinstance(key, list) else 'an object'} is neither smaller nor larger")
+            raise BadRecord(f"{'an array' if isinstance(key, list) else 'an object'} has no order")
     return values
 
 

@@ -45,9 +45,7 @@ def _unquoted(text: str) -> str:
     try:
         return msgspec.json.decode(text, type=str)
     except msgspec.DecodeError:
-        raise ValueError(
-            f"{show_value(text)} is no name: quotes and backslashes in it are written as in JSON"
-        ) from None
+        raise ValueError(f"{show_value(text)} is not a name: write quotes and backslashes in it as in JSON") from None
 
 
 def _member(name: str) -> Step:

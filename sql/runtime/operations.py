@@ -12,7 +12,7 @@ from jobplane.schemas.formats import JSON
 from jobplane.schemas.types.datatypes import MAX_LENGTH
 from jobplane.schemas.types.json_text import describe_malformed
 
-OUT_OF_RANGE = "a result is out of range: no number of JSON can hold it"
+OUT_OF_RANGE = "a result is out of range for a JSON number"
 Number = int | float
 Scalar = int | float | str | bool
 
@@ -72,7 +72,7 @@ def concatenate(*values: Any) -> Any:
 
 def raise_too_long(*values: str | bytes | list[Any]) -> NoReturn:
     length = sum(map(len, values))
-    raise BadRecord(f"|| would make a value of {length:,} characters or elements; the most are {MAX_LENGTH:,}")
+    raise BadRecord(f"|| would make a value of {length:,} characters or elements; at most {MAX_LENGTH:,} are allowed")
 
 
 def weight(value: Any) -> int:
@@ -104,7 +104,7 @@ def step_cost(value: Any) -> int:
 
 
 def raise_too_much() -> NoReturn:
-    raise BadRecord("the lambdas do too much for one record: look at fewer elements, or make less of each")
+    raise BadRecord("the lambdas do too much work for one record: let them see fewer elements, or do less with each")
 
 
 def raise_null_key() -> NoReturn:
@@ -162,15 +162,15 @@ _WORDS = {
 }  # fmt: skip
 _PHRASES = {
     "Number out of range": "holds a number out of range",
-    "Invalid RFC3339 encoded datetime": "holds no TIMESTAMP; one is written 2026-01-31T08:30:00",
-    "Invalid RFC3339 encoded date": "holds no DATE; one is written 2026-01-31",
-    "Invalid RFC3339 encoded time": "holds no TIME; one is written 08:30:00",
-    "Invalid ISO8601 duration": "holds no INTERVAL; one is written P1DT2H",
-    "Invalid base64 encoded string": "holds no base64 text, which is how JSON carries bytes",
-    "Expected `datetime` with no timezone component": "holds a time zone, which a TIMESTAMP has not",
-    "Expected `time` with no timezone component": "holds a time zone, which a TIME has not",
-    "Expected `datetime` with a timezone component": "lacks the time zone that a TIMESTAMP WITH TIME ZONE has",
-    "Invalid decimal string": "holds no number",
+    "Invalid RFC3339 encoded datetime": "is not a TIMESTAMP, which is written like 2026-01-31T08:30:00",
+    "Invalid RFC3339 encoded date": "is not a DATE, which is written like 2026-01-31",
+    "Invalid RFC3339 encoded time": "is not a TIME, which is written like 08:30:00",
+    "Invalid ISO8601 duration": "is not an INTERVAL, which is written like P1DT2H",
+    "Invalid base64 encoded string": "is not base64 text, which is how JSON holds bytes",
+    "Expected `datetime` with no timezone component": "has a time zone, and a TIMESTAMP has none",
+    "Expected `time` with no timezone component": "has a time zone, and a TIME has none",
+    "Expected `datetime` with a timezone component": "has no time zone, and a TIMESTAMP WITH TIME ZONE needs one",
+    "Invalid decimal string": "is not a number",
 }
 
 

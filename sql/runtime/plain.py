@@ -16,7 +16,7 @@ from jobplane.schemas.types.temporal_text import text_of
 def check_length(name: str, characters: int) -> None:
     """To be asked before the text is made. Raises BadRecord."""
     if characters > MAX_LENGTH:
-        raise BadRecord(f"{name} would make a text of {characters} characters; the most are {MAX_LENGTH}")
+        raise BadRecord(f"{name} would make a text of {characters} characters; at most {MAX_LENGTH} are allowed")
 
 
 def join_texts(name: str, separator: str, parts: Sequence[str]) -> str:

@@ -31,7 +31,7 @@ def milliseconds(value: datetime | None) -> int:
         raise BadRecord("__timestamp is NULL; a record has a timestamp")
     since = (value - EPOCH) // timedelta(milliseconds=1)
     if since < 0:
-        raise BadRecord(f"__timestamp is {value.isoformat()}; Kafka has none before 1970")
+        raise BadRecord(f"__timestamp is {value.isoformat()}; Kafka has no timestamps before 1970")
     return since
 
 

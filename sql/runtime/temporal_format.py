@@ -61,7 +61,7 @@ def _tokens(pattern: str) -> list[str | Token]:
     tokens: list[str | Token] = []
     for fill, word, quoted, plain, unknown in _TOKEN.findall(pattern):
         if unknown == '"':
-            raise ValueError(f"the pattern {show_value(pattern)} has a double quote that nothing closes")
+            raise ValueError(f"the pattern {show_value(pattern)} has a double quote that is not closed")
         if unknown:
             raise ValueError(
                 f"the pattern {show_value(pattern)} has {show_value(unknown)}, which means nothing: "
@@ -123,16 +123,16 @@ def pattern_reader(pattern: str) -> re.Pattern[str]:
             raise ValueError(f"{token} can be written, not read")
         says = _SAME.get(token, token)
         if says in there:
-            raise ValueError(f"{token} says again what {there[says]} has said: a pattern to read says it once")
+            raise ValueError(f"{token} repeats {there[says]}: a pattern for reading has each part once")
         there[says] = token
     if "YYYY" not in there:
         raise ValueError(f"the pattern {show_value(pattern)} has no year: to be read it needs YYYY or YY")
     if ("HH" in there) is not ("AM" in there):
-        raise ValueError("HH12 and AM need each other; HH24 does without")
+        raise ValueError("HH12 and AM need each other; HH24 needs neither")
     if "HH24" in there and "HH" in there:
-        raise ValueError("HH24 goes without HH12 and AM")
+        raise ValueError("HH24 cannot be combined with HH12 and AM")
     if "DDD" in there and there.keys() & {"MM", "DD"}:
-        raise ValueError("DDD is the day of the year: it goes without month and day")
+        raise ValueError("DDD is the day of the year: it cannot be combined with month and day")
     if "TZM" in there and "TZH" not in there:
         raise ValueError("TZM needs TZH")
     return re.compile("".join(re.escape(token) if isinstance(token, str) else _read(*token) for token in tokens))
@@ -184,7 +184,7 @@ def _hour(parts: dict[str, str]) -> int:
         return int(parts.get("HH24", 0))
     hour = int(parts.get("HH12") or parts["HH"])
     if not 1 <= hour <= 12:
-        raise ValueError(f"no clock of twelve hours shows {hour}")
+        raise ValueError(f"{hour} is not an hour of a 12-hour clock")
     return hour % 12 + (12 if half.upper() == "PM" else 0)
 
 

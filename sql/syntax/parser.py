@@ -100,7 +100,7 @@ class _Builder(QueryBuilder):
         _, subject, like, as_of = children
         at = first_child(as_of)
         if at is not None and subject not in statements.STATEFUL:
-            raise NotSupported(f"AS OF: {subject} are only known as they are now", at.place)
+            raise NotSupported(f"AS OF cannot be used with {subject}: only their present state is known", at.place)
         return statements.Show(subject, at, first_child(like))
 
     def visit_like_name(self, _: Node, children: list[Any]) -> statements.LikeName:
@@ -184,7 +184,7 @@ class _Builder(QueryBuilder):
         seen = set()
         for option in options:
             if option.name.text in seen:
-                raise RepeatedOption(f"the option '{option.name}' was given before", option.name.place)
+                raise RepeatedOption(f"the option '{option.name}' is given twice", option.name.place)
             seen.add(option.name.text)
         return options
 

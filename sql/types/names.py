@@ -98,7 +98,7 @@ class _TypeReader:
     def whole(self) -> Type:
         made = self._type()
         if self._at != len(self._tokens):
-            raise self._refused(UnknownType, f"no type is written {self._text}")
+            raise self._refused(UnknownType, f"{self._text} is not a type")
         return made
 
     def _next(self) -> str:
@@ -159,11 +159,11 @@ class _TypeReader:
             raise self._refused(NotSupported, f"the type {name} is not supported; {_NOT_HERE[name]}")
         if name in PEERS:
             is_half = PEERS[name].startswith(name)
-            what = f"{name} alone is not a type" if is_half else f"no type is called {name}"
+            what = f"{name} alone is not a type" if is_half else f"{name} is not a type"
             raise self._refused(UnknownType, f"{what}; write {PEERS[name]}")
         near = nearest_names(name, [*SIMPLE, *ALIASES, "DECIMAL", "ARRAY", "MAP", "ROW"])
         hint = proposal(near) or f"; types are {', '.join((*SIMPLE, *SIZED, *NESTED))}"
-        raise self._refused(UnknownType, f"no type is called {written}{hint}")
+        raise self._refused(UnknownType, f"{written} is not a type{hint}")
 
     def _decimal(self, size: tuple[int, ...]) -> Type:
         precision, scale = (*size, *(t.MAX_PRECISION, 0)[len(size) :])

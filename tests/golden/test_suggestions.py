@@ -24,7 +24,7 @@ def told(name: str) -> str:
         message = refused.message
         if message.endswith("; SHOW FUNCTIONS lists them"):
             return "…"
-        return message.removeprefix(f"no function is called {name}; ")
+        return message.removeprefix(f"there is no function {name}; ")
     return "is there"
 
 

@@ -319,7 +319,7 @@ def test_topics_are_made_written_to_and_looked_into(plane: System) -> None:
         4,
         [
             "--where: refused (unknown-function)",
-            "1:1 no function is called NOPE; SHOW FUNCTIONS lists them",
+            "1:1 there is no function NOPE; SHOW FUNCTIONS lists them",
             "nope(id)",
             "^",
         ],

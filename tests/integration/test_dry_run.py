@@ -111,7 +111,7 @@ def test_a_file_of_mappings_and_queries(plane: System) -> None:
     """
     (plane.folder / "try.sql").write_text(script)
     done = jobplane(plane, "sql", "--dry-run", "-f", "try.sql")
-    place, no_json = f"{source}-0@", "the value is not JSON: a character that cannot stand there"
+    place, no_json = f"{source}-0@", "the value is not JSON: an unexpected character"
     looks = (
         "it is text, perhaps a line of CSV (with 'tab'): declare its columns by CREATE MAPPING with valueFormat 'csv', "
         "or valueFormat 'varchar'"

@@ -125,7 +125,7 @@ def test_a_package_from_its_installation_to_its_return(plane: System, environmen
     assert refused.reply is not None
     assert (refused.reply.code, refused.reply.message) == (
         "unknown-function",
-        "no function is called SENTIMNT; did you mean 'SENTIMENT'?",
+        "there is no function SENTIMNT; did you mean 'SENTIMENT'?",
     )
 
     # what it raises is its record's error
@@ -152,7 +152,7 @@ def test_a_package_from_its_installation_to_its_return(plane: System, environmen
     assert worker.process.poll() is None
     unknown = run(plane, environment, f"EXPLAIN {create}")
     assert unknown.returncode == 4
-    assert "no function is called SENTIMENT" in unknown.stderr
+    assert "there is no function SENTIMENT" in unknown.stderr
 
     # installed again, mended and in another version: the job goes on from its last commit
     environment.install("1.1")

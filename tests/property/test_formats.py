@@ -102,9 +102,9 @@ def test_what_another_schema_wrote_is_read_by_the_readers(written: str, read: st
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
-        ('{"name": "a", "type": {"type": "array", "items": "null"}}', "takes no bytes"),
-        ('{"name": "next", "type": ["null", "R"]}', "holds itself"),
-        ('{"name": "a", "type": "strong"}', "not a schema"),
+        ('{"name": "a", "type": {"type": "array", "items": "null"}}', "take no bytes"),
+        ('{"name": "next", "type": ["null", "R"]}', "contains itself"),
+        ('{"name": "a", "type": "strong"}', "not an Avro schema"),
     ],
 )
 def test_schemas_without_a_bound_are_refused(fields: str, reason: str) -> None:

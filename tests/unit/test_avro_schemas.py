@@ -144,7 +144,7 @@ def test_the_readers_logical_type_counts(writer: Any, reader: Any, value: Any, w
 
 
 def test_a_field_without_a_default_is_named() -> None:
-    with pytest.raises(BadRecord, match="it has no field 'more', and the schema it is read by has no default for that"):
+    with pytest.raises(BadRecord, match="it has no field 'more', and the reader's schema has no default for it"):
         read_by(record(ID, {"name": "more", "type": "int"}), record(ID), {"id": 7})
 
 
@@ -154,7 +154,7 @@ def test_a_field_that_the_query_does_not_name_needs_no_default() -> None:
 
 
 def test_types_that_do_not_go_together_are_told_in_plain_words() -> None:
-    with pytest.raises(BadRecord, match="written by does not go with the one that it is read by"):
+    with pytest.raises(BadRecord, match="the writer's schema is not compatible with the reader's"):
         read_by(record({"name": "id", "type": "string"}), record(ID), {"id": 7})
 
 
@@ -234,7 +234,7 @@ REFUSED = {
     '{"type": "record", "name": "R", "fields": [{"name": "", "type": "int"}]}': "not an empty text",
     '{"type": "record", "name": "R", "fields": [{"name": "a"}]}': "field 'a' lacks its \"type\"",
     '{"type": "record", "name": "R", "fields": [{"name": "a", "type": null}]}': "an object or an array, not null",
-    '{"type": "record", "name": "R", "fields": [{"name": "a", "type": "strong"}]}': "no type is called 'strong'",
+    '{"type": "record", "name": "R", "fields": [{"name": "a", "type": "strong"}]}': "'strong' is not a type",
     '{"type": "record", "name": "R", "fields": [{"name": "a", "type": {"type": "array"}}]}': 'lacks its "items"',
     '{"type": "record", "name": "R", "fields": [{"name": "a", "type": {"type": "map", "values": 1}}]}': "not 1",
     '{"type": "record", "name": "R", "fields": [{"name": "a", "type": {"type": "fixed", "name": "F", "size": null}}]}':
@@ -242,18 +242,18 @@ REFUSED = {
     '{"type": "record", "name": "R", "fields": [{"name": "a", "type": {"type": "enum", "name": "E", "symbols": 1}}]}':
         "the symbols of an enum are an array of texts, not 1",
     '{"type": "record", "name": "R", "fields": [{"name": "a", "type": "int", "default": "x"}]}':
-        "the default of field 'a' is not one: \"x\" is not a value of int",
+        "the default of field 'a' is not valid: \"x\" is not a value of int",
     '{"type": "record", "name": "R", "fields": [{"name": "a", "type": {"type": "array", "items": "bytes"}, '
-    '"default": ["\u0100"]}]}': "the default of field 'a' is not one",
+    '"default": ["\u0100"]}]}': "the default of field 'a' is not valid",
     '{"__fastavro_parsed": true, "type": "record", "name": "R", "fields": [{"name": "a"}]}': 'lacks its "type"',
     "null": "a type is a name, an object or an array, not null",
     "5": "not 5",
-    "{": "not a schema of Avro",
+    "{": "not an Avro schema",
     f'{{"type": "record", "name": "R", "fields": [{{"name": "a", "type": {_DEEP}}}]}}': "nested more than 100 deep",
     '{"type": "record", "name": "R", "fields": [{"name": "a", "type": [["null"], "int"]}]}':
         "a union directly inside a union is not a type",
     '{"type": "record", "name": "R", "fields": [{"name": "a", "type": {"type": "array", "items": "R"}}]}':
-        "the record R holds itself",
+        "the record R contains itself",
     json.dumps({"type": "record", "name": "T", "fields": [{"name": "a", "type": one} for one in _DOUBLING]}):
         "it has more than 10,000 types, each counted wherever it is named",
     json.dumps({"type": "record", "name": "T", "fields": [{"name": "a", "type": one} for one in _FURTHER]}):

@@ -62,7 +62,7 @@ def test_other_bytes_are_not_ours(data: bytes) -> None:
 
 
 def test_another_record_is_told_apart() -> None:
-    with pytest.raises(UnknownRecord, match="a Checkpoint where a Position belongs"):
+    with pytest.raises(UnknownRecord, match="a Checkpoint, not a Position"):
         decode(encode(CHECKPOINT), Position)
 
 

@@ -89,7 +89,7 @@ def test_a_path_leads_somewhere(where: str, there: bool) -> None:  # noqa: FBT00
     ["", "a", "$.", "$.a-b", "$x", "$[", "$[-1]", "$.*", "$[*]", "strict $.a", "$..a", '$."a', r'$."\q"', "$.1"],
 )
 def test_no_path(where: str) -> None:
-    with pytest.raises(ValueError, match=r"is not a path|is no name"):
+    with pytest.raises(ValueError, match=r"is not a path|is not a name"):
         parse_path(where)
 
 

@@ -112,7 +112,7 @@ TOO_MUCH = {
 
 @pytest.mark.parametrize(("item", "record"), TOO_MUCH.values(), ids=TOO_MUCH)
 def test_a_record_for_which_lambdas_would_do_too_much_is_refused(item: str, record: dict[str, Any]) -> None:
-    with pytest.raises(BadRecord, match=r"^the lambdas do too much for one record"):
+    with pytest.raises(BadRecord, match=r"^the lambdas do too much work for one record"):
         answer(f"{item} AS x", record)
 
 

@@ -56,12 +56,15 @@ def test_an_entry_point_is_a_function(path: Path) -> None:
 
 UNUSABLE = {
     "bare": ("def bare(a) -> int: return 1", "parameter 'a' has no annotation"),
-    "gives": ("def gives(a: int): return 1", "what it returns has no annotation"),
-    "odd": ("def odd(a: complex) -> int: return 1", "<class 'complex'>: no type of SQL"),
-    "both": ("def both(a: int | str) -> int: return 1", "int | str: a type or None, nothing else"),
+    "gives": ("def gives(a: int): return 1", "the return value has no annotation"),
+    "odd": ("def odd(a: complex) -> int: return 1", "<class 'complex'> is not a type of SQL"),
+    "both": ("def both(a: int | str) -> int: return 1", "int | str is neither a type nor a type and None"),
     "later": ("def later(a: 'Later') -> int: return 1", "an annotation names Later, which is not defined"),
-    "named": ("def named(*, a: int) -> int: return 1", "parameter 'a' is given by its name, which SQL does not do"),
-    "slow": ("async def slow(a: int) -> int: return 1", "it gives a coroutine or generator, not a value"),
+    "named": (
+        "def named(*, a: int) -> int: return 1",
+        "parameter 'a' is keyword-only, but SQL passes arguments by position",
+    ),
+    "slow": ("async def slow(a: int) -> int: return 1", "it returns a coroutine or generator, not a value"),
     "thing": ("class thing: pass", "it is a type, not a function"),
     "number": ("number = 3", "it is an int, not a function"),
     "words": (
@@ -70,7 +73,7 @@ UNUSABLE = {
     ),
     "anything": (
         "def anything(a: int) -> object: return 1",
-        "'object' is taken, not given: msgspec.Raw is any value, as JSON text",
+        "'object' is for parameters only: return msgspec.Raw, which is any value as JSON text",
     ),
     "gone": ("", "AttributeError: module 'unusable' has no attribute 'gone'"),
     "upper": ("def upper(a: int) -> int: return 1", "the language has that name itself, or has no such names"),
@@ -138,7 +141,7 @@ def test_unknown_names_are_told_of_those_that_are_known(
     language: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     language(louder)
-    with pytest.raises(UnknownFunction, match="no function is called LOUDR; did you mean 'LOUDER'"):
+    with pytest.raises(UnknownFunction, match="there is no function LOUDR; did you mean 'LOUDER'"):
         plan(insert_of("SELECT loudr(a) AS b FROM s"))
     monkeypatch.setitem(NOT_OFFERED, "LOUDR", "function LOUDR of package x 1 (x:y) is not offered: it is an int")
     with pytest.raises(UnknownFunction, match=r"^function LOUDR of package x 1 \(x:y\) is not offered: it is an int$"):

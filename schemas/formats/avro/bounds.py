@@ -38,7 +38,9 @@ class _Bounds:
             case "array":
                 found = self._around([self.size(schema["items"], inside)])
                 if _is_empty(schema["items"], self.named):
-                    raise ValueError("an array of what takes no bytes is not supported: its length has no bound")
+                    raise ValueError(
+                        "an array of elements that take no bytes is not supported: its length has no limit"
+                    )
                 return found
             case "map":
                 return self._around([self.size(schema["values"], inside)])
@@ -48,7 +50,7 @@ class _Bounds:
 
     def _of_name(self, name: str, inside: tuple[str, ...]) -> _Size:
         if name in inside:
-            raise ValueError(f"the record {name} holds itself, which is not supported: its depth has no bound")
+            raise ValueError(f"the record {name} contains itself, which is not supported: its depth has no limit")
         if name not in self.named:
             return _Size(1, 1)
         if name not in self._known:

@@ -123,9 +123,7 @@ def _text(raw: Mapping[str, Any], key: str, what: str) -> str:
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise ValueError(
-            f"the {key} of {what} is not text of Unicode: half a pair of surrogates stands in it"
-        ) from None
+        raise ValueError(f"the {key} of {what} is not Unicode text: it has half a pair of surrogates") from None
     return value
 
 

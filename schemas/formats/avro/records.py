@@ -48,7 +48,7 @@ def _check(fields: Sequence[TypedField], layout: FormatLayout) -> None:
     columns = types.columns_of(layout.schema)
     for field in fields:
         if not field.path:
-            raise ValueError("they have fields, which are named one by one")
+            raise ValueError("their fields must be named one by one")
         if types.type_at(columns, field.path) is None:
             raise ValueError(f"their schema has no field {'.'.join(field.path)}")
 
@@ -157,11 +157,11 @@ def _reason(bad: BaseException) -> str:
             return "a text in it is not UTF-8"
         case SchemaResolutionError():
             if missing := _MISSING.fullmatch(str(bad)):
-                return f"it has no field '{missing['field']}', and the schema it is read by has no default for that"
-            return "the schema that it was written by does not go with the one that it is read by"
+                return f"it has no field '{missing['field']}', and the reader's schema has no default for it"
+            return "the writer's schema is not compatible with the reader's"
         case OverflowError() | ArithmeticError():
             return "a number, a date or a time in it is out of range"
-    return "its bytes stand for no value of a field"
+    return "its bytes are not the value of a field"
 
 
 def field_encoder(fields: Sequence[TypedField], layout: FormatLayout) -> FieldEncoder:
@@ -171,7 +171,7 @@ def field_encoder(fields: Sequence[TypedField], layout: FormatLayout) -> FieldEn
     _check(fields, layout)
     given = {field.path[0] for field in fields}
     if missing := [name for name, one in schemas.items() if name not in given and "default" not in one]:
-        raise ValueError(f"nothing is written to {', '.join(missing)}, which their schema has no default for")
+        raise ValueError(f"the query gives no value for {', '.join(missing)}, and the schema has no default")
     header = b"" if layout.schema_id is None else struct.pack(">bI", MAGIC, layout.schema_id)
     paths = [field.path for field in fields]
     needed = [field.path[0] for field in fields if len(field.path) == 1 and not _takes_null(schemas[field.path[0]])]

@@ -73,25 +73,25 @@ def parse_schema(text: str, *, logical: bool = True) -> Any:
     try:
         raw = check_schema(json.loads(text), logical=logical)
     except json.JSONDecodeError as bad:
-        raise ValueError(f"not a schema of Avro: it is not JSON (line {bad.lineno}, column {bad.colno})") from None
+        raise ValueError(f"not an Avro schema: it is not JSON (line {bad.lineno}, column {bad.colno})") from None
     except RecursionError:
-        raise ValueError("not a schema of Avro: its types are nested too deep") from None
+        raise ValueError("not an Avro schema: its types are nested too deep") from None
     except ValueError as wrong:
-        raise ValueError(f"not a schema of Avro: {wrong}") from None
+        raise ValueError(f"not an Avro schema: {wrong}") from None
     try:
         made = fastavro.parse_schema(raw)
     except UnknownType as bad:
-        raise ValueError(f"not a schema of Avro: no type is called {show_value(bad.name)}") from None
+        raise ValueError(f"not an Avro schema: {show_value(bad.name)} is not a type") from None
     except _UNPARSED as bad:
         twice = _TWICE.search(str(bad))
         reason = (
             f"two types are called {show_value(twice[1])}"
             if twice
-            else "a type in it lacks a part, or a name is not one"
+            else "a type in it is incomplete, or a name is not valid"
         )
-        raise ValueError(f"not a schema of Avro: {reason}") from None
+        raise ValueError(f"not an Avro schema: {reason}") from None
     if not isinstance(made, dict) or made.get("type") != "record":
-        raise ValueError("a schema of a record is needed: {'type': 'record', 'name': …, 'fields': […]}")
+        raise ValueError("the schema must be that of a record: {'type': 'record', 'name': …, 'fields': […]}")
     named = named_schemas(made)
     check_bounded(made, named)
     for field in _fields_with_default(named):
@@ -107,7 +107,7 @@ def check_defaults(text: str) -> None:
         try:
             default_value(field["type"], field[DEFAULT], named)
         except ValueError as bad:
-            raise ValueError(f"the default of field '{field['name']}' is not one: {bad}") from None
+            raise ValueError(f"the default of field '{field['name']}' is not valid: {bad}") from None
 
 
 def _fields_with_default(named: Mapping[str, Any]) -> list[Any]:
@@ -214,7 +214,7 @@ def _record(fields: Sequence[tuple[FieldPath, Type]], name: str) -> dict[str, An
     made = []
     for part in dict.fromkeys(path[0] for path, _ in fields):
         if not _NAME.fullmatch(part):
-            raise ValueError(f"Avro takes no field called '{part}': letters, digits and _ only; use AS")
+            raise ValueError(f"'{part}' cannot name a field in Avro: only letters, digits and _ can; use AS")
         inner = [(path[1:], one) for path, one in fields if path[0] == part]
         leaf = [one for path, one in inner if not path]
         kind = _schema(leaf[0], f"{name}_{part}", part) if leaf else _record(inner, f"{name}_{part}")
@@ -234,7 +234,11 @@ def _schema(one: Type, name: str, column: str) -> Any:
         case "ROW":
             return _record([((field,), kind) for field, kind in zip(one.fields, one.arguments, strict=True)], name)
     if one.name not in _WRITTEN:
-        what = "has no type that is known before the record" if one.name in _OPEN else f"is {one}, which Avro has not"
+        what = (
+            "has a type that may differ from record to record"
+            if one.name in _OPEN
+            else f"is {one}, which Avro does not have"
+        )
         raise ValueError(f"column {column} {what}; CAST it, or declare it in a mapping")
     return _WRITTEN[one.name]
 

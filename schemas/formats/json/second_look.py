@@ -64,7 +64,7 @@ def all_fields(data: bytes) -> dict[str, msgspec.Raw]:
     fields = {}
     for name, value in _fields(marked).items():
         if not signs.isdisjoint(name):
-            raise BadRecord("the name of a field is not text of Unicode: it holds half a pair of surrogates")
+            raise BadRecord("the name of a field is not Unicode text: it has half a pair of surrogates")
         fields[name] = _restored(value, codes)
     return fields
 

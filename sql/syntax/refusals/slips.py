@@ -21,7 +21,7 @@ _SIGNS = {
     r"\|(?!\|)": "| is not an operator; write OR between conditions, || between texts",
     r"!(?!=)": "! is not an operator; write NOT",
     r"\^": "^ is not an operator; write POWER(a, b)",
-    "#": "# begins no comment; write --",
+    "#": "# does not begin a comment; write --",
     "~": "~ is not an operator; write REGEXP_LIKE(text, 'pattern')",
     r"\$\{|\$|@": "there are no variables; write the value, and fields by their names",
     r"\\G?": "a backslash means nothing here; delete it",

@@ -69,7 +69,7 @@ UNSUPPORTED = (
     RefusalRow(
         r"\bAS\s+",
         r"(SELECT|VALUES)\b",
-        "a job has nobody to return rows to; write them to a topic: AS INSERT INTO target SELECT …",
+        "a job cannot return rows; write them to a topic: AS INSERT INTO target SELECT …",
         SelectNotAllowed,
         expected="INSERT",
     ),
