@@ -14,7 +14,7 @@ from jobplane.schemas.formats.avro.known_schemas import UnknownSchema
 from jobplane.schemas.formats.fields import WHOLE, FormatLayout, TypedField
 from jobplane.schemas.formats.known import FORMATS
 from jobplane.schemas.types import datatypes as t
-from tests.support.carried import decoded, encoded, layout_of
+from tests.support.format_values import decoded, encoded, layout_of
 
 REFUSALS = (BadRecord, ValueError, ArithmeticError, RecursionError, UnknownSchema)
 """What a step makes a BadRecord of, or asks a registry for."""

@@ -24,7 +24,7 @@ from jobplane.sql.mapping import build_mapping
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parser import parse
 from tests.fuzz.literals import NESTED, SCALARS, TEXTS
-from tests.support.carried import encoded
+from tests.support.format_values import encoded
 
 RECORDS = 40
 Columns = Mapping[Type, tuple[str, ...]]

@@ -11,7 +11,7 @@ import pytest
 from jobplane.schemas.formats.avro import types
 from jobplane.schemas.formats.fields import WHOLE, FormatLayout, TypedField
 from jobplane.schemas.formats.known import FORMATS
-from tests.support.carried import alike, decoded, encoded
+from tests.support.format_values import alike, decoded, encoded
 
 FOLDER = Path(__file__).parent / "java"
 SINGLE = [line.split(" ") for line in (FOLDER / "single.txt").read_text().splitlines()]

@@ -7,15 +7,15 @@ import pytest
 
 from jobplane.controlplane.client.client import Client
 from jobplane.controlplane.embedded.broker import Broker
-from tests.support.recorded import PREFIX, VERSIONS, Recorded, install_package
+from tests.support.data_folders import PREFIX, VERSIONS, DataFolder, install_package
 from tests.support.system import System, jobplane, system, until
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_data_folder_of_an_older_version_goes_on_exactly_once(version: str, tmp_path: Path) -> None:
-    recorded = Recorded(version)
-    expected = recorded.expected
-    recorded.unpack(tmp_path / "data")
+    folder = DataFolder(version)
+    expected = folder.expected
+    folder.unpack(tmp_path / "data")
     install_package(tmp_path / "site")
     environment = {"PYTHONPATH": str(tmp_path / "site")}
     with (

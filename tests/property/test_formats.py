@@ -13,7 +13,7 @@ from jobplane.schemas.formats.avro.known_schemas import UnknownSchema
 from jobplane.schemas.formats.fields import WHOLE, FormatLayout, TypedField
 from jobplane.schemas.formats.known import FORMATS
 from jobplane.schemas.types.datatypes import Type
-from tests.support.carried import SIMPLE, alike, decoded, encoded, layout_of, records, values
+from tests.support.format_values import SIMPLE, alike, decoded, encoded, layout_of, records, values
 
 WHOLES = [name for name, one in FORMATS.items() if one.whole is not None]
 FIELDS = {"json-flat": True, "avro": True, "csv": False}

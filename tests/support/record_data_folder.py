@@ -1,7 +1,7 @@
 """Records the data folder of a control plane, for the tests of upgrades.
 
 `python -m tests.support.record_data_folder NAME` is run with the version that is recorded, whose name `NAME` is. The
-folder becomes `tests/recorded/NAME.tar.xz`, what is expected of it `tests/recorded/NAME.json`.
+folder becomes `tests/data_folders/NAME.tar.xz`, what is expected of it `tests/data_folders/NAME.json`.
 """
 
 import json
@@ -16,8 +16,7 @@ from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 
 from jobplane.controlplane.client.client import Client
 from jobplane.controlplane.embedded.broker import Broker
-from tests.support.recorded import FOLDER, PREFIX, install_package
-from tests.support.recorded_jobs import (
+from tests.support.data_folder_jobs import (
     BRIEF,
     CREATED,
     END,
@@ -32,6 +31,7 @@ from tests.support.recorded_jobs import (
     good,
     rough,
 )
+from tests.support.data_folders import FOLDER, PREFIX, install_package
 from tests.support.system import System, jobplane, system, until
 
 

@@ -25,7 +25,7 @@ from jobplane.sql.mapping import build_mapping
 from jobplane.sql.plan.plan import plan
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parser import parse
-from tests.support import carried, rows
+from tests.support import format_values, rows
 
 NUMBERS = count(500_000)
 ID = {"name": "id", "type": "long"}
@@ -283,8 +283,8 @@ def test_a_type_that_is_only_named_is_written_as_if_it_stood_there() -> None:
     text = record({"name": "a", "type": inner}, {"name": "b", "type": "I"}, {"name": "c", "type": ["null", "I"]})
     fields = types.columns_of(text)
     one = row_class(fields[0].type)(Decimal("1.5"))
-    written = carried.encoded(FORMATS["avro"], fields, [one, one, one], FormatLayout(fields, schema=text))
-    assert carried.decoded(FORMATS["avro"], fields, written, FormatLayout(fields, schema=text)) == [one, one, one]
+    written = format_values.encoded(FORMATS["avro"], fields, [one, one, one], FormatLayout(fields, schema=text))
+    assert format_values.decoded(FORMATS["avro"], fields, written, FormatLayout(fields, schema=text)) == [one, one, one]
 
 
 UNSEEN: dict[str, Any] = {

@@ -8,19 +8,17 @@ from jobplane.controlplane.log.verify import differences
 from jobplane.schemas.records.events import Event
 from jobplane.schemas.records.state import decode_key
 from jobplane.schemas.wire.codec import decode
-from tests.support.recorded import VERSIONS, Recorded
+from tests.support.data_folders import VERSIONS, DataFolder
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_events_fold_to_the_state_that_was_recorded(version: str) -> None:
-    recorded, state = Recorded(version), State()
-    for _, value in recorded.records("events"):
+    folder, state = DataFolder(version), State()
+    for _, value in folder.records("events"):
         fold(state, decode(value or b"", Event))
     held = {
-        decode_key(key): read_record(value)
-        for key, value in dict(recorded.records("state")).items()
-        if value is not None
+        decode_key(key): read_record(value) for key, value in dict(folder.records("state")).items() if value is not None
     }
     assert POSITION in held
-    assert len(state.jobs) >= len(recorded.expected["jobs"])
+    assert len(state.jobs) >= len(folder.expected["jobs"])
     assert list(differences(state.records(), held)) == []

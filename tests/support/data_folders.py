@@ -1,4 +1,4 @@
-"""Data folders that older versions left behind: `tests/recorded` holds them, each with what is expected of it."""
+"""Data folders that older versions left behind: `tests/data_folders` holds them, each with what is expected of it."""
 
 import json
 import tarfile
@@ -11,7 +11,7 @@ from aiokafka.record.memory_records import MemoryRecords
 
 from tests.support.packages import install
 
-FOLDER = Path(__file__).parents[1] / "recorded"
+FOLDER = Path(__file__).parents[1] / "data_folders"
 VERSIONS = sorted(path.stem for path in FOLDER.glob("*.json"))
 PREFIX = "jobplane."
 COMMIT = b"\0\0\0\1"
@@ -19,7 +19,7 @@ COMMIT = b"\0\0\0\1"
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class DataFolder:
     """The data folder that the version called `version` left behind."""
 
     version: str
