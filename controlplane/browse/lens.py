@@ -17,10 +17,11 @@ from jobplane.processors.task.culprit import fault
 from jobplane.processors.task.evaluation import Evaluation
 from jobplane.schemas.errors import STATEMENT_START, BadSyntax, Place, Refused, UnknownColumn
 from jobplane.schemas.failures import RecordFailure
-from jobplane.schemas.formats import JSON_FLAT, KEY_FORMAT, VALUE_FORMAT
+from jobplane.schemas.formats import KEY_FORMAT, VALUE_FORMAT
 from jobplane.schemas.formats.avro.known_schemas import learn
 from jobplane.schemas.names import quote_name
 from jobplane.schemas.records.mappings import AvroSchema, TopicMapping
+from jobplane.sql.analysis.topic_format import takes_any_field
 from jobplane.sql.codegen.compile import Step, Wiring, compile_step
 from jobplane.sql.plan.graph import Plan
 from jobplane.sql.plan.missing_fields import missing_fields
@@ -66,8 +67,7 @@ class Lens:
         self, planned: Plan, insert: statements.Insert
     ) -> Callable[[Sequence[Message]], tuple[str, ...]]:
         """Tells which fields of the query none of some records has, where no mapping says which there are."""
-        mapping = self.mapping
-        if mapping is not None and (mapping.columns or mapping.options.get(VALUE_FORMAT, JSON_FLAT) != JSON_FLAT):
+        if not takes_any_field(self.mapping):
             return lambda messages: ()
         return lambda messages: missing_fields(planned, insert, {self.name: json_values(messages)})
 

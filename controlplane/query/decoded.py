@@ -7,25 +7,24 @@ from jobplane.controlplane.listings.rows import text_of
 from jobplane.controlplane.query.dry_run_listing import ValueOf, as_it_is
 from jobplane.processors.dry_run import Record
 from jobplane.processors.kafka.cluster import Message
-from jobplane.schemas.formats import AVRO, VALUE_FORMAT
+from jobplane.schemas.formats import VALUE_FORMAT
 from jobplane.schemas.formats.avro.known_schemas import learn
 from jobplane.schemas.formats.known import FORMATS
 from jobplane.schemas.names import quote_name
 from jobplane.schemas.records.mappings import TopicMapping
 from jobplane.schemas.records.sources import Sink
-from jobplane.schemas.types import datatypes as t
 from jobplane.sql.codegen.compile import Step, Wiring, compile_step
 from jobplane.sql.plan.plan import plan
 from jobplane.sql.syntax.parser import parse_insert
 from jobplane.sql.syntax.parts import KEY, THIS
 
-_NUMBERS = frozenset(one for one, form in FORMATS.items() if form.whole is not None and t.is_numeric(form.whole))
+_BINARY = frozenset(name for name, one in FORMATS.items() if one.is_binary)
 
 
 def value_of(sink: Sink) -> ValueOf:
     """Tells the value of a record of the sink; None where it has none."""
     mapping = as_written(sink)
-    if mapping is None or mapping.options.get(VALUE_FORMAT) not in _NUMBERS | {AVRO}:
+    if mapping is None or mapping.options.get(VALUE_FORMAT) not in _BINARY:
         return as_it_is
     if mapping.value_schema is not None and mapping.value_schema.id:
         learn(mapping.value_schema.id, mapping.value_schema.text)

@@ -12,8 +12,8 @@ import msgspec
 from jobplane.controlplane.core.decide.sources import Sources
 from jobplane.controlplane.query.newest import newest
 from jobplane.processors.kafka.cluster import Kafka, Message
-from jobplane.schemas.formats import JSON_FLAT, VALUE_FORMAT
-from jobplane.schemas.records.sources import Sink, Source
+from jobplane.schemas.records.sources import Sink
+from jobplane.sql.analysis.topic_format import takes_any_field
 from jobplane.sql.plan.graph import Plan
 from jobplane.sql.plan.missing_fields import missing_fields
 from jobplane.sql.plan.null_comparisons import null_comparisons
@@ -48,15 +48,10 @@ def noticed(
     """`messages` are records by the name of their source. Raises what `plan` raises."""
     mappings = {source.name: source.mapping for source in sources if source.mapping}
     planned = plan(insert, mappings, sink.mapping, judged_before=True)
-    records = {source.name: json_values(messages.get(source.name, ())) for source in sources if _is_open(source)}
+    is_open = [source.name for source in sources if takes_any_field(source.mapping)]
+    records = {name: json_values(messages.get(name, ())) for name in is_open}
     missing = missing_fields(planned, insert, records)
     return (*missing, *null_comparisons(insert), *(_without_key(planned, sink.topic, messages) if is_compacted else ()))
-
-
-def _is_open(source: Source) -> bool:
-    """Whether any field may be asked of its values, which are objects of JSON."""
-    mapping = source.mapping
-    return mapping is None or (not mapping.columns and mapping.options.get(VALUE_FORMAT, JSON_FLAT) == JSON_FLAT)
 
 
 def json_values(messages: Collection[Message]) -> list[Any]:

@@ -308,4 +308,4 @@ def _encoder(delimiter: str) -> Callable[[Sequence[str | None]], bytes]:
     return lambda values: delimiter.join([one or "" for one in values]).encode()
 
 
-FORMAT = Format("csv", field_decoder, field_encoder, types=frozenset({*_READ, "DECIMAL", *t.BITS}))
+FORMAT = Format("csv", field_decoder, field_encoder, types=frozenset({*_READ, "DECIMAL", *t.BITS}), needs_columns=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobplane.schemas.types.datatypes import Type
+from jobplane.schemas.types.datatypes import Type, is_numeric
 
 FieldPath = tuple[str, ...]
 """From the outermost field to the innermost; () is a key or value as a whole."""
@@ -67,9 +67,10 @@ class FormatLayout:
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """`whole` is the type of a key or value that has no fields; None where there are fields.
+    """One format, with all that the language asks of it: nothing outside of schemas/formats tests for its name.
 
-    `types` are the names of the types its fields may have, where it cannot hold all.
+    `whole` is the type of a key or value that has no fields; None where there are fields. `types` are the names of the
+    types that its fields may have, where it cannot hold all.
     """
 
     name: str
@@ -77,3 +78,25 @@ class Format:
     writing: Callable[[Sequence[TypedField], FormatLayout], FieldEncoder]
     whole: Type | None = None
     types: frozenset[str] = field(default_factory=frozenset)
+    self_describing: bool = False
+    """A record names its fields: a query may use any field without a declaration."""
+    holds_objects: bool = False
+    """Every value is an object, so a record without a field of the query is worth a notice."""
+    nests_fields: bool = False
+    """Fields may lie inside of fields."""
+    copies_bytes: bool = False
+    """Any bytes are a value: no columns are declared, and `SELECT *` copies them."""
+    has_schema: bool = False
+    """A schema says what the fields are; it is inline or in the schema registry."""
+    needs_columns: bool = False
+    """Fields are told by their order alone, so the columns must be declared."""
+
+    @property
+    def has_fields(self) -> bool:
+        """Whether a value has fields that columns may name."""
+        return self.whole is None
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether the bytes must be decoded before a person can read them."""
+        return self.has_schema or (self.whole is not None and is_numeric(self.whole))

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from jobplane.schemas.errors import NotSupported, Place, UnknownColumn
-from jobplane.schemas.formats import AVRO
 from jobplane.schemas.records.mappings import MappedColumn
 from jobplane.schemas.suggestions import did_you_mean
 from jobplane.schemas.types import datatypes as t
@@ -85,7 +84,7 @@ class SourceRecord:
             return self._untyped(KEY_FIELDS), rest
         if whole is not None:
             return self._typed(KEY_WHOLE, whole), rest
-        if rest or (side is not None and side.format.name == AVRO):
+        if rest or (side is not None and side.format.has_schema):
             fields = [".".join(one.path) for one in self.declared.values() if one.path[0] == KEY]
             hint = (
                 did_you_mean(".".join((KEY, *rest)), fields) or f"; its fields are {', '.join(fields) or 'not known'}"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from jobplane.schemas.errors import BadMapping, Place
-from jobplane.schemas.formats import BYTES, CSV_DELIMITER, JSON, JSON_FLAT, KEY_FORMAT, VALUE_FORMAT
+from jobplane.schemas.formats import CSV_DELIMITER, JSON, JSON_FLAT, KEY_FORMAT, VALUE_FORMAT
 from jobplane.schemas.formats.fields import (
     WHOLE,
     FieldDecoder,
@@ -19,9 +19,6 @@ from jobplane.schemas.records.mappings import AvroSchema, MappedColumn, TopicMap
 from jobplane.schemas.types.datatypes import Type
 from jobplane.sql.syntax.parts import KEY, THIS
 from jobplane.sql.types.names import parse_type
-
-OBJECTS = frozenset({JSON_FLAT, JSON})
-"""Formats whose values are looked into without a declaration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +40,7 @@ class SideFormat:
 
     @property
     def is_json(self) -> bool:
-        return self.format.name in OBJECTS
+        return self.format.self_describing
 
     def reading(self, fields: Sequence[TypedField]) -> FieldDecoder:
         """Raises ValueError where the format cannot read one of them."""
@@ -80,18 +77,18 @@ class TopicFormat:
     @property
     def as_source(self) -> tuple[MappedColumn, ...]:
         """Its columns in a query that reads it; none where any field may be named, or bytes are copied."""
-        return self._completed({JSON, BYTES})
+        return self._completed(is_open=self.value.format.self_describing or self.value.format.copies_bytes)
 
     @property
     def as_target(self) -> tuple[MappedColumn, ...]:
         """Its columns in a query that writes it; none where the query says what they are."""
-        return self._completed(set())
+        return self._completed(is_open=False)
 
-    def _completed(self, open_formats: set[str]) -> tuple[MappedColumn, ...]:
+    def _completed(self, *, is_open: bool) -> tuple[MappedColumn, ...]:
         """A value without fields is a column, also where that is not declared."""
         whole = self.value.whole
         declared = any(column.path[0] != KEY for column in self.columns)
-        if whole is None or declared or self.value.format.name in open_formats:
+        if whole is None or declared or is_open:
             return self.columns
         return (*self.columns, MappedColumn(THIS, str(whole), (THIS,)))
 
@@ -112,6 +109,11 @@ def topic_format_of(mapping: TopicMapping | None) -> TopicFormat:
         return replace(side, layout=replace(side.layout, columns=own))
 
     return TopicFormat(of(key) if key else None, of(value), columns)
+
+
+def takes_any_field(mapping: TopicMapping | None) -> bool:
+    """Whether a query may name any field of a topic's values, which are objects without declared columns."""
+    return mapping is None or (not mapping.columns and topic_format_of(mapping).value.format.holds_objects)
 
 
 def _side(mapping: TopicMapping, role: str, name: str, schema: AvroSchema | None) -> SideFormat:
@@ -138,7 +140,7 @@ def check_columns(mapping: TopicMapping, places: Sequence[Place]) -> None:
                 raise BadMapping(message, place)
         elif not path:
             raise BadMapping(f'{where} have fields: name one, such as "{KEY}.id"', place)
-        elif len(path) > 1 and not (side.is_json or side.format.name == "avro"):
+        elif len(path) > 1 and not side.format.nests_fields:
             raise BadMapping(f"{where} have no fields inside fields", place)
         elif side.format.types and one.name not in side.format.types:
             raise BadMapping(

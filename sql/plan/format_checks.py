@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from jobplane.schemas.errors import ColumnMismatch
-from jobplane.schemas.formats import AVRO, BYTES
 from jobplane.schemas.formats.fields import TypedField
 from jobplane.sql.analysis.record import KEY_FIELDS
 from jobplane.sql.analysis.topic_format import SideFormat
@@ -41,12 +40,12 @@ def check_written(branch: "Branch", target: statements.Name) -> None:
 def _check_star(branch: "Branch", source: statements.Name, target: statements.Name) -> None:
     """Fields that are not known before the record stay as they are, so both must be of one format."""
     read, written = branch.scan.value_format, branch.sink.value_format
-    if branch.outputs and BYTES in (read.format.name, written.format.name):
-        name = source if read.format.name == BYTES else target
+    copies_bytes = read.format.copies_bytes or written.format.copies_bytes
+    if branch.outputs and copies_bytes:
+        name = source if read.format.copies_bytes else target
         raise ColumnMismatch(_NO_COLUMNS.format("values", name), name.place)
     alike = read.format is written.format or (read.is_json and written.is_json)
-    copied = not branch.outputs and (BYTES in (read.format.name, written.format.name))
-    if not (alike or copied):
+    if not (alike or copies_bytes):
         message = (
             f"values of '{source}' are {read.format.name}, those of '{target}' {written.format.name}: name the columns"
         )
@@ -54,9 +53,9 @@ def _check_star(branch: "Branch", source: statements.Name, target: statements.Na
 
 
 def _check(side: SideFormat, use: Callable[..., Any], fields: list[TypedField], name: statements.Name) -> None:
-    if side.format.name == AVRO and not side.layout.schema:
+    if side.format.has_schema and not side.layout.schema:
         return  # it is made of these fields, or of what the registry holds, when the job is created
-    if side.format.name == BYTES and any(field.path for field in fields):
+    if side.format.copies_bytes and any(field.path for field in fields):
         raise ColumnMismatch(_NO_COLUMNS.format(f"{side.role}s", name), name.place)
     try:
         use(fields)

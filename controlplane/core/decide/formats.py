@@ -10,9 +10,10 @@ from dataclasses import replace
 
 from jobplane.controlplane.core.facts import Facts
 from jobplane.schemas.errors import STATEMENT_START, BadMapping, ColumnMismatch, Place, SchemaNotFound
-from jobplane.schemas.formats import AVRO, AVRO_SCHEMAS, CSV, FORMAT_OPTIONS, KEY_FORMAT, SUBJECTS, VALUE_FORMAT
+from jobplane.schemas.formats import AVRO_SCHEMAS, FORMAT_OPTIONS, JSON_FLAT, KEY_FORMAT, SUBJECTS, VALUE_FORMAT
 from jobplane.schemas.formats.avro import types as avro
-from jobplane.schemas.formats.fields import TypedField
+from jobplane.schemas.formats.fields import Format, TypedField
+from jobplane.schemas.formats.known import FORMATS
 from jobplane.schemas.records.mappings import AvroSchema, MappedColumn, TopicMapping
 from jobplane.schemas.records.sources import Sink
 from jobplane.schemas.types import datatypes as t
@@ -37,12 +38,12 @@ def read_through(mapping: TopicMapping | None, facts: Facts, place: Place) -> To
     """
     if mapping is None:
         return None
-    for role in _in_avro(mapping):
+    for role in _schema_roles(mapping):
         schema = _inline(mapping, role) or facts.latest(subject(mapping, role), place)
         if schema is None:
             raise SchemaNotFound(_no_schema(mapping, role), place)
         mapping = _with(mapping, role, schema, place)
-    if mapping.options.get(VALUE_FORMAT) == CSV and not _columns(mapping, "value"):
+    if _format(mapping, "value").needs_columns and not _columns(mapping, "value"):
         message = f"lines of '{mapping.topic}' do not say what their fields are; declare them with CREATE MAPPING"
         raise ColumnMismatch(message, place)
     return mapping
@@ -51,7 +52,7 @@ def read_through(mapping: TopicMapping | None, facts: Facts, place: Place) -> To
 def described(mapping: TopicMapping, facts: Facts, place: Place) -> tuple[TopicMapping, tuple[str, ...]]:
     """A new mapping with the columns that its schemas tell, and what is to be said of it."""
     notices: list[str] = []
-    for role in _in_avro(mapping):
+    for role in _schema_roles(mapping):
         schema = _inline(mapping, role) or facts.latest(subject(mapping, role), place)
         if schema is None:
             notices.append(f"{_no_schema(mapping, role)}; a job that writes will register one")
@@ -69,7 +70,7 @@ def written_through(sink: Sink, planned: Plan, facts: Facts, place: Place) -> Si
     mapping = sink.mapping
     if mapping is None:
         return sink
-    for role in _in_avro(mapping):
+    for role in _schema_roles(mapping):
         branch = planned.branches[0]
         outputs = branch.key if role == "key" else branch.outputs
         fields = _fields(mapping, role) or tuple(one.field for one in outputs)
@@ -91,7 +92,7 @@ def with_inline(mapping: TopicMapping | None, place: Place) -> TopicMapping | No
     """The mapping of a sink with the schemas that its options hold, and their columns."""
     if mapping is None:
         return None
-    for role in _in_avro(mapping):
+    for role in _schema_roles(mapping):
         if schema := _inline(mapping, role):
             mapping = _with(mapping, role, schema, place)
     return mapping
@@ -102,8 +103,12 @@ def subject(mapping: TopicMapping, role: str) -> str:
     return mapping.options.get(SUBJECTS[role]) or f"{mapping.topic}-{role}"
 
 
-def _in_avro(mapping: TopicMapping) -> Iterable[str]:
-    return [role for role, option in ROLES.items() if mapping.options.get(option) == AVRO]
+def _schema_roles(mapping: TopicMapping) -> Iterable[str]:
+    return [role for role in ROLES if _format(mapping, role).has_schema]
+
+
+def _format(mapping: TopicMapping, role: str) -> Format:
+    return FORMATS[mapping.options.get(ROLES[role], JSON_FLAT)]
 
 
 def _inline(mapping: TopicMapping, role: str) -> AvroSchema | None:
@@ -122,7 +127,8 @@ def _registered(
     try:
         text = avro.build_schema(fields, name, namespace)
     except ValueError as reason:
-        raise ColumnMismatch(f"{role}s of '{mapping.name}' are {AVRO}: {reason}", place) from None
+        which = _format(mapping, role).name
+        raise ColumnMismatch(f"{role}s of '{mapping.name}' are {which}: {reason}", place) from None
     return facts.registered_schema(of, text, place)
 
 

@@ -230,4 +230,4 @@ def _nested(paths: Sequence[FieldPath]) -> Callable[[Sequence[Any]], dict[str, A
     return build
 
 
-FORMAT = Format("avro", field_decoder, field_encoder, types=frozenset(types.TYPES))
+FORMAT = Format("avro", field_decoder, field_encoder, types=frozenset(types.TYPES), nests_fields=True, has_schema=True)

@@ -99,4 +99,4 @@ def _value_of(paths: Sequence[FieldPath]) -> tuple[str, dict[str, Callable[..., 
     return make(()), structs
 
 
-FORMAT = Format("json-flat", field_decoder, field_encoder)
+FORMAT = Format("json-flat", field_decoder, field_encoder, self_describing=True, holds_objects=True, nests_fields=True)

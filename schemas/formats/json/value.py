@@ -1,5 +1,7 @@
 """`json`: any one JSON value."""
 
+from dataclasses import replace
+
 import msgspec
 
 from jobplane.schemas.failures import BadRecord, Unreadable
@@ -34,4 +36,4 @@ def _read(data: bytes) -> msgspec.Raw | None:
         raise Unreadable(bad.message, JSON) from None
 
 
-FORMAT = single_value_format("json", t.JSON, _read, bytes)
+FORMAT = replace(single_value_format("json", t.JSON, _read, bytes), self_describing=True)
