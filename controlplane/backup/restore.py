@@ -20,7 +20,7 @@ from pathlib import Path
 from jobplane.controlplane.backup import file
 from jobplane.controlplane.backup.file import Foot, Head, Kept
 from jobplane.controlplane.backup.save import Watch, found
-from jobplane.controlplane.core.evolve import POSITION
+from jobplane.controlplane.core.state import POSITION
 from jobplane.controlplane.fetch import topics
 from jobplane.controlplane.log import control_topics
 from jobplane.controlplane.settings import Settings

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from jobplane.controlplane.backup.file import FORMAT, Foot, Head, Kept, Partition, Topic, writing
-from jobplane.controlplane.core.evolve import POSITION
+from jobplane.controlplane.core.state import POSITION
 from jobplane.controlplane.log import events_topic
 from jobplane.controlplane.topics import EVENTS, STATE, TOPICS
 from jobplane.processors.kafka.cluster import Kafka, Message

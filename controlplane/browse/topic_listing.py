@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 
-from jobplane.controlplane.core.evolve import State
+from jobplane.controlplane.core.state import State
 from jobplane.controlplane.fetch.windows import At, Range
 from jobplane.controlplane.listings.rows import Listing, Row
 from jobplane.processors.kafka.cluster import Replicas

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from jobplane.controlplane.core.evolve import State
 from jobplane.controlplane.core.facts import unknown_topic
+from jobplane.controlplane.core.state import State
 from jobplane.controlplane.fetch.windows import At, Range
 from jobplane.controlplane.log import state_topic
 from jobplane.controlplane.topics import STATE

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from jobplane.controlplane.client.client import Client
 from jobplane.controlplane.client.result import Result, Sent, Watch
-from jobplane.controlplane.core.evolve import State
+from jobplane.controlplane.core.state import State
 from jobplane.controlplane.listings.rows import Listing, Row
 from jobplane.controlplane.log.events_topic import Entry
 from jobplane.controlplane.log.tail import Tail

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Self
 from jobplane.controlplane.client.following import Following
 from jobplane.controlplane.client.issuer import user_at_host
 from jobplane.controlplane.client.result import NOWHERE, Alive, Result, Sent, Watch
-from jobplane.controlplane.core.evolve import State
+from jobplane.controlplane.core.state import State
 from jobplane.controlplane.listings import rows
 from jobplane.controlplane.log import control_topics, state_topic
 from jobplane.controlplane.log.events_topic import Entry

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from jobplane.controlplane.client.evidence import Witness
 from jobplane.controlplane.client.result import NOWHERE, Alive, Result, Sent, Watch
-from jobplane.controlplane.core.evolve import REMEMBERED_COMMANDS, State
+from jobplane.controlplane.core.evolve import REMEMBERED_COMMANDS
 from jobplane.controlplane.core.goals import Goal, Proof, goal, is_left_at_rest, rest_remark, rests_now
 from jobplane.controlplane.core.outcome import REFUSED, answer
+from jobplane.controlplane.core.state import State
 from jobplane.controlplane.core.subject import subject_of
 from jobplane.controlplane.log import state_topic
 from jobplane.controlplane.log.tail import Tail
@@ -19,7 +20,7 @@ from jobplane.processors.kafka.cluster import Doubt, Kafka
 from jobplane.schemas.changed import replace
 from jobplane.schemas.errors import CommandNotFound, Refused
 from jobplane.schemas.failures import JobFailure
-from jobplane.schemas.records.events import Cause, Event
+from jobplane.schemas.records.events import Cause, Event, status_of
 from jobplane.schemas.records.state import Answer, Job
 from jobplane.schemas.wire.command_record import ReceivedCommand, read_command
 from jobplane.sql.syntax import statements
@@ -113,7 +114,7 @@ class Following:
         if statement is None:
             text, statement = self._statement(sent.offset, reply)
         subject = subject_of(statement) if statement is not None else None
-        status = getattr(event.body, "status", "")
+        status = status_of(event.body)
         if statement is not None and reply.verdict != REFUSED:
             status = self._aim(statement, reply, status)
         self._result = Result(sent, reply, status, text=text, subject=subject)

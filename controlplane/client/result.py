@@ -4,9 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from jobplane.controlplane.core.outcome import REFUSED
+from jobplane.controlplane.core.outcome import REFUSED, outcome_row
 from jobplane.controlplane.core.subject import Subject
-from jobplane.controlplane.listings import rows
 from jobplane.schemas.records.state import Answer
 
 Alive = Callable[[], None]
@@ -61,7 +60,7 @@ class Result:
         }
         if reply is None:
             return {"command_id": self.sent.command_id, "offset": self.sent.offset, "verdict": None} | about
-        row = rows.outcome_row(reply, self.status) | {"notices": list(self.notices)} | about
+        row = outcome_row(reply, self.status) | {"notices": list(self.notices)} | about
         return (
             row | ({"failure": self.failure} if self.failure else {}) | ({"timed_out": True} if self.timed_out else {})
         )

@@ -1,18 +1,18 @@
-"""The fold: state and event to the records that change. It judges nothing, never fails, never looks outside.
+"""The fold: state and event to the records that change. It judges nothing, never fails, never looks outside."""
 
-The state is its records and nothing else, so what is folded from `events` and what is read from `state` are equal.
-"""
-
-from collections import OrderedDict
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import assert_never
 
 from jobplane.controlplane.core.outcome import answer
-from jobplane.controlplane.topics import COMMANDS, REPORTS, TASK_PARTITIONS
+from jobplane.controlplane.core.state import POSITION, Changes, State
+from jobplane.controlplane.topics import COMMANDS, REPORTS
 from jobplane.schemas.changed import replace
 from jobplane.schemas.records.events import (
+    CommandRefused,
+    CommandRepeated,
+    CommandUnchanged,
     Event,
     JobAltered,
+    JobBody,
     JobClosed,
     JobCreated,
     JobDropped,
@@ -34,144 +34,34 @@ from jobplane.schemas.records.events import (
 )
 from jobplane.schemas.records.layouts import FormerLayout, LayoutTask
 from jobplane.schemas.records.offsets import PartitionOffset, SourceOffsets
+from jobplane.schemas.records.snapshots import SnapshotPart
 from jobplane.schemas.records.state import (
     TASK_ENDED,
-    Answer,
     Job,
     PendingSnapshot,
     Phase,
     Position,
-    Snapshot,
-    StateKey,
-    StateRecord,
     Status,
     Target,
     TaskState,
 )
 
-if TYPE_CHECKING:
-    from jobplane.schemas.records.mappings import TopicMapping
-
-Changes = dict[StateKey, StateRecord | None]
-"""What an event changes, by key; None removes the record."""
-
-POSITION: StateKey = ("position",)
 REMEMBERED_COMMANDS = 100_000
-
-
-class State:
-    """All that is known, with the indexes that judging needs; each follows from the records alone."""
-
-    def __init__(self, records: Iterable[tuple[StateKey, StateRecord]] = ()) -> None:
-        self.jobs: dict[str, Job] = {}
-        self.names: dict[str, str] = {}
-        self.closing: dict[str, str] = {}
-        self.ended: OrderedDict[str, None] = OrderedDict()
-        """Here and in the answers the oldest goes first: a plain dict looks for it among all that went before."""
-        self.mappings: dict[str, TopicMapping] = {}
-        self.snapshots: dict[str, Snapshot] = {}
-        self.answers: OrderedDict[str, Answer] = OrderedDict()
-        self._kinds: dict[str, dict[str, Any]] = {
-            "job": self.jobs,
-            "mapping": self.mappings,
-            "snapshot": self.snapshots,
-            "command": self.answers,
-        }
-        self.position = Position()
-        self.load = [0] * TASK_PARTITIONS
-        for key, record in sorted(records, key=_age):
-            self._put(key, record)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, State) and self.records() == other.records()
-
-    __hash__ = None  # type: ignore[assignment]  # it changes
-
-    def records(self) -> dict[StateKey, StateRecord]:
-        """Every record by its key, as the topic `state` holds them."""
-        found: dict[StateKey, StateRecord] = {("job", uid): job for uid, job in self.jobs.items()}
-        found.update((("mapping", name), mapping) for name, mapping in self.mappings.items())
-        found.update((("snapshot", name), snapshot) for name, snapshot in self.snapshots.items())
-        found.update((("command", given), reply) for given, reply in self.answers.items())
-        found[POSITION] = self.position
-        return found
-
-    def get(self, key: StateKey) -> StateRecord | None:
-        """The record under a key."""
-        kind, *name = key
-        return self.position if kind == "position" else self._kinds[kind].get(name[0])
-
-    def live(self, name: str) -> Job | None:
-        """The job that holds a name."""
-        return self.jobs.get(self.names.get(name, ""))
-
-    def pinned(self, name: str, version: int) -> bool:
-        """Whether a snapshot version is valid, or a job not yet past its first checkpoint was created from it."""
-        current = self.snapshots.get(name)
-        return (current is not None and current.version == version) or any(
-            job.restore is not None and (job.restore.name, job.restore.version) == (name, version)
-            for job in self.jobs.values()
-        )
-
-    def apply(self, changes: Changes) -> None:
-        for key, record in changes.items():
-            if record is None:
-                self._remove(key)
-            else:
-                self._put(key, record)
-
-    def _put(self, key: StateKey, record: StateRecord) -> None:
-        match record:
-            case Position():
-                self.position = record
-                return
-            case Job():
-                self._index(self.jobs.get(record.uid), record)
-        self._kinds[key[0]][key[1]] = record
-
-    def _remove(self, key: StateKey) -> None:
-        kind, name = key
-        if kind == "job":
-            self._index(self.jobs.pop(name), None)
-        else:
-            self._kinds[kind].pop(name)
-
-    def _index(self, old: Job | None, new: Job | None) -> None:
-        if old is not None and new is not None and _indexed(old) == _indexed(new):
-            return  # what most events change, no index knows
-        for job, weight in ((old, -1), (new, 1)):
-            if job is not None and not job.closed:
-                for task in job.tasks:
-                    self.load[task.partition] += weight
-        if old is not None:
-            self.ended.pop(old.uid, None)
-            for index in (self.names, self.closing):
-                if index.get(old.name) == old.uid:
-                    del index[old.name]
-        if new is not None:
-            if new.holds_name:
-                self.names[new.name] = new.uid
-            if new.closed:
-                self.ended[new.uid] = None
-            elif new.target is Target.END and not new.waits_for:  # one that never ran leaves nothing to wait for
-                self.closing[new.name] = new.uid
-
-
-def _indexed(job: Job) -> tuple[object, ...]:
-    """All of a job that its indexes depend on."""
-    return job.closed, job.target, bool(job.pending), job.waits_for, job.name, [task.partition for task in job.tasks]
-
-
-def _age(item: tuple[StateKey, StateRecord]) -> int:
-    """Records in the order of their making, whatever the order in which compaction left them."""
-    match item[1]:
-        case Job() as job:
-            offset = job.uid.rpartition("-")[2]
-            return int(offset) if offset.isdecimal() else 0
-        case Answer() as reply:
-            return reply.seq
-        case _:
-            return 0
+JobChange = (
+    JobSuspended
+    | JobResumed
+    | JobRestarted
+    | JobAltered
+    | JobDropped
+    | SnapshotRequested
+    | SnapshotFailed
+    | TaskStarted
+    | TaskStopped
+    | TaskFailed
+    | TaskCompleted
+    | TaskSnapshotted
+)
+"""The bodies that change one job and nothing else."""
 
 
 def fold(state: State, event: Event) -> Changes:
@@ -185,7 +75,7 @@ def fold(state: State, event: Event) -> Changes:
 
 def evolve(state: State, event: Event) -> Changes:
     """The records an event changes. Total: an event about what is not there changes only the position."""
-    changes = _body(state, event)
+    changes = _changes(state, event)
     changes |= _remember(state, event)
     cause, position = event.cause, state.position
     changes[POSITION] = Position(
@@ -197,51 +87,75 @@ def evolve(state: State, event: Event) -> Changes:
 
 
 def job_name(state: State, event: Event) -> str:
-    """The name of the job an event is about, with the state before it; empty where it is about none."""
+    """The name of the job that an event is about, with the state before it; empty if it is about none."""
     match event.body:
-        case JobCreated(name=name) | SnapshotClosed(snapshot=Snapshot(job=name)):
+        case JobCreated(name=name):
             return name
+        case SnapshotClosed(snapshot=snapshot):
+            return snapshot.job
+        case SnapshotDropped() | MappingCreated() | MappingDropped() | CommandRefused() | CommandRepeated():
+            return ""
         case body:
-            job = state.jobs.get(getattr(body, "uid", ""))
+            job = state.jobs.get(body.uid)
             return job.name if job else ""
 
 
-def _body(state: State, event: Event) -> Changes:
-    match event.body:
-        case JobCreated() as new:
-            return {("job", new.uid): _created(new, event.time), **_claimed(state, new)}
-        case SnapshotClosed(snapshot=manifest):
-            newer = state.snapshots.get(manifest.name)
-            changes: Changes = {}
-            if newer is None or newer.version < manifest.version:
-                changes["snapshot", manifest.name] = manifest
-            if job := state.jobs.get(manifest.uid):
-                changes["job", job.uid] = _relaid(replace(_without(job, manifest.version), status=event.body.status))
-            return changes
+def _changes(state: State, event: Event) -> Changes:
+    """What an event changes, by its subject."""
+    body = event.body
+    if isinstance(body, JobBody):
+        return _of_job(state, body, event.time)
+    match body:
+        case SnapshotClosed():
+            return _of_snapshot(state, body)
         case SnapshotDropped(name=name):
             return {("snapshot", name): None} if name in state.snapshots else {}
         case MappingCreated(mapping=mapping):
             return {("mapping", mapping.name): mapping}
         case MappingDropped(name=name):
             return {("mapping", name): None} if name in state.mappings else {}
-        case JobForgotten(uid=uid):
-            return {("job", uid): None} if uid in state.jobs else {}
-        case JobClosed(uid=uid, status=status) if old := state.jobs.get(uid):
-            closed = replace(old, status=status, closed=max(1, event.time), restore=None, relayout=(), former=())
-            changes = {("job", uid): closed}
-            heir = state.live(old.name)
-            if heir is not None and heir.waits_for == uid:
+        case CommandUnchanged() | CommandRefused() | CommandRepeated():
+            return {}
+        case never:
+            assert_never(never)
+
+
+def _of_snapshot(state: State, closed: SnapshotClosed) -> Changes:
+    """The newest version stays, whichever is closed last."""
+    snapshot = closed.snapshot
+    newest = state.snapshots.get(snapshot.name)
+    changes: Changes = {}
+    if newest is None or newest.version < snapshot.version:
+        changes["snapshot", snapshot.name] = snapshot
+    if job := state.jobs.get(snapshot.uid):
+        changes["job", job.uid] = _relaid(replace(_without(job, snapshot.version), status=closed.status))
+    return changes
+
+
+def _of_job(state: State, body: JobBody, time: int) -> Changes:
+    if isinstance(body, JobCreated):
+        return {("job", body.uid): _created(body, time), **_claimed(state, body)}
+    job = state.jobs.get(body.uid)
+    if job is None:
+        return {}
+    match body:
+        case JobForgotten():
+            return {("job", job.uid): None}
+        case JobClosed(status=status):
+            closed = replace(job, status=status, closed=max(1, time), restore=None, relayout=(), former=())
+            changes: Changes = {("job", job.uid): closed}
+            heir = state.live(job.name)
+            if heir is not None and heir.waits_for == job.uid:
                 changes["job", heir.uid] = replace(heir, waits_for="")
             return changes
-        case body if (job := state.jobs.get(getattr(body, "uid", ""))) is not None:
-            return {("job", job.uid): changed} if (changed := _relaid(_changed(job, event))) != job else {}
-        case _:
-            return {}
+        case change:
+            changed = _relaid(_changed(job, change))
+            return {("job", job.uid): changed} if changed != job else {}
 
 
-def _changed(job: Job, event: Event) -> Job:
+def _changed(job: Job, change: JobChange) -> Job:
     """The job after an event about it alone."""
-    match event.body:
+    match change:
         case JobSuspended(status=status):
             return replace(job, target=Target.SUSPEND, status=status, failure=None)
         case JobResumed(generation=generation, status=status) | JobRestarted(generation=generation, status=status):
@@ -249,41 +163,64 @@ def _changed(job: Job, event: Event) -> Job:
         case JobDropped(snapshot=request, status=status):
             pending = (PendingSnapshot(request),) if request else ()
             return replace(job, target=Target.END, status=status, pending=pending)
+        case JobAltered():
+            return _altered(job, change)
         case SnapshotRequested(snapshot=request, status=status):
             return replace(job, status=status, pending=(*job.pending, PendingSnapshot(request)))
-        case TaskSnapshotted(version=version, part=part):
-            return replace(
-                job,
-                pending=tuple(
-                    replace(one, parts=(*one.parts, part)) if one.request.version == version else one
-                    for one in job.pending
-                ),
-            )
         case SnapshotFailed(snapshot=request, target=target, status=status, failure=failure):
             kept = _without(job, request.version)
             return replace(kept, target=target, status=status, failure=failure if target != job.target else job.failure)
-        case JobAltered() as altered:  # one whose tasks have stopped is split anew before it goes on
-            relayout = altered.partitions or job.relayout
-            changed = replace(
-                job, options=altered.options, statement=altered.statement, status=altered.status, relayout=relayout
-            )
-            changed = _relaid(changed)
-            return _resumed(changed, altered.generation, altered.status) if altered.resumes else changed
-        case TaskStarted(task=task, attempt=attempt, status=status, worker=worker):
-            running: dict[str, Any] = {"phase": Phase.RUNNING, "attempt": attempt, "started": True, "worker": worker}
-            started = _task(job, task, running, status=status)
-            needless = (started.restore is not None or started.former) and all(one.started for one in started.tasks)
-            return replace(started, restore=None, former=()) if needless else started
-        case TaskStopped(task=task, attempt=attempt, status=status, metrics=metrics):
-            return _task(job, task, {"phase": Phase.STOPPED, "attempt": attempt, "metrics": metrics}, status=status)
-        case TaskCompleted(task=task, attempt=attempt, target=target, status=status, metrics=metrics):
-            completed: dict[str, Any] = {"phase": Phase.COMPLETED, "attempt": attempt, "metrics": metrics}
-            return _task(job, task, completed, target=target, status=status)
-        case TaskFailed(task=task, attempt=attempt, status=status, target=target, failure=failure, metrics=metrics):
-            failed: dict[str, Any] = {"phase": Phase.STOPPED, "attempt": attempt, "metrics": metrics}
-            return _task(job, task, failed, status=status, target=target, failure=job.failure or failure)
-        case _:
-            return job
+        case TaskSnapshotted(version=version, part=part):
+            return replace(job, pending=tuple(_with_part(one, version, part) for one in job.pending))
+        case TaskStarted():
+            return _started(job, change)
+        case TaskStopped(status=status):
+            return _ended_task(replace(job, status=status), change, Phase.STOPPED)
+        case TaskCompleted(target=target, status=status):
+            return _ended_task(replace(job, target=target, status=status), change, Phase.COMPLETED)
+        case TaskFailed(status=status, target=target, failure=failure):
+            changed = replace(job, status=status, target=target, failure=job.failure or failure)
+            return _ended_task(changed, change, Phase.STOPPED)
+        case never:
+            assert_never(never)
+
+
+def _altered(job: Job, altered: JobAltered) -> Job:
+    """A job whose tasks have stopped is split anew before it goes on."""
+    relayout = altered.partitions or job.relayout
+    changed = _relaid(
+        replace(job, options=altered.options, statement=altered.statement, status=altered.status, relayout=relayout)
+    )
+    return _resumed(changed, altered.generation, altered.status) if altered.resumes else changed
+
+
+def _started(job: Job, event: TaskStarted) -> Job:
+    """Once every task has started, the records that they were restored from are needed no longer."""
+    tasks = tuple(
+        replace(one, phase=Phase.RUNNING, attempt=event.attempt, started=True, worker=event.worker)
+        if task == event.task
+        else one
+        for task, one in enumerate(job.tasks)
+    )
+    changed = replace(job, tasks=tasks, status=event.status)
+    if (changed.restore is not None or changed.former) and all(one.started for one in tasks):
+        return replace(changed, restore=None, former=())
+    return changed
+
+
+def _ended_task(job: Job, event: TaskStopped | TaskCompleted | TaskFailed, phase: Phase) -> Job:
+    """The job with the task of the event in `phase`; the same if it has no such task."""
+    return replace(
+        job,
+        tasks=tuple(
+            replace(one, phase=phase, attempt=event.attempt, metrics=event.metrics) if task == event.task else one
+            for task, one in enumerate(job.tasks)
+        ),
+    )
+
+
+def _with_part(pending: PendingSnapshot, version: int, part: SnapshotPart) -> PendingSnapshot:
+    return replace(pending, parts=(*pending.parts, part)) if pending.request.version == version else pending
 
 
 def _resumed(job: Job, generation: int, status: Status) -> Job:
@@ -339,14 +276,6 @@ def _created(new: JobCreated, time: int) -> Job:
     )
 
 
-def _task(job: Job, index: int, task: dict[str, Any], **changes: object) -> Job:
-    """The job with `task` changed of one of its tasks, if it has that, and `changes` of its own."""
-    tasks = list(job.tasks)
-    if 0 <= index < len(tasks):
-        tasks[index] = replace(tasks[index], **task)
-    return replace(job, tasks=tuple(tasks), **changes)
-
-
 def _without(job: Job, version: int) -> Job:
     return replace(job, pending=tuple(one for one in job.pending if one.request.version != version))
 
@@ -355,10 +284,10 @@ def _remember(state: State, event: Event) -> Changes:
     """The answer to a command that came with an id, and the oldest one when too many are kept."""
     if not event.cause.command_id:
         return {}
-    reply = answer(event, job_name(state, event))
-    if reply is None or not reply.command_id or reply.command_id in state.answers:
+    given = answer(event, job_name(state, event))
+    if given is None or not given.command_id or given.command_id in state.answers:
         return {}
-    changes: Changes = {("command", reply.command_id): reply}
+    changes: Changes = {("command", given.command_id): given}
     if len(state.answers) >= REMEMBERED_COMMANDS:
         changes["command", next(iter(state.answers))] = None
     return changes

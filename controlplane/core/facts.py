@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from jobplane.controlplane.core.evolve import State
+from jobplane.controlplane.core.state import State
 from jobplane.schemas.errors import (
     FactsUnavailable,
     JobDropping,
@@ -174,17 +174,6 @@ def _how_it_ended(job: Job) -> str:
 
 def _version(snapshot: Snapshot) -> int:
     return snapshot.version
-
-
-def jobs_through(state: State, mapping: str) -> list[str]:
-    """Names of the live jobs that read or write through a mapping."""
-    jobs = (state.jobs[uid] for uid in state.names.values())
-    return sorted(job.name for job in jobs if mapping in _mappings_of(job))
-
-
-def _mappings_of(job: Job) -> set[str]:
-    used = [job.sink.mapping, *(source.mapping for source in job.sources)]
-    return {one.name for one in used if one is not None and one.statement}
 
 
 def value_place(options: Sequence[statements.Option], option: str, otherwise: Place) -> Place:

@@ -6,7 +6,16 @@ from typing import assert_never
 
 from jobplane.controlplane.core.outcome import UNCHANGED
 from jobplane.schemas.names import quote_name
-from jobplane.schemas.records.events import Event, JobClosed, JobResumed, SnapshotClosed, SnapshotFailed, TaskFailed
+from jobplane.schemas.records.events import (
+    Event,
+    JobClosed,
+    JobResumed,
+    SnapshotClosed,
+    SnapshotFailed,
+    TaskFailed,
+    status_of,
+    uid_of,
+)
 from jobplane.schemas.records.state import Answer, Job, Status
 from jobplane.sql.syntax import statements
 
@@ -47,10 +56,7 @@ class Goal:
         body = event.body
         if isinstance(body, SnapshotClosed):
             self.reached |= not self.wanted and body.snapshot.version == self.version
-            if body.snapshot.uid == self.uid:
-                self.at(body.status)
-            return
-        if self.uid == "" or getattr(body, "uid", None) != self.uid:
+        if self.uid == "" or uid_of(body) != self.uid:
             return
         match body:
             case SnapshotFailed(snapshot=request) if request.version == self.version:
@@ -60,9 +66,7 @@ class Goal:
                 self.reached = self.reached and not self.proves
             case JobResumed():
                 self.failure = ""
-            case _:
-                pass
-        self.at(getattr(body, "status", "") or self.status, closed=isinstance(body, JobClosed))
+        self.at(status_of(body) or self.status, closed=isinstance(body, JobClosed))
 
     def at(self, status: str, *, closed: bool = False) -> None:
         """The job's status as it is known now."""

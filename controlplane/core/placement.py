@@ -1,6 +1,6 @@
 """Where a job's tasks go: the `tasks` partitions with the fewest, a job's tasks apart. Pure."""
 
-from jobplane.controlplane.core.evolve import State
+from jobplane.controlplane.core.state import State
 from jobplane.controlplane.topics import TASK_PARTITIONS
 
 _APART = [p ^ turn for turn in range(4) for p in (0, 27, 9, 18, 4, 31, 13, 22)]

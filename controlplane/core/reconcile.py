@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from jobplane.controlplane.core.evolve import State
+from jobplane.controlplane.core.state import State
 from jobplane.controlplane.topics import CHECKPOINTS, SNAPSHOTS, TASKS
 from jobplane.schemas.records.layouts import FormerLayout, LayoutTask
 from jobplane.schemas.records.snapshots import SnapshotPart

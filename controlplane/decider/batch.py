@@ -7,8 +7,9 @@ position is always the last of the state's records, so a reader knows where a tr
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from jobplane.controlplane.core.evolve import POSITION, Changes, State, evolve
+from jobplane.controlplane.core.evolve import evolve
 from jobplane.controlplane.core.reconcile import Write, reconcile
+from jobplane.controlplane.core.state import POSITION, Changes, State
 from jobplane.controlplane.topics import EVENTS, STATE
 from jobplane.processors.kafka.transactions import TransactionalProducer
 from jobplane.schemas.changed import replace

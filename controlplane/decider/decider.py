@@ -19,14 +19,15 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
-from jobplane.controlplane.core.evolve import State, job_name
+from jobplane.controlplane.core.evolve import job_name
 from jobplane.controlplane.core.facts import Facts
-from jobplane.controlplane.core.outcome import answer
+from jobplane.controlplane.core.outcome import Reply, answer, reply_to
 from jobplane.controlplane.core.reconcile import unstopped
+from jobplane.controlplane.core.state import State
 from jobplane.controlplane.decider.batch import Batch, produce_batch
 from jobplane.controlplane.decider.fencing import Closer
 from jobplane.controlplane.decider.judge import Arrived, Case, Judge
-from jobplane.controlplane.decider.replies import Replies, Reply, reply_to
+from jobplane.controlplane.decider.replies import Replies
 from jobplane.controlplane.fetch.groups import Groups
 from jobplane.controlplane.fetch.schemas import Asking
 from jobplane.controlplane.fetch.topics import fetch_facts, max_transaction_ms
@@ -41,7 +42,7 @@ from jobplane.processors.kafka.transactions import TransactionalProducer
 from jobplane.processors.registry.client import Registry
 from jobplane.schemas.errors import JobplaneError
 from jobplane.schemas.failures import RecordFailure
-from jobplane.schemas.records.events import JobForgotten
+from jobplane.schemas.records.events import JobForgotten, uid_of
 
 LOG = logging.getLogger("jobplane.decider")
 TRANSACTION_MS = 30_000
@@ -226,7 +227,7 @@ class Decider:
                 if reply := answer(event, name):
                     verdicts[reply.verdict] += 1
                 batch.add(state, event, name, data)
-                touched.add(getattr(event.body, "uid", ""))
+                touched.add(uid_of(event.body))
                 if copy := reply_to(event, name, state):
                     replies.append(copy)
             self._passed[case.arrived.topic] = case.arrived.offset + 1

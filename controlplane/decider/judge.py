@@ -13,9 +13,9 @@ from typing import TypeVar
 
 from jobplane.controlplane.core.decide import decide, topics_needed
 from jobplane.controlplane.core.decide.reports import decide_report
-from jobplane.controlplane.core.evolve import State
 from jobplane.controlplane.core.facts import Facts
 from jobplane.controlplane.core.request import Request, translate
+from jobplane.controlplane.core.state import State
 from jobplane.controlplane.fetch.schemas import Asking
 from jobplane.controlplane.topics import COMMANDS
 from jobplane.processors.guard import Fault, noted

@@ -12,17 +12,10 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 
-import msgspec
-
-from jobplane.controlplane.core.evolve import State
-from jobplane.controlplane.core.outcome import answer
-from jobplane.controlplane.listings import rows
+from jobplane.controlplane.core.outcome import Reply
 from jobplane.processors.kafka.cluster import Doubt, Kafka, KafkaError, KafkaException, Message, Producer
 from jobplane.schemas.errors import JobplaneError
-from jobplane.schemas.records.commands import COMMAND_ID, TRACEPARENT
-from jobplane.schemas.records.events import Event
 
 LOG = logging.getLogger("jobplane.replies")
 MOST_WAITING = 10_000
@@ -33,36 +26,6 @@ MOST_KNOWN = 1_000
 TICK_S = 0.05
 LINGER_S = 1.0
 """Longest the end of this waits for copies that are under way."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """A record for a topic that a command named."""
-
-    topic: str
-    key: str
-    value: bytes
-    headers: tuple[tuple[str, bytes], ...]
-
-
-def reply_to(event: Event, name: str, state: State) -> Reply | None:
-    """The copy of an outcome, None where none was asked for. `name` is that of its job, `state` has the event folded.
-
-    The answer to a repeated command is the first one, with the status its job has now.
-    """
-    cause = event.cause
-    given = answer(event, name)
-    if given is None or not cause.reply_to:
-        return None
-    job = state.jobs.get(given.uid)
-    row = rows.outcome_row(given, getattr(event.body, "status", "") or (job.status if job else ""))
-    headers = ((COMMAND_ID, row["command_id"]), (TRACEPARENT, cause.traceparent))
-    return Reply(
-        cause.reply_to,
-        row["command_id"],
-        msgspec.json.encode(row),
-        tuple((key, value.encode()) for key, value in headers if value),
-    )
 
 
 class Replies:

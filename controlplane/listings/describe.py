@@ -3,8 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from jobplane.controlplane.core.evolve import State
-from jobplane.controlplane.core.facts import jobs_through
+from jobplane.controlplane.core.state import State, jobs_through
 from jobplane.controlplane.listings.rows import Listing, Row, Screen, job_row
 from jobplane.schemas.errors import JobNotFound, MappingNotFound, SnapshotNotFound
 from jobplane.schemas.formats import JSON_FLAT, KEY_FORMAT, VALUE_FORMAT

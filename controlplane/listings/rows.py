@@ -6,12 +6,11 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-from jobplane.controlplane.core.evolve import State
-from jobplane.controlplane.core.facts import jobs_through
+from jobplane.controlplane.core.state import State, jobs_through
 from jobplane.schemas.options import JobOptions
 from jobplane.schemas.records.offsets import SourceOffsets
 from jobplane.schemas.records.progress import Progress
-from jobplane.schemas.records.state import TASK_ENDED, Answer, Job, Snapshot
+from jobplane.schemas.records.state import TASK_ENDED, Job, Snapshot
 from jobplane.schemas.records.tasks import task_key
 from jobplane.sql.syntax.render.statements import insert_text
 
@@ -175,21 +174,6 @@ def offsets_text(sources: Iterable[SourceOffsets]) -> str:
     return " ".join(
         f"{source.topic}[{' '.join(f'{one.partition}:{one.offset}' for one in source.offsets)}]" for source in sources
     )
-
-
-def outcome_row(reply: Answer, status: str) -> Row:
-    """The answer to one statement, as `-o json` prints it."""
-    return {
-        "command_id": reply.command_id or f"c-{reply.offset}",
-        "offset": reply.offset,
-        "verdict": reply.verdict,
-        "code": reply.code,
-        "message": reply.message,
-        "line": reply.line,
-        "column": reply.column,
-        "notices": list(reply.notices),
-        "job": {"name": reply.name, "uid": reply.uid, "status": status} if reply.uid else None,
-    }
 
 
 def text_of(data: bytes | str | None) -> str | None:

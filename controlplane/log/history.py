@@ -3,26 +3,36 @@
 A moment is a place in the log. One given as a time is the place before the first event appended later.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import takewhile
-from typing import Any
+from typing import Any, assert_never
 
-from jobplane.controlplane.core.evolve import State, fold
+from jobplane.controlplane.core.evolve import fold
+from jobplane.controlplane.core.state import State
 from jobplane.controlplane.log import events_topic
 from jobplane.controlplane.log.events_topic import Alive, Entry
 from jobplane.controlplane.topics import COMMANDS, EVENTS
 from jobplane.processors.kafka.cluster import Kafka, Message
 from jobplane.schemas.errors import JobNotFound, Refused
 from jobplane.schemas.records.events import (
+    Body,
     CommandRefused,
     CommandRepeated,
     CommandUnchanged,
     Event,
     JobAltered,
+    JobClosed,
     JobCreated,
     JobDropped,
+    JobForgotten,
+    JobRestarted,
+    JobResumed,
+    JobSuspended,
+    MappingCreated,
+    MappingDropped,
     SnapshotClosed,
+    SnapshotDropped,
     SnapshotFailed,
     SnapshotRequested,
     TaskCompleted,
@@ -30,6 +40,7 @@ from jobplane.schemas.records.events import (
     TaskSnapshotted,
     TaskStarted,
     TaskStopped,
+    uid_of,
 )
 from jobplane.schemas.wire.command_record import read_command
 from jobplane.sql.syntax import statements
@@ -112,12 +123,12 @@ class Story:
             self.uids.add(body.uid)
             self.names.add(body.name)
         refused = isinstance(body, CommandRefused) and entry.job == self.job
-        if refused or about(entry.event) in self.uids:
+        if refused or uid_of(entry.event.body) in self.uids:
             fold(self._state, entry.event)
             self.rows.append(self.row(entry))
 
     def row(self, entry: Entry) -> Row:
-        event, uid = entry.event, about(entry.event)
+        event, uid = entry.event, uid_of(entry.event.body)
         job = self._state.jobs.get(uid)
         return {
             "time": entry.time,
@@ -132,17 +143,6 @@ class Story:
         }
 
 
-def about(event: Event) -> str:
-    """The uid of the job an event is about; empty where it is about none."""
-    match event.body:
-        case SnapshotClosed(snapshot=manifest):
-            return manifest.uid
-        case CommandRepeated(first=first):
-            return first.uid
-        case body:
-            return getattr(body, "uid", "")
-
-
 def command_id(event: Event) -> str:
     """The id of the command that caused an event; empty where a report did."""
     cause = event.cause
@@ -151,31 +151,48 @@ def command_id(event: Event) -> str:
 
 def issuer(event: Event) -> str:
     """Who asked for it, as the command says; of what a task reported, its worker where that is kept."""
-    return event.cause.issued_by or getattr(event.body, "worker", "")
-
-
-_DETAILS: dict[type, Callable[[Any], str]] = {
-    CommandRefused: lambda body: f"{body.code} {body.line}:{body.column} {body.message}",
-    CommandUnchanged: lambda body: body.message,
-    CommandRepeated: lambda body: f"{body.first.verdict} at offset {body.first.offset}",
-    JobCreated: lambda body: body.statement,
-    JobAltered: lambda body: " ".join(f"{name} '{value}'" for name, value in body.options.items()),
-    JobDropped: lambda body: f"with snapshot {body.snapshot.name}" if body.snapshot else "",
-    SnapshotRequested: lambda body: f"{body.snapshot.name} version {body.snapshot.version}",
-    SnapshotClosed: lambda body: f"{body.snapshot.name} version {body.snapshot.version}",
-    SnapshotFailed: lambda body: f"{body.snapshot.name} version {body.snapshot.version}: {body.failure}",
-    TaskStarted: lambda body: f"task {body.task} attempt {body.attempt}",
-    TaskStopped: lambda body: f"task {body.task}",
-    TaskCompleted: lambda body: f"task {body.task}",
-    TaskFailed: lambda body: f"task {body.task}: {body.failure}",
-    TaskSnapshotted: lambda body: f"task {body.part.task} version {body.version}",
-}
+    return event.cause.issued_by or (event.body.worker if isinstance(event.body, TaskStarted) else "")
 
 
 def detail(event: Event) -> str:
-    """What else there is to say of an event, in a line; empty where its name says all."""
-    said = _DETAILS.get(type(event.body))
-    return " ".join(said(event.body).split()) if said else ""
+    """What else an event says, in a line; empty if its name says all."""
+    return " ".join(_detail(event.body).split())
+
+
+def _detail(body: Body) -> str:
+    match body:
+        case CommandRefused(code=code, message=message, line=line, column=column):
+            return f"{code} {line}:{column} {message}"
+        case CommandUnchanged(message=message):
+            return message
+        case CommandRepeated(first=first):
+            return f"{first.verdict} at offset {first.offset}"
+        case JobCreated(statement=statement):
+            return statement
+        case JobAltered(options=options):
+            return " ".join(f"{name} '{value}'" for name, value in options.items())
+        case JobDropped(snapshot=request):
+            return f"with snapshot {request.name}" if request else ""
+        case SnapshotRequested(snapshot=request):
+            return f"{request.name} version {request.version}"
+        case SnapshotClosed(snapshot=snapshot):
+            return f"{snapshot.name} version {snapshot.version}"
+        case SnapshotFailed(snapshot=request, failure=failure):
+            return f"{request.name} version {request.version}: {failure}"
+        case TaskStarted(task=task, attempt=attempt):
+            return f"task {task} attempt {attempt}"
+        case TaskStopped(task=task) | TaskCompleted(task=task):
+            return f"task {task}"
+        case TaskFailed(task=task, failure=failure):
+            return f"task {task}: {failure}"
+        case TaskSnapshotted(version=version, part=part):
+            return f"task {part.task} version {version}"
+        case JobSuspended() | JobResumed() | JobRestarted() | JobClosed() | JobForgotten():
+            return ""
+        case SnapshotDropped() | MappingCreated() | MappingDropped():
+            return ""
+        case never:
+            assert_never(never)
 
 
 def _naming(consumer: Any, prefix: str, names: set[str], offsets: list[int], alive: Alive) -> Iterator[int]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import closing
 
-from jobplane.controlplane.core.evolve import State
+from jobplane.controlplane.core.state import State
 from jobplane.controlplane.topics import STATE
 from jobplane.processors.kafka.cluster import Consumer, Kafka, Message
 from jobplane.schemas.records.reports import Report

@@ -4,7 +4,8 @@ import threading
 import time
 from collections.abc import Callable
 
-from jobplane.controlplane.core.evolve import State, fold
+from jobplane.controlplane.core.evolve import fold
+from jobplane.controlplane.core.state import State
 from jobplane.controlplane.log import events_topic, state_topic
 from jobplane.controlplane.log.events_topic import Entry
 from jobplane.controlplane.topics import COMMANDS, EVENTS

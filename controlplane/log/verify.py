@@ -9,7 +9,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 
-from jobplane.controlplane.core.evolve import POSITION, State, fold
+from jobplane.controlplane.core.evolve import fold
+from jobplane.controlplane.core.state import POSITION, State
 from jobplane.controlplane.log import events_topic, state_topic
 from jobplane.controlplane.log.events_topic import Alive
 from jobplane.controlplane.topics import EVENTS, STATE

@@ -6,7 +6,7 @@ What plans and tries queries is loaded by the statements that need it: SHOW JOBS
 from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
-from jobplane.controlplane.core.evolve import State
+from jobplane.controlplane.core.state import State
 from jobplane.controlplane.listings import rows as views
 from jobplane.controlplane.listings.rows import Listing, Screen
 from jobplane.controlplane.log import state_topic

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from jobplane.controlplane.core.decide.retries import RETRY_OF
-from jobplane.controlplane.core.evolve import State
+from jobplane.controlplane.core.state import State
 from jobplane.controlplane.listings.rows import text_of
 from jobplane.controlplane.listings.tables import cell
 from jobplane.controlplane.log import state_topic

@@ -13,9 +13,9 @@ from typing import TypeVar, assert_never
 from jobplane.controlplane.core.decide import WiredJob, topics_needed, wire
 from jobplane.controlplane.core.decide.mappings import create_mapping, drop_mapping
 from jobplane.controlplane.core.decide.sources import Sources
-from jobplane.controlplane.core.evolve import State
 from jobplane.controlplane.core.facts import Facts
 from jobplane.controlplane.core.request import Request, options_of
+from jobplane.controlplane.core.state import State
 from jobplane.controlplane.fetch.schemas import Asking
 from jobplane.controlplane.fetch.topics import fetch_facts, max_transaction_ms
 from jobplane.controlplane.listings.rows import Listing

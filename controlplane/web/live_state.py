@@ -7,7 +7,8 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-from jobplane.controlplane.core.evolve import Changes, State, evolve
+from jobplane.controlplane.core.evolve import evolve
+from jobplane.controlplane.core.state import Changes, State
 from jobplane.controlplane.log import state_topic
 from jobplane.processors.kafka.cluster import Kafka
 from jobplane.schemas.records.events import Event

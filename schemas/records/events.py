@@ -4,7 +4,7 @@ An event is whole: its fold needs nothing but the state before it. The first bod
 """
 
 from dataclasses import dataclass, field
-from typing import get_args
+from typing import assert_never, get_args
 
 from jobplane.schemas.records.failure import Failure
 from jobplane.schemas.records.mappings import TopicMapping
@@ -229,6 +229,29 @@ class MappingDropped:
     name: str
 
 
+JobBody = (
+    JobCreated
+    | JobSuspended
+    | JobResumed
+    | JobRestarted
+    | JobAltered
+    | JobDropped
+    | JobClosed
+    | JobForgotten
+    | SnapshotRequested
+    | SnapshotFailed
+    | TaskStarted
+    | TaskStopped
+    | TaskFailed
+    | TaskCompleted
+    | TaskSnapshotted
+)
+"""The bodies about one job, which `uid` names."""
+SnapshotBody = SnapshotClosed | SnapshotDropped
+"""The bodies about a snapshot that exists from then on, or no longer."""
+MappingBody = MappingCreated | MappingDropped
+CommandBody = CommandUnchanged | CommandRefused | CommandRepeated
+"""The bodies that answer a command and change nothing else."""
 Body = (
     JobCreated
     | JobSuspended
@@ -253,23 +276,63 @@ Body = (
     | MappingCreated
     | MappingDropped
 )
+"""All bodies, in the order in which Avro's union counts them: a new class is the last. Each has one subject, above."""
 BODIES: tuple[type[Body], ...] = get_args(Body)
 Outcome = (
     JobCreated
     | JobSuspended
     | JobResumed
     | JobRestarted
+    | JobAltered
     | JobDropped
     | SnapshotRequested
     | SnapshotDropped
-    | CommandUnchanged
-    | CommandRefused
-    | CommandRepeated
-    | JobAltered
-    | MappingCreated
-    | MappingDropped
+    | MappingBody
+    | CommandBody
 )
 """The bodies that answer a command."""
+
+
+def uid_of(body: Body) -> str:
+    """The uid of the job that an event is about; empty if the event is about no job."""
+    if isinstance(body, JobBody):
+        return body.uid
+    match body:
+        case SnapshotClosed(snapshot=snapshot):
+            return snapshot.uid
+        case CommandUnchanged(uid=uid):
+            return uid
+        case CommandRepeated(first=first):
+            return first.uid
+        case CommandRefused() | SnapshotDropped() | MappingCreated() | MappingDropped():
+            return ""
+        case never:
+            assert_never(never)
+
+
+def status_of(body: Body) -> str:
+    """The status of the job after the event, as the event says it; empty if the event says none."""
+    match body:
+        case JobForgotten() | TaskSnapshotted():
+            return ""
+        case SnapshotDropped() | MappingCreated() | MappingDropped() | CommandRefused() | CommandRepeated():
+            return ""
+    return body.status
+
+
+def notices_of(body: Outcome) -> tuple[str, ...]:
+    """What an outcome says besides: each is a sentence for people."""
+    match body:
+        case JobCreated() | JobAltered() | SnapshotRequested() | MappingCreated() | CommandUnchanged():
+            return body.notices
+        case CommandRepeated(first=first):
+            return first.notices
+        case JobSuspended() | JobResumed() | JobRestarted() | JobDropped() | SnapshotDropped() | MappingDropped():
+            return ()
+        case CommandRefused():
+            return ()
+        case never:
+            assert_never(never)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,10 @@ from confluent_kafka import Producer
 
 from jobplane.controlplane.core.decide import decide
 from jobplane.controlplane.core.decide.reports import decide_report
-from jobplane.controlplane.core.evolve import State, job_name
+from jobplane.controlplane.core.evolve import job_name
 from jobplane.controlplane.core.facts import Facts, TopicFacts
 from jobplane.controlplane.core.request import Request, translate
+from jobplane.controlplane.core.state import State
 from jobplane.controlplane.decider.batch import Batch
 from jobplane.controlplane.log import control_topics
 from jobplane.controlplane.topics import COMMANDS, EVENTS, REPORTS, STATE

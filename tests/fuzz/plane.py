@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from functools import cache, partial
 
 from jobplane.controlplane.core.decide import decide, topics_needed
-from jobplane.controlplane.core.evolve import State, evolve, job_name
+from jobplane.controlplane.core.evolve import evolve, job_name
 from jobplane.controlplane.core.facts import Facts, TopicFacts
 from jobplane.controlplane.core.outcome import answer
 from jobplane.controlplane.core.reconcile import tasks_of
 from jobplane.controlplane.core.request import Request, translate
+from jobplane.controlplane.core.state import State
 from jobplane.controlplane.fetch.schemas import Asking
 from jobplane.controlplane.topics import COMMANDS
 from jobplane.processors.kafka.cluster import Doubt

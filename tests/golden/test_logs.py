@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from jobplane.controlplane.core.evolve import State, fold
+from jobplane.controlplane.core.evolve import fold
+from jobplane.controlplane.core.state import State
 from jobplane.schemas.records.events import Event
 from jobplane.schemas.wire.codec import decode, decode_record, encode
 

@@ -9,7 +9,7 @@ import pytest
 
 from jobplane.controlplane.client.async_client import AsyncClient
 from jobplane.controlplane.client.client import Client, Sent
-from jobplane.controlplane.core.evolve import State
+from jobplane.controlplane.core.state import State
 from jobplane.controlplane.log.tail import NEAR, Tail
 from jobplane.processors.kafka.cluster import Kafka
 from jobplane.schemas.errors import CommandNotFound, Refused

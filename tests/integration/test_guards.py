@@ -11,9 +11,9 @@ import pytest
 
 from jobplane.controlplane.client.client import Client
 from jobplane.controlplane.core.decide import decide
-from jobplane.controlplane.core.evolve import State
 from jobplane.controlplane.core.facts import Facts
 from jobplane.controlplane.core.request import Request
+from jobplane.controlplane.core.state import State
 from jobplane.controlplane.decider.decider import Decider, End, Tally
 from jobplane.controlplane.decider.judge import Judge
 from jobplane.controlplane.fetch.groups import Groups

@@ -13,7 +13,7 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import NewTopic
 
-from jobplane.controlplane.core.evolve import State
+from jobplane.controlplane.core.state import State
 from jobplane.controlplane.decider.batch import UNWRITTEN
 from jobplane.controlplane.log import history, state_topic
 from jobplane.controlplane.log.verify import replay

@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobplane.controlplane.core.evolve import POSITION, State, fold, job_name
+from jobplane.controlplane.core.evolve import fold, job_name
+from jobplane.controlplane.core.state import POSITION, State
 from jobplane.controlplane.decider.batch import UNWRITTEN, Batch
 from jobplane.schemas.records.state import Position, StateKey, StateRecord
 from tests.property.test_plane import SAID, play

@@ -6,8 +6,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobplane.controlplane.core.evolve import State, fold
+from jobplane.controlplane.core.evolve import fold
 from jobplane.controlplane.core.reconcile import reconcile, tasks_of
+from jobplane.controlplane.core.state import State
 from jobplane.controlplane.topics import COMMANDS, REPORTS, TASK_PARTITIONS
 from jobplane.schemas.records.events import BODIES, Cause, Event, JobAltered, JobCreated
 from jobplane.schemas.wire.codec import decode, decode_record, encode

@@ -3,8 +3,9 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobplane.controlplane.core.evolve import State, fold
+from jobplane.controlplane.core.evolve import fold
 from jobplane.controlplane.core.reconcile import tasks_of
+from jobplane.controlplane.core.state import State
 from jobplane.controlplane.topics import COMMANDS, TASK_PARTITIONS
 from jobplane.schemas.records.events import Event, Outcome, TaskSnapshotted
 from jobplane.schemas.records.failure import Failure

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from jobplane.controlplane.listings import rows
+from jobplane.controlplane.core.outcome import outcome_row
 from jobplane.controlplane.topics import (
     CHECKPOINTS,
     COMMANDS,
@@ -232,7 +232,7 @@ def _json_schemas() -> Json:
 def _reply() -> Json:
     """Read off the row itself: its fields, and the type each has in Answer."""
     shown = Answer("", "", 0, 0, "", "", "", 0, 0, (), "uid", "name")
-    row = msgspec.to_builtins(rows.outcome_row(shown, "RUNNING"))
+    row = msgspec.to_builtins(outcome_row(shown, "RUNNING"))
     kinds: Mapping[type, Json] = {
         str: {"type": "string"},
         int: {"type": "integer"},

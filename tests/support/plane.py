@@ -4,9 +4,10 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from jobplane.controlplane.core.evolve import State, evolve
+from jobplane.controlplane.core.evolve import evolve
 from jobplane.controlplane.core.facts import Facts, TopicFacts
 from jobplane.controlplane.core.reconcile import Write, reconcile
+from jobplane.controlplane.core.state import State
 from jobplane.controlplane.decider.judge import Arrived, Judge
 from jobplane.controlplane.fetch.schemas import Asking
 from jobplane.controlplane.topics import COMMANDS, REPORTS

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from jobplane.controlplane.core.decide import decide, topics_needed
-from jobplane.controlplane.core.evolve import State
 from jobplane.controlplane.core.facts import Facts, TopicFacts
 from jobplane.controlplane.core.request import Request, translate
+from jobplane.controlplane.core.state import State
 from jobplane.schemas.records.events import JobCreated
 from jobplane.schemas.records.mappings import TopicMapping
 from jobplane.schemas.wire.command_record import read_command

@@ -11,9 +11,9 @@ from jobplane.controlplane.cli import main
 from jobplane.controlplane.cli.screen.show import Display
 from jobplane.controlplane.cli.sql import show_answer
 from jobplane.controlplane.cli.terminal import TRACEBACK, errors
-from jobplane.controlplane.core.evolve import State
 from jobplane.controlplane.core.facts import Facts
 from jobplane.controlplane.core.request import Request
+from jobplane.controlplane.core.state import State
 from jobplane.controlplane.decider.decider import Suspects
 from jobplane.controlplane.decider.judge import LARGEST_EVENT, Arrived, Judge
 from jobplane.controlplane.fetch.schemas import Asking

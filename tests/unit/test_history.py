@@ -1,6 +1,7 @@
 """What was: the state after any event, and the rows of a job's life."""
 
-from jobplane.controlplane.core.evolve import State, fold, job_name
+from jobplane.controlplane.core.evolve import fold, job_name
+from jobplane.controlplane.core.state import State
 from jobplane.controlplane.log import history
 from jobplane.controlplane.log.events_topic import Entry
 from jobplane.controlplane.log.history import HISTORY_COLUMNS, Story, folded, until

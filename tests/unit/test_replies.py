@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from jobplane.controlplane.decider.replies import LINGER_S, MOST_WAITING, Replies, Reply, reply_to
+from jobplane.controlplane.core.outcome import Reply, reply_to
+from jobplane.controlplane.decider.replies import LINGER_S, MOST_WAITING, Replies
 from jobplane.processors.kafka.cluster import Kafka
 from jobplane.schemas.records.events import (
     Cause,

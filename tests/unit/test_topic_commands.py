@@ -13,8 +13,8 @@ from jobplane.controlplane.browse.record_query import AtOffset, Newest, Oldest, 
 from jobplane.controlplane.browse.topic_listing import chosen, description
 from jobplane.controlplane.browse.topic_listing import listing as topics_listing
 from jobplane.controlplane.cli.records import FORMATS
-from jobplane.controlplane.core.evolve import State
 from jobplane.controlplane.core.set_up_advice import not_set_up
+from jobplane.controlplane.core.state import State
 from jobplane.controlplane.fetch.windows import cut, nonempty
 from jobplane.controlplane.listings.tables import text
 from jobplane.controlplane.query.record_rows import Seen, is_framed, listing, seen_as_it_is, text_or_hex

@@ -2,7 +2,8 @@
 
 import pytest
 
-from jobplane.controlplane.core.evolve import POSITION, State, fold
+from jobplane.controlplane.core.evolve import fold
+from jobplane.controlplane.core.state import POSITION, State
 from jobplane.controlplane.log.state_topic import read_record
 from jobplane.controlplane.log.verify import differences
 from jobplane.schemas.records.events import Event

@@ -1,6 +1,6 @@
 """Differences between what events fold to and what the state holds are told field by field."""
 
-from jobplane.controlplane.core.evolve import POSITION, State
+from jobplane.controlplane.core.state import POSITION, State
 from jobplane.controlplane.log.verify import differences
 from jobplane.schemas.changed import replace
 from jobplane.schemas.records.state import Position, Status

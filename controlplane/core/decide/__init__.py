@@ -12,10 +12,10 @@ from jobplane.controlplane.core.decide.formats import written_through
 from jobplane.controlplane.core.decide.mappings import create_mapping, drop_mapping
 from jobplane.controlplane.core.decide.retries import RETRY_OF, letters_topic, retried
 from jobplane.controlplane.core.decide.sources import Sources, begin, check_dead_letters, later_than_all, topics_named
-from jobplane.controlplane.core.evolve import State
 from jobplane.controlplane.core.facts import Facts, live, no_live_job, value_place
 from jobplane.controlplane.core.placement import place
 from jobplane.controlplane.core.request import Request
+from jobplane.controlplane.core.state import State
 from jobplane.controlplane.core.transitions import Input, follow
 from jobplane.schemas.errors import (
     CommandIdReused,

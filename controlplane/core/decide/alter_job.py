@@ -5,9 +5,9 @@ from dataclasses import replace
 from typing import assert_never
 
 from jobplane.controlplane.core.decide.sources import check_dead_letters
-from jobplane.controlplane.core.evolve import State
 from jobplane.controlplane.core.facts import Facts, live, value_place
 from jobplane.controlplane.core.placement import place
+from jobplane.controlplane.core.state import State
 from jobplane.controlplane.core.transitions import Input, follow
 from jobplane.schemas.errors import (
     BadOptionValue,

@@ -1,8 +1,8 @@
 """The verdicts on mappings. A job keeps the definition it was created with, so a mapping may be replaced under it."""
 
 from jobplane.controlplane.core.decide.formats import described
-from jobplane.controlplane.core.evolve import State
-from jobplane.controlplane.core.facts import Facts, jobs_through, listed
+from jobplane.controlplane.core.facts import Facts, listed
+from jobplane.controlplane.core.state import State, jobs_through
 from jobplane.schemas.errors import MappingExists, MappingInUse, MappingNotFound, Place, TopicReserved
 from jobplane.schemas.records.events import Body, CommandUnchanged, MappingCreated, MappingDropped
 from jobplane.schemas.suggestions import did_you_mean

@@ -5,8 +5,8 @@ from collections import defaultdict
 from typing import assert_never
 
 from jobplane.controlplane.core.decide import close
-from jobplane.controlplane.core.evolve import State
 from jobplane.controlplane.core.facts import Facts
+from jobplane.controlplane.core.state import State
 from jobplane.controlplane.core.transitions import Input, follow
 from jobplane.schemas.failures import SPARE_JOB
 from jobplane.schemas.options import JobOptions

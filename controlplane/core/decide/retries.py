@@ -1,7 +1,7 @@
 """What a retry reads and writes: the dead letters of a job through its own query, sources and sink."""
 
-from jobplane.controlplane.core.evolve import State
 from jobplane.controlplane.core.facts import Facts, live
+from jobplane.controlplane.core.state import State
 from jobplane.schemas.errors import BadOptionValue, Place
 from jobplane.schemas.options import JobOptions
 from jobplane.schemas.records.plans import RecordedPlan

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from jobplane.controlplane.core.decide.formats import of_job, read_through, with_inline
 from jobplane.controlplane.core.decide.mappings import check_reserved
-from jobplane.controlplane.core.evolve import State
 from jobplane.controlplane.core.facts import Facts, listed, meant, value_place
+from jobplane.controlplane.core.state import State
 from jobplane.schemas.errors import (
     BadOptionValue,
     Place,
