@@ -27,7 +27,7 @@ class Guarantee(StrEnum):
 
 
 class OnError(StrEnum):
-    """What becomes of a record that cannot be read, evaluated or written."""
+    """What happens to a record that cannot be read, evaluated or written."""
 
     FAIL = "fail"
     SKIP = "skip"
@@ -197,7 +197,7 @@ PEERS = {
     **dict.fromkeys(("errorsdeadletterqueuetopicname", "dlq", "dlqtopic", "deadletterqueue"), "deadLetterTopic"),
     **dict.fromkeys(("savepoint", "fromsnapshot", "executionsavepointpath"), "initialSnapshotName"),
 }
-"""What other systems call an option, in small letters without signs → the option here."""
+"""The name of an option in other systems, in lower case without signs → the option here."""
 PEERS_OF_VALUES = {
     **dict.fromkeys(("beginning", "earliestoffset", "start"), EARLIEST),
     **dict.fromkeys(("now", "end", "latestoffset"), LATEST),
@@ -223,7 +223,7 @@ def is_alterable(name: str) -> bool:
 
 
 def option_notices(given: Iterable[str]) -> tuple[str, ...]:
-    """What is to be said about options that were given."""
+    """The notices of the options that a statement has."""
     return tuple(f"{name}: {text}" for name in given if (text := _BY_NAME[name].metadata["notice"]))
 
 

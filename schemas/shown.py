@@ -23,9 +23,9 @@ def show_value(value: Any) -> str:
 
 
 def to_printable(message: str) -> str:
-    """A message that can be written and shown, whatever it quotes; names may hold any sign.
+    """The message in a form that can be written and shown, whatever it quotes; names may have any character.
 
-    Half a surrogate pair stands there as `\\ud83d`, what a terminal would take for a command as `\\x1b`.
+    Half a surrogate pair becomes `\\ud83d`, a control character `\\x1b`.
     """
     return message.encode(errors="backslashreplace").decode().translate(_UNSEEN)
 

@@ -1,8 +1,8 @@
-"""Which known name a typed name was meant to be, when the difference is a slip of the hand.
+"""Finds the known name that a misspelt name was meant to be.
 
-A slip is other case, other signs between the words (`start_from`), or a wrong, missing, added or swapped letter: one in
-a short name, two in a long one. Short words are no slips of one another, nor are names whose digits differ: SHA1 is
-not SHA256, and the second job is not the third. What other systems call a thing is told by tables (`peers`).
+A slip is another case, other signs between the words (`start_from`), or a wrong, missing, added or swapped letter: one
+in a short name, two in a long one. Short words are not slips of one another, nor are names with different digits: SHA1
+is not a slip of SHA256. Tables (`peers`) know the names that other systems use.
 """
 
 import re
@@ -15,7 +15,7 @@ SHORTEST = 3
 LONG = 8
 """From this length on, two letters may be wrong."""
 _PART = 4
-"""Fewer letters are no part of a name that is worth a proposal."""
+"""A shorter part of a name is not proposed."""
 _MOST = 3
 _SIGNS = re.compile(r"[\W_]+")
 _WORDS = re.compile(r"[A-Z]?[^\W\dA-Z_]+|[A-Z]+|\d+")
@@ -24,9 +24,9 @@ _NONE: Mapping[str, str] = MappingProxyType({})
 
 
 def did_you_mean(name: str, known: Iterable[str], peers: Mapping[str, str] = _NONE) -> str:
-    """The end of a message about a name that is not there; empty where none is like it.
+    """The end of a message about an unknown name; empty if no known name is similar.
 
-    `peers` are names that other systems have, without signs and in small letters, each with the known name.
+    `peers` are names of other systems, in lower case without signs, each with the known name.
     """
     if len(name) > LONGEST:
         return ""
@@ -70,7 +70,7 @@ def _words(name: str) -> list[str]:
 
 
 def _slips(name: str, known: str) -> int | None:
-    """How many letters make the typed name the known one; None where that is no slip."""
+    """The number of letters that differ; None if that is not a slip."""
     a, b = fold_name(name), fold_name(known)
     if a == b:
         return 0

@@ -1,4 +1,4 @@
-"""From a CREATE MAPPING to the mapping it means: types looked up, paths taken apart, formats and options checked."""
+"""Builds the mapping of a CREATE MAPPING: resolves types, splits paths, checks formats and options."""
 
 from jobplane.schemas.errors import BadMapping, NotSupported, Place, UnknownType
 from jobplane.schemas.formats import check_options
@@ -40,7 +40,7 @@ def build_mapping(create: statements.CreateMapping) -> TopicMapping:
 
 
 def _type(column: statements.ColumnDefinition) -> Type:
-    """Raises what `type_of` raises; says so where name and type changed places."""
+    """Raises what `resolve_type` raises; its message says if name and type are swapped."""
     try:
         return resolve_type(column.type)
     except UnknownType as unknown:
@@ -65,7 +65,7 @@ def _path(column: statements.ColumnDefinition, external: statements.Name) -> tup
 
 
 def _check_apart(columns: list[MappedColumn], place: Place) -> None:
-    """The newest column's field may neither be another's, nor lie inside it, nor hold it."""
+    """The field of the last column may not be that of another column, nor lie inside it, nor contain it."""
     *others, new = columns
     for other in others:
         shorter = min(len(other.path), len(new.path))

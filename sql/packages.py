@@ -1,4 +1,4 @@
-"""Functions of installed packages: which Python functions may be one, and which packages a query calls upon."""
+"""Functions of installed packages: checks which Python functions can be one, and finds the packages a query calls."""
 
 import inspect
 import re
@@ -60,7 +60,7 @@ def _article(noun: str) -> str:
 
 
 def is_free_name(name: str) -> bool:
-    """Whether a query can call a function of that name, and there is none yet."""
+    """Whether a query can call a function of this name, and the name is not taken."""
     if not _NAME.fullmatch(name):
         return False
     try:

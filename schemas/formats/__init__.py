@@ -7,7 +7,7 @@ from jobplane.schemas.suggestions import did_you_mean
 
 KEY_FORMAT, VALUE_FORMAT = "keyFormat", "valueFormat"
 JSON_FLAT = "json-flat"
-"""What values are where nothing else is said."""
+"""The format of values where no option names another."""
 BYTES, JSON, AVRO, CSV, VARCHAR = "bytes", "json", "avro", "csv", "varchar"
 CSV_DELIMITER = "csvDelimiter"
 AVRO_SCHEMAS = {"key": "keyAvroSchema", "value": "valueAvroSchema"}
@@ -35,9 +35,9 @@ PEERS = {
     "float": "real",
     "delimited": CSV,
 }
-"""What other systems call formats, in small letters without signs → the format here."""
+"""The name of a format in other systems, in lower case without signs → the format here."""
 FORMAT_OPTIONS = (KEY_FORMAT, VALUE_FORMAT, *(option for own in FORMATS.values() for option in own))
-"""What a mapping, or a job for its topics without one, may say of formats."""
+"""The format options of a mapping, and of a job for its topics that have no mapping."""
 
 
 def check_options(given: Iterable[tuple[str, str, Place, Place]]) -> None:
@@ -65,7 +65,7 @@ def check_options(given: Iterable[tuple[str, str, Place, Place]]) -> None:
 
 
 def _roles(option: str) -> tuple[str, ...]:
-    """Of which formats, that of keys or that of values, an option may be."""
+    """Whether an option belongs to the format of keys, of values, or of either."""
     for role in (KEY_FORMAT, VALUE_FORMAT):
         if option.startswith(role.removesuffix("Format")):
             return (role,)

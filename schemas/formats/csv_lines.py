@@ -1,6 +1,6 @@
-"""`csv`: one line of text, after RFC 4180, its fields told by their order.
+"""The format `csv`: one line of text, after RFC 4180; fields are found by their position.
 
-An empty field is NULL, a quoted empty one the empty string. A line that ends early has NULLs for the rest.
+An empty field is NULL, a quoted empty field is the empty string. Fields after the end of a short line are NULL.
 """
 
 import base64
@@ -33,7 +33,7 @@ _LOGICAL = {"true": True, "false": False, "1": True, "0": False}
 
 
 def field_decoder(fields: Sequence[TypedField], layout: FormatLayout) -> FieldDecoder:
-    """Raises ValueError for a field whose place in the line is not declared."""
+    """Raises ValueError for a field whose position in the line is not declared."""
     places = {column.path: i for i, column in enumerate(layout.columns)}
     for field in fields:
         if field.path not in places:
@@ -47,10 +47,11 @@ def field_decoder(fields: Sequence[TypedField], layout: FormatLayout) -> FieldDe
 
 
 def _decoder(delimiter: str, count: int, wanted: dict[int, TypedField]) -> Callable[[bytes], msgspec.Struct]:
-    """A line of `count` fields as a row with c0, c1 … for them, None for NULL; `wanted` are converted, by their place.
+    """Decodes a line of `count` fields as a row with members c0, c1 …, None for NULL. The fields in `wanted`, by their
+    position, are converted.
 
-    A line without quotes is, but for its punctuation, a JSON array of strings, and msgspec reads numbers from strings
-    too. What it does not take may only be spelled in another way: each field is looked at by itself.
+    A line without quotes is nearly a JSON array of strings, and msgspec reads numbers from strings too. If msgspec
+    refuses the line, each field is converted by itself: its value may only be written in another way.
     """
     kinds = [_kind(wanted.get(i)) for i in range(count)]
     row = _row([(f"c{i}", kind) for i, kind in enumerate(kinds)])
@@ -80,7 +81,7 @@ def _decoder(delimiter: str, count: int, wanted: dict[int, TypedField]) -> Calla
 
 
 def _kind(field: TypedField | None) -> Any:
-    """What msgspec makes of a field's text."""
+    """The type that msgspec reads a field's text as."""
     return str if field is None else _AT_ONCE.get(field.type.name, _TEXT)
 
 
@@ -91,7 +92,7 @@ def _row(members: Sequence[Any]) -> type[msgspec.Struct]:
 def _one_by_one(
     row: type[msgspec.Struct], wanted: dict[int, TypedField]
 ) -> Callable[[list[str | None]], msgspec.Struct]:
-    """Converts what is converted at once elsewhere, so that a bad field is named."""
+    """Converts field by field, so that the error names the bad field."""
     fields = [
         (i, ".".join(field.path), read_conversion(field.type) if field.type.name in _AT_ONCE else None)
         for i, field in wanted.items()
@@ -170,7 +171,7 @@ def _whole(one: Type) -> Convert:
 
 
 def _without_fraction(number: Decimal | None) -> int | None:
-    """JSON may spell a whole number with a point or an exponent."""
+    """A whole number may be written with a point or an exponent, as in JSON."""
     if number is None or number.adjusted() > MAX_PRECISION or number != number.to_integral_value():
         return None
     return int(number)
@@ -279,7 +280,7 @@ def read_conversion(one: Type) -> Convert | None:
 
 
 def field_encoder(fields: Sequence[TypedField], layout: FormatLayout) -> FieldEncoder:
-    """Declared columns stand in their order, those that are not written as NULL."""
+    """Declared columns are written in their order; those that the query does not write are NULL."""
     order = [column.path for column in layout.columns] or [field.path for field in fields]
     given = {field.path: i for i, field in enumerate(fields)}
     for field in fields:

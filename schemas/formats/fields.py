@@ -1,8 +1,8 @@
-"""What the language asks of a format and is given: fields by their paths and types, and Python that reaches them.
+"""The interface of formats: the language gives paths and types of fields, and gets Python code that reaches them.
 
-A format is one module with one `Format` in it. It is pure: what it does not know (the schema of a registry's id) it
-raises as a value of its own, and whoever runs it finds that out and asks again. Python that a format hands out is made
-of its own templates; all a user wrote is bound as a value. What cannot be read or written is a BadRecord.
+A format is one module with one `Format` in it. It is pure: if it needs the schema of a registry id, it raises
+UnknownSchema; its caller fetches the schema and calls again. The code of a format is made of its own templates; what a
+user wrote is bound as values. A record that cannot be read or written raises BadRecord.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +12,7 @@ from typing import Any
 from jobplane.schemas.types.datatypes import Type, is_numeric
 
 FieldPath = tuple[str, ...]
-"""From the outermost field to the innermost; () is a key or value as a whole."""
+"""The names from the outermost field to the innermost; () is the entire key or value."""
 WHOLE: FieldPath = ()
 Convert = Callable[[Any], Any]
 """From a value that is not NULL to another. Raises BadRecord, ValueError or ArithmeticError."""
@@ -28,9 +28,9 @@ class TypedField:
 
 @dataclass(frozen=True, slots=True)
 class FieldDecoder:
-    """`decode(data)` makes a row of the bytes of a key or value, which are there. `places` is Python for each field in
-    their order, where the row is called `r`: None, or a null of JSON, for NULL. `conversions` are what the value of a
-    field, that is not NULL, goes through to be one of its type; None where it is one.
+    """`decode(data)` makes a row from the bytes of a key or value that is not null. `places` is a Python expression for
+    each field, in order, where the row is called `r`; it gives None, or a JSON null, for NULL. `conversions` turn the
+    value of a field, unless it is NULL, into a value of its type; None if it is one already.
     """
 
     decode: Callable[[bytes], Any]
@@ -41,8 +41,8 @@ class FieldDecoder:
 
 @dataclass(frozen=True, slots=True)
 class FieldEncoder:
-    """`code` is Python for the bytes, with `{0}`, `{1}` … for the values of the fields, None for NULL; names in it are
-    in `bound`. `conversions` are what a value that is not NULL goes through first; None where it is ready.
+    """`code` is a Python expression for the bytes, with `{0}`, `{1}` … for the values of the fields, None for NULL; the
+    names in it are in `bound`. `conversions` are applied first to values that are not NULL; None if none is needed.
     """
 
     code: str
@@ -52,11 +52,11 @@ class FieldEncoder:
 
 @dataclass(frozen=True, slots=True)
 class FormatLayout:
-    """What is known of the keys, or of the values, of one topic beyond the format's name.
+    """What is known about the keys, or the values, of one topic besides the name of the format.
 
-    `columns` are all declared columns in their order (CSV tells fields by position), `delimiter` is CSV's. `schema` is
-    Avro's as JSON: the reader's for a source, the writer's for a sink. `schema_id` is its number in the registry, None
-    where records are bare, without the registry's five bytes before them.
+    `columns` are all declared columns in their order (CSV finds fields by position), `delimiter` is that of CSV.
+    `schema` is the Avro schema as JSON: the reader's for a source, the writer's for a sink. `schema_id` is its number
+    in the registry, None if records are bare, without the registry's five bytes before them.
     """
 
     columns: tuple[TypedField, ...] = ()
@@ -89,7 +89,7 @@ class Format:
     has_schema: bool = False
     """A schema says what the fields are; it is inline or in the schema registry."""
     needs_columns: bool = False
-    """Fields are told by their order alone, so the columns must be declared."""
+    """Fields are found by their order alone, so the columns must be declared."""
 
     @property
     def has_fields(self) -> bool:

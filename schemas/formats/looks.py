@@ -1,7 +1,7 @@
-"""What bytes look like that are not in the format they are read by, and what to do. Asked after a failure alone.
+"""Guesses what bytes are that their format cannot read, and says what to do. It is asked only after a failure.
 
-A guess: it stands behind the reason why the bytes cannot be read, and never instead of it. The first row that knows the
-bytes counts.
+The guess follows the reason why the bytes cannot be read, and never replaces it. The first row that recognizes the
+bytes wins.
 """
 
 import json
@@ -33,9 +33,9 @@ _LONGEST_VARINT = 10
 
 
 def format_hint(data: bytes, wanted: str, role: str) -> str:
-    """The end of a message about bytes that are not what `wanted` says, the format they are read by.
+    """The end of a message about bytes that the format `wanted` cannot read; empty if nothing is known about them.
 
-    `role` is key or value. Empty where nothing is known of the bytes.
+    `role` is key or value.
     """
     for look in _LOOKS:
         if found := look(data):
@@ -48,7 +48,7 @@ def format_hint(data: bytes, wanted: str, role: str) -> str:
 
 
 Look = tuple[str, str, str] | None
-"""The format that reads it or nothing, what it is, and what to do, where {option} names the format's option."""
+"""The format that reads the bytes (or ""), what they are, and what to do; {option} stands for the format's option."""
 
 
 def _empty(data: bytes) -> Look:
@@ -92,7 +92,7 @@ def _framed(data: bytes) -> Look:
 
 
 def _twice(data: bytes) -> Look:
-    """A text of JSON that holds JSON."""
+    """A JSON string that contains JSON."""
     if data[:1] != b'"' or not is_json(data):
         return None
     inner = msgspec.json.decode(data, type=str).encode(errors="replace")

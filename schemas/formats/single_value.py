@@ -1,4 +1,4 @@
-"""What formats share whose keys and values are one value, without fields."""
+"""The common part of formats whose keys and values are one value, without fields."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from jobplane.schemas.types.datatypes import Type
 def single_value_format(
     name: str, one: Type, decode: Callable[[bytes], Any], encode: Callable[[Any], bytes], finish: Convert | None = None
 ) -> Format:
-    """`decode` makes the value of the bytes, `finish` what is left to do; `encode` makes the bytes of a value."""
+    """`decode` makes the value from bytes, `finish` converts it further, `encode` makes bytes from a value."""
 
     def reading(fields: Sequence[TypedField], _: FormatLayout) -> FieldDecoder:
         _check(fields)

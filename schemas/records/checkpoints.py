@@ -41,6 +41,6 @@ _POINTER = re.compile(r"(\d+)/(\d+)@(\d+)")
 
 
 def read_pointer(metadata: str | None) -> Pointer | None:
-    """The pointer in an offset's metadata; None where there is none of ours."""
+    """The pointer in an offset's metadata; None if the metadata is not a pointer."""
     found = _POINTER.fullmatch(metadata or "")
     return Pointer(*map(int, found.groups())) if found else None

@@ -1,4 +1,4 @@
-"""A command as a producer sends it, and what may go along with it in headers of its record."""
+"""A command as a producer sends it, and the attributes that headers of its record may have."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ LONGEST_TOPIC = 249
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One statement and where it comes from, as JSON or Avro. Headers of the record win over what stands here."""
+    """One statement and where it comes from, as JSON or Avro. Headers of the record win over these fields."""
 
     sql: str
     command_id: str = ""

@@ -1,6 +1,6 @@
-"""The events: what was decided and what happened, in the past tense, one Avro record each on `events`.
+"""The events: what was decided and what happened, in the past tense. Each is one Avro record on `events`.
 
-An event is whole: its fold needs nothing but the state before it. The first body caused by a command is its outcome.
+An event is complete: its fold needs only the state before it. The first event that a command causes is its outcome.
 """
 
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from jobplane.schemas.records.state import Answer, Snapshot, Status, Target
 class Cause:
     """The record that caused an event: a command or a report. `next` is the position after it.
 
-    `issued_by` and `traceparent` are what the command said of its origin, `reply_to` a topic its outcome is copied to.
+    `issued_by` and `traceparent` are what the command said about its origin; its outcome is copied to `reply_to`.
     """
 
     topic: str
@@ -98,7 +98,7 @@ class SnapshotDropped:
 
 @dataclass(frozen=True, slots=True)
 class CommandUnchanged:
-    """The command asked for what is so already. `uid` is empty where no job is meant."""
+    """The command asked for the present state. `uid` is empty if the command is not about a job."""
 
     uid: str
     message: str
@@ -108,7 +108,7 @@ class CommandUnchanged:
 
 @dataclass(frozen=True, slots=True)
 class CommandRefused:
-    """Nothing was done. `length` is of the refused record in bytes; its digest stands in the cause."""
+    """Nothing was done. `length` is the size of the refused record in bytes; its digest is in the cause."""
 
     code: str
     message: str

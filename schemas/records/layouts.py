@@ -13,7 +13,7 @@ class LayoutTask:
 
 @dataclass(frozen=True, slots=True)
 class FormerLayout:
-    """A former split of a job's partitions: task i held the partitions p ≡ i (mod the number of tasks)."""
+    """A former split of a job's partitions: task i had the partitions p ≡ i (mod the number of tasks)."""
 
     number: int
     tasks: tuple[LayoutTask, ...]

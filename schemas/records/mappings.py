@@ -27,8 +27,8 @@ class AvroSchema:
 class TopicMapping:
     """A name for a topic, with the types of its columns. Without columns it is the topic, under another name.
 
-    In a job, one without a statement stands for a topic whose formats the job's own options say. The schemas are those
-    of keys and values in Avro, as they were when the job was created.
+    In a job, a mapping without a statement stands for a topic whose formats are in the job's own options. The schemas
+    are those of keys and values in Avro, as they were when the job was created.
     """
 
     name: str

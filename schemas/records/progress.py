@@ -17,10 +17,11 @@ class PartitionProgress:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a task is. Rates are records a second since the progress before; `committed` is the last commit's time.
+    """How far a task is. Rates are records per second since the previous progress; `committed` is the time of the last
+    commit.
 
     `state_bytes` is the size of the checkpoint's state, `metrics` are the counters of this run, `trouble` says why it
-    last began again, and which packages it runs with that are not those of its job; empty where all is as it should be.
+    last restarted, and which packages differ from those of its job; it is empty if nothing is wrong.
     """
 
     time: int

@@ -1,4 +1,4 @@
-"""What workers tell the decider, on `reports`. A report is a level, not an edge: repeated until it was heard."""
+"""What workers report to the decider, on `reports`. A report is a level, not an edge: it is repeated until read."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,9 +20,9 @@ class ReportKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Older generations and attempts are ignored. The fields after `worker` go with what is said.
+    """Reports of older generations and attempts are ignored. The fields after `worker` depend on `said`.
 
-    PROGRESS is for those who look: nothing is decided by it, and it is not repeated.
+    PROGRESS is only shown: nothing is decided by it, and it is not repeated.
     """
 
     uid: str

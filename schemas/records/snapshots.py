@@ -1,4 +1,4 @@
-"""Snapshots: what was asked for, its parts, and what a job is restored from."""
+"""Snapshots: the request, its parts, and what a job is restored from."""
 
 from dataclasses import dataclass
 

@@ -8,9 +8,9 @@ from jobplane.schemas.records.mappings import TopicMapping
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterSource:
-    """Whose dead letters a source holds: those of this job and uid that were records of `topic`.
+    """A source of dead letters: those of this job and uid that were records of `topic`.
 
-    `partitions` is how many that had when the job was created.
+    `partitions` is the number of partitions of `topic` when the job was created.
     """
 
     job: str
@@ -23,7 +23,7 @@ class DeadLetterSource:
 class Source:
     """A source topic as it was at CREATE. `start[p]` is the offset at which partition p begins.
 
-    `end[p]`, where there is one, is the offset before which a bounded job stops. `mapping` is what it was read through.
+    `end[p]`, if any, is the offset before which a bounded job stops. `mapping` is that of the topic in the query.
     """
 
     topic: str
@@ -35,7 +35,7 @@ class Source:
 
     @property
     def records_of(self) -> str:
-        """The topic whose records these are: with dead letters that from which they come."""
+        """The topic whose records these are; for dead letters, the topic that they come from."""
         return self.letters.topic if self.letters else self.topic
 
     @property

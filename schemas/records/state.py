@@ -56,7 +56,7 @@ class Status(StrEnum):
 
 
 class Phase(StrEnum):
-    """What was last heard of a task in the present generation."""
+    """The latest reported phase of a task in its present generation."""
 
     WAITING = "WAITING"
     RUNNING = "RUNNING"

@@ -12,10 +12,10 @@ from jobplane.schemas.records.state import TASK_ENDED, Phase
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """`run` false: commit and stop. `phase`, `attempt` and `worker` are what the decider last heard of it.
+    """If `run` is false, the task commits and stops. `phase`, `attempt` and `worker` are the latest that it reported.
 
-    `former` are the layouts, newest first, whose checkpoints a task without one of its own goes on from. `plan` is None
-    where the job was created by a version before recorded plans.
+    `former` are the layouts, newest first, from whose checkpoints a task without its own checkpoint continues.
+    `plan` is None where the job was created by a version before recorded plans.
     """
 
     uid: str

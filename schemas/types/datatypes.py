@@ -3,8 +3,8 @@
 BOOLEAN bool · TINYINT SMALLINT INTEGER BIGINT int · DECIMAL Decimal · REAL DOUBLE float · VARCHAR str · VARBINARY
 bytes · DATE date · TIME time · TIMESTAMP datetime without a zone · TIMESTAMP WITH TIME ZONE datetime with one ·
 INTERVAL DAY TO SECOND timedelta · INTERVAL YEAR TO MONTH a number of months · JSON msgspec.Raw · ARRAY list · MAP dict
-· ROW a struct. NULL is None everywhere. Three more stand for what is only known when a record is there: NUMBER, SCALAR
-and UNKNOWN.
+· ROW a struct. NULL is None everywhere. Three more types are only known for each record: NUMBER, SCALAR and
+UNKNOWN.
 """
 
 from collections.abc import Iterator
@@ -83,9 +83,9 @@ TIMESTAMP_TZ = Type("TIMESTAMP WITH TIME ZONE")
 YEAR_TO_MONTH, DAY_TO_SECOND = Type("INTERVAL YEAR TO MONTH"), Type("INTERVAL DAY TO SECOND")
 
 NULL = Type("NULL")
-"""Of NULL itself: goes with every type."""
+"""The type of NULL itself: it fits every type."""
 NUMBER = Type("NUMBER")
-"""A number of JSON: whole and exact, or a DOUBLE, as each record has it."""
+"""A JSON number: an exact whole number or a DOUBLE; each record decides."""
 SCALAR = Type("SCALAR")
 """A number, a string, true or false, as each record has it."""
 UNKNOWN = Type("UNKNOWN")

@@ -1,4 +1,4 @@
-"""Values as JSON text, and what such a text stands for."""
+"""Values as JSON text, and back."""
 
 import re
 from typing import Any, TypeVar

@@ -105,9 +105,9 @@ def _current(name: str) -> tuple[bytes, Any]:
 
 @cache
 def _known() -> dict[bytes, tuple[str, Callable[[], RecordReader]]]:
-    """By fingerprint: the record type that a schema is of, and what reads what was written by it.
+    """By fingerprint of a schema: its record type, and the maker of the reader of what it wrote.
 
-    A reader is compiled when the first record of its type is met: most processes meet few types.
+    A reader is compiled when the first record of its type is read: most processes read few types.
     """
     known: dict[bytes, tuple[str, Callable[[], RecordReader]]] = {}
     for name in _TYPES:
@@ -125,7 +125,7 @@ def _compiled(name: str) -> RecordReader:
 
 
 def resolving_reader(name: str, raw: Any) -> RecordReader:
-    """Reads what an older schema wrote as a record of today."""
+    """A reader of records of an older schema as records of the present class."""
     written = fastavro.parse_schema(raw)
 
     def read(data: bytes, start: int) -> tuple[Any, int]:

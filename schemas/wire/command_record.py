@@ -1,8 +1,8 @@
-"""A record on the command log, read: who sent what, before anyone judges it.
+"""Reads a record of the command log: who sent what, before it is judged.
 
 A value is UTF-8 text, a JSON object (`{` first), an Avro Command in single-object encoding (`C3 01` first) or as a
-schema registry's client frames it (`00` first), or a CloudEvent as its content type says. Of what goes along, a header
-of our own wins, then the value, then CloudEvents'.
+schema registry's client frames it (`00` first), or a CloudEvent as its content type says. For each attribute our header
+wins over the value, and the value over the CloudEvents attribute.
 """
 
 import hashlib
@@ -75,10 +75,10 @@ def read_command(
     prefix: str,
     schemas: "RegistrySchemas | None" = None,
 ) -> ReceivedCommand:
-    """The command in a record of the log: what cannot be read is a command with an error.
+    """The command in a record of the log; a record that cannot be read is a command with an error.
 
-    `prefix` begins the names of the control plane's own topics, where no reply goes. `schemas` are those of a registry;
-    raises UnknownSchema, and nothing else, where one is needed that is not among them. None: there is no registry.
+    `prefix` begins the names of the control plane's own topics, which get no replies. `schemas` are those of the
+    registry, None without a registry. Raises UnknownSchema, and nothing else, if it needs another one.
     """
     data, named = value or b"", dict(headers or ())
     sent, error = Command(""), None

@@ -1,7 +1,7 @@
-"""Readers of Avro records, compiled from their schemas: bytes to record without a dictionary between, twice as fast.
+"""Compiles readers of Avro records from their schemas: from bytes to record without a dictionary, twice as fast.
 
-fastavro writes all records, and reads what older schemas wrote; it is what these readers are tested against. The source
-is made of the templates below and of names in our own schemas, nothing else.
+fastavro writes all records, and reads those of older schemas; the readers here are tested against it. Their source is
+made only of the templates below and of names in our own schemas.
 """
 
 import types
@@ -15,9 +15,9 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from jobplane.schemas.wire.avro_names import avro_name
 
 RecordReader = Callable[[bytes, int], tuple[Any, int]]
-"""From a place in the bytes: the record that begins there, and the place after it.
+"""(bytes, position) → the record that begins there, and the position after it.
 
-Raises IndexError, KeyError or ValueError where there is none; bytes that end too early may leave a place beyond them.
+Raises IndexError, KeyError or ValueError if there is none. If bytes end too early, the position may lie beyond them.
 """
 Lines = Iterator[str]
 

@@ -21,12 +21,12 @@ from jobplane.schemas.records.commands import Command
 from jobplane.schemas.wire.codec import schema
 
 RegistrySchemas = Mapping[int, str | Refused]
-"""What the registry told of schemas, by their numbers: the text, or why there is none."""
+"""The registry's answers by the numbers of schemas: the text, or why there is none."""
 _DAMAGED = (
     *(ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError, RecursionError, MemoryError),
     *(AttributeError, ArithmeticError, struct.error, StopIteration, SchemaParseException),
 )
-"""What fastavro raises over bytes or schemas that are no Command."""
+"""What fastavro raises for bytes or schemas that are not a Command."""
 
 
 def read_framed(data: bytes, schemas: RegistrySchemas | None) -> Command:

@@ -1,4 +1,4 @@
-"""Which function a call means, and what becomes of its arguments."""
+"""Resolves calls: which function a call means, and how its arguments are converted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -66,14 +66,14 @@ _NATURAL = {
     "ARRAY": 1,
     "ANY": -1,
 }
-"""How likely a value of JSON of which nothing is known is meant as such a parameter; others are 2."""
+"""The cost of taking a JSON value of unknown type for a parameter of this type; 2 for types that are not listed."""
 _FORMS = {name: signature for name, signature, _ in FORMS if f"{name}(" in signature}
-"""What is written like a call of a function, and is a form of the language."""
+"""Forms of the language that are written like a call of a function."""
 _MESSAGES = (BadRecord, ValueError, ArithmeticError)
 
 
 def refuse_unrepeatable(name: str, place: Place) -> None:
-    """Raises NotSupported for a function whose result no record determines."""
+    """Raises NotSupported for a function whose result does not follow from the record."""
     if reason := UNREPEATABLE.get(name):
         raise NotSupported(f"{name}: {reason}", place)
 
@@ -92,7 +92,7 @@ def refuse_unknown(name: str, place: Place) -> None:
 
 
 def _instead(name: str) -> str:
-    """What to write instead of a function that is not there."""
+    """The end of a message about an unknown function: what to write instead."""
     if name in ELSEWHERE:
         return f"; write {ELSEWHERE[name]}"
     known = [] if name in ANOTHER else nearest_names(name, [*FUNCTIONS, *_FORMS])
@@ -170,7 +170,7 @@ def _fit(given: Type, wanted: Type) -> int | None:
 
 @dataclass(slots=True)
 class _Binding:
-    """One call: the types its variables stand for, then its arguments, converted."""
+    """One call: first the types that its variables stand for, then the converted arguments."""
 
     function: Function
     arguments: Sequence[tuple[Typed, Place]]
@@ -197,7 +197,7 @@ class _Binding:
         return with_fault(made, reason) if reason else made
 
     def _refused(self, arguments: tuple[Typed, ...]) -> str:
-        """Why no record has a value, as far as the constants among the arguments tell."""
+        """Why the call fails for every record, if its constant arguments show that."""
         values = [one.value if isinstance(one, Constant) else NOT_CONSTANT for one in arguments]
         nulls = [i for i, value in enumerate(values) if value is None]
         if self.function.refuses is None or any(not self.function.parameter(i).takes_null for i in nulls):

@@ -1,7 +1,7 @@
 """What = <> < <= > >=, IN, BETWEEN and IS DISTINCT FROM mean: one rule for all of them.
 
-Values of different kinds are not compared: where their types tell, the plan refuses it; where only the record tells, it
-is a BAD_RECORD. BETWEEN is the AND of two comparisons, IN the OR of its items, in their order.
+Values of different kinds cannot be compared: if their types show it, the plan refuses it; if only the record shows it,
+it is a BAD_RECORD. BETWEEN is the AND of two comparisons, IN the OR of its items, in their order.
 """
 
 from collections.abc import Sequence

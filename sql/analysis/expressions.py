@@ -1,7 +1,6 @@
-"""From what an expression says to what is evaluated: names looked up, types found, conversions put in.
+"""Turns syntax trees into typed expressions: looks up names, finds types, adds conversions.
 
-A query is analysed twice: once to learn from their uses what columns without a declared type must hold, and once more
-with that known.
+A query is analysed twice: first to learn the types of undeclared columns from their uses, then with these types.
 """
 
 from collections.abc import Callable, Sequence
@@ -201,7 +200,7 @@ class Analysis:
         return resolve_call(tree.name, self._several(tree.arguments), tree.place, self.coercion)
 
     def _type_name(self, value: Typed) -> Typed:
-        """What is only known when the record is there is said of the record."""
+        """A type that only each record shows is found for each record."""
         if value.type in (t.UNKNOWN, t.JSON, t.NUMBER, t.SCALAR):
             json = self.coercion.to(value, t.JSON, "TYPEOF", Place(1, 1)) if value.type == t.UNKNOWN else value
             return apply_nullable("type-name", (json,), t.VARCHAR)
@@ -327,7 +326,7 @@ class Analysis:
 
 @dataclass(frozen=True, slots=True)
 class _Once:
-    """A value that is evaluated once and named more often. `value` stands for it, `kept` is kept under the key."""
+    """A value that is evaluated once and used several times. `value` stands for it; `kept` is stored under the key."""
 
     value: Typed
     place: Place

@@ -1,7 +1,7 @@
-"""Constants at which every record would fail, noted with their places while a query is analysed.
+"""Notes, while a query is analysed, constants that would make every record fail, with their places.
 
-What stands where a record may not get to it is left to the record: behind the first operand of AND, OR, COALESCE and
-IFNULL, and in CASE behind its first condition.
+An expression that a record may not reach is not noted: after the first operand of AND, OR, COALESCE and IFNULL, and in
+CASE after its first condition.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""AND, OR, CASE, COALESCE and IS NULL whose constants already tell what they give, or what is never looked at."""
+"""Simplifies AND, OR, CASE, COALESCE and IS NULL with constant operands."""
 
 from collections.abc import Sequence
 

@@ -1,7 +1,7 @@
-"""What other systems call functions, and what is written here instead: for the error that says so.
+"""Functions of other systems, and what to write here instead: for the message about an unknown function.
 
-The expression on the right compiles as it stands, with columns for what is given. Names that have an entry, or stand in
-ANOTHER, are never taken for a misspelled name of ours.
+The expression on the right compiles as it is, with columns for its arguments. A name with an entry here, or in ANOTHER,
+is never taken for a misspelt function of ours.
 """
 
 ELSEWHERE = {

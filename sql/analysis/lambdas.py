@@ -1,4 +1,4 @@
-"""TRANSFORM, FILTER and REDUCE: what their lambdas mean, and of what types the results are.
+"""TRANSFORM, FILTER and REDUCE: the meaning of their lambdas, and the types of their results.
 
 A parameter of a lambda hides a column, or a source, of its name. An array gives its elements one after the other, a
 map its keys and values; NULL is an element like others. What is known of the elements of an unmapped column follows

@@ -1,4 +1,4 @@
-"""What names mean: columns of a query's source, its aliases, the parts of the record."""
+"""Resolves names: columns of a query's source, its aliases, the parts of the record."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ def _own_key(name: str) -> str:
 
 @dataclass(slots=True)
 class SourceRecord:
-    """What is read from the records of a source, as they are carried. `declared` are its columns, where it has any.
+    """What a query reads from the records of a source. `declared` are the declared columns, if any.
 
     Until all uses are learned, columns without a type are UNKNOWN.
     """

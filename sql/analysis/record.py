@@ -1,4 +1,4 @@
-"""The parts of a Kafka record besides the fields of its value: what they are called, how they are read and written."""
+"""The parts of a Kafka record besides the fields of its value: their names, and how they are read and written."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -64,7 +64,7 @@ WRITABLE = frozenset({"__key", "__timestamp", "__headers", "__partition"})
 
 
 def partition_check(topic: str, partitions: int) -> Callable[[int | None], int]:
-    """What makes sure that a partition is there; NULL leaves the choice to the key."""
+    """A function that checks that a partition exists; NULL leaves the choice to the key."""
 
     def checked(value: int | None) -> int:
         if value is None:

@@ -1,4 +1,4 @@
-"""How the keys and the values of a topic are carried: their formats, and the columns that lie in each."""
+"""The formats of the keys and the values of a topic, and the columns in each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -59,7 +59,7 @@ class SideFormat:
 
 @dataclass(frozen=True, slots=True)
 class TopicFormat:
-    """Both sides of a topic's records. `key` is None where nobody says what keys are: they travel as they are.
+    """Both sides of a topic's records. `key` is None if keys have no declared format: then they are copied unchanged.
 
     `columns` are those declared; a value that has no fields is the column `this`.
     """
@@ -81,7 +81,7 @@ class TopicFormat:
 
     @property
     def as_target(self) -> tuple[MappedColumn, ...]:
-        """Its columns in a query that writes it; none where the query says what they are."""
+        """Its columns in a query that writes it; none if the query defines them."""
         return self._completed(is_open=False)
 
     def _completed(self, *, is_open: bool) -> tuple[MappedColumn, ...]:
@@ -94,7 +94,7 @@ class TopicFormat:
 
 
 def topic_format_of(mapping: TopicMapping | None) -> TopicFormat:
-    """How a topic's records are carried, as its mapping says; without one they are JSON objects under any keys."""
+    """The formats in the mapping of a topic; without a mapping values are JSON objects, and keys are any bytes."""
     if mapping is None:
         return TopicFormat(None, SideFormat("value", JSON_FLAT, FormatLayout()), ())
     options, columns = mapping.options, mapping.columns

@@ -1,4 +1,4 @@
-"""From a sample of a topic's records to the CREATE MAPPING that reads it, with comments on what was seen."""
+"""Proposes a CREATE MAPPING from a sample of a topic's records, with comments on what was seen."""
 
 import re
 from collections import defaultdict

@@ -1,7 +1,7 @@
-"""From values of JSON to the types of columns that read them all.
+"""Finds the types of columns from JSON values.
 
-Types are tried from the narrow to the wide; a column whose every value is not read as its type is JSON, which any value
-is. What is null says nothing of its type.
+Types are tried from narrow to wide; a column with a value that its type cannot read is JSON, which reads any value. A
+null says nothing about the type.
 """
 
 import json
@@ -104,7 +104,7 @@ def _size(value: int | Decimal) -> tuple[int, int, int]:
 
 
 def _row(objects: Sequence[dict[str, Any]], depth: int) -> Type:
-    """A ROW where the objects have the same fields by and large; else they are rather maps, and JSON."""
+    """A ROW if the objects have mostly the same fields; otherwise JSON, as they are probably maps."""
     names = tuple(dict.fromkeys(name for one in objects for name in one))
     stable = 2 * sum(map(len, objects)) >= len(objects) * len(names)
     nameable = all(name and _is_text(name) for name in names)

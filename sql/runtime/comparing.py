@@ -1,4 +1,4 @@
-"""Values compared and told apart by functions, as the operators of SQL do it; a value of JSON as what it holds."""
+"""Compares values for functions as the operators of SQL do; a JSON value counts as what it contains."""
 
 from collections.abc import Hashable, Sequence
 from typing import Any, TypeVar
@@ -12,7 +12,7 @@ V = TypeVar("V")
 
 
 def decode_json(value: Any) -> Any:
-    """What a value of JSON holds, any other as it is."""
+    """The decoded content of a JSON value; any other value unchanged."""
     return msgspec.json.decode(value) if isinstance(value, msgspec.Raw) else value
 
 

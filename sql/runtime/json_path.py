@@ -1,7 +1,7 @@
 """Paths of SQL/JSON, lax: `$`, then `.name`, `."any name"`, `[0]` or `[last]`.
 
-A name looks into the objects of an array too, and an index takes what is no array for an array of one. Only what lies
-on the path is decoded; what is found is the text that stands in the document.
+A name is looked up in the objects of an array too, and an index takes a value that is not an array for an array of one.
+Only what lies on the path is decoded; the result is the text in the document.
 """
 
 import re

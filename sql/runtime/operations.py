@@ -52,7 +52,7 @@ _KINDS = (
 
 
 def type_name(value: Any) -> str:
-    """What TYPEOF says of a value whose type only the record tells."""
+    """The result of TYPEOF for a value whose type differs from record to record."""
     if isinstance(value, msgspec.Raw):
         value = msgspec.json.decode(value)
     return next((name for kind, name in _KINDS if isinstance(value, kind)), "NULL")
@@ -90,7 +90,7 @@ def weight(value: Any) -> int:
 
 
 def step_cost(value: Any) -> int:
-    """What a step of REDUCE costs: its value is made anew, which is cheap, and has grown at one of its ends."""
+    """The cost of a step of REDUCE: its value is copied, which is cheap, and has grown at one of its ends."""
     match value:
         case str() | bytes() | msgspec.Raw():
             return len(value) >> 5
@@ -119,7 +119,7 @@ def check_bigint(value: int) -> int:
 
 
 def field_error(name: str, error: Exception) -> BadRecord:
-    """The error of a field's value, which says whose it is; a whole key or value has no name."""
+    """The error of a field's value, with the field's name; the entire key or value has no name."""
     if isinstance(error, msgspec.ValidationError):
         return BadRecord(reword(str(error), name))
     return BadRecord(f"field '{name}': {error}" if name else str(error))
@@ -175,7 +175,7 @@ _PHRASES = {
 
 
 def reword(said: str, name: str = "") -> str:
-    """What msgspec says of a value, as this project says it. `name` is where it lies, if not the record itself."""
+    """A message of msgspec in our words. `name` is the field of the value; empty for the record itself."""
     at = _AT.search(said)
     path = _INDEX.sub(lambda index: f"[{int(index[1]) + 1}]", at["path"]) if at else ""
     said = said[: at.start()] if at else said

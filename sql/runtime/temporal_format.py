@@ -1,9 +1,9 @@
-"""Patterns after PostgreSQL's: how a moment is written and read; names are English always.
+"""Patterns of PostgreSQL for writing and reading moments; names are always English.
 
 Letters mean what the tables below say; text goes between double quotes; all that is no letter stands for itself.
 `MONTH`, `Month` and `month` differ in the letters of the name, and so do days and `AM`. `FM` before a number leaves out
 zeros in front, before a name the spaces behind. Numbers are read with and without zeros in front.
-What a pattern or a text has wrong is a ValueError.
+A wrong pattern or text raises ValueError.
 """
 
 import re

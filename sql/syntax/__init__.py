@@ -1,1 +1,1 @@
-"""Text to statements and back: grammar, parser, syntax trees, and what is said of a text that is not a statement."""
+"""Text to statements and back: grammar, parser, syntax trees, and the errors for a text that is not a statement."""

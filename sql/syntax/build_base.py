@@ -17,7 +17,7 @@ MAX_INTEGER = 2**63
 
 
 def children_of(node: Any) -> list[Any]:
-    """The children of a `?`, `*` or `+` that matched; a Node stands for one that matched nothing."""
+    """The children of a `?`, `*` or `+` that matched; empty if it matched nothing, which is a Node."""
     return node if isinstance(node, list) else []
 
 
@@ -39,7 +39,7 @@ def keyword(node: Node) -> str:
 
 
 class Builder(NodeVisitor):  # type: ignore[misc]  # parsimonious carries no types
-    """One method a rule; a rule without one gives its children, or its node when it has none."""
+    """Has one method for each rule; a rule without a method gives its children, or its node if it has none."""
 
     unwrapped_exceptions = (Refused,)
 

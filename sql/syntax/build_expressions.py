@@ -1,4 +1,4 @@
-"""The rules of expressions. What the standard writes in words becomes a plain call here."""
+"""Builds expressions. Functions that the standard writes with keywords become plain calls here."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,7 @@
-"""What an expression says, as values. Places are where it was said; they take no part in equality.
+"""Expressions as syntax trees. A place is where a node begins in the text; it does not count in equality.
 
 Chains are flat: `a + b - c` is one Arithmetic, `a AND b AND c` one And: a tree is only as deep as its text is nested.
-What the standard writes in words (`EXTRACT(YEAR FROM x)`, `SUBSTRING(s FROM 2)`, `x AT TIME ZONE z`) is a plain Call.
+What the standard writes with keywords (`EXTRACT(YEAR FROM x)`, `x AT TIME ZONE z`) is a plain Call.
 """
 
 from dataclasses import dataclass, field
@@ -159,7 +159,7 @@ class Cast:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """With an `operand`, the branches' first halves are what it is compared with, else they are conditions."""
+    """With an `operand`, it is compared with the first value of each branch; without one these are conditions."""
 
     operand: "Expression | None"
     branches: tuple[tuple["Expression", "Expression"], ...]

@@ -1,6 +1,6 @@
-"""The language as one text, read from top to bottom; what each rule is called when it was expected and not found.
+"""The grammar of the language as one text, to be read from top to bottom, and the names of its rules in messages.
 
-Every token takes the blanks and comments after it along. Expressions are flat here (`operand operator operand …`): a
+Every token includes the blanks and comments after it. Expressions are flat here (`operand operator operand …`): a
 parenthesis then costs few stack frames, and sql/syntax/precedence.py says what binds tighter.
 """
 
@@ -204,7 +204,7 @@ EXPECTED = {word: word for word in _WORDS} | {
     "greater": "'>'",
     "TYPE": "TYPE Kafka",
 }
-"""Rule → what a person would call it. Rules not named here are never said to be expected."""
+"""Rule → its name in messages. A rule that is not listed is never named as expected."""
 
 COVERS = {
     "name": frozenset({"IF"}),

@@ -1,4 +1,4 @@
-"""From text to statement. `parse` returns the whole meaning of a text or raises one Refused with its place."""
+"""Parses a text. `parse` returns the statement, or raises one Refused with its place."""
 
 from collections import defaultdict
 from typing import Any
@@ -22,7 +22,7 @@ from jobplane.sql.syntax.scan import MAX_BYTES, check_text, split_statements
 __all__ = ["parse", "parse_insert", "split_statements"]
 
 _GROWTH = 6
-"""No canonical form is so many times longer than its text; `1e15`, the worst, has 18 digits."""
+"""A canonical form is at most this many times longer than its text: `1e15`, the worst case, has 18 digits."""
 
 
 def parse(text: str) -> statements.Statement:

@@ -1,3 +1,3 @@
-"""The names of the whole key and the whole value, which every statement may use."""
+"""The names of the entire key and the entire value, which every statement may use."""
 
 KEY, THIS = "__key", "this"

@@ -1,4 +1,4 @@
-"""Reads the text of a grammar into parsimonious's expressions: what its Grammar makes of it, in a tenth of the time.
+"""Reads the text of a grammar into the same expressions as parsimonious's Grammar, in a tenth of the time.
 
 Every process that parses a statement builds the grammar first. parsimonious reads its text with a grammar of its own; a
 test shows that both give equal expressions. Braces as quantifiers are not read.

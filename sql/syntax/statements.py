@@ -1,4 +1,4 @@
-"""What a statement says, as values. Places are where it was said; they take no part in equality."""
+"""Statements as syntax trees. A place is where a node begins in the text; it does not count in equality."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -227,7 +227,7 @@ class AsOfTime:
 
 @dataclass(frozen=True, slots=True)
 class LikeName:
-    """Only what has a name like the pattern: `%` is any text, `_` any character, capitals are as small letters."""
+    """Only names like the pattern: `%` is any text, `_` any character; case does not matter."""
 
     pattern: str
     place: Place = _place()
@@ -279,7 +279,7 @@ class Explain:
 
 
 ChangingStatement = CreateJob | DropJob | AlterJob | CreateSnapshot | DropSnapshot | CreateMapping | DropMapping
-"""What the command log takes."""
+"""Statements that the command log takes."""
 ReadingStatement = Show | ShowCreate | ShowHistory | Describe | Explain
-"""What the client answers from the topics."""
+"""Statements that the client answers from the topics."""
 Statement = ChangingStatement | ReadingStatement

@@ -1,4 +1,4 @@
-"""The parts of a syntax tree, for whoever looks for some of them."""
+"""Walks over the nodes of a syntax tree."""
 
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def walk(tree: object) -> Iterator[object]:
-    """The tree and all that is in it, each before what it holds, in the order of the text."""
+    """The tree and all nodes in it, parents first, in the order of the text."""
     waiting: list[Any] = [tree]
     while waiting:
         one = waiting.pop()

@@ -1,6 +1,6 @@
-"""What goes with what without a CAST: numbers widen, a DATE is a TIMESTAMP at midnight, NULL is of every type.
+"""Implicit conversions: numbers widen, a DATE is a TIMESTAMP at midnight, NULL is of every type.
 
-A value of unknown type becomes what its use needs; that is noted in the slot it comes from.
+A value of unknown type gets the type that its use needs; the slot that it comes from notes that type.
 """
 
 from collections.abc import Sequence
@@ -125,7 +125,7 @@ class Coercion:
         return apply(Widen(value.type, target), (value,), target)
 
     def _unknown(self, value: Typed, target: Type, place: Place) -> Typed:
-        """A value of which not all is known as what its use needs: what it is taken from must hold that."""
+        """A value whose type is not fully known, with the type that its use needs; its slot must hold that type."""
         one, slot = value.type, slot_of(value)
         if slot and (one == t.UNKNOWN or one in PARTS):
             part, wanted_of = (slot, target) if one == t.UNKNOWN else ((*slot, PARTS[one]), target.arguments[-1])
@@ -144,7 +144,7 @@ class Coercion:
         return _retyped(value, target)
 
     def _loop(self, value: Loop, target: Type, place: Place) -> Typed:
-        """What lambdas give has the types that are asked of the whole."""
+        """The results of the lambdas get the types that the result of the loop needs."""
         if value.name == "FILTER":
             return replace(value, over=self._unknown_or_null(value.over, target, place), type=target)
         wanted_of = target.arguments if value.name == "TRANSFORM" else (target,)
@@ -154,7 +154,7 @@ class Coercion:
         return replace(value, results=results, start=start, type=target)
 
     def handed_on(self, value: Typed, by: str, place: Place) -> Typed:
-        """A value that goes on as it is: what in it is not known is JSON."""
+        """A value that is passed on unchanged: its unknown parts are JSON."""
         return self.to(value, t.as_json(value.type), by, place)
 
     def _unknown_or_null(self, value: Typed, target: Type, place: Place) -> Typed:

@@ -1,4 +1,4 @@
-"""From a type as it is written to the type that is meant."""
+"""Reads types as they are written in SQL."""
 
 import re
 
@@ -66,7 +66,7 @@ PEERS = {
     "MAP": "MAP<K, V>",
     "BIT": "BOOLEAN",
 }
-"""What other systems call types, or half of a type → what is written here."""
+"""The name of a type in other systems, or half of a type → what to write here."""
 _TOKEN = re.compile(r'\s*("(?:[^"]|"")+"|[\w]+|[<>(),])')
 KEYS = frozenset({"VARCHAR", *t.BITS, "BOOLEAN", "DATE", "UNKNOWN"})
 """What a key of a map may be: what JSON can write as the name of a field."""

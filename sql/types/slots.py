@@ -20,22 +20,22 @@ def describe_slot(slot: SlotPath) -> str:
 
 
 def demanded_type(one: Type) -> Type:
-    """What a value of JSON must be to become a value of the type: numbers are numbers, of whatever type."""
+    """The type that a JSON value must have to become a value of this type: any number for each type of numbers."""
     if t.is_numeric(one):
         return t.NUMBER
     return Type(one.name, tuple(map(demanded_type, one.arguments)), fields=one.fields) if one.arguments else one
 
 
 PARTS = {t.array(t.UNKNOWN): ELEMENT, t.map_of(t.VARCHAR, t.UNKNOWN): VALUE}
-"""Of an array, or a map, the part whose type follows from its own uses."""
+"""The part of an array or a map whose type follows from its own uses."""
 
 
 @dataclass(slots=True)
 class Slots:
-    """Slots in groups of one kind each. What was learned stays with the group's root.
+    """Slots in groups of one kind each. The root of a group keeps what was learned.
 
-    `learned`: all uses are known. `_whole` are handed through as they are: they stay JSON, and what lies in them is
-    looked up there.
+    `learned`: all uses are known. Slots in `_whole` are copied unchanged: they stay JSON, and fields inside them are
+    looked up in that JSON.
     """
 
     learned: bool = False
@@ -49,7 +49,7 @@ class Slots:
     """Found out, since something was learned last: a wide object would be gathered for each of its fields."""
 
     def place_of(self, slot: SlotPath) -> SlotPath:
-        """Where a slot really lies: a part of what a lambda makes may be a value of the record."""
+        """The slot in the record that a slot stands for: a part of a lambda's result may be a value of the record."""
         for end in range(len(slot), 0, -1) if self._others else ():
             if slot[:end] in self._others:
                 return self.place_of((*self._others[slot[:end]], *slot[end:]))

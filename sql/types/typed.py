@@ -19,7 +19,7 @@ SlotPath = tuple[str | int, ...]
 any value of a map."""
 ELEMENT, VALUE = 0, 1
 GENERATED = "\x1f"
-"""Keys of our own begin with it. A column whose name does has it twice: see sql/analysis/names.py."""
+"""Generated keys begin with it. A column whose name begins with it has it twice: see sql/analysis/names.py."""
 LARGEST_CONSTANT = 64 * 1024
 """Characters, bytes or elements of a value that constants are folded to."""
 
@@ -150,7 +150,7 @@ def slot_of(value: "Typed") -> SlotPath:
 
 
 def strip_view(value: "Typed") -> "Typed":
-    """What a view looks into, as it is; any other value itself."""
+    """The JSON value that a view looks into; any other value itself."""
     return value.arguments[0] if isinstance(value, Apply) and isinstance(value.operation, View) else value
 
 

@@ -1,6 +1,6 @@
-"""The bounds of a schema: what few bytes could fill without end, or what no process could look through, is refused.
+"""Refuses schemas that are too large to process, or whose values a few bytes could make endless.
 
-A record that is named at two places counts at both: forty lines of schema can say a million million fields.
+A record that is named in two places counts twice: forty lines of schema can describe a million million fields.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from jobplane.schemas.types.datatypes import DEEPEST, MOST_TYPES
 
 @dataclass(frozen=True, slots=True)
 class _Size:
-    """How many types a schema holds, and how deep they lie in each other."""
+    """The number of types in a schema, and how deep they are nested."""
 
     types: int
     depth: int
@@ -58,7 +58,7 @@ class _Bounds:
         return self._known[name]
 
     def _around(self, inner: list[_Size]) -> _Size:
-        """Of what holds these. Raises ValueError where that is too much."""
+        """The size of a type that contains these. Raises ValueError if it is too large."""
         types, depth = 1 + sum(one.types for one in inner), 1 + max((one.depth for one in inner), default=0)
         if types > MOST_TYPES:
             raise ValueError(f"it has more than {MOST_TYPES:,} types, each counted wherever it is named")

@@ -1,7 +1,7 @@
-"""A schema's JSON as fastavro can take it: checked for what fastavro takes for granted.
+"""Checks a schema's JSON for what fastavro takes for granted.
 
-A logical type with attributes that it cannot have is left out, as Avro's specification says: the values of a decimal
-without a precision are bytes. What is no schema at all raises ValueError with a reason for people.
+A logical type with invalid attributes is ignored, as Avro's specification says: the values of a decimal without a
+precision are bytes. JSON that is not a schema raises ValueError with a reason that a person understands.
 """
 
 import math
@@ -128,7 +128,7 @@ def _text(raw: Mapping[str, Any], key: str, what: str) -> str:
 
 
 def _unlike(rule: str, value: Any) -> ValueError:
-    """What is wrong with a value of the schema."""
+    """The error for a part of the schema that breaks a rule."""
     words = {None: "null", True: "true", False: "false", "": "an empty text"}
     if isinstance(value, dict | list):
         found = "an object" if isinstance(value, dict) else "an array"

@@ -16,7 +16,7 @@ NamedSchemas = Mapping[str, Any]
 
 
 def default_value(schema: Any, given: Any, named: NamedSchemas) -> Any:
-    """Raises ValueError where what is given is not a value of the schema."""
+    """The default as a value of the schema. Raises ValueError if it is not one."""
     if isinstance(schema, list):
         return _of_union(schema, given, named)
     one = named.get(schema, schema) if isinstance(schema, str) else schema

@@ -1,6 +1,6 @@
-"""The schemas of a registry that this process knows, by number: what a number means never changes.
+"""The schemas of the registry that this process knows, by their numbers. A number never changes its meaning.
 
-A format asks for one it does not know by raising UnknownSchema; whoever runs it learns the schema and asks again.
+A format that needs an unknown schema raises UnknownSchema; its caller fetches and learns the schema, then calls again.
 """
 
 from jobplane.schemas.failures import Unreadable
@@ -26,7 +26,7 @@ _known: dict[int, str] = {}
 
 
 def learn(id: int, text: str) -> None:  # noqa: A002  # the registry's own word
-    """Raises ValueError where the text is no record's schema."""
+    """Raises ValueError if the text is not the schema of a record."""
     types.parse_schema(text)
     _known[id] = text
 

@@ -1,7 +1,7 @@
-"""`avro`: a record in Avro's binary encoding, by fastavro.
+"""The format `avro`: a record in Avro's binary encoding, by fastavro.
 
-With a number in the layout, five bytes before the record tell the writer's schema in the registry, and what it wrote is
-resolved to the reader's schema. Without one, records are bare and both schemas are the layout's.
+If the layout has a schema id, each record begins with five bytes that name the writer's schema in the registry, and the
+record is resolved to the reader's schema. Otherwise records are bare, and both schemas are the layout's.
 """
 
 import io
@@ -32,7 +32,7 @@ _DAMAGED = (
 
 
 def field_decoder(fields: Sequence[TypedField], layout: FormatLayout) -> FieldDecoder:
-    """Raises ValueError for a field that the schema has not."""
+    """Raises ValueError for a field that the schema does not have."""
     _check(fields, layout)
     pick = _picker([field.path for field in fields])
     names = frozenset(field.path[0] for field in fields)
@@ -73,7 +73,7 @@ def _picker(paths: Sequence[FieldPath]) -> Callable[[Any], Sequence[Any]]:
 
 _Read = Callable[[io.BytesIO], Any]
 _Looks = tuple[_Read, ...]
-"""How a record is read: whole, then with the fields alone that are wanted, where damage in others is no matter."""
+"""How a record is read: first completely; if that fails, only the wanted fields: damage in others is no matter."""
 
 
 def _bare(schema: str, names: frozenset[str]) -> Callable[[bytes], Any]:
@@ -165,7 +165,7 @@ def _reason(bad: BaseException) -> str:
 
 
 def field_encoder(fields: Sequence[TypedField], layout: FormatLayout) -> FieldEncoder:
-    """Raises ValueError for a field that the schema has not, and for one that has neither value nor default."""
+    """Raises ValueError for a field that the schema does not have, and for one without a value and a default."""
     schema = types.parse_schema(layout.schema)
     schemas = {field["name"]: field for field in schema["fields"]}
     _check(fields, layout)

@@ -1,6 +1,7 @@
-"""Records of one schema read by another: fields that are missing have their defaults.
+"""Reads records of one schema as records of another: missing fields have their defaults.
 
-fastavro resolves the types under the logical ones; then values and defaults alike become what the reader's schema says.
+fastavro resolves the types without their logical types; then values and defaults are converted to the logical types of
+the reader's schema.
 """
 
 import io
@@ -15,10 +16,10 @@ from jobplane.schemas.formats.fields import Convert
 
 
 def resolving_reader(writer: Any, reader: Any, logical: Any, named: Mapping[str, Any]) -> Callable[[io.BytesIO], Any]:
-    """What reads records of the writer's schema as records of the reader's. Both are without logical types.
+    """A function that reads records of the writer's schema as records of the reader's. Both are without logical types.
 
-    `logical` is the reader's schema with them, `named` holds the schemas in it by their names. What is made raises
-    what fastavro raises over bytes that are not a record.
+    `logical` is the reader's schema with logical types, `named` holds the named schemas in it. The function raises
+    what fastavro raises for bytes that are not a record.
     """
     convert, complete = _convert(logical, named), end_checked(writer, reader)
 
@@ -30,7 +31,7 @@ def resolving_reader(writer: Any, reader: Any, logical: Any, named: Mapping[str,
 
 
 def _convert(schema: Any, named: Mapping[str, Any]) -> Convert | None:
-    """What a value of the types under logical ones goes through; None where it stays as it is."""
+    """The conversion of a value to its logical type; None if it needs none."""
     if isinstance(schema, list):
         return _of_union(schema, named)
     if isinstance(schema, str):
@@ -84,7 +85,7 @@ def _kind(schema: Any, named: Mapping[str, Any]) -> str:
 
 
 def _of_union(branches: list[Any], named: Mapping[str, Any]) -> Convert | None:
-    """A value's own type tells its branch; of two with one Python type it is the first."""
+    """The Python type of a value decides its branch; of two branches with one Python type the first wins."""
     by_type: dict[type, Convert | None] = {}
     for one in branches:
         kind = _kind(one, named)

@@ -1,7 +1,7 @@
-"""What a reader's schema leaves out of a record, fastavro passes over without a look whether it is there.
+"""Guards fields that the reader's schema leaves out: fastavro skips them without checking that their bytes exist.
 
-An array of a million million floats that is announced and does not follow then takes as many steps, in which the
-interpreter belongs to nobody else. Where a schema allows that, bytes are read from a source that says when it ends.
+A damaged record may announce an array of a million million floats; fastavro would loop that often, holding the
+interpreter. For schemas that allow this, the bytes are read from a source that raises EOFError at its end.
 """
 
 import io
@@ -11,11 +11,11 @@ from typing import Any
 from jobplane.schemas.formats.avro.types import named_schemas
 
 _UNSEEN = frozenset({"boolean", "float", "double"})
-"""What fastavro passes over by its size alone; all else begins with a number, which must be there."""
+"""Types that fastavro skips by their size alone; all others begin with a number, which must exist."""
 
 
 class EndCheckedSource:
-    """A source that raises EOFError where it has too few bytes."""
+    """A source that raises EOFError if fewer bytes are left than are asked for."""
 
     __slots__ = ("_read", "seek", "tell")
 
@@ -30,7 +30,7 @@ class EndCheckedSource:
 
 
 def end_checked(writer: Any, reader: Any) -> Callable[[io.BytesIO], Any]:
-    """What a source must become before fastavro reads records of one schema as those of another."""
+    """The wrapper of a source that fastavro needs to read records of one schema as those of another."""
     named = named_schemas(writer)
     known = [_names(one) for one in named_schemas(reader).values() if "fields" in one]
     for record in named.values():

@@ -1,4 +1,4 @@
-"""Avro's types as SQL's, and back. A schema is JSON text; what is none raises ValueError with a reason for people."""
+"""Avro's types as SQL types, and back. A schema is JSON text; other text raises ValueError with a reason."""
 
 import json
 import re
@@ -65,10 +65,10 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 @lru_cache(maxsize=256)
 def parse_schema(text: str, *, logical: bool = True) -> Any:
-    """As fastavro wants it, all names in full, without logical types where `logical` is False.
+    """The schema as fastavro wants it, with full names, and without logical types if `logical` is False.
 
-    A field has the "default" that fastavro gives and writes, unless what the schema says is not a value of its type.
-    Raises ValueError where it is no record's schema.
+    A field has the "default" that fastavro reads and writes, unless the schema's default is not a value of its type.
+    Raises ValueError if the text is not the schema of a record.
     """
     try:
         raw = check_schema(json.loads(text), logical=logical)
@@ -204,7 +204,7 @@ def decimal_size(schema: Any) -> tuple[int, int]:
 def build_schema(fields: Sequence[TypedField], name: str, namespace: str = "") -> str:
     """A record's schema with these fields, nested as their paths; each may be null, and is by default.
 
-    Raises ValueError for a name that Avro does not take, and for a type that only a record tells.
+    Raises ValueError for a name that Avro does not allow, and for a type that differs from record to record.
     """
     record = _record([(one.path, one.type) for one in fields], name)
     return json.dumps(({"namespace": namespace} if namespace else {}) | record)

@@ -22,7 +22,7 @@ Kinds = Sequence[Any]
 
 
 def read_conversion(one: Type) -> Convert | None:
-    """What a value that is not NULL goes through; None where it is one of the type already."""
+    """The conversion of a value that is not NULL; None if it needs none."""
     match one.name:
         case "VARCHAR":
             return _text
@@ -59,7 +59,7 @@ def _text(value: Any) -> str:
 
 
 def _json(value: Any) -> msgspec.Raw:
-    """A value of a type that SQL has not; a decimal without an exponent."""
+    """JSON for a value of a type that SQL does not have; a decimal is written without an exponent."""
     return json_text(_plain(value))
 
 
@@ -93,9 +93,9 @@ def _same(value: Any) -> Any:
 
 
 def write_conversion(one: Type, schema: Any, named: Mapping[str, Any]) -> Convert | None:
-    """What a value that is not NULL goes through before fastavro takes it for a field of this schema.
+    """The conversion of a value that is not NULL before fastavro writes it as a field of this schema.
 
-    `named` holds the schemas that are only named there.
+    `named` holds the schemas that are only named in it.
     """
     kinds = _kinds(schema, named)
     match one.name:

@@ -1,4 +1,4 @@
-"""`json-flat`: a JSON object whose fields are the columns, read into structs of only those that are needed."""
+"""The format `json-flat`: a JSON object whose fields are the columns. Only the fields that are needed are decoded."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -16,14 +16,14 @@ _NULL = msgspec.Raw(b"null")
 
 
 def field_decoder(fields: Sequence[TypedField], _: FormatLayout = FormatLayout()) -> FieldDecoder:  # noqa: B008  # it is frozen
-    """What is missing is NULL. A place may give a JSON null for a field of any type."""
+    """A missing field is NULL. The code of a field may give a JSON null, whatever its type."""
     conversions = tuple(read_conversion(one.type) for one in fields)
     decode, places = _reading(fields)
     return FieldDecoder(decode, places, conversions, partial(decode_again, decode))
 
 
 def _reading(fields: Sequence[TypedField]) -> tuple[Callable[[bytes], Any], tuple[str, ...]]:
-    """What decodes an object, and the Python that finds each field in what it makes."""
+    """The decoder of an object, and the Python expression that finds each field in its result."""
     odd = [i for i, one in enumerate(fields) if any(map(is_odd, one.path))]
     if not odd:
         struct, places = _row_of(fields, "r")

@@ -1,6 +1,6 @@
-"""Fields of JSON whose names no struct of msgspec can have: with a double quote, a backslash or a control character.
+"""JSON fields whose names a msgspec struct cannot have: with a double quote, a backslash or a control character.
 
-Objects that have such fields are read as dictionaries, and written as such; all others go by structs, which are faster.
+Objects with such fields are read and written as dictionaries; all others as structs, which are faster.
 """
 
 import re
@@ -25,7 +25,7 @@ def object_maker(names: Sequence[str]) -> Callable[..., dict[str, Any]]:
 
 
 def field_finder(path: Sequence[str], decode: Callable[[Any], Any], missing: Any) -> Callable[[bytes], Any]:
-    """What reads one field of an object. Raises msgspec.ValidationError that tells the field's path."""
+    """A function that reads one field of an object. It raises msgspec.ValidationError with the path of the field."""
 
     def find(data: Any) -> Any:
         for i, name in enumerate(path):
@@ -39,7 +39,7 @@ def field_finder(path: Sequence[str], decode: Callable[[Any], Any], missing: Any
 
 
 def decode_under(path: Sequence[str], decode: Callable[[Any], Any], data: Any) -> Any:
-    """What is decoded of a part of a value. Raises msgspec.ValidationError that tells the path from the whole."""
+    """Decodes a part of a value. Raises msgspec.ValidationError with the path from the entire value."""
     try:
         return decode(data)
     except msgspec.ValidationError as error:

@@ -1,7 +1,7 @@
-"""A second look at JSON that msgspec refuses, where what it refuses is no fault of what is read.
+"""Decodes JSON again that msgspec refused, if the fields that the query reads are sound.
 
-A byte order mark before a value is not part of it. An escape of half a pair of surrogates, such as `\\ud83d` alone, is
-not text of Unicode: that matters where it is read, and nowhere else. The first look costs nothing more for this.
+A byte order mark before a value is not part of it. An escape of half a surrogate pair, such as `\\ud83d` alone, is not
+Unicode text: that is an error only in a field that is read. Records that msgspec takes at once cost nothing more.
 """
 
 import re
@@ -22,7 +22,7 @@ _fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def decode_again(decode: Callable[[bytes], Any], data: bytes, error: msgspec.DecodeError) -> Any:
-    """What a decoder makes of bytes that it refused with the error. Raises the error, another like it, or BadRecord."""
+    """Decodes bytes that the decoder refused with `error`. Raises that error, one like it, or BadRecord."""
     bare = data.removeprefix(BOM)
     one = _with_halves_as(rb"\ufffd", bare)
     if one == data or isinstance(error, msgspec.ValidationError):
@@ -46,7 +46,7 @@ def with_second_look(decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
 
 
 def all_fields(data: bytes) -> dict[str, msgspec.Raw]:
-    """The fields of an object as they stand in it, halves of pairs too. Raises DecodeError, BadRecord."""
+    """The fields of an object as they are written in it, half surrogate pairs too. Raises DecodeError, BadRecord."""
     try:
         return _fields(data)
     except msgspec.ValidationError:

@@ -35,7 +35,7 @@ class _AnyDecimal(type):
 
 
 class ExactDecimal(metaclass=_AnyDecimal):
-    """What a DECIMAL is read as: a Decimal. msgspec's own reader takes all that Python's does."""
+    """The type that a DECIMAL is read as; its values are Decimals. msgspec's own reader takes every text of Python."""
 
 
 def decoder(kind: Any) -> msgspec.json.Decoder[Any]:
@@ -44,7 +44,7 @@ def decoder(kind: Any) -> msgspec.json.Decoder[Any]:
 
 
 def _exact(_: type, value: Any) -> Decimal:
-    """Raises ValueError in msgspec's own words, which are reworded like all that msgspec says."""
+    """Raises ValueError in msgspec's words, which `reword` translates like its other messages."""
     match value:
         case Decimal():
             return value
@@ -94,7 +94,7 @@ _READ_AS: dict[str, Any] = {
 
 
 def msgspec_type(one: Type) -> Any:
-    """What msgspec reads a value as; NULL is None, but a msgspec.Raw of JSON's null where the type is JSON."""
+    """The type that msgspec reads a value as. NULL is None; of type JSON it is a msgspec.Raw of `null`."""
     match one.name:
         case "ARRAY":
             return list[_inner(one.arguments[0])]  # type: ignore[misc]
@@ -126,7 +126,7 @@ def row_class(one: Type) -> type[msgspec.Struct]:
 
 
 def _row_reader(one: Type) -> Convert:
-    """The row of an object that was read as a dictionary. Raises msgspec.ValidationError that tells the field."""
+    """The row of an object that was read as a dictionary. Raises msgspec.ValidationError with the path of the field."""
     made = row_class(one)
     kinds = [_inner(argument) for argument in one.arguments]
     nulls = [msgspec.Raw(b"null") if kind is msgspec.Raw else None for kind in kinds]
@@ -145,7 +145,7 @@ def _row_reader(one: Type) -> Convert:
 
 
 def _row_writer(one: Type, convert: Callable[[Type], Convert | None]) -> Convert:
-    """The object of a row, whose struct does not know the names."""
+    """The conversion of a row to an object; the struct of the row does not have the names."""
     made = object_maker(one.fields)
     inner = [convert(argument) or _same for argument in one.arguments]
 
@@ -157,7 +157,7 @@ def _row_writer(one: Type, convert: Callable[[Type], Convert | None]) -> Convert
 
 
 def read_conversion(one: Type) -> Convert | None:
-    """What a value goes through after it was read; None where nothing is left to do."""
+    """The conversion of a value that msgspec has read; None if it needs none."""
     match one.name:
         case "DECIMAL":
             precision, scale = one.size
@@ -181,7 +181,7 @@ def read_conversion(one: Type) -> Convert | None:
 
 
 def write_conversion(one: Type) -> Convert | None:
-    """What a value goes through before it is written; None where msgspec writes it as it is."""
+    """The conversion of a value before msgspec writes it; None if it needs none."""
     match one.name:
         case "DECIMAL":
             return _plain if one.size[1] > _PLAIN_SCALE else None
@@ -193,7 +193,7 @@ def write_conversion(one: Type) -> Convert | None:
 
 
 def argument_conversion(one: Type) -> Convert | None:
-    """What a value of any type goes through before a function of a package takes it."""
+    """The conversion of a value for a parameter of any type of a package's function; None if it needs none."""
     if one.name == "ROW" and _has_odd_names(one):
         return _row_writer(one, argument_conversion)
     return _TEXTS.get(one) or _inside(one, argument_conversion)
@@ -207,7 +207,7 @@ def _plain(value: Decimal) -> msgspec.Raw:
 
 
 def _inside(one: Type, convert: Callable[[Type], Convert | None]) -> Convert | None:
-    """The conversion of what is inside a nested value."""
+    """The conversion of the values inside a nested value."""
     inner = [convert(argument) for argument in one.arguments]
     if not any(inner):
         return None

@@ -1,6 +1,6 @@
-"""Why a text is not a statement, in words: what was found, what was expected, and the place of it.
+"""Explains why a text is not a statement: what was found, what was expected, and where.
 
-The parser's memory of what it tried is asked: the furthest place where a known rule failed is the place of the error.
+It searches the parser's memory: the error is at the furthest place where a known rule failed.
 """
 
 import re
@@ -17,7 +17,7 @@ from jobplane.sql.syntax.scan import open_brackets, place_of
 
 WIDTH = 100
 WINDOW = 2_000
-"""Characters before and after the place that rows look at: what they say takes a time that grows with its square."""
+"""Characters before and after the place that rows look at: their time grows with the square of this number."""
 _TAB = "    "
 _BLANK = re.compile(r"(?:\s+|--[^\n]*|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
 _FOUND = re.compile(r"""[\w.]+|'[^']*'?|"[^"]*"?|<=|>=|<>|!=|.""", re.DOTALL)
@@ -39,7 +39,7 @@ def syntax_error(text: str, tried: Mapping[int, Mapping[int, object]]) -> Refuse
 
 
 def _known(text: str, offset: int, rules: set[str]) -> Refused | None:
-    """The answer of the first row that knows what stands there."""
+    """The answer of the first row that matches."""
     before, found = text[_start(text) : offset], text[offset : offset + WINDOW]
     if len(before) > WINDOW:
         before = f"…{before[-WINDOW:]}"
@@ -52,7 +52,7 @@ def _known(text: str, offset: int, rules: set[str]) -> Refused | None:
 
 @cache
 def _rows() -> tuple[RefusalRow, ...]:
-    """What is only needed, and so only loaded, where something does not parse."""
+    """The rows of all tables; they are loaded only when a text does not parse."""
     from jobplane.sql.syntax.refusals.peers import PEERS
     from jobplane.sql.syntax.refusals.slips import SLIPS
 

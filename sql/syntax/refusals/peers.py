@@ -1,4 +1,4 @@
-"""What users of other systems type for what is written otherwise here: the rows that name the statement to type."""
+"""Statements of other systems: the rows that say what to write here instead."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Slips of the hand, and of habit, in signs and in order: the rows that say what to write instead."""
+"""Typical mistakes in signs and in the order of words: the rows that say what to write instead."""
 
 from jobplane.schemas.errors import BadSyntax, NotSupported
 from jobplane.sql.syntax.refusals.unsupported import NAME, RefusalRow

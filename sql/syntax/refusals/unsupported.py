@@ -1,8 +1,8 @@
-"""What people will write that is refused on purpose: SQL this version does not run, statements with no place here.
+"""SQL that is refused on purpose: what this version does not run, and statements that do not exist here.
 
-A row answers where the parser stops: the text before that place must end with `before`, and there begin with `found`.
-The place of the error is that of the group `here`, where a row has one. In its message `{before}` and `{found}` stand
-for what they matched, and other groups for theirs, in capital letters where the group's name is.
+A row matches if the text before the place where the parser stopped ends with `before`, and the text after it begins
+with `found`. The error is at the group `here`, if the row has one. In its message `{before}` and `{found}` stand for
+what they matched, and other groups for theirs, in capital letters if the name of the group is in capital letters.
 """
 
 import re
@@ -145,7 +145,7 @@ UNSUPPORTED = (
 
 
 def column_refusal(name: str) -> str | None:
-    """Why a mapping's column may not be called so, if it may not. `__…` and `this` mean the parts of the record."""
+    """Why a column of a mapping may not have this name, or None. `__…` and `this` mean the parts of the record."""
     if name.startswith("__"):
         return f"{name}: names that begin with __ mean the parts of a record"
     if name == "this":

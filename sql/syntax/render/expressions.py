@@ -122,5 +122,5 @@ def _primary(tree: ex.Literals | ex.Column | ex.Made) -> str:  # one line a form
 
 
 def _exponent(value: float) -> str:
-    """A float is told by its exponent."""
+    """A float is written with an exponent, which makes it a float."""
     return str(value) if isinstance(value, int) else f"{Decimal(repr(value)).normalize():e}"

@@ -1,4 +1,4 @@
-"""From statement to lines for people: one a clause, what is nested is indented. They parse to the same statement."""
+"""Writes a statement in lines for people: one line for each clause, nested parts indented. They parse to the same."""
 
 from collections.abc import Iterator, Sequence
 
