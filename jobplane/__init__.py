@@ -46,13 +46,13 @@ __all__ = [
     "__version__",
 ]
 
-_HOMES = {
-    "controlplane.client.async_client": ("AsyncClient",),
-    "controlplane.client.client": ("Client",),
-    "controlplane.client.result": ("Result", "Sent"),
-    "controlplane.settings": ("Settings",),
-    "schemas.errors": ("CommandNotFound", "JobNotFound", "JobplaneError", "Refused"),
-    "schemas.setup_errors": (
+_MODULES = {
+    "jobplane.controlplane.client.async_client": ("AsyncClient",),
+    "jobplane.controlplane.client.client": ("Client",),
+    "jobplane.controlplane.client.result": ("Result", "Sent"),
+    "jobplane.controlplane.settings": ("Settings",),
+    "jobplane.schemas.errors": ("CommandNotFound", "JobNotFound", "JobplaneError", "Refused"),
+    "jobplane.schemas.setup_errors": (
         "BadSetting",
         "CredentialsRefused",
         "KafkaSilent",
@@ -69,7 +69,7 @@ if not TYPE_CHECKING:
 
         if name == "__version__":
             return metadata.version("jobplane")
-        for module, names in _HOMES.items():
+        for module, names in _MODULES.items():
             if name in names:
-                return getattr(import_module(f"jobplane.{module}"), name)
+                return getattr(import_module(module), name)
         raise AttributeError(f"module 'jobplane' has no attribute '{name}'")

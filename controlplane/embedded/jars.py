@@ -4,7 +4,8 @@ The lock file beside this module names every jar; nothing else is ever put on th
 an atomic rename after its digest was compared, so what is there under its name is whole. A stamp (size and time of each
 jar) spares later starts the hashing and the network. One process at a time fetches; others wait, then find it done.
 
-`python -m controlplane.embedded.jars` fetches, `… jars lock` makes the lock anew from the dependencies Kafka declares.
+`python -m jobplane.controlplane.embedded.jars` fetches; `… jars lock` makes the lock anew from the dependencies that
+Kafka declares.
 """
 
 import fcntl

@@ -20,7 +20,7 @@ Convert = Callable[[Any], Any]
 
 @dataclass(frozen=True, slots=True)
 class TypedField:
-    """A field to be read or written, as a value of its type; see schemas.types.datatypes for the Python of each."""
+    """A field to be read or written, as a value of its type: jobplane.schemas.types.datatypes says what Python has."""
 
     path: FieldPath
     type: Type
