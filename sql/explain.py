@@ -1,9 +1,10 @@
-"""What a query would do, for people: what is read and looked at, in what order, what is written.
+"""A query's plan for people: its operators in the order a record goes, and the edges between them.
 
-`explain` gives (part, detail) pairs, in the order a record goes.
+`explain` gives (part, detail) pairs. The part of an operator is its number, its name and, behind an arrow, the numbers
+of the operators whose rows it takes: `3 filter ← 2`. The numbers are the positions in the recorded form.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import assert_never
 
 from jobplane.schemas.names import quote_name
@@ -11,8 +12,18 @@ from jobplane.schemas.records.mappings import TopicMapping
 from jobplane.sql.analysis.record import KEY_FIELDS, RAW_HEADERS, READABLE
 from jobplane.sql.codegen.compile import Wiring, compile_step
 from jobplane.sql.packages import called_packages
-from jobplane.sql.plan.graph import Branch, Plan, Step
-from jobplane.sql.plan.operators import FilterOperator, ProjectOperator, UnnestOperator
+from jobplane.sql.plan.graph import Branch, Plan
+from jobplane.sql.plan.operators import (
+    KEY_PART,
+    VALUE_PART,
+    FilterOperator,
+    Operator,
+    ProjectOperator,
+    ScanOperator,
+    SinkOperator,
+    UnionOperator,
+    UnnestOperator,
+)
 from jobplane.sql.plan.plan import Sources, plan
 from jobplane.sql.syntax import statements
 
@@ -20,29 +31,59 @@ from jobplane.sql.syntax import statements
 def explain(
     insert: statements.Insert, sources: Sources, target: TopicMapping | None, *, shows_code: bool = False
 ) -> list[tuple[str, str]]:
-    """With `shows_code` the lines of the generated Python function too. Raises what `plan` and `compile_step` raise."""
-    planned = plan(insert, sources, target)
-    topics = {
-        one.source: sources[one.source].topic if one.source in sources else one.source for one in planned.branches
-    }
+    """Plans the query and explains the plan. Raises what `plan` and `compile_step` raise."""
+    return explain_plan(plan(insert, sources, target), insert, sources, target, shows_code=shows_code)
+
+
+def explain_plan(
+    planned: Plan,
+    insert: statements.Insert,
+    sources: Sources,
+    target: TopicMapping | None,
+    *,
+    shows_code: bool = False,
+) -> list[tuple[str, str]]:
+    """With `shows_code` the lines of the generated Python function too. Raises what `compile_step` raises."""
+    names = {branch.source for branch in planned.branches}
+    topics = {name: sources[name].topic if name in sources else name for name in names}
     into = target.topic if target else insert.target.text
-    wiring = Wiring(into, 1, topics, dict.fromkeys(topics, 0))
-    code = compile_step(planned, wiring).source.rstrip("\n").split("\n")
+    code = compile_step(planned, Wiring(into, 1, topics, dict.fromkeys(topics, 0))).source.rstrip("\n").split("\n")
     called = [("package", str(one)) for one in called_packages(insert)]
-    return [*_parts(planned, topics, into), *called, *(("code", line) for line in code if shows_code)]
+    return [*_operators(planned, topics, into), *called, *(("code", line) for line in code if shows_code)]
 
 
-def _parts(planned: Plan, topics: dict[str, str], into: str) -> Iterator[tuple[str, str]]:
-    for branch in planned.branches:
-        topic = topics[branch.source]
-        yield (
-            "source",
-            f"topic {quote_name(topic)}" + (f", as {quote_name(branch.source)}" if topic != branch.source else ""),
-        )
-        yield "reads", _reads(branch)
-        for step in branch.steps:
-            yield from _step(step)
-        yield "writes", f"topic {quote_name(into)}: {_writes(branch)}"
+def _operators(planned: Plan, topics: Mapping[str, str], into: str) -> Iterator[tuple[str, str]]:
+    branches = planned.branches
+    by_scan = {id(branch.scan): branch for branch in branches}
+    for i, operator in enumerate(planned.operators):
+        upstream = ", ".join(str(edge.upstream) for edge in planned.edges if edge.downstream == i)
+        begun = (by_scan[id(operator)],) if id(operator) in by_scan else branches
+        name, detail = _operator(operator, begun, topics, into)
+        yield f"{i} {name}{f' ← {upstream}' if upstream else ''}", detail
+
+
+def _operator(operator: Operator, branches: Sequence[Branch], topics: Mapping[str, str], into: str) -> tuple[str, str]:
+    """`branches` are all that end in a sink; for a scan the one that it begins."""
+    match operator:
+        case ScanOperator(source):
+            topic = topics[source]
+            alias = f", as {quote_name(source)}" if topic != source else ""
+            return "scan", f"topic {quote_name(topic)}{alias}: {_reads(branches[0])}"
+        case FilterOperator(_, text):
+            return "filter", text
+        case ProjectOperator(columns, keeps=True):
+            types = ", ".join(str(column.type) for column in columns)
+            return "project", f"a value of type {types}, once for all who name it"
+        case ProjectOperator(columns):
+            return "project", ", ".join(f"{quote_name(column.name)} {column.value.type}" for column in columns)
+        case UnnestOperator(value, text=text):
+            return "unnest", f"{text}, {value.type}"
+        case UnionOperator():
+            return "union", "the rows of all, as they come"
+        case SinkOperator():
+            return "sink", f"topic {quote_name(into)}: {_writes(operator, branches)}"
+        case never:
+            assert_never(never)
 
 
 def _reads(branch: Branch) -> str:
@@ -57,23 +98,20 @@ def _reads(branch: Branch) -> str:
     return ", ".join([*fields, *parts]) or "nothing of the value"
 
 
-def _step(step: Step) -> Iterator[tuple[str, str]]:
-    match step:
-        case FilterOperator(_, text):
-            yield "filter", text
-        case ProjectOperator(columns):
-            for column in columns:
-                yield "computes", f"a value of type {column.type}, once for all who name it"
-        case UnnestOperator(value, text=text):
-            yield "unnests", f"{text}, {value.type}"
-        case never:
-            assert_never(never)
-
-
-def _writes(branch: Branch) -> str:
-    if branch.copies:
+def _writes(sink: SinkOperator, branches: Sequence[Branch]) -> str:
+    """Parts of the record, then fields with their types: the target's or, where that has none, the first branch's."""
+    if all(branch.copies for branch in branches):
         return "the record as it is"
+    parts = [one.part for one in sink.columns if one.part not in (VALUE_PART, KEY_PART)]
+    types = {column.name: column.value.type for branch in reversed(branches) for column in branch.columns}
     fields = [
-        f"{'.'.join(map(quote_name, output.path))} {output.declared or output.value.type}" for output in branch.outputs
+        f"{'.'.join(map(quote_name, one.path)) or quote_name(one.column)} {one.declared or types[one.column]}"
+        for one in sink.columns
+        if one.part == VALUE_PART
     ]
-    return ", ".join([*branch.parts, *(["all fields"] if branch.star else []), *fields])
+    key = [
+        f"{'.'.join(('__key', *map(quote_name, one.path)))} {one.declared or types[one.column]}"
+        for one in sink.columns
+        if one.part == KEY_PART
+    ]
+    return ", ".join([*parts, *key, *(["all fields"] if sink.star else []), *fields])

@@ -18,7 +18,8 @@ def text(listing: Listing) -> str:
     """
     if listing.screen is Screen.STATEMENT:
         return "".join(f"{row['statement']};\n" for row in listing.rows)
-    about = {} if listing.summary else listing.about
+    for_programs = listing.summary or listing.screen is Screen.PLAN
+    about = {} if for_programs else listing.about
     parts = ["".join(f"{name}\t{cell(name, value)}\n" for name, value in about.items())] if about else []
     tables = [one for _, one in tables_of(listing)]
     if not tables and not listing.summary:

@@ -6,6 +6,8 @@ What plans and tries queries is loaded by the statements that need it: SHOW JOBS
 from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
+import msgspec
+
 from jobplane.controlplane.core.state import State
 from jobplane.controlplane.listings import rows as views
 from jobplane.controlplane.listings.rows import Listing, Screen
@@ -79,16 +81,21 @@ def _described(kafka: Kafka, prefix: str, statement: statements.ShowCreate | sta
 
 def _explain(dry: "DryRun", explained: statements.CreateJob | statements.Insert, *, shows_code: bool) -> Listing:
     from jobplane.controlplane.query.dry_run import of_insert
-    from jobplane.sql.explain import explain
+    from jobplane.sql.explain import explain_plan
+    from jobplane.sql.plan.recorded import read, text_of
 
     create = explained if isinstance(explained, statements.CreateJob) else of_insert(explained)
     wired = dry.wired(create)
     sources, sink = wired.sources, wired.sink
     mappings = {source.name: source.mapping for source in sources if source.mapping}
-    rows = explain(create.insert, mappings, sink.mapping, shows_code=shows_code)
+    planned = read(wired.plan)
+    rows = explain_plan(planned, create.insert, mappings, sink.mapping, shows_code=shows_code)
+    plan = msgspec.json.decode(text_of(wired.plan))
+    recorded = {"planner": wired.plan.planner, "digest": wired.plan.digest, "plan": plan}
     return Listing(
         views.PLAN_COLUMNS,
         [{"part": part, "detail": detail} for part, detail in rows],
+        recorded,
         screen=Screen.PLAN,
         notices=dry.noticed(create.insert, sources, sink),
     )

@@ -85,20 +85,24 @@ class Settled:
         """By the identity of an expression, which is kept so that no other takes it: that and what becomes of it."""
 
     def expression(self, tree: Typed) -> Typed:
+        if isinstance(tree, Constant | Field):
+            return _plain(tree)
         for one in in_order([tree]):
             if id(one) not in self._made:
-                made = [self._made[id(child)][1] for child in children(one)]
-                self._made[id(one)] = one, _plain(_with_children(one, made))
+                before = list(children(one))
+                made = [self._made[id(child)][1] for child in before]
+                alike = all(new is old for new, old in zip(made, before, strict=True))
+                self._made[id(one)] = one, _plain(one if alike else _with_children(one, made))
         return self._made[id(tree)][1]
 
 
 def _plain(one: Typed) -> Typed:
     match one:
-        case Field() | Loop():
+        case Field(slot=(_, *_)) | Loop(slot=(_, *_)):
             return replace(one, slot=())
-        case Apply():
+        case Apply() if one.slot or one.fault:
             return replace(one, slot=(), fault="")
-        case ApplyNullable():
+        case ApplyNullable() if one.fault:
             return replace(one, fault="")
     return one
 

@@ -86,4 +86,9 @@ def test_a_recorded_plan_means_what_it_meant(one: dict[str, Any]) -> None:
     plan = load(msgspec.json.encode(one["plan"]).decode())
     assert msgspec.json.decode(dump(plan)) == one["plan"]
     step = compile_step(plan, Wiring("out", 1, {"s": "s"}, {"s": 0}))
-    assert rows.block_of(one["text"]).answered(step) == one["text"]
+    assert meaning(rows.block_of(one["text"]).answered(step)) == meaning(one["text"])
+
+
+def meaning(text: str) -> list[str]:
+    """A block without the words of its refusals, which a version may change."""
+    return ["!" if line.startswith("! ") else line for line in text.split("\n")]

@@ -159,5 +159,5 @@ def test_no_package_takes_a_name_of_the_language(name: str) -> None:
 
 def test_explain_shows_what_a_lambda_reads() -> None:
     told = dict(reversed(explain(insert_of("FILTER(items, i => i.qty > n + 0) AS x"), {}, None)))
-    assert told["reads"] == "items ARRAY<JSON>, n NUMBER"
-    assert told["writes"] == "topic out: x ARRAY<JSON>"
+    assert told["0 scan"] == "topic s: items ARRAY<JSON>, n NUMBER"
+    assert told["2 sink ← 1"] == "topic out: x ARRAY<JSON>"
