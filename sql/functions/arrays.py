@@ -33,7 +33,7 @@ def array_contains(array: list[T | None], value: T) -> bool:
 
 @sql()
 def array_position(array: list[T | None], value: T) -> int | None:
-    """Where the value is first in the array; NULL where it is not in it."""
+    """The position of the first such element; NULL if there is none."""
     if isinstance(value, str | bytes):  # equal to nothing of another type
         return array.index(value) + 1 if value in array else None
     wanted = identity(value)
@@ -47,7 +47,7 @@ def array_distinct(array: list[T | None]) -> list[T | None]:
 
 
 def _first_of_each(*arrays: list[T | None]) -> dict[Hashable, T | None]:
-    """The elements that equal no earlier one, by what they are equal in."""
+    """The elements that do not equal an earlier one, by their identity."""
     first: dict[Hashable, T | None] = {}
     for array in arrays:
         for one in array:
@@ -57,20 +57,20 @@ def _first_of_each(*arrays: list[T | None]) -> dict[Hashable, T | None]:
 
 @sql()
 def array_union(array: list[T | None], other: list[T | None]) -> list[T | None]:
-    """The elements of both arrays in the order they are met, each once; NULL is one of them."""
+    """The elements of both arrays in their order, each once; NULL counts as an element."""
     return list(_first_of_each(array, other).values())
 
 
 @sql()
 def array_intersect(array: list[T | None], other: list[T | None]) -> list[T | None]:
-    """The elements of the first array that are in the other too, each once; NULL is one of them."""
+    """The elements of the first array that are also in the other, each once; NULL counts as an element."""
     wanted = _first_of_each(other)
     return [one for key, one in _first_of_each(array).items() if key in wanted]
 
 
 @sql()
 def array_except(array: list[T | None], other: list[T | None]) -> list[T | None]:
-    """The elements of the first array that are not in the other, each once; NULL is one of them."""
+    """The elements of the first array that are not in the other, each once; NULL counts as an element."""
     unwanted = _first_of_each(other)
     return [one for key, one in _first_of_each(array).items() if key not in unwanted]
 
@@ -90,27 +90,27 @@ def array_concat(*arrays: list[T | None]) -> list[T | None]:
 
 @sql()
 def array_join(array: Annotated[list[O | None], AsJsonText()], separator: str, null_text: str | None = None) -> str:
-    """The texts of the elements with the separator between them; NULL is left out, or is the text given for it."""
+    """The texts of the elements with the separator between them; NULL is left out, or replaced by the text for NULL."""
     texts = (null_text if one is None else plain_text(one) for one in array)
     return join_texts("ARRAY_JOIN", separator, [text for text in texts if text is not None])
 
 
 @sql()
 def array_sort(array: list[O | None], direction: Literal["ASC", "DESC"] = "ASC") -> list[O | None]:
-    """The elements from the smallest to the largest, or from the largest on with DESC; NULL last either way."""
+    """The elements from the smallest to the largest, with DESC the other way round; NULL is always last."""
     there = sorted(_there(array), reverse=direction == "DESC")
     return [*there, *[None] * (len(array) - len(there))]
 
 
 @sql()
 def array_min(array: list[O | None]) -> O | None:
-    """The smallest element that is not NULL; NULL where there is none."""
+    """The smallest element that is not NULL; NULL if there is none."""
     return min(_there(array), default=None)
 
 
 @sql()
 def array_max(array: list[O | None]) -> O | None:
-    """The largest element that is not NULL; NULL where there is none."""
+    """The largest element that is not NULL; NULL if there is none."""
     return max(_there(array), default=None)
 
 
@@ -145,7 +145,7 @@ def part(
     start: Annotated[int, ConstantCheck(_from_one)],
     length: Annotated[int, ConstantCheck(_not_negative)],
 ) -> list[T | None]:
-    """So many elements from start on; start counts from the end where it is negative."""
+    """The elements from start on, as many as length says; a negative start counts from the end."""
     first = start - 1 if _from_one(start) > 0 else len(array) + start
     return array[first : first + _not_negative(length)] if first >= 0 else []
 
@@ -164,12 +164,12 @@ def map_values(map: dict[K, V | None]) -> list[V | None]:  # noqa: A002  # what 
 
 @sql()
 def element_at(array: list[T | None], position: int) -> T | None:
-    """The element at a position, from the end where it is negative; NULL where there is none."""
+    """The element at a position, from the end if it is negative; NULL if there is none."""
     index = position - 1 if position > 0 else len(array) + position
     return null_to_none(array[index]) if position and 0 <= index < len(array) else None
 
 
 @sql("ELEMENT_AT")
 def value_at(map: dict[K, V | None], key: K) -> V | None:  # noqa: A002  # what users read
-    """The value of a key; NULL where there is none."""
+    """The value of a key; NULL if there is none."""
     return null_to_none(map.get(key))

@@ -1,4 +1,4 @@
-"""Functions of bytes: digests, and bytes as text. Of text the UTF-8 is meant."""
+"""Functions of bytes: digests, and bytes as text. Text counts as its UTF-8."""
 
 import hashlib
 import zlib
@@ -106,7 +106,7 @@ def decimal_from_base64(value: str, scale: Digits) -> Decimal:
 
 @sql()
 def decimal_from_bytes(value: bytes, scale: Digits) -> Decimal:
-    """The number whose digits are a whole number in bytes, big-endian in two's complement, so many after the point."""
+    """The decimal with this scale, a constant, whose digits are a big-endian whole number in two's complement."""
     return rescaled_from_bytes(value, scale, scale)
 
 
@@ -159,7 +159,7 @@ def from_utf8(data: bytes) -> str:
 
 @sql()
 def uuid_from(*values: object | None) -> str:
-    """A UUID made of the values: of the same it is the same again, which a random one would not be."""
+    """A UUID computed from the values: the same values always give the same UUID."""
     digest = bytearray(hashlib.sha256(ENCODER.encode(list(values))).digest()[:16])
     digest[6] = digest[6] & 0x0F | 0x80  # version 8: by a rule of one's own (RFC 9562)
     digest[8] = digest[8] & 0x3F | 0x80

@@ -1,4 +1,4 @@
-"""Functions of JSON documents. A document is a JSON value or a text of JSON, whichever is there; null of JSON is NULL.
+"""Functions of JSON documents. A document is a JSON value or a text of JSON; a JSON null is NULL.
 
 A string of JSON is a text of JSON as well: many producers put a document into a field as text. Numbers are never
 converted: they come out of a document as they stand in it.
@@ -40,7 +40,7 @@ def parse_document(text: str) -> Json:
 
 
 def document_of(value: Json) -> Json:
-    """The document that a value of JSON is, or that it holds as text. Raises ValueError for text that is not JSON."""
+    """The document in a JSON value: the value, or the JSON in its text. Raises ValueError for text that is not JSON."""
     return parse_document(text_of_json(value)) if kind_of(value) == '"' else value
 
 
@@ -70,13 +70,13 @@ def _scalar_text(document: Json, path: str) -> str | None:
 
 @sql()
 def json_query(document: Json, path: Path) -> Json | None:
-    """The object, array or other value that a path such as '$.items' leads to, as it stands; NULL for none."""
+    """The object, array or other value that a path such as '$.items' leads to, unchanged; NULL for none."""
     return _the_one(document_of(document), path)
 
 
 @sql("JSON_QUERY")
 def text_json_query(document: str, path: Path) -> Json | None:
-    """The object, array or other value that a path leads to in a text of JSON, as it stands; NULL for none."""
+    """The object, array or other value that a path leads to in a text of JSON, unchanged; NULL for none."""
     return _the_one(parse_document(document), path)
 
 
@@ -150,7 +150,7 @@ def parse_json_document(document: Json) -> Json | None:
 
 @sql()
 def parse_json(text: str) -> Json | None:
-    """The value that a text of JSON stands for; null is NULL."""
+    """The value in a text of JSON; null is NULL."""
     return _present(parse_document(text))
 
 
@@ -160,13 +160,13 @@ def _present(value: Json) -> Json | None:
 
 @sql()
 def json_array_length(document: Json) -> int | None:
-    """How many elements the array has that the document is; NULL where it is another value."""
+    """The number of elements of a document that is an array; NULL for another value."""
     return _length(document_of(document))
 
 
 @sql("JSON_ARRAY_LENGTH")
 def text_json_array_length(document: str) -> int | None:
-    """How many elements the array has that a text of JSON holds; NULL where it holds another value."""
+    """The number of elements of the array in a text of JSON; NULL for another value."""
     return _length(parse_document(document))
 
 
@@ -176,13 +176,13 @@ def _length(document: Json) -> int | None:
 
 @sql()
 def json_keys(document: Json) -> list[str] | None:
-    """The names of the fields of the object that the document is, each once; NULL where it is another value."""
+    """The names of the fields of a document that is an object, each once; NULL for another value."""
     return _names(document_of(document))
 
 
 @sql("JSON_KEYS")
 def text_json_keys(document: str) -> list[str] | None:
-    """The names of the fields of the object that a text of JSON holds, each once; NULL where it holds another value."""
+    """The names of the fields of the object in a text of JSON, each once; NULL for another value."""
     return _names(parse_document(document))
 
 

@@ -1,6 +1,7 @@
-"""A function of an installed package, guarded: what it raises, or gives against its annotation, is the record's error.
+"""Guards functions of installed packages: an exception, or a result that its annotation does not allow, is the record's
+error.
 
-Only these functions are guarded: those of the language keep their promises by their tests.
+Only these functions are guarded: tests show that the functions of the language keep their annotations.
 """
 
 import math
@@ -26,11 +27,11 @@ LONGEST_REASON = 500
 
 
 class Unfit(Exception):
-    """The value is none of its type; the message goes on from `NAME gave`."""
+    """The value is not of its type; the message continues `NAME returned`."""
 
 
 def guard_function(function: Function, returns: Type) -> Callable[..., Any]:
-    """The call of a function whose result is a value of `returns`. It raises BadRecord alone."""
+    """A call of the function whose result is a value of `returns`. It only raises BadRecord."""
     name, call, gives_null, fit = function.name, function.call, function.gives_null, value_check(returns)
 
     def guard(*arguments: Any) -> Any:
@@ -55,7 +56,7 @@ def describe_exception(error: BaseException) -> str:
 
 
 def value_check(one: Type) -> Fit:
-    """What looks at each value a function gives for a type."""
+    """The check of the values that a function returns for a type."""
     if one.name in t.BITS:
         return _whole(one)
     if one.name == "ARRAY":
@@ -200,7 +201,7 @@ def _json(value: Any) -> Any:
 
 
 def _number(value: Any) -> Any:
-    """A number whose kind each record has for itself."""
+    """A number of any kind."""
     if isinstance(value, Decimal):
         return _decimal(t.decimal(t.MAX_PRECISION, 0 if value == value.to_integral_value() else 18))(value)
     if isinstance(value, int):
@@ -215,7 +216,7 @@ def _scalar(value: Any) -> Any:
 
 
 def _any(value: Any) -> Any:
-    """Of a type that only the record tells: it is one of the arguments, or part of one."""
+    """A value of a type that differs from record to record: it is an argument, or a part of one."""
     if value is None:
         raise Unfit("NULL, which its annotation does not allow")
     return value

@@ -1,4 +1,4 @@
-"""What SHOW FUNCTIONS lists: operators and forms of the grammar, then the functions, each as its signature tells."""
+"""The rows of SHOW FUNCTIONS: operators and forms of the grammar, then the functions with their signatures."""
 
 from jobplane.sql.functions import FUNCTIONS
 

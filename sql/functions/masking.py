@@ -1,7 +1,7 @@
-"""Functions that hide what a text says and show how it is built: each character becomes that of its kind.
+"""Functions that hide a text and show its form: each character becomes the mask of its kind.
 
-Kinds are capital letters, small letters, digits of any script and all others. A mask that is NULL leaves its kind as
-it is.
+Kinds are capital letters, small letters, digits of any script and all others. A mask that is NULL leaves its kind
+unchanged.
 """
 
 from functools import partial
@@ -60,7 +60,7 @@ def mask_left(
     digit: Mask | None = DIGIT,
     other: Mask | None = OTHER,
 ) -> str:
-    """The text with its first characters masked, so many, as MASK does it."""
+    """The text with its first `count` characters masked as by MASK."""
     at = _not_negative("MASK_LEFT", count)
     return mask(text[:at], capital, small, digit, other) + text[at:]
 
@@ -74,7 +74,7 @@ def mask_right(
     digit: Mask | None = DIGIT,
     other: Mask | None = OTHER,
 ) -> str:
-    """The text with its last characters masked, so many, as MASK does it."""
+    """The text with its last `count` characters masked as by MASK."""
     at = max(0, len(text) - _not_negative("MASK_RIGHT", count))
     return text[:at] + mask(text[at:], capital, small, digit, other)
 
@@ -88,7 +88,7 @@ def mask_keep_left(
     digit: Mask | None = DIGIT,
     other: Mask | None = OTHER,
 ) -> str:
-    """The text masked as MASK does it, but for its first characters, so many."""
+    """The text masked as by MASK, except its first `count` characters."""
     at = _not_negative("MASK_KEEP_LEFT", count)
     return text[:at] + mask(text[at:], capital, small, digit, other)
 
@@ -102,6 +102,6 @@ def mask_keep_right(
     digit: Mask | None = DIGIT,
     other: Mask | None = OTHER,
 ) -> str:
-    """The text masked as MASK does it, but for its last characters, so many."""
+    """The text masked as by MASK, except its last `count` characters."""
     at = max(0, len(text) - _not_negative("MASK_KEEP_RIGHT", count))
     return mask(text[:at], capital, small, digit, other) + text[at:]

@@ -1,7 +1,7 @@
 """Functions of numbers that keep the type of their argument, and GREATEST and LEAST of anything that has an order.
 
 Rounding is half away from zero, of a DOUBLE on its shortest decimal text: ROUND(2.675, 2) is 2.68. A DECIMAL keeps its
-scale. A BIGINT stays within 64 bits, a DECIMAL within 38 digits: what is beyond is an error. No result is minus zero.
+scale. A BIGINT stays within 64 bits, a DECIMAL within 38 digits: a larger result is an error. No result is minus zero.
 """
 
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_UP, Decimal
@@ -26,7 +26,7 @@ _FURTHEST = 400
 
 
 def _exact(name: str, value: Decimal, scale: int) -> Decimal:
-    """A result with so many digits after the point. Raises BadRecord where its digits are too many for a DECIMAL."""
+    """A result with `scale` digits after the point. Raises BadRecord if it has too many digits for a DECIMAL."""
     result = EXACT.plus(EXACT.quantize(value, _unit(-scale)))
     if len(result.as_tuple().digits) > MAX_PRECISION:
         raise BadRecord(f"{name} gives {result:f}, out of range for DECIMAL: it has more than {MAX_PRECISION} digits")
@@ -91,7 +91,7 @@ def sign(number: N) -> N:
 
 @sql("ROUND")
 def rounded(number: N, digits: int = 0) -> N:
-    """The number with so many digits after the point, half away from zero; negative digits round to tens, hundreds …"""
+    """The number rounded to `digits` after the point, half away from zero; negative digits round to tens, hundreds …"""
     if isinstance(number, float):
         nearest = _nearest(number, digits)
         if nearest is not None:
@@ -102,7 +102,7 @@ def rounded(number: N, digits: int = 0) -> N:
 @sql("TRUNC")
 @sql()
 def truncate(number: N, digits: int = 0) -> N:
-    """The number cut off after so many digits behind the point; negative digits cut off ones, tens …"""
+    """The number cut off at `digits` after the point; negative digits cut off ones, tens …"""
     return _rounded("TRUNCATE", number, digits, ROUND_DOWN)
 
 

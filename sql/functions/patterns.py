@@ -73,7 +73,7 @@ _REASONS = {
 
 
 def _reason(said: str) -> str:
-    """What the library finds wrong, in our words, and the part of the pattern that it names."""
+    """An error of the library in our words, and the part of the pattern that it names."""
     what, _, part = said.partition(": ")
     known = _REASONS.get(what) or next((words for name, words in _REASONS.items() if what.startswith(name)), "")
     return f"{known or 'it cannot be compiled'}{f': {part[:LONGEST]}' if part else ''}"
@@ -81,7 +81,7 @@ def _reason(said: str) -> str:
 
 @lru_cache(maxsize=CACHED)
 def compile_like(pattern: str, escape: str | None) -> Callable[[str], bool]:
-    """What tells whether a whole text is like a pattern. Raises ValueError for an escape that escapes nothing."""
+    """A test whether an entire text matches a pattern. Raises ValueError for an escape that escapes nothing."""
     parts = _parts(pattern, escape)
     texts = [text for text, is_sign in parts if not is_sign]
     signs = "".join(text if is_sign else "x" for text, is_sign in parts)
@@ -127,7 +127,7 @@ def _parts(pattern: str, escape: str | None) -> list[tuple[str, bool]]:
 
 
 def like(text: str, pattern: str, escape: str | None = None) -> bool:
-    """LIKE with a pattern that only the record tells."""
+    """LIKE with a pattern that is not a constant."""
     return compile_like(pattern, escape)(text)
 
 
@@ -167,7 +167,7 @@ def _no_such_group(_text: Any, pattern: Any, group: Any = 0) -> None:
 
 @sql(refuses=_no_such_group)
 def regexp_extract(text: str, pattern: Pattern, group: int = 0) -> str | None:
-    """What the pattern, or a group of it, first matches; NULL where it does not."""
+    """The first match of the pattern, or of a group of it; NULL if there is none."""
     regexp = compile_pattern(pattern)
     _check_group(regexp, pattern, group)
     match = regexp.search(text)
@@ -187,7 +187,7 @@ def _last_group(parts: tuple[str | int, ...]) -> int:
 def regexp_replace(
     text: str, pattern: Pattern, replacement: Annotated[str, ConstantCheck(parse_replacement)], flags: Flags = ""
 ) -> str:
-    """The text with all that the pattern matches replaced; \\1 to \\9 stand for its groups, \\0 for the whole match."""
+    """The text with all matches of the pattern replaced; \\1 to \\9 stand for its groups, \\0 for the entire match."""
     regexp, parts = compile_pattern(pattern, flags), parse_replacement(replacement)
     _check_group(regexp, pattern, _last_group(parts))
     pieces: list[str] = []

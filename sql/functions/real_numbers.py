@@ -12,7 +12,7 @@ from jobplane.sql.functions.signature import are_constant, sql
 
 
 def call_finite(name: str, call: Callable[..., float], *numbers: float) -> float:
-    """Raises BadRecord where the result is beyond what a DOUBLE holds."""
+    """The result of a call. Raises BadRecord if a DOUBLE cannot hold it."""
     try:
         result = call(*numbers)
     except OverflowError:
@@ -41,7 +41,7 @@ def cbrt(number: float) -> float:
 @sql("POW")
 @sql()
 def power(base: float, exponent: float) -> float:
-    """The base multiplied with itself as often as the exponent says."""
+    """The base to the power of the exponent."""
     if base == 0 and exponent < 0:
         raise ValueError(f"POWER of zero to a negative exponent: {exponent}")
     if base < 0 and not exponent.is_integer():
@@ -82,7 +82,7 @@ def log(base: float, number: float) -> float:
 
 
 def _is_power(base: float, exponent: float, number: float) -> bool:
-    """Tells a whole logarithm that a quotient misses by a digit: LOG(10, 1000) is 3, not 2.9999999999999996."""
+    """Recognizes a whole logarithm that a quotient misses by a digit: LOG(10, 1000) is 3, not 2.9999999999999996."""
     try:
         return math.pow(base, exponent) == number
     except OverflowError:

@@ -1,11 +1,11 @@
-"""How a typed Python function becomes a function of the language: its annotations are its registration.
+"""Makes typed Python functions functions of the language: their annotations are their registration.
 
 `int` takes any whole number (BIGINT), `float` any number, `N` any number and gives the same type back, `O` anything
 that can be ordered, `T` anything; `X | None` takes, or gives, NULL: without it a NULL argument makes the result NULL
 and the function is not called. A default makes an argument optional, `*values` takes one or more. `Literal["YEAR", …]`
-takes one of these words; `Annotated[str, Checked(check)]` has a constant checked when the job is created;
-`Annotated[int, Scale()]` takes a constant only. `object` takes a value of any type, made ready for JSON. What the
-function raises as BadRecord, ValueError or ArithmeticError is the record's.
+takes one of these words; `Annotated[str, ConstantCheck(check)]` checks a constant when the job is created;
+`Annotated[int, Scale()]` takes a constant only. `object` takes a value of any type, made ready for JSON. A
+BadRecord, ValueError or ArithmeticError of the function is the error of its record.
 """
 
 import inspect
@@ -34,24 +34,24 @@ O = TypeVar("O", bound=Any)  # noqa: E741  # ordered
 
 @dataclass(frozen=True, slots=True)
 class ConstantCheck:
-    """`check` is given a constant argument; what it raises refuses the statement."""
+    """`check` gets a constant argument; an exception refuses the statement."""
 
     check: Callable[[Any], Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Marks the constant that says how many digits after the point the DECIMAL has that the function gives."""
+    """Marks the constant argument that is the scale of the DECIMAL result."""
 
 
 @dataclass(frozen=True, slots=True)
 class AsJsonText:
-    """Marks a parameter whose values become text: they come as JSON writes them."""
+    """Marks a parameter whose values become text: they are converted as for JSON."""
 
 
 ANY = Type("ANY")
 VARIABLES = {"T", "K", "V", "N", "O"}
-"""Types that stand for those of the arguments; a decimal without a size has one of its arguments'."""
+"""Types that stand for those of the arguments; a decimal without a size takes the size of an argument."""
 DECIMAL = Type("DECIMAL")
 _TYPES: dict[Any, Type] = {
     bool: t.BOOLEAN,
@@ -87,10 +87,10 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """`variadic`: the last parameter may be given again and again. `gives_null`: also where no argument is NULL.
+    """`variadic`: the last parameter may be repeated. `gives_null`: the result may be NULL although no argument is.
 
-    `package` is the installed package it comes from, None for the language's own. `refuses` raises ValueError for
-    arguments that no call can take; those that are no constants are UNTOLD.
+    `package` is the installed package of the function, None for the language's own. `refuses` raises ValueError for
+    arguments that make every call fail; arguments that are not constants are NOT_CONSTANT.
     """
 
     name: str
@@ -114,7 +114,7 @@ class Function:
         return f"{self.name}({text}{more}) → {self.returns}"
 
     def takes(self, count: int) -> bool:
-        """Whether it may be called with so many arguments."""
+        """Whether it takes this number of arguments."""
         required = sum(not one.optional for one in self.parameters)
         return required <= count and (self.variadic or count <= len(self.parameters))
 
@@ -125,13 +125,13 @@ class Function:
 FUNCTIONS: dict[str, list[Function]] = {}
 """All functions by name, in capital letters. Of those of one name the first that takes the arguments is taken."""
 NOT_OFFERED: dict[str, str] = {}
-"""By name, why a function that an installed package offers is none of the language here."""
+"""By name: why a function of an installed package is not offered as a function of the language."""
 
 C = TypeVar("C", bound=Callable[..., Any])
 
 
 NOT_CONSTANT: Any = object()
-"""Stands for an argument that only the record tells."""
+"""Stands for an argument that is not a constant."""
 
 
 def are_constant(*values: Any) -> bool:
@@ -154,7 +154,7 @@ def sql(name: str = "", *, refuses: Callable[..., Any] | None = None) -> Callabl
 
 
 def function_of(call: Callable[..., Any], name: str) -> Function:
-    """Raises TypeError for an annotation that has no meaning here."""
+    """The function with the types of its annotations. Raises TypeError for an annotation that is not a type of SQL."""
     hints = get_type_hints(call, include_extras=True)
     parameters = inspect.signature(call).parameters.values()
     variadic = any(one.kind is one.VAR_POSITIONAL for one in parameters)

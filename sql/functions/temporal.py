@@ -1,8 +1,8 @@
-"""Functions of dates, times and instants. What an instant has of a calendar is that of UTC, or of the zone given.
+"""Functions of dates, times and instants. The calendar of an instant is that of UTC, or of the zone argument.
 
-A local time that a clock shows twice is the first of the two; one that it skips is taken by the clock as it was before.
-Months are added to the same day of the month, or to its last where there is no such day. Weeks begin on Monday.
-What would lie outside the years 1 to 9999 is a ValueError.
+A local time that occurs twice is the first of the two; one that is skipped uses the offset before the change.
+Adding months keeps the day of the month, or gives the last day if there is no such day. Weeks begin on Monday.
+A result outside the years 1 to 9999 is a ValueError.
 """
 
 from calendar import monthrange
@@ -128,37 +128,37 @@ def trunc_date(unit: DateUnit, day: date) -> date:
 
 @sql("DATE_ADD")
 def add_to_timestamp(moment: datetime, interval: timedelta) -> datetime:
-    """A moment so much later, or earlier where the interval is negative."""
+    """A moment plus an interval; a negative interval gives an earlier moment."""
     return add_interval(moment, interval)
 
 
 @sql("DATE_ADD")
 def add_months_to_timestamp(moment: datetime, interval: Months) -> datetime:
-    """The same time of day so many months later; the last day of a month where it has no such day."""
+    """A moment plus months, at the same time of day; the last day of a month that has no such day."""
     return add_months(moment, interval)
 
 
 @sql("DATE_ADD")
 def add_to_instant(moment: Instant, interval: timedelta) -> Instant:
-    """An instant so much later, or earlier where the interval is negative."""
+    """An instant plus an interval; a negative interval gives an earlier instant."""
     return Instant(add_interval(moment, interval))
 
 
 @sql("DATE_ADD")
 def add_months_to_instant(moment: Instant, interval: Months) -> Instant:
-    """The same time of day in UTC so many months later; the last day of a month where it has no such day."""
+    """An instant plus months, at the same time of day in UTC; the last day of a month that has no such day."""
     return Instant(add_months(moment, interval))
 
 
 @sql("DATE_ADD")
 def add_months_to_date(day: date, interval: Months) -> date:
-    """The same day so many months later; the last day of a month where it has no such day."""
+    """A date plus months; the last day of a month that has no such day."""
     return add_months(day, interval)
 
 
 @sql("DATE_ADD")
 def add_to_date(day: date, interval: timedelta) -> datetime:
-    """A moment so much later than the midnight a day begins with."""
+    """The midnight at which a day begins, plus an interval."""
     return add_interval(datetime.combine(day, _MIDNIGHT), interval)
 
 
@@ -171,42 +171,42 @@ def _index(unit: str, moment: datetime) -> int:
 
 @sql("DATE_DIFF")
 def diff_timestamps(unit: Unit, start: datetime, end: datetime) -> int:
-    """How many beginnings of a year, month, week (Monday), day or smaller unit lie between two moments."""
+    """The number of beginnings of a year, month, week (Monday), day or smaller unit between two moments."""
     return _index(unit, end) - _index(unit, start)
 
 
 @sql("DATE_DIFF")
 def diff_instants(unit: Unit, start: Instant, end: Instant) -> int:
-    """How many beginnings of a unit in UTC lie between two instants."""
+    """The number of beginnings of a unit in UTC between two instants."""
     return _index(unit, end.replace(tzinfo=None)) - _index(unit, start.replace(tzinfo=None))
 
 
 @sql("DATE_DIFF")
 def diff_dates(unit: DateUnit, start: date, end: date) -> int:
-    """How many beginnings of a year, quarter, month, week (Monday) or day lie between two dates."""
+    """The number of beginnings of a year, quarter, month, week (Monday) or day between two dates."""
     return diff_timestamps(unit, datetime.combine(start, _MIDNIGHT), datetime.combine(end, _MIDNIGHT))
 
 
 @sql("DATE_DIFF")
 def diff_times(unit: TimeUnit, start: time, end: time) -> int:
-    """How many beginnings of an hour, minute, second or smaller unit lie between two times of one day."""
+    """The number of beginnings of an hour, minute, second or smaller unit between two times of one day."""
     return diff_timestamps(unit, datetime.combine(EPOCH, start), datetime.combine(EPOCH, end))
 
 
 @sql("AT_TIME_ZONE")
 def instant_at(moment: Instant, zone: Zone) -> datetime:
-    """What a clock shows in the zone at an instant."""
+    """The local time in the zone at an instant."""
     return to_zone(moment, zone).replace(tzinfo=None, fold=0)
 
 
 @sql("AT_TIME_ZONE")
 def timestamp_at(moment: datetime, zone: Zone) -> Instant:
-    """The instant at which a clock shows this in the zone; the first, where it shows it twice."""
+    """The instant at which a clock in the zone shows this; the first if it shows it twice."""
     return to_utc(moment.replace(tzinfo=zones.find_zone(zone)))
 
 
 def _constants_or(parts: Sequence[Any], others: Sequence[int]) -> list[Any]:
-    """The parts, and others in place of those that only the record tells."""
+    """The parts, with those that are not constants replaced by others."""
     return [part if are_constant(part) else other for part, other in zip(parts, others, strict=True)]
 
 

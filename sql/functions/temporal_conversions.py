@@ -82,7 +82,7 @@ def iso_to_timestamp(text: str) -> datetime:
 @sql("FROM_UNIXTIME")
 @sql("TO_TIMESTAMP")
 def millis_to_timestamp(epoch_millis: int) -> datetime:
-    """The moment in UTC so many milliseconds after the beginning of 1970."""
+    """The moment in UTC that is this number of milliseconds after the beginning of 1970."""
     try:
         return EPOCH + _MILLISECOND * epoch_millis
     except OverflowError:
@@ -105,7 +105,7 @@ def iso_to_timestamp_tz(text: str) -> Instant:
 
 @sql("TO_TIMESTAMP_TZ")
 def millis_to_timestamp_tz(epoch_millis: int) -> Instant:
-    """The instant so many milliseconds after the beginning of 1970 in UTC."""
+    """The instant that is this number of milliseconds after the beginning of 1970 in UTC."""
     return Instant(millis_to_timestamp(epoch_millis).replace(tzinfo=UTC))
 
 
@@ -123,7 +123,7 @@ def timestamp_to_epoch_millis(moment: datetime) -> int:
 
 @sql()
 def from_days(days: int) -> date:
-    """The date so many days after the beginning of 1970."""
+    """The date that is this number of days after the beginning of 1970."""
     try:
         return EPOCH.date() + _DAY * days
     except OverflowError:

@@ -82,14 +82,14 @@ def of_time(field: TimeField, at: time) -> int:
 @sql("DATE_PART")
 @sql("EXTRACT")
 def of_interval(field: SpanField, interval: timedelta) -> int:
-    """One field of an interval, negative where the interval is; hours end at 23; EPOCH is all of it in seconds."""
+    """One field of an interval, negative if the interval is; hours end at 23; EPOCH is all of it in seconds."""
     return -_SPAN_FIELDS[field](-interval) if interval < timedelta() else _SPAN_FIELDS[field](interval)
 
 
 @sql("DATE_PART")
 @sql("EXTRACT")
 def of_months(field: Literal["YEAR", "MONTH"], interval: Months) -> int:
-    """The years of an interval, or its months beside them, negative where the interval is."""
+    """The years of an interval, or its months besides the years, negative if the interval is."""
     years, months = divmod(abs(interval), 12)
     size = years if field == "YEAR" else months
     return -size if interval < 0 else size

@@ -1,6 +1,6 @@
 """Functions of text. Positions count characters, that is code points of Unicode, from 1 on.
 
-What may make a text longer than its arguments asks `bounded` before it does.
+A function whose result may be longer than its arguments calls `check_length` first.
 """
 
 import re
@@ -79,13 +79,13 @@ def substring(text: str, start: int, length: Taken = sys.maxsize) -> str:
 
 @sql()
 def left(text: str, count: int) -> str:
-    """The first characters, so many; if negative, all but the last so many."""
+    """The first `count` characters; if negative, all but the last ones."""
     return text[:count]
 
 
 @sql()
 def right(text: str, count: int) -> str:
-    """The last characters, so many; if negative, all but the first so many."""
+    """The last `count` characters; if negative, all but the first ones."""
     return text[max(len(text) - count, 0) :] if count >= 0 else text[-count:]
 
 
@@ -102,7 +102,7 @@ def overlay_by_length(text: str, replacement: str, start: int) -> str:
 
 @sql(refuses=_before_the_text)
 def overlay(text: str, replacement: str, start: int, length: Replaced) -> str:
-    """The text with so many characters from start on replaced."""
+    """The text with `length` characters from start on replaced."""
     _before_the_text(text, replacement, start)
     check_length("OVERLAY", len(text) + len(replacement))
     return text[: start - 1] + replacement + text[start - 1 + _not_negative("OVERLAY", length) :]
@@ -110,7 +110,7 @@ def overlay(text: str, replacement: str, start: int, length: Replaced) -> str:
 
 @sql()
 def position(part: str, text: str) -> int:
-    """Where the part first begins in the text; 0 where it is not in it."""
+    """The position of the first occurrence of the part in the text; 0 if there is none."""
     return text.find(part) + 1
 
 
@@ -133,7 +133,7 @@ def instr(
     start: Annotated[int, ConstantCheck(_start)] = 1,
     occurrence: Annotated[int, ConstantCheck(_counted)] = 1,
 ) -> int:
-    """Where the part is in the text from start on, or from start backwards where that is negative; 0 for nowhere."""
+    """The position of the part in the text, from start on, or backwards if start is negative; 0 if there is none."""
     if _start(start) > 0:
         return find_nth(text, part, start - 1, _counted(occurrence)) + 1
     found = find_nth(text[::-1], part[::-1], max(0, -start - len(part)), _counted(occurrence))
@@ -211,14 +211,14 @@ def _padding(name: str, text: str, length: int, fill: str) -> str:
 
 @sql()
 def repeat(text: str, times: int) -> str:
-    """The text so many times; empty where that is negative."""
+    """The text repeated; empty if the number is negative."""
     check_length("REPEAT", len(text) * times)
     return text * times if text else ""
 
 
 @sql()
 def replace(text: str, part: str, replacement: str) -> str:
-    """The text with the replacement wherever the part was."""
+    """The text with every occurrence of the part replaced."""
     if not part:
         return text
     if len(replacement) > len(part):
@@ -249,7 +249,7 @@ def _not_zero(number: int) -> int:
 
 @sql()
 def split_part(text: str, delimiter: str, number: Annotated[int, ConstantCheck(_not_zero)]) -> str:
-    """The part of that number between the delimiters; from the end where it is negative; empty where there is none."""
+    """The part with this number between the delimiters, from the end if negative; empty if there is none."""
     parts = text.split(delimiter) if delimiter else [text]
     index = number - 1 if _not_zero(number) > 0 else len(parts) + number
     return parts[index] if 0 <= index < len(parts) else ""
@@ -268,7 +268,7 @@ def concat(*values: object | None) -> str:
 
 
 FEW = 4
-"""So many texts may be joined before it is asked how long they are together."""
+"""Up to this number of texts are joined before their length is checked."""
 
 
 @sql("CONCAT")

@@ -1,7 +1,7 @@
 """Functions of URLs, as RFC 3986 divides them, and of text as forms encode it for a URL.
 
-A text is not a URL where it holds blanks or control characters, or a % without two hexadecimal digits after it.
-Parts come decoded: %C3%A9 is é; bytes that are no UTF-8 become U+FFFD.
+A text with blanks or control characters, or with a % without two hexadecimal digits after it, is not a URL.
+Parts are decoded: %C3%A9 is é; bytes that are not UTF-8 become U+FFFD.
 """
 
 import re
@@ -49,19 +49,19 @@ def url_decode(text: str) -> str:
 
 @sql()
 def url_extract_protocol(url: str) -> str | None:
-    """The protocol of a URL, such as https; NULL where it has none."""
+    """The protocol of a URL, such as https; NULL if it has none."""
     return _part(url, "protocol")
 
 
 @sql()
 def url_extract_host(url: str) -> str | None:
-    """The name or address of the host in a URL; NULL where it has none."""
+    """The name or address of the host in a URL; NULL if it has none."""
     return _of_authority(url, "host")
 
 
 @sql()
 def url_extract_port(url: str) -> int | None:
-    """The number of the port in a URL; NULL where it has none."""
+    """The number of the port in a URL; NULL if it has none."""
     port = _of_authority(url, "port")
     return None if port is None else int(port)
 
@@ -75,21 +75,21 @@ def url_extract_path(url: str) -> str | None:
 
 @sql()
 def url_extract_query(url: str) -> str | None:
-    """What stands after the ? of a URL, decoded; NULL where it has no ?."""
+    """The query of a URL, after its ?, decoded; NULL without a ?."""
     query = _part(url, "query")
     return None if query is None else unquote(query)
 
 
 @sql()
 def url_extract_fragment(url: str) -> str | None:
-    """What stands after the # of a URL, decoded; NULL where it has no #."""
+    """The fragment of a URL, after its #, decoded; NULL without a #."""
     fragment = _part(url, "fragment")
     return None if fragment is None else unquote(fragment)
 
 
 @sql()
 def url_extract_parameter(url: str, name: str) -> str | None:
-    """The first value of a parameter in the query of a URL, decoded; NULL where it is not there or has no =."""
+    """The first value of a parameter in the query of a URL, decoded; NULL if there is none, or it has no =."""
     for one in (_part(url, "query") or "").split("&"):
         key, given, value = one.partition("=")
         if given and unquote_plus(key) == name:
@@ -98,7 +98,7 @@ def url_extract_parameter(url: str, name: str) -> str | None:
 
 
 def _part(url: str, name: str) -> str | None:
-    """A part as it stands in the text; None where there is none, or the text is not a URL."""
+    """A part as it is written in the text; None if there is none, or the text is not a URL."""
     found = None if _NOT_IN_URLS.search(url) else _URL.fullmatch(url)
     return found[name] if found else None
 
