@@ -48,10 +48,10 @@ def read_framed(data: bytes, schemas: RegistrySchemas | None) -> Command:
         raise UnknownSchema(number)
     if isinstance(text, Refused):
         raise type(text)(text.message)
-    return _resolved(data, number, text)
+    return _resolve(data, number, text)
 
 
-def _resolved(data: bytes, number: int, text: str) -> Command:
+def _resolve(data: bytes, number: int, text: str) -> Command:
     source = io.BytesIO(data)
     source.seek(HEADER)
     ours: Any = schema(Command.__name__)

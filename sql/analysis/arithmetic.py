@@ -95,26 +95,26 @@ def _is_temporal(one: Type) -> bool:
 def _temporal(operator: str, left: Typed, right: Typed, places: tuple[Place, Place], coercion: Coercion) -> Typed:
     a, b = left.type, right.type
     if t.UNKNOWN in (a, b) or t.NULL in (a, b):
-        return _temporal(operator, *_guessed(operator, left, right, places, coercion), places, coercion)
+        return _temporal(operator, *_guess_types(operator, left, right, places, coercion), places, coercion)
     if operator == "-" and a == t.DATE == b:
         return apply("subtract", (left, right), t.DAY_TO_SECOND)
     if operator == "-" and (a in (*_MOMENTS, t.DATE) and b in (*_MOMENTS, t.DATE)):
-        _, both = coercion.together(((left, places[0]), (right, places[1])), "- goes from")
+        _, both = coercion.unify(((left, places[0]), (right, places[1])), "- goes from")
         return apply("subtract", both, t.DAY_TO_SECOND)
     if operator == "+" and a in _INTERVALS and b not in _INTERVALS:
         return _temporal(operator, right, left, (places[1], places[0]), coercion)
     if operator in "+-" and a == b and a in _INTERVALS:
         return apply(_NAMES[operator], (left, right), a)
     if operator in "+-" and b in _INTERVALS and (a in (t.DATE, *_MOMENTS) or (a == t.TIME and b == t.DAY_TO_SECOND)):
-        return _moved(operator, left, right)
+        return _add_interval(operator, left, right)
     if operator == "*" and b in _INTERVALS and t.is_numeric(a):
         return _temporal(operator, right, left, (places[1], places[0]), coercion)
     if operator in "*/" and a in _INTERVALS and t.is_numeric(b):
-        return _scaled(operator, left, right)
+        return _scale_interval(operator, left, right)
     raise TypeMismatch(f"{a.words} {operator} {b.words} has no meaning", places[0])
 
 
-def _guessed(
+def _guess_types(
     operator: str, left: Typed, right: Typed, places: tuple[Place, Place], coercion: Coercion
 ) -> tuple[Typed, Typed]:
     """Both sides, with the type of the one of which nothing is known taken from the other."""
@@ -130,7 +130,7 @@ def _guessed(
     return sides[0], sides[1]
 
 
-def _moved(operator: str, moment: Typed, interval: Typed) -> Typed:
+def _add_interval(operator: str, moment: Typed, interval: Typed) -> Typed:
     name = _NAMES[operator]
     if interval.type == t.YEAR_TO_MONTH:
         return apply(f"{name}-months", (moment, interval), moment.type)
@@ -141,7 +141,7 @@ def _moved(operator: str, moment: Typed, interval: Typed) -> Typed:
     return apply(f"{name}-interval", (moment, interval), moment.type)
 
 
-def _scaled(operator: str, interval: Typed, number: Typed) -> Typed:
+def _scale_interval(operator: str, interval: Typed, number: Typed) -> Typed:
     if number.type.name == "DECIMAL":
         number = apply("decimal-to-double", (number,), t.DOUBLE)
     kind = "months" if interval.type == t.YEAR_TO_MONTH else "interval"

@@ -66,7 +66,7 @@ def record_part(name: str, value: Typed, place: Place, coercion: Coercion) -> Ty
 
 def _key(value: Typed, place: Place, coercion: Coercion) -> Typed:
     """Text and bytes as they are, all else as JSON."""
-    value = coercion.handed_on(value, "__key", place)
+    value = coercion.pass_on(value, "__key", place)
     if value.type == t.VARBINARY:
         return value
     if value.type == t.VARCHAR:

@@ -104,11 +104,11 @@ def resolve_call(name: str, arguments: Sequence[tuple[Typed, Place]], place: Pla
     refuse_unknown(name, place)
     if name in _FORMS:
         raise TypeMismatch(f"{name} does not take {argument_count(len(arguments))}; it is {_FORMS[name]}", place)
-    function = _chosen(name, arguments, place, coercion)
+    function = _choose(name, arguments, place, coercion)
     return _Binding(function, arguments, place, coercion).made()
 
 
-def _chosen(name: str, arguments: Sequence[tuple[Typed, Place]], place: Place, coercion: Coercion) -> Function:
+def _choose(name: str, arguments: Sequence[tuple[Typed, Place]], place: Place, coercion: Coercion) -> Function:
     """The function of that name that needs the fewest conversions; of columns, earlier uses tell."""
     those = [one for one in FUNCTIONS[name] if one.takes(len(arguments))]
     if not those:
@@ -317,7 +317,7 @@ class _Binding:
 
     def _anything(self, value: Typed, place: Place) -> Typed:
         value = strip_view(value)
-        value = self.coercion.handed_on(value, self.function.name, place)
+        value = self.coercion.pass_on(value, self.function.name, place)
         return self._written(value)
 
     def _written(self, value: Typed) -> Typed:

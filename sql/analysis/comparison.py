@@ -59,7 +59,7 @@ def distinct_test(left: PlacedValue, right: PlacedValue, coercion: Coercion) -> 
 def between_test(operand: PlacedValue, low: PlacedValue, high: PlacedValue, coercion: Coercion) -> Typed:
     """`operand >= low AND operand <= high`; the operand is named twice. Raises TypeMismatch."""
     above = comparison(">=", operand, low, coercion, "BETWEEN")
-    operand = _learned("BETWEEN", operand, low, coercion)
+    operand = _learn("BETWEEN", operand, low, coercion)
     below = comparison("<=", operand, high, coercion, "BETWEEN")
     bounds = _constant(above, operand[0]), _constant(below, operand[0])
     if None not in bounds:
@@ -72,7 +72,7 @@ def in_test(operand: PlacedValue, items: Sequence[PlacedValue], coercion: Coerci
     compared: list[tuple[Typed, Constant | None]] = []
     for item in items:
         test = comparison("=", operand, item, coercion, "IN")
-        operand = _learned("IN", operand, item, coercion)
+        operand = _learn("IN", operand, item, coercion)
         compared.append((test, _constant(test, operand[0])))
     tests: list[Typed] = []
     for plain, group in groupby(compared, lambda pair: pair[1] is not None):
@@ -85,7 +85,7 @@ def in_test(operand: PlacedValue, items: Sequence[PlacedValue], coercion: Coerci
     return junction(tests, ends_with=True)
 
 
-def _learned(by: str, operand: PlacedValue, other: PlacedValue, coercion: Coercion) -> PlacedValue:
+def _learn(by: str, operand: PlacedValue, other: PlacedValue, coercion: Coercion) -> PlacedValue:
     """An operand of which nothing was known, after it was compared: what it is compared with next must be alike."""
     value, place = operand
     return (_sides(by, operand, other, coercion)[0], place) if value.type == t.UNKNOWN else operand
@@ -120,7 +120,7 @@ def _sides(by: str, left: PlacedValue, right: PlacedValue, coercion: Coercion) -
         return coercion.to(a, _open(b.type), by, left[1]), b
     if b.type == t.UNKNOWN and a.type.name in t.NESTED:
         return a, coercion.to(b, _open(a.type), by, right[1])
-    _, (a, b) = coercion.together(((a, left[1]), (b, right[1])), f"{by} compares")
+    _, (a, b) = coercion.unify(((a, left[1]), (b, right[1])), f"{by} compares")
     return a, b
 
 

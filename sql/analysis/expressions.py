@@ -190,7 +190,7 @@ class Analysis:
             case ("COALESCE", (_, *_)) | ("IFNULL", (_, _)):
                 places = [one.place for one in tree.arguments]
                 typed = zip(self._in_order(tree.arguments, self.typed), places, strict=True)
-                common, values = self.coercion.together(list(typed), f"{tree.name} takes")
+                common, values = self.coercion.unify(list(typed), f"{tree.name} takes")
                 made = coalesce if self.slots.learned else Coalesce
                 return made(values, common)
             case "NULLIF", (left, right):
@@ -207,7 +207,7 @@ class Analysis:
         return Constant(str(value.type), t.VARCHAR)
 
     def _cast(self, value: Typed, target: Type, place: Place, *, safe: bool) -> Typed:
-        value = self.coercion.handed_on(strip_view(value), "CAST", place)
+        value = self.coercion.pass_on(strip_view(value), "CAST", place)
         try:
             conversion = explicit(value.type, target)
         except Impossible as impossible:
@@ -223,7 +223,7 @@ class Analysis:
             typed = self._several(values)
         if tree.otherwise is None:
             typed.append((Constant(None, t.NULL), tree.place))
-        common, results = self.coercion.together(typed, "CASE gives")
+        common, results = self.coercion.unify(typed, "CASE gives")
         operand = None if tree.operand is None else self._once(tree.operand)
 
         def condition(when: ex.Expression) -> Typed:
@@ -277,10 +277,10 @@ class Analysis:
         if arrays_known:
             common = common_type(arrays_known) or arrays_known[0]
             arrays = tuple(self.coercion.to(value, common, "||", place) for value, place in values)
-            return _joined(arrays, common)
+            return _join(arrays, common)
         known = t.VARBINARY if any(value.type == t.VARBINARY for value, _ in values) else t.VARCHAR
         texts = tuple(self.coercion.to(value, known, "||", place) for value, place in values)
-        return _joined(texts, known)
+        return _join(texts, known)
 
     def _between(self, tree: ex.Between) -> Typed:
         operand, *bounds = kept = [self._once(one) for one in (tree.operand, tree.low, tree.high)]
@@ -342,7 +342,7 @@ class _Once:
         return body if self.kept is None else Let(self.key, self.kept, body, body.type)
 
 
-def _joined(values: tuple[Typed, ...], one: Type) -> Typed:
+def _join(values: tuple[Typed, ...], one: Type) -> Typed:
     """One after the other; of many, the length is looked at before the result is made."""
     return apply(ConcatOperation(many=len(values) > FEW), values, one)
 

@@ -130,26 +130,26 @@ def _read(found: Typed, slot: SlotPath, slots: Slots, place: Place) -> Typed:
 def make_array(items: Sequence[tuple[Typed, Place]], coercion: Coercion) -> Typed:
     if not items:
         return Constant([], t.array(t.NULL))
-    common, values = coercion.together(items, "an ARRAY holds")
-    common, values = _settled(common, values, items, coercion)
+    common, values = coercion.unify(items, "an ARRAY holds")
+    common, values = _settle(common, values, items, coercion)
     return apply_nullable(MakeArray(), values, t.array(common))
 
 
 def make_map(keys: Sequence[tuple[Typed, Place]], values: Sequence[tuple[Typed, Place]], coercion: Coercion) -> Typed:
     if not keys:
         return Constant({}, t.map_of(t.VARCHAR, t.NULL))
-    key, names = coercion.together(keys, "a MAP has keys of")
-    key, names = _settled(key, names, keys, coercion, t.VARCHAR)
+    key, names = coercion.unify(keys, "a MAP has keys of")
+    key, names = _settle(key, names, keys, coercion, t.VARCHAR)
     if key.name not in KEYS:
         raise TypeMismatch(f"a MAP has keys of {', '.join(sorted(KEYS - {'UNKNOWN'}))}", keys[0][1])
-    common, held = coercion.together(values, "a MAP holds")
-    common, held = _settled(common, held, values, coercion)
+    common, held = coercion.unify(values, "a MAP holds")
+    common, held = _settle(common, held, values, coercion)
     made = apply_nullable(MakeMap(), (*names, *held), t.map_of(key, common))
     return with_fault(made, NULL_KEY) if any(isinstance(one, Constant) and one.value is None for one in names) else made
 
 
 def make_row(names: Sequence[str], items: Sequence[tuple[Typed, Place]], coercion: Coercion) -> Typed:
-    values = tuple(coercion.handed_on(value, "ROW", place) for value, place in items)
+    values = tuple(coercion.pass_on(value, "ROW", place) for value, place in items)
     fields: dict[str, None] = {}
     for i, name in enumerate(names):
         ways = chain((name,), (f"_col{n}" for n in count(i)))
@@ -158,7 +158,7 @@ def make_row(names: Sequence[str], items: Sequence[tuple[Typed, Place]], coercio
     return apply_nullable(MakeRow(one), values, one)
 
 
-def _settled(
+def _settle(
     common: Type,
     values: tuple[Typed, ...],
     given: Sequence[tuple[Typed, Place]],

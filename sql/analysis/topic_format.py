@@ -75,12 +75,12 @@ class TopicFormat:
         return self.value, WHOLE if self.value.whole else column.path
 
     @property
-    def as_source(self) -> tuple[MappedColumn, ...]:
+    def source_columns(self) -> tuple[MappedColumn, ...]:
         """Its columns in a query that reads it; none where any field may be named, or bytes are copied."""
         return self._completed(is_open=self.value.format.self_describing or self.value.format.copies_bytes)
 
     @property
-    def as_target(self) -> tuple[MappedColumn, ...]:
+    def target_columns(self) -> tuple[MappedColumn, ...]:
         """Its columns in a query that writes it; none if the query defines them."""
         return self._completed(is_open=False)
 

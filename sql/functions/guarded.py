@@ -71,7 +71,7 @@ def value_check(one: Type) -> Fit:
 
 
 def _unlike(value: Any, one: Type) -> Unfit:
-    return Unfit(f"{_said(value)}; its annotation promises {one}")
+    return Unfit(f"{_describe(value)}; its annotation promises {one}")
 
 
 def _too_long(value: Any, one: str) -> Unfit:
@@ -225,7 +225,7 @@ def _any(value: Any) -> Any:
 def _array(inner: Fit) -> Fit:
     def fit(value: Any) -> Any:
         if type(value) is not list:
-            raise Unfit(f"{_said(value)}; its annotation promises an ARRAY, which is a list")
+            raise Unfit(f"{_describe(value)}; its annotation promises an ARRAY, which is a list")
         if len(value) > t.MAX_LENGTH:
             raise _too_long(value, "ARRAY")
         return [None if one is None else inner(one) for one in value]
@@ -236,7 +236,7 @@ def _array(inner: Fit) -> Fit:
 def _map(key: Fit, inner: Fit) -> Fit:
     def fit(value: Any) -> Any:
         if type(value) is not dict:
-            raise Unfit(f"{_said(value)}; its annotation promises a MAP, which is a dict")
+            raise Unfit(f"{_describe(value)}; its annotation promises a MAP, which is a dict")
         if len(value) > t.MAX_LENGTH:
             raise _too_long(value, "MAP")
         return {key(name): None if one is None else inner(one) for name, one in value.items()}
@@ -244,7 +244,7 @@ def _map(key: Fit, inner: Fit) -> Fit:
     return fit
 
 
-def _said(value: Any) -> str:
+def _describe(value: Any) -> str:
     return "NULL" if value is None else f"a Python {type(value).__name__}"
 
 

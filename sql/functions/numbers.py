@@ -49,7 +49,7 @@ def _cut(value: Decimal, digits: int, rounding: str) -> Decimal:
     return value.quantize(_unit(min(-digits, _FURTHEST)), rounding, EXACT)
 
 
-def _rounded(name: str, number: N, digits: int, rounding: str) -> N:
+def _round(name: str, number: N, digits: int, rounding: str) -> N:
     if isinstance(number, int):
         if digits >= 0:
             return number
@@ -96,27 +96,27 @@ def rounded(number: N, digits: int = 0) -> N:
         nearest = _nearest(number, digits)
         if nearest is not None:
             return nearest  # type: ignore[return-value]  # a float for a float
-    return _rounded("ROUND", number, digits, ROUND_HALF_UP)
+    return _round("ROUND", number, digits, ROUND_HALF_UP)
 
 
 @sql("TRUNC")
 @sql()
 def truncate(number: N, digits: int = 0) -> N:
     """The number cut off at `digits` after the point; negative digits cut off ones, tens …"""
-    return _rounded("TRUNCATE", number, digits, ROUND_DOWN)
+    return _round("TRUNCATE", number, digits, ROUND_DOWN)
 
 
 @sql()
 def floor(number: N) -> N:
     """The largest whole number that is not above the number."""
-    return _rounded("FLOOR", number, 0, ROUND_FLOOR)
+    return _round("FLOOR", number, 0, ROUND_FLOOR)
 
 
 @sql("CEILING")
 @sql()
 def ceil(number: N) -> N:
     """The smallest whole number that is not below the number."""
-    return _rounded("CEIL", number, 0, ROUND_CEILING)
+    return _round("CEIL", number, 0, ROUND_CEILING)
 
 
 def _by_zero(_dividend: Any, divisor: Any) -> None:

@@ -34,7 +34,7 @@ def check_flags(flags: str) -> None:
         )
 
 
-def _quoted(pattern: str) -> str:
+def _quote(pattern: str) -> str:
     """As a query has it: each backslash once."""
     return f"'{pattern if len(pattern) <= LONGEST else pattern[: LONGEST - 1] + '…'}'"
 
@@ -50,7 +50,7 @@ def compile_pattern(pattern: str, flags: str = "") -> Any:
         return re2.compile(f"(?{flags}){pattern}" if flags else pattern, options)
     except re2.error as error:
         said = error.args[0].decode() if isinstance(error.args[0], bytes) else str(error)
-        raise ValueError(f"{_quoted(pattern)} is not a regular expression: {_reason(said)}") from None
+        raise ValueError(f"{_quote(pattern)} is not a regular expression: {_reason(said)}") from None
 
 
 _REASONS = {
@@ -117,7 +117,7 @@ def _parts(pattern: str, escape: str | None) -> list[tuple[str, bool]]:
             character, is_sign = next(characters, ""), False  # noqa: PLW2901  # the one that is escaped
             if character not in (*_SIGNS, escape):
                 raise ValueError(
-                    f"in LIKE {_quoted(pattern)} the escape '{escape}' stands before neither %, _ nor itself"
+                    f"in LIKE {_quote(pattern)} the escape '{escape}' stands before neither %, _ nor itself"
                 )
         if not is_sign and parts and not parts[-1][1]:
             parts[-1] = (parts[-1][0] + character, False)
@@ -139,7 +139,7 @@ def parse_replacement(replacement: str) -> tuple[str | int, ...]:
         if i % 2 and part.isdecimal() and part.isascii():
             parts.append(int(part))
         elif i % 2 and part != "\\":
-            raise ValueError(f"in the replacement {_quoted(replacement)} a \\ stands before neither a digit nor itself")
+            raise ValueError(f"in the replacement {_quote(replacement)} a \\ stands before neither a digit nor itself")
         elif part:
             parts.append(part)
     return tuple(parts)
@@ -157,7 +157,7 @@ def regexp_like(text: str, pattern: Pattern, flags: Flags = "") -> bool:
 
 def _check_group(regexp: Any, pattern: str, group: int) -> None:
     if not 0 <= group <= regexp.groups:
-        raise ValueError(f"{_quoted(pattern)} has no group {group}; it has {regexp.groups}")
+        raise ValueError(f"{_quote(pattern)} has no group {group}; it has {regexp.groups}")
 
 
 def _no_such_group(_text: Any, pattern: Any, group: Any = 0) -> None:

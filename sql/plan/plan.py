@@ -123,7 +123,7 @@ class _Planned:
         self._insert, self._chain = insert, chain
         self._source, self._target = topic_format_of(source), topic_format_of(target)
         self._into = target.name if target else insert.target.text
-        self._declared = {one.name: one for one in self._source.as_source}
+        self._declared = {one.name: one for one in self._source.source_columns}
 
     def branch(self) -> tuple[Branch, Faults]:
         slots = Slots()
@@ -159,7 +159,7 @@ class _Planned:
     def _outputs(self, rows: Rows, analysis: Analysis) -> tuple[Output, ...]:
         """What is written: fields of the value, then fields of the key, then parts of the record."""
         names = self._columns(rows, [column.name for column in rows.columns])
-        declared = {column.name: column for column in self._target.as_target}
+        declared = {column.name: column for column in self._target.target_columns}
         written = [replace(column, name=name) for column, name in zip(rows.columns, names, strict=True)]
         check_names((column.name, column.place) for column in written)
         of_key = self._target.key
@@ -187,8 +187,8 @@ class _Planned:
                 raise NotSupported(f"{name} cannot be written; give the column another name with AS", column.place)
             else:
                 value = strip_view(column.value)
-                untyped = value.type == t.UNKNOWN or (self._source.as_source == () and value.type == t.JSON)
-                value = analysis.coercion.handed_on(value, name, column.place)
+                untyped = value.type == t.UNKNOWN or (self._source.source_columns == () and value.type == t.JSON)
+                value = analysis.coercion.pass_on(value, name, column.place)
                 projected = ProjectedColumn(name, value, t.UNKNOWN if untyped else value.type)
                 outputs.append(Output(projected, WrittenColumn(name, VALUE_PART, (name,))))
         if len(outputs) > 1 and any(not one.path for one in outputs):
@@ -228,7 +228,7 @@ class _Planned:
         """What the columns of the query are called in the target, in their order."""
         insert = self._insert
         count = len(own)
-        mapped = [column.name for column in self._target.as_target]
+        mapped = [column.name for column in self._target.target_columns]
         if mapped:
             _check_mapped(insert.columns, self._into, mapped)
         listed = [column.text for column in insert.columns]

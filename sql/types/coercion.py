@@ -121,7 +121,7 @@ class Coercion:
                 hint = hint or f"; CAST it AS {t.VARCHAR}"
             raise TypeMismatch(f"{by} needs {needed}; this is {found}{hint}", place)
         if implicit(value.type, target) is None:
-            return _retyped(value, target)
+            return _with_type(value, target)
         return apply(Widen(value.type, target), (value,), target)
 
     def _unknown(self, value: Typed, target: Type, place: Place) -> Typed:
@@ -130,7 +130,7 @@ class Coercion:
         if slot and (one == t.UNKNOWN or one in PARTS):
             part, wanted_of = (slot, target) if one == t.UNKNOWN else ((*slot, PARTS[one]), target.arguments[-1])
             self.slots.demand(part, wanted_of, place)
-            return _retyped(value, target)
+            return _with_type(value, target)
         match value:
             case Coalesce(operands):
                 return Coalesce(tuple(self._unknown_or_null(one, target, place) for one in operands), target)
@@ -141,7 +141,7 @@ class Coercion:
                 return Let(key, bound, self._unknown_or_null(body, target, place), target)
             case Loop():
                 return self._loop(value, target, place)
-        return _retyped(value, target)
+        return _with_type(value, target)
 
     def _loop(self, value: Loop, target: Type, place: Place) -> Typed:
         """The results of the lambdas get the types that the result of the loop needs."""
@@ -153,14 +153,14 @@ class Coercion:
         start = value.start and self._unknown_or_null(value.start, target, place)
         return replace(value, results=results, start=start, type=target)
 
-    def handed_on(self, value: Typed, by: str, place: Place) -> Typed:
+    def pass_on(self, value: Typed, by: str, place: Place) -> Typed:
         """A value that is passed on unchanged: its unknown parts are JSON."""
         return self.to(value, t.as_json(value.type), by, place)
 
     def _unknown_or_null(self, value: Typed, target: Type, place: Place) -> Typed:
         return self.to(value, target, "this", place)
 
-    def together(self, values: Sequence[tuple[Typed, Place]], by: str) -> tuple[Type, tuple[Typed, ...]]:
+    def unify(self, values: Sequence[tuple[Typed, Place]], by: str) -> tuple[Type, tuple[Typed, ...]]:
         """The values as the type they have in common. Raises TypeMismatch where they have none."""
         values = [(strip_view(value), place) for value, place in values]
         common = common_type([value.type for value, _ in values])
@@ -174,7 +174,7 @@ class Coercion:
         return common, tuple(self.to(value, common, by, place) for value, place in values)
 
 
-def _retyped(value: Typed, target: Type) -> Typed:
+def _with_type(value: Typed, target: Type) -> Typed:
     return replace(value, type=target)
 
 

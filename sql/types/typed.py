@@ -141,7 +141,7 @@ def apply(operation: Operation, arguments: tuple[Typed, ...], type_: Type) -> Ty
     values = [one.value for one in arguments if isinstance(one, Constant)]
     if None in values:
         return Constant(None, type_)
-    return _folded(made, values)
+    return _fold(made, values)
 
 
 def slot_of(value: "Typed") -> SlotPath:
@@ -158,7 +158,7 @@ def apply_nullable(operation: Operation, arguments: tuple[Typed, ...], type_: Ty
     """A Loose, or its value where all arguments are constants and it has one."""
     made = ApplyNullable(operation, arguments, type_)
     values = [one.value for one in arguments if isinstance(one, Constant)]
-    return _folded(made, values) if len(values) == len(arguments) else made
+    return _fold(made, values) if len(values) == len(arguments) else made
 
 
 def with_fault(value: Typed, reason: str) -> Typed:
@@ -166,7 +166,7 @@ def with_fault(value: Typed, reason: str) -> Typed:
     return msgspec.structs.replace(value, fault=reason) if isinstance(value, Apply | ApplyNullable) else value
 
 
-def _folded(made: Apply | ApplyNullable, values: list[Any]) -> Typed:
+def _fold(made: Apply | ApplyNullable, values: list[Any]) -> Typed:
     """Its value; itself, with the reason, where it has none: whether a record ever gets there is not known here."""
     if any(map(_is_large, values)):
         return made

@@ -110,27 +110,27 @@ def _looks(writer: str, reader: str, names: frozenset[str]) -> _Looks:
     logical = types.parse_schema(reader)
     plain, other = (types.parse_schema(one, logical=False) for one in (writer, reader))
     named = types.named_schemas(logical)
-    wanted, wanted_plain = _projected(logical, names), _projected(other, names)
+    wanted, wanted_plain = _project(logical, names), _project(other, names)
     second = () if wanted == logical else (resolving_reader(plain, wanted_plain, wanted, named),)
     if types.parse_schema(writer) == logical:
         return lambda source: fastavro.schemaless_reader(source, logical, None), *second
     return resolving_reader(plain, other, logical, named), *second
 
 
-def _projected(schema: Any, names: frozenset[str]) -> Any:
+def _project(schema: Any, names: frozenset[str]) -> Any:
     return {**schema, "fields": [field for field in schema["fields"] if field["name"] in names]}
 
 
 def _record(data: bytes, start: int, looks: _Looks) -> Any:
     try:
-        return _looked(data, start, looks[0])
+        return _look(data, start, looks[0])
     except BadRecord:
         if len(looks) == 1:
             raise
-    return _looked(data, start, looks[1])
+    return _look(data, start, looks[1])
 
 
-def _looked(data: bytes, start: int, read: _Read) -> Any:
+def _look(data: bytes, start: int, read: _Read) -> Any:
     source = io.BytesIO(data)
     source.seek(start)
     try:
@@ -198,7 +198,7 @@ def _encoder(schema: Any, header: bytes, paths: Sequence[FieldPath], needed: Seq
         except _DAMAGED as bad:
             if null := [name for name in needed if record.get(name) is None]:
                 raise BadRecord(f"field '{null[0]}' is NULL; the schema of the target does not take it") from None
-            raise BadRecord(f"the Avro schema of the target does not take {_refused(bad)}") from None
+            raise BadRecord(f"the Avro schema of the target does not take {_describe_refused(bad)}") from None
         return out.getvalue()
 
     return encode
@@ -207,7 +207,7 @@ def _encoder(schema: Any, header: bytes, paths: Sequence[FieldPath], needed: Seq
 _ON_FIELD = re.compile(r" on field (\S+)")
 
 
-def _refused(bad: BaseException) -> str:
+def _describe_refused(bad: BaseException) -> str:
     """What fastavro did not take; of fields in fields it names the innermost first."""
     fields = _ON_FIELD.findall(str(bad))
     return f"the value of field '{'.'.join(reversed(fields))}'" if fields else "the record"

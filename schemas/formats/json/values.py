@@ -39,7 +39,7 @@ class ExactDecimal(metaclass=_AnyDecimal):
 
 
 def decoder(kind: Any) -> msgspec.json.Decoder[Any]:
-    """The decoder of JSON for a type made by `read_as`."""
+    """The decoder of JSON for a type made by `msgspec_type`."""
     return msgspec.json.Decoder(kind, dec_hook=_exact, float_hook=Decimal)
 
 

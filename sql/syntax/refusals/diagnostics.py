@@ -35,10 +35,10 @@ def syntax_error(text: str, tried: Mapping[int, Mapping[int, object]]) -> Refuse
     }
     offset = max((at for places in failures.values() for at in places), default=0)
     rules = {rule for rule, places in failures.items() if offset in places}
-    return _known(text, offset, rules) or _unexpected(text, offset, rules)
+    return _answer_of_rows(text, offset, rules) or _unexpected(text, offset, rules)
 
 
-def _known(text: str, offset: int, rules: set[str]) -> Refused | None:
+def _answer_of_rows(text: str, offset: int, rules: set[str]) -> Refused | None:
     """The answer of the first row that matches."""
     before, found = text[_start(text) : offset], text[offset : offset + WINDOW]
     if len(before) > WINDOW:
@@ -69,7 +69,7 @@ def _unexpected(text: str, offset: int, rules: set[str]) -> BadSyntax:
     found = match.group() if match else ""
     if found == ")" and not open_brackets(text[:offset]):
         return BadSyntax("this ) closes nothing; remove it, or open it with (", place_of(text, offset))
-    if swallowed := _swallowed(text[:offset], rules):
+    if swallowed := _swallowed_keyword(text[:offset], rules):
         word, meant = swallowed
         message = f"expected {meant}, found '{word.group()}'; did you mean {meant}?"
         return BadSyntax(message, place_of(text, word.start()))
@@ -77,10 +77,10 @@ def _unexpected(text: str, offset: int, rules: set[str]) -> BadSyntax:
     expected = list(dict.fromkeys(EXPECTED[rule] for rule in EXPECTED if rule in rules))
     listed = " or ".join([", ".join(expected[:-1]), expected[-1]] if len(expected) > 1 else expected)
     hint = _hint(text, offset, found, rules)
-    return BadSyntax(f"expected {listed}, found {_shown(found)}{hint}", place_of(text, offset))
+    return BadSyntax(f"expected {listed}, found {_show_found(found)}{hint}", place_of(text, offset))
 
 
-def _swallowed(before: str, rules: set[str]) -> tuple[re.Match[str], str] | None:
+def _swallowed_keyword(before: str, rules: set[str]) -> tuple[re.Match[str], str] | None:
     """A misspelled keyword that was taken for a name, just before the place, and what it was meant to be."""
     word = _LAST_WORD.search(before)
     if word is None or word.group().upper() in EXPECTED:
@@ -89,7 +89,7 @@ def _swallowed(before: str, rules: set[str]) -> tuple[re.Match[str], str] | None
     return (word, meant[0]) if meant else None
 
 
-def _shown(found: str) -> str:
+def _show_found(found: str) -> str:
     if not found:
         return "the end of the statement"
     clipped = found if len(found) <= 30 else found[:29] + "…"

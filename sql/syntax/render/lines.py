@@ -25,15 +25,15 @@ _INDENT = "    "
 def render_lines(statement: statements.Statement | statements.Insert) -> list[str]:
     """The one line of `render` where it is short, else several."""
     text = render(statement)
-    return [text] if len(text) <= WIDTH else list(_broken(statement, text))
+    return [text] if len(text) <= WIDTH else list(_break_lines(statement, text))
 
 
-def _broken(statement: statements.Statement | statements.Insert, text: str) -> Iterator[str]:
+def _break_lines(statement: statements.Statement | statements.Insert, text: str) -> Iterator[str]:
     match statement:
         case statements.CreateJob(options=options, insert=insert):
             yield job_head(statement)
             yield from filter(None, [option_list(options)])
-            head, *query = _broken(insert, "")
+            head, *query = _break_lines(insert, "")
             yield f"AS {head}"
             yield from query
         case statements.Insert():
@@ -41,7 +41,7 @@ def _broken(statement: statements.Statement | statements.Insert, text: str) -> I
             yield from _query(statement.query)
         case statements.CreateMapping(columns=columns) if columns:
             yield f"{mapping_head(statement)} ("
-            yield from _indented(_with_commas([mapped_column(one) for one in columns]))
+            yield from _indent(_with_commas([mapped_column(one) for one in columns]))
             yield f") TYPE {quote_name(statement.type.text)}"
             yield from filter(None, [option_list(statement.options)])
         case _:
@@ -52,7 +52,7 @@ def _query(query: statements.Query) -> Iterator[str]:
     for number, one in enumerate(query.bindings):
         last = number == len(query.bindings) - 1
         yield f"{'' if number else 'WITH '}{quote_name(one.name.text)} AS ("
-        yield from _indented(_query(one.query))
+        yield from _indent(_query(one.query))
         yield ")" if last else "),"
     for number, select in enumerate(query.branches):
         if number:
@@ -69,7 +69,7 @@ def _select(select: statements.Select) -> Iterator[str]:
         yield line
     else:
         yield "SELECT"
-        yield from _indented(_with_commas(items))
+        yield from _indent(_with_commas(items))
     yield from _source(select.source)
     yield from (unnest_clause(one).lstrip() for one in select.unnests)
     if select.where:
@@ -81,7 +81,7 @@ def _source(source: statements.Table | statements.Derived) -> Iterator[str]:
         yield f"FROM {quote_name(source.name.text)}{alias_clause(source.alias)}"
     else:
         yield "FROM ("
-        yield from _indented(_query(source.query))
+        yield from _indent(_query(source.query))
         yield f"){alias_clause(source.alias)}"
 
 
@@ -89,5 +89,5 @@ def _with_commas(parts: Sequence[str]) -> list[str]:
     return [*(f"{part}," for part in parts[:-1]), parts[-1]]
 
 
-def _indented(lines: Iterator[str] | list[str]) -> Iterator[str]:
+def _indent(lines: Iterator[str] | list[str]) -> Iterator[str]:
     return (_INDENT + line for line in lines)
