@@ -1,13 +1,12 @@
-"""What a job's step makes of records, one by one, with nothing written: the same evaluation as a task's."""
+"""What a query makes of records, one by one, with nothing written: the evaluation is the same as in a task."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from jobplane.processors.evaluation.batch import Evaluation, RecordBatch
 from jobplane.processors.kafka.cluster import Message
 from jobplane.processors.registry.client import Registry
-from jobplane.processors.task.culprit import fault
-from jobplane.processors.task.evaluation import Evaluation
 from jobplane.schemas.failures import RecordFailure
 from jobplane.sql.codegen.compile import Step
 
@@ -73,31 +72,24 @@ def tried(
     cpu: Callable[[], float],
 ) -> Trial:
     """Each record first, for what it gives; then all at once, for the time. Raises Doubt where a registry is silent."""
-    found = tuple(_alone(step, message, registry) for message in messages)
-    whole = _evaluation(step, lambda *_: None, lambda _: None, registry)
+    found = tuple(_try_alone(step, message, registry) for message in messages)
+    evaluation = Evaluation(step, _discard, _discard, registry)
     began, cpu_began = clock(), cpu()
-    whole.through(list(messages))
+    evaluation.run(RecordBatch(list(messages)))
     return Trial(found, clock() - began, cpu() - cpu_began)
 
 
-def _alone(step: Step, message: Message, registry: Registry | None) -> Tried:
+def _try_alone(step: Step, message: Message, registry: Registry | None) -> Tried:
     written: list[Record] = []
-    refusals: list[RecordFailure] = []
-    evaluation = _evaluation(step, lambda *record: written.append(record), refusals.append, registry)
-    batch = evaluation.through([message])
-    if refusals:
-        return Tried(message, refusal=refusals[0])
+
+    def take(*record: Any) -> None:
+        written.append(record)
+
+    batch = RecordBatch([message])
+    for verdict in Evaluation(step, take, take, registry).verdicts(batch):
+        return Tried(message, refusal=verdict.failure)
     return Tried(message, tuple(written), skipped=batch.skipped > 0 and not written)
 
 
-def _evaluation(
-    step: Step, produce: Callable[..., None], refuse: Callable[[RecordFailure], None], registry: Registry | None
-) -> Evaluation:
-    def treat(_: Message, failure: RecordFailure) -> bool:
-        refuse(failure)
-        return True
-
-    def blame(error: Exception, message: Message) -> RecordFailure:
-        return fault(error, message)  # nothing of Kafka is asked here
-
-    return Evaluation(step, produce, produce, blame, treat, registry)
+def _discard(*_: Any) -> None:
+    """Takes the records of an evaluation that is only timed."""

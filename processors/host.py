@@ -1,10 +1,8 @@
-"""A task host: one process, a thread a task. It obeys the lines on its standard input and ends when that closes.
+"""A task host: one process, with a thread for each task. It obeys the lines on its standard input until that closes.
 
-Lines are JSON objects. In: the house first, then {"do": run | update | release | forget | touch}. Out: a status every
-half second, and {"ended": key} for each runner that ends.
+Its standard output tells the worker of the tasks: their status every half second, and each runner that ends.
 """
 
-import base64
 import gc
 import os
 import sys
@@ -12,74 +10,65 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
-
-import msgspec
+from typing import BinaryIO, assert_never
 
 from jobplane.processors import user_functions
 from jobplane.processors.kafka.cluster import Doubt, Kafka
+from jobplane.processors.protocol.messages import (
+    MUST_RESTART,
+    ForgetTask,
+    FromHost,
+    HostStatus,
+    InTouch,
+    Opening,
+    ReleaseTask,
+    RunnerEnded,
+    RunTask,
+    TaskStatus,
+    ToHost,
+    UpdateTask,
+    decode_opening,
+    decode_to_host,
+    encode_line,
+)
+from jobplane.processors.protocol.steps import Step, TaskEnd
 from jobplane.processors.registry.client import registry_of
-from jobplane.processors.task.context import End, House
-from jobplane.processors.task.records import Control
+from jobplane.processors.task.context import TaskServices
+from jobplane.processors.task.records import ControlRecords
 from jobplane.processors.task.reports import Reporter
 from jobplane.processors.task.runner import Runner
 from jobplane.schemas.records.progress import Progress
-from jobplane.schemas.records.tasks import Task
-from jobplane.schemas.wire.codec import decode, encode
 
-WORN = 75
-"""Exit code of a host that wants to be replaced: EX_TEMPFAIL of sysexits.h."""
-STATUS_S, NEWS_S = 0.5, 2.0
-"""How often the worker hears of the tasks, and from what age on of a step."""
+STATUS_S, LONG_STEP_S = 0.5, 2.0
+"""How often the worker hears of the tasks, and from what age on of a step without other changes."""
 PROGRESS_S = 5.0
 STOP_S = 5.0
-CRASHED = "crashed"
-"""How a runner ended that raised what it should not have."""
-StepHook = Callable[[Task, int], None]
-"""Called at each numbered step of each task; a test may end the process there."""
-
-
-def task_text(task: Task) -> str:
-    """A task record as it travels in a line."""
-    return base64.b64encode(encode(task)).decode()
-
-
-class Opening(msgspec.Struct):
-    """The first line: where Kafka is and whose host this is. `touch_s`: how long a word from the worker holds."""
-
-    bootstrap: str
-    properties: dict[str, str]
-    prefix: str
-    worker: str
-    touch_s: float
-    registry: dict[str, str] = {}
-
-
-class Order(msgspec.Struct):
-    do: str
-    task: str = ""
-    key: str = ""
-    deaths: int = 0
+StepHook = Callable[[str, Step], None]
+"""Called with the job's name at each step of each task; a test may end the process there."""
 
 
 @dataclass(slots=True)
-class _Run:
+class TaskRun:
+    """A runner with its thread. `step` is the step it is in, since `since` of the monotonic clock."""
+
     runner: Runner
     thread: threading.Thread
-    task: Task
-    step: int = 0
-    at: float = field(default_factory=time.monotonic)
+    step: Step = Step.FENCE
+    since: float = field(default_factory=time.monotonic)
     progress: Progress | None = None
-    said: dict[str, Any] = field(default_factory=dict)
+    reported: TaskStatus | None = None
 
-    def news(self, now: float) -> dict[str, Any]:
-        """Its status, where the worker does not know it: new counters, or a step that lasts, or did when last said."""
-        counters, age = self.runner.about.counters.as_dict(), now - self.at
-        quiet = age < NEWS_S and self.said.get("age", NEWS_S) < NEWS_S
-        if quiet and counters.items() <= self.said.items():
-            return {}
-        self.said = {"step": self.step, "age": age, **counters}
-        return self.said
+    def enter(self, step: Step | None) -> None:
+        self.step, self.since = step or self.step, time.monotonic()
+
+    def news(self, now: float) -> TaskStatus | None:
+        """The status, unless the worker knows it. News are other counters, and a step that lasts or has just ended."""
+        counters, age, before = self.runner.context.counters.as_dict(), now - self.since, self.reported
+        quiet = age < LONG_STEP_S and before is not None and before.age < LONG_STEP_S
+        if quiet and before is not None and counters == before.counters:
+            return None
+        self.reported = TaskStatus(self.step, age, counters)
+        return self.reported
 
 
 class Host:
@@ -88,97 +77,100 @@ class Host:
     def __init__(self, opening: Opening, out: BinaryIO, hook: StepHook) -> None:
         kafka = Kafka(opening.bootstrap, opening.properties)
         self._reporter = Reporter(kafka, opening.prefix, opening.worker)
-        self._house = House(
+        self._services = TaskServices(
             kafka,
             opening.prefix,
-            Control(kafka, opening.prefix),
+            ControlRecords(kafka, opening.prefix),
             self._reporter,
-            self._in_touch,
+            self._require_in_touch,
             registry_of(opening.registry),
         )
         self._hook, self._out = hook, out
-        self._touch_s, self._touched = opening.touch_s, time.monotonic()
-        self._runs: dict[str, _Run] = {}
+        self._in_touch_s, self._in_touch_at = opening.in_touch_s, time.monotonic()
+        self._runs: dict[str, TaskRun] = {}
         self._lock = threading.Lock()
         self._closed = threading.Event()
 
-    def obey(self, order: Order) -> None:
-        match order.do:
-            case "touch":
-                self._touched = time.monotonic()
-            case "run":
-                self._start(decode(base64.b64decode(order.task), Task), order.deaths)
-            case "update":
-                task = decode(base64.b64decode(order.task), Task)
-                self._reporter.heard(task)
-                if run := self._runs.get(task.key):
-                    run.runner.about.told = task
-            case "release":
-                if run := self._runs.get(order.key):
-                    run.runner.about.release.set()
-            case "forget":
-                self._reporter.forget(order.key)
+    def obey(self, message: ToHost) -> None:
+        match message:
+            case InTouch():
+                self._in_touch_at = time.monotonic()
+            case RunTask():
+                self._start(message)
+            case UpdateTask(goal):
+                self._reporter.forget_known(goal)
+                if run := self._runs.get(goal.key):
+                    run.runner.context.latest_goal = goal
+            case ReleaseTask(key):
+                if run := self._runs.get(key):
+                    run.runner.context.release.set()
+            case ForgetTask(key):
+                self._reporter.forget(key)
+            case never:
+                assert_never(never)
 
-    def _start(self, task: Task, deaths: int) -> None:
-        def step(number: int) -> None:
-            run.step, run.at = number or run.step, time.monotonic()
-            self._hook(task, number)
+    def _start(self, order: RunTask) -> None:
+        key = order.goal.key
 
-        runner = Runner(self._house, task, step)
-        runner.about.counters.host_deaths = deaths
-        runner.about.counters.moved = lambda: self._say({"status": {task.key: run.news(time.monotonic())}})
-        run = _Run(runner, threading.Thread(target=self._run, args=(task, runner), name=task.key, daemon=True), task)
-        self._runs[task.key] = run
+        def enter(step: Step | None) -> None:
+            run.enter(step)
+            if step is not None:
+                self._hook(order.job, step)
+
+        def tell_status() -> None:
+            if status := run.news(time.monotonic()):
+                self._tell(HostStatus({key: status}))
+
+        runner = Runner(self._services, order, enter, tell_status)
+        run = TaskRun(runner, threading.Thread(target=self._run, args=(order, runner), name=key, daemon=True))
+        self._runs[key] = run
         run.thread.start()
 
-    def _run(self, task: Task, runner: Runner) -> None:
-        why: End | str = CRASHED
+    def _run(self, order: RunTask, runner: Runner) -> None:
+        key, end, context = order.goal.key, TaskEnd.CRASHED, runner.context
         try:
-            why = runner.run()
+            end = runner.run()
         finally:
-            del self._runs[task.key]
-            about = runner.about
-            copied = sorted(about.copied)
-            self._say(
-                {"ended": task.key, "generation": task.generation, "why": why, "copied": copied, "faults": about.faults}
-            )
+            del self._runs[key]
+            copied = frozenset(context.copied)
+            self._tell(RunnerEnded(key, order.goal.generation, end, copied, context.faults))
 
-    def _in_touch(self) -> None:
-        if time.monotonic() - self._touched > self._touch_s:
+    def _require_in_touch(self) -> None:
+        if time.monotonic() - self._in_touch_at > self._in_touch_s:
             raise Doubt("the worker of this host is out of touch with its group")
 
-    def _say(self, line: dict[str, Any]) -> None:
+    def _tell(self, message: FromHost) -> None:
         with self._lock:
-            self._out.write(msgspec.json.encode(line) + b"\n")
+            self._out.write(encode_line(message))
             self._out.flush()
 
     def tick(self) -> None:
-        """Status lines and repeated reports until the host closes, or is worn and ends."""
+        """Sends status lines and repeats reports until the host closes, or must be replaced and ends."""
         due = time.monotonic() + PROGRESS_S
         while not self._closed.wait(STATUS_S):
             self._reporter.repeat()
             now = time.monotonic()
             if now >= due:
                 due = now + PROGRESS_S
-                self._progress()
-            self._say({"status": {key: status for key, run in list(self._runs.items()) if (status := run.news(now))}})
-            if self._house.worn.is_set():
+                self._report_progress()
+            self._tell(HostStatus({key: one for key, run in list(self._runs.items()) if (one := run.news(now))}))
+            if self._services.must_restart.is_set():
                 self.close()
-                os._exit(WORN)
+                os._exit(MUST_RESTART)
 
-    def _progress(self) -> None:
-        """Say how far each running task is."""
+    def _report_progress(self) -> None:
+        """Reports how far each running task is."""
         for run in list(self._runs.values()):
-            about = run.runner.about
-            if about.counters.partitions or about.counters.last_doubt:
-                run.progress = about.counters.progress(time.time(), run.progress)
-                self._reporter.progress(run.task, about.attempt, run.progress)
+            context = run.runner.context
+            if context.counters.partitions or context.counters.last_doubt:
+                run.progress = context.counters.progress(time.time(), run.progress)
+                self._reporter.progress(run.runner.goal, context.attempt, run.progress)
 
     def close(self) -> None:
-        """Let every task commit what it has and end, within 5 s."""
+        """Lets every task commit what it has and end, within 5 s."""
         runs = list(self._runs.values())
         for run in runs:
-            run.runner.about.release.set()
+            run.runner.context.release.set()
         deadline = time.monotonic() + STOP_S
         for run in runs:
             run.thread.join(max(0.0, deadline - time.monotonic()))
@@ -196,16 +188,15 @@ def _own_pipes() -> tuple[BinaryIO, BinaryIO]:
     return lines, out
 
 
-def main(hook: StepHook = lambda task, step: None) -> None:
+def main(hook: StepHook = lambda job, step: None) -> None:
     lines, out = _own_pipes()
-    host = Host(msgspec.json.decode(lines.readline(), type=Opening), out, hook)
+    host = Host(decode_opening(lines.readline()), out, hook)
     threading.Thread(target=host.tick, daemon=True).start()
     user_functions.load()  # while the host shows that it lives: what packages import may take its time
     gc.freeze()
-    gc.set_threshold(100_000, 50, 100)  # 5,000 records a batch are no reason to look for cycles: none are made of them
-    read = msgspec.json.Decoder(Order).decode
+    gc.set_threshold(100_000, 50, 100)  # a batch of 5,000 records makes no cycles: it is no reason to look for them
     for line in lines:
-        host.obey(read(line))
+        host.obey(decode_to_host(line))
     host.close()
     os._exit(0)  # runners still blocked in a call to Kafka must not keep the process
 

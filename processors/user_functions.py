@@ -39,7 +39,7 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class OfferedFunctions:
     """The functions of all packages, and by name why others are none."""
 
     functions: tuple[Function, ...]
@@ -63,13 +63,13 @@ def load_and_tell() -> None:
         LOG.warning("%s", reason)
 
 
-def found() -> Found:
+def found() -> OfferedFunctions:
     """What the packages on Python's path offer now. What they print while they are imported is no output of ours."""
     try:
         entries = entry_points(group=GROUP)
     except Exception as error:  # noqa: BLE001  # of any package's metadata, damaged in whatever way
         LOG.warning("no functions of packages: their metadata cannot be read: %s", describe_exception(error))
-        return Found((), {})
+        return OfferedFunctions((), {})
     offers = sorted(map(_offer, entries), key=lambda one: (one.name, one.package.name))
     functions, refused = [], {}
     with redirect_stdout(sys.stderr):
@@ -78,7 +78,7 @@ def found() -> Found:
                 functions.append(_function(list(several)))
             except TypeError as reason:
                 refused[name] = str(reason)
-    return Found(tuple(functions), refused)
+    return OfferedFunctions(tuple(functions), refused)
 
 
 def _offer(entry: EntryPoint) -> Offer:

@@ -11,15 +11,14 @@ from typing import Any
 from jobplane.controlplane.listings.rows import text_of
 from jobplane.controlplane.query.notices import LOOKED_AT, json_values
 from jobplane.controlplane.query.record_rows import Seen, seen_as_it_is
+from jobplane.processors.evaluation.batch import Evaluation, RecordBatch
 from jobplane.processors.kafka.cluster import Message
 from jobplane.processors.registry.client import Registry
-from jobplane.processors.task.culprit import fault
-from jobplane.processors.task.evaluation import Evaluation
 from jobplane.schemas.errors import STATEMENT_START, BadSyntax, Place, Refused, UnknownColumn
 from jobplane.schemas.failures import RecordFailure
 from jobplane.schemas.formats import KEY_FORMAT, VALUE_FORMAT
 from jobplane.schemas.formats.avro.known_schemas import learn
-from jobplane.schemas.names import quote_name
+from jobplane.schemas.names import quote_name as written
 from jobplane.schemas.records.mappings import AvroSchema, TopicMapping
 from jobplane.sql.analysis.topic_format import takes_any_field
 from jobplane.sql.codegen.compile import Step, Wiring, compile_step
@@ -54,7 +53,7 @@ class Lens:
         """Raises Refused with its place in `where`."""
         try:
             word = "" if _WHERE.match(where) else "WHERE"
-            head = f"INSERT INTO shown SELECT __offset AS {_ALIAS} FROM {quote_name(self.name)}"
+            head = f"INSERT INTO shown SELECT __offset AS {_ALIAS} FROM {written(self.name)}"
             insert = parse_insert(f"{head} {word}\n{where}")
             if len(insert.query.branches) != 1:
                 raise BadSyntax("a condition is what stands after WHERE in one SELECT, without UNION ALL", _SECOND)
@@ -93,14 +92,14 @@ class Lens:
 
     def _value_columns(self) -> list[str]:
         columns = self.mapping.columns if self.mapping else ()
-        return [quote_name(one.name) for one in columns if one.path[0] != KEY] or [THIS]
+        return [written(one.name) for one in columns if one.path[0] != KEY] or [THIS]
 
     def _key_columns(self) -> list[str]:
         columns = self.mapping.columns if self.mapping else ()
-        return [quote_name(one.name) for one in columns if one.path[0] == KEY] or [f"{KEY} AS {THIS}"]
+        return [written(one.name) for one in columns if one.path[0] == KEY] or [f"{KEY} AS {THIS}"]
 
     def _reader(self, columns: Sequence[str]) -> "Reader":
-        insert = parse_insert(f"INSERT INTO shown SELECT {', '.join(columns)} FROM {quote_name(self.name)}")
+        insert = parse_insert(f"INSERT INTO shown SELECT {', '.join(columns)} FROM {written(self.name)}")
         return Reader(self._step(insert), self.registry)
 
     def _step(self, insert: statements.Insert) -> Step:
@@ -139,7 +138,9 @@ class Condition:
             if self._at is not None:
                 taken.append(self._at)
 
-        Evaluation(self._followed, take, take, fault, self._count, self.registry).through(messages)
+        for verdict in Evaluation(self._followed, take, take, self.registry).verdicts(RecordBatch(messages)):
+            self.failed += 1
+            self.first = self.first or (verdict.record, verdict.failure)
         return taken
 
     def _followed(
@@ -153,11 +154,6 @@ class Condition:
 
         return self.step(each(), produce, full)
 
-    def _count(self, message: Message, failure: RecordFailure) -> bool:
-        self.failed += 1
-        self.first = self.first or (message, failure)
-        return True
-
 
 @dataclass(frozen=True, slots=True)
 class Reader:
@@ -169,17 +165,13 @@ class Reader:
     def __call__(self, message: Message) -> tuple[str | None, str]:
         """The text, and why there is none."""
         found: list[bytes | None] = []
-        failures: list[RecordFailure] = []
 
         def take(_: str, value: bytes | None, *__: Any) -> None:
             found.append(value)
 
-        def treat(_: Message, failure: RecordFailure) -> bool:
-            failures.append(failure)
-            return True
-
-        Evaluation(self.step, take, take, fault, treat, self.registry).through([message])
-        return (text_of(found[0]) if found else None), (failures[0].message if failures else "")
+        evaluation = Evaluation(self.step, take, take, self.registry)
+        failures = [verdict.failure.message for verdict in evaluation.verdicts(RecordBatch([message]))]
+        return (text_of(found[0]) if found else None), (failures[0] if failures else "")
 
 
 def _seen(message: Message, key: Reader | None, value: Reader | None) -> Seen:

@@ -13,9 +13,9 @@ from jobplane.controlplane.browse.record_query import Newest, Oldest, RecordQuer
 from jobplane.controlplane.fetch.windows import find
 from jobplane.controlplane.query.record_rows import Seen, is_framed
 from jobplane.processors import user_functions
+from jobplane.processors.evaluation.place import place_of
 from jobplane.processors.kafka.cluster import Consumer, Kafka, assign, poll
 from jobplane.processors.registry.client import Registry
-from jobplane.processors.task.on_error import place_of
 from jobplane.schemas.shown import quantity
 
 LIMIT = 1_000_000

@@ -36,7 +36,7 @@ from jobplane.controlplane.topics import CHECKPOINTS, COMMANDS, EVENTS, REPORTS,
 from jobplane.processors.guard import Fault, noted
 from jobplane.processors.kafka.abandoning import returns
 from jobplane.processors.kafka.cluster import CALL_S, Consumer, Doubt, Fenced, Kafka, Message, assign, poll
-from jobplane.processors.kafka.hanging import Place
+from jobplane.processors.kafka.hanging import TransactionPlace
 from jobplane.processors.kafka.judging import judging
 from jobplane.processors.kafka.transactions import TransactionalProducer
 from jobplane.processors.registry.client import Registry
@@ -259,7 +259,7 @@ class Decider:
         return fetch_facts(self._kafka, plane, limit, topics, instants)
 
 
-def _place(prefix: str) -> Place:
+def _place(prefix: str) -> TransactionPlace:
     """Where the decider writes; nobody else writes to `state`."""
     written = {f"{prefix}{topic.name}": range(topic.partitions) for topic in TOPICS if topic.name in WRITTEN}
-    return Place(f"{prefix}{STATE}", 0, lambda key: True, written)
+    return TransactionPlace(f"{prefix}{STATE}", 0, lambda key: True, written)

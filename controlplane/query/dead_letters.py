@@ -12,8 +12,8 @@ from jobplane.controlplane.listings.rows import text_of
 from jobplane.controlplane.listings.tables import cell
 from jobplane.controlplane.log import state_topic
 from jobplane.controlplane.query.record_rows import NULL
+from jobplane.processors.evaluation.dead_letters import CODE, REASON, SOURCE, UID, headers_of
 from jobplane.processors.kafka.cluster import Kafka, Message
-from jobplane.processors.task.dead_letters import CODE, REASON, SOURCE, UID, headers_of
 from jobplane.schemas.formats import FORMAT_OPTIONS
 from jobplane.schemas.options import DEAD_LETTER_TOPIC
 from jobplane.schemas.records.sources import Source

@@ -26,11 +26,11 @@ from jobplane.controlplane.query.newest import LAST, newest
 from jobplane.controlplane.query.notices import look
 from jobplane.processors import user_functions
 from jobplane.processors.dry_run import tried
+from jobplane.processors.evaluation.dead_letters import letters_of
 from jobplane.processors.kafka.cluster import Doubt, Kafka
 from jobplane.processors.kafka.judging import jobplane_errors
 from jobplane.processors.pipeline import pipeline
 from jobplane.processors.registry.client import Registry
-from jobplane.processors.task.dead_letters import letters_of
 from jobplane.schemas.errors import InsertNeedsJob, JobNotFound, JobplaneError, MappingNotFound, SnapshotNotFound
 from jobplane.schemas.failures import JobFailure
 from jobplane.schemas.records.events import Body, MappingCreated, MappingDropped

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from jobplane.controlplane.listings.rows import Listing, Row, Screen, text_of
 from jobplane.processors.dry_run import Record, Trial, Tried
+from jobplane.processors.evaluation.place import place_of
 from jobplane.processors.kafka.cluster import Message
-from jobplane.processors.task.on_error import place_of
 from jobplane.schemas.shown import quantity
 
 ROW_COLUMNS = ("source", "key", "value", "other")

@@ -1,11 +1,12 @@
 """Which tasks this worker must run: the records of the `tasks` partitions it holds, read from 0 and then tailed.
 
-Partitions gained are read into an empty map by a consumer of our own; those kept go on without a pause.
+Partitions that are gained are read by a consumer of our own; those that are kept go on without a pause.
 """
 
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from jobplane.controlplane.log import state_topic
 from jobplane.controlplane.topics import TASKS
@@ -16,11 +17,22 @@ from jobplane.schemas.records.tasks import Task
 from jobplane.schemas.wire.codec import UnknownRecord, decode
 
 LOG = logging.getLogger("jobplane.placement")
-Want = Callable[[str, Task | None], None]
-"""Told each task's newest record, by key; None once it is gone or no longer held."""
 
 
-class Placement:
+@dataclass(frozen=True, slots=True)
+class HeldTask:
+    """A task record and where it lies in `tasks`."""
+
+    record: Task
+    partition: int
+    offset: int
+
+
+Want = Callable[[str, HeldTask | None], None]
+"""Called with a task's key and newest record; with None once the record is gone or its partition is not held."""
+
+
+class TaskRecords:
     """A thread that follows the task records of the partitions held. `hold` may be called at any time."""
 
     def __init__(self, kafka: Kafka, prefix: str, want: Want) -> None:
@@ -73,7 +85,7 @@ class Placement:
             for message in poll(consumer, 1000, 0.01):
                 partition = message.partition() or 0
                 positions[partition] = (message.offset() or 0) + 1
-                self._tell(message.key(), message.value(), partition)
+                self._take(message.key(), message.value(), partition, message.offset() or 0)
 
     def _let_go(self, held: frozenset[int]) -> None:
         for key in [key for key, partition in self._keys.items() if partition not in held]:
@@ -81,18 +93,18 @@ class Placement:
             self._want(key, None)
 
     def _load(self, consumer: Consumer, topic: str, partitions: list[int]) -> dict[int, int]:
-        """Reads the partitions to their ends; returns those. Only the last record of a key is told."""
+        """Reads the partitions to their ends, and takes the last record of each key. Returns the ends."""
         if not partitions:
             return {}
-        last: dict[bytes, tuple[bytes | None, int]] = {}
+        last: dict[bytes, tuple[bytes | None, int, int]] = {}
         for message in self._kafka.read_to_end(consumer, topic, partitions):
-            last[message.key() or b""] = (message.value(), message.partition() or 0)
+            last[message.key() or b""] = (message.value(), message.partition() or 0, message.offset() or 0)
         reached = self._kafka.positions(consumer, [(topic, p) for p in partitions])
-        for key, (value, partition) in last.items():
-            self._tell(key, value, partition)
+        for key, (value, partition, offset) in last.items():
+            self._take(key, value, partition, offset)
         return {partition: offset for (_, partition), offset in reached.items()}
 
-    def _tell(self, key: bytes | None, value: bytes | None, partition: int) -> None:
+    def _take(self, key: bytes | None, value: bytes | None, partition: int, offset: int) -> None:
         name = (key or b"").decode(errors="replace")
         if value is None:
             if self._keys.pop(name, None) is not None:
@@ -104,4 +116,4 @@ class Placement:
             LOG.warning("task record %s cannot be read, it is not run here: %s", name, unknown)
             return
         self._keys[name] = partition
-        self._want(name, task)
+        self._want(name, HeldTask(task, partition, offset))

@@ -28,7 +28,7 @@ from jobplane.controlplane.web.metrics import Measured, exposition
 from jobplane.controlplane.web.pages import Answer, Page, guarded, json_answer
 from jobplane.controlplane.worker import faust_app
 from jobplane.controlplane.worker.supervisor import Supervisor
-from jobplane.controlplane.worker.task_records import Placement
+from jobplane.controlplane.worker.task_records import TaskRecords
 from jobplane.processors import user_functions
 from jobplane.processors.guard import noted
 from jobplane.processors.kafka.cluster import Doubt, Kafka
@@ -52,7 +52,7 @@ LEAVE_S = 5.0
 
 
 class Worker:
-    """Holds the threads: decider (where held), placement, supervision, and the word of the broker."""
+    """Holds the threads: decider (where held), task records, supervision, and questions to the broker."""
 
     def __init__(self, settings: Settings, say: Say = silent) -> None:
         self._settings, self._say = settings, say
@@ -61,7 +61,7 @@ class Worker:
             f"{settings.prefix}worker-{socket.gethostname()}-{os.getpid()}-{int(time.time() * 1000) % 1_000_000}"
         )
         self._supervisor = Supervisor(settings, self._kafka, self.name)
-        self._placement = Placement(self._kafka, settings.prefix, self._supervisor.want)
+        self._task_records = TaskRecords(self._kafka, settings.prefix, self._supervisor.want)
         self._tally = Tally()
         self._lock = threading.Lock()
         self._held: frozenset[tuple[str, int]] = frozenset()
@@ -89,7 +89,7 @@ class Worker:
         """Called once, from the main thread, when Faust has started."""
         self._supervisor.start()
         for name, target in (
-            ("placement", self._placement.run),
+            ("task-records", self._task_records.run),
             ("watch", self._watch),
             ("touch", self._touch),
             ("announce", self._announce),
@@ -122,7 +122,7 @@ class Worker:
             elif not self.view.held:
                 threading.Thread(target=self._load_view, name="view", daemon=True).start()
             self._held, self._assigned = partitions, True
-            self._placement.hold(frozenset(p for topic, p in partitions if topic == f"{prefix}{TASKS}"))
+            self._task_records.hold(frozenset(p for topic, p in partitions if topic == f"{prefix}{TASKS}"))
             self._lead()
 
     def _load_view(self) -> None:
@@ -182,7 +182,7 @@ class Worker:
 
     def _touched(self, asked: float, held: set[tuple[str, int]]) -> None:
         prefix = self._settings.prefix
-        self._supervisor.touched(asked, frozenset(p for topic, p in held if topic == f"{prefix}{TASKS}"))
+        self._supervisor.confirm_held(asked, frozenset(p for topic, p in held if topic == f"{prefix}{TASKS}"))
         with self._lock:
             if (f"{prefix}{COMMANDS}", 0) in held and 0 < self._decider_ended < asked:
                 self._decider, self._decider_ended = None, 0.0
@@ -207,7 +207,7 @@ class Worker:
         """Stops the decider, lets the tasks commit and end; within 8 s. Faust has another 5 s to leave its group."""
         self._closing.set()
         self._decider_stop.set()
-        self._placement.close()
+        self._task_records.close()
         self._supervisor.close()
         if self._decider is not None:
             self._decider.join(2)
@@ -234,7 +234,7 @@ class Worker:
             for waiting, reason in (
                 (self.fatal, self.fatal),
                 (not self._assigned, "no partitions assigned yet"),
-                (not self._placement.ready.is_set(), "task records not read yet"),
+                (not self._task_records.ready.is_set(), "task records not read yet"),
                 (self._leads and not self._tally.leading, "the decider is starting"),
             )
             if waiting

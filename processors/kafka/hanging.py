@@ -35,7 +35,7 @@ _PASSING = frozenset({14, 15, 16, 51})
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class TransactionPlace:
     """Where an id writes: the partition it reads back, which keys in it are its own, and all partitions by topic.
 
     `group` is the consumer group whose offsets it commits, if it does.
@@ -55,15 +55,15 @@ def topics_written(task: Task, prefix: str) -> list[str]:
     return [task.sink.topic, *letters]
 
 
-def task_place(task: Task, prefix: str, topics: Mapping[str, tuple[str, int]]) -> Place:
+def task_place(task: Task, prefix: str, topics: Mapping[str, tuple[str, int]]) -> TransactionPlace:
     """Where a task writes; `topics` are (topic id, partitions) of those it writes to that are still there."""
     written: dict[str, Sequence[int]] = {name: range(count) for name, (_, count) in topics.items()}
     checkpoints, key = f"{prefix}checkpoints", task.checkpoint_key.encode()
     written[checkpoints] = [task.partition]
-    return Place(checkpoints, task.partition, lambda found: found == key, written, f"{prefix}job.{task.uid}")
+    return TransactionPlace(checkpoints, task.partition, lambda found: found == key, written, f"{prefix}job.{task.uid}")
 
 
-def end_hanging(kafka: Kafka, transactional_id: str, place: Place, alive: Alive) -> None:
+def end_hanging(kafka: Kafka, transactional_id: str, place: TransactionPlace, alive: Alive) -> None:
     """Ends the id's last transaction where Kafka left it open. Raises Doubt where the coordinator does not answer."""
     if not _held_back(kafka, place, alive):
         return
@@ -77,7 +77,7 @@ def end_hanging(kafka: Kafka, transactional_id: str, place: Place, alive: Alive)
     _run(kafka, lambda client: _end(client, transactional_id, place, commit=ENDED[state]))
 
 
-def _held_back(kafka: Kafka, place: Place, alive: Alive) -> bool:
+def _held_back(kafka: Kafka, place: TransactionPlace, alive: Alive) -> bool:
     """Whether the place has a record of the id's own that those who read committed records do not get to."""
     at = (place.topic, place.partition)
     stable = kafka.stable_offsets([at], alive)
@@ -130,7 +130,7 @@ async def _state(client: Any, transactional_id: str) -> str:
     return str(state)
 
 
-async def _end(client: Any, transactional_id: str, place: Place, *, commit: bool) -> None:
+async def _end(client: Any, transactional_id: str, place: TransactionPlace, *, commit: bool) -> None:
     from aiokafka.protocol import transaction as requests
 
     async def send(request: Any) -> Any:

@@ -8,7 +8,7 @@ import msgspec
 
 from jobplane.processors.kafka.abandoning import returns
 from jobplane.processors.kafka.cluster import CALL_S, Consumer, Doubt, Kafka, KafkaException, Producer, TopicPartition
-from jobplane.processors.kafka.hanging import Place, end_hanging
+from jobplane.processors.kafka.hanging import TransactionPlace, end_hanging
 from jobplane.processors.kafka.judging import judging
 
 ABANDON_S = CALL_S + 2.0
@@ -48,7 +48,7 @@ class TransactionalProducer:
         timeout_ms: int,
         topic: str,
         alive: Callable[[], None],
-        place: Place | None = None,
+        place: TransactionPlace | None = None,
         **settings: Any,
     ) -> None:
         """Fences whoever had the id before; blocks until the broker has done so, calling `alive` meanwhile.

@@ -1,78 +1,69 @@
-"""What a run of a task is over all its lives, and what its host gives to it."""
+"""What the sessions of one task share, and what the task host gives to all of its tasks."""
 
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import StrEnum
 
+from jobplane.processors.evaluation.place import Place
+from jobplane.processors.evaluation.verdict import Interrupted
 from jobplane.processors.kafka.abandoning import returns
 from jobplane.processors.kafka.cluster import Consumer, Kafka
+from jobplane.processors.protocol.messages import TaskGoal
+from jobplane.processors.protocol.steps import Step
 from jobplane.processors.registry.client import Registry
 from jobplane.processors.task.counters import Counters
 from jobplane.processors.task.gate import Gate
-from jobplane.processors.task.records import Control
+from jobplane.processors.task.records import ControlRecords
 from jobplane.processors.task.reports import Reporter
 from jobplane.schemas.failures import RecordFailure
 from jobplane.schemas.records.progress import Progress
 from jobplane.schemas.records.snapshots import SnapshotRequest
-from jobplane.schemas.records.tasks import Task
 
 BATCH = 5_000
-UNHURRIED = 500
-"""Records read at once where functions of packages are called: nobody knows how long they take, and a step has 10 s."""
+SMALL_BATCH = 500
+"""Records read at once where functions of packages are called: their run time is unknown, and a step has 10 s."""
 NARROWER = 10
 STARTING, STARTING_S = 8, 3.0
-"""How many tasks of a host start at the same time, and after how long one that still does no longer counts."""
+"""How many tasks of a host start at the same time, and after how long a start no longer counts."""
 MOST_LEFT_BEHIND = 20
 """Clients with calls that did not come back, some threads each, after which a host is replaced."""
 CLOSE_S = 3.0
-IN_KAFKA = frozenset({1, 2, 3, 8, 9, 10, 11, 12})
-"""Steps that wait for Kafka; librdkafka does not always keep to the time it is given for a call."""
 
 
-class End(StrEnum):
-    """Why a runner ended."""
-
-    STOPPED = "stopped"
-    FAILED = "failed"
-    COMPLETED = "completed"
-    GONE = "gone"
-    FENCED = "fenced"
-    RELEASED = "released"
+class Narrowed(Interrupted):
+    """Kafka refused a record: begin again, with smaller batches, to find the record."""
 
 
-class Narrowed(Exception):
-    """A record was refused: begin anew, with smaller batches, to find it."""
-
-
-class Released(Exception):
-    """The worker wants the task to end without a word: it moves elsewhere, or the process stops."""
+class Released(Interrupted):
+    """The worker has asked the task to end without a report: the task moves elsewhere, or the process stops."""
 
 
 @dataclass(frozen=True, slots=True)
-class House:
-    """What a task host gives to its runners. `in_touch` raises Doubt while the worker may have lost its place.
+class TaskServices:
+    """What a task host gives to its tasks.
 
-    `worn` is set when so much was left behind that the end of the process is to clear it.
+    `require_in_touch` raises Doubt while the worker may have lost its place in the group. `interpreter_turn` is held by
+    the one task that evaluates records. `must_restart` is set when so many calls did not come back that the process
+    must be replaced.
     """
 
     kafka: Kafka
     prefix: str
-    control: Control
+    records: ControlRecords
     reporter: Reporter
-    in_touch: Callable[[], None]
+    require_in_touch: Callable[[], None]
     registry: Registry | None
     gate: Gate = field(default_factory=lambda: Gate(STARTING, STARTING_S))
-    turn: threading.Lock = field(default_factory=threading.Lock)
-    worn: threading.Event = field(default_factory=threading.Event)
+    interpreter_turn: threading.Lock = field(default_factory=threading.Lock)
+    must_restart: threading.Event = field(default_factory=threading.Event)
     _left_behind: list[str] = field(default_factory=list)
 
-    def leave_behind(self, what: str) -> None:
-        """A call that does not come back, with its client."""
-        self._left_behind.append(what)
+    def leave_behind(self, call: str) -> None:
+        """Counts a call that does not come back, with its client."""
+        self._left_behind.append(call)
         if len(self._left_behind) >= MOST_LEFT_BEHIND:
-            self.worn.set()
+            self.must_restart.set()
 
     def close(self, consumer: Consumer) -> None:
         """Closes a consumer, or leaves it behind: one that looks for an offset may wait for a broker that is gone."""
@@ -81,51 +72,54 @@ class House:
 
 
 @dataclass(slots=True)
-class Run:
-    """One run of a task, over all its lives. `told` is the newest task record, `release` ends the run without a word.
+class TaskContext:
+    """What the sessions of one task share.
 
-    `step` is told each numbered step, 0 for a sign of life between them. `copied` holds the snapshot versions served.
-    `batch` is how many records are read at once; below BATCH, a record that Kafka refuses is being looked for, and
-    `good` batches of that size have gone through. `refused` are those found, by topic, partition and offset.
+    `enter` is called with each step, and with None for a sign of life between steps. `latest_goal` is that of the
+    newest task record. `release` ends the task without a report. `copied` are the snapshot versions that were copied.
 
-    `flushed` is how far the output is known to be written, in a job that keeps no checkpoints: a search goes on there.
-    `noted` are the references of the faults that the log has, `faults` counts those that were not one record's.
+    `batch` is how many records are read at once. While it is below BATCH, the task looks for a record that Kafka
+    refuses, and `good` batches of that size have gone through. `refused` are the records found.
+
+    `flushed` is how far the output is known to be written, in a job without checkpoints: the next session goes on
+    there. `logged` are the references of the faults that are in the log. `faults` counts those that no single record
+    caused.
     """
 
-    house: House
-    told: Task
-    step: Callable[[int], None]
+    services: TaskServices
+    latest_goal: TaskGoal
+    enter: Callable[[Step | None], None]
     counters: Counters
     attempt: int
     copied: set[int] = field(default_factory=set)
     release: threading.Event = field(default_factory=threading.Event)
-    refused: dict[tuple[str, int, int], RecordFailure] = field(default_factory=dict)
+    refused: dict[Place, RecordFailure] = field(default_factory=dict)
     flushed: dict[tuple[str, int], int] = field(default_factory=dict)
-    noted: set[str] = field(default_factory=set)
+    logged: set[str] = field(default_factory=set)
     faults: int = 0
     batch: int = BATCH
     good: int = 0
 
     def alive(self) -> None:
-        """Marks progress while waiting for Kafka; raises Released when the worker asked for it."""
-        self.step(0)
+        """Gives a sign of life while waiting for Kafka; raises Released when the worker asked for it."""
+        self.enter(None)
         if self.release.is_set():
             raise Released
 
     def narrow(self) -> bool:
-        """Read fewer records at once from now on; False where that is not possible."""
+        """Reads fewer records at once from now on; False if it is one record already."""
         narrower, self.batch, self.good = self.batch > 1, max(1, self.batch // NARROWER), 0
         return narrower
 
     def widen(self) -> None:
-        """After a commit: so many good batches in a row hold no record that Kafka refuses."""
+        """After a commit: reads full batches again, if enough good batches have followed each other."""
         self.good += 1
         if self.good > 2 * NARROWER:
             self.batch = BATCH
 
     def last_progress(self) -> Progress:
-        """For the report that ends the run: its counters as they are."""
+        """The counters, for the report that ends the task."""
         return self.counters.progress(time.time(), None)
 
-    def snapshots_due(self, task: Task) -> list[SnapshotRequest]:
-        return [request for request in task.snapshots if request.version not in self.copied]
+    def snapshots_due(self, goal: TaskGoal) -> list[SnapshotRequest]:
+        return [request for request in goal.snapshots if request.version not in self.copied]

@@ -6,7 +6,7 @@ from typing import Any
 
 from jobplane.schemas.records.progress import REFUSED, PartitionProgress, Progress
 
-_NOT_COUNTERS = frozenset({"partitions", "refused_by_code", "moved"})
+_NOT_COUNTERS = frozenset({"partitions", "refused_by_code", "on_first_commit"})
 
 
 @dataclass(slots=True)
@@ -16,7 +16,7 @@ class Counters:
     `records_committed` is `records_in` as of the last commit; `host_deaths` how often the task's process has died.
 
     `partitions` is how far the task has read, as of its last look; `committed_at` in epoch milliseconds. `notice` is
-    what people should know of this run, whatever it goes through.
+    what people should know about this run of the task.
     """
 
     records_in: int = 0
@@ -36,11 +36,11 @@ class Counters:
     state_bytes: int = 0
     partitions: tuple[PartitionProgress, ...] = ()
     refused_by_code: dict[str, int] = field(default_factory=dict)
-    moved: Callable[[], None] = field(default=lambda: None, compare=False)
-    """Called at the first commit with records in it: should the host die now, the task is not to blame."""
+    on_first_commit: Callable[[], None] = field(default=lambda: None, compare=False)
+    """Called at the first commit with records in it: if the host dies after it, the task is not to blame."""
 
     def refused(self, code: str) -> None:
-        """A record that gave nothing, or a dead letter, for this reason."""
+        """Counts a record that was skipped, or became a dead letter, by the code of its failure."""
         self.records_refused += 1
         self.refused_by_code[code] = self.refused_by_code.get(code, 0) + 1
 
@@ -56,7 +56,7 @@ class Counters:
         first = self.records_in > 0 == self.records_committed
         self.records_committed = self.records_in
         if first:
-            self.moved()
+            self.on_first_commit()
 
     @property
     def _deaths(self) -> str:

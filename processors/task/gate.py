@@ -1,6 +1,6 @@
-"""Lets tasks start a few at a time: a hundred that start at once, each with clients of its own, only slow each other.
+"""Lets a few tasks start at a time: a hundred that start at once, each with its own clients, slow each other down.
 
-Whoever takes long, because Kafka keeps it waiting, no longer counts: a task that is stuck keeps no other from starting.
+A start that takes long, because it waits for Kafka, no longer counts: a task that is stuck does not block the others.
 """
 
 import threading

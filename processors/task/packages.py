@@ -1,4 +1,4 @@
-"""Whether the packages whose functions a task's query calls are here, as they were where its job was created."""
+"""Checks that the packages whose functions a query calls are installed here, as they were when its job was created."""
 
 from importlib.metadata import PackageNotFoundError, version
 

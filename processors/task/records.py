@@ -1,12 +1,13 @@
 """What a task host reads of the control topics: task records, checkpoints and snapshots.
 
-Consumers are lent: a reader that waits for a transaction to end keeps nobody else.
+Each reader borrows a consumer of its own: a reader that waits for a transaction to end blocks no other.
 """
 
 import hashlib
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from jobplane.processors.kafka.abandoning import returns
 from jobplane.processors.kafka.cluster import (
@@ -22,23 +23,31 @@ from jobplane.schemas.records.tasks import Task
 from jobplane.schemas.wire.codec import UnknownRecord, decode
 
 MOST_IDLE = 8
-
-
+"""Consumers that are kept for the next reader."""
 Alive = Callable[[], None]
 
 
-class Control:
+@dataclass(frozen=True, slots=True)
+class RecordAt:
+    """A task record: its key, its partition, and an offset where it lies or has been replaced by a later record."""
+
+    key: str
+    partition: int
+    offset: int
+
+
+class ControlRecords:
     """Reads for the runners of one host. Thread-safe; every method may raise Doubt."""
 
     def __init__(self, kafka: Kafka, prefix: str) -> None:
         self._kafka, self._prefix = kafka, prefix
         self._lock = threading.Lock()
-        self._idle = {committed: [self._made(committed=committed)] for committed in (True, False)}
-        """Consumers that nobody uses, by whether they read committed records only."""
+        self._idle = {committed: [self._open(committed=committed)] for committed in (True, False)}
+        """Consumers that are not in use, by whether they read committed records only."""
 
-    def task(self, key: str, partition: int, alive: Alive) -> Task | None:
-        """The task's record as it is at the end of its partition; None where it is gone."""
-        found, _ = self._last(f"{self._prefix}tasks", partition, key, alive)
+    def task(self, at: RecordAt, alive: Alive) -> Task | None:
+        """The task record as it is at the end of its partition; None where it is gone."""
+        found, _ = self._last(f"{self._prefix}tasks", at.partition, at.key, alive, at.offset)
         return decode(found, Task) if found else None
 
     def checkpoint(
@@ -98,12 +107,12 @@ class Control:
 
     @contextmanager
     def _consumer(self, *, committed: bool) -> Iterator[Consumer]:
-        """One that was interrupted while it read is not used again: it may know a broker, and a place, of before."""
+        """A consumer whose reading was interrupted is not used again: it may have an old broker and position."""
         with self._lock:
             idle = self._idle[committed]
             consumer = idle.pop() if idle else None
         if consumer is None:
-            consumer = self._made(committed=committed)
+            consumer = self._open(committed=committed)
         try:
             yield consumer
         except BaseException:
@@ -116,7 +125,7 @@ class Control:
                 return
         consumer.close()
 
-    def _made(self, *, committed: bool) -> Consumer:
+    def _open(self, *, committed: bool) -> Consumer:
         return self._kafka.consumer(f"{self._prefix}control", committed=committed, fetch_wait_max_ms=10)
 
     def close(self) -> None:

@@ -1,7 +1,8 @@
-"""What a task host reports: phases, snapshots and progress of its tasks. One producer serves all tasks of a host."""
+"""What a task host reports: phases, snapshots and progress of its tasks. All tasks of a host share one producer."""
 
 import threading
 import time
+from dataclasses import replace
 
 from jobplane.processors.kafka.cluster import (
     CALL_S,
@@ -14,58 +15,64 @@ from jobplane.processors.kafka.cluster import (
     judged,
 )
 from jobplane.processors.kafka.judging import judging
+from jobplane.processors.protocol.messages import TaskGoal
+from jobplane.schemas.records.failure import Failure
 from jobplane.schemas.records.progress import Progress
 from jobplane.schemas.records.reports import Report, ReportKind
-from jobplane.schemas.records.snapshots import SnapshotRequest
+from jobplane.schemas.records.snapshots import SnapshotPart, SnapshotRequest
 from jobplane.schemas.records.state import TASK_ENDED, Phase
-from jobplane.schemas.records.tasks import Task
 from jobplane.schemas.wire.codec import encode
 
 REPEAT_S = 30.0
-
-
+"""A report is repeated this long after the last time, until the task record takes it into account."""
 DELIVERY_S = 30.0
+"""How long a snapshot record may take to be acknowledged."""
 
 
 class Reporter:
-    """Says what tasks of this host came to, and repeats each report until the task's record shows it was heard."""
+    """Sends the reports of tasks, and repeats each report until the task record takes the report into account."""
 
     def __init__(self, kafka: Kafka, prefix: str, worker: str) -> None:
         self._producer: Producer = kafka.producer()
         self._prefix, self.worker = prefix, worker
         self._lock = threading.Lock()
-        self._unheard: dict[tuple[str, int], tuple[float, Report]] = {}
+        self._unknown: dict[tuple[str, int], tuple[float, Report]] = {}
         """By task key and snapshot version (0: the task's phase)."""
 
-    def phase(self, task: Task, attempt: int, said: ReportKind, **details: object) -> None:
-        self._say(
-            task.key,
-            0,
-            Report(task.uid, task.task, task.generation, attempt, said, self.worker, **details),  # type: ignore[arg-type]
-        )
+    def phase(
+        self,
+        goal: TaskGoal,
+        attempt: int,
+        said: ReportKind,
+        *,
+        failure: Failure | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        report = self._report(goal, attempt, said)
+        self._send_until_known(goal.key, 0, replace(report, failure=failure, progress=progress))
 
-    def snapshot(self, task: Task, attempt: int, said: ReportKind, request: SnapshotRequest, **details: object) -> None:
-        report = Report(
-            task.uid,
-            task.task,
-            task.generation,
-            attempt,
-            said,
-            self.worker,
-            snapshot=request,
-            **details,  # type: ignore[arg-type]
-        )
-        self._say(task.key, request.version, report)
+    def snapshot(
+        self,
+        goal: TaskGoal,
+        attempt: int,
+        said: ReportKind,
+        request: SnapshotRequest,
+        *,
+        failure: Failure | None = None,
+        part: SnapshotPart | None = None,
+    ) -> None:
+        report = self._report(goal, attempt, said)
+        self._send_until_known(goal.key, request.version, replace(report, snapshot=request, failure=failure, part=part))
 
-    def progress(self, task: Task, attempt: int, progress: Progress) -> None:
-        """Said once: the next one comes in seconds."""
-        said = Report(
-            task.uid, task.task, task.generation, attempt, ReportKind.PROGRESS, self.worker, progress=progress
-        )
-        self._send(said)
+    def progress(self, goal: TaskGoal, attempt: int, progress: Progress) -> None:
+        """Sent once: the next one comes in seconds."""
+        self._send(replace(self._report(goal, attempt, ReportKind.PROGRESS), progress=progress))
+
+    def _report(self, goal: TaskGoal, attempt: int, said: ReportKind) -> Report:
+        return Report(goal.uid, goal.task, goal.generation, attempt, said, self.worker)
 
     def keep(self, key: str, value: bytes) -> int:
-        """Write a snapshot's record; returns its offset once it is acknowledged. Raises Doubt or a JobFailure."""
+        """Writes a snapshot record; returns its offset once it is acknowledged. Raises Doubt or a JobFailure."""
         delivered: list[tuple[KafkaError | None, Message]] = []
         with judging():
             self._producer.produce(
@@ -85,34 +92,35 @@ class Reporter:
             raise judged(error)
         return delivered_offset(message)
 
-    def heard(self, task: Task) -> None:
-        """Forget the reports that the task's record takes into account."""
-        versions = {request.version for request in task.snapshots}
+    def forget_known(self, goal: TaskGoal) -> None:
+        """Forgets the reports that the task record takes into account."""
+        versions = {request.version for request in goal.snapshots}
         with self._lock:
-            for (key, version), (_, report) in list(self._unheard.items()):
-                if key == task.key and (version not in versions if version else _answered(task, report)):
-                    del self._unheard[key, version]
+            for (key, version), (_, report) in list(self._unknown.items()):
+                if key == goal.key and (version not in versions if version else _is_known(goal, report)):
+                    del self._unknown[key, version]
 
     def forget(self, key: str) -> None:
+        """Forgets all reports of a task."""
         with self._lock:
-            for one in [one for one in self._unheard if one[0] == key]:
-                del self._unheard[one]
+            for one in [one for one in self._unknown if one[0] == key]:
+                del self._unknown[one]
 
     def repeat(self) -> None:
-        """Say again what has not been heard for 30 s. Called every second or so."""
+        """Repeats the reports that are due. Called about once a second."""
         now = time.monotonic()
         with self._lock:
-            due = [report for said, report in self._unheard.values() if now - said >= REPEAT_S]
-            self._unheard = {
-                one: (now, report) if report in due else (said, report) for one, (said, report) in self._unheard.items()
+            due = [report for sent, report in self._unknown.values() if now - sent >= REPEAT_S]
+            self._unknown = {
+                one: (now, report) if report in due else (sent, report) for one, (sent, report) in self._unknown.items()
             }
         for report in due:
             self._send(report)
         self._producer.poll(0)
 
-    def _say(self, key: str, version: int, report: Report) -> None:
+    def _send_until_known(self, key: str, version: int, report: Report) -> None:
         with self._lock:
-            self._unheard[key, version] = (time.monotonic(), report)
+            self._unknown[key, version] = (time.monotonic(), report)
         self._send(report)
 
     def _send(self, report: Report) -> None:
@@ -131,7 +139,7 @@ _PHASE = {
 }
 
 
-def _answered(task: Task, report: Report) -> bool:
-    return task.generation > report.generation or (
-        task.attempt >= report.attempt and task.phase in (_PHASE[report.said], *TASK_ENDED)
+def _is_known(goal: TaskGoal, report: Report) -> bool:
+    return goal.generation > report.generation or (
+        goal.attempt >= report.attempt and goal.phase in (_PHASE[report.said], *TASK_ENDED)
     )

@@ -1,13 +1,13 @@
-"""Where a task goes on: its own checkpoint, else those of the layout before, else the snapshot, else the start offsets.
+"""Where a task goes on: its own checkpoint, else those of former layouts, else the snapshot, else the start offsets.
 
-It is not a search: what should be there and is not stops the job.
+This is not a search: if a checkpoint that should exist is missing, the job stops.
 """
 
 from collections.abc import Callable
 
 from jobplane.processors.kafka.cluster import Consumer, KafkaException, TopicPartition, insisting
 from jobplane.processors.pipeline import Pipeline, Positions
-from jobplane.processors.task.context import House
+from jobplane.processors.task.context import TaskServices
 from jobplane.schemas.failures import CheckpointLost
 from jobplane.schemas.options import Guarantee
 from jobplane.schemas.records.checkpoints import Checkpoint
@@ -19,15 +19,17 @@ PATIENCE_S = 3.0
 _REMEDY = "DROP the job and create it anew, from a snapshot if there is one"
 
 
-def restore(house: House, task: Task, pipeline: Pipeline, consumer: Consumer, alive: Callable[[], None]) -> Checkpoint:
+def restore(
+    services: TaskServices, task: Task, pipeline: Pipeline, consumer: Consumer, alive: Callable[[], None]
+) -> Checkpoint:
     """Raises CheckpointLost or SnapshotLost; a job that keeps no checkpoints begins at its start offsets."""
     if pipeline.options.processing_guarantee is Guarantee.NONE:
-        return made(task, pipeline, pipeline.starts)
+        return checkpoint_of(task, pipeline, pipeline.starts)
     committed = _committed(consumer, task, pipeline)
 
     def find(layout: int, index: int, partition: int) -> Checkpoint | None:
         key = checkpoint_key(task.uid, layout, index)
-        return house.control.checkpoint(key, layout, partition, committed, alive)
+        return services.records.checkpoint(key, layout, partition, committed, alive)
 
     found = find(task.layout, task.task, task.partition)
     if found is None and task.started:  # a broker that has just come back may not show all it has
@@ -41,10 +43,10 @@ def restore(house: House, task: Task, pipeline: Pipeline, consumer: Consumer, al
     start = pipeline.starts
     if task.restore is not None:
         for part in task.restore.parts:
-            start |= house.control.snapshot(part, alive).positions
+            start |= services.records.snapshot(part, alive).positions
     if task.former:
         start = carried_over(task, start, find)
-    return made(task, pipeline, start)
+    return checkpoint_of(task, pipeline, start)
 
 
 def _committed(consumer: Consumer, task: Task, pipeline: Pipeline) -> list[TopicPartition]:
@@ -92,7 +94,9 @@ def carried_over(task: Task, start: Positions, find: Callable[[int, int, int], C
     return carried
 
 
-def made(task: Task, pipeline: Pipeline, positions: Positions, number: int = 0, attempt: int = 0) -> Checkpoint:
+def checkpoint_of(
+    task: Task, pipeline: Pipeline, positions: Positions, number: int = 0, attempt: int = 0
+) -> Checkpoint:
     """A checkpoint of the task with what it owns of these positions; it may own nothing of a topic."""
     held: dict[str, list[PartitionOffset]] = {topic: [] for topic in pipeline.sources}
     for (topic, p), offset in sorted(positions.items()):

@@ -1,11 +1,8 @@
-"""One task, exactly once: source records in, output, offsets and checkpoint out, in one Kafka transaction.
+"""One task, exactly once: source records in; output, offsets and checkpoint out, in one Kafka transaction.
 
-The steps are numbered as in the design and must not be reordered:
-1 fence · 2 read the task record, then the checkpoint · 3 assign at its offsets · 4 poll a batch · 5 begin ·
-6 and 7 evaluate and produce · 8 write the checkpoint and flush: its offset is known · 9 send the offsets with a pointer
-to it · 10 confirm that the topics are still those of the job · 11 commit · 12 copy and report what waited for it.
-After any doubt the producer is discarded and all begins again at 1. Who is fenced ends. An error that nobody foresaw
-suspends the job and leaves its host alone.
+A session takes the steps of `Step`, which must not be reordered, with one producer and one consumer. After any doubt
+the producer is discarded, and a new session begins at FENCE. A task that is fenced ends. An error that nobody foresaw
+suspends the job, and the other tasks of the host go on.
 """
 
 import time
@@ -13,15 +10,21 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from jobplane.processors.guard import noted
-from jobplane.processors.kafka.cluster import Doubt, Fenced, KafkaException
+from jobplane.processors.kafka.cluster import Doubt, Fenced, KafkaException, Taken
 from jobplane.processors.kafka.hanging import task_place, topics_written
 from jobplane.processors.kafka.judging import judging
 from jobplane.processors.kafka.plain_output import PlainOutput
 from jobplane.processors.kafka.transactions import Abandoned, TransactionalProducer
 from jobplane.processors.pipeline import Pipeline, pipeline_of
-from jobplane.processors.task.context import End, House, Narrowed, Released, Run
+from jobplane.processors.protocol.messages import RunTask, goal_of
+from jobplane.processors.protocol.steps import Step, TaskEnd
+from jobplane.processors.task.commits import TaskClients
+from jobplane.processors.task.context import Narrowed, Released, TaskContext, TaskServices
 from jobplane.processors.task.counters import Counters
-from jobplane.processors.task.session import Life
+from jobplane.processors.task.endings import report_end, stop
+from jobplane.processors.task.records import RecordAt
+from jobplane.processors.task.restore import restore
+from jobplane.processors.task.session import open_session
 from jobplane.schemas.errors import Refused
 from jobplane.schemas.failures import InternalFailure, JobFailure, WorkerLost
 from jobplane.schemas.options import Guarantee
@@ -36,7 +39,7 @@ IN_FLIGHT = 5
 LARGEST_BATCH = 900_000
 QUEUED = 50_000
 LINGER_MS = {Guarantee.EXACTLY_ONCE: 1_000, Guarantee.AT_LEAST_ONCE: 200, Guarantee.NONE: 200}
-"""Records of a transaction are seen when it is committed, which sends them; others when they leave."""
+"""A commit sends the records of a transaction at once. Other records are visible when they are sent."""
 CONSUMER_SETTINGS: dict[str, Any] = {
     "fetch_wait_max_ms": 1_000,
     "queued_min_messages": 100_000,
@@ -48,13 +51,15 @@ CONSUMER_SETTINGS: dict[str, Any] = {
 
 
 def producer_settings(limits: Sequence[int], partitions: int, linger_ms: int) -> dict[str, Any]:
-    """For topics that take records of so many bytes, and have so many partitions together.
+    """Settings for topics that take records of at most `limits` bytes each, and have `partitions` together.
 
-    A record larger than all take fails at produce(), where it can be named; no batch is larger than any takes.
+    A record that no topic takes fails at produce(), where the record is known. No batch is larger than every topic
+    takes.
 
     An idempotent producer may have five batches in flight; with five there and one more ready, librdkafka's thread
     waits without sleeping. So no more is queued than five batches of the largest size, and a batch is ready when it is
-    full, not for its age: a commit's flush overrides the linger. One of so many partitions is full when the queue is.
+    full, not for its age: a commit's flush overrides the linger. With many partitions a batch counts as full when the
+    queue is full.
     """
     batch, largest = min(LARGEST_BATCH, *limits), max(limits)
     return {
@@ -69,129 +74,142 @@ def producer_settings(limits: Sequence[int], partitions: int, linger_ms: int) ->
 
 
 class Runner:
-    """Runs one generation of a task in the calling thread until it ends. `step` is told each numbered step."""
+    """Runs one generation of a task in the calling thread until it ends."""
 
-    def __init__(self, house: House, task: Task, step: Callable[[int], None]) -> None:
-        self._house, self._task = house, task
-        self.about = Run(house, task, step, Counters(), task.attempt)
+    def __init__(
+        self,
+        services: TaskServices,
+        order: RunTask,
+        enter: Callable[[Step | None], None],
+        on_first_commit: Callable[[], None],
+    ) -> None:
+        """`enter` is called with each step, and with None for a sign of life between steps."""
+        self.goal = order.goal
+        self._services, self._job = services, order.job
+        self._at = RecordAt(order.goal.key, order.partition, order.offset)
+        counters = Counters(host_deaths=order.deaths, on_first_commit=on_first_commit)
+        self.context = TaskContext(services, order.goal, enter, counters, order.goal.attempt)
 
-    def run(self) -> End:
+    def run(self) -> TaskEnd:
         """Blocks until the task has ended."""
-        backoff = 0.1
+        context, backoff = self.context, 0.1
         while True:
             began = time.monotonic()
             try:
                 with judging():
-                    return self._life()
+                    return self._run_session()
             except Fenced:
-                return End.FENCED
+                return TaskEnd.FENCED
             except Released:
-                return End.RELEASED
+                return TaskEnd.RELEASED
             except JobFailure as failure:
                 return self._fail(failure)
             except Narrowed:
-                self.about.step(0)
+                context.enter(None)
             except Doubt as doubt:
-                self.about.counters.doubt(str(doubt))
-                self.about.flushed.clear()
+                context.counters.doubt(str(doubt))
+                context.flushed.clear()
                 if isinstance(doubt, Abandoned):
-                    self._house.leave_behind("send_offsets")
+                    self._services.leave_behind("send_offsets")
                 backoff = 0.1 if time.monotonic() - began > 30 else min(backoff * 2, MAX_BACKOFF_S)
-                self.about.step(0)
-                self.about.release.wait(backoff)
-            except Exception as error:  # noqa: BLE001  # the guard of a task's life, docs/decisions/0016
-                return self._fault(error)
+                context.enter(None)
+                context.release.wait(backoff)
+            except Exception as error:  # noqa: BLE001  # the guard of a task's sessions, docs/decisions/0016
+                return self._fail_with_fault(error)
 
-    def _life(self) -> End:
-        """One life of a transactional producer: steps 1 to 3, then the loop."""
-        house = self._house
-        self.about.alive()
+    def _run_session(self) -> TaskEnd:
+        self.context.alive()
         self._await_touch()
-        with house.gate.passing(self.about.alive) as passed:
-            return self._start(passed)
+        with self._services.gate.passing(self.context.alive) as passed:
+            self.context.enter(Step.FENCE)
+            task = self._services.records.task(self._at, self.context.alive)
+            if task is None or task.generation != self.goal.generation:
+                return TaskEnd.GONE
+            return self._fence(task, passed)
 
-    def _start(self, passed: Callable[[], None]) -> End:
-        house, task = self._house, self._task
-        self.about.step(1)
+    def _fence(self, task: Task, passed: Callable[[], None]) -> TaskEnd:
+        """The record read so far only says how to fence: the task runs by the one that is read after the fence."""
+        services, alive = self._services, self.context.alive
         pipeline = pipeline_of(task)
-        names = topics_written(task, house.prefix)
-        taken = house.kafka.taken(names, self.about.alive)
-        topics = house.kafka.topics(names, self.about.alive)
+        names = topics_written(task, services.prefix)
+        taken = services.kafka.taken(names, alive)
+        topics = services.kafka.topics(names, alive)
         partitions = sum(count for _, count in topics.values())
         guarantee = pipeline.options.processing_guarantee
         settings = producer_settings([one.limit for one in taken], partitions, LINGER_MS[guarantee])
         producer = TransactionalProducer(
-            house.kafka,
-            f"{house.prefix}{task.transactional_id}",
+            services.kafka,
+            f"{services.prefix}{task.transactional_id}",
             pipeline.interval_ms + TRANSACTION_SLACK_MS,
             pipeline.sink.topic,
-            self.about.alive,
-            task_place(task, house.prefix, topics),
+            alive,
+            task_place(task, services.prefix, topics),
             **settings,
         )
-        output = producer if guarantee is Guarantee.EXACTLY_ONCE else PlainOutput(house.kafka, **settings)
-        self.about.step(2)
-        consumer = house.kafka.consumer(f"{house.prefix}job.{task.uid}", **CONSUMER_SETTINGS)
+        output = producer if guarantee is Guarantee.EXACTLY_ONCE else PlainOutput(services.kafka, **settings)
+        self.context.enter(Step.READ)
+        consumer = services.kafka.consumer(f"{services.prefix}job.{task.uid}", **CONSUMER_SETTINGS)
         try:
-            record = house.control.task(task.key, task.partition, self.about.alive)
+            record = services.records.task(self._at, alive)
             if record is None or record.generation != task.generation or record.layout != task.layout:
-                return End.GONE
+                return TaskEnd.GONE
             self._check_worker(record, pipeline)
-            return self._live(
-                Life(self.about, record, pipeline, producer, output, consumer, taken[0], taken[-1]), passed
-            )
+            return self._resume(record, pipeline, TaskClients(producer, output, consumer), taken, passed)
         finally:
-            house.close(consumer)
+            services.close(consumer)
 
     def _await_touch(self) -> None:
-        """Until the worker knows its place in the group: to write before would only be fenced."""
+        """Waits until the worker knows its place in the group: a task that writes before would only be fenced."""
         while True:
             try:
-                return self._house.in_touch()
+                return self._services.require_in_touch()
             except Doubt as doubt:
-                self.about.counters.last_doubt = str(doubt)
-                self.about.alive()
-                self.about.release.wait(0.1)
+                self.context.counters.last_doubt = str(doubt)
+                self.context.alive()
+                self.context.release.wait(0.1)
 
     def _check_worker(self, record: Task, pipeline: Pipeline) -> None:
-        """Raises WorkerLost where the task ran elsewhere and the job wants to be asked before it goes on here."""
-        here = self._house.reporter.worker
+        """Raises WorkerLost where the task ran elsewhere, and the job's options want a RESUME before it runs here."""
+        here = self._services.reporter.worker
         moved = record.run and record.phase is Phase.RUNNING and record.worker not in ("", here)
         if moved and not pipeline.options.auto_scaling:
             raise WorkerLost(f"task {record.key} ran on {record.worker}, which lost it; RESUME runs it on {here}")
 
-    def _live(self, life: Life, started: Callable[[], None]) -> End:
+    def _resume(
+        self, task: Task, pipeline: Pipeline, clients: TaskClients, taken: list[Taken], passed: Callable[[], None]
+    ) -> TaskEnd:
+        context = self.context
+        checkpoint = restore(self._services, task, pipeline, clients.consumer, context.alive)
+        context.attempt = max(task.attempt, checkpoint.attempt, context.attempt) + 1
+        if not task.run:
+            return stop(context, goal_of(task), checkpoint)
+        context.enter(Step.ASSIGN)
+        session = open_session(context, task, pipeline, clients, checkpoint, taken)
         try:
-            life.restore()
-            if not life.task.run:
-                return life.stop()
-            self.about.step(3)
-            life.assign()
-            started()
-            return life.loop()
+            session.start()
+            passed()
+            return session.loop()
         except KafkaException as error:
-            cause = life.judged(error)
+            cause = session.cause_of(error)
             if isinstance(cause, JobFailure):
-                life.abandon()
+                session.commits.abandon()
             raise cause from error
         except (Doubt, Fenced, Narrowed):
             raise  # the next producer of this id ends the transaction
         except Exception:
-            life.abandon()
+            session.commits.abandon()
             raise
 
-    def _fault(self, error: Exception) -> End:
+    def _fail_with_fault(self, error: Exception) -> TaskEnd:
         """A fault of jobplane suspends the job: to begin again would most likely meet it again."""
-        self.about.faults += 1
-        fault = noted(error, f"task {self._task.key} of job '{self._task.job}'")
+        self.context.faults += 1
+        fault = noted(error, f"task {self.goal.key} of job '{self._job}'")
         if isinstance(error, Refused):
             text = f"this version of jobplane refuses the job's statement ({error.code}: {error.message})"
             return self._fail(InternalFailure(f"{text}; DROP the job and create it anew"))
         text = f"the task met a fault of jobplane ({fault}); the log of its worker has more under this reference"
         return self._fail(InternalFailure(f"{text}: report it; RESUME tries again"))
 
-    def _fail(self, failure: JobFailure) -> End:
+    def _fail(self, failure: JobFailure) -> TaskEnd:
         cause = Failure(failure.code, failure.message, failure.at)
-        progress = self.about.last_progress()
-        self._house.reporter.phase(self._task, self.about.attempt, ReportKind.FAILED, failure=cause, progress=progress)
-        return End.FAILED
+        return report_end(self.context, self.goal, ReportKind.FAILED, TaskEnd.FAILED, cause)

@@ -1,26 +1,26 @@
-"""What must still be so of a job's topics, asked of the broker; and the place of what is to blame where it is not."""
+"""Asks the broker whether the topics of a job are still those it was created with, and still hold what it needs."""
 
 from collections.abc import Callable
 from typing import TypeVar
 
 from jobplane.processors.kafka.cluster import Kafka, insisting
 from jobplane.processors.pipeline import Pipeline, Positions
-from jobplane.processors.task.context import House
+from jobplane.processors.task.context import TaskServices
 from jobplane.schemas.failures import DataLost, JobFailure, SinkLost
 
 F = TypeVar("F", bound=JobFailure)
 
 
-def confirm(house: House, pipeline: Pipeline, alive: Callable[[], None]) -> dict[str, int]:
+def confirm(services: TaskServices, pipeline: Pipeline, alive: Callable[[], None]) -> dict[str, int]:
     """The number of partitions of each source. Raises DataLost or SinkLost where a topic is not that of CREATE JOB."""
     sources, sink = pipeline.sources, pipeline.sink
     named = {*sources, sink.topic}
 
     def complete() -> dict[str, tuple[str, int]] | None:
-        found = house.kafka.topics(named, alive)
+        found = services.kafka.topics(named, alive)
         return found if found.keys() == named else None
 
-    found = insisting(complete, alive) or house.kafka.topics(named, alive)
+    found = insisting(complete, alive) or services.kafka.topics(named, alive)
     for topic, source in sources.items():
         if (held := found.get(topic)) is None or held[0] != source.topic_id:
             what = "was deleted and recreated" if held else "was deleted"
@@ -41,7 +41,7 @@ def check_held(kafka: Kafka, positions: Positions) -> None:
 
 
 def check_end(kafka: Kafka, positions: Positions, alive: Callable[[], None]) -> None:
-    """Raises DataLost where a source ends before a position whenever it is asked within 5 s: records were cut off."""
+    """Raises DataLost where a source ends before a position for 5 s, asked again and again: records were cut off."""
 
     def beyond() -> dict[tuple[str, int], int]:
         return {at: end for at, end in kafka.last_offsets(positions, alive).items() if end < positions[at]}

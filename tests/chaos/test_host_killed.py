@@ -1,4 +1,4 @@
-"""SIGKILL of the task host before each numbered step: the output is the input, each record once."""
+"""SIGKILL of the task host before each step: the output is the input, each record once."""
 
 import json
 import os
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from jobplane.processors.protocol.steps import Step
 from tests.support.broker import KafkaBroker
 from tests.support.system import System, Worker, jobplane, system, until
 
@@ -23,11 +24,20 @@ def plane(broker: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield made
 
 
-STEPS = [(1, 1), (2, 1), (3, 1), (5, 2), (8, 1), (11, 1), *((step, 3) for step in (4, 6, 7, 8, 9, 10, 11, 12))]
+ONCE = [Step.FENCE, Step.READ, Step.ASSIGN, Step.FLUSH, Step.COMMIT]
+LATER = [
+    *(Step.POLL, Step.EVALUATE, Step.ADVANCE, Step.FLUSH),
+    *(Step.SEND_OFFSETS, Step.CONFIRM, Step.COMMIT, Step.REPORT),
+]
+STEPS = [*((step, 1) for step in ONCE), (Step.BEGIN, 2), *((step, 3) for step in LATER)]
+
+
+def test_every_step_is_killed_at() -> None:
+    assert {step for step, _ in STEPS} == set(Step)
 
 
 @pytest.mark.parametrize(("step", "times"), STEPS, ids=str)
-def test_killed_before_a_step(plane: System, step: int, times: int) -> None:
+def test_killed_before_a_step(plane: System, step: Step, times: int) -> None:
     name = f"kill_{step}_{times}"
     source, sink = plane.topic(f"{name}-in"), plane.topic(f"{name}-out", 3)
     values = [json.dumps({"id": i, "amount": i % 10}).encode() for i in range(RECORDS)]
@@ -47,8 +57,12 @@ def test_killed_before_a_step(plane: System, step: int, times: int) -> None:
     assert Counter(json.loads(value or b"")["id"] for value in found) == expected
 
 
-@pytest.mark.parametrize(("step", "times"), [(5, 2), (7, 3), (8, 2), (9, 3), (11, 3), (12, 3)], ids=str)
-def test_dead_letters_are_written_once_too(plane: System, step: int, times: int) -> None:
+@pytest.mark.parametrize(
+    ("step", "times"),
+    [(Step.BEGIN, 2), (Step.ADVANCE, 3), (Step.FLUSH, 2), (Step.SEND_OFFSETS, 3), (Step.COMMIT, 3), (Step.REPORT, 3)],
+    ids=str,
+)
+def test_dead_letters_are_written_once_too(plane: System, step: Step, times: int) -> None:
     """Every seventh record is bad: it is in the dead letters, and there once, as the others are in the sink."""
     name = f"kill_{step}_{times}_letters"
     source, sink, own = plane.topic(f"{name}-in"), plane.topic(f"{name}-out", 3), plane.topic(f"{name}-bad", 2)
@@ -72,8 +86,10 @@ def test_dead_letters_are_written_once_too(plane: System, step: int, times: int)
     )
 
 
-@pytest.mark.parametrize(("step", "times"), [(7, 1), (9, 2), (11, 2), (12, 2)], ids=str)
-def test_a_letter_is_retried_once_too(plane: System, step: int, times: int) -> None:
+@pytest.mark.parametrize(
+    ("step", "times"), [(Step.ADVANCE, 1), (Step.SEND_OFFSETS, 2), (Step.COMMIT, 2), (Step.REPORT, 2)], ids=str
+)
+def test_a_letter_is_retried_once_too(plane: System, step: Step, times: int) -> None:
     """All fail again: each is a dead letter once more, and those are what the next retry reads."""
     name = f"again_{step}_{times}"
     source, sink, own = plane.topic(f"{name}-in"), plane.topic(f"{name}-out", 3), plane.topic(f"{name}-bad", 2)
@@ -92,8 +108,8 @@ def test_a_letter_is_retried_once_too(plane: System, step: int, times: int) -> N
     plane.done(f"DROP JOB {name}")
 
 
-@pytest.mark.parametrize(("guarantee", "step"), [("atLeastOnce", 9), ("none", 12)])
-def test_what_the_weaker_guarantees_promise(plane: System, guarantee: str, step: int) -> None:
+@pytest.mark.parametrize(("guarantee", "step"), [("atLeastOnce", Step.SEND_OFFSETS), ("none", Step.REPORT)])
+def test_what_the_weaker_guarantees_promise(plane: System, guarantee: str, step: Step) -> None:
     """Killed after its output is flushed and before its offsets are committed: records repeat, none is lost."""
     name = f"kill_{step}_2_{guarantee.lower()}"
     source, sink = plane.topic(f"{name}-in"), plane.topic(f"{name}-out", 3)
@@ -113,8 +129,8 @@ def test_what_the_weaker_guarantees_promise(plane: System, guarantee: str, step:
     plane.done(f"DROP JOB {name}")
 
 
-@pytest.mark.parametrize("step", [9, 12])
-def test_a_bounded_job_ends_where_it_was_to_end(plane: System, step: int) -> None:
+@pytest.mark.parametrize("step", [Step.SEND_OFFSETS, Step.REPORT], ids=str)
+def test_a_bounded_job_ends_where_it_was_to_end(plane: System, step: Step) -> None:
     name = f"kill_{step}_2_bounded"
     source, sink = plane.topic(f"{name}-in", 2), plane.topic(f"{name}-out", 2)
     values = [b"%d" % i for i in range(RECORDS)]
@@ -129,8 +145,8 @@ def test_a_bounded_job_ends_where_it_was_to_end(plane: System, step: int) -> Non
     assert Counter(plane.values(sink)) == Counter(values)
 
 
-@pytest.mark.parametrize(("step", "times"), [(3, 1), (9, 3), (11, 2)], ids=str)
-def test_killed_with_two_sources(plane: System, step: int, times: int) -> None:
+@pytest.mark.parametrize(("step", "times"), [(Step.ASSIGN, 1), (Step.SEND_OFFSETS, 3), (Step.COMMIT, 2)], ids=str)
+def test_killed_with_two_sources(plane: System, step: Step, times: int) -> None:
     """The positions of both are committed with the output, and taken up together."""
     name = f"kill_{step}_{times}_union"
     large, small, sink = plane.topic(f"{name}-large", 4), plane.topic(f"{name}-small"), plane.topic(f"{name}-out", 3)

@@ -10,7 +10,7 @@ from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 
 from jobplane.controlplane.client.client import Client
 from jobplane.controlplane.query.dead_letters import retry_of
-from jobplane.processors.task.dead_letters import CODE, JOB, REASON, SOURCE, TIME
+from jobplane.processors.evaluation.dead_letters import CODE, JOB, REASON, SOURCE, TIME
 from tests.support.broker import KafkaBroker
 from tests.support.system import System, jobplane, system, until
 

@@ -17,7 +17,7 @@ from jobplane.controlplane.topics import (
     TOPICS,
     Topic,
 )
-from jobplane.processors.task.dead_letters import OWN
+from jobplane.processors.evaluation.dead_letters import OWN
 from jobplane.schemas.options import DEAD_LETTERS
 from jobplane.schemas.records.commands import ATTRIBUTES, REPLY_TO, Command
 from jobplane.schemas.records.state import Answer

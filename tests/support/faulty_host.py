@@ -1,4 +1,4 @@
-"""A task host in which a numbered step raises what nobody foresees, once: for jobs named `fault_<step>`.
+"""A task host in which a step raises what nobody foresees, once: for jobs named `fault_<step>`.
 
 A file in FAULT_FOLDER marks that it was raised.
 """
@@ -7,15 +7,15 @@ import os
 from pathlib import Path
 
 from jobplane.processors.host import main
-from jobplane.schemas.records.tasks import Task
+from jobplane.processors.protocol.steps import Step
 
 FOLDER = Path(os.environ["FAULT_FOLDER"])
 
 
-def hook(task: Task, step: int) -> None:
-    if task.job == f"fault_{step}" and not (FOLDER / task.job).exists():
-        (FOLDER / task.job).touch()
-        raise KeyError(task.job)
+def hook(job: str, step: Step) -> None:
+    if job == f"fault_{step}" and not (FOLDER / job).exists():
+        (FOLDER / job).touch()
+        raise KeyError(job)
 
 
 if __name__ == "__main__":

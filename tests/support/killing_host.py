@@ -1,5 +1,5 @@
-"""A task host that ends itself with SIGKILL at a numbered step, once: for jobs named `kill_<step>_<times>[_<more>]`,
-and for the retry of one named `again_<step>_<times>`.
+"""A task host that ends itself with SIGKILL at a step, once: for jobs named `kill_<step>_<times>[_<more>]`, and for the
+retry of one named `again_<step>_<times>`.
 
 The n-th time the step is reached, over all tasks of the job in this process; a file in KILL_FOLDER marks that it was.
 """
@@ -11,20 +11,20 @@ from collections import Counter
 from pathlib import Path
 
 from jobplane.processors.host import main
-from jobplane.schemas.records.tasks import Task
+from jobplane.processors.protocol.steps import Step
 
 FOLDER = Path(os.environ["KILL_FOLDER"])
-_NAME = re.compile(r"(?:kill|again(?=.*\.retry$))_(\d+)_(\d+)(?:_[a-z]+|\.retry)?")
+_NAME = re.compile(r"(?:kill|again(?=.*\.retry$))_([a-z_]+?)_(\d+)(?:_[a-z]+|\.retry)?")
 _reached: Counter[str] = Counter()
 
 
-def hook(task: Task, step: int) -> None:
-    found = _NAME.fullmatch(task.job)
-    if found is None or step != int(found[1]):
+def hook(job: str, step: Step) -> None:
+    found = _NAME.fullmatch(job)
+    if found is None or step != found[1]:
         return
-    _reached[task.job] += 1
-    if _reached[task.job] == int(found[2]) and not (FOLDER / task.job).exists():
-        (FOLDER / task.job).touch()
+    _reached[job] += 1
+    if _reached[job] == int(found[2]) and not (FOLDER / job).exists():
+        (FOLDER / job).touch()
         os.kill(os.getpid(), signal.SIGKILL)
 
 

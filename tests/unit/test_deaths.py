@@ -1,6 +1,6 @@
 """When a task whose host died starts again, where, and when it is given up."""
 
-from jobplane.controlplane.core.host_policy import Deaths
+from jobplane.controlplane.core.host_view import Deaths
 
 
 def after(*deaths: tuple[bool, bool]) -> Deaths:

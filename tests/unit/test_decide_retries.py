@@ -6,7 +6,7 @@ import pytest
 from confluent_kafka import Message
 
 from jobplane.controlplane.query.dead_letters import DeadLetter, retry_of, tally
-from jobplane.processors.task.dead_letters import letter, letters_of
+from jobplane.processors.evaluation.dead_letters import letter, letters_of
 from jobplane.schemas.failures import BadRecord
 from jobplane.schemas.records.events import CommandRefused, JobCreated
 from jobplane.schemas.records.sources import DeadLetterSource, Source

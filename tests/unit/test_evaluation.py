@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 from confluent_kafka import Message
 
-from jobplane.processors.task.context import Narrowed, Run
-from jobplane.processors.task.culprit import Blame
-from jobplane.processors.task.evaluation import Evaluation
-from jobplane.processors.task.on_error import keyed, treatment
+from jobplane.processors.evaluation.batch import Evaluation, RecordBatch
+from jobplane.processors.evaluation.dead_letters import DeadLetterWriter
+from jobplane.processors.evaluation.place import Place, position
+from jobplane.processors.evaluation.sink import keyed
+from jobplane.processors.evaluation.verdict import RecordPolicy, Treatment
 from jobplane.schemas.failures import BadRecord, RecordFailure, RecordTooLarge, WithoutKey
 from jobplane.schemas.options import OnError
 from jobplane.sql.codegen.compile import Step, Wiring, compile_step
@@ -37,12 +38,8 @@ class Bench:
         self.out: list[bytes] = []
         self.letters: list[int] = []
         self.codes: list[str] = []
-        run: Any = Run.__new__(Run)
-        run.refused = {}
-        blame = Blame(run, on_error, "out", 100, "letters")
-
-        def of(error: Exception, message: Any) -> RecordFailure:
-            return blame.of(error, message, self.evaluation.several if transaction else None)
+        self.left_out: dict[Place, RecordFailure] = {}
+        self.policy = RecordPolicy(on_error, "out", 100, "letters")
 
         def produce(_: str, value: bytes, *__: Any) -> None:
             if value == WITHOUT:
@@ -51,12 +48,22 @@ class Bench:
                 raise RecordTooLarge("too large")
             self.out.append(value)
 
-        self.evaluation = Evaluation(
-            step(query), produce, self._never, of, treatment(on_error, self.codes.append, self._send), None, run.refused
-        )
+        self.evaluation = Evaluation(step(query), produce, self._never, None, self.policy, transaction, self.left_out)
 
-    def _send(self, message: Any, _: RecordFailure) -> None:
-        self.letters.append(message.offset())
+    def run(self, messages: list[Any]) -> tuple[RecordBatch, RecordFailure | None]:
+        """The batch, and the failure at which it stopped: at the first verdict to stop or to leave a record out."""
+        batch = RecordBatch(messages)
+        for verdict in self.evaluation.verdicts(batch):
+            match verdict.treatment:
+                case Treatment.STOP:
+                    return batch, self.policy.at_record(verdict.failure, verdict.record)
+                case Treatment.LEAVE_OUT:
+                    self.left_out[position(verdict.record)] = verdict.failure
+                    return batch, verdict.failure
+                case Treatment.DEAD_LETTER:
+                    self.letters.append(verdict.record.offset() or 0)
+            self.codes.append(verdict.failure.code)
+        return batch, None
 
     @staticmethod
     def _never(*_: Any) -> None:
@@ -66,8 +73,8 @@ class Bench:
 @pytest.mark.parametrize(("on_error", "letters"), [(OnError.SKIP, []), (OnError.DEAD_LETTER, [1, 3, 4])])
 def test_bad_records_are_passed_and_the_good_between_them_counted(on_error: OnError, letters: list[int]) -> None:
     bench = Bench("SELECT a FROM s", on_error)
-    batch = bench.evaluation.through(messages(b'{"a":0}', b"{", b'{"a":2}', LARGE, b"[", b'{"a":5}'))
-    assert (batch.unread, batch.culprit, batch.written) == ([], None, 3)
+    batch, culprit = bench.run(messages(b'{"a":0}', b"{", b'{"a":2}', LARGE, b"[", b'{"a":5}'))
+    assert (batch.unread, culprit, batch.written) == ([], None, 3)
     assert bench.out == [b'{"a":0}', b'{"a":2}', b'{"a":5}']
     assert bench.codes == ["BAD_RECORD", "RECORD_TOO_LARGE", "BAD_RECORD"]
     assert bench.letters == letters
@@ -75,76 +82,82 @@ def test_bad_records_are_passed_and_the_good_between_them_counted(on_error: OnEr
 
 def test_it_stops_at_the_culprit() -> None:
     bench = Bench("SELECT a FROM s", OnError.FAIL)
-    batch = bench.evaluation.through(messages(b'{"a":0}', b"{", b'{"a":2}'))
+    batch, culprit = bench.run(messages(b'{"a":0}', b"{", b'{"a":2}'))
     assert [one.offset() for one in batch.unread] == [1, 2]
-    assert isinstance(batch.culprit, BadRecord)
+    assert isinstance(culprit, BadRecord)
     assert batch.written == 1
 
 
 def test_what_kafka_is_known_not_to_take_is_passed_in_its_place() -> None:
     bench = Bench("SELECT a FROM s", OnError.DEAD_LETTER)
-    bench.evaluation.refused["s", 0, 1] = BadRecord("the broker said so")
-    bench.evaluation.refused["s", 0, 4] = BadRecord("the broker said so")
-    batch = bench.evaluation.through(messages(b'{"a":0}', b'{"a":1}', b"{", b'{"a":3}', b'{"a":4}'))
+    bench.left_out["s", 0, 1] = BadRecord("the broker said so")
+    bench.left_out["s", 0, 4] = BadRecord("the broker said so")
+    batch, _ = bench.run(messages(b'{"a":0}', b'{"a":1}', b"{", b'{"a":3}', b'{"a":4}'))
     assert (batch.unread, batch.written) == ([], 2)
     assert bench.letters == [1, 2, 4]
 
 
-def test_a_dead_letter_that_cannot_be_written_is_the_culprit() -> None:
-    bench = Bench("SELECT a FROM s", OnError.DEAD_LETTER)
+def test_a_dead_letter_that_is_too_large_stops_the_task() -> None:
+    writer = DeadLetterWriter(lambda *_: None, lambda *_: None, "letters", 10, "j", "uid")
+    with pytest.raises(RecordTooLarge, match="its dead letter is larger than the 10 bytes 'letters' takes") as raised:
+        writer.write(messages(b"{")[0], BadRecord("no JSON"))
+    assert raised.value.at == "s-0@0"
 
-    def untaken(*_: Any) -> bool:
-        raise RecordTooLarge("its dead letter is too large")
 
-    bench.evaluation.treat = untaken
-    batch = bench.evaluation.through(messages(b'{"a":0}', b"{", b'{"a":2}'))
-    assert batch.culprit is not None
-    assert batch.culprit.message == "its dead letter is too large"
-    assert [one.offset() for one in batch.unread] == [1, 2]
+def test_a_refused_record_is_left_out_once_and_its_dead_letter_never() -> None:
+    policy, (message,) = RecordPolicy(OnError.DEAD_LETTER, "out", 100, "letters"), messages(b"{}")
+    refusal = BadRecord("the broker said so")
+    assert policy.verdict_on_refusal(refusal, message, None, ()).treatment is Treatment.LEAVE_OUT
+    assert policy.verdict_on_refusal(refusal, message, None, [("s", 0, 0)]).treatment is Treatment.STOP
+    stopped = policy.verdict_on_refusal(refusal, message, ("s", 0, 0), ())
+    assert (stopped.treatment, stopped.failure.at) == (Treatment.STOP, "s-0@0")
+    assert stopped.failure.message.startswith("'letters' does not take its dead letter: the broker said so; ALTER JOB")
+    fail = RecordPolicy(OnError.FAIL, "out", 100, "letters")
+    assert fail.verdict_on_refusal(refusal, message, None, ()).treatment is Treatment.STOP
 
 
 SEVERAL = "SELECT p FROM s CROSS JOIN UNNEST(a) AS t (p)"
 GIVEN = (b'{"a":["0"]}', b'{"a":["1","%s"]}' % (b"x" * 100), b'{"a":["2"]}')
 
 
-def test_where_some_of_a_record_is_in_the_transaction_it_is_left_out_in_a_new_life() -> None:
+def test_where_some_of_a_record_is_in_the_transaction_it_is_left_out_in_a_new_session() -> None:
     bench = Bench(SEVERAL, OnError.SKIP)
-    with pytest.raises(Narrowed):
-        bench.evaluation.through(messages(*GIVEN))
+    _, left_out = bench.run(messages(*GIVEN))
+    assert (isinstance(left_out, RecordTooLarge), list(bench.left_out)) == (True, [("s", 0, 1)])
     bench.out.clear()
-    batch = bench.evaluation.through(messages(*GIVEN))
-    assert (batch.unread, batch.culprit, batch.written) == ([], None, 2)
+    batch, culprit = bench.run(messages(*GIVEN))
+    assert (batch.unread, culprit, batch.written) == ([], None, 2)
     assert bench.codes == ["RECORD_TOO_LARGE"]
     assert bench.out == [b'{"p":"0"}', b'{"p":"2"}']
 
 
 def test_without_a_transaction_what_was_written_of_it_stays() -> None:
     bench = Bench(SEVERAL, OnError.SKIP, transaction=False)
-    batch = bench.evaluation.through(messages(*GIVEN))
-    assert (batch.unread, batch.culprit) == ([], None)
+    batch, culprit = bench.run(messages(*GIVEN))
+    assert (batch.unread, culprit) == ([], None)
     assert bench.out == [b'{"p":"0"}', b'{"p":"1"}', b'{"p":"2"}']
 
 
 @pytest.mark.parametrize("on_error", [OnError.FAIL, OnError.SKIP, OnError.DEAD_LETTER])
 def test_a_record_without_a_key_is_to_blame_at_once(on_error: OnError) -> None:
     bench = Bench("SELECT a FROM s", on_error)
-    batch = bench.evaluation.through(messages(b'{"a":0}', WITHOUT, b'{"a":2}'))
+    batch, culprit = bench.run(messages(b'{"a":0}', WITHOUT, b'{"a":2}'))
     if on_error is OnError.FAIL:
-        assert (len(batch.unread), batch.written, str(batch.culprit)) == (2, 1, "no key")
-        assert getattr(batch.culprit, "at", "") == "s-0@1"
+        assert (len(batch.unread), batch.written, str(culprit)) == (2, 1, "no key")
+        assert getattr(culprit, "at", "") == "s-0@1"
     else:
         assert (batch.unread, batch.written, bench.codes) == ([], 2, ["BAD_RECORD"])
         assert bench.letters == ([1] if on_error is OnError.DEAD_LETTER else [])
 
 
-def test_one_without_a_key_among_several_of_a_message_needs_a_new_life() -> None:
+def test_one_without_a_key_among_several_of_a_message_needs_a_new_session() -> None:
     query, message = "SELECT a FROM s CROSS JOIN UNNEST(list) AS a", b'{"list":["x","no key"]}'
     bench = Bench(query, OnError.FAIL)
-    with pytest.raises(Narrowed, match="no key"):
-        bench.evaluation.through(messages(b'{"list":["x"]}', message))
-    again = bench.evaluation.through(messages(b'{"list":["x"]}', message))
-    assert (len(again.unread), again.written, str(again.culprit)) == (1, 1, "no key")
-    assert getattr(again.culprit, "at", "") == "s-0@1"
+    _, left_out = bench.run(messages(b'{"list":["x"]}', message))
+    assert (str(left_out), list(bench.left_out)) == ("no key", [("s", 0, 1)])
+    again, culprit = bench.run(messages(b'{"list":["x"]}', message))
+    assert (len(again.unread), again.written, str(culprit)) == (1, 1, "no key")
+    assert getattr(culprit, "at", "") == "s-0@1"
 
 
 def test_keyed_stops_records_without_a_key() -> None:

@@ -22,9 +22,9 @@ from jobplane.controlplane.settings import Settings
 from jobplane.controlplane.topics import COMMANDS, REPORTS
 from jobplane.controlplane.web.pages import guarded, json_answer
 from jobplane.controlplane.worker import worker
+from jobplane.processors.evaluation.verdict import failure_of_record
 from jobplane.processors.guard import Fault, fault_of
 from jobplane.processors.kafka.cluster import Doubt, Message
-from jobplane.processors.task.culprit import fault
 from jobplane.schemas.changed import replace
 from jobplane.schemas.errors import BadMapping, InternalError, StatementTooLarge
 from jobplane.schemas.failures import BadRecord, Unreadable
@@ -265,7 +265,7 @@ def test_the_same_fault_has_the_same_reference() -> None:
     ids=lambda one: type(one).__name__ if isinstance(one, Exception) else "",
 )
 def test_a_records_error_is_told_in_plain_words(error: Exception, words: str) -> None:
-    assert fault(error, Message()).message.startswith(words)
+    assert failure_of_record(error, Message()).message.startswith(words)
 
 
 @pytest.mark.parametrize(
@@ -276,7 +276,10 @@ def test_a_records_error_is_told_in_plain_words(error: Exception, words: str) ->
     ],
 )
 def test_what_cannot_be_read_is_told_with_what_it_looks_like(role: str, words: str) -> None:
-    assert fault(Unreadable("no", "json", of_key=role == "key"), Message(value=b"text", key=b"1,2,3")).message == words
+    assert (
+        failure_of_record(Unreadable("no", "json", of_key=role == "key"), Message(value=b"text", key=b"1,2,3")).message
+        == words
+    )
 
 
 def test_a_message_can_always_be_written() -> None:

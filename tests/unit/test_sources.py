@@ -9,7 +9,7 @@ import pytest
 from confluent_kafka import Message
 
 from jobplane.processors.pipeline import Pipeline, pipeline_of
-from jobplane.processors.task.restore import carried_over, made
+from jobplane.processors.task.restore import carried_over, checkpoint_of
 from jobplane.schemas.failures import BadRecord, CheckpointLost
 from jobplane.schemas.options import JobOptions
 from jobplane.schemas.records.checkpoints import Checkpoint
@@ -85,14 +85,14 @@ def test_positions_are_by_topic_and_partition() -> None:
 
 
 def test_a_checkpoint_names_every_topic_though_its_task_may_own_nothing_of_one() -> None:
-    checkpoint = made(task(3, 4), pipeline(), pipeline().starts, 7, 2)
+    checkpoint = checkpoint_of(task(3, 4), pipeline(), pipeline().starts, 7, 2)
     assert checkpoint.sources == (
         SourceOffsets("small", "id-small", ()),
         SourceOffsets("large", "id-large", (PartitionOffset(3, 13),)),
     )
     assert decode(encode(checkpoint), Checkpoint) == checkpoint
     assert checkpoint.positions == {("large", 3): 13}
-    assert made(task(0, 1), pipeline(), pipeline().starts).positions == pipeline().starts
+    assert checkpoint_of(task(0, 1), pipeline(), pipeline().starts).positions == pipeline().starts
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def former(number: int, tasks: int, *, started: bool = True) -> FormerLayout:
 def test_each_partition_goes_on_where_the_last_layout_that_read_it_left_it() -> None:
     """Three layouts: of four tasks, of one that never ran, of two. The next has three."""
     kept = {
-        checkpoint_key("u-1", layout, index): made(
+        checkpoint_key("u-1", layout, index): checkpoint_of(
             task(index, tasks, layout), pipeline(), {at: offset + moved for at, offset in pipeline().starts.items()}
         )
         for layout, tasks, moved in ((0, 4, 100), (2, 2, 200))
@@ -123,7 +123,7 @@ def test_each_partition_goes_on_where_the_last_layout_that_read_it_left_it() -> 
         return kept.get(checkpoint_key("u-1", layout, index))
 
     new = task(0, 3, 3, (former(2, 2), former(1, 1, started=False), former(0, 4)))
-    carried = made(new, pipeline(), carried_over(new, pipeline().starts, find))
+    carried = checkpoint_of(new, pipeline(), carried_over(new, pipeline().starts, find))
     assert carried.positions == {("small", 0): 220, ("large", 0): 210, ("large", 3): 213}
     del kept["u-1/2/1"]
     with pytest.raises(CheckpointLost, match="u-1/2/1"):

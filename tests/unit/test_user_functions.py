@@ -11,7 +11,7 @@ from jobplane.controlplane.listings.describe import describe_job
 from jobplane.processors import user_functions
 from jobplane.processors.pipeline import pipeline_of
 from jobplane.processors.task.packages import step_here
-from jobplane.processors.user_functions import Found, found
+from jobplane.processors.user_functions import OfferedFunctions, found
 from jobplane.schemas.errors import UnknownFunction
 from jobplane.schemas.failures import FunctionMissing
 from jobplane.schemas.records.failure import Failure
@@ -107,7 +107,7 @@ def test_a_module_that_cannot_be_imported_keeps_out_its_own_functions(path: Path
 def test_of_two_functions_of_one_name_none_is_offered(path: Path) -> None:
     install(path, "one", "1.0", "def f(a: int) -> int: return 1", f="one:f")
     install(path, "two", "2.0", "def f(a: int) -> int: return 2", F="two:f")
-    assert found() == Found(
+    assert found() == OfferedFunctions(
         (),
         {
             "F": "function F of package one 1.0 (one:f) is not offered: function F of package two 2.0 (two:f) "

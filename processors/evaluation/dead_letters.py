@@ -1,15 +1,16 @@
-"""Dead letters: how a record that was put aside is written, and how it is read as the record it was.
+"""Dead letters: how a record that failed is written to the dead-letter topic, and how it is read again.
 
-It has the record's key, value, headers and timestamp; what went wrong is in headers of our own, and the timestamp too,
-because a topic may set its own.
+A dead letter has the key, value, headers and timestamp of the record. Headers of our own say what went wrong, and hold
+the timestamp too, because a topic may replace the timestamp of a record.
 """
 
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
+from jobplane.processors.evaluation.place import Place, place_of
 from jobplane.processors.kafka.cluster import Message
-from jobplane.processors.task.on_error import Place, place_of
 from jobplane.schemas.failures import RecordFailure, RecordTooLarge
 
 JOB, UID, SOURCE = "jobplane-job", "jobplane-uid", "jobplane-source"
@@ -17,7 +18,7 @@ TIME, CODE, REASON = "jobplane-timestamp", "jobplane-code", "jobplane-reason"
 OWN = frozenset({JOB, UID, SOURCE, TIME, CODE, REASON})
 LONGEST_REASON = 1_000
 OVERHEAD = 100
-"""Bytes of a record batch round its one record, and then some."""
+"""More bytes than a record batch has around its one record."""
 _SOURCE = re.compile(r"(?P<topic>.+)-(?P<partition>\d{1,9})@(?P<offset>\d{1,18})", re.ASCII)
 _TIME = re.compile(r"\d{1,18}", re.ASCII)
 
@@ -39,45 +40,50 @@ def letter(topic: str, job: str, uid: str, message: Message, failure: RecordFail
 
 
 def headers_of(message: Message) -> tuple[dict[str, str], list[tuple[str, Any]]]:
-    """What our own headers say, as text, and the others as they are."""
+    """Our own headers, as text, and the other headers unchanged."""
     held: Any = message.headers() or ()
     said = {name: (value or b"").decode(errors="replace") for name, value in held if name in OWN}
     return said, [(name, value) for name, value in held if name not in OWN]
 
 
-def checked(record: tuple[Any, ...], limit: int, message: Message, failure: RecordFailure) -> tuple[Any, ...]:
-    """The dead letter. Raises RecordTooLarge where it is larger than the `limit` bytes its topic takes."""
-    topic, value, key, *_, headers = record
-    size = sum(len(one or b"") for one in (value, key)) + sum(len(name) + len(one or b"") for name, one in headers)
-    if size + OVERHEAD <= limit:
-        return record
-    untaken = RecordTooLarge(
-        f"its dead letter is larger than the {limit} bytes '{topic}' takes; raise max.message.bytes of the topic, then "
-        f"RESUME, or ALTER JOB … OPTIONS (onError 'skip') RESUME; what was wrong with it: {failure.message}"
-    )
-    untaken.at = place_of(message)
-    raise untaken
+@dataclass(frozen=True, slots=True)
+class DeadLetterWriter:
+    """Writes dead letters of at most `limit` bytes to `topic`, with the job's name and uid."""
 
+    produce: Callable[..., None]
+    when_full: Callable[..., None]
+    topic: str
+    limit: int
+    job: str
+    uid: str
 
-def sending(
-    produce: Callable[..., None], when_full: Callable[..., None], topic: str, limit: int, job: str, uid: str
-) -> Callable[[Message, RecordFailure], None]:
-    """Writes dead letters of at most `limit` bytes to their topic, with the job's name and uid."""
-
-    def send(message: Message, failure: RecordFailure) -> None:
-        record = checked(letter(topic, job, uid, message, failure), limit, message, failure)
+    def write(self, message: Message, failure: RecordFailure) -> None:
+        """Raises RecordTooLarge where the topic does not take a record of this size."""
+        record = letter(self.topic, self.job, self.uid, message, failure)
+        self._require_size(record, message, failure)
         try:
-            produce(*record)
+            self.produce(*record)
         except BufferError:
-            when_full(*record)
+            self.when_full(*record)
 
-    return send
+    def _require_size(self, record: tuple[Any, ...], message: Message, failure: RecordFailure) -> None:
+        topic, value, key, *_, headers = record
+        size = sum(len(one or b"") for one in (value, key)) + sum(len(name) + len(one or b"") for name, one in headers)
+        if size + OVERHEAD <= self.limit:
+            return
+        too_large = RecordTooLarge(
+            f"its dead letter is larger than the {self.limit} bytes '{topic}' takes; raise max.message.bytes of the "
+            "topic, then RESUME, or ALTER JOB … OPTIONS (onError 'skip') RESUME; what was wrong with it: "
+            f"{failure.message}"
+        )
+        too_large.at = place_of(message)
+        raise too_large
 
 
 class Letter:
-    """A dead letter as the record it was: where it lay and when, without the headers that say what was wrong.
+    """A dead letter read as the record that failed: with its place and timestamp, without our own headers.
 
-    `record` is the letter itself.
+    `record` is the dead letter itself.
     """
 
     __slots__ = ("_headers", "_offset", "_partition", "_timestamp", "_topic", "key", "record", "value")
@@ -104,7 +110,7 @@ class Letter:
 
 
 def letters_of(uid: str, messages: Iterable[Message]) -> list[Any]:
-    """The dead letters of a job among those of a topic. What does not say whose and which it is, is nobody's."""
+    """The dead letters of a job among the records of a topic. A record without our headers belongs to no job."""
     return [letter for message in messages if (letter := _letter(uid, message)) is not None]
 
 
