@@ -2,9 +2,9 @@
 
 import re
 
+from jobplane.controlplane.ports import LAST_PORT
 from jobplane.schemas.setup_errors import BadSetting
 
-MOST = 65_535
 _ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%\w]+\]|[^\s:/\[\]]+)(:(?P<port>[^:]*))?", re.ASCII)
 _SUCH = "such as 127.0.0.1:9092"
 
@@ -14,11 +14,11 @@ def check_addresses(text: str) -> None:
     if not text.strip():
         raise BadSetting(f"bootstrap is empty; it is Kafka's address, {_SUCH}")
     for address in text.split(","):
-        if fault := _fault(address.strip()):
+        if fault := _address_fault(address.strip()):
             raise BadSetting(f"bootstrap '{text}': {fault}")
 
 
-def _fault(address: str) -> str:
+def _address_fault(address: str) -> str:
     """What is wrong with one address; empty where nothing is."""
     protocol, separator, rest = address.rpartition("://")
     if separator:
@@ -30,6 +30,6 @@ def _fault(address: str) -> str:
     if found is None:
         return f"'{address}' is not host:port, {_SUCH}; an IPv6 address stands in brackets, as in [::1]:9092"
     port = found["port"]
-    if port is None or (port.isdecimal() and port.isascii() and 0 < int(port[:6]) <= MOST):
+    if port is None or (port.isdecimal() and port.isascii() and 0 < int(port[:6]) <= LAST_PORT):
         return ""
-    return f"'{port}' is not a port; a port is a number from 1 to {MOST}, {_SUCH}"
+    return f"'{port}' is not a port; a port is a number from 1 to {LAST_PORT}, {_SUCH}"

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from jobplane.controlplane.addresses import check_addresses
+from jobplane.controlplane.ports import LAST_PORT
 from jobplane.schemas.names import is_topic_name
 from jobplane.schemas.setup_errors import BadSetting
 from jobplane.schemas.suggestions import did_you_mean
@@ -24,7 +25,7 @@ REGISTRY = "JOBPLANE_REGISTRY_"
 FILE = "jobplane.toml"
 LONGEST_ISSUER = 500
 """Characters that a command's issued-by may have."""
-RANGES = {"replication_factor": (0, 32_767), "web_port": (0, 65_535), "hosts": (0, 10_000)}
+RANGES = {"replication_factor": (0, 32_767), "web_port": (0, LAST_PORT), "hosts": (0, 10_000)}
 """What a setting that is a whole number may be, both included."""
 TABLES = ("kafka", "registry")
 ENVIRONMENT_ORIGIN = "environment"
@@ -83,14 +84,14 @@ class Settings:
         try:
             loaded = tomllib.loads(file.read_text()) if file.exists() else {}
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as bad:
-            raise BadSetting(_not_toml(file, bad)) from None
+            raise BadSetting(_describe_toml_fault(file, bad)) from None
         except OSError as bad:
             raise BadSetting(f"{file} cannot be read: {os.strerror(bad.errno or 0).lower()}") from None
         for table in TABLES:
             if not isinstance(loaded.get(table, {}), dict):
                 raise BadSetting(f"{file}: {table} is a table: write [{table}] and its properties below")
-        kafka = _passed("kafka", KAFKA, loaded, environment)
-        registry = _passed("registry", REGISTRY, loaded, environment)
+        kafka = _pass_through_properties("kafka", KAFKA, loaded, environment)
+        registry = _pass_through_properties("registry", REGISTRY, loaded, environment)
         named = {
             name.removeprefix(ENVIRONMENT).lower(): value
             for name, value in environment.items()
@@ -98,13 +99,15 @@ class Settings:
         }
         settings = cls(kafka=kafka, registry=registry)
         for origin, values in ((str(file), loaded), (ENVIRONMENT_ORIGIN, named), ("command line", flags)):
-            settings = _with(settings, origin, values)
+            settings = _replace_values(settings, origin, values)
         return settings
 
 
-def _passed(table: str, prefix: str, loaded: dict[str, Any], environment: Mapping[str, str]) -> dict[str, str]:
+def _pass_through_properties(
+    table: str, prefix: str, loaded: dict[str, Any], environment: Mapping[str, str]
+) -> dict[str, str]:
     """Properties that pass through to a client: of a table in the file, and of the environment, which wins."""
-    found = {name: str(value) for name, value in _flat(loaded.pop(table, {})).items()}
+    found = {name: str(value) for name, value in _flatten(loaded.pop(table, {})).items()}
     return found | {
         name.removeprefix(prefix).lower().replace("_", "."): value
         for name, value in environment.items()
@@ -112,16 +115,16 @@ def _passed(table: str, prefix: str, loaded: dict[str, Any], environment: Mappin
     }
 
 
-def _with(settings: Any, origin: str, values: Mapping[str, Any]) -> Any:
+def _replace_values(settings: Any, origin: str, values: Mapping[str, Any]) -> Any:
     known = {one.name: one for one in fields(Settings) if one.name not in ("kafka", "registry")}
     changes = {}
     for name, value in values.items():
         if value is None:
             continue
         if name not in known:
-            raise BadSetting(_unknown(origin, name, value, known))
+            raise BadSetting(_describe_unknown(origin, name, value, known))
         kind: Any = known[name].type
-        read = _read(kind, value)
+        read = _parse_value(kind, value)
         if read is None:
             raise BadSetting(f"{origin}: {name} is {_KINDS[kind]}, not '{value}'")
         changes[name] = read
@@ -131,7 +134,7 @@ def _with(settings: Any, origin: str, values: Mapping[str, Any]) -> Any:
         raise BadSetting(f"{origin}: {bad.message}") from None
 
 
-def _unknown(origin: str, name: str, value: Any, known: Iterable[str]) -> str:
+def _describe_unknown(origin: str, name: str, value: Any, known: Iterable[str]) -> str:
     """What to say of a name that is no setting: it is written as it was, and what is near is written so too."""
     names = [*known]
     if origin == ENVIRONMENT_ORIGIN:
@@ -148,7 +151,7 @@ def _unknown(origin: str, name: str, value: Any, known: Iterable[str]) -> str:
     return f"{origin}: there is no setting '{name}'{hint}"
 
 
-def _read(kind: type, value: Any) -> Any:
+def _parse_value(kind: type, value: Any) -> Any:
     """The value of a setting; None where it has not the kind."""
     if kind is str:
         return value if isinstance(value, str) else None
@@ -161,7 +164,7 @@ def _read(kind: type, value: Any) -> Any:
         return None
 
 
-def _not_toml(file: Path, bad: ValueError) -> str:
+def _describe_toml_fault(file: Path, bad: ValueError) -> str:
     if isinstance(bad, UnicodeDecodeError):
         return f"{file} is not UTF-8 text"
     at = _AT.search(str(bad))
@@ -169,11 +172,11 @@ def _not_toml(file: Path, bad: ValueError) -> str:
     return f'{file} is not TOML{where}; texts stand in quotes, as in: prefix = "shop."'
 
 
-def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def _flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for name, value in table.items():
         if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{name}.")
+            flat |= _flatten(value, f"{prefix}{name}.")
         else:
             flat[f"{prefix}{name}"] = value
     return flat

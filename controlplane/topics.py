@@ -14,7 +14,7 @@ REPORTS, CHECKPOINTS, SNAPSHOTS = "reports", "checkpoints", "snapshots"
 
 
 @dataclass(frozen=True, slots=True)
-class Topic:
+class ControlTopic:
     """`name` is without the prefix; `cleanup` is the policy that must hold, `config` what else it is created with."""
 
     name: str
@@ -23,7 +23,7 @@ class Topic:
     config: dict[str, str] = field(default_factory=dict)
 
     @property
-    def creation(self) -> dict[str, str]:
+    def creation_config(self) -> dict[str, str]:
         return {"cleanup.policy": self.cleanup, **self.config}
 
 
@@ -31,14 +31,14 @@ _FOREVER = {"retention.ms": "-1", "retention.bytes": "-1"}
 _ROLLED = {"segment.bytes": str(16 * 1024 * 1024), "segment.ms": "600000"}
 """Kafka compacts only segments that are closed: by default not before a week or a GiB."""
 TOPICS = (
-    Topic(COMMANDS, 1, "delete", {**_FOREVER, "max.message.bytes": str(MAX_COMMAND_BYTES)}),
-    Topic(EVENTS, 1, "delete", _FOREVER),
-    Topic(STATE, 1, "compact", {**_ROLLED, "min.cleanable.dirty.ratio": "0.1"}),
-    Topic(TASKS, TASK_PARTITIONS, "compact", _ROLLED),
-    Topic(REPORTS, 1, "delete", {"retention.ms": str(7 * DAY_MS)}),
-    Topic(CHECKPOINTS, TASK_PARTITIONS, "compact", _ROLLED),
-    Topic(SNAPSHOTS, 1, "compact"),
-    Topic(
+    ControlTopic(COMMANDS, 1, "delete", {**_FOREVER, "max.message.bytes": str(MAX_COMMAND_BYTES)}),
+    ControlTopic(EVENTS, 1, "delete", _FOREVER),
+    ControlTopic(STATE, 1, "compact", {**_ROLLED, "min.cleanable.dirty.ratio": "0.1"}),
+    ControlTopic(TASKS, TASK_PARTITIONS, "compact", _ROLLED),
+    ControlTopic(REPORTS, 1, "delete", {"retention.ms": str(7 * DAY_MS)}),
+    ControlTopic(CHECKPOINTS, TASK_PARTITIONS, "compact", _ROLLED),
+    ControlTopic(SNAPSHOTS, 1, "compact"),
+    ControlTopic(
         DEAD_LETTERS,
         4,
         "delete",

@@ -161,13 +161,13 @@ def listing(plane: Plane, statement: statements.Statement) -> views.Listing:
         case statements.ShowCreate(name):
             return views.Listing(
                 ("statement",),
-                [{"statement": descriptions.named(state, name).statement}],
+                [{"statement": descriptions.find_job(state, name).statement}],
                 screen=views.Screen.STATEMENT,
             )
         case statements.ShowHistory(name):
-            descriptions.named(state, name)
+            descriptions.find_job(state, name)
         case statements.Describe(statements.DescribeKind.JOB, name):
-            return descriptions.describe_job(descriptions.named(state, name), {}, ())
+            return descriptions.describe_job(descriptions.find_job(state, name), {}, ())
         case statements.Describe(statements.DescribeKind.MAPPING, name):
             return descriptions.describe_mapping(state, name)
         case statements.Describe(statements.DescribeKind.SNAPSHOT, name):
@@ -265,7 +265,7 @@ def test_every_column_is_explained() -> None:
     assert {f"SHOW {one}" for one in statements.ShowSubject} <= headings(show)
     assert first_cells(describe, "DESCRIBE JOB") == descriptions.TASK_COLUMNS
     assert first_cells(describe, "DESCRIBE MAPPING") == descriptions.COLUMN_COLUMNS
-    assert first_cells(describe, "DESCRIBE SNAPSHOT") == descriptions.HELD_COLUMNS
+    assert first_cells(describe, "DESCRIBE SNAPSHOT") == descriptions.OFFSET_COLUMNS
     assert {f"DESCRIBE {one}" for one in statements.DescribeKind} <= headings(describe)
     assert first_cells(ROOT / "docs/statements/show-history.md", "Columns") == HISTORY_COLUMNS
 

@@ -24,18 +24,18 @@ _LENGTH = struct.Struct(">I")
 LONGEST = 64 * 1024 * 1024
 
 
-class Partition(msgspec.Struct, frozen=True):
+class PartitionRange(msgspec.Struct, frozen=True):
     """First offset held, and the one after the last, control records included."""
 
     first: int
     end: int
 
 
-class Topic(msgspec.Struct, frozen=True):
+class BackupTopic(msgspec.Struct, frozen=True):
     """A topic as it was, with its name without the prefix elsewhere; its partitions in order."""
 
     id: str
-    partitions: list[Partition]
+    partitions: list[PartitionRange]
 
 
 class Head(msgspec.Struct, frozen=True, array_like=True, tag="head"):
@@ -45,10 +45,10 @@ class Head(msgspec.Struct, frozen=True, array_like=True, tag="head"):
     version: str
     prefix: str
     time: int
-    topics: dict[str, Topic]
+    topics: dict[str, BackupTopic]
 
 
-class Kept(msgspec.Struct, frozen=True, array_like=True, tag="kept"):
+class BackupRecord(msgspec.Struct, frozen=True, array_like=True, tag="kept"):
     """A record, `topic` without the prefix."""
 
     topic: str
@@ -68,16 +68,16 @@ class Foot(msgspec.Struct, frozen=True, array_like=True, tag="foot"):
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Head | Kept | Foot).decode
+_decode = msgspec.msgpack.Decoder(Head | BackupRecord | Foot).decode
 
 
-class Writer:
+class BackupWriter:
     def __init__(self, out: IO[bytes], head: Head) -> None:
         self._out, self._sum = out, hashlib.sha256()
         self.records: Counter[str] = Counter()
         self._write(head)
 
-    def add(self, record: Kept) -> None:
+    def add(self, record: BackupRecord) -> None:
         self._write(record)
         self.records[record.topic] += 1
 
@@ -86,7 +86,7 @@ class Writer:
         self._write(foot)
         return foot
 
-    def _write(self, message: Head | Kept | Foot) -> None:
+    def _write(self, message: Head | BackupRecord | Foot) -> None:
         data = _encode(message)
         for part in (_LENGTH.pack(len(data)), data):
             self._sum.update(part)
@@ -94,13 +94,13 @@ class Writer:
 
 
 @contextmanager
-def writing(path: Path, head: Head) -> Iterator[Writer]:
+def open_writer(path: Path, head: Head) -> Iterator[BackupWriter]:
     """A writer whose file has its name once the block ends well; else nothing is left."""
     part = path.with_name(f"{path.name}.part")
     try:
         with part.open("wb") as raw:
             with gzip.GzipFile("", "wb", 6, raw) as out:
-                yield Writer(out, head)  # type: ignore[arg-type]  # GzipFile writes bytes
+                yield BackupWriter(out, head)  # type: ignore[arg-type]  # GzipFile writes bytes
             raw.flush()
             os.fsync(raw.fileno())
         part.rename(path)
@@ -108,7 +108,7 @@ def writing(path: Path, head: Head) -> Iterator[Writer]:
         part.unlink(missing_ok=True)
 
 
-def verified(path: Path) -> tuple[Head, Foot]:
+def verify(path: Path) -> tuple[Head, Foot]:
     """Head and foot of a file that is whole. Raises BadBackup."""
     head = foot = None
     counted: Counter[str] = Counter()
@@ -116,7 +116,7 @@ def verified(path: Path) -> tuple[Head, Foot]:
         match message:
             case Head():
                 head = message
-            case Kept():
+            case BackupRecord():
                 counted[message.topic] += 1
             case Foot():
                 foot = message
@@ -129,12 +129,12 @@ def verified(path: Path) -> tuple[Head, Foot]:
     return head, foot
 
 
-def records(path: Path) -> Iterator[Kept]:
+def read_records(path: Path) -> Iterator[BackupRecord]:
     """The records, in the order in which they were written. Raises BadBackup."""
-    return (message for message in _messages(path) if isinstance(message, Kept))
+    return (message for message in _messages(path) if isinstance(message, BackupRecord))
 
 
-def _messages(path: Path) -> Iterator[Head | Kept | Foot]:
+def _messages(path: Path) -> Iterator[Head | BackupRecord | Foot]:
     total, last = hashlib.sha256(), None
     try:
         with gzip.open(path) as source:

@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from jobplane.controlplane.backup import file
-from jobplane.controlplane.backup.file import Foot, Head, Kept
-from jobplane.controlplane.backup.save import Watch, found
+from jobplane.controlplane.backup.file import BackupRecord, Foot, Head
+from jobplane.controlplane.backup.save import Watch, topic_ranges
 from jobplane.controlplane.core.state import POSITION
 from jobplane.controlplane.fetch import topics
 from jobplane.controlplane.log import control_topics
@@ -49,7 +49,7 @@ FILLER = "jobplane-filler"
 
 
 @dataclass(slots=True)
-class Plan:
+class RestorePlan:
     """What must be known before the first record is written."""
 
     position: Position = field(default_factory=Position)
@@ -58,7 +58,7 @@ class Plan:
     jobs: dict[str, Job] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, records: Iterable[Kept]) -> "Plan":
+    def of(cls, records: Iterable[BackupRecord]) -> "RestorePlan":
         """Raises BadBackup where the state cannot be read."""
         plan, reports = cls(), list[int]()
         for record in records:
@@ -75,7 +75,7 @@ class Plan:
         plan.reports = sum(offset < plan.position.reports for offset in reports)
         return plan
 
-    def written(self, record: Kept) -> bytes | None:
+    def restored_value(self, record: BackupRecord) -> bytes | None:
         """The value as it is restored."""
         if record.topic == STATE and record.key == encode_key(POSITION):
             return encode(replace(self.position, reports=self.reports))
@@ -87,7 +87,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Restored:
+class RestoreResult:
     """`elsewhere` are live jobs whose source is another topic here: they stop with DATA_LOST."""
 
     head: Head
@@ -95,16 +95,18 @@ class Restored:
     elsewhere: tuple[str, ...]
 
 
-def restore(kafka: Kafka, settings: Settings, path: Path, watch: Watch = lambda text: None) -> Restored:
+def restore(kafka: Kafka, settings: Settings, path: Path, watch: Watch = lambda text: None) -> RestoreResult:
     """Raises BadBackup, NotEmpty, StillWritten, TopicMisconfigured."""
     # 1
-    head, foot = file.verified(path)
-    plan = Plan.of(file.records(path))
+    head, foot = file.verify(path)
+    plan = RestorePlan.of(file.read_records(path))
     watch(f"{path}: {quantity(sum(foot.records.values()), 'record')} of '{head.prefix}', whole")
     # 2
     prefix = settings.prefix
     control_topics.ensure_topics(kafka, settings)
-    if held := sorted(name for name, one in found(kafka, prefix).items() if any(part.end for part in one.partitions)):
+    if held := sorted(
+        name for name, one in topic_ranges(kafka, prefix).items() if any(part.end for part in one.partitions)
+    ):
         names = ", ".join(f"{prefix}{name}" for name in held)
         raise NotEmpty(f"there are records in {names}; choose another --prefix, or delete all topics of this one first")
     # 3
@@ -120,27 +122,27 @@ def restore(kafka: Kafka, settings: Settings, path: Path, watch: Watch = lambda 
                 message_max_bytes=MAX_COMMAND_BYTES,
                 linger_ms=20,
             )
-            elsewhere = _carry_out(kafka, producer, prefix, path, plan, watch)
+            elsewhere = _write_all(kafka, producer, prefix, path, plan, watch)
     except Fenced as fenced:
         raise StillWritten(
             f"a worker has started with the prefix '{prefix}' while it was restored, so nothing was; "
             "stop it, delete the topics of the prefix, then try again"
         ) from fenced
-    return Restored(head, foot, elsewhere)
+    return RestoreResult(head, foot, elsewhere)
 
 
-def _carry_out(
-    kafka: Kafka, producer: TransactionalProducer, prefix: str, path: Path, plan: Plan, watch: Watch
+def _write_all(
+    kafka: Kafka, producer: TransactionalProducer, prefix: str, path: Path, plan: RestorePlan, watch: Watch
 ) -> tuple[str, ...]:
     producer.begin()
     try:
         # 4
-        writing = _Writing(producer, prefix, plan, watch)
-        for record in file.records(path):
+        writing = _RestoreWriter(producer, prefix, plan, watch)
+        for record in file.read_records(path):
             writing.add(record)
         writing.end()
         # 5
-        elsewhere = _point(kafka, producer, prefix, plan, writing)
+        elsewhere = _commit_offsets(kafka, producer, prefix, plan, writing)
     except BaseException:
         with suppress(KafkaException):  # one that is fenced has nothing to abort
             producer.abort()
@@ -150,30 +152,30 @@ def _carry_out(
     return elsewhere
 
 
-class _Writing:
+class _RestoreWriter:
     """Produces the records of a backup, and knows where the checkpoints have come to lie."""
 
-    def __init__(self, producer: TransactionalProducer, prefix: str, plan: Plan, watch: Watch) -> None:
+    def __init__(self, producer: TransactionalProducer, prefix: str, plan: RestorePlan, watch: Watch) -> None:
         self._producer, self._prefix, self._plan, self._watch = producer, prefix, plan, watch
         self.checkpoints: list[tuple[Checkpoint, Pointer]] = []
         self._commands = 0
         self._wrong: list[str] = []
         self._topic, self._count = "", 0
 
-    def add(self, record: Kept) -> None:
+    def add(self, record: BackupRecord) -> None:
         if record.topic != self._topic:
             self._say()
             self._topic, self._count = record.topic, 0
         self._count += 1
-        told: Callable[[object, Message], None] | None = None
+        report: Callable[[object, Message], None] | None = None
         if record.topic == COMMANDS:
             self._fill(record.offset)
             expected, self._commands = self._commands, self._commands + 1
             if expected < self._plan.position.commands:
-                told = self._placed(expected)
+                report = self._offset_check(expected)
         elif record.topic == CHECKPOINTS:
-            told = self._pointed(decode(record.value or b"", Checkpoint))
-        self._produce(record, self._plan.written(record), told)
+            report = self._pointer_collector(decode(record.value or b"", Checkpoint))
+        self._produce(record, self._plan.restored_value(record), report)
 
     def end(self) -> None:
         """Everything is acknowledged. Raises StillWritten where a command is not where it was."""
@@ -188,10 +190,14 @@ class _Writing:
 
     def _fill(self, offset: int) -> None:
         for _ in range(self._plan.gap(offset, self._commands)):
-            self._produce(Kept(COMMANDS, 0, 0, 0, None, None, [(FILLER, b"")]), None, self._placed(self._commands))
+            self._produce(
+                BackupRecord(COMMANDS, 0, 0, 0, None, None, [(FILLER, b"")]), None, self._offset_check(self._commands)
+            )
             self._commands += 1
 
-    def _produce(self, record: Kept, value: bytes | None, told: Callable[[object, Message], None] | None) -> None:
+    def _produce(
+        self, record: BackupRecord, value: bytes | None, report: Callable[[object, Message], None] | None
+    ) -> None:
         while True:
             try:
                 self._producer.produce(
@@ -199,7 +205,7 @@ class _Writing:
                     value,
                     record.key,
                     record.partition,
-                    on_delivery=told,
+                    on_delivery=report,
                     timestamp=max(0, record.time),
                     headers=list(record.headers),
                 )
@@ -209,28 +215,28 @@ class _Writing:
                 self._producer.poll(0)
                 return
 
-    def _placed(self, expected: int) -> Callable[[object, Message], None]:
-        def told(error: object, message: Message) -> None:
+    def _offset_check(self, expected: int) -> Callable[[object, Message], None]:
+        def report(error: object, message: Message) -> None:
             if error is None and message.offset() != expected and not self._wrong:
                 self._wrong.append(f"command {expected} came to lie at offset {message.offset()}")
 
-        return told
+        return report
 
-    def _pointed(self, checkpoint: Checkpoint) -> Callable[[object, Message], None]:
-        def told(error: object, message: Message) -> None:
+    def _pointer_collector(self, checkpoint: Checkpoint) -> Callable[[object, Message], None]:
+        def report(error: object, message: Message) -> None:
             if error is None:
                 pointer = Pointer(checkpoint.layout, message.partition() or 0, delivered_offset(message))
                 self.checkpoints.append((checkpoint, pointer))
 
-        return told
+        return report
 
     def _say(self) -> None:
         if self._topic:
             self._watch(f"{self._topic}: {quantity(self._count, 'record')}")
 
 
-def _point(
-    kafka: Kafka, producer: TransactionalProducer, prefix: str, plan: Plan, writing: _Writing
+def _commit_offsets(
+    kafka: Kafka, producer: TransactionalProducer, prefix: str, plan: RestorePlan, writing: _RestoreWriter
 ) -> tuple[str, ...]:
     """Commits the offsets of each live job's group, with the pointers; returns the jobs whose source is not here."""
     live = {uid: job for uid, job in plan.jobs.items() if not job.closed}

@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from jobplane.controlplane.backup.file import FORMAT, Foot, Head, Kept, Partition, Topic, writing
+from jobplane.controlplane.backup.file import FORMAT, BackupRecord, BackupTopic, Foot, Head, PartitionRange, open_writer
 from jobplane.controlplane.core.state import POSITION
 from jobplane.controlplane.log import events_topic
 from jobplane.controlplane.topics import EVENTS, STATE, TOPICS
@@ -31,9 +31,9 @@ Watch = Callable[[str], None]
 def back_up(kafka: Kafka, prefix: str, path: Path, watch: Watch = lambda text: None) -> Foot:
     """Raises NotSetUp, StillWritten; Doubt where a transaction stays open."""
     # 1
-    topics = found(kafka, prefix)
+    topics = topic_ranges(kafka, prefix)
     head = Head(FORMAT, version("jobplane"), prefix, round(time.time() * 1000), topics)
-    with writing(path, head) as writer:
+    with open_writer(path, head) as writer:
         # 2
         last, position = b"", Position()
         for topic in TOPICS:
@@ -45,7 +45,7 @@ def back_up(kafka: Kafka, prefix: str, path: Path, watch: Watch = lambda text: N
                     position = decode(record.value or b"", Position)
             watch(f"{topic.name}: {quantity(writer.records[topic.name], 'record')}")
         # 3
-        now = found(kafka, prefix)
+        now = topic_ranges(kafka, prefix)
         if moved := sorted(name for name in topics if topics[name] != now.get(name)):
             raise StillWritten(f"written while they were copied: {', '.join(moved)}; stop all workers, then try again")
         # 4
@@ -58,7 +58,7 @@ def back_up(kafka: Kafka, prefix: str, path: Path, watch: Watch = lambda text: N
         return writer.end()
 
 
-def found(kafka: Kafka, prefix: str) -> dict[str, Topic]:
+def topic_ranges(kafka: Kafka, prefix: str) -> dict[str, BackupTopic]:
     """The control topics as they are. Raises NotSetUp where one is missing."""
     have = kafka.topics([f"{prefix}{topic.name}" for topic in TOPICS])
     if missing := sorted(name for topic in TOPICS if (name := f"{prefix}{topic.name}") not in have):
@@ -66,21 +66,23 @@ def found(kafka: Kafka, prefix: str) -> dict[str, Topic]:
     places = [(name, p) for name, (_, count) in have.items() for p in range(count)]
     first, end = kafka.first_offsets(places), kafka.last_offsets(places)
     return {
-        name.removeprefix(prefix): Topic(id_, [Partition(first[name, p], end[name, p]) for p in range(count)])
+        name.removeprefix(prefix): BackupTopic(
+            id_, [PartitionRange(first[name, p], end[name, p]) for p in range(count)]
+        )
         for name, (id_, count) in have.items()
     }
 
 
-def _records(kafka: Kafka, prefix: str, topic: str, *, compacted: bool) -> Iterator[Kept]:
+def _records(kafka: Kafka, prefix: str, topic: str, *, compacted: bool) -> Iterator[BackupRecord]:
     if not compacted:
-        yield from map(_kept(topic), _read(kafka, prefix, topic))
+        yield from map(_record_maker(topic), _read(kafka, prefix, topic))
         return
     last: dict[tuple[int, bytes], int] = {}
     for message in _read(kafka, prefix, topic):
         last[_place(message)] = message.offset() or 0
     for message in _read(kafka, prefix, topic) if last else ():
         if last.get(_place(message)) == message.offset() and message.value() is not None:
-            yield _kept(topic)(message)
+            yield _record_maker(topic)(message)
 
 
 def _place(message: Message) -> tuple[int, bytes]:
@@ -96,11 +98,11 @@ def _read(kafka: Kafka, prefix: str, topic: str) -> Iterator[Message]:
         consumer.close()
 
 
-def _kept(topic: str) -> Callable[[Message], Kept]:
-    def kept(message: Message) -> Kept:
+def _record_maker(topic: str) -> Callable[[Message], BackupRecord]:
+    def make_record(message: Message) -> BackupRecord:
         given: Any = message.headers() or ()
         headers = [(name, value.encode() if isinstance(value, str) else value) for name, value in given]
         offset, partition = message.offset() or 0, message.partition() or 0
-        return Kept(topic, partition, offset, message.timestamp()[1], message.key(), message.value(), headers)
+        return BackupRecord(topic, partition, offset, message.timestamp()[1], message.key(), message.value(), headers)
 
-    return kept
+    return make_record

@@ -19,7 +19,7 @@ OWN = "__"
 
 
 @dataclass(frozen=True, slots=True)
-class Created:
+class CreatedTopic:
     """`new` is False for a topic that existed."""
 
     name: str
@@ -57,7 +57,7 @@ def check_new(names: Sequence[str], partitions: Mapping[str, int]) -> None:
 
 def create_topic(
     kafka: Kafka, name: str, partitions: int, replication: int, config: Mapping[str, str], *, if_not_exists: bool
-) -> Created:
+) -> CreatedTopic:
     """Returns once brokers know the topic. Raises TopicExists, TopicRefused."""
     _check_replicas(kafka, name, replication)
     try:
@@ -69,7 +69,7 @@ def create_topic(
         raise NotSetUp(f"topic '{name}' was made, but the brokers do not know it yet; look again with topic describe")
     if not new and not if_not_exists:
         raise TopicExists(f"a topic '{name}' exists, with {quantity(found[1], 'partition')}")
-    return Created(name, found[1], new)
+    return CreatedTopic(name, found[1], new)
 
 
 def _check_replicas(kafka: Kafka, name: str, replication: int) -> None:

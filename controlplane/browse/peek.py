@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
-from jobplane.controlplane.browse.lens import Condition
-from jobplane.controlplane.browse.opening import Opened, open_topic
+from jobplane.controlplane.browse.open_topic import OpenTopic, open_topic
 from jobplane.controlplane.browse.record_query import Newest, Oldest, RecordQuery
-from jobplane.controlplane.fetch.windows import find
-from jobplane.controlplane.query.record_rows import Seen, is_framed
+from jobplane.controlplane.browse.topic_view import Condition
+from jobplane.controlplane.fetch.windows import search
+from jobplane.controlplane.query.record_rows import RecordRow, is_framed
 from jobplane.processors import user_functions
 from jobplane.processors.evaluation.place import place_of
 from jobplane.processors.kafka.cluster import Consumer, Kafka, assign, poll
@@ -26,14 +26,14 @@ _AHEAD = {"fetch_message_max_bytes": 4_194_304, "fetch_queue_backoff_ms": 2, "qu
 
 
 @dataclass(frozen=True, slots=True)
-class Peeked:
+class PeekResult:
     """The records, the oldest first; `most` were asked for. `looked` counts those looked at.
 
     `failed` are those that the condition has no answer for; `failure` says why of one. `all`: none is left unseen.
     """
 
-    opened: Opened
-    records: list[Seen]
+    opened: OpenTopic
+    records: list[RecordRow]
     most: int
     looked: int
     all: bool
@@ -68,46 +68,48 @@ class Peeked:
 
 def peek(
     kafka: Kafka, prefix: str, query: RecordQuery, most: int, registry: Registry | None = None, limit: int = LIMIT
-) -> Peeked:
+) -> PeekResult:
     """At most `most` records: with Newest the last for which the condition holds, else the first from the start on.
 
     Raises what `open_topic` raises, Refused with its place in the condition, Doubt where Kafka does not answer.
     """
     opened = open_topic(kafka, prefix, query, registry)
-    return look(kafka, prefix, opened, condition_of(opened), most, limit)
+    return search_topic(kafka, prefix, opened, condition_of(opened), most, limit)
 
 
-def condition_of(opened: Opened) -> Condition | None:
+def condition_of(opened: OpenTopic) -> Condition | None:
     """What takes the records asked for, by a query's rules; None takes all. Raises Refused with its place in it."""
     if not opened.query.where:
         return None
     user_functions.load()
-    return opened.lens.condition(opened.query.where)
+    return opened.view.condition(opened.query.where)
 
 
-def look(
+def search_topic(
     kafka: Kafka,
     prefix: str,
-    opened: Opened,
+    opened: OpenTopic,
     condition: Condition | None,
     most: int,
     limit: int = LIMIT,
     watch: Callable[[int], None] = lambda looked: None,
-) -> Peeked:
+) -> PeekResult:
     """As `peek`. `watch` is told how many records were looked at."""
     with closing(_consumer(kafka, prefix, opened)) as consumer:
         backwards = isinstance(opened.query.start, Newest)
-        found = find(consumer, opened.ranges, most, backwards=backwards, condition=condition, limit=limit, watch=watch)
-    records = [*map(opened.lens.viewer(), found.messages)]
+        found = search(
+            consumer, opened.ranges, most, backwards=backwards, condition=condition, limit=limit, watch=watch
+        )
+    records = [*map(opened.view.row_reader(), found.messages)]
     missing = condition.missing(condition.begin) if condition and backwards and not records else ()
-    framed = opened.lens.mapping is None and any(map(is_framed, found.messages))
+    framed = opened.view.mapping is None and any(map(is_framed, found.messages))
     failed, failure = (condition.failed, first_failure(condition)) if condition else (0, "")
-    return Peeked(opened, records, most, found.looked, found.all, failed, failure, framed, missing)
+    return PeekResult(opened, records, most, found.looked, found.all, failed, failure, framed, missing)
 
 
-def tail(kafka: Kafka, prefix: str, opened: Opened, condition: Condition | None) -> Iterator[Seen]:
+def tail(kafka: Kafka, prefix: str, opened: OpenTopic, condition: Condition | None) -> Iterator[RecordRow]:
     """Records as they come, for ever: from the end as it was when the topic was opened, or from the start asked for."""
-    view = opened.lens.viewer()
+    view = opened.view.row_reader()
     with closing(_consumer(kafka, prefix, opened)) as consumer:
         newest = isinstance(opened.query.start, Newest)
         assign(consumer, {at: end if newest else first for at, (first, end) in opened.ranges.items()})
@@ -124,5 +126,5 @@ def first_failure(condition: Condition) -> str:
     return f"{place_of(message)}: {failure.message}"
 
 
-def _consumer(kafka: Kafka, prefix: str, opened: Opened) -> Consumer:
+def _consumer(kafka: Kafka, prefix: str, opened: OpenTopic) -> Consumer:
     return kafka.consumer(f"{prefix}peek", committed=opened.query.committed, **_AHEAD)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import msgspec
 
 from jobplane.controlplane.browse.new_topics import check_not_kafkas
-from jobplane.controlplane.browse.opening import check_partitions
-from jobplane.controlplane.browse.topic_questions import known_topic
+from jobplane.controlplane.browse.open_topic import check_partitions
+from jobplane.controlplane.browse.topic_lookup import partition_count
 from jobplane.processors.kafka.cluster import Kafka, KafkaError, KafkaException, Message, judged
 from jobplane.schemas.errors import BadLine, Place, TopicReserved
 from jobplane.schemas.setup_errors import KafkaUnreachable
@@ -19,7 +19,7 @@ Headers = list[tuple[str, str | bytes | None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class LineRecord:
     """`line` counts from 1."""
 
     line: int
@@ -28,7 +28,7 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class LineFormat:
     """How a line is read: what stands between key and value, else the key of all, and what stands for no value.
 
     With `json`, each value must be JSON.
@@ -40,15 +40,15 @@ class Form:
     json: bool = False
 
 
-def records(lines: Iterable[bytes], form: Form) -> Iterator[Record]:
+def parse_lines(lines: Iterable[bytes], form: LineFormat) -> Iterator[LineRecord]:
     """A record a line; empty lines give none. Raises BadLine."""
     for number, ended in enumerate(lines, 1):
         line = ended.removesuffix(b"\n").removesuffix(b"\r")
         if line:
-            yield _record(number, line, form)
+            yield _parse_line(number, line, form)
 
 
-def _record(number: int, line: bytes, form: Form) -> Record:
+def _parse_line(number: int, line: bytes, form: LineFormat) -> LineRecord:
     key, value = form.key, line
     if form.separator:
         key, found, value = line.partition(form.separator)
@@ -56,10 +56,10 @@ def _record(number: int, line: bytes, form: Form) -> Record:
             message = f"line {number} has no '{form.separator.decode(errors='replace')}' between key and value"
             raise BadLine(message, Place(number, 1))
     if form.null is not None and value == form.null:
-        return Record(number, key, None)
+        return LineRecord(number, key, None)
     if form.json:
         _check_json(number, value)
-    return Record(number, key, value)
+    return LineRecord(number, key, value)
 
 
 def _check_json(number: int, value: bytes) -> None:
@@ -69,7 +69,7 @@ def _check_json(number: int, value: bytes) -> None:
         raise BadLine(f"line {number} is not JSON: {show_value(value)}", Place(number, 1)) from None
 
 
-def writable(kafka: Kafka, prefix: str, topic: str, partition: int | None) -> int:
+def require_writable(kafka: Kafka, prefix: str, topic: str, partition: int | None) -> int:
     """The max.message.bytes of a topic that records may be written to. Raises TopicNotFound, TopicReserved."""
     if topic.startswith(prefix):
         raise TopicReserved(
@@ -77,11 +77,11 @@ def writable(kafka: Kafka, prefix: str, topic: str, partition: int | None) -> in
             "through `jobplane sql` or `jobplane emit`"
         )
     check_not_kafkas(topic)
-    check_partitions(topic, known_topic(kafka, topic), () if partition is None else (partition,))
+    check_partitions(topic, partition_count(kafka, topic), () if partition is None else (partition,))
     return kafka.taken([topic], lambda: None)[0].limit
 
 
-class Writer:
+class RecordWriter:
     """Writes records to one topic. `written` counts those that Kafka has acknowledged.
 
     Partitions follow from keys as for Java's clients and jobs.
@@ -100,7 +100,7 @@ class Writer:
             on_delivery=self._delivered,
         )
 
-    def send(self, record: Record, partition: int | None, headers: Headers) -> None:
+    def send(self, record: LineRecord, partition: int | None, headers: Headers) -> None:
         """Raises BadLine, and what an earlier record met."""
         while True:
             try:
@@ -111,7 +111,7 @@ class Writer:
             except BufferError:
                 self._producer.poll(0.1)
             except KafkaException as error:
-                raise self._told(error.args[0], record.line) from error
+                raise self._as_error(error.args[0], record.line) from error
         self._producer.poll(0)
         self._check()
 
@@ -132,9 +132,9 @@ class Writer:
 
     def _check(self) -> None:
         if self._failure is not None:
-            raise self._told(self._failure)
+            raise self._as_error(self._failure)
 
-    def _told(self, error: KafkaError, line: int = 0) -> Exception:
+    def _as_error(self, error: KafkaError, line: int = 0) -> Exception:
         if error.name() == "MSG_SIZE_TOO_LARGE":
             which = f"line {line}" if line else "a line"
             takes = f"topic '{self._topic}' takes records of {self._limit:,} bytes (its max.message.bytes)"

@@ -32,7 +32,7 @@ Start = Newest | Oldest | AtOffset | Since
 WORDS: dict[str, Start] = {"newest": Newest(), "oldest": Oldest()}
 
 
-def start_of(text: str) -> Start:
+def parse_start(text: str) -> Start:
     """What newest, oldest, an offset or an ISO-8601 instant means. Raises ValueError."""
     if (word := WORDS.get(text.lower())) is not None:
         return word

@@ -4,16 +4,17 @@ from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 
 from jobplane.controlplane.core.state import State
-from jobplane.controlplane.fetch.windows import At, Range
+from jobplane.controlplane.fetch.windows import Range
 from jobplane.controlplane.listings.rows import Listing, Row
 from jobplane.processors.kafka.cluster import Replicas
+from jobplane.processors.kafka.questions import At
 from jobplane.schemas.formats import JSON_FLAT, VALUE_FORMAT
 
 LIST_COLUMNS = ("name", "partitions", "offsets", "format", "read_by", "written_by", "mappings")
 PARTITION_COLUMNS = ("partition", "first", "end", "offsets", "leader", "replicas", "in_sync")
 
 
-def chosen(names: Iterable[str], pattern: str, prefix: str, *, control: bool) -> list[str]:
+def matching_names(names: Iterable[str], pattern: str, prefix: str, *, control: bool) -> list[str]:
     """The names that a pattern of a shell fits; those of the control plane and of Kafka only with `control`."""
     return sorted(
         name

@@ -5,19 +5,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from jobplane.controlplane.cli.flags import Seconds, Whole
-from jobplane.controlplane.cli.guiding import Group
+from jobplane.controlplane.cli.command_group import CommandGroup
+from jobplane.controlplane.cli.flags import Seconds, WholeNumber
 from jobplane.controlplane.cli.screen.show import Display
 from jobplane.controlplane.cli.terminal import (
     FAILED,
     INTERRUPTED,
     TIMED_OUT,
     command_with,
-    connection,
+    connection_options,
     errors,
     examples,
     fail,
-    issuing,
+    issuer_option,
     json_line,
     settings_of,
     warn,
@@ -32,7 +32,7 @@ _PLACE = re.compile(r"\d{1,10}@\d{1,19}", re.ASCII)
 _output = click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 
 
-@click.group(cls=Group, epilog=examples("jobplane deadletters list big", "jobplane deadletters retry big"))
+@click.group(cls=CommandGroup, epilog=examples("jobplane deadletters list big", "jobplane deadletters retry big"))
 def deadletters() -> None:
     """Records that a job with onError 'deadLetter' put aside."""
 
@@ -43,10 +43,10 @@ def deadletters() -> None:
     epilog=examples("jobplane deadletters list big", "jobplane deadletters list big --limit 10 -o json"),
 )
 @click.argument("job")
-@click.option("--limit", type=Whole(), default=100, show_default=True, help="The newest to show.")
+@click.option("--limit", type=WholeNumber(), default=100, show_default=True, help="The newest to show.")
 @_output
-@connection
-def listed(job: str, limit: int, output: str, **flags: Any) -> None:
+@connection_options
+def list_dead_letters(job: str, limit: int, output: str, **flags: Any) -> None:
     """Print where each dead letter of JOB lies, which record it was, and what was wrong with it."""
     from jobplane.controlplane.listings.rows import Listing
     from jobplane.controlplane.query import dead_letters
@@ -67,10 +67,10 @@ def listed(job: str, limit: int, output: str, **flags: Any) -> None:
 @click.argument("job")
 @click.argument("letter", metavar="PARTITION@OFFSET")
 @_output
-@connection
+@connection_options
 def show(job: str, letter: str, output: str, **flags: Any) -> None:
     """Print one dead letter of JOB whole: what was wrong, its key, headers and value."""
-    from jobplane.controlplane.query.dead_letters import lines_of, whole
+    from jobplane.controlplane.query.dead_letters import full_row, lines_of
     from jobplane.schemas.errors import DeadLetterNotFound
 
     if not _PLACE.fullmatch(letter):
@@ -81,7 +81,7 @@ def show(job: str, letter: str, output: str, **flags: Any) -> None:
             known = _listing_command(job, flags)
             raise DeadLetterNotFound(f"job '{job}' has no dead letter {letter}; `{known}` lists those it has")
         if output == "json":
-            json_line(whole(one))
+            json_line(full_row(one))
         else:
             click.echo("\n".join(lines_of(one)))
 
@@ -93,16 +93,16 @@ def show(job: str, letter: str, output: str, **flags: Any) -> None:
 @click.argument("job")
 @click.option("--timeout", type=Seconds(), default=600.0, show_default=True, help="Seconds to wait.")
 @_output
-@issuing
-@connection
+@issuer_option
+@connection_options
 def retry(job: str, timeout: float, output: str, **flags: Any) -> None:
     """Send the dead letters of JOB through its query once more, exactly once.
 
     It runs as the job JOB.retry, from where the last retry ended to the end as it is now. What fails again becomes a
     dead letter again. Where a retry is at work already, this waits for that one.
     """
-    from jobplane.controlplane.listings.describe import named
-    from jobplane.controlplane.query.dead_letters import retry_at_work
+    from jobplane.controlplane.listings.describe import find_job
+    from jobplane.controlplane.query.dead_letters import running_retry
     from jobplane.schemas.names import quote_name
     from jobplane.schemas.shown import quantity
     from jobplane.sql.syntax import statements
@@ -110,11 +110,11 @@ def retry(job: str, timeout: float, output: str, **flags: Any) -> None:
     with errors():
         client = _client(flags)
         state = client.state()
-        of = named(state, statements.Name(job))
-        at_work = retry_at_work(state, of)
+        of = find_job(state, statements.Name(job))
+        at_work = running_retry(state, of)
         if at_work is not None:
             warn(f"job '{to_one_line(at_work.name)}' is at work already ({at_work.status}): waiting for its end")
-        uid = at_work.uid if at_work is not None else _begun(client, of, timeout)
+        uid = at_work.uid if at_work is not None else _start_retry(client, of, timeout)
         goes_on = f"job '{to_one_line(job)}.retry' goes on; the same command waits for it again"
         try:
             retry = client.at_rest(uid, timeout)
@@ -142,12 +142,12 @@ def _listing_command(job: str, flags: dict[str, Any]) -> str:
     return command_with(["deadletters", "list", job], flags)
 
 
-def _begun(client: "Client", job: "Job", timeout: float) -> str:
+def _start_retry(client: "Client", job: "Job", timeout: float) -> str:
     """The uid of a new retry."""
-    from jobplane.controlplane.query.dead_letters import retry_of
+    from jobplane.controlplane.query.dead_letters import retry_statement
     from jobplane.schemas.errors import refusal_exit
 
-    reply = client.execute(retry_of(job), timeout=timeout).reply
+    reply = client.execute(retry_statement(job), timeout=timeout).reply
     if reply is None:
         fail("error: no outcome in time; the retry begins as soon as a worker runs with this prefix", TIMED_OUT)
     if reply.verdict == "refused":

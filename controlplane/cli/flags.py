@@ -5,8 +5,10 @@ from typing import Any
 
 import click
 
+from jobplane.controlplane.ports import LAST_PORT
 
-class Whole(click.ParamType):
+
+class WholeNumber(click.ParamType):
     """A whole number from `least` to `most`."""
 
     name = "n"
@@ -45,4 +47,4 @@ class Seconds(click.ParamType):
 
 
 LEAST = 0.1
-PORT = Whole(0, 65_535)
+PORT = WholeNumber(0, LAST_PORT)

@@ -4,8 +4,16 @@ from typing import Any
 
 import click
 
-from jobplane.controlplane.cli.flags import Whole
-from jobplane.controlplane.cli.terminal import FAILED, NOT_FOUND, connection, errors, examples, fail, settings_of
+from jobplane.controlplane.cli.flags import WholeNumber
+from jobplane.controlplane.cli.terminal import (
+    FAILED,
+    NOT_FOUND,
+    connection_options,
+    errors,
+    examples,
+    fail,
+    settings_of,
+)
 from jobplane.schemas.shown import to_one_line
 
 
@@ -14,9 +22,9 @@ from jobplane.schemas.shown import to_one_line
     epilog=examples("jobplane infer orders", "jobplane infer orders --last 100 --name typed > mapping.sql"),
 )
 @click.argument("topic")
-@click.option("--last", type=Whole(), default=1_000, show_default=True, help="Records to look at: the newest.")
+@click.option("--last", type=WholeNumber(), default=1_000, show_default=True, help="Records to look at: the newest.")
 @click.option("--name", default="", metavar="NAME", help="The mapping's name.  [default: the topic's]")
-@connection
+@connection_options
 def infer(topic: str, last: int, name: str, **flags: Any) -> None:
     """Print a CREATE MAPPING with the columns and types that a topic's newest records have.
 
@@ -25,7 +33,7 @@ def infer(topic: str, last: int, name: str, **flags: Any) -> None:
     with errors():
         settings = settings_of(flags)
         from jobplane.controlplane.core.facts import unknown_topic
-        from jobplane.controlplane.query.newest import newest
+        from jobplane.controlplane.query.newest_records import read_newest
         from jobplane.processors.kafka.cluster import Kafka
         from jobplane.schemas.errors import STATEMENT_START
         from jobplane.sql.infer.mapping import infer_mapping, mapping_statement
@@ -37,7 +45,7 @@ def infer(topic: str, last: int, name: str, **flags: Any) -> None:
             unknown = unknown_topic(topic, kafka.topic_names(), STATEMENT_START)
             fail(f"error ({unknown.code}): {to_one_line(unknown.message)}", NOT_FOUND)
         partitions = [(topic, p) for p in range(described[topic][1])]
-        messages = newest(kafka, f"{settings.prefix}infer", partitions, last)
+        messages = read_newest(kafka, f"{settings.prefix}infer", partitions, last)
         if all(message.value() is None for message in messages):
             what = "no records" if not messages else "only records without a value"
             fail(f"topic '{topic}' holds {what}: there is nothing to tell its columns by", FAILED)

@@ -10,13 +10,13 @@ import click
 from jobplane.controlplane.cli.terminal import (
     FAILED,
     NOT_FOUND,
-    connection,
+    connection_options,
     errors,
     examples,
+    exit_with_reader,
     fail,
     json_line,
     settings_of,
-    until_nobody_listens,
 )
 from jobplane.schemas.shown import quantity, to_one_line
 
@@ -45,22 +45,22 @@ _output = click.option("-o", "--output", type=click.Choice(["text", "json"]), de
 )
 @click.option("--job", metavar="NAME", help="Only events of the jobs of this name.")
 @_output
-@connection
+@connection_options
 def events(follow: bool, start: str, job: str | None, output: str, **flags: Any) -> None:  # noqa: FBT001  click's way
     """Print what was decided and what happened, oldest first: committed events only.
 
     Without -f it ends at the end of the log as it is now.
     """
-    with errors(), until_nobody_listens():
+    with errors(), exit_with_reader():
         kafka, prefix = _kafka(flags)
         from jobplane.controlplane.log import events_topic
 
         bounds = events_topic.bounds(kafka, prefix)
-        first = max(bounds.first, _place(kafka, prefix, start))
+        first = max(bounds.first, _start_offset(kafka, prefix, start))
         found = (
             events_topic.follow(kafka, prefix, first) if follow else events_topic.read(kafka, prefix, first, bounds.end)
         )
-        say = _as_json if output == "json" else _as_text
+        say = _json_line if output == "json" else _text_line
         is_found = False
         for entry in found:
             if job is None or entry.job == job:
@@ -74,7 +74,7 @@ def events(follow: bool, start: str, job: str | None, output: str, **flags: Any)
     short_help="Verify the state: fold all events anew.", epilog=examples("jobplane replay", "jobplane replay -o json")
 )
 @_output
-@connection
+@connection_options
 def replay(output: str, **flags: Any) -> None:
     """Fold all events anew and compare the result with the topic `state`.
 
@@ -88,7 +88,7 @@ def replay(output: str, **flags: Any) -> None:
         from jobplane.controlplane.log.verify import replay
 
         gc.disable()  # records know no cycles: to look for them among a million costs a tenth
-        done = replay(kafka, prefix, _watch("events"))
+        done = replay(kafka, prefix, _progress_line("events"))
         state, differences = done.state, done.differences
         counts = {name: len(getattr(state, name)) for name in ("jobs", "mappings", "snapshots", "answers")}
         if output == "json":
@@ -112,7 +112,7 @@ def replay(output: str, **flags: Any) -> None:
 
 @click.command(short_help="Copy a control plane into a file.", epilog=examples("jobplane backup today.backup"))
 @click.argument("file", type=click.Path(dir_okay=False, writable=True, path_type=Path))
-@connection
+@connection_options
 def backup(file: Path, **flags: Any) -> None:
     """Copy all control topics of a prefix into FILE. Stop the workers first.
 
@@ -134,7 +134,7 @@ def backup(file: Path, **flags: Any) -> None:
     epilog=examples("jobplane restore jobplane.backup --prefix copy."),
 )
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@connection
+@connection_options
 def restore(file: Path, **flags: Any) -> None:
     """Fill the control topics of a prefix, which are new or empty, with a backup. Start workers afterwards.
 
@@ -148,7 +148,7 @@ def restore(file: Path, **flags: Any) -> None:
         done = restore(kafka, settings_of(flags), file, _say)
         click.echo(
             f"{quantity(sum(done.foot.records.values()), 'record')} of '{done.head.prefix}' "
-            f"as of {_iso(done.head.time)}"
+            f"as of {_format_time(done.head.time)}"
         )
         for job in done.elsewhere:
             click.echo(
@@ -174,7 +174,7 @@ def _kafka(flags: dict[str, Any]) -> "tuple[Kafka, str]":
     return kafka, settings.prefix
 
 
-def _place(kafka: "Kafka", prefix: str, start: str) -> int:
+def _start_offset(kafka: "Kafka", prefix: str, start: str) -> int:
     """The offset that OFFSET|TIME means. Raises BeyondTheEnd."""
     from jobplane.controlplane.log import events_topic
 
@@ -185,10 +185,10 @@ def _place(kafka: "Kafka", prefix: str, start: str) -> int:
 
             raise BeyondTheEnd(f"'{prefix}events' ends before offset {end}; there is no offset {offset} yet")
         return offset
-    return events_topic.offset_at(kafka, prefix, instant(start))
+    return events_topic.offset_at(kafka, prefix, parse_instant(start))
 
 
-def instant(text: str) -> int:
+def parse_instant(text: str) -> int:
     """ISO-8601 to epoch milliseconds; without a zone it is UTC."""
     from jobplane.schemas import options
 
@@ -198,23 +198,25 @@ def instant(text: str) -> int:
         raise click.UsageError(f"'{text}' is neither an offset nor an instant like 2026-01-31T12:00:00Z") from None
 
 
-def _iso(time: int) -> str:
+def _format_time(time: int) -> str:
     from jobplane.schemas.shown import utc_text
 
     return f"{utc_text(time)}Z"
 
 
-def _as_text(entry: "Entry") -> str:
+def _text_line(entry: "Entry") -> str:
     from jobplane.controlplane.log import history
 
     event = entry.event
     who = history.issuer(event) or history.command_id(event) or "-"
     what = type(event.body).__name__
-    line = f"{_iso(entry.time)} {entry.offset} {event.seq} {entry.job or '-'} {what} {who} {history.detail(event)}"
+    line = (
+        f"{_format_time(entry.time)} {entry.offset} {event.seq} {entry.job or '-'} {what} {who} {history.detail(event)}"
+    )
     return to_one_line(line.rstrip())
 
 
-def _as_json(entry: "Entry") -> str:
+def _json_line(entry: "Entry") -> str:
     import msgspec
 
     event = entry.event
@@ -223,7 +225,7 @@ def _as_json(entry: "Entry") -> str:
     return msgspec.json.encode(place | what).decode()
 
 
-def _watch(what: str) -> Callable[[int, int], None]:
+def _progress_line(what: str) -> Callable[[int, int], None]:
     """A status on a terminal's stderr; silent elsewhere."""
     if not sys.stderr.isatty():
         return lambda done, of: None

@@ -10,15 +10,15 @@ from typing import Any
 import click
 
 from jobplane.controlplane.cli import dead_letters, infer, log, produce, records, sql, topic
-from jobplane.controlplane.cli.flags import PORT, Whole
-from jobplane.controlplane.cli.guiding import Group
+from jobplane.controlplane.cli.command_group import CommandGroup
+from jobplane.controlplane.cli.flags import PORT, WholeNumber
 from jobplane.controlplane.cli.terminal import (
     FAILED,
     NOT_FOUND,
     REFUSED,
     TIMED_OUT,
     UNREACHABLE,
-    connection,
+    connection_options,
     errors,
     examples,
     settings_of,
@@ -28,7 +28,7 @@ __all__ = ["FAILED", "NOT_FOUND", "REFUSED", "TIMED_OUT", "UNREACHABLE", "main"]
 
 
 @click.group(
-    cls=Group,
+    cls=CommandGroup,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=examples("jobplane dev", 'jobplane sql "SHOW JOBS"', "jobplane help sql"),
 )
@@ -47,12 +47,12 @@ def main() -> None:
 @click.option(
     "--web-port", type=PORT, metavar="PORT", help="Port of the web server, 0 picks a free one.  [default: 6066]"
 )
-@click.option("--hosts", type=Whole(0), metavar="N", help="Task hosts; 0 is one a core.  [default: 0]")
+@click.option("--hosts", type=WholeNumber(0), metavar="N", help="Task hosts; 0 is one a core.  [default: 0]")
 @click.option(
     "--loglevel", type=click.Choice(["debug", "info", "warning", "error"]), default="warning", show_default=True
 )
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing of the start; warnings are still said.")
-@connection
+@connection_options
 def worker(loglevel: str, quiet: bool, **flags: Any) -> None:
     """Run one worker until SIGINT or SIGTERM.
 
@@ -75,9 +75,9 @@ def worker(loglevel: str, quiet: bool, **flags: Any) -> None:
 @click.option(
     "--data", metavar="FOLDER", help="Where the broker and the workers keep their data.  [default: .jobplane]"
 )
-@click.option("--workers", type=Whole(1, 16), default=1, show_default=True, help="Workers, 16 at most.")
+@click.option("--workers", type=WholeNumber(1, 16), default=1, show_default=True, help="Workers, 16 at most.")
 @click.option("--web-port", type=PORT, metavar="PORT", help="Port of the first worker's web server.  [default: 6066]")
-@click.option("--hosts", type=Whole(0), metavar="N", help="Task hosts a worker; 0 is one a core.  [default: 0]")
+@click.option("--hosts", type=WholeNumber(0), metavar="N", help="Task hosts a worker; 0 is one a core.  [default: 0]")
 @click.option("--prefix", metavar="TEXT", help="Prefix of the control topics.  [default: jobplane.]")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but the line `ready`, and what is wrong.")
 def dev(port: int, workers: int, quiet: bool, **flags: Any) -> None:

@@ -6,9 +6,9 @@ from typing import Any, BinaryIO
 
 import click
 
-from jobplane.controlplane.cli.flags import Whole
-from jobplane.controlplane.cli.terminal import INTERRUPTED, connection, errors, examples, json_line
-from jobplane.controlplane.cli.topic import output_option, pair, reached, refusing
+from jobplane.controlplane.cli.flags import WholeNumber
+from jobplane.controlplane.cli.terminal import INTERRUPTED, connection_options, errors, examples, json_line
+from jobplane.controlplane.cli.topic import connect, output_option, refusals, split_pair
 
 
 @click.command(
@@ -23,11 +23,11 @@ from jobplane.controlplane.cli.topic import output_option, pair, reached, refusi
 @click.option("--key-separator", metavar="TEXT", default="", help="What stands between key and value in each line.")
 @click.option("--key", metavar="TEXT", help="The key of all records.  [default: none]")
 @click.option("--header", "headers", multiple=True, metavar="K=V", help="A header of all records.")
-@click.option("--partition", type=Whole(0), metavar="P", help="The partition.  [default: by the key]")
+@click.option("--partition", type=WholeNumber(0), metavar="P", help="The partition.  [default: by the key]")
 @click.option("--null-value", metavar="TEXT", help="A line with this value writes a tombstone: a record without value.")
 @click.option("--check", is_flag=True, help="End at the first line whose value is not JSON.")
 @output_option
-@connection
+@connection_options
 def produce(
     name: str,
     file: BinaryIO,
@@ -46,20 +46,26 @@ def produce(
     """
     if key is not None and key_separator:
         raise click.UsageError("--key is the key of all records, and --key-separator takes keys from lines: give one")
-    pairs = [pair(one, "--header", "source=shop") for one in headers]
-    with errors(), refusing():
-        kafka, settings = reached(flags)
-        from jobplane.controlplane.browse.record_lines import Form, Headers, Writer, records, writable
+    pairs = [split_pair(one, "--header", "source=shop") for one in headers]
+    with errors(), refusals():
+        kafka, settings = connect(flags)
+        from jobplane.controlplane.browse.record_lines import (
+            Headers,
+            LineFormat,
+            RecordWriter,
+            parse_lines,
+            require_writable,
+        )
         from jobplane.schemas.shown import quantity
 
-        form = Form(_bytes(key_separator) or b"", _bytes(key), _bytes(null_value), check)
-        limit = writable(kafka, settings.prefix, name, partition)
+        form = LineFormat(_bytes(key_separator) or b"", _bytes(key), _bytes(null_value), check)
+        limit = require_writable(kafka, settings.prefix, name, partition)
         if file.isatty():
             click.echo("one record a line; Ctrl-D ends", err=True)
         given: Headers = [(header, _bytes(value)) for header, value in pairs]
-        writer, stopped = Writer(kafka, name, limit), False
+        writer, stopped = RecordWriter(kafka, name, limit), False
         try:
-            for record in records(file, form):
+            for record in parse_lines(file, form):
                 writer.send(record, partition, given)
         except KeyboardInterrupt:
             stopped = True

@@ -6,33 +6,33 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from jobplane.controlplane.cli.flags import Whole
+from jobplane.controlplane.cli.flags import WholeNumber
 from jobplane.controlplane.cli.screen.show import Display
 from jobplane.controlplane.cli.terminal import (
-    connection,
+    connection_options,
     errors,
     examples,
+    exit_with_reader,
+    internal_errors,
     json_line,
-    planning,
     progress,
-    until_nobody_listens,
     warn,
 )
-from jobplane.controlplane.cli.topic import output_option, reached, refusing
+from jobplane.controlplane.cli.topic import connect, output_option, refusals
 from jobplane.schemas.shown import quantity, to_one_line
 
 if TYPE_CHECKING:
-    from jobplane.controlplane.browse.lens import Condition
-    from jobplane.controlplane.browse.opening import Opened
-    from jobplane.controlplane.browse.peek import Peeked
+    from jobplane.controlplane.browse.open_topic import OpenTopic
+    from jobplane.controlplane.browse.peek import PeekResult
     from jobplane.controlplane.browse.record_query import RecordQuery
+    from jobplane.controlplane.browse.topic_view import Condition
     from jobplane.processors.kafka.cluster import Kafka
 
 FORMATS = ("avro", "bigint", "bytes", "csv", "double", "integer", "json", "json-flat", "real", "smallint", "varchar")
 """Those of jobplane.schemas.formats, which is not loaded for --help; a test compares them."""
 
 
-def looking(command: Callable[..., Any]) -> Callable[..., Any]:
+def record_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The flags that say which records are shown, and how they are read."""
     for option in (
         click.option("--uncommitted", is_flag=True, help="Show records of transactions that are open or aborted too."),
@@ -43,7 +43,7 @@ def looking(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--as-mapping", metavar="MAPPING", default="", help="Show the columns of this mapping."),
         click.option("--where", metavar="CONDITION", help="Only records that a WHERE would take."),
         click.option(
-            "--partition", "partitions", type=Whole(0), multiple=True, metavar="P", help="Only this partition."
+            "--partition", "partitions", type=WholeNumber(0), multiple=True, metavar="P", help="Only this partition."
         ),
     ):
         command = option(command)
@@ -59,7 +59,7 @@ def looking(command: Callable[..., Any]) -> Callable[..., Any]:
     )
 )
 @click.argument("name")
-@click.option("-n", "most", type=Whole(), default=10, show_default=True, metavar="N", help="Records to show.")
+@click.option("-n", "most", type=WholeNumber(), default=10, show_default=True, metavar="N", help="Records to show.")
 @click.option(
     "--from",
     "start",
@@ -70,15 +70,15 @@ def looking(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @click.option(
     "--scan",
-    type=Whole(),
+    type=WholeNumber(),
     default=1_000_000,
     show_default=True,
     metavar="N",
     help="Records that a search with --where looks at.",
 )
-@looking
+@record_options
 @output_option
-@connection
+@connection_options
 def peek(name: str, most: int, start: str, scan: int, output: str, **flags: Any) -> None:
     """Show some records of topic NAME, the newest last.
 
@@ -87,11 +87,11 @@ def peek(name: str, most: int, start: str, scan: int, output: str, **flags: Any)
     """
     query = _query(name, start, flags)
     with errors():
-        kafka, prefix, opened, condition = _opened(flags, query)
-        from jobplane.controlplane.browse.peek import look
+        kafka, prefix, opened, condition = _open_topic(flags, query)
+        from jobplane.controlplane.browse.peek import search_topic
 
         with progress("reading") as say:
-            found = look(
+            found = search_topic(
                 kafka,
                 prefix,
                 opened,
@@ -100,7 +100,7 @@ def peek(name: str, most: int, start: str, scan: int, output: str, **flags: Any)
                 scan,
                 lambda looked: say(f"{quantity(looked, 'record')} looked at"),
             )
-        with until_nobody_listens():
+        with exit_with_reader():
             _show(found, output)
 
 
@@ -119,14 +119,14 @@ def peek(name: str, most: int, start: str, scan: int, output: str, **flags: Any)
     metavar="newest|oldest|OFFSET|TIME",
     help="Where to begin: at the end, at the first record that is kept, at an offset or an ISO-8601 instant.",
 )
-@looking
+@record_options
 @output_option
-@connection
+@connection_options
 def tail(name: str, start: str, output: str, **flags: Any) -> None:
     """Show the records of topic NAME as they come, until Ctrl-C."""
     query = _query(name, start, flags)
-    with errors(), until_nobody_listens():
-        kafka, prefix, opened, condition = _opened(flags, query)
+    with errors(), exit_with_reader():
+        kafka, prefix, opened, condition = _open_topic(flags, query)
         from jobplane.controlplane.browse import peek
         from jobplane.controlplane.listings import tables
         from jobplane.controlplane.query.record_rows import listing
@@ -143,7 +143,7 @@ COMMANDS = (peek, tail)
 
 def _query(name: str, start: str, flags: dict[str, Any]) -> "RecordQuery":
     """What the flags ask for, which are taken out."""
-    from jobplane.controlplane.browse.record_query import RecordQuery, start_of
+    from jobplane.controlplane.browse.record_query import RecordQuery, parse_start
     from jobplane.schemas.formats import KEY_FORMAT, VALUE_FORMAT
 
     formats = {KEY_FORMAT: flags.pop("key_format"), VALUE_FORMAT: flags.pop("value_format")}
@@ -154,7 +154,7 @@ def _query(name: str, start: str, flags: dict[str, Any]) -> "RecordQuery":
     if mapping and given:
         raise click.UsageError("--as-mapping says the formats already: leave --format and --key-format out")
     try:
-        begin = start_of(start)
+        begin = parse_start(start)
     except (ValueError, OverflowError):
         message = f"--from is newest, oldest, an offset or an instant like 2026-01-31T12:00:00Z, not '{start}'"
         raise click.UsageError(message) from None
@@ -162,22 +162,22 @@ def _query(name: str, start: str, flags: dict[str, Any]) -> "RecordQuery":
     return RecordQuery(name, begin, partitions, where or "", mapping, given, committed)
 
 
-def _opened(flags: dict[str, Any], query: "RecordQuery") -> "tuple[Kafka, str, Opened, Condition | None]":
+def _open_topic(flags: dict[str, Any], query: "RecordQuery") -> "tuple[Kafka, str, OpenTopic, Condition | None]":
     """The cluster, the prefix, the topic and its condition. Exits where they are refused."""
-    with refusing():
-        kafka, settings = reached(flags)
-        from jobplane.controlplane.browse.opening import open_topic
+    with refusals():
+        kafka, settings = connect(flags)
+        from jobplane.controlplane.browse.open_topic import open_topic
         from jobplane.controlplane.browse.peek import condition_of
         from jobplane.processors.registry.client import registry_of
 
         opened = open_topic(kafka, settings.prefix, query, registry_of(settings.registry))
         for notice in opened.notices:
             warn(f"notice: {to_one_line(notice)}")
-    with planning(), refusing(query.where):
+    with internal_errors(), refusals(query.where):
         return kafka, settings.prefix, opened, condition_of(opened)
 
 
-def _show(found: "Peeked", output: str) -> None:
+def _show(found: "PeekResult", output: str) -> None:
     if output == "json":
         for record in found.records:
             json_line(record.json())

@@ -9,25 +9,25 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from jobplane.controlplane.cli.flags import Seconds, Whole
-from jobplane.controlplane.cli.guiding import quoted
+from jobplane.controlplane.cli.command_group import quote_statement
+from jobplane.controlplane.cli.flags import Seconds, WholeNumber
 from jobplane.controlplane.cli.screen.show import Display
-from jobplane.controlplane.cli.statement_files import Source, argument_or_stdin, sources
+from jobplane.controlplane.cli.statement_files import StatementText, argument_or_stdin, read_sources
 from jobplane.controlplane.cli.terminal import (
     FAILED,
     INTERRUPTED,
     NOT_FOUND,
     TIMED_OUT,
-    connection,
+    connection_options,
     errors,
     examples,
     fail,
-    fail_of_the_system,
-    going_on_unheard,
-    issuing,
+    fail_with_os_error,
+    ignore_closed_output,
+    internal_errors,
+    issuer_option,
     json_line,
     outcome_command,
-    planning,
     progress,
     settings_of,
     warn,
@@ -52,7 +52,7 @@ LONGEST_OFFSET = 18
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class RunOptions:
     """How statements are run and told of. `flags` are those of the connection, as they were given."""
 
     last: int
@@ -85,15 +85,17 @@ class Way:
     help="A file of statements, in UTF-8; - is standard input.",
 )
 @click.option("--dry-run", is_flag=True, help="Try CREATE JOB and INSERT on records that are there; write nothing.")
-@click.option("--last", type=Whole(), metavar="N", help="Records of a dry run or EXPLAIN ANALYZE.  [default: 1000]")
+@click.option(
+    "--last", type=WholeNumber(), metavar="N", help="Records of a dry run or EXPLAIN ANALYZE.  [default: 1000]"
+)
 @click.option("--no-wait", is_flag=True, help="Append and go on; the outcome is not awaited.")
 @click.option("--command-id", default="", metavar="ID", help="Your own id for the statement, where it is only one.")
 @_timeout
 @_output
 @click.option("--all", "ended", is_flag=True, help="SHOW JOBS on a terminal: jobs that have ended too.")
 @click.option("--no-pager", is_flag=True, help="Print at once what is longer than the screen.")
-@issuing
-@connection
+@issuer_option
+@connection_options
 def sql(
     arguments: tuple[str, ...],
     texts: tuple[str, ...],
@@ -119,24 +121,24 @@ def sql(
     cannot be tried is left out and named. It goes on after a refusal, and exits with the code of the first.
     """
     from jobplane.controlplane.client.client import Client
-    from jobplane.controlplane.query.newest import LAST
+    from jobplane.controlplane.query.newest_records import LAST
 
     with errors():
         _refuse_files(arguments)
         _refuse_words(arguments)
-        given = sources(texts, arguments, files)
+        given = read_sources(texts, arguments, files)
         client = Client(settings_of(flags))
         statements = [one for source in given for one in _split(source, output)]
         if command_id and len(statements) != 1:
             raise click.UsageError("--command-id is the id of one statement, and there is not exactly one")
-        way = Way(last or LAST, no_wait, command_id, timeout, Display(output, ended, not no_pager), flags)
+        way = RunOptions(last or LAST, no_wait, command_id, timeout, Display(output, ended, not no_pager), flags)
         if dry_run:
             from jobplane.controlplane.cli.sql_dry_run import try_all
 
             sys.exit(try_all(client, statements, way.last, way.display))
-        planned = [_planned(where, text, output, len(statements)) for where, text in statements]
+        planned = [_parse(where, text, output, len(statements)) for where, text in statements]
         for done, one in enumerate(planned):
-            with _counting(done, len(planned), "sent" if no_wait else "done"), errors():
+            with _count_on_failure(done, len(planned), "sent" if no_wait else "done"), errors():
                 _run(client, one, len(planned) - done - 1, way)
 
 
@@ -151,8 +153,8 @@ def sql(
 @click.argument("statement", required=False)
 @click.option("--command-id", default="", metavar="ID", help="Your own id: a repeat gets the first outcome again.")
 @click.option("--reply-to", default="", metavar="TOPIC", help="A topic that the outcome is copied to.")
-@issuing
-@connection
+@issuer_option
+@connection_options
 def emit(statement: str | None, command_id: str, reply_to: str, **flags: Any) -> None:
     """Append one statement to the command log, print its command id, and do not wait.
 
@@ -170,7 +172,7 @@ def emit(statement: str | None, command_id: str, reply_to: str, **flags: Any) ->
         except BrokenPipeError:
             raise
         except OSError as error:
-            fail_of_the_system(error, f"; the statement was sent, its command id is {sent.command_id}")
+            fail_with_os_error(error, f"; the statement was sent, its command id is {sent.command_id}")
 
 
 @click.command(
@@ -180,7 +182,7 @@ def emit(statement: str | None, command_id: str, reply_to: str, **flags: Any) ->
 @click.argument("command")
 @_timeout
 @_output
-@connection
+@connection_options
 def outcome(command: str, timeout: float, output: str, **flags: Any) -> None:
     """Tell what became of a command that anyone has sent, and wait for its effect.
 
@@ -199,7 +201,9 @@ def outcome(command: str, timeout: float, output: str, **flags: Any) -> None:
             fail(f"error ({unknown.code}): {to_one_line(unknown.message)}", NOT_FOUND)
         except KeyboardInterrupt:
             fail(f"command {command}: interrupted; to go on waiting: {outcome_command(command, flags)}", INTERRUPTED)
-        _tell(result, f"command {command}", result.text, Way(0, False, "", timeout, Display(output), flags))
+        _print_result(
+            result, f"command {command}", result.text, RunOptions(0, False, "", timeout, Display(output), flags)
+        )
 
 
 def _refuse_files(arguments: tuple[str, ...]) -> None:
@@ -213,26 +217,28 @@ def _refuse_words(arguments: tuple[str, ...]) -> None:
     """Raises UsageError for one statement that the shell has made several arguments of."""
     if len(arguments) > 1 and any(text.strip(" ;").isalnum() for text in arguments):
         statement = " ".join(arguments)
-        raise click.UsageError(f"each argument is a statement; quote the statement: jobplane sql {quoted(statement)}")
+        raise click.UsageError(
+            f"each argument is a statement; quote the statement: jobplane sql {quote_statement(statement)}"
+        )
 
 
-def _split(source: Source, output: str) -> list[tuple[str, str]]:
+def _split(source: StatementText, output: str) -> list[tuple[str, str]]:
     """The statements of a source, each with its place."""
     from jobplane.schemas.errors import Refused
     from jobplane.sql.syntax.parser import split_statements
 
     try:
-        with planning():
+        with internal_errors():
             found = split_statements(source.text)
     except Refused as refused:
-        sys.exit(tell_refusal(source.name, source.text, refused, output))
+        sys.exit(print_refusal(source.name, source.text, refused, output))
     if not found:
         raise click.UsageError(f"{source.name}: there is no statement in it")
     return [(f"{source.name}:{line}", text) for line, text in found]
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class ParsedStatement:
     """A statement that was parsed, with its place."""
 
     where: str
@@ -240,23 +246,23 @@ class Planned:
     statement: "nodes.Statement"
 
 
-def _planned(where: str, text: str, output: str, of: int) -> Planned:
+def _parse(where: str, text: str, output: str, of: int) -> ParsedStatement:
     """A statement to be run; exits where it cannot be parsed."""
     from jobplane.schemas.errors import Refused
     from jobplane.sql.syntax.parser import parse
 
     try:
-        with planning():
-            return Planned(where, text, parse(text))
+        with internal_errors():
+            return ParsedStatement(where, text, parse(text))
     except Refused as refused:
-        code = tell_refusal(where, text, refused, output)
+        code = print_refusal(where, text, refused, output)
         if of > 1:
             click.echo(f"none of {of} statements was sent", err=True)
         sys.exit(code)
 
 
 @contextmanager
-def _counting(done: int, of: int, what: str) -> Iterator[None]:
+def _count_on_failure(done: int, of: int, what: str) -> Iterator[None]:
     """Says at the end of a run that fails how far it came; Ctrl-C says it by itself."""
     try:
         yield
@@ -266,7 +272,7 @@ def _counting(done: int, of: int, what: str) -> Iterator[None]:
         raise
 
 
-def _run(client: "Client", planned: Planned, left: int, way: Way) -> None:
+def _run(client: "Client", planned: ParsedStatement, left: int, way: RunOptions) -> None:
     """Runs one statement; exits where it is not done. `left` statements come after it."""
     from jobplane.sql.syntax import statements as nodes
 
@@ -279,7 +285,7 @@ def _run(client: "Client", planned: Planned, left: int, way: Way) -> None:
 
     command_id = way.command_id or str(uuid.uuid4())
     if way.no_wait:
-        _tell_sent(client.emit(text, command_id), way.display.output)
+        _print_sent(client.emit(text, command_id), way.display.output)
         return
     told: list[Sent] = []
     try:
@@ -288,8 +294,8 @@ def _run(client: "Client", planned: Planned, left: int, way: Way) -> None:
                 text, statement, way.timeout, say, command_id=command_id, sent=told.append, look=True
             )
     except KeyboardInterrupt:
-        _interrupted(where, told[0] if told else None, command_id, left, way)
-    _tell(result, where, text, way)
+        _fail_interrupted(where, told[0] if told else None, command_id, left, way)
+    _print_result(result, where, text, way)
 
 
 def show_answer(ask: Callable[[], "Listing"], where: str, text: str, display: Display) -> None:
@@ -297,15 +303,15 @@ def show_answer(ask: Callable[[], "Listing"], where: str, text: str, display: Di
     from jobplane.schemas.errors import Refused
 
     try:
-        with planning():
+        with internal_errors():
             listing = ask()
     except Refused as refused:
-        sys.exit(tell_refusal(where, text, refused, display.output))
-    with going_on_unheard():
+        sys.exit(print_refusal(where, text, refused, display.output))
+    with ignore_closed_output():
         display.show(listing)
 
 
-def _interrupted(where: str, sent: "Sent | None", command_id: str, left: int, way: Way) -> NoReturn:
+def _fail_interrupted(where: str, sent: "Sent | None", command_id: str, left: int, way: RunOptions) -> NoReturn:
     """Ctrl-C while a statement is awaited: where it is, and how to go on."""
     if sent is None:
         there = "interrupted before Kafka acknowledged the statement; it may be on the log; to see what became of it"
@@ -318,7 +324,7 @@ def _interrupted(where: str, sent: "Sent | None", command_id: str, left: int, wa
     fail(f"{where}: {there}: {outcome_command(known, way.flags)}{unsent if left else ''}", INTERRUPTED)
 
 
-def _tell(result: "Result", where: str, text: str, way: Way) -> None:
+def _print_result(result: "Result", where: str, text: str, way: RunOptions) -> None:
     """Print the result of a statement; exits where it is not done."""
     from jobplane.controlplane.cli.next_steps import next_step
     from jobplane.controlplane.core.subject import outcome_line
@@ -328,7 +334,7 @@ def _tell(result: "Result", where: str, text: str, way: Way) -> None:
     sent, reply = result.sent, result.reply
     waiting = outcome_command(sent.offset if sent.offset >= 0 else sent.command_id, way.flags)
     if way.display.output == "json":
-        with going_on_unheard():
+        with ignore_closed_output():
             json_line(result.row())
     if reply is None:
         there = f"the command is on the log at offset {sent.offset} and"
@@ -355,18 +361,18 @@ def _tell(result: "Result", where: str, text: str, way: Way) -> None:
         told = f"{where}: accepted, but failed: {to_one_line(result.failure)}; {state}"
         fail(f"{told}\n{step}" if step else told, FAILED)
     if way.display.output == "text":
-        with going_on_unheard():
+        with ignore_closed_output():
             click.echo(outcome_line(reply, result.subject, result.status))
 
 
-def _tell_sent(sent: "Sent", output: str) -> None:
+def _print_sent(sent: "Sent", output: str) -> None:
     if output == "json":
         json_line({"command_id": sent.command_id, "offset": sent.offset, "verdict": None})
     else:
         click.echo(sent.command_id)
 
 
-def tell_refusal(where: str, text: str, refused: "Refused", output: str) -> int:
+def print_refusal(where: str, text: str, refused: "Refused", output: str) -> int:
     """Print why a statement was refused before it was sent; returns the exit code."""
     from jobplane.schemas.errors import InternalError
     from jobplane.sql.syntax.refusals.diagnostics import caret

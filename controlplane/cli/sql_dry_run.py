@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from jobplane.controlplane.cli.screen.show import Display
-from jobplane.controlplane.cli.sql import tell_refusal
-from jobplane.controlplane.cli.terminal import json_line, planning, warn
+from jobplane.controlplane.cli.sql import print_refusal
+from jobplane.controlplane.cli.terminal import internal_errors, json_line, warn
 from jobplane.schemas.shown import to_one_line
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ TRIED, REFUSED, LEFT_OUT = "tried", "refused", "left out"
 
 def try_all(client: "Client", statements: Sequence[tuple[str, str]], last: int, display: Display) -> int:
     """Tries (place, statement) in their order; returns the exit code: that of the first refusal, else 0."""
-    from jobplane.controlplane.query.dry_run import LeftOut
+    from jobplane.controlplane.query.dry_run import NotTried
     from jobplane.schemas.errors import Refused
 
     attempt = client.dry_run()
@@ -27,16 +27,16 @@ def try_all(client: "Client", statements: Sequence[tuple[str, str]], last: int, 
     code, counts = 0, Counter[str]()
     for where, text in statements:
         try:
-            with planning():
+            with internal_errors():
                 listing = attempt.run(text, last)
-        except LeftOut as left:
+        except NotTried as left:
             counts[LEFT_OUT] += 1
             if display.output == "json":
                 json_line({"verdict": None, "left_out": str(left)})
             warn(f"{where}: left out: {to_one_line(left)}")
         except Refused as refused:
             counts[REFUSED] += 1
-            refusal = tell_refusal(where, text, refused, display.output)
+            refusal = print_refusal(where, text, refused, display.output)
             code = code or refusal
         else:
             counts[TRIED] += 1

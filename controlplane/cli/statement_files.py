@@ -28,19 +28,19 @@ class NotText(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class StatementText:
     """A text of statements, and the name by which messages call it."""
 
     name: str
     text: str
 
 
-def decoded(data: bytes) -> str:
+def decode_text(data: bytes) -> str:
     """The text of bytes in UTF-8, without a byte order mark. Raises NotText."""
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             raise NotText(f"is {encoding}, as its first bytes say; {_remedy(encoding)}")
-    if (unmarked := _utf16(data)) is not None:
+    if (unmarked := _utf16_encoding(data)) is not None:
         raise NotText(f"looks like UTF-16 without a byte order mark; {_remedy(unmarked)}")
     try:
         return data.removeprefix(codecs.BOM_UTF8).decode()
@@ -55,7 +55,7 @@ def _remedy(encoding: str, condition: str = "") -> str:
     return f"save it as UTF-8, or convert it: {condition}iconv -f {encoding} -t UTF-8"
 
 
-def _utf16(data: bytes) -> str | None:
+def _utf16_encoding(data: bytes) -> str | None:
     for first, encoding in ((1, "UTF-16LE"), (0, "UTF-16BE")):
         half = data[first::2]
         if half and half.count(0) > _MOST * len(half):
@@ -63,46 +63,46 @@ def _utf16(data: bytes) -> str | None:
     return None
 
 
-def sources(texts: Iterable[str], arguments: Iterable[str], files: Iterable[str]) -> list[Source]:
+def read_sources(texts: Iterable[str], arguments: Iterable[str], files: Iterable[str]) -> list[StatementText]:
     """Texts of -e, arguments and files, in this order; without any, standard input. Exits where one is not UTF-8."""
-    found = [*_numbered("-e", texts), *_numbered("SQL", arguments), *map(_file, files)]
-    return found or [_stdin("give a statement, a file with -f, or statements on standard input")]
+    found = [*_texts_with_names("-e", texts), *_texts_with_names("SQL", arguments), *map(_read_file, files)]
+    return found or [_require_stdin("give a statement, a file with -f, or statements on standard input")]
 
 
-def argument_or_stdin(text: str | None) -> Source:
+def argument_or_stdin(text: str | None) -> StatementText:
     """The one text of a command that takes an argument, or reads standard input."""
     if text is None:
-        return _stdin("give a statement, or one on standard input")
-    return next(iter(_numbered("SQL", [text])))
+        return _require_stdin("give a statement, or one on standard input")
+    return next(iter(_texts_with_names("SQL", [text])))
 
 
-def _numbered(name: str, texts: Iterable[str]) -> list[Source]:
+def _texts_with_names(name: str, texts: Iterable[str]) -> list[StatementText]:
     given = list(texts)
     names = [name] if len(given) == 1 else [f"{name}[{i}]" for i in range(1, len(given) + 1)]
-    return [Source(one, _text(os.fsencode(text), one)) for one, text in zip(names, given, strict=True)]
+    return [StatementText(one, _decode_or_fail(os.fsencode(text), one)) for one, text in zip(names, given, strict=True)]
 
 
-def _file(name: str) -> Source:
+def _read_file(name: str) -> StatementText:
     if name == STDIN:
-        return Source("<stdin>", _text(_read_stdin(), "standard input"))
+        return StatementText("<stdin>", _decode_or_fail(_read_stdin(), "standard input"))
     try:
-        return Source(name, _text(Path(name).read_bytes(), name))
+        return StatementText(name, _decode_or_fail(Path(name).read_bytes(), name))
     except OSError as error:
         raise click.UsageError(f"'{name}' cannot be read: {error.strerror}") from None
 
 
-def _stdin(usage: str) -> Source:
+def _require_stdin(usage: str) -> StatementText:
     if sys.stdin is None or sys.stdin.isatty():
         raise click.UsageError(usage)
-    return _file(STDIN)
+    return _read_file(STDIN)
 
 
 def _read_stdin() -> bytes:
     return sys.stdin.buffer.read() if sys.stdin is not None else b""
 
 
-def _text(data: bytes, name: str) -> str:
+def _decode_or_fail(data: bytes, name: str) -> str:
     try:
-        return decoded(data)
+        return decode_text(data)
     except NotText as bad:
         fail(f"error (not-utf8): {name} {bad}", REFUSED)

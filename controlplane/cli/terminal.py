@@ -27,7 +27,7 @@ _EXAMPLE = 73
 """Characters of a line of an example: 80 without those around it, and `\\` at its end."""
 
 
-def connection(command: Callable[..., Any]) -> Callable[..., Any]:
+def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The flags every command that talks to Kafka has."""
     command = click.option("--prefix", metavar="TEXT", help="Prefix of the control topics.  [default: jobplane.]")(
         command
@@ -35,7 +35,7 @@ def connection(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--bootstrap", metavar="HOST:PORT", help="Kafka's address.  [default: 127.0.0.1:9092]")(command)
 
 
-def issuing(command: Callable[..., Any]) -> Callable[..., Any]:
+def issuer_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """The flag of commands that send statements; it is a setting."""
     text = "Who or what sends it; it is kept with the outcome.  [default: user@host]"
     return click.option("--issued-by", metavar="TEXT", help=text)(command)
@@ -43,11 +43,11 @@ def issuing(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def examples(*lines: str) -> str:
     """The end of a command's help: what people may type, a long line in two. Given to click as `epilog`."""
-    shown = [part for line in lines for part in _in_parts(line)]
+    shown = [part for line in lines for part in _split_example(line)]
     return "\b\nExamples:\n" + "\n".join(f"  {part}" for part in shown)  # click does not wrap what follows \b
 
 
-def _in_parts(line: str) -> list[str]:
+def _split_example(line: str) -> list[str]:
     """A command that is too long for a line of help goes on in the next, as a shell takes it: after a `\\`."""
     words = shlex.shlex(line)  # without posix=True it leaves quotes where they are
     words.whitespace_split, words.commenters = True, ""
@@ -93,7 +93,7 @@ def warn(message: str) -> None:
     click.echo(to_printable(message), err=True)
 
 
-class planning:  # noqa: N801  used like a function
+class internal_errors:  # noqa: N801  used like a function
     """The guard of what the client plans, tries and reads by itself: an error that nobody foresaw is an InternalError.
 
     The traceback is printed where the environment says JOBPLANE_TRACEBACK=1.
@@ -104,7 +104,7 @@ class planning:  # noqa: N801  used like a function
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
         if isinstance(error, Exception) and not _is_foreseen(error):
-            raise _internal(error) from error
+            raise _internal_error(error) from error
 
 
 def _is_foreseen(error: Exception) -> bool:
@@ -115,7 +115,7 @@ def _is_foreseen(error: Exception) -> bool:
     return isinstance(error, (JobplaneError, Doubt, KafkaException, OSError, *ways_out))
 
 
-def _internal(error: Exception) -> "InternalError":
+def _internal_error(error: Exception) -> "InternalError":
     from jobplane.processors.guard import fault_of, told
     from jobplane.schemas.errors import InternalError
 
@@ -162,7 +162,7 @@ class errors:  # noqa: N801  used like a function
         if isinstance(error, KafkaException):
             error = judged(error)
         if not _is_foreseen(error):
-            error = _internal(error)
+            error = _internal_error(error)
         if isinstance(error, BadSetting):
             raise click.UsageError(to_one_line(error.message))
         if isinstance(error, JobplaneError):
@@ -170,18 +170,18 @@ class errors:  # noqa: N801  used like a function
         if isinstance(error, Doubt):
             fail(f"error ({KafkaSilent.code}): {to_one_line(error)}", KafkaSilent.exit_code)
         if isinstance(error, OSError):
-            fail_of_the_system(error)
+            fail_with_os_error(error)
 
 
-def fail_of_the_system(error: OSError, further: str = "") -> NoReturn:
+def fail_with_os_error(error: OSError, further: str = "") -> NoReturn:
     """Ends with what a file, a port or a full disk does not do. `further` follows it."""
     with suppress(OSError, ValueError):  # standard output holds what it could not write, and tries again at the end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    fail(f"error: {_of_the_system(error)}{further}", FAILED)
+    fail(f"error: {_os_error_text(error)}{further}", FAILED)
 
 
 @contextmanager
-def going_on_unheard() -> Iterator[None]:
+def ignore_closed_output() -> Iterator[None]:
     """A reader of standard output that has gone away does not keep the statements after from being run."""
     try:
         yield
@@ -189,7 +189,7 @@ def going_on_unheard() -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-class until_nobody_listens:  # noqa: N801  used like a function
+class exit_with_reader:  # noqa: N801  used like a function
     """Ctrl-C and a reader that has gone away are how a listing ends, not errors."""
 
     def __enter__(self) -> None:
@@ -202,7 +202,7 @@ class until_nobody_listens:  # noqa: N801  used like a function
             sys.exit(0)
 
 
-def _of_the_system(error: OSError) -> str:
+def _os_error_text(error: OSError) -> str:
     """What a file or port does not do, without Python's number for it."""
     if not error.strerror:
         return str(error)

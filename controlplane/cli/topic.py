@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from jobplane.controlplane.cli.flags import Whole
-from jobplane.controlplane.cli.guiding import Group
+from jobplane.controlplane.cli.command_group import CommandGroup
+from jobplane.controlplane.cli.flags import WholeNumber
 from jobplane.controlplane.cli.screen.show import Display
-from jobplane.controlplane.cli.terminal import connection, errors, examples, fail, json_line, settings_of
+from jobplane.controlplane.cli.terminal import connection_options, errors, examples, fail, json_line, settings_of
 from jobplane.schemas.errors import JobplaneError
 from jobplane.schemas.shown import to_one_line
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 output_option = click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 
 
-@click.group(cls=Group, epilog=examples("jobplane topic create orders", "jobplane topic peek orders -n 5"))
+@click.group(cls=CommandGroup, epilog=examples("jobplane topic create orders", "jobplane topic peek orders -n 5"))
 def topic() -> None:
     """Make topics, look into them and write to them."""
 
@@ -32,18 +32,20 @@ def topic() -> None:
     )
 )
 @click.argument("names", metavar="NAME...", nargs=-1, required=True)
-@click.option("--partitions", type=Whole(), metavar="N", help="Partitions of each.  [default: the brokers' setting]")
+@click.option(
+    "--partitions", type=WholeNumber(), metavar="N", help="Partitions of each.  [default: the brokers' setting]"
+)
 @click.option(
     "--replication-factor",
     "replicas",
-    type=Whole(),
+    type=WholeNumber(),
     metavar="N",
     help="Replicas.  [default: the brokers' setting]",
 )
 @click.option("--config", "configs", multiple=True, metavar="K=V", help="A setting of the topic, by Kafka's name.")
 @click.option("--if-not-exists", is_flag=True, help="Leave a topic that exists as it is.")
 @output_option
-@connection
+@connection_options
 def create(
     names: tuple[str, ...],
     partitions: int | None,
@@ -57,9 +59,9 @@ def create(
 
     Where one of them exists, none is made.
     """
-    config = dict(pair(one, "--config", "retention.ms=60000") for one in configs)
-    with errors(), refusing():
-        kafka, settings = reached(flags)
+    config = dict(split_pair(one, "--config", "retention.ms=60000") for one in configs)
+    with errors(), refusals():
+        kafka, settings = connect(flags)
         from jobplane.controlplane.browse.new_topics import BROKERS_DEFAULT, check_name, check_new, create_topic
         from jobplane.schemas.shown import quantity
 
@@ -68,7 +70,7 @@ def create(
         if not if_not_exists:
             check_new(names, kafka.topic_partitions())
         for i, name in enumerate(names):
-            with _naming_unmade(names[i:]):
+            with _print_not_created(names[i:]):
                 made = create_topic(
                     kafka,
                     name,
@@ -86,7 +88,7 @@ def create(
 
 
 @contextmanager
-def _naming_unmade(names: Sequence[str]) -> Iterator[None]:
+def _print_not_created(names: Sequence[str]) -> Iterator[None]:
     """Says which topics were not made where the first of several cannot be."""
     try:
         yield
@@ -102,22 +104,22 @@ def _naming_unmade(names: Sequence[str]) -> Iterator[None]:
 @click.argument("pattern", default="")
 @click.option("--all", "control", is_flag=True, help="The topics of the control plane and of Kafka too.")
 @output_option
-@connection
-def listed(pattern: str, control: bool, output: str, **flags: Any) -> None:  # noqa: FBT001  click's way
+@connection_options
+def list_topics(pattern: str, control: bool, output: str, **flags: Any) -> None:  # noqa: FBT001  click's way
     """List topics, and the jobs that use them.
 
     PATTERN is one of a shell, such as 'orders*'. `offsets` counts those between the first and the end of all
     partitions: as many records are kept at most.
     """
-    with errors(), refusing():
-        kafka, settings = reached(flags)
-        from jobplane.controlplane.browse.topic_listing import chosen, listing
-        from jobplane.controlplane.browse.topic_questions import ranges_of, state_if_any
+    with errors(), refusals():
+        kafka, settings = connect(flags)
+        from jobplane.controlplane.browse.topic_listing import listing, matching_names
+        from jobplane.controlplane.browse.topic_lookup import offset_ranges, state_or_empty
 
         partitions = kafka.topic_partitions()
-        names = chosen(partitions, pattern, settings.prefix, control=control)
+        names = matching_names(partitions, pattern, settings.prefix, control=control)
         found = listing(
-            state_if_any(kafka, settings.prefix), ranges_of(kafka, {n: partitions[n] for n in names}), names
+            state_or_empty(kafka, settings.prefix), offset_ranges(kafka, {n: partitions[n] for n in names}), names
         )
         if output == "json":
             for row in found.rows:
@@ -129,25 +131,25 @@ def listed(pattern: str, control: bool, output: str, **flags: Any) -> None:  # n
 @topic.command(epilog=examples("jobplane topic describe orders"))
 @click.argument("name")
 @output_option
-@connection
+@connection_options
 def describe(name: str, output: str, **flags: Any) -> None:
     """Say all about topic NAME.
 
     That is its partitions and where they are, its settings, and the jobs that use it. `settings` are those that are the
     topic's own; for all others the brokers' hold.
     """
-    with errors(), refusing():
-        kafka, settings = reached(flags)
+    with errors(), refusals():
+        kafka, settings = connect(flags)
         from jobplane.controlplane.browse.topic_listing import description
-        from jobplane.controlplane.browse.topic_questions import known_topic, ranges_of, state_if_any
+        from jobplane.controlplane.browse.topic_lookup import offset_ranges, partition_count, state_or_empty
 
-        partitions = known_topic(kafka, name)
-        state, ranges = state_if_any(kafka, settings.prefix), ranges_of(kafka, {name: partitions})
+        partitions = partition_count(kafka, name)
+        state, ranges = state_or_empty(kafka, settings.prefix), offset_ranges(kafka, {name: partitions})
         found = description(state, name, ranges, kafka.replicas(name), kafka.changed_settings(name))
         Display(output).show(found)
 
 
-def reached(flags: dict[str, Any]) -> "tuple[Kafka, Settings]":
+def connect(flags: dict[str, Any]) -> "tuple[Kafka, Settings]":
     """The cluster, which answers, and the settings."""
     settings = settings_of(flags)
     from jobplane.processors.kafka.cluster import Kafka
@@ -157,7 +159,7 @@ def reached(flags: dict[str, Any]) -> "tuple[Kafka, Settings]":
     return kafka, settings
 
 
-def pair(text: str, option: str, example: str) -> tuple[str, str]:
+def split_pair(text: str, option: str, example: str) -> tuple[str, str]:
     """`k=v` in two. Raises click.UsageError."""
     name, equals, value = text.partition("=")
     if not (name and equals):
@@ -165,7 +167,7 @@ def pair(text: str, option: str, example: str) -> tuple[str, str]:
     return name, value
 
 
-class refusing:  # noqa: N801  used like a function
+class refusals:  # noqa: N801  used like a function
     """Prints what is refused, and exits as a statement refused would. `where` is the condition that places are in."""
 
     def __init__(self, where: str = "") -> None:

@@ -16,7 +16,7 @@ from jobplane.controlplane.core.state import State
 from jobplane.controlplane.listings.rows import Listing, Row
 from jobplane.controlplane.log.events_topic import Entry
 from jobplane.controlplane.log.tail import Tail
-from jobplane.controlplane.query.newest import LAST
+from jobplane.controlplane.query.newest_records import LAST
 from jobplane.controlplane.settings import Settings
 from jobplane.processors.kafka.judging import jobplane_errors
 from jobplane.schemas.records.state import Job

@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING, Self
 
-from jobplane.controlplane.client.following import Following
+from jobplane.controlplane.client.command_follower import CommandFollower
 from jobplane.controlplane.client.issuer import user_at_host
 from jobplane.controlplane.client.result import NOWHERE, Alive, Result, Sent, Watch
 from jobplane.controlplane.core.state import State
@@ -22,7 +22,7 @@ from jobplane.controlplane.log import control_topics, state_topic
 from jobplane.controlplane.log.events_topic import Entry
 from jobplane.controlplane.log.tail import Tail
 from jobplane.controlplane.query import answer
-from jobplane.controlplane.query.newest import LAST
+from jobplane.controlplane.query.newest_records import LAST
 from jobplane.controlplane.settings import Settings
 from jobplane.controlplane.topics import COMMANDS, MAX_COMMAND_BYTES
 from jobplane.processors.kafka.cluster import Kafka, KafkaError, Message, NoAnswer, Producer, delivered_offset, judged
@@ -37,7 +37,7 @@ from jobplane.sql.syntax.parser import parse
 
 if TYPE_CHECKING:
     from jobplane.controlplane.query.dead_letters import DeadLetter
-    from jobplane.controlplane.query.dry_run import DryRun, Unregistering
+    from jobplane.controlplane.query.dry_run import DryRun, ReadOnlyRegistry
 
 __all__ = ["DELIVERY_S", "Alive", "Client", "Result", "Sent", "Watch"]
 
@@ -67,11 +67,11 @@ class Client:
         self._prefix = settings.prefix
         self._issued_by = issued_by or settings.issued_by or user_at_host()
         self._kafka = Kafka(settings.bootstrap, settings.kafka)
-        self._registry: "Unregistering | None" = None  # noqa: UP037  # it is imported below
+        self._registry: "ReadOnlyRegistry | None" = None  # noqa: UP037  # it is imported below
         if settings.registry:
-            from jobplane.controlplane.query.dry_run import Unregistering
+            from jobplane.controlplane.query.dry_run import ReadOnlyRegistry
 
-            self._registry = Unregistering(settings.registry)
+            self._registry = ReadOnlyRegistry(settings.registry)
         self._checked = False
         self._producer: Producer | None = None
         self._lock = threading.Lock()
@@ -180,11 +180,11 @@ class Client:
             following = self._following(tail, deadline, first_records=look)
             if not look or not isinstance(statement, statements.CreateJob):
                 return following.follow(command, statement, watch, alive)
-            from jobplane.controlplane.client.looking import Looking
+            from jobplane.controlplane.client.source_notices import SourceNotices
 
-            looking = Looking(self._kafka, self._prefix, statement.insert)
-            result = following.follow(command, statement, watch, alive, looking.begin)
-            return replace(result, remarks=(*result.remarks, *looking.noticed()))
+            source_notices = SourceNotices(self._kafka, self._prefix, statement.insert)
+            result = following.follow(command, statement, watch, alive, source_notices.begin)
+            return replace(result, remarks=(*result.remarks, *source_notices.collect()))
 
     @jobplane_errors()
     def wait(
@@ -206,8 +206,8 @@ class Client:
             following = self._following(tail, deadline)
             return following.follow(following.find(command), None, watch, alive)
 
-    def _following(self, tail: Tail, deadline: float, *, first_records: bool = False) -> Following:
-        return Following(self._kafka, self._prefix, self._registry, tail, deadline, first_records=first_records)
+    def _following(self, tail: Tail, deadline: float, *, first_records: bool = False) -> CommandFollower:
+        return CommandFollower(self._kafka, self._prefix, self._registry, tail, deadline, first_records=first_records)
 
     @jobplane_errors()
     def read(self, statement: statements.ReadingStatement | str, *, last: int = LAST) -> rows.Listing:
@@ -251,9 +251,9 @@ class Client:
         from jobplane.controlplane.listings import describe
         from jobplane.controlplane.query import dead_letters
 
-        found = describe.named(self.state(), statements.Name(job))
+        found = describe.find_job(self.state(), statements.Name(job))
         topic = letters_topic(found, self._prefix)
-        return list(dead_letters.letters(self._kafka, self._prefix, topic, found.uid))
+        return list(dead_letters.read_letters(self._kafka, self._prefix, topic, found.uid))
 
     @jobplane_errors()
     def at_rest(self, uid: str, timeout: float = 60.0, *, alive: Alive = lambda: None) -> Job | None:
@@ -268,7 +268,9 @@ class Client:
 
         source = retry.sources[0]
         uid = source.letters.uid if source.letters else ""
-        return dead_letters.tally(dead_letters.letters(self._kafka, self._prefix, source.topic, uid), source)
+        return dead_letters.count_retried(
+            dead_letters.read_letters(self._kafka, self._prefix, source.topic, uid), source
+        )
 
     @jobplane_errors()
     def state(self) -> State:

@@ -29,7 +29,7 @@ from jobplane.controlplane.decider.fencing import Closer
 from jobplane.controlplane.decider.judge import Arrived, Case, Judge
 from jobplane.controlplane.decider.replies import Replies
 from jobplane.controlplane.fetch.groups import Groups
-from jobplane.controlplane.fetch.schemas import Asking
+from jobplane.controlplane.fetch.schemas import RegistryLookup
 from jobplane.controlplane.fetch.topics import fetch_facts, max_transaction_ms
 from jobplane.controlplane.log import control_topics, state_topic
 from jobplane.controlplane.topics import CHECKPOINTS, COMMANDS, EVENTS, REPORTS, STATE, TASKS, TOPICS
@@ -213,7 +213,7 @@ class Decider:
     def _batch(
         self, producer: TransactionalProducer, state: State, arrived: list[Arrived], plane: str, limit: int
     ) -> None:
-        asking = Asking(self._registry, self._schemas)
+        asking = RegistryLookup(self._registry, self._schemas)
         cases = [self._judge.case(one, asking) for one in arrived]
         # 4
         facts = self._facts(state, cases, plane, limit)

@@ -16,7 +16,7 @@ from jobplane.controlplane.core.decide.reports import decide_report
 from jobplane.controlplane.core.facts import Facts
 from jobplane.controlplane.core.request import Request, translate
 from jobplane.controlplane.core.state import State
-from jobplane.controlplane.fetch.schemas import Asking
+from jobplane.controlplane.fetch.schemas import RegistryLookup
 from jobplane.controlplane.topics import COMMANDS
 from jobplane.processors.guard import Fault, noted
 from jobplane.processors.kafka.cluster import Doubt, Fenced, KafkaException
@@ -67,7 +67,7 @@ class Judge:
     command: Callable[[State, Request, Facts, str], tuple[Body, ...]] = decide
     report: Callable[[State, Report, Facts, int], tuple[Body, ...]] = decide_report
 
-    def case(self, arrived: Arrived, asking: Asking) -> "Case":
+    def case(self, arrived: Arrived, asking: RegistryLookup) -> "Case":
         """What becomes of a record, read so far."""
         case = Case(self, arrived, asking)
         case.read()
@@ -80,7 +80,7 @@ class Case:
 
     judge: Judge
     arrived: Arrived
-    asking: Asking
+    asking: RegistryLookup
     said: Request | Report | None = None
 
     def read(self) -> None:
@@ -90,7 +90,7 @@ class Case:
             self.said = self._guarded(self._read_report, lambda _: None)
             return
         read = partial(read_command, one.offset, one.time, one.value, one.headers, self.judge.prefix)
-        command = self._guarded(lambda: self.asking.reading(read), self._unread)
+        command = self._guarded(lambda: self.asking.read_with(read), self._unread)
         if one.fault is not None:
             self.said = Request(command, error=_internal(one.fault))
         else:
@@ -148,7 +148,7 @@ class Case:
     def _judged(
         self, state: State, facts: Facts, judge: Callable[[Facts], tuple[Body, ...]]
     ) -> tuple[tuple[Written, ...], Facts]:
-        bodies, known = self.asking.judging(facts, judge)
+        bodies, known = self.asking.judge_with(facts, judge)
         return self._written(state, bodies), known
 
     def _written(self, state: State, bodies: tuple[Body, ...]) -> tuple[Written, ...]:

@@ -22,7 +22,7 @@ from typing import IO, Self
 from jobplane.controlplane.embedded import jars, java
 from jobplane.controlplane.embedded.archive import Archive
 from jobplane.controlplane.embedded.single_node import PROPERTIES, flags_for
-from jobplane.controlplane.ports import HOST, free, free_port, require_free
+from jobplane.controlplane.ports import HOST, free_port, is_free, require_free
 from jobplane.schemas.setup_errors import BrokerFailed
 
 READY_S, STOP_S = 60.0, 30.0
@@ -84,8 +84,8 @@ class Broker:
         if self.alive:
             return
         self._end()
-        found, libraries = java.find(), jars.resolve()
-        self._lock = self._hold()
+        found, libraries = java.find_java(), jars.resolve()
+        self._lock = self._lock_folder()
         try:
             self._run(found, libraries, self._lock)
         except BaseException:
@@ -132,19 +132,19 @@ class Broker:
             if self._serves(offset):
                 self._any_port = False
                 return
-            said = self._said(offset)
+            said = self._log_text(offset)
             lost_a_port = any(words in said for words in NOT_BOUND)
             if attempt == ATTEMPTS or not (lost_a_port or (attempt == 1 and "Exiting Kafka" not in said)):
-                raise self._failed("did not start", offset)
+                raise self._failure("did not start", offset)
             if not lost_a_port:
                 self._archive.distrust()
             self._reap()
 
     def _settle_port(self) -> None:
-        if self._any_port and not free(self.port):
+        if self._any_port and not is_free(self.port):
             self.port = free_port()
         deadline = time.monotonic() + PORT_FREE_S
-        while not free(self.port) and time.monotonic() < deadline:
+        while not is_free(self.port) and time.monotonic() < deadline:
             time.sleep(0.02)
         require_free(self.port)
 
@@ -183,9 +183,9 @@ class Broker:
                     check=False,
                 ).returncode
             except subprocess.TimeoutExpired:
-                raise self._failed(f"did not format {self._topics} within {self._ready_s:g} s", offset) from None
+                raise self._failure(f"did not format {self._topics} within {self._ready_s:g} s", offset) from None
         if code:
-            raise self._failed(f"could not format {self._topics}", offset)
+            raise self._failure(f"could not format {self._topics}", offset)
 
     def _launch(self, command: list[str], lock: IO[str]) -> None:
         with self.log.open("ab") as log:
@@ -202,11 +202,11 @@ class Broker:
     def _serves(self, offset: int) -> bool:
         """True when the broker says that it is up, False when it ended. Raises BrokerFailed after the limit."""
         deadline = time.monotonic() + self._ready_s
-        while STARTED not in self._said(offset):
+        while STARTED not in self._log_text(offset):
             if not self.alive:
                 return False
             if time.monotonic() > deadline:
-                raise self._failed(f"was not ready within {self._ready_s:g} s", offset)
+                raise self._failure(f"was not ready within {self._ready_s:g} s", offset)
             time.sleep(0.02)
         return True
 
@@ -217,15 +217,17 @@ class Broker:
         self.log.touch()
         return self.log.stat().st_size
 
-    def _said(self, offset: int) -> str:
+    def _log_text(self, offset: int) -> str:
         with self.log.open("rb") as log:
             log.seek(offset)
             return log.read().decode(errors="replace")
 
-    def _failed(self, what: str, offset: int) -> BrokerFailed:
-        return BrokerFailed(f"the broker {what}; its log is {self.log}\n{meaningful(self._said(offset))}".rstrip())
+    def _failure(self, what: str, offset: int) -> BrokerFailed:
+        return BrokerFailed(
+            f"the broker {what}; its log is {self.log}\n{telling_lines(self._log_text(offset))}".rstrip()
+        )
 
-    def _hold(self) -> IO[str]:
+    def _lock_folder(self) -> IO[str]:
         """Locks the data folder. One whose owner was just killed is free as soon as its broker is gone."""
         self.data.mkdir(parents=True, exist_ok=True)
         with (self.data / "lock").open("a+") as opened:
@@ -279,7 +281,7 @@ class Broker:
         return self.data / "topics"
 
 
-def meaningful(log: str) -> str:
+def telling_lines(log: str) -> str:
     """The last lines that say something: errors and causes before the rest, stack frames never."""
     lines = [line for line in log.splitlines() if line.strip() and not line.startswith(("\tat ", "\t... "))]
     telling = [line for line in lines if any(word in line for word in (" ERROR ", "Exception", "Error:", "Caused by"))]

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from jobplane.controlplane.embedded.broker import Broker
 from jobplane.controlplane.embedded.jars import KAFKA
-from jobplane.controlplane.patience import Patience, Say
 from jobplane.controlplane.ports import free_port, require_free
 from jobplane.controlplane.settings import Settings
+from jobplane.controlplane.wait_limit import Say, WaitLimit
 from jobplane.schemas.setup_errors import BrokerFailed, WorkerFailed
 from jobplane.schemas.shown import quantity
 
@@ -50,7 +50,7 @@ def run(settings: Settings, port: int, workers: int, say: Say) -> None:
             webs = [f"http://{settings.web_host}:{web_port}" for web_port in ports]
             if _wait_ready(webs, started, stop, say):
                 print(f"ready {broker.bootstrap} {webs[0]}", flush=True)
-                say(what_next(settings.prefix, broker.bootstrap, os.environ, first=first))
+                say(next_steps(settings.prefix, broker.bootstrap, os.environ, first=first))
                 _watch(started, broker, stop)
                 say("stopping: the workers commit, then Kafka stops")
         finally:
@@ -67,7 +67,7 @@ FIRST_STEPS = (
 LATER_STEPS = ('jobplane sql "SHOW JOBS"', "jobplane topic list")
 
 
-def what_next(prefix: str, bootstrap: str, environment: Mapping[str, str], *, first: bool) -> str:
+def next_steps(prefix: str, bootstrap: str, environment: Mapping[str, str], *, first: bool) -> str:
     """What a person may type now, in another terminal: with whatever that terminal needs to find this Kafka."""
     here = Path(sys.executable).parent
     found = shutil.which("jobplane", path=environment.get("PATH"))
@@ -90,7 +90,7 @@ def _worker(settings: Settings, bootstrap: str, web_port: int) -> subprocess.Pop
     """One worker in its own session: a Ctrl-C of the terminal reaches `dev` alone, which stops them in order."""
     return subprocess.Popen(
         [
-            *(sys.executable, "-m", "jobplane.controlplane.cli.attached", "worker", "--quiet"),
+            *(sys.executable, "-m", "jobplane.controlplane.cli.child_process", "worker", "--quiet"),
             *("--bootstrap", bootstrap, "--prefix", settings.prefix),
             *("--web-port", str(web_port), "--hosts", str(settings.hosts)),
         ],
@@ -105,31 +105,31 @@ def _wait_ready(
     webs: Sequence[str], workers: Sequence[subprocess.Popen[bytes]], stop: threading.Event, say: Say
 ) -> bool:
     """True when every worker says it is ready, False when told to stop before."""
-    patience = Patience(READY_S, say)
+    wait_limit = WaitLimit(READY_S, say)
     left = dict.fromkeys(webs, NOTHING_YET)
     while left:
         _require_alive(workers)
         awaited = "; ".join(f"the worker of {web} says: {waits}" for web, waits in left.items())
-        if patience.ends(awaited):
+        if wait_limit.has_passed(awaited):
             raise WorkerFailed(f"not ready within {READY_S:.0f} s: {awaited}")
-        left = {web: waits for web in left if (waits := _waits(web))}
+        left = {web: waits for web in left if (waits := _ask_ready(web))}
         if stop.wait(0.05):
             return False
     return True
 
 
-def _waits(web: str) -> str:
+def _ask_ready(web: str) -> str:
     """What a worker says it waits for; empty when it is ready."""
     try:
         with urllib.request.urlopen(f"{web}/readyz", timeout=2):
             return ""
     except urllib.error.HTTPError as busy:
-        return _awaited(busy)
+        return _waits_for(busy)
     except (urllib.error.URLError, ConnectionError, TimeoutError):
         return NOTHING_YET
 
 
-def _awaited(busy: urllib.error.HTTPError) -> str:
+def _waits_for(busy: urllib.error.HTTPError) -> str:
     """What a worker that is not ready says it waits for; never empty."""
     try:
         waits = ", ".join(json.load(busy)["waits_for"])

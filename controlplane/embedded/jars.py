@@ -76,16 +76,16 @@ def resolve(
     folder = (cache or cache_folder()) / "jars"
     locked: dict[str, str] = json.loads(lock.read_text())
     stamp = folder / f"{lock.stem}.stamp"
-    if not _stamped(folder, locked, stamp):
+    if not _is_stamped(folder, locked, stamp):
         folder.mkdir(parents=True, exist_ok=True)
-        with _alone(folder / ".lock"):
-            if not _stamped(folder, locked, stamp):
-                _complete(folder, locked, fetch, progress)
+        with _exclusive_lock(folder / ".lock"):
+            if not _is_stamped(folder, locked, stamp):
+                _fetch_missing(folder, locked, fetch, progress)
                 _replace(stamp, json.dumps(_stamp(folder, locked), indent=1))
     return tuple(folder / jar for jar in locked)
 
 
-def _complete(folder: Path, locked: Mapping[str, str], fetch: Fetch, progress: Progress) -> None:
+def _fetch_missing(folder: Path, locked: Mapping[str, str], fetch: Fetch, progress: Progress) -> None:
     wanting = [jar for jar, digest in locked.items() if not (folder / jar).is_file() or sha256(folder / jar) != digest]
     if not wanting:
         return
@@ -93,7 +93,7 @@ def _complete(folder: Path, locked: Mapping[str, str], fetch: Fetch, progress: P
         shutil.rmtree(left, ignore_errors=True)
     progress(len(locked) - len(wanting), len(locked))
     with tempfile.TemporaryDirectory(dir=folder, prefix=".fetching-") as scratch, ThreadPoolExecutor(AT_ONCE) as pool:
-        running = [pool.submit(_obtain, jar, locked[jar], Path(scratch), folder, fetch) for jar in wanting]
+        running = [pool.submit(_fetch_jar, jar, locked[jar], Path(scratch), folder, fetch) for jar in wanting]
         try:
             for done, finished in enumerate(as_completed(running), len(locked) - len(wanting) + 1):
                 finished.result()
@@ -102,7 +102,7 @@ def _complete(folder: Path, locked: Mapping[str, str], fetch: Fetch, progress: P
             pool.shutdown(cancel_futures=True)
 
 
-def _obtain(jar: str, digest: str, scratch: Path, folder: Path, fetch: Fetch) -> None:
+def _fetch_jar(jar: str, digest: str, scratch: Path, folder: Path, fetch: Fetch) -> None:
     """Fetches one jar; once more where it came damaged."""
     got = ""
     for attempt in ("first", "second"):
@@ -130,7 +130,7 @@ def _stamp(folder: Path, locked: Mapping[str, str]) -> dict[str, list[str | int]
     return {jar: [locked[jar], stat.st_size, stat.st_mtime_ns] for jar, stat in stats.items()}
 
 
-def _stamped(folder: Path, locked: Mapping[str, str], stamp: Path) -> bool:
+def _is_stamped(folder: Path, locked: Mapping[str, str], stamp: Path) -> bool:
     try:
         return bool(json.loads(stamp.read_text()) == _stamp(folder, locked))
     except (OSError, ValueError):
@@ -144,7 +144,7 @@ def _replace(file: Path, text: str) -> None:
 
 
 @contextmanager
-def _alone(lock: Path) -> Iterator[None]:
+def _exclusive_lock(lock: Path) -> Iterator[None]:
     """Waits until no other process is in here. The kernel frees the lock with the process that holds it."""
     with lock.open("w") as opened:
         fcntl.flock(opened, fcntl.LOCK_EX)

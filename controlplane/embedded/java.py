@@ -35,7 +35,7 @@ class Java:
         return int(digits[0]) if digits else 0
 
 
-def find(environment: Mapping[str, str] = os.environ) -> Java:
+def find_java(environment: Mapping[str, str] = os.environ) -> Java:
     """The Java to use. Raises BrokerFailed where there is none of version 17 or newer."""
     if chosen := environment.get("JOBPLANE_JAVA_HOME"):
         java = at_home(Path(chosen))

@@ -16,8 +16,8 @@ from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from aiokafka.errors import KafkaError, for_code
 from aiokafka.protocol.admin import DeleteGroupsRequest
 
-from jobplane.controlplane.patience import Patience, Say, silent
 from jobplane.controlplane.settings import Settings
+from jobplane.controlplane.wait_limit import Say, WaitLimit, say_nothing
 from jobplane.processors.kafka.cluster import CALL_S, Doubt
 from jobplane.processors.kafka.security import security
 
@@ -42,21 +42,21 @@ class Groups:
 
         async def ask(admin: AIOKafkaAdminClient) -> dict[str, set[tuple[str, int]]]:
             described = (await admin.describe_consumer_groups([group]))[0].groups[0]
-            _raise(described[0])
-            return {member[-4]: _assigned(member[-1]) for member in described[5]}
+            _raise_for(described[0])
+            return {member[-4]: _partitions_of(member[-1]) for member in described[5]}
 
         return self._call(ask)
 
-    def await_coordinator(self, group: str, say: Say = silent) -> None:
+    def await_coordinator(self, group: str, say: Say = say_nothing) -> None:
         """Until the coordinator answers: on a new cluster asking is what makes it. Raises Doubt after two minutes."""
-        patience = Patience(COORDINATOR_S, say)
+        wait_limit = WaitLimit(COORDINATOR_S, say)
         answered = False
         while not answered:
             try:
                 self.members(group)
                 answered = True
             except Doubt:
-                if patience.ends(f"Kafka does not say who coordinates the group '{group}'"):
+                if wait_limit.has_passed(f"Kafka does not say who coordinates the group '{group}'"):
                     raise
                 time.sleep(0.1)
 
@@ -66,7 +66,7 @@ class Groups:
         async def ask(admin: AIOKafkaAdminClient) -> None:
             node = await admin.find_coordinator(group)
             answer = await admin._send_request(DeleteGroupsRequest([group]), node)
-            _raise(answer.results[0][1])
+            _raise_for(answer.results[0][1])
 
         self._call(ask)
 
@@ -100,12 +100,12 @@ class Groups:
             self._admin = None
 
 
-def _assigned(assignment: bytes) -> set[tuple[str, int]]:
+def _partitions_of(assignment: bytes) -> set[tuple[str, int]]:
     if not assignment:
         return set()  # a member that is joining
     return {(at.topic, at.partition) for at in ConsumerProtocolMemberAssignment.decode(assignment).partitions()}
 
 
-def _raise(code: int) -> None:
+def _raise_for(code: int) -> None:
     if code and for_code(code).__name__ not in _NOTHING_TO_DELETE:
         raise for_code(code)

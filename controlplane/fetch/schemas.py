@@ -22,7 +22,7 @@ ANSWERS_S = 5.0
 T = TypeVar("T")
 
 
-class Answering(Protocol):
+class SchemaRegistry(Protocol):
     """A schema registry, as jobplane.processors.registry.client is one.
 
     `schema` raises BadRecord, `register` SchemaIncompatible, all of them Doubt.
@@ -36,19 +36,19 @@ class Answering(Protocol):
 
 
 @dataclass(slots=True)
-class Asking:
+class RegistryLookup:
     """The registry in one batch. One that was silent, or slow, is not asked again in it.
 
     `known` are schemas by number; what a number means never changes, so they outlive the batch.
     """
 
-    registry: Answering | None
+    registry: SchemaRegistry | None
     known: dict[int, str]
     spent: float = 0.0
     silent: Doubt | None = None
     missing: dict[int, Refused] = field(default_factory=dict)
 
-    def reading(self, read: Callable[[RegistrySchemas | None], T]) -> T:
+    def read_with(self, read: Callable[[RegistrySchemas | None], T]) -> T:
         """What `read` makes of the schemas there are, asked for as it needs them."""
         if self.registry is None:
             return read(None)
@@ -58,39 +58,39 @@ class Asking:
             except UnknownSchema as unknown:
                 self._learn(self.registry, unknown.id)
 
-    def _learn(self, registry: Answering, number: int) -> None:
+    def _learn(self, registry: SchemaRegistry, number: int) -> None:
         try:
-            self.known[number] = self._told(lambda: registry.schema(number))
+            self.known[number] = self._ask(lambda: registry.schema(number))
         except Doubt as doubt:
             self.missing[number] = _refusal(doubt)
         except BadRecord as unheard:
             self.missing[number] = BadEnvelope(unheard.message)
 
-    def judging(self, facts: Facts, judge: Callable[[Facts], T]) -> tuple[T, Facts]:
+    def judge_with(self, facts: Facts, judge: Callable[[Facts], T]) -> tuple[T, Facts]:
         """The verdict, and the facts with what was asked for it: others of the batch need not ask again."""
         while True:
             try:
                 return judge(facts), facts
             except NotFetched as wanted:
-                facts = self._answered(facts, wanted)
+                facts = self._add_answer(facts, wanted)
 
-    def _answered(self, facts: Facts, wanted: NotFetched) -> Facts:
+    def _add_answer(self, facts: Facts, wanted: NotFetched) -> Facts:
         """One answer more."""
         registry, subject, text = self.registry, wanted.subject, wanted.text
         if registry is None:
             return replace(facts, has_registry=False)
         try:
             if text is None:
-                latest = self._told(lambda: registry.latest(subject))
+                latest = self._ask(lambda: registry.latest(subject))
                 return replace(facts, subjects={**facts.subjects, subject: latest})
-            answer = self._told(lambda: _registered(registry, subject, text))
+            answer = self._ask(lambda: _register(registry, subject, text))
             return replace(facts, registered={**facts.registered, (subject, text): answer})
         except Doubt as doubt:
             if isinstance(doubt, RegistryDenied):
                 return replace(facts, registry_denied={**facts.registry_denied, (subject, text): str(doubt)})
             return replace(facts, registry_silent=str(doubt))
 
-    def _told(self, ask: Callable[[], T]) -> T:
+    def _ask(self, ask: Callable[[], T]) -> T:
         """Raises Doubt, and from then on without asking; what was denied is denied to this question alone."""
         if self.silent:
             raise self.silent
@@ -114,7 +114,7 @@ def _refusal(doubt: Doubt) -> Refused:
     return FactsUnavailable(f"{doubt}; {SEND_AGAIN}")
 
 
-def _registered(registry: Answering, subject: str, text: str) -> AvroSchema | SchemaIncompatible:
+def _register(registry: SchemaRegistry, subject: str, text: str) -> AvroSchema | SchemaIncompatible:
     try:
         return registry.register(subject, text)
     except SchemaIncompatible as refused:

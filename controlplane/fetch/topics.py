@@ -23,7 +23,7 @@ def fetch_facts(
     one topic is no matter for the others.
     """
     try:
-        described, denied = describe(kafka, [topic for topic in topics if is_topic_name(topic)])
+        described, denied = describe_topics(kafka, [topic for topic in topics if is_topic_name(topic)])
         partitions = [(topic, p) for topic, (_, count) in described.items() for p in range(count)]
         first, last = kafka.first_offsets(partitions), kafka.last_offsets(partitions)
         names = kafka.topic_names() if len(described) < len(topics) else ()
@@ -38,13 +38,13 @@ def fetch_facts(
     return Facts(plane, found, names, limit, denied=denied, instants=_instants(found, at))
 
 
-class Describing(Protocol):
+class TopicSource(Protocol):
     """What tells of topics; it raises JobFailure where it may not."""
 
     def topics(self, names: Collection[str]) -> dict[str, tuple[str, int]]: ...
 
 
-def describe(kafka: Describing, topics: Collection[str]) -> tuple[dict[str, tuple[str, int]], dict[str, str]]:
+def describe_topics(kafka: TopicSource, topics: Collection[str]) -> tuple[dict[str, tuple[str, int]], dict[str, str]]:
     """Topics that exist, and why Kafka does not tell of others. They are asked for one by one after a refusal."""
     try:
         return kafka.topics(topics), {}
@@ -53,7 +53,7 @@ def describe(kafka: Describing, topics: Collection[str]) -> tuple[dict[str, tupl
             return {}, dict.fromkeys(topics, refused.message)
     found, denied = dict[str, tuple[str, int]](), dict[str, str]()
     for topic in topics:
-        one, no = describe(kafka, [topic])
+        one, no = describe_topics(kafka, [topic])
         found, denied = found | one, denied | no
     return found, denied
 

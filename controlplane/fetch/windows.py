@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from jobplane.processors.kafka.cluster import Consumer, Doubt, Message, TopicPartition, assign, poll
+from jobplane.processors.kafka.questions import At
 
-At = tuple[str, int]
-"""A topic and its partition."""
 Range = tuple[int, int]
 """The first offset, and the one after the last."""
 SILENT_S = 10.0
@@ -25,7 +24,7 @@ SEARCHED = 10_000
 Ranges = Mapping[At, Range]
 
 
-def cut(ranges: Ranges, size: int, *, backwards: bool) -> tuple[dict[At, Range], dict[At, Range]]:
+def next_window(ranges: Ranges, size: int, *, backwards: bool) -> tuple[dict[At, Range], dict[At, Range]]:
     """The next window, with at most `size` offsets of each partition and at least one, and what is left without it."""
     size = max(1, size)
     if backwards:
@@ -34,10 +33,10 @@ def cut(ranges: Ranges, size: int, *, backwards: bool) -> tuple[dict[At, Range],
     else:
         window = {at: (first, min(end, first + size)) for at, (first, end) in ranges.items()}
         left = {at: (end, ranges[at][1]) for at, (_, end) in window.items()}
-    return window, nonempty(left)
+    return window, nonempty_ranges(left)
 
 
-def nonempty(ranges: Ranges) -> dict[At, Range]:
+def nonempty_ranges(ranges: Ranges) -> dict[At, Range]:
     return {at: one for at, one in ranges.items() if one[0] < one[1]}
 
 
@@ -66,7 +65,7 @@ def read(consumer: Consumer, window: Ranges) -> Iterator[list[Message]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SearchResult:
     """The records found, the oldest first; how many records were looked at, and whether these are all there are."""
 
     messages: list[Message]
@@ -74,7 +73,7 @@ class Found:
     all: bool
 
 
-def find(
+def search(
     consumer: Consumer,
     ranges: Ranges,
     most: int,
@@ -83,16 +82,16 @@ def find(
     condition: Callable[[list[Message]], list[Message]] | None = None,
     limit: int,
     watch: Callable[[int], None] = lambda looked: None,
-) -> Found:
+) -> SearchResult:
     """At most `most` records for which `condition` holds, those nearest to the beginning of the search.
 
     The search ends after a window in which there are enough, or once `limit` records were looked at.
     """
     size = max(most, SEARCHED // max(1, len(ranges))) if condition else most
     found: list[Message] = []
-    looked, left = 0, nonempty(ranges)
+    looked, left = 0, nonempty_ranges(ranges)
     while left and len(found) < most and looked < limit:
-        window, left = cut(left, min(size, min(LONGEST, limit - looked) // len(left)), backwards=backwards)
+        window, left = next_window(left, min(size, min(LONGEST, limit - looked) // len(left)), backwards=backwards)
         for batch in read(consumer, window):
             looked += len(batch)
             found += condition(batch) if condition else batch
@@ -100,7 +99,7 @@ def find(
                 found = _nearest(found, most, backwards=backwards)
             watch(looked)
         size *= WIDER
-    return Found(_nearest(found, most, backwards=backwards), looked, all=not left)
+    return SearchResult(_nearest(found, most, backwards=backwards), looked, all=not left)
 
 
 def _nearest(messages: list[Message], most: int, *, backwards: bool) -> list[Message]:

@@ -18,11 +18,11 @@ TASK_COLUMNS = (
     *("task", "status", "worker", "partition", "position", "end", "lag"),
     *("rate_in", "rate_out", "committed", "state_bytes", "trouble"),
 )
-HELD_COLUMNS = ("topic", "partition", "offset")
+OFFSET_COLUMNS = ("topic", "partition", "offset")
 COLUMN_COLUMNS = ("column", "type", "path")
 
 
-def named(state: State, name: statements.Name) -> Job:
+def find_job(state: State, name: statements.Name) -> Job:
     """The live job of a name, else the newest ended one, else the job with this uid. Raises JobNotFound."""
     job = state.live(name.text) or state.jobs.get(name.text)
     same = [one for one in state.jobs.values() if one.name == name.text]
@@ -44,7 +44,7 @@ def describe_job(job: Job, progress: Mapping[str, Progress], committed: Iterable
         "generation": job.generation,
         "layout": job.layout,
         "packages": [str(one) for one in job.packages],
-        "refused": _refused(job, progress),
+        "refused": _count_refused(job, progress),
         "snapshots_pending": [one.request.name for one in job.pending],
     }
     if job.failure is not None:
@@ -54,23 +54,23 @@ def describe_job(job: Job, progress: Mapping[str, Progress], committed: Iterable
     return Listing(TASK_COLUMNS, rows, about, screen=Screen.JOB)
 
 
-def _refused(job: Job, progress: Mapping[str, Progress]) -> dict[str, int]:
+def _count_refused(job: Job, progress: Mapping[str, Progress]) -> dict[str, int]:
     """Records that gave nothing or a dead letter, by the reason's code, as the tasks' runs have told."""
     counts = Counter[str]()
     for i, task in enumerate(job.tasks):
-        now = _now(job, i, progress)
+        now = _live_progress(job, i, progress)
         counts.update(refusals_by_code(now.metrics if now else task.metrics))
     return dict(sorted(counts.items()))
 
 
-def _now(job: Job, index: int, progress: Mapping[str, Progress]) -> Progress | None:
+def _live_progress(job: Job, index: int, progress: Mapping[str, Progress]) -> Progress | None:
     """How far a task is that still writes, if it has told."""
     return progress.get(task_key(job.uid, index)) if job.tasks[index].phase not in TASK_ENDED else None
 
 
 def _task_rows(job: Job, index: int, progress: Mapping[str, Progress], committed: list[PartitionProgress]) -> list[Row]:
     task = job.tasks[index]
-    now = _now(job, index, progress)
+    now = _live_progress(job, index, progress)
     held = (
         now.partitions
         if now and now.partitions
@@ -135,4 +135,4 @@ def describe_snapshot(state: State, name: statements.Name) -> Listing:
         for source in snapshot.sources
         for one in source.offsets
     ]
-    return Listing(HELD_COLUMNS, rows, about)
+    return Listing(OFFSET_COLUMNS, rows, about)

@@ -40,7 +40,7 @@ class Grid:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class FactList:
     """Names, each with its value, which may have several lines."""
 
     pairs: list[tuple[str, str]]
@@ -60,7 +60,7 @@ class Text:
     text: str
 
 
-Part = Grid | Facts | Entries | Text
+Part = Grid | FactList | Entries | Text
 
 
 def page(listing: Listing, now: int, *, ended: bool = False) -> list[Part]:
@@ -102,8 +102,8 @@ def _live_jobs(rows: list[Row], now: int) -> Grid:
         [
             to_one_line(row["name"]),
             row["status"],
-            _count(row["lag"]),
-            _count(row["rate"]),
+            _format_count(row["lag"]),
+            _format_count(row["rate"]),
             age(now - row["created"]),
             "\n".join(filter(None, (_flow(row), _cause(row)))),
         ]
@@ -117,7 +117,7 @@ def _ended_jobs(rows: list[Row], now: int) -> Grid:
         [
             to_one_line(row["name"]),
             row["status"],
-            _clock(row["closed"], "seconds"),
+            _format_time(row["closed"], "seconds"),
             age(now - row["closed"]),
             _cause(row) or _ENDS.get(row["status"], ""),
         ]
@@ -142,7 +142,7 @@ def _cause(row: Row) -> str:
 
 def _job(listing: Listing, now: int) -> list[Part]:
     """DESCRIBE JOB: facts, the query last, then a row for each task, and for each source a row for each partition."""
-    about = {name: value for name, value in listing.about.items() if name not in _TOLD_ELSEWHERE}
+    about = {name: value for name, value in listing.about.items() if name not in _SHOWN_ELSEWHERE}
     about["query"] = listing.about["query"]
     tasks = list({row["task"]: row | {"state_bytes": row["state_bytes"] or None} for row in listing.rows}.values())
     partitions: dict[str, list[Row]] = {}
@@ -162,7 +162,7 @@ def _job(listing: Listing, now: int) -> list[Part]:
 
 _TASK_COLUMNS = ("task", "status", "rate_in", "rate_out", "committed", "state_bytes", "worker", "trouble")
 _PARTITION_COLUMNS = ("partition", "task", "position", "end", "lag")
-_TOLD_ELSEWHERE = frozenset({"query", "failure_code", "failure_at"})
+_SHOWN_ELSEWHERE = frozenset({"query", "failure_code", "failure_at"})
 """The failure says its code and place."""
 
 
@@ -171,7 +171,7 @@ def _history(listing: Listing, now: int) -> list[Part]:
     columns = ("offset", "time", "event", "status", "detail")
     jobs: dict[str, list[list[str]]] = {}
     for row in listing.rows:
-        shown = row | {"time": _clock(row["time"], "seconds"), "detail": _detail(row)}
+        shown = row | {"time": _format_time(row["time"], "seconds"), "detail": _detail(row)}
         jobs.setdefault(row["uid"], []).append([str(shown[name]) for name in columns])
     return [
         Grid(columns, cells, f"job {uid}" if len(jobs) > 1 else "", numbers=frozenset({"offset"}), tall=True)
@@ -200,7 +200,7 @@ def _plan(listing: Listing, now: int) -> list[Part]:
     """EXPLAIN: the parts of the plan, then the generated code."""
     facts = [(row["part"], to_one_line(row["detail"])) for row in listing.rows if row["part"] != "code"]
     code = [to_printable(row["detail"]) for row in listing.rows if row["part"] == "code"]
-    return [Facts(facts), *([Text("\n".join(code))] if code else [])]
+    return [FactList(facts), *([Text("\n".join(code))] if code else [])]
 
 
 def _statement(listing: Listing, now: int) -> list[Part]:
@@ -227,13 +227,13 @@ _PAGES: Mapping[Screen, Callable[[Listing, int], list[Part]]] = {
 }
 
 
-def _facts(about: Row, now: int) -> Facts:
+def _facts(about: Row, now: int) -> FactList:
     """Those that have a value. A statement has the lines that `render_lines` gives it."""
     pairs = [
-        (name, "\n".join(_lines(value)) if name in _STATEMENTS else _shown(name, value, now))
+        (name, "\n".join(_lines(value)) if name in _STATEMENTS else _format_value(name, value, now))
         for name, value in about.items()
     ]
-    return Facts([(name, text) for name, text in pairs if text])
+    return FactList([(name, text) for name, text in pairs if text])
 
 
 def _lines(statement: str) -> list[str]:
@@ -265,12 +265,12 @@ def _grid(
         if all(value in _NOTHING for value in values):
             continue
         if name not in TIMES:
-            _append(kept, cells, name, [_shown(name, value, now) for value in values])
+            _append(kept, cells, name, [_format_value(name, value, now) for value in values])
             if all(map(_is_number, values)):
                 numbers.add(name)
             continue
         if not only_ago:
-            _append(kept, cells, name, ["" if value is None else _clock(value, "seconds") for value in values])
+            _append(kept, cells, name, ["" if value is None else _format_time(value, "seconds") for value in values])
             _append(kept, cells, AGO, ["" if value is None else age(now - value) for value in values])
             numbers.add(AGO)
         else:
@@ -292,20 +292,20 @@ def _is_number(value: Any) -> bool:
     return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
 
 
-def _shown(name: str, value: Any, now: int) -> str:
+def _format_value(name: str, value: Any, now: int) -> str:
     if value is None:
         return ""
     if name in TIMES:
-        return f"{_clock(value)} ({age(now - value)} ago)"
-    return _count(value) if name in _COUNTS else cell(name, value)
+        return f"{_format_time(value)} ({age(now - value)} ago)"
+    return _format_count(value) if name in _COUNTS else cell(name, value)
 
 
-def _clock(value: int, timespec: str = "milliseconds") -> str:
+def _format_time(value: int, timespec: str = "milliseconds") -> str:
     """As AS OF TIMESTAMP takes it."""
     return f"{utc_text(value, timespec)}Z"
 
 
-def _count(value: float | None) -> str:
+def _format_count(value: float | None) -> str:
     if value is None:
         return UNKNOWN
     return f"{value:,.1f}" if 0 < value < 10 and value != int(value) else f"{value:,.0f}"

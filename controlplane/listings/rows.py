@@ -46,7 +46,7 @@ class Listing:
     screen: Screen = Screen.TABLE
     notices: tuple[str, ...] = ()
 
-    def whole(self) -> Row:
+    def json_row(self) -> Row:
         """As JSON has it."""
         about = {"about": self.about} if self.about else {}
         noticed = {"notices": list(self.notices)} if self.notices else {}
@@ -68,12 +68,12 @@ def jobs(state: State, progress: Mapping[str, Progress] = MappingProxyType({})) 
     """
     ended = sorted((job for job in state.jobs.values() if not job.holds_name), key=lambda job: -job.created)
     live = sorted((job for job in state.jobs.values() if job.holds_name), key=lambda job: job.name)
-    return [_listed(job, progress) for job in (*live, *ended)]
+    return [_show_jobs_row(job, progress) for job in (*live, *ended)]
 
 
-def _listed(job: Job, progress: Mapping[str, Progress]) -> Row:
+def _show_jobs_row(job: Job, progress: Mapping[str, Progress]) -> Row:
     failure = job.failure
-    lag, rate = _pace(job, progress)
+    lag, rate = _lag_and_rate(job, progress)
     return job_row(job) | {
         "lag": lag,
         "rate": rate,
@@ -86,7 +86,7 @@ def _listed(job: Job, progress: Mapping[str, Progress]) -> Row:
     }
 
 
-def _pace(job: Job, progress: Mapping[str, Progress]) -> tuple[int | None, float | None]:
+def _lag_and_rate(job: Job, progress: Mapping[str, Progress]) -> tuple[int | None, float | None]:
     """Lag and rate over all tasks that still write, where each has told how far it is."""
     writing = [task_key(job.uid, i) for i, task in enumerate(job.tasks) if task.phase not in TASK_ENDED]
     told = [progress[key] for key in writing if key in progress and progress[key].partitions]

@@ -5,9 +5,9 @@ import time
 from collections.abc import Mapping
 
 from jobplane.controlplane.core.set_up_advice import not_set_up
-from jobplane.controlplane.patience import Patience, Say, silent
 from jobplane.controlplane.settings import Settings
-from jobplane.controlplane.topics import COMMANDS, EVENTS, TOPICS, Topic
+from jobplane.controlplane.topics import COMMANDS, EVENTS, TOPICS, ControlTopic
+from jobplane.controlplane.wait_limit import Say, WaitLimit, say_nothing
 from jobplane.processors.kafka.cluster import Doubt, Kafka
 from jobplane.schemas.setup_errors import NotSetUp, TopicMisconfigured
 
@@ -15,7 +15,7 @@ SET_UP_S = 120.0
 """Longest a start waits for the control topics: a Kafka on a machine under heavy load needs long to make them."""
 
 
-def ensure_topics(kafka: Kafka, settings: Settings, say: Say = silent) -> None:
+def ensure_topics(kafka: Kafka, settings: Settings, say: Say = say_nothing) -> None:
     """Creates the control topics that are missing and verifies all. Safe to run from many workers at once.
 
     `say` is told what is made, and what is awaited when that takes long. Raises TopicMisconfigured where one exists
@@ -37,13 +37,13 @@ def ensure_topics(kafka: Kafka, settings: Settings, say: Say = silent) -> None:
 
 
 def _made(
-    kafka: Kafka, names: Mapping[str, Topic], settings: Settings, say: Say
+    kafka: Kafka, names: Mapping[str, ControlTopic], settings: Settings, say: Say
 ) -> tuple[dict[str, tuple[str, int]], dict[str, dict[str, str]]]:
     """Topics and their settings, once all are made and the brokers that are asked know them.
 
     A new topic reaches the brokers one by one. Where Kafka does not answer in time, it is asked again.
     """
-    patience, said = Patience(SET_UP_S, say), False
+    wait_limit, said = WaitLimit(SET_UP_S, say), False
     while True:
         try:
             have = kafka.topics(names)
@@ -58,18 +58,18 @@ def _made(
             awaited = "not every broker knows the new control topics yet"
         except Doubt as slow:
             awaited = f"Kafka does not answer about the control topics: {slow}"
-        if patience.ends(awaited):
+        if wait_limit.has_passed(awaited):
             raise NotSetUp(f"no control topics after {SET_UP_S:.0f} s: {awaited}; start again")
         time.sleep(0.05)
 
 
-def _create(kafka: Kafka, missing: Mapping[str, Topic], settings: Settings) -> None:
+def _create(kafka: Kafka, missing: Mapping[str, ControlTopic], settings: Settings) -> None:
     if not missing:
         return
     replication = settings.replication_factor or min(3, len(kafka.brokers()))
     safety = {"min.insync.replicas": "2"} if replication >= 3 else {}
     for name, topic in missing.items():
-        kafka.create(name, topic.partitions, replication, {**topic.creation, **safety})
+        kafka.create(name, topic.partitions, replication, {**topic.creation_config, **safety})
 
 
 def require_topics(kafka: Kafka, prefix: str) -> None:

@@ -4,11 +4,11 @@ import time
 from collections.abc import Collection, Mapping
 from contextlib import closing
 
-from jobplane.controlplane.fetch.windows import At
 from jobplane.controlplane.log import state_topic
 from jobplane.controlplane.topics import REPORTS
 from jobplane.processors.kafka.cluster import CALL_S, Consumer, Kafka, TopicPartition, judged
 from jobplane.processors.kafka.judging import judging
+from jobplane.processors.kafka.questions import At
 from jobplane.schemas.records.progress import PartitionProgress, Progress
 from jobplane.schemas.records.reports import ReportKind
 from jobplane.schemas.records.sources import sources_by_topic

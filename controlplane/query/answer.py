@@ -13,7 +13,7 @@ from jobplane.controlplane.listings import rows as views
 from jobplane.controlplane.listings.rows import Listing, Screen
 from jobplane.controlplane.log import state_topic
 from jobplane.controlplane.log.progress import committed_progress, latest_progress
-from jobplane.controlplane.query.newest import LAST
+from jobplane.controlplane.query.newest_records import LAST
 from jobplane.processors.kafka.cluster import Kafka
 from jobplane.schemas.errors import BadSyntax, JobNotFound, OffsetNotFound
 from jobplane.schemas.options import parse_instant
@@ -40,13 +40,13 @@ def read(
     """
     match statement:
         case statements.Show(like=statements.LikeName() as like):
-            return _alike(_show(kafka, prefix, statement), like)
+            return _filter_by_name(_show(kafka, prefix, statement), like)
         case statements.Show():
             return _show(kafka, prefix, statement)
         case statements.ShowHistory(name):
             return _history(kafka, prefix, name)
         case statements.ShowCreate() | statements.Describe():
-            return _described(kafka, prefix, statement)
+            return _describe(kafka, prefix, statement)
         case statements.Explain(explained, mode):
             from jobplane.controlplane.query.dry_run import DryRun
 
@@ -58,17 +58,17 @@ def read(
             assert_never(never)
 
 
-def _described(kafka: Kafka, prefix: str, statement: statements.ShowCreate | statements.Describe) -> Listing:
+def _describe(kafka: Kafka, prefix: str, statement: statements.ShowCreate | statements.Describe) -> Listing:
     from jobplane.controlplane.listings import describe
 
     state = _state(kafka, prefix)
     match statement:
         case statements.ShowCreate(name):
             return Listing(
-                ("statement",), [{"statement": describe.named(state, name).statement}], screen=Screen.STATEMENT
+                ("statement",), [{"statement": describe.find_job(state, name).statement}], screen=Screen.STATEMENT
             )
         case statements.Describe(statements.DescribeKind.JOB, name):
-            job = describe.named(state, name)
+            job = describe.find_job(state, name)
             latest = latest_progress(kafka, prefix, {job.uid: job})
             return describe.describe_job(job, latest, committed_progress(kafka, prefix, job))
         case statements.Describe(statements.DescribeKind.MAPPING, name):
@@ -80,12 +80,12 @@ def _described(kafka: Kafka, prefix: str, statement: statements.ShowCreate | sta
 
 
 def _explain(dry: "DryRun", explained: statements.CreateJob | statements.Insert, *, shows_code: bool) -> Listing:
-    from jobplane.controlplane.query.dry_run import of_insert
+    from jobplane.controlplane.query.dry_run import job_of_insert
     from jobplane.sql.explain import explain_plan
     from jobplane.sql.plan.recorded import read, text_of
 
-    create = explained if isinstance(explained, statements.CreateJob) else of_insert(explained)
-    wired = dry.wired(create)
+    create = explained if isinstance(explained, statements.CreateJob) else job_of_insert(explained)
+    wired = dry.sources_and_sink(create)
     sources, sink = wired.sources, wired.sink
     mappings = {source.name: source.mapping for source in sources if source.mapping}
     planned = read(wired.plan)
@@ -97,7 +97,7 @@ def _explain(dry: "DryRun", explained: statements.CreateJob | statements.Insert,
         [{"part": part, "detail": detail} for part, detail in rows],
         recorded,
         screen=Screen.PLAN,
-        notices=dry.noticed(create.insert, sources, sink),
+        notices=dry.notices_of(create.insert, sources, sink),
     )
 
 
@@ -120,7 +120,7 @@ def _show(kafka: Kafka, prefix: str, show: statements.Show) -> Listing:
             assert_never(never)
 
 
-def _alike(listing: Listing, like: statements.LikeName) -> Listing:
+def _filter_by_name(listing: Listing, like: statements.LikeName) -> Listing:
     from jobplane.sql.functions.patterns import compile_like
 
     try:

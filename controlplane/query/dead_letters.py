@@ -45,7 +45,7 @@ class DeadLetter:
         return {name: getattr(self, name) for name in COLUMNS}
 
 
-def whole(one: DeadLetter) -> dict[str, Any]:
+def full_row(one: DeadLetter) -> dict[str, Any]:
     """All of a dead letter, for programs."""
     headers = {name: text_of(value) for name, value in one.headers}
     return {**one.row(), "key": text_of(one.key), "headers": headers, "value": text_of(one.value)}
@@ -53,7 +53,7 @@ def whole(one: DeadLetter) -> dict[str, Any]:
 
 def lines_of(one: DeadLetter) -> list[str]:
     """All of a dead letter, for people: NULL where there is no key or value, no line where there are no headers."""
-    row = whole(one)
+    row = full_row(one)
     row |= {name: NULL for name in ("key", "value") if row[name] is None}
     row["headers"] = {name: NULL if value is None else value for name, value in row["headers"].items()}
     if not row["headers"]:
@@ -62,7 +62,7 @@ def lines_of(one: DeadLetter) -> list[str]:
     return [f"{name:<8} {value}" for name, value in said.items()]
 
 
-def letters(kafka: Kafka, prefix: str, topic: str, uid: str) -> Iterator[DeadLetter]:
+def read_letters(kafka: Kafka, prefix: str, topic: str, uid: str) -> Iterator[DeadLetter]:
     """Those of a job in a topic, partition after partition, up to the end as it is now: committed ones only."""
     held = kafka.topics([topic])
     partitions = range(held[topic][1]) if topic in held else ()
@@ -73,7 +73,7 @@ def letters(kafka: Kafka, prefix: str, topic: str, uid: str) -> Iterator[DeadLet
                 yield found[1]
 
 
-def tally(letters: Iterable[DeadLetter], source: Source) -> tuple[int, int]:
+def count_retried(letters: Iterable[DeadLetter], source: Source) -> tuple[int, int]:
     """How many letters a retry with this source was given, and how many of them are letters again behind its end."""
     given, again = Counter[str](), set[str]()
     for one in letters:
@@ -102,22 +102,22 @@ def letter_of(message: Message) -> tuple[str, DeadLetter] | None:
     )
 
 
-def retry_at_work(state: State, job: Job) -> Job | None:
+def running_retry(state: State, job: Job) -> Job | None:
     """The retry of a job that has not come to its end yet."""
-    retry = state.live(name_of_retry(job))
+    retry = state.live(retry_name(job))
     letters = retry.sources[0].letters if retry is not None else None
     return retry if letters is not None and letters.uid == job.uid else None
 
 
-def name_of_retry(job: Job) -> str:
+def retry_name(job: Job) -> str:
     return f"{job.name}.retry"
 
 
-def retry_of(job: Job) -> str:
+def retry_statement(job: Job) -> str:
     """The statement that retries the dead letters of a job; what fails again becomes a dead letter again."""
     create = parse_job(job.statement)
     options = [one for one in create.options if one.name.text in _KEPT]
     further = {RETRY_OF: job.name, "onError": "deadLetter"}
     options += [statements.Option(statements.Name(name), value) for name, value in further.items()]
-    name = statements.Name(name_of_retry(job))
+    name = statements.Name(retry_name(job))
     return render(replace(create, name=name, if_not_exists=False, options=tuple(options)))

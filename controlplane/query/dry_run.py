@@ -16,14 +16,14 @@ from jobplane.controlplane.core.decide.sources import Sources
 from jobplane.controlplane.core.facts import Facts
 from jobplane.controlplane.core.request import Request, options_of
 from jobplane.controlplane.core.state import State
-from jobplane.controlplane.fetch.schemas import Asking
+from jobplane.controlplane.fetch.schemas import RegistryLookup
 from jobplane.controlplane.fetch.topics import fetch_facts, max_transaction_ms
 from jobplane.controlplane.listings.rows import Listing
 from jobplane.controlplane.log import state_topic
-from jobplane.controlplane.query.decoded import value_of
 from jobplane.controlplane.query.dry_run_listing import listing
-from jobplane.controlplane.query.newest import LAST, newest
-from jobplane.controlplane.query.notices import look
+from jobplane.controlplane.query.newest_records import LAST, read_newest
+from jobplane.controlplane.query.notices import find_notices
+from jobplane.controlplane.query.sink_values import value_reader
 from jobplane.processors import user_functions
 from jobplane.processors.dry_run import tried
 from jobplane.processors.evaluation.dead_letters import letters_of
@@ -45,13 +45,13 @@ T = TypeVar("T")
 Tryable = statements.CreateJob | statements.Insert | statements.CreateMapping | statements.DropMapping
 
 
-class LeftOut(JobplaneError):
+class NotTried(JobplaneError):
     """A statement that a dry run does not carry out, and why."""
 
     code = "left-out"
 
 
-class Unregistering(Registry):
+class ReadOnlyRegistry(Registry):
     """A registry to read from: a schema that a job would register gets no number, and its records are bare."""
 
     def register(self, subject: str, text: str) -> AvroSchema:
@@ -74,19 +74,19 @@ class DryRun:
         statements, and for those that read what another statement would have to create before.
         """
         if isinstance(statement, str):
-            read = understood(statement)
+            read = parse_tryable(statement)
             if isinstance(read, statements.ReadingStatement):
                 return self._read(read, last)
             if not isinstance(read, Tryable):
-                raise LeftOut(f"{_verb(read)} cannot be tried")
+                raise NotTried(f"{_statement_verb(read)} cannot be tried")
             statement = read
         match statement:
             case statements.CreateJob():
-                return self._tried(statement, last)
+                return self._try_job(statement, last)
             case statements.Insert():
-                return self._tried(of_insert(statement), last)
+                return self._try_job(job_of_insert(statement), last)
             case statements.CreateMapping() | statements.DropMapping():
-                name, result = statement.name.text, self._mapped(statement)
+                name, result = statement.name.text, self._change_mapping(statement)
                 return Listing((), [], {"mapping": name, "result": result}, summary=f"mapping '{name}': {result}")
             case never:
                 assert_never(never)
@@ -97,7 +97,9 @@ class DryRun:
         try:
             return answer.read(self._kafka, self._prefix, statement, self._registry, last, self)
         except (JobNotFound, MappingNotFound, SnapshotNotFound) as unknown:
-            raise LeftOut(f"{_verb(statement)} reads what is not there without the dry run ({unknown})") from unknown
+            raise NotTried(
+                f"{_statement_verb(statement)} reads what is not there without the dry run ({unknown})"
+            ) from unknown
 
     @property
     def _known(self) -> State:
@@ -105,50 +107,50 @@ class DryRun:
             self._state = state_topic.state_now(self._kafka, self._prefix)
         return self._state
 
-    def _tried(self, create: statements.CreateJob, last: int) -> Listing:
-        wired = self.wired(create)
+    def _try_job(self, create: statements.CreateJob, last: int) -> Listing:
+        wired = self.sources_and_sink(create)
         sources, sink = wired.sources, wired.sink
         given = {option.name.text: option.value for option in create.options}
         made = pipeline(lambda: wired.plan, given, sources, sink)
         partitions = [
             (topic, p) for topic, source in sources_by_topic(sources).items() for p in range(len(source.start))
         ]
-        messages = newest(self._kafka, f"{self._prefix}dry-run", partitions, last)
+        messages = read_newest(self._kafka, f"{self._prefix}dry-run", partitions, last)
         if letters := made.letters:
             messages = letters_of(letters.uid, messages)
         found = tried(made.step, messages, self._registry, time.perf_counter, time.process_time)
-        return replace(listing(found, value_of(sink)), notices=self.noticed(create.insert, sources, sink))
+        return replace(listing(found, value_reader(sink)), notices=self.notices_of(create.insert, sources, sink))
 
     @jobplane_errors()
     def notices(self, text: str) -> tuple[str, ...]:
         """What is noticed of a CREATE JOB or INSERT at the newest records; nothing of another statement."""
-        statement = understood(text)
+        statement = parse_tryable(text)
         if not isinstance(statement, statements.CreateJob | statements.Insert):
             return ()
-        create = statement if isinstance(statement, statements.CreateJob) else of_insert(statement)
-        wired = self.wired(create)
-        return self.noticed(create.insert, wired.sources, wired.sink)
+        create = statement if isinstance(statement, statements.CreateJob) else job_of_insert(statement)
+        wired = self.sources_and_sink(create)
+        return self.notices_of(create.insert, wired.sources, wired.sink)
 
-    def noticed(self, insert: statements.Insert, sources: Sources, sink: Sink) -> tuple[str, ...]:
+    def notices_of(self, insert: statements.Insert, sources: Sources, sink: Sink) -> tuple[str, ...]:
         """What is noticed at the newest records; nothing where Kafka does not tell of them."""
         try:
-            return look(self._kafka, self._prefix, insert, sources, sink)
+            return find_notices(self._kafka, self._prefix, insert, sources, sink)
         except (Doubt, JobFailure):
             return ()
 
-    def wired(self, create: statements.CreateJob) -> WiredJob:
+    def sources_and_sink(self, create: statements.CreateJob) -> WiredJob:
         """What a job would read and write, were it created now. Raises whatever would refuse it, but for its name."""
         user_functions.load()
         judge = partial(wire, self._known, create, options_of(create), prefix=self._prefix)
-        return self._judged(self._facts(create), lambda facts: judge(facts=facts))
+        return self._judge(self._facts(create), lambda facts: judge(facts=facts))
 
-    def _judged(self, facts: Facts, judge: Callable[[Facts], T]) -> T:
-        verdict, _ = Asking(self._registry, {}).judging(facts, judge)
+    def _judge(self, facts: Facts, judge: Callable[[Facts], T]) -> T:
+        verdict, _ = RegistryLookup(self._registry, {}).judge_with(facts, judge)
         return verdict
 
-    def _mapped(self, statement: statements.CreateMapping | statements.DropMapping) -> str:
+    def _change_mapping(self, statement: statements.CreateMapping | statements.DropMapping) -> str:
         """Changes what is known here alone; tells what would have happened."""
-        (body,) = self._judged(self._facts(statement), lambda facts: self._verdict(statement, facts))
+        (body,) = self._judge(self._facts(statement), lambda facts: self._verdict(statement, facts))
         match body:
             case MappingCreated(mapping=mapping):
                 self._known.apply({("mapping", mapping.name): mapping})
@@ -175,12 +177,12 @@ class DryRun:
         return fetch_facts(self._kafka, "", limit, topics, instants)
 
 
-def of_insert(insert: statements.Insert) -> statements.CreateJob:
+def job_of_insert(insert: statements.Insert) -> statements.CreateJob:
     """A job for an INSERT on its own."""
     return statements.CreateJob(statements.Name("dry run"), if_not_exists=False, options=(), insert=insert)
 
 
-def understood(text: str) -> statements.Statement | statements.Insert:
+def parse_tryable(text: str) -> statements.Statement | statements.Insert:
     """A statement, or an INSERT on its own. Raises what `parse` raises."""
     try:
         return parse(text)
@@ -188,5 +190,5 @@ def understood(text: str) -> statements.Statement | statements.Insert:
         return parse_insert(text)
 
 
-def _verb(statement: statements.Statement) -> str:
+def _statement_verb(statement: statements.Statement) -> str:
     return " ".join(render(statement).split()[:2])

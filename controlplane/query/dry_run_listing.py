@@ -13,12 +13,12 @@ REFUSAL_COLUMNS = ("source", "code", "reason", "value")
 ValueOf = Callable[[Record], str | None]
 
 
-def as_it_is(record: Record) -> str | None:
+def value_text(record: Record) -> str | None:
     """The value of a record whose bytes are text."""
     return text_of(record[1])
 
 
-def listing(trial: Trial, value_of: ValueOf = as_it_is) -> Listing:
+def listing(trial: Trial, value_of: ValueOf = value_text) -> Listing:
     """A row for each record written, then those refused; `about` counts. `value_of` tells a record's value."""
     rows = [_row(one.message, record, value_of) for one in trial.tried for record in one.written]
     refused = [_refusal(one) for one in trial.tried if one.refusal is not None]
@@ -43,11 +43,11 @@ def _summary(about: Row) -> str:
 
 
 def _row(message: Message, record: Record, value_of: ValueOf) -> Row:
-    key, value, other = text_of(record[2]), value_of(record), _other(message, record)
+    key, value, other = text_of(record[2]), value_of(record), _other_fields(message, record)
     return {"source": place_of(message), "key": key, "value": value, "other": other}
 
 
-def _other(message: Message, record: Record) -> Row:
+def _other_fields(message: Message, record: Record) -> Row:
     """What is set besides key and value, where it is not as it was read."""
     _, _, _, partition, _, _, timestamp, *headers = record
     found: Row = {}

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from jobplane.controlplane.core.decide.sources import Sources
-from jobplane.controlplane.query.newest import newest
+from jobplane.controlplane.query.newest_records import read_newest
 from jobplane.processors.kafka.cluster import Kafka, Message
 from jobplane.schemas.records.sources import Sink
 from jobplane.sql.analysis.topic_format import takes_any_field
@@ -21,23 +21,25 @@ from jobplane.sql.plan.plan import plan
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parts import KEY
 
-LOOKED_AT = 100
+SAMPLE_SIZE = 100
 """Records of each source."""
 
 
-def look(kafka: Kafka, prefix: str, insert: statements.Insert, sources: Sources, sink: Sink) -> tuple[str, ...]:
+def find_notices(kafka: Kafka, prefix: str, insert: statements.Insert, sources: Sources, sink: Sink) -> tuple[str, ...]:
     """What is noticed at the newest records of the sources, and at the sink. Raises Doubt where Kafka is silent."""
     if any(source.letters is not None for source in sources):
         return ()
     messages = {
-        source.name: newest(kafka, f"{prefix}dry-run", [(source.topic, p) for p in range(len(source.start))], LOOKED_AT)
+        source.name: read_newest(
+            kafka, f"{prefix}dry-run", [(source.topic, p) for p in range(len(source.start))], SAMPLE_SIZE
+        )
         for source in sources
     }
     policy = kafka.topic_settings([sink.topic]).get(sink.topic, {}).get("cleanup.policy", "")
-    return noticed(insert, sources, sink, messages, is_compacted="compact" in str(policy))
+    return notices_of(insert, sources, sink, messages, is_compacted="compact" in str(policy))
 
 
-def noticed(
+def notices_of(
     insert: statements.Insert,
     sources: Sources,
     sink: Sink,
@@ -51,7 +53,11 @@ def noticed(
     is_open = [source.name for source in sources if takes_any_field(source.mapping)]
     records = {name: json_values(messages.get(name, ())) for name in is_open}
     missing = missing_fields(planned, insert, records)
-    return (*missing, *null_comparisons(insert), *(_without_key(planned, sink.topic, messages) if is_compacted else ()))
+    return (
+        *missing,
+        *null_comparisons(insert),
+        *(_keyless_notices(planned, sink.topic, messages) if is_compacted else ()),
+    )
 
 
 def json_values(messages: Collection[Message]) -> list[Any]:
@@ -63,7 +69,7 @@ def json_values(messages: Collection[Message]) -> list[Any]:
     return found
 
 
-def _without_key(planned: Plan, sink: str, messages: Mapping[str, Sequence[Message]]) -> list[str]:
+def _keyless_notices(planned: Plan, sink: str, messages: Mapping[str, Sequence[Message]]) -> list[str]:
     """A compacted topic takes no record without a key; what the query sets is not looked at."""
     carried = {one.source for one in planned.branches if KEY not in one.parts and not one.key}
     counts = {name: sum(one.key() is None for one in messages.get(name, ())) for name in sorted(carried)}

@@ -19,7 +19,7 @@ NULL = "NULL"
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class RecordRow:
     """A record. `time` is in epoch milliseconds, None where it has none. `error` says why it is shown as it stands."""
 
     topic: str
@@ -31,7 +31,7 @@ class Seen:
     headers: tuple[tuple[str, str | None], ...] = ()
     error: str = ""
 
-    def read_as(self, key: str | None, value: str | None, error: str) -> Self:
+    def with_texts(self, key: str | None, value: str | None, error: str) -> Self:
         return replace(self, key=key, value=value, error=error)
 
     def row(self) -> Row:
@@ -57,28 +57,28 @@ class Seen:
             "offset": self.offset,
             "time": self.time,
             "key": self.key,
-            "value": _nested(self.value),
+            "value": _json_or_text(self.value),
             "headers": [list(one) for one in self.headers],
         }
         return row | ({"error": self.error} if self.error else {})
 
 
-def seen_as_it_is(message: Message) -> Seen:
+def plain_row(message: Message) -> RecordRow:
     """A record of which nothing is known but its bytes."""
     kind, time = message.timestamp()
     headers: Any = message.headers() or ()
-    return Seen(
+    return RecordRow(
         message.topic() or "",
         message.partition() or 0,
         message.offset() or 0,
         time if kind else None,
         text_or_hex(message.key()),
-        own_record(message.value()) or text_or_hex(message.value()),
+        control_record_text(message.value()) or text_or_hex(message.value()),
         tuple((name, text_or_hex(text)) for name, text in headers),
     )
 
 
-def own_record(data: bytes | str | None) -> str | None:
+def control_record_text(data: bytes | str | None) -> str | None:
     """What a record of a control topic says, as JSON; None for all others."""
     if not isinstance(data, bytes) or not data.startswith(MARKER):
         return None
@@ -104,21 +104,21 @@ def is_framed(message: Message) -> bool:
     return isinstance(value, bytes) and number_in_frame(value) > 0
 
 
-def listing(records: list[Seen], *, drawn: bool = False) -> Listing:
+def listing(records: list[RecordRow], *, drawn: bool = False) -> Listing:
     """Headers and errors have a column where a record has some. `drawn`: for a terminal, where values need the room."""
     rows = [one.row() for one in records]
     more = tuple(name for name in (HEADERS, ERROR) if any(name in row for row in rows))
     if not drawn:
         return Listing((*COLUMNS, *more), rows, screen=Screen.RECORDS)
-    rows = [row | {PLACE: f"{row['partition']}@{row['offset']}", CLOCK: _clock(row["time"])} for row in rows]
+    rows = [row | {PLACE: f"{row['partition']}@{row['offset']}", CLOCK: _format_time(row["time"])} for row in rows]
     return Listing((PLACE, CLOCK, "key", "value", *more), rows, screen=Screen.RECORDS)
 
 
-def _clock(time: int | None) -> str:
+def _format_time(time: int | None) -> str:
     return "" if time is None else utc_text(time, "seconds", " ")
 
 
-def _nested(value: str | None) -> Any:
+def _json_or_text(value: str | None) -> Any:
     if value is None:
         return None
     try:

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class LiveView:
-    """`held` is whether this worker folds `events`."""
+    """`is_loaded` is whether this worker folds `events`."""
 
     def __init__(self, kafka: Kafka, prefix: str) -> None:
         self._kafka, self._prefix = kafka, prefix
@@ -27,7 +27,7 @@ class LiveView:
         self._state: State | None = None
 
     @property
-    def held(self) -> bool:
+    def is_loaded(self) -> bool:
         return self._state is not None
 
     def load(self) -> None:
@@ -46,12 +46,12 @@ class LiveView:
             try:
                 event = decode(value, Event)
                 if self._state is not None and event.seq > self._state.position.seq:
-                    self._state.apply(_shown(evolve(self._state, event)))
+                    self._state.apply(_select_shown(evolve(self._state, event)))
             except Exception:
                 self._state = None  # half an event may be in it
                 raise
 
-    def see(self, look: Callable[[State], T]) -> T:
+    def read(self, look: Callable[[State], T]) -> T:
         """What `look` finds in the state while nothing changes it."""
         with self._lock:
             return look(self._state or self._read())
@@ -65,5 +65,5 @@ def _is_shown(key: StateKey) -> bool:
     return key[:1] != ("command",)
 
 
-def _shown(changes: Changes) -> Changes:
+def _select_shown(changes: Changes) -> Changes:
     return {key: record for key, record in changes.items() if _is_shown(key)}

@@ -20,11 +20,11 @@ _TASK_COUNTERS = {
 }
 _RESULTS = {"transactions_committed": "committed", "transactions_aborted": "aborted"}
 _LABELS = ["job", "task"]
-MET_BY = ("command", "report", "decider", "task", "page", "worker")
+FAULT_PLACES = ("command", "report", "decider", "task", "page", "worker")
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class WorkerMetrics:
     """One worker's counts: its tasks (job, task key, counters), the jobs its view knows, verdicts of its decider.
 
     `faults` are errors that nobody foresaw, by what met them: one of MET_BY.
@@ -40,7 +40,7 @@ class Measured:
 
 
 class _Collector:
-    def __init__(self, measured: Measured) -> None:
+    def __init__(self, measured: WorkerMetrics) -> None:
         self._measured = measured
 
     def collect(self) -> Iterable[Metric]:
@@ -85,13 +85,13 @@ class _Collector:
             "Faults of jobplane itself, by what met them.",
             labels=["where"],
         )
-        for where in MET_BY:
+        for where in FAULT_PLACES:
             faults.add_metric([where], seen.faults.get(where, 0))
         yield faults
         yield GaugeMetricFamily("jobplane_task_hosts", "Task host processes of this worker.", value=seen.hosts)
 
 
-def exposition(measured: Measured) -> tuple[str, bytes]:
+def exposition(measured: WorkerMetrics) -> tuple[str, bytes]:
     """Content type and text."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Collector(measured))

@@ -11,23 +11,23 @@ from jobplane.schemas.errors import InternalError, JobplaneError
 from jobplane.schemas.setup_errors import KafkaSilent
 
 JSON = "application/json"
-Answer = tuple[int, str, bytes]
+PageAnswer = tuple[int, str, bytes]
 """Status, content type, body."""
-Page = Callable[[], Answer]
+Page = Callable[[], PageAnswer]
 """What a path answers. Runs in a thread."""
 
 
-def json_answer(value: Any, status: int = 200) -> Answer:
+def json_answer(value: Any, status: int = 200) -> PageAnswer:
     return status, JSON, msgspec.json.encode(value)
 
 
-def guarded(path: str, page: Page, count: Callable[[], None]) -> Page:
+def guard_page(path: str, page: Page, count: Callable[[], None]) -> Page:
     """The page. Where it raises, the answer is `{"error": …, "code": …}` with 500, or 503 while Kafka is silent.
 
     `count` is called for each fault.
     """
 
-    def answer() -> Answer:
+    def answer() -> PageAnswer:
         try:
             return page()
         except Doubt as doubt:
@@ -43,5 +43,5 @@ def guarded(path: str, page: Page, count: Callable[[], None]) -> Page:
     return answer
 
 
-def _error(code: str, message: str, status: int) -> Answer:
+def _error(code: str, message: str, status: int) -> PageAnswer:
     return json_answer({"error": message, "code": code}, status)

@@ -19,13 +19,13 @@ from jobplane.controlplane.decider.decider import Decider, End, Tally
 from jobplane.controlplane.fetch.groups import Groups
 from jobplane.controlplane.listings import rows
 from jobplane.controlplane.log import control_topics
-from jobplane.controlplane.patience import Patience, Say, silent
 from jobplane.controlplane.ports import free_port, require_free
 from jobplane.controlplane.settings import Settings
 from jobplane.controlplane.topics import COMMANDS, EVENTS, TASK_PARTITIONS, TASKS
+from jobplane.controlplane.wait_limit import Say, WaitLimit, say_nothing
 from jobplane.controlplane.web.live_state import LiveView
-from jobplane.controlplane.web.metrics import Measured, exposition
-from jobplane.controlplane.web.pages import Answer, Page, guarded, json_answer
+from jobplane.controlplane.web.metrics import WorkerMetrics, exposition
+from jobplane.controlplane.web.pages import Page, PageAnswer, guard_page, json_answer
 from jobplane.controlplane.worker import faust_app
 from jobplane.controlplane.worker.supervisor import Supervisor
 from jobplane.controlplane.worker.task_records import TaskRecords
@@ -54,7 +54,7 @@ LEAVE_S = 5.0
 class Worker:
     """Holds the threads: decider (where held), task records, supervision, and questions to the broker."""
 
-    def __init__(self, settings: Settings, say: Say = silent) -> None:
+    def __init__(self, settings: Settings, say: Say = say_nothing) -> None:
         self._settings, self._say = settings, say
         self._kafka = Kafka(settings.bootstrap, settings.kafka)
         self.name = (
@@ -76,13 +76,13 @@ class Worker:
             "/healthz": self._healthz,
             "/readyz": self._readyz,
             "/metrics": self._metrics,
-            "/api/jobs": lambda: json_answer(self.view.see(rows.jobs)),
-            "/api/mappings": lambda: json_answer(self.view.see(rows.mappings)),
-            "/api/snapshots": lambda: json_answer(self.view.see(rows.snapshots)),
+            "/api/jobs": lambda: json_answer(self.view.read(rows.jobs)),
+            "/api/mappings": lambda: json_answer(self.view.read(rows.mappings)),
+            "/api/snapshots": lambda: json_answer(self.view.read(rows.snapshots)),
             "/api/hosts": lambda: json_answer(self._supervisor.view()),
         }
         self.pages: Mapping[str, Page] = {
-            path: guarded(path, page, lambda: self._tally.fault("page")) for path, page in pages.items()
+            path: guard_page(path, page, lambda: self._tally.fault("page")) for path, page in pages.items()
         }
 
     def start(self) -> None:
@@ -119,7 +119,7 @@ class Worker:
         with self._lock:
             if (f"{prefix}{EVENTS}", 0) not in partitions:
                 self.view.forget()
-            elif not self.view.held:
+            elif not self.view.is_loaded:
                 threading.Thread(target=self._load_view, name="view", daemon=True).start()
             self._held, self._assigned = partitions, True
             self._task_records.hold(frozenset(p for topic, p in partitions if topic == f"{prefix}{TASKS}"))
@@ -194,9 +194,9 @@ class Worker:
 
     def _announce(self) -> None:
         """Says when the worker is ready, and what it waits for where that takes long."""
-        patience = Patience(math.inf, self._say)
+        wait_limit = WaitLimit(math.inf, self._say)
         while waits := self._waits():
-            patience.ends(", ".join(waits))
+            wait_limit.has_passed(", ".join(waits))
             if self._closing.wait(0.1):
                 return
         what = " and is the decider" if self._leads else ""
@@ -216,7 +216,7 @@ class Worker:
         leaving.daemon = True
         leaving.start()
 
-    def _healthz(self) -> Answer:
+    def _healthz(self) -> PageAnswer:
         return (
             json_answer({"status": "failed", "reason": self.fatal}, 500)
             if self.fatal
@@ -240,11 +240,11 @@ class Worker:
             if waiting
         ]
 
-    def _readyz(self) -> Answer:
+    def _readyz(self) -> PageAnswer:
         waits = self._waits()
         return json_answer({"ready": not waits, "waits_for": waits, "leads": self._leads}, 503 if waits else 200)
 
-    def _metrics(self) -> Answer:
+    def _metrics(self) -> PageAnswer:
         hosts = self._supervisor.view()
         tasks = [
             (task["job"], task["task"], task)
@@ -252,12 +252,12 @@ class Worker:
             for task in host["tasks"]
             if JobOptions.of(self._supervisor.options(task["task"])).metrics_enabled
         ]
-        jobs = self.view.see(rows.statuses) if self.view.held else []
-        tasks += self.view.see(rows.kept_metrics) if self.view.held else []
+        jobs = self.view.read(rows.statuses) if self.view.is_loaded else []
+        tasks += self.view.read(rows.kept_metrics) if self.view.is_loaded else []
         tally = self._tally
         faults = {**tally.faults, "task": self._supervisor.faults}
         content_type, body = exposition(
-            Measured(tasks, jobs, dict(tally.verdicts), tally.leading, tally.restarts, len(hosts), faults)
+            WorkerMetrics(tasks, jobs, dict(tally.verdicts), tally.leading, tally.restarts, len(hosts), faults)
         )
         return 200, content_type, body
 
@@ -268,7 +268,7 @@ def run(settings: Settings, loglevel: str = "warning", *, quiet: bool = False) -
     Raises SetupError where it cannot start or go on.
     """
     logging.basicConfig(level=loglevel.upper(), format=LINE)
-    say = silent if quiet else _steps()
+    say = say_nothing if quiet else _steps()
     require_module(settings.host_module)
     if settings.web_port:
         require_free(settings.web_port, "--web-port")
@@ -333,12 +333,12 @@ def _is_in_folder(name: str) -> bool:
 
 def await_kafka(kafka: Kafka, say: Say) -> None:
     """Raises KafkaUnreachable where no broker answers within half a minute: it may be starting as well."""
-    patience, said = Patience(KAFKA_S, say), False
+    wait_limit, said = WaitLimit(KAFKA_S, say), False
     while True:
         try:
             return kafka.require()
         except KafkaUnreachable as unreachable:
-            if patience.ends(f"no Kafka broker answers at {kafka.bootstrap}"):
+            if wait_limit.has_passed(f"no Kafka broker answers at {kafka.bootstrap}"):
                 raise
             if not said:
                 said = True

@@ -12,7 +12,7 @@ from jobplane.controlplane.core.outcome import answer
 from jobplane.controlplane.core.reconcile import tasks_of
 from jobplane.controlplane.core.request import Request, translate
 from jobplane.controlplane.core.state import State
-from jobplane.controlplane.fetch.schemas import Asking
+from jobplane.controlplane.fetch.schemas import RegistryLookup
 from jobplane.controlplane.topics import COMMANDS
 from jobplane.processors.kafka.cluster import Doubt
 from jobplane.processors.pipeline import pipeline
@@ -100,14 +100,14 @@ class _Instants(dict[tuple[str, int], tuple[int, ...]]):
 
 def judged(value: bytes | None, headers: Headers | None = None, registry: Registry | None = None) -> Sequence[Body]:
     """What a record of the command log gives; its events can be folded, written and read."""
-    asking = Asking(registry, {})
-    command = asking.reading(partial(read_command, OFFSET, TIME_MS, value, headers, PREFIX))
+    asking = RegistryLookup(registry, {})
+    command = asking.read_with(partial(read_command, OFFSET, TIME_MS, value, headers, PREFIX))
     request = translate(command)
     try:
         topics_needed(state(), [request], PREFIX)
     except Refused as refused:
         request = Request(command, error=refused)
-    bodies, _ = asking.judging(facts(), lambda known: decide(state(), request, known, PREFIX))
+    bodies, _ = asking.judge_with(facts(), lambda known: decide(state(), request, known, PREFIX))
     assert isinstance(bodies[0], Outcome), "a command has an outcome"
     cause = Cause(COMMANDS, OFFSET, OFFSET + 1, command.given_id, command.digest, command.issued_by)
     for body in bodies:

@@ -18,9 +18,9 @@ from jobplane.controlplane.query.dry_run import DryRun, Tryable
 
 FILE = Path(__file__).with_name("public_names.txt")
 NOT_IN_ASYNC = {
-    "noticed",  # what other parts of jobplane call of a dry run
+    "notices_of",  # what other parts of jobplane call of a dry run
     "tail",  # AsyncClient.events reads it, a batch at a time
-    "wired",
+    "sources_and_sink",
 }
 NOT_A_PARAMETER = {
     "alive",  # a call of asyncio is cancelled instead

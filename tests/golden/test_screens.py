@@ -109,7 +109,7 @@ def job() -> Listing:
 
 def suspended_job() -> Listing:
     plane = working_plane()
-    one = describe.named(plane.state, nodes.Name("stuck"))
+    one = describe.find_job(plane.state, nodes.Name("stuck"))
     assert JobOptions.of(one.options).suspend_on_failure
     committed = [PartitionProgress("orders", i, 7, 9, 2) for i in range(3)]
     return describe.describe_job(one, {}, committed)

@@ -179,7 +179,7 @@ def test_a_restore_that_is_disturbed_leaves_nothing(plane: System, tmp_path: Pat
         with pytest.raises(BadBackup):
             restore(kafka, plane.settings, file)
     file.write_bytes(whole)
-    assert backup_file.verified(file)[0].prefix == original
+    assert backup_file.verify(file)[0].prefix == original
 
 
 def test_an_empty_plane_from_the_command_line(plane: System, tmp_path: Path) -> None:

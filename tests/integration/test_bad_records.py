@@ -9,7 +9,7 @@ from confluent_kafka import Message
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 
 from jobplane.controlplane.client.client import Client
-from jobplane.controlplane.query.dead_letters import retry_of
+from jobplane.controlplane.query.dead_letters import retry_statement
 from jobplane.processors.evaluation.dead_letters import CODE, JOB, REASON, SOURCE, TIME
 from tests.support.broker import KafkaBroker
 from tests.support.system import System, jobplane, system, until
@@ -199,12 +199,12 @@ def test_a_retry_puts_records_back_where_the_others_are_and_one_at_work_is_waite
     plane.done(f'CREATE JOB mirror OPTIONS (onError \'deadLetter\') AS INSERT INTO "{sink}" SELECT * FROM "{source}"')
     until(lambda: len(listed(plane, "mirror")) == 3, 60, "three dead letters")
     job = Client(plane.settings).state()
-    plane.sql(retry_of(job.jobs[job.names["mirror"]]))
+    plane.sql(retry_statement(job.jobs[job.names["mirror"]]))
     until(lambda: plane.jobs()["mirror.retry"]["status"] == "COMPLETED", 60, "the letters fail again")
     larger = ConfigEntry("max.message.bytes", "1000000", incremental_operation=AlterConfigOpType.SET)
     resource = ConfigResource(ConfigResource.Type.TOPIC, sink, incremental_configs=[larger])
     plane.admin.incremental_alter_configs([resource])[resource].result(10)
-    plane.sql(retry_of(job.jobs[job.names["mirror"]]), timeout=0.1)
+    plane.sql(retry_statement(job.jobs[job.names["mirror"]]), timeout=0.1)
     told = json.loads(jobplane(plane, "deadletters", "retry", "mirror", "-o", "json").stdout)
     found = sorted((m.partition(), m.value(), m.timestamp()[1], m.headers()) for m in plane.read(sink))
     assert found == [(p, b"%d" % p * 60_000, 1000 + p, [("h", b"1")]) for p in range(3)]

@@ -172,7 +172,7 @@ def test_each_java_makes_an_archive_and_starts_without_a_good_one(
     monkeypatch.setenv("JOBPLANE_CACHE", str(tmp_path))
     if home:
         monkeypatch.setenv("JOBPLANE_JAVA_HOME", home)
-    found = java.find()
+    found = java.find_java()
     archive = Archive.of(tmp_path, found, jars.resolve(), flags_for(found)).file
     broker = Broker(tmp_path / "kafka")
     with broker:

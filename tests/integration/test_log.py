@@ -212,7 +212,8 @@ def test_control_topics_that_others_made_may_be_compressed(
     with system(broker.bootstrap, "zstd.", tmp_path_factory.mktemp("zstd"), hosts=1) as made:
         codec = {"compression.type": "zstd"}
         new = [
-            NewTopic(f"{made.prefix}{one.name}", one.partitions, 1, config={**one.creation, **codec}) for one in TOPICS
+            NewTopic(f"{made.prefix}{one.name}", one.partitions, 1, config={**one.creation_config, **codec})
+            for one in TOPICS
         ]
         for future in made.admin.create_topics(new).values():
             future.result(20)

@@ -15,7 +15,7 @@ from jobplane.controlplane.topics import (
     STATE,
     TASKS,
     TOPICS,
-    Topic,
+    ControlTopic,
 )
 from jobplane.processors.evaluation.dead_letters import OWN
 from jobplane.schemas.options import DEAD_LETTERS
@@ -92,7 +92,7 @@ def _messages(topic: str) -> tuple[str, ...]:
 _FURTHER = {COMMANDS: ("CommandText", "CommandJson", "CommandCloudEvent"), DEAD_LETTERS: ("DeadLetter",)}
 
 
-def _channel(topic: Topic) -> Json:
+def _channel(topic: ControlTopic) -> Json:
     _, about, _ = ABOUT[topic.name]
     settings = {"cleanup.policy": [topic.cleanup], **topic.config}
     return {

@@ -13,7 +13,7 @@ from jobplane.controlplane.cli import main
 from jobplane.controlplane.core.transitions import ENDED, TRANSITIONS, Input
 from jobplane.controlplane.settings import ENVIRONMENT, Settings
 from jobplane.controlplane.topics import TOPICS
-from jobplane.controlplane.web.metrics import Measured, exposition
+from jobplane.controlplane.web.metrics import WorkerMetrics, exposition
 from jobplane.schemas import errors
 from jobplane.schemas import failures as failures_of_jobs
 from jobplane.schemas import setup_errors as setup
@@ -156,7 +156,7 @@ def topics() -> str:
 def metrics() -> str:
     """Every family with its labels, from an exposition of one task and one job."""
     tasks = [("job", "task", {"records_refused_BAD_RECORD": 1})]
-    text = exposition(Measured(tasks=tasks, jobs=[("job", "RUNNING")]))[1].decode()
+    text = exposition(WorkerMetrics(tasks=tasks, jobs=[("job", "RUNNING")]))[1].decode()
     rows = []
     for family, about in re.findall(r"^# HELP (\S+) (.*)$", text, re.MULTILINE):
         sample = re.search(rf"^{family}(?:{{(.*)}})? ", text, re.MULTILINE)

@@ -9,7 +9,7 @@ from jobplane.controlplane.core.facts import Facts, TopicFacts
 from jobplane.controlplane.core.reconcile import Write, reconcile
 from jobplane.controlplane.core.state import State
 from jobplane.controlplane.decider.judge import Arrived, Judge
-from jobplane.controlplane.fetch.schemas import Asking
+from jobplane.controlplane.fetch.schemas import RegistryLookup
 from jobplane.controlplane.topics import COMMANDS, REPORTS
 from jobplane.schemas.records.commands import COMMAND_ID
 from jobplane.schemas.records.events import Event
@@ -54,7 +54,7 @@ class Plane:
         return self._judged(Arrived(REPORTS, self.reports - 1, self._tick(), encode(report)))
 
     def _judged(self, arrived: Arrived) -> list[Event]:
-        case = self.judge.case(arrived, Asking(self.registry, {}))
+        case = self.judge.case(arrived, RegistryLookup(self.registry, {}))
         written, _ = case.verdict(self.state, self.facts)
         return [self._fold(one.event) for one in written]
 

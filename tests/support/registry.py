@@ -38,7 +38,7 @@ class SchemaRegistry:
     def start(self) -> None:
         """Returns when it serves."""
         runner = next(unpacked().glob("*-runner.jar"))
-        command = [str(java.find().executable), *_FLAGS, f"-Dquarkus.http.port={self._port}", "-jar", str(runner)]
+        command = [str(java.find_java().executable), *_FLAGS, f"-Dquarkus.http.port={self._port}", "-jar", str(runner)]
         with (self._folder / "registry.log").open("ab") as log:
             self._process = subprocess.Popen(
                 ["/bin/sh", "-c", LIFELINE, "registry", *command],

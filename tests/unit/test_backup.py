@@ -4,23 +4,33 @@ from pathlib import Path
 
 import pytest
 
-from jobplane.controlplane.backup.file import FORMAT, Foot, Head, Kept, Partition, Topic, records, verified, writing
-from jobplane.controlplane.backup.restore import Plan
+from jobplane.controlplane.backup.file import (
+    FORMAT,
+    BackupRecord,
+    BackupTopic,
+    Foot,
+    Head,
+    PartitionRange,
+    open_writer,
+    read_records,
+    verify,
+)
+from jobplane.controlplane.backup.restore import RestorePlan
 from jobplane.schemas.records.state import Position, encode_key
 from jobplane.schemas.setup_errors import BadBackup
 from jobplane.schemas.wire.codec import encode
 from tests.support.plane import Plane, topic
 
-HEAD = Head(FORMAT, "0.1.0", "jobplane.", 7, {"commands": Topic("id", [Partition(0, 3)])})
+HEAD = Head(FORMAT, "0.1.0", "jobplane.", 7, {"commands": BackupTopic("id", [PartitionRange(0, 3)])})
 KEPT = [
-    Kept("commands", 0, 0, 1, None, b"DROP JOB a", [("command-id", b"x"), ("empty", None)]),
-    Kept("commands", 0, 2, 2, b"", b"", []),
-    Kept("tasks", 31, 9, 3, b"k", b"v" * 100_000, []),
+    BackupRecord("commands", 0, 0, 1, None, b"DROP JOB a", [("command-id", b"x"), ("empty", None)]),
+    BackupRecord("commands", 0, 2, 2, b"", b"", []),
+    BackupRecord("tasks", 31, 9, 3, b"k", b"v" * 100_000, []),
 ]
 
 
-def written(path: Path, kept: list[Kept] = KEPT, head: Head = HEAD) -> Foot:
-    with writing(path, head) as writer:
+def written(path: Path, kept: list[BackupRecord] = KEPT, head: Head = HEAD) -> Foot:
+    with open_writer(path, head) as writer:
         for record in kept:
             writer.add(record)
         return writer.end()
@@ -29,8 +39,8 @@ def written(path: Path, kept: list[Kept] = KEPT, head: Head = HEAD) -> Foot:
 def test_a_file_survives(tmp_path: Path) -> None:
     file = tmp_path / "a.backup"
     foot = written(file)
-    assert verified(file) == (HEAD, foot)
-    assert list(records(file)) == KEPT
+    assert verify(file) == (HEAD, foot)
+    assert list(read_records(file)) == KEPT
     assert foot.records == {"commands": 2, "tasks": 1}
     assert [one.name for one in tmp_path.iterdir()] == ["a.backup"]
 
@@ -44,17 +54,17 @@ def test_every_damage_is_told(tmp_path: Path) -> None:
     for damaged in (*cut, *flipped, whole + whole):  # the first ten bytes only say when and where gzip ran
         file.write_bytes(damaged)
         with pytest.raises(BadBackup):
-            verified(file)
+            verify(file)
 
 
 def test_a_newer_file_is_left_to_the_newer_version(tmp_path: Path) -> None:
     written(tmp_path / "a", head=Head(FORMAT + 1, "9", "p.", 0, {}))
     with pytest.raises(BadBackup, match="newer version"):
-        verified(tmp_path / "a")
+        verify(tmp_path / "a")
 
 
 def test_nothing_is_left_of_a_file_that_was_not_finished(tmp_path: Path) -> None:
-    with pytest.raises(KeyError), writing(tmp_path / "a", HEAD):
+    with pytest.raises(KeyError), open_writer(tmp_path / "a", HEAD):
         raise KeyError
     assert list(tmp_path.iterdir()) == []
 
@@ -65,13 +75,13 @@ def test_a_restore_knows_what_was_judged() -> None:
     plane.command("CREATE JOB a AS INSERT INTO out SELECT * FROM src")
     position = Position(commands=5, reports=1_002, seq=1)
     state = [
-        Kept("state", 0, at, 0, encode_key(key), encode(position if key == ("position",) else record), [])
+        BackupRecord("state", 0, at, 0, encode_key(key), encode(position if key == ("position",) else record), [])
         for at, (key, record) in enumerate(plane.state.records().items())
     ]
-    reports = [Kept("reports", 0, offset, 0, b"", b"", []) for offset in (1_000, 1_001, 1_003)]
-    plan = Plan.of([*reports[:1], *state, *reports[1:]])
+    reports = [BackupRecord("reports", 0, offset, 0, b"", b"", []) for offset in (1_000, 1_001, 1_003)]
+    plan = RestorePlan.of([*reports[:1], *state, *reports[1:]])
     assert (plan.position, plan.reports, list(plan.jobs)) == (position, 2, list(plane.state.jobs))
-    restored = [plan.written(one) for one in state]
+    restored = [plan.restored_value(one) for one in state]
     assert restored[-1] == encode(Position(commands=5, reports=2, seq=1))
     assert restored[:-1] == [one.value for one in state[:-1]]
     assert [plan.gap(0, 0), plan.gap(3, 1), plan.gap(4, 4), plan.gap(9, 5), plan.gap(9, 3)] == [0, 2, 0, 0, 2]
@@ -79,4 +89,4 @@ def test_a_restore_knows_what_was_judged() -> None:
 
 def test_a_state_that_cannot_be_read_is_not_restored() -> None:
     with pytest.raises(BadBackup, match="newest version"):
-        Plan.of([Kept("state", 0, 0, 0, encode_key(("position",)), b"\xc3\x01what is this", [])])
+        RestorePlan.of([BackupRecord("state", 0, 0, 0, encode_key(("position",)), b"\xc3\x01what is this", [])])

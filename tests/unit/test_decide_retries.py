@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Message
 
-from jobplane.controlplane.query.dead_letters import DeadLetter, retry_of, tally
+from jobplane.controlplane.query.dead_letters import DeadLetter, count_retried, retry_statement
 from jobplane.processors.evaluation.dead_letters import letter, letters_of
 from jobplane.schemas.failures import BadRecord
 from jobplane.schemas.records.events import CommandRefused, JobCreated
@@ -28,7 +28,7 @@ def job(plane: Plane) -> Job:
 
 
 def retry(plane: Plane, name: str = "j.retry") -> Source:
-    created = plane.command(retry_of(job(plane)).replace("j.retry", name))[0].body
+    created = plane.command(retry_statement(job(plane)).replace("j.retry", name))[0].body
     assert isinstance(created, JobCreated)
     return created.sources[0]
 
@@ -74,7 +74,7 @@ def test_what_came_of_it_is_counted_from_the_letters() -> None:
     source = Source("letters", "id", (5, 0), (7, 2))
     earlier, given = [one("0@4", "s-0@1")], [one("0@5", "s-0@2"), one("0@6", "s-0@3"), one("1@1", "s-1@9")]
     again, new = [one("1@2", "s-0@3")], [one("1@3", "s-0@77")]
-    assert tally([*earlier, *given, *again, *new], source) == (3, 1)
+    assert count_retried([*earlier, *given, *again, *new], source) == (3, 1)
 
 
 def written(record: tuple[Any, ...]) -> Any:

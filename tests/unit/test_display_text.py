@@ -1,6 +1,6 @@
 """What is shown to people never breaks a line and never commands a terminal."""
 
-from jobplane.controlplane.cli.log import _as_text
+from jobplane.controlplane.cli.log import _text_line
 from jobplane.controlplane.listings.rows import Listing
 from jobplane.controlplane.listings.tables import text
 from jobplane.controlplane.log.events_topic import Entry
@@ -20,7 +20,9 @@ def test_listings_and_events_escape_alike() -> None:
     assert text(Listing(("job",), [{"job": HOSTILE}, {"job": [HOSTILE]}])) == f"job\n{SHOWN}\n{SHOWN}\n"
     refused = CommandRefused("syntax", "no such thing", 1, 1, 7)
     entry = Entry(3, 0, HOSTILE, Event(1, 0, Cause("commands", 3, 4, issued_by="me\x1b[2J"), refused))
-    assert _as_text(entry) == rf"1970-01-01T00:00:00.000Z 3 1 {SHOWN} CommandRefused me\x1b[2J syntax 1:1 no such thing"
+    assert (
+        _text_line(entry) == rf"1970-01-01T00:00:00.000Z 3 1 {SHOWN} CommandRefused me\x1b[2J syntax 1:1 no such thing"
+    )
 
 
 def test_a_time_that_no_calendar_has_is_a_number() -> None:

@@ -12,7 +12,7 @@ from jobplane.controlplane.cli.screen.drawing import draw
 from jobplane.controlplane.listings import tables
 from jobplane.controlplane.listings.page import page
 from jobplane.controlplane.query import dry_run_listing
-from jobplane.controlplane.query.newest import shared
+from jobplane.controlplane.query.newest_records import share_records
 from jobplane.processors.dry_run import Trial, tried
 from jobplane.sql.codegen.compile import Step
 from tests.support.rows import block_of
@@ -43,7 +43,7 @@ def test_every_record_is_counted_once() -> None:
     shown = dry_run_listing.listing(trial)
     assert [row["source"] for row in shown.rows] == ["s-0@1", "s-0@4"]
     assert [row["source"] for row in shown.others["refused"].rows] == ["s-0@2"]
-    assert shown.whole()["refused"] == shown.others["refused"].rows
+    assert shown.json_row()["refused"] == shown.others["refused"].rows
 
 
 def test_a_record_gives_several_rows() -> None:
@@ -117,8 +117,8 @@ def test_all_that_is_told_is_explained() -> None:
 
 def test_partitions_share_alike() -> None:
     a, b, c = ("s", 0), ("s", 1), ("t", 0)
-    assert shared({a: 100, b: 100, c: 100}, 30) == {a: 10, b: 10, c: 10}
-    assert shared({a: 2, b: 100, c: 0}, 30) == {a: 2, b: 28, c: 0}
-    assert shared({a: 5, b: 5}, 100) == {a: 5, b: 5}
-    assert sum(shared({a: 100, b: 100, c: 100}, 2).values()) == 2
-    assert shared({}, 5) == {}
+    assert share_records({a: 100, b: 100, c: 100}, 30) == {a: 10, b: 10, c: 10}
+    assert share_records({a: 2, b: 100, c: 0}, 30) == {a: 2, b: 28, c: 0}
+    assert share_records({a: 5, b: 5}, 100) == {a: 5, b: 5}
+    assert sum(share_records({a: 100, b: 100, c: 100}, 2).values()) == 2
+    assert share_records({}, 5) == {}

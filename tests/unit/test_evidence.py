@@ -1,6 +1,6 @@
 """When it is known that a job goes on."""
 
-from jobplane.controlplane.client.evidence import Evidence
+from jobplane.controlplane.client.commit_watch import Evidence
 
 A, B = ("orders", 0), ("orders", 1)
 

@@ -6,7 +6,7 @@ import pytest
 
 from jobplane.controlplane.core.facts import Facts, no_live_job
 from jobplane.controlplane.core.set_up_advice import not_set_up, without_dot
-from jobplane.controlplane.fetch.topics import describe
+from jobplane.controlplane.fetch.topics import describe_topics
 from jobplane.schemas.errors import FactsUnavailable, NotAuthorized, Place, RegistryRefused, TopicNotFound
 from jobplane.schemas.failures import KafkaRefused
 from jobplane.schemas.records.events import CommandRefused
@@ -130,6 +130,6 @@ class Guarded:
 
 
 def test_what_kafka_hides_of_one_topic_is_no_matter_for_the_others() -> None:
-    found, denied = describe(Guarded(), ["a", "secret", "b"])
+    found, denied = describe_topics(Guarded(), ["a", "secret", "b"])
     assert (list(found), denied) == (["a", "b"], {"secret": "not allowed"})
-    assert describe(Guarded(), []) == ({}, {})
+    assert describe_topics(Guarded(), []) == ({}, {})

@@ -10,7 +10,7 @@ import pytest
 
 from jobplane.controlplane.core.facts import Facts
 from jobplane.controlplane.fetch import schemas as module
-from jobplane.controlplane.fetch.schemas import Asking
+from jobplane.controlplane.fetch.schemas import RegistryLookup
 from jobplane.schemas.errors import STATEMENT_START, FactsUnavailable, NoRegistry, RegistryRefused, SchemaIncompatible
 from jobplane.schemas.records.events import CommandRefused, Event, JobCreated, MappingCreated
 from jobplane.schemas.records.mappings import AvroSchema
@@ -47,10 +47,10 @@ def reading(data: bytes) -> Callable[[RegistrySchemas | None], ReceivedCommand]:
 def test_what_one_verdict_asked_for_the_next_knows() -> None:
     registry = Subjects()
     registry.register("s", LONG)
-    asking, before = Asking(registry, {}), registry.asked
+    asking, before = RegistryLookup(registry, {}), registry.asked
     facts, found = FACTS, []
     for judge in (latest("s"), latest("none"), latest("s"), latest("none")):
-        answer, facts = asking.judging(facts, judge)
+        answer, facts = asking.judge_with(facts, judge)
         found.append(answer)
     assert found == [AvroSchema(LONG, 1), None] * 2
     assert registry.asked - before == 2
@@ -60,7 +60,7 @@ def test_a_verdict_that_needs_several_answers_is_judged_until_it_has_them() -> N
     def judge(facts: Facts) -> tuple[AvroSchema | None, AvroSchema]:
         return facts.latest("s", STATEMENT_START), facts.registered_schema("t", LONG, STATEMENT_START)
 
-    verdict, facts = Asking(Subjects(), {}).judging(FACTS, judge)
+    verdict, facts = RegistryLookup(Subjects(), {}).judge_with(FACTS, judge)
     assert verdict == (None, AvroSchema(LONG, 1))
     assert judge(facts) == verdict
 
@@ -69,16 +69,16 @@ def test_what_the_registry_does_not_take_is_refused() -> None:
     registry = Subjects()
     registry.register("s", LONG)
     with pytest.raises(SchemaIncompatible, match="'s'"):
-        Asking(registry, {}).judging(FACTS, registered("s", TEXT))
+        RegistryLookup(registry, {}).judge_with(FACTS, registered("s", TEXT))
 
 
 def test_a_silent_registry_is_asked_once_a_batch() -> None:
     registry = Subjects(silent=True)
-    asking = Asking(registry, {})
+    asking = RegistryLookup(registry, {})
     for judge in (latest("s"), latest("t"), registered("s", LONG)):
         with pytest.raises(FactsUnavailable, match="connection refused; send the command again"):
-            asking.judging(FACTS, judge)
-    command = asking.reading(reading(framed("DROP JOB a", 1)))
+            asking.judge_with(FACTS, judge)
+    command = asking.read_with(reading(framed("DROP JOB a", 1)))
     assert isinstance(command.error, FactsUnavailable)
     assert registry.asked == 1
 
@@ -86,26 +86,26 @@ def test_a_silent_registry_is_asked_once_a_batch() -> None:
 def test_what_is_denied_of_one_subject_is_not_denied_of_the_next() -> None:
     registry = Subjects(denied=("t",))
     registry.register("s", LONG)
-    asking = Asking(registry, {})
+    asking = RegistryLookup(registry, {})
     with pytest.raises(RegistryRefused, match="no place for subject 't'"):
-        asking.judging(FACTS, latest("t"))
-    assert asking.judging(FACTS, latest("s"))[0] == AvroSchema(LONG, 1)
+        asking.judge_with(FACTS, latest("t"))
+    assert asking.judge_with(FACTS, latest("s"))[0] == AvroSchema(LONG, 1)
 
 
 def test_a_slow_registry_is_not_asked_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "ANSWERS_S", 0.0)
     registry = Subjects()
-    asking = Asking(registry, {})
-    assert asking.judging(FACTS, latest("s"))[0] is None
+    asking = RegistryLookup(registry, {})
+    assert asking.judge_with(FACTS, latest("s"))[0] is None
     with pytest.raises(FactsUnavailable, match="took more than 0 s"):
-        asking.judging(FACTS, latest("t"))
+        asking.judge_with(FACTS, latest("t"))
     assert registry.asked == 1
 
 
 def test_without_a_registry_nothing_is_asked() -> None:
     with pytest.raises(NoRegistry, match=r"valueAvroSchema.*JOBPLANE_REGISTRY_URL"):
-        Asking(None, {}).judging(FACTS, latest("s"))
-    assert isinstance(Asking(None, {}).reading(reading(framed("DROP JOB a", 1))).error, NoRegistry)
+        RegistryLookup(None, {}).judge_with(FACTS, latest("s"))
+    assert isinstance(RegistryLookup(None, {}).read_with(reading(framed("DROP JOB a", 1))).error, NoRegistry)
 
 
 def test_a_framed_command_is_read_by_its_schema_which_is_then_known() -> None:
@@ -113,21 +113,21 @@ def test_a_framed_command_is_read_by_its_schema_which_is_then_known() -> None:
     number = registry.register("jobplane.commands-value", COMMAND).id
     before = registry.asked
     for _ in range(2):  # two batches
-        command = Asking(registry, known).reading(reading(framed("DROP JOB a", number)))
+        command = RegistryLookup(registry, known).read_with(reading(framed("DROP JOB a", number)))
         assert (command.text, command.error) == ("DROP JOB a", None)
     assert registry.asked - before == 1
 
 
 def test_a_number_that_the_registry_has_not_is_asked_once_a_batch_and_again_in_the_next() -> None:
     registry, known = Subjects(), dict[int, str]()
-    asking = Asking(registry, known)
+    asking = RegistryLookup(registry, known)
     for _ in range(2):
-        error = asking.reading(reading(framed("DROP JOB a", 1))).error
+        error = asking.read_with(reading(framed("DROP JOB a", 1))).error
         assert error is not None
         assert (error.code, "no schema 1" in error.message) == ("bad-envelope", True)
     assert registry.asked == 1
     registry.register("s", COMMAND)
-    assert Asking(registry, known).reading(reading(framed("DROP JOB a", 1))).error is None
+    assert RegistryLookup(registry, known).read_with(reading(framed("DROP JOB a", 1))).error is None
 
 
 def test_what_a_verdict_needed_lands_in_its_event() -> None:

@@ -16,11 +16,11 @@ from jobplane.controlplane.core.request import Request
 from jobplane.controlplane.core.state import State
 from jobplane.controlplane.decider.decider import Suspects
 from jobplane.controlplane.decider.judge import LARGEST_EVENT, Arrived, Judge
-from jobplane.controlplane.fetch.schemas import Asking
+from jobplane.controlplane.fetch.schemas import RegistryLookup
 from jobplane.controlplane.listings import rows
 from jobplane.controlplane.settings import Settings
 from jobplane.controlplane.topics import COMMANDS, REPORTS
-from jobplane.controlplane.web.pages import guarded, json_answer
+from jobplane.controlplane.web.pages import guard_page, json_answer
 from jobplane.controlplane.worker import worker
 from jobplane.processors.evaluation.verdict import failure_of_record
 from jobplane.processors.guard import Fault, fault_of
@@ -58,7 +58,7 @@ def command(text: str, *, fault: Fault | None = None, offset: int = 7) -> Arrive
 
 
 def judged(judge: Judge, arrived: Arrived, state: State | None = None) -> list[Body]:
-    case = judge.case(arrived, Asking(None, {}))
+    case = judge.case(arrived, RegistryLookup(None, {}))
     known = state or State()
     case.needs(known)
     written, _ = case.verdict(known, Facts("0a1b2c3d"))
@@ -112,7 +112,7 @@ def test_the_refusal_keeps_who_sent_the_command() -> None:
     def odd(*_: object) -> tuple[Body, ...]:
         raise TypeError
 
-    case = Judge(PREFIX, Faults().append, command=odd).case(command("DROP JOB a"), Asking(None, {}))
+    case = Judge(PREFIX, Faults().append, command=odd).case(command("DROP JOB a"), RegistryLookup(None, {}))
     written, _ = case.verdict(State(), Facts(""))
     cause = written[0].event.cause
     assert (cause.command_id, cause.reply_to, cause.offset, cause.next) == ("mine", "replies", 7, 8)
@@ -297,7 +297,7 @@ def test_a_page_that_raises_is_an_answer(error: Exception, caplog: pytest.LogCap
         raise error
 
     faults = Faults()
-    status, kind, body = guarded("/api/jobs", page, lambda: faults.append("page"))()
+    status, kind, body = guard_page("/api/jobs", page, lambda: faults.append("page"))()
     said = msgspec.json.decode(body)
     if isinstance(error, BadRecord):  # foreseen: it has a code of its own
         assert (status, said["code"], faults) == (500, "BAD_RECORD", [])
@@ -314,15 +314,15 @@ def test_a_page_says_what_is_foreseen_by_its_code() -> None:
     def missing() -> Any:
         raise NotSetUp("there is no topic 'jobplane.events'")
 
-    assert guarded("/", doubting, pytest.fail)()[0::2] == (
+    assert guard_page("/", doubting, pytest.fail)()[0::2] == (
         503,
         b'{"error":"describe_topics took more than 5 s","code":"kafka-silent"}',
     )
-    assert guarded("/", missing, pytest.fail)()[0::2] == (
+    assert guard_page("/", missing, pytest.fail)()[0::2] == (
         500,
         b'{"error":"there is no topic \'jobplane.events\'","code":"not-set-up"}',
     )
-    assert guarded("/", lambda: json_answer([1]), pytest.fail)() == (200, "application/json", b"[1]")
+    assert guard_page("/", lambda: json_answer([1]), pytest.fail)() == (200, "application/json", b"[1]")
 
 
 # A worker's threads

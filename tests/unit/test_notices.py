@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 from confluent_kafka import Message
 
-from jobplane.controlplane.query.notices import noticed
+from jobplane.controlplane.query.notices import notices_of
 from jobplane.schemas.records.sources import Sink, Source
 from jobplane.sql.mapping import build_mapping
 from jobplane.sql.syntax.parser import parse, parse_insert
@@ -38,7 +38,7 @@ def told(
     made = parse(mapping) if mapping else None
     known: TopicMapping | None = build_mapping(made) if isinstance(made, CreateMapping) else None
     source, sink = Source("orders", "id", (0,), mapping=known), Sink("out", "id", 1)
-    return list(noticed(parse_insert(statement), (source,), sink, {"orders": messages}, is_compacted=compacted))
+    return list(notices_of(parse_insert(statement), (source,), sink, {"orders": messages}, is_compacted=compacted))
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from jobplane.controlplane import patience
-from jobplane.controlplane.embedded.dev import _awaited, what_next
+from jobplane.controlplane import wait_limit
+from jobplane.controlplane.embedded.dev import _waits_for, next_steps
 from jobplane.controlplane.log import control_topics
-from jobplane.controlplane.patience import Patience
 from jobplane.controlplane.settings import Settings
 from jobplane.controlplane.topics import TOPICS
+from jobplane.controlplane.wait_limit import WaitLimit
 from jobplane.controlplane.worker import worker
 from jobplane.processors.kafka.cluster import Doubt
 from jobplane.schemas.setup_errors import BadSetting, KafkaUnreachable, NotSetUp
@@ -60,7 +60,7 @@ class SlowKafka:
 
 
 def test_control_topics_are_waited_for_where_kafka_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "REMIND_S", -1.0)
+    monkeypatch.setattr(wait_limit, "REMIND_S", -1.0)
     said: list[str] = []
     control_topics.ensure_topics(SlowKafka(2), SETTINGS, said.append)  # type: ignore[arg-type]
     assert [text.split(" s: ")[-1] for text in said] == [
@@ -90,11 +90,11 @@ def test_a_worker_says_which_kafka_it_waits_for_before_it_gives_up(monkeypatch: 
     waiting = iter([False, True])
     said: list[str] = []
 
-    def ends(_: Patience, awaited: str) -> bool:
+    def has_passed(_: WaitLimit, awaited: str) -> bool:
         said.append(awaited)
         return next(waiting)
 
-    monkeypatch.setattr(Patience, "ends", ends)
+    monkeypatch.setattr(WaitLimit, "has_passed", has_passed)
     with pytest.raises(KafkaUnreachable):
         worker.await_kafka(NoKafka(), said.append)  # type: ignore[arg-type]
     assert said == [
@@ -104,10 +104,10 @@ def test_a_worker_says_which_kafka_it_waits_for_before_it_gives_up(monkeypatch: 
     ]
 
 
-def test_patience_says_nothing_at_first_and_ends_with_its_limit() -> None:
+def test_a_wait_limit_says_nothing_at_first_and_passes_with_its_limit() -> None:
     said: list[str] = []
-    assert not Patience(60, said.append).ends("the broker")
-    assert Patience(-1, said.append).ends("the broker")
+    assert not WaitLimit(60, said.append).has_passed("the broker")
+    assert WaitLimit(-1, said.append).has_passed("the broker")
     assert said == []
 
 
@@ -124,10 +124,10 @@ def test_what_to_try_next_is_what_another_terminal_needs(
 ) -> None:
     for executable in on_path:
         (tmp_path / executable).touch(0o755)
-    lines = what_next(prefix, bootstrap, {"PATH": str(tmp_path)}, first=True).splitlines()
+    lines = next_steps(prefix, bootstrap, {"PATH": str(tmp_path)}, first=True).splitlines()
     assert [line.split("export ")[1].split('="')[0] for line in lines if "export " in line] == exports
     assert sum("jobplane topic" in line for line in lines) == 3
-    later = what_next(prefix, bootstrap, {"PATH": str(tmp_path)}, first=False)
+    later = next_steps(prefix, bootstrap, {"PATH": str(tmp_path)}, first=False)
     assert "SHOW JOBS" in later
     assert "create" not in later
 
@@ -144,4 +144,4 @@ def test_what_to_try_next_is_what_another_terminal_needs(
 )
 def test_a_worker_that_answers_with_an_error_is_never_taken_for_ready(body: bytes, waits: str) -> None:
     with urllib.error.HTTPError("http://worker/readyz", 503, "", Message(), io.BytesIO(body)) as busy:
-        assert _awaited(busy) == waits
+        assert _waits_for(busy) == waits

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from jobplane.controlplane.cli.main import main
-from jobplane.controlplane.cli.statement_files import NotText, Source, decoded, sources
+from jobplane.controlplane.cli.statement_files import NotText, StatementText, decode_text, read_sources
 
 SQL = "CREATE JOB a AS INSERT INTO b SELECT 'é' AS x FROM c;\n"
 LEGACY = "save it as UTF-8, or convert it: if it is Windows-1252, iconv -f WINDOWS-1252 -t UTF-8"
@@ -15,7 +15,7 @@ LEGACY = "save it as UTF-8, or convert it: if it is Windows-1252, iconv -f WINDO
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
 def test_utf8_is_read_with_and_without_a_mark(encoding: str) -> None:
-    assert decoded(SQL.encode(encoding)) == SQL
+    assert decode_text(SQL.encode(encoding)) == SQL
 
 
 @pytest.mark.parametrize(
@@ -50,15 +50,20 @@ def test_utf8_is_read_with_and_without_a_mark(encoding: str) -> None:
 )
 def test_other_encodings_are_named(data: bytes, said: str) -> None:
     with pytest.raises(NotText) as bad:
-        decoded(data)
+        decode_text(data)
     assert str(bad.value) == said
 
 
 def test_texts_have_names_and_an_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("a.sql").write_bytes(b"\xef\xbb\xbfSHOW JOBS")
-    assert sources(["x"], ["y", "z"], ["a.sql"]) == [
-        *(Source("-e", "x"), Source("SQL[1]", "y"), Source("SQL[2]", "z"), Source("a.sql", "SHOW JOBS"))
+    assert read_sources(["x"], ["y", "z"], ["a.sql"]) == [
+        *(
+            StatementText("-e", "x"),
+            StatementText("SQL[1]", "y"),
+            StatementText("SQL[2]", "z"),
+            StatementText("a.sql", "SHOW JOBS"),
+        )
     ]
 
 
@@ -96,4 +101,4 @@ def test_what_cannot_be_read_is_said_in_a_sentence(
 def test_a_closed_standard_input_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", None)
     with pytest.raises(Exception, match="give a statement, a file with -f, or statements on standard input"):
-        sources([], [], [])
+        read_sources([], [], [])

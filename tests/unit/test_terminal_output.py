@@ -39,9 +39,9 @@ def answer(verdict: str, message: str = "") -> Answer:
     ],
 )
 def test_no_name_commands_the_terminal(result: Result, capsys: pytest.CaptureFixture[str]) -> None:
-    way = sql.Way(0, False, "", 1.0, Display("text"), {})
+    way = sql.RunOptions(0, False, "", 1.0, Display("text"), {})
     with pytest.raises(SystemExit):
-        sql._tell(result, "SQL:1", "DROP JOB a", way)
+        sql._print_result(result, "SQL:1", "DROP JOB a", way)
     said = capsys.readouterr().err
     assert "\x1b" not in said
     assert r"a\nb\x1b[31mred" in said
@@ -90,7 +90,7 @@ def test_all_statements_are_parsed_before_the_first_is_sent() -> None:
 
 def test_a_run_that_fails_says_how_far_it_came(capsys: pytest.CaptureFixture[str]) -> None:
     for code, said in ((4, "2 of 4 statements done, 1 not sent\n"), (130, "")):
-        with pytest.raises(SystemExit), sql._counting(2, 4, "done"):
+        with pytest.raises(SystemExit), sql._count_on_failure(2, 4, "done"):
             sys.exit(code)
         assert capsys.readouterr().err == said
 

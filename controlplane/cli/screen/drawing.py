@@ -14,7 +14,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text as Styled
 
-from jobplane.controlplane.listings.page import ARROW, Entries, Facts, Grid, Part, Text
+from jobplane.controlplane.listings.page import ARROW, Entries, FactList, Grid, Part, Text
 
 GAP = 2
 """Blanks between two columns."""
@@ -46,7 +46,7 @@ def _print(part: Part, console: Console) -> None:
                 _print_table(part, sizes, console)
             else:
                 _print_blocks(part, console)
-        case Facts(pairs):
+        case FactList(pairs):
             console.print(_facts(pairs, console.width))
         case Entries(items):
             for heading, text in items:
@@ -69,7 +69,7 @@ def column_sizes(grid: Grid, width: int) -> list[int]:
         min(size, max(LEAST, _length(name))) if name in {grid.flow, *grid.elastic} else word
         for name, size, word in zip(grid.columns, natural, longest, strict=True)
     ]
-    sizes = shared(natural, least, width - GAP * (len(columns) - 1))
+    sizes = fit_sizes(natural, least, width - GAP * (len(columns) - 1))
     return [] if not grid.tall and _lines_of_table(grid, sizes) > _lines_of_blocks(grid, width) else sizes
 
 
@@ -91,7 +91,7 @@ def _lines_of_blocks(grid: Grid, width: int) -> int:
     return sum(1 + sum(_height(text, left) for text in cells if text) for cells in grid.rows)
 
 
-def shared(natural: Sequence[int], least: Sequence[int], available: int) -> list[int]:
+def fit_sizes(natural: Sequence[int], least: Sequence[int], available: int) -> list[int]:
     """Sizes between `least` and `natural` that fit what is available: the widest give way first. None where none do."""
     if sum(least) > available:
         return []
@@ -174,7 +174,7 @@ def _cut_flow(text: str, size: int) -> str:
     line, *below = text.split("\n")
     source, _, sink = line.partition(ARROW)
     if _length(line) > size:
-        left, right = shared([_length(source), _length(sink)], [1, 1], size - len(ARROW))
+        left, right = fit_sizes([_length(source), _length(sink)], [1, 1], size - len(ARROW))
         line = f"{_cut(source, left)}{ARROW}{_cut(sink, right)}"
     return "\n".join([line, *below])
 

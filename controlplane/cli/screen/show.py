@@ -29,7 +29,7 @@ class Display:
     def show(self, listing: "Listing", where: str = "") -> None:
         """Prints it; notices and the summary go to standard error, after its statement's place where that is given."""
         if self.output == "json":
-            json_line(listing.whole())
+            json_line(listing.json_row())
             return
         if sys.stdout.isatty():
             self._draw(listing)

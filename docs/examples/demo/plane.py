@@ -32,7 +32,7 @@ class Dev:
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "jobplane.controlplane.cli.attached", "dev"),
+                    *(sys.executable, "-m", "jobplane.controlplane.cli.child_process", "dev"),
                     *("--port", "0", "--web-port", "0", "--hosts", "2", "--data", str(folder)),
                 ],
                 stdin=subprocess.PIPE,

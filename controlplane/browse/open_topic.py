@@ -1,4 +1,4 @@
-"""A topic opened to look into: its partitions with the offsets to read, and the lens that its records are seen through.
+"""A topic opened to look into: its partitions with the offsets to read, and the view that its records are seen through.
 
 It needs no control plane: where no worker was started so far, there are no mappings.
 """
@@ -6,14 +6,15 @@ It needs no control plane: where no worker was started so far, there are no mapp
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
-from jobplane.controlplane.browse.lens import Lens
 from jobplane.controlplane.browse.record_query import AtOffset, Newest, Oldest, RecordQuery, Since, Start
-from jobplane.controlplane.browse.topic_questions import state_if_any
+from jobplane.controlplane.browse.topic_lookup import state_or_empty
+from jobplane.controlplane.browse.topic_view import TopicView
 from jobplane.controlplane.core.decide.formats import read_through
 from jobplane.controlplane.core.facts import Facts, listed, unknown_topic
-from jobplane.controlplane.fetch.schemas import Asking
-from jobplane.controlplane.fetch.windows import At, Range
+from jobplane.controlplane.fetch.schemas import RegistryLookup
+from jobplane.controlplane.fetch.windows import Range
 from jobplane.processors.kafka.cluster import Kafka
+from jobplane.processors.kafka.questions import At
 from jobplane.processors.registry.client import Registry
 from jobplane.schemas.errors import (
     STATEMENT_START,
@@ -30,32 +31,32 @@ from jobplane.schemas.suggestions import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenTopic:
     """`ranges` are offsets from the start asked for to the end as it is now. `notices` are for people."""
 
     query: RecordQuery
     topic: str
     ranges: dict[At, Range]
-    lens: Lens
+    view: TopicView
     notices: tuple[str, ...] = ()
 
 
-def open_topic(kafka: Kafka, prefix: str, query: RecordQuery, registry: Registry | None) -> Opened:
+def open_topic(kafka: Kafka, prefix: str, query: RecordQuery, registry: Registry | None) -> OpenTopic:
     """Raises TopicNotFound, PartitionNotFound, MappingNotFound, OffsetNotFound, and what reading by a mapping raises.
 
     The condition that is asked for is not looked at here.
     """
-    mappings = state_if_any(kafka, prefix).mappings
-    topic, over, partitions = _found(kafka, query.topic, mappings)
+    mappings = state_or_empty(kafka, prefix).mappings
+    topic, over, partitions = _find_topic(kafka, query.topic, mappings)
     if query.mapping and query.mapping not in mappings:
         raise MappingNotFound(f"no mapping is called '{query.mapping}'{did_you_mean(query.mapping, mappings)}")
-    lens, notices = _lens(query, topic, over, mappings, registry)
+    view, notices = _choose_view(query, topic, over, mappings, registry)
     check_partitions(topic, partitions, query.partitions)
     chosen = [(topic, p) for p in sorted(query.partitions) or range(partitions)]
-    return Opened(query, topic, _ranges(kafka, chosen, query), lens, notices)
+    return OpenTopic(query, topic, _ranges(kafka, chosen, query), view, notices)
 
 
-def _found(kafka: Kafka, name: str, mappings: Mapping[str, TopicMapping]) -> tuple[str, TopicMapping | None, int]:
+def _find_topic(kafka: Kafka, name: str, mappings: Mapping[str, TopicMapping]) -> tuple[str, TopicMapping | None, int]:
     """The topic of a name, the mapping where the name is only one's, and the number of partitions."""
     over = mappings.get(name)
     for topic, mapping in ((name, None), *([(over.topic, over)] if over else [])):
@@ -73,42 +74,46 @@ def check_partitions(topic: str, count: int, partitions: Collection[int]) -> Non
             raise PartitionNotFound(f"topic '{topic}' has no partition {partition}: {last}")
 
 
-def _lens(
+def _choose_view(
     query: RecordQuery,
     topic: str,
     over: TopicMapping | None,
     mappings: Mapping[str, TopicMapping],
     registry: Registry | None,
-) -> tuple[Lens, tuple[str, ...]]:
+) -> tuple[TopicView, tuple[str, ...]]:
     """By the mapping asked for, else the formats, else the mapping of the topic, if any."""
     if (mapping := mappings.get(query.mapping, over)) is not None:
-        return _through(replace(mapping, topic=topic), topic, registry, columns=bool(query.mapping)), ()
+        return _view_through(replace(mapping, topic=topic), topic, registry, columns=bool(query.mapping)), ()
     if query.formats:
-        return _through(TopicMapping(topic, topic, (), dict(query.formats), ""), topic, registry), ()
+        return _view_through(TopicMapping(topic, topic, (), dict(query.formats), ""), topic, registry), ()
     own = sorted(one.name for one in mappings.values() if one.topic == topic)
     if not own:
-        return Lens(topic, topic, registry=registry), ()
+        return TopicView(topic, topic, registry=registry), ()
     first = topic if topic in own else own[0]
     others = [name for name in own if name != first]
     notices = (f"read by mapping '{first}'; --as-mapping chooses among it and {listed(others)}",) if others else ()
     try:
-        return _through(mappings[first], topic, registry), notices
+        return _view_through(mappings[first], topic, registry), notices
     except Refused as unread:
         if query.where:
             raise
-        return Lens(topic, topic), (f"shown as it stands: by mapping '{first}' it cannot be read: {unread.message}",)
+        return TopicView(topic, topic), (
+            f"shown as it stands: by mapping '{first}' it cannot be read: {unread.message}",
+        )
 
 
-def _through(mapping: TopicMapping, topic: str, registry: Registry | None, *, columns: bool = False) -> Lens:
+def _view_through(mapping: TopicMapping, topic: str, registry: Registry | None, *, columns: bool = False) -> TopicView:
     """With the schemas that its formats need, as a source of a job has them."""
     try:
-        filled, _ = Asking(registry, {}).judging(Facts(""), lambda facts: read_through(mapping, facts, STATEMENT_START))
+        filled, _ = RegistryLookup(registry, {}).judge_with(
+            Facts(""), lambda facts: read_through(mapping, facts, STATEMENT_START)
+        )
     except FactsUnavailable as silent:  # its remedy is that of a statement
         raise FactsUnavailable(f"{silent.message.partition('; send ')[0]}; try again") from silent
     except NoRegistry as missing:
         remedy = "set JOBPLANE_REGISTRY_URL, or name a mapping that has the schema by --as-mapping"
         raise NoRegistry(f"records in Avro are read by their schema: {remedy}") from missing
-    return Lens(topic, mapping.name, filled, columns, registry)
+    return TopicView(topic, mapping.name, filled, columns, registry)
 
 
 def _ranges(kafka: Kafka, partitions: Collection[At], query: RecordQuery) -> dict[At, Range]:
@@ -125,13 +130,15 @@ def _starts(kafka: Kafka, partitions: Collection[At], start: Start, ends: Mappin
             return {}
         case AtOffset(offset):
             if offset > (end := max(ends.values())):
-                raise OffsetNotFound(f"there is no offset {offset} yet: {_longest(ends)} ends before offset {end}")
+                raise OffsetNotFound(
+                    f"there is no offset {offset} yet: {_longest_partition(ends)} ends before offset {end}"
+                )
             return dict.fromkeys(partitions, offset)
         case Since(instant):
             found = kafka.offsets_since(partitions, instant)
             return {at: offset if offset >= 0 else ends[at] for at, offset in found.items()}
 
 
-def _longest(ends: Mapping[At, int]) -> str:
+def _longest_partition(ends: Mapping[At, int]) -> str:
     (_, partition), count = max(ends, key=lambda at: ends[at]), len(ends)
     return f"partition {partition}, the longest," if count > 1 else f"partition {partition}"

@@ -6,7 +6,7 @@ from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from jobplane.controlplane.client.evidence import Witness
+from jobplane.controlplane.client.commit_watch import CommitWatch
 from jobplane.controlplane.client.result import NOWHERE, Alive, Result, Sent, Watch
 from jobplane.controlplane.core.evolve import REMEMBERED_COMMANDS
 from jobplane.controlplane.core.goals import Goal, Proof, goal, is_left_at_rest, rest_remark, rests_now
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from jobplane.processors.registry.client import Registry
 
 
-class Following:
+class CommandFollower:
     """Follows one command. `registry` reads commands that its client wrote."""
 
     def __init__(
@@ -93,7 +93,7 @@ class Following:
             for entry in self._tail.read():
                 if self._result.reply is None:
                     if (reply := _reply(entry.event, entry.job, sent)) is not None:
-                        self._answered(entry.event, reply, statement)
+                        self._take_outcome(entry.event, reply, statement)
                         judged(entry.event.body)
                 elif self._goal is not None:
                     self._goal.see(entry.event)
@@ -108,7 +108,7 @@ class Following:
             if time.monotonic() > self._deadline:
                 return self._end(timed_out=True)
 
-    def _answered(self, event: Event, reply: Answer, statement: statements.Statement | None) -> None:
+    def _take_outcome(self, event: Event, reply: Answer, statement: statements.Statement | None) -> None:
         """Takes the outcome, and what it leads to."""
         sent, text = Sent(self._result.sent.command_id, event.cause.offset), ""
         if statement is None:
@@ -160,15 +160,15 @@ class Following:
             job = self._job(aim.uid)
             if job is None:
                 return True
-            with closing(Witness(self._kafka, self._prefix, job, aim.proves)) as witness:
+            with closing(CommitWatch(self._kafka, self._prefix, job, aim.proves)) as commit_watch:
                 while aim.wants_proof:
                     alive()
                     for entry in self._tail.read():
                         aim.see(entry.event)
                         watch(aim.status)
-                    if witness.goes_on():
+                    if commit_watch.makes_progress():
                         return aim.wants_proof
-                    if witness.tired or time.monotonic() > self._deadline:
+                    if commit_watch.timed_out or time.monotonic() > self._deadline:
                         break
             unproved = "it reads slowly, or commits seldom"
         except (Doubt, JobFailure) as unseen:
@@ -202,11 +202,11 @@ class Following:
             record = self._kafka.record_at(consumer, f"{self._prefix}{COMMANDS}", 0, offset)
         if record is None:
             return None
-        from jobplane.controlplane.fetch.schemas import Asking
+        from jobplane.controlplane.fetch.schemas import RegistryLookup
 
         headers: Any = record.headers()
         read = partial(read_command, offset, record.timestamp()[1], record.value(), headers, self._prefix)
-        return Asking(self._registry, {}).reading(read)
+        return RegistryLookup(self._registry, {}).read_with(read)
 
 
 def _reply(event: Event, job: str, sent: Sent) -> Answer | None:

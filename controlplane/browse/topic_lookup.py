@@ -4,17 +4,18 @@ from collections.abc import Mapping
 
 from jobplane.controlplane.core.facts import unknown_topic
 from jobplane.controlplane.core.state import State
-from jobplane.controlplane.fetch.windows import At, Range
+from jobplane.controlplane.fetch.windows import Range
 from jobplane.controlplane.log import state_topic
 from jobplane.controlplane.topics import STATE
 from jobplane.processors.kafka.cluster import Kafka
+from jobplane.processors.kafka.questions import At
 from jobplane.schemas.errors import STATEMENT_START
 from jobplane.schemas.names import is_topic_name
 
 _ASKED = frozenset({"job", "mapping"})
 
 
-def known_topic(kafka: Kafka, name: str) -> int:
+def partition_count(kafka: Kafka, name: str) -> int:
     """The number of partitions. Raises TopicNotFound."""
     described = kafka.topics([name]) if is_topic_name(name) else {}
     if name not in described:
@@ -22,14 +23,14 @@ def known_topic(kafka: Kafka, name: str) -> int:
     return described[name][1]
 
 
-def ranges_of(kafka: Kafka, partitions: Mapping[str, int]) -> dict[At, Range]:
+def offset_ranges(kafka: Kafka, partitions: Mapping[str, int]) -> dict[At, Range]:
     """First offsets and high watermarks, by topic and partition."""
     places = [(topic, p) for topic, count in partitions.items() for p in range(count)]
     first, last = kafka.first_offsets(places), kafka.last_offsets(places)
     return {at: (first[at], last[at]) for at in places}
 
 
-def state_if_any(kafka: Kafka, prefix: str) -> State:
+def state_or_empty(kafka: Kafka, prefix: str) -> State:
     """The jobs and mappings; none where no worker was started with the prefix."""
     if f"{prefix}{STATE}" not in kafka.topics([f"{prefix}{STATE}"]):
         return State()

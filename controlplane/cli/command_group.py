@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from jobplane.controlplane.cli.terminal import INTERRUPTED, fail_of_the_system
+from jobplane.controlplane.cli.terminal import INTERRUPTED, fail_with_os_error
 from jobplane.schemas.suggestions import nearest_names, proposal
 
 SQL = ("ALTER", "CREATE", "DESCRIBE", "DROP", "EXPLAIN", "INSERT", "SELECT", "SHOW")
@@ -45,7 +45,7 @@ _SHELL = frozenset('"$`\\!')
 """What a shell would take for its own between double quotes."""
 
 
-class Group(click.Group):
+class CommandGroup(click.Group):
     """`help [COMMAND]` is `--help`; Ctrl-C ends with 130; unknown commands and misplaced flags say what to do."""
 
     def main(self, *args: Any, **extra: Any) -> Any:
@@ -53,7 +53,7 @@ class Group(click.Group):
         try:
             return super().main(*args, **extra)
         except OSError as error:
-            fail_of_the_system(error)
+            fail_with_os_error(error)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -63,7 +63,7 @@ class Group(click.Group):
         if self.get_command(ctx, word) is not None:
             return super().resolve_command(ctx, args)
         if word.lower() != HELP:
-            raise click.UsageError(_unknown(word, others, self.list_commands(ctx), ctx.command_path), ctx)
+            raise click.UsageError(_describe_unknown(word, others, self.list_commands(ctx), ctx.command_path), ctx)
         if not others:
             click.echo(ctx.get_help())
             ctx.exit()
@@ -92,23 +92,23 @@ class Group(click.Group):
             ctx.exit(INTERRUPTED)
 
 
-def _unknown(word: str, others: Sequence[str], commands: Sequence[str], path: str) -> str:
+def _describe_unknown(word: str, others: Sequence[str], commands: Sequence[str], path: str) -> str:
     """What to do instead of an unknown command."""
     begin, *rest = word.split() or [word]
     words = [*rest, *others]
     nested = " " in path
-    if instead := _instead(path, begin.lower(), words):
+    if instead := _replacement(path, begin.lower(), words):
         return instead
     if not nested and begin.upper() in SQL:
-        return f"'{begin}' begins a SQL statement; give it to sql: {_as_sql(begin.upper(), words)}"
+        return f"'{begin}' begins a SQL statement; give it to sql: {_sql_command(begin.upper(), words)}"
     if near := nearest_names(word, commands):
         return f"there is no command '{word}'{proposal(f'`{path} {one}`' for one in near)}"
     if not nested and (keyword := nearest_names(begin, SQL)):
-        return f"there is no command '{begin}'{proposal([_as_sql(keyword[0], words)])}"
+        return f"there is no command '{begin}'{proposal([_sql_command(keyword[0], words)])}"
     return f"there is no command '{word}'; commands are {', '.join(commands)}"
 
 
-def _instead(path: str, begin: str, words: Sequence[str]) -> str:
+def _replacement(path: str, begin: str, words: Sequence[str]) -> str:
     """The answer to words that other tools know; empty for other words."""
     first = words[0].lower() if words else ""
     for typed, rest in (((begin, first), words[1:]), ((begin,), words)):
@@ -118,15 +118,15 @@ def _instead(path: str, begin: str, words: Sequence[str]) -> str:
     return ""
 
 
-def _as_sql(begin: str, words: Sequence[str]) -> str:
+def _sql_command(begin: str, words: Sequence[str]) -> str:
     """The command that runs what was typed; flags follow the statement."""
     flags = next((i for i, one in enumerate(words) if one.startswith("-")), len(words))
     said = list(words[:flags]) or (["JOBS"] if begin == "SHOW" else ["…"])
     said[0] = said[0].upper() if said[0].isalpha() else said[0]
     text = " ".join((begin, *said))
-    return f"`{' '.join(('jobplane sql', quoted(text), *map(shlex.quote, words[flags:])))}`"
+    return f"`{' '.join(('jobplane sql', quote_statement(text), *map(shlex.quote, words[flags:])))}`"
 
 
-def quoted(statement: str) -> str:
+def quote_statement(statement: str) -> str:
     """A statement as one argument of a shell."""
     return shlex.quote(statement) if _SHELL & set(statement) else f'"{statement}"'

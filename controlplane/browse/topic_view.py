@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jobplane.controlplane.listings.rows import text_of
-from jobplane.controlplane.query.notices import LOOKED_AT, json_values
-from jobplane.controlplane.query.record_rows import Seen, seen_as_it_is
+from jobplane.controlplane.query.notices import SAMPLE_SIZE, json_values
+from jobplane.controlplane.query.record_rows import RecordRow, plain_row
 from jobplane.processors.evaluation.batch import Evaluation, RecordBatch
 from jobplane.processors.kafka.cluster import Message
 from jobplane.processors.registry.client import Registry
@@ -40,7 +40,7 @@ _SECOND = Place(2, 1)
 
 
 @dataclass(frozen=True, slots=True)
-class Lens:
+class TopicView:
     """`name` is what the topic is called in conditions. `columns`: values are shown as the mapping's columns."""
 
     topic: str
@@ -57,12 +57,12 @@ class Lens:
             insert = parse_insert(f"{head} {word}\n{where}")
             if len(insert.query.branches) != 1:
                 raise BadSyntax("a condition is what stands after WHERE in one SELECT, without UNION ALL", _SECOND)
-            planned = self._planned(insert)
-            return Condition(self._compiled(planned), self.registry, self._looks_for_fields(planned, insert))
+            planned = self._plan(insert)
+            return Condition(self._compile(planned), self.registry, self._missing_fields_of(planned, insert))
         except Refused as refused:
-            raise self._explained(refused) from refused
+            raise self._explain(refused) from refused
 
-    def _looks_for_fields(
+    def _missing_fields_of(
         self, planned: Plan, insert: statements.Insert
     ) -> Callable[[Sequence[Message]], tuple[str, ...]]:
         """Tells which fields of the query none of some records has, where no mapping says which there are."""
@@ -70,7 +70,7 @@ class Lens:
             return lambda messages: ()
         return lambda messages: missing_fields(planned, insert, {self.name: json_values(messages)})
 
-    def _explained(self, refused: Refused) -> Refused:
+    def _explain(self, refused: Refused) -> Refused:
         """The same, with its place in the condition, and with what may be meant instead."""
         place = Place(refused.place.line - 1, refused.place.column) if refused.place.line > 1 else STATEMENT_START
         message = refused.message
@@ -79,13 +79,13 @@ class Lens:
             message += f"; they are those of mapping '{mapping.name}': --format json-flat reads the values without it"
         return type(refused)(message, place)
 
-    def viewer(self) -> Callable[[Message], Seen]:
+    def row_reader(self) -> Callable[[Message], RecordRow]:
         """Shows one record. One that cannot be read as it should stands there as it is, with the reason."""
         value = self._reader(self._value_columns()) if self._is_read(VALUE_FORMAT) or self.columns else None
         key = self._reader(self._key_columns()) if self._is_read(KEY_FORMAT) else None
         if value is None and key is None:
-            return seen_as_it_is
-        return lambda message: _seen(message, key, value)
+            return plain_row
+        return lambda message: _record_row(message, key, value)
 
     def _is_read(self, option: str) -> bool:
         return self.mapping is not None and self.mapping.options.get(option, "") not in AS_THEY_STAND
@@ -103,12 +103,12 @@ class Lens:
         return Reader(self._step(insert), self.registry)
 
     def _step(self, insert: statements.Insert) -> Step:
-        return self._compiled(self._planned(insert))
+        return self._compile(self._plan(insert))
 
-    def _planned(self, insert: statements.Insert) -> Plan:
+    def _plan(self, insert: statements.Insert) -> Plan:
         return plan(insert, {} if self.mapping is None else {self.name: self.mapping}, None)
 
-    def _compiled(self, planned: Plan) -> Step:
+    def _compile(self, planned: Plan) -> Step:
         if self.mapping is not None:
             for schema in (self.mapping.key_schema, self.mapping.value_schema):
                 _learn(schema)
@@ -132,18 +132,18 @@ class Condition:
 
     def __call__(self, messages: list[Message]) -> list[Message]:
         taken: list[Message] = []
-        self.begin += messages[-max(0, LOOKED_AT - len(self.begin)) :] if len(self.begin) < LOOKED_AT else []
+        self.begin += messages[-max(0, SAMPLE_SIZE - len(self.begin)) :] if len(self.begin) < SAMPLE_SIZE else []
 
         def take(*_: Any) -> None:
             if self._at is not None:
                 taken.append(self._at)
 
-        for verdict in Evaluation(self._followed, take, take, self.registry).verdicts(RecordBatch(messages)):
+        for verdict in Evaluation(self._run_step, take, take, self.registry).verdicts(RecordBatch(messages)):
             self.failed += 1
             self.first = self.first or (verdict.record, verdict.failure)
         return taken
 
-    def _followed(
+    def _run_step(
         self, messages: Iterator[Any], produce: Callable[..., None], full: Callable[..., None]
     ) -> tuple[int, int]:
         """The step, which produces before it takes the next message: so it is known of which one."""
@@ -156,7 +156,7 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class TextReader:
     """Text of a record's value or key by its format."""
 
     step: Step
@@ -174,11 +174,11 @@ class Reader:
         return (text_of(found[0]) if found else None), (failures[0] if failures else "")
 
 
-def _seen(message: Message, key: Reader | None, value: Reader | None) -> Seen:
-    plain = seen_as_it_is(message)
+def _record_row(message: Message, key: TextReader | None, value: TextReader | None) -> RecordRow:
+    plain = plain_row(message)
     key_text, bad_key = key(message) if key and message.key() is not None else (plain.key, "")
     value_text, bad_value = value(message) if value and message.value() is not None else (plain.value, "")
-    return plain.read_as(
+    return plain.with_texts(
         plain.key if bad_key else key_text, plain.value if bad_value else value_text, bad_value or bad_key
     )
 

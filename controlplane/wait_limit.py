@@ -9,18 +9,18 @@ REMIND_S = 5.0
 """How long nothing is said before the person who waits hears for what."""
 
 
-def silent(_: str) -> None:
+def say_nothing(_: str) -> None:
     """A Say for those who want to hear nothing."""
 
 
-class Patience:
+class WaitLimit:
     """One wait of at most `limit` seconds."""
 
     def __init__(self, limit: float, say: Say) -> None:
         self._limit, self._say = limit, say
         self._began = self._said = time.monotonic()
 
-    def ends(self, awaited: str) -> bool:
+    def has_passed(self, awaited: str) -> bool:
         """Whether the limit has passed. Says what is awaited, where nothing was said for some seconds."""
         now = time.monotonic()
         if now - self._said > REMIND_S:

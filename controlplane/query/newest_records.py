@@ -7,8 +7,9 @@ offset: what a transaction that is still open holds back is not waited for.
 from collections.abc import Collection, Mapping
 from contextlib import closing
 
-from jobplane.controlplane.fetch.windows import At, read
+from jobplane.controlplane.fetch.windows import read
 from jobplane.processors.kafka.cluster import Consumer, Kafka, Message, bounds
+from jobplane.processors.kafka.questions import At
 
 LAST = 1_000
 """Records that are looked at where nothing else is said."""
@@ -16,14 +17,14 @@ WIDER, ROUNDS = 8, 4
 """Where markers, aborted records and compaction leave gaps, so many times more offsets are read, at most so often."""
 
 
-def newest(kafka: Kafka, group: str, partitions: Collection[At], last: int) -> list[Message]:
+def read_newest(kafka: Kafka, group: str, partitions: Collection[At], last: int) -> list[Message]:
     """At most `last` records, by partition in the order given. Raises Doubt where Kafka does not answer.
 
     The consumer of `group` is assigned and commits nothing, so that no group comes into being.
     """
     with closing(kafka.consumer(group)) as consumer:
         first, ends = _bounds(consumer, partitions)
-        shares = shared({at: ends[at] - first[at] for at in partitions}, last)
+        shares = share_records({at: ends[at] - first[at] for at in partitions}, last)
         found: dict[At, list[Message]] = {at: [] for at in partitions}
         spans = {at: share for at, share in shares.items() if share}
         for _ in range(ROUNDS):
@@ -37,7 +38,7 @@ def newest(kafka: Kafka, group: str, partitions: Collection[At], last: int) -> l
     return [message for at in partitions for message in found[at][-shares[at] :] if shares[at]]
 
 
-def shared(available: Mapping[At, int], last: int) -> dict[At, int]:
+def share_records(available: Mapping[At, int], last: int) -> dict[At, int]:
     """How many of `last` records each partition gives: as many as the others, or all it has."""
     shares, left = {}, last
     by_size = sorted(available, key=lambda at: available[at])

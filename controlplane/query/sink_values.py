@@ -4,7 +4,7 @@ from typing import Any
 
 from jobplane.controlplane.core.decide.formats import as_written
 from jobplane.controlplane.listings.rows import text_of
-from jobplane.controlplane.query.dry_run_listing import ValueOf, as_it_is
+from jobplane.controlplane.query.dry_run_listing import ValueOf, value_text
 from jobplane.processors.dry_run import Record
 from jobplane.processors.kafka.cluster import Message
 from jobplane.schemas.formats import VALUE_FORMAT
@@ -21,14 +21,14 @@ from jobplane.sql.syntax.parts import KEY, THIS
 _BINARY = frozenset(name for name, one in FORMATS.items() if one.is_binary)
 
 
-def value_of(sink: Sink) -> ValueOf:
+def value_reader(sink: Sink) -> ValueOf:
     """Tells the value of a record of the sink; None where it has none."""
     mapping = as_written(sink)
     if mapping is None or mapping.options.get(VALUE_FORMAT) not in _BINARY:
-        return as_it_is
+        return value_text
     if mapping.value_schema is not None and mapping.value_schema.id:
         learn(mapping.value_schema.id, mapping.value_schema.text)
-    step = _reading(mapping)
+    step = _compile_reader(mapping)
 
     def read(record: Record) -> str | None:
         _, value, key, *_ = record
@@ -39,7 +39,7 @@ def value_of(sink: Sink) -> ValueOf:
     return read
 
 
-def _reading(mapping: TopicMapping) -> Step:
+def _compile_reader(mapping: TopicMapping) -> Step:
     columns = [quote_name(one.name) for one in mapping.columns if one.path[0] != KEY] or [THIS]
     insert = parse_insert(f"INSERT INTO shown SELECT {', '.join(columns)} FROM written")
     wiring = Wiring("shown", 1, {"written": mapping.topic}, {"written": 0})

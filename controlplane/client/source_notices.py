@@ -13,12 +13,12 @@ from jobplane.schemas.errors import JobplaneError
 from jobplane.schemas.records.events import JobCreated
 from jobplane.sql.syntax import statements
 
-LOG = logging.getLogger("jobplane.looking")
+LOG = logging.getLogger("jobplane.source_notices")
 PATIENCE_S = 2.0
 """Longest that is waited for it once the job runs; it takes less than a job needs to start."""
 
 
-class Looking:
+class SourceNotices:
     """A look at what `insert` reads, of the job to be created."""
 
     def __init__(self, kafka: Kafka, prefix: str, insert: statements.Insert) -> None:
@@ -33,16 +33,18 @@ class Looking:
             self._thread.start()
 
     def _look(self, job: JobCreated) -> None:
-        from jobplane.controlplane.query.notices import look  # beside the waiting: all that plans a query comes with it
+        from jobplane.controlplane.query.notices import (
+            find_notices,  # beside the waiting: all that plans a query comes with it
+        )
 
         try:
-            self._noticed = look(self._kafka, self._prefix, self._insert, job.sources, job.sink)
+            self._noticed = find_notices(self._kafka, self._prefix, self._insert, job.sources, job.sink)
         except (Doubt, KafkaException, JobplaneError) as failed:
             LOG.debug("the newest records could not be looked at: %s", failed)
         except Exception as error:  # noqa: BLE001  # the guard of this thread, docs/decisions/0016
             LOG.debug("the newest records could not be looked at: %s", told(error))
 
-    def noticed(self) -> tuple[str, ...]:
+    def collect(self) -> tuple[str, ...]:
         """What was noticed until now, or soon."""
         if self._thread is not None:
             self._thread.join(PATIENCE_S)

@@ -11,10 +11,10 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from jobplane.controlplane.core.goals import Proof
-from jobplane.controlplane.fetch.windows import At
 from jobplane.controlplane.log import state_topic
 from jobplane.controlplane.log.progress import positions
 from jobplane.processors.kafka.cluster import Kafka
+from jobplane.processors.kafka.questions import At
 from jobplane.schemas.options import JobOptions
 from jobplane.schemas.records.state import Job
 
@@ -48,7 +48,7 @@ class Evidence:
         return [at for at, end in self.ends.items() if self.positions[at] < end and self.commits.get(at, 0) < COMMITS]
 
 
-class Witness:
+class CommitWatch:
     """Looks at the offsets that a job commits, as long as is worth it for a proof."""
 
     def __init__(self, kafka: Kafka, prefix: str, job: Job, proof: Proof) -> None:
@@ -69,7 +69,7 @@ class Witness:
             self.close()  # nobody has it to close
             raise
 
-    def goes_on(self) -> bool:
+    def makes_progress(self) -> bool:
         """Whether it is known now that the job goes on."""
         if time.monotonic() - self._looked < LOOK_S:
             return False
@@ -77,7 +77,7 @@ class Witness:
         return not self._evidence.open or self._evidence.see(positions(self._consumer, self._partitions, self._job))
 
     @property
-    def tired(self) -> bool:
+    def timed_out(self) -> bool:
         """Whether it was waited for long enough."""
         return time.monotonic() > self._until
 
