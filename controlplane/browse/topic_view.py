@@ -98,9 +98,9 @@ class TopicView:
         columns = self.mapping.columns if self.mapping else ()
         return [written(one.name) for one in columns if one.path[0] == KEY] or [f"{KEY} AS {THIS}"]
 
-    def _reader(self, columns: Sequence[str]) -> "Reader":
+    def _reader(self, columns: Sequence[str]) -> "TextReader":
         insert = parse_insert(f"INSERT INTO shown SELECT {', '.join(columns)} FROM {written(self.name)}")
-        return Reader(self._step(insert), self.registry)
+        return TextReader(self._step(insert), self.registry)
 
     def _step(self, insert: statements.Insert) -> Step:
         return self._compile(self._plan(insert))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from jobplane.controlplane.cli.command_group import CommandGroup
-from jobplane.controlplane.cli.flags import Seconds, WholeNumber
+from jobplane.controlplane.cli.flags import Seconds, WholeNumber, output_option
 from jobplane.controlplane.cli.screen.show import Display
 from jobplane.controlplane.cli.terminal import (
     FAILED,
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from jobplane.schemas.records.state import Job
 
 _PLACE = re.compile(r"\d{1,10}@\d{1,19}", re.ASCII)
-_output = click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 
 
 @click.group(cls=CommandGroup, epilog=examples("jobplane deadletters list big", "jobplane deadletters retry big"))
@@ -44,7 +43,7 @@ def deadletters() -> None:
 )
 @click.argument("job")
 @click.option("--limit", type=WholeNumber(), default=100, show_default=True, help="The newest to show.")
-@_output
+@output_option
 @connection_options
 def list_dead_letters(job: str, limit: int, output: str, **flags: Any) -> None:
     """Print where each dead letter of JOB lies, which record it was, and what was wrong with it."""
@@ -66,7 +65,7 @@ def list_dead_letters(job: str, limit: int, output: str, **flags: Any) -> None:
 @deadletters.command(short_help="Print one dead letter whole.", epilog=examples("jobplane deadletters show big 3@17"))
 @click.argument("job")
 @click.argument("letter", metavar="PARTITION@OFFSET")
-@_output
+@output_option
 @connection_options
 def show(job: str, letter: str, output: str, **flags: Any) -> None:
     """Print one dead letter of JOB whole: what was wrong, its key, headers and value."""
@@ -92,7 +91,7 @@ def show(job: str, letter: str, output: str, **flags: Any) -> None:
 )
 @click.argument("job")
 @click.option("--timeout", type=Seconds(), default=600.0, show_default=True, help="Seconds to wait.")
-@_output
+@output_option
 @issuer_option
 @connection_options
 def retry(job: str, timeout: float, output: str, **flags: Any) -> None:

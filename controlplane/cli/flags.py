@@ -48,3 +48,4 @@ class Seconds(click.ParamType):
 
 LEAST = 0.1
 PORT = WholeNumber(0, LAST_PORT)
+output_option = click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)

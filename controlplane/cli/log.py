@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from jobplane.controlplane.cli.flags import output_option
 from jobplane.controlplane.cli.terminal import (
     FAILED,
     NOT_FOUND,
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 SHOWN = 20
 """Differences that are printed; the others are counted."""
-_output = click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 
 
 @click.command(
@@ -44,7 +44,7 @@ _output = click.option("-o", "--output", type=click.Choice(["text", "json"]), de
     help="The first event: its offset, or an ISO-8601 instant (UTC, where it names no zone).",
 )
 @click.option("--job", metavar="NAME", help="Only events of the jobs of this name.")
-@_output
+@output_option
 @connection_options
 def events(follow: bool, start: str, job: str | None, output: str, **flags: Any) -> None:  # noqa: FBT001  click's way
     """Print what was decided and what happened, oldest first: committed events only.
@@ -73,7 +73,7 @@ def events(follow: bool, start: str, job: str | None, output: str, **flags: Any)
 @click.command(
     short_help="Verify the state: fold all events anew.", epilog=examples("jobplane replay", "jobplane replay -o json")
 )
-@_output
+@output_option
 @connection_options
 def replay(output: str, **flags: Any) -> None:
     """Fold all events anew and compare the result with the topic `state`.

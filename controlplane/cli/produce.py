@@ -6,9 +6,9 @@ from typing import Any, BinaryIO
 
 import click
 
-from jobplane.controlplane.cli.flags import WholeNumber
+from jobplane.controlplane.cli.flags import WholeNumber, output_option
 from jobplane.controlplane.cli.terminal import INTERRUPTED, connection_options, errors, examples, json_line
-from jobplane.controlplane.cli.topic import connect, output_option, refusals, split_pair
+from jobplane.controlplane.cli.topic import connect, refusals, split_pair
 
 
 @click.command(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from jobplane.controlplane.cli.flags import WholeNumber
+from jobplane.controlplane.cli.flags import WholeNumber, output_option
 from jobplane.controlplane.cli.screen.show import Display
 from jobplane.controlplane.cli.terminal import (
     connection_options,
@@ -18,7 +18,7 @@ from jobplane.controlplane.cli.terminal import (
     progress,
     warn,
 )
-from jobplane.controlplane.cli.topic import connect, output_option, refusals
+from jobplane.controlplane.cli.topic import connect, refusals
 from jobplane.schemas.shown import quantity, to_one_line
 
 if TYPE_CHECKING:

@@ -1,6 +1,5 @@
 """`jobplane sql`, `emit` and `outcome`: statements from arguments, files and pipes, and what came of them."""
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,10 +8,15 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from jobplane.controlplane.cli.command_group import quote_statement
-from jobplane.controlplane.cli.flags import Seconds, WholeNumber
+from jobplane.controlplane.cli.flags import Seconds, WholeNumber, output_option
 from jobplane.controlplane.cli.screen.show import Display
-from jobplane.controlplane.cli.statement_files import StatementText, argument_or_stdin, read_sources
+from jobplane.controlplane.cli.statement_files import (
+    StatementText,
+    argument_or_stdin,
+    read_sources,
+    refuse_file_names,
+    refuse_unquoted_words,
+)
 from jobplane.controlplane.cli.terminal import (
     FAILED,
     INTERRUPTED,
@@ -41,7 +45,6 @@ if TYPE_CHECKING:
     from jobplane.schemas.errors import Refused
     from jobplane.sql.syntax import statements as nodes
 
-_output = click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 _timeout = click.option(
     "--timeout", type=Seconds(), default=60.0, show_default=True, help="Seconds to wait, each statement."
 )
@@ -91,7 +94,7 @@ class RunOptions:
 @click.option("--no-wait", is_flag=True, help="Append and go on; the outcome is not awaited.")
 @click.option("--command-id", default="", metavar="ID", help="Your own id for the statement, where it is only one.")
 @_timeout
-@_output
+@output_option
 @click.option("--all", "ended", is_flag=True, help="SHOW JOBS on a terminal: jobs that have ended too.")
 @click.option("--no-pager", is_flag=True, help="Print at once what is longer than the screen.")
 @issuer_option
@@ -124,8 +127,8 @@ def sql(
     from jobplane.controlplane.query.newest_records import LAST
 
     with errors():
-        _refuse_files(arguments)
-        _refuse_words(arguments)
+        refuse_file_names(arguments)
+        refuse_unquoted_words(arguments)
         given = read_sources(texts, arguments, files)
         client = Client(settings_of(flags))
         statements = [one for source in given for one in _split(source, output)]
@@ -181,7 +184,7 @@ def emit(statement: str | None, command_id: str, reply_to: str, **flags: Any) ->
 )
 @click.argument("command")
 @_timeout
-@_output
+@output_option
 @connection_options
 def outcome(command: str, timeout: float, output: str, **flags: Any) -> None:
     """Tell what became of a command that anyone has sent, and wait for its effect.
@@ -203,22 +206,6 @@ def outcome(command: str, timeout: float, output: str, **flags: Any) -> None:
             fail(f"command {command}: interrupted; to go on waiting: {outcome_command(command, flags)}", INTERRUPTED)
         _print_result(
             result, f"command {command}", result.text, RunOptions(0, False, "", timeout, Display(output), flags)
-        )
-
-
-def _refuse_files(arguments: tuple[str, ...]) -> None:
-    """Raises UsageError for an argument that is the name of a file."""
-    for text in arguments:
-        if text and not any(sign.isspace() for sign in text) and os.path.isfile(text):
-            raise click.UsageError(f"'{text}' is a file: `jobplane sql -f {text}` runs the statements in it")
-
-
-def _refuse_words(arguments: tuple[str, ...]) -> None:
-    """Raises UsageError for one statement that the shell has made several arguments of."""
-    if len(arguments) > 1 and any(text.strip(" ;").isalnum() for text in arguments):
-        statement = " ".join(arguments)
-        raise click.UsageError(
-            f"each argument is a statement; quote the statement: jobplane sql {quote_statement(statement)}"
         )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from jobplane.controlplane.cli.command_group import quote_statement
 from jobplane.controlplane.cli.terminal import REFUSED, fail
 
 STDIN = "-"
@@ -106,3 +107,19 @@ def _decode_or_fail(data: bytes, name: str) -> str:
         return decode_text(data)
     except NotText as bad:
         fail(f"error (not-utf8): {name} {bad}", REFUSED)
+
+
+def refuse_file_names(arguments: tuple[str, ...]) -> None:
+    """Raises UsageError for an argument that is the name of a file."""
+    for text in arguments:
+        if text and not any(sign.isspace() for sign in text) and os.path.isfile(text):
+            raise click.UsageError(f"'{text}' is a file: `jobplane sql -f {text}` runs the statements in it")
+
+
+def refuse_unquoted_words(arguments: tuple[str, ...]) -> None:
+    """Raises UsageError for one statement that the shell has made several arguments of."""
+    if len(arguments) > 1 and any(text.strip(" ;").isalnum() for text in arguments):
+        statement = " ".join(arguments)
+        raise click.UsageError(
+            f"each argument is a statement; quote the statement: jobplane sql {quote_statement(statement)}"
+        )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from jobplane.controlplane.cli.command_group import CommandGroup
-from jobplane.controlplane.cli.flags import WholeNumber
+from jobplane.controlplane.cli.flags import WholeNumber, output_option
 from jobplane.controlplane.cli.screen.show import Display
 from jobplane.controlplane.cli.terminal import connection_options, errors, examples, fail, json_line, settings_of
 from jobplane.schemas.errors import JobplaneError
@@ -16,8 +16,6 @@ from jobplane.schemas.shown import to_one_line
 if TYPE_CHECKING:
     from jobplane.controlplane.settings import Settings
     from jobplane.processors.kafka.cluster import Kafka
-
-output_option = click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 
 
 @click.group(cls=CommandGroup, epilog=examples("jobplane topic create orders", "jobplane topic peek orders -n 5"))
