@@ -26,7 +26,7 @@ from jobplane.controlplane.core.reconcile import unstopped
 from jobplane.controlplane.core.state import State
 from jobplane.controlplane.decider.batch import Batch, produce_batch
 from jobplane.controlplane.decider.fencing import Closer
-from jobplane.controlplane.decider.judge import Arrived, Case, Judge
+from jobplane.controlplane.decider.judge import Arrived, Judge, RecordToJudge
 from jobplane.controlplane.decider.replies import Replies
 from jobplane.controlplane.fetch.groups import Groups
 from jobplane.controlplane.fetch.schemas import RegistryLookup
@@ -249,7 +249,7 @@ class Decider:
             for copy in replies:
                 self._replies.offer(copy)
 
-    def _facts(self, state: State, cases: Sequence[Case], plane: str, limit: int) -> Facts:
+    def _facts(self, state: State, cases: Sequence[RecordToJudge], plane: str, limit: int) -> Facts:
         topics, instants = set[str](), set[tuple[str, int]]()
         for case in cases:
             more, at = case.needs(state)

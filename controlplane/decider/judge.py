@@ -67,15 +67,15 @@ class Judge:
     command: Callable[[State, Request, Facts, str], tuple[Body, ...]] = decide
     report: Callable[[State, Report, Facts, int], tuple[Body, ...]] = decide_report
 
-    def case(self, arrived: Arrived, asking: RegistryLookup) -> "Case":
+    def case(self, arrived: Arrived, asking: RegistryLookup) -> "RecordToJudge":
         """What becomes of a record, read so far."""
-        case = Case(self, arrived, asking)
+        case = RecordToJudge(self, arrived, asking)
         case.read()
         return case
 
 
 @dataclass(slots=True)
-class Case:
+class RecordToJudge:
     """One record on its way to its verdict. `said` is what it says, None where that is nothing: anyone may write."""
 
     judge: Judge

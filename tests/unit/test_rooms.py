@@ -1,6 +1,7 @@
-"""House rules that no linter knows: how large folders and files may be, and that each folder says what it is for."""
+"""House rules that no linter knows: sizes of folders and files, a docstring a folder, one class a name."""
 
 import ast
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -28,3 +29,14 @@ def test_a_folder_is_small_and_says_what_it_is_for(folder: Path) -> None:
 def test_a_file_is_small(folder: Path) -> None:
     lines = {file.name: len(file.read_text().splitlines()) for file in folder.glob("*.py")}
     assert {file: count for file, count in lines.items() if count > MOST_LINES} == {}
+
+
+def test_no_two_modules_define_classes_of_one_name() -> None:
+    """A reader who meets a class must not have to guess which one it is."""
+    modules: dict[str, set[str]] = defaultdict(set)
+    for folder in FOLDERS:
+        for file in folder.glob("*.py"):
+            for node in ast.walk(ast.parse(file.read_text())):
+                if isinstance(node, ast.ClassDef):
+                    modules[node.name].add(name(file))
+    assert {one: sorted(files) for one, files in modules.items() if len(files) > 1} == {}
