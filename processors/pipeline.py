@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
-from jobplane.processors.unrecorded import plan_of_text
+from jobplane.processors.old_jobs import plan_of_text
 from jobplane.schemas.failures import PlanUnreadable
 from jobplane.schemas.options import JobOptions
 from jobplane.schemas.records.plans import RecordedPlan
@@ -13,7 +13,7 @@ from jobplane.schemas.records.sources import DeadLetterSource, Sink, Source, sou
 from jobplane.schemas.records.tasks import Task
 from jobplane.sql.codegen.compile import CompiledStep, Step, Wiring, compile_step
 from jobplane.sql.plan.graph import Plan
-from jobplane.sql.plan.recorded import UnreadablePlan, read
+from jobplane.sql.plan.recording import UnreadablePlan, read
 
 Positions = dict[tuple[str, int], int]
 """The next offset to read, by topic and partition."""

@@ -13,7 +13,7 @@ from jobplane.sql.functions.signature import ANY, Function, function_of
 from jobplane.sql.operations.operation import CallOperation
 from jobplane.sql.plan.graph import Plan
 from jobplane.sql.plan.plan import plan
-from jobplane.sql.plan.recorded import operations_in
+from jobplane.sql.plan.recording import operations_in
 from jobplane.sql.syntax import expressions as ex
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parser import parse

@@ -82,7 +82,7 @@ def _describe(kafka: Kafka, prefix: str, statement: statements.ShowCreate | stat
 def _explain(dry: "DryRun", explained: statements.CreateJob | statements.Insert, *, shows_code: bool) -> Listing:
     from jobplane.controlplane.query.dry_run import job_of_insert
     from jobplane.sql.explain import explain_plan
-    from jobplane.sql.plan.recorded import read, text_of
+    from jobplane.sql.plan.recording import read, text_of
 
     create = explained if isinstance(explained, statements.CreateJob) else job_of_insert(explained)
     wired = dry.sources_and_sink(create)

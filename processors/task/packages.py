@@ -2,8 +2,8 @@
 
 from importlib.metadata import PackageNotFoundError, version
 
+from jobplane.processors.old_jobs import functions_of_text
 from jobplane.processors.pipeline import Pipeline
-from jobplane.processors.unrecorded import functions_of_text
 from jobplane.schemas.errors import Refused
 from jobplane.schemas.failures import FunctionMissing
 from jobplane.schemas.records.packages import Package

@@ -65,9 +65,9 @@ def _legend(code: Code, branch: Branch, topic: str) -> str:
     said += [f"f{i} = {'.'.join(read.path)!r}, {read.type}" for i, read in enumerate(branch.reads)]
     said += [f"output {i} = {'.'.join(one.path)!r}" for i, one in enumerate(branch.outputs) if not branch.star]
     said += [f"{name} = {value!r}"[:LEGEND_WIDTH] for name, value in code.constants.items()]
-    said += [f"{name} = {_called(value)}" for name, value in code.functions.items()]
+    said += [f"{name} = {_function_name(value)}" for name, value in code.functions.items()]
     return "".join(f"# {line}\n" for line in said)
 
 
-def _called(function: Callable[..., Any]) -> str:
+def _function_name(function: Callable[..., Any]) -> str:
     return str(getattr(function, "__qualname__", function)).split(".<locals>", maxsplit=1)[0].strip("_")

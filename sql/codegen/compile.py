@@ -92,10 +92,10 @@ def compile_step(plan: Plan, wiring: Wiring) -> CompiledStep:
     source = "\n".join(one.source for one in compiled.values())
     if len(compiled) == 1:
         return CompiledStep(next(iter(compiled.values())).step, source)
-    return CompiledStep(_dispatching({topic: one.step for topic, one in compiled.items()}), source)
+    return CompiledStep(_dispatch_by_topic({topic: one.step for topic, one in compiled.items()}), source)
 
 
-def _dispatching(steps: Mapping[str, Step]) -> Step:
+def _dispatch_by_topic(steps: Mapping[str, Step]) -> Step:
     """Runs of messages of one topic go through that topic's step."""
 
     def step(messages: Iterator[Any], produce: Callable[..., None], full: Callable[..., None]) -> tuple[int, int]:
@@ -113,24 +113,24 @@ def _of_topic(branches: list[Branch], wiring: Wiring) -> CompiledStep:
     if len(made) == 1 and not made[0].several:
         (one,) = made
         text = _HEAD + "".join(one.lines) + _TAIL.format(arguments=one.arguments)
-        return CompiledStep(_executed(text, one.bound)["step"], text + one.legend)
-    return _gathering(made)
+        return CompiledStep(_execute(text, one.bound)["step"], text + one.legend)
+    return _gather_rows(made)
 
 
-def _gathering(made: list[BranchCode]) -> CompiledStep:
+def _gather_rows(made: list[BranchCode]) -> CompiledStep:
     """A record may give several here: they are gathered, so that none is produced if one of them fails."""
     bound: dict[str, Any] = {}
     texts = []
     for i, one in enumerate(made):
         skip = [line.replace("skipped += 1", "yield None") for line in one.lines]
         text = _ROWS_HEAD + "".join(skip) + f"{one.indent}yield {one.arguments},\n"
-        bound[f"rows{i}"] = _executed(text, one.bound)["rows"]
+        bound[f"rows{i}"] = _execute(text, one.bound)["rows"]
         texts.append(text + one.legend)
     step = _GATHERED.format(gathered=", ".join(f"*rows{i}(m)" for i in range(len(made))))
-    return CompiledStep(_executed(step, bound)["step"], "\n".join([*texts, step]))
+    return CompiledStep(_execute(step, bound)["step"], "\n".join([*texts, step]))
 
 
-def _executed(text: str, bound: Mapping[str, Any]) -> dict[str, Any]:
+def _execute(text: str, bound: Mapping[str, Any]) -> dict[str, Any]:
     names = {**bound, "bad_record": operations.bad_record}
     exec(compile(text, "<query>", "exec"), names)  # noqa: S102  # our own templates only: see sql/codegen/expressions.py
     return names

@@ -25,11 +25,11 @@ def encode(row: Row, branch: Branch) -> None:
     computed += [one.value for one in branch.key]
     row.load(*computed, *branch.parts.values())
     if branch.key and sink.key_format is not None:
-        code.line(f"{KEY} = {_encoded(row, branch.key, sink.key_format)}")
+        code.line(f"{KEY} = {_encode_side(row, branch.key, sink.key_format)}")
     for name, part in branch.parts.items():
         code.line(f"{name} = {code.result(part)}")
     if not branch.star:
-        code.line(f"v = {_encoded(row, branch.outputs, sink.value_format)}")
+        code.line(f"v = {_encode_side(row, branch.outputs, sink.value_format)}")
     elif branch.outputs:
         _add_to_all(row, branch.outputs)
 
@@ -49,7 +49,7 @@ def arguments(row: Row, branch: Branch, topic: str, partitions: int, mirror: int
     return f"{listed}, m.headers()" if branch.copies else listed
 
 
-def _encoded(row: Row, outputs: Sequence[Output], side: SideFormat) -> str:
+def _encode_side(row: Row, outputs: Sequence[Output], side: SideFormat) -> str:
     """Python for the bytes of a key or value; one that is NULL as a whole has none."""
     writing = side.writing([one.field for one in outputs])
     results = [_result(row, *pair) for pair in zip(outputs, writing.conversions, strict=True)]
@@ -60,7 +60,7 @@ def _encoded(row: Row, outputs: Sequence[Output], side: SideFormat) -> str:
         text = re.sub(rf"\b{name}\b", of_key + name, text) if of_key else text
     if not outputs or outputs[0].path:
         return text.format(*results)
-    whole = row.code.named(results[0])
+    whole = row.code.name_for(results[0])
     return f"None if {whole} is None else {text.format(whole)}"
 
 
@@ -86,7 +86,7 @@ def _result(row: Row, output: Output, written: Convert | None) -> str:
     result = code.result(output.value)
     if written is None:
         return result
-    result = code.named(result)
+    result = code.name_for(result)
     return f"(None if {result} is None else {code.function('writer', written)}({result}))"
 
 

@@ -97,7 +97,7 @@ class Code:
             self._skip_if([f"not {self.truth(tree)}"])
         else:
             condition = self.value(tree)
-            self._skip_if([*self._absent(condition), f"not {condition.code}"])
+            self._skip_if([*self._null_tests(condition), f"not {condition.code}"])
             self._present.update(condition.nulls)
 
     def result(self, tree: Typed) -> str:
@@ -105,9 +105,9 @@ class Code:
         if isinstance(tree, Constant) and tree.value is None:
             return "None"
         fragment = self.value(tree)
-        if not fragment.check and (fragment.nulls == (fragment.code,) or not self._absent(fragment)):
+        if not fragment.check and (fragment.nulls == (fragment.code,) or not self._null_tests(fragment)):
             return fragment.code
-        return self._kept(fragment).code
+        return self._keep(fragment).code
 
     def value(self, tree: Typed) -> Fragment:
         match tree:
@@ -119,7 +119,7 @@ class Code:
             case Apply():
                 return self._apply(tree)
             case ApplyNullable():
-                return self._loose(tree)
+                return self._apply_nullable(tree)
             case NullTest(operand, negated):
                 return self._null_test(self.value(operand), negated=negated)
             case Junction(operands, ends_with):
@@ -132,7 +132,7 @@ class Code:
                 result = loop(self, tree)
                 return Fragment(result, (result,))
             case Let(key, value, body):
-                self.locals[key] = self.named(self.result(value))
+                self.locals[key] = self.name_for(self.result(value))
                 return self.value(body)
         assert_never(tree)
 
@@ -141,38 +141,38 @@ class Code:
         spine = [tree]
         while spine[-1].arguments and isinstance(first := spine[-1].arguments[0], Apply):
             spine.append(first)
-        made = self._applied(spine.pop(), None)
+        made = self._write_operation(spine.pop(), None)
         while spine:
-            made = self._applied(spine.pop(), made)
+            made = self._write_operation(spine.pop(), made)
         return made
 
-    def _applied(self, tree: Apply, first: Fragment | None) -> Fragment:
+    def _write_operation(self, tree: Apply, first: Fragment | None) -> Fragment:
         """One operation; `first` is its first operand, where that was written already."""
         rest = tree.arguments if first is None else tree.arguments[1:]
         operands = [*([] if first is None else [first]), *(self.value(one) for one in rest)]
         template = tree.template
         operands = [
-            operand if template.carries and operand.check == template.check else self._checked(operand)
+            operand if template.carries and operand.check == template.check else self._check(operand)
             for operand in operands
         ]
         if any(operand.depth >= MAX_DEPTH for operand in operands):
-            operands = [self._kept(operand) if operand.depth else operand for operand in operands]
+            operands = [self._keep(operand) if operand.depth else operand for operand in operands]
         nulls = tuple(dict.fromkeys(null for operand in operands for null in operand.nulls))
         depth = 1 + max((operand.depth for operand in operands), default=0)
-        made = Fragment(self._filled(template, [operand.code for operand in operands]), nulls, template.check, depth)
+        made = Fragment(self._fill(template, [operand.code for operand in operands]), nulls, template.check, depth)
         if not template.gives_null:
             return made
-        kept = self._kept(made)
+        kept = self._keep(made)
         return Fragment(kept.code, (kept.code,))
 
-    def _loose(self, tree: ApplyNullable) -> Fragment:
+    def _apply_nullable(self, tree: ApplyNullable) -> Fragment:
         template = tree.template
         named = "{0}" in template.code
-        codes = [self.named(self.result(one)) if named else self.result(one) for one in tree.arguments]
-        result = self.named(self._filled(template, codes))
+        codes = [self.name_for(self.result(one)) if named else self.result(one) for one in tree.arguments]
+        result = self.name_for(self._fill(template, codes))
         return Fragment(result, (result,))
 
-    def _filled(self, template: Template, codes: list[str]) -> str:
+    def _fill(self, template: Template, codes: list[str]) -> str:
         """The template with its arguments, and our own names for what is bound to it."""
         code = template.code
         for name, value in template.bound.items():
@@ -180,7 +180,7 @@ class Code:
         return code.format(*codes)
 
     def _null_test(self, operand: Fragment, *, negated: bool) -> Fragment:
-        kept = self._kept(operand)
+        kept = self._keep(operand)
         if kept.nulls:
             return Fragment(f"({kept.code} is {'not ' if negated else ''}None)", depth=1)
         return Fragment(self.constant(negated))
@@ -191,7 +191,7 @@ class Code:
         self.line(f"{result} = {self.result(operands[0])}")
         for operand in operands[1:]:
             with self.block(f"if {result} is not {ends_with}:"):
-                right = self.named(self.result(operand))
+                right = self.name_for(self.result(operand))
                 with self.block(f"if {right} is {ends_with} or {result} is not None:"):
                     self.line(f"{result} = {right}")
         return Fragment(result, (result,))
@@ -226,18 +226,18 @@ class Code:
                     self.line(f"{result} = {self.truth(operand)}")
         else:
             condition = self.value(tree)
-            self.line(f"{result} = {' and '.join([*self._there(condition), condition.code])}")
+            self.line(f"{result} = {' and '.join([*self._not_null_tests(condition), condition.code])}")
         return result
 
-    def _checked(self, fragment: Fragment) -> Fragment:
-        return self._kept(fragment) if fragment.check else fragment
+    def _check(self, fragment: Fragment) -> Fragment:
+        return self._keep(fragment) if fragment.check else fragment
 
-    def _kept(self, fragment: Fragment) -> Fragment:
+    def _keep(self, fragment: Fragment) -> Fragment:
         """The fragment's value in a local, evaluated here; what is out of bounds ends as BadRecord."""
         if fragment.depth == 0:
             return fragment
         result = self.temporary()
-        absent = self._absent(fragment)
+        absent = self._null_tests(fragment)
         if absent:
             with self.block(f"if {' or '.join(absent)}:"):
                 self.line(f"{result} = None")
@@ -259,7 +259,7 @@ class Code:
             with self.block(f"if len({result}) > {MAX_LENGTH}:"):
                 self.line(f"too_long({result})")
 
-    def named(self, code: str) -> str:
+    def name_for(self, code: str) -> str:
         """A name for what may be an expression."""
         if code.isidentifier():
             return code
@@ -271,10 +271,10 @@ class Code:
         with self.block(f"if {' or '.join(conditions)}:"):
             self.line("continue")
 
-    def _absent(self, fragment: Fragment) -> list[str]:
+    def _null_tests(self, fragment: Fragment) -> list[str]:
         return [f"{name} is None" for name in fragment.nulls if name not in self._present]
 
-    def _there(self, fragment: Fragment) -> list[str]:
+    def _not_null_tests(self, fragment: Fragment) -> list[str]:
         return [f"{name} is not None" for name in fragment.nulls if name not in self._present]
 
     def temporary(self) -> str:

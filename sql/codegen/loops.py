@@ -23,8 +23,8 @@ _DEEP = t.NESTED | {"SCALAR", "UNKNOWN"}
 
 def loop(code: "Code", tree: Loop) -> str:
     """Writes the lines; gives the local that holds the result."""
-    over = code.named(code.result(tree.over))
-    start = code.named(code.result(tree.start)) if tree.start is not None else ""
+    over = code.name_for(code.result(tree.over))
+    start = code.name_for(code.result(tree.start)) if tree.start is not None else ""
     result, outside = code.temporary(), code.spent
     if not outside:
         code.spent = code.temporary()
@@ -33,7 +33,7 @@ def loop(code: "Code", tree: Loop) -> str:
     with code.block(f"if {' and '.join(f'{one} is not None' for one in (over, start) if one)}:"):
         if outside:
             _charge(code, f"len({over}) << 2")  # a turn of a loop takes longer than a character
-        for outer in _looked_at(tree):
+        for outer in _outer_values(tree):
             local = code.locals[outer]
             _charge(code, f"0 if {local} is None else len({over}) * (len({local}) >> 6)")
         code.line(f"{result} = {start or ('[]' if tree.type.name == 'ARRAY' else '{}')}")
@@ -42,7 +42,7 @@ def loop(code: "Code", tree: Loop) -> str:
     return result
 
 
-def _looked_at(tree: Loop) -> list[str]:
+def _outer_values(tree: Loop) -> list[str]:
     """The keys of values from outside that the lambda may look at from end to end, each time."""
     fields: dict[str, Type] = {}
     bound = {*tree.keys, tree.accumulator}
@@ -75,7 +75,7 @@ def _entries(code: "Code", tree: Loop, over: str, result: str) -> None:
 
 
 def _transform(code: "Code", tree: Loop, result: str, _: list[str]) -> None:
-    made = [_weighed(code, code.named(code.result(one)), one.type) for one in tree.results]
+    made = [_charge_value(code, code.name_for(code.result(one)), one.type) for one in tree.results]
     if len(made) == 1:
         code.line(f"{result}.append({made[0]})")
         return
@@ -100,7 +100,7 @@ def _reduce(code: "Code", tree: Loop, result: str, _: list[str]) -> None:
 _BODIES = {"TRANSFORM": _transform, "FILTER": _filter, "REDUCE": _reduce}
 
 
-def _weighed(code: "Code", value: str, one: Type) -> str:
+def _charge_value(code: "Code", value: str, one: Type) -> str:
     """Counts how long a value is, if values of its type may be long."""
     if one.name in _LONG:
         _charge(code, f"0 if {value} is None else len({value})")

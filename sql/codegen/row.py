@@ -46,7 +46,7 @@ class Row:
                 code = part.code
                 for name, function in part.bound.items():
                     code = code.replace(name, self.code.function(name, function), 1)
-                self.code.locals[key] = self.code.named(code)
+                self.code.locals[key] = self.code.name_for(code)
 
     def is_plain(self, value: Typed) -> bool:
         """Whether a value is a field that stands in the decoded record as it is."""

@@ -20,7 +20,7 @@ def change(row: Row, steps: Iterable[Step]) -> None:
             case ProjectOperator(columns):
                 for column in columns:
                     row.load(column.value)
-                    row.code.locals[column.name] = row.code.named(row.code.result(column.value))
+                    row.code.locals[column.name] = row.code.name_for(row.code.result(column.value))
             case UnnestOperator():
                 _unnest(row, step)
             case never:
@@ -30,7 +30,7 @@ def change(row: Row, steps: Iterable[Step]) -> None:
 def _unnest(row: Row, step: UnnestOperator) -> None:
     code = row.code
     row.load(step.value)
-    values = code.named(code.result(step.value))
+    values = code.name_for(code.result(step.value))
     element, second, ordinal = (code.temporary() for _ in range(3))
     code.locals |= {step.element: element, step.second: second, step.ordinal: ordinal}
     target, each = element, f"{values} or ()"

@@ -22,7 +22,7 @@ from jobplane.sql.operations.casts import attempt, explicit, implicit
 from jobplane.sql.operations.equality import differing, equality
 from jobplane.sql.operations.fitting import fitting
 from jobplane.sql.operations.table import TABLE
-from jobplane.sql.operations.template import Template, calling
+from jobplane.sql.operations.template import Template, call_template
 from jobplane.sql.runtime import operations
 from jobplane.sql.runtime.nested import json_field, json_reader, map_of_pairs
 
@@ -191,23 +191,23 @@ def template_of(operation: Operation, count: int) -> Template:
         return TABLE[operation]
     if isinstance(operation, CallOperation):  # functions of packages come and go
         return _call(operation, count)
-    return _parametrised(operation, count)
+    return _template_with_parameters(operation, count)
 
 
 @lru_cache(maxsize=4096)
-def _parametrised(operation: Operation, count: int) -> Template:
+def _template_with_parameters(operation: Operation, count: int) -> Template:
     match operation:
         case CastOperation(source, target, safe):
             convert = explicit(source, target)
             gives_null = safe or source in (t.JSON, t.SCALAR)
-            return calling(attempt(convert) if safe and convert else convert, 1, gives_null=gives_null)
+            return call_template(attempt(convert) if safe and convert else convert, 1, gives_null=gives_null)
         case Convert(source, target):
-            return calling(explicit(source, target), 1)
+            return call_template(explicit(source, target), 1)
         case Widen(source, target):
             convert = implicit(source, target)
-            return Template("float({})", {"float": float}) if convert is float else calling(convert, 1)
+            return Template("float({})", {"float": float}) if convert is float else call_template(convert, 1)
         case Fit(column, source, target):
-            return calling(fitting(column, source, target), 1)
+            return call_template(fitting(column, source, target), 1)
         case Decimals():
             return _decimals(operation)
         case Equal(left, right):
@@ -220,7 +220,7 @@ def _parametrised(operation: Operation, count: int) -> Template:
             return Template("matches({})", {"matches": compile_like(pattern, escape)})
         case ConcatOperation(many):
             added = " + ".join(["{}"] * count)
-            return calling(operations.concatenate, count) if many else Template(f"({added})", check="bounded")
+            return call_template(operations.concatenate, count) if many else Template(f"({added})", check="bounded")
         case MakeArray():
             return Template(f"[{', '.join(['{}'] * count)}]")
         case MakeMap():
@@ -271,7 +271,7 @@ def _call(call: CallOperation, count: int) -> Template:
     made = guard_function(function, call.returns) if call.returns is not None else function.call
     nullable = [function.parameter(i).takes_null for i in range(count)]
     if not any(nullable):
-        return calling(made, count, gives_null=function.gives_null)
+        return call_template(made, count, gives_null=function.gives_null)
     guard = " or ".join(f"{{{i}}} is None" for i, takes_null in enumerate(nullable) if not takes_null)
     code = f"call({', '.join(f'{{{i}}}' for i in range(count))})"
     return Template(f"(None if {guard} else {code})" if guard else code, {"call": made})

@@ -15,7 +15,7 @@ from jobplane.sql.functions.patterns import like
 from jobplane.sql.functions.temporal import add_interval, add_months
 from jobplane.sql.operations.casts import at_midnight
 from jobplane.sql.operations.equality import differing, exactly
-from jobplane.sql.operations.template import Template, calling
+from jobplane.sql.operations.template import Template, call_template
 from jobplane.sql.runtime import operations, record_parts
 from jobplane.sql.runtime.nested import item, json_item
 
@@ -45,7 +45,7 @@ TABLE: dict[str, Template] = {
     # numbers and intervals
     "negate": Template("(-{})", carries=True),
     "negate-bigint": Template("(-{})", check="whole", carries=True),
-    "negate-decimal": calling(EXACT.minus, 1),
+    "negate-decimal": call_template(EXACT.minus, 1),
     "add": Template("({} + {})", carries=True),
     "add-bigint": Template("({} + {})", check="whole", carries=True),
     "add-double": Template("({} + {})", check="finite", carries=True),
@@ -59,16 +59,16 @@ TABLE: dict[str, Template] = {
     "multiply-decimal": _exact(product),
     "multiply-interval": Template("({} * {})", carries=True),
     "multiply-months": Template("int({} * {})", {"int": int}),
-    "divide-bigint": calling(operations.divide, 2, check="whole"),
-    "divide-number": calling(operations.divide, 2, check="finite"),
+    "divide-bigint": call_template(operations.divide, 2, check="whole"),
+    "divide-number": call_template(operations.divide, 2, check="finite"),
     "divide-double": Template("({} / {})", check="finite"),
     "divide-interval": Template("({} / {})"),
     "divide-months": Template("int({} / {})", {"int": int}),
-    "remainder": calling(operations.remainder, 2),
+    "remainder": call_template(operations.remainder, 2),
     "remainder-decimal": _exact(remainder),
     "decimal-to-double": Template("float({})", {"float": float}),
     # moments
-    "at-midnight": calling(at_midnight, 1),
+    "at-midnight": call_template(at_midnight, 1),
     "add-interval": Template("moved({}, +{})", {"moved": add_interval}),
     "subtract-interval": Template("moved({}, -{})", {"moved": add_interval}),
     "add-months": Template("add_months({}, +{})", {"add_months": add_months}),
@@ -87,8 +87,8 @@ TABLE: dict[str, Template] = {
     },
     "differ": Template("differ({}, {})", {"differ": differing(python.eq)}),
     "between": Template("({1} <= {0} <= {2})"),
-    "nearest-double": calling(float, 1),
-    "nearest-real": calling(lambda value: to_real(float(value)), 1),
+    "nearest-double": call_template(float, 1),
+    "nearest-real": call_template(lambda value: to_real(float(value)), 1),
     # truth
     "not": Template("(not {})"),
     "is-true": Template("({} is True)"),
@@ -96,8 +96,8 @@ TABLE: dict[str, Template] = {
     "is-false": Template("({} is False)"),
     "is-not-false": Template("({} is not False)"),
     # texts
-    "like": calling(like, 2),
-    "like-escape": calling(like, 3),
+    "like": call_template(like, 2),
+    "like-escape": call_template(like, 3),
     "type-name": Template("type_name({})", {"type_name": operations.type_name}),
     # values in values
     "item": Template("item({}, {})", {"item": item}, gives_null=True),
@@ -105,11 +105,11 @@ TABLE: dict[str, Template] = {
     "item-of-json": Template("item({}, {})", {"item": json_item}, gives_null=True),
     "value": Template("{}.get({})", gives_null=True),
     "value-json": Template("present({}.get({}))", {"present": null_to_none}, gives_null=True),
-    "json-text": calling(json_text, 1),
+    "json-text": call_template(json_text, 1),
     # parts of the record
     "header": Template("header({}, {})", {"header": record_parts.header_text}, gives_null=True),
-    "key-of-text": calling(str.encode, 1),
-    "key-of-json": calling(record_parts.key_of_json, 1),
+    "key-of-text": call_template(str.encode, 1),
+    "key-of-json": call_template(record_parts.key_of_json, 1),
     "milliseconds": Template("milliseconds({})", {"milliseconds": record_parts.milliseconds}),
     "header-list": Template("header_list({})", {"header_list": record_parts.header_list}),
 }

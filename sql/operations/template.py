@@ -23,6 +23,6 @@ class Template:
     carries: bool = False
 
 
-def calling(function: Any, count: int, *, gives_null: bool = False, check: Check = "") -> Template:
+def call_template(function: Any, count: int, *, gives_null: bool = False, check: Check = "") -> Template:
     """The template that calls a Python function with `count` arguments."""
     return Template(f"call({', '.join(['{}'] * count)})", {"call": function}, gives_null, check)

@@ -1,6 +1,6 @@
-"""A query as chains: each one source topic or mapping, and the SELECTs its rows go through, from the inside out.
+"""Splits a query into chains: a source topic or mapping, and the SELECTs that its rows pass, innermost first.
 
-Subqueries and WITH are the links of a chain, UNION ALL makes more chains.
+Subqueries and the queries of WITH are links of a chain. Each branch of a UNION ALL is a chain of its own.
 """
 
 from collections.abc import Mapping
@@ -11,12 +11,12 @@ from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.column_names import column_names
 
 MAX_CHAINS = 64
-Bindings = Mapping[str, "Bound"]
+Bindings = Mapping[str, "BoundQuery"]
 
 
 @dataclass(frozen=True, slots=True)
-class Bound:
-    """A query of WITH, and those named before it."""
+class BoundQuery:
+    """A query of WITH, and the queries of WITH that stand before it."""
 
     query: statements.Query
     bindings: Bindings
@@ -24,7 +24,7 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One SELECT. `names` are those of its source; `columns` those a UNION ALL takes from its first branch."""
+    """One SELECT. `names` are the names of its source, `columns` those that a UNION ALL has from its first branch."""
 
     select: statements.Select
     names: tuple[str, ...]
@@ -38,15 +38,15 @@ class Chain:
 
 
 def chains(query: statements.Query, bindings: Bindings | None = None) -> list[Chain]:
-    """Raises StatementTooLarge where UNION ALL in WITH makes too many."""
+    """Raises StatementTooLarge if UNION ALL in WITH makes more than MAX_CHAINS."""
     known = dict(bindings or {})
     for binding in query.bindings:
-        known[binding.name.text] = Bound(binding.query, dict(known))
+        known[binding.name.text] = BoundQuery(binding.query, dict(known))
     found = []
     columns: tuple[str, ...] = ()
     for select in query.branches:
-        for chain in _below(select.source, known):
-            names = (select.source.alias.text,) if select.source.alias else _own(select.source)
+        for chain in _chains_below(select.source, known):
+            names = (select.source.alias.text,) if select.source.alias else _own_names(select.source)
             found.append(Chain(chain.source, (*chain.links, Link(select, names, columns))))
             if len(found) > MAX_CHAINS:
                 message = f"with UNION ALL the query has more than {MAX_CHAINS} branches"
@@ -55,7 +55,7 @@ def chains(query: statements.Query, bindings: Bindings | None = None) -> list[Ch
     return found
 
 
-def _below(source: statements.Table | statements.Derived, known: Bindings) -> list[Chain]:
+def _chains_below(source: statements.Table | statements.Derived, known: Bindings) -> list[Chain]:
     if isinstance(source, statements.Derived):
         return chains(source.query, known)
     if bound := known.get(source.name.text):
@@ -63,5 +63,5 @@ def _below(source: statements.Table | statements.Derived, known: Bindings) -> li
     return [Chain(source.name, ())]
 
 
-def _own(source: statements.Table | statements.Derived) -> tuple[str, ...]:
+def _own_names(source: statements.Table | statements.Derived) -> tuple[str, ...]:
     return (source.name.text,) if isinstance(source, statements.Table) else ()

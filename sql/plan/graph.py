@@ -21,7 +21,7 @@ from jobplane.sql.plan.operators import (
     UnionOperator,
     UnnestOperator,
     WrittenColumn,
-    wanted,
+    field_to_write,
 )
 from jobplane.sql.plan.usage import keys_of
 from jobplane.sql.types.typed import Typed
@@ -84,7 +84,7 @@ class Output:
     @property
     def field(self) -> TypedField:
         """What the target's format is asked to write."""
-        return wanted(self.column, self.to)
+        return field_to_write(self.column, self.to)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ class Branch:
     @property
     def used(self) -> set[str]:
         """The keys of all values that steps and columns name."""
-        return keys_used((*self.steps, ProjectOperator(self.columns)))
+        return keys_of_operators((*self.steps, ProjectOperator(self.columns)))
 
     def _outputs(self, part: str) -> tuple[Output, ...]:
         to = {one.column: one for one in self.sink.columns}
@@ -230,6 +230,6 @@ def values_of(operator: Operator) -> tuple[Typed, ...]:
             assert_never(never)
 
 
-def keys_used(operators: tuple[Operator, ...]) -> set[str]:
+def keys_of_operators(operators: tuple[Operator, ...]) -> set[str]:
     """The keys of all values that operators name."""
     return {key for one in operators for value in values_of(one) for key in keys_of(value)}

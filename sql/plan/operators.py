@@ -115,6 +115,6 @@ VALUE_PART, KEY_PART = "value", "key"
 """Parts of a record that are encoded. A column may go to another part, by the name that the query has for that."""
 
 
-def wanted(column: ProjectedColumn, to: WrittenColumn) -> TypedField:
+def field_to_write(column: ProjectedColumn, to: WrittenColumn) -> TypedField:
     """What the target's format is asked to write for a column."""
     return TypedField(to.path, t.UNKNOWN if column.type == t.UNKNOWN else to.declared or column.type)

@@ -1,4 +1,4 @@
-"""What a query needs from a record and makes of it. All that can be refused without a record is refused here."""
+"""Plans a query. Everything that can be refused without a record is refused here."""
 
 from collections.abc import Mapping as MappingOf
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from jobplane.sql.operations.casts import Impossible, explicit
 from jobplane.sql.operations.operation import Convert
 from jobplane.sql.plan.chains import Chain, chains
 from jobplane.sql.plan.format_checks import check_branch, check_written
-from jobplane.sql.plan.graph import Branch, Output, Plan, Step, keys_used, plan_of
+from jobplane.sql.plan.graph import Branch, Output, Plan, Step, keys_of_operators, plan_of
 from jobplane.sql.plan.operators import (
     KEY_PART,
     VALUE_PART,
@@ -36,8 +36,8 @@ from jobplane.sql.plan.operators import (
     UnnestOperator,
     WrittenColumn,
 )
-from jobplane.sql.plan.selects import Levels, Rows, SelectedColumn, check_names
-from jobplane.sql.plan.usage import Settled, keys_of
+from jobplane.sql.plan.selects import Rows, SelectChain, SelectedColumn, check_names
+from jobplane.sql.plan.usage import ExpressionCleaner, keys_of
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parts import KEY, THIS
 from jobplane.sql.types.coercion import common_type
@@ -71,7 +71,7 @@ def plan(
     """
     planned: list[Branch] = []
     for chain in chains(insert.query):
-        branch, faults = _Planned(insert, chain, sources.get(chain.source.text), target).branch()
+        branch, faults = _BranchPlanner(insert, chain, sources.get(chain.source.text), target).branch()
         if not judged_before:
             faults.refuse()
         planned.append(branch)
@@ -114,8 +114,8 @@ def _check_mapped(columns: Sequence[statements.Name], mapping: str, mapped: Sequ
             raise UnknownColumn(f"mapping '{mapping}' has no column '{column}'{hint}", column.place)
 
 
-class _Planned:
-    """One chain's plan: found out twice, the second time with what the first taught of the columns."""
+class _BranchPlanner:
+    """Plans one chain: analyzes it twice, the second time with the types that the first analysis learned."""
 
     def __init__(
         self, insert: statements.Insert, chain: Chain, source: TopicMapping | None, target: TopicMapping | None
@@ -127,34 +127,34 @@ class _Planned:
 
     def branch(self) -> tuple[Branch, Faults]:
         slots = Slots()
-        self._once(SourceRecord(self._source, self._declared, slots))
+        self._analyze(SourceRecord(self._source, self._declared, slots))
         slots.learned = True
         record = SourceRecord(self._source, self._declared, slots)
-        levels, rows, analysis = self._once(record)
+        selects, rows, analysis = self._analyze(record)
         outputs = self._outputs(rows, analysis)
-        steps = _ordered(levels.steps, [one.value for one in outputs])
+        steps = _order_steps(selects.steps, [one.value for one in outputs])
         columns = tuple(one.column for one in outputs)
-        used = keys_used((*steps, ProjectOperator(columns)))
+        used = keys_of_operators((*steps, ProjectOperator(columns)))
         fields = tuple(
             self._field(name, one) for name, one in record.used.items() if name in used and name not in READABLE
         )
         source, target = self._source, self._target
         scan = ScanOperator(self._chain.source.text, source.key, source.value, fields)
         sink = SinkOperator(target.key, target.value, rows.open, tuple(one.to for one in outputs))
-        branch = _settled(Branch(scan, steps, columns, sink))
+        branch = _clean_branch(Branch(scan, steps, columns, sink))
         check_branch(branch, self._chain.source, self._insert.target)
-        return branch, levels.faults
+        return branch, selects.faults
 
-    def _once(self, record: SourceRecord) -> tuple[Levels, Rows, Analysis]:
-        levels = Levels(record)
-        rows = levels.source()
+    def _analyze(self, record: SourceRecord) -> tuple[SelectChain, Rows, Analysis]:
+        selects = SelectChain(record)
+        rows = selects.source()
         *inner, last = self._chain.links
         for link in inner:
-            rows, _ = levels.through(link, rows, last=False)
-        rows, analysis = levels.through(last, rows, last=True)
+            rows, _ = selects.apply_select(link, rows, last=False)
+        rows, analysis = selects.apply_select(last, rows, last=True)
         if not record.slots.learned:
             self._outputs(rows, analysis)
-        return levels, rows, analysis
+        return selects, rows, analysis
 
     def _outputs(self, rows: Rows, analysis: Analysis) -> tuple[Output, ...]:
         """What is written: fields of the value, then fields of the key, then parts of the record."""
@@ -170,19 +170,19 @@ class _Planned:
         for column in written:
             name = column.name
             if name == KEY and whole_key is not None:
-                key.append(self._assigned(column, KEY_PART, WHOLE, whole_key, analysis))
+                key.append(self._assign_column(column, KEY_PART, WHOLE, whole_key, analysis))
             elif name in declared:
                 mapped = declared[name]
                 side, path = self._target.side(mapped)
                 part = KEY_PART if side is of_key else VALUE_PART
-                made = self._assigned(column, part, path, parse_type(mapped.type), analysis)
+                made = self._assign_column(column, part, path, parse_type(mapped.type), analysis)
                 (key if side is of_key else outputs).append(made)
             elif name in WRITABLE:
                 value = record_part(name, column.value, column.place, analysis.coercion)
                 analysis.faults.note(value, column.place)
                 parts.append(Output(ProjectedColumn(name, value, value.type), WrittenColumn(name, name)))
             elif name == THIS and self._target.value.is_json:
-                outputs.append(self._assigned(column, VALUE_PART, WHOLE, t.JSON, analysis))
+                outputs.append(self._assign_column(column, VALUE_PART, WHOLE, t.JSON, analysis))
             elif name in READABLE:
                 raise NotSupported(f"{name} cannot be written; give the column another name with AS", column.place)
             else:
@@ -194,7 +194,7 @@ class _Planned:
         if len(outputs) > 1 and any(not one.path for one in outputs):
             raise ColumnMismatch(f"{THIS} is the whole value: no column goes beside it", self._insert.target.place)
         if not key and all(one.name != KEY for one in parts) and self._changes_key:
-            key.append(self._same_key(whole_key, analysis))
+            key.append(self._convert_key(whole_key, analysis))
         return (*outputs, *key, *parts)
 
     @property
@@ -203,7 +203,7 @@ class _Planned:
         source, target = self._source.key, self._target.key
         return source is not None and target is not None and source.format is not target.format
 
-    def _same_key(self, one: Type | None, analysis: Analysis) -> Output:
+    def _convert_key(self, one: Type | None, analysis: Analysis) -> Output:
         """The source's key in the target's format. Raises ColumnMismatch where that is not one value to one value."""
         source, target, place = self._source.key, self._target.key, self._insert.target.place
         names = " and ".join(side.format.name for side in (source, target) if side is not None)
@@ -216,13 +216,17 @@ class _Planned:
         except Impossible:
             raise unlike from None
         same = value.type == one or cast is None
-        return _declared(KEY, value if same else apply(Convert(value.type, one), (value,), one), KEY_PART, WHOLE, one)
+        return _declared_output(
+            KEY, value if same else apply(Convert(value.type, one), (value,), one), KEY_PART, WHOLE, one
+        )
 
-    def _assigned(self, column: SelectedColumn, part: str, path: FieldPath, one: Type, analysis: Analysis) -> Output:
+    def _assign_column(
+        self, column: SelectedColumn, part: str, path: FieldPath, one: Type, analysis: Analysis
+    ) -> Output:
         name, value = column.name, strip_view(column.value)
         value = assign(value, one, f"column {name} ({one})", column.place, analysis.coercion)
         analysis.faults.note(value, column.place)
-        return _declared(name, value, part, path, one)
+        return _declared_output(name, value, part, path, one)
 
     def _columns(self, rows: Rows, own: list[str]) -> list[str]:
         """What the columns of the query are called in the target, in their order."""
@@ -264,12 +268,12 @@ class _Planned:
         return ScannedField(key, one, path, of_key=side is self._source.key)
 
 
-def _declared(name: str, value: Typed, part: str, path: FieldPath, one: Type) -> Output:
+def _declared_output(name: str, value: Typed, part: str, path: FieldPath, one: Type) -> Output:
     """A column that the target declares."""
     return Output(ProjectedColumn(name, value, value.type), WrittenColumn(name, part, path, one))
 
 
-def _ordered(steps: Sequence[Step], outputs: Sequence[Typed]) -> tuple[Step, ...]:
+def _order_steps(steps: Sequence[Step], outputs: Sequence[Typed]) -> tuple[Step, ...]:
     """The steps with each value computed as late as it may be, and none that nobody uses."""
     waiting: dict[str, ProjectOperator] = {}
     ordered: list[Step] = []
@@ -278,7 +282,7 @@ def _ordered(steps: Sequence[Step], outputs: Sequence[Typed]) -> tuple[Step, ...
         for key in [key for key in waiting if key in needed]:
             if key in waiting:
                 computed = waiting.pop(key)
-                emit(keys_used((computed,)))
+                emit(keys_of_operators((computed,)))
                 ordered.append(computed)
 
     written = {key for value in outputs for key in keys_of(value)}
@@ -287,10 +291,10 @@ def _ordered(steps: Sequence[Step], outputs: Sequence[Typed]) -> tuple[Step, ...
             case ProjectOperator(columns):
                 waiting |= {column.name: step for column in columns}
             case FilterOperator():
-                emit(keys_used((step,)))
+                emit(keys_of_operators((step,)))
                 ordered.append(step)
             case UnnestOperator():
-                emit(keys_used(tuple(steps[i:])) | written)
+                emit(keys_of_operators(tuple(steps[i:])) | written)
                 ordered.append(step)
             case never:
                 assert_never(never)
@@ -298,21 +302,21 @@ def _ordered(steps: Sequence[Step], outputs: Sequence[Typed]) -> tuple[Step, ...
     return tuple(ordered)
 
 
-def _settled(branch: Branch) -> Branch:
+def _clean_branch(branch: Branch) -> Branch:
     """The branch without what only the analysis of its expressions needs."""
-    settled = Settled()
+    cleaner = ExpressionCleaner()
 
     def column(one: ProjectedColumn) -> ProjectedColumn:
-        return changed(one, value=settled.expression(one.value))
+        return changed(one, value=cleaner.clean(one.value))
 
     def step(one: Step) -> Step:
         match one:
             case FilterOperator(condition):
-                return changed(one, condition=settled.expression(condition))
+                return changed(one, condition=cleaner.clean(condition))
             case ProjectOperator(columns):
                 return changed(one, columns=tuple(map(column, columns)))
             case UnnestOperator(value):
-                return changed(one, value=settled.expression(value))
+                return changed(one, value=cleaner.clean(value))
             case never:
                 assert_never(never)
 

@@ -1,4 +1,4 @@
-"""One SELECT after another along a chain: what its rows hold, and what is done to get there."""
+"""Applies the SELECTs of a chain one after another: which columns the rows have, and which steps compute them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -31,15 +31,15 @@ class SelectedColumn:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """What a SELECT gives. `open`: also all fields of the record."""
+    """The rows that a SELECT gives. `open`: the rows also have all fields of the record."""
 
     open: bool
     columns: tuple[SelectedColumn, ...]
 
 
 @dataclass(slots=True)
-class Levels:
-    """The stages of a chain, gathered from the inside out."""
+class SelectChain:
+    """The steps of a chain, collected from the innermost SELECT outwards."""
 
     record: SourceRecord
     steps: list[Step] = field(default_factory=list)
@@ -53,8 +53,8 @@ class Levels:
             not declared, tuple(SelectedColumn(name, self.record.column(name), STATEMENT_START) for name in declared)
         )
 
-    def through(self, link: Link, below: Rows, *, last: bool) -> tuple[Rows, Analysis]:
-        """The rows a SELECT makes of those below it, which it still may name. Raises Refused with its place."""
+    def apply_select(self, link: Link, below: Rows, *, last: bool) -> tuple[Rows, Analysis]:
+        """The rows that a SELECT makes of the rows below it. Raises Refused with its place."""
         columns = {column.name: column.value for column in below.columns}
         qualifiers: dict[str, dict[str, Typed] | None] = dict.fromkeys(link.names)
         given = {
@@ -66,7 +66,7 @@ class Levels:
         analysis = Analysis(self.record.slots, names, self.faults)
         added: list[SelectedColumn] = []
         for unnest in link.select.unnests:
-            made = self._unnested(unnest, analysis)
+            made = self._add_unnest(unnest, analysis)
             added += (SelectedColumn(name, value, unnest.place) for name, value in made.items())
             columns |= made
             if unnest.alias and unnest.columns:
@@ -79,7 +79,9 @@ class Levels:
         if last:
             return rows, analysis
         check_names((column.name, column.place) for column in rows.columns)
-        computed = tuple(replace(column, value=self._computed(column.value, column.place)) for column in rows.columns)
+        computed = tuple(
+            replace(column, value=self._compute_once(column.value, column.place)) for column in rows.columns
+        )
         return replace(rows, columns=computed), analysis
 
     def _items(self, link: Link, below: Rows, added: Sequence[SelectedColumn], analysis: Analysis) -> Rows:
@@ -104,7 +106,7 @@ class Levels:
             raise NotSupported(f"{item.source}.*: only the source itself has a star", item.source.place)
         return item.source is not None
 
-    def _computed(self, value: Typed, place: Place) -> Typed:
+    def _compute_once(self, value: Typed, place: Place) -> Typed:
         """The value, evaluated once for all who name it."""
         handed_on = isinstance(value, Field | Constant) or strip_view(value) is not value
         if handed_on:
@@ -122,7 +124,7 @@ class Levels:
         self._keys += 1
         return f"{GENERATED}{self._keys}"
 
-    def _unnested(self, unnest: statements.UnnestClause, analysis: Analysis) -> dict[str, Typed]:
+    def _add_unnest(self, unnest: statements.UnnestClause, analysis: Analysis) -> dict[str, Typed]:
         value = analysis.typed(unnest.expression)
         names = [column.text for column in unnest.columns] or ([unnest.alias.text] if unnest.alias else [])
         if not names:

@@ -1,4 +1,4 @@
-"""What an expression is made of, and which values it names."""
+"""The parts of an expression, and the values that it names."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import assert_never
@@ -21,7 +21,7 @@ from jobplane.sql.types.typed import (
 
 
 def children(tree: Typed) -> Iterator[Typed]:
-    """The values an expression is made of."""
+    """The values that an expression consists of."""
     match tree:
         case Constant() | Field():
             return
@@ -60,8 +60,8 @@ def keys_of(tree: Typed) -> dict[str, None]:
     return found
 
 
-def in_order(trees: Iterable[Typed]) -> Iterator[Typed]:
-    """All values in expressions, each once, and after those it is made of. Expressions may be as deep as they like."""
+def post_order(trees: Iterable[Typed]) -> Iterator[Typed]:
+    """All values in expressions: each once, after the values that it consists of. The depth is not limited."""
     done: set[int] = set()
     for tree in trees:
         waiting = [tree]
@@ -77,26 +77,26 @@ def in_order(trees: Iterable[Typed]) -> Iterator[Typed]:
                 yield one
 
 
-class Settled:
+class ExpressionCleaner:
     """Expressions without what only their analysis needs: slots, and the faults of constants."""
 
     def __init__(self) -> None:
         self._made: dict[int, tuple[Typed, Typed]] = {}
         """By the identity of an expression, which is kept so that no other takes it: that and what becomes of it."""
 
-    def expression(self, tree: Typed) -> Typed:
+    def clean(self, tree: Typed) -> Typed:
         if isinstance(tree, Constant | Field):
-            return _plain(tree)
-        for one in in_order([tree]):
+            return _clean_node(tree)
+        for one in post_order([tree]):
             if id(one) not in self._made:
                 before = list(children(one))
                 made = [self._made[id(child)][1] for child in before]
                 alike = all(new is old for new, old in zip(made, before, strict=True))
-                self._made[id(one)] = one, _plain(one if alike else _with_children(one, made))
+                self._made[id(one)] = one, _clean_node(one if alike else _with_children(one, made))
         return self._made[id(tree)][1]
 
 
-def _plain(one: Typed) -> Typed:
+def _clean_node(one: Typed) -> Typed:
     match one:
         case Field(slot=(_, *_)) | Loop(slot=(_, *_)):
             return replace(one, slot=())

@@ -25,7 +25,7 @@ from jobplane.schemas.records.state import Job
 from jobplane.schemas.wire.codec import decode, encode
 from jobplane.schemas.wire.command_record import Headers, read_command
 from jobplane.sql.codegen.compile import Step
-from jobplane.sql.plan.recorded import read, record
+from jobplane.sql.plan.recording import read, record
 from tests.fuzz.world import RECORDS, SOURCES, STATEMENTS, TOPICS, mappings, records, statement_of
 from tests.support.plane import Plane, topic
 

@@ -17,7 +17,7 @@ from jobplane.sql.codegen.compile import Wiring, compile_step
 from jobplane.sql.operations.operation import Operation
 from jobplane.sql.operations.table import TABLE
 from jobplane.sql.plan.operators import Operator
-from jobplane.sql.plan.recorded import PLANNER, dump, load
+from jobplane.sql.plan.recording import PLANNER, dump, load
 from jobplane.sql.types.typed import Typed
 from tests.support import rows
 

@@ -15,7 +15,7 @@ from jobplane.schemas.failures import BadRecord
 from jobplane.schemas.names import RESERVED
 from jobplane.sql.codegen.compile import Wiring, compile_step
 from jobplane.sql.plan.plan import plan
-from jobplane.sql.plan.recorded import dump, load
+from jobplane.sql.plan.recording import dump, load
 from jobplane.sql.syntax import expressions as ex
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.grammar import EXPECTED

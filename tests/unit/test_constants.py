@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from confluent_kafka import Message
 
+from jobplane.processors.old_jobs import plan_of_text
 from jobplane.processors.pipeline import pipeline
-from jobplane.processors.unrecorded import plan_of_text
 from jobplane.schemas.errors import TypeMismatch
 from jobplane.schemas.failures import BadRecord
 from jobplane.schemas.records.sources import Sink, Source

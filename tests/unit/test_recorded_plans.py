@@ -25,7 +25,7 @@ from jobplane.sql.codegen.compile import Wiring, compile_step
 from jobplane.sql.plan.constants import constant_from_json, constant_to_json
 from jobplane.sql.plan.graph import Forward, NotFused, Plan, Shuffle
 from jobplane.sql.plan.plan import plan
-from jobplane.sql.plan.recorded import PLANNER, UnreadablePlan, dump, load, read, record
+from jobplane.sql.plan.recording import PLANNER, UnreadablePlan, dump, load, read, record
 from jobplane.sql.syntax.parser import parse_insert
 from tests.support import rows
 

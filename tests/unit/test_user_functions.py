@@ -22,7 +22,7 @@ from jobplane.sql.explain import explain
 from jobplane.sql.functions import FUNCTIONS, NOT_OFFERED
 from jobplane.sql.packages import called_functions, called_packages, is_free_name
 from jobplane.sql.plan.plan import plan
-from jobplane.sql.plan.recorded import record
+from jobplane.sql.plan.recording import record
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parser import parse
 from tests.support.packages import OWNER, install, task

@@ -51,7 +51,7 @@ from jobplane.schemas.records.state import TASK_ENDED, Job, Snapshot, Status, Ta
 from jobplane.schemas.suggestions import did_you_mean
 from jobplane.sql.packages import called_packages
 from jobplane.sql.plan.plan import plan, source_names, with_target
-from jobplane.sql.plan.recorded import record
+from jobplane.sql.plan.recording import record
 from jobplane.sql.syntax import statements
 
 KEPT_ENDED_JOBS = 1_000

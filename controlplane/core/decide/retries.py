@@ -8,7 +8,7 @@ from jobplane.schemas.records.plans import RecordedPlan
 from jobplane.schemas.records.sources import DeadLetterSource, Sink, Source
 from jobplane.schemas.records.state import Job
 from jobplane.sql.plan.plan import plan
-from jobplane.sql.plan.recorded import record
+from jobplane.sql.plan.recording import record
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parser import parse_job
 

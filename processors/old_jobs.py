@@ -9,7 +9,7 @@ from jobplane.schemas.records.plans import RecordedPlan
 from jobplane.schemas.records.sources import Sink, Source
 from jobplane.sql.packages import called_functions
 from jobplane.sql.plan.plan import plan
-from jobplane.sql.plan.recorded import record
+from jobplane.sql.plan.recording import record
 from jobplane.sql.syntax.parser import parse_job
 
 

@@ -25,7 +25,7 @@ from jobplane.sql.analysis.topic_format import SideFormat
 from jobplane.sql.operations.operation import Among, CallOperation, UnknownOperation
 from jobplane.sql.plan.constants import constant_from_json, constant_to_json
 from jobplane.sql.plan.graph import Branch, NotFused, Plan, Shuffle, values_of
-from jobplane.sql.plan.usage import in_order
+from jobplane.sql.plan.usage import post_order
 from jobplane.sql.types.typed import Apply, ApplyNullable, Constant, Typed
 
 PLANNER = 1
@@ -124,7 +124,7 @@ class _Table:
 
     def add(self, values: Iterable[Typed]) -> None:
         """Values that are alike have one row."""
-        for value in in_order(values):
+        for value in post_order(values):
             row = self._row(value)
             place = self._known.setdefault(msgspec.json.encode(row), len(self.rows))
             if place == len(self.rows):
@@ -182,10 +182,10 @@ def _shape(kind: Any) -> tuple[dict[str, Any], tuple[tuple[str, Any], ...]]:
     return tag, tuple((one.name, MISSING if one.default is msgspec.NODEFAULT else one.default) for one in listed)
 
 
-def _resolved(value: Any, made: list[Typed]) -> Any:
+def _resolve(value: Any, made: list[Typed]) -> Any:
     """Expressions for their places."""
     if isinstance(value, list):
-        return tuple(_resolved(one, made) for one in value)
+        return tuple(_resolve(one, made) for one in value)
     if not 0 <= value < len(made):
         raise LookupError(f"no expression {value} stands before")
     return made[value]
@@ -196,7 +196,7 @@ def _expression(row: dict[str, Any], made: list[Typed]) -> Typed:
     if tag == "constant":
         one = msgspec.convert(row["type"], Type)
         return Constant(constant_from_json(row["value"], one), one)
-    found = row | {name: _resolved(row[name], made) for name in _CHILDREN.get(tag, ()) if name in row}
+    found = row | {name: _resolve(row[name], made) for name in _CHILDREN.get(tag, ()) if name in row}
     operation = found.get("operation")
     if isinstance(operation, dict) and operation["operation"] == "among":
         of = found["arguments"][0].type
@@ -207,13 +207,13 @@ def _expression(row: dict[str, Any], made: list[Typed]) -> Typed:
 
 
 def _operator(row: dict[str, Any], made: list[Typed], tag: str = "operator") -> dict[str, Any]:
-    found = row | {name: _resolved(row[name], made) for name in _NAMED.get(row[tag], ())}
+    found = row | {name: _resolve(row[name], made) for name in _NAMED.get(row[tag], ())}
     if row[tag] == "project":
-        found["columns"] = [column | {"value": _resolved(column["value"], made)} for column in row["columns"]]
+        found["columns"] = [column | {"value": _resolve(column["value"], made)} for column in row["columns"]]
     return found
 
 
 def operations_in(plan: Plan) -> Iterable[Apply | ApplyNullable]:
     """The operations of all expressions of a plan."""
-    values = in_order(value for operator in plan.operators for value in values_of(operator))
+    values = post_order(value for operator in plan.operators for value in values_of(operator))
     return (one for one in values if isinstance(one, Apply | ApplyNullable))
