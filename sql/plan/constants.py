@@ -30,6 +30,8 @@ def constant_to_json(value: Any) -> Any:
             return value if isfinite(value) else {"double": repr(value)}
         case list():
             return [constant_to_json(one) for one in value]
+        case tuple():  # a header
+            return {"pair": [constant_to_json(one) for one in value]}
         case dict():
             return {"map": [[constant_to_json(key), constant_to_json(one)] for key, one in value.items()]}
         case msgspec.Struct():
@@ -51,6 +53,8 @@ def constant_from_json(value: Any, one: Type) -> Any:
         case "map":
             key, item = one.arguments
             return {constant_from_json(k, key): constant_from_json(v, item) for k, v in inner}
+        case "pair":
+            return tuple(constant_from_json(each, one) for each in inner)
         case "row":
             pairs = zip(inner, one.arguments, strict=True)
             return row_class(one)(*(constant_from_json(each, kind) for each, kind in pairs))
