@@ -2,15 +2,38 @@
 
 from dataclasses import dataclass, field
 
+from jobplane.processors.protocol.topic_names import (
+    CHECKPOINTS,
+    COMMANDS,
+    EVENTS,
+    REPORTS,
+    SNAPSHOTS,
+    STATE,
+    TASKS,
+)
 from jobplane.schemas.options import DEAD_LETTERS
+
+__all__ = [
+    "CHECKPOINTS",
+    "COMMANDS",
+    "DAY_MS",
+    "EVENTS",
+    "MAX_COMMAND_BYTES",
+    "MAX_LETTER_BYTES",
+    "REPORTS",
+    "SNAPSHOTS",
+    "STATE",
+    "TASKS",
+    "TASK_PARTITIONS",
+    "TOPICS",
+    "ControlTopic",
+]
 
 DAY_MS = 86_400_000
 TASK_PARTITIONS = 32
 MAX_COMMAND_BYTES = 8 * 1024 * 1024
 MAX_LETTER_BYTES = 8 * 1024 * 1024
 """A record that is too large for its sink is still to be a dead letter."""
-COMMANDS, EVENTS, STATE, TASKS = "commands", "events", "state", "tasks"
-REPORTS, CHECKPOINTS, SNAPSHOTS = "reports", "checkpoints", "snapshots"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import BinaryIO, assert_never
 
 from jobplane.processors import user_functions
 from jobplane.processors.kafka.cluster import Doubt, Kafka
+from jobplane.processors.kafka.control_topics import ControlTopics
 from jobplane.processors.protocol.messages import (
     MUST_RESTART,
     ForgetTask,
@@ -76,11 +77,12 @@ class Host:
 
     def __init__(self, opening: Opening, out: BinaryIO, hook: StepHook) -> None:
         kafka = Kafka(opening.bootstrap, opening.properties)
-        self._reporter = Reporter(kafka, opening.prefix, opening.worker)
+        topics = ControlTopics(kafka, opening.prefix)
+        self._reporter = Reporter(topics, opening.worker)
         self._services = TaskServices(
             kafka,
-            opening.prefix,
-            ControlRecords(kafka, opening.prefix),
+            topics,
+            ControlRecords(topics),
             self._reporter,
             self._require_in_touch,
             registry_of(opening.registry),

@@ -15,9 +15,9 @@ from typing import Any
 
 from jobplane.controlplane.backup.file import FORMAT, BackupRecord, BackupTopic, Foot, Head, PartitionRange, open_writer
 from jobplane.controlplane.core.state import POSITION
-from jobplane.controlplane.log import events_topic
 from jobplane.controlplane.topics import EVENTS, STATE, TOPICS
 from jobplane.processors.kafka.cluster import Kafka, Message
+from jobplane.processors.kafka.control_topics import ControlTopics
 from jobplane.schemas.records.events import Event
 from jobplane.schemas.records.state import Position, encode_key
 from jobplane.schemas.setup_errors import NotSetUp, StillWritten
@@ -90,7 +90,7 @@ def _place(message: Message) -> tuple[int, bytes]:
 
 
 def _read(kafka: Kafka, prefix: str, topic: str) -> Iterator[Message]:
-    consumer = events_topic.reader(kafka, prefix)
+    consumer = ControlTopics(kafka, prefix).log_reader()
     try:
         partitions = kafka.topics([f"{prefix}{topic}"])[f"{prefix}{topic}"][1]
         yield from kafka.read_to_end(consumer, f"{prefix}{topic}", range(partitions))

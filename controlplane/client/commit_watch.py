@@ -11,9 +11,9 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from jobplane.controlplane.core.goals import Proof
-from jobplane.controlplane.log import state_topic
 from jobplane.controlplane.log.progress import positions
 from jobplane.processors.kafka.cluster import Kafka
+from jobplane.processors.kafka.control_topics import ControlTopics
 from jobplane.processors.kafka.questions import At
 from jobplane.schemas.options import JobOptions
 from jobplane.schemas.records.state import Job
@@ -96,7 +96,7 @@ class CommitWatch:
     def _with_records(self, near: Collection[At], begin: Mapping[At, int]) -> set[At]:
         """Those partitions that hold a committed record behind the position."""
         found: set[At] = set()
-        with closing(state_topic.reader(self._kafka, self._prefix)) as consumer:
+        with closing(ControlTopics(self._kafka, self._prefix).state_reader()) as consumer:
             for topic in {topic for topic, _ in near}:
                 starts = {at: begin[at] for at in near if at[0] == topic}
                 messages = self._kafka.read_to_end(consumer, topic, [p for _, p in starts], starts=starts)

@@ -36,6 +36,7 @@ from jobplane.controlplane.topics import CHECKPOINTS, COMMANDS, EVENTS, REPORTS,
 from jobplane.processors.guard import Fault, noted
 from jobplane.processors.kafka.abandoning import returns
 from jobplane.processors.kafka.cluster import CALL_S, Consumer, Doubt, Fenced, Kafka, Message, assign, poll
+from jobplane.processors.kafka.control_topics import ControlTopics
 from jobplane.processors.kafka.hanging import TransactionPlace
 from jobplane.processors.kafka.judging import judging
 from jobplane.processors.kafka.transactions import TransactionalProducer
@@ -171,7 +172,7 @@ class Decider:
         producer = TransactionalProducer(
             kafka, f"{prefix}decider", TRANSACTION_MS, f"{prefix}{COMMANDS}", self._alive, _place(prefix)
         )
-        consumer = state_topic.reader(kafka, prefix)
+        consumer = ControlTopics(kafka, prefix).state_reader()
         self._replies = Replies(kafka)
         try:
             # 2

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from jobplane.controlplane.fetch.groups import Groups
 from jobplane.controlplane.topics import REPORTS
 from jobplane.processors.kafka.cluster import CALL_S, Doubt, Fenced, Kafka
+from jobplane.processors.kafka.control_topics import ControlTopics
 from jobplane.processors.kafka.hanging import task_place, topics_written
 from jobplane.processors.kafka.transactions import TransactionalProducer
 from jobplane.schemas.failures import JobFailure
@@ -60,7 +61,7 @@ class Closer:
         self._background.submit(self._delete_group, f"{self._prefix}job.{uid}")
 
     def _fence(self, task: Task) -> None:
-        deadline = time.monotonic() + FENCE_S
+        deadline, topics = time.monotonic() + FENCE_S, ControlTopics(self._kafka, self._prefix)
 
         def alive() -> None:
             if time.monotonic() > deadline:
@@ -69,11 +70,11 @@ class Closer:
         try:
             TransactionalProducer(
                 self._kafka,
-                f"{self._prefix}{task.transactional_id}",
+                topics.transactional_id(task),
                 TRANSACTION_MS,
                 f"{self._prefix}{REPORTS}",
                 alive,
-                task_place(task, self._prefix, self._kafka.topics(topics_written(task, self._prefix), alive)),
+                task_place(task, topics, self._kafka.topics(topics_written(task, topics), alive)),
             )
         except (Doubt, Fenced, JobFailure) as failed:
             LOG.warning("task %s could not be fenced, it is tried again: %s", task.key, failed)

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from jobplane.controlplane.core.set_up_advice import not_set_up
 from jobplane.controlplane.topics import EVENTS
 from jobplane.processors.kafka.cluster import Consumer, Doubt, Kafka, Message, TopicPartition, assign, poll
+from jobplane.processors.kafka.control_topics import ControlTopics
 from jobplane.schemas.records.events import Event
 from jobplane.schemas.setup_errors import BeyondTheEnd, EventsTruncated, NewerState
 from jobplane.schemas.wire.codec import UnknownRecord, decode
 
 Alive = Callable[[], None]
 FETCH = 5_000
-READAHEAD_KIB = 16_384
 SILENCE_S = 60.0
 
 
@@ -33,17 +33,6 @@ class Bounds:
 
     first: int
     end: int
-
-
-def reader(kafka: Kafka, prefix: str) -> Consumer:
-    """A consumer for long reads: as many records ahead as fit in some megabytes."""
-    return kafka.consumer(
-        f"{prefix}journal",
-        fetch_message_max_bytes=4_194_304,
-        fetch_queue_backoff_ms=2,
-        queued_min_messages=100_000,
-        queued_max_messages_kbytes=READAHEAD_KIB,
-    )
 
 
 def bounds(kafka: Kafka, prefix: str) -> Bounds:
@@ -107,7 +96,7 @@ def entry(message: Message) -> Entry:
 
 def read(kafka: Kafka, prefix: str, start: int, end: int, alive: Alive = lambda: None) -> Iterator[Entry]:
     """The committed events with offsets from `start` to before `end`."""
-    consumer = reader(kafka, prefix)
+    consumer = ControlTopics(kafka, prefix).log_reader()
     try:
         for batch in messages(consumer, f"{prefix}{EVENTS}", start, end, alive):
             yield from map(entry, batch)
@@ -117,7 +106,7 @@ def read(kafka: Kafka, prefix: str, start: int, end: int, alive: Alive = lambda:
 
 def follow(kafka: Kafka, prefix: str, start: int) -> Iterator[Entry]:
     """The committed events from `start` on, and those that come, for ever."""
-    consumer = reader(kafka, prefix)
+    consumer = ControlTopics(kafka, prefix).log_reader()
     try:
         assign(consumer, {(f"{prefix}{EVENTS}", 0): start})
         while True:

@@ -14,6 +14,7 @@ from jobplane.controlplane.log import events_topic
 from jobplane.controlplane.log.events_topic import Alive, Entry
 from jobplane.controlplane.topics import COMMANDS, EVENTS
 from jobplane.processors.kafka.cluster import Kafka, Message
+from jobplane.processors.kafka.control_topics import ControlTopics
 from jobplane.schemas.errors import JobNotFound, Refused
 from jobplane.schemas.records.events import (
     Body,
@@ -82,7 +83,7 @@ def history_of(kafka: Kafka, prefix: str, job: str, alive: Alive = lambda: None)
     bounds = events_topic.whole(kafka, prefix)
     story = Story(job)
     refused: dict[int, Row] = {}
-    consumer = events_topic.reader(kafka, prefix)
+    consumer = ControlTopics(kafka, prefix).log_reader()
     try:
         for batch in events_topic.messages(consumer, f"{prefix}{EVENTS}", 0, bounds.end, alive):
             for message in batch:

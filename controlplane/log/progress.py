@@ -7,6 +7,7 @@ from contextlib import closing
 from jobplane.controlplane.log import state_topic
 from jobplane.controlplane.topics import REPORTS
 from jobplane.processors.kafka.cluster import CALL_S, Consumer, Kafka, TopicPartition, judged
+from jobplane.processors.kafka.control_topics import ControlTopics
 from jobplane.processors.kafka.judging import judging
 from jobplane.processors.kafka.questions import At
 from jobplane.schemas.records.progress import PartitionProgress, Progress
@@ -28,7 +29,7 @@ def latest_progress(kafka: Kafka, prefix: str, jobs: Mapping[str, Job]) -> dict[
     start = kafka.offsets_since([(topic, 0)], since)[topic, 0]
     if start < 0:
         return {}
-    with closing(state_topic.reader(kafka, prefix)) as consumer:
+    with closing(ControlTopics(kafka, prefix).state_reader()) as consumer:
         messages = list(kafka.read_to_end(consumer, topic, [0], starts={(topic, 0): start}))
     heard: set[bytes] = set()
     found: dict[str, Progress] = {}

@@ -6,17 +6,13 @@ from contextlib import closing
 from jobplane.controlplane.core.state import State
 from jobplane.controlplane.topics import STATE
 from jobplane.processors.kafka.cluster import Consumer, Kafka, Message
+from jobplane.processors.kafka.control_topics import ControlTopics
 from jobplane.schemas.records.reports import Report
 from jobplane.schemas.records.state import FORMAT, Position, StateKey, StateRecord, decode_key
 from jobplane.schemas.setup_errors import NewerState
 from jobplane.schemas.wire.codec import UnknownRecord, decode, decode_record
 
 Alive = Callable[[], None]
-
-
-def reader(kafka: Kafka, prefix: str) -> Consumer:
-    """A consumer of control topics: assigned, read_committed, of no group that counts."""
-    return kafka.consumer(f"{prefix}reader", fetch_message_max_bytes=1_048_576, fetch_queue_backoff_ms=10)
 
 
 def read_state(
@@ -40,7 +36,7 @@ def read_state(
 
 def state_now(kafka: Kafka, prefix: str, wanted: Callable[[StateKey], bool] = lambda key: True) -> State:
     """`read_state` by a consumer of its own, for those who look once."""
-    with closing(reader(kafka, prefix)) as consumer:
+    with closing(ControlTopics(kafka, prefix).state_reader()) as consumer:
         return read_state(kafka, consumer, prefix, wanted=wanted)
 
 

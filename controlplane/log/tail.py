@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 from jobplane.controlplane.core.evolve import fold
 from jobplane.controlplane.core.state import State
-from jobplane.controlplane.log import events_topic, state_topic
+from jobplane.controlplane.log import events_topic
 from jobplane.controlplane.log.events_topic import Entry
 from jobplane.controlplane.topics import COMMANDS, EVENTS
 from jobplane.processors.kafka.cluster import Kafka, TopicPartition, assign, poll
+from jobplane.processors.kafka.control_topics import ControlTopics
 from jobplane.processors.kafka.judging import judging
 from jobplane.schemas.records.state import Job, Status
 
@@ -33,7 +34,7 @@ class Tail:
             raise ValueError(f"start {start} is beyond the end of the events, {self.end}; was the log made anew?")
         self._lock = threading.Lock()
         self._closed = False
-        self._consumer = state_topic.reader(kafka, prefix)
+        self._consumer = ControlTopics(kafka, prefix).state_reader()
         self.seek(self.end if start is None else start)
 
     def seek(self, offset: int) -> None:

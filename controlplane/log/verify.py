@@ -15,6 +15,7 @@ from jobplane.controlplane.log import events_topic, state_topic
 from jobplane.controlplane.log.events_topic import Alive
 from jobplane.controlplane.topics import EVENTS, STATE
 from jobplane.processors.kafka.cluster import Kafka
+from jobplane.processors.kafka.control_topics import ControlTopics
 from jobplane.schemas.records.state import Position, StateKey, StateRecord, decode_key, encode_key
 from jobplane.schemas.wire.avro_names import avro_name
 
@@ -60,7 +61,7 @@ def replay(kafka: Kafka, prefix: str, watch: Watch = lambda done, of: None, aliv
     last = held.get(POSITION)
     seq = last.seq if isinstance(last, Position) else 0
     state, count, began = State(), 0, time.monotonic()
-    consumer = events_topic.reader(kafka, prefix)
+    consumer = ControlTopics(kafka, prefix).log_reader()
     try:
         for batch in events_topic.messages(consumer, f"{prefix}{EVENTS}", 0, bounds.end, alive) if seq else ():
             for message in batch:
@@ -83,7 +84,7 @@ def settled(kafka: Kafka, prefix: str, alive: Alive = lambda: None) -> dict[Stat
     last: dict[bytes, bytes] = {}
     changes: dict[bytes, bytes | None] = {}
     position = encode_key(POSITION)
-    consumer = state_topic.reader(kafka, prefix)
+    consumer = ControlTopics(kafka, prefix).state_reader()
     try:
         for message in kafka.read_to_end(consumer, f"{prefix}{STATE}", [0], alive):
             key = message.key() or b"[]"

@@ -10,10 +10,10 @@ from jobplane.controlplane.core.decide.retries import RETRY_OF
 from jobplane.controlplane.core.state import State
 from jobplane.controlplane.listings.rows import text_of
 from jobplane.controlplane.listings.tables import cell
-from jobplane.controlplane.log import state_topic
 from jobplane.controlplane.query.record_rows import NULL
 from jobplane.processors.evaluation.dead_letters import CODE, REASON, SOURCE, UID, headers_of
 from jobplane.processors.kafka.cluster import Kafka, Message
+from jobplane.processors.kafka.control_topics import ControlTopics
 from jobplane.schemas.formats import FORMAT_OPTIONS
 from jobplane.schemas.options import DEAD_LETTER_TOPIC
 from jobplane.schemas.records.sources import Source
@@ -66,7 +66,7 @@ def read_letters(kafka: Kafka, prefix: str, topic: str, uid: str) -> Iterator[De
     """Those of a job in a topic, partition after partition, up to the end as it is now: committed ones only."""
     held = kafka.topics([topic])
     partitions = range(held[topic][1]) if topic in held else ()
-    with closing(state_topic.reader(kafka, prefix)) as consumer:
+    with closing(ControlTopics(kafka, prefix).state_reader()) as consumer:
         for message in kafka.read_to_end(consumer, topic, list(partitions)):
             found = letter_of(message)
             if found is not None and found[0] == uid:

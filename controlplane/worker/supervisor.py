@@ -40,6 +40,7 @@ from jobplane.controlplane.core.host_view import (
 from jobplane.controlplane.settings import Settings
 from jobplane.controlplane.worker.task_records import HeldTask
 from jobplane.processors.kafka.cluster import Kafka
+from jobplane.processors.kafka.control_topics import ControlTopics
 from jobplane.processors.protocol.messages import (
     ForgetTask,
     HostStatus,
@@ -80,7 +81,7 @@ class Supervisor:
 
     def __init__(self, settings: Settings, kafka: Kafka, worker: str) -> None:
         self._settings, self._worker = settings, worker
-        self._reporter = Reporter(kafka, settings.prefix, worker)
+        self._reporter = Reporter(ControlTopics(kafka, settings.prefix), worker)
         self._lock = threading.RLock()
         self._view = HostView(settings.hosts or os.cpu_count() or 1)
         self._hosts: dict[int, HostProcess] = {}

@@ -8,10 +8,10 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from jobplane.controlplane.log import state_topic
 from jobplane.controlplane.topics import TASKS
 from jobplane.processors.kafka.abandoning import returns
 from jobplane.processors.kafka.cluster import CALL_S, Consumer, Doubt, Kafka, assign, poll
+from jobplane.processors.kafka.control_topics import ControlTopics
 from jobplane.processors.kafka.judging import judging
 from jobplane.schemas.records.tasks import Task
 from jobplane.schemas.wire.codec import UnknownRecord, decode
@@ -57,7 +57,7 @@ class TaskRecords:
     def run(self) -> None:
         """Blocks until closed. After an error of Kafka all held partitions are read again."""
         while not self._stop.is_set():
-            consumer = state_topic.reader(self._kafka, self._prefix)
+            consumer = ControlTopics(self._kafka, self._prefix).state_reader()
             try:
                 with judging():
                     self._follow(consumer)

@@ -18,6 +18,7 @@ from typing import Any
 
 from jobplane.processors.kafka.abandoning import returns
 from jobplane.processors.kafka.cluster import CALL_S, Doubt, Kafka
+from jobplane.processors.kafka.control_topics import ControlTopics
 from jobplane.processors.kafka.security import security
 from jobplane.schemas.options import JobOptions, OnError
 from jobplane.schemas.records.tasks import Task
@@ -48,19 +49,21 @@ class TransactionPlace:
     group: str = ""
 
 
-def topics_written(task: Task, prefix: str) -> list[str]:
+def topics_written(task: Task, control: ControlTopics) -> list[str]:
     """The sink, and the topic of the dead letters where there may be any."""
     options = JobOptions.of(task.options)
-    letters = [options.letters_topic(prefix)] if options.on_error is OnError.DEAD_LETTER else []
+    letters = [options.letters_topic(control.prefix)] if options.on_error is OnError.DEAD_LETTER else []
     return [task.sink.topic, *letters]
 
 
-def task_place(task: Task, prefix: str, topics: Mapping[str, tuple[str, int]]) -> TransactionPlace:
+def task_place(task: Task, control: ControlTopics, topics: Mapping[str, tuple[str, int]]) -> TransactionPlace:
     """Where a task writes; `topics` are (topic id, partitions) of those it writes to that are still there."""
     written: dict[str, Sequence[int]] = {name: range(count) for name, (_, count) in topics.items()}
-    checkpoints, key = f"{prefix}checkpoints", task.checkpoint_key.encode()
+    checkpoints, key = control.checkpoints, task.checkpoint_key.encode()
     written[checkpoints] = [task.partition]
-    return TransactionPlace(checkpoints, task.partition, lambda found: found == key, written, f"{prefix}job.{task.uid}")
+    return TransactionPlace(
+        checkpoints, task.partition, lambda found: found == key, written, control.job_group(task.uid)
+    )
 
 
 def end_hanging(kafka: Kafka, transactional_id: str, place: TransactionPlace, alive: Alive) -> None:

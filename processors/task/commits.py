@@ -105,7 +105,7 @@ class Commits:
         """Writes the checkpoint; its offset, once all records of the transaction are acknowledged."""
         producer, task, delivered = self.clients.producer, self.task, list[Message]()
         record = (
-            *(f"{self.context.services.prefix}checkpoints", encode(checkpoint), task.checkpoint_key, task.partition),
+            *(self.context.services.topics.checkpoints, encode(checkpoint), task.checkpoint_key, task.partition),
             lambda error, message: delivered.append(message),
         )
         try:

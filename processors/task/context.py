@@ -9,6 +9,7 @@ from jobplane.processors.evaluation.place import Place
 from jobplane.processors.evaluation.verdict import Interrupted
 from jobplane.processors.kafka.abandoning import returns
 from jobplane.processors.kafka.cluster import Consumer, Kafka
+from jobplane.processors.kafka.control_topics import ControlTopics
 from jobplane.processors.protocol.messages import TaskGoal
 from jobplane.processors.protocol.steps import Step
 from jobplane.processors.registry.client import Registry
@@ -49,7 +50,7 @@ class TaskServices:
     """
 
     kafka: Kafka
-    prefix: str
+    topics: ControlTopics
     records: ControlRecords
     reporter: Reporter
     require_in_touch: Callable[[], None]

@@ -13,9 +13,9 @@ from jobplane.processors.kafka.abandoning import returns
 from jobplane.processors.kafka.cluster import (
     CALL_S,
     Consumer,
-    Kafka,
     TopicPartition,
 )
+from jobplane.processors.kafka.control_topics import ControlTopics
 from jobplane.schemas.failures import CheckpointLost, SnapshotLost
 from jobplane.schemas.records.checkpoints import Checkpoint, Pointer, read_pointer
 from jobplane.schemas.records.snapshots import SnapshotPart
@@ -39,15 +39,15 @@ class RecordAt:
 class ControlRecords:
     """Reads for the runners of one host. Thread-safe; every method may raise Doubt."""
 
-    def __init__(self, kafka: Kafka, prefix: str) -> None:
-        self._kafka, self._prefix = kafka, prefix
+    def __init__(self, topics: ControlTopics) -> None:
+        self._kafka, self._topics = topics.kafka, topics
         self._lock = threading.Lock()
-        self._idle = {committed: [self._open(committed=committed)] for committed in (True, False)}
+        self._idle = {committed: [self._topics.record_reader(committed=committed)] for committed in (True, False)}
         """Consumers that are not in use, by whether they read committed records only."""
 
     def task(self, at: RecordAt, alive: Alive) -> Task | None:
         """The task record as it is at the end of its partition; None where it is gone."""
-        found, _ = self._last(f"{self._prefix}tasks", at.partition, at.key, alive, at.offset)
+        found, _ = self._last(self._topics.tasks, at.partition, at.key, alive, at.offset)
         return decode(found, Task) if found else None
 
     def checkpoint(
@@ -58,7 +58,7 @@ class ControlRecords:
         The pointers only say where to begin: after a broker's death its group may have lost a commit that the rest of
         its transaction has. If nothing under the key lies behind the pointer's record, committed or not, that is it.
         """
-        topic = f"{self._prefix}checkpoints"
+        topic = self._topics.checkpoints
         pointers = [pointer for at in committed if (pointer := read_pointer(at.metadata))]
         own = sorted((one for one in pointers if one.layout == layout and one.partition == partition), reverse=True)
         start = next((one.offset for one in own if self._pointed(topic, one, key) is not None), None)
@@ -77,7 +77,7 @@ class ControlRecords:
 
     def snapshot(self, part: SnapshotPart, alive: Alive) -> Checkpoint:
         """The checkpoint kept in a part of a snapshot. Raises SnapshotLost where it is gone or not what it was."""
-        topic = f"{self._prefix}snapshots"
+        topic = self._topics.snapshots
         data = self._pointed(topic, Pointer(0, 0, part.offset), part.key)
         if data is None:
             data, _ = self._last(topic, 0, part.key, alive)
@@ -112,7 +112,7 @@ class ControlRecords:
             idle = self._idle[committed]
             consumer = idle.pop() if idle else None
         if consumer is None:
-            consumer = self._open(committed=committed)
+            consumer = self._topics.record_reader(committed=committed)
         try:
             yield consumer
         except BaseException:
@@ -124,9 +124,6 @@ class ControlRecords:
                 idle.append(consumer)
                 return
         consumer.close()
-
-    def _open(self, *, committed: bool) -> Consumer:
-        return self._kafka.consumer(f"{self._prefix}control", committed=committed, fetch_wait_max_ms=10)
 
     def close(self) -> None:
         for consumer in (*self._idle[True], *self._idle[False]):

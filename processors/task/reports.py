@@ -7,13 +7,13 @@ from dataclasses import replace
 from jobplane.processors.kafka.cluster import (
     CALL_S,
     Doubt,
-    Kafka,
     KafkaError,
     Message,
     Producer,
     delivered_offset,
     judged,
 )
+from jobplane.processors.kafka.control_topics import ControlTopics
 from jobplane.processors.kafka.judging import judging
 from jobplane.processors.protocol.messages import TaskGoal
 from jobplane.schemas.records.failure import Failure
@@ -32,9 +32,9 @@ DELIVERY_S = 30.0
 class Reporter:
     """Sends the reports of tasks, and repeats each report until the task record takes the report into account."""
 
-    def __init__(self, kafka: Kafka, prefix: str, worker: str) -> None:
-        self._producer: Producer = kafka.producer()
-        self._prefix, self.worker = prefix, worker
+    def __init__(self, topics: ControlTopics, worker: str) -> None:
+        self._producer: Producer = topics.kafka.producer()
+        self._topics, self.worker = topics, worker
         self._lock = threading.Lock()
         self._unknown: dict[tuple[str, int], tuple[float, Report]] = {}
         """By task key and snapshot version (0: the task's phase)."""
@@ -76,7 +76,7 @@ class Reporter:
         delivered: list[tuple[KafkaError | None, Message]] = []
         with judging():
             self._producer.produce(
-                f"{self._prefix}snapshots",
+                self._topics.snapshots,
                 value,
                 key,
                 0,
@@ -124,7 +124,7 @@ class Reporter:
         self._send(report)
 
     def _send(self, report: Report) -> None:
-        self._producer.produce(f"{self._prefix}reports", encode(report), f"{report.uid}/{report.task}", 0)
+        self._producer.produce(self._topics.reports, encode(report), f"{report.uid}/{report.task}", 0)
         self._producer.poll(0)
 
     def close(self) -> None:

@@ -131,7 +131,7 @@ class Runner:
         """The record read so far only says how to fence: the task runs by the one that is read after the fence."""
         services, alive = self._services, self.context.alive
         pipeline = pipeline_of(task)
-        names = topics_written(task, services.prefix)
+        names = topics_written(task, services.topics)
         taken = services.kafka.taken(names, alive)
         topics = services.kafka.topics(names, alive)
         partitions = sum(count for _, count in topics.values())
@@ -139,16 +139,16 @@ class Runner:
         settings = producer_settings([one.limit for one in taken], partitions, LINGER_MS[guarantee])
         producer = TransactionalProducer(
             services.kafka,
-            f"{services.prefix}{task.transactional_id}",
+            services.topics.transactional_id(task),
             pipeline.interval_ms + TRANSACTION_SLACK_MS,
             pipeline.sink.topic,
             alive,
-            task_place(task, services.prefix, topics),
+            task_place(task, services.topics, topics),
             **settings,
         )
         output = producer if guarantee is Guarantee.EXACTLY_ONCE else PlainOutput(services.kafka, **settings)
         self.context.enter(Step.READ)
-        consumer = services.kafka.consumer(f"{services.prefix}job.{task.uid}", **CONSUMER_SETTINGS)
+        consumer = services.kafka.consumer(services.topics.job_group(task.uid), **CONSUMER_SETTINGS)
         try:
             record = services.records.task(self._at, alive)
             if record is None or record.generation != task.generation or record.layout != task.layout:

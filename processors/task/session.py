@@ -275,7 +275,7 @@ def open_session(
     commits = Commits(context, task, pipeline, clients, sources, checkpoint, {})
     commits.confirm()
     sources.adopt(commits.partitions)
-    letters_topic, letter_limit = options.letters_topic(services.prefix), taken[-1].limit
+    letters_topic, letter_limit = options.letters_topic(services.topics.prefix), taken[-1].limit
     policy = RecordPolicy(options.on_error, sink, taken[0].limit, letters_topic)
     when_full = _waiting_for_room(context, clients)
     retried = pipeline.letters  # a record that fails again is a dead letter of its first job, not of the retry

@@ -19,6 +19,7 @@ from jobplane.controlplane.log import history, state_topic
 from jobplane.controlplane.log.verify import replay
 from jobplane.controlplane.topics import TOPICS
 from jobplane.processors.kafka.cluster import Kafka
+from jobplane.processors.kafka.control_topics import ControlTopics
 from jobplane.schemas.errors import JobNotFound
 from jobplane.schemas.records.state import Status, encode_key
 from jobplane.schemas.setup_errors import BeyondTheEnd, NotSetUp
@@ -49,7 +50,7 @@ def kafka_of(plane: System) -> Kafka:
 
 def now(plane: System) -> State:
     kafka = kafka_of(plane)
-    consumer = state_topic.reader(kafka, plane.prefix)
+    consumer = ControlTopics(kafka, plane.prefix).state_reader()
     try:
         return state_topic.read_state(kafka, consumer, plane.prefix)
     finally:
