@@ -7,13 +7,13 @@ position is always the last of the state's records, so a reader knows where a tr
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from jobplane.controlplane.core.evolve import evolve
-from jobplane.controlplane.core.reconcile import Write, reconcile
+from jobplane.controlplane.core.outcome import Reply
+from jobplane.controlplane.core.reconcile import Write
 from jobplane.controlplane.core.state import POSITION, Changes, State
+from jobplane.controlplane.core.step import Effects, KeyedEvent
 from jobplane.controlplane.topics import EVENTS, STATE
 from jobplane.processors.kafka.transactions import TransactionalProducer
 from jobplane.schemas.changed import replace
-from jobplane.schemas.records.events import Event
 from jobplane.schemas.records.state import encode_key
 from jobplane.schemas.wire.codec import encode
 
@@ -23,10 +23,11 @@ UNWRITTEN = 5_000
 
 @dataclass(slots=True)
 class Batch:
-    """`events` are with the names of their jobs, and their bytes. A batch that stays empty is not written."""
+    """The effects of some inputs, put together. A batch that stays empty is not written."""
 
-    events: list[tuple[Event, str, bytes]] = field(default_factory=list)
+    events: list[KeyedEvent] = field(default_factory=list)
     changes: Changes = field(default_factory=dict)
+    replies: list[Reply] = field(default_factory=list)
     _writes: dict[tuple[str, int, str], Write] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
@@ -37,13 +38,12 @@ class Batch:
         """Task records and tombstones."""
         return self._writes.values()
 
-    def add(self, state: State, event: Event, job: str, data: bytes) -> None:
-        """Folds an event, whose bytes are `data`, into the state."""
-        self.events.append((event, job, data))
-        changes = evolve(state, event)
-        before = {key: state.get(key) for key in changes}
-        self._change(state, changes)
-        for write in reconcile(before, state):
+    def add(self, more: Effects) -> None:
+        """Adds the effects of the next input."""
+        self.events += more.events
+        self.replies += more.replies
+        self._add(more.changes)
+        for write in more.writes:
             self._writes[write.topic, write.partition, write.key] = write
 
     def passed(self, state: State, commands: int, reports: int) -> None:
@@ -51,18 +51,20 @@ class Batch:
         position = state.position
         if commands - position.commands >= UNWRITTEN or reports - position.reports >= UNWRITTEN:
             moved = replace(position, commands=max(commands, position.commands), reports=max(reports, position.reports))
-            self._change(state, {POSITION: moved})
+            state.apply({POSITION: moved})
+            self._add({POSITION: moved})
 
-    def _change(self, state: State, changes: Changes) -> None:
-        state.apply(changes)
-        self.changes.pop(POSITION, None)
-        self.changes.update(changes)
+    def _add(self, changes: Changes) -> None:
+        """The position stays the last of the state's records."""
+        if changes:
+            self.changes.pop(POSITION, None)
+            self.changes.update(changes)
 
 
 def produce_batch(producer: TransactionalProducer, prefix: str, batch: Batch) -> None:
     """Within a transaction."""
-    for _, job, data in batch.events:
-        producer.produce(f"{prefix}{EVENTS}", data, job, 0)
+    for one in batch.events:
+        producer.produce(f"{prefix}{EVENTS}", one.data, one.job, 0)
     for key, record in batch.changes.items():
         producer.produce(f"{prefix}{STATE}", encode(record) if record is not None else None, encode_key(key), 0)
     for write in batch.writes:

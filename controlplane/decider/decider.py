@@ -1,8 +1,8 @@
 """The one writer: judges commands and reports in the order of their logs, a batch in one transaction.
 
 1 fence the decider's id · 2 read `state` to the end · 3 read commands and reports from the position found there ·
-4 fetch the facts of a batch · 5 decide and fold · 6 write events, state, tasks and position; commit · 7 hand over the
-replies asked for. After a doubt its memory is dropped and all begins again at 1. Fenced, it ends; the holder of
+4 fetch the facts of a batch · 5 step: judge and fold · 6 write events, state, tasks and position; commit · 7 hand over
+the replies asked for. After a doubt its memory is dropped and all begins again at 1. Fenced, it ends; the holder of
 `commands`-0 restarts it.
 
 What judging a record raises stays with that record (controlplane/decider/judge.py). An error that nobody foresaw
@@ -19,11 +19,11 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
-from jobplane.controlplane.core.evolve import job_name
 from jobplane.controlplane.core.facts import Facts
-from jobplane.controlplane.core.outcome import Reply, answer, reply_to
+from jobplane.controlplane.core.outcome import answer
 from jobplane.controlplane.core.reconcile import unstopped
 from jobplane.controlplane.core.state import State
+from jobplane.controlplane.core.step import effects
 from jobplane.controlplane.decider.batch import Batch, produce_batch
 from jobplane.controlplane.decider.fencing import Closer
 from jobplane.controlplane.decider.judge import Arrived, Judge, RecordToJudge
@@ -76,6 +76,12 @@ class Tally:
 
     def fault(self, met_by: str) -> None:
         self.faults[met_by] += 1
+
+    def count(self, batch: Batch) -> None:
+        """Counts a batch that is committed, and the verdicts in it."""
+        given = (answer(one.event, one.job) for one in batch.events)
+        self.verdicts.update(one.verdict for one in given if one is not None)
+        self.batches += 1
 
 
 @dataclass(slots=True)
@@ -219,18 +225,10 @@ class Decider:
         # 4
         facts = self._facts(state, cases, plane, limit)
         # 5
-        batch, verdicts, touched = Batch(), Counter[str](), set[str]()
-        replies: list[Reply] = []
+        batch = Batch()
         for case in cases:
-            written, facts = case.verdict(state, facts)
-            for event, data in ((one.event, one.data) for one in written):
-                name = job_name(state, event)
-                if reply := answer(event, name):
-                    verdicts[reply.verdict] += 1
-                batch.add(state, event, name, data)
-                touched.add(uid_of(event.body))
-                if copy := reply_to(event, name, state):
-                    replies.append(copy)
+            events, facts = case.verdict(state, facts)
+            batch.add(effects(state, events))
             self._passed[case.arrived.topic] = case.arrived.offset + 1
         batch.passed(state, self._passed[COMMANDS], self._passed[REPORTS])
         # 6
@@ -239,16 +237,15 @@ class Decider:
             produce_batch(producer, self._prefix, batch)
             producer.flush(TRANSACTION_MS / 1000, self._alive)
             producer.commit()
-            self._tally.verdicts += verdicts
-            self._tally.batches += 1
-            for uid in touched & state.jobs.keys():
+            self._tally.count(batch)
+            for uid in {uid_of(one.event.body) for one in batch.events} & state.jobs.keys():
                 self._closer.watch(uid, unstopped(state.jobs[uid]))
-            for event, _, _ in batch.events:
-                if isinstance(event.body, JobForgotten):
-                    self._closer.delete_group(event.body.uid)
+            for one in batch.events:
+                if isinstance(one.event.body, JobForgotten):
+                    self._closer.delete_group(one.event.body.uid)
             # 7
-            for copy in replies:
-                self._replies.offer(copy)
+            for reply in batch.replies:
+                self._replies.offer(reply)
 
     def _facts(self, state: State, cases: Sequence[RecordToJudge], plane: str, limit: int) -> Facts:
         topics, instants = set[str](), set[tuple[str, int]]()

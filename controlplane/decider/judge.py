@@ -11,23 +11,21 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from jobplane.controlplane.core.decide import decide, topics_needed
-from jobplane.controlplane.core.decide.reports import decide_report
+from jobplane.controlplane.core.decide import topics_needed
 from jobplane.controlplane.core.facts import Facts
 from jobplane.controlplane.core.request import Request, translate
 from jobplane.controlplane.core.state import State
+from jobplane.controlplane.core.step import EncodedEvent, Input, encode_events, judge
 from jobplane.controlplane.fetch.schemas import RegistryLookup
 from jobplane.controlplane.topics import COMMANDS
 from jobplane.processors.guard import Fault, noted
 from jobplane.processors.kafka.cluster import Doubt, Fenced, KafkaException
-from jobplane.schemas.errors import InternalError, Refused, StatementTooLarge
-from jobplane.schemas.records.events import Body, Cause, CommandRefused, Event
+from jobplane.schemas.errors import InternalError, Refused
+from jobplane.schemas.records.events import Cause, CommandRefused
 from jobplane.schemas.records.reports import Report, ReportKind
-from jobplane.schemas.wire.codec import UnknownRecord, decode, encode
+from jobplane.schemas.wire.codec import UnknownRecord, decode
 from jobplane.schemas.wire.command_record import Headers, ReceivedCommand, read_command
 
-LARGEST_EVENT = 900_000
-"""Bytes: Kafka's client takes records of a million, with their keys."""
 T = TypeVar("T")
 
 
@@ -51,21 +49,12 @@ class Arrived:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """An event and its bytes."""
-
-    event: Event
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class Judge:
-    """`count` is told what met a fault. `command` and `report` are the verdicts; they are pure."""
+    """`count` takes the name of what met a fault. `judge` is the verdict; it is pure."""
 
     prefix: str
     count: Callable[[str], None]
-    command: Callable[[State, Request, Facts, str], tuple[Body, ...]] = decide
-    report: Callable[[State, Report, Facts, int], tuple[Body, ...]] = decide_report
+    judge: Callable[[State, Input, Facts, str], tuple[EncodedEvent, ...]] = judge
 
     def case(self, arrived: Arrived, asking: RegistryLookup) -> "RecordToJudge":
         """What becomes of a record, read so far."""
@@ -120,48 +109,23 @@ class RecordToJudge:
                 return {state.jobs[uid].sink.topic}, set()
         return set(), set()
 
-    def verdict(self, state: State, facts: Facts) -> tuple[tuple[Written, ...], Facts]:
+    def verdict(self, state: State, facts: Facts) -> tuple[tuple[EncodedEvent, ...], Facts]:
         """The events that follow, the first of a command's is its outcome; and the facts with what was asked for it."""
-        match self.said:
-            case Request() as request:
+        if self.said is None:
+            return (), facts
+        given = Input(self.cause, self.arrived.time, self.said)
 
-                def refused(error: Refused) -> tuple[tuple[Written, ...], Facts]:
-                    place, length = error.place, request.command.length
-                    refusal = CommandRefused(error.code, error.message, place.line, place.column, length)
-                    return self._written(state, (refusal,)), facts
+        def refused(error: Refused) -> tuple[tuple[EncodedEvent, ...], Facts]:
+            if isinstance(given.content, Report):
+                return (), facts
+            place, length = error.place, given.content.command.length
+            refusal = CommandRefused(error.code, error.message, place.line, place.column, length)
+            return encode_events(state, given, (refusal,)), facts
 
-                return self._guarded(
-                    lambda: self._judged(
-                        state, facts, lambda known: self.judge.command(state, request, known, self.judge.prefix)
-                    ),
-                    refused,
-                )
-            case Report() as report:
-                return self._guarded(
-                    lambda: self._judged(
-                        state, facts, lambda known: self.judge.report(state, report, known, self.arrived.time)
-                    ),
-                    lambda _: ((), facts),
-                )
-        return (), facts
+        def judged(known: Facts) -> tuple[EncodedEvent, ...]:
+            return self.judge.judge(state, given, known, self.judge.prefix)
 
-    def _judged(
-        self, state: State, facts: Facts, judge: Callable[[Facts], tuple[Body, ...]]
-    ) -> tuple[tuple[Written, ...], Facts]:
-        bodies, known = self.asking.judge_with(facts, judge)
-        return self._written(state, bodies), known
-
-    def _written(self, state: State, bodies: tuple[Body, ...]) -> tuple[Written, ...]:
-        """Raises StatementTooLarge."""
-        seq, cause = state.position.seq, self.cause
-        events = [Event(seq + i, self.arrived.time, cause, body) for i, body in enumerate(bodies, 1)]
-        written = tuple(Written(event, encode(event)) for event in events)
-        if any(len(one.data) > LARGEST_EVENT for one in written):
-            raise StatementTooLarge(
-                f"what follows from the statement takes more than the {LARGEST_EVENT:,} bytes that an event may have; "
-                "read fewer topics in one job, or give their mappings smaller schemas"
-            )
-        return written
+        return self._guarded(lambda: self.asking.judge_with(facts, judged), refused)
 
     @property
     def cause(self) -> Cause:

@@ -10,12 +10,13 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar, assert_never
 
-from jobplane.controlplane.core.decide import WiredJob, topics_needed, wire
-from jobplane.controlplane.core.decide.mappings import create_mapping, drop_mapping
+from jobplane.controlplane.core.decide import decide_statement, topics_needed
+from jobplane.controlplane.core.decide.create_job import WiredJob, wire
 from jobplane.controlplane.core.decide.sources import Sources
 from jobplane.controlplane.core.facts import Facts
 from jobplane.controlplane.core.request import Request, options_of
 from jobplane.controlplane.core.state import State
+from jobplane.controlplane.core.step import Input, effects, encode_events
 from jobplane.controlplane.fetch.schemas import RegistryLookup
 from jobplane.controlplane.fetch.topics import fetch_facts, max_transaction_ms
 from jobplane.controlplane.listings.rows import Listing
@@ -24,6 +25,7 @@ from jobplane.controlplane.query.dry_run_listing import listing
 from jobplane.controlplane.query.newest_records import LAST, read_newest
 from jobplane.controlplane.query.notices import find_notices
 from jobplane.controlplane.query.sink_values import value_reader
+from jobplane.controlplane.topics import COMMANDS
 from jobplane.processors import user_functions
 from jobplane.processors.dry_run import tried
 from jobplane.processors.evaluation.dead_letters import letters_of
@@ -33,7 +35,8 @@ from jobplane.processors.pipeline import pipeline
 from jobplane.processors.registry.client import Registry
 from jobplane.schemas.errors import InsertNeedsJob, JobNotFound, JobplaneError, MappingNotFound, SnapshotNotFound
 from jobplane.schemas.failures import JobFailure
-from jobplane.schemas.records.events import Body, MappingCreated, MappingDropped
+from jobplane.schemas.options import JobOptions
+from jobplane.schemas.records.events import Cause, CommandUnchanged, MappingCreated, MappingDropped
 from jobplane.schemas.records.mappings import AvroSchema
 from jobplane.schemas.records.sources import Sink, sources_by_topic
 from jobplane.schemas.wire.command_record import read_command
@@ -142,7 +145,7 @@ class DryRun:
         """What a job would read and write, were it created now. Raises whatever would refuse it, but for its name."""
         user_functions.load()
         judge = partial(wire, self._known, create, options_of(create), prefix=self._prefix)
-        return self._judge(self._facts(create), lambda facts: judge(facts=facts))
+        return self._judge(self._facts(self._request(create)), lambda facts: judge(facts=facts))
 
     def _judge(self, facts: Facts, judge: Callable[[Facts], T]) -> T:
         verdict, _ = RegistryLookup(self._registry, {}).judge_with(facts, judge)
@@ -150,28 +153,26 @@ class DryRun:
 
     def _change_mapping(self, statement: statements.CreateMapping | statements.DropMapping) -> str:
         """Changes what is known here alone; tells what would have happened."""
-        (body,) = self._judge(self._facts(statement), lambda facts: self._verdict(statement, facts))
-        match body:
-            case MappingCreated(mapping=mapping):
-                self._known.apply({("mapping", mapping.name): mapping})
+        request, state = self._request(statement), self._known
+        bodies = self._judge(self._facts(request), lambda facts: decide_statement(state, request, facts, self._prefix))
+        given = Input(Cause(COMMANDS, 0, state.position.commands), 0, request)
+        (event,) = effects(state, encode_events(state, given, bodies)).events
+        match event.event.body:
+            case MappingCreated():
                 return "created, for the dry run alone"
-            case MappingDropped(name=name):
-                self._known.apply({("mapping", name): None})
+            case MappingDropped():
                 return "dropped, for the dry run alone"
-            case unchanged:
-                return str(getattr(unchanged, "message", "unchanged"))
+            case CommandUnchanged(message=message):
+                return message
+            case other:
+                return type(other).__name__
 
-    def _verdict(self, statement: statements.CreateMapping | statements.DropMapping, facts: Facts) -> tuple[Body, ...]:
-        if isinstance(statement, statements.CreateMapping):
-            return create_mapping(self._known, statement, facts, self._prefix)
-        return drop_mapping(self._known, statement)
-
-    def _facts(self, statement: statements.CreateJob | statements.CreateMapping | statements.DropMapping) -> Facts:
+    def _request(self, statement: statements.CreateJob | statements.CreateMapping | statements.DropMapping) -> Request:
         text = render(statement)
-        options = options_of(statement) if isinstance(statement, statements.CreateJob) else None
-        request = Request(read_command(0, 0, text.encode(), None, self._prefix), statement, text)
-        if options is not None:
-            request = Request(request.command, statement, text, options)
+        options = options_of(statement) if isinstance(statement, statements.CreateJob) else JobOptions()
+        return Request(read_command(0, 0, text.encode(), None, self._prefix), statement, text, options)
+
+    def _facts(self, request: Request) -> Facts:
         topics, instants = topics_needed(self._known, [request], self._prefix)
         limit = max_transaction_ms(self._kafka)
         return fetch_facts(self._kafka, "", limit, topics, instants)

@@ -10,19 +10,17 @@ from functools import lru_cache
 
 from confluent_kafka import Producer
 
-from jobplane.controlplane.core.decide import decide
-from jobplane.controlplane.core.decide.reports import decide_report
-from jobplane.controlplane.core.evolve import job_name
 from jobplane.controlplane.core.facts import Facts, TopicFacts
 from jobplane.controlplane.core.request import Request, translate
 from jobplane.controlplane.core.state import State
+from jobplane.controlplane.core.step import Input, step
 from jobplane.controlplane.decider.batch import Batch
 from jobplane.controlplane.log import control_topics
 from jobplane.controlplane.topics import COMMANDS, EVENTS, REPORTS, STATE
 from jobplane.processors.kafka.cluster import Kafka
 from jobplane.schemas.changed import replace
 from jobplane.schemas.records.commands import COMMAND_ID
-from jobplane.schemas.records.events import Cause, Event
+from jobplane.schemas.records.events import Cause
 from jobplane.schemas.records.reports import Report, ReportKind
 from jobplane.schemas.records.state import Job, encode_key
 from jobplane.schemas.wire.codec import encode
@@ -92,8 +90,7 @@ class Past:
         self.commands += 1
         cause = Cause(COMMANDS, offset, offset + 1, command.given_id, command.digest)
         request = replace(_request(text), command=command)
-        for body in decide(self.state, request, self._facts, self._prefix):
-            self._add(cause, body)
+        self._batch.add(step(self.state, Input(cause, self._now, request), self._facts, self._prefix))
 
     def _report(self, name: str, said: ReportKind) -> None:
         uid = self.state.names.get(name) or self.state.closing[name]
@@ -103,16 +100,11 @@ class Past:
         self._produce(REPORTS, encode(report), f"{uid}/0")
         cause = Cause(REPORTS, self.reports, self.reports + 1)
         self.reports += 1
-        for body in decide_report(self.state, report, self._facts, self._now):
-            self._add(cause, body)
-
-    def _add(self, cause: Cause, body: object) -> None:
-        event = Event(self.state.position.seq + 1, self._now, cause, body)  # type: ignore[arg-type]
-        self._batch.add(self.state, event, job_name(self.state, event), encode(event))
+        self._batch.add(step(self.state, Input(cause, self._now, report), self._facts, self._prefix))
 
     def _write(self) -> None:
-        for _, job, data in self._batch.events:
-            self._produce(EVENTS, data, job)
+        for one in self._batch.events:
+            self._produce(EVENTS, one.data, one.job)
         for key, record in self._batch.changes.items():
             self._produce(STATE, encode(record) if record is not None else None, encode_key(key))
         for write in self._batch.writes:

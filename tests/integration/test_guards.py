@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 from jobplane.controlplane.client.client import Client
-from jobplane.controlplane.core.decide import decide
 from jobplane.controlplane.core.facts import Facts
-from jobplane.controlplane.core.request import Request
 from jobplane.controlplane.core.state import State
+from jobplane.controlplane.core.step import EncodedEvent, Input, encode_events, judge
 from jobplane.controlplane.decider.decider import Decider, End, Tally
 from jobplane.controlplane.decider.judge import Judge
 from jobplane.controlplane.fetch.groups import Groups
@@ -22,7 +21,7 @@ from jobplane.controlplane.topics import COMMANDS
 from jobplane.processors.kafka.cluster import Kafka
 from jobplane.processors.protocol.steps import Step
 from jobplane.schemas.changed import replace
-from jobplane.schemas.records.events import Body, JobCreated
+from jobplane.schemas.records.events import JobCreated
 from jobplane.schemas.records.state import Status
 from tests.support.broker import KafkaBroker
 from tests.support.system import System, system, until
@@ -86,10 +85,11 @@ def test_a_name_that_no_topic_can_have_is_one_commands_trouble(
 def test_a_command_whose_events_cannot_be_folded_is_found_and_refused(
     broker: KafkaBroker, prefix: str, tmp_path: Path
 ) -> None:
-    def odd(state: State, request: Request, facts: Facts, own: str) -> tuple[Body, ...]:
+    def odd(state: State, given: Input, facts: Facts, own: str) -> tuple[EncodedEvent, ...]:
         """The verdicts, but with tasks in a partition that `tasks` has not."""
-        bodies = decide(state, request, facts, own)
-        return tuple(replace(one, partitions=(99,)) if isinstance(one, JobCreated) else one for one in bodies)
+        bodies = [one.event.body for one in judge(state, given, facts, own)]
+        unfoldable = [replace(one, partitions=(99,)) if isinstance(one, JobCreated) else one for one in bodies]
+        return encode_events(state, given, unfoldable)
 
     plane = System(broker.bootstrap, prefix, tmp_path)
     kafka, tally, stop = Kafka(broker.bootstrap), Tally(), threading.Event()

@@ -3,8 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobplane.controlplane.core.evolve import fold, job_name
+from jobplane.controlplane.core.evolve import fold
 from jobplane.controlplane.core.state import POSITION, State
+from jobplane.controlplane.core.step import EncodedEvent, effects
 from jobplane.controlplane.decider.batch import UNWRITTEN, Batch
 from jobplane.schemas.records.state import Position, StateKey, StateRecord
 from tests.property.test_plane import SAID, play
@@ -21,7 +22,7 @@ def test_the_last_record_of_each_key_is_enough(said: list[tuple[object, ...]], s
         size = sizes.pop() if sizes else len(left)
         batch = Batch()
         for event in left[:size]:
-            batch.add(state, event, job_name(state, event), b"")
+            batch.add(effects(state, [EncodedEvent(event, b"")]))
             fold(one_by_one, event)
         del left[:size]
         assert list(batch.changes)[-1] == POSITION

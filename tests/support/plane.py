@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from jobplane.controlplane.core.evolve import evolve
 from jobplane.controlplane.core.facts import Facts, TopicFacts
-from jobplane.controlplane.core.reconcile import Write, reconcile
+from jobplane.controlplane.core.reconcile import Write
 from jobplane.controlplane.core.state import State
+from jobplane.controlplane.core.step import Effects, effects
 from jobplane.controlplane.decider.judge import Arrived, Judge
 from jobplane.controlplane.fetch.schemas import RegistryLookup
 from jobplane.controlplane.topics import COMMANDS, REPORTS
@@ -55,8 +55,9 @@ class Plane:
 
     def _judged(self, arrived: Arrived) -> list[Event]:
         case = self.judge.case(arrived, RegistryLookup(self.registry, {}))
-        written, _ = case.verdict(self.state, self.facts)
-        return [self._fold(one.event) for one in written]
+        events, _ = case.verdict(self.state, self.facts)
+        self._take(effects(self.state, events))
+        return [one.event for one in events]
 
     @property
     def judge(self) -> Judge:
@@ -74,16 +75,12 @@ class Plane:
         self.now += 10
         return self.now
 
-    def _fold(self, event: Event) -> Event:
-        changes = evolve(self.state, event)
-        before = {key: self.state.get(key) for key in changes}
-        self.state.apply(changes)
-        for write in reconcile(before, self.state):
-            self.writes.append(write)
+    def _take(self, more: Effects) -> None:
+        self.events += (one.event for one in more.events)
+        self.writes += more.writes
+        for write in more.writes:
             if write.topic == "tasks":
                 if write.task is None:
                     self.tasks.pop(write.key, None)
                 else:
                     self.tasks[write.key] = write.task
-        self.events.append(event)
-        return event

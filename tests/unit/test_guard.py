@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -11,11 +12,14 @@ from jobplane.controlplane.cli import main
 from jobplane.controlplane.cli.screen.show import Display
 from jobplane.controlplane.cli.sql import show_answer
 from jobplane.controlplane.cli.terminal import TRACEBACK, errors
+from jobplane.controlplane.core.decide import decide
+from jobplane.controlplane.core.decide.reports import decide_report
 from jobplane.controlplane.core.facts import Facts
 from jobplane.controlplane.core.request import Request
 from jobplane.controlplane.core.state import State
+from jobplane.controlplane.core.step import LARGEST_EVENT, EncodedEvent, Input, encode_events
 from jobplane.controlplane.decider.decider import Suspects
-from jobplane.controlplane.decider.judge import LARGEST_EVENT, Arrived, Judge
+from jobplane.controlplane.decider.judge import Arrived, Judge
 from jobplane.controlplane.fetch.schemas import RegistryLookup
 from jobplane.controlplane.listings import rows
 from jobplane.controlplane.settings import Settings
@@ -57,6 +61,21 @@ def command(text: str, *, fault: Fault | None = None, offset: int = 7) -> Arrive
     return Arrived(COMMANDS, offset, 1_000, text.encode(), headers, fault)
 
 
+def judging(
+    count: Callable[[str], None],
+    command: Callable[..., tuple[Body, ...]] = decide,
+    report: Callable[..., tuple[Body, ...]] = decide_report,
+) -> Judge:
+    """A judge of which one verdict is odd."""
+
+    def judge(state: State, given: Input, facts: Facts, prefix: str) -> tuple[EncodedEvent, ...]:
+        if isinstance(given.content, Report):
+            return encode_events(state, given, report(state, given.content, facts, given.time))
+        return encode_events(state, given, command(state, given.content, facts, prefix))
+
+    return Judge(PREFIX, count, judge)
+
+
 def judged(judge: Judge, arrived: Arrived, state: State | None = None) -> list[Body]:
     case = judge.case(arrived, RegistryLookup(None, {}))
     known = state or State()
@@ -80,7 +99,7 @@ def test_what_judging_raises_refuses_its_command_alone(error: Exception, caplog:
         raise error
 
     faults = Faults()
-    (refused,) = judged(Judge(PREFIX, faults.append, command=odd), command("DROP JOB a"))
+    (refused,) = judged(judging(faults.append, command=odd), command("DROP JOB a"))
     assert isinstance(refused, CommandRefused)
     assert (refused.code, refused.length) == ("internal-error", len("DROP JOB a"))
     reference = fault_of(error).reference
@@ -95,7 +114,7 @@ def test_a_refusal_of_the_verdict_is_no_fault() -> None:
         raise BadMapping("no")
 
     faults = Faults()
-    (refused,) = judged(Judge(PREFIX, faults.append, command=refusing), command("DROP JOB a"))
+    (refused,) = judged(judging(faults.append, command=refusing), command("DROP JOB a"))
     assert isinstance(refused, CommandRefused)
     assert (refused.code, faults) == ("bad-mapping", [])
 
@@ -105,14 +124,14 @@ def test_a_doubt_is_the_deciders_matter() -> None:
         raise Doubt("silence")
 
     with pytest.raises(Doubt):
-        judged(Judge(PREFIX, Faults().append, command=doubting), command("DROP JOB a"))
+        judged(judging(Faults().append, command=doubting), command("DROP JOB a"))
 
 
 def test_the_refusal_keeps_who_sent_the_command() -> None:
     def odd(*_: object) -> tuple[Body, ...]:
         raise TypeError
 
-    case = Judge(PREFIX, Faults().append, command=odd).case(command("DROP JOB a"), RegistryLookup(None, {}))
+    case = judging(Faults().append, command=odd).case(command("DROP JOB a"), RegistryLookup(None, {}))
     written, _ = case.verdict(State(), Facts(""))
     cause = written[0].event.cause
     assert (cause.command_id, cause.reply_to, cause.offset, cause.next) == ("mine", "replies", 7, 8)
@@ -123,7 +142,7 @@ def test_events_that_cannot_be_written_refuse_their_command() -> None:
         return CommandUnchanged("", "fine"), CommandUnchanged("", "half a pair: \ud83d")
 
     faults = Faults()
-    (refused,) = judged(Judge(PREFIX, faults.append, command=unwritable), command("DROP JOB a"))
+    (refused,) = judged(judging(faults.append, command=unwritable), command("DROP JOB a"))
     assert isinstance(refused, CommandRefused)
     assert (refused.code, faults) == ("internal-error", ["command"])
 
@@ -133,7 +152,7 @@ def test_events_that_no_record_holds_are_refused_with_the_remedy() -> None:
         return (CommandUnchanged("", "x" * LARGEST_EVENT),)
 
     faults = Faults()
-    (refused,) = judged(Judge(PREFIX, faults.append, command=large), command("DROP JOB a"))
+    (refused,) = judged(judging(faults.append, command=large), command("DROP JOB a"))
     assert isinstance(refused, CommandRefused)
     assert (refused.code, faults) == (StatementTooLarge.code, [])
     assert "read fewer topics in one job" in refused.message
@@ -145,7 +164,7 @@ def test_a_culprit_is_not_judged_again() -> None:
         assert request.error is not None
         return (CommandRefused(request.error.code, request.error.message, 1, 1, 0),)
 
-    (refused,) = judged(Judge(PREFIX, Faults().append, odd), command("DROP JOB a", fault=Fault("KeyError", "1a2b3c4d")))
+    (refused,) = judged(judging(Faults().append, odd), command("DROP JOB a", fault=Fault("KeyError", "1a2b3c4d")))
     assert isinstance(refused, CommandRefused)
     assert "KeyError, reference 1a2b3c4d" in refused.message
 
@@ -158,7 +177,7 @@ def test_what_a_report_raises_drops_that_report(error: Exception, caplog: pytest
     faults = Faults()
     report = Report("uid", 0, 1, 1, ReportKind.RUNNING, "worker")
     arrived = Arrived(REPORTS, 9, 1_000, encode(report))
-    assert judged(Judge(PREFIX, faults.append, report=odd), arrived) == []
+    assert judged(judging(faults.append, report=odd), arrived) == []
     assert faults == ["report"]
     assert "report at offset 9: an unforeseen error" in caplog.text
 
@@ -387,7 +406,7 @@ def test_the_log_has_an_entry_an_error(caplog: pytest.LogCaptureFixture) -> None
     def odd(*_: object) -> tuple[Body, ...]:
         raise TypeError
 
-    judge = Judge(PREFIX, Faults().append, command=odd)
+    judge = judging(Faults().append, command=odd)
     for offset in (1, 2):
         judged(judge, command("DROP JOB a", offset=offset))
     assert [one.levelno for one in caplog.records] == [logging.ERROR] * 2

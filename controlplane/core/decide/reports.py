@@ -4,7 +4,7 @@ import hashlib
 from collections import defaultdict
 from typing import assert_never
 
-from jobplane.controlplane.core.decide import close
+from jobplane.controlplane.core.decide.drop_job import close
 from jobplane.controlplane.core.facts import Facts
 from jobplane.controlplane.core.state import State
 from jobplane.controlplane.core.transitions import Input, follow

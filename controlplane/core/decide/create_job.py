@@ -1,0 +1,109 @@
+"""The verdict on CREATE JOB: what the job reads, writes and goes on from. The one place where a query is planned."""
+
+from dataclasses import dataclass
+
+from jobplane.controlplane.core.decide.alter_job import check_interval, check_parallelism
+from jobplane.controlplane.core.decide.formats import written_through
+from jobplane.controlplane.core.decide.retries import RETRY_OF, retried
+from jobplane.controlplane.core.decide.sources import Sources, begin, check_dead_letters, later_than_all, topics_named
+from jobplane.controlplane.core.facts import Facts, value_place
+from jobplane.controlplane.core.placement import place
+from jobplane.controlplane.core.request import Request
+from jobplane.controlplane.core.state import State
+from jobplane.schemas.errors import (
+    JobDropping,
+    JobExists,
+)
+from jobplane.schemas.options import JobOptions, option_notices
+from jobplane.schemas.records.events import (
+    Body,
+    CommandUnchanged,
+    JobCreated,
+)
+from jobplane.schemas.records.plans import RecordedPlan
+from jobplane.schemas.records.snapshots import Restore
+from jobplane.schemas.records.sources import Sink
+from jobplane.schemas.records.state import Job, Status, Target
+from jobplane.sql.packages import called_packages
+from jobplane.sql.plan.plan import plan, with_target
+from jobplane.sql.plan.recording import record
+from jobplane.sql.syntax import statements
+
+DEFAULT_PARALLELISM = 4
+
+
+def create_job(
+    state: State, create: statements.CreateJob, request: Request, facts: Facts, prefix: str
+) -> tuple[Body, ...]:
+    name = create.name.text
+    holder = state.live(name)
+    if holder is not None:
+        if holder.target is Target.END:
+            raise JobDropping(f"job '{name}' is on its way out ({holder.status}); wait for its end", create.name.place)
+        if not create.if_not_exists:
+            raise JobExists(
+                f"a job '{name}' exists ({holder.status}); DROP it first, or choose another name", create.name.place
+            )
+        other = () if _same_job(holder, request) else ("the existing job has another definition",)
+        return (CommandUnchanged(holder.uid, f"job '{name}' exists", other, holder.status),)
+    wired = wire(state, create, request.options, facts, prefix)
+    sources, sink = wired.sources, wired.sink
+    most = max(len(source.start) for source in sources)
+    count = request.options.parallelism or min(most, DEFAULT_PARALLELISM)
+    return (
+        JobCreated(
+            uid=f"{facts.plane}-{request.command.offset}",
+            name=name,
+            statement=request.text,
+            options={option.name.text: option.value for option in create.options},
+            sources=sources,
+            sink=sink,
+            partitions=place(state, count),
+            restore=wired.restore,
+            waits_for=state.closing.get(name, ""),
+            status=Status.NOT_RUNNING,
+            notices=(
+                *option_notices(option.name.text for option in create.options),
+                *later_than_all(request.options, sources, facts),
+            ),
+            packages=called_packages(create.insert),
+            plan=wired.plan,
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class WiredJob:
+    """What a new job reads and writes, how, and the snapshot it goes on from."""
+
+    sources: Sources
+    sink: Sink
+    plan: RecordedPlan
+    restore: Restore | None
+
+
+def wire(state: State, create: statements.CreateJob, options: JobOptions, facts: Facts, prefix: str) -> WiredJob:
+    """The one time that a query is planned. Raises whatever refuses the job, but for its name."""
+    given = {option.name.text: option.value for option in create.options}
+    if options.retry_of:
+        where = value_place(create.options, RETRY_OF, create.name.place)
+        sources, sink, recorded = retried(state, create, options.retry_of, facts, prefix, where)
+    else:
+        sources, sink = topics_named(state, create.insert, given, facts, prefix)
+        mappings = {source.name: source.mapping for source in sources if source.mapping}
+        planned = plan(create.insert, mappings, sink.mapping)
+        written = written_through(sink, planned, facts, create.insert.target.place)
+        if written != sink:
+            sink, planned = written, with_target(planned, create.insert, written.mapping)
+        recorded = record(planned)
+    named = {sink.topic, *(source.records_of for source in sources)}
+    check_dead_letters(create.options, named, facts, prefix, create.name.place)
+    check_interval(create.options, options.snapshot_interval_millis, facts, create.name.place)
+    partitions = {source.topic: len(source.start) for source in sources}
+    check_parallelism(create.options, options.parallelism, partitions, create.name.place)
+    sources, restore = (sources, None) if options.retry_of else begin(state, create, options, sources, facts)
+    return WiredJob(sources, sink, recorded, restore)
+
+
+def _same_job(job: Job, request: Request) -> bool:
+    return job.statement.replace(" IF NOT EXISTS", "", 1) == request.text.replace(" IF NOT EXISTS", "", 1)
