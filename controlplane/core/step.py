@@ -26,7 +26,7 @@ LARGEST_EVENT = 900_000
 
 
 @dataclass(frozen=True, slots=True)
-class Input:
+class StepInput:
     """A command or a report. `cause` names its record; `time` is the record's, in epoch milliseconds."""
 
     cause: Cause
@@ -61,19 +61,19 @@ class Effects:
     replies: tuple[Reply, ...] = ()
 
 
-def step(state: State, given: Input, facts: Facts, prefix: str) -> Effects:
+def step(state: State, given: StepInput, facts: Facts, prefix: str) -> Effects:
     """Judges an input and folds what follows into the state. Raises what `judge` raises."""
     return effects(state, judge(state, given, facts, prefix))
 
 
-def judge(state: State, given: Input, facts: Facts, prefix: str) -> tuple[EncodedEvent, ...]:
+def judge(state: State, given: StepInput, facts: Facts, prefix: str) -> tuple[EncodedEvent, ...]:
     """The events that follow; the first of a command's is its outcome. Raises NotFetched, StatementTooLarge."""
     if isinstance(given.content, Report):
         return encode_events(state, given, decide_report(state, given.content, facts, given.time))
     return encode_events(state, given, decide(state, given.content, facts, prefix))
 
 
-def encode_events(state: State, given: Input, bodies: Iterable[Body]) -> tuple[EncodedEvent, ...]:
+def encode_events(state: State, given: StepInput, bodies: Iterable[Body]) -> tuple[EncodedEvent, ...]:
     """The next events, in their order. Raises StatementTooLarge."""
     seq = state.position.seq
     events = [Event(seq + i, given.time, given.cause, body) for i, body in enumerate(bodies, 1)]

@@ -15,7 +15,7 @@ from jobplane.controlplane.core.decide import topics_needed
 from jobplane.controlplane.core.facts import Facts
 from jobplane.controlplane.core.request import Request, translate
 from jobplane.controlplane.core.state import State
-from jobplane.controlplane.core.step import EncodedEvent, Input, encode_events, judge
+from jobplane.controlplane.core.step import EncodedEvent, StepInput, encode_events, judge
 from jobplane.controlplane.fetch.schemas import RegistryLookup
 from jobplane.controlplane.topics import COMMANDS
 from jobplane.processors.guard import Fault, noted
@@ -54,7 +54,7 @@ class Judge:
 
     prefix: str
     count: Callable[[str], None]
-    judge: Callable[[State, Input, Facts, str], tuple[EncodedEvent, ...]] = judge
+    judge: Callable[[State, StepInput, Facts, str], tuple[EncodedEvent, ...]] = judge
 
     def case(self, arrived: Arrived, asking: RegistryLookup) -> "RecordToJudge":
         """What becomes of a record, read so far."""
@@ -113,7 +113,7 @@ class RecordToJudge:
         """The events that follow, the first of a command's is its outcome; and the facts with what was asked for it."""
         if self.said is None:
             return (), facts
-        given = Input(self.cause, self.arrived.time, self.said)
+        given = StepInput(self.cause, self.arrived.time, self.said)
 
         def refused(error: Refused) -> tuple[tuple[EncodedEvent, ...], Facts]:
             if isinstance(given.content, Report):

@@ -16,7 +16,7 @@ from jobplane.controlplane.core.decide.sources import Sources
 from jobplane.controlplane.core.facts import Facts
 from jobplane.controlplane.core.request import Request, options_of
 from jobplane.controlplane.core.state import State
-from jobplane.controlplane.core.step import Input, effects, encode_events
+from jobplane.controlplane.core.step import StepInput, effects, encode_events
 from jobplane.controlplane.fetch.schemas import RegistryLookup
 from jobplane.controlplane.fetch.topics import fetch_facts, max_transaction_ms
 from jobplane.controlplane.listings.rows import Listing
@@ -155,7 +155,7 @@ class DryRun:
         """Changes what is known here alone; tells what would have happened."""
         request, state = self._request(statement), self._known
         bodies = self._judge(self._facts(request), lambda facts: decide_statement(state, request, facts, self._prefix))
-        given = Input(Cause(COMMANDS, 0, state.position.commands), 0, request)
+        given = StepInput(Cause(COMMANDS, 0, state.position.commands), 0, request)
         (event,) = effects(state, encode_events(state, given, bodies)).events
         match event.event.body:
             case MappingCreated():

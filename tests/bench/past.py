@@ -13,7 +13,7 @@ from confluent_kafka import Producer
 from jobplane.controlplane.core.facts import Facts, TopicFacts
 from jobplane.controlplane.core.request import Request, translate
 from jobplane.controlplane.core.state import State
-from jobplane.controlplane.core.step import Input, step
+from jobplane.controlplane.core.step import StepInput, step
 from jobplane.controlplane.decider.batch import Batch
 from jobplane.controlplane.log import control_topics
 from jobplane.controlplane.topics import COMMANDS, EVENTS, REPORTS, STATE
@@ -90,7 +90,7 @@ class Past:
         self.commands += 1
         cause = Cause(COMMANDS, offset, offset + 1, command.given_id, command.digest)
         request = replace(_request(text), command=command)
-        self._batch.add(step(self.state, Input(cause, self._now, request), self._facts, self._prefix))
+        self._batch.add(step(self.state, StepInput(cause, self._now, request), self._facts, self._prefix))
 
     def _report(self, name: str, said: ReportKind) -> None:
         uid = self.state.names.get(name) or self.state.closing[name]
@@ -100,7 +100,7 @@ class Past:
         self._produce(REPORTS, encode(report), f"{uid}/0")
         cause = Cause(REPORTS, self.reports, self.reports + 1)
         self.reports += 1
-        self._batch.add(step(self.state, Input(cause, self._now, report), self._facts, self._prefix))
+        self._batch.add(step(self.state, StepInput(cause, self._now, report), self._facts, self._prefix))
 
     def _write(self) -> None:
         for one in self._batch.events:

@@ -12,7 +12,7 @@ import pytest
 from jobplane.controlplane.client.client import Client
 from jobplane.controlplane.core.facts import Facts
 from jobplane.controlplane.core.state import State
-from jobplane.controlplane.core.step import EncodedEvent, Input, encode_events, judge
+from jobplane.controlplane.core.step import EncodedEvent, StepInput, encode_events, judge
 from jobplane.controlplane.decider.decider import Decider, End, Tally
 from jobplane.controlplane.decider.judge import Judge
 from jobplane.controlplane.fetch.groups import Groups
@@ -85,7 +85,7 @@ def test_a_name_that_no_topic_can_have_is_one_commands_trouble(
 def test_a_command_whose_events_cannot_be_folded_is_found_and_refused(
     broker: KafkaBroker, prefix: str, tmp_path: Path
 ) -> None:
-    def odd(state: State, given: Input, facts: Facts, own: str) -> tuple[EncodedEvent, ...]:
+    def odd(state: State, given: StepInput, facts: Facts, own: str) -> tuple[EncodedEvent, ...]:
         """The verdicts, but with tasks in a partition that `tasks` has not."""
         bodies = [one.event.body for one in judge(state, given, facts, own)]
         unfoldable = [replace(one, partitions=(99,)) if isinstance(one, JobCreated) else one for one in bodies]

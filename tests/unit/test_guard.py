@@ -17,7 +17,7 @@ from jobplane.controlplane.core.decide.reports import decide_report
 from jobplane.controlplane.core.facts import Facts
 from jobplane.controlplane.core.request import Request
 from jobplane.controlplane.core.state import State
-from jobplane.controlplane.core.step import LARGEST_EVENT, EncodedEvent, Input, encode_events
+from jobplane.controlplane.core.step import LARGEST_EVENT, EncodedEvent, StepInput, encode_events
 from jobplane.controlplane.decider.decider import Suspects
 from jobplane.controlplane.decider.judge import Arrived, Judge
 from jobplane.controlplane.fetch.schemas import RegistryLookup
@@ -68,7 +68,7 @@ def judging(
 ) -> Judge:
     """A judge of which one verdict is odd."""
 
-    def judge(state: State, given: Input, facts: Facts, prefix: str) -> tuple[EncodedEvent, ...]:
+    def judge(state: State, given: StepInput, facts: Facts, prefix: str) -> tuple[EncodedEvent, ...]:
         if isinstance(given.content, Report):
             return encode_events(state, given, report(state, given.content, facts, given.time))
         return encode_events(state, given, command(state, given.content, facts, prefix))
