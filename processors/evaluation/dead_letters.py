@@ -26,7 +26,7 @@ _TIME = re.compile(r"\d{1,18}", re.ASCII)
 def letter(topic: str, job: str, uid: str, message: Message, failure: RecordFailure) -> tuple[Any, ...]:
     """The arguments of Producer.produce. Headers of an earlier dead letter are replaced."""
     kind, time = message.timestamp()
-    said = {
+    own = {
         JOB: job,
         UID: uid,
         SOURCE: place_of(message),
@@ -34,16 +34,16 @@ def letter(topic: str, job: str, uid: str, message: Message, failure: RecordFail
         CODE: failure.code,
         REASON: failure.message[:LONGEST_REASON],
     }
-    _, kept = headers_of(message)
-    headers = [*kept, *((name, text.encode()) for name, text in said.items())]
+    _, others = headers_of(message)
+    headers = [*others, *((name, text.encode()) for name, text in own.items())]
     return topic, message.value(), message.key(), -1, None, None, time if kind else 0, headers
 
 
 def headers_of(message: Message) -> tuple[dict[str, str], list[tuple[str, Any]]]:
     """Our own headers, as text, and the other headers unchanged."""
     held: Any = message.headers() or ()
-    said = {name: (value or b"").decode(errors="replace") for name, value in held if name in OWN}
-    return said, [(name, value) for name, value in held if name not in OWN]
+    own = {name: (value or b"").decode(errors="replace") for name, value in held if name in OWN}
+    return own, [(name, value) for name, value in held if name not in OWN]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +115,10 @@ def letters_of(uid: str, messages: Iterable[Message]) -> list[Any]:
 
 
 def _letter(uid: str, message: Message) -> Letter | None:
-    said, kept = headers_of(message)
-    found = _SOURCE.fullmatch(said.get(SOURCE, ""))
-    if said.get(UID) != uid or found is None:
+    own, others = headers_of(message)
+    found = _SOURCE.fullmatch(own.get(SOURCE, ""))
+    if own.get(UID) != uid or found is None:
         return None
     source = found["topic"], int(found["partition"]), int(found["offset"])
-    time = said.get(TIME, "")
-    return Letter(message, source, (1, int(time)) if _TIME.fullmatch(time) else (0, -1), kept)
+    time = own.get(TIME, "")
+    return Letter(message, source, (1, int(time)) if _TIME.fullmatch(time) else (0, -1), others)
