@@ -1,1 +1,1 @@
-"""`make demo`: jobs on a real Kafka that are suspended, killed and replaced, and the proof that nothing went wrong."""
+"""`make demo`: suspends, kills and replaces jobs on a real Kafka, and proves that no record was lost or doubled."""

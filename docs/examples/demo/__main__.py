@@ -1,6 +1,6 @@
-"""A shop sells 5,000 orders a second while its jobs are created, suspended, killed and replaced; then all is checked.
+"""A shop sells 5,000 orders a second while its jobs are created, suspended, killed and replaced; then checks every order.
 
-Exit codes: 0 every order came out exactly once and in order, 1 not so, or it could not be found out, 130 interrupted.
+Exit codes: 0 every order was written exactly once and in order, 1 one was not or the check failed, 130 interrupted.
 """
 
 import argparse
@@ -49,7 +49,7 @@ Next:
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """The shop sells; what is done meanwhile is done here."""
+    """Runs statements and kills hosts while the shop sells."""
 
     dev: Dev
     client: Client
@@ -59,7 +59,7 @@ class Play:
     opened: float
 
     def run(self, sql: str) -> None:
-        """Append a statement to the command log and wait for its effect. Raises Failed where that does not come."""
+        """Append a statement to the command log and wait for its effect. Raises Failed if the effect does not come."""
         self.screen.say(f"> {sql}")
         began = time.monotonic()
         result = self.client.execute(sql, parse(sql), STATEMENT_S)
@@ -71,7 +71,7 @@ class Play:
         self.screen.say(f"  {reply.verdict}, done in {took:.2f} s: {reply.name} is {result.status}")
 
     def until(self, condition: Callable[[], bool], limit: float) -> bool:
-        """Whether the condition came true in time; shows how far it is. Raises Failed where it cannot any more."""
+        """Whether the condition became true in time; shows the progress. Raises Failed if it can no longer do so."""
         deadline = time.monotonic() + limit
         while not (true := condition()) and time.monotonic() < deadline:
             self.dev.check()
@@ -83,11 +83,11 @@ class Play:
         return true
 
     def at(self, seconds: float) -> None:
-        """Waits until the shop has been open so long."""
+        """Waits until the shop has been open for this many seconds."""
         self.until(lambda: False, self.opened + seconds - time.monotonic())
 
     def kill(self) -> None:
-        """SIGKILL to a task host; returns when all its tasks have committed elsewhere."""
+        """Sends SIGKILL to a task host; returns when all its tasks have committed in other hosts."""
         killed = self.dev.kill_a_host()
         tasks = Counter(task["job"] for task in killed["tasks"])
         named = " and ".join(f"{count} of {job}" for job, count in sorted(tasks.items()))
@@ -99,7 +99,7 @@ class Play:
 
 
 def play(dev: Dev, screen: Screen) -> None:
-    """The whole of it. Raises Failed where anything is not as it should be."""
+    """Runs the whole demonstration. Raises Failed if a result is wrong."""
     kafka, client = Kafka(dev.bootstrap), Client(Settings(bootstrap=dev.bootstrap))
     for topic in (SOURCE, SINK, BIG):
         kafka.create(topic, PARTITIONS, 1, {})
@@ -146,7 +146,7 @@ def play(dev: Dev, screen: Screen) -> None:
 
 
 def prove(screen: Screen, topic: str, what: str, wanted: Sequence[Record], found: Iterable[Record]) -> bool:
-    """Says whether a topic has what it should."""
+    """Prints whether a topic has exactly the expected records, and returns it."""
     wrong = differences(wanted, found)
     if not wrong:
         screen.say(f"  in {topic} {len(wanted):,} of {len(wanted):,} orders, exactly once, in order per key: {what}")
@@ -162,12 +162,12 @@ def as_it_is(message: Message) -> Record:
 
 
 def as_json(message: Message) -> Record:
-    """A record compared by what its JSON says."""
+    """A record that is compared by the fields of its JSON."""
     return _record(message, json.loads(message.value() or b""))
 
 
 def doubled(messages: Iterable[Message]) -> Iterable[Record]:
-    """What `QUERY` should make of the orders."""
+    """The records that `QUERY` should write for the orders."""
     for message in messages:
         order = json.loads(message.value() or b"")
         if order["amount"] > 50:
@@ -180,7 +180,7 @@ def _record(message: Message, fields: dict[str, object]) -> Record:
 
 
 def attempt(dev: Dev, screen: Screen) -> int:
-    """Says what comes of it; the exit code."""
+    """Runs the demonstration, prints its result, and returns the exit code."""
     try:
         screen.say("starting `jobplane dev`: a Kafka and a worker of its own, on free ports")
         dev.wait_ready()
@@ -200,7 +200,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m docs.examples.demo", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--keep", action="store_true", help="leave data and logs where they are")
     keep = parser.parse_args().keep
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as by Ctrl-C: in order
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # SIGTERM ends it in order, as Ctrl-C does
     folder = Path(tempfile.mkdtemp(prefix="jobplane-demo-"))
     with Screen() as screen, closing(Dev(folder)) as dev:
         code = attempt(dev, screen)

@@ -19,7 +19,7 @@ class Failed(Exception):
 
 
 class Dev:
-    """A running `jobplane dev`: broker and worker on free ports. It ends with this process, whatever becomes of it."""
+    """A running `jobplane dev`: broker and worker on free ports. It always ends with this process."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.bootstrap, self.web = folder, "", ""
@@ -38,13 +38,13 @@ class Dev:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                cwd=folder,  # no jobplane.toml of somebody else's
+                cwd=folder,  # a folder without another jobplane.toml
                 env=environment,
                 start_new_session=True,
             )
 
     def wait_ready(self) -> None:
-        """Returns when commands are served. Raises Failed where `dev` gives up before: it has limits of its own."""
+        """Returns when the worker serves commands. Raises Failed if `dev` gives up; `dev` has its own limits."""
         match self._process.stdout.readline().decode().split() if self._process.stdout else []:
             case ["ready", bootstrap, web]:
                 self.bootstrap, self.web = bootstrap, web
@@ -52,21 +52,21 @@ class Dev:
                 raise Failed("`jobplane dev` did not start")
 
     def close(self) -> None:
-        """Stops worker and broker, in order; what has not ended within the limit is killed."""
+        """Stops the worker and the broker in order; kills a process that has not ended within the limit."""
         self._process.terminate()
         try:
             self._process.wait(STOP_S)
         except subprocess.TimeoutExpired:
-            self._process.kill()  # broker and worker end by themselves when `dev` is gone
+            self._process.kill()  # broker and worker end by themselves when `dev` has ended
             self._process.wait()
 
     def check(self) -> None:
-        """Raises Failed where `jobplane dev` has ended."""
+        """Raises Failed if `jobplane dev` has ended."""
         if self._process.poll() is not None:
             raise Failed(f"`jobplane dev` ended with {self._process.returncode}")
 
     def logs(self) -> str:
-        """The end of what it said, and where the rest is."""
+        """The last lines of its output, and the places of the complete logs."""
         lines = self._log.read_text(errors="replace").splitlines()[-SHOWN_LINES:]
         broker = self.folder / "kafka" / "broker.log"
         places = [str(place) for place in (self._log, broker) if place.exists()]
@@ -78,7 +78,7 @@ class Dev:
             return list(json.load(page))
 
     def kill_a_host(self) -> dict[str, Any]:
-        """SIGKILL to the host with the most tasks; what it was."""
+        """Sends SIGKILL to the host with the most tasks; returns this host as the JSON page showed it."""
         host = max(self.hosts(), key=lambda host: len(host["tasks"]))
         os.kill(host["pid"], signal.SIGKILL)
         return host

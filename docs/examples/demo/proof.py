@@ -1,4 +1,4 @@
-"""The proof: what should be in a topic against what is there, key by key, in order. Pure.
+"""The proof: compares the expected records of a topic with the actual ones, key by key, in order. Pure.
 
 It finds every record that was lost, doubled, altered or put out of order, and every one that nobody sent.
 """
@@ -13,7 +13,7 @@ Kind = Literal["lost", "doubled", "altered", "foreign", "reordered"]
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What a record is compared by; `timestamp` in milliseconds. No two of one key that are expected may be equal."""
+    """The compared parts of a record; `timestamp` is in milliseconds. The expected records of one key must differ."""
 
     key: bytes
     value: Hashable
@@ -22,7 +22,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One thing that does not hold: `expected` is missing or late, `found` is what is there instead."""
+    """One difference: `expected` is missing or late, `found` is the record in its place."""
 
     kind: Kind
     key: bytes
@@ -37,7 +37,7 @@ class Difference:
 
 
 def differences(expected: Iterable[Record], found: Iterable[Record]) -> list[Difference]:
-    """Both in the order of their partitions. Empty when each key has exactly its records, once and in order."""
+    """Both are in the order of their partitions. Empty if each key has exactly its records, once and in order."""
     wanted, there = _by_key(expected), _by_key(found)
     return [
         one

@@ -1,4 +1,4 @@
-"""Reading topics: a count of what committed readers see as it grows, and all that is there up to the end."""
+"""Reads topics: counts the committed records while they arrive, and reads all records up to the end."""
 
 import threading
 from collections import Counter
@@ -30,7 +30,7 @@ class Watch:
 
 
 def read_all(kafka: Kafka, topic: str, partitions: int, *, committed: bool = True) -> list[Message]:
-    """Every record, in the order of its partition, by a consumer that starts anew."""
+    """Every record, in the order of its partition, by a new consumer."""
     consumer = kafka.consumer("proof", committed=committed)
     try:
         return list(kafka.read_to_end(consumer, topic, range(partitions)))

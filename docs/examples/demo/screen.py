@@ -1,4 +1,4 @@
-"""What is shown: lines that stay, with the seconds since the start, and how far it is, which on a terminal moves."""
+"""The output: lines that stay, with the seconds since the start, and a line of progress that changes on a terminal."""
 
 import time
 from typing import Self
@@ -34,7 +34,7 @@ class Screen:
         self._console.print(margin + text.replace("\n", "\n" + " " * len(margin)))
 
     def progress(self, text: str) -> None:
-        """A line that the next one replaces; without a terminal, one of them every two seconds."""
+        """A line that the next one replaces; without a terminal, one line every two seconds."""
         if self._console.is_terminal:
             self._status.update(text)
         elif time.monotonic() - self._told > PLAIN_EVERY_S:

@@ -24,20 +24,20 @@ CITIES = ("Berlin", "Hamburg", "Köln", "Leipzig", "München", "Wien", "Zürich"
 
 
 class Shop:
-    """Sells from its birth until `close`. `sent` counts what Kafka has acknowledged; `error` says why it did not."""
+    """Sells from its creation until `close`. `sent` counts what Kafka has acknowledged; `error` says why it refused."""
 
     def __init__(self, kafka: Kafka, topic: str, rate: int) -> None:
         self.sent, self.error = 0, ""
         self._topic, self._rate = topic, rate
         self._orders_of: Counter[str] = Counter()
-        self._random = random.Random(7)  # noqa: S311  the same orders each time are what is wanted
+        self._random = random.Random(7)  # noqa: S311  each run should have the same orders
         self._producer = kafka.producer(linger_ms=5, partitioner="murmur2_random")
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._sell, name="shop", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """Stops selling and waits for what is on its way."""
+        """Stops selling and waits until Kafka has acknowledged the orders sent."""
         self._stop.set()
         self._thread.join()
 

@@ -1,4 +1,4 @@
-"""Functions that jobplane takes into its SQL: the annotations are all it needs. Nothing of jobplane is imported."""
+"""Functions for jobplane's SQL: jobplane needs only the annotations. The module imports nothing of jobplane."""
 
 import re
 
@@ -7,13 +7,13 @@ BAD = frozenset({"bad", "broken", "hate", "late", "sad"})
 
 
 def sentiment(text: str) -> int:
-    """How friendly a text is: the number of its good words less that of its bad ones."""
+    """How friendly a text is: the number of good words minus the number of bad words."""
     words = re.findall(r"\w+", text.lower())
     return sum(word in GOOD for word in words) - sum(word in BAD for word in words)
 
 
 def moving_average(values: list[float | None], width: int = 3) -> list[float | None]:
-    """The means of each element and those before it, so many together; NULL where one of them is."""
+    """The mean of each element and those before it, over `width` elements; NULL if one of them is NULL."""
     if width < 1:
         raise ValueError(f"a width of {width} holds no element")
     windows = (values[max(0, end - width) : end] for end in range(1, len(values) + 1))

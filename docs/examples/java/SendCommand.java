@@ -12,15 +12,16 @@ import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 
 /**
- * Sends one statement and prints the JSON that comes back on a topic of its own, which must exist, with one partition.
+ * Sends one statement and prints the JSON of its outcome. The outcome comes on a reply topic, which must exist and have
+ * one partition.
  *
- * <p>Needs kafka-clients and nothing else:
+ * <p>Needs only kafka-clients:
  * java SendCommand.java 127.0.0.1:9092 jobplane. answers "DROP JOB IF EXISTS big"
  */
 public class SendCommand {
     public static void main(String[] arguments) throws Exception {
         String bootstrap = arguments[0], prefix = arguments[1], answers = arguments[2], sql = arguments[3];
-        String id = UUID.randomUUID().toString(); // sent again with the same id, it would not be carried out again
+        String id = UUID.randomUUID().toString(); // a repeat with the same id would not be carried out again
         TopicPartition mine = new TopicPartition(answers, 0);
         Map<String, Object> kafka = Map.of("bootstrap.servers", bootstrap);
         StringSerializer text = new StringSerializer();

@@ -1,4 +1,4 @@
-"""Statements from asyncio: two jobs are created side by side while a third task listens to what happens.
+"""Statements from asyncio: creates two jobs side by side while a third task listens to the events.
 
 Beside `jobplane dev`, with the topics `orders` and `big_orders`: python docs/examples/python/side_by_side.py
 """

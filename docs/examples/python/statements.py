@@ -1,4 +1,4 @@
-"""Statements from Python: a job is created, suspended and dropped, and what became of each is printed.
+"""Statements from Python: creates, suspends and drops a job, and prints the outcome of each statement.
 
 Beside `jobplane dev`, with the topics `orders` and `big_orders`: python docs/examples/python/statements.py
 """
@@ -21,8 +21,8 @@ with Client(BOOTSTRAP, PREFIX) as client:
         if row["name"] == "big":
             print("job", row["name"], row["status"])
 
-    sent = client.emit("ALTER JOB big SUSPEND")  # this one is not awaited …
-    suspended = client.wait(sent)  # … but here, or elsewhere and later, by its id or its offset
+    sent = client.emit("ALTER JOB big SUSPEND")  # does not wait …
+    suspended = client.wait(sent)  # … but this does, here or later in another program, by id or by offset
     print("suspended", suspended.status)
 
     refused = client.execute("ALTER JOB bigg RESUME")
@@ -30,6 +30,6 @@ with Client(BOOTSTRAP, PREFIX) as client:
 
     print("dropped", client.execute("DROP JOB big").status)
 
-    for entry in client.events():  # all that ever happened; follow=True goes on for ever
+    for entry in client.events():  # all events of the log; follow=True continues for ever
         if entry.event.cause.offset >= sent.offset and entry.event.cause.topic == "commands":
             print("event", entry.event.seq, entry.job, type(entry.event.body).__name__)
