@@ -1,4 +1,4 @@
-"""A shop sells 5,000 orders a second while its jobs are created, suspended, killed and replaced; then checks every order.
+"""A shop sells 5,000 orders a second while its jobs are created, suspended, killed and replaced; then checks orders.
 
 Exit codes: 0 every order was written exactly once and in order, 1 one was not or the check failed, 130 interrupted.
 """
