@@ -20,7 +20,7 @@ import pytest
 
 from jobplane.controlplane.cli import main
 from jobplane.controlplane.core.facts import Facts
-from jobplane.controlplane.core.outcome import REFUSED, answer
+from jobplane.controlplane.core.outcome import REFUSED, answer_of
 from jobplane.controlplane.listings import describe as descriptions
 from jobplane.controlplane.listings import rows as views
 from jobplane.controlplane.listings import tables
@@ -125,7 +125,7 @@ def spoken(language: str, text: str) -> Iterator[str]:
 def carry_out(plane: Plane, record: str) -> None:
     """Fails where it is refused."""
     if record.startswith("{") or not isinstance(parse(record), statements.ReadingStatement):
-        reply = answer(plane.command(record)[0], "")
+        reply = answer_of(plane.command(record)[0], "")
         assert reply is not None
         assert reply.verdict != REFUSED, f"{record}\n{reply.message}"
         obey(plane)
@@ -138,7 +138,7 @@ def refusal(plane: Plane, text: str) -> str:
             listing(plane, statement)
     except errors.Refused as refused:
         return refused_text(text, refused.code, refused.place, refused.message)
-    reply = answer(plane.command(text)[0], "")
+    reply = answer_of(plane.command(text)[0], "")
     assert reply is not None
     assert reply.verdict == REFUSED, f"not refused: {text}"
     return refused_text(text, reply.code, errors.Place(reply.line, reply.column), reply.message)

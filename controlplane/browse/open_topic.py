@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from jobplane.controlplane.browse.record_query import AtOffset, Newest, Oldest, RecordQuery, Since, Start
 from jobplane.controlplane.browse.topic_lookup import state_or_empty
 from jobplane.controlplane.browse.topic_view import TopicView
-from jobplane.controlplane.core.decide.formats import read_through
-from jobplane.controlplane.core.facts import Facts, listed, unknown_topic
+from jobplane.controlplane.core.decide.formats import source_mapping
+from jobplane.controlplane.core.facts import Facts, quoted_list, unknown_topic_error
 from jobplane.controlplane.fetch.schemas import RegistryLookup
 from jobplane.controlplane.fetch.windows import Range
 from jobplane.processors.kafka.cluster import Kafka
@@ -63,7 +63,7 @@ def _find_topic(kafka: Kafka, name: str, mappings: Mapping[str, TopicMapping]) -
         described = kafka.topics([topic]) if is_topic_name(topic) else {}
         if topic in described:
             return topic, mapping, described[topic][1]
-    raise unknown_topic(name, (*kafka.topic_names(), *mappings), STATEMENT_START)
+    raise unknown_topic_error(name, (*kafka.topic_names(), *mappings), STATEMENT_START)
 
 
 def check_partitions(topic: str, count: int, partitions: Collection[int]) -> None:
@@ -91,7 +91,7 @@ def _choose_view(
         return TopicView(topic, topic, registry=registry), ()
     first = topic if topic in own else own[0]
     others = [name for name in own if name != first]
-    notices = (f"read by mapping '{first}'; --as-mapping chooses among it and {listed(others)}",) if others else ()
+    notices = (f"read by mapping '{first}'; --as-mapping chooses among it and {quoted_list(others)}",) if others else ()
     try:
         return _view_through(mappings[first], topic, registry), notices
     except Refused as unread:
@@ -106,7 +106,7 @@ def _view_through(mapping: TopicMapping, topic: str, registry: Registry | None, 
     """With the schemas that its formats need, as a source of a job has them."""
     try:
         filled, _ = RegistryLookup(registry, {}).judge_with(
-            Facts(""), lambda facts: read_through(mapping, facts, STATEMENT_START)
+            Facts(""), lambda facts: source_mapping(mapping, facts, STATEMENT_START)
         )
     except FactsUnavailable as silent:  # its remedy is that of a statement
         raise FactsUnavailable(f"{silent.message.partition('; send ')[0]}; try again") from silent

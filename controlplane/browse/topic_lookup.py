@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from jobplane.controlplane.core.facts import unknown_topic
+from jobplane.controlplane.core.facts import unknown_topic_error
 from jobplane.controlplane.core.state import State
 from jobplane.controlplane.fetch.windows import Range
 from jobplane.controlplane.log import state_topic
@@ -19,7 +19,7 @@ def partition_count(kafka: Kafka, name: str) -> int:
     """The number of partitions. Raises TopicNotFound."""
     described = kafka.topics([name]) if is_topic_name(name) else {}
     if name not in described:
-        raise unknown_topic(name, kafka.topic_names(), STATEMENT_START)
+        raise unknown_topic_error(name, kafka.topic_names(), STATEMENT_START)
     return described[name][1]
 
 
@@ -34,4 +34,4 @@ def state_or_empty(kafka: Kafka, prefix: str) -> State:
     """The jobs and mappings; none where no worker was started with the prefix."""
     if f"{prefix}{STATE}" not in kafka.topics([f"{prefix}{STATE}"]):
         return State()
-    return state_topic.state_now(kafka, prefix, lambda key: key[0] in _ASKED)
+    return state_topic.read_current_state(kafka, prefix, lambda key: key[0] in _ASKED)

@@ -32,7 +32,7 @@ def infer(topic: str, last: int, name: str, **flags: Any) -> None:
     """
     with errors():
         settings = settings_of(flags)
-        from jobplane.controlplane.core.facts import unknown_topic
+        from jobplane.controlplane.core.facts import unknown_topic_error
         from jobplane.controlplane.query.newest_records import read_newest
         from jobplane.processors.kafka.cluster import Kafka
         from jobplane.schemas.errors import STATEMENT_START
@@ -42,7 +42,7 @@ def infer(topic: str, last: int, name: str, **flags: Any) -> None:
         kafka.require()
         described = kafka.topics([topic])
         if topic not in described:
-            unknown = unknown_topic(topic, kafka.topic_names(), STATEMENT_START)
+            unknown = unknown_topic_error(topic, kafka.topic_names(), STATEMENT_START)
             fail(f"error ({unknown.code}): {to_one_line(unknown.message)}", NOT_FOUND)
         partitions = [(topic, p) for p in range(described[topic][1])]
         messages = read_newest(kafka, f"{settings.prefix}infer", partitions, last)

@@ -55,10 +55,12 @@ def events(follow: bool, start: str, job: str | None, output: str, **flags: Any)
         kafka, prefix = _kafka(flags)
         from jobplane.controlplane.log import events_topic
 
-        bounds = events_topic.bounds(kafka, prefix)
+        bounds = events_topic.read_bounds(kafka, prefix)
         first = max(bounds.first, _start_offset(kafka, prefix, start))
         found = (
-            events_topic.follow(kafka, prefix, first) if follow else events_topic.read(kafka, prefix, first, bounds.end)
+            events_topic.follow_entries(kafka, prefix, first)
+            if follow
+            else events_topic.read_entries(kafka, prefix, first, bounds.end)
         )
         say = _json_line if output == "json" else _text_line
         is_found = False
@@ -85,10 +87,10 @@ def replay(output: str, **flags: Any) -> None:
         kafka, prefix = _kafka(flags)
         import gc
 
-        from jobplane.controlplane.log.verify import replay
+        from jobplane.controlplane.log.verify import verify_log
 
         gc.disable()  # records know no cycles: to look for them among a million costs a tenth
-        done = replay(kafka, prefix, _progress_line("events"))
+        done = verify_log(kafka, prefix, _progress_line("events"))
         state, differences = done.state, done.differences
         counts = {name: len(getattr(state, name)) for name in ("jobs", "mappings", "snapshots", "answers")}
         if output == "json":
@@ -179,7 +181,7 @@ def _start_offset(kafka: "Kafka", prefix: str, start: str) -> int:
     from jobplane.controlplane.log import events_topic
 
     if start.isdecimal():
-        offset, end = int(start), events_topic.bounds(kafka, prefix).end
+        offset, end = int(start), events_topic.read_bounds(kafka, prefix).end
         if offset > end:
             from jobplane.schemas.setup_errors import BeyondTheEnd
 

@@ -14,8 +14,8 @@ from jobplane.controlplane.client.client import Client
 from jobplane.controlplane.client.result import Result, Sent, Watch
 from jobplane.controlplane.core.state import State
 from jobplane.controlplane.listings.rows import Listing, Row
+from jobplane.controlplane.log.events_tail import EventsTail
 from jobplane.controlplane.log.events_topic import Entry
-from jobplane.controlplane.log.tail import Tail
 from jobplane.controlplane.query.newest_records import LAST
 from jobplane.controlplane.settings import Settings
 from jobplane.processors.kafka.judging import jobplane_errors
@@ -136,7 +136,7 @@ class AsyncClient:
         """What happened, from an offset of the events log to its end or, with `follow`, for ever. See Client.events."""
         tail = await asyncio.to_thread(self._client.tail, start)
         try:
-            while follow or not tail.at_end:
+            while follow or not tail.has_reached_end:
                 for entry in await asyncio.to_thread(_read_batch, tail):
                     yield entry
         finally:
@@ -159,7 +159,7 @@ class AsyncDryRun:
 
 
 @jobplane_errors()
-def _read_batch(tail: Tail) -> list[Entry]:
+def _read_batch(tail: EventsTail) -> list[Entry]:
     return tail.read(READ_S)
 
 

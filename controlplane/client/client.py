@@ -19,8 +19,8 @@ from jobplane.controlplane.client.result import NOWHERE, Alive, Result, Sent, Wa
 from jobplane.controlplane.core.state import State
 from jobplane.controlplane.listings import rows
 from jobplane.controlplane.log import control_topics, state_topic
+from jobplane.controlplane.log.events_tail import EventsTail
 from jobplane.controlplane.log.events_topic import Entry
-from jobplane.controlplane.log.tail import Tail
 from jobplane.controlplane.query import answer
 from jobplane.controlplane.query.newest_records import LAST
 from jobplane.controlplane.settings import Settings
@@ -174,7 +174,7 @@ class Client:
         statement = statement or parse(sql)
         self._check()
         deadline = time.monotonic() + timeout
-        with closing(Tail(self._kafka, self._prefix)) as tail:
+        with closing(EventsTail(self._kafka, self._prefix)) as tail:
             command = self.emit(sql, command_id, issued_by=issued_by, reply_to=reply_to, traceparent=traceparent)
             sent(command)
             following = self._following(tail, deadline, first_records=look)
@@ -202,11 +202,11 @@ class Client:
         """
         self._check()
         deadline = time.monotonic() + timeout
-        with closing(Tail(self._kafka, self._prefix)) as tail:
+        with closing(EventsTail(self._kafka, self._prefix)) as tail:
             following = self._following(tail, deadline)
             return following.follow(following.find(command), None, watch, alive)
 
-    def _following(self, tail: Tail, deadline: float, *, first_records: bool = False) -> CommandFollower:
+    def _following(self, tail: EventsTail, deadline: float, *, first_records: bool = False) -> CommandFollower:
         return CommandFollower(self._kafka, self._prefix, self._registry, tail, deadline, first_records=first_records)
 
     @jobplane_errors()
@@ -247,7 +247,7 @@ class Client:
     @jobplane_errors()
     def dead_letters(self, job: str) -> "list[DeadLetter]":
         """The dead letters of the live job of a name, else of the newest ended one. Raises JobNotFound."""
-        from jobplane.controlplane.core.decide.retries import letters_topic
+        from jobplane.controlplane.core.facts import letters_topic
         from jobplane.controlplane.listings import describe
         from jobplane.controlplane.query import dead_letters
 
@@ -259,7 +259,7 @@ class Client:
     def at_rest(self, uid: str, timeout: float = 60.0, *, alive: Alive = lambda: None) -> Job | None:
         """A job once it has ended or is suspended; None where that takes longer. Raises KeyError for an unknown uid."""
         with closing(self.tail(None)) as tail:
-            return tail.job_at_rest(self.state(), uid, time.monotonic() + timeout, alive)
+            return tail.wait_for_rest(self.state(), uid, time.monotonic() + timeout, alive)
 
     @jobplane_errors()
     def retried(self, retry: Job) -> tuple[int, int]:
@@ -276,7 +276,7 @@ class Client:
     def state(self) -> State:
         """All that the control plane knows, as it is now."""
         self._check()
-        return state_topic.state_now(self._kafka, self._prefix)
+        return state_topic.read_current_state(self._kafka, self._prefix)
 
     def jobs(self) -> list[rows.Row]:
         """The rows of SHOW JOBS, with the columns of `views.JOB_COLUMNS`: live jobs by name, then ended ones.
@@ -298,14 +298,14 @@ class Client:
         start at the one after it. Raises ValueError where `start` is beyond the end.
         """
         with closing(self.tail(start)) as tail:
-            while follow or not tail.at_end:
+            while follow or not tail.has_reached_end:
                 alive()
                 with jobplane_errors():
                     batch = tail.read()
                 yield from batch
 
     @jobplane_errors()
-    def tail(self, start: int | None = 0) -> Tail:
+    def tail(self, start: int | None = 0) -> EventsTail:
         """The events log from `start` on, to be read a batch at a time and closed."""
         self._check()
-        return Tail(self._kafka, self._prefix, start)
+        return EventsTail(self._kafka, self._prefix, start)

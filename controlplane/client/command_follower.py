@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from jobplane.controlplane.client.commit_watch import CommitWatch
 from jobplane.controlplane.client.result import NOWHERE, Alive, Result, Sent, Watch
 from jobplane.controlplane.core.evolve import REMEMBERED_COMMANDS
-from jobplane.controlplane.core.goals import Goal, Proof, goal, is_left_at_rest, rest_remark, rests_now
-from jobplane.controlplane.core.outcome import REFUSED, answer
+from jobplane.controlplane.core.goals import Goal, Proof, goal_of, is_left_at_rest, is_suspended_after_run, rest_remark
+from jobplane.controlplane.core.outcome import REFUSED, answer_of
 from jobplane.controlplane.core.state import State
 from jobplane.controlplane.core.subject import subject_of
 from jobplane.controlplane.log import state_topic
-from jobplane.controlplane.log.tail import Tail
+from jobplane.controlplane.log.events_tail import EventsTail
 from jobplane.controlplane.topics import COMMANDS
 from jobplane.processors.kafka.cluster import Doubt, Kafka
 from jobplane.schemas.changed import replace
@@ -38,12 +38,12 @@ class CommandFollower:
         kafka: Kafka,
         prefix: str,
         registry: "Registry | None",
-        tail: Tail,
+        tail: EventsTail,
         deadline: float,
         *,
         first_records: bool = False,
     ) -> None:
-        """`deadline` is of time.monotonic(); `first_records` is for `goal`."""
+        """`deadline` is of time.monotonic(); `first_records` is for `goal_of`."""
         self._kafka, self._prefix, self._registry = kafka, prefix, registry
         self._tail, self._deadline, self._first_records = tail, deadline, first_records
         self._result = Result(Sent("", NOWHERE), None)
@@ -57,7 +57,7 @@ class CommandFollower:
         """
         sent = self._find(command)
         if sent.offset != NOWHERE:
-            self._tail.back_to(sent.offset)
+            self._tail.seek_before_command(sent.offset)
         return sent
 
     def _find(self, command: Sent | str | int) -> Sent:
@@ -121,7 +121,7 @@ class CommandFollower:
 
     def _aim(self, statement: statements.Statement, reply: Answer, status: str) -> str:
         """Sets the goal; returns the status of its job."""
-        aim = goal(statement, reply, first_records=self._first_records)
+        aim = goal_of(statement, reply, first_records=self._first_records)
         if aim is None:
             return status
         repeated = not status and bool(reply.uid)
@@ -136,7 +136,7 @@ class CommandFollower:
             aim.reached = any(one.version == aim.version for one in state.snapshots.values())
             aim.look_back(job)
             self._goal = aim
-            if not rests_now(aim):
+            if not is_suspended_after_run(aim):
                 return status
         self._remarks += (rest_remark(job),) if job is not None else ()
         return status
@@ -179,10 +179,10 @@ class CommandFollower:
         return aim.wants_proof
 
     def _job(self, uid: str) -> Job | None:
-        return state_topic.state_now(self._kafka, self._prefix, lambda key: key == ("job", uid)).jobs.get(uid)
+        return state_topic.read_current_state(self._kafka, self._prefix, lambda key: key == ("job", uid)).jobs.get(uid)
 
     def _state(self) -> State:
-        return state_topic.state_now(self._kafka, self._prefix)
+        return state_topic.read_current_state(self._kafka, self._prefix)
 
     def _statement(self, offset: int, reply: Answer) -> tuple[str, statements.Statement | None]:
         """The text of a command, and what it says unless it was refused: it may be what the parser failed at."""
@@ -211,7 +211,7 @@ class CommandFollower:
 
 def _reply(event: Event, job: str, sent: Sent) -> Answer | None:
     """The outcome of a command, where this event is that."""
-    return answer(event, job) if _is_of(event.cause, sent) else None
+    return answer_of(event, job) if _is_of(event.cause, sent) else None
 
 
 def _is_of(cause: Cause, sent: Sent) -> bool:

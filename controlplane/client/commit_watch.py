@@ -11,7 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from jobplane.controlplane.core.goals import Proof
-from jobplane.controlplane.log.progress import positions
+from jobplane.controlplane.log.progress import committed_offsets
 from jobplane.processors.kafka.cluster import Kafka
 from jobplane.processors.kafka.control_topics import ControlTopics
 from jobplane.processors.kafka.questions import At
@@ -74,7 +74,9 @@ class CommitWatch:
         if time.monotonic() - self._looked < LOOK_S:
             return False
         self._looked = time.monotonic()
-        return not self._evidence.open or self._evidence.see(positions(self._consumer, self._partitions, self._job))
+        return not self._evidence.open or self._evidence.see(
+            committed_offsets(self._consumer, self._partitions, self._job)
+        )
 
     @property
     def timed_out(self) -> bool:
@@ -86,7 +88,7 @@ class CommitWatch:
 
     def _first(self) -> Evidence:
         """The first look."""
-        begin = positions(self._consumer, self._partitions, self._job)
+        begin = committed_offsets(self._consumer, self._partitions, self._job)
         ends = self._kafka.stable_offsets(self._partitions)
         at_end = {at for at in self._partitions if begin[at] >= ends[at]}
         near = {at for at in self._partitions if 0 < ends[at] - begin[at] <= FEW}

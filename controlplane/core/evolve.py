@@ -2,7 +2,7 @@
 
 from typing import assert_never
 
-from jobplane.controlplane.core.outcome import answer
+from jobplane.controlplane.core.outcome import answer_of
 from jobplane.controlplane.core.state import POSITION, Changes, State
 from jobplane.controlplane.topics import COMMANDS, REPORTS
 from jobplane.schemas.changed import replace
@@ -76,7 +76,7 @@ def fold(state: State, event: Event) -> Changes:
 def evolve(state: State, event: Event) -> Changes:
     """The records an event changes. Total: an event about what is not there changes only the position."""
     changes = _changes(state, event)
-    changes |= _remember(state, event)
+    changes |= _answer_changes(state, event)
     cause, position = event.cause, state.position
     changes[POSITION] = Position(
         commands=cause.next if cause.topic == COMMANDS else position.commands,
@@ -104,10 +104,10 @@ def _changes(state: State, event: Event) -> Changes:
     """What an event changes, by its subject."""
     body = event.body
     if isinstance(body, JobBody):
-        return _of_job(state, body, event.time)
+        return _job_changes(state, body, event.time)
     match body:
         case SnapshotClosed():
-            return _of_snapshot(state, body)
+            return _snapshot_changes(state, body)
         case SnapshotDropped(name=name):
             return {("snapshot", name): None} if name in state.snapshots else {}
         case MappingCreated(mapping=mapping):
@@ -120,7 +120,7 @@ def _changes(state: State, event: Event) -> Changes:
             assert_never(never)
 
 
-def _of_snapshot(state: State, closed: SnapshotClosed) -> Changes:
+def _snapshot_changes(state: State, closed: SnapshotClosed) -> Changes:
     """The newest version stays, whichever is closed last."""
     snapshot = closed.snapshot
     newest = state.snapshots.get(snapshot.name)
@@ -128,13 +128,15 @@ def _of_snapshot(state: State, closed: SnapshotClosed) -> Changes:
     if newest is None or newest.version < snapshot.version:
         changes["snapshot", snapshot.name] = snapshot
     if job := state.jobs.get(snapshot.uid):
-        changes["job", job.uid] = _relaid(replace(_without(job, snapshot.version), status=closed.status))
+        changes["job", job.uid] = _enter_next_layout(
+            replace(_remove_pending(job, snapshot.version), status=closed.status)
+        )
     return changes
 
 
-def _of_job(state: State, body: JobBody, time: int) -> Changes:
+def _job_changes(state: State, body: JobBody, time: int) -> Changes:
     if isinstance(body, JobCreated):
-        return {("job", body.uid): _created(body, time), **_claimed(state, body)}
+        return {("job", body.uid): _new_job(body, time), **_claim_dead_letters(state, body)}
     job = state.jobs.get(body.uid)
     if job is None:
         return {}
@@ -144,57 +146,57 @@ def _of_job(state: State, body: JobBody, time: int) -> Changes:
         case JobClosed(status=status):
             closed = replace(job, status=status, closed=max(1, time), restore=None, relayout=(), former=())
             changes: Changes = {("job", job.uid): closed}
-            heir = state.live(job.name)
+            heir = state.live_job(job.name)
             if heir is not None and heir.waits_for == job.uid:
                 changes["job", heir.uid] = replace(heir, waits_for="")
             return changes
         case change:
-            changed = _relaid(_changed(job, change))
+            changed = _enter_next_layout(_change_job(job, change))
             return {("job", job.uid): changed} if changed != job else {}
 
 
-def _changed(job: Job, change: JobChange) -> Job:
+def _change_job(job: Job, change: JobChange) -> Job:
     """The job after an event about it alone."""
     match change:
         case JobSuspended(status=status):
             return replace(job, target=Target.SUSPEND, status=status, failure=None)
         case JobResumed(generation=generation, status=status) | JobRestarted(generation=generation, status=status):
-            return _resumed(job, generation, status)
+            return _resume_job(job, generation, status)
         case JobDropped(snapshot=request, status=status):
             pending = (PendingSnapshot(request),) if request else ()
             return replace(job, target=Target.END, status=status, pending=pending)
         case JobAltered():
-            return _altered(job, change)
+            return _alter_job(job, change)
         case SnapshotRequested(snapshot=request, status=status):
             return replace(job, status=status, pending=(*job.pending, PendingSnapshot(request)))
         case SnapshotFailed(snapshot=request, target=target, status=status, failure=failure):
-            kept = _without(job, request.version)
+            kept = _remove_pending(job, request.version)
             return replace(kept, target=target, status=status, failure=failure if target != job.target else job.failure)
         case TaskSnapshotted(version=version, part=part):
-            return replace(job, pending=tuple(_with_part(one, version, part) for one in job.pending))
+            return replace(job, pending=tuple(_add_part(one, version, part) for one in job.pending))
         case TaskStarted():
-            return _started(job, change)
+            return _start_task(job, change)
         case TaskStopped(status=status):
-            return _ended_task(replace(job, status=status), change, Phase.STOPPED)
+            return _end_task(replace(job, status=status), change, Phase.STOPPED)
         case TaskCompleted(target=target, status=status):
-            return _ended_task(replace(job, target=target, status=status), change, Phase.COMPLETED)
+            return _end_task(replace(job, target=target, status=status), change, Phase.COMPLETED)
         case TaskFailed(status=status, target=target, failure=failure):
             changed = replace(job, status=status, target=target, failure=job.failure or failure)
-            return _ended_task(changed, change, Phase.STOPPED)
+            return _end_task(changed, change, Phase.STOPPED)
         case never:
             assert_never(never)
 
 
-def _altered(job: Job, altered: JobAltered) -> Job:
+def _alter_job(job: Job, altered: JobAltered) -> Job:
     """A job whose tasks have stopped is split anew before it goes on."""
     relayout = altered.partitions or job.relayout
-    changed = _relaid(
+    changed = _enter_next_layout(
         replace(job, options=altered.options, statement=altered.statement, status=altered.status, relayout=relayout)
     )
-    return _resumed(changed, altered.generation, altered.status) if altered.resumes else changed
+    return _resume_job(changed, altered.generation, altered.status) if altered.resumes else changed
 
 
-def _started(job: Job, event: TaskStarted) -> Job:
+def _start_task(job: Job, event: TaskStarted) -> Job:
     """Once every task has started, the records that they were restored from are needed no longer."""
     tasks = tuple(
         replace(one, phase=Phase.RUNNING, attempt=event.attempt, started=True, worker=event.worker)
@@ -208,7 +210,7 @@ def _started(job: Job, event: TaskStarted) -> Job:
     return changed
 
 
-def _ended_task(job: Job, event: TaskStopped | TaskCompleted | TaskFailed, phase: Phase) -> Job:
+def _end_task(job: Job, event: TaskStopped | TaskCompleted | TaskFailed, phase: Phase) -> Job:
     """The job with the task of the event in `phase`; the same if it has no such task."""
     return replace(
         job,
@@ -219,16 +221,16 @@ def _ended_task(job: Job, event: TaskStopped | TaskCompleted | TaskFailed, phase
     )
 
 
-def _with_part(pending: PendingSnapshot, version: int, part: SnapshotPart) -> PendingSnapshot:
+def _add_part(pending: PendingSnapshot, version: int, part: SnapshotPart) -> PendingSnapshot:
     return replace(pending, parts=(*pending.parts, part)) if pending.request.version == version else pending
 
 
-def _resumed(job: Job, generation: int, status: Status) -> Job:
+def _resume_job(job: Job, generation: int, status: Status) -> Job:
     waiting = tuple(replace(task, phase=Phase.WAITING) for task in job.tasks)
     return replace(job, target=Target.RUN, status=status, generation=generation, tasks=waiting, failure=None)
 
 
-def _relaid(job: Job) -> Job:
+def _enter_next_layout(job: Job) -> Job:
     """The job in its next layout, where one is due and the present one has nothing more to do."""
     busy = job.pending or any(task.phase not in TASK_ENDED for task in job.tasks)
     if not job.relayout or job.target is Target.END or busy:
@@ -245,7 +247,7 @@ def _relaid(job: Job) -> Job:
     )
 
 
-def _claimed(state: State, new: JobCreated) -> Changes:
+def _claim_dead_letters(state: State, new: JobCreated) -> Changes:
     """A retry has a job's dead letters up to its end for itself: no other reads them again."""
     source = next((one for one in new.sources if one.letters is not None), None)
     job = state.jobs.get(source.letters.uid) if source is not None and source.letters is not None else None
@@ -257,7 +259,7 @@ def _claimed(state: State, new: JobCreated) -> Changes:
     return {("job", job.uid): replace(job, claimed=claimed)}
 
 
-def _created(new: JobCreated, time: int) -> Job:
+def _new_job(new: JobCreated, time: int) -> Job:
     return Job(
         uid=new.uid,
         name=new.name,
@@ -276,15 +278,15 @@ def _created(new: JobCreated, time: int) -> Job:
     )
 
 
-def _without(job: Job, version: int) -> Job:
+def _remove_pending(job: Job, version: int) -> Job:
     return replace(job, pending=tuple(one for one in job.pending if one.request.version != version))
 
 
-def _remember(state: State, event: Event) -> Changes:
+def _answer_changes(state: State, event: Event) -> Changes:
     """The answer to a command that came with an id, and the oldest one when too many are kept."""
     if not event.cause.command_id:
         return {}
-    given = answer(event, job_name(state, event))
+    given = answer_of(event, job_name(state, event))
     if given is None or not given.command_id or given.command_id in state.answers:
         return {}
     changes: Changes = {("command", given.command_id): given}

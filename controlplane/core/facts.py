@@ -14,8 +14,10 @@ from jobplane.schemas.errors import (
     RegistryRefused,
     SchemaIncompatible,
     TopicNotFound,
+    TopicReserved,
 )
 from jobplane.schemas.names import is_topic_name
+from jobplane.schemas.options import JobOptions
 from jobplane.schemas.records import mappings
 from jobplane.schemas.records.state import Job, Snapshot, Status, Target
 from jobplane.schemas.shown import LONGEST, utc_text
@@ -67,7 +69,7 @@ class Facts:
     registry_silent: str = ""
     registry_denied: Mapping[tuple[str, str | None], str] = field(default_factory=dict)
 
-    def latest(self, subject: str, place: Place) -> mappings.AvroSchema | None:
+    def latest_schema(self, subject: str, place: Place) -> mappings.AvroSchema | None:
         """The newest schema of a subject; None where the registry has none. Raises NotFetched."""
         if subject not in self.subjects:
             self._check_registry(subject, None, place)
@@ -100,24 +102,24 @@ class Facts:
     def topic(self, topic: str, place: Place) -> TopicFacts:
         """Raises FactsUnavailable, NotAuthorized or TopicNotFound."""
         if not is_topic_name(topic):
-            raise unknown_topic(topic, self.names, place)
+            raise unknown_topic_error(topic, self.names, place)
         if self.unavailable:
             raise FactsUnavailable(f"of topic '{topic}': {self.unavailable}; {SEND_AGAIN}", place)
         if topic in self.denied:
             raise NotAuthorized(f"topic '{topic}': {self.denied[topic]}", place)
         found = self.topics.get(topic)
         if found is None:
-            raise unknown_topic(topic, self.names, place)
+            raise unknown_topic_error(topic, self.names, place)
         return found
 
 
-def meant(state: State, name: statements.Name) -> tuple[str, mappings.TopicMapping | None]:
+def topic_and_mapping(state: State, name: statements.Name) -> tuple[str, mappings.TopicMapping | None]:
     """The topic, and the mapping where it is one: a name is that of a mapping, or else of a topic."""
     mapping = state.mappings.get(name.text)
     return mapping.topic if mapping else name.text, mapping
 
 
-def unknown_topic(topic: str, names: Iterable[str], place: Place) -> TopicNotFound:
+def unknown_topic_error(topic: str, names: Iterable[str], place: Place) -> TopicNotFound:
     """`names` are the topics there are."""
     if not is_topic_name(topic):
         shown = topic if len(topic) <= LONGEST else f"{topic[:LONGEST]}…"
@@ -127,27 +129,39 @@ def unknown_topic(topic: str, names: Iterable[str], place: Place) -> TopicNotFou
     return TopicNotFound(f"no topic is called '{topic}'{hint}", place)
 
 
-def live(state: State, name: statements.Name) -> Job:
+def check_reserved(topic: str, prefix: str, place: Place) -> None:
+    """Raises TopicReserved for the control plane's own topics."""
+    if topic.startswith(prefix):
+        message = f"topic '{topic}' is reserved: names that begin with '{prefix}' are the control plane's own"
+        raise TopicReserved(message, place)
+
+
+def letters_topic(job: Job, prefix: str) -> str:
+    """Where a job's dead letters lie."""
+    return JobOptions.of(job.options).letters_topic(prefix)
+
+
+def require_live_job(state: State, name: statements.Name) -> Job:
     """The job a command is about. Raises JobNotFound, or JobDropping where it is on its way out."""
-    job = state.live(name.text)
+    job = state.live_job(name.text)
     if job is None:
-        raise JobNotFound(no_live_job(state, name.text) + _anew(state, name.text), name.place)
+        raise JobNotFound(explain_missing_job(state, name.text) + _advise_new_job(state, name.text), name.place)
     if job.target is Target.END:
         raise JobDropping(f"job '{name.text}' is on its way out ({job.status})", name.place)
     return job
 
 
-def no_live_job(state: State, name: str) -> str:
+def explain_missing_job(state: State, name: str) -> str:
     """What to say where no live job has a name: how the newest of that name ended, if there was one."""
-    job = _ended(state, name)
+    job = _last_ended_job(state, name)
     if job is None:
         return f"no live job is called '{name}'{did_you_mean(name, state.names)}"
-    return f"no live job is called '{name}': {_how_it_ended(job)}"
+    return f"no live job is called '{name}': {_describe_end(job)}"
 
 
-def _anew(state: State, name: str) -> str:
+def _advise_new_job(state: State, name: str) -> str:
     """What to do where a job has ended."""
-    job = _ended(state, name)
+    job = _last_ended_job(state, name)
     if job is None:
         return ""
     snapshot = max((one for one in state.snapshots.values() if one.uid == job.uid), key=_version, default=None)
@@ -155,12 +169,12 @@ def _anew(state: State, name: str) -> str:
     return f"; CREATE JOB starts one anew{there}"
 
 
-def _ended(state: State, name: str) -> Job | None:
+def _last_ended_job(state: State, name: str) -> Job | None:
     ended = next((one for one in map(state.jobs.__getitem__, reversed(state.ended)) if one.name == name), None)
     return state.jobs.get(state.closing.get(name, ""), ended)
 
 
-def _how_it_ended(job: Job) -> str:
+def _describe_end(job: Job) -> str:
     when = f" at {utc_text(job.closed, 'seconds', ' ')} UTC" if job.closed else ""
     match job.status:
         case Status.COMPLETED | Status.COMPLETING if job.failure is None:
@@ -180,6 +194,6 @@ def value_place(options: Sequence[statements.Option], option: str, otherwise: Pl
     return next((one.value_place for one in options if one.name.text == option), otherwise)
 
 
-def listed(names: Iterable[str]) -> str:
+def quoted_list(names: Iterable[str]) -> str:
     """`'a', 'b'` for people."""
     return ", ".join(f"'{name}'" for name in names)

@@ -111,7 +111,7 @@ def is_left_at_rest(statement: statements.Statement, reply: Answer, status: str)
     return reply.verdict == UNCHANGED and isinstance(statement, statements.CreateJob) and status in _HALTED
 
 
-def rests_now(aim: Goal) -> bool:
+def is_suspended_after_run(aim: Goal) -> bool:
     """A job that was to run did, and is suspended."""
     return aim.wanted == _RUNNING and aim.reached and aim.status in _HALTED
 
@@ -122,7 +122,7 @@ def rest_remark(job: Job) -> str:
     return f"job '{job.name}' is {job.status}{cause} and stays so; to run it: ALTER JOB {quote_name(job.name)} RESUME"
 
 
-def goal(statement: statements.Statement, reply: Answer, *, first_records: bool = False) -> Goal | None:
+def goal_of(statement: statements.Statement, reply: Answer, *, first_records: bool = False) -> Goal | None:
     """The goal of an accepted statement; None where the outcome is all there is.
 
     With `first_records`, CREATE JOB waits until the job has read some, or all that there are.

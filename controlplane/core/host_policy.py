@@ -25,11 +25,11 @@ from jobplane.controlplane.core.host_view import (
     HeldConfirmed,
     HostEnded,
     HostHeard,
+    HostInput,
     HostNotStarted,
     HostState,
     HostUnreachable,
     HostView,
-    Input,
     KillHost,
     Log,
     Release,
@@ -52,7 +52,7 @@ NO_HOST_PAUSE_S = 1.0
 _AFTER_CONFIRMATION = frozenset({TaskEnd.FENCED, TaskEnd.RELEASED})
 
 
-def host_policy(view: HostView, event: Input, now: float) -> list[Action]:
+def host_policy(view: HostView, event: HostInput, now: float) -> list[Action]:
     """What is to be done after an event, in this order. Changes `view`. `now` is in seconds of a monotonic clock."""
     policy = _Policy(view, now)
     match event:

@@ -134,7 +134,7 @@ class Closing:
     """The worker ends."""
 
 
-Input = (
+HostInput = (
     Tick
     | TaskWanted
     | TaskNotWanted

@@ -32,7 +32,7 @@ from jobplane.schemas.records.state import Answer
 ACCEPTED, UNCHANGED, REFUSED = "accepted", "unchanged", "refused"
 
 
-def answer(event: Event, job: str) -> Answer | None:
+def answer_of(event: Event, job: str) -> Answer | None:
     """The answer that an event gives to its command; None if it answers none. `job` is its job's name, or empty."""
     body, cause = event.body, event.cause
     if not isinstance(body, Outcome):
@@ -70,7 +70,7 @@ def answer(event: Event, job: str) -> Answer | None:
 def outcome_row(given: Answer, status: str) -> dict[str, object]:
     """The answer to one statement, as `-o json` prints it. `status` is the job's."""
     return {
-        "command_id": shown_id(given),
+        "command_id": display_id(given),
         "offset": given.offset,
         "verdict": given.verdict,
         "code": given.code,
@@ -82,7 +82,7 @@ def outcome_row(given: Answer, status: str) -> dict[str, object]:
     }
 
 
-def shown_id(given: Answer) -> str:
+def display_id(given: Answer) -> str:
     """The id of the command, or `c-` and its offset if it came with none."""
     return given.command_id or f"c-{given.offset}"
 
@@ -103,10 +103,10 @@ def reply_to(event: Event, job: str, state: State) -> Reply | None:
     The answer to a repeated command is the first one, with the status that its job has by now.
     """
     topic, trace = event.cause.reply_to, event.cause.traceparent
-    given = answer(event, job)
+    given = answer_of(event, job)
     if given is None or not topic:
         return None
     known = state.jobs.get(given.uid)
-    row, key = outcome_row(given, status_of(event.body) or (known.status if known else "")), shown_id(given)
+    row, key = outcome_row(given, status_of(event.body) or (known.status if known else "")), display_id(given)
     headers = tuple((name, text.encode()) for name, text in ((COMMAND_ID, key), (TRACEPARENT, trace)) if text)
     return Reply(topic, key, msgspec.json.encode(row), headers)

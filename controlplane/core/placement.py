@@ -9,7 +9,7 @@ partitions or every n-th: of the first two, four and eight there is one in each 
 _SPREAD = [_APART.index(p) for p in range(TASK_PARTITIONS)]
 
 
-def place(state: State, count: int) -> tuple[int, ...]:
+def choose_partitions(state: State, count: int) -> tuple[int, ...]:
     """A `tasks` partition for each task: those with the fewest, a job's tasks apart while there are enough.
 
     Those of equal load are taken from far apart, so that few workers share few tasks.

@@ -81,17 +81,17 @@ def reconcile(before: Mapping[StateKey, StateRecord | None], state: State) -> li
         if kind == "job":
             held = old if isinstance(old, Job) else None
             new = state.jobs.get(name[0])
-            writes += _changed_tasks(held, new)
-            versions |= _released(held, new)
+            writes += _task_writes(held, new)
+            versions |= _released_versions(held, new)
         elif kind == "snapshot" and isinstance(old, Snapshot):
             versions[old.name, old.version] = old.parts
     for (snapshot, version), parts in versions.items():
-        if not state.pinned(snapshot, version):
+        if not state.is_pinned(snapshot, version):
             writes += [Write(SNAPSHOTS, 0, part.key) for part in parts]
     return writes
 
 
-def _changed_tasks(old: Job | None, new: Job | None) -> Iterable[Write]:
+def _task_writes(old: Job | None, new: Job | None) -> Iterable[Write]:
     had, has = tasks_of(old), tasks_of(new)
     for key, task in has.items():
         if had.get(key) != task:
@@ -103,7 +103,7 @@ def _changed_tasks(old: Job | None, new: Job | None) -> Iterable[Write]:
         yield Write(CHECKPOINTS, partition, key)
 
 
-def _released(old: Job | None, new: Job | None) -> dict[tuple[str, int], tuple[SnapshotPart, ...]]:
+def _released_versions(old: Job | None, new: Job | None) -> dict[tuple[str, int], tuple[SnapshotPart, ...]]:
     """Snapshot versions a job no longer needs: its restore is done, or a pending one came to nothing."""
     released = {}
     if old is not None:
@@ -116,7 +116,7 @@ def _released(old: Job | None, new: Job | None) -> dict[tuple[str, int], tuple[S
     return released
 
 
-def unstopped(job: Job) -> tuple[Task, ...]:
+def unstopped_tasks(job: Job) -> tuple[Task, ...]:
     """Tasks of a job that must stop and have not been heard to."""
     if job.target is Target.RUN and not job.relayout:
         return ()

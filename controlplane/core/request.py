@@ -24,7 +24,7 @@ class Request:
     error: Refused | None = None
 
 
-def translate(command: ReceivedCommand) -> Request:
+def parse_request(command: ReceivedCommand) -> Request:
     """Never raises: a text that cannot be carried out becomes a request with its error."""
     try:
         if command.error is not None:

@@ -47,7 +47,7 @@ class State:
         }
         self.position = Position()
         self.load = [0] * TASK_PARTITIONS
-        for key, record in sorted(records, key=_age):
+        for key, record in sorted(records, key=_creation_order):
             self._put(key, record)
 
     def __eq__(self, other: object) -> bool:
@@ -69,11 +69,11 @@ class State:
         kind, *name = key
         return self.position if kind == "position" else self._kinds[kind].get(name[0])
 
-    def live(self, name: str) -> Job | None:
+    def live_job(self, name: str) -> Job | None:
         """The job that holds a name."""
         return self.jobs.get(self.names.get(name, ""))
 
-    def pinned(self, name: str, version: int) -> bool:
+    def is_pinned(self, name: str, version: int) -> bool:
         """Whether a snapshot version is valid, or a job not yet past its first checkpoint was created from it."""
         current = self.snapshots.get(name)
         return (current is not None and current.version == version) or any(
@@ -105,7 +105,7 @@ class State:
             self._kinds[kind].pop(name)
 
     def _index(self, old: Job | None, new: Job | None) -> None:
-        if old is not None and new is not None and _indexed(old) == _indexed(new):
+        if old is not None and new is not None and _index_fields(old) == _index_fields(new):
             return  # what most events change, no index knows
         for job, weight in ((old, -1), (new, 1)):
             if job is not None and not job.closed:
@@ -125,12 +125,12 @@ class State:
                 self.closing[new.name] = new.uid
 
 
-def _indexed(job: Job) -> tuple[object, ...]:
+def _index_fields(job: Job) -> tuple[object, ...]:
     """All of a job that its indexes depend on."""
     return job.closed, job.target, bool(job.pending), job.waits_for, job.name, [task.partition for task in job.tasks]
 
 
-def _age(item: tuple[StateKey, StateRecord]) -> int:
+def _creation_order(item: tuple[StateKey, StateRecord]) -> int:
     """Records in the order of their making, whatever the order in which compaction left them."""
     match item[1]:
         case Job() as job:
@@ -142,7 +142,7 @@ def _age(item: tuple[StateKey, StateRecord]) -> int:
             return 0
 
 
-def jobs_through(state: State, mapping: str) -> list[str]:
+def jobs_using_mapping(state: State, mapping: str) -> list[str]:
     """Names of the live jobs that read or write through a mapping."""
     jobs = (state.jobs[uid] for uid in state.names.values())
     return sorted(job.name for job in jobs if mapping in _mappings_of(job))

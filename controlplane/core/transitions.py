@@ -10,7 +10,7 @@ from jobplane.schemas.records.state import Status
 S = Status
 
 
-class Input(StrEnum):
+class JobInput(StrEnum):
     SUSPEND = "SUSPEND"
     RESUME = "RESUME"
     RESTART = "RESTART"
@@ -29,9 +29,9 @@ class Input(StrEnum):
 
 _ACTIVE = (S.NOT_RUNNING, S.STARTING, S.RUNNING)
 _HALTED = (S.SUSPENDING, S.SUSPENDED, S.SUSPENDED_EXPORTING_SNAPSHOT)
-I = Input  # noqa: E741  the table below reads better with one letter a column
+I = JobInput  # noqa: E741  the table below reads better with one letter a column
 
-TRANSITIONS: dict[tuple[S, Input], S] = {
+TRANSITIONS: dict[tuple[S, JobInput], S] = {
     **{(status, I.SUSPEND): S.SUSPENDING for status in _ACTIVE},
     **{(status, I.RESTART): S.NOT_RUNNING for status in _ACTIVE},
     **{(status, I.RESUME): S.NOT_RUNNING for status in _HALTED},
@@ -52,6 +52,6 @@ TRANSITIONS: dict[tuple[S, Input], S] = {
 ENDED = (S.CANCELLED, S.COMPLETED, S.FAILED)
 
 
-def follow(status: S, happened: Input) -> S:
+def next_status(status: S, happened: JobInput) -> S:
     """The status after `happened`; what the table does not name leaves it as it is."""
     return TRANSITIONS.get((status, happened), status)

@@ -17,7 +17,7 @@ from jobplane.schemas.changed import replace
 from jobplane.schemas.records.state import encode_key
 from jobplane.schemas.wire.codec import encode
 
-UNWRITTEN = 5_000
+POSITION_INTERVAL = 5_000
 """Records read that caused no event, after which their position is written all the same: they are not read for ever."""
 
 
@@ -46,10 +46,10 @@ class Batch:
         for write in more.writes:
             self._writes[write.topic, write.partition, write.key] = write
 
-    def passed(self, state: State, commands: int, reports: int) -> None:
+    def advance_position(self, state: State, commands: int, reports: int) -> None:
         """Takes note that all before these offsets was read, where that is far beyond what is written."""
         position = state.position
-        if commands - position.commands >= UNWRITTEN or reports - position.reports >= UNWRITTEN:
+        if commands - position.commands >= POSITION_INTERVAL or reports - position.reports >= POSITION_INTERVAL:
             moved = replace(position, commands=max(commands, position.commands), reports=max(reports, position.reports))
             state.apply({POSITION: moved})
             self._add({POSITION: moved})

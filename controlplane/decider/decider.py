@@ -20,13 +20,13 @@ from enum import Enum
 from typing import Any
 
 from jobplane.controlplane.core.facts import Facts
-from jobplane.controlplane.core.outcome import answer
-from jobplane.controlplane.core.reconcile import unstopped
+from jobplane.controlplane.core.outcome import answer_of
+from jobplane.controlplane.core.reconcile import unstopped_tasks
 from jobplane.controlplane.core.state import State
 from jobplane.controlplane.core.step import effects
 from jobplane.controlplane.decider.batch import Batch, produce_batch
-from jobplane.controlplane.decider.fencing import Closer
-from jobplane.controlplane.decider.judge import Arrived, Judge, RecordToJudge
+from jobplane.controlplane.decider.fencing import Fencer
+from jobplane.controlplane.decider.judge import Judge, ReceivedRecord, RecordToJudge
 from jobplane.controlplane.decider.replies import Replies
 from jobplane.controlplane.fetch.groups import Groups
 from jobplane.controlplane.fetch.schemas import RegistryLookup
@@ -47,7 +47,7 @@ from jobplane.schemas.records.events import JobForgotten, uid_of
 
 LOG = logging.getLogger("jobplane.decider")
 TRANSACTION_MS = 30_000
-WRITTEN = frozenset({EVENTS, STATE, TASKS, CHECKPOINTS})
+WRITTEN_TOPICS = frozenset({EVENTS, STATE, TASKS, CHECKPOINTS})
 BATCH = 200
 POLL_S = 0.005
 MAX_BACKOFF_S, CALM_S = 5.0, 30.0
@@ -55,16 +55,16 @@ MAX_BACKOFF_S, CALM_S = 5.0, 30.0
 
 
 class End(Enum):
-    TOLD = "told to stop"
+    STOPPED = "told to stop"
     FENCED = "fenced"
 
 
-class _Told(Exception):
+class _StopRequested(Exception):
     pass
 
 
 @dataclass(slots=True)
-class Tally:
+class DeciderMetrics:
     """What /metrics shows of the decider in this process."""
 
     leading: bool = False
@@ -79,7 +79,7 @@ class Tally:
 
     def count(self, batch: Batch) -> None:
         """Counts a batch that is committed, and the verdicts in it."""
-        given = (answer(one.event, one.job) for one in batch.events)
+        given = (answer_of(one.event, one.job) for one in batch.events)
         self.verdicts.update(one.verdict for one in given if one is not None)
         self.batches += 1
 
@@ -91,20 +91,20 @@ class Suspects:
     `culprits` are those found, by topic and offset. A fault that a culprit's refusal meets as well is nobody's.
     """
 
-    in_hand: list[Arrived] = field(default_factory=list)
+    in_hand: list[ReceivedRecord] = field(default_factory=list)
     alone: int = 0
     culprits: dict[tuple[str, int], Fault] = field(default_factory=dict)
 
-    def most(self, otherwise: int) -> int:
+    def batch_size(self, otherwise: int) -> int:
         """How many records to read at once."""
         return 1 if self.alone else otherwise
 
-    def look_at(self, arrived: Iterable[Arrived]) -> list[Arrived]:
+    def take(self, received: Iterable[ReceivedRecord]) -> list[ReceivedRecord]:
         """Takes records in hand; a culprit is marked with its fault."""
-        self.in_hand = [replace(one, fault=self.culprits.get((one.topic, one.offset))) for one in arrived]
+        self.in_hand = [replace(one, fault=self.culprits.get((one.topic, one.offset))) for one in received]
         return self.in_hand
 
-    def accuse(self, fault: Fault) -> None:
+    def blame_batch(self, fault: Fault) -> None:
         """Something went wrong with the records in hand, if there are any."""
         if len(self.in_hand) == 1:
             self.culprits[self.in_hand[0].topic, self.in_hand[0].offset] = fault
@@ -124,7 +124,7 @@ class Decider:
         self,
         kafka: Kafka,
         prefix: str,
-        tally: Tally,
+        tally: DeciderMetrics,
         stop: threading.Event,
         groups: Groups,
         session_timeout: float = 6.0,
@@ -133,8 +133,8 @@ class Decider:
     ) -> None:
         self._registry, self._schemas = registry, dict[int, str]()
         self._kafka, self._prefix, self._tally, self._stop = kafka, prefix, tally, stop
-        self._closer = Closer(kafka, prefix, groups, session_timeout)
-        self._passed: dict[str, int] = {}
+        self._fencer = Fencer(kafka, prefix, groups, session_timeout)
+        self._next_offsets: dict[str, int] = {}
         self._judge = judge or Judge(prefix, tally.fault)
         self._suspects = Suspects()
 
@@ -146,8 +146,8 @@ class Decider:
             try:
                 with judging():
                     self._lead()
-            except _Told:
-                return End.TOLD
+            except _StopRequested:
+                return End.STOPPED
             except Fenced:
                 return End.FENCED
             except Doubt as doubt:
@@ -157,26 +157,26 @@ class Decider:
                 if isinstance(error, JobplaneError) and not isinstance(error, RecordFailure):
                     raise  # it names what a person must change first
                 self._tally.fault("decider")
-                self._suspects.accuse(noted(error, "the decider starts again"))
+                self._suspects.blame_batch(noted(error, "the decider starts again"))
             finally:
                 self._tally.leading = False
-                self._closer.forget_all()
+                self._fencer.forget_all()
                 self._suspects.in_hand = []
             self._tally.restarts += 1
             backoff = 0.1 if time.monotonic() - began > CALM_S else min(backoff * 2, MAX_BACKOFF_S)
             if self._stop.wait(backoff):
-                return End.TOLD
+                return End.STOPPED
 
     def _alive(self) -> None:
         if self._stop.is_set():
-            raise _Told
+            raise _StopRequested
 
     def _lead(self) -> None:
         kafka, prefix = self._kafka, self._prefix
         began = time.monotonic()
         # 1
         producer = TransactionalProducer(
-            kafka, f"{prefix}decider", TRANSACTION_MS, f"{prefix}{COMMANDS}", self._alive, _place(prefix)
+            kafka, f"{prefix}decider", TRANSACTION_MS, f"{prefix}{COMMANDS}", self._alive, _transaction_place(prefix)
         )
         consumer = ControlTopics(kafka, prefix).state_reader()
         self._replies = Replies(kafka)
@@ -189,17 +189,17 @@ class Decider:
             LOG.info("the decider leads from %s after %.2f s", state.position, time.monotonic() - began)
             self._tally.leading = True
             for job in state.jobs.values():
-                self._closer.watch(job.uid, unstopped(job))
+                self._fencer.watch(job.uid, unstopped_tasks(job))
             while True:
                 self._alive()
-                messages = poll(consumer, self._suspects.most(BATCH), POLL_S)
+                messages = poll(consumer, self._suspects.batch_size(BATCH), POLL_S)
                 if messages:
-                    self._batch(producer, state, self._suspects.look_at(map(self._arrived, messages)), plane, limit)
+                    self._batch(producer, state, self._suspects.take(map(self._received, messages)), plane, limit)
                     self._suspects.clear()
                 if producer.suspect:
                     raise Doubt(producer.suspect)
                 producer.poll()
-                self._closer.tick()
+                self._fencer.tick()
         finally:
             self._replies.close()
             returns(consumer.close, CALL_S)
@@ -209,28 +209,28 @@ class Decider:
         wanted = {COMMANDS: state.position.commands, REPORTS: state.position.reports}
         topics = {name: (f"{self._prefix}{name}", 0) for name in wanted}
         first = self._kafka.first_offsets(list(topics.values()))
-        self._passed = {name: max(offset, first[topics[name]]) for name, offset in wanted.items()}
-        assign(consumer, {topics[name]: offset for name, offset in self._passed.items()})
+        self._next_offsets = {name: max(offset, first[topics[name]]) for name, offset in wanted.items()}
+        assign(consumer, {topics[name]: offset for name, offset in self._next_offsets.items()})
 
-    def _arrived(self, message: Message) -> Arrived:
+    def _received(self, message: Message) -> ReceivedRecord:
         headers: Any = message.headers()
         topic = (message.topic() or "").removeprefix(self._prefix)
-        return Arrived(topic, message.offset() or 0, message.timestamp()[1], message.value(), headers)
+        return ReceivedRecord(topic, message.offset() or 0, message.timestamp()[1], message.value(), headers)
 
     def _batch(
-        self, producer: TransactionalProducer, state: State, arrived: list[Arrived], plane: str, limit: int
+        self, producer: TransactionalProducer, state: State, received: list[ReceivedRecord], plane: str, limit: int
     ) -> None:
-        asking = RegistryLookup(self._registry, self._schemas)
-        cases = [self._judge.case(one, asking) for one in arrived]
+        registry = RegistryLookup(self._registry, self._schemas)
+        records = [self._judge.prepare(one, registry) for one in received]
         # 4
-        facts = self._facts(state, cases, plane, limit)
+        facts = self._facts(state, records, plane, limit)
         # 5
         batch = Batch()
-        for case in cases:
-            events, facts = case.verdict(state, facts)
+        for record in records:
+            events, facts = record.verdict(state, facts)
             batch.add(effects(state, events))
-            self._passed[case.arrived.topic] = case.arrived.offset + 1
-        batch.passed(state, self._passed[COMMANDS], self._passed[REPORTS])
+            self._next_offsets[record.received.topic] = record.received.offset + 1
+        batch.advance_position(state, self._next_offsets[COMMANDS], self._next_offsets[REPORTS])
         # 6
         if batch:
             producer.begin()
@@ -239,25 +239,25 @@ class Decider:
             producer.commit()
             self._tally.count(batch)
             for uid in {uid_of(one.event.body) for one in batch.events} & state.jobs.keys():
-                self._closer.watch(uid, unstopped(state.jobs[uid]))
+                self._fencer.watch(uid, unstopped_tasks(state.jobs[uid]))
             for one in batch.events:
                 if isinstance(one.event.body, JobForgotten):
-                    self._closer.delete_group(one.event.body.uid)
+                    self._fencer.delete_group(one.event.body.uid)
             # 7
             for reply in batch.replies:
                 self._replies.offer(reply)
 
-    def _facts(self, state: State, cases: Sequence[RecordToJudge], plane: str, limit: int) -> Facts:
+    def _facts(self, state: State, records: Sequence[RecordToJudge], plane: str, limit: int) -> Facts:
         topics, instants = set[str](), set[tuple[str, int]]()
-        for case in cases:
-            more, at = case.needs(state)
+        for record in records:
+            more, at = record.needed_topics(state)
             topics, instants = topics | more, instants | at
         if not topics:
             return Facts(plane, max_transaction_ms=limit)
         return fetch_facts(self._kafka, plane, limit, topics, instants)
 
 
-def _place(prefix: str) -> TransactionPlace:
+def _transaction_place(prefix: str) -> TransactionPlace:
     """Where the decider writes; nobody else writes to `state`."""
-    written = {f"{prefix}{topic.name}": range(topic.partitions) for topic in TOPICS if topic.name in WRITTEN}
+    written = {f"{prefix}{topic.name}": range(topic.partitions) for topic in TOPICS if topic.name in WRITTEN_TOPICS}
     return TransactionPlace(f"{prefix}{STATE}", 0, lambda key: True, written)

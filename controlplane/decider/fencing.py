@@ -20,20 +20,20 @@ from jobplane.schemas.records.reports import Report, ReportKind
 from jobplane.schemas.records.tasks import Task
 from jobplane.schemas.wire.codec import encode
 
-LOG = logging.getLogger("jobplane.closer")
+LOG = logging.getLogger("jobplane.fencer")
 GRACE_S = 10.0
 FENCE_S = 30.0
 TRANSACTION_MS = 60_000
 
 
-class Closer:
+class Fencer:
     """`watch` after each commit, `tick` often, both from the decider's thread."""
 
     def __init__(self, kafka: Kafka, prefix: str, groups: Groups, session_timeout: float) -> None:
         self._kafka, self._prefix, self._groups = kafka, prefix, groups
         self._unfenced_grace_s = max(GRACE_S, 2 * session_timeout)
         self._due: dict[str, dict[int, tuple[float, Task]]] = {}
-        self._background = ThreadPoolExecutor(1, "closer")
+        self._background = ThreadPoolExecutor(1, "fencer")
 
     def watch(self, uid: str, unstopped: tuple[Task, ...]) -> None:
         """The tasks of a job that must stop and have not been heard to; each gets ten seconds.

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from jobplane.controlplane.core.decide import topics_needed
+from jobplane.controlplane.core.decide import needed_topics
 from jobplane.controlplane.core.facts import Facts
-from jobplane.controlplane.core.request import Request, translate
+from jobplane.controlplane.core.request import Request, parse_request
 from jobplane.controlplane.core.state import State
 from jobplane.controlplane.core.step import EncodedEvent, StepInput, encode_events, judge
 from jobplane.controlplane.fetch.schemas import RegistryLookup
@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Arrived:
+class ReceivedRecord:
     """A record of `commands` or `reports`; `topic` is without the prefix. With a `fault` it is not judged again."""
 
     topic: str
@@ -56,64 +56,64 @@ class Judge:
     count: Callable[[str], None]
     judge: Callable[[State, StepInput, Facts, str], tuple[EncodedEvent, ...]] = judge
 
-    def case(self, arrived: Arrived, asking: RegistryLookup) -> "RecordToJudge":
+    def prepare(self, received: ReceivedRecord, registry: RegistryLookup) -> "RecordToJudge":
         """What becomes of a record, read so far."""
-        case = RecordToJudge(self, arrived, asking)
-        case.read()
-        return case
+        record = RecordToJudge(self, received, registry)
+        record.read()
+        return record
 
 
 @dataclass(slots=True)
 class RecordToJudge:
-    """One record on its way to its verdict. `said` is what it says, None where that is nothing: anyone may write."""
+    """One record on its way to its verdict. `content` is what it says, None where that is nothing: anyone may write."""
 
     judge: Judge
-    arrived: Arrived
-    asking: RegistryLookup
-    said: Request | Report | None = None
+    received: ReceivedRecord
+    registry: RegistryLookup
+    content: Request | Report | None = None
 
     def read(self) -> None:
         """An error on the way is the verdict."""
-        one = self.arrived
+        one = self.received
         if not one.is_command:
-            self.said = self._guarded(self._read_report, lambda _: None)
+            self.content = self._guarded(self._read_report, lambda _: None)
             return
         read = partial(read_command, one.offset, one.time, one.value, one.headers, self.judge.prefix)
-        command = self._guarded(lambda: self.asking.read_with(read), self._unread)
+        command = self._guarded(lambda: self.registry.read_with(read), self._unread)
         if one.fault is not None:
-            self.said = Request(command, error=_internal(one.fault))
+            self.content = Request(command, error=_internal_error(one.fault))
         else:
-            self.said = self._guarded(lambda: translate(command), lambda error: Request(command, error=error))
+            self.content = self._guarded(lambda: parse_request(command), lambda error: Request(command, error=error))
 
     def _read_report(self) -> Report | None:
         try:
-            return None if self.arrived.fault else decode(self.arrived.value or b"", Report)
+            return None if self.received.fault else decode(self.received.value or b"", Report)
         except UnknownRecord:
             return None
 
     def _unread(self, error: Refused) -> ReceivedCommand:
-        one, data = self.arrived, self.arrived.value or b""
+        one, data = self.received, self.received.value or b""
         return ReceivedCommand(one.offset, one.time, "", "", hashlib.sha256(data).hexdigest(), len(data), error)
 
-    def needs(self, state: State) -> tuple[set[str], set[tuple[str, int]]]:
+    def needed_topics(self, state: State) -> tuple[set[str], set[tuple[str, int]]]:
         """Topics, and (topic, instant) pairs, of which the verdict needs the facts."""
-        match self.said:
+        match self.content:
             case Request() as request:
 
                 def refused(error: Refused) -> tuple[set[str], set[tuple[str, int]]]:
-                    self.said = Request(request.command, error=error)
+                    self.content = Request(request.command, error=error)
                     return set(), set()
 
-                return self._guarded(lambda: topics_needed(state, [request], self.judge.prefix), refused)
+                return self._guarded(lambda: needed_topics(state, [request], self.judge.prefix), refused)
             case Report(said=ReportKind.SNAPSHOTTED, uid=uid) if uid in state.jobs:
                 return {state.jobs[uid].sink.topic}, set()
         return set(), set()
 
     def verdict(self, state: State, facts: Facts) -> tuple[tuple[EncodedEvent, ...], Facts]:
         """The events that follow, the first of a command's is its outcome; and the facts with what was asked for it."""
-        if self.said is None:
+        if self.content is None:
             return (), facts
-        given = StepInput(self.cause, self.arrived.time, self.said)
+        given = StepInput(self.cause, self.received.time, self.content)
 
         def refused(error: Refused) -> tuple[tuple[EncodedEvent, ...], Facts]:
             if isinstance(given.content, Report):
@@ -125,15 +125,15 @@ class RecordToJudge:
         def judged(known: Facts) -> tuple[EncodedEvent, ...]:
             return self.judge.judge(state, given, known, self.judge.prefix)
 
-        return self._guarded(lambda: self.asking.judge_with(facts, judged), refused)
+        return self._guarded(lambda: self.registry.judge_with(facts, judged), refused)
 
     @property
     def cause(self) -> Cause:
         """The record as its events name it."""
-        at = self.arrived.topic, self.arrived.offset, self.arrived.offset + 1
-        if not isinstance(self.said, Request):
+        at = self.received.topic, self.received.offset, self.received.offset + 1
+        if not isinstance(self.content, Request):
             return Cause(*at)
-        said = self.said.command
+        said = self.content.command
         return Cause(*at, said.given_id, said.digest, said.issued_by, said.traceparent, said.reply_to)
 
     def _guarded(self, act: Callable[[], T], otherwise: Callable[[Refused], T]) -> T:
@@ -143,13 +143,13 @@ class RecordToJudge:
         except (Doubt, Fenced, KafkaException):
             raise
         except Exception as error:  # noqa: BLE001  # the guard of judging, docs/decisions/0016
-            if isinstance(error, Refused) and self.arrived.is_command:
+            if isinstance(error, Refused) and self.received.is_command:
                 return otherwise(error)
-            self.judge.count("command" if self.arrived.is_command else "report")
-            return otherwise(_internal(noted(error, str(self.arrived))))
+            self.judge.count("command" if self.received.is_command else "report")
+            return otherwise(_internal_error(noted(error, str(self.received))))
 
 
-def _internal(fault: Fault) -> InternalError:
+def _internal_error(fault: Fault) -> InternalError:
     return InternalError(
         f"judging the statement met a fault of jobplane ({fault}), and nothing was done; the worker's log has more "
         "under this reference: report it, and write the statement in another way meanwhile"

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from jobplane.controlplane.core.state import State, jobs_through
+from jobplane.controlplane.core.state import State, jobs_using_mapping
 from jobplane.controlplane.listings.rows import Listing, Row, Screen, job_row
 from jobplane.schemas.errors import JobNotFound, MappingNotFound, SnapshotNotFound
 from jobplane.schemas.formats import JSON_FLAT, KEY_FORMAT, VALUE_FORMAT
@@ -24,7 +24,7 @@ COLUMN_COLUMNS = ("column", "type", "path")
 
 def find_job(state: State, name: statements.Name) -> Job:
     """The live job of a name, else the newest ended one, else the job with this uid. Raises JobNotFound."""
-    job = state.live(name.text) or state.jobs.get(name.text)
+    job = state.live_job(name.text) or state.jobs.get(name.text)
     same = [one for one in state.jobs.values() if one.name == name.text]
     job = job or max(same, key=lambda one: one.created, default=None)
     if job is None:
@@ -106,7 +106,7 @@ def describe_mapping(state: State, name: statements.Name) -> Listing:
         "topic": mapping.topic,
         KEY_FORMAT: mapping.options.get(KEY_FORMAT, "bytes"),
         VALUE_FORMAT: mapping.options.get(VALUE_FORMAT, JSON_FLAT),
-        "jobs": jobs_through(state, mapping.name),
+        "jobs": jobs_using_mapping(state, mapping.name),
         "statement": mapping.statement,
     }
     rows = [{"column": one.name, "type": one.type, "path": ".".join(one.path)} for one in mapping.columns]

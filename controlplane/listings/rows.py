@@ -6,7 +6,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-from jobplane.controlplane.core.state import State, jobs_through
+from jobplane.controlplane.core.state import State, jobs_using_mapping
 from jobplane.schemas.options import JobOptions
 from jobplane.schemas.records.offsets import SourceOffsets
 from jobplane.schemas.records.progress import Progress
@@ -144,7 +144,7 @@ def mappings(state: State) -> list[Row]:
             "name": one.name,
             "topic": one.topic,
             "columns": ", ".join(f"{column.name} {column.type}" for column in one.columns),
-            "jobs": ", ".join(jobs_through(state, one.name)),
+            "jobs": ", ".join(jobs_using_mapping(state, one.name)),
         }
         for one in (state.mappings[name] for name in sorted(state.mappings))
     ]

@@ -4,7 +4,7 @@ import base64
 import time
 from collections.abc import Mapping
 
-from jobplane.controlplane.core.set_up_advice import not_set_up
+from jobplane.controlplane.core.setup_advice import not_set_up_error
 from jobplane.controlplane.settings import Settings
 from jobplane.controlplane.topics import COMMANDS, EVENTS, TOPICS, ControlTopic
 from jobplane.controlplane.wait_limit import Say, WaitLimit, say_nothing
@@ -22,7 +22,7 @@ def ensure_topics(kafka: Kafka, settings: Settings, say: Say = say_nothing) -> N
     with other partitions or another cleanup policy, NotSetUp where they are not there after two minutes.
     """
     names = {f"{settings.prefix}{topic.name}": topic for topic in TOPICS}
-    have, configs = _made(kafka, names, settings, say)
+    have, configs = _await_topics(kafka, names, settings, say)
     for name, topic in names.items():
         if have[name][1] != topic.partitions:
             raise TopicMisconfigured(
@@ -36,7 +36,7 @@ def ensure_topics(kafka: Kafka, settings: Settings, say: Say = say_nothing) -> N
             )
 
 
-def _made(
+def _await_topics(
     kafka: Kafka, names: Mapping[str, ControlTopic], settings: Settings, say: Say
 ) -> tuple[dict[str, tuple[str, int]], dict[str, dict[str, str]]]:
     """Topics and their settings, once all are made and the brokers that are asked know them.
@@ -76,7 +76,7 @@ def require_topics(kafka: Kafka, prefix: str) -> None:
     """Raises NotSetUp where no worker has been started with this prefix."""
     topic = f"{prefix}{COMMANDS}"
     if topic not in kafka.topics([topic]):
-        raise not_set_up(topic, prefix, kafka.bootstrap, kafka.topic_names())
+        raise not_set_up_error(topic, prefix, kafka.bootstrap, kafka.topic_names())
 
 
 def plane_id(kafka: Kafka, prefix: str) -> str:

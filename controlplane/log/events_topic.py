@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from jobplane.controlplane.core.set_up_advice import not_set_up
+from jobplane.controlplane.core.setup_advice import not_set_up_error
 from jobplane.controlplane.topics import EVENTS
 from jobplane.processors.kafka.cluster import Consumer, Doubt, Kafka, Message, TopicPartition, assign, poll
 from jobplane.processors.kafka.control_topics import ControlTopics
@@ -35,17 +35,17 @@ class Bounds:
     end: int
 
 
-def bounds(kafka: Kafka, prefix: str) -> Bounds:
+def read_bounds(kafka: Kafka, prefix: str) -> Bounds:
     """Where the events begin and end now. Raises NotSetUp."""
     at = (f"{prefix}{EVENTS}", 0)
     if at[0] not in kafka.topics([at[0]]):
-        raise not_set_up(at[0], prefix, kafka.bootstrap, kafka.topic_names())
+        raise not_set_up_error(at[0], prefix, kafka.bootstrap, kafka.topic_names())
     return Bounds(kafka.first_offsets([at])[at], kafka.last_offsets([at])[at])
 
 
-def whole(kafka: Kafka, prefix: str, offset: int = -1) -> Bounds:
+def complete_bounds(kafka: Kafka, prefix: str, offset: int = -1) -> Bounds:
     """The bounds of a log that begins at 0 and holds `offset`. Raises EventsTruncated, BeyondTheEnd, NotSetUp."""
-    found = bounds(kafka, prefix)
+    found = read_bounds(kafka, prefix)
     if found.first:
         raise EventsTruncated(
             f"'{prefix}{EVENTS}' begins at offset {found.first}: its first records were deleted from outside, "
@@ -56,7 +56,7 @@ def whole(kafka: Kafka, prefix: str, offset: int = -1) -> Bounds:
     return found
 
 
-def messages(
+def read_messages(
     consumer: Consumer, topic: str, start: int, end: int, alive: Alive = lambda: None
 ) -> Iterator[list[Message]]:
     """Batches of the committed records of partition 0 with offsets from `start` to before `end`, in order.
@@ -65,7 +65,7 @@ def messages(
     """
     assign(consumer, {(topic, 0): start})
     heard = time.monotonic()
-    while (position(consumer, topic) or start) < end:
+    while (consumer_position(consumer, topic) or start) < end:
         alive()
         batch = poll(consumer, FETCH, 0.05)
         if batch:
@@ -75,12 +75,12 @@ def messages(
             raise Doubt(f"{topic}: offset {end} was not reached, a transaction is open before it")
 
 
-def position(consumer: Consumer, topic: str) -> int:
+def consumer_position(consumer: Consumer, topic: str) -> int:
     """The offset the consumer is at, control records passed over; 0 while it has read nothing."""
     return max(0, consumer.position([TopicPartition(topic, 0)])[0].offset)
 
 
-def event(message: Message) -> Event:
+def decode_event(message: Message) -> Event:
     """Raises NewerState where the record cannot be read: only the decider writes here."""
     try:
         return decode(message.value() or b"", Event)
@@ -89,28 +89,28 @@ def event(message: Message) -> Event:
         raise NewerState(f"{where} cannot be read ({unknown}); run the newest version of jobplane") from unknown
 
 
-def entry(message: Message) -> Entry:
+def decode_entry(message: Message) -> Entry:
     """Raises NewerState."""
-    return Entry(message.offset() or 0, message.timestamp()[1], (message.key() or b"").decode(), event(message))
+    return Entry(message.offset() or 0, message.timestamp()[1], (message.key() or b"").decode(), decode_event(message))
 
 
-def read(kafka: Kafka, prefix: str, start: int, end: int, alive: Alive = lambda: None) -> Iterator[Entry]:
+def read_entries(kafka: Kafka, prefix: str, start: int, end: int, alive: Alive = lambda: None) -> Iterator[Entry]:
     """The committed events with offsets from `start` to before `end`."""
     consumer = ControlTopics(kafka, prefix).log_reader()
     try:
-        for batch in messages(consumer, f"{prefix}{EVENTS}", start, end, alive):
-            yield from map(entry, batch)
+        for batch in read_messages(consumer, f"{prefix}{EVENTS}", start, end, alive):
+            yield from map(decode_entry, batch)
     finally:
         consumer.close()
 
 
-def follow(kafka: Kafka, prefix: str, start: int) -> Iterator[Entry]:
+def follow_entries(kafka: Kafka, prefix: str, start: int) -> Iterator[Entry]:
     """The committed events from `start` on, and those that come, for ever."""
     consumer = ControlTopics(kafka, prefix).log_reader()
     try:
         assign(consumer, {(f"{prefix}{EVENTS}", 0): start})
         while True:
-            yield from map(entry, poll(consumer, FETCH, 0.2))
+            yield from map(decode_entry, poll(consumer, FETCH, 0.2))
     finally:
         consumer.close()
 
@@ -119,4 +119,4 @@ def offset_at(kafka: Kafka, prefix: str, instant: int) -> int:
     """The offset of the first event appended at `instant` (epoch ms) or later; the end where there is none."""
     at = (f"{prefix}{EVENTS}", 0)
     found = kafka.offsets_since([at], instant)[at]
-    return found if found >= 0 else bounds(kafka, prefix).end
+    return found if found >= 0 else read_bounds(kafka, prefix).end

@@ -58,17 +58,17 @@ def state_as_of(
 
     Raises BeyondTheEnd, EventsTruncated, NotSetUp.
     """
-    bounds = events_topic.whole(kafka, prefix, -1 if offset is None else offset)
+    bounds = events_topic.complete_bounds(kafka, prefix, -1 if offset is None else offset)
     end = bounds.end if offset is None else offset + 1
-    return folded(until(events_topic.read(kafka, prefix, 0, end, alive), time))
+    return fold_entries(entries_until(events_topic.read_entries(kafka, prefix, 0, end, alive), time))
 
 
-def until(entries: Iterable[Entry], time: int | None) -> Iterable[Entry]:
+def entries_until(entries: Iterable[Entry], time: int | None) -> Iterable[Entry]:
     """The entries before the first that was appended later than `time`; all of them where that is None."""
     return entries if time is None else takewhile(lambda entry: entry.time <= time, entries)
 
 
-def folded(entries: Iterable[Entry]) -> State:
+def fold_entries(entries: Iterable[Entry]) -> State:
     state = State()
     for entry in entries:
         fold(state, entry.event)
@@ -80,23 +80,23 @@ def history_of(kafka: Kafka, prefix: str, job: str, alive: Alive = lambda: None)
 
     Refused commands that name the job are among it. Raises JobNotFound, EventsTruncated, NotSetUp.
     """
-    bounds = events_topic.whole(kafka, prefix)
-    story = Story(job)
+    bounds = events_topic.complete_bounds(kafka, prefix)
+    story = JobHistory(job)
     refused: dict[int, Row] = {}
     consumer = ControlTopics(kafka, prefix).log_reader()
     try:
-        for batch in events_topic.messages(consumer, f"{prefix}{EVENTS}", 0, bounds.end, alive):
+        for batch in events_topic.read_messages(consumer, f"{prefix}{EVENTS}", 0, bounds.end, alive):
             for message in batch:
                 if not story.may_concern(message.key() or b"", message.value() or b""):
                     continue
-                entry = events_topic.entry(message)
+                entry = events_topic.decode_entry(message)
                 if isinstance(entry.event.body, CommandRefused) and not entry.job:
                     refused[entry.event.cause.offset] = story.row(entry)
                 else:
                     story.add(entry)
         if not story.rows:
             raise JobNotFound(f"no job was ever called '{job}'")
-        for offset in _naming(consumer, prefix, story.names, sorted(refused), alive):
+        for offset in _commands_naming(consumer, prefix, story.names, sorted(refused), alive):
             story.rows.append(refused[offset])
     finally:
         consumer.close()
@@ -104,7 +104,7 @@ def history_of(kafka: Kafka, prefix: str, job: str, alive: Alive = lambda: None)
 
 
 @dataclass(slots=True)
-class Story:
+class JobHistory:
     """The rows of a job, known by its name or a uid; the fold of its events tells status and generation. Pure."""
 
     job: str
@@ -196,20 +196,20 @@ def _detail(body: Body) -> str:
             assert_never(never)
 
 
-def _naming(consumer: Any, prefix: str, names: set[str], offsets: list[int], alive: Alive) -> Iterator[int]:
+def _commands_naming(consumer: Any, prefix: str, names: set[str], offsets: list[int], alive: Alive) -> Iterator[int]:
     """Those of the refused commands at `offsets` whose text names one of the jobs. What cannot be read names none."""
     if not offsets:
         return
     wanted = frozenset(offsets)
-    for batch in events_topic.messages(consumer, f"{prefix}{COMMANDS}", offsets[0], offsets[-1] + 1, alive):
+    for batch in events_topic.read_messages(consumer, f"{prefix}{COMMANDS}", offsets[0], offsets[-1] + 1, alive):
         for message in batch:
             offset, value = message.offset() or 0, message.value() or b""
             spoken_of = offset in wanted and any(name.encode() in value for name in names)
-            if spoken_of and _named(message, prefix) in names:
+            if spoken_of and _named_job(message, prefix) in names:
                 yield offset
 
 
-def _named(message: Message, prefix: str) -> str:
+def _named_job(message: Message, prefix: str) -> str:
     """The job a command names; empty where it is none, or names none."""
     headers: Any = message.headers()
     command = read_command(message.offset() or 0, message.timestamp()[1], message.value(), headers, prefix)

@@ -53,11 +53,11 @@ def committed_progress(kafka: Kafka, prefix: str, job: Job) -> list[PartitionPro
     partitions = [(topic, p) for topic, (_, count) in kafka.topics(sources).items() for p in range(count)]
     ends = kafka.last_offsets(partitions)
     with closing(kafka.consumer(f"{prefix}job.{job.uid}", committed=False)) as consumer:
-        found = positions(consumer, partitions, job)
+        found = committed_offsets(consumer, partitions, job)
     return [PartitionProgress(*at, place, ends[at], max(0, ends[at] - place)) for at, place in found.items()]
 
 
-def positions(consumer: Consumer, partitions: Collection[At], job: Job) -> dict[At, int]:
+def committed_offsets(consumer: Consumer, partitions: Collection[At], job: Job) -> dict[At, int]:
     """Offsets that the job's group, which is the consumer's, has committed; start offsets where it has none.
 
     Raises Doubt where Kafka does not answer, JobFailure where it does not let them be read.

@@ -34,7 +34,7 @@ def read_state(
     return State((keys[key], read_record(value)) for key, value in last.items() if wanted(keys[key]))
 
 
-def state_now(kafka: Kafka, prefix: str, wanted: Callable[[StateKey], bool] = lambda key: True) -> State:
+def read_current_state(kafka: Kafka, prefix: str, wanted: Callable[[StateKey], bool] = lambda key: True) -> State:
     """`read_state` by a consumer of its own, for those who look once."""
     with closing(ControlTopics(kafka, prefix).state_reader()) as consumer:
         return read_state(kafka, consumer, prefix, wanted=wanted)

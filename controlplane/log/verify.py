@@ -39,7 +39,7 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
-class Replay:
+class Verification:
     """`events` were folded in `seconds`, to the last with seq `seq`; `state` is what came of it."""
 
     events: int
@@ -54,18 +54,20 @@ class Replay:
         return self.events / self.seconds if self.seconds else 0.0
 
 
-def replay(kafka: Kafka, prefix: str, watch: Watch = lambda done, of: None, alive: Alive = lambda: None) -> Replay:
+def verify_log(
+    kafka: Kafka, prefix: str, watch: Watch = lambda done, of: None, alive: Alive = lambda: None
+) -> Verification:
     """Raises EventsTruncated, NotSetUp, NewerState."""
-    bounds = events_topic.whole(kafka, prefix)
-    held = settled(kafka, prefix, alive)
+    bounds = events_topic.complete_bounds(kafka, prefix)
+    held = committed_records(kafka, prefix, alive)
     last = held.get(POSITION)
     seq = last.seq if isinstance(last, Position) else 0
     state, count, began = State(), 0, time.monotonic()
     consumer = ControlTopics(kafka, prefix).log_reader()
     try:
-        for batch in events_topic.messages(consumer, f"{prefix}{EVENTS}", 0, bounds.end, alive) if seq else ():
+        for batch in events_topic.read_messages(consumer, f"{prefix}{EVENTS}", 0, bounds.end, alive) if seq else ():
             for message in batch:
-                event = events_topic.event(message)
+                event = events_topic.decode_event(message)
                 if event.seq > seq:
                     break
                 fold(state, event)
@@ -76,10 +78,10 @@ def replay(kafka: Kafka, prefix: str, watch: Watch = lambda done, of: None, aliv
     finally:
         consumer.close()
     took = time.monotonic() - began
-    return Replay(count, state.position.seq, took, state, tuple(differences(state.records(), held)))
+    return Verification(count, state.position.seq, took, state, tuple(differences(state.records(), held)))
 
 
-def settled(kafka: Kafka, prefix: str, alive: Alive = lambda: None) -> dict[StateKey, StateRecord]:
+def committed_records(kafka: Kafka, prefix: str, alive: Alive = lambda: None) -> dict[StateKey, StateRecord]:
     """The records of `state` at the end of its last whole transaction: each has a position as its last record."""
     last: dict[bytes, bytes] = {}
     changes: dict[bytes, bytes | None] = {}

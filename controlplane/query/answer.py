@@ -139,7 +139,7 @@ def _jobs(kafka: Kafka, prefix: str, show: statements.Show) -> Listing:
 def _state(kafka: Kafka, prefix: str, as_of: statements.AsOfOffset | statements.AsOfTime | None = None) -> State:
     """As of now, or after the events up to a place in their log. Raises OffsetNotFound, EventsTruncated."""
     if as_of is None:
-        return state_topic.state_now(kafka, prefix)
+        return state_topic.read_current_state(kafka, prefix)
     from jobplane.controlplane.log import history
 
     try:

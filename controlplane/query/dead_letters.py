@@ -104,7 +104,7 @@ def letter_of(message: Message) -> tuple[str, DeadLetter] | None:
 
 def running_retry(state: State, job: Job) -> Job | None:
     """The retry of a job that has not come to its end yet."""
-    retry = state.live(retry_name(job))
+    retry = state.live_job(retry_name(job))
     letters = retry.sources[0].letters if retry is not None else None
     return retry if letters is not None and letters.uid == job.uid else None
 

@@ -10,8 +10,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar, assert_never
 
-from jobplane.controlplane.core.decide import decide_statement, topics_needed
-from jobplane.controlplane.core.decide.create_job import WiredJob, wire
+from jobplane.controlplane.core.decide import decide_statement, needed_topics
+from jobplane.controlplane.core.decide.create_job import ResolvedJob, resolve_job
 from jobplane.controlplane.core.decide.sources import Sources
 from jobplane.controlplane.core.facts import Facts
 from jobplane.controlplane.core.request import Request, options_of
@@ -107,7 +107,7 @@ class DryRun:
     @property
     def _known(self) -> State:
         if self._state is None:
-            self._state = state_topic.state_now(self._kafka, self._prefix)
+            self._state = state_topic.read_current_state(self._kafka, self._prefix)
         return self._state
 
     def _try_job(self, create: statements.CreateJob, last: int) -> Listing:
@@ -141,10 +141,10 @@ class DryRun:
         except (Doubt, JobFailure):
             return ()
 
-    def sources_and_sink(self, create: statements.CreateJob) -> WiredJob:
+    def sources_and_sink(self, create: statements.CreateJob) -> ResolvedJob:
         """What a job would read and write, were it created now. Raises whatever would refuse it, but for its name."""
         user_functions.load()
-        judge = partial(wire, self._known, create, options_of(create), prefix=self._prefix)
+        judge = partial(resolve_job, self._known, create, options_of(create), prefix=self._prefix)
         return self._judge(self._facts(self._request(create)), lambda facts: judge(facts=facts))
 
     def _judge(self, facts: Facts, judge: Callable[[Facts], T]) -> T:
@@ -173,7 +173,7 @@ class DryRun:
         return Request(read_command(0, 0, text.encode(), None, self._prefix), statement, text, options)
 
     def _facts(self, request: Request) -> Facts:
-        topics, instants = topics_needed(self._known, [request], self._prefix)
+        topics, instants = needed_topics(self._known, [request], self._prefix)
         limit = max_transaction_ms(self._kafka)
         return fetch_facts(self._kafka, "", limit, topics, instants)
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from jobplane.controlplane.core.decide.formats import as_written
+from jobplane.controlplane.core.decide.formats import sink_reader_mapping
 from jobplane.controlplane.listings.rows import text_of
 from jobplane.controlplane.query.dry_run_listing import ValueOf, value_text
 from jobplane.processors.dry_run import Record
@@ -23,7 +23,7 @@ _BINARY = frozenset(name for name, one in FORMATS.items() if one.is_binary)
 
 def value_reader(sink: Sink) -> ValueOf:
     """Tells the value of a record of the sink; None where it has none."""
-    mapping = as_written(sink)
+    mapping = sink_reader_mapping(sink)
     if mapping is None or mapping.options.get(VALUE_FORMAT) not in _BINARY:
         return value_text
     if mapping.value_schema is not None and mapping.value_schema.id:

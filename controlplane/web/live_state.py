@@ -57,7 +57,7 @@ class LiveView:
             return look(self._state or self._read())
 
     def _read(self) -> State:
-        return state_topic.state_now(self._kafka, self._prefix, _is_shown)
+        return state_topic.read_current_state(self._kafka, self._prefix, _is_shown)
 
 
 def _is_shown(key: StateKey) -> bool:

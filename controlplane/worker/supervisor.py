@@ -20,10 +20,10 @@ from jobplane.controlplane.core.host_view import (
     HeldConfirmed,
     HostEnded,
     HostHeard,
+    HostInput,
     HostNotStarted,
     HostUnreachable,
     HostView,
-    Input,
     KillHost,
     Log,
     Release,
@@ -151,7 +151,7 @@ class Supervisor:
                 host.process.wait()
         self._reporter.close()
 
-    def _decide(self, event: Input) -> None:
+    def _decide(self, event: HostInput) -> None:
         """Does what follows from an event."""
         with self._lock:
             for number, host in self._hosts.items():

@@ -14,8 +14,8 @@ from importlib.machinery import PathFinder
 from importlib.util import find_spec
 from pathlib import Path
 
-from jobplane.controlplane.core.set_up_advice import without_dot
-from jobplane.controlplane.decider.decider import Decider, End, Tally
+from jobplane.controlplane.core.setup_advice import missing_dot_warning
+from jobplane.controlplane.decider.decider import Decider, DeciderMetrics, End
 from jobplane.controlplane.fetch.groups import Groups
 from jobplane.controlplane.listings import rows
 from jobplane.controlplane.log import control_topics
@@ -62,7 +62,7 @@ class Worker:
         )
         self._supervisor = Supervisor(settings, self._kafka, self.name)
         self._task_records = TaskRecords(self._kafka, settings.prefix, self._supervisor.want)
-        self._tally = Tally()
+        self._tally = DeciderMetrics()
         self._lock = threading.Lock()
         self._held: frozenset[tuple[str, int]] = frozenset()
         self._decider: threading.Thread | None = None
@@ -275,7 +275,7 @@ def run(settings: Settings, loglevel: str = "warning", *, quiet: bool = False) -
     else:
         settings = replace(settings, web_port=free_port())
     say(f"control plane '{settings.prefix}' on Kafka {settings.bootstrap}")
-    if remark := without_dot(settings.prefix):
+    if remark := missing_dot_warning(settings.prefix):
         LOG.warning("%s", remark)
     if registry := registry_of(settings.registry):
         registry.check()

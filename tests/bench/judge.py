@@ -3,11 +3,11 @@
 import sys
 import threading
 
-from jobplane.controlplane.decider.decider import Decider, Tally
+from jobplane.controlplane.decider.decider import Decider, DeciderMetrics
 from jobplane.controlplane.fetch.groups import Groups
 from jobplane.controlplane.settings import Settings
 from jobplane.processors.kafka.cluster import Kafka
 
 if __name__ == "__main__":
     settings = Settings(bootstrap=sys.argv[1], prefix=sys.argv[2])
-    Decider(Kafka(settings.bootstrap), settings.prefix, Tally(), threading.Event(), Groups(settings)).run()
+    Decider(Kafka(settings.bootstrap), settings.prefix, DeciderMetrics(), threading.Event(), Groups(settings)).run()

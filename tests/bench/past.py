@@ -11,7 +11,7 @@ from functools import lru_cache
 from confluent_kafka import Producer
 
 from jobplane.controlplane.core.facts import Facts, TopicFacts
-from jobplane.controlplane.core.request import Request, translate
+from jobplane.controlplane.core.request import Request, parse_request
 from jobplane.controlplane.core.state import State
 from jobplane.controlplane.core.step import StepInput, step
 from jobplane.controlplane.decider.batch import Batch
@@ -151,4 +151,4 @@ def _life(name: str, *, stays: bool) -> Iterator[Said_]:
 
 @lru_cache(4096)
 def _request(text: str) -> Request:
-    return translate(read_command(0, 0, text.encode(), [], "-"))
+    return parse_request(read_command(0, 0, text.encode(), [], "-"))

@@ -5,12 +5,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, partial
 
-from jobplane.controlplane.core.decide import decide, topics_needed
+from jobplane.controlplane.core.decide import decide, needed_topics
 from jobplane.controlplane.core.evolve import evolve, job_name
 from jobplane.controlplane.core.facts import Facts, TopicFacts
-from jobplane.controlplane.core.outcome import answer
+from jobplane.controlplane.core.outcome import answer_of
 from jobplane.controlplane.core.reconcile import tasks_of
-from jobplane.controlplane.core.request import Request, translate
+from jobplane.controlplane.core.request import Request, parse_request
 from jobplane.controlplane.core.state import State
 from jobplane.controlplane.fetch.schemas import RegistryLookup
 from jobplane.controlplane.topics import COMMANDS
@@ -102,9 +102,9 @@ def judged(value: bytes | None, headers: Headers | None = None, registry: Regist
     """What a record of the command log gives; its events can be folded, written and read."""
     asking = RegistryLookup(registry, {})
     command = asking.read_with(partial(read_command, OFFSET, TIME_MS, value, headers, PREFIX))
-    request = translate(command)
+    request = parse_request(command)
     try:
-        topics_needed(state(), [request], PREFIX)
+        needed_topics(state(), [request], PREFIX)
     except Refused as refused:
         request = Request(command, error=refused)
     bodies, _ = asking.judge_with(facts(), lambda known: decide(state(), request, known, PREFIX))
@@ -118,7 +118,7 @@ def judged(value: bytes | None, headers: Headers | None = None, registry: Regist
             if isinstance(made, Job):
                 for task in tasks_of(made).values():
                     encode(task)
-        answer(event, job_name(state(), event))
+        answer_of(event, job_name(state(), event))
         assert decode(encode(event), Event) == event, "an event is what was written"
     return bodies
 

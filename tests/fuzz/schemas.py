@@ -13,7 +13,7 @@ from typing import Any
 
 from confluent_kafka import Message
 
-from jobplane.controlplane.core.decide.formats import read_through
+from jobplane.controlplane.core.decide.formats import source_mapping
 from jobplane.schemas.errors import STATEMENT_START, BadMapping, JobplaneError, Refused
 from jobplane.schemas.failures import BadRecord
 from jobplane.schemas.formats.avro import known_schemas
@@ -278,7 +278,7 @@ def _used(mapping: TopicMapping, one: Schema, registry: Registry) -> JobplaneErr
     """A mapping as a source and as a target. A schema that tells no column is of no use to a job: that is refused."""
     known = replace(facts(), subjects=_Newest(registry), registered=_Numbered(registry))
     try:
-        read = read_through(mapping, known, STATEMENT_START)
+        read = source_mapping(mapping, known, STATEMENT_START)
         assert read is not None
         _read(read, one.data)
         _written(read)
@@ -366,7 +366,7 @@ def _as_writer(one: Schema) -> JobplaneError | None:
 
 def _reader() -> TopicMapping:
     text = json.dumps({"type": "record", "name": "N0", "fields": _FIELDS})
-    found = read_through(
+    found = source_mapping(
         TopicMapping("m", "t", (), {"valueFormat": "avro"}, ""),
         replace(facts(), subjects={"t-value": _newest(text)}),
         STATEMENT_START,

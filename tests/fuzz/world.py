@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from confluent_kafka import Message
 
-from jobplane.controlplane.core.decide.formats import with_inline
+from jobplane.controlplane.core.decide.formats import add_inline_schemas
 from jobplane.schemas.errors import STATEMENT_START
 from jobplane.schemas.formats.avro import types as avro_types
 from jobplane.schemas.formats.fields import FormatLayout, TypedField
@@ -83,7 +83,7 @@ def mappings() -> dict[str, TopicMapping]:
     for name in STATEMENTS:
         statement = parse(statement_of(name))
         assert isinstance(statement, statements.CreateMapping)
-        found = with_inline(build_mapping(statement), STATEMENT_START)
+        found = add_inline_schemas(build_mapping(statement), STATEMENT_START)
         assert found is not None
         made[name] = replace(found, columns=found.columns)
     return made

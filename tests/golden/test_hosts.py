@@ -22,10 +22,10 @@ from jobplane.controlplane.core.host_view import (
     HeldConfirmed,
     HostEnded,
     HostHeard,
+    HostInput,
     HostNotStarted,
     HostUnreachable,
     HostView,
-    Input,
     RunEnded,
     StartHost,
     TaskNotWanted,
@@ -51,7 +51,7 @@ def _numbers(text: str | None) -> frozenset[int]:
     return frozenset(map(int, (text or "").split()))
 
 
-EVENTS: dict[str, Callable[[re.Match[str], float], Input]] = {
+EVENTS: dict[str, Callable[[re.Match[str], float], HostInput]] = {
     r"task (\S+) on (\d+)(?: generation (\d+))?( done)?(?: snapshots ([\d ]+))?": lambda m, now: TaskWanted(
         m[1], m[1].partition("/")[0], int(m[2]), int(m[3] or 1), not m[4], _numbers(m[5])
     ),

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from jobplane.controlplane.core.outcome import answer
+from jobplane.controlplane.core.outcome import answer_of
 from jobplane.schemas.records.events import CommandRefused, CommandUnchanged, Event
 from jobplane.schemas.records.failure import Failure
 from jobplane.schemas.records.offsets import PartitionOffset, SourceOffsets
@@ -54,7 +54,7 @@ def shown(plane: Plane, events: list[Event]) -> list[str]:
 
 def line(event: Event) -> str:
     body = event.body
-    reply = answer(event, "")
+    reply = answer_of(event, "")
     notices = "".join(f" [{notice}]" for notice in getattr(body, "notices", ()))
     match body:
         case CommandRefused():

@@ -12,7 +12,7 @@ from jobplane.controlplane.backup.restore import restore
 from jobplane.controlplane.backup.save import back_up
 from jobplane.controlplane.client.client import Client
 from jobplane.controlplane.log import history
-from jobplane.controlplane.log.verify import replay
+from jobplane.controlplane.log.verify import verify_log
 from jobplane.controlplane.topics import TOPICS
 from jobplane.processors.kafka.cluster import Kafka
 from jobplane.processors.kafka.transactions import TransactionalProducer
@@ -106,7 +106,7 @@ def test_a_restored_plane_goes_on_exactly_once(plane: System, tmp_path: Path, sa
     assert done.elsewhere == ()
     for name, expected in before.items():  # a commit has happened some moments before all its partitions show it
         until(lambda n=name, all_=expected: records(plane, n) == all_, 20, f"{name} holds what it held")  # type: ignore[misc]
-    assert replay(kafka, plane.prefix).differences == ()
+    assert verify_log(kafka, plane.prefix).differences == ()
 
     worker = plane.worker()
     until(lambda: plane.jobs()["other"]["status"] == "RUNNING", 30, "what was not judged is judged")
@@ -135,7 +135,7 @@ def test_a_restored_plane_goes_on_exactly_once(plane: System, tmp_path: Path, sa
         20,
         "a command id is known",
     )
-    assert replay(kafka, plane.prefix).differences == ()
+    assert verify_log(kafka, plane.prefix).differences == ()
     told_of = [row["event"] for row in history.history_of(kafka, plane.prefix, "copy")]
     assert (told_of[0], told_of.count("JobCreated"), told_of.count("SnapshotClosed")) == ("JobCreated", 1, 2)
 

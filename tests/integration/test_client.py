@@ -10,7 +10,7 @@ import pytest
 from jobplane.controlplane.client.async_client import AsyncClient
 from jobplane.controlplane.client.client import Client, Sent
 from jobplane.controlplane.core.state import State
-from jobplane.controlplane.log.tail import NEAR, Tail
+from jobplane.controlplane.log.events_tail import NEAR, EventsTail
 from jobplane.processors.kafka.cluster import Kafka
 from jobplane.schemas.errors import CommandNotFound, Refused
 from jobplane.schemas.records.events import CommandUnchanged, JobCreated
@@ -111,9 +111,9 @@ def test_an_old_command_is_found_in_a_long_log(plane: System, client: Client) ->
         client._writer().produce(f"{plane.prefix}commands", b"DROP JOB IF EXISTS nobody", headers={"command-id": b""})
     client._writer().flush(30)
     last = client.execute("DROP JOB IF EXISTS nobody").sent.offset
-    tail = Tail(Kafka(plane.bootstrap), plane.prefix)
+    tail = EventsTail(Kafka(plane.bootstrap), plane.prefix)
     for command in (0, last // 2, last - 1):
-        tail.back_to(command)
+        tail.seek_before_command(command)
         entry = tail.read(1)[0]
         assert entry.event.cause.topic == "reports" or entry.event.cause.offset <= command
         assert client.wait(command).sent.offset == command

@@ -13,7 +13,7 @@ from jobplane.controlplane.client.client import Client
 from jobplane.controlplane.core.facts import Facts
 from jobplane.controlplane.core.state import State
 from jobplane.controlplane.core.step import EncodedEvent, StepInput, encode_events, judge
-from jobplane.controlplane.decider.decider import Decider, End, Tally
+from jobplane.controlplane.decider.decider import Decider, DeciderMetrics, End
 from jobplane.controlplane.decider.judge import Judge
 from jobplane.controlplane.fetch.groups import Groups
 from jobplane.controlplane.log import control_topics
@@ -92,7 +92,7 @@ def test_a_command_whose_events_cannot_be_folded_is_found_and_refused(
         return encode_events(state, given, unfoldable)
 
     plane = System(broker.bootstrap, prefix, tmp_path)
-    kafka, tally, stop = Kafka(broker.bootstrap), Tally(), threading.Event()
+    kafka, tally, stop = Kafka(broker.bootstrap), DeciderMetrics(), threading.Event()
     control_topics.ensure_topics(kafka, plane.settings)
     client = Client(plane.settings)
     create = f'CREATE JOB {{}} AS INSERT INTO "{plane.topic("out")}" SELECT * FROM "{plane.topic("in")}"'
@@ -108,7 +108,7 @@ def test_a_command_whose_events_cannot_be_folded_is_found_and_refused(
         finally:
             stop.set()
             thread.join(20)
-    assert ended == [End.TOLD]
+    assert ended == [End.STOPPED]
     assert [reply and reply.verdict for reply in replies] == ["unchanged", "refused", "unchanged", "refused", "refused"]
     assert [reply and reply.code for reply in replies] == ["", "internal-error", "", "internal-error", "syntax"]
     assert tally.faults == {"decider": 3}  # all at once, then either culprit alone

@@ -14,9 +14,9 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import NewTopic
 
 from jobplane.controlplane.core.state import State
-from jobplane.controlplane.decider.batch import UNWRITTEN
+from jobplane.controlplane.decider.batch import POSITION_INTERVAL
 from jobplane.controlplane.log import history, state_topic
-from jobplane.controlplane.log.verify import replay
+from jobplane.controlplane.log.verify import verify_log
 from jobplane.controlplane.topics import TOPICS
 from jobplane.processors.kafka.cluster import Kafka
 from jobplane.processors.kafka.control_topics import ControlTopics
@@ -96,7 +96,7 @@ def test_the_history_of_a_job(plane: System) -> None:
 
 
 def test_the_events_fold_to_the_state(plane: System) -> None:
-    found = replay(kafka_of(plane), plane.prefix)
+    found = verify_log(kafka_of(plane), plane.prefix)
     assert (found.differences, found.state) == ((), now(plane))
     assert found.events == found.seq == len(plane.events())
     ran = jobplane(plane, "replay")
@@ -106,7 +106,7 @@ def test_the_events_fold_to_the_state(plane: System) -> None:
 def test_a_state_that_was_meddled_with_is_told(plane: System) -> None:
     """A record more, one less and one that is another, by whoever may write to the topic; then all is put right."""
     topic, state = f"{plane.prefix}state", now(plane)
-    job = state.live("kept")
+    job = state.live_job("kept")
     assert job is not None
     position = (encode_key(("position",)), encode(state.position))
     meddled = replace(job, status=Status.RUNNING)
@@ -128,7 +128,7 @@ def test_a_state_that_was_meddled_with_is_told(plane: System) -> None:
     assert (told["differing"], told["differences"][1]["key"]) == (3, ["job", "other-1"])
     undone = [(encode_key(key), None) for key in (("job", "other-1"), ("snapshot", "half a transaction"))]
     plane.produce(topic, [*undone, *good])
-    assert replay(kafka_of(plane), plane.prefix).differences == ()
+    assert verify_log(kafka_of(plane), plane.prefix).differences == ()
 
 
 def test_events_are_listed(plane: System) -> None:
@@ -184,13 +184,13 @@ def test_events_are_followed(plane: System) -> None:
 def test_what_caused_no_event_is_not_read_again_for_ever(plane: System) -> None:
     """Records that are no reports stand for those that change nothing: the position passes them all the same."""
     before = now(plane).position
-    plane.produce(f"{plane.prefix}reports", ((b"nobody/0", b"no report") for _ in range(UNWRITTEN + 500)))
+    plane.produce(f"{plane.prefix}reports", ((b"nobody/0", b"no report") for _ in range(POSITION_INTERVAL + 500)))
     passed = until(
         lambda: found if (found := now(plane).position).reports > before.reports else None, 20, "it is passed"
     )
     assert passed == replace(before, reports=passed.reports)
-    assert passed.reports >= before.reports + UNWRITTEN
-    assert replay(kafka_of(plane), plane.prefix).differences == ()
+    assert passed.reports >= before.reports + POSITION_INTERVAL
+    assert verify_log(kafka_of(plane), plane.prefix).differences == ()
 
 
 @pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from jobplane.controlplane.core.evolve import fold
 from jobplane.controlplane.core.state import POSITION, State
 from jobplane.controlplane.core.step import EncodedEvent, effects
-from jobplane.controlplane.decider.batch import UNWRITTEN, Batch
+from jobplane.controlplane.decider.batch import POSITION_INTERVAL, Batch
 from jobplane.schemas.records.state import Position, StateKey, StateRecord
 from tests.property.test_plane import SAID, play
 
@@ -40,11 +40,11 @@ def test_the_last_record_of_each_key_is_enough(said: list[tuple[object, ...]], s
 
 def test_what_caused_nothing_is_passed_in_the_end() -> None:
     state, batch = State(), Batch()
-    batch.passed(state, 0, UNWRITTEN - 1)
+    batch.advance_position(state, 0, POSITION_INTERVAL - 1)
     assert not batch
-    batch.passed(state, 7, UNWRITTEN)
-    assert batch.changes == {POSITION: Position(7, UNWRITTEN, 0)}
-    assert state.position == Position(7, UNWRITTEN, 0)
+    batch.advance_position(state, 7, POSITION_INTERVAL)
+    assert batch.changes == {POSITION: Position(7, POSITION_INTERVAL, 0)}
+    assert state.position == Position(7, POSITION_INTERVAL, 0)
     batch = Batch()
-    batch.passed(state, 3, UNWRITTEN)
+    batch.advance_position(state, 3, POSITION_INTERVAL)
     assert not batch

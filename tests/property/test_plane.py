@@ -163,6 +163,6 @@ def test_poison_is_refused_and_the_log_goes_on(values: list[bytes]) -> None:
     for value in values:
         plane.command(value)
     plane.command("CREATE JOB good AS INSERT INTO out SELECT * FROM src")
-    assert plane.state.live("good") is not None
+    assert plane.state.live_job("good") is not None
     assert plane.state.position.commands == len(values) + 1
     assert all(event.cause.topic == COMMANDS for event in plane.events)

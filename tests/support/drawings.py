@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from jobplane.controlplane.cli import main
-from jobplane.controlplane.core.transitions import ENDED, TRANSITIONS, Input
+from jobplane.controlplane.core.transitions import ENDED, TRANSITIONS, JobInput
 from jobplane.controlplane.settings import ENVIRONMENT, Settings
 from jobplane.controlplane.topics import TOPICS
 from jobplane.controlplane.web.metrics import WorkerMetrics, exposition
@@ -167,10 +167,10 @@ def metrics() -> str:
 
 def states() -> str:
     """What more than three statuses have in common is drawn once, from a node that stands for them."""
-    sources: dict[tuple[Input, Status], list[Status]] = defaultdict(list)
+    sources: dict[tuple[JobInput, Status], list[Status]] = defaultdict(list)
     for (status, happened), then in TRANSITIONS.items():
         sources[happened, then].append(status)
-    arrows: dict[tuple[str, Status], list[Input]] = defaultdict(list)
+    arrows: dict[tuple[str, Status], list[JobInput]] = defaultdict(list)
     for (happened, then), having in sources.items():
         for node in having if len(having) <= 3 else ["live"]:
             arrows[node, then].append(happened)

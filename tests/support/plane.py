@@ -8,7 +8,7 @@ from jobplane.controlplane.core.facts import Facts, TopicFacts
 from jobplane.controlplane.core.reconcile import Write
 from jobplane.controlplane.core.state import State
 from jobplane.controlplane.core.step import Effects, effects
-from jobplane.controlplane.decider.judge import Arrived, Judge
+from jobplane.controlplane.decider.judge import Judge, ReceivedRecord
 from jobplane.controlplane.fetch.schemas import RegistryLookup
 from jobplane.controlplane.topics import COMMANDS, REPORTS
 from jobplane.schemas.records.commands import COMMAND_ID
@@ -47,14 +47,14 @@ class Plane:
         value = sql.encode() if isinstance(sql, str) else sql
         headers = [(COMMAND_ID, command_id.encode())] if command_id else []
         self.commands += 1
-        return self._judged(Arrived(COMMANDS, self.commands - 1, self._tick(), value, headers))
+        return self._judged(ReceivedRecord(COMMANDS, self.commands - 1, self._tick(), value, headers))
 
     def report(self, report: Report) -> list[Event]:
         self.reports += 1
-        return self._judged(Arrived(REPORTS, self.reports - 1, self._tick(), encode(report)))
+        return self._judged(ReceivedRecord(REPORTS, self.reports - 1, self._tick(), encode(report)))
 
-    def _judged(self, arrived: Arrived) -> list[Event]:
-        case = self.judge.case(arrived, RegistryLookup(self.registry, {}))
+    def _judged(self, arrived: ReceivedRecord) -> list[Event]:
+        case = self.judge.prepare(arrived, RegistryLookup(self.registry, {}))
         events, _ = case.verdict(self.state, self.facts)
         self._take(effects(self.state, events))
         return [one.event for one in events]

@@ -12,7 +12,7 @@ from typing import Any
 
 from confluent_kafka import Message
 
-from jobplane.controlplane.core.decide.formats import with_inline
+from jobplane.controlplane.core.decide.formats import add_inline_schemas
 from jobplane.schemas.errors import STATEMENT_START
 from jobplane.schemas.failures import BadRecord
 from jobplane.schemas.records.mappings import TopicMapping
@@ -76,7 +76,7 @@ def mapping(line: str) -> TopicMapping:
 
 def resolved(one: TopicMapping) -> TopicMapping:
     """With the columns that its own schemas tell."""
-    found = with_inline(one, STATEMENT_START)
+    found = add_inline_schemas(one, STATEMENT_START)
     assert found is not None
     return found
 

@@ -11,7 +11,7 @@ import fastavro
 import pytest
 from confluent_kafka import Message
 
-from jobplane.controlplane.core.decide.formats import with_inline
+from jobplane.controlplane.core.decide.formats import add_inline_schemas
 from jobplane.schemas.errors import STATEMENT_START, BadMapping
 from jobplane.schemas.failures import BadRecord
 from jobplane.schemas.formats.avro import known_schemas, types
@@ -267,7 +267,7 @@ def test_what_is_no_schema_is_refused_in_plain_words(text: str, reason: str) -> 
     statement = parse(f"CREATE MAPPING s TYPE Kafka OPTIONS (valueFormat 'avro', valueAvroSchema '{quoted}')")
     assert isinstance(statement, statements.CreateMapping)
     with pytest.raises(BadMapping) as refused:
-        with_inline(build_mapping(statement), STATEMENT_START)
+        add_inline_schemas(build_mapping(statement), STATEMENT_START)
     assert reason in refused.value.message
 
 

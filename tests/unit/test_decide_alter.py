@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobplane.controlplane.core.outcome import answer
+from jobplane.controlplane.core.outcome import answer_of
 from jobplane.schemas.records.reports import Report, ReportKind
 from tests.support.plane import Plane, topic
 
@@ -22,6 +22,6 @@ def test_a_job_at_rest(action: str, *, stopped: bool, message: str) -> None:
     if stopped:
         job = next(iter(plane.state.jobs.values()))
         plane.report(Report(job.uid, 0, job.generation, 1, ReportKind.STOPPED, "w"))
-    reply = answer(plane.command(f"ALTER JOB a {action}")[0], "a")
+    reply = answer_of(plane.command(f"ALTER JOB a {action}")[0], "a")
     assert reply is not None
     assert (reply.code, reply.message) == ("job-not-running", message)

@@ -4,8 +4,8 @@ from collections.abc import Collection
 
 import pytest
 
-from jobplane.controlplane.core.facts import Facts, no_live_job
-from jobplane.controlplane.core.set_up_advice import not_set_up, without_dot
+from jobplane.controlplane.core.facts import Facts, explain_missing_job
+from jobplane.controlplane.core.setup_advice import missing_dot_warning, not_set_up_error
 from jobplane.controlplane.fetch.topics import describe_topics
 from jobplane.schemas.errors import FactsUnavailable, NotAuthorized, Place, RegistryRefused, TopicNotFound
 from jobplane.schemas.failures import KafkaRefused
@@ -44,7 +44,7 @@ def test_no_job_was_ever_called_so(plane: Plane) -> None:
 def test_a_job_that_was_dropped(plane: Plane) -> None:
     reported(plane, ReportKind.RUNNING)
     plane.command("DROP JOB a")
-    assert no_live_job(plane.state, "a") == "no live job is called 'a': it was dropped (CANCELLED)"
+    assert explain_missing_job(plane.state, "a") == "no live job is called 'a': it was dropped (CANCELLED)"
     job = next(iter(plane.state.jobs.values()))
     plane.report(Report(job.uid, 0, job.generation, 1, ReportKind.STOPPED, "w"))
     assert refused(plane, "ALTER JOB a RESUME") == (
@@ -97,27 +97,29 @@ def test_what_never_goes_well_is_told_from_what_may(
 def test_what_a_registry_denies_is_not_asked_again() -> None:
     facts = Facts("p", registry_denied={("s", None): "no entry"}, registry_silent="x")
     with pytest.raises(RegistryRefused, match="no entry"):
-        facts.latest("s", PLACE)
+        facts.latest_schema("s", PLACE)
 
 
 def test_a_prefix_without_its_dot_is_told() -> None:
-    said = not_set_up("foocommands", "foo", "kafka:9092", ("foo.commands", "foo.events", "bar.commands", "bar.events"))
+    said = not_set_up_error(
+        "foocommands", "foo", "kafka:9092", ("foo.commands", "foo.events", "bar.commands", "bar.events")
+    )
     assert said.message == (
         "there is no topic 'foocommands' at kafka:9092: the prefix 'foo' has no dot at its end; did you mean 'foo.'?"
     )
 
 
 def test_the_first_worker_is_started_with_a_dot_behind_the_prefix() -> None:
-    assert "--prefix foo." in not_set_up("foocommands", "foo", "kafka:9092", ()).message
-    assert "--prefix foo_" in not_set_up("foo_commands", "foo_", "kafka:9092", ()).message
+    assert "--prefix foo." in not_set_up_error("foocommands", "foo", "kafka:9092", ()).message
+    assert "--prefix foo_" in not_set_up_error("foo_commands", "foo_", "kafka:9092", ()).message
 
 
 def test_a_worker_says_what_topics_a_prefix_without_its_dot_has() -> None:
-    assert without_dot("shop") == (
+    assert missing_dot_warning("shop") == (
         "the prefix 'shop' has no dot at its end: topics are called 'shopcommands', and every topic that begins with "
         "'shop' is reserved; usually it is 'shop.'"
     )
-    assert [without_dot(one) for one in ("shop.", "shop-", "shop_")] == ["", "", ""]
+    assert [missing_dot_warning(one) for one in ("shop.", "shop-", "shop_")] == ["", "", ""]
 
 
 class Guarded:

@@ -27,7 +27,7 @@ COMMAND = json.dumps(schema("Command"))
 
 
 def latest(subject: str) -> Callable[[Facts], AvroSchema | None]:
-    return lambda facts: facts.latest(subject, STATEMENT_START)
+    return lambda facts: facts.latest_schema(subject, STATEMENT_START)
 
 
 def registered(subject: str, text: str) -> Callable[[Facts], AvroSchema]:
@@ -58,7 +58,7 @@ def test_what_one_verdict_asked_for_the_next_knows() -> None:
 
 def test_a_verdict_that_needs_several_answers_is_judged_until_it_has_them() -> None:
     def judge(facts: Facts) -> tuple[AvroSchema | None, AvroSchema]:
-        return facts.latest("s", STATEMENT_START), facts.registered_schema("t", LONG, STATEMENT_START)
+        return facts.latest_schema("s", STATEMENT_START), facts.registered_schema("t", LONG, STATEMENT_START)
 
     verdict, facts = RegistryLookup(Subjects(), {}).judge_with(FACTS, judge)
     assert verdict == (None, AvroSchema(LONG, 1))

@@ -1,7 +1,7 @@
 """When a statement has had its effect, and when it cannot have it any more."""
 
-from jobplane.controlplane.core.goals import Goal, Proof, goal, is_left_at_rest, rest_remark
-from jobplane.controlplane.core.outcome import answer
+from jobplane.controlplane.core.goals import Goal, Proof, goal_of, is_left_at_rest, rest_remark
+from jobplane.controlplane.core.outcome import answer_of
 from jobplane.schemas.records.events import Event
 from jobplane.schemas.records.failure import Failure
 from jobplane.schemas.records.reports import Report, ReportKind
@@ -17,9 +17,9 @@ def plane() -> Plane:
 
 
 def aim(sql: str, events: list[Event]) -> Goal:
-    reply = answer(events[0], "a")
+    reply = answer_of(events[0], "a")
     assert reply is not None
-    found = goal(parse(sql), reply)
+    found = goal_of(parse(sql), reply)
     assert found is not None
     found.at(getattr(events[0].body, "status", ""))
     for event in events[1:]:
@@ -139,7 +139,7 @@ def test_a_suspended_job_that_exists_is_left_at_rest() -> None:
     suspended(world)
     again = CREATE.replace("JOB a", "JOB IF NOT EXISTS a")
     event = world.command(again)[0]
-    reply = answer(event, "a")
+    reply = answer_of(event, "a")
     assert reply is not None
     assert is_left_at_rest(parse(again), reply, "SUSPENDED")
     assert not is_left_at_rest(parse(again), reply, "STARTING")
@@ -164,10 +164,10 @@ def test_a_drop_that_was_undone_is_a_failure() -> None:
 def test_create_may_wait_for_the_first_records() -> None:
     world = plane()
     event = world.command(CREATE)[0]
-    reply = answer(event, "a")
+    reply = answer_of(event, "a")
     assert reply is not None
     for first_records, proof in ((True, Proof.FIRST_RECORDS), (False, Proof.NONE)):
-        found = goal(parse(CREATE), reply, first_records=first_records)
+        found = goal_of(parse(CREATE), reply, first_records=first_records)
         assert found is not None
         assert found.proves is proof
 

@@ -19,7 +19,7 @@ from jobplane.controlplane.core.request import Request
 from jobplane.controlplane.core.state import State
 from jobplane.controlplane.core.step import LARGEST_EVENT, EncodedEvent, StepInput, encode_events
 from jobplane.controlplane.decider.decider import Suspects
-from jobplane.controlplane.decider.judge import Arrived, Judge
+from jobplane.controlplane.decider.judge import Judge, ReceivedRecord
 from jobplane.controlplane.fetch.schemas import RegistryLookup
 from jobplane.controlplane.listings import rows
 from jobplane.controlplane.settings import Settings
@@ -56,9 +56,9 @@ ODD = pytest.mark.parametrize(
 )
 
 
-def command(text: str, *, fault: Fault | None = None, offset: int = 7) -> Arrived:
+def command(text: str, *, fault: Fault | None = None, offset: int = 7) -> ReceivedRecord:
     headers = [("command-id", b"mine"), ("reply-to", b"replies")]
-    return Arrived(COMMANDS, offset, 1_000, text.encode(), headers, fault)
+    return ReceivedRecord(COMMANDS, offset, 1_000, text.encode(), headers, fault)
 
 
 def judging(
@@ -76,10 +76,10 @@ def judging(
     return Judge(PREFIX, count, judge)
 
 
-def judged(judge: Judge, arrived: Arrived, state: State | None = None) -> list[Body]:
-    case = judge.case(arrived, RegistryLookup(None, {}))
+def judged(judge: Judge, arrived: ReceivedRecord, state: State | None = None) -> list[Body]:
+    case = judge.prepare(arrived, RegistryLookup(None, {}))
     known = state or State()
-    case.needs(known)
+    case.needed_topics(known)
     written, _ = case.verdict(known, Facts("0a1b2c3d"))
     assert [encode(one.event) for one in written] == [one.data for one in written]
     assert all(one.event.cause.offset == arrived.offset for one in written)
@@ -131,7 +131,7 @@ def test_the_refusal_keeps_who_sent_the_command() -> None:
     def odd(*_: object) -> tuple[Body, ...]:
         raise TypeError
 
-    case = judging(Faults().append, command=odd).case(command("DROP JOB a"), RegistryLookup(None, {}))
+    case = judging(Faults().append, command=odd).prepare(command("DROP JOB a"), RegistryLookup(None, {}))
     written, _ = case.verdict(State(), Facts(""))
     cause = written[0].event.cause
     assert (cause.command_id, cause.reply_to, cause.offset, cause.next) == ("mine", "replies", 7, 8)
@@ -176,7 +176,7 @@ def test_what_a_report_raises_drops_that_report(error: Exception, caplog: pytest
 
     faults = Faults()
     report = Report("uid", 0, 1, 1, ReportKind.RUNNING, "worker")
-    arrived = Arrived(REPORTS, 9, 1_000, encode(report))
+    arrived = ReceivedRecord(REPORTS, 9, 1_000, encode(report))
     assert judged(judging(faults.append, report=odd), arrived) == []
     assert faults == ["report"]
     assert "report at offset 9: an unforeseen error" in caplog.text
@@ -185,7 +185,7 @@ def test_what_a_report_raises_drops_that_report(error: Exception, caplog: pytest
 @pytest.mark.parametrize("value", [None, b"", b"\xc3\x01", b"\xc3\x01" + bytes(8), b"{}", bytes(range(256))])
 def test_a_record_of_reports_that_is_none_says_nothing(value: bytes | None) -> None:
     faults = Faults()
-    assert judged(Judge(PREFIX, faults.append), Arrived(REPORTS, 0, 0, value)) == []
+    assert judged(Judge(PREFIX, faults.append), ReceivedRecord(REPORTS, 0, 0, value)) == []
     assert faults == []
 
 
@@ -216,33 +216,33 @@ def test_a_job_whose_statement_this_version_refuses_hides_no_other() -> None:
 # Records that come one at a time
 
 
-def arrived(*offsets: int) -> list[Arrived]:
-    return [Arrived(COMMANDS, offset, 0, b"") for offset in offsets]
+def arrived(*offsets: int) -> list[ReceivedRecord]:
+    return [ReceivedRecord(COMMANDS, offset, 0, b"") for offset in offsets]
 
 
 def test_the_culprit_is_the_one_that_meets_the_fault_alone() -> None:
     suspects, found = Suspects(), Fault("KeyError", "1a2b3c4d")
-    assert suspects.most(200) == 200
-    suspects.look_at(arrived(5, 6, 7))
-    suspects.accuse(found)
-    assert (suspects.most(200), suspects.culprits) == (1, {})
-    suspects.look_at(arrived(5))
+    assert suspects.batch_size(200) == 200
+    suspects.take(arrived(5, 6, 7))
+    suspects.blame_batch(found)
+    assert (suspects.batch_size(200), suspects.culprits) == (1, {})
+    suspects.take(arrived(5))
     suspects.clear()
-    suspects.look_at(arrived(6))
-    suspects.accuse(found)
-    assert suspects.look_at(arrived(6))[0].fault == found
+    suspects.take(arrived(6))
+    suspects.blame_batch(found)
+    assert suspects.take(arrived(6))[0].fault == found
     suspects.clear()
-    assert suspects.look_at(arrived(7))[0].fault is None
+    assert suspects.take(arrived(7))[0].fault is None
     suspects.clear()
-    assert suspects.most(200) == 200
+    assert suspects.batch_size(200) == 200
 
 
 def test_a_fault_with_nothing_in_hand_accuses_nobody() -> None:
     suspects = Suspects()
-    suspects.look_at(arrived(5))
+    suspects.take(arrived(5))
     suspects.clear()
-    suspects.accuse(Fault("KeyError", "1a2b3c4d"))
-    assert (suspects.culprits, suspects.most(200)) == ({}, 200)
+    suspects.blame_batch(Fault("KeyError", "1a2b3c4d"))
+    assert (suspects.culprits, suspects.batch_size(200)) == ({}, 200)
 
 
 # References, records

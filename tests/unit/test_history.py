@@ -4,7 +4,7 @@ from jobplane.controlplane.core.evolve import fold, job_name
 from jobplane.controlplane.core.state import State
 from jobplane.controlplane.log import history
 from jobplane.controlplane.log.events_topic import Entry
-from jobplane.controlplane.log.history import HISTORY_COLUMNS, Story, folded, until
+from jobplane.controlplane.log.history import HISTORY_COLUMNS, JobHistory, entries_until, fold_entries
 from jobplane.schemas.records.failure import Failure
 from jobplane.schemas.records.reports import Report, ReportKind
 from jobplane.schemas.wire.codec import encode
@@ -39,7 +39,7 @@ def entries(plane: Plane) -> list[Entry]:
 
 
 def told(job: str, events: list[Entry]) -> list[history.Row]:
-    story = Story(job)
+    story = JobHistory(job)
     for entry in events:
         if story.may_concern(entry.job.encode(), encode(entry.event)):
             story.add(entry)
@@ -51,15 +51,15 @@ def test_the_state_after_each_event_is_what_it_was() -> None:
     state = State()
     for at, entry in enumerate(events):
         fold(state, entry.event)
-        assert folded(events[: at + 1]) == folded(until(events, entry.time)) == state
-    assert folded(until(events, events[0].time - 1)) == State()
-    assert folded(until(events, None)) == state
+        assert fold_entries(events[: at + 1]) == fold_entries(entries_until(events, entry.time)) == state
+    assert fold_entries(entries_until(events, events[0].time - 1)) == State()
+    assert fold_entries(entries_until(events, None)) == state
 
 
 def test_a_time_is_the_place_before_the_first_later_event() -> None:
     _, events = lived()
     events[3] = Entry(events[3].offset, events[3].time + 10_000, events[3].job, events[3].event)
-    assert list(until(events, events[4].time)) == events[:3]
+    assert list(entries_until(events, events[4].time)) == events[:3]
 
 
 def test_a_name_has_the_rows_of_all_its_jobs() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobplane.controlplane.core.outcome import answer
+from jobplane.controlplane.core.outcome import answer_of
 from jobplane.controlplane.core.subject import outcome_line, subject_of
 from jobplane.sql.syntax.parser import parse
 from tests.support.plane import Plane, topic
@@ -27,7 +27,7 @@ CREATE = "CREATE JOB {}a AS INSERT INTO out SELECT * FROM src"
 )
 def test_a_line_says_verdict_kind_name_and_status(world: Plane, sql: str, line: str) -> None:
     event = world.command(sql)[0]
-    reply = answer(event, "a")
+    reply = answer_of(event, "a")
     assert reply is not None
     assert outcome_line(reply, subject_of(parse(sql)), getattr(event.body, "status", "")) == line
 
@@ -38,7 +38,7 @@ def world() -> Plane:
 
 
 def test_a_command_whose_text_is_gone_still_names_its_job(world: Plane) -> None:
-    reply = answer(world.command("DROP JOB IF EXISTS nobody")[0], "big")
+    reply = answer_of(world.command("DROP JOB IF EXISTS nobody")[0], "big")
     assert reply is not None
     assert outcome_line(reply, None, "RUNNING").startswith("unchanged job big RUNNING: ")
 

@@ -13,7 +13,7 @@ from jobplane.controlplane.browse.topic_listing import description, matching_nam
 from jobplane.controlplane.browse.topic_listing import listing as topics_listing
 from jobplane.controlplane.browse.topic_view import TopicView
 from jobplane.controlplane.cli.records import FORMATS
-from jobplane.controlplane.core.set_up_advice import not_set_up
+from jobplane.controlplane.core.setup_advice import not_set_up_error
 from jobplane.controlplane.core.state import State
 from jobplane.controlplane.fetch.windows import next_window, nonempty_ranges
 from jobplane.controlplane.listings.tables import text
@@ -261,14 +261,15 @@ def test_the_formats_of_the_flags_are_all_formats() -> None:
 
 
 def test_a_control_plane_that_is_not_there_is_told_of() -> None:
-    said = not_set_up("jobplane.commands", "jobplane.", "kafka:9092", ("orders", "shop.commands", "shop.events"))
+    said = not_set_up_error("jobplane.commands", "jobplane.", "kafka:9092", ("orders", "shop.commands", "shop.events"))
     assert said.message == (
         "there is no topic 'jobplane.commands' at kafka:9092: no worker was started with the prefix 'jobplane.' so "
         "far; the first worker makes the control topics: jobplane worker --bootstrap kafka:9092 --prefix jobplane.; "
         "or did you mean another control plane's --prefix: 'shop.'?"
     )
     assert (
-        "did you mean" not in not_set_up("a.events", "a.", "kafka:9092", ("b.commands", "commands", "events")).message
+        "did you mean"
+        not in not_set_up_error("a.events", "a.", "kafka:9092", ("b.commands", "commands", "events")).message
     )
 
 

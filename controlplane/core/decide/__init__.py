@@ -10,9 +10,8 @@ from jobplane.controlplane.core.decide.alter_job import alter_job
 from jobplane.controlplane.core.decide.create_job import create_job
 from jobplane.controlplane.core.decide.drop_job import drop_job
 from jobplane.controlplane.core.decide.mappings import create_mapping, drop_mapping
-from jobplane.controlplane.core.decide.retries import letters_topic
 from jobplane.controlplane.core.decide.snapshots import create_snapshot, drop_snapshot
-from jobplane.controlplane.core.facts import Facts
+from jobplane.controlplane.core.facts import Facts, letters_topic
 from jobplane.controlplane.core.request import Request
 from jobplane.controlplane.core.state import State
 from jobplane.schemas.errors import (
@@ -72,7 +71,7 @@ def decide_statement(state: State, request: Request, facts: Facts, prefix: str) 
             assert_never(never)
 
 
-def topics_needed(state: State, requests: Iterable[Request], prefix: str) -> tuple[set[str], set[tuple[str, int]]]:
+def needed_topics(state: State, requests: Iterable[Request], prefix: str) -> tuple[set[str], set[tuple[str, int]]]:
     """Topics, and (topic, instant) pairs, of which a batch's verdicts need the facts.
 
     A mapping may be made by the same batch that uses it, so the topics of all mappings made are among them.
@@ -82,26 +81,26 @@ def topics_needed(state: State, requests: Iterable[Request], prefix: str) -> tup
     for request in requests:
         match request.statement:
             case statements.CreateJob(insert=insert, options=options):
-                topics |= _dead_letters(options)
-                if (retry := request.options.retry_of) and (job := state.live(retry)):
+                topics |= _dead_letter_topics(options)
+                if (retry := request.options.retry_of) and (job := state.live_job(retry)):
                     topics.add(letters_topic(job, prefix))
-                sources = {topic for name in source_names(insert) for topic in _behind(state, name.text)}
-                topics |= sources | _behind(state, insert.target.text)
+                sources = {topic for name in source_names(insert) for topic in _topics_behind(state, name.text)}
+                topics |= sources | _topics_behind(state, insert.target.text)
                 if (instant := request.options.start_instant) is not None:
                     instants |= {(topic, instant) for topic in sources}
             case statements.CreateMapping() as create:
                 topics.add(create.topic.text)
-            case statements.AlterJob(name, statements.NewOptions(options)) if job := state.live(name.text):
-                topics |= {source.topic for source in job.sources} | _dead_letters(options)
+            case statements.AlterJob(name, statements.NewOptions(options)) if job := state.live_job(name.text):
+                topics |= {source.topic for source in job.sources} | _dead_letter_topics(options)
             case _:
                 pass
     return topics, instants
 
 
-def _dead_letters(options: Iterable[statements.Option]) -> set[str]:
+def _dead_letter_topics(options: Iterable[statements.Option]) -> set[str]:
     return {option.value for option in options if option.name.text == DEAD_LETTER_TOPIC}
 
 
-def _behind(state: State, name: str) -> set[str]:
+def _topics_behind(state: State, name: str) -> set[str]:
     mapping = state.mappings.get(name)
     return {name, mapping.topic} if mapping else {name}

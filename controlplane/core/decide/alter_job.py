@@ -5,10 +5,10 @@ from dataclasses import replace
 from typing import assert_never
 
 from jobplane.controlplane.core.decide.sources import check_dead_letters
-from jobplane.controlplane.core.facts import Facts, live, value_place
-from jobplane.controlplane.core.placement import place
+from jobplane.controlplane.core.facts import Facts, require_live_job, value_place
+from jobplane.controlplane.core.placement import choose_partitions
 from jobplane.controlplane.core.state import State
-from jobplane.controlplane.core.transitions import Input, follow
+from jobplane.controlplane.core.transitions import JobInput, next_status
 from jobplane.schemas.errors import (
     BadOptionValue,
     JobNotRunning,
@@ -28,7 +28,7 @@ TRANSACTION_SLACK_MS = 60_000
 
 
 def alter_job(state: State, alter: statements.AlterJob, facts: Facts, prefix: str) -> tuple[Body, ...]:
-    job = live(state, alter.name)
+    job = require_live_job(state, alter.name)
     runs = job.target is Target.RUN
     match alter.change:
         case statements.NewOptions() as new:
@@ -38,16 +38,16 @@ def alter_job(state: State, alter: statements.AlterJob, facts: Facts, prefix: st
         case statements.Action.RESUME:
             if runs:
                 return (CommandUnchanged(job.uid, f"job '{job.name}' is not suspended ({job.status})", (), job.status),)
-            return (JobResumed(job.uid, job.generation + 1, follow(job.status, Input.RESUME)),)
+            return (JobResumed(job.uid, job.generation + 1, next_status(job.status, JobInput.RESUME)),)
         case statements.Action.SUSPEND if not runs:
             already = "it is being suspended" if job.status is Status.SUSPENDING else "it is suspended"
             raise JobNotRunning(f"job '{job.name}' is {job.status}: {already} already", alter.name.place)
         case statements.Action.RESTART if not runs:
             raise JobNotRunning(f"job '{job.name}' is {job.status}; RESUME it first", alter.name.place)
         case statements.Action.SUSPEND:
-            return (JobSuspended(job.uid, follow(job.status, Input.SUSPEND)),)
+            return (JobSuspended(job.uid, next_status(job.status, JobInput.SUSPEND)),)
         case statements.Action.RESTART:
-            return (JobRestarted(job.uid, job.generation + 1, follow(job.status, Input.RESTART)),)
+            return (JobRestarted(job.uid, job.generation + 1, next_status(job.status, JobInput.RESTART)),)
         case never:
             assert_never(never)
 
@@ -70,26 +70,26 @@ def _new_options(
     if "parallelism" in given:
         held = {one.topic: len(facts.topic(one.topic, name.place).earliest) for one in job.sources}
         check_parallelism(new.options, read.parallelism, held, name.place)
-        partitions = _split(state, job, read.parallelism)
+        partitions = _next_partitions(state, job, read.parallelism)
     check_interval(new.options, read.snapshot_interval_millis, facts, name.place)
     if options == job.options and not partitions and not new.resumes:
         return (CommandUnchanged(job.uid, f"job '{job.name}' has these options already", (), job.status),)
-    status = follow(job.status, Input.RESUME) if new.resumes else job.status
-    statement = _restated(job, options)
+    status = next_status(job.status, JobInput.RESUME) if new.resumes else job.status
+    statement = _rewrite_statement(job, options)
     generation = job.generation + new.resumes
     said = option_notices(given)
     return (JobAltered(job.uid, options, statement, partitions, new.resumes, generation, status, said),)
 
 
-def _split(state: State, job: Job, count: int) -> tuple[int, ...]:
+def _next_partitions(state: State, job: Job, count: int) -> tuple[int, ...]:
     """Where the tasks of the next layout go, those that stay a task where they are; empty where nothing changes."""
     if count == len(job.tasks) and not job.relayout:
         return ()
     stay = tuple(task.partition for task in job.tasks[:count])
-    return (*stay, *place(state, count - len(stay)))
+    return (*stay, *choose_partitions(state, count - len(stay)))
 
 
-def _restated(job: Job, options: dict[str, str]) -> str:
+def _rewrite_statement(job: Job, options: dict[str, str]) -> str:
     """The job's statement with its present options."""
     written = tuple(statements.Option(statements.Name(name), value) for name, value in options.items())
     return render(replace(parse_job(job.statement), options=written))

@@ -3,11 +3,17 @@
 from dataclasses import dataclass
 
 from jobplane.controlplane.core.decide.alter_job import check_interval, check_parallelism
-from jobplane.controlplane.core.decide.formats import written_through
-from jobplane.controlplane.core.decide.retries import RETRY_OF, retried
-from jobplane.controlplane.core.decide.sources import Sources, begin, check_dead_letters, later_than_all, topics_named
+from jobplane.controlplane.core.decide.formats import add_writer_schemas
+from jobplane.controlplane.core.decide.retries import RETRY_OF, resolve_retry
+from jobplane.controlplane.core.decide.sources import (
+    Sources,
+    check_dead_letters,
+    choose_offsets,
+    future_start_notices,
+    resolve_topics,
+)
 from jobplane.controlplane.core.facts import Facts, value_place
-from jobplane.controlplane.core.placement import place
+from jobplane.controlplane.core.placement import choose_partitions
 from jobplane.controlplane.core.request import Request
 from jobplane.controlplane.core.state import State
 from jobplane.schemas.errors import (
@@ -36,7 +42,7 @@ def create_job(
     state: State, create: statements.CreateJob, request: Request, facts: Facts, prefix: str
 ) -> tuple[Body, ...]:
     name = create.name.text
-    holder = state.live(name)
+    holder = state.live_job(name)
     if holder is not None:
         if holder.target is Target.END:
             raise JobDropping(f"job '{name}' is on its way out ({holder.status}); wait for its end", create.name.place)
@@ -44,9 +50,9 @@ def create_job(
             raise JobExists(
                 f"a job '{name}' exists ({holder.status}); DROP it first, or choose another name", create.name.place
             )
-        other = () if _same_job(holder, request) else ("the existing job has another definition",)
+        other = () if _is_same_job(holder, request) else ("the existing job has another definition",)
         return (CommandUnchanged(holder.uid, f"job '{name}' exists", other, holder.status),)
-    wired = wire(state, create, request.options, facts, prefix)
+    wired = resolve_job(state, create, request.options, facts, prefix)
     sources, sink = wired.sources, wired.sink
     most = max(len(source.start) for source in sources)
     count = request.options.parallelism or min(most, DEFAULT_PARALLELISM)
@@ -58,13 +64,13 @@ def create_job(
             options={option.name.text: option.value for option in create.options},
             sources=sources,
             sink=sink,
-            partitions=place(state, count),
+            partitions=choose_partitions(state, count),
             restore=wired.restore,
             waits_for=state.closing.get(name, ""),
             status=Status.NOT_RUNNING,
             notices=(
                 *option_notices(option.name.text for option in create.options),
-                *later_than_all(request.options, sources, facts),
+                *future_start_notices(request.options, sources, facts),
             ),
             packages=called_packages(create.insert),
             plan=wired.plan,
@@ -73,7 +79,7 @@ def create_job(
 
 
 @dataclass(frozen=True, slots=True)
-class WiredJob:
+class ResolvedJob:
     """What a new job reads and writes, how, and the snapshot it goes on from."""
 
     sources: Sources
@@ -82,17 +88,19 @@ class WiredJob:
     restore: Restore | None
 
 
-def wire(state: State, create: statements.CreateJob, options: JobOptions, facts: Facts, prefix: str) -> WiredJob:
+def resolve_job(
+    state: State, create: statements.CreateJob, options: JobOptions, facts: Facts, prefix: str
+) -> ResolvedJob:
     """The one time that a query is planned. Raises whatever refuses the job, but for its name."""
     given = {option.name.text: option.value for option in create.options}
     if options.retry_of:
         where = value_place(create.options, RETRY_OF, create.name.place)
-        sources, sink, recorded = retried(state, create, options.retry_of, facts, prefix, where)
+        sources, sink, recorded = resolve_retry(state, create, options.retry_of, facts, prefix, where)
     else:
-        sources, sink = topics_named(state, create.insert, given, facts, prefix)
+        sources, sink = resolve_topics(state, create.insert, given, facts, prefix)
         mappings = {source.name: source.mapping for source in sources if source.mapping}
         planned = plan(create.insert, mappings, sink.mapping)
-        written = written_through(sink, planned, facts, create.insert.target.place)
+        written = add_writer_schemas(sink, planned, facts, create.insert.target.place)
         if written != sink:
             sink, planned = written, with_target(planned, create.insert, written.mapping)
         recorded = record(planned)
@@ -101,9 +109,9 @@ def wire(state: State, create: statements.CreateJob, options: JobOptions, facts:
     check_interval(create.options, options.snapshot_interval_millis, facts, create.name.place)
     partitions = {source.topic: len(source.start) for source in sources}
     check_parallelism(create.options, options.parallelism, partitions, create.name.place)
-    sources, restore = (sources, None) if options.retry_of else begin(state, create, options, sources, facts)
-    return WiredJob(sources, sink, recorded, restore)
+    sources, restore = (sources, None) if options.retry_of else choose_offsets(state, create, options, sources, facts)
+    return ResolvedJob(sources, sink, recorded, restore)
 
 
-def _same_job(job: Job, request: Request) -> bool:
+def _is_same_job(job: Job, request: Request) -> bool:
     return job.statement.replace(" IF NOT EXISTS", "", 1) == request.text.replace(" IF NOT EXISTS", "", 1)

@@ -25,13 +25,13 @@ from jobplane.sql.types.names import parse_type
 ROLES = {"key": KEY_FORMAT, "value": VALUE_FORMAT}
 
 
-def of_job(mapping: TopicMapping | None, topic: str, options: Mapping[str, str]) -> TopicMapping | None:
+def effective_mapping(mapping: TopicMapping | None, topic: str, options: Mapping[str, str]) -> TopicMapping | None:
     """A topic's mapping; where it has none, one of the formats in the job's options, if any is named there."""
     formats = {name: text for name, text in options.items() if name in FORMAT_OPTIONS}
     return mapping if mapping is not None or not formats else TopicMapping(topic, topic, (), formats, "")
 
 
-def read_through(mapping: TopicMapping | None, facts: Facts, place: Place) -> TopicMapping | None:
+def source_mapping(mapping: TopicMapping | None, facts: Facts, place: Place) -> TopicMapping | None:
     """The mapping of a source with its readers' schemas, and its columns where only they tell them.
 
     Raises SchemaNotFound, BadMapping, NoRegistry, FactsUnavailable.
@@ -39,30 +39,30 @@ def read_through(mapping: TopicMapping | None, facts: Facts, place: Place) -> To
     if mapping is None:
         return None
     for role in _schema_roles(mapping):
-        schema = _inline(mapping, role) or facts.latest(subject(mapping, role), place)
+        schema = _inline_schema(mapping, role) or facts.latest_schema(subject_name(mapping, role), place)
         if schema is None:
-            raise SchemaNotFound(_no_schema(mapping, role), place)
-        mapping = _with(mapping, role, schema, place)
+            raise SchemaNotFound(_missing_schema_text(mapping, role), place)
+        mapping = _add_schema(mapping, role, schema, place)
     if _format(mapping, "value").needs_columns and not _columns(mapping, "value"):
         message = f"lines of '{mapping.topic}' do not say what their fields are; declare them with CREATE MAPPING"
         raise ColumnMismatch(message, place)
     return mapping
 
 
-def described(mapping: TopicMapping, facts: Facts, place: Place) -> tuple[TopicMapping, tuple[str, ...]]:
+def add_schema_columns(mapping: TopicMapping, facts: Facts, place: Place) -> tuple[TopicMapping, tuple[str, ...]]:
     """A new mapping with the columns that its schemas tell, and what is to be said of it."""
     notices: list[str] = []
     for role in _schema_roles(mapping):
-        schema = _inline(mapping, role) or facts.latest(subject(mapping, role), place)
+        schema = _inline_schema(mapping, role) or facts.latest_schema(subject_name(mapping, role), place)
         if schema is None:
-            notices.append(f"{_no_schema(mapping, role)}; a job that writes will register one")
+            notices.append(f"{_missing_schema_text(mapping, role)}; a job that writes will register one")
         else:
-            filled = _with(mapping, role, schema, place)
+            filled = _add_schema(mapping, role, schema, place)
             mapping = replace(mapping, columns=filled.columns)
     return mapping, tuple(notices)
 
 
-def written_through(sink: Sink, planned: Plan, facts: Facts, place: Place) -> Sink:
+def add_writer_schemas(sink: Sink, planned: Plan, facts: Facts, place: Place) -> Sink:
     """The sink with its writers' schemas, registered where they are not yet.
 
     Raises ColumnMismatch, SchemaIncompatible, NoRegistry, FactsUnavailable.
@@ -75,30 +75,30 @@ def written_through(sink: Sink, planned: Plan, facts: Facts, place: Place) -> Si
         outputs = branch.key if role == "key" else branch.outputs
         fields = _fields(mapping, role) or tuple(one.field for one in outputs)
         if fields and (role == "value" or outputs):
-            schema = _inline(mapping, role) or _registered(mapping, role, fields, facts, place)
-            mapping = _with_schema(mapping, role, schema)
+            schema = _inline_schema(mapping, role) or _find_or_register(mapping, role, fields, facts, place)
+            mapping = _set_schema(mapping, role, schema)
     return replace(sink, mapping=mapping)
 
 
-def as_written(sink: Sink) -> TopicMapping | None:
+def sink_reader_mapping(sink: Sink) -> TopicMapping | None:
     """The mapping that reads the values written to a sink."""
     mapping = sink.mapping
     if mapping is None or mapping.value_schema is None:
         return mapping
-    return _with(mapping, "value", mapping.value_schema, STATEMENT_START)
+    return _add_schema(mapping, "value", mapping.value_schema, STATEMENT_START)
 
 
-def with_inline(mapping: TopicMapping | None, place: Place) -> TopicMapping | None:
+def add_inline_schemas(mapping: TopicMapping | None, place: Place) -> TopicMapping | None:
     """The mapping of a sink with the schemas that its options hold, and their columns."""
     if mapping is None:
         return None
     for role in _schema_roles(mapping):
-        if schema := _inline(mapping, role):
-            mapping = _with(mapping, role, schema, place)
+        if schema := _inline_schema(mapping, role):
+            mapping = _add_schema(mapping, role, schema, place)
     return mapping
 
 
-def subject(mapping: TopicMapping, role: str) -> str:
+def subject_name(mapping: TopicMapping, role: str) -> str:
     """Where the registry holds the schemas of a topic's keys or values; its clients name it so."""
     return mapping.options.get(SUBJECTS[role]) or f"{mapping.topic}-{role}"
 
@@ -111,17 +111,17 @@ def _format(mapping: TopicMapping, role: str) -> Format:
     return FORMATS[mapping.options.get(ROLES[role], JSON_FLAT)]
 
 
-def _inline(mapping: TopicMapping, role: str) -> AvroSchema | None:
+def _inline_schema(mapping: TopicMapping, role: str) -> AvroSchema | None:
     text = mapping.options.get(AVRO_SCHEMAS[role])
     return AvroSchema(text) if text else None
 
 
-def _registered(
+def _find_or_register(
     mapping: TopicMapping, role: str, fields: Sequence[TypedField], facts: Facts, place: Place
 ) -> AvroSchema:
-    of = subject(mapping, role)
-    newest = facts.latest(of, place)
-    if newest is not None and _told(mapping, role, newest, place) == tuple(fields):
+    of = subject_name(mapping, role)
+    newest = facts.latest_schema(of, place)
+    if newest is not None and _schema_columns(mapping, role, newest, place) == tuple(fields):
         return newest
     name, namespace = avro.full_name(newest.text) if newest is not None else (_record_name(of), "")
     try:
@@ -132,9 +132,9 @@ def _registered(
     return facts.registered_schema(of, text, place)
 
 
-def _with(mapping: TopicMapping, role: str, schema: AvroSchema, place: Place) -> TopicMapping:
+def _add_schema(mapping: TopicMapping, role: str, schema: AvroSchema, place: Place) -> TopicMapping:
     """With a schema, and its columns where none are declared. Raises BadMapping where those declared do not fit."""
-    told = _told(mapping, role, schema, place)
+    told = _schema_columns(mapping, role, schema, place)
     declared = _columns(mapping, role)
     for column in declared:
         path = column.path[1:] if role == "key" else column.path
@@ -142,7 +142,7 @@ def _with(mapping: TopicMapping, role: str, schema: AvroSchema, place: Place) ->
         if one is None:
             message = f"the schema of '{mapping.topic}' has no field {field} (column {column.name})"
             raise BadMapping(message, place)
-        if not _holds(parse_type(column.type), one):
+        if not _can_hold(parse_type(column.type), one):
             raise BadMapping(f"column {column.name} is {column.type}; the schema says that {field} is {one}", place)
     if not declared:
         taken = {column.name for column in mapping.columns}
@@ -153,10 +153,10 @@ def _with(mapping: TopicMapping, role: str, schema: AvroSchema, place: Place) ->
             for name in one.path
         )
         mapping = replace(mapping, columns=(*mapping.columns, *added))
-    return _with_schema(mapping, role, schema)
+    return _set_schema(mapping, role, schema)
 
 
-def _told(mapping: TopicMapping, role: str, schema: AvroSchema, place: Place) -> tuple[TypedField, ...]:
+def _schema_columns(mapping: TopicMapping, role: str, schema: AvroSchema, place: Place) -> tuple[TypedField, ...]:
     """The columns that a schema tells. Raises BadMapping where it is none of a record, or of one without a bound."""
     try:
         avro.check_defaults(schema.text)
@@ -165,14 +165,14 @@ def _told(mapping: TopicMapping, role: str, schema: AvroSchema, place: Place) ->
         raise BadMapping(f"the schema of the {role}s of '{mapping.topic}': {reason}", place) from None
 
 
-def _holds(column: Type, field: Type) -> bool:
+def _can_hold(column: Type, field: Type) -> bool:
     """Whether all values of a field are values of the column."""
     if t.is_integer(column) and t.is_integer(field):
         return t.BITS[column.name] >= t.BITS[field.name]
     return column == field or (column, field) == (t.DOUBLE, t.REAL)
 
 
-def _with_schema(mapping: TopicMapping, role: str, schema: AvroSchema) -> TopicMapping:
+def _set_schema(mapping: TopicMapping, role: str, schema: AvroSchema) -> TopicMapping:
     return replace(mapping, key_schema=schema) if role == "key" else replace(mapping, value_schema=schema)
 
 
@@ -191,6 +191,6 @@ def _record_name(of: str) -> str:
     return f"_{name}" if name[:1].isdigit() else name
 
 
-def _no_schema(mapping: TopicMapping, role: str) -> str:
+def _missing_schema_text(mapping: TopicMapping, role: str) -> str:
     remedy = f"name one with {SUBJECTS[role]}, or give the schema as {AVRO_SCHEMAS[role]}"
-    return f"the registry has no subject '{subject(mapping, role)}'; {remedy}"
+    return f"the registry has no subject '{subject_name(mapping, role)}'; {remedy}"

@@ -1,9 +1,9 @@
 """The verdicts on mappings. A job keeps the definition it was created with, so a mapping may be replaced under it."""
 
-from jobplane.controlplane.core.decide.formats import described
-from jobplane.controlplane.core.facts import Facts, listed
-from jobplane.controlplane.core.state import State, jobs_through
-from jobplane.schemas.errors import MappingExists, MappingInUse, MappingNotFound, Place, TopicReserved
+from jobplane.controlplane.core.decide.formats import add_schema_columns
+from jobplane.controlplane.core.facts import Facts, check_reserved, quoted_list
+from jobplane.controlplane.core.state import State, jobs_using_mapping
+from jobplane.schemas.errors import MappingExists, MappingInUse, MappingNotFound
 from jobplane.schemas.records.events import Body, CommandUnchanged, MappingCreated, MappingDropped
 from jobplane.schemas.suggestions import did_you_mean
 from jobplane.sql.mapping import build_mapping
@@ -23,9 +23,9 @@ def create_mapping(state: State, create: statements.CreateMapping, facts: Facts,
         notices = () if same else ("the existing mapping has another definition",)
         return (CommandUnchanged("", f"mapping '{mapping.name}' exists", notices),)
     facts.topic(mapping.topic, create.topic.place)
-    mapping, unknown = described(mapping, facts, create.topic.place)
-    users = jobs_through(state, mapping.name)
-    kept = (f"the jobs {listed(users)} go on with the mapping they were created with",) if users else ()
+    mapping, unknown = add_schema_columns(mapping, facts, create.topic.place)
+    users = jobs_using_mapping(state, mapping.name)
+    kept = (f"the jobs {quoted_list(users)} go on with the mapping they were created with",) if users else ()
     return (MappingCreated(mapping, (*unknown, *kept)),)
 
 
@@ -36,13 +36,8 @@ def drop_mapping(state: State, drop: statements.DropMapping) -> tuple[Body, ...]
             return (CommandUnchanged("", f"no mapping is called '{name}'"),)
         hint = did_you_mean(name, state.mappings)
         raise MappingNotFound(f"no mapping is called '{name}'{hint}", drop.name.place)
-    if users := jobs_through(state, name):
-        raise MappingInUse(f"mapping '{name}' is used by the jobs {listed(users)}; DROP them first", drop.name.place)
+    if users := jobs_using_mapping(state, name):
+        raise MappingInUse(
+            f"mapping '{name}' is used by the jobs {quoted_list(users)}; DROP them first", drop.name.place
+        )
     return (MappingDropped(name),)
-
-
-def check_reserved(topic: str, prefix: str, place: Place) -> None:
-    """Raises TopicReserved for the control plane's own topics."""
-    if topic.startswith(prefix):
-        message = f"topic '{topic}' is reserved: names that begin with '{prefix}' are the control plane's own"
-        raise TopicReserved(message, place)

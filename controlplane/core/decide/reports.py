@@ -4,10 +4,10 @@ import hashlib
 from collections import defaultdict
 from typing import assert_never
 
-from jobplane.controlplane.core.decide.drop_job import close
+from jobplane.controlplane.core.decide.drop_job import close_job
 from jobplane.controlplane.core.facts import Facts
 from jobplane.controlplane.core.state import State
-from jobplane.controlplane.core.transitions import Input, follow
+from jobplane.controlplane.core.transitions import JobInput, next_status
 from jobplane.schemas.failures import SPARE_JOB
 from jobplane.schemas.options import JobOptions
 from jobplane.schemas.records.events import (
@@ -34,58 +34,60 @@ def decide_report(state: State, report: Report, facts: Facts, time: int) -> tupl
         return ()
     match report.said:
         case ReportKind.SNAPSHOTTED:
-            return _snapshotted(state, job, report, facts, time)
+            return _decide_snapshotted(state, job, report, facts, time)
         case ReportKind.SNAPSHOT_FAILED:
-            return _snapshot_failed(state, job, report)
+            return _decide_snapshot_failed(state, job, report)
         case ReportKind.PROGRESS:
             return ()
-        case ReportKind.RUNNING | ReportKind.STOPPED | ReportKind.FAILED | ReportKind.COMPLETED if _old(job, report):
+        case ReportKind.RUNNING | ReportKind.STOPPED | ReportKind.FAILED | ReportKind.COMPLETED if _is_outdated(
+            job, report
+        ):
             return ()
         case ReportKind.RUNNING:
-            return _running(job, report)
+            return _decide_running(job, report)
         case ReportKind.STOPPED:
-            return _stopped(state, job, report)
+            return _decide_stopped(state, job, report)
         case ReportKind.FAILED:
-            return _failed(state, job, report)
+            return _decide_failed(state, job, report)
         case ReportKind.COMPLETED:
-            return _completed(state, job, report)
+            return _decide_completed(state, job, report)
         case never:
             assert_never(never)
 
 
-def _old(job: Job, report: Report) -> bool:
+def _is_outdated(job: Job, report: Report) -> bool:
     task = job.tasks[report.task]
     return report.generation != job.generation or report.attempt < task.attempt or task.phase in TASK_ENDED
 
 
-def _running(job: Job, report: Report) -> tuple[Body, ...]:
+def _decide_running(job: Job, report: Report) -> tuple[Body, ...]:
     task = job.tasks[report.task]
     if task.phase is Phase.RUNNING and task.attempt == report.attempt:
         return ()
     others = (one.phase in (Phase.RUNNING, Phase.COMPLETED) for i, one in enumerate(job.tasks) if i != report.task)
-    happened = Input.ALL_RUN if all(others) else Input.SOME_RUN
-    status = follow(job.status, happened) if job.target is Target.RUN else job.status
+    happened = JobInput.ALL_RUN if all(others) else JobInput.SOME_RUN
+    status = next_status(job.status, happened) if job.target is Target.RUN else job.status
     return (TaskStarted(job.uid, report.task, report.attempt, status, report.worker),)
 
 
-def _stopped(state: State, job: Job, report: Report) -> tuple[Body, ...]:
+def _decide_stopped(state: State, job: Job, report: Report) -> tuple[Body, ...]:
     """A task of a job that is meant to run stops only for the next layout."""
     if job.target is Target.RUN and not job.relayout:
         return ()
-    status, closed = _after_stop(state, job, report.task, job.status, job.target)
+    status, closed = _status_after_stop(state, job, report.task, job.status, job.target)
     return (TaskStopped(job.uid, report.task, report.attempt, status, _metrics(job, report)), *closed)
 
 
-def _completed(state: State, job: Job, report: Report) -> tuple[Body, ...]:
+def _decide_completed(state: State, job: Job, report: Report) -> tuple[Body, ...]:
     """One told to stop meanwhile has stopped as well as completed; resumed, it will find that nothing is left to do."""
     if job.target is not Target.RUN:
-        return _stopped(state, job, report)
+        return _decide_stopped(state, job, report)
     metrics = _metrics(job, report)
     if any(one.phase is not Phase.COMPLETED for i, one in enumerate(job.tasks) if i != report.task):
         return (TaskCompleted(job.uid, report.task, report.attempt, job.target, job.status, metrics),)
-    status = follow(job.status, Input.FINISH)
+    status = next_status(job.status, JobInput.FINISH)
     last = TaskCompleted(job.uid, report.task, report.attempt, Target.END, status, metrics)
-    return (last, *(() if job.pending else close(state, job.uid, status, Input.FINISHED)))
+    return (last, *(() if job.pending else close_job(state, job.uid, status, JobInput.FINISHED)))
 
 
 def _metrics(job: Job, report: Report) -> dict[str, float]:
@@ -95,30 +97,32 @@ def _metrics(job: Job, report: Report) -> dict[str, float]:
     return report.progress.metrics
 
 
-def _failed(state: State, job: Job, report: Report) -> tuple[Body, ...]:
+def _decide_failed(state: State, job: Job, report: Report) -> tuple[Body, ...]:
     failure = report.failure or Failure("UNKNOWN", "the task gave no cause")
     target, status = job.target, job.status
     if target is Target.RUN:
         keep = JobOptions.of(job.options).suspend_on_failure or failure.code in SPARE_JOB
         target = Target.SUSPEND if keep else Target.END
-        status = follow(status, Input.FAIL if keep else Input.FAIL_FOR_GOOD)
-    status, closed = _after_stop(state, job, report.task, status, target)
+        status = next_status(status, JobInput.FAIL if keep else JobInput.FAIL_FOR_GOOD)
+    status, closed = _status_after_stop(state, job, report.task, status, target)
     failed = TaskFailed(job.uid, report.task, report.attempt, failure, target, status, _metrics(job, report))
     return (failed, *closed)
 
 
-def _after_stop(state: State, job: Job, task: int, status: Status, target: Target) -> tuple[Status, tuple[Body, ...]]:
+def _status_after_stop(
+    state: State, job: Job, task: int, status: Status, target: Target
+) -> tuple[Status, tuple[Body, ...]]:
     """The status once this task has stopped too, and the job's closing where it was the last."""
     if any(one.phase not in TASK_ENDED for i, one in enumerate(job.tasks) if i != task):
         return status, ()
     if target is Target.END:
-        return status, () if job.pending else close(state, job.uid, status)
-    status = follow(status, Input.ALL_STOPPED)
-    return follow(status, Input.EXPORT) if job.pending else status, ()
+        return status, () if job.pending else close_job(state, job.uid, status)
+    status = next_status(status, JobInput.ALL_STOPPED)
+    return next_status(status, JobInput.EXPORT) if job.pending else status, ()
 
 
-def _snapshotted(state: State, job: Job, report: Report, facts: Facts, time: int) -> tuple[Body, ...]:
-    pending = _pending(job, report)
+def _decide_snapshotted(state: State, job: Job, report: Report, facts: Facts, time: int) -> tuple[Body, ...]:
+    pending = _find_pending(job, report)
     if pending is None or report.part is None or any(part.task == report.task for part in pending.parts):
         return ()
     came = TaskSnapshotted(job.uid, pending.request.version, report.part)
@@ -128,35 +132,35 @@ def _snapshotted(state: State, job: Job, report: Report, facts: Facts, time: int
     sink = facts.topics.get(job.sink.topic)
     snapshot = _manifest(job, pending, parts, sink.latest if sink else (), time)
     last = len(job.pending) == 1
-    status = follow(job.status, Input.EXPORTED) if last else job.status
+    status = next_status(job.status, JobInput.EXPORTED) if last else job.status
     ended = job.target is Target.END and last and all(task.phase in TASK_ENDED for task in job.tasks)
-    return (came, SnapshotClosed(snapshot, status), *(_close(state, job, status) if ended else ()))
+    return (came, SnapshotClosed(snapshot, status), *(_close_after_snapshot(state, job, status) if ended else ()))
 
 
-def _close(state: State, job: Job, status: Status) -> tuple[Body, ...]:
+def _close_after_snapshot(state: State, job: Job, status: Status) -> tuple[Body, ...]:
     """The end of a job that waited for its last snapshot."""
     finished = status is Status.COMPLETING and job.failure is None
-    return close(state, job.uid, status, Input.FINISHED if finished else Input.ALL_STOPPED)
+    return close_job(state, job.uid, status, JobInput.FINISHED if finished else JobInput.ALL_STOPPED)
 
 
-def _snapshot_failed(state: State, job: Job, report: Report) -> tuple[Body, ...]:
+def _decide_snapshot_failed(state: State, job: Job, report: Report) -> tuple[Body, ...]:
     """A drop whose snapshot failed is undone: the job is suspended instead. One that failed ends all the same."""
-    pending = _pending(job, report)
+    pending = _find_pending(job, report)
     if pending is None:
         return ()
     failure = report.failure or Failure("UNKNOWN", "the task gave no cause")
     target, last = job.target, len(job.pending) == 1
-    status = follow(job.status, Input.EXPORTED) if last else job.status
+    status = next_status(job.status, JobInput.EXPORTED) if last else job.status
     stopped = all(task.phase in TASK_ENDED for task in job.tasks)
     if status is Status.CANCELLING:
-        target, status = Target.SUSPEND, follow(status, Input.DROP_UNDONE)
-        status = follow(status, Input.ALL_STOPPED) if stopped else status
+        target, status = Target.SUSPEND, next_status(status, JobInput.DROP_UNDONE)
+        status = next_status(status, JobInput.ALL_STOPPED) if stopped else status
     ended = target is Target.END and last and stopped
     failed = SnapshotFailed(job.uid, pending.request, failure, target, status)
-    return (failed, *(_close(state, job, status) if ended else ()))
+    return (failed, *(_close_after_snapshot(state, job, status) if ended else ()))
 
 
-def _pending(job: Job, report: Report) -> PendingSnapshot | None:
+def _find_pending(job: Job, report: Report) -> PendingSnapshot | None:
     return next((one for one in job.pending if one.request == report.snapshot), None)
 
 
@@ -172,7 +176,7 @@ def _manifest(
         job=job.name,
         statement=job.statement,
         options=job.options,
-        sources=_merged(ordered),
+        sources=_merge_offsets(ordered),
         sink=job.sink.topic,
         sink_ends=sink_ends,
         parts=ordered,
@@ -181,7 +185,7 @@ def _manifest(
     )
 
 
-def _merged(parts: tuple[SnapshotPart, ...]) -> tuple[SourceOffsets, ...]:
+def _merge_offsets(parts: tuple[SnapshotPart, ...]) -> tuple[SourceOffsets, ...]:
     """The offsets of all parts, by source, in the order of the partitions."""
     offsets: dict[tuple[str, str], list[PartitionOffset]] = defaultdict(list)
     for part in parts:

@@ -1,9 +1,8 @@
 """What a retry reads and writes: the dead letters of a job through its own query, sources and sink."""
 
-from jobplane.controlplane.core.facts import Facts, live
+from jobplane.controlplane.core.facts import Facts, letters_topic, require_live_job
 from jobplane.controlplane.core.state import State
 from jobplane.schemas.errors import BadOptionValue, Place
-from jobplane.schemas.options import JobOptions
 from jobplane.schemas.records.plans import RecordedPlan
 from jobplane.schemas.records.sources import DeadLetterSource, Sink, Source
 from jobplane.schemas.records.state import Job
@@ -13,15 +12,10 @@ from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parser import parse_job
 
 RETRY_OF = "retryOf"
-_NOT_ITS_OWN = frozenset({"startFrom", "stopAt", "initialSnapshotName"})
+_FORBIDDEN_OPTIONS = frozenset({"startFrom", "stopAt", "initialSnapshotName"})
 
 
-def letters_topic(job: Job, prefix: str) -> str:
-    """Where a job's dead letters lie."""
-    return JobOptions.of(job.options).letters_topic(prefix)
-
-
-def retried(
+def resolve_retry(
     state: State, create: statements.CreateJob, name: str, facts: Facts, prefix: str, place: Place
 ) -> tuple[tuple[Source, ...], Sink, RecordedPlan]:
     """The sources of the job, each with its dead letters that no retry has read; sink and plan are the job's.
@@ -29,10 +23,10 @@ def retried(
     Raises JobNotFound, or BadOptionValue where the query is another than the job's, or an option says where to begin.
     """
     for option in create.options:
-        if option.name.text in _NOT_ITS_OWN:
+        if option.name.text in _FORBIDDEN_OPTIONS:
             message = f"a retry begins where the one before ended; leave {option.name} out"
             raise BadOptionValue(message, option.value_place)
-    job = live(state, statements.Name(name, place))
+    job = require_live_job(state, statements.Name(name, place))
     if create.insert != parse_job(job.statement).insert:
         raise BadOptionValue(f"a retry of '{name}' has the query of that job; see SHOW CREATE JOB", place)
     topic = letters_topic(job, prefix)
@@ -51,10 +45,10 @@ def retried(
         )
         for source in job.sources
     )
-    return sources, job.sink, job.plan or _planned(create, job)
+    return sources, job.sink, job.plan or _plan_old_job(create, job)
 
 
-def _planned(create: statements.CreateJob, job: Job) -> RecordedPlan:
+def _plan_old_job(create: statements.CreateJob, job: Job) -> RecordedPlan:
     """The plan of a job that was created before plans were recorded."""
     mappings = {source.name: source.mapping for source in job.sources if source.mapping}
     return record(plan(create.insert, mappings, job.sink.mapping, judged_before=True))

@@ -1,8 +1,8 @@
 """The verdicts on CREATE SNAPSHOT and DROP SNAPSHOT."""
 
-from jobplane.controlplane.core.facts import live
+from jobplane.controlplane.core.facts import require_live_job
 from jobplane.controlplane.core.state import State
-from jobplane.controlplane.core.transitions import Input, follow
+from jobplane.controlplane.core.transitions import JobInput, next_status
 from jobplane.schemas.errors import (
     JobNotRunning,
     NoCheckpoints,
@@ -23,17 +23,17 @@ from jobplane.sql.syntax import statements
 
 
 def create_snapshot(state: State, create: statements.CreateSnapshot, offset: int) -> tuple[Body, ...]:
-    job = live(state, create.job)
+    job = require_live_job(state, create.job)
     check_keeps_checkpoints(job, create.job.place)
     if job.waits_for:
         raise JobNotRunning(f"job '{job.name}' waits for the end of the one before it", create.job.place)
     request = SnapshotRequest(create.snapshot.text, offset)
     held = None if create.or_replace else state.snapshots.get(request.name)
-    notices = () if held is None else (_replaced(held, job),)
-    return (SnapshotRequested(job.uid, request, follow(job.status, Input.EXPORT), notices),)
+    notices = () if held is None else (_replacement_notice(held, job),)
+    return (SnapshotRequested(job.uid, request, next_status(job.status, JobInput.EXPORT), notices),)
 
 
-def _replaced(held: Snapshot, job: Job) -> str:
+def _replacement_notice(held: Snapshot, job: Job) -> str:
     """What is said where a snapshot of the name is there, and its replacement was not asked for in so many words."""
     owner = "" if held.uid == job.uid else f" of job '{held.job}'"
     return f"snapshot '{held.name}'{owner} is replaced once the new one is complete"

@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from jobplane.controlplane.core.decide.formats import of_job, read_through, with_inline
-from jobplane.controlplane.core.decide.mappings import check_reserved
-from jobplane.controlplane.core.facts import Facts, listed, meant, value_place
+from jobplane.controlplane.core.decide.formats import add_inline_schemas, effective_mapping, source_mapping
+from jobplane.controlplane.core.facts import Facts, check_reserved, quoted_list, topic_and_mapping, value_place
 from jobplane.controlplane.core.state import State
 from jobplane.schemas.errors import (
     BadOptionValue,
@@ -27,13 +26,13 @@ Sources = tuple[Source, ...]
 """One for each name in the query, in its order; two of them may be of one topic."""
 
 
-def topics_named(
+def resolve_topics(
     state: State, insert: statements.Insert, options: Mapping[str, str], facts: Facts, prefix: str
 ) -> tuple[Sources, Sink]:
     """Refused where a topic is the control plane's own, is not there, is source and sink, or cannot be read."""
     target = insert.target
-    sink, into = meant(state, target)
-    named = [(name, *meant(state, name)) for name in source_names(insert)]
+    sink, into = topic_and_mapping(state, target)
+    named = [(name, *topic_and_mapping(state, name)) for name in source_names(insert)]
     check_reserved(sink, prefix, target.place)
     for name, topic, _ in named:
         check_reserved(topic, prefix, name.place)
@@ -42,10 +41,10 @@ def topics_named(
     sources = []
     for name, topic, mapping in named:
         read = facts.topic(topic, name.place)
-        through = read_through(of_job(mapping, topic, options), facts, name.place)
+        through = source_mapping(effective_mapping(mapping, topic, options), facts, name.place)
         sources.append(Source(topic, read.topic_id, read.earliest, mapping=through))
     written = facts.topic(sink, target.place)
-    through = with_inline(of_job(into, sink, options), target.place)
+    through = add_inline_schemas(effective_mapping(into, sink, options), target.place)
     return tuple(sources), Sink(sink, written.topic_id, len(written.earliest), through)
 
 
@@ -64,7 +63,7 @@ def check_dead_letters(
     facts.topic(topic, place)
 
 
-def begin(
+def choose_offsets(
     state: State, create: statements.CreateJob, options: JobOptions, sources: Sources, facts: Facts
 ) -> tuple[Sources, Restore | None]:
     """The sources with the offsets at which the job begins and, where it is bounded, ends."""
@@ -74,9 +73,9 @@ def begin(
             message = "startFrom and initialSnapshotName exclude each other: a snapshot says where to start"
             raise BadOptionValue(message, value_place(create.options, "startFrom", create.name.place))
         where = value_place(create.options, "initialSnapshotName", create.name.place)
-        snapshot = _fitting(state, options.initial_snapshot_name, sources, where)
+        snapshot = _find_snapshot(state, options.initial_snapshot_name, sources, where)
         held = {one.topic: one for one in snapshot.sources}
-        sources = tuple(_restored(source, held[source.topic], snapshot.name, where) for source in sources)
+        sources = tuple(_restore_offsets(source, held[source.topic], snapshot.name, where) for source in sources)
         if options.processing_guarantee is not Guarantee.NONE:  # it keeps no checkpoints: the offsets are all it takes
             restore = Restore(snapshot.name, snapshot.version, snapshot.parts)
     elif options.start_from == LATEST:
@@ -88,7 +87,7 @@ def begin(
     return sources, restore
 
 
-def later_than_all(options: JobOptions, sources: Iterable[Source], facts: Facts) -> tuple[str, ...]:
+def future_start_notices(options: JobOptions, sources: Iterable[Source], facts: Facts) -> tuple[str, ...]:
     """What is to be said of an instant to start from that is later than all records there are."""
     if options.start_instant is None:
         return ()
@@ -101,21 +100,23 @@ def later_than_all(options: JobOptions, sources: Iterable[Source], facts: Facts)
     return (f"{text}; the job reads what comes from now on, as with '{LATEST}'",)
 
 
-def _fitting(state: State, name: str, sources: Sequence[Source], place: Place) -> Snapshot:
+def _find_snapshot(state: State, name: str, sources: Sequence[Source], place: Place) -> Snapshot:
     """The snapshot, which holds offsets of exactly the topics that are read."""
     snapshot = state.snapshots.get(name)
     if snapshot is None:
         raise SnapshotNotFound(f"no snapshot is called '{name}'{did_you_mean(name, state.snapshots)}", place)
     held, read = [one.topic for one in snapshot.sources], sources_by_topic(sources)
     if missing := [topic for topic in read if topic not in held]:
-        raise SnapshotMismatch(f"snapshot '{name}' holds offsets of {listed(held)}, not of {listed(missing)}", place)
+        raise SnapshotMismatch(
+            f"snapshot '{name}' holds offsets of {quoted_list(held)}, not of {quoted_list(missing)}", place
+        )
     if unread := [topic for topic in held if topic not in read]:
-        message = f"snapshot '{name}' holds offsets of {listed(unread)} as well, which the query does not read"
+        message = f"snapshot '{name}' holds offsets of {quoted_list(unread)} as well, which the query does not read"
         raise SnapshotMismatch(message, place)
     return snapshot
 
 
-def _restored(source: Source, held: SourceOffsets, snapshot: str, place: Place) -> Source:
+def _restore_offsets(source: Source, held: SourceOffsets, snapshot: str, place: Place) -> Source:
     """The source with the snapshot's offsets; partitions that it does not know begin at their oldest record."""
     if held.topic_id != source.topic_id:
         raise SnapshotMismatch(f"topic '{source.topic}' was deleted and recreated since snapshot '{snapshot}'", place)

@@ -10,17 +10,18 @@ SHOWN = 3
 """Prefixes that are named; a Kafka that many share may have many."""
 
 
-def not_set_up(topic: str, prefix: str, bootstrap: str, names: Collection[str]) -> NotSetUp:
+def not_set_up_error(topic: str, prefix: str, bootstrap: str, names: Collection[str]) -> NotSetUp:
     """`topic` is a control topic that is missing, `names` are all the topics there are."""
     dotted = prefix if prefix.endswith(SEPARATORS) else f"{prefix}."
     start = f"jobplane worker --bootstrap {bootstrap} --prefix {dotted}"
     message = (
-        f"{_missing(topic, bootstrap)}: no worker was started with the prefix '{prefix}' so far; the "
+        f"{_missing_topic_text(topic, bootstrap)}: no worker was started with the prefix '{prefix}' so far; the "
         f"first worker makes the control topics: {start}"
     )
     if f"{prefix}." in prefixes(names):
         return NotSetUp(
-            f"{_missing(topic, bootstrap)}: the prefix '{prefix}' has no dot at its end; did you mean '{prefix}.'?"
+            f"{_missing_topic_text(topic, bootstrap)}: "
+            f"the prefix '{prefix}' has no dot at its end; did you mean '{prefix}.'?"
         )
     if others := prefixes(names):
         listed = ", ".join(f"'{one}'" for one in others[:SHOWN])
@@ -28,7 +29,7 @@ def not_set_up(topic: str, prefix: str, bootstrap: str, names: Collection[str]) 
     return NotSetUp(message)
 
 
-def without_dot(prefix: str) -> str:
+def missing_dot_warning(prefix: str) -> str:
     """What is to be said of a prefix that runs into the names behind it; empty where nothing is."""
     if prefix.endswith(SEPARATORS):
         return ""
@@ -36,7 +37,7 @@ def without_dot(prefix: str) -> str:
     return f"the prefix '{prefix}' has no dot at its end: {topics}; usually it is '{prefix}.'"
 
 
-def _missing(topic: str, bootstrap: str) -> str:
+def _missing_topic_text(topic: str, bootstrap: str) -> str:
     return f"there is no topic '{topic}' at {bootstrap}"
 
 

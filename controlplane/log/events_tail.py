@@ -19,7 +19,7 @@ NEAR = 2_000
 """Offsets that are read rather than searched."""
 
 
-class Tail:
+class EventsTail:
     """Committed events from an offset on. `first` and `end` are the offsets the log had when this was made.
 
     `read` and `close` may be called from different threads: a close waits for the read that is under way.
@@ -28,7 +28,7 @@ class Tail:
     def __init__(self, kafka: Kafka, prefix: str, start: int | None = None) -> None:
         """`start` None is the end. Raises ValueError where `start` is beyond it."""
         self._at = (f"{prefix}{EVENTS}", 0)
-        bounds = events_topic.bounds(kafka, prefix)
+        bounds = events_topic.read_bounds(kafka, prefix)
         self.first, self.end = bounds.first, bounds.end
         if start is not None and start > self.end:
             raise ValueError(f"start {start} is beyond the end of the events, {self.end}; was the log made anew?")
@@ -54,9 +54,9 @@ class Tail:
             with judging():
                 position = self._consumer.position([TopicPartition(*self._at)])[0].offset
         self._next = max(self._next, position)  # control records take offsets too; before the first read it is negative
-        return [events_topic.entry(one) for one in messages]
+        return [events_topic.decode_entry(one) for one in messages]
 
-    def job_at_rest(self, state: State, uid: str, deadline: float, alive: Callable[[], None]) -> Job | None:
+    def wait_for_rest(self, state: State, uid: str, deadline: float, alive: Callable[[], None]) -> Job | None:
         """A job once it has ended or is suspended; None at the deadline. `state` was read after this was made.
 
         What happens is folded into it: the topic `state`, which may be long, is not read again. Calls `alive` between.
@@ -72,26 +72,26 @@ class Tail:
         return job
 
     @property
-    def at_end(self) -> bool:
+    def has_reached_end(self) -> bool:
         """Whether all has been read that was there when this was made."""
         return self._next >= self.end
 
-    def back_to(self, command: int) -> None:
+    def seek_before_command(self, command: int) -> None:
         """Seeks a place before the outcome of the command at an offset. Commands are judged in their order."""
         low, high = self.first, self.end
         while high - low > NEAR:
             middle = (low + high) // 2
-            judged = self._judged_from(middle)
+            judged = self._first_command_from(middle)
             if judged is not None and judged < command:
                 low = middle
             else:
                 high = middle
         self.seek(low)
 
-    def _judged_from(self, offset: int) -> int | None:
+    def _first_command_from(self, offset: int) -> int | None:
         """The first command that an event from `offset` on was caused by."""
         self.seek(offset)
-        while not self.at_end:
+        while not self.has_reached_end:
             for entry in self.read():
                 if entry.event.cause.topic == COMMANDS:
                     return entry.event.cause.offset
