@@ -100,10 +100,12 @@ def test_explain_says_what_a_query_would_do(plane: System) -> None:
     code = plane.rows(f"EXPLAIN CODE {query}")
     assert code[: len(rows)] == rows
     assert code[len(rows)] == {"part": "code", "detail": "def step(messages, produce, full):"}
-    parts = {str(row["part"]): str(row["detail"]) for row in rows}
-    assert parts["reads"] == "amount NUMBER, id JSON, user ROW(name JSON)"
-    assert parts["filter"] == "amount > 50"
-    assert parts["writes"] == f'topic "{sink}": id JSON, who JSON'
+    assert {str(row["part"]): str(row["detail"]) for row in rows[:4]} == {
+        "0 scan": f'topic "{source}": amount NUMBER, id JSON, user ROW(name JSON)',
+        "1 filter ← 0": "amount > 50",
+        "2 project ← 1": "id JSON, who JSON",
+        "3 sink ← 2": f'topic "{sink}": id JSON, who JSON',
+    }
     assert "plan" not in plane.jobs()
     with pytest.raises(TopicNotFound, match="did you mean") as unknown:
         plane.rows(f'EXPLAIN INSERT INTO "{sink}" SELECT id FROM "{source}s"')
