@@ -7,16 +7,19 @@ from collections.abc import Iterable
 
 from jobplane.schemas.records.plans import RecordedPlan
 from jobplane.schemas.records.sources import Sink, Source
+from jobplane.sql.functions import BUILT_IN, FunctionCatalogue
 from jobplane.sql.packages import called_functions
 from jobplane.sql.plan.plan import plan
 from jobplane.sql.plan.recording import record
 from jobplane.sql.syntax.parser import parse_job
 
 
-def plan_of_text(statement: str, sources: Iterable[Source], sink: Sink) -> RecordedPlan:
+def plan_of_text(
+    statement: str, sources: Iterable[Source], sink: Sink, functions: FunctionCatalogue = BUILT_IN
+) -> RecordedPlan:
     """The plan of a CREATE JOB in its canonical form, as this version judges it. Raises what `plan` raises."""
     mappings = {source.name: source.mapping for source in sources if source.mapping}
-    return record(plan(parse_job(statement).insert, mappings, sink.mapping, judged_before=True))
+    return record(plan(parse_job(statement).insert, mappings, sink.mapping, functions, judged_before=True))
 
 
 def functions_of_text(statement: str) -> tuple[str, ...]:

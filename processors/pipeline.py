@@ -12,6 +12,7 @@ from jobplane.schemas.records.plans import RecordedPlan
 from jobplane.schemas.records.sources import DeadLetterSource, Sink, Source, sources_by_topic
 from jobplane.schemas.records.tasks import Task
 from jobplane.sql.codegen.compile import CompiledStep, Step, Wiring, compile_step
+from jobplane.sql.functions import BUILT_IN, FunctionCatalogue
 from jobplane.sql.plan.graph import Plan
 from jobplane.sql.plan.recording import UnreadablePlan, read
 
@@ -33,6 +34,8 @@ class Pipeline:
     """By the number of partitions below which a mirror keeps the record's own."""
     read_plan: Callable[[], Plan]
     """Raises PlanUnreadable; what `plan` raises where no plan was recorded."""
+    functions: FunctionCatalogue = BUILT_IN
+    """Those that the query may call."""
 
     @property
     def step(self) -> Step:
@@ -67,17 +70,21 @@ class Pipeline:
         return self.compiled(self.sink.partitions).step if grown else self.step
 
 
-def pipeline_of(task: Task) -> Pipeline:
+def pipeline_of(task: Task, functions: FunctionCatalogue = BUILT_IN) -> Pipeline:
     """The query of a task; tasks of one job share what it is compiled to."""
 
     def recorded() -> RecordedPlan:
-        return task.plan or plan_of_text(task.statement, task.sources, task.sink)
+        return task.plan or plan_of_text(task.statement, task.sources, task.sink, functions)
 
-    return pipeline(recorded, task.options, task.sources, task.sink)
+    return pipeline(recorded, task.options, task.sources, task.sink, functions)
 
 
 def pipeline(
-    recorded: Callable[[], RecordedPlan], options: dict[str, str], sources: tuple[Source, ...], sink: Sink
+    recorded: Callable[[], RecordedPlan],
+    options: dict[str, str],
+    sources: tuple[Source, ...],
+    sink: Sink,
+    functions: FunctionCatalogue = BUILT_IN,
 ) -> Pipeline:
     """The pipeline of a recorded plan, which is asked for when the query is first compiled."""
     topics = tuple({source.name: source.records_of for source in sources}.items())
@@ -88,9 +95,11 @@ def pipeline(
         if any(source.letters for source in sources):  # they may come from partitions added since
             mirror = min(mirror, sink.partitions)
         mirrors = tuple((name, mirror if one else 0) for name, one in mirrored.items())
-        return _compiled(recorded(), sink.topic, sink.partitions, topics, mirrors)
+        return _compiled(recorded(), sink.topic, sink.partitions, topics, mirrors, functions)
 
-    return Pipeline(sources_by_topic(sources), sink, JobOptions.of(options), compiled, lambda: _read(recorded()))
+    return Pipeline(
+        sources_by_topic(sources), sink, JobOptions.of(options), compiled, lambda: _read(recorded()), functions
+    )
 
 
 def _is_mirrored(source: Source, sink: Sink) -> bool:
@@ -116,5 +125,6 @@ def _compiled(
     partitions: int,
     topics: tuple[tuple[str, str], ...],
     mirrors: tuple[tuple[str, int], ...],
+    functions: FunctionCatalogue,
 ) -> CompiledStep:
-    return compile_step(_read(recorded), Wiring(topic, partitions, dict(topics), dict(mirrors)))
+    return compile_step(_read(recorded), Wiring(topic, partitions, dict(topics), dict(mirrors), functions))

@@ -1,8 +1,8 @@
 """Functions that installed packages offer under the entry points `jobplane.functions`, made functions of the language.
 
-What is wrong with one, or with its package, keeps that function out and nothing else: the reason is in NOT_OFFERED, and
-is what a query is told that calls it. Packages are looked at once in a process, at its start or with its first
-statement.
+What is wrong with a function, or with its package, keeps that function out and nothing else: the catalogue has the
+reason, and a query that calls the function is refused with it. Packages are looked at once in a process, at its start
+or with its first statement.
 """
 
 import logging
@@ -11,11 +11,12 @@ import threading
 from collections.abc import Iterable
 from contextlib import redirect_stdout
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from itertools import groupby
 
 from jobplane.schemas.records.packages import Package
-from jobplane.sql.functions import FUNCTIONS, NOT_OFFERED
+from jobplane.sql.functions import BUILT_IN, FunctionCatalogue
 from jobplane.sql.functions.guarded import describe_exception
 from jobplane.sql.functions.signature import Function
 from jobplane.sql.packages import is_free_name, package_function
@@ -23,7 +24,6 @@ from jobplane.sql.packages import is_free_name, package_function
 LOG = logging.getLogger("jobplane.functions")
 GROUP = "jobplane.functions"
 _lock = threading.Lock()
-_loaded = threading.Event()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +46,24 @@ class OfferedFunctions:
     refused: dict[str, str]
 
 
-def load() -> None:
-    """Makes the functions of all packages functions of the language."""
+def load() -> FunctionCatalogue:
+    """The functions of the language and of all packages, as they were at the first call in this process."""
     with _lock:
-        if not _loaded.is_set():
-            here = found()
-            FUNCTIONS.update({one.name: [one] for one in here.functions})
-            NOT_OFFERED.update(here.refused)
-            _loaded.set()
+        return _catalogue()
 
 
-def load_and_tell() -> None:
+@cache
+def _catalogue() -> FunctionCatalogue:
+    here = found()
+    return BUILT_IN.with_packages(here.functions, here.refused)
+
+
+def load_and_tell() -> FunctionCatalogue:
     """`load`, with what is not offered in the log."""
-    load()
-    for reason in NOT_OFFERED.values():
+    catalogue = load()
+    for reason in catalogue.not_offered.values():
         LOG.warning("%s", reason)
+    return catalogue
 
 
 def found() -> OfferedFunctions:

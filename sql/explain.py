@@ -11,6 +11,7 @@ from jobplane.schemas.names import quote_name
 from jobplane.schemas.records.mappings import TopicMapping
 from jobplane.sql.analysis.record import KEY_FIELDS, RAW_HEADERS, READABLE
 from jobplane.sql.codegen.compile import Wiring, compile_step
+from jobplane.sql.functions import BUILT_IN, FunctionCatalogue
 from jobplane.sql.packages import called_packages
 from jobplane.sql.plan.graph import Branch, Plan
 from jobplane.sql.plan.operators import (
@@ -29,10 +30,16 @@ from jobplane.sql.syntax import statements
 
 
 def explain(
-    insert: statements.Insert, sources: Sources, target: TopicMapping | None, *, shows_code: bool = False
+    insert: statements.Insert,
+    sources: Sources,
+    target: TopicMapping | None,
+    functions: FunctionCatalogue = BUILT_IN,
+    *,
+    shows_code: bool = False,
 ) -> list[tuple[str, str]]:
     """Plans the query and explains the plan. Raises what `plan` and `compile_step` raise."""
-    return explain_plan(plan(insert, sources, target), insert, sources, target, shows_code=shows_code)
+    planned = plan(insert, sources, target, functions)
+    return explain_plan(planned, insert, sources, target, functions, shows_code=shows_code)
 
 
 def explain_plan(
@@ -40,6 +47,7 @@ def explain_plan(
     insert: statements.Insert,
     sources: Sources,
     target: TopicMapping | None,
+    functions: FunctionCatalogue = BUILT_IN,
     *,
     shows_code: bool = False,
 ) -> list[tuple[str, str]]:
@@ -47,8 +55,9 @@ def explain_plan(
     names = {branch.source for branch in planned.branches}
     topics = {name: sources[name].topic if name in sources else name for name in names}
     into = target.topic if target else insert.target.text
-    code = compile_step(planned, Wiring(into, 1, topics, dict.fromkeys(topics, 0))).source.rstrip("\n").split("\n")
-    called = [("package", str(one)) for one in called_packages(insert)]
+    wiring = Wiring(into, 1, topics, dict.fromkeys(topics, 0), functions)
+    code = compile_step(planned, wiring).source.rstrip("\n").split("\n")
+    called = [("package", str(one)) for one in called_packages(insert, functions)]
     return [*_operators(planned, topics, into), *called, *(("code", line) for line in code if shows_code)]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from jobplane.schemas.errors import Refused, UnknownFunction
 from jobplane.schemas.records.packages import Package
-from jobplane.sql.functions import FUNCTIONS
+from jobplane.sql.functions import BUILT_IN, FunctionCatalogue
 from jobplane.sql.functions.signature import ANY, Function, function_of
 from jobplane.sql.operations.operation import CallOperation
 from jobplane.sql.plan.graph import Plan
@@ -79,16 +79,16 @@ def called_functions(insert: statements.Insert) -> tuple[str, ...]:
     return tuple(sorted({one.name for one in walk(insert) if isinstance(one, ex.Call)}))
 
 
-def called_packages(insert: statements.Insert) -> tuple[Package, ...]:
+def called_packages(insert: statements.Insert, functions: FunctionCatalogue = BUILT_IN) -> tuple[Package, ...]:
     """The packages whose functions a query calls, as they are installed here, by name."""
-    if all(one.package is None for several in FUNCTIONS.values() for one in several):
+    if not functions.has_packages:
         return ()  # as for most: a query is not walked through for nothing
-    return packages_of(called_functions(insert))
+    return packages_of(called_functions(insert), functions)
 
 
-def packages_of(names: Iterable[str]) -> tuple[Package, ...]:
+def packages_of(names: Iterable[str], functions: FunctionCatalogue) -> tuple[Package, ...]:
     """The packages that functions of these names are of here, by name."""
-    owners = {one.package for name in names for one in FUNCTIONS.get(name, ())}
+    owners = {one.package for name in names for one in functions.functions.get(name, ())}
     return tuple(sorted((one for one in owners if one is not None), key=lambda one: one.name))
 
 

@@ -81,8 +81,7 @@ def condition_of(opened: OpenTopic) -> Condition | None:
     """What takes the records asked for, by a query's rules; None takes all. Raises Refused with its place in it."""
     if not opened.query.where:
         return None
-    user_functions.load()
-    return opened.view.condition(opened.query.where)
+    return opened.view.condition(opened.query.where, user_functions.load())
 
 
 def search_topic(

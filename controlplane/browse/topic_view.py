@@ -22,6 +22,7 @@ from jobplane.schemas.names import quote_name as written
 from jobplane.schemas.records.mappings import AvroSchema, TopicMapping
 from jobplane.sql.analysis.topic_format import takes_any_field
 from jobplane.sql.codegen.compile import Step, Wiring, compile_step
+from jobplane.sql.functions import BUILT_IN, FunctionCatalogue
 from jobplane.sql.plan.graph import Plan
 from jobplane.sql.plan.missing_fields import missing_fields
 from jobplane.sql.plan.plan import plan
@@ -49,16 +50,16 @@ class TopicView:
     columns: bool = False
     registry: Registry | None = None
 
-    def condition(self, where: str) -> "Condition":
-        """Raises Refused with its place in `where`."""
+    def condition(self, where: str, functions: FunctionCatalogue = BUILT_IN) -> "Condition":
+        """`functions` are those that it may call. Raises Refused with its place in `where`."""
         try:
             word = "" if _WHERE.match(where) else "WHERE"
             head = f"INSERT INTO shown SELECT __offset AS {_ALIAS} FROM {written(self.name)}"
             insert = parse_insert(f"{head} {word}\n{where}")
             if len(insert.query.branches) != 1:
                 raise BadSyntax("a condition is what stands after WHERE in one SELECT, without UNION ALL", _SECOND)
-            planned = self._plan(insert)
-            return Condition(self._compile(planned), self.registry, self._missing_fields_of(planned, insert))
+            planned = self._plan(insert, functions)
+            return Condition(self._compile(planned, functions), self.registry, self._missing_fields_of(planned, insert))
         except Refused as refused:
             raise self._explain(refused) from refused
 
@@ -103,16 +104,16 @@ class TopicView:
         return TextReader(self._step(insert), self.registry)
 
     def _step(self, insert: statements.Insert) -> Step:
-        return self._compile(self._plan(insert))
+        return self._compile(self._plan(insert, BUILT_IN), BUILT_IN)
 
-    def _plan(self, insert: statements.Insert) -> Plan:
-        return plan(insert, {} if self.mapping is None else {self.name: self.mapping}, None)
+    def _plan(self, insert: statements.Insert, functions: FunctionCatalogue) -> Plan:
+        return plan(insert, {} if self.mapping is None else {self.name: self.mapping}, None, functions)
 
-    def _compile(self, planned: Plan) -> Step:
+    def _compile(self, planned: Plan, functions: FunctionCatalogue) -> Step:
         if self.mapping is not None:
             for schema in (self.mapping.key_schema, self.mapping.value_schema):
                 _learn(schema)
-        return compile_step(planned, Wiring("shown", 1, {self.name: self.topic}, {self.name: 0})).step
+        return compile_step(planned, Wiring("shown", 1, {self.name: self.topic}, {self.name: 0}, functions)).step
 
 
 @dataclass(slots=True)

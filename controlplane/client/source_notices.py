@@ -33,12 +33,14 @@ class SourceNotices:
             self._thread.start()
 
     def _look(self, job: JobCreated) -> None:
-        from jobplane.controlplane.query.notices import (
-            find_notices,  # beside the waiting: all that plans a query comes with it
-        )
+        # imported beside the waiting: all that plans a query comes with them
+        from jobplane.controlplane.query.notices import find_notices
+        from jobplane.sql.plan.recording import read
 
         try:
-            self._noticed = find_notices(self._kafka, self._prefix, self._insert, job.sources, job.sink)
+            if job.plan is not None:
+                planned = read(job.plan)
+                self._noticed = find_notices(self._kafka, self._prefix, self._insert, planned, job.sources, job.sink)
         except (Doubt, KafkaException, JobplaneError) as failed:
             LOG.debug("the newest records could not be looked at: %s", failed)
         except Exception as error:  # noqa: BLE001  # the guard of this thread, docs/decisions/0016

@@ -22,6 +22,7 @@ from jobplane.schemas.records import mappings
 from jobplane.schemas.records.state import Job, Snapshot, Status, Target
 from jobplane.schemas.shown import LONGEST, utc_text
 from jobplane.schemas.suggestions import did_you_mean
+from jobplane.sql.functions import BUILT_IN, FunctionCatalogue
 from jobplane.sql.syntax import statements
 
 LONGEST_CAUSE = 200
@@ -54,6 +55,7 @@ class Facts:
     `denied` says, by topic, why Kafka will not tell of it; `registry_denied`, by subject and the text to register, why
     the schema registry will not.
     `instants` holds, by (topic, epoch milliseconds), each partition's first offset with a timestamp not before.
+    `functions` are those that a query may call.
     """
 
     plane: str
@@ -68,6 +70,7 @@ class Facts:
     has_registry: bool = True
     registry_silent: str = ""
     registry_denied: Mapping[tuple[str, str | None], str] = field(default_factory=dict)
+    functions: FunctionCatalogue = BUILT_IN
 
     def latest_schema(self, subject: str, place: Place) -> mappings.AvroSchema | None:
         """The newest schema of a subject; None where the registry has none. Raises NotFetched."""

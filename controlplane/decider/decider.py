@@ -44,6 +44,7 @@ from jobplane.processors.registry.client import Registry
 from jobplane.schemas.errors import JobplaneError
 from jobplane.schemas.failures import RecordFailure
 from jobplane.schemas.records.events import JobForgotten, uid_of
+from jobplane.sql.functions import BUILT_IN, FunctionCatalogue
 
 LOG = logging.getLogger("jobplane.decider")
 TRANSACTION_MS = 30_000
@@ -130,7 +131,9 @@ class Decider:
         session_timeout: float = 6.0,
         registry: Registry | None = None,
         judge: Judge | None = None,
+        functions: FunctionCatalogue = BUILT_IN,
     ) -> None:
+        self._functions = functions
         self._registry, self._schemas = registry, dict[int, str]()
         self._kafka, self._prefix, self._tally, self._stop = kafka, prefix, tally, stop
         self._fencer = Fencer(kafka, prefix, groups, session_timeout)
@@ -253,8 +256,8 @@ class Decider:
             more, at = record.needed_topics(state)
             topics, instants = topics | more, instants | at
         if not topics:
-            return Facts(plane, max_transaction_ms=limit)
-        return fetch_facts(self._kafka, plane, limit, topics, instants)
+            return Facts(plane, max_transaction_ms=limit, functions=self._functions)
+        return fetch_facts(self._kafka, plane, limit, topics, instants, self._functions)
 
 
 def _transaction_place(prefix: str) -> TransactionPlace:

@@ -7,6 +7,7 @@ from jobplane.controlplane.core.facts import Facts, TopicFacts
 from jobplane.processors.kafka.cluster import Doubt, Kafka
 from jobplane.schemas.failures import JobFailure
 from jobplane.schemas.names import is_topic_name
+from jobplane.sql.functions import BUILT_IN, FunctionCatalogue
 
 
 def max_transaction_ms(kafka: Kafka) -> int:
@@ -15,7 +16,12 @@ def max_transaction_ms(kafka: Kafka) -> int:
 
 
 def fetch_facts(
-    kafka: Kafka, plane: str, limit: int, topics: Collection[str], instants: Collection[tuple[str, int]] = ()
+    kafka: Kafka,
+    plane: str,
+    limit: int,
+    topics: Collection[str],
+    instants: Collection[tuple[str, int]] = (),
+    functions: FunctionCatalogue = BUILT_IN,
 ) -> Facts:
     """What is known of the topics now. Never raises: what did not answer in time is named in `unavailable`.
 
@@ -33,9 +39,9 @@ def fetch_facts(
             if topic in described
         }
     except (Doubt, JobFailure) as doubt:
-        return Facts(plane, max_transaction_ms=limit, unavailable=str(doubt))
+        return Facts(plane, max_transaction_ms=limit, unavailable=str(doubt), functions=functions)
     found = _topic_facts(described, first, last)
-    return Facts(plane, found, names, limit, denied=denied, instants=_instants(found, at))
+    return Facts(plane, found, names, limit, denied=denied, instants=_instants(found, at), functions=functions)
 
 
 class TopicSource(Protocol):

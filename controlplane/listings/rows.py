@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jobplane.controlplane.core.state import State, jobs_using_mapping
 from jobplane.schemas.options import JobOptions
@@ -13,6 +13,9 @@ from jobplane.schemas.records.progress import Progress
 from jobplane.schemas.records.state import TASK_ENDED, Job, Snapshot
 from jobplane.schemas.records.tasks import task_key
 from jobplane.sql.syntax.render.statements import insert_text
+
+if TYPE_CHECKING:
+    from jobplane.sql.functions import FunctionCatalogue
 
 Row = dict[str, Any]
 
@@ -163,10 +166,10 @@ def topics(state: State, partitions: Mapping[str, int], prefix: str) -> list[Row
     ]
 
 
-def functions() -> list[Row]:
+def functions(catalogue: "FunctionCatalogue") -> list[Row]:
     from jobplane.sql.functions.listing import list_functions
 
-    return [dict(zip(FUNCTION_COLUMNS, row, strict=True)) for row in list_functions()]
+    return [dict(zip(FUNCTION_COLUMNS, row, strict=True)) for row in list_functions(catalogue)]
 
 
 def offsets_text(sources: Iterable[SourceOffsets]) -> str:

@@ -81,6 +81,7 @@ def _describe(kafka: Kafka, prefix: str, statement: statements.ShowCreate | stat
 
 def _explain(dry: "DryRun", explained: statements.CreateJob | statements.Insert, *, shows_code: bool) -> Listing:
     from jobplane.controlplane.query.dry_run import job_of_insert
+    from jobplane.processors import user_functions
     from jobplane.sql.explain import explain_plan
     from jobplane.sql.plan.recording import read, text_of
 
@@ -89,7 +90,8 @@ def _explain(dry: "DryRun", explained: statements.CreateJob | statements.Insert,
     sources, sink = wired.sources, wired.sink
     mappings = {source.name: source.mapping for source in sources if source.mapping}
     planned = read(wired.plan)
-    rows = explain_plan(planned, create.insert, mappings, sink.mapping, shows_code=shows_code)
+    functions = user_functions.load()
+    rows = explain_plan(planned, create.insert, mappings, sink.mapping, functions, shows_code=shows_code)
     plan = msgspec.json.decode(text_of(wired.plan))
     recorded = {"planner": wired.plan.planner, "digest": wired.plan.digest, "plan": plan}
     return Listing(
@@ -97,7 +99,7 @@ def _explain(dry: "DryRun", explained: statements.CreateJob | statements.Insert,
         [{"part": part, "detail": detail} for part, detail in rows],
         recorded,
         screen=Screen.PLAN,
-        notices=dry.notices_of(create.insert, sources, sink),
+        notices=dry.notices_of(create.insert, wired),
     )
 
 
@@ -114,8 +116,8 @@ def _show(kafka: Kafka, prefix: str, show: statements.Show) -> Listing:
         case statements.ShowSubject.FUNCTIONS:
             from jobplane.processors import user_functions
 
-            user_functions.load_and_tell()
-            return Listing(views.FUNCTION_COLUMNS, views.functions(), screen=Screen.FUNCTIONS)
+            functions = views.functions(user_functions.load_and_tell())
+            return Listing(views.FUNCTION_COLUMNS, functions, screen=Screen.FUNCTIONS)
         case never:
             assert_never(never)
 

@@ -12,7 +12,6 @@ from typing import TypeVar, assert_never
 
 from jobplane.controlplane.core.decide import decide_statement, needed_topics
 from jobplane.controlplane.core.decide.create_job import ResolvedJob, resolve_job
-from jobplane.controlplane.core.decide.sources import Sources
 from jobplane.controlplane.core.facts import Facts
 from jobplane.controlplane.core.request import Request, options_of
 from jobplane.controlplane.core.state import State
@@ -38,8 +37,9 @@ from jobplane.schemas.failures import JobFailure
 from jobplane.schemas.options import JobOptions
 from jobplane.schemas.records.events import Cause, CommandUnchanged, MappingCreated, MappingDropped
 from jobplane.schemas.records.mappings import AvroSchema
-from jobplane.schemas.records.sources import Sink, sources_by_topic
+from jobplane.schemas.records.sources import sources_by_topic
 from jobplane.schemas.wire.command_record import read_command
+from jobplane.sql.plan.recording import read
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parser import parse, parse_insert
 from jobplane.sql.syntax.render.statements import render
@@ -114,7 +114,7 @@ class DryRun:
         wired = self.sources_and_sink(create)
         sources, sink = wired.sources, wired.sink
         given = {option.name.text: option.value for option in create.options}
-        made = pipeline(lambda: wired.plan, given, sources, sink)
+        made = pipeline(lambda: wired.plan, given, sources, sink, user_functions.load())
         partitions = [
             (topic, p) for topic, source in sources_by_topic(sources).items() for p in range(len(source.start))
         ]
@@ -122,7 +122,7 @@ class DryRun:
         if letters := made.letters:
             messages = letters_of(letters.uid, messages)
         found = tried(made.step, messages, self._registry, time.perf_counter, time.process_time)
-        return replace(listing(found, value_reader(sink)), notices=self.notices_of(create.insert, sources, sink))
+        return replace(listing(found, value_reader(sink)), notices=self.notices_of(create.insert, wired))
 
     @jobplane_errors()
     def notices(self, text: str) -> tuple[str, ...]:
@@ -132,20 +132,20 @@ class DryRun:
             return ()
         create = statement if isinstance(statement, statements.CreateJob) else job_of_insert(statement)
         wired = self.sources_and_sink(create)
-        return self.notices_of(create.insert, wired.sources, wired.sink)
+        return self.notices_of(create.insert, wired)
 
-    def notices_of(self, insert: statements.Insert, sources: Sources, sink: Sink) -> tuple[str, ...]:
+    def notices_of(self, insert: statements.Insert, wired: ResolvedJob) -> tuple[str, ...]:
         """What is noticed at the newest records; nothing where Kafka does not tell of them."""
         try:
-            return find_notices(self._kafka, self._prefix, insert, sources, sink)
+            return find_notices(self._kafka, self._prefix, insert, read(wired.plan), wired.sources, wired.sink)
         except (Doubt, JobFailure):
             return ()
 
     def sources_and_sink(self, create: statements.CreateJob) -> ResolvedJob:
         """What a job would read and write, were it created now. Raises whatever would refuse it, but for its name."""
-        user_functions.load()
+        facts = replace(self._facts(self._request(create)), functions=user_functions.load())
         judge = partial(resolve_job, self._known, create, options_of(create), prefix=self._prefix)
-        return self._judge(self._facts(self._request(create)), lambda facts: judge(facts=facts))
+        return self._judge(facts, lambda facts: judge(facts=facts))
 
     def _judge(self, facts: Facts, judge: Callable[[Facts], T]) -> T:
         verdict, _ = RegistryLookup(self._registry, {}).judge_with(facts, judge)

@@ -17,7 +17,6 @@ from jobplane.sql.analysis.topic_format import takes_any_field
 from jobplane.sql.plan.graph import Plan
 from jobplane.sql.plan.missing_fields import missing_fields
 from jobplane.sql.plan.null_comparisons import null_comparisons
-from jobplane.sql.plan.plan import plan
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parts import KEY
 
@@ -25,8 +24,12 @@ SAMPLE_SIZE = 100
 """Records of each source."""
 
 
-def find_notices(kafka: Kafka, prefix: str, insert: statements.Insert, sources: Sources, sink: Sink) -> tuple[str, ...]:
-    """What is noticed at the newest records of the sources, and at the sink. Raises Doubt where Kafka is silent."""
+def find_notices(
+    kafka: Kafka, prefix: str, insert: statements.Insert, planned: Plan, sources: Sources, sink: Sink
+) -> tuple[str, ...]:
+    """What is noticed at the newest records of the sources, and at the sink. `planned` is the plan of
+    `insert`. Raises Doubt where Kafka is silent.
+    """
     if any(source.letters is not None for source in sources):
         return ()
     messages = {
@@ -36,20 +39,19 @@ def find_notices(kafka: Kafka, prefix: str, insert: statements.Insert, sources: 
         for source in sources
     }
     policy = kafka.topic_settings([sink.topic]).get(sink.topic, {}).get("cleanup.policy", "")
-    return notices_of(insert, sources, sink, messages, is_compacted="compact" in str(policy))
+    return notices_of(insert, planned, sources, sink, messages, is_compacted="compact" in str(policy))
 
 
 def notices_of(
     insert: statements.Insert,
+    planned: Plan,
     sources: Sources,
     sink: Sink,
     messages: Mapping[str, Sequence[Message]],
     *,
     is_compacted: bool,
 ) -> tuple[str, ...]:
-    """`messages` are records by the name of their source. Raises what `plan` raises."""
-    mappings = {source.name: source.mapping for source in sources if source.mapping}
-    planned = plan(insert, mappings, sink.mapping, judged_before=True)
+    """`messages` are records by the name of their source."""
     is_open = [source.name for source in sources if takes_any_field(source.mapping)]
     records = {name: json_values(messages.get(name, ())) for name in is_open}
     missing = missing_fields(planned, insert, records)

@@ -151,6 +151,7 @@ class Worker:
                 Groups(settings),
                 settings.session_timeout,
                 registry_of(settings.registry),
+                functions=user_functions.load(),
             )
             self._decider = threading.Thread(
                 target=self._guarded, args=(lambda: self._decide(decider),), name="decider", daemon=True

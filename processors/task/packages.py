@@ -9,7 +9,7 @@ from jobplane.schemas.failures import FunctionMissing
 from jobplane.schemas.records.packages import Package
 from jobplane.schemas.records.tasks import Task
 from jobplane.sql.codegen.compile import Step
-from jobplane.sql.functions import NOT_OFFERED
+from jobplane.sql.functions import FunctionCatalogue
 from jobplane.sql.operations.operation import UnknownOperation
 from jobplane.sql.packages import calls_of_packages, packages_of
 
@@ -22,10 +22,10 @@ def step_here(task: Task, pipeline: Pipeline, worker: str) -> tuple[Step, str]:
     if not task.packages:
         return pipeline.step, ""
     names, wanted = _needed(task, pipeline)
-    here = {one.name: one for one in packages_of(names)}
+    here = {one.name: one for one in packages_of(names, pipeline.functions)}
     for one in wanted:
         if one.name not in here:
-            raise _missing(one, worker, _why(one, names))
+            raise _missing(one, worker, _why(one, names, pipeline.functions))
     for name in sorted(here.keys() - {one.name for one in wanted}):
         why = f"package {here[name]} has functions of these names there"
         raise _missing(task.packages[0], worker, why)
@@ -55,8 +55,8 @@ def _missing(package: Package, worker: str, why: str) -> FunctionMissing:
     )
 
 
-def _why(package: Package, called: tuple[str, ...]) -> str:
-    refused = [NOT_OFFERED[name] for name in called if name in NOT_OFFERED]
+def _why(package: Package, called: tuple[str, ...], functions: FunctionCatalogue) -> str:
+    refused = [functions.not_offered[name] for name in called if name in functions.not_offered]
     if refused:
         return "; ".join(refused)
     try:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from jobplane.processors import user_functions
 from jobplane.processors.guard import noted
 from jobplane.processors.kafka.cluster import Doubt, Fenced, KafkaException, Taken
 from jobplane.processors.kafka.hanging import task_place, topics_written
@@ -130,7 +131,7 @@ class Runner:
     def _fence(self, task: Task, passed: Callable[[], None]) -> TaskEnd:
         """The record read so far only says how to fence: the task runs by the one that is read after the fence."""
         services, alive = self._services, self.context.alive
-        pipeline = pipeline_of(task)
+        pipeline = pipeline_of(task, user_functions.load())
         names = topics_written(task, services.topics)
         taken = services.kafka.taken(names, alive)
         topics = services.kafka.topics(names, alive)

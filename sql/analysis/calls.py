@@ -11,7 +11,7 @@ from jobplane.schemas.suggestions import did_you_mean, nearest_names, proposal
 from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.datatypes import Type
 from jobplane.sql.analysis.foreign_functions import ANOTHER, ELSEWHERE
-from jobplane.sql.functions import FUNCTIONS, NOT_OFFERED
+from jobplane.sql.functions import FunctionCatalogue
 from jobplane.sql.functions.listing import FORMS
 from jobplane.sql.functions.signature import ANY, DECIMAL, NOT_CONSTANT, VARIABLES, Function, Parameter
 from jobplane.sql.operations.operation import JsonArgument, call_of
@@ -78,42 +78,52 @@ def refuse_unrepeatable(name: str, place: Place) -> None:
         raise NotSupported(f"{name}: {reason}", place)
 
 
-def refuse_unknown(name: str, place: Place) -> None:
+def refuse_unknown(name: str, place: Place, catalogue: FunctionCatalogue) -> None:
     """Raises UnknownFunction or NotSupported for what is neither a function nor a form of the language."""
     refuse_unrepeatable(name, place)
     if name in AGGREGATES:
         raise NotSupported(
             f"{name} is an aggregate or window function: it needs state, which jobs do not keep yet", place
         )
-    if name not in FUNCTIONS and name in NOT_OFFERED:
-        raise UnknownFunction(NOT_OFFERED[name], place)
-    if name not in FUNCTIONS and name not in _FORMS:
-        raise UnknownFunction(f"there is no function {name}{_instead(name)}", place)
+    if name in catalogue.functions or name in _FORMS:
+        return
+    if name in catalogue.not_offered:
+        raise UnknownFunction(catalogue.not_offered[name], place)
+    raise UnknownFunction(f"there is no function {name}{_instead(name, catalogue)}", place)
 
 
-def _instead(name: str) -> str:
+def _instead(name: str, catalogue: FunctionCatalogue) -> str:
     """The end of a message about an unknown function: what to write instead."""
     if name in ELSEWHERE:
         return f"; write {ELSEWHERE[name]}"
-    known = [] if name in ANOTHER else nearest_names(name, [*FUNCTIONS, *_FORMS])
+    known = [] if name in ANOTHER else nearest_names(name, [*catalogue.functions, *_FORMS])
     return proposal(f"'{one}'" for one in known) or "; SHOW FUNCTIONS lists them"
 
 
-def resolve_call(name: str, arguments: Sequence[tuple[Typed, Place]], place: Place, coercion: Coercion) -> Typed:
+def resolve_call(
+    name: str,
+    arguments: Sequence[tuple[Typed, Place]],
+    place: Place,
+    coercion: Coercion,
+    catalogue: FunctionCatalogue,
+) -> Typed:
     """Raises UnknownFunction, NotSupported or TypeMismatch with its place."""
-    refuse_unknown(name, place)
+    refuse_unknown(name, place, catalogue)
     if name in _FORMS:
         raise TypeMismatch(f"{name} does not take {argument_count(len(arguments))}; it is {_FORMS[name]}", place)
-    function = _choose(name, arguments, place, coercion)
-    return _Binding(function, arguments, place, coercion).made()
+    alike = catalogue.functions[name]
+    function = _choose(alike, arguments, place, coercion)
+    return _Binding(function, alike, arguments, place, coercion).made()
 
 
-def _choose(name: str, arguments: Sequence[tuple[Typed, Place]], place: Place, coercion: Coercion) -> Function:
-    """The function of that name that needs the fewest conversions; of columns, earlier uses tell."""
-    those = [one for one in FUNCTIONS[name] if one.takes(len(arguments))]
+def _choose(
+    alike: Sequence[Function], arguments: Sequence[tuple[Typed, Place]], place: Place, coercion: Coercion
+) -> Function:
+    """Of the functions of one name the one that needs the fewest conversions; of columns, earlier uses tell."""
+    those = [one for one in alike if one.takes(len(arguments))]
     if not those:
-        ways = " or ".join(one.signature for one in FUNCTIONS[name])
-        raise TypeMismatch(f"{name} does not take {argument_count(len(arguments))}; it is {ways}", place)
+        ways = " or ".join(one.signature for one in alike)
+        raise TypeMismatch(f"{alike[0].name} does not take {argument_count(len(arguments))}; it is {ways}", place)
     types = [_types_of(value, coercion) for value, _ in arguments]
     costs = [(_cost(one, types), one) for one in those]
     fitting = [(value, one) for value, one in costs if value is not None]
@@ -170,9 +180,13 @@ def _fit(given: Type, wanted: Type) -> int | None:
 
 @dataclass(slots=True)
 class _Binding:
-    """One call: first the types that its variables stand for, then the converted arguments."""
+    """One call: first the types that its variables stand for, then the converted arguments.
+
+    `alike` are the functions of its name.
+    """
 
     function: Function
+    alike: Sequence[Function]
     arguments: Sequence[tuple[Typed, Place]]
     place: Place
     coercion: Coercion
@@ -273,7 +287,7 @@ class _Binding:
 
     def _not_constant(self) -> str:
         name, count = self.function.name, len(self.arguments)
-        longer = [one for one in FUNCTIONS[name] if one.takes(count + 1) and one.parameter(count).gives_scale]
+        longer = [one for one in self.alike if one.takes(count + 1) and one.parameter(count).gives_scale]
         hint = f"; {longer[0].signature} takes it from the record" if longer else ""
         return f"{name} needs a constant here, which is part of the type of its result{hint}"
 

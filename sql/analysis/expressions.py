@@ -19,6 +19,7 @@ from jobplane.sql.analysis.folding import choice, coalesce, junction, null_test
 from jobplane.sql.analysis.lambdas import LAMBDA_FORMS, MISPLACED_LAMBDA, Scope, apply_lambda
 from jobplane.sql.analysis.nested import element, field_of, header, make_array, make_map, make_row
 from jobplane.sql.analysis.row_values import compare_by_fields
+from jobplane.sql.functions import FunctionCatalogue
 from jobplane.sql.functions.patterns import compile_like
 from jobplane.sql.operations.casts import Impossible, explicit
 from jobplane.sql.operations.operation import CastOperation, ConcatOperation, LikeOperation
@@ -61,6 +62,7 @@ class Analysis:
     slots: Slots
     scope: Scope
     faults: Faults
+    functions: FunctionCatalogue
     coercion: Coercion = field(init=False)
     nested: int = 0
     _keys: int = 0
@@ -197,7 +199,7 @@ class Analysis:
                 return self._nullif(left, right)
             case "TYPEOF", (operand,):
                 return self._type_name(strip_view(self.typed(operand)))
-        return resolve_call(tree.name, self._several(tree.arguments), tree.place, self.coercion)
+        return resolve_call(tree.name, self._several(tree.arguments), tree.place, self.coercion, self.functions)
 
     def _type_name(self, value: Typed) -> Typed:
         """A type that only each record shows is found for each record."""
@@ -267,7 +269,7 @@ class Analysis:
         total, place = self.typed(first), first.place
         for operator, operand in rest:
             total = arithmetic(operator, total, self.typed(operand), (place, operand.place), self.coercion)
-            if isinstance(total, Apply) and (operator in "/%" or not total.template.check):
+            if isinstance(total, Apply) and (operator in "/%" or not total.template(self.functions).check):
                 self.faults.note(total, place)  # of other chains the end is what counts
         return total
 

@@ -82,7 +82,7 @@ def apply_lambda(tree: ex.Call, analysis: "Analysis") -> Typed:
     """A call that has a lambda among its arguments, or should have one. Raises TypeMismatch, UnknownFunction …"""
     shape = LAMBDA_FORMS.get(tree.name)
     if shape is None:
-        refuse_unknown(tree.name, tree.place)
+        refuse_unknown(tree.name, tree.place, analysis.functions)
         place = next(one.place for one in tree.arguments if isinstance(one, ex.Lambda))
         raise TypeMismatch(f"{tree.name} does not take a lambda; TRANSFORM, FILTER and REDUCE do", place)
     if not shape.values < len(tree.arguments) <= shape.values + shape.of_map:

@@ -15,6 +15,7 @@ from jobplane.sql.codegen.decode import decode
 from jobplane.sql.codegen.encode import arguments, encode
 from jobplane.sql.codegen.expressions import Code
 from jobplane.sql.codegen.rows import change
+from jobplane.sql.functions import FunctionCatalogue
 from jobplane.sql.plan.graph import Branch
 from jobplane.sql.plan.operators import UnnestOperator
 from jobplane.sql.runtime import operations
@@ -37,9 +38,9 @@ class BranchCode:
     indent: str
 
 
-def branch_code(branch: Branch, topic: str, partitions: int, mirror: int) -> BranchCode:
+def branch_code(branch: Branch, topic: str, partitions: int, mirror: int, functions: FunctionCatalogue) -> BranchCode:
     """A copy keeps partition numbers below `mirror`, none where that is 0. Raises UnknownOperation."""
-    code = Code({})
+    code = Code({}, functions)
     code.bound |= {
         "topic": topic,
         "null": msgspec.Raw(b"null"),

@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import Any
 
 from jobplane.sql.codegen.branch import BranchCode, branch_code
+from jobplane.sql.functions import BUILT_IN, FunctionCatalogue
 from jobplane.sql.plan.graph import Branch, Plan
 from jobplane.sql.runtime import operations
 
@@ -67,12 +68,14 @@ class Wiring:
     """The topic written to with its partitions at CREATE and, by the name a source has in the query, the topic read.
 
     `mirrors`, by the same names: a copy keeps partition numbers below that, none where it is 0.
+    `functions` are those that the query may call.
     """
 
     topic: str
     partitions: int
     topics: Mapping[str, str]
     mirrors: Mapping[str, int]
+    functions: FunctionCatalogue = BUILT_IN
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,10 @@ def _dispatch_by_topic(steps: Mapping[str, Step]) -> Step:
 
 
 def _of_topic(branches: list[Branch], wiring: Wiring) -> CompiledStep:
-    made = [branch_code(branch, wiring.topic, wiring.partitions, wiring.mirrors[branch.source]) for branch in branches]
+    made = [
+        branch_code(branch, wiring.topic, wiring.partitions, wiring.mirrors[branch.source], wiring.functions)
+        for branch in branches
+    ]
     if len(made) == 1 and not made[0].several:
         (one,) = made
         text = _HEAD + "".join(one.lines) + _TAIL.format(arguments=one.arguments)

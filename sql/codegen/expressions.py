@@ -14,6 +14,7 @@ from typing import Any, assert_never
 from jobplane.schemas.errors import NestedTooDeep
 from jobplane.schemas.types.datatypes import MAX_LENGTH
 from jobplane.sql.codegen.loops import loop
+from jobplane.sql.functions import BUILT_IN, FunctionCatalogue
 from jobplane.sql.operations.template import Check, Template
 from jobplane.sql.types.typed import (
     Apply,
@@ -54,6 +55,7 @@ class Code:
     """
 
     locals: dict[str, str]
+    catalogue: FunctionCatalogue = BUILT_IN
     indent: int = 3
     lines: list[str] = field(default_factory=list)
     constants: dict[str, Any] = field(default_factory=dict)
@@ -150,7 +152,7 @@ class Code:
         """One operation; `first` is its first operand, where that was written already."""
         rest = tree.arguments if first is None else tree.arguments[1:]
         operands = [*([] if first is None else [first]), *(self.value(one) for one in rest)]
-        template = tree.template
+        template = tree.template(self.catalogue)
         operands = [
             operand if template.carries and operand.check == template.check else self._check(operand)
             for operand in operands
@@ -166,7 +168,7 @@ class Code:
         return Fragment(kept.code, (kept.code,))
 
     def _apply_nullable(self, tree: ApplyNullable) -> Fragment:
-        template = tree.template
+        template = tree.template(self.catalogue)
         named = "{0}" in template.code
         codes = [self.name_for(self.result(one)) if named else self.result(one) for one in tree.arguments]
         result = self.name_for(self._fill(template, codes))

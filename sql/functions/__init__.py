@@ -1,17 +1,74 @@
-"""The functions of the language: one typed Python function each. Importing this package registers all of them."""
+"""The functions of the language: one typed Python function each, in a module by family.
 
-from jobplane.sql.functions import arrays as arrays
-from jobplane.sql.functions import binary as binary
-from jobplane.sql.functions import documents as documents
-from jobplane.sql.functions import masking as masking
-from jobplane.sql.functions import numbers as numbers
-from jobplane.sql.functions import patterns as patterns
-from jobplane.sql.functions import real_numbers as real_numbers
-from jobplane.sql.functions import temporal as temporal
-from jobplane.sql.functions import temporal_conversions as temporal_conversions
-from jobplane.sql.functions import temporal_fields as temporal_fields
-from jobplane.sql.functions import text as text
-from jobplane.sql.functions import urls as urls
-from jobplane.sql.functions.signature import FUNCTIONS, NOT_OFFERED
+`BUILT_IN` has the language's own functions; a catalogue with the functions of installed packages is made from it. A
+catalogue never changes: whoever plans, compiles or lists is given one.
+"""
 
-__all__ = ["FUNCTIONS", "NOT_OFFERED"]
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from jobplane.sql.functions import (
+    arrays,
+    binary,
+    documents,
+    masking,
+    numbers,
+    patterns,
+    real_numbers,
+    temporal,
+    temporal_conversions,
+    temporal_fields,
+    text,
+    urls,
+)
+from jobplane.sql.functions.signature import Function, functions_in
+
+_FAMILIES = (
+    arrays,
+    binary,
+    documents,
+    masking,
+    numbers,
+    patterns,
+    real_numbers,
+    temporal,
+    temporal_conversions,
+    temporal_fields,
+    text,
+    urls,
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FunctionCatalogue:
+    """`functions` by name, in capital letters: of those of one name the first that takes the arguments is taken.
+
+    `not_offered`, by name: why a function of an installed package is not offered. A catalogue equals itself alone.
+    """
+
+    functions: Mapping[str, tuple[Function, ...]]
+    not_offered: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    has_packages: bool = False
+    """Whether any function is that of an installed package."""
+
+    def with_packages(
+        self, functions: Iterable[Function], not_offered: Mapping[str, str] = MappingProxyType({})
+    ) -> "FunctionCatalogue":
+        """A catalogue that has these functions too, each the only one of its name."""
+        more = {one.name: (one,) for one in functions}
+        return FunctionCatalogue(
+            MappingProxyType({**self.functions, **more}),
+            MappingProxyType({**self.not_offered, **not_offered}),
+            has_packages=self.has_packages or bool(more),
+        )
+
+
+def _catalogue_of(functions: Iterable[Function]) -> FunctionCatalogue:
+    found: dict[str, tuple[Function, ...]] = {}
+    for one in functions:
+        found[one.name] = (*found.get(one.name, ()), one)
+    return FunctionCatalogue(MappingProxyType(found))
+
+
+BUILT_IN = _catalogue_of(one for family in _FAMILIES for one in functions_in(family))

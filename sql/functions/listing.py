@@ -1,6 +1,6 @@
 """The rows of SHOW FUNCTIONS: operators and forms of the grammar, then the functions with their signatures."""
 
-from jobplane.sql.functions import FUNCTIONS
+from jobplane.sql.functions import BUILT_IN, FunctionCatalogue
 
 OPERATORS = (
     ("+", "number + number → number", "sum; also of a time and an interval"),
@@ -44,8 +44,8 @@ FORMS = (
 )
 
 
-def list_functions() -> list[tuple[str, str, str, str]]:
+def list_functions(catalogue: FunctionCatalogue = BUILT_IN) -> list[tuple[str, str, str, str]]:
     """(name, signature, meaning, package) of all that an expression may call upon; the language's own has none."""
     forms = [(*one, "") for one in (*OPERATORS, *FORMS)]
-    functions = [one for name in sorted(FUNCTIONS) for one in FUNCTIONS[name]]
+    functions = [one for name in sorted(catalogue.functions) for one in catalogue.functions[name]]
     return [*forms, *((one.name, one.signature, one.summary, str(one.package or "")) for one in functions)]

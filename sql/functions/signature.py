@@ -9,11 +9,11 @@ BadRecord, ValueError or ArithmeticError of the function is the error of its rec
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from types import NoneType, UnionType
+from types import ModuleType, NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -122,10 +122,8 @@ class Function:
         return self.parameters[min(position, len(self.parameters) - 1)]
 
 
-FUNCTIONS: dict[str, list[Function]] = {}
-"""All functions by name, in capital letters. Of those of one name the first that takes the arguments is taken."""
-NOT_OFFERED: dict[str, str] = {}
-"""By name: why a function of an installed package is not offered as a function of the language."""
+_MARK = "__sql_functions__"
+"""The attribute of a Python function that holds the functions of the language it is."""
 
 C = TypeVar("C", bound=Callable[..., Any])
 
@@ -145,12 +143,19 @@ def sql(name: str = "", *, refuses: Callable[..., Any] | None = None) -> Callabl
     `refuses`: see Function.
     """
 
-    def register(call: C) -> C:
+    def mark(call: C) -> C:
         made = replace(function_of(call, name or call.__name__.rstrip("_").upper()), refuses=refuses)
-        FUNCTIONS.setdefault(made.name, []).append(made)
+        setattr(call, _MARK, (*getattr(call, _MARK, ()), made))
         return call
 
-    return register
+    return mark
+
+
+def functions_in(module: ModuleType) -> Iterator[Function]:
+    """The functions of the language that a module defines, in the order of its text."""
+    for value in vars(module).values():
+        if getattr(value, "__module__", None) == module.__name__:
+            yield from getattr(value, _MARK, ())
 
 
 def function_of(call: Callable[..., Any], name: str) -> Function:

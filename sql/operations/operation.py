@@ -14,7 +14,7 @@ from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.datatypes import Type
 from jobplane.schemas.types.decimals import EXACT, fit_decimal, product, quotient
 from jobplane.schemas.types.json_text import null_to_none
-from jobplane.sql.functions import FUNCTIONS
+from jobplane.sql.functions import BUILT_IN, FunctionCatalogue
 from jobplane.sql.functions.guarded import guard_function
 from jobplane.sql.functions.patterns import compile_like
 from jobplane.sql.functions.signature import Function
@@ -183,14 +183,14 @@ class UnknownOperation(Exception):
     """This version does not know the operation; the message says which."""
 
 
-def template_of(operation: Operation, count: int) -> Template:
+def template_of(operation: Operation, count: int, functions: FunctionCatalogue = BUILT_IN) -> Template:
     """The template for an operation of `count` arguments. Raises UnknownOperation."""
     if isinstance(operation, str):
         if operation not in TABLE:
             raise UnknownOperation(f"there is no operation '{operation}'")
         return TABLE[operation]
     if isinstance(operation, CallOperation):  # functions of packages come and go
-        return _call(operation, count)
+        return _call(operation, count, functions)
     return _template_with_parameters(operation, count)
 
 
@@ -266,8 +266,8 @@ def call_of(function: Function, count: int, returns: Type) -> CallOperation:
     return CallOperation(function.name, types, function.package.name, returns)
 
 
-def _call(call: CallOperation, count: int) -> Template:
-    function = _function(call, count)
+def _call(call: CallOperation, count: int, functions: FunctionCatalogue) -> Template:
+    function = _function(call, count, functions)
     made = guard_function(function, call.returns) if call.returns is not None else function.call
     nullable = [function.parameter(i).takes_null for i in range(count)]
     if not any(nullable):
@@ -277,8 +277,8 @@ def _call(call: CallOperation, count: int) -> Template:
     return Template(f"(None if {guard} else {code})" if guard else code, {"call": made})
 
 
-def _function(call: CallOperation, count: int) -> Function:
-    for one in FUNCTIONS.get(call.name, ()):
+def _function(call: CallOperation, count: int, functions: FunctionCatalogue) -> Function:
+    for one in functions.functions.get(call.name, ()):
         package = one.package.name if one.package is not None else ""
         types = tuple(str(one.parameter(i).type) for i in range(count)) if one.takes(count) else None
         if package == call.package and types == call.parameters:

@@ -19,6 +19,7 @@ from jobplane.sql.analysis.faults import Faults
 from jobplane.sql.analysis.names import SourceRecord
 from jobplane.sql.analysis.record import KEY_FIELDS, KEY_WHOLE, READABLE, VALUE_WHOLE, WRITABLE
 from jobplane.sql.analysis.topic_format import topic_format_of
+from jobplane.sql.functions import BUILT_IN, FunctionCatalogue
 from jobplane.sql.operations.casts import Impossible, explicit
 from jobplane.sql.operations.operation import Convert
 from jobplane.sql.plan.chains import Chain, chains
@@ -61,17 +62,19 @@ def plan(
     insert: statements.Insert,
     sources: Sources = NO_SOURCES,
     target: TopicMapping | None = None,
+    functions: FunctionCatalogue = BUILT_IN,
     *,
     judged_before: bool = False,
 ) -> Plan:
     """`sources` are the mappings among the names the query reads; any other name, or one without columns, is a topic.
 
+    `functions` are those that the query may call.
     `judged_before`: perhaps by an older version; constants at fault are left to the records.
     Raises TypeMismatch, ColumnMismatch, UnknownColumn, UnknownFunction or NotSupported with its place.
     """
     planned: list[Branch] = []
     for chain in chains(insert.query):
-        branch, faults = _BranchPlanner(insert, chain, sources.get(chain.source.text), target).branch()
+        branch, faults = _BranchPlanner(insert, chain, sources.get(chain.source.text), target, functions).branch()
         if not judged_before:
             faults.refuse()
         planned.append(branch)
@@ -118,9 +121,14 @@ class _BranchPlanner:
     """Plans one chain: analyzes it twice, the second time with the types that the first analysis learned."""
 
     def __init__(
-        self, insert: statements.Insert, chain: Chain, source: TopicMapping | None, target: TopicMapping | None
+        self,
+        insert: statements.Insert,
+        chain: Chain,
+        source: TopicMapping | None,
+        target: TopicMapping | None,
+        functions: FunctionCatalogue,
     ) -> None:
-        self._insert, self._chain = insert, chain
+        self._insert, self._chain, self._functions = insert, chain, functions
         self._source, self._target = topic_format_of(source), topic_format_of(target)
         self._into = target.name if target else insert.target.text
         self._declared = {one.name: one for one in self._source.source_columns}
@@ -146,7 +154,7 @@ class _BranchPlanner:
         return branch, selects.faults
 
     def _analyze(self, record: SourceRecord) -> tuple[SelectChain, Rows, Analysis]:
-        selects = SelectChain(record)
+        selects = SelectChain(record, self._functions)
         rows = selects.source()
         *inner, last = self._chain.links
         for link in inner:

@@ -68,7 +68,7 @@ def read(recorded: RecordedPlan) -> Plan:
             if not (
                 isinstance(one.operation, CallOperation) and one.operation.package
             ):  # of a package: it may not be here
-                one.template  # noqa: B018  # raises for an operation that this version does not know
+                one.template()  # raises for an operation that this version does not know
     except (NotFused, UnknownOperation, KeyError) as error:
         raise UnreadablePlan(str(error)) from error
     return plan

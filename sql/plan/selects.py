@@ -9,6 +9,7 @@ from jobplane.sql.analysis.expressions import Analysis
 from jobplane.sql.analysis.faults import Faults
 from jobplane.sql.analysis.names import Names, SourceRecord
 from jobplane.sql.analysis.nested import field_of
+from jobplane.sql.functions import FunctionCatalogue
 from jobplane.sql.plan.chains import Link
 from jobplane.sql.plan.graph import Step
 from jobplane.sql.plan.operators import FilterOperator, ProjectedColumn, ProjectOperator, UnnestOperator
@@ -42,6 +43,7 @@ class SelectChain:
     """The steps of a chain, collected from the innermost SELECT outwards."""
 
     record: SourceRecord
+    functions: FunctionCatalogue
     steps: list[Step] = field(default_factory=list)
     faults: Faults = field(default_factory=Faults)
     _keys: int = 0
@@ -63,7 +65,7 @@ class SelectChain:
             if isinstance(item, statements.Item) and item.alias is not None
         }
         names = Names(self.record, columns, below.open, qualifiers, given)
-        analysis = Analysis(self.record.slots, names, self.faults)
+        analysis = Analysis(self.record.slots, names, self.faults, self.functions)
         added: list[SelectedColumn] = []
         for unnest in link.select.unnests:
             made = self._add_unnest(unnest, analysis)

@@ -10,6 +10,7 @@ import msgspec
 
 from jobplane.schemas.failures import BadRecord
 from jobplane.schemas.types.datatypes import BOOLEAN, MAX_LENGTH, Type
+from jobplane.sql.functions import BUILT_IN, FunctionCatalogue
 from jobplane.sql.operations.operation import Operation, View, template_of
 from jobplane.sql.operations.template import Check, Template
 from jobplane.sql.runtime import operations
@@ -55,10 +56,9 @@ class Apply(_RecordedExpression, frozen=True, tag="apply"):
     slot: SlotPath = ()
     fault: str = ""
 
-    @property
-    def template(self) -> Template:
+    def template(self, functions: FunctionCatalogue = BUILT_IN) -> Template:
         """Raises UnknownOperation."""
-        return template_of(self.operation, len(self.arguments))
+        return template_of(self.operation, len(self.arguments), functions)
 
 
 class ApplyNullable(_RecordedExpression, frozen=True, tag="loose"):
@@ -69,10 +69,9 @@ class ApplyNullable(_RecordedExpression, frozen=True, tag="loose"):
     type: Type
     fault: str = ""
 
-    @property
-    def template(self) -> Template:
+    def template(self, functions: FunctionCatalogue = BUILT_IN) -> Template:
         """Raises UnknownOperation."""
-        return template_of(self.operation, len(self.arguments))
+        return template_of(self.operation, len(self.arguments), functions)
 
 
 class Junction(_RecordedExpression, frozen=True, tag="junction"):
@@ -171,7 +170,7 @@ def _fold(made: Apply | ApplyNullable, values: list[Any]) -> Typed:
     if any(map(_is_large, values)):
         return made
     names = [f"a{i}" for i in range(len(values))]
-    template = made.template
+    template = made.template()
     try:
         value = eval(template.code.format(*names), {**template.bound, **dict(zip(names, values, strict=True))})  # noqa: S307
         if isinstance(made, Apply) and value is not None:

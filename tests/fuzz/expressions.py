@@ -9,7 +9,7 @@ from typing import get_args
 
 from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.datatypes import Type
-from jobplane.sql.functions import FUNCTIONS
+from jobplane.sql.functions import BUILT_IN
 from jobplane.sql.functions.signature import VARIABLES, Function, Parameter
 from jobplane.sql.syntax import expressions as ex
 from tests.fuzz.literals import KEYS, NESTED, SCALARS, SPECIAL, any_type, literal, text, written_type
@@ -39,7 +39,7 @@ LEAF = 0.35
 
 def _by_result() -> dict[str, list[Function]]:
     found: dict[str, list[Function]] = {}
-    for several in FUNCTIONS.values():
+    for several in BUILT_IN.functions.values():
         for one in several:
             found.setdefault(one.returns.name, []).append(one)
     return found
@@ -94,7 +94,7 @@ class Expressions:
         chance = self._chance
         those = [*_RETURNING.get(one.name, ()), *(_RETURNING.get("N", ()) if t.is_numeric(one) else ()), *_ANYTHING]
         if chance.random() < 0.02 or not those:
-            those = chance.choice(list(FUNCTIONS.values()))
+            those = [*chance.choice(list(BUILT_IN.functions.values()))]
         return self.call_of(chance.choice(those), one, depth)
 
     def call_of(self, function: Function, one: Type, depth: int) -> ex.Expression:

@@ -25,6 +25,7 @@ from jobplane.schemas.records.reports import Report, ReportKind
 from jobplane.schemas.records.state import Job
 from jobplane.schemas.records.tasks import task_key
 from jobplane.sql.explain import explain
+from jobplane.sql.functions import BUILT_IN
 from jobplane.sql.syntax import statements as nodes
 from jobplane.sql.syntax.parser import parse, parse_insert
 from tests.support.plane import Plane, topic
@@ -178,7 +179,7 @@ def past() -> Listing:
 
 
 def functions() -> Listing:
-    rows = [row for row in views.functions() if str(row["name"]).startswith(("DATE_T", "LPAD", "UPPER"))]
+    rows = [row for row in views.functions(BUILT_IN) if str(row["name"]).startswith(("DATE_T", "LPAD", "UPPER"))]
     return Listing(views.FUNCTION_COLUMNS, rows, screen=Screen.FUNCTIONS)
 
 

@@ -9,7 +9,7 @@ import pytest
 from jobplane.schemas.errors import STATEMENT_START, Refused
 from jobplane.sql.analysis.calls import refuse_unknown
 from jobplane.sql.analysis.foreign_functions import ANOTHER, ELSEWHERE
-from jobplane.sql.functions import FUNCTIONS
+from jobplane.sql.functions import BUILT_IN
 from jobplane.sql.plan.plan import plan
 from jobplane.sql.syntax.parser import parse
 from tests.golden.test_sql_fixtures import insert_of
@@ -19,7 +19,7 @@ GOLDEN = Path(__file__).parent / "suggestions.txt"
 
 def told(name: str) -> str:
     try:
-        refuse_unknown(name, STATEMENT_START)
+        refuse_unknown(name, STATEMENT_START, BUILT_IN)
     except Refused as refused:
         message = refused.message
         if message.endswith("; SHOW FUNCTIONS lists them"):
@@ -48,6 +48,6 @@ def test_what_is_proposed_compiles(proposal: str) -> None:
 
 
 def test_no_function_of_ours_is_said_to_be_elsewhere() -> None:
-    assert not FUNCTIONS.keys() & (ELSEWHERE.keys() | ANOTHER)
+    assert not BUILT_IN.functions.keys() & (ELSEWHERE.keys() | ANOTHER)
     assert not ELSEWHERE.keys() & ANOTHER
     assert all(re.fullmatch(r"[A-Z][A-Z0-9_]*", name) for name in ELSEWHERE)

@@ -20,7 +20,7 @@ from jobplane.schemas import setup_errors as setup
 from jobplane.schemas.options import Guarantee, JobOptions, OnError, is_alterable, sql_name
 from jobplane.schemas.records.commands import ATTRIBUTES
 from jobplane.schemas.records.state import Status
-from jobplane.sql.functions import FUNCTIONS
+from jobplane.sql.functions import BUILT_IN
 from jobplane.sql.functions.listing import FORMS, OPERATORS
 from jobplane.sql.functions.signature import Function
 
@@ -64,8 +64,8 @@ def functions(module: str) -> str:
     """Those of a module of jobplane.sql.functions, by name; the words that one takes stand with `/` between them."""
     rows = [
         (f"`{one.signature.replace('|', '/')}`", one.summary)
-        for name in sorted(FUNCTIONS)
-        for one in FUNCTIONS[name]
+        for name in sorted(BUILT_IN.functions)
+        for one in BUILT_IN.functions[name]
         if module_of(one) == module
     ]
     return table("signature | meaning", rows)
@@ -187,7 +187,7 @@ def transitions() -> str:
     return table("status | what happens | then", rows)
 
 
-MODULES = sorted({module_of(one) for several in FUNCTIONS.values() for one in several})
+MODULES = sorted({module_of(one) for several in BUILT_IN.functions.values() for one in several})
 DRAWINGS: dict[str, Callable[[], str]] = {
     "options": options,
     "operators": operators,

@@ -1,14 +1,25 @@
 """Packages with functions, as an installer leaves them, and a task whose query calls some."""
 
+from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 from jobplane.schemas.records.packages import Package
 from jobplane.schemas.records.sources import Sink, Source
 from jobplane.schemas.records.state import Phase
 from jobplane.schemas.records.tasks import Task
+from jobplane.sql.functions import BUILT_IN, FunctionCatalogue
+from jobplane.sql.packages import package_function
 
 OWNER = Package("mine", "1.2")
+
+
+def with_functions(
+    *calls: Callable[..., Any], owner: Package = OWNER, beside: FunctionCatalogue = BUILT_IN
+) -> FunctionCatalogue:
+    """A catalogue with typed functions as those of a package."""
+    return beside.with_packages(package_function(call, call.__name__.upper(), owner) for call in calls)
 
 
 def install(folder: Path, name: str, version: str, source: str, **functions: str) -> None:

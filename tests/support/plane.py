@@ -16,6 +16,7 @@ from jobplane.schemas.records.events import Event
 from jobplane.schemas.records.reports import Report
 from jobplane.schemas.records.tasks import Task
 from jobplane.schemas.wire.codec import encode
+from jobplane.sql.functions import BUILT_IN, FunctionCatalogue
 from tests.support.subjects import Subjects
 
 PREFIX = "jobplane."
@@ -40,6 +41,7 @@ class Plane:
     now: int = 1_000_000
     unavailable: str = ""
     registry: Subjects | None = None
+    functions: FunctionCatalogue = BUILT_IN
     faults: Counter[str] = field(default_factory=Counter)
 
     def command(self, sql: str | bytes, command_id: str = "") -> list[Event]:
@@ -65,7 +67,7 @@ class Plane:
 
     @property
     def facts(self) -> Facts:
-        return Facts(PLANE, dict(self.topics), tuple(self.topics), 900_000, self.unavailable)
+        return Facts(PLANE, dict(self.topics), tuple(self.topics), 900_000, self.unavailable, functions=self.functions)
 
     def statuses(self) -> Mapping[str, str]:
         """The status of every job that holds a name."""

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from jobplane.sql.functions import FUNCTIONS
+from jobplane.sql.functions import BUILT_IN
 from jobplane.sql.functions.listing import FORMS, OPERATORS, list_functions
 from jobplane.sql.syntax.expressions import ArithmeticOperator, ComparisonOperator
 from tests.support.rows import blocks
@@ -30,4 +30,6 @@ def test_every_function_has_a_row_with_a_null() -> None:
     queries = [line for block in shown for line in block.splitlines() if line.startswith("SELECT")]
     called = {name.upper() for query in queries for name in re.findall(r"\b(\w+)\(", query)}
     forms = {"AT_TIME_ZONE": "AT TIME ZONE", "EXTRACT": "EXTRACT("}
-    assert [name for name in FUNCTIONS if name not in called and forms.get(name, "?") not in "".join(queries)] == []
+    assert [
+        name for name in BUILT_IN.functions if name not in called and forms.get(name, "?") not in "".join(queries)
+    ] == []

@@ -8,6 +8,7 @@ from confluent_kafka import Message
 from jobplane.controlplane.query.notices import notices_of
 from jobplane.schemas.records.sources import Sink, Source
 from jobplane.sql.mapping import build_mapping
+from jobplane.sql.plan.plan import plan
 from jobplane.sql.syntax.parser import parse, parse_insert
 from jobplane.sql.syntax.statements import CreateMapping
 
@@ -38,7 +39,9 @@ def told(
     made = parse(mapping) if mapping else None
     known: TopicMapping | None = build_mapping(made) if isinstance(made, CreateMapping) else None
     source, sink = Source("orders", "id", (0,), mapping=known), Sink("out", "id", 1)
-    return list(notices_of(parse_insert(statement), (source,), sink, {"orders": messages}, is_compacted=compacted))
+    insert = parse_insert(statement)
+    planned = plan(insert, {"orders": known} if known else {}, None, judged_before=True)
+    return list(notices_of(insert, planned, (source,), sink, {"orders": messages}, is_compacted=compacted))
 
 
 @pytest.mark.parametrize(

@@ -15,14 +15,14 @@ from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.datatypes import Instant, Type
 from jobplane.sql.functions.guarded import guard_function
 from jobplane.sql.packages import package_function
-from tests.support.packages import OWNER, task
+from tests.support.packages import OWNER, task, with_functions
 
 
 def louder(text: str) -> str:
     return f"{text}!"
 
 
-def test_values_go_in_and_out_as_the_annotations_say(language: Callable[..., None]) -> None:
+def test_values_go_in_and_out_as_the_annotations_say() -> None:
     def mean(values: list[float | None]) -> float | None:
         known = [one for one in values if one is not None]
         return sum(known) / len(known) if known else None
@@ -30,19 +30,19 @@ def test_values_go_in_and_out_as_the_annotations_say(language: Callable[..., Non
     def tagged(text: str | None, tags: dict[str, str | None]) -> str:
         return f"{text}:{','.join(f'{k}={v}' for k, v in tags.items())}"
 
-    language(mean, tagged, louder)
-    step = compiled("SELECT mean(a) AS m, tagged(b, c) AS t, louder('x') AS l, louder(NULL) AS n FROM s")
+    step = compiled(
+        "SELECT mean(a) AS m, tagged(b, c) AS t, louder('x') AS l, louder(NULL) AS n FROM s", mean, tagged, louder
+    )
     assert step(b'{"a": [1, null, 2], "b": null, "c": {"k": "v"}}') == b'{"m":1.5,"t":"None:k=v","l":"x!","n":null}'
     assert step(b'{"a": [], "b": "q", "c": {}}') == b'{"m":null,"t":"q:","l":"x!","n":null}'
     assert step(b'{"a": null, "b": "q", "c": null}') == b'{"m":null,"t":null,"l":"x!","n":null}'
 
 
-def test_decimals_come_without_an_exponent_and_a_negative_zero(language: Callable[..., None]) -> None:
+def test_decimals_come_without_an_exponent_and_a_negative_zero() -> None:
     def thousand(number: Decimal) -> Decimal:
         return Decimal("1E+3") if number else Decimal("-0.00")
 
-    language(thousand)
-    step = compiled("SELECT thousand(CAST(a AS DECIMAL(5, 2))) AS x FROM s")
+    step = compiled("SELECT thousand(CAST(a AS DECIMAL(5, 2))) AS x FROM s", thousand)
     assert step(b'{"a": 1}') == b'{"x":1000}'
     assert step(b'{"a": 0}') == b'{"x":0.00}'
 
@@ -70,8 +70,8 @@ class _Message:
         return 7
 
 
-def compiled(query: str) -> Callable[[bytes], bytes]:
-    step = pipeline_of(task(query)).step
+def compiled(query: str, *functions: Callable[..., Any]) -> Callable[[bytes], bytes]:
+    step = pipeline_of(task(query), with_functions(*functions)).step
 
     def one(value: bytes) -> bytes:
         written: list[tuple[Any, ...]] = []
@@ -81,7 +81,7 @@ def compiled(query: str) -> Callable[[bytes], bytes]:
     return one
 
 
-def test_whatever_a_function_raises_is_the_record_s_error(language: Callable[..., None]) -> None:
+def test_whatever_a_function_raises_is_the_record_s_error() -> None:
     class Odd(Exception):
         def __str__(self) -> str:
             raise ValueError
@@ -98,8 +98,7 @@ def test_whatever_a_function_raises_is_the_record_s_error(language: Callable[...
     def failing(how: str) -> int:
         raise errors[how]
 
-    language(failing)
-    step = compiled("SELECT failing(how) AS x FROM s")
+    step = compiled("SELECT failing(how) AS x FROM s", failing)
     said = {}
     for how in errors:
         with pytest.raises(BadRecord) as caught:
@@ -115,7 +114,7 @@ def test_whatever_a_function_raises_is_the_record_s_error(language: Callable[...
     }
 
 
-def test_constants_are_not_given_to_a_function_before_there_is_a_record(language: Callable[..., None]) -> None:
+def test_constants_are_not_given_to_a_function_before_there_is_a_record() -> None:
     calls = []
 
     def counted(text: str = "") -> str:
@@ -126,8 +125,7 @@ def test_constants_are_not_given_to_a_function_before_there_is_a_record(language
         calls.append(text or "none")
         return "noted"
 
-    language(counted, noted)
-    step = compiled("SELECT counted('a') AS a, counted() AS b, noted(NULL) AS c FROM s")
+    step = compiled("SELECT counted('a') AS a, counted() AS b, noted(NULL) AS c FROM s", counted, noted)
     assert calls == []
     assert step(b"{}") == b'{"a":"a","b":"","c":"noted"}'
     assert sorted(calls) == ["", "a", "none"]

@@ -1,6 +1,5 @@
 """Functions of installed packages: how they are found, what keeps one out, and what becomes of what they do."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,18 +13,19 @@ from jobplane.processors.task.packages import step_here
 from jobplane.processors.user_functions import OfferedFunctions, found
 from jobplane.schemas.errors import UnknownFunction
 from jobplane.schemas.failures import FunctionMissing
+from jobplane.schemas.records.events import CommandRefused
 from jobplane.schemas.records.failure import Failure
 from jobplane.schemas.records.packages import Package
 from jobplane.schemas.records.reports import Report, ReportKind
 from jobplane.schemas.records.state import Status
 from jobplane.sql.explain import explain
-from jobplane.sql.functions import FUNCTIONS, NOT_OFFERED
+from jobplane.sql.functions import BUILT_IN, FunctionCatalogue
 from jobplane.sql.packages import called_functions, called_packages, is_free_name
 from jobplane.sql.plan.plan import plan
 from jobplane.sql.plan.recording import record
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parser import parse
-from tests.support.packages import OWNER, install, task
+from tests.support.packages import OWNER, install, task, with_functions
 from tests.support.plane import Plane, topic
 
 
@@ -137,19 +137,28 @@ def louder(text: str) -> str:
     return f"{text}!"
 
 
-def test_unknown_names_are_told_of_those_that_are_known(
-    language: Callable[..., None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    language(louder)
+WITH_LOUDER = with_functions(louder)
+
+
+def test_unknown_names_are_told_of_those_that_are_known() -> None:
+    insert = insert_of("SELECT loudr(a) AS b FROM s")
     with pytest.raises(UnknownFunction, match="there is no function LOUDR; did you mean 'LOUDER'"):
-        plan(insert_of("SELECT loudr(a) AS b FROM s"))
-    monkeypatch.setitem(NOT_OFFERED, "LOUDR", "function LOUDR of package x 1 (x:y) is not offered: it is an int")
+        plan(insert, {}, None, WITH_LOUDER)
+    refused = {"LOUDR": "function LOUDR of package x 1 (x:y) is not offered: it is an int"}
     with pytest.raises(UnknownFunction, match=r"^function LOUDR of package x 1 \(x:y\) is not offered: it is an int$"):
-        plan(insert_of("SELECT loudr(a) AS b FROM s"))
+        plan(insert, {}, None, WITH_LOUDER.with_packages((), refused))
 
 
-def test_the_packages_of_a_query_are_known_wherever_they_are_called(language: Callable[..., None]) -> None:
-    language(louder)
+def test_a_catalogue_knows_what_it_was_made_with_and_nothing_else() -> None:
+    insert = insert_of("SELECT louder(a) AS b FROM s")
+    plan(insert, {}, None, WITH_LOUDER)
+    assert "LOUDER" not in BUILT_IN.functions
+    with pytest.raises(UnknownFunction, match="there is no function LOUDER"):
+        plan(insert)
+    assert (BUILT_IN.has_packages, WITH_LOUDER.has_packages) == (False, True)
+
+
+def test_the_packages_of_a_query_are_known_wherever_they_are_called() -> None:
     for query in (
         "SELECT louder(a) AS b FROM s",
         "SELECT a FROM (SELECT a, louder(a) AS unused FROM s)",
@@ -157,14 +166,13 @@ def test_the_packages_of_a_query_are_known_wherever_they_are_called(language: Ca
         "SELECT a FROM s UNION ALL SELECT louder(a) AS a FROM r",
         "SELECT TRANSFORM(a, x => louder(x)) AS b FROM s",
     ):
-        assert called_packages(insert_of(query)) == (OWNER,), query
-    assert called_packages(insert_of("SELECT UPPER(louder) AS a FROM s")) == ()
+        assert called_packages(insert_of(query), WITH_LOUDER) == (OWNER,), query
+    assert called_packages(insert_of("SELECT UPPER(louder) AS a FROM s"), WITH_LOUDER) == ()
     assert called_functions(insert_of("SELECT UPPER(louder(a)) AS a, upper(b) AS c FROM s")) == ("LOUDER", "UPPER")
 
 
-def test_show_and_explain_name_the_package(language: Callable[..., None]) -> None:
-    language(louder)
-    rows = {row["name"]: row for row in views.functions()}
+def test_show_and_explain_name_the_package() -> None:
+    rows = {row["name"]: row for row in views.functions(WITH_LOUDER)}
     assert rows["LOUDER"] == {
         "name": "LOUDER",
         "signature": "LOUDER(text VARCHAR) → VARCHAR",
@@ -173,8 +181,8 @@ def test_show_and_explain_name_the_package(language: Callable[..., None]) -> Non
     }
     assert rows["UPPER"]["package"] == ""
     insert = insert_of("SELECT louder(a) AS b FROM s")
-    assert explain(insert, {}, None)[-1] == ("package", "mine 1.2")
-    parts = explain(insert, {}, None, shows_code=True)
+    assert explain(insert, {}, None, WITH_LOUDER)[-1] == ("package", "mine 1.2")
+    parts = explain(insert, {}, None, WITH_LOUDER, shows_code=True)
     assert ("code", "# g0 = LOUDER") in parts
 
 
@@ -182,11 +190,8 @@ def test_show_and_explain_name_the_package(language: Callable[..., None]) -> Non
 
 
 @pytest.mark.parametrize("suspend", ["true", "false"])
-def test_a_job_records_its_packages_and_is_never_ended_for_want_of_one(
-    language: Callable[..., None], suspend: str
-) -> None:
-    language(louder)
-    plane = Plane({"s": topic(1), "out": topic(1)})
+def test_a_job_records_its_packages_and_is_never_ended_for_want_of_one(suspend: str) -> None:
+    plane = Plane({"s": topic(1), "out": topic(1)}, functions=WITH_LOUDER)
     plane.command(
         f"CREATE JOB j OPTIONS (suspendOnFailure '{suspend}') AS INSERT INTO out SELECT louder(a) AS b FROM s"
     )
@@ -199,86 +204,83 @@ def test_a_job_records_its_packages_and_is_never_ended_for_want_of_one(
     assert (job.status, job.packages) == (Status.SUSPENDED, (OWNER,))
 
 
+def test_a_job_whose_function_is_not_in_the_catalogue_is_refused() -> None:
+    plane = Plane({"s": topic(1), "out": topic(1)})
+    (refused,) = plane.command("CREATE JOB j AS INSERT INTO out SELECT louder(a) AS b FROM s")
+    assert isinstance(refused.body, CommandRefused)
+    assert (refused.body.code, plane.state.jobs) == (UnknownFunction.code, {})
+
+
 # Where a task runs
 
 
-def step_of(*packages: Package) -> str:
+def step_of(functions: FunctionCatalogue, *packages: Package) -> str:
     one = task("SELECT louder(a) AS b FROM s", *packages)
-    return step_here(one, pipeline_of(one), "w1")[1]
+    return step_here(one, pipeline_of(one, functions), "w1")[1]
 
 
-def test_a_task_says_which_other_versions_it_runs_with(language: Callable[..., None]) -> None:
-    language(louder)
-    assert step_of(OWNER) == ""
-    assert step_of(Package("mine", "1.1")) == "mine 1.2 here, job was created with 1.1"
+def test_a_task_says_which_other_versions_it_runs_with() -> None:
+    assert step_of(WITH_LOUDER, OWNER) == ""
+    assert step_of(WITH_LOUDER, Package("mine", "1.1")) == "mine 1.2 here, job was created with 1.1"
 
 
-def test_a_function_that_is_missing_is_named_with_its_package(
-    language: Callable[..., None], path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_function_that_is_missing_is_named_with_its_package(path: Path) -> None:
     begins = "the query calls functions of package mine 1.1, which worker w1 does not have: "
     ends = "; install mine 1.1 there, start the worker again, then RESUME"
 
-    def missing(*packages: Package) -> str:
+    def missing(package: Package, functions: FunctionCatalogue = BUILT_IN) -> str:
         with pytest.raises(FunctionMissing) as caught:
-            step_of(*packages)
+            step_of(functions, package)
         return caught.value.message
 
     gone = Package("mine", "1.1")
     assert missing(gone) == f"{begins}it is not installed there{ends}"
-    monkeypatch.setitem(NOT_OFFERED, "LOUDER", "function LOUDER … is not offered: it is an int")
-    assert missing(gone) == f"{begins}function LOUDER … is not offered: it is an int{ends}"
-    monkeypatch.delitem(NOT_OFFERED, "LOUDER")
+    refused = BUILT_IN.with_packages((), {"LOUDER": "function LOUDER … is not offered: it is an int"})
+    assert missing(gone, refused) == f"{begins}function LOUDER … is not offered: it is an int{ends}"
     install(path, "mine", "3.0", "")
     assert "mine 3.0 is installed there, but did not offer what the query calls when the worker" in missing(gone)
+    assert "package other 1, which worker w1 does not have: it is not installed there" in missing(
+        Package("other", "1"), WITH_LOUDER
+    )
 
-    language(louder)
-    assert "package other 1, which worker w1 does not have: it is not installed there" in missing(Package("other", "1"))
 
-
-def test_a_name_that_another_package_has_taken_is_missing(language: Callable[..., None]) -> None:
+def test_a_name_that_another_package_has_taken_is_missing() -> None:
     def taken(text: str) -> str:
         return text
 
-    language(louder)
-    language(taken, owner=Package("other", "4"))
+    functions = with_functions(taken, owner=Package("other", "4"), beside=WITH_LOUDER)
     one = task("SELECT louder(taken(a)) AS b FROM s", OWNER)
     with pytest.raises(FunctionMissing, match=r"does not have: package other 4 has functions of these names there; "):
-        step_here(one, pipeline_of(one), "w1")
+        step_here(one, pipeline_of(one, functions), "w1")
 
 
-def test_a_function_of_another_shape_is_missing_as_well(language: Callable[..., None]) -> None:
+def test_a_function_of_another_shape_is_missing_as_well() -> None:
     def echoed(text: str, times: int) -> str:
         return text * times
 
-    language(echoed)
     one = task("SELECT echoed(a) AS b FROM s", Package("mine", "1.1"))
     with pytest.raises(FunctionMissing, match=r"mine 1\.1, which .*: with mine 1\.2 there: ECHOED does not take 1 arg"):
-        step_here(one, pipeline_of(one), "w1")
+        step_here(one, pipeline_of(one, with_functions(echoed)), "w1")
 
 
-def test_a_recorded_plan_names_the_functions_it_needs(language: Callable[..., None]) -> None:
+def test_a_recorded_plan_names_the_functions_it_needs() -> None:
     query = "SELECT louder(a) AS b FROM s"
-    language(louder)
-    one = replace(task(query, OWNER), plan=record(plan(insert_of(query))))
-    assert step_here(one, pipeline_of(one), "w1")[1] == ""
-    FUNCTIONS.pop("LOUDER")
+    one = replace(task(query, OWNER), plan=record(plan(insert_of(query), {}, None, WITH_LOUDER)))
+    assert step_here(one, pipeline_of(one, WITH_LOUDER), "w1")[1] == ""
     with pytest.raises(FunctionMissing, match="it is not installed there"):
         step_here(one, pipeline_of(one), "w2")
 
 
-def test_a_recorded_call_needs_a_function_of_its_shape(language: Callable[..., None]) -> None:
+def test_a_recorded_call_needs_a_function_of_its_shape() -> None:
     def echoed(text: str) -> str:
         return text * 2
 
     query = "SELECT echoed(a) AS b, 1 AS two FROM s"
-    language(echoed)
-    one = replace(task(query, Package("mine", "1.1")), plan=record(plan(insert_of(query))))
-    FUNCTIONS.pop("ECHOED")
+    recorded = record(plan(insert_of(query), {}, None, with_functions(echoed)))
+    one = replace(task(query, Package("mine", "1.1")), plan=recorded)
     echoed.__annotations__["text"] = int
-    language(echoed)
     with pytest.raises(FunctionMissing, match=r"with mine 1\.2 there: there is no function ECHOED\(VARCHAR\)"):
-        step_here(one, pipeline_of(one), "w2")
+        step_here(one, pipeline_of(one, with_functions(echoed)), "w2")
 
 
 def test_a_task_that_only_stops_needs_no_function() -> None:
@@ -287,8 +289,7 @@ def test_a_task_that_only_stops_needs_no_function() -> None:
 
 def test_functions_are_loaded_once_and_the_language_keeps_its_own(path: Path) -> None:
     """In this process: the packages of the tests' own environment offer none."""
-    own = {name: list(several) for name, several in FUNCTIONS.items()}
-    user_functions.load()
+    loaded = user_functions.load()
     install(path, "late", "1.0", "def f(a: int) -> int: return a", late="late:f")
-    user_functions.load()
-    assert own == FUNCTIONS
+    assert user_functions.load() is loaded
+    assert loaded.functions == BUILT_IN.functions

@@ -72,7 +72,7 @@ def create_job(
                 *option_notices(option.name.text for option in create.options),
                 *future_start_notices(request.options, sources, facts),
             ),
-            packages=called_packages(create.insert),
+            packages=called_packages(create.insert, facts.functions),
             plan=wired.plan,
         ),
     )
@@ -99,7 +99,7 @@ def resolve_job(
     else:
         sources, sink = resolve_topics(state, create.insert, given, facts, prefix)
         mappings = {source.name: source.mapping for source in sources if source.mapping}
-        planned = plan(create.insert, mappings, sink.mapping)
+        planned = plan(create.insert, mappings, sink.mapping, facts.functions)
         written = add_writer_schemas(sink, planned, facts, create.insert.target.place)
         if written != sink:
             sink, planned = written, with_target(planned, create.insert, written.mapping)

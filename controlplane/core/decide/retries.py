@@ -45,10 +45,10 @@ def resolve_retry(
         )
         for source in job.sources
     )
-    return sources, job.sink, job.plan or _plan_old_job(create, job)
+    return sources, job.sink, job.plan or _plan_old_job(create, job, facts)
 
 
-def _plan_old_job(create: statements.CreateJob, job: Job) -> RecordedPlan:
+def _plan_old_job(create: statements.CreateJob, job: Job, facts: Facts) -> RecordedPlan:
     """The plan of a job that was created before plans were recorded."""
     mappings = {source.name: source.mapping for source in job.sources if source.mapping}
-    return record(plan(create.insert, mappings, job.sink.mapping, judged_before=True))
+    return record(plan(create.insert, mappings, job.sink.mapping, facts.functions, judged_before=True))
