@@ -12,7 +12,7 @@ _SUCH = "such as 127.0.0.1:9092"
 def check_addresses(text: str) -> None:
     """Raises BadSetting for what is no list of addresses. Without a port it is 9092; IPv6 stands in brackets."""
     if not text.strip():
-        raise BadSetting(f"bootstrap is empty; it is Kafka's address, {_SUCH}")
+        raise BadSetting(f"bootstrap is empty; set it to Kafka's address, {_SUCH}")
     for address in text.split(","):
         if fault := _address_fault(address.strip()):
             raise BadSetting(f"bootstrap '{text}': {fault}")
@@ -28,7 +28,7 @@ def _address_fault(address: str) -> str:
         )
     found = _ADDRESS.fullmatch(address)
     if found is None:
-        return f"'{address}' is not host:port, {_SUCH}; an IPv6 address stands in brackets, as in [::1]:9092"
+        return f"'{address}' is not host:port, {_SUCH}; write an IPv6 address in brackets, as in [::1]:9092"
     port = found["port"]
     if port is None or (port.isdecimal() and port.isascii() and 0 < int(port[:6]) <= LAST_PORT):
         return ""

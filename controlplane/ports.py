@@ -25,7 +25,7 @@ def require_free(port: int, flag: str = "--port") -> None:
     if not is_free(port):
         raise PortTaken(
             f"port {port} of {HOST} is taken by another process; "
-            f"stop that one, or choose another port with {flag} (0 picks a free one)"
+            f"stop that process, or choose another port with {flag} (0 picks a free one)"
         )
 
 

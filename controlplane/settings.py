@@ -49,33 +49,33 @@ def _setting(default: Any, doc: str) -> Any:
 class Settings:
     bootstrap: str = _setting("127.0.0.1:9092", "Kafka's address, host:port[,host:port …].")
     prefix: str = _setting("jobplane.", "Prefix of all control topics: one prefix is one isolated control plane.")
-    issued_by: str = _setting("", "Who sends commands, as SHOW HISTORY and the events say it; empty: user@host.")
-    replication_factor: int = _setting(0, "Replicas of the control topics; 0: at most 3, as many as there are brokers.")
+    issued_by: str = _setting("", "Who sends commands, as SHOW HISTORY and the events show it; empty: user@host.")
+    replication_factor: int = _setting(0, "Replicas of the control topics; 0: one per broker, at most 3.")
     web_host: str = _setting("127.0.0.1", "Address the worker's web server listens on.")
     web_port: int = _setting(6066, "Port of the worker's web server; 0 picks a free one.")
-    hosts: int = _setting(0, "Task hosts (processes) of a worker; 0: one a core.")
+    hosts: int = _setting(0, "Task hosts (processes) of a worker; 0: one per core.")
     session_timeout: float = _setting(6.0, "Seconds of silence after which a worker counts as lost.")
-    data: str = _setting(".jobplane", "Folder of the embedded broker and of the workers' files.")
+    data: str = _setting(".jobplane", "Folder for the files of the embedded broker and of the workers.")
     host_module: str = _setting("jobplane.processors.host", "Python module run as task host.")
     kafka: dict[str, str] = field(default_factory=dict)
     registry: dict[str, str] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         if not is_topic_name(f"{self.prefix}{LONGEST_TOPIC}") or not self.prefix:
-            rule = "it has letters of ASCII, digits, '.', '_' and '-', at most 200, such as 'shop.'"
+            rule = "use at most 200 ASCII letters, digits, '.', '_' and '-', such as 'shop.'"
             raise BadSetting(f"prefix '{self.prefix}' cannot begin a topic's name: {rule}")
         check_addresses(self.bootstrap)
         for name, (least, most) in RANGES.items():
             if not least <= getattr(self, name) <= most:
-                raise BadSetting(f"{name} is between {least} and {most}, not {getattr(self, name)}")
+                raise BadSetting(f"{name} must be between {least} and {most}, not {getattr(self, name)}")
         if len(self.issued_by) > LONGEST_ISSUER or not self.issued_by.isprintable():
-            raise BadSetting(f"issued_by has at most {LONGEST_ISSUER} characters, all of them printable")
+            raise BadSetting(f"issued_by must have at most {LONGEST_ISSUER} characters, all printable")
         if not 2.0 <= self.session_timeout <= 300.0:
             raise BadSetting(f"session_timeout {self.session_timeout} is not between 2 and 300 seconds")
         if self.registry and not self.registry.get("url"):
             near = next((hint for name in self.registry if (hint := did_you_mean(name, ["url"]))), "")
             hint = near or f"; set {REGISTRY}URL"
-            raise BadSetting(f"the schema registry has {', '.join(self.registry)} and no url{hint}")
+            raise BadSetting(f"the settings of the schema registry have {', '.join(self.registry)} but no url{hint}")
 
     @classmethod
     def load(cls, flags: Mapping[str, Any], environment: Mapping[str, str], folder: Path) -> Self:
@@ -89,7 +89,7 @@ class Settings:
             raise BadSetting(f"{file} cannot be read: {os.strerror(bad.errno or 0).lower()}") from None
         for table in TABLES:
             if not isinstance(loaded.get(table, {}), dict):
-                raise BadSetting(f"{file}: {table} is a table: write [{table}] and its properties below")
+                raise BadSetting(f"{file}: {table} must be a table: write [{table}] and its properties below")
         kafka = _pass_through_properties("kafka", KAFKA, loaded, environment)
         registry = _pass_through_properties("registry", REGISTRY, loaded, environment)
         named = {
@@ -126,7 +126,7 @@ def _replace_values(settings: Any, origin: str, values: Mapping[str, Any]) -> An
         kind: Any = known[name].type
         read = _parse_value(kind, value)
         if read is None:
-            raise BadSetting(f"{origin}: {name} is {_KINDS[kind]}, not '{value}'")
+            raise BadSetting(f"{origin}: {name} must be {_KINDS[kind]}, not '{value}'")
         changes[name] = read
     try:
         return replace(settings, **changes)
@@ -143,7 +143,7 @@ def _describe_unknown(origin: str, name: str, value: Any, known: Iterable[str]) 
         all_of_them = ", ".join(f"{ENVIRONMENT}{one}" for one in written)
         return f"{origin}: {ENVIRONMENT}{name.upper()} is not a setting{near or f'; settings are {all_of_them}'}"
     if f"{name.replace('_', '.')}.".startswith(_OF_KAFKA):
-        return f"{origin}: '{name}' is not a setting; properties of the Kafka client stand below [kafka]"
+        return f"{origin}: '{name}' is not a setting; write properties of the Kafka client below [kafka]"
     if isinstance(value, dict):
         hint = did_you_mean(name, TABLES) or f"; tables are {' and '.join(TABLES)}"
         return f"{origin}: there is no table [{name}]{hint}"
@@ -169,7 +169,7 @@ def _describe_toml_fault(file: Path, bad: ValueError) -> str:
         return f"{file} is not UTF-8 text"
     at = _AT.search(str(bad))
     where = f" at line {at[1]}, column {at[2]}" if at else " at its end"
-    return f'{file} is not TOML{where}; texts stand in quotes, as in: prefix = "shop."'
+    return f'{file} is not TOML{where}; write texts in quotes, as in: prefix = "shop."'
 
 
 def _flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

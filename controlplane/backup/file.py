@@ -121,7 +121,7 @@ def verify(path: Path) -> tuple[Head, Foot]:
             case Foot():
                 foot = message
     if head is None or foot is None or dict(counted) != foot.records:
-        raise BadBackup(f"{path} does not hold what it says")
+        raise BadBackup(f"{path} is damaged: its records are not those that its last message counts")
     if head.format > FORMAT:
         raise BadBackup(
             f"{path} has format {head.format}, this version reads {FORMAT}; restore it with the newer version"
@@ -155,4 +155,4 @@ def _messages(path: Path) -> Iterator[Head | BackupRecord | Foot]:
     except (OSError, EOFError, zlib.error, struct.error, ValueError) as bad:
         raise BadBackup(f"{path} is damaged, or not a backup of jobplane") from bad
     if not whole:
-        raise BadBackup(f"{path} is cut off, or has more after its end")
+        raise BadBackup(f"{path} is truncated, or has data after its end")

@@ -71,7 +71,9 @@ class RestorePlan:
                     job = decode(record.value or b"", Job)
                     plan.jobs[job.uid] = job
             except UnknownRecord as unknown:
-                raise BadBackup(f"the state in it cannot be read ({unknown}); use the newest version") from unknown
+                raise BadBackup(
+                    f"the state in the backup cannot be read ({unknown}); use the newest version"
+                ) from unknown
         plan.reports = sum(offset < plan.position.reports for offset in reports)
         return plan
 
@@ -100,7 +102,7 @@ def restore(kafka: Kafka, settings: Settings, path: Path, watch: Watch = lambda 
     # 1
     head, foot = file.verify(path)
     plan = RestorePlan.of(file.read_records(path))
-    watch(f"{path}: {quantity(sum(foot.records.values()), 'record')} of '{head.prefix}', whole")
+    watch(f"{path}: {quantity(sum(foot.records.values()), 'record')} of '{head.prefix}', complete")
     # 2
     prefix = settings.prefix
     control_topics.ensure_topics(kafka, settings)
@@ -108,7 +110,9 @@ def restore(kafka: Kafka, settings: Settings, path: Path, watch: Watch = lambda 
         name for name, one in topic_ranges(kafka, prefix).items() if any(part.end for part in one.partitions)
     ):
         names = ", ".join(f"{prefix}{name}" for name in held)
-        raise NotEmpty(f"there are records in {names}; choose another --prefix, or delete all topics of this one first")
+        raise NotEmpty(
+            f"there are records in {names}; choose another --prefix, or delete all topics of this prefix first"
+        )
     # 3
     limit = topics.max_transaction_ms(kafka)
     try:
@@ -125,8 +129,8 @@ def restore(kafka: Kafka, settings: Settings, path: Path, watch: Watch = lambda 
             elsewhere = _write_all(kafka, producer, prefix, path, plan, watch)
     except Fenced as fenced:
         raise StillWritten(
-            f"a worker has started with the prefix '{prefix}' while it was restored, so nothing was; "
-            "stop it, delete the topics of the prefix, then try again"
+            f"a worker with the prefix '{prefix}' started during the restore, so nothing was restored; "
+            "stop the worker, delete the topics of the prefix, then try again"
         ) from fenced
     return RestoreResult(head, foot, elsewhere)
 
@@ -184,7 +188,7 @@ class _RestoreWriter:
         self._say()
         if self._wrong:
             raise StillWritten(
-                f"{self._wrong[0]}: somebody writes commands meanwhile, so nothing was restored; "
+                f"{self._wrong[0]}: somebody wrote commands during the restore, so nothing was restored; "
                 "delete the topics of the prefix, then try again"
             )
 
@@ -218,7 +222,7 @@ class _RestoreWriter:
     def _offset_check(self, expected: int) -> Callable[[object, Message], None]:
         def report(error: object, message: Message) -> None:
             if error is None and message.offset() != expected and not self._wrong:
-                self._wrong.append(f"command {expected} came to lie at offset {message.offset()}")
+                self._wrong.append(f"command {expected} was written at offset {message.offset()}")
 
         return report
 

@@ -47,13 +47,13 @@ def back_up(kafka: Kafka, prefix: str, path: Path, watch: Watch = lambda text: N
         # 3
         now = topic_ranges(kafka, prefix)
         if moved := sorted(name for name in topics if topics[name] != now.get(name)):
-            raise StillWritten(f"written while they were copied: {', '.join(moved)}; stop all workers, then try again")
+            raise StillWritten(f"topics changed during the copy: {', '.join(moved)}; stop all workers, then try again")
         # 4
         seq = decode(last, Event).seq if last else 0
         if seq != position.seq:
             raise StillWritten(
-                f"the last event has seq {seq}, the state is that of {position.seq}; "
-                "stop all workers, then try again; if it stays so, `jobplane replay` says what differs"
+                f"the last event has seq {seq}, but the state is that of seq {position.seq}; "
+                "stop all workers, then try again; if that does not help, `jobplane replay` shows the differences"
             )
         return writer.end()
 
@@ -62,7 +62,7 @@ def topic_ranges(kafka: Kafka, prefix: str) -> dict[str, BackupTopic]:
     """The control topics as they are. Raises NotSetUp where one is missing."""
     have = kafka.topics([f"{prefix}{topic.name}" for topic in TOPICS])
     if missing := sorted(name for topic in TOPICS if (name := f"{prefix}{topic.name}") not in have):
-        raise NotSetUp(f"there is no topic {', '.join(missing)} at {kafka.bootstrap}; is this the prefix?")
+        raise NotSetUp(f"there is no topic {', '.join(missing)} at {kafka.bootstrap}; check the prefix")
     places = [(name, p) for name, (_, count) in have.items() for p in range(count)]
     first, end = kafka.first_offsets(places), kafka.last_offsets(places)
     return {

@@ -28,15 +28,15 @@ class CreatedTopic:
 
 
 def check_name(name: str, prefix: str) -> None:
-    """Raises TopicRefused for what no topic can be called, TopicReserved for the control plane's and Kafka's own."""
+    """Raises TopicRefused for what is not a topic name, TopicReserved for the control plane's and Kafka's own."""
     if not is_topic_name(name):
         raise TopicRefused(
-            f"no topic can be called '{name}': a topic's name has 1 to 249 letters of ASCII, digits, '.', '_' and '-'"
+            f"'{name}' is not a topic name: a topic name has 1 to 249 ASCII letters, digits, '.', '_' and '-'"
         )
     if name.startswith(prefix):
         raise TopicReserved(
             f"topic '{name}' is reserved: names that begin with '{prefix}' are the control plane's own, and the first "
-            "worker makes those topics"
+            "worker creates those topics"
         )
     check_not_kafkas(name)
 
@@ -51,8 +51,8 @@ def check_new(names: Sequence[str], partitions: Mapping[str, int]) -> None:
     """Raises TopicExists for the first that is among the cluster's topics, which come with their partitions."""
     for name in names:
         if name in partitions:
-            none = "; none of the others was made" if len(names) > 1 else ""
-            raise TopicExists(f"a topic '{name}' exists, with {quantity(partitions[name], 'partition')}{none}")
+            none = "; none of the other topics was created" if len(names) > 1 else ""
+            raise TopicExists(f"topic '{name}' exists, with {quantity(partitions[name], 'partition')}{none}")
 
 
 def create_topic(
@@ -66,9 +66,11 @@ def create_topic(
         raise _unknown_setting(kafka, config) or refused from refused
     found = insisting(lambda: kafka.topics([name]).get(name), lambda: None)
     if found is None:
-        raise NotSetUp(f"topic '{name}' was made, but the brokers do not know it yet; look again with topic describe")
+        raise NotSetUp(
+            f"topic '{name}' was created, but the brokers do not know it yet; try `jobplane topic describe {name}`"
+        )
     if not new and not if_not_exists:
-        raise TopicExists(f"a topic '{name}' exists, with {quantity(found[1], 'partition')}")
+        raise TopicExists(f"topic '{name}' exists, with {quantity(found[1], 'partition')}")
     return CreatedTopic(name, found[1], new)
 
 
@@ -89,4 +91,4 @@ def _unknown_setting(kafka: Kafka, config: Mapping[str, str]) -> TopicRefused | 
     unknown = next((name for name in config if known and name not in known), None)
     if unknown is None:
         return None
-    return TopicRefused(f"no setting of topics is called '{unknown}'{did_you_mean(unknown, known)}")
+    return TopicRefused(f"'{unknown}' is not a setting of topics{did_you_mean(unknown, known)}")

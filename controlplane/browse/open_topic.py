@@ -91,15 +91,13 @@ def _choose_view(
         return TopicView(topic, topic, registry=registry), ()
     first = topic if topic in own else own[0]
     others = [name for name in own if name != first]
-    notices = (f"read by mapping '{first}'; --as-mapping chooses among it and {quoted_list(others)}",) if others else ()
+    notices = (f"read with mapping '{first}'; --as-mapping chooses another: {quoted_list(others)}",) if others else ()
     try:
         return _view_through(mappings[first], topic, registry), notices
     except Refused as unread:
         if query.where:
             raise
-        return TopicView(topic, topic), (
-            f"shown as it stands: by mapping '{first}' it cannot be read: {unread.message}",
-        )
+        return TopicView(topic, topic), (f"shown without mapping '{first}', which cannot read it: {unread.message}",)
 
 
 def _view_through(mapping: TopicMapping, topic: str, registry: Registry | None, *, columns: bool = False) -> TopicView:
@@ -111,8 +109,8 @@ def _view_through(mapping: TopicMapping, topic: str, registry: Registry | None, 
     except FactsUnavailable as silent:  # its remedy is that of a statement
         raise FactsUnavailable(f"{silent.message.partition('; send ')[0]}; try again") from silent
     except NoRegistry as missing:
-        remedy = "set JOBPLANE_REGISTRY_URL, or name a mapping that has the schema by --as-mapping"
-        raise NoRegistry(f"records in Avro are read by their schema: {remedy}") from missing
+        remedy = "set JOBPLANE_REGISTRY_URL, or choose a mapping that has the schema with --as-mapping"
+        raise NoRegistry(f"Avro records cannot be read without their schema: {remedy}") from missing
     return TopicView(topic, mapping.name, filled, columns, registry)
 
 

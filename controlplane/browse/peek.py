@@ -49,16 +49,16 @@ class PeekResult:
         said = []
         if not self.looked:
             whole = isinstance(self.opened.query.start, Newest | Oldest)
-            said.append(f"topic '{self.opened.topic}' holds no records{'' if whole else ' from there on'}")
+            said.append(f"topic '{self.opened.topic}' has no records{'' if whole else ' from the given start on'}")
         elif self.opened.query.where:
-            short = ", not all: --scan looks at more" if len(self.records) < self.most else ""
-            rest = ", all there are" if self.all else short
+            short = ", not all: --scan searches more" if len(self.records) < self.most else ""
+            rest = ", which are all" if self.all else short
             said.append(
-                f"{quantity(len(self.records), 'record')} found; {quantity(self.looked, 'record')} looked at{rest}"
+                f"{quantity(len(self.records), 'record')} found; {quantity(self.looked, 'record')} searched{rest}"
             )
         said += self.missing
         if self.framed:
-            said.append("values begin as those of a schema registry's client do: --format avro reads them")
+            said.append("the values begin like Avro values with the number of a schema: --format avro reads them")
         if self.failed:
             said.append(
                 f"the condition cannot be evaluated for {quantity(self.failed, 'record')}, such as {self.failure}"

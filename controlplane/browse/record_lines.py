@@ -73,8 +73,8 @@ def require_writable(kafka: Kafka, prefix: str, topic: str, partition: int | Non
     """The max.message.bytes of a topic that records may be written to. Raises TopicNotFound, TopicReserved."""
     if topic.startswith(prefix):
         raise TopicReserved(
-            f"topic '{topic}' is reserved: names that begin with '{prefix}' are the control plane's own; statements go "
-            "through `jobplane sql` or `jobplane emit`"
+            f"topic '{topic}' is reserved: names that begin with '{prefix}' are the control plane's own; send "
+            "statements with `jobplane sql` or `jobplane emit`"
         )
     check_not_kafkas(topic)
     check_partitions(topic, partition_count(kafka, topic), () if partition is None else (partition,))
@@ -137,7 +137,7 @@ class RecordWriter:
     def _as_error(self, error: KafkaError, line: int = 0) -> Exception:
         if error.name() == "MSG_SIZE_TOO_LARGE":
             which = f"line {line}" if line else "a line"
-            takes = f"topic '{self._topic}' takes records of {self._limit:,} bytes (its max.message.bytes)"
+            takes = f"topic '{self._topic}' takes records of at most {self._limit:,} bytes (its max.message.bytes)"
             return BadLine(f"{which} is too large: {takes}", Place(max(1, line), 1))
         if error.name() == "_MSG_TIMED_OUT":
             return KafkaUnreachable(f"Kafka did not acknowledge a record within {DELIVERY_S:.0f} s")

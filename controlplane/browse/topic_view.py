@@ -57,7 +57,7 @@ class TopicView:
             head = f"INSERT INTO shown SELECT __offset AS {_ALIAS} FROM {written(self.name)}"
             insert = parse_insert(f"{head} {word}\n{where}")
             if len(insert.query.branches) != 1:
-                raise BadSyntax("a condition is what stands after WHERE in one SELECT, without UNION ALL", _SECOND)
+                raise BadSyntax("a condition is the text after WHERE in one SELECT, without UNION ALL", _SECOND)
             planned = self._plan(insert, functions)
             return Condition(self._compile(planned, functions), self.registry, self._missing_fields_of(planned, insert))
         except Refused as refused:
@@ -77,7 +77,7 @@ class TopicView:
         message = refused.message
         mapping = self.mapping
         if isinstance(refused, UnknownColumn) and mapping and mapping.statement and not message.endswith("?"):
-            message += f"; they are those of mapping '{mapping.name}': --format json-flat reads the values without it"
+            message += f"; these are the columns of mapping '{mapping.name}': --format json-flat reads all fields"
         return type(refused)(message, place)
 
     def row_reader(self) -> Callable[[Message], RecordRow]:

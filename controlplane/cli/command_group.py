@@ -13,7 +13,7 @@ SQL = ("ALTER", "CREATE", "DESCRIBE", "DROP", "EXPLAIN", "INSERT", "SELECT", "SH
 """Words that begin a statement, or are often thought to."""
 _PEEK, _JOBS = "`jobplane topic peek {}`", '`jobplane sql "SHOW JOBS"`'
 _KAFKAS = (
-    "Kafka's own tools do it, where no job uses the topic: `kafka-topics.sh --bootstrap-server HOST:PORT --delete "
+    "use Kafka's own tools once no job uses the topic: `kafka-topics.sh --bootstrap-server HOST:PORT --delete "
     "--topic {}`"
 )
 INSTEAD: Mapping[tuple[str, ...], str] = {
@@ -79,9 +79,7 @@ class CommandGroup(click.Group):
             meant = next((name for name in (*args, MOST_USED, *having) if name in having), None)
             if meant is None:
                 raise
-            raise click.UsageError(
-                f"'{flag}' stands after its command: `{ctx.command_path} {meant} {flag} …`"
-            ) from None
+            raise click.UsageError(f"write '{flag}' after its command: `{ctx.command_path} {meant} {flag} …`") from None
 
     def invoke(self, ctx: click.Context) -> Any:
         """As click does; Ctrl-C is not a failure of the command."""

@@ -42,11 +42,13 @@ def deadletters() -> None:
     epilog=examples("jobplane deadletters list big", "jobplane deadletters list big --limit 10 -o json"),
 )
 @click.argument("job")
-@click.option("--limit", type=WholeNumber(), default=100, show_default=True, help="The newest to show.")
+@click.option(
+    "--limit", type=WholeNumber(), default=100, show_default=True, help="How many of the newest dead letters to show."
+)
 @output_option
 @connection_options
 def list_dead_letters(job: str, limit: int, output: str, **flags: Any) -> None:
-    """Print where each dead letter of JOB lies, which record it was, and what was wrong with it."""
+    """Print the position of each dead letter of JOB, its source record, and the error."""
     from jobplane.controlplane.listings.rows import Listing
     from jobplane.controlplane.query import dead_letters
 
@@ -62,23 +64,23 @@ def list_dead_letters(job: str, limit: int, output: str, **flags: Any) -> None:
             Display(output).show(Listing(dead_letters.COLUMNS, rows, summary=said))
 
 
-@deadletters.command(short_help="Print one dead letter whole.", epilog=examples("jobplane deadletters show big 3@17"))
+@deadletters.command(short_help="Print one dead letter in full.", epilog=examples("jobplane deadletters show big 3@17"))
 @click.argument("job")
 @click.argument("letter", metavar="PARTITION@OFFSET")
 @output_option
 @connection_options
 def show(job: str, letter: str, output: str, **flags: Any) -> None:
-    """Print one dead letter of JOB whole: what was wrong, its key, headers and value."""
+    """Print one dead letter of JOB in full: the error, the key, the headers and the value."""
     from jobplane.controlplane.query.dead_letters import full_row, lines_of
     from jobplane.schemas.errors import DeadLetterNotFound
 
     if not _PLACE.fullmatch(letter):
-        raise click.UsageError(f"a dead letter is named by its partition and offset, such as 3@17, not '{letter}'")
+        raise click.UsageError(f"'{letter}' is not a dead letter; write its partition and offset, such as 3@17")
     with errors():
         one = next((one for one in _client(flags).dead_letters(job) if one.letter == letter), None)
         if one is None:
             known = _listing_command(job, flags)
-            raise DeadLetterNotFound(f"job '{job}' has no dead letter {letter}; `{known}` lists those it has")
+            raise DeadLetterNotFound(f"job '{job}' has no dead letter {letter}; `{known}` lists its dead letters")
         if output == "json":
             json_line(full_row(one))
         else:
@@ -95,10 +97,11 @@ def show(job: str, letter: str, output: str, **flags: Any) -> None:
 @issuer_option
 @connection_options
 def retry(job: str, timeout: float, output: str, **flags: Any) -> None:
-    """Send the dead letters of JOB through its query once more, exactly once.
+    """Send the dead letters of JOB through its query again, exactly once.
 
-    It runs as the job JOB.retry, from where the last retry ended to the end as it is now. What fails again becomes a
-    dead letter again. Where a retry is at work already, this waits for that one.
+    The retry runs as the job JOB.retry. It begins where the last retry ended, and reads to the current end of the dead
+    letters. A record that fails again becomes a dead letter again. If a retry is already running, this command waits
+    for that retry.
     """
     from jobplane.controlplane.listings.describe import find_job
     from jobplane.controlplane.query.dead_letters import running_retry
@@ -112,15 +115,15 @@ def retry(job: str, timeout: float, output: str, **flags: Any) -> None:
         of = find_job(state, statements.Name(job))
         at_work = running_retry(state, of)
         if at_work is not None:
-            warn(f"job '{to_one_line(at_work.name)}' is at work already ({at_work.status}): waiting for its end")
+            warn(f"job '{to_one_line(at_work.name)}' is already running ({at_work.status}); waiting until it ends")
         uid = at_work.uid if at_work is not None else _start_retry(client, of, timeout)
-        goes_on = f"job '{to_one_line(job)}.retry' goes on; the same command waits for it again"
+        goes_on = f"job '{to_one_line(job)}.retry' continues; run the same command again to wait for it"
         try:
             retry = client.at_rest(uid, timeout)
         except KeyboardInterrupt:
             fail(f"interrupted; {goes_on}", INTERRUPTED)
         if retry is None:
-            fail(f"error: not done within {timeout:g} s; {goes_on}", TIMED_OUT)
+            fail(f"error: the retry did not end within {timeout:g} s; {goes_on}", TIMED_OUT)
         if retry.status != "COMPLETED":
             cause = f": {to_one_line(retry.failure)}" if retry.failure else ""
             remedy = "" if retry.closed else f"; fix the cause, then ALTER JOB {quote_name(retry.name)} RESUME"
@@ -134,7 +137,7 @@ def retry(job: str, timeout: float, output: str, **flags: Any) -> None:
                 f"retried {letters} of {to_one_line(job)}: {tried - again:,} went through, {again:,} failed again"
             )
             if again:
-                warn(f"why they failed: {_listing_command(job, flags)}")
+                warn(f"to see why they failed: {_listing_command(job, flags)}")
 
 
 def _listing_command(job: str, flags: dict[str, Any]) -> str:
@@ -148,7 +151,10 @@ def _start_retry(client: "Client", job: "Job", timeout: float) -> str:
 
     reply = client.execute(retry_statement(job), timeout=timeout).reply
     if reply is None:
-        fail("error: no outcome in time; the retry begins as soon as a worker runs with this prefix", TIMED_OUT)
+        fail(
+            f"error: no outcome within {timeout:g} s; the retry starts as soon as a worker runs with this prefix",
+            TIMED_OUT,
+        )
     if reply.verdict == "refused":
         fail(f"refused ({reply.code}): {to_one_line(reply.message)}", refusal_exit(reply.code))
     return reply.uid

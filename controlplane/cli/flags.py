@@ -21,10 +21,10 @@ class WholeNumber(click.ParamType):
         try:
             number = int(value)
         except ValueError:
-            self.fail(f"it is a whole number, not '{value}'", param, ctx)
+            self.fail(f"'{value}' is not a whole number", param, ctx)
         if number < self.least or (self.most is not None and number > self.most):
             bounds = f"at least {self.least}" if self.most is None else f"between {self.least} and {self.most}"
-            self.fail(f"it is {bounds}, not {number}", param, ctx)
+            self.fail(f"the value must be {bounds}, not {number}", param, ctx)
         return number
 
 
@@ -40,9 +40,9 @@ class Seconds(click.ParamType):
         except ValueError:
             number = math.nan
         if math.isnan(number):
-            self.fail(f"it is a number of seconds, not '{value}'", param, ctx)
+            self.fail(f"'{value}' is not a number of seconds", param, ctx)
         if number < LEAST:
-            self.fail(f"it is at least {LEAST:g}, not {value}", param, ctx)
+            self.fail(f"the value must be at least {LEAST:g}, not {value}", param, ctx)
         return number
 
 

@@ -22,13 +22,16 @@ from jobplane.schemas.shown import to_one_line
     epilog=examples("jobplane infer orders", "jobplane infer orders --last 100 --name typed > mapping.sql"),
 )
 @click.argument("topic")
-@click.option("--last", type=WholeNumber(), default=1_000, show_default=True, help="Records to look at: the newest.")
+@click.option(
+    "--last", type=WholeNumber(), default=1_000, show_default=True, help="How many of the newest records to read."
+)
 @click.option("--name", default="", metavar="NAME", help="The mapping's name.  [default: the topic's]")
 @connection_options
 def infer(topic: str, last: int, name: str, **flags: Any) -> None:
-    """Print a CREATE MAPPING with the columns and types that a topic's newest records have.
+    """Print a CREATE MAPPING with the columns and types of the newest records in a topic.
 
-    It is a proposal, with comments on what was seen; nothing is created. `jobplane infer TOPIC | jobplane sql` does.
+    The statement is a proposal, with comments on the records. This command creates nothing; to create the mapping, run
+    `jobplane infer TOPIC | jobplane sql`.
     """
     with errors():
         settings = settings_of(flags)
@@ -48,6 +51,6 @@ def infer(topic: str, last: int, name: str, **flags: Any) -> None:
         messages = read_newest(kafka, f"{settings.prefix}infer", partitions, last)
         if all(message.value() is None for message in messages):
             what = "no records" if not messages else "only records without a value"
-            fail(f"topic '{topic}' holds {what}: there is nothing to tell its columns by", FAILED)
+            fail(f"topic '{topic}' has {what}, so its columns cannot be inferred", FAILED)
         found = infer_mapping([(message.key(), message.value()) for message in messages])
         click.echo(mapping_statement(found, topic, name), nl=False)

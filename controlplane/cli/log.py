@@ -35,15 +35,15 @@ SHOWN = 20
         "jobplane events", "jobplane events --follow --job big", "jobplane events --from 2026-01-31T12:00:00Z -o json"
     ),
 )
-@click.option("-f", "--follow", is_flag=True, help="Go on with what comes, until Ctrl-C.")
+@click.option("-f", "--follow", is_flag=True, help="Continue with new events, until Ctrl-C.")
 @click.option(
     "--from",
     "start",
     default="0",
     metavar="OFFSET|TIME",
-    help="The first event: its offset, or an ISO-8601 instant (UTC, where it names no zone).",
+    help="Begin at this offset or ISO-8601 instant (UTC if it names no zone).",
 )
-@click.option("--job", metavar="NAME", help="Only events of the jobs of this name.")
+@click.option("--job", metavar="NAME", help="Only events of jobs with this name.")
 @output_option
 @connection_options
 def events(follow: bool, start: str, job: str | None, output: str, **flags: Any) -> None:  # noqa: FBT001  click's way
@@ -69,19 +69,22 @@ def events(follow: bool, start: str, job: str | None, output: str, **flags: Any)
                 is_found = True
                 click.echo(say(entry))
         if job is not None and not is_found:
-            fail(f"error (job-not-found): no event from offset {first} on is of a job '{to_one_line(job)}'", NOT_FOUND)
+            fail(
+                f"error (job-not-found): there is no event of job '{to_one_line(job)}' from offset {first} on",
+                NOT_FOUND,
+            )
 
 
 @click.command(
-    short_help="Verify the state: fold all events anew.", epilog=examples("jobplane replay", "jobplane replay -o json")
+    short_help="Verify the state: fold all events again.", epilog=examples("jobplane replay", "jobplane replay -o json")
 )
 @output_option
 @connection_options
 def replay(output: str, **flags: Any) -> None:
-    """Fold all events anew and compare the result with the topic `state`.
+    """Fold all events again and compare the result with the topic `state`.
 
-    Prints how many there are, how fast it went, and every difference. Exits 0 where both are equal, 1 where not. It may
-    run beside workers at work.
+    Prints the number of events, the speed, and every difference. Exits with 0 if both are equal, else with 1. You can
+    run this command while workers run.
     """
     with errors():
         kafka, prefix = _kafka(flags)
@@ -118,7 +121,7 @@ def replay(output: str, **flags: Any) -> None:
 def backup(file: Path, **flags: Any) -> None:
     """Copy all control topics of a prefix into FILE. Stop the workers first.
 
-    FILE must not exist. Nothing of it is left where the copy does not come to its end.
+    FILE must not exist. If the copy fails, no file is left.
     """
     if file.exists():
         raise click.UsageError(f"{file} exists; choose another name, or remove it")
@@ -138,10 +141,10 @@ def backup(file: Path, **flags: Any) -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @connection_options
 def restore(file: Path, **flags: Any) -> None:
-    """Fill the control topics of a prefix, which are new or empty, with a backup. Start workers afterwards.
+    """Fill the control topics of a prefix with a backup. The topics must be new or empty. Start workers afterwards.
 
-    Either all of it is restored or nothing. Jobs go on where they were at the time of the backup: what they have
-    written since then, here or under another prefix, is written again.
+    Either the entire backup is restored or nothing. Jobs continue at their positions at the time of the backup: output
+    that they have written since then, here or under another prefix, is written again.
     """
     with errors():
         kafka, _ = _kafka(flags)
@@ -154,7 +157,8 @@ def restore(file: Path, **flags: Any) -> None:
         )
         for job in done.elsewhere:
             click.echo(
-                f"warning: job '{to_one_line(job)}' reads a topic that is not here, or another one of its name",
+                f"warning: a source topic of job '{to_one_line(job)}' does not exist here, "
+                "or is another topic of that name",
                 err=True,
             )
 

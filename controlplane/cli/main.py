@@ -47,16 +47,16 @@ def main() -> None:
 @click.option(
     "--web-port", type=PORT, metavar="PORT", help="Port of the web server, 0 picks a free one.  [default: 6066]"
 )
-@click.option("--hosts", type=WholeNumber(0), metavar="N", help="Task hosts; 0 is one a core.  [default: 0]")
+@click.option("--hosts", type=WholeNumber(0), metavar="N", help="Task hosts; 0: one per core.  [default: 0]")
 @click.option(
     "--loglevel", type=click.Choice(["debug", "info", "warning", "error"]), default="warning", show_default=True
 )
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing of the start; warnings are still said.")
+@click.option("-q", "--quiet", is_flag=True, help="Do not print the steps of the start; warnings are still printed.")
 @connection_options
 def worker(loglevel: str, quiet: bool, **flags: Any) -> None:
     """Run one worker until SIGINT or SIGTERM.
 
-    It says on standard error what it does until it is ready.
+    The worker prints the steps of its start on standard error.
     """
     with errors():
         settings = settings_of(flags)
@@ -73,18 +73,18 @@ def worker(loglevel: str, quiet: bool, **flags: Any) -> None:
     "--port", type=PORT, metavar="PORT", default=9092, show_default=True, help="Kafka's port; 0 picks a free one."
 )
 @click.option(
-    "--data", metavar="FOLDER", help="Where the broker and the workers keep their data.  [default: .jobplane]"
+    "--data", metavar="FOLDER", help="Folder for the data of the broker and the workers.  [default: .jobplane]"
 )
-@click.option("--workers", type=WholeNumber(1, 16), default=1, show_default=True, help="Workers, 16 at most.")
+@click.option("--workers", type=WholeNumber(1, 16), default=1, show_default=True, help="Number of workers, at most 16.")
 @click.option("--web-port", type=PORT, metavar="PORT", help="Port of the first worker's web server.  [default: 6066]")
-@click.option("--hosts", type=WholeNumber(0), metavar="N", help="Task hosts a worker; 0 is one a core.  [default: 0]")
+@click.option("--hosts", type=WholeNumber(0), metavar="N", help="Task hosts per worker; 0: one per core.  [default: 0]")
 @click.option("--prefix", metavar="TEXT", help="Prefix of the control topics.  [default: jobplane.]")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing but the line `ready`, and what is wrong.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only the line `ready`, and errors.")
 def dev(port: int, workers: int, quiet: bool, **flags: Any) -> None:
     """Run a real single-node Kafka and workers, in the foreground.
 
-    Prints one line on standard output, `ready <bootstrap> <web address>`, when commands are served; the steps before,
-    and what to try next, go to standard error. Ctrl-C stops everything; jobs go on at the next start.
+    Prints the line `ready <bootstrap> <web address>` on standard output when it serves commands. Prints the steps of
+    the start, and commands to try next, on standard error. Ctrl-C stops everything; jobs continue at the next start.
     """
     with errors():
         settings = settings_of(flags)

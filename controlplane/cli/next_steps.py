@@ -17,19 +17,19 @@ from jobplane.schemas.failures import (
 from jobplane.schemas.names import quote_name
 from jobplane.schemas.records.state import Status
 
-_ANEW = "to begin anew: DROP JOB {job}, then CREATE JOB"
+_AGAIN = "to start again: DROP JOB {job}, then CREATE JOB"
 _STEPS = {
-    BadRecord: "to leave such records out: ALTER JOB {job} OPTIONS (onError 'skip') RESUME; docs/bad-records.md",
-    RecordTooLarge: "to go on once max.message.bytes of the topic is raised: ALTER JOB {job} RESUME",
-    DataLost: f"{_ANEW}; it begins at the oldest record there is",
-    SinkLost: _ANEW,
-    CheckpointLost: f"{_ANEW}, from a snapshot if there is one",
-    SnapshotLost: f"{_ANEW}, from another snapshot if there is one",
-    KafkaRefused: "to go on once Kafka allows it: ALTER JOB {job} RESUME",
-    WorkerLost: "to go on where its tasks are now: ALTER JOB {job} RESUME",
-    HostDied: "to go on once the worker's log has told why: ALTER JOB {job} RESUME",
-    FunctionMissing: "to go on once the package is installed and the worker started again: ALTER JOB {job} RESUME",
-    PlanUnreadable: "to go on once workers of the version that created the job run: ALTER JOB {job} RESUME",
+    BadRecord: "to skip such records: ALTER JOB {job} OPTIONS (onError 'skip') RESUME; docs/bad-records.md",
+    RecordTooLarge: "to continue after max.message.bytes of the topic is raised: ALTER JOB {job} RESUME",
+    DataLost: f"{_AGAIN}; the new job begins at the oldest record",
+    SinkLost: _AGAIN,
+    CheckpointLost: f"{_AGAIN}, from a snapshot if there is one",
+    SnapshotLost: f"{_AGAIN}, from another snapshot if there is one",
+    KafkaRefused: "to continue once Kafka allows it: ALTER JOB {job} RESUME",
+    WorkerLost: "to continue on the workers that have its tasks now: ALTER JOB {job} RESUME",
+    HostDied: "to continue after the cause, which the worker's log states, is fixed: ALTER JOB {job} RESUME",
+    FunctionMissing: "to continue after the package is installed and the worker is restarted: ALTER JOB {job} RESUME",
+    PlanUnreadable: "to continue once workers of the version that created the job run: ALTER JOB {job} RESUME",
     InternalFailure: "to try again: ALTER JOB {job} RESUME",
 }
 _BY_CODE = {failure.code: step for failure, step in _STEPS.items()}

@@ -20,7 +20,7 @@ from jobplane.controlplane.cli.topic import connect, refusals, split_pair
 )
 @click.argument("name")
 @click.argument("file", type=click.File("rb"), default="-")
-@click.option("--key-separator", metavar="TEXT", default="", help="What stands between key and value in each line.")
+@click.option("--key-separator", metavar="TEXT", default="", help="The text between key and value in each line.")
 @click.option("--key", metavar="TEXT", help="The key of all records.  [default: none]")
 @click.option("--header", "headers", multiple=True, metavar="K=V", help="A header of all records.")
 @click.option("--partition", type=WholeNumber(0), metavar="P", help="The partition.  [default: by the key]")
@@ -42,10 +42,12 @@ def produce(
 ) -> None:
     """Write lines to topic NAME, each as one record.
 
-    They are those of FILE, or of standard input. Values are written as they stand; empty lines are left out.
+    The lines come from FILE, or from standard input. Values are written unchanged; empty lines are skipped.
     """
     if key is not None and key_separator:
-        raise click.UsageError("--key is the key of all records, and --key-separator takes keys from lines: give one")
+        raise click.UsageError(
+            "--key sets the key of all records, and --key-separator takes keys from the lines: use one of them"
+        )
     pairs = [split_pair(one, "--header", "source=shop") for one in headers]
     with errors(), refusals():
         kafka, settings = connect(flags)
@@ -61,7 +63,7 @@ def produce(
         form = LineFormat(_bytes(key_separator) or b"", _bytes(key), _bytes(null_value), check)
         limit = require_writable(kafka, settings.prefix, name, partition)
         if file.isatty():
-            click.echo("one record a line; Ctrl-D ends", err=True)
+            click.echo("type one record per line; Ctrl-D ends the input", err=True)
         given: Headers = [(header, _bytes(value)) for header, value in pairs]
         writer, stopped = RecordWriter(kafka, name, limit), False
         try:

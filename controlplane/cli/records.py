@@ -35,13 +35,15 @@ FORMATS = ("avro", "bigint", "bytes", "csv", "double", "integer", "json", "json-
 def record_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The flags that say which records are shown, and how they are read."""
     for option in (
-        click.option("--uncommitted", is_flag=True, help="Show records of transactions that are open or aborted too."),
-        click.option("--key-format", type=click.Choice(FORMATS), metavar="FORMAT", help="How keys are read."),
+        click.option("--uncommitted", is_flag=True, help="Also show records of open and aborted transactions."),
+        click.option("--key-format", type=click.Choice(FORMATS), metavar="FORMAT", help="Format of the keys."),
         click.option(
-            "--format", "value_format", type=click.Choice(FORMATS), metavar="FORMAT", help="How values are read."
+            "--format", "value_format", type=click.Choice(FORMATS), metavar="FORMAT", help="Format of the values."
         ),
         click.option("--as-mapping", metavar="MAPPING", default="", help="Show the columns of this mapping."),
-        click.option("--where", metavar="CONDITION", help="Only records that a WHERE would take."),
+        click.option(
+            "--where", metavar="CONDITION", help="Only records for which this condition is true, as in WHERE."
+        ),
         click.option(
             "--partition", "partitions", type=WholeNumber(0), multiple=True, metavar="P", help="Only this partition."
         ),
@@ -66,7 +68,7 @@ def record_options(command: Callable[..., Any]) -> Callable[..., Any]:
     default="newest",
     show_default=True,
     metavar="newest|oldest|OFFSET|TIME",
-    help="The last records, or the first: of all that are kept, from an offset on, or from an ISO-8601 instant on.",
+    help="The newest records, or the first: from the oldest, from an offset, or from an ISO-8601 instant on.",
 )
 @click.option(
     "--scan",
@@ -74,7 +76,7 @@ def record_options(command: Callable[..., Any]) -> Callable[..., Any]:
     default=1_000_000,
     show_default=True,
     metavar="N",
-    help="Records that a search with --where looks at.",
+    help="How many records a search with --where reads.",
 )
 @record_options
 @output_option
@@ -82,8 +84,8 @@ def record_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def peek(name: str, most: int, start: str, scan: int, output: str, **flags: Any) -> None:
     """Show some records of topic NAME, the newest last.
 
-    Values are read by the topic's mapping or by --format, and shown as text, else in hexadecimal digits. Only committed
-    records are shown.
+    Values are decoded with the topic's mapping or with --format. They are shown as text; values that are not text are
+    shown as hexadecimal digits. Only committed records are shown.
     """
     query = _query(name, start, flags)
     with errors():
@@ -98,7 +100,7 @@ def peek(name: str, most: int, start: str, scan: int, output: str, **flags: Any)
                 condition,
                 most,
                 scan,
-                lambda looked: say(f"{quantity(looked, 'record')} looked at"),
+                lambda looked: say(f"{quantity(looked, 'record')} read"),
             )
         with exit_with_reader():
             _show(found, output)
@@ -117,13 +119,13 @@ def peek(name: str, most: int, start: str, scan: int, output: str, **flags: Any)
     default="newest",
     show_default=True,
     metavar="newest|oldest|OFFSET|TIME",
-    help="Where to begin: at the end, at the first record that is kept, at an offset or an ISO-8601 instant.",
+    help="Where to begin: at the end, at the oldest record, at an offset or an ISO-8601 instant.",
 )
 @record_options
 @output_option
 @connection_options
 def tail(name: str, start: str, output: str, **flags: Any) -> None:
-    """Show the records of topic NAME as they come, until Ctrl-C."""
+    """Show the records of topic NAME as they arrive, until Ctrl-C."""
     query = _query(name, start, flags)
     with errors(), exit_with_reader():
         kafka, prefix, opened, condition = _open_topic(flags, query)
@@ -152,11 +154,11 @@ def _query(name: str, start: str, flags: dict[str, Any]) -> "RecordQuery":
     if where is not None and not where.strip():
         raise click.UsageError("--where needs a condition, such as 'amount > 50'")
     if mapping and given:
-        raise click.UsageError("--as-mapping says the formats already: leave --format and --key-format out")
+        raise click.UsageError("the mapping of --as-mapping sets the formats: leave out --format and --key-format")
     try:
         begin = parse_start(start)
     except (ValueError, OverflowError):
-        message = f"--from is newest, oldest, an offset or an instant like 2026-01-31T12:00:00Z, not '{start}'"
+        message = f"--from must be newest, oldest, an offset or an instant like 2026-01-31T12:00:00Z, not '{start}'"
         raise click.UsageError(message) from None
     partitions, committed = tuple(set(flags.pop("partitions"))), not flags.pop("uncommitted")
     return RecordQuery(name, begin, partitions, where or "", mapping, given, committed)

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from jobplane.sql.syntax import statements as nodes
 
 _timeout = click.option(
-    "--timeout", type=Seconds(), default=60.0, show_default=True, help="Seconds to wait, each statement."
+    "--timeout", type=Seconds(), default=60.0, show_default=True, help="Seconds to wait for each statement."
 )
 
 
@@ -77,7 +77,7 @@ class RunOptions:
 )
 @click.argument("arguments", metavar="[SQL]...", nargs=-1)
 @click.option(
-    "-e", "--execute", "texts", multiple=True, metavar="SQL", help="A statement, or several with ';' between."
+    "-e", "--execute", "texts", multiple=True, metavar="SQL", help="One statement, or several separated by ';'."
 )
 @click.option(
     "-f",
@@ -87,16 +87,18 @@ class RunOptions:
     type=click.Path(exists=True, dir_okay=False, allow_dash=True),
     help="A file of statements, in UTF-8; - is standard input.",
 )
-@click.option("--dry-run", is_flag=True, help="Try CREATE JOB and INSERT on records that are there; write nothing.")
+@click.option("--dry-run", is_flag=True, help="Try CREATE JOB and INSERT on existing records; write nothing.")
 @click.option(
-    "--last", type=WholeNumber(), metavar="N", help="Records of a dry run or EXPLAIN ANALYZE.  [default: 1000]"
+    "--last", type=WholeNumber(), metavar="N", help="Records that a dry run or EXPLAIN ANALYZE reads.  [default: 1000]"
 )
-@click.option("--no-wait", is_flag=True, help="Append and go on; the outcome is not awaited.")
-@click.option("--command-id", default="", metavar="ID", help="Your own id for the statement, where it is only one.")
+@click.option("--no-wait", is_flag=True, help="Append the statements; do not wait for outcomes.")
+@click.option(
+    "--command-id", default="", metavar="ID", help="Your own id for the statement; only for a single statement."
+)
 @_timeout
 @output_option
-@click.option("--all", "ended", is_flag=True, help="SHOW JOBS on a terminal: jobs that have ended too.")
-@click.option("--no-pager", is_flag=True, help="Print at once what is longer than the screen.")
+@click.option("--all", "ended", is_flag=True, help="SHOW JOBS on a terminal: also show jobs that have ended.")
+@click.option("--no-pager", is_flag=True, help="Do not use a pager for output longer than the screen.")
 @issuer_option
 @connection_options
 def sql(
@@ -116,12 +118,14 @@ def sql(
     """Run SQL statements and wait for their effect.
 
     CREATE waits until the job is RUNNING and has read the first records, SUSPEND until SUSPENDED, DROP until CANCELLED,
-    a snapshot until it is closed, RESUME until the job has got past what stopped it. The first failure ends the run.
+    a snapshot until it is complete, RESUME until the job has passed the cause of its stop. The first failure ends the
+    run.
 
     Statements of -e come first, then those of arguments and files; without any, they are read from standard input.
 
-    A dry run shows what a query would write of the newest records, and refuse; mappings take effect for it alone. What
-    cannot be tried is left out and named. It goes on after a refusal, and exits with the code of the first.
+    A dry run shows what a query would write for the newest records, and which records it would refuse. Mappings take
+    effect in the dry run only. Statements that cannot be tried are left out and listed. The dry run continues after a
+    refusal, and exits with the code of the first refusal.
     """
     from jobplane.controlplane.client.client import Client
     from jobplane.controlplane.query.newest_records import LAST
@@ -133,7 +137,7 @@ def sql(
         client = Client(settings_of(flags))
         statements = [one for source in given for one in _split(source, output)]
         if command_id and len(statements) != 1:
-            raise click.UsageError("--command-id is the id of one statement, and there is not exactly one")
+            raise click.UsageError(f"--command-id needs exactly one statement, but there are {len(statements)}")
         way = RunOptions(last or LAST, no_wait, command_id, timeout, Display(output, ended, not no_pager), flags)
         if dry_run:
             from jobplane.controlplane.cli.sql_dry_run import try_all
@@ -161,14 +165,15 @@ def sql(
 def emit(statement: str | None, command_id: str, reply_to: str, **flags: Any) -> None:
     """Append one statement to the command log, print its command id, and do not wait.
 
-    Without an argument the statement is read from standard input. It is not looked at here: the decider judges it.
+    Without an argument the statement is read from standard input. The statement is not checked
+    here: the decider judges it.
     """
     from jobplane.controlplane.client.client import Client
 
     with errors():
         source = argument_or_stdin(statement)
         if not source.text.strip():
-            raise click.UsageError(f"{source.name}: there is no statement in it")
+            raise click.UsageError(f"{source.name}: there is no statement")
         sent = Client(settings_of(flags)).emit(source.text, command_id, reply_to=reply_to)
         try:
             click.echo(sent.command_id)
@@ -179,7 +184,7 @@ def emit(statement: str | None, command_id: str, reply_to: str, **flags: Any) ->
 
 
 @click.command(
-    short_help="Tell what became of a command, and wait for it.",
+    short_help="Show the outcome of a command, and wait for its effect.",
     epilog=examples("jobplane outcome 12", "jobplane outcome drop-copy --timeout 300", "jobplane outcome 12 -o json"),
 )
 @click.argument("command")
@@ -187,9 +192,9 @@ def emit(statement: str | None, command_id: str, reply_to: str, **flags: Any) ->
 @output_option
 @connection_options
 def outcome(command: str, timeout: float, output: str, **flags: Any) -> None:
-    """Tell what became of a command that anyone has sent, and wait for its effect.
+    """Show the outcome of a command, whoever sent it, and wait for its effect.
 
-    COMMAND is its offset on the command log (12 or c-12), else its id.
+    COMMAND is the offset of the command on the command log (12 or c-12), or its id.
     """
     from jobplane.controlplane.client.client import Client
     from jobplane.schemas.errors import CommandNotFound
@@ -203,7 +208,7 @@ def outcome(command: str, timeout: float, output: str, **flags: Any) -> None:
         except CommandNotFound as unknown:
             fail(f"error ({unknown.code}): {to_one_line(unknown.message)}", NOT_FOUND)
         except KeyboardInterrupt:
-            fail(f"command {command}: interrupted; to go on waiting: {outcome_command(command, flags)}", INTERRUPTED)
+            fail(f"command {command}: interrupted; to continue waiting: {outcome_command(command, flags)}", INTERRUPTED)
         _print_result(
             result, f"command {command}", result.text, RunOptions(0, False, "", timeout, Display(output), flags)
         )
@@ -220,7 +225,7 @@ def _split(source: StatementText, output: str) -> list[tuple[str, str]]:
     except Refused as refused:
         sys.exit(print_refusal(source.name, source.text, refused, output))
     if not found:
-        raise click.UsageError(f"{source.name}: there is no statement in it")
+        raise click.UsageError(f"{source.name}: there is no statement")
     return [(f"{source.name}:{line}", text) for line, text in found]
 
 
@@ -301,11 +306,11 @@ def show_answer(ask: Callable[[], "Listing"], where: str, text: str, display: Di
 def _fail_interrupted(where: str, sent: "Sent | None", command_id: str, left: int, way: RunOptions) -> NoReturn:
     """Ctrl-C while a statement is awaited: where it is, and how to go on."""
     if sent is None:
-        there = "interrupted before Kafka acknowledged the statement; it may be on the log; to see what became of it"
+        there = "interrupted before Kafka acknowledged the statement, which may be on the log; to see its outcome"
     elif sent.offset < 0:
-        there = "interrupted; the statement stays on the log; to go on waiting"
+        there = "interrupted; the statement stays on the log; to continue waiting"
     else:
-        there = f"interrupted; the statement stays on the log at offset {sent.offset}; to go on waiting"
+        there = f"interrupted; the statement stays on the log at offset {sent.offset}; to continue waiting"
     unsent = f"\n{left} statements after it were not sent" if left > 1 else "\nthe statement after it was not sent"
     known = sent.offset if sent is not None and sent.offset >= 0 else command_id
     fail(f"{where}: {there}: {outcome_command(known, way.flags)}{unsent if left else ''}", INTERRUPTED)
@@ -326,10 +331,10 @@ def _print_result(result: "Result", where: str, text: str, way: RunOptions) -> N
     if reply is None:
         there = f"the command is on the log at offset {sent.offset} and"
         if sent.offset < 0:
-            there = "no command with this id was judged so far; one that is on the log"
+            there = "no command with this id has been judged yet; if it is on the log, it"
         fail(
             f"{where}: no outcome within {way.timeout:g} s; {there} will be judged as soon as a worker runs with this "
-            f"prefix; to go on waiting: {waiting}",
+            f"prefix; to continue waiting: {waiting}",
             TIMED_OUT,
         )
     if reply.verdict == "refused":
@@ -341,7 +346,8 @@ def _print_result(result: "Result", where: str, text: str, way: RunOptions) -> N
     state = f"job '{to_one_line(reply.name)}' is {result.status}"
     if result.timed_out:
         fail(
-            f"{where}: accepted, but not done within {way.timeout:g} s; {state}; to go on waiting: {waiting}", TIMED_OUT
+            f"{where}: accepted, but not complete within {way.timeout:g} s; {state}; to continue waiting: {waiting}",
+            TIMED_OUT,
         )
     if result.failure:
         step = next_step(result.failure, reply.name, result.status)

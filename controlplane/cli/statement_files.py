@@ -40,7 +40,7 @@ def decode_text(data: bytes) -> str:
     """The text of bytes in UTF-8, without a byte order mark. Raises NotText."""
     for mark, encoding in _MARKS:
         if data.startswith(mark):
-            raise NotText(f"is {encoding}, as its first bytes say; {_remedy(encoding)}")
+            raise NotText(f"is {encoding}, according to its byte order mark; {_remedy(encoding)}")
     if (unmarked := _utf16_encoding(data)) is not None:
         raise NotText(f"looks like UTF-16 without a byte order mark; {_remedy(unmarked)}")
     try:

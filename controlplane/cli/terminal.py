@@ -37,7 +37,7 @@ def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def issuer_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """The flag of commands that send statements; it is a setting."""
-    text = "Who or what sends it; it is kept with the outcome.  [default: user@host]"
+    text = "Who or what sends the statement; stored with its outcome.  [default: user@host]"
     return click.option("--issued-by", metavar="TEXT", help=text)(command)
 
 
@@ -122,7 +122,7 @@ def _internal_error(error: Exception) -> "InternalError":
     if os.environ.get(TRACEBACK):
         click.echo(told(error), err=True)
     return InternalError(
-        f"this met a fault of jobplane ({fault_of(error)}); {TRACEBACK}=1 in the environment shows where: report it"
+        f"the command met a fault of jobplane ({fault_of(error)}); set {TRACEBACK}=1 to see where, and report it"
     )
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.group(cls=CommandGroup, epilog=examples("jobplane topic create orders", "jobplane topic peek orders -n 5"))
 def topic() -> None:
-    """Make topics, look into them and write to them."""
+    """Create topics, read their records and write to them."""
 
 
 @topic.command(
@@ -31,7 +31,7 @@ def topic() -> None:
 )
 @click.argument("names", metavar="NAME...", nargs=-1, required=True)
 @click.option(
-    "--partitions", type=WholeNumber(), metavar="N", help="Partitions of each.  [default: the brokers' setting]"
+    "--partitions", type=WholeNumber(), metavar="N", help="Partitions of each topic.  [default: the brokers' setting]"
 )
 @click.option(
     "--replication-factor",
@@ -40,8 +40,8 @@ def topic() -> None:
     metavar="N",
     help="Replicas.  [default: the brokers' setting]",
 )
-@click.option("--config", "configs", multiple=True, metavar="K=V", help="A setting of the topic, by Kafka's name.")
-@click.option("--if-not-exists", is_flag=True, help="Leave a topic that exists as it is.")
+@click.option("--config", "configs", multiple=True, metavar="K=V", help="A setting of the topic, under Kafka's name.")
+@click.option("--if-not-exists", is_flag=True, help="Leave an existing topic unchanged.")
 @output_option
 @connection_options
 def create(
@@ -53,9 +53,9 @@ def create(
     output: str,
     **flags: Any,
 ) -> None:
-    """Make topics of these NAMEs.
+    """Create topics with these NAMEs.
 
-    Where one of them exists, none is made.
+    If one of the topics exists, none is created.
     """
     config = dict(split_pair(one, "--config", "retention.ms=60000") for one in configs)
     with errors(), refusals():
@@ -92,7 +92,7 @@ def _print_not_created(names: Sequence[str]) -> Iterator[None]:
         yield
     except JobplaneError:
         if len(names) > 1:
-            click.echo(f"not made: {', '.join(names)}", err=True)
+            click.echo(f"not created: {', '.join(names)}", err=True)
         raise
 
 
@@ -100,14 +100,14 @@ def _print_not_created(names: Sequence[str]) -> Iterator[None]:
     "list", epilog=examples("jobplane topic list", "jobplane topic list 'orders*'", "jobplane topic list --all -o json")
 )
 @click.argument("pattern", default="")
-@click.option("--all", "control", is_flag=True, help="The topics of the control plane and of Kafka too.")
+@click.option("--all", "control", is_flag=True, help="Also list the topics of the control plane and of Kafka.")
 @output_option
 @connection_options
 def list_topics(pattern: str, control: bool, output: str, **flags: Any) -> None:  # noqa: FBT001  click's way
     """List topics, and the jobs that use them.
 
-    PATTERN is one of a shell, such as 'orders*'. `offsets` counts those between the first and the end of all
-    partitions: as many records are kept at most.
+    PATTERN is a shell pattern, such as 'orders*'. `offsets` is the number of offsets between the beginning and the end
+    of all partitions: the topic has at most this many records.
     """
     with errors(), refusals():
         kafka, settings = connect(flags)
@@ -131,10 +131,9 @@ def list_topics(pattern: str, control: bool, output: str, **flags: Any) -> None:
 @output_option
 @connection_options
 def describe(name: str, output: str, **flags: Any) -> None:
-    """Say all about topic NAME.
+    """Describe topic NAME: its partitions and their replicas, its settings, and the jobs that use it.
 
-    That is its partitions and where they are, its settings, and the jobs that use it. `settings` are those that are the
-    topic's own; for all others the brokers' hold.
+    `settings` lists the topic's own settings; all others are the brokers'.
     """
     with errors(), refusals():
         kafka, settings = connect(flags)
@@ -161,7 +160,7 @@ def split_pair(text: str, option: str, example: str) -> tuple[str, str]:
     """`k=v` in two. Raises click.UsageError."""
     name, equals, value = text.partition("=")
     if not (name and equals):
-        raise click.UsageError(f"{option} is a name and a value, such as {example}, not '{text}'")
+        raise click.UsageError(f"{option} must be a name and a value, such as {example}, not '{text}'")
     return name, value
 
 

@@ -219,7 +219,7 @@ class Client:
         if isinstance(statement, str):
             read = parse(statement)
             if not isinstance(read, statements.ReadingStatement):
-                raise ReadStatement("only SHOW, DESCRIBE and EXPLAIN are read; execute() what changes something")
+                raise ReadStatement("read() takes only SHOW, DESCRIBE and EXPLAIN; use execute() for other statements")
             statement = read
         self._check()
         return answer.read(self._kafka, self._prefix, statement, self._registry, last)

@@ -170,11 +170,13 @@ class CommandFollower:
                         return aim.wants_proof
                     if commit_watch.timed_out or time.monotonic() > self._deadline:
                         break
-            unproved = "it reads slowly, or commits seldom"
+            unproved = "the job reads slowly or commits rarely"
         except (Doubt, JobFailure) as unseen:
-            unproved = f"its offsets cannot be read: {unseen}"
+            unproved = f"the offsets of the job cannot be read: {unseen}"
         if aim.wants_proof and aim.proves is Proof.CURE:
-            doubt = f"whether the job gets past what stopped it is not known yet ({unproved}); SHOW JOBS tells"
+            doubt = (
+                f"it is not known yet whether the cause of the stop is fixed ({unproved}); SHOW JOBS shows the status"
+            )
             self._remarks = (*self._remarks, doubt)
         return aim.wants_proof
 

@@ -42,9 +42,9 @@ class SourceNotices:
                 planned = read(job.plan)
                 self._noticed = find_notices(self._kafka, self._prefix, self._insert, planned, job.sources, job.sink)
         except (Doubt, KafkaException, JobplaneError) as failed:
-            LOG.debug("the newest records could not be looked at: %s", failed)
+            LOG.debug("the newest records could not be read: %s", failed)
         except Exception as error:  # noqa: BLE001  # the guard of this thread, docs/decisions/0016
-            LOG.debug("the newest records could not be looked at: %s", told(error))
+            LOG.debug("the newest records could not be read: %s", told(error))
 
     def collect(self) -> tuple[str, ...]:
         """What was noticed until now, or soon."""

@@ -126,8 +126,8 @@ def unknown_topic_error(topic: str, names: Iterable[str], place: Place) -> Topic
     """`names` are the topics there are."""
     if not is_topic_name(topic):
         shown = topic if len(topic) <= LONGEST else f"{topic[:LONGEST]}…"
-        rule = "a topic's name has at most 249 letters of ASCII, digits, '.', '_' and '-', and is not '.' or '..'"
-        return TopicNotFound(f"no topic can be called '{shown}': {rule}", place)
+        rule = "a topic name has at most 249 ASCII letters, digits, '.', '_' and '-', and is not '.' or '..'"
+        return TopicNotFound(f"'{shown}' is not a topic name: {rule}", place)
     hint = did_you_mean(topic, names) or "; create it first"
     return TopicNotFound(f"no topic is called '{topic}'{hint}", place)
 

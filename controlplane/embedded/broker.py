@@ -244,7 +244,7 @@ class Broker:
                     lock.close()
                     raise BrokerFailed(
                         f"{self.data} is in use by the broker of process {owner}; "
-                        "stop that one or choose another data folder"
+                        "stop that broker or choose another data folder"
                     ) from None
                 time.sleep(0.02)
         lock.truncate(0)

@@ -24,7 +24,7 @@ from jobplane.schemas.shown import quantity
 READY_S = 180.0
 """Longest a worker may take. A machine under heavy load needs a minute; a worker that cannot start ends by itself."""
 STOP_S = 12.0
-NOTHING_YET = "nothing yet, as long as it waits for its control topics and its group"
+NOTHING_YET = "it does not answer before it has its control topics and its group"
 DEFAULTS = Settings()
 
 
@@ -44,7 +44,7 @@ def run(settings: Settings, port: int, workers: int, say: Say) -> None:
     with broker:
         try:
             _on_signal(stop.set)
-            say(f"Kafka serves after {time.monotonic() - began:.1f} s; starting {quantity(workers, 'worker')}")
+            say(f"Kafka is ready after {time.monotonic() - began:.1f} s; starting {quantity(workers, 'worker')}")
             ports = [settings.web_port + i if settings.web_port else free_port() for i in range(workers)]
             started = [_worker(settings, broker.bootstrap, web_port) for web_port in ports]
             webs = [f"http://{settings.web_host}:{web_port}" for web_port in ports]
@@ -109,7 +109,7 @@ def _wait_ready(
     left = dict.fromkeys(webs, NOTHING_YET)
     while left:
         _require_alive(workers)
-        awaited = "; ".join(f"the worker of {web} says: {waits}" for web, waits in left.items())
+        awaited = "; ".join(f"the worker of {web} is not ready: {waits}" for web, waits in left.items())
         if wait_limit.has_passed(awaited):
             raise WorkerFailed(f"not ready within {READY_S:.0f} s: {awaited}")
         left = {web: waits for web in left if (waits := _ask_ready(web))}
@@ -148,7 +148,7 @@ def _watch(workers: Sequence[subprocess.Popen[bytes]], broker: Broker, stop: thr
 def _require_alive(workers: Sequence[subprocess.Popen[bytes]]) -> None:
     for worker in workers:
         if worker.poll() is not None:
-            raise WorkerFailed(f"a worker ended with {worker.returncode}; what it said is above")
+            raise WorkerFailed(f"a worker ended with exit code {worker.returncode}; its messages are above")
 
 
 def _stop(workers: Sequence[subprocess.Popen[bytes]]) -> None:

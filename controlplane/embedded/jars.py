@@ -113,8 +113,8 @@ def _fetch_jar(jar: str, digest: str, scratch: Path, folder: Path, fetch: Fetch)
             fetched.replace(folder / jar)
             return
     raise JarMismatch(
-        f"{PurePosixPath(jar).name}: its SHA-256 is {got}, locked is {digest}; it was fetched twice and is not used. "
-        "Something between here and the Maven repository alters files"
+        f"{PurePosixPath(jar).name}: its SHA-256 is {got}, the lock has {digest}; it was fetched twice and is not "
+        "used. Something between this machine and the Maven repository alters files"
     )
 
 

@@ -61,7 +61,7 @@ def read(consumer: Consumer, window: Ranges) -> Iterator[list[Message]]:
                 left[at], heard = place.offset, time.monotonic()
         if time.monotonic() - heard > SILENT_S:
             waiting = ", ".join(f"{topic}-{p}" for topic, p in sorted(left))
-            raise Doubt(f"{waiting}: no record came within {SILENT_S:.0f} s")
+            raise Doubt(f"{waiting}: no record arrived within {SILENT_S:.0f} s")
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,7 @@ class DryRun:
             return answer.read(self._kafka, self._prefix, statement, self._registry, last, self)
         except (JobNotFound, MappingNotFound, SnapshotNotFound) as unknown:
             raise NotTried(
-                f"{_statement_verb(statement)} reads what is not there without the dry run ({unknown})"
+                f"{_statement_verb(statement)} reads an object that does not exist outside the dry run ({unknown})"
             ) from unknown
 
     @property
@@ -159,9 +159,9 @@ class DryRun:
         (event,) = effects(state, encode_events(state, given, bodies)).events
         match event.event.body:
             case MappingCreated():
-                return "created, for the dry run alone"
+                return "created, for the dry run only"
             case MappingDropped():
-                return "dropped, for the dry run alone"
+                return "dropped, for the dry run only"
             case CommandUnchanged(message=message):
                 return message
             case other:

@@ -15,7 +15,7 @@ _TASK_COUNTERS = {
     "records_out": "Records written to the sink.",
     "records_skipped": "Records without a value, skipped by a query that needs columns.",
     "host_deaths": "Times the process that ran the task died.",
-    "producer_reinits": "New transactional producers made after a doubt.",
+    "producer_reinits": "Transactional producers created again after a call to Kafka without a clear answer.",
     "commit_seconds": "Seconds spent ending transactions, flush included.",
 }
 _RESULTS = {"transactions_committed": "committed", "transactions_aborted": "aborted"}
@@ -55,7 +55,7 @@ class _Collector:
         )
         refused = CounterMetricFamily(
             "jobplane_task_records_refused",
-            "Records left out, or written as dead letters, by the code of what was wrong.",
+            "Records left out, or written as dead letters, by the code of the error.",
             labels=[*_LABELS, "reason"],
         )
         lag = GaugeMetricFamily("jobplane_task_lag", "Records behind the ends of the sources.", labels=_LABELS)
@@ -76,13 +76,13 @@ class _Collector:
         for verdict in ("accepted", "unchanged", "refused"):
             verdicts.add_metric([verdict], seen.verdicts.get(verdict, 0))
         yield verdicts
-        yield GaugeMetricFamily("jobplane_decider_leading", "1 where this worker is the decider.", value=seen.leading)
+        yield GaugeMetricFamily("jobplane_decider_leading", "1 if this worker is the decider.", value=seen.leading)
         yield CounterMetricFamily(
-            "jobplane_decider_restarts", "Times the decider began anew.", value=seen.decider_restarts
+            "jobplane_decider_restarts", "Times the decider restarted.", value=seen.decider_restarts
         )
         faults = CounterMetricFamily(
             "jobplane_internal_errors",
-            "Faults of jobplane itself, by what met them.",
+            "Faults of jobplane itself, by the part in which they occurred.",
             labels=["where"],
         )
         for where in FAULT_PLACES:

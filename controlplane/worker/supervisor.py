@@ -166,7 +166,7 @@ class Supervisor:
                 self._start(host)
             case KillHost(host, why):
                 process = self._hosts[host].process
-                LOG.error("host %s makes no step (%s): killed", process.pid, why)
+                LOG.error("host %s makes no progress (%s) and is killed", process.pid, why)
                 process.kill()
             case CloseHost(host):
                 stdin = self._hosts[host].process.stdin
@@ -206,7 +206,7 @@ class Supervisor:
                 start_new_session=True,
             )
         except OSError as error:
-            LOG.warning("a task host cannot be started, and is tried again: %s", error)
+            LOG.warning("a task host could not be started, and will be tried again: %s", error)
             self._decide(HostNotStarted(number))
             return
         host = self._hosts[number] = HostProcess(number, process)
@@ -225,7 +225,7 @@ class Supervisor:
             host.process.stdin.write(encode_line(message))
             host.process.stdin.flush()
         except BrokenPipeError:
-            LOG.info("host %s is gone", host.process.pid)  # the thread that listens to it does what follows
+            LOG.info("host %s has ended", host.process.pid)  # the thread that listens to it does what follows
 
     def _listen(self, host: HostProcess) -> None:
         """Reads a host's lines until it ends."""

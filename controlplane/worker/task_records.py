@@ -62,7 +62,7 @@ class TaskRecords:
                 with judging():
                     self._follow(consumer)
             except Doubt as doubt:
-                LOG.warning("the task records are read again: %s", doubt)
+                LOG.warning("reading the task records again: %s", doubt)
                 self._stop.wait(1)
             finally:
                 returns(consumer.close, CALL_S)
@@ -113,7 +113,7 @@ class TaskRecords:
         try:
             task = decode(value, Task)
         except UnknownRecord as unknown:
-            LOG.warning("task record %s cannot be read, it is not run here: %s", name, unknown)
+            LOG.warning("task record %s cannot be read, so the task does not run here: %s", name, unknown)
             return
         self._keys[name] = partition
         self._want(name, HeldTask(task, partition, offset))

@@ -132,7 +132,7 @@ class Worker:
             if (f"{self._settings.prefix}{EVENTS}", 0) not in self._held:
                 self.view.forget()  # they went elsewhere meanwhile: what is not folded grows old
         except (Doubt, JobplaneError) as failed:
-            LOG.warning("the state is not shown yet: %s", failed)
+            LOG.warning("the web server cannot show the state yet: %s", failed)
 
     def _lead(self) -> None:
         """Start the decider where `commands`-0 is held, stop it where it is not."""
@@ -160,7 +160,9 @@ class Worker:
 
     def _decide(self, decider: Decider) -> None:
         if decider.run() is End.FENCED:
-            LOG.warning("the decider was fenced; it starts again if the broker says that this worker holds the log")
+            LOG.warning(
+                "the decider was fenced; it starts again if the broker confirms that this worker has the command log"
+            )
             self._decider_ended = time.monotonic()
 
     def _touch(self) -> None:
@@ -173,10 +175,10 @@ class Worker:
                 try:
                     held = groups.members(faust_app.group_id(self._settings.prefix)).get(self.name)
                 except Doubt as error:
-                    LOG.warning("the group cannot be asked: %s", error)
+                    LOG.warning("the coordinator of the workers' group does not answer: %s", error)
                 else:
                     if held is None:
-                        LOG.warning("this worker is not in its group: its tasks wait until it is")
+                        LOG.warning("this worker is not a member of its group; its tasks wait until it is")
                     else:
                         pause = TOUCH_S
                         self._touched(asked, held)
@@ -309,7 +311,7 @@ def _steps() -> Say:
 def require_module(name: str) -> None:
     """Raises BadSetting where no module of a name is installed, nor is one in the working folder."""
     if _is_installed(renamed := f"jobplane.{name}"):  # in the repository's root the old name is found as well
-        raise BadSetting(f"host_module '{name}': write '{renamed}', or leave it out where that is the default")
+        raise BadSetting(f"host_module '{name}': write '{renamed}', or leave the setting out if that is the default")
     if not _is_installed(name) and not _is_in_folder(name):
         raise BadSetting(f"host_module '{name}': there is no such Python module")
 
@@ -343,4 +345,4 @@ def await_kafka(kafka: Kafka, say: Say) -> None:
                 raise
             if not said:
                 said = True
-                say(f"waiting {KAFKA_S:.0f} s for Kafka: {unreachable.message}")
+                say(f"waiting up to {KAFKA_S:.0f} s for Kafka: {unreachable.message}")

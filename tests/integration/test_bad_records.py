@@ -96,7 +96,7 @@ def test_create_and_resume_are_done_when_the_job_reads_on(plane: System) -> None
     source, sink = plane.topic("again-in", 2), plane.topic("again-out", 2)
     plane.produce(source, [(None, b'{"id": 1}'), (None, b"never json"), (None, b'{"id": 2}')], partition=1)
     create = f'JOB again AS INSERT INTO "{sink}" SELECT id FROM "{source}"'
-    step = "to leave such records out: ALTER JOB again OPTIONS (onError 'skip') RESUME; docs/bad-records.md\n"
+    step = "to skip such records: ALTER JOB again OPTIONS (onError 'skip') RESUME; docs/bad-records.md\n"
     for text in (f"CREATE {create}", "ALTER JOB again RESUME", "ALTER JOB again OPTIONS (parallelism '1') RESUME"):
         done = jobplane(plane, "sql", "-e", text)
         cause = plane.jobs()["again"]["failure"]

@@ -79,7 +79,7 @@ def test_it_serves_ends_in_peace_and_goes_on_where_it_was(with_dev: Environment,
         assert first.wait(30) == 0
         assert gone(children)
     said = (tmp_path / "data.err").read_text()
-    steps = ("starting Kafka", "Kafka serves after", "try next", f"JOBPLANE_BOOTSTRAP={bootstrap}", "stopping")
+    steps = ("starting Kafka", "Kafka is ready after", "try next", f"JOBPLANE_BOOTSTRAP={bootstrap}", "stopping")
     assert sorted(steps, key=said.index) == list(steps)
     assert " WARNING " not in said
     with dev(with_dev, folder, "--port", "0", "--web-port", "0", "--quiet") as second:

@@ -127,7 +127,7 @@ def test_a_file_of_mappings_and_queries(plane: System) -> None:
         f"{place}5\tBAD_RECORD\t{no_json} (byte 0)\t0xff",
     ]
     said = done.stderr.splitlines()
-    assert said[0] == "try.sql:2: mapping 'typed': created, for the dry run alone"
+    assert said[0] == "try.sql:2: mapping 'typed': created, for the dry run only"
     assert said[2].startswith("try.sql:4: 6 records read: 2 written, 0 filtered out, 1 skipped, 3 refused; ")
     assert done.returncode == 0
     assert [row for row in plane.rows("SHOW MAPPINGS") if row["name"].startswith("typed")] == []
@@ -208,12 +208,15 @@ def test_a_file_is_tried_to_its_end(plane: System) -> None:
     done = jobplane(plane, "sql", "--dry-run", "-f", "whole.sql")
     said = [line for line in done.stderr.splitlines() if line.startswith(("whole.sql:", "dry run:"))]
     assert [re.sub(r"; [\d,]+ records a second.*", "", line) for line in said] == [
-        "whole.sql:1: mapping 'whole': created, for the dry run alone",
+        "whole.sql:1: mapping 'whole': created, for the dry run only",
         "whole.sql:2: left out: ALTER JOB cannot be tried",
         "whole.sql:3: refused (type-mismatch)",
         "whole.sql:4: left out: DROP JOB cannot be tried",
         "whole.sql:5: 1 record read: 1 written, 0 filtered out, 0 skipped, 0 refused",
-        "whole.sql:6: left out: DESCRIBE JOB reads what is not there without the dry run (no job is called 'whole')",
+        (
+            "whole.sql:6: left out: DESCRIBE JOB reads an object that does not exist outside the dry run "
+            "(no job is called 'whole')"
+        ),
         "whole.sql:8: refused (topic-not-found)",
         "dry run: 4 tried, 2 refused, 3 left out; nothing was written",
     ]
@@ -257,7 +260,7 @@ def test_infer_says_what_it_cannot_tell(plane: System) -> None:
     plane.produce(gone, [(b"k", None)])
     told = jobplane(plane, "infer", empty)
     assert (told.returncode, told.stdout) == (1, "")
-    assert "holds no records" in told.stderr
+    assert "has no records" in told.stderr
     told = jobplane(plane, "infer", gone)
     assert (told.returncode, told.stdout) == (1, "")
     assert "only records without a value" in told.stderr

@@ -74,8 +74,8 @@ def test_the_newest_of_a_name_counts(plane: Plane) -> None:
 @pytest.mark.parametrize(
     ("facts", "name", "expected", "message"),
     [
-        (Facts("p", unavailable="x"), "a b", TopicNotFound, "no topic can be called 'a b'"),
-        (Facts("p"), "x" * 250, TopicNotFound, f"no topic can be called '{'x' * 60}…'"),
+        (Facts("p", unavailable="x"), "a b", TopicNotFound, "'a b' is not a topic name"),
+        (Facts("p"), "x" * 250, TopicNotFound, f"'{'x' * 60}…' is not a topic name"),
         (Facts("p", denied={"a": "not allowed"}), "a", NotAuthorized, "topic 'a': not allowed"),
         (
             Facts("p", unavailable="x"),

@@ -381,8 +381,8 @@ def test_the_command_line_tells_a_fault_without_a_traceback(
         return said.err
 
     assert re.fullmatch(
-        r"error \(internal-error\): this met a fault of jobplane \(KeyError, reference [0-9a-f]{8}\); "
-        r"JOBPLANE_TRACEBACK=1 in the environment shows where: report it\n",
+        r"error \(internal-error\): the command met a fault of jobplane \(KeyError, reference [0-9a-f]{8}\); "
+        r"set JOBPLANE_TRACEBACK=1 to see where, and report it\n",
         met(),
     )
     monkeypatch.setenv(TRACEBACK, "1")
@@ -398,7 +398,7 @@ def test_an_answer_that_cannot_be_given_is_a_row_of_json_too(capsys: pytest.Capt
     said = capsys.readouterr()
     row = msgspec.json.decode(said.out)
     assert (row["verdict"], row["code"], left.value.code) == ("refused", "internal-error", main.FAILED)
-    assert said.err.startswith("-e:1: error (internal-error): this met a fault of jobplane (TypeError, reference ")
+    assert said.err.startswith("-e:1: error (internal-error): the command met a fault of jobplane (TypeError, ")
     assert "Traceback" not in said.err
 
 

@@ -35,5 +35,5 @@ def test_odd_names_can_be_sent(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("text", ["x" * 501, "a\nb", "\udce9"])
 def test_what_no_command_may_say_is_no_setting(text: str) -> None:
-    with pytest.raises(BadSetting, match="issued_by has at most 500 characters"):
+    with pytest.raises(BadSetting, match="issued_by must have at most 500 characters"):
         Settings(issued_by=text)

@@ -11,7 +11,7 @@ from jobplane.sql.syntax.parser import split_statements
 
 def test_a_bad_record_is_left_out_by_a_statement_that_can_be_copied() -> None:
     assert next_step("BAD_RECORD: it is not JSON (s-0@1)", "order copy", "SUSPENDED") == (
-        "to leave such records out: ALTER JOB \"order copy\" OPTIONS (onError 'skip') RESUME; docs/bad-records.md"
+        "to skip such records: ALTER JOB \"order copy\" OPTIONS (onError 'skip') RESUME; docs/bad-records.md"
     )
 
 

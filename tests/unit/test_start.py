@@ -99,7 +99,7 @@ def test_a_worker_says_which_kafka_it_waits_for_before_it_gives_up(monkeypatch: 
         worker.await_kafka(NoKafka(), said.append)  # type: ignore[arg-type]
     assert said == [
         "no Kafka broker answers at kafka:9092",
-        "waiting 30 s for Kafka: no Kafka broker answers at kafka:9092: the connection was refused",
+        "waiting up to 30 s for Kafka: no Kafka broker answers at kafka:9092: the connection was refused",
         "no Kafka broker answers at kafka:9092",
     ]
 

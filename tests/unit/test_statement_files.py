@@ -23,11 +23,11 @@ def test_utf8_is_read_with_and_without_a_mark(encoding: str) -> None:
     [
         (
             SQL.encode("utf-16"),
-            "is UTF-16, as its first bytes say; save it as UTF-8, or convert it: iconv -f UTF-16 -t UTF-8",
+            "is UTF-16, according to its byte order mark; save it as UTF-8, or convert it: iconv -f UTF-16 -t UTF-8",
         ),
         (
             SQL.encode("utf-32"),
-            "is UTF-32, as its first bytes say; save it as UTF-8, or convert it: iconv -f UTF-32 -t UTF-8",
+            "is UTF-32, according to its byte order mark; save it as UTF-8, or convert it: iconv -f UTF-32 -t UTF-8",
         ),
         (
             SQL.encode("utf-16-le"),
@@ -70,15 +70,15 @@ def test_texts_have_names_and_an_order(tmp_path: Path, monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("words", "given", "code", "said"),
     [
-        (["sql", "-f", "utf16.sql"], b"", 4, "error (not-utf8): utf16.sql is UTF-16, as its first bytes say; save it"),
-        (["sql"], SQL.encode("utf-16"), 4, "error (not-utf8): standard input is UTF-16, as its first bytes say"),
+        (["sql", "-f", "utf16.sql"], b"", 4, "error (not-utf8): utf16.sql is UTF-16, according"),
+        (["sql"], SQL.encode("utf-16"), 4, "error (not-utf8): standard input is UTF-16, according"),
         (["sql", "-f", "-"], SQL.encode("latin-1"), 4, "error (not-utf8): standard input is not UTF-8 at byte 39"),
         (["emit"], SQL.encode("latin-1"), 4, "error (not-utf8): standard input is not UTF-8 at byte 39, line 1"),
-        (["sql", "-f", "empty.sql"], b"", 2, "Error: empty.sql: there is no statement in it"),
-        (["sql", "-f", "-"], b"-- a comment\n ; ;", 2, "Error: <stdin>: there is no statement in it"),
-        (["sql"], b"", 2, "Error: <stdin>: there is no statement in it"),
-        (["sql", ""], b"", 2, "Error: SQL: there is no statement in it"),
-        (["emit"], b" \n", 2, "Error: <stdin>: there is no statement in it"),
+        (["sql", "-f", "empty.sql"], b"", 2, "Error: empty.sql: there is no statement"),
+        (["sql", "-f", "-"], b"-- a comment\n ; ;", 2, "Error: <stdin>: there is no statement"),
+        (["sql"], b"", 2, "Error: <stdin>: there is no statement"),
+        (["sql", ""], b"", 2, "Error: SQL: there is no statement"),
+        (["emit"], b" \n", 2, "Error: <stdin>: there is no statement"),
         (["sql", "-f", "folder"], b"", 2, "'folder' is a directory"),
         (["sql", "-f", "none.sql"], b"", 2, "'none.sql' does not exist"),
         (["sql", "empty.sql"], b"", 2, "Error: 'empty.sql' is a file: `jobplane sql -f empty.sql` runs the statements"),

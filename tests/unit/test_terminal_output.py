@@ -137,4 +137,7 @@ def test_a_dead_letter_whole() -> None:
 
 def test_a_dead_letter_is_named_by_its_place() -> None:
     done = CliRunner().invoke(main, ["deadletters", "show", "big", "x"])
-    assert (done.exit_code, "such as 3@17, not 'x'" in done.stderr) == (2, True)
+    assert (
+        done.exit_code,
+        "'x' is not a dead letter; write its partition and offset, such as 3@17" in done.stderr,
+    ) == (2, True)
