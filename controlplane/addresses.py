@@ -1,4 +1,4 @@
-"""Kafka's address as people give it: host:port, or several with commas between. Pure."""
+"""Checks Kafka's address: host:port, or several separated by commas. Pure."""
 
 import re
 
@@ -10,7 +10,7 @@ _SUCH = "such as 127.0.0.1:9092"
 
 
 def check_addresses(text: str) -> None:
-    """Raises BadSetting for what is no list of addresses. Without a port it is 9092; IPv6 stands in brackets."""
+    """Raises BadSetting if `text` is not a list of addresses. The default port is 9092; IPv6 needs brackets."""
     if not text.strip():
         raise BadSetting(f"bootstrap is empty; set it to Kafka's address, {_SUCH}")
     for address in text.split(","):
@@ -19,7 +19,7 @@ def check_addresses(text: str) -> None:
 
 
 def _address_fault(address: str) -> str:
-    """What is wrong with one address; empty where nothing is."""
+    """The error in one address; empty if there is none."""
     protocol, separator, rest = address.rpartition("://")
     if separator:
         return (

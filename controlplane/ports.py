@@ -1,4 +1,4 @@
-"""TCP ports of this machine: which are free, and what is said when one is not."""
+"""Finds and checks free TCP ports of this machine."""
 
 import random
 import socket
@@ -8,12 +8,12 @@ from jobplane.schemas.setup_errors import PortTaken
 HOST = "127.0.0.1"
 LAST_PORT = 65_535
 PORTS = range(20_000, 30_000)
-"""Free ports are taken from here, below those the kernel gives to clients: one that knocks on a broker that is down
-must not be given the broker's port as its own."""
+"""Free ports are chosen below the range that the kernel gives to clients: a client that connects to a broker that is
+down must not get the broker's port as its own port."""
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on now."""
+    """A TCP port of 127.0.0.1 on which no process listens now. Raises PortTaken."""
     for port in random.sample(PORTS, len(PORTS)):
         if is_free(port):
             return port
@@ -21,7 +21,7 @@ def free_port() -> int:
 
 
 def require_free(port: int, flag: str = "--port") -> None:
-    """Raises PortTaken, naming the flag by which to choose another, where somebody listens on the port of 127.0.0.1."""
+    """Raises PortTaken if a process listens on the port of 127.0.0.1; the message names the flag for another port."""
     if not is_free(port):
         raise PortTaken(
             f"port {port} of {HOST} is taken by another process; "
@@ -30,7 +30,7 @@ def require_free(port: int, flag: str = "--port") -> None:
 
 
 def is_free(port: int) -> bool:
-    """Whether nobody listens on the port of 127.0.0.1."""
+    """Whether no process listens on the port of 127.0.0.1."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

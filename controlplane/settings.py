@@ -1,7 +1,7 @@
 """Settings: flag, else JOBPLANE_* environment, else jobplane.toml, else default. One field here is one setting.
 
-librdkafka properties pass through: JOBPLANE_KAFKA_SECURITY_PROTOCOL, or security.protocol under [kafka] in the file; so
-do those of the schema registry's client: JOBPLANE_REGISTRY_URL, or url under [registry].
+Properties of librdkafka pass through: JOBPLANE_KAFKA_SECURITY_PROTOCOL, or security.protocol under [kafka] in the file.
+Properties of the schema registry's client pass through too: JOBPLANE_REGISTRY_URL, or url under [registry].
 """
 
 import os
@@ -24,13 +24,13 @@ KAFKA = "JOBPLANE_KAFKA_"
 REGISTRY = "JOBPLANE_REGISTRY_"
 FILE = "jobplane.toml"
 LONGEST_ISSUER = 500
-"""Characters that a command's issued-by may have."""
+"""The most characters that issued_by may have."""
 RANGES = {"replication_factor": (0, 32_767), "web_port": (0, LAST_PORT), "hosts": (0, 10_000)}
-"""What a setting that is a whole number may be, both included."""
+"""The least and the greatest value of each integer setting."""
 TABLES = ("kafka", "registry")
 ENVIRONMENT_ORIGIN = "environment"
 LONGEST_TOPIC = "x" * 49
-"""What a control topic's name may have behind the prefix."""
+"""The longest name of a control topic after the prefix."""
 _NOT_SETTINGS = frozenset({"JOBPLANE_JAVA_HOME", "JOBPLANE_CACHE", "JOBPLANE_TRACEBACK"})
 _PREFIXED = (*sorted(_NOT_SETTINGS), f"{KAFKA}…", f"{REGISTRY}…")
 _OF_KAFKA = ("security.", "sasl.", "ssl.", "socket.")
@@ -79,7 +79,7 @@ class Settings:
 
     @classmethod
     def load(cls, flags: Mapping[str, Any], environment: Mapping[str, str], folder: Path) -> Self:
-        """Raises BadSetting with the place a wrong value came from."""
+        """Loads the settings. Raises BadSetting that names where a wrong value came from."""
         file = folder / FILE
         try:
             loaded = tomllib.loads(file.read_text()) if file.exists() else {}
@@ -92,13 +92,13 @@ class Settings:
                 raise BadSetting(f"{file}: {table} must be a table: write [{table}] and its properties below")
         kafka = _pass_through_properties("kafka", KAFKA, loaded, environment)
         registry = _pass_through_properties("registry", REGISTRY, loaded, environment)
-        named = {
+        variables = {
             name.removeprefix(ENVIRONMENT).lower(): value
             for name, value in environment.items()
             if name.startswith(ENVIRONMENT) and not name.startswith((KAFKA, REGISTRY)) and name not in _NOT_SETTINGS
         }
         settings = cls(kafka=kafka, registry=registry)
-        for origin, values in ((str(file), loaded), (ENVIRONMENT_ORIGIN, named), ("command line", flags)):
+        for origin, values in ((str(file), loaded), (ENVIRONMENT_ORIGIN, variables), ("command line", flags)):
             settings = _replace_values(settings, origin, values)
         return settings
 
@@ -106,7 +106,7 @@ class Settings:
 def _pass_through_properties(
     table: str, prefix: str, loaded: dict[str, Any], environment: Mapping[str, str]
 ) -> dict[str, str]:
-    """Properties that pass through to a client: of a table in the file, and of the environment, which wins."""
+    """Properties that pass through to a client, from a table in the file and from the environment, which wins."""
     found = {name: str(value) for name, value in _flatten(loaded.pop(table, {})).items()}
     return found | {
         name.removeprefix(prefix).lower().replace("_", "."): value
@@ -135,7 +135,7 @@ def _replace_values(settings: Any, origin: str, values: Mapping[str, Any]) -> An
 
 
 def _describe_unknown(origin: str, name: str, value: Any, known: Iterable[str]) -> str:
-    """What to say of a name that is no setting: it is written as it was, and what is near is written so too."""
+    """The message for an unknown setting. Suggested names are spelled as they would be at that origin."""
     names = [*known]
     if origin == ENVIRONMENT_ORIGIN:
         written = (*(one.upper() for one in names), *(one.removeprefix(ENVIRONMENT) for one in _PREFIXED))
@@ -152,7 +152,7 @@ def _describe_unknown(origin: str, name: str, value: Any, known: Iterable[str]) 
 
 
 def _parse_value(kind: type, value: Any) -> Any:
-    """The value of a setting; None where it has not the kind."""
+    """Converts the value of a setting; None if the value does not have the type `kind`."""
     if kind is str:
         return value if isinstance(value, str) else None
     if isinstance(value, bool) or (kind is int and isinstance(value, float)):

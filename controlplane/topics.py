@@ -1,4 +1,4 @@
-"""The control topics, as data: what is here is created before a worker starts, and verified."""
+"""The control topics, as data. A worker creates and verifies them before it starts."""
 
 from dataclasses import dataclass, field
 
@@ -33,12 +33,12 @@ DAY_MS = 86_400_000
 TASK_PARTITIONS = 32
 MAX_COMMAND_BYTES = 8 * 1024 * 1024
 MAX_LETTER_BYTES = 8 * 1024 * 1024
-"""A record that is too large for its sink is still to be a dead letter."""
+"""Larger than most sinks allow, so that a record that is too large for its sink fits into a dead letter."""
 
 
 @dataclass(frozen=True, slots=True)
 class ControlTopic:
-    """`name` is without the prefix; `cleanup` is the policy that must hold, `config` what else it is created with."""
+    """`name` has no prefix; `cleanup` is the required cleanup policy; `config` are further settings at creation."""
 
     name: str
     partitions: int
@@ -52,7 +52,7 @@ class ControlTopic:
 
 _FOREVER = {"retention.ms": "-1", "retention.bytes": "-1"}
 _ROLLED = {"segment.bytes": str(16 * 1024 * 1024), "segment.ms": "600000"}
-"""Kafka compacts only segments that are closed: by default not before a week or a GiB."""
+"""Kafka compacts closed segments only; by default a segment closes after a week or 1 GiB."""
 TOPICS = (
     ControlTopic(COMMANDS, 1, "delete", {**_FOREVER, "max.message.bytes": str(MAX_COMMAND_BYTES)}),
     ControlTopic(EVENTS, 1, "delete", _FOREVER),
@@ -68,7 +68,7 @@ TOPICS = (
         {
             "retention.ms": str(7 * DAY_MS),
             "max.message.bytes": str(MAX_LETTER_BYTES),
-            "message.timestamp.type": "LogAppendTime",  # or Kafka would delete the letter of an old record at once
+            "message.timestamp.type": "LogAppendTime",  # else Kafka would soon delete letters of old records
         },
     ),
 )

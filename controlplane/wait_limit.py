@@ -1,16 +1,16 @@
-"""Waiting at a start: how long, and what is said meanwhile."""
+"""Waits at the start of a process: limits them, and says what the process waits for."""
 
 import time
 from collections.abc import Callable
 
 Say = Callable[[str], None]
-"""Is told in words what happens."""
+"""Called with a message for people."""
 REMIND_S = 5.0
-"""How long nothing is said before the person who waits hears for what."""
+"""After this many silent seconds a message says what the process waits for."""
 
 
 def say_nothing(_: str) -> None:
-    """A Say for those who want to hear nothing."""
+    """A Say that drops the message."""
 
 
 class WaitLimit:
@@ -21,7 +21,7 @@ class WaitLimit:
         self._began = self._said = time.monotonic()
 
     def has_passed(self, awaited: str) -> bool:
-        """Whether the limit has passed. Says what is awaited, where nothing was said for some seconds."""
+        """Whether the limit has passed. Says what is awaited if there was no message for REMIND_S seconds."""
         now = time.monotonic()
         if now - self._said > REMIND_S:
             self._said = now

@@ -1,1 +1,1 @@
-"""Topics of users, looked into and made: what `jobplane topic` does."""
+"""What `jobplane topic` does: creates topics of users, reads their records and writes records."""

@@ -1,4 +1,4 @@
-"""Makes topics for jobs to read and write. Topics are never made by mistake: a name alone makes none."""
+"""Creates topics for jobs to read and write. Naming a topic in a statement does not create it."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -13,14 +13,14 @@ from jobplane.schemas.shown import quantity
 from jobplane.schemas.suggestions import did_you_mean
 
 BROKERS_DEFAULT = -1
-"""As many partitions or replicas as the brokers' settings num.partitions and default.replication.factor say."""
+"""Stands for the brokers' settings num.partitions and default.replication.factor."""
 OWN = "__"
-"""What the names of Kafka's own topics begin with."""
+"""The prefix of the names of Kafka's own topics."""
 
 
 @dataclass(frozen=True, slots=True)
 class CreatedTopic:
-    """`new` is False for a topic that existed."""
+    """`new` is False if the topic existed before."""
 
     name: str
     partitions: int
@@ -28,7 +28,7 @@ class CreatedTopic:
 
 
 def check_name(name: str, prefix: str) -> None:
-    """Raises TopicRefused for what is not a topic name, TopicReserved for the control plane's and Kafka's own."""
+    """Raises TopicRefused if `name` is not a topic name, TopicReserved if the control plane or Kafka owns it."""
     if not is_topic_name(name):
         raise TopicRefused(
             f"'{name}' is not a topic name: a topic name has 1 to 249 ASCII letters, digits, '.', '_' and '-'"
@@ -44,11 +44,11 @@ def check_name(name: str, prefix: str) -> None:
 def check_not_kafkas(name: str) -> None:
     """Raises TopicReserved for Kafka's own topics."""
     if name.startswith(OWN):
-        raise TopicReserved(f"topic '{name}' is reserved: names that begin with '{OWN}' are Kafka's own")
+        raise TopicReserved(f"topic '{name}' is reserved: names that begin with '{OWN}' belong to Kafka")
 
 
 def check_new(names: Sequence[str], partitions: Mapping[str, int]) -> None:
-    """Raises TopicExists for the first that is among the cluster's topics, which come with their partitions."""
+    """Raises TopicExists for the first name in `partitions`, the cluster's topics with their partition counts."""
     for name in names:
         if name in partitions:
             none = "; none of the other topics was created" if len(names) > 1 else ""
@@ -58,7 +58,7 @@ def check_new(names: Sequence[str], partitions: Mapping[str, int]) -> None:
 def create_topic(
     kafka: Kafka, name: str, partitions: int, replication: int, config: Mapping[str, str], *, if_not_exists: bool
 ) -> CreatedTopic:
-    """Returns once brokers know the topic. Raises TopicExists, TopicRefused."""
+    """Creates a topic; returns once the brokers know it. Raises TopicExists, TopicRefused, NotSetUp."""
     _check_replicas(kafka, name, replication)
     try:
         new = kafka.create(name, partitions, replication, config)
@@ -83,7 +83,7 @@ def _check_replicas(kafka: Kafka, name: str, replication: int) -> None:
 
 
 def _unknown_setting(kafka: Kafka, config: Mapping[str, str]) -> TopicRefused | None:
-    """The first setting that no topic has; None where all are known, or nothing can be told."""
+    """The refusal of the first unknown setting; None if all are known, or if Kafka does not answer."""
     known: set[str] = set()
     with suppress(Doubt, JobFailure):
         names = kafka.topic_names()[:1] if config else ()

@@ -1,6 +1,6 @@
-"""A topic opened to look into: its partitions with the offsets to read, and the view that its records are seen through.
+"""Opens a topic for reading: its partitions, with the offsets to read, and the view that decodes its records.
 
-It needs no control plane: where no worker was started so far, there are no mappings.
+Needs no control plane: if no worker was started yet, there are no mappings.
 """
 
 from collections.abc import Collection, Mapping
@@ -32,7 +32,7 @@ from jobplane.schemas.suggestions import did_you_mean
 
 @dataclass(frozen=True, slots=True)
 class OpenTopic:
-    """`ranges` are offsets from the start asked for to the end as it is now. `notices` are for people."""
+    """A topic to read. `ranges` are offsets from the requested start to the current end. `notices` are for people."""
 
     query: RecordQuery
     topic: str
@@ -42,9 +42,9 @@ class OpenTopic:
 
 
 def open_topic(kafka: Kafka, prefix: str, query: RecordQuery, registry: Registry | None) -> OpenTopic:
-    """Raises TopicNotFound, PartitionNotFound, MappingNotFound, OffsetNotFound, and what reading by a mapping raises.
+    """Raises TopicNotFound, PartitionNotFound, MappingNotFound, OffsetNotFound, and errors of decoding with a mapping.
 
-    The condition that is asked for is not looked at here.
+    Does not check the condition of the query.
     """
     mappings = state_or_empty(kafka, prefix).mappings
     topic, over, partitions = _find_topic(kafka, query.topic, mappings)
@@ -57,7 +57,7 @@ def open_topic(kafka: Kafka, prefix: str, query: RecordQuery, registry: Registry
 
 
 def _find_topic(kafka: Kafka, name: str, mappings: Mapping[str, TopicMapping]) -> tuple[str, TopicMapping | None, int]:
-    """The topic of a name, the mapping where the name is only one's, and the number of partitions."""
+    """The topic, its mapping if `name` is only the name of a mapping, and the number of partitions."""
     over = mappings.get(name)
     for topic, mapping in ((name, None), *([(over.topic, over)] if over else [])):
         described = kafka.topics([topic]) if is_topic_name(topic) else {}
@@ -67,7 +67,7 @@ def _find_topic(kafka: Kafka, name: str, mappings: Mapping[str, TopicMapping]) -
 
 
 def check_partitions(topic: str, count: int, partitions: Collection[int]) -> None:
-    """Raises PartitionNotFound."""
+    """Raises PartitionNotFound for the first partition that the topic does not have."""
     for partition in partitions:
         if partition >= count:
             last = f"it has {count}, 0 to {count - 1}" if count > 1 else "it has only partition 0"
@@ -81,7 +81,7 @@ def _choose_view(
     mappings: Mapping[str, TopicMapping],
     registry: Registry | None,
 ) -> tuple[TopicView, tuple[str, ...]]:
-    """By the mapping asked for, else the formats, else the mapping of the topic, if any."""
+    """The view by the requested mapping, else by the requested formats, else by the topic's mapping; with notices."""
     if (mapping := mappings.get(query.mapping, over)) is not None:
         return _view_through(replace(mapping, topic=topic), topic, registry, columns=bool(query.mapping)), ()
     if query.formats:
@@ -101,12 +101,12 @@ def _choose_view(
 
 
 def _view_through(mapping: TopicMapping, topic: str, registry: Registry | None, *, columns: bool = False) -> TopicView:
-    """With the schemas that its formats need, as a source of a job has them."""
+    """The view by a mapping, with the schemas that its formats need, as for a source of a job."""
     try:
         filled, _ = RegistryLookup(registry, {}).judge_with(
             Facts(""), lambda facts: source_mapping(mapping, facts, STATEMENT_START)
         )
-    except FactsUnavailable as silent:  # its remedy is that of a statement
+    except FactsUnavailable as silent:  # the original message advises to send a statement again
         raise FactsUnavailable(f"{silent.message.partition('; send ')[0]}; try again") from silent
     except NoRegistry as missing:
         remedy = "set JOBPLANE_REGISTRY_URL, or choose a mapping that has the schema with --as-mapping"
@@ -122,7 +122,7 @@ def _ranges(kafka: Kafka, partitions: Collection[At], query: RecordQuery) -> dic
 
 
 def _starts(kafka: Kafka, partitions: Collection[At], start: Start, ends: Mapping[At, int]) -> dict[At, int]:
-    """Where no partition has an offset, or a record so new, there is none to show."""
+    """The first offset of each partition; the end if a partition has no such offset or no record so new."""
     match start:
         case Newest() | Oldest():
             return {}

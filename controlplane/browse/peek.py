@@ -1,6 +1,6 @@
-"""Looks into a topic: a bounded number of its records, or those that come, seen through its mapping and a condition.
+"""Reads a topic: a bounded number of its records, or new ones, decoded by a mapping and filtered by a condition.
 
-Nothing is written and no group comes into being: consumers are assigned, and commit nothing.
+Writes nothing and creates no consumer group: consumers are assigned partitions, and commit nothing.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,17 +19,18 @@ from jobplane.processors.registry.client import Registry
 from jobplane.schemas.shown import quantity
 
 LIMIT = 1_000_000
-"""Records that a search looks at where nothing else is said."""
+"""How many records a search reads by default."""
 BATCH = 500
 _AHEAD = {"fetch_message_max_bytes": 4_194_304, "fetch_queue_backoff_ms": 2, "queued_max_messages_kbytes": 32_768}
-"""A search reads as fast as Kafka gives, and keeps some megabytes of it."""
+"""A search reads ahead, up to some megabytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class PeekResult:
-    """The records, the oldest first; `most` were asked for. `looked` counts those looked at.
+    """The records found, the oldest first; `most` were requested. `looked` is the number of records searched.
 
-    `failed` are those that the condition has no answer for; `failure` says why of one. `all`: none is left unseen.
+    `failed` is the number of records for which the condition failed, `failure` the reason for one of them. `all`: every
+    record in the range was searched.
     """
 
     opened: OpenTopic
@@ -40,45 +41,45 @@ class PeekResult:
     failed: int = 0
     failure: str = ""
     framed: bool = False
-    """Values that are shown in hexadecimal digits may be Avro."""
+    """Whether values shown as hexadecimal digits may be Avro."""
     missing: tuple[str, ...] = ()
-    """What is to be said of fields of the condition that no record has, where none was found."""
+    """Notices about fields of the condition that no record has, if no record was found."""
 
     def summary(self) -> list[str]:
-        """What is to be said of the search, and of a topic without records."""
-        said = []
+        """Sentences about the search, for people."""
+        lines = []
         if not self.looked:
             whole = isinstance(self.opened.query.start, Newest | Oldest)
-            said.append(f"topic '{self.opened.topic}' has no records{'' if whole else ' from the given start on'}")
+            lines.append(f"topic '{self.opened.topic}' has no records{'' if whole else ' from the given start on'}")
         elif self.opened.query.where:
             short = ", not all: --scan searches more" if len(self.records) < self.most else ""
             rest = ", which are all" if self.all else short
-            said.append(
+            lines.append(
                 f"{quantity(len(self.records), 'record')} found; {quantity(self.looked, 'record')} searched{rest}"
             )
-        said += self.missing
+        lines += self.missing
         if self.framed:
-            said.append("the values begin like Avro values with the number of a schema: --format avro reads them")
+            lines.append("the values begin like Avro values with the number of a schema: --format avro reads them")
         if self.failed:
-            said.append(
+            lines.append(
                 f"the condition cannot be evaluated for {quantity(self.failed, 'record')}, such as {self.failure}"
             )
-        return said
+        return lines
 
 
 def peek(
     kafka: Kafka, prefix: str, query: RecordQuery, most: int, registry: Registry | None = None, limit: int = LIMIT
 ) -> PeekResult:
-    """At most `most` records: with Newest the last for which the condition holds, else the first from the start on.
+    """Finds at most `most` records that meet the condition: with Newest the last ones, else the first from the start.
 
-    Raises what `open_topic` raises, Refused with its place in the condition, Doubt where Kafka does not answer.
+    Raises what `open_topic` raises, Refused with its place in the condition, Doubt if Kafka does not answer.
     """
     opened = open_topic(kafka, prefix, query, registry)
     return search_topic(kafka, prefix, opened, condition_of(opened), most, limit)
 
 
 def condition_of(opened: OpenTopic) -> Condition | None:
-    """What takes the records asked for, by a query's rules; None takes all. Raises Refused with its place in it."""
+    """The condition of the query; None if it has none. Raises Refused with its place in the condition."""
     if not opened.query.where:
         return None
     return opened.view.condition(opened.query.where, user_functions.load())
@@ -93,7 +94,7 @@ def search_topic(
     limit: int = LIMIT,
     watch: Callable[[int], None] = lambda looked: None,
 ) -> PeekResult:
-    """As `peek`. `watch` is told how many records were looked at."""
+    """As `peek`, on an open topic. `watch` is called with the number of records searched so far."""
     with closing(_consumer(kafka, prefix, opened)) as consumer:
         backwards = isinstance(opened.query.start, Newest)
         found = search(
@@ -107,7 +108,7 @@ def search_topic(
 
 
 def tail(kafka: Kafka, prefix: str, opened: OpenTopic, condition: Condition | None) -> Iterator[RecordRow]:
-    """Records as they come, for ever: from the end as it was when the topic was opened, or from the start asked for."""
+    """New records, for ever: from the end that the topic had when it was opened, or from the requested start."""
     view = opened.view.row_reader()
     with closing(_consumer(kafka, prefix, opened)) as consumer:
         newest = isinstance(opened.query.start, Newest)
@@ -118,7 +119,7 @@ def tail(kafka: Kafka, prefix: str, opened: OpenTopic, condition: Condition | No
 
 
 def first_failure(condition: Condition) -> str:
-    """Why the condition could not be evaluated for the first record of that kind; empty where there was none."""
+    """Why the condition failed for the first record for which it did; empty if it never failed."""
     if condition.first is None:
         return ""
     message, failure = condition.first

@@ -1,4 +1,4 @@
-"""Lines of text as records of a topic, one a line, byte for byte as they stand."""
+"""Writes lines of text to a topic, each as one record, byte for byte."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -20,7 +20,7 @@ Headers = list[tuple[str, str | bytes | None]]
 
 @dataclass(frozen=True, slots=True)
 class LineRecord:
-    """`line` counts from 1."""
+    """A key and a value; `line` is the line number, from 1."""
 
     line: int
     key: bytes | None
@@ -29,7 +29,7 @@ class LineRecord:
 
 @dataclass(frozen=True, slots=True)
 class LineFormat:
-    """How a line is read: what stands between key and value, else the key of all, and what stands for no value.
+    """How to read a line: the separator of key and value, or the key of all records, and the text for a NULL value.
 
     With `json`, each value must be JSON.
     """
@@ -41,7 +41,7 @@ class LineFormat:
 
 
 def parse_lines(lines: Iterable[bytes], form: LineFormat) -> Iterator[LineRecord]:
-    """A record a line; empty lines give none. Raises BadLine."""
+    """One record for each line that is not empty. Raises BadLine."""
     for number, ended in enumerate(lines, 1):
         line = ended.removesuffix(b"\n").removesuffix(b"\r")
         if line:
@@ -70,7 +70,7 @@ def _check_json(number: int, value: bytes) -> None:
 
 
 def require_writable(kafka: Kafka, prefix: str, topic: str, partition: int | None) -> int:
-    """The max.message.bytes of a topic that records may be written to. Raises TopicNotFound, TopicReserved."""
+    """The topic's max.message.bytes. Raises TopicNotFound, TopicReserved, PartitionNotFound if it is not writable."""
     if topic.startswith(prefix):
         raise TopicReserved(
             f"topic '{topic}' is reserved: names that begin with '{prefix}' are the control plane's own; send "
@@ -84,7 +84,7 @@ def require_writable(kafka: Kafka, prefix: str, topic: str, partition: int | Non
 class RecordWriter:
     """Writes records to one topic. `written` counts those that Kafka has acknowledged.
 
-    Partitions follow from keys as for Java's clients and jobs.
+    Keys determine partitions as in Java's clients and in jobs.
     """
 
     def __init__(self, kafka: Kafka, topic: str, limit: int) -> None:
@@ -101,7 +101,7 @@ class RecordWriter:
         )
 
     def send(self, record: LineRecord, partition: int | None, headers: Headers) -> None:
-        """Raises BadLine, and what an earlier record met."""
+        """Sends one record. Raises BadLine, and the error of an earlier record."""
         while True:
             try:
                 self._producer.produce(
@@ -116,7 +116,7 @@ class RecordWriter:
         self._check()
 
     def close(self) -> None:
-        """Returns once all are acknowledged. Raises what a record met."""
+        """Returns once all records are acknowledged. Raises the error of a record."""
         deadline = time.monotonic() + DELIVERY_S + 5
         while len(self._producer) and time.monotonic() < deadline:
             self._producer.flush(0.2)

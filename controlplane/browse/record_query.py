@@ -1,4 +1,4 @@
-"""Which records of a topic are asked for, from where on, and how they are to be read. Pure."""
+"""Which records of a topic a user requests, where to begin, and how to decode them. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ class Newest:
 
 @dataclass(frozen=True, slots=True)
 class Oldest:
-    """From the first record that is kept."""
+    """From the oldest record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +33,20 @@ WORDS: dict[str, Start] = {"newest": Newest(), "oldest": Oldest()}
 
 
 def parse_start(text: str) -> Start:
-    """What newest, oldest, an offset or an ISO-8601 instant means. Raises ValueError."""
+    """Parses newest, oldest, an offset or an ISO-8601 instant. Raises ValueError."""
     if (word := WORDS.get(text.lower())) is not None:
         return word
     if text.isdecimal() and text.isascii():
         return AtOffset(int(text))
-    return Since(max(0, parse_instant(text)))  # no record is older, and to Kafka -1 and -2 are other things
+    return Since(max(0, parse_instant(text)))  # no record is older, and Kafka gives -1 and -2 other meanings
 
 
 @dataclass(frozen=True, slots=True)
 class RecordQuery:
-    """`topic` may be a mapping's name where no topic is called so. `partitions` is empty where all are meant.
+    """A request for records. `topic` may also be the name of a mapping. If `partitions` is empty, all are read.
 
-    `mapping` names a mapping to read records by; else `formats` are options as a mapping has them; else a mapping of
-    the topic is taken, if there is one.
+    `mapping` is the name of a mapping that decodes the records; else `formats` are format options as in a mapping; else
+    a mapping of the topic is used, if there is one.
     """
 
     topic: str

@@ -1,4 +1,4 @@
-"""Topics as `topic list` and `topic describe` show them, from Kafka's answers and the state. Pure."""
+"""The listings of `topic list` and `topic describe`, from Kafka's answers and the state. Pure."""
 
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
@@ -15,7 +15,7 @@ PARTITION_COLUMNS = ("partition", "first", "end", "offsets", "leader", "replicas
 
 
 def matching_names(names: Iterable[str], pattern: str, prefix: str, *, control: bool) -> list[str]:
-    """The names that a pattern of a shell fits; those of the control plane and of Kafka only with `control`."""
+    """The names that match a shell pattern; topics of the control plane and of Kafka only with `control`."""
     return sorted(
         name
         for name in names
@@ -24,7 +24,7 @@ def matching_names(names: Iterable[str], pattern: str, prefix: str, *, control: 
 
 
 def listing(state: State, ranges: Mapping[At, Range], names: Iterable[str]) -> Listing:
-    """A row a topic. `offsets` are those between the first and the end, of all partitions."""
+    """A row for each topic. `offsets` is the number of offsets between beginning and end, over all partitions."""
     sizes: dict[str, list[int]] = {name: [] for name in names}
     for (topic, _), (first, end) in ranges.items():
         if topic in sizes:
@@ -47,7 +47,7 @@ def listing(state: State, ranges: Mapping[At, Range], names: Iterable[str]) -> L
 def description(
     state: State, topic: str, ranges: Mapping[At, Range], replicas: Mapping[int, Replicas], settings: Mapping[str, str]
 ) -> Listing:
-    """A row a partition; about the topic as a whole, who uses it and what of its settings is its own."""
+    """A row for each partition; `about` has the jobs that use the topic, and the topic's own settings."""
     rows = [_partition(p, ranges[topic, p], replicas.get(p)) for p in sorted(p for name, p in ranges if name == topic)]
     about: Row = {
         "name": topic,
@@ -86,6 +86,6 @@ def mappings(state: State, topic: str) -> list[str]:
 
 
 def formats(state: State, topic: str) -> list[str]:
-    """How the mappings of a topic read its values."""
+    """The value formats of the topic's mappings."""
     over = (one for one in state.mappings.values() if one.topic == topic)
     return sorted({one.options.get(VALUE_FORMAT, JSON_FLAT) for one in over})

@@ -1,4 +1,4 @@
-"""What the commands about topics ask Kafka. They need no control plane: without one the state is empty."""
+"""Looks up topics in Kafka for `jobplane topic`. Without a control plane the state is empty."""
 
 from collections.abc import Mapping
 
@@ -16,7 +16,7 @@ _ASKED = frozenset({"job", "mapping"})
 
 
 def partition_count(kafka: Kafka, name: str) -> int:
-    """The number of partitions. Raises TopicNotFound."""
+    """The number of partitions of a topic. Raises TopicNotFound."""
     described = kafka.topics([name]) if is_topic_name(name) else {}
     if name not in described:
         raise unknown_topic_error(name, kafka.topic_names(), STATEMENT_START)
@@ -31,7 +31,7 @@ def offset_ranges(kafka: Kafka, partitions: Mapping[str, int]) -> dict[At, Range
 
 
 def state_or_empty(kafka: Kafka, prefix: str) -> State:
-    """The jobs and mappings; none where no worker was started with the prefix."""
+    """The jobs and mappings; none if no worker was ever started with this prefix."""
     if f"{prefix}{STATE}" not in kafka.topics([f"{prefix}{STATE}"]):
         return State()
     return state_topic.read_current_state(kafka, prefix, lambda key: key[0] in _ASKED)

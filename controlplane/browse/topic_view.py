@@ -1,6 +1,6 @@
-"""What a topic's records are seen through: the mapping or format that says how they are read, and a condition of SQL.
+"""Decodes a topic's records by a mapping or format, and filters them by an SQL condition.
 
-Both are queries, planned and compiled as those of jobs are: a condition takes the records that a job's WHERE takes.
+Both are planned and compiled as queries, as in jobs: a condition selects the records that a job's WHERE would select.
 """
 
 import re
@@ -18,7 +18,7 @@ from jobplane.schemas.errors import STATEMENT_START, BadSyntax, Place, Refused, 
 from jobplane.schemas.failures import RecordFailure
 from jobplane.schemas.formats import KEY_FORMAT, VALUE_FORMAT
 from jobplane.schemas.formats.avro.known_schemas import learn
-from jobplane.schemas.names import quote_name as written
+from jobplane.schemas.names import quote_name
 from jobplane.schemas.records.mappings import AvroSchema, TopicMapping
 from jobplane.sql.analysis.topic_format import takes_any_field
 from jobplane.sql.codegen.compile import Step, Wiring, compile_step
@@ -31,18 +31,18 @@ from jobplane.sql.syntax.parser import parse_insert
 from jobplane.sql.syntax.parts import KEY, THIS
 
 AS_THEY_STAND = frozenset({"", "json", "json-flat", "varchar", "csv", "bytes"})
-"""Formats whose bytes are text for people already, or are no text at all."""
+"""Formats whose bytes are shown unchanged: they are text already, or not text at all."""
 _WHERE = re.compile(r"\s*WHERE\b", re.IGNORECASE)
-"""A condition may begin with the word that stands before it in a query."""
+"""A condition may begin with WHERE."""
 _ALIAS = '"the offset"'
-"""A name that no condition means."""
+"""An alias that no condition uses."""
 _SECOND = Place(2, 1)
-"""Where a condition begins in the query that is made of it."""
+"""Where the condition begins in the generated query."""
 
 
 @dataclass(frozen=True, slots=True)
 class TopicView:
-    """`name` is what the topic is called in conditions. `columns`: values are shown as the mapping's columns."""
+    """How to read a topic. Conditions call it `name`. With `columns`, values are shown as the mapping's columns."""
 
     topic: str
     name: str
@@ -51,10 +51,10 @@ class TopicView:
     registry: Registry | None = None
 
     def condition(self, where: str, functions: FunctionCatalogue = BUILT_IN) -> "Condition":
-        """`functions` are those that it may call. Raises Refused with its place in `where`."""
+        """`functions` are those that it may call. Compiles a condition. Raises Refused with its place in `where`."""
         try:
             word = "" if _WHERE.match(where) else "WHERE"
-            head = f"INSERT INTO shown SELECT __offset AS {_ALIAS} FROM {written(self.name)}"
+            head = f"INSERT INTO shown SELECT __offset AS {_ALIAS} FROM {quote_name(self.name)}"
             insert = parse_insert(f"{head} {word}\n{where}")
             if len(insert.query.branches) != 1:
                 raise BadSyntax("a condition is the text after WHERE in one SELECT, without UNION ALL", _SECOND)
@@ -66,13 +66,13 @@ class TopicView:
     def _missing_fields_of(
         self, planned: Plan, insert: statements.Insert
     ) -> Callable[[Sequence[Message]], tuple[str, ...]]:
-        """Tells which fields of the query none of some records has, where no mapping says which there are."""
+        """A function that reports fields of the query that no given record has, if no mapping declares the fields."""
         if not takes_any_field(self.mapping):
             return lambda messages: ()
         return lambda messages: missing_fields(planned, insert, {self.name: json_values(messages)})
 
     def _explain(self, refused: Refused) -> Refused:
-        """The same, with its place in the condition, and with what may be meant instead."""
+        """The refusal with its place in the condition, and with a hint about the columns of a mapping."""
         place = Place(refused.place.line - 1, refused.place.column) if refused.place.line > 1 else STATEMENT_START
         message = refused.message
         mapping = self.mapping
@@ -81,7 +81,7 @@ class TopicView:
         return type(refused)(message, place)
 
     def row_reader(self) -> Callable[[Message], RecordRow]:
-        """Shows one record. One that cannot be read as it should stands there as it is, with the reason."""
+        """A function that shows one record. A record that cannot be decoded is shown unchanged, with the reason."""
         value = self._reader(self._value_columns()) if self._is_read(VALUE_FORMAT) or self.columns else None
         key = self._reader(self._key_columns()) if self._is_read(KEY_FORMAT) else None
         if value is None and key is None:
@@ -93,14 +93,14 @@ class TopicView:
 
     def _value_columns(self) -> list[str]:
         columns = self.mapping.columns if self.mapping else ()
-        return [written(one.name) for one in columns if one.path[0] != KEY] or [THIS]
+        return [quote_name(one.name) for one in columns if one.path[0] != KEY] or [THIS]
 
     def _key_columns(self) -> list[str]:
         columns = self.mapping.columns if self.mapping else ()
-        return [written(one.name) for one in columns if one.path[0] == KEY] or [f"{KEY} AS {THIS}"]
+        return [quote_name(one.name) for one in columns if one.path[0] == KEY] or [f"{KEY} AS {THIS}"]
 
     def _reader(self, columns: Sequence[str]) -> "TextReader":
-        insert = parse_insert(f"INSERT INTO shown SELECT {', '.join(columns)} FROM {written(self.name)}")
+        insert = parse_insert(f"INSERT INTO shown SELECT {', '.join(columns)} FROM {quote_name(self.name)}")
         return TextReader(self._step(insert), self.registry)
 
     def _step(self, insert: statements.Insert) -> Step:
@@ -118,9 +118,9 @@ class TopicView:
 
 @dataclass(slots=True)
 class Condition:
-    """Which of some records a WHERE takes. `failed` counts those it cannot be evaluated for; `first` is one of them.
+    """Selects the records for which a condition is true. `failed` counts errors; `first` is the first failed record.
 
-    `missing` tells which of its fields none of some records has; `begin` are the first records it was given.
+    `missing` reports fields that none of the given records has; `begin` are the first records that were evaluated.
     """
 
     step: Step
@@ -147,10 +147,10 @@ class Condition:
     def _run_step(
         self, messages: Iterator[Any], produce: Callable[..., None], full: Callable[..., None]
     ) -> tuple[int, int]:
-        """The step, which produces before it takes the next message: so it is known of which one."""
+        """Runs the step. It produces output before it takes the next message, so `_at` is the message of the output."""
 
         def each() -> Iterator[Message]:
-            for self._at in messages:  # it is kept
+            for self._at in messages:
                 yield self._at
 
         return self.step(each(), produce, full)
@@ -158,13 +158,13 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class TextReader:
-    """Text of a record's value or key by its format."""
+    """Decodes a record's key or value to text."""
 
     step: Step
     registry: Registry | None
 
     def __call__(self, message: Message) -> tuple[str | None, str]:
-        """The text, and why there is none."""
+        """The text, and the reason if there is none."""
         found: list[bytes | None] = []
 
         def take(_: str, value: bytes | None, *__: Any) -> None:

@@ -1,4 +1,4 @@
-"""Runs the command line as long as its parent: when standard input closes, the process is asked to end."""
+"""Runs the command line no longer than its parent: when standard input closes, the process gets SIGTERM."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ from jobplane.controlplane.cli.main import main
 
 
 def _end_with_parent() -> None:
-    while os.read(sys.stdin.fileno(), 1024):  # not through sys.stdin: a thread in its lock breaks Python's exit
+    while os.read(sys.stdin.fileno(), 1024):  # not sys.stdin.read: a thread that has its lock breaks Python's exit
         pass
     os.kill(os.getpid(), signal.SIGTERM)
 

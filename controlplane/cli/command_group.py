@@ -1,4 +1,4 @@
-"""A group of commands that helps on: it says which command was meant, and where SQL goes that is not a command."""
+"""A group of commands whose errors say which command was probably meant, and how to pass SQL."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from jobplane.controlplane.cli.terminal import INTERRUPTED, fail_with_os_error
 from jobplane.schemas.suggestions import nearest_names, proposal
 
 SQL = ("ALTER", "CREATE", "DESCRIBE", "DROP", "EXPLAIN", "INSERT", "SELECT", "SHOW")
-"""Words that begin a statement, or are often thought to."""
+"""Words that begin a statement, or that people often take for one."""
 _PEEK, _JOBS = "`jobplane topic peek {}`", '`jobplane sql "SHOW JOBS"`'
 _KAFKAS = (
     "use Kafka's own tools once no job uses the topic: `kafka-topics.sh --bootstrap-server HOST:PORT --delete "
@@ -39,17 +39,17 @@ INSTEAD: Mapping[tuple[str, ...], str] = {
     ("jobplane topic", "rm"): _KAFKAS,
     ("jobplane topic", "consume"): _PEEK,
 }
-"""What to type instead, by the group and the words that begin what was typed; `{}` is the topic's name."""
+"""What to type instead, by the group and the first words that were typed; `{}` is the topic's name."""
 HELP, MOST_USED = "help", "sql"
 _SHELL = frozenset('"$`\\!')
-"""What a shell would take for its own between double quotes."""
+"""Characters that a shell interprets between double quotes."""
 
 
 class CommandGroup(click.Group):
     """`help [COMMAND]` is `--help`; Ctrl-C ends with 130; unknown commands and misplaced flags say what to do."""
 
     def main(self, *args: Any, **extra: Any) -> Any:
-        """As click does; a full disk below standard output is not a traceback."""
+        """As in click, but an OSError, such as a full disk below standard output, is a message without a traceback."""
         try:
             return super().main(*args, **extra)
         except OSError as error:
@@ -58,7 +58,7 @@ class CommandGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click does, with other words where there is no such command."""
+        """As in click, with our own message for an unknown command."""
         word, *others = args
         if self.get_command(ctx, word) is not None:
             return super().resolve_command(ctx, args)
@@ -70,7 +70,7 @@ class CommandGroup(click.Group):
         return self.resolve_command(ctx, [others[0], *others[1:], "--help"])
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """As click does; a flag of a command that stands before it says so."""
+        """As in click, with our own message for a command's flag that stands before the command."""
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as unknown:
@@ -82,7 +82,7 @@ class CommandGroup(click.Group):
             raise click.UsageError(f"write '{flag}' after its command: `{ctx.command_path} {meant} {flag} …`") from None
 
     def invoke(self, ctx: click.Context) -> Any:
-        """As click does; Ctrl-C is not a failure of the command."""
+        """As in click, but Ctrl-C ends with exit code 130."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
@@ -91,7 +91,7 @@ class CommandGroup(click.Group):
 
 
 def _describe_unknown(word: str, others: Sequence[str], commands: Sequence[str], path: str) -> str:
-    """What to do instead of an unknown command."""
+    """The message for an unknown command: what to do instead."""
     begin, *rest = word.split() or [word]
     words = [*rest, *others]
     nested = " " in path
@@ -107,7 +107,7 @@ def _describe_unknown(word: str, others: Sequence[str], commands: Sequence[str],
 
 
 def _replacement(path: str, begin: str, words: Sequence[str]) -> str:
-    """The answer to words that other tools know; empty for other words."""
+    """The message for words that are commands of other tools; empty for all other words."""
     first = words[0].lower() if words else ""
     for typed, rest in (((begin, first), words[1:]), ((begin,), words)):
         if (remedy := INSTEAD.get((path, *typed))) is not None:
@@ -117,14 +117,14 @@ def _replacement(path: str, begin: str, words: Sequence[str]) -> str:
 
 
 def _sql_command(begin: str, words: Sequence[str]) -> str:
-    """The command that runs what was typed; flags follow the statement."""
+    """The `jobplane sql` command for SQL that was typed as a command; flags follow the statement."""
     flags = next((i for i, one in enumerate(words) if one.startswith("-")), len(words))
-    said = list(words[:flags]) or (["JOBS"] if begin == "SHOW" else ["…"])
-    said[0] = said[0].upper() if said[0].isalpha() else said[0]
-    text = " ".join((begin, *said))
+    rest = list(words[:flags]) or (["JOBS"] if begin == "SHOW" else ["…"])
+    rest[0] = rest[0].upper() if rest[0].isalpha() else rest[0]
+    text = " ".join((begin, *rest))
     return f"`{' '.join(('jobplane sql', quote_statement(text), *map(shlex.quote, words[flags:])))}`"
 
 
 def quote_statement(statement: str) -> str:
-    """A statement as one argument of a shell."""
+    """The statement quoted as one argument of a shell command."""
     return shlex.quote(statement) if _SHELL & set(statement) else f'"{statement}"'

@@ -1,4 +1,4 @@
-"""`jobplane deadletters list`, `show` and `retry`: what a job could not read, evaluate or write, and once more."""
+"""`jobplane deadletters list`, `show` and `retry`: records that a job could not read, evaluate or write."""
 
 import re
 from typing import TYPE_CHECKING, Any
@@ -33,7 +33,7 @@ _PLACE = re.compile(r"\d{1,10}@\d{1,19}", re.ASCII)
 
 @click.group(cls=CommandGroup, epilog=examples("jobplane deadletters list big", "jobplane deadletters retry big"))
 def deadletters() -> None:
-    """Records that a job with onError 'deadLetter' put aside."""
+    """Records that a job with onError 'deadLetter' could not process."""
 
 
 @deadletters.command(
@@ -58,10 +58,10 @@ def list_dead_letters(job: str, limit: int, output: str, **flags: Any) -> None:
         if output == "json":
             json_line({"rows": rows, "total": len(found)})
         else:
-            said = "" if found else f"job '{job}' has no dead letters"
+            summary = "" if found else f"job '{job}' has no dead letters"
             if len(found) > limit:
-                said = f"the newest {limit:,} of {len(found):,}; --limit shows more"
-            Display(output).show(Listing(dead_letters.COLUMNS, rows, summary=said))
+                summary = f"the newest {limit:,} of {len(found):,}; --limit shows more"
+            Display(output).show(Listing(dead_letters.COLUMNS, rows, summary=summary))
 
 
 @deadletters.command(short_help="Print one dead letter in full.", epilog=examples("jobplane deadletters show big 3@17"))
@@ -117,13 +117,13 @@ def retry(job: str, timeout: float, output: str, **flags: Any) -> None:
         if at_work is not None:
             warn(f"job '{to_one_line(at_work.name)}' is already running ({at_work.status}); waiting until it ends")
         uid = at_work.uid if at_work is not None else _start_retry(client, of, timeout)
-        goes_on = f"job '{to_one_line(job)}.retry' continues; run the same command again to wait for it"
+        continues = f"job '{to_one_line(job)}.retry' continues; run the same command again to wait for it"
         try:
             retry = client.at_rest(uid, timeout)
         except KeyboardInterrupt:
-            fail(f"interrupted; {goes_on}", INTERRUPTED)
+            fail(f"interrupted; {continues}", INTERRUPTED)
         if retry is None:
-            fail(f"error: the retry did not end within {timeout:g} s; {goes_on}", TIMED_OUT)
+            fail(f"error: the retry did not end within {timeout:g} s; {continues}", TIMED_OUT)
         if retry.status != "COMPLETED":
             cause = f": {to_one_line(retry.failure)}" if retry.failure else ""
             remedy = "" if retry.closed else f"; fix the cause, then ALTER JOB {quote_name(retry.name)} RESUME"
@@ -137,7 +137,7 @@ def retry(job: str, timeout: float, output: str, **flags: Any) -> None:
                 f"retried {letters} of {to_one_line(job)}: {tried - again:,} went through, {again:,} failed again"
             )
             if again:
-                warn(f"to see why they failed: {_listing_command(job, flags)}")
+                warn(f"to see to see why they failed: {_listing_command(job, flags)}")
 
 
 def _listing_command(job: str, flags: dict[str, Any]) -> str:
@@ -145,7 +145,7 @@ def _listing_command(job: str, flags: dict[str, Any]) -> str:
 
 
 def _start_retry(client: "Client", job: "Job", timeout: float) -> str:
-    """The uid of a new retry."""
+    """Starts a retry and returns its uid."""
     from jobplane.controlplane.query.dead_letters import retry_statement
     from jobplane.schemas.errors import refusal_exit
 

@@ -1,4 +1,4 @@
-"""Values of flags, with words of our own where one is wrong."""
+"""Types of flag values, with our own messages for wrong values."""
 
 import math
 from typing import Any
@@ -17,7 +17,7 @@ class WholeNumber(click.ParamType):
         self.least, self.most = least, most
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """As click wants it; click tells the flag before the message."""
+        """Called by click, which prints the flag's name before the message."""
         try:
             number = int(value)
         except ValueError:
@@ -29,12 +29,12 @@ class WholeNumber(click.ParamType):
 
 
 class Seconds(click.ParamType):
-    """How long something is waited for: a tenth of a second at least."""
+    """A duration in seconds, at least 0.1."""
 
     name = "seconds"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """As click wants it; click tells the flag before the message."""
+        """Called by click, which prints the flag's name before the message."""
         try:
             number = float(value)
         except ValueError:

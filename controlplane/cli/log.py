@@ -1,4 +1,4 @@
-"""`jobplane events`, `replay`, `backup` and `restore`: the log as people and programs read it, keep it and move it."""
+"""`jobplane events`, `replay`, `backup` and `restore`: read, verify, back up and restore the event log."""
 
 import sys
 from collections.abc import Callable
@@ -49,7 +49,7 @@ SHOWN = 20
 def events(follow: bool, start: str, job: str | None, output: str, **flags: Any) -> None:  # noqa: FBT001  click's way
     """Print what was decided and what happened, oldest first: committed events only.
 
-    Without -f it ends at the end of the log as it is now.
+    Without -f the command ends at the current end of the log.
     """
     with errors(), exit_with_reader():
         kafka, prefix = _kafka(flags)
@@ -92,7 +92,7 @@ def replay(output: str, **flags: Any) -> None:
 
         from jobplane.controlplane.log.verify import verify_log
 
-        gc.disable()  # records know no cycles: to look for them among a million costs a tenth
+        gc.disable()  # records have no reference cycles, and the collector would take a tenth of the time
         done = verify_log(kafka, prefix, _progress_line("events"))
         state, differences = done.state, done.differences
         counts = {name: len(getattr(state, name)) for name in ("jobs", "mappings", "snapshots", "answers")}
@@ -171,7 +171,7 @@ def _say(text: str) -> None:
 
 
 def _kafka(flags: dict[str, Any]) -> "tuple[Kafka, str]":
-    """The cluster, which answers, and the prefix."""
+    """The cluster, once it answers, and the prefix."""
     settings = settings_of(flags)
     from jobplane.processors.kafka.cluster import Kafka
 
@@ -181,7 +181,7 @@ def _kafka(flags: dict[str, Any]) -> "tuple[Kafka, str]":
 
 
 def _start_offset(kafka: "Kafka", prefix: str, start: str) -> int:
-    """The offset that OFFSET|TIME means. Raises BeyondTheEnd."""
+    """The offset that `start`, an offset or an instant, stands for. Raises BeyondTheEnd."""
     from jobplane.controlplane.log import events_topic
 
     if start.isdecimal():
@@ -195,7 +195,7 @@ def _start_offset(kafka: "Kafka", prefix: str, start: str) -> int:
 
 
 def parse_instant(text: str) -> int:
-    """ISO-8601 to epoch milliseconds; without a zone it is UTC."""
+    """Converts ISO-8601 to epoch milliseconds; without a zone the text is UTC."""
     from jobplane.schemas import options
 
     try:
@@ -232,7 +232,7 @@ def _json_line(entry: "Entry") -> str:
 
 
 def _progress_line(what: str) -> Callable[[int, int], None]:
-    """A status on a terminal's stderr; silent elsewhere."""
+    """Prints progress on standard error if it is a terminal, else nothing."""
     if not sys.stderr.isatty():
         return lambda done, of: None
     return lambda done, of: click.echo(

@@ -1,8 +1,8 @@
 """The command line. Data on stdout, all else on stderr.
 
-Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 refused, 5 Kafka out of reach, 124 timed out waiting,
+Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 refused, 5 Kafka unreachable, 124 timed out waiting,
 130 interrupted.
-Imports of Kafka wait until a command needs them: `--help` answers at once.
+Kafka is imported only by the commands that need it, so `--help` answers at once.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""How to go on after a job was stopped: one line for each code of failure, as the command line prints it. Pure."""
+"""How to continue after a job was suspended by a failure: one line for each failure code. Pure."""
 
 from jobplane.schemas.failures import (
     BadRecord,
@@ -36,6 +36,6 @@ _BY_CODE = {failure.code: step for failure, step in _STEPS.items()}
 
 
 def next_step(failure: str, job: str, status: str) -> str:
-    """What to type next; empty for a job that is not suspended. `failure` begins with its code."""
+    """The line that the command line prints; empty for a job that is not suspended. `failure` begins with its code."""
     step = _BY_CODE.get(failure.partition(":")[0], "") if status == Status.SUSPENDED else ""
     return step.replace("{job}", quote_name(job))

@@ -1,4 +1,4 @@
-"""`jobplane topic produce`: lines of text as records of a topic."""
+"""`jobplane topic produce`: writes lines of text to a topic as records."""
 
 import os
 import sys
@@ -82,5 +82,5 @@ def produce(
 
 
 def _bytes(text: str | None) -> bytes | None:
-    """The bytes as they were typed, in UTF-8 or not."""
+    """The bytes that were typed, whether they are UTF-8 or not."""
     return None if text is None else os.fsencode(text)

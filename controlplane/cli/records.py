@@ -1,4 +1,4 @@
-"""`jobplane topic peek` and `tail`: the records of a topic, some of them or as they come."""
+"""`jobplane topic peek` and `tail`: show some records of a topic, or all new ones."""
 
 import sys
 from collections.abc import Callable
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from jobplane.processors.kafka.cluster import Kafka
 
 FORMATS = ("avro", "bigint", "bytes", "csv", "double", "integer", "json", "json-flat", "real", "smallint", "varchar")
-"""Those of jobplane.schemas.formats, which is not loaded for --help; a test compares them."""
+"""The formats of jobplane.schemas.formats, which --help does not load; a test compares the two."""
 
 
 def record_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The flags that say which records are shown, and how they are read."""
+    """Adds the flags that select records and say how to decode them."""
     for option in (
         click.option("--uncommitted", is_flag=True, help="Also show records of open and aborted transactions."),
         click.option("--key-format", type=click.Choice(FORMATS), metavar="FORMAT", help="Format of the keys."),
@@ -144,7 +144,7 @@ COMMANDS = (peek, tail)
 
 
 def _query(name: str, start: str, flags: dict[str, Any]) -> "RecordQuery":
-    """What the flags ask for, which are taken out."""
+    """The query that the flags describe; removes these flags from `flags`."""
     from jobplane.controlplane.browse.record_query import RecordQuery, parse_start
     from jobplane.schemas.formats import KEY_FORMAT, VALUE_FORMAT
 
@@ -165,7 +165,7 @@ def _query(name: str, start: str, flags: dict[str, Any]) -> "RecordQuery":
 
 
 def _open_topic(flags: dict[str, Any], query: "RecordQuery") -> "tuple[Kafka, str, OpenTopic, Condition | None]":
-    """The cluster, the prefix, the topic and its condition. Exits where they are refused."""
+    """The cluster, the prefix, the topic and its condition. Exits if one of them is refused."""
     with refusals():
         kafka, settings = connect(flags)
         from jobplane.controlplane.browse.open_topic import open_topic

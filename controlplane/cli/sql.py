@@ -1,4 +1,4 @@
-"""`jobplane sql`, `emit` and `outcome`: statements from arguments, files and pipes, and what came of them."""
+"""`jobplane sql`, `emit` and `outcome`: run statements from arguments, files and pipes, and print their outcomes."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -51,12 +51,12 @@ _timeout = click.option(
 
 
 LONGEST_OFFSET = 18
-"""Digits; Kafka's offsets have not more, and a number of more is an id."""
+"""Digits. Offsets in Kafka have at most this many, so a longer number is a command id."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """How statements are run and told of. `flags` are those of the connection, as they were given."""
+    """How to run statements and print their results. `flags` are the connection flags as given."""
 
     last: int
     no_wait: bool
@@ -215,7 +215,7 @@ def outcome(command: str, timeout: float, output: str, **flags: Any) -> None:
 
 
 def _split(source: StatementText, output: str) -> list[tuple[str, str]]:
-    """The statements of a source, each with its place."""
+    """The statements of a source, each with its source and line."""
     from jobplane.schemas.errors import Refused
     from jobplane.sql.syntax.parser import split_statements
 
@@ -231,7 +231,7 @@ def _split(source: StatementText, output: str) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True, slots=True)
 class ParsedStatement:
-    """A statement that was parsed, with its place."""
+    """A parsed statement, with its source and line."""
 
     where: str
     text: str
@@ -239,7 +239,7 @@ class ParsedStatement:
 
 
 def _parse(where: str, text: str, output: str, of: int) -> ParsedStatement:
-    """A statement to be run; exits where it cannot be parsed."""
+    """Parses a statement; exits if the statement is refused."""
     from jobplane.schemas.errors import Refused
     from jobplane.sql.syntax.parser import parse
 
@@ -255,7 +255,7 @@ def _parse(where: str, text: str, output: str, of: int) -> ParsedStatement:
 
 @contextmanager
 def _count_on_failure(done: int, of: int, what: str) -> Iterator[None]:
-    """Says at the end of a run that fails how far it came; Ctrl-C says it by itself."""
+    """Prints how many statements were done when a run fails; `_fail_interrupted` prints this for Ctrl-C."""
     try:
         yield
     except SystemExit as end:
@@ -265,7 +265,7 @@ def _count_on_failure(done: int, of: int, what: str) -> Iterator[None]:
 
 
 def _run(client: "Client", planned: ParsedStatement, left: int, way: RunOptions) -> None:
-    """Runs one statement; exits where it is not done. `left` statements come after it."""
+    """Runs one statement; exits if it fails. `left` statements follow it."""
     from jobplane.sql.syntax import statements as nodes
 
     where, text, statement = planned.where, planned.text, planned.statement
@@ -279,19 +279,19 @@ def _run(client: "Client", planned: ParsedStatement, left: int, way: RunOptions)
     if way.no_wait:
         _print_sent(client.emit(text, command_id), way.display.output)
         return
-    told: list[Sent] = []
+    known: list[Sent] = []
     try:
         with progress() as say:
             result = client.execute(
-                text, statement, way.timeout, say, command_id=command_id, sent=told.append, look=True
+                text, statement, way.timeout, say, command_id=command_id, sent=known.append, look=True
             )
     except KeyboardInterrupt:
-        _fail_interrupted(where, told[0] if told else None, command_id, left, way)
+        _fail_interrupted(where, known[0] if known else None, command_id, left, way)
     _print_result(result, where, text, way)
 
 
 def show_answer(ask: Callable[[], "Listing"], where: str, text: str, display: Display) -> None:
-    """Print what a statement that writes nothing gives; exits where it is refused."""
+    """Prints the answer to a statement that only reads; exits if the statement is refused."""
     from jobplane.schemas.errors import Refused
 
     try:
@@ -304,7 +304,7 @@ def show_answer(ask: Callable[[], "Listing"], where: str, text: str, display: Di
 
 
 def _fail_interrupted(where: str, sent: "Sent | None", command_id: str, left: int, way: RunOptions) -> NoReturn:
-    """Ctrl-C while a statement is awaited: where it is, and how to go on."""
+    """Exits after Ctrl-C; prints where the statement is and how to continue waiting."""
     if sent is None:
         there = "interrupted before Kafka acknowledged the statement, which may be on the log; to see its outcome"
     elif sent.offset < 0:
@@ -317,7 +317,7 @@ def _fail_interrupted(where: str, sent: "Sent | None", command_id: str, left: in
 
 
 def _print_result(result: "Result", where: str, text: str, way: RunOptions) -> None:
-    """Print the result of a statement; exits where it is not done."""
+    """Prints the result of a statement; exits if the statement failed."""
     from jobplane.controlplane.cli.next_steps import next_step
     from jobplane.controlplane.core.subject import outcome_line
     from jobplane.schemas.errors import Place, refusal_exit
@@ -351,8 +351,8 @@ def _print_result(result: "Result", where: str, text: str, way: RunOptions) -> N
         )
     if result.failure:
         step = next_step(result.failure, reply.name, result.status)
-        told = f"{where}: accepted, but failed: {to_one_line(result.failure)}; {state}"
-        fail(f"{told}\n{step}" if step else told, FAILED)
+        line = f"{where}: accepted, but failed: {to_one_line(result.failure)}; {state}"
+        fail(f"{line}\n{step}" if step else line, FAILED)
     if way.display.output == "text":
         with ignore_closed_output():
             click.echo(outcome_line(reply, result.subject, result.status))
@@ -366,7 +366,7 @@ def _print_sent(sent: "Sent", output: str) -> None:
 
 
 def print_refusal(where: str, text: str, refused: "Refused", output: str) -> int:
-    """Print why a statement was refused before it was sent; returns the exit code."""
+    """Prints why a statement was refused before it was sent; returns the exit code."""
     from jobplane.schemas.errors import InternalError
     from jobplane.sql.syntax.refusals.diagnostics import caret
 

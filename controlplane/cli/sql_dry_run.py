@@ -1,4 +1,4 @@
-"""`jobplane sql --dry-run`: tries each statement that can be tried, names the others, and counts."""
+"""`jobplane sql --dry-run`: tries each statement that can be tried, lists the others, and prints the counts."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ TRIED, REFUSED, LEFT_OUT = "tried", "refused", "left out"
 
 
 def try_all(client: "Client", statements: Sequence[tuple[str, str]], last: int, display: Display) -> int:
-    """Tries (place, statement) in their order; returns the exit code: that of the first refusal, else 0."""
+    """Tries the (place, statement) pairs in order; returns the exit code of the first refusal, else 0."""
     from jobplane.controlplane.query.dry_run import NotTried
     from jobplane.schemas.errors import Refused
 

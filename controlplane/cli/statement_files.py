@@ -1,4 +1,4 @@
-"""Statements as arguments, files and pipes hold them: UTF-8, with or without a byte order mark."""
+"""Reads statements from arguments, files and pipes, in UTF-8 with or without a byte order mark."""
 
 import codecs
 import os
@@ -19,25 +19,25 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "UTF-16"),
     (codecs.BOM_UTF16_BE, "UTF-16"),
 )
-"""The byte order marks that begin a text, with its encoding."""
+"""Byte order marks, each with its encoding."""
 _MOST = 0.4
-"""The least share of NULs among every second byte of a text in UTF-16; statements are mostly ASCII."""
+"""If at least this share of every second byte is NUL, the text counts as UTF-16: statements are mostly ASCII."""
 
 
 class NotText(Exception):
-    """What keeps bytes from being UTF-8, and what to do, in a sentence about a name: `is UTF-16 …`."""
+    """The bytes are not UTF-8. The message continues a sentence that begins with the file's name: `is UTF-16 …`."""
 
 
 @dataclass(frozen=True, slots=True)
 class StatementText:
-    """A text of statements, and the name by which messages call it."""
+    """A text of statements, and its name in messages."""
 
     name: str
     text: str
 
 
 def decode_text(data: bytes) -> str:
-    """The text of bytes in UTF-8, without a byte order mark. Raises NotText."""
+    """Decodes UTF-8 and removes a byte order mark. Raises NotText."""
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             raise NotText(f"is {encoding}, according to its byte order mark; {_remedy(encoding)}")
@@ -65,13 +65,13 @@ def _utf16_encoding(data: bytes) -> str | None:
 
 
 def read_sources(texts: Iterable[str], arguments: Iterable[str], files: Iterable[str]) -> list[StatementText]:
-    """Texts of -e, arguments and files, in this order; without any, standard input. Exits where one is not UTF-8."""
+    """The texts of -e, arguments and files, in this order, or standard input. Exits if one is not UTF-8."""
     found = [*_texts_with_names("-e", texts), *_texts_with_names("SQL", arguments), *map(_read_file, files)]
     return found or [_require_stdin("give a statement, a file with -f, or statements on standard input")]
 
 
 def argument_or_stdin(text: str | None) -> StatementText:
-    """The one text of a command that takes an argument, or reads standard input."""
+    """The text of a command's only argument, or of standard input."""
     if text is None:
         return _require_stdin("give a statement, or one on standard input")
     return next(iter(_texts_with_names("SQL", [text])))
@@ -117,7 +117,7 @@ def refuse_file_names(arguments: tuple[str, ...]) -> None:
 
 
 def refuse_unquoted_words(arguments: tuple[str, ...]) -> None:
-    """Raises UsageError for one statement that the shell has made several arguments of."""
+    """Raises UsageError for one statement that the shell has split into several arguments."""
     if len(arguments) > 1 and any(text.strip(" ;").isalnum() for text in arguments):
         statement = " ".join(arguments)
         raise click.UsageError(

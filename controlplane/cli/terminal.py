@@ -1,4 +1,4 @@
-"""What the commands of the command line share: flags, settings, output, and how errors are told."""
+"""What all commands share: flags, settings, output and error messages."""
 
 import os
 import shlex
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 FAILED, NOT_FOUND, REFUSED = ExitCode.FAILED, ExitCode.NOT_FOUND, ExitCode.REFUSED
 UNREACHABLE, TIMED_OUT, INTERRUPTED = ExitCode.UNREACHABLE, ExitCode.TIMED_OUT, ExitCode.INTERRUPTED
 TRACEBACK = "JOBPLANE_TRACEBACK"
-"""Set in the environment, it shows where a fault of jobplane was met."""
+"""Environment variable; if it is set, an internal error prints its traceback."""
 
 
 _EXAMPLE = 73
-"""Characters of a line of an example: 80 without those around it, and `\\` at its end."""
+"""Characters per line of an example: 80, less the indent and the `\\` at the end."""
 
 
 def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The flags every command that talks to Kafka has."""
+    """Adds the flags of every command that talks to Kafka."""
     command = click.option("--prefix", metavar="TEXT", help="Prefix of the control topics.  [default: jobplane.]")(
         command
     )
@@ -36,19 +36,19 @@ def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def issuer_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The flag of commands that send statements; it is a setting."""
+    """Adds the flag of commands that send statements; it is also a setting."""
     text = "Who or what sends the statement; stored with its outcome.  [default: user@host]"
     return click.option("--issued-by", metavar="TEXT", help=text)(command)
 
 
 def examples(*lines: str) -> str:
-    """The end of a command's help: what people may type, a long line in two. Given to click as `epilog`."""
+    """The examples at the end of a command's help, long lines split. For click's `epilog`."""
     shown = [part for line in lines for part in _split_example(line)]
     return "\b\nExamples:\n" + "\n".join(f"  {part}" for part in shown)  # click does not wrap what follows \b
 
 
 def _split_example(line: str) -> list[str]:
-    """A command that is too long for a line of help goes on in the next, as a shell takes it: after a `\\`."""
+    """Splits a command that is too long for a line of help after a `\\`, as a shell accepts it."""
     words = shlex.shlex(line)  # without posix=True it leaves quotes where they are
     words.whitespace_split, words.commenters = True, ""
     parts = [""]
@@ -67,12 +67,12 @@ def settings_of(flags: dict[str, Any]) -> "Settings":
 
 
 def outcome_command(command: str | int, flags: dict[str, Any]) -> str:
-    """What goes on waiting for a command, with the flags that this one was given."""
+    """The shell command that continues waiting for a command, with the connection flags given."""
     return command_with(["outcome", str(command)], flags)
 
 
 def command_with(words: list[str], flags: dict[str, Any]) -> str:
-    """A command of jobplane, with the flags of the connection that this one was given."""
+    """A shell command of jobplane, with the connection flags given."""
     given = [word for name in ("bootstrap", "prefix") if (value := flags.get(name)) for word in (f"--{name}", value)]
     return shlex.join(["jobplane", *words, *given])
 
@@ -89,14 +89,14 @@ def fail(message: str, code: int) -> NoReturn:
 
 
 def warn(message: str) -> None:
-    """A message on standard error; what a terminal would obey is shown as `\\x1b`."""
+    """Prints a message on standard error, with control characters shown as `\\x1b`."""
     click.echo(to_printable(message), err=True)
 
 
 class internal_errors:  # noqa: N801  used like a function
-    """The guard of what the client plans, tries and reads by itself: an error that nobody foresaw is an InternalError.
+    """Turns an unexpected exception in the client into InternalError.
 
-    The traceback is printed where the environment says JOBPLANE_TRACEBACK=1.
+    Prints the traceback if the environment has JOBPLANE_TRACEBACK=1.
     """
 
     def __enter__(self) -> None:
@@ -127,7 +127,7 @@ def _internal_error(error: Exception) -> "InternalError":
 
 
 class progress:  # noqa: N801  used like a function
-    """A status line on a terminal's stderr while something is awaited, which begins with `first`; silent elsewhere."""
+    """A status line while the command waits, first with the text `first`; nothing if stderr is not a terminal."""
 
     def __init__(self, first: str = "waiting for the outcome") -> None:
         self._first = first
@@ -147,7 +147,7 @@ class progress:  # noqa: N801  used like a function
 
 
 class errors:  # noqa: N801  used like a function
-    """Turns what cannot be helped here into a message and an exit code: the last guard of the command line."""
+    """Turns every exception that is left into a message and an exit code."""
 
     def __enter__(self) -> None:
         return None
@@ -174,15 +174,15 @@ class errors:  # noqa: N801  used like a function
 
 
 def fail_with_os_error(error: OSError, further: str = "") -> NoReturn:
-    """Ends with what a file, a port or a full disk does not do. `further` follows it."""
-    with suppress(OSError, ValueError):  # standard output holds what it could not write, and tries again at the end
+    """Exits with the message of an OSError, such as a missing file or a full disk; `further` is appended."""
+    with suppress(OSError, ValueError):  # standard output keeps what it could not write, and would try again at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     fail(f"error: {_os_error_text(error)}{further}", FAILED)
 
 
 @contextmanager
 def ignore_closed_output() -> Iterator[None]:
-    """A reader of standard output that has gone away does not keep the statements after from being run."""
+    """Continues with the next statements if the reader of standard output has closed it."""
     try:
         yield
     except BrokenPipeError:
@@ -190,7 +190,7 @@ def ignore_closed_output() -> Iterator[None]:
 
 
 class exit_with_reader:  # noqa: N801  used like a function
-    """Ctrl-C and a reader that has gone away are how a listing ends, not errors."""
+    """Ends a listing with exit code 0 on Ctrl-C, or when the reader of standard output closes it."""
 
     def __enter__(self) -> None:
         return None
@@ -203,8 +203,8 @@ class exit_with_reader:  # noqa: N801  used like a function
 
 
 def _os_error_text(error: OSError) -> str:
-    """What a file or port does not do, without Python's number for it."""
+    """The message of an OSError, without its number."""
     if not error.strerror:
         return str(error)
-    named = f"'{error.filename}': " if error.filename else ""
-    return f"{named}{error.strerror[:1].lower()}{error.strerror[1:]}"
+    file = f"'{error.filename}': " if error.filename else ""
+    return f"{file}{error.strerror[:1].lower()}{error.strerror[1:]}"

@@ -1,4 +1,4 @@
-"""`jobplane topic`, its `create`, `list` and `describe`: topics are made and seen without another tool of Kafka."""
+"""`jobplane topic`, its `create`, `list` and `describe`: create topics and look at them."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -69,7 +69,7 @@ def create(
             check_new(names, kafka.topic_partitions())
         for i, name in enumerate(names):
             with _print_not_created(names[i:]):
-                made = create_topic(
+                created = create_topic(
                     kafka,
                     name,
                     partitions or BROKERS_DEFAULT,
@@ -78,16 +78,16 @@ def create(
                     if_not_exists=if_not_exists,
                 )
             if output == "json":
-                json_line({"topic": name, "partitions": made.partitions, "created": made.new})
-            elif made.new:
-                click.echo(f"created topic {name}, {quantity(made.partitions, 'partition')}")
+                json_line({"topic": name, "partitions": created.partitions, "created": created.new})
+            elif created.new:
+                click.echo(f"created topic {name}, {quantity(created.partitions, 'partition')}")
             else:
-                click.echo(f"unchanged: topic {name} exists, {quantity(made.partitions, 'partition')}")
+                click.echo(f"unchanged: topic {name} exists, {quantity(created.partitions, 'partition')}")
 
 
 @contextmanager
 def _print_not_created(names: Sequence[str]) -> Iterator[None]:
-    """Says which topics were not made where the first of several cannot be."""
+    """Prints which topics were not created if one of several cannot be created."""
     try:
         yield
     except JobplaneError:
@@ -147,7 +147,7 @@ def describe(name: str, output: str, **flags: Any) -> None:
 
 
 def connect(flags: dict[str, Any]) -> "tuple[Kafka, Settings]":
-    """The cluster, which answers, and the settings."""
+    """The cluster, once it answers, and the settings."""
     settings = settings_of(flags)
     from jobplane.processors.kafka.cluster import Kafka
 
@@ -157,7 +157,7 @@ def connect(flags: dict[str, Any]) -> "tuple[Kafka, Settings]":
 
 
 def split_pair(text: str, option: str, example: str) -> tuple[str, str]:
-    """`k=v` in two. Raises click.UsageError."""
+    """Splits `k=v`. Raises click.UsageError."""
     name, equals, value = text.partition("=")
     if not (name and equals):
         raise click.UsageError(f"{option} must be a name and a value, such as {example}, not '{text}'")
@@ -165,7 +165,7 @@ def split_pair(text: str, option: str, example: str) -> tuple[str, str]:
 
 
 class refusals:  # noqa: N801  used like a function
-    """Prints what is refused, and exits as a statement refused would. `where` is the condition that places are in."""
+    """Prints a refusal and exits with its code. Places in the refusal refer to the condition `where`."""
 
     def __init__(self, where: str = "") -> None:
         self._where = where

@@ -1,1 +1,1 @@
-"""The client: it sends commands, follows each to its outcome, and reads the control plane."""
+"""The client: sends commands, follows each to its outcome, and reads the control plane."""

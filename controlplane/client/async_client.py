@@ -1,8 +1,8 @@
 """The client for asyncio: the same calls, each in a thread of `asyncio.to_thread`, and events as an async iterator.
 
-Cancelled, a call lets go at once, and the thread of one that waits ends within a tenth of a second; a command that is
-being sent is sent all the same. A call holds a thread of the loop's default executor; for very many at once, give it a
-larger one.
+A cancelled call returns at once, and the thread of a call that waits ends within 0.1 s; a command that is being sent is
+still sent. Each call uses a thread of the loop's default executor; for very many calls at once, give the loop a larger
+executor.
 """
 
 import asyncio
@@ -31,11 +31,11 @@ READ_S = 0.1
 
 
 class _Cancelled(Exception):
-    """Ends the thread of a call that nobody awaits any more."""
+    """Ends the thread of a cancelled call."""
 
 
 class AsyncClient:
-    """One control plane, as seen from anywhere: the methods, parameters and errors of `Client`."""
+    """A client of one control plane, with the methods, parameters and errors of `Client`."""
 
     def __init__(
         self,
@@ -55,15 +55,15 @@ class AsyncClient:
         await self.close()
 
     async def close(self) -> None:
-        """Lets go of Kafka, and of the schema registry. A later call connects anew."""
+        """Closes the connections to Kafka and the schema registry. A later call connects again."""
         await asyncio.to_thread(self._client.close)
 
     async def emit(
         self, sql: str, command_id: str = "", *, issued_by: str = "", reply_to: str = "", traceparent: str = ""
     ) -> Sent:
         """Append a command; return once Kafka has it. See Client.emit."""
-        said = {"issued_by": issued_by, "reply_to": reply_to, "traceparent": traceparent}
-        return await asyncio.to_thread(self._client.emit, sql, command_id, **said)
+        headers = {"issued_by": issued_by, "reply_to": reply_to, "traceparent": traceparent}
+        return await asyncio.to_thread(self._client.emit, sql, command_id, **headers)
 
     async def execute(
         self,
@@ -83,9 +83,9 @@ class AsyncClient:
 
         `watch` and `sent` are called by the loop.
         """
-        said = {"command_id": command_id, "issued_by": issued_by, "reply_to": reply_to, "traceparent": traceparent}
+        headers = {"command_id": command_id, "issued_by": issued_by, "reply_to": reply_to, "traceparent": traceparent}
         return await _await_thread(
-            self._client.execute, sql, statement, timeout, _on_loop(watch), sent=_on_loop(sent), look=look, **said
+            self._client.execute, sql, statement, timeout, _on_loop(watch), sent=_on_loop(sent), look=look, **headers
         )
 
     async def wait(self, command: Sent | str | int, timeout: float = 60.0, watch: Watch = lambda text: None) -> Result:
@@ -101,27 +101,27 @@ class AsyncClient:
         return await asyncio.to_thread(self._client.show, statement)
 
     async def notices(self, sql: str) -> tuple[str, ...]:
-        """What is worth saying of a CREATE JOB or INSERT that is not wrong. See Client.notices."""
+        """The notices about a CREATE JOB or INSERT that is not refused. See Client.notices."""
         return await asyncio.to_thread(self._client.notices, sql)
 
     async def dry_run(self) -> "AsyncDryRun":
-        """To try CREATE JOB and INSERT on the newest records, with mappings nobody else sees. See Client.dry_run."""
+        """A dry run of CREATE JOB and INSERT on the newest records, with mappings of its own. See Client.dry_run."""
         return AsyncDryRun(await asyncio.to_thread(self._client.dry_run))
 
     async def dead_letters(self, job: str) -> "list[DeadLetter]":
-        """The dead letters of the live job of a name, else of the newest ended one. Raises JobNotFound."""
+        """The dead letters of the live job with this name, else of the newest ended job. Raises JobNotFound."""
         return await asyncio.to_thread(self._client.dead_letters, job)
 
     async def at_rest(self, uid: str, timeout: float = 60.0) -> Job | None:
-        """A job once it has ended or is suspended; None where that takes longer. Raises KeyError for an unknown uid."""
+        """The job once it has ended or is suspended; None after the timeout. Raises KeyError for an unknown uid."""
         return await _await_thread(self._client.at_rest, uid, timeout)
 
     async def retried(self, retry: Job) -> tuple[int, int]:
-        """How many dead letters a retry that has ended was given, and how many of them failed again."""
+        """How many dead letters an ended retry has processed, and how many of them failed again."""
         return await asyncio.to_thread(self._client.retried, retry)
 
     async def state(self) -> State:
-        """All that the control plane knows, as it is now."""
+        """The current state of the control plane."""
         return await asyncio.to_thread(self._client.state)
 
     async def jobs(self) -> list[Row]:
@@ -133,7 +133,7 @@ class AsyncClient:
         return await asyncio.to_thread(self._client.snapshots)
 
     async def events(self, start: int | None = 0, *, follow: bool = False) -> AsyncGenerator[Entry, None]:
-        """What happened, from an offset of the events log to its end or, with `follow`, for ever. See Client.events."""
+        """Events from an offset to the end of the log or, with `follow`, for ever. See Client.events."""
         tail = await asyncio.to_thread(self._client.tail, start)
         try:
             while follow or not tail.has_reached_end:
@@ -150,11 +150,11 @@ class AsyncDryRun:
         self._attempt = attempt
 
     async def run(self, statement: "str | Tryable", last: int = LAST) -> Listing:
-        """What a CREATE JOB or an INSERT would write and refuse. See DryRun.run."""
+        """What a CREATE JOB or INSERT would write and refuse. See DryRun.run."""
         return await asyncio.to_thread(self._attempt.run, statement, last)
 
     async def notices(self, text: str) -> tuple[str, ...]:
-        """What is noticed of a CREATE JOB or INSERT at the newest records. See DryRun.notices."""
+        """The notices about a CREATE JOB or INSERT, from the newest records. See DryRun.notices."""
         return await asyncio.to_thread(self._attempt.notices, text)
 
 
@@ -164,7 +164,7 @@ def _read_batch(tail: EventsTail) -> list[Entry]:
 
 
 def _on_loop(callback: Callable[[T], None]) -> Callable[[T], None]:
-    """For a thread: calls a function where all code of asyncio runs."""
+    """Wraps a callback so that a thread calls it in the event loop."""
     loop = asyncio.get_running_loop()
 
     def call(value: T) -> None:
@@ -174,7 +174,7 @@ def _on_loop(callback: Callable[[T], None]) -> Callable[[T], None]:
 
 
 async def _await_thread(call: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-    """What a call that waits gives; when this is cancelled, so is that."""
+    """Awaits a call in a thread; if the coroutine is cancelled, the call is cancelled too."""
     cancelled = threading.Event()
 
     def alive() -> None:

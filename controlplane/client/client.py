@@ -1,4 +1,4 @@
-"""Issues commands and reads the control plane, from anywhere that reaches Kafka. Never imports faust.
+"""The client: sends commands and reads the control plane. Needs only Kafka; never imports faust.
 
 with Client("kafka:9092") as client:
     result = client.execute("ALTER JOB big SUSPEND", command_id="suspend-7")
@@ -45,7 +45,7 @@ DELIVERY_S = 10.0
 
 
 class Client:
-    """One control plane, as seen from anywhere. Threads may share it: every call reads by a consumer of its own.
+    """A client of one control plane. Threads may share it: every call reads with its own consumer.
 
     Every method may raise KafkaUnreachable, CredentialsRefused or NotSetUp at the first call, KafkaSilent later.
     """
@@ -60,7 +60,7 @@ class Client:
     ) -> None:
         """Settings, or Kafka's address with the control plane's prefix and properties for librdkafka.
 
-        `issued_by` goes along with every command that is given no other; by default it is the setting, else user@host.
+        `issued_by` is the default issuer of every command; without it, the setting or else user@host.
         """
         if isinstance(settings, str):
             settings = Settings(bootstrap=settings, prefix=prefix, kafka=dict(kafka or {}))
@@ -83,7 +83,7 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Lets go of Kafka, and of the schema registry. A later call connects anew."""
+        """Closes the connections to Kafka and the schema registry. A later call connects again."""
         if self._registry is not None:
             self._registry.close()
         with self._lock:
@@ -100,23 +100,23 @@ class Client:
     def emit(
         self, sql: str, command_id: str = "", *, issued_by: str = "", reply_to: str = "", traceparent: str = ""
     ) -> Sent:
-        """Append a command; return once Kafka has it. It is not looked at here: the decider judges it.
+        """Append a command; return once Kafka has it. The command is not checked here: the decider judges it.
 
-        `command_id` makes a repeat harmless (default: a new one), `reply_to` is a topic that its outcome is copied to,
-        `issued_by` says who sends it (default: what this client was made with).
-        Raises KafkaUnreachable where Kafka did not acknowledge it within 10 s: send it again with its id.
+        With the same `command_id` (default: a new one) a repeat changes nothing. `reply_to` is a topic that gets a copy
+        of the outcome. `issued_by` says who sends the command (default: the issuer of this client).
+        Raises KafkaUnreachable if Kafka does not acknowledge the command within 10 s: send it again with its id.
         """
         self._check()
         command_id = command_id or str(uuid.uuid4())
         issuer = issued_by or self._issued_by
-        said = {COMMAND_ID: command_id, REPLY_TO: reply_to, ISSUED_BY: issuer, TRACEPARENT: traceparent}
+        texts = {COMMAND_ID: command_id, REPLY_TO: reply_to, ISSUED_BY: issuer, TRACEPARENT: traceparent}
         delivered: list[tuple[KafkaError | None, Message]] = []
         producer = self._writer()
         producer.produce(
             f"{self._prefix}{COMMANDS}",
             sql.encode(),
             partition=0,
-            headers=[(name, text.encode()) for name, text in said.items() if text],
+            headers=[(name, text.encode()) for name, text in texts.items() if text],
             on_delivery=lambda error, message: delivered.append((error, message)),
         )
         deadline = time.monotonic() + DELIVERY_S + 1
@@ -130,7 +130,7 @@ class Client:
             )
         if error is not None:
             with self._lock:
-                self._producer = None  # it may be good for nothing more
+                self._producer = None  # a producer may be unusable after an error
             raise judged(error)
         try:
             return Sent(command_id, delivered_offset(delivered[0][1]))
@@ -163,13 +163,12 @@ class Client:
     ) -> Result:
         """Append a command and wait for its outcome and its effect, at most `timeout` seconds.
 
-        `statement` is `sql` parsed, where that was done already; `sent` is told once Kafka has the command. Of RESUME
-        and RESTART the effect is a job that gets past what stopped it, as far as that is known soon. Raises Refused,
-        before anything is sent, where `sql` is no statement. A verdict of the decider is not raised: it stands in the
-        result.
+        `statement` is `sql` already parsed. `sent` is called once Kafka has the command. RESUME and RESTART take effect
+        when the job gets past the cause of its stop, as far as that is known soon. Raises Refused, before anything is
+        sent, if `sql` is not a statement. A verdict of the decider is not raised; the result has it.
 
-        With `look`, as `jobplane sql` has it, CREATE JOB waits for a job that has read its first records, or all that
-        there are; the newest records of its sources are looked at meanwhile: see `notices`.
+        With `look`, which `jobplane sql` sets, CREATE JOB waits until the job has read its first records, or all
+        records there are. Meanwhile the client reads the newest records of the sources: see `notices`.
         """
         statement = statement or parse(sql)
         self._check()
@@ -195,10 +194,10 @@ class Client:
         *,
         alive: Alive = lambda: None,
     ) -> Result:
-        """The outcome and the effect of a command, by what `emit` gave, by its id or by its offset on the log.
+        """The outcome and the effect of a command: the result of `emit`, a command id, or an offset on the log.
 
-        One judged long ago is found as well, with the effect it had then. Waits at most `timeout` seconds; an id that
-        no command has is waited for too. Raises CommandNotFound for an offset at which there is no command.
+        A command judged long ago is found too, with the effect it had then. Waits at most `timeout` seconds, also for
+        an id that no command has. Raises CommandNotFound for an offset without a command.
         """
         self._check()
         deadline = time.monotonic() + timeout
@@ -211,10 +210,10 @@ class Client:
 
     @jobplane_errors()
     def read(self, statement: statements.ReadingStatement | str, *, last: int = LAST) -> rows.Listing:
-        """The answer to SHOW, DESCRIBE or EXPLAIN, from the topics as they are now.
+        """The answer to SHOW, DESCRIBE or EXPLAIN, from the current topics.
 
-        EXPLAIN ANALYZE tries the `last` newest records of the sources. Raises Refused with its place where a name is
-        unknown, or the text is no such statement.
+        EXPLAIN ANALYZE reads the `last` newest records of the sources. Raises Refused with its place if a name is
+        unknown, or if the text is not one of these statements.
         """
         if isinstance(statement, str):
             read = parse(statement)
@@ -226,15 +225,15 @@ class Client:
 
     @jobplane_errors()
     def notices(self, sql: str) -> tuple[str, ...]:
-        """What is worth saying of a CREATE JOB or INSERT that is not wrong, at the newest records of its sources.
+        """The notices about a CREATE JOB or INSERT that is not refused, from the newest records of its sources.
 
-        A field that none of them has; a sink that is compacted while they have no keys. Raises Refused where the
-        statement would be refused.
+        For example: no record has a field of the query; the sink is compacted but the records have no keys. Raises
+        Refused if the statement would be refused.
         """
         return self.dry_run().notices(sql)
 
     def dry_run(self) -> "DryRun":
-        """To try CREATE JOB and INSERT on the newest records, with mappings that nobody else sees; see DryRun.run."""
+        """A dry run of CREATE JOB and INSERT on the newest records, with mappings of its own; see DryRun.run."""
         from jobplane.controlplane.query.dry_run import DryRun
 
         self._check()
@@ -246,7 +245,7 @@ class Client:
 
     @jobplane_errors()
     def dead_letters(self, job: str) -> "list[DeadLetter]":
-        """The dead letters of the live job of a name, else of the newest ended one. Raises JobNotFound."""
+        """The dead letters of the live job with this name, else of the newest ended job. Raises JobNotFound."""
         from jobplane.controlplane.core.facts import letters_topic
         from jobplane.controlplane.listings import describe
         from jobplane.controlplane.query import dead_letters
@@ -257,13 +256,13 @@ class Client:
 
     @jobplane_errors()
     def at_rest(self, uid: str, timeout: float = 60.0, *, alive: Alive = lambda: None) -> Job | None:
-        """A job once it has ended or is suspended; None where that takes longer. Raises KeyError for an unknown uid."""
+        """The job once it has ended or is suspended; None after the timeout. Raises KeyError for an unknown uid."""
         with closing(self.tail(None)) as tail:
             return tail.wait_for_rest(self.state(), uid, time.monotonic() + timeout, alive)
 
     @jobplane_errors()
     def retried(self, retry: Job) -> tuple[int, int]:
-        """How many dead letters a retry that has ended was given, and how many of them failed again."""
+        """How many dead letters an ended retry has processed, and how many of them failed again."""
         from jobplane.controlplane.query import dead_letters
 
         source = retry.sources[0]
@@ -274,28 +273,28 @@ class Client:
 
     @jobplane_errors()
     def state(self) -> State:
-        """All that the control plane knows, as it is now."""
+        """The current state of the control plane."""
         self._check()
         return state_topic.read_current_state(self._kafka, self._prefix)
 
     def jobs(self) -> list[rows.Row]:
-        """The rows of SHOW JOBS, with the columns of `views.JOB_COLUMNS`: live jobs by name, then ended ones.
+        """The rows of SHOW JOBS, with the columns of `rows.JOB_COLUMNS`: live jobs by name, then ended jobs.
 
-        `lag` and `rate` are None: `show("SHOW JOBS")` has them.
+        `lag` and `rate` are None; `show("SHOW JOBS")` has their values.
         """
         return rows.jobs(self.state())
 
     def snapshots(self) -> list[rows.Row]:
-        """The rows of SHOW SNAPSHOTS, with the columns of `views.SNAPSHOT_COLUMNS`; `time` in milliseconds."""
+        """The rows of SHOW SNAPSHOTS, with the columns of `rows.SNAPSHOT_COLUMNS`; `time` in milliseconds."""
         return rows.snapshots(self.state())
 
     def events(
         self, start: int | None = 0, *, follow: bool = False, alive: Alive = lambda: None
     ) -> Generator[Entry, None, None]:
-        """What happened, from an offset of the events log on; `start` None is its end.
+        """Events from an offset of the events log on; with `start` None, from its end.
 
-        Ends at the end as it is at the call, or never with `follow`. To go on later, keep the last `Entry.offset` and
-        start at the one after it. Raises ValueError where `start` is beyond the end.
+        Stops at the end that the log has at the call, or never with `follow`. To continue later, keep the last
+        `Entry.offset` and start at the next offset. Raises ValueError if `start` is beyond the end.
         """
         with closing(self.tail(start)) as tail:
             while follow or not tail.has_reached_end:

@@ -1,4 +1,4 @@
-"""One command followed from its place on the log to its outcome, and to the effect of that."""
+"""Follows a command from its offset on the log to its outcome, and then to the effect."""
 
 import time
 from collections.abc import Callable
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class CommandFollower:
-    """Follows one command. `registry` reads commands that its client wrote."""
+    """Follows one command. `registry` is needed to read commands that a registry client has encoded."""
 
     def __init__(
         self,
@@ -51,9 +51,9 @@ class CommandFollower:
         self._remarks: tuple[str, ...] = ()
 
     def find(self, command: Sent | str | int) -> Sent:
-        """Where a command is, and the tail before its outcome; NOWHERE where the outcome is to be known by its id.
+        """Finds the offset of a command and moves the tail there; NOWHERE if the outcome must be recognised by the id.
 
-        Raises CommandNotFound for an offset at which there is no command.
+        Raises CommandNotFound for an offset without a command.
         """
         sent = self._find(command)
         if sent.offset != NOWHERE:
@@ -67,7 +67,7 @@ class CommandFollower:
             answers = self._state().answers
             if known := answers.get(command):
                 return Sent(command, known.offset)
-            if len(answers) >= REMEMBERED_COMMANDS:  # it may have been forgotten
+            if len(answers) >= REMEMBERED_COMMANDS:  # the answer may have been dropped from the state
                 self._tail.seek(self._tail.first)
             return Sent(command, NOWHERE)
         record = self._command(command)
@@ -83,9 +83,9 @@ class CommandFollower:
         alive: Alive,
         judged: Callable[[object], None] = lambda body: None,
     ) -> Result:
-        """Reads events up to the outcome of `sent`, then to its effect; `statement` is read back where it is None.
+        """Reads events up to the outcome of `sent`, then to its effect. If `statement` is None, reads it from the log.
 
-        `judged` is told the body of the outcome.
+        `judged` is called with the body of the outcome.
         """
         self._result = Result(sent, None, subject=subject_of(statement) if statement is not None else None)
         while True:
@@ -109,7 +109,7 @@ class CommandFollower:
                 return self._end(timed_out=True)
 
     def _take_outcome(self, event: Event, reply: Answer, statement: statements.Statement | None) -> None:
-        """Takes the outcome, and what it leads to."""
+        """Sets the result from the outcome, and the goal."""
         sent, text = Sent(self._result.sent.command_id, event.cause.offset), ""
         if statement is None:
             text, statement = self._statement(sent.offset, reply)
@@ -142,7 +142,7 @@ class CommandFollower:
         return status
 
     def _is_over(self, aim: Goal, offset: int) -> bool:
-        """Of a job that ran before anyone looked, no more is asked."""
+        """Whether the goal is reached; a job that already ran before the client looked needs no further proof."""
         return aim.over and not (aim.wants_proof and offset >= self._tail.end)
 
     def _end(self, *, timed_out: bool = False) -> Result:
@@ -152,9 +152,9 @@ class CommandFollower:
         return replace(result, status=aim.status, failure="" if aim.reached else aim.failure)
 
     def _prove(self, aim: Goal, watch: Watch, alive: Alive) -> bool:
-        """Waits while a job that runs has to show that it goes on; False once it does not run any more.
+        """Waits until a running job has proved that it makes progress; False once the job no longer runs.
 
-        Where it is not known soon enough that a cure helped, there is a remark.
+        Adds a remark if it is not known soon enough whether the cause of an earlier stop is fixed.
         """
         try:
             job = self._job(aim.uid)
@@ -187,7 +187,7 @@ class CommandFollower:
         return state_topic.read_current_state(self._kafka, self._prefix)
 
     def _statement(self, offset: int, reply: Answer) -> tuple[str, statements.Statement | None]:
-        """The text of a command, and what it says unless it was refused: it may be what the parser failed at."""
+        """The text of a command and its statement, which is None if the command was refused: it may not parse."""
         record = self._command(offset)
         if record is None or reply.verdict == REFUSED:
             return record.text if record else "", None
@@ -197,7 +197,7 @@ class CommandFollower:
             return record.text, None
 
     def _command(self, offset: int) -> ReceivedCommand | None:
-        """A command as it stands on the log; None where there is none."""
+        """The command at an offset of the log; None if there is none."""
         if offset < 0:
             return None
         with closing(self._kafka.consumer(f"{self._prefix}reader", committed=False)) as consumer:
@@ -212,12 +212,12 @@ class CommandFollower:
 
 
 def _reply(event: Event, job: str, sent: Sent) -> Answer | None:
-    """The outcome of a command, where this event is that."""
+    """The outcome of the command if this event is its outcome, else None."""
     return answer_of(event, job) if _is_of(event.cause, sent) else None
 
 
 def _is_of(cause: Cause, sent: Sent) -> bool:
-    """Whether an event was caused by a command."""
+    """Whether an event was caused by this command."""
     if cause.topic != COMMANDS:
         return False
     return cause.command_id == sent.command_id if sent.offset == NOWHERE else cause.offset == sent.offset

@@ -1,8 +1,8 @@
-"""Whether a job that runs goes on: past its first records, or past the record that stopped it.
+"""Whether a running job makes progress: past its first records, or past the record that stopped it.
 
-RUNNING is reported after a task's first commit, which holds no record yet: a record that stops the job comes next.
-The offsets of the job's consumer group show how far it is. A task that fails at a record commits what lies before it,
-once. So it is known that a job goes on when each of its partitions has come to the end it had, or was committed twice.
+RUNNING is reported after a task's first commit, which contains no record yet: a record that stops the job comes later.
+The offsets of the job's consumer group show its position. A task that fails at a record commits once, just before that
+record. So a job makes progress if each partition has reached the end it had at the first look, or was committed twice.
 """
 
 import time
@@ -20,23 +20,23 @@ from jobplane.schemas.records.state import Job
 
 COMMITS = 2
 FEW = 100
-"""So few offsets before a partition's end may all be markers of transactions: the client looks whether they are."""
+"""If at most this many offsets are left, all may be transaction markers, so the client checks for records."""
 LOOK_S = 0.05
 SLACK_S = 2.0
 LONGEST_S = {Proof.FIRST_RECORDS: 2.0, Proof.CURE: 10.0}
-"""How long a client waits for commits: their intervals and SLACK_S, and so long at most."""
+"""The longest a client waits for commits; else it waits for their intervals and SLACK_S."""
 
 
 @dataclass(slots=True)
 class Evidence:
-    """Partitions of which it is not known yet that they go on; pure. `ends` are those of the first look."""
+    """Which partitions have not yet proved progress; pure. `ends` are the ends at the first look."""
 
     positions: dict[At, int]
     ends: Mapping[At, int]
     commits: dict[At, int] = field(default_factory=dict)
 
     def see(self, positions: Mapping[At, int]) -> bool:
-        """Takes newer positions into account; True when all partitions go on, or have nothing left."""
+        """Adds newer positions; True when all partitions have made progress, or have no records left."""
         for at, position in positions.items():
             if position != self.positions[at]:
                 self.commits[at] = self.commits.get(at, 0) + 1
@@ -49,10 +49,10 @@ class Evidence:
 
 
 class CommitWatch:
-    """Looks at the offsets that a job commits, as long as is worth it for a proof."""
+    """Watches the offsets that a job commits, for as long as `proof` allows."""
 
     def __init__(self, kafka: Kafka, prefix: str, job: Job, proof: Proof) -> None:
-        """Raises Doubt where Kafka does not answer, JobFailure where the client may not read the offsets."""
+        """Raises Doubt if Kafka does not answer, JobFailure if the client is not allowed to read the offsets."""
         self._kafka, self._prefix, self._job = kafka, prefix, job
         interval = JobOptions.of(job.options).snapshot_interval_millis
         self._until = time.monotonic() + min(COMMITS * interval / 1000 + SLACK_S, LONGEST_S[proof])
@@ -66,11 +66,11 @@ class CommitWatch:
         try:
             self._evidence = self._first()
         except BaseException:
-            self.close()  # nobody has it to close
+            self.close()  # the caller gets no object to close
             raise
 
     def makes_progress(self) -> bool:
-        """Whether it is known now that the job goes on."""
+        """Whether the job is now known to make progress."""
         if time.monotonic() - self._looked < LOOK_S:
             return False
         self._looked = time.monotonic()
@@ -80,14 +80,14 @@ class CommitWatch:
 
     @property
     def timed_out(self) -> bool:
-        """Whether it was waited for long enough."""
+        """Whether the time for a proof has passed."""
         return time.monotonic() > self._until
 
     def close(self) -> None:
         self._consumer.close()
 
     def _first(self) -> Evidence:
-        """The first look."""
+        """The positions and ends at the first look."""
         begin = committed_offsets(self._consumer, self._partitions, self._job)
         ends = self._kafka.stable_offsets(self._partitions)
         at_end = {at for at in self._partitions if begin[at] >= ends[at]}
@@ -96,7 +96,7 @@ class CommitWatch:
         return Evidence(begin, {at: end for at, end in ends.items() if at not in at_end})
 
     def _with_records(self, near: Collection[At], begin: Mapping[At, int]) -> set[At]:
-        """Those partitions that hold a committed record behind the position."""
+        """The partitions that have a committed record after the position."""
         found: set[At] = set()
         with closing(ControlTopics(self._kafka, self._prefix).state_reader()) as consumer:
             for topic in {topic for topic, _ in near}:

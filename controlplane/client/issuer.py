@@ -1,4 +1,4 @@
-"""Who sends commands, unless a caller says it."""
+"""The default issuer of commands."""
 
 import getpass
 import os
@@ -8,10 +8,10 @@ from jobplane.controlplane.settings import LONGEST_ISSUER
 
 
 def user_at_host() -> str:
-    """`ann@laptop`; where the process has no user name, as in a container with a uid of its own, `uid-1000@host`."""
+    """`ann@laptop`; if the process has no user name, as in some containers, `uid-1000@host`."""
     try:
         user = getpass.getuser()
-    except (KeyError, OSError, ImportError):  # before Python 3.13 it is a KeyError
+    except (KeyError, OSError, ImportError):  # a KeyError before Python 3.13
         user = f"uid-{os.getuid()}" if hasattr(os, "getuid") else "unknown"
     said = f"{user}@{socket.gethostname()}".encode(errors="replace").decode()
     return "".join(sign for sign in said if sign.isprintable())[:LONGEST_ISSUER]

@@ -1,4 +1,4 @@
-"""What a client knows of a command it has sent: where it lies on the log, and what came of it."""
+"""A command that a client has sent, with its offset on the log, and its result."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from jobplane.controlplane.core.subject import Subject
 from jobplane.schemas.records.state import Answer
 
 Alive = Callable[[], None]
-"""Called again and again while something is awaited; what it raises ends the waiting."""
+"""Called repeatedly while the client waits; an exception from it ends the wait."""
 Watch = Callable[[str], None]
-"""Told in words how far a statement has come."""
+"""Called with a text that says how far a statement has come."""
 NOWHERE = -1
 """The offset of a command that was not found."""
 
@@ -26,10 +26,10 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of one statement. `reply` is None while unanswered; `failure` says why its effect did not come.
+    """The result of one statement. `reply` is None if there is no outcome; `failure` says why the effect failed.
 
-    `status` is that of its job, `text` the statement, where it was read back from the log, `subject` what it speaks of
-    and None where the text is not known. `remarks` is what the client has to say beside the reply's notices.
+    `status` is the status of its job. `text` is the statement if it was read from the log. `subject` is the object of
+    the statement; None if the text is not known. `remarks` are notices of the client.
     """
 
     sent: Sent
@@ -43,16 +43,16 @@ class Result:
 
     @property
     def done(self) -> bool:
-        """Accepted or unchanged, and its effect has come."""
+        """Whether the statement was accepted or unchanged, and its effect is complete."""
         return self.reply is not None and self.reply.verdict != REFUSED and not self.failure and not self.timed_out
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """What people should know of it: said by the decider, then by the client."""
+        """The notices of the decider, then those of the client."""
         return (*(self.reply.notices if self.reply else ()), *self.remarks)
 
     def row(self) -> dict[str, Any]:
-        """As `jobplane sql -o json` prints it."""
+        """The object that `jobplane sql -o json` prints."""
         reply = self.reply
         about = {
             "kind": self.subject.kind if self.subject else None,

@@ -1,7 +1,7 @@
-"""A look at the newest records of a new job's sources, in a thread beside the waiting for the job.
+"""Reads the newest records of a new job's sources, in a thread, while the client waits for the job.
 
-It changes nothing, and adds no time unless Kafka is slow: where it fails, or takes longer than a job needs to start by
-PATIENCE_S, nothing is noticed.
+Changes nothing, and takes no extra time unless Kafka is slow. If reading fails, or ends later than PATIENCE_S after the
+job has started, there are no notices.
 """
 
 import logging
@@ -15,11 +15,11 @@ from jobplane.sql.syntax import statements
 
 LOG = logging.getLogger("jobplane.source_notices")
 PATIENCE_S = 2.0
-"""Longest that is waited for it once the job runs; it takes less than a job needs to start."""
+"""The longest wait for the notices once the job runs; usually they are ready before the job starts."""
 
 
 class SourceNotices:
-    """A look at what `insert` reads, of the job to be created."""
+    """Reads the newest records of the sources of `insert`, the query of the job to be created."""
 
     def __init__(self, kafka: Kafka, prefix: str, insert: statements.Insert) -> None:
         self._kafka, self._prefix, self._insert = kafka, prefix, insert
@@ -27,7 +27,7 @@ class SourceNotices:
         self._noticed: tuple[str, ...] = ()
 
     def begin(self, body: object) -> None:
-        """Looks at what a job was created on; `body` is that of the statement's outcome."""
+        """Reads the sources that a job was created with; `body` is the body of the statement's outcome."""
         if isinstance(body, JobCreated):
             self._thread = threading.Thread(target=self._look, args=(body,), daemon=True)
             self._thread.start()
@@ -47,7 +47,7 @@ class SourceNotices:
             LOG.debug("the newest records could not be read: %s", told(error))
 
     def collect(self) -> tuple[str, ...]:
-        """What was noticed until now, or soon."""
+        """The notices so far; waits PATIENCE_S for them."""
         if self._thread is not None:
             self._thread.join(PATIENCE_S)
         return self._noticed

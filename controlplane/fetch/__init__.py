@@ -1,1 +1,1 @@
-"""What verdicts need from outside, asked beforehand: topics, schemas, consumer groups."""
+"""Fetches what verdicts need from outside: topics, schemas, consumer groups."""

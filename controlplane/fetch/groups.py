@@ -1,4 +1,4 @@
-"""Consumer groups as their coordinators know them, asked with the client that Faust uses.
+"""Asks the coordinators of consumer groups, with the Kafka client that Faust uses.
 
 librdkafka's own calls to a coordinator end the whole process when the coordinator goes away at the wrong moment
 (librdkafka issue 4605, open): a worker must outlive a broker.
@@ -24,13 +24,13 @@ from jobplane.processors.kafka.security import security
 LOG = logging.getLogger("jobplane.groups")
 T = TypeVar("T")
 COORDINATOR_S = 120.0
-"""On a machine under heavy load Kafka needs long to make the topic of all groups."""
+"""On a machine under heavy load Kafka takes long to create the topic `__consumer_offsets`."""
 DROP_S = 1.0
 _NOTHING_TO_DELETE = frozenset({"GroupIdNotFound", "NonEmptyGroup"})
 
 
 class Groups:
-    """For one thread. Every method raises Doubt where no answer comes within 5 s."""
+    """Not thread-safe. Every method raises Doubt if no answer arrives within 5 s."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -38,7 +38,7 @@ class Groups:
         self._admin: AIOKafkaAdminClient | None = None
 
     def members(self, group: str) -> dict[str, set[tuple[str, int]]]:
-        """The partitions of each member, by client id, as the coordinator has it now."""
+        """The partitions of each member now, by client id."""
 
         async def ask(admin: AIOKafkaAdminClient) -> dict[str, set[tuple[str, int]]]:
             described = (await admin.describe_consumer_groups([group]))[0].groups[0]
@@ -48,7 +48,7 @@ class Groups:
         return self._call(ask)
 
     def await_coordinator(self, group: str, say: Say = say_nothing) -> None:
-        """Until the coordinator answers: on a new cluster asking is what makes it. Raises Doubt after two minutes."""
+        """Waits until the coordinator answers; on a new cluster the question creates it. Raises Doubt after 120 s."""
         wait_limit = WaitLimit(COORDINATOR_S, say)
         answered = False
         while not answered:
@@ -61,7 +61,7 @@ class Groups:
                 time.sleep(0.1)
 
     def delete(self, group: str) -> None:
-        """Deletes a group's offsets; one that is not there, or in use, is left."""
+        """Deletes a group with its offsets; does nothing if the group does not exist or is in use."""
 
         async def ask(admin: AIOKafkaAdminClient) -> None:
             node = await admin.find_coordinator(group)
@@ -93,7 +93,7 @@ class Groups:
             raise Doubt(f"the coordinator of a consumer group does not answer ({type(error).__name__})") from error
 
     def _drop(self) -> None:
-        """A client that has failed is made anew: it may know the coordinator of yesterday."""
+        """Drops a client that has failed: it may remember a coordinator that has changed."""
         if self._admin is not None:
             with suppress(TimeoutError):
                 self._loop.run_until_complete(asyncio.wait_for(self._admin.close(), DROP_S))

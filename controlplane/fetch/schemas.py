@@ -1,6 +1,6 @@
-"""What verdicts need of the schema registry: what is not known yet is asked, and the command read or judged again.
+"""Fetches what verdicts need from the schema registry, and then reads or judges the command again.
 
-A verdict is a pure decision all the same: the answers are facts, and land in its event. To register is safe to repeat.
+A verdict is still a pure decision: the answers are facts, and the event records them. Registering again is harmless.
 """
 
 import time
@@ -18,12 +18,12 @@ from jobplane.schemas.records.mappings import AvroSchema
 from jobplane.schemas.wire.framed import RegistrySchemas
 
 ANSWERS_S = 5.0
-"""After this long in one batch nothing more is asked."""
+"""After this many seconds in one batch the registry is not asked again."""
 T = TypeVar("T")
 
 
 class SchemaRegistry(Protocol):
-    """A schema registry, as jobplane.processors.registry.client is one.
+    """The interface of a schema registry, which jobplane.processors.registry.client implements.
 
     `schema` raises BadRecord, `register` SchemaIncompatible, all of them Doubt.
     """
@@ -37,9 +37,9 @@ class SchemaRegistry(Protocol):
 
 @dataclass(slots=True)
 class RegistryLookup:
-    """The registry in one batch. One that was silent, or slow, is not asked again in it.
+    """The registry during one batch. If it did not answer, or was slow, it is not asked again in this batch.
 
-    `known` are schemas by number; what a number means never changes, so they outlive the batch.
+    `known` are schemas by id; the schema of an id never changes, so they outlive the batch.
     """
 
     registry: SchemaRegistry | None
@@ -49,7 +49,7 @@ class RegistryLookup:
     missing: dict[int, Refused] = field(default_factory=dict)
 
     def read_with(self, read: Callable[[RegistrySchemas | None], T]) -> T:
-        """What `read` makes of the schemas there are, asked for as it needs them."""
+        """Calls `read` with the known schemas, and again each time it needs another one."""
         if self.registry is None:
             return read(None)
         while True:
@@ -67,7 +67,7 @@ class RegistryLookup:
             self.missing[number] = BadEnvelope(unheard.message)
 
     def judge_with(self, facts: Facts, judge: Callable[[Facts], T]) -> tuple[T, Facts]:
-        """The verdict, and the facts with what was asked for it: others of the batch need not ask again."""
+        """The verdict, and the facts with all fetched answers, so that the next commands of the batch have them."""
         while True:
             try:
                 return judge(facts), facts
@@ -75,7 +75,7 @@ class RegistryLookup:
                 facts = self._add_answer(facts, wanted)
 
     def _add_answer(self, facts: Facts, wanted: NotFetched) -> Facts:
-        """One answer more."""
+        """The facts with the answer to one more question."""
         registry, subject, text = self.registry, wanted.subject, wanted.text
         if registry is None:
             return replace(facts, has_registry=False)
@@ -91,7 +91,7 @@ class RegistryLookup:
             return replace(facts, registry_silent=str(doubt))
 
     def _ask(self, ask: Callable[[], T]) -> T:
-        """Raises Doubt, and from then on without asking; what was denied is denied to this question alone."""
+        """Asks the registry. After a Doubt every later call raises it again; a denial applies to this question only."""
         if self.silent:
             raise self.silent
         began = time.monotonic()

@@ -1,4 +1,4 @@
-"""What Kafka tells of topics: the facts of a batch of commands."""
+"""Fetches the facts about topics that a batch of commands needs."""
 
 from collections.abc import Collection, Mapping
 from typing import Protocol
@@ -23,10 +23,10 @@ def fetch_facts(
     instants: Collection[tuple[str, int]] = (),
     functions: FunctionCatalogue = BUILT_IN,
 ) -> Facts:
-    """What is known of the topics now. Never raises: what did not answer in time is named in `unavailable`.
+    """The facts about the topics now. Never raises: if Kafka does not answer in time, `unavailable` has the reason.
 
-    Kafka is not asked for names that no topic can have: it would answer nothing else either. What it refuses to tell of
-    one topic is no matter for the others.
+    Kafka is not asked about names that are not topic names: it would then answer nothing about the other topics. If it
+    refuses to describe one topic, it still describes the others.
     """
     try:
         described, denied = describe_topics(kafka, [topic for topic in topics if is_topic_name(topic)])
@@ -45,13 +45,13 @@ def fetch_facts(
 
 
 class TopicSource(Protocol):
-    """What tells of topics; it raises JobFailure where it may not."""
+    """Describes topics. Raises JobFailure if Kafka refuses."""
 
     def topics(self, names: Collection[str]) -> dict[str, tuple[str, int]]: ...
 
 
 def describe_topics(kafka: TopicSource, topics: Collection[str]) -> tuple[dict[str, tuple[str, int]], dict[str, str]]:
-    """Topics that exist, and why Kafka does not tell of others. They are asked for one by one after a refusal."""
+    """The topics that exist, and why Kafka refuses to describe others. After a refusal it is asked one by one."""
     try:
         return kafka.topics(topics), {}
     except JobFailure as refused:
@@ -67,7 +67,7 @@ def describe_topics(kafka: TopicSource, topics: Collection[str]) -> tuple[dict[s
 def _instants(
     topics: Mapping[str, TopicFacts], at: Mapping[tuple[str, int], Mapping[tuple[str, int], int]]
 ) -> dict[tuple[str, int], tuple[int, ...]]:
-    """Where no record is so new, the end."""
+    """The first offset at or after each instant, by partition; the end if no record is so new."""
     return {
         (topic, instant): tuple(
             last if offsets[topic, p] < 0 else offsets[topic, p] for p, last in enumerate(topics[topic].latest)

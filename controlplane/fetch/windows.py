@@ -1,7 +1,7 @@
-"""A bounded search through partitions, from their ends backwards or from a place forwards, window by window.
+"""A bounded search through partitions, backwards from their ends or forwards from an offset, window by window.
 
-A window is a range of offsets of each partition; each is longer than the one before, because compaction, aborted
-records and transaction markers leave gaps. No window is read that the search does not need.
+A window is a range of offsets of each partition. Each window is longer than the previous one, because compaction,
+aborted records and transaction markers leave gaps. The search reads only the windows that it needs.
 """
 
 import time
@@ -12,11 +12,11 @@ from jobplane.processors.kafka.cluster import Consumer, Doubt, Message, TopicPar
 from jobplane.processors.kafka.questions import At
 
 Range = tuple[int, int]
-"""The first offset, and the one after the last."""
+"""The first offset, and the offset after the last."""
 SILENT_S = 10.0
 WIDER = 8
 LONGEST = 200_000
-"""Offsets of a window, all partitions together."""
+"""The most offsets of a window, all partitions together."""
 SEARCHED = 10_000
 """Offsets of the first window of a search with a condition, all partitions together."""
 
@@ -25,7 +25,7 @@ Ranges = Mapping[At, Range]
 
 
 def next_window(ranges: Ranges, size: int, *, backwards: bool) -> tuple[dict[At, Range], dict[At, Range]]:
-    """The next window, with at most `size` offsets of each partition and at least one, and what is left without it."""
+    """The next window, with 1 to `size` offsets of each partition, and the ranges that are left."""
     size = max(1, size)
     if backwards:
         window = {at: (max(first, end - size), end) for at, (first, end) in ranges.items()}
@@ -41,9 +41,9 @@ def nonempty_ranges(ranges: Ranges) -> dict[At, Range]:
 
 
 def read(consumer: Consumer, window: Ranges) -> Iterator[list[Message]]:
-    """The records of a window, a batch at a time, those of a partition in order.
+    """The records of a window in batches, in order within each partition.
 
-    Raises Doubt where Kafka sends nothing for 10 s although offsets are left.
+    Raises Doubt if Kafka sends nothing for 10 s although offsets are left.
     """
     ends = {at: end for at, (_, end) in window.items()}
     left = {at: start for at, (start, end) in window.items() if start < end}
@@ -66,7 +66,7 @@ def read(consumer: Consumer, window: Ranges) -> Iterator[list[Message]]:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """The records found, the oldest first; how many records were looked at, and whether these are all there are."""
+    """The records found, the oldest first; `looked` records were searched; `all` if these are all in the ranges."""
 
     messages: list[Message]
     looked: int
@@ -83,9 +83,9 @@ def search(
     limit: int,
     watch: Callable[[int], None] = lambda looked: None,
 ) -> SearchResult:
-    """At most `most` records for which `condition` holds, those nearest to the beginning of the search.
+    """At most `most` records for which `condition` is true, those nearest to the start of the search.
 
-    The search ends after a window in which there are enough, or once `limit` records were looked at.
+    The search ends after the window that completes them, or once `limit` records were searched.
     """
     size = max(most, SEARCHED // max(1, len(ranges))) if condition else most
     found: list[Message] = []

@@ -1,1 +1,1 @@
-"""What people and programs are shown: rows, tables and pages. Pure."""
+"""What the product shows to people and programs: rows, tables and pages. Pure."""

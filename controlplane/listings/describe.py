@@ -1,4 +1,4 @@
-"""What DESCRIBE says of a job, a mapping, a snapshot. Pure."""
+"""The listings of DESCRIBE JOB, MAPPING and SNAPSHOT. Pure."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -23,7 +23,7 @@ COLUMN_COLUMNS = ("column", "type", "path")
 
 
 def find_job(state: State, name: statements.Name) -> Job:
-    """The live job of a name, else the newest ended one, else the job with this uid. Raises JobNotFound."""
+    """The live job with this name, else the newest ended one, else the job with this uid. Raises JobNotFound."""
     job = state.live_job(name.text) or state.jobs.get(name.text)
     same = [one for one in state.jobs.values() if one.name == name.text]
     job = job or max(same, key=lambda one: one.created, default=None)
@@ -34,7 +34,7 @@ def find_job(state: State, name: statements.Name) -> Job:
 
 
 def describe_job(job: Job, progress: Mapping[str, Progress], committed: Iterable[PartitionProgress]) -> Listing:
-    """A row for each partition of each task. `progress` is by task key; where a task has none, `committed` says."""
+    """A row for each partition of each task. `progress` is by task key; a task without progress shows `committed`."""
     about = {
         **job_row(job),
         "guarantee": str(JobOptions.of(job.options).processing_guarantee),
@@ -55,7 +55,7 @@ def describe_job(job: Job, progress: Mapping[str, Progress], committed: Iterable
 
 
 def _count_refused(job: Job, progress: Mapping[str, Progress]) -> dict[str, int]:
-    """Records that gave nothing or a dead letter, by the reason's code, as the tasks' runs have told."""
+    """The number of refused records by error code, as the tasks have reported."""
     counts = Counter[str]()
     for i, task in enumerate(job.tasks):
         now = _live_progress(job, i, progress)
@@ -64,7 +64,7 @@ def _count_refused(job: Job, progress: Mapping[str, Progress]) -> dict[str, int]
 
 
 def _live_progress(job: Job, index: int, progress: Mapping[str, Progress]) -> Progress | None:
-    """How far a task is that still writes, if it has told."""
+    """The progress of a task that still writes, if it has reported any."""
     return progress.get(task_key(job.uid, index)) if job.tasks[index].phase not in TASK_ENDED else None
 
 

@@ -1,6 +1,6 @@
-"""What a terminal shows of a listing: tables, facts and texts, in words for people. Pure; `drawing` knows the width.
+"""What a terminal shows of a listing: tables, facts and texts for people. Pure; `drawing` fits them to the width.
 
-Piped text and JSON are for scripts, and stay as they are: see `tables`.
+Piped text and JSON are for scripts, in a stable form: see `tables`.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -15,7 +15,7 @@ from jobplane.sql.syntax.parser import parse, parse_insert
 from jobplane.sql.syntax.render.lines import render_lines
 
 _COUNTS = frozenset({"lag", "rate", "rate_in", "rate_out", "state_bytes"})
-"""Columns whose numbers are read and compared; all other numbers are names, and are written without commas."""
+"""Columns whose numbers people compare; all other numbers are names, and are written without commas."""
 _STATEMENTS = frozenset({"statement", "query"})
 UNKNOWN = "-"
 AGO = "ago"
@@ -55,7 +55,7 @@ class Entries:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """To be copied: its lines are not wrapped."""
+    """Text to be copied: its lines are not wrapped."""
 
     text: str
 
@@ -64,14 +64,14 @@ Part = Grid | FactList | Entries | Text
 
 
 def page(listing: Listing, now: int, *, ended: bool = False) -> list[Part]:
-    """The parts from top to bottom. `now` is in epoch milliseconds; `ended` asks for the jobs that have ended too."""
+    """The parts from top to bottom. `now` is in epoch milliseconds; `ended` shows jobs that have ended too."""
     if listing.screen is Screen.JOBS:
         return _jobs(listing.rows, now, ended_too=ended)
     return _PAGES[listing.screen](listing, now)
 
 
 def age(milliseconds: int) -> str:
-    """A duration in its largest unit: `3 m`. One below 0, which two clocks may give, is 0."""
+    """A duration in its largest unit: `3 m`. A negative duration, from two clocks, is 0."""
     seconds = max(0, milliseconds) // 1000
     for unit, length in (("d", 86_400), ("h", 3_600), ("m", 60)):
         if seconds >= length:
@@ -127,7 +127,7 @@ def _ended_jobs(rows: list[Row], now: int) -> Grid:
 
 
 _ENDS = {"CANCELLED": "dropped", "COMPLETED": "reached stopAt"}
-"""Why a job ended that has not failed."""
+"""Why a job ended without a failure."""
 
 
 def _flow(row: Row) -> str:
@@ -163,11 +163,11 @@ def _job(listing: Listing, now: int) -> list[Part]:
 _TASK_COLUMNS = ("task", "status", "rate_in", "rate_out", "committed", "state_bytes", "worker", "trouble")
 _PARTITION_COLUMNS = ("partition", "task", "position", "end", "lag")
 _SHOWN_ELSEWHERE = frozenset({"query", "failure_code", "failure_at"})
-"""The failure says its code and place."""
+"""The failure text already contains its code and place, so their own columns are left out."""
 
 
 def _history(listing: Listing, now: int) -> list[Part]:
-    """SHOW HISTORY, without what only programs need: a table for each job that had the name."""
+    """SHOW HISTORY, without the fields for programs: a table for each job that had the name."""
     columns = ("offset", "time", "event", "status", "detail")
     jobs: dict[str, list[list[str]]] = {}
     for row in listing.rows:
@@ -180,7 +180,7 @@ def _history(listing: Listing, now: int) -> list[Part]:
 
 
 def _detail(row: Row) -> str:
-    """With who issued the command, where it was one."""
+    """The event, with the issuer if a command caused it."""
     by = f"by {to_one_line(row['issued_by'])}" if row["command_id"] and row["issued_by"] else ""
     return "\n".join(filter(None, (to_one_line(row["detail"] or ""), by)))
 
@@ -208,7 +208,7 @@ def _statement(listing: Listing, now: int) -> list[Part]:
 
 
 def _records(listing: Listing, now: int) -> list[Part]:
-    """Of records keys and values are cut, `-o json` has them whole."""
+    """Keys and values of records are cut; `-o json` has them in full."""
     return [
         _grid(one.columns, one.rows, now, title, elastic=frozenset({"key", "value"}))
         for title, one in tables_of(listing)
@@ -228,7 +228,7 @@ _PAGES: Mapping[Screen, Callable[[Listing, int], list[Part]]] = {
 
 
 def _facts(about: Row, now: int) -> FactList:
-    """Those that have a value. A statement has the lines that `render_lines` gives it."""
+    """The facts that have a value. A statement is split into lines by `render_lines`."""
     pairs = [
         (name, "\n".join(_lines(value)) if name in _STATEMENTS else _format_value(name, value, now))
         for name, value in about.items()
@@ -239,7 +239,7 @@ def _facts(about: Row, now: int) -> FactList:
 def _lines(statement: str) -> list[str]:
     try:
         parsed = parse_insert(statement) if statement.startswith(("INSERT", "SINK")) else parse(statement)
-    except Refused:  # another version wrote it
+    except Refused:  # written by another version
         return [to_printable(statement)]
     return [to_printable(line) for line in render_lines(parsed)]
 
@@ -253,9 +253,9 @@ def _grid(
     elastic: frozenset[str] = frozenset(),
     only_ago: bool = False,
 ) -> Grid:
-    """A column that has no value in any row is left out. After a time a column says how long ago it was.
+    """Leaves out a column that has no value in any row. A column after a time says how long ago it was.
 
-    `only_ago`: the time's own column says that alone. A list may be cut: DESCRIBE has it whole.
+    `only_ago`: the time's own column shows only that. A list may be cut; DESCRIBE shows it in full.
     """
     kept: list[str] = []
     cells: list[list[str]] = [[] for _ in rows]
@@ -301,7 +301,7 @@ def _format_value(name: str, value: Any, now: int) -> str:
 
 
 def _format_time(value: int, timespec: str = "milliseconds") -> str:
-    """As AS OF TIMESTAMP takes it."""
+    """The time in the form that AS OF TIMESTAMP takes."""
     return f"{utc_text(value, timespec)}Z"
 
 

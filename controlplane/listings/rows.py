@@ -1,4 +1,4 @@
-"""What people and programs are shown of the state: rows, in columns that are named once. Pure."""
+"""Rows of the state for people and programs, in columns that are named in one place. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ Row = dict[str, Any]
 
 
 class Screen(StrEnum):
-    """How a terminal shows a listing, where that is not one table: see controlplane/listings/page.py."""
+    """How a terminal shows a listing that is not a single table: see controlplane/listings/page.py."""
 
     TABLE = "table"
     JOBS = "jobs"
@@ -35,10 +35,10 @@ class Screen(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What SHOW or DESCRIBE answers: rows in named columns, and what is `about` the thing described as a whole.
+    """An answer to SHOW or DESCRIBE: rows in named columns; `about` has facts about the described object.
 
-    `others` are more of the kind under their names. `summary`, where there is one, says for people what `about` says.
-    A row may have more than the columns: JSON shows it all. `notices` are said beside it.
+    `others` are further listings by title. `summary`, if any, says for people what `about` says. A row may have more
+    fields than `columns`: JSON shows all of them. `notices` are printed separately.
     """
 
     columns: tuple[str, ...]
@@ -50,7 +50,7 @@ class Listing:
     notices: tuple[str, ...] = ()
 
     def json_row(self) -> Row:
-        """As JSON has it."""
+        """The listing as a JSON object."""
         about = {"about": self.about} if self.about else {}
         noticed = {"notices": list(self.notices)} if self.notices else {}
         return {**about, "rows": self.rows, **{name: other.rows for name, other in self.others.items()}, **noticed}
@@ -67,7 +67,7 @@ PLAN_COLUMNS = ("part", "detail")
 def jobs(state: State, progress: Mapping[str, Progress] = MappingProxyType({})) -> list[Row]:
     """Live jobs by name, then ended ones, the newest first. `progress` is the newest of each task, by task key.
 
-    `lag` in records and `rate` of records read a second are None where a task that writes has not told its own.
+    `lag`, in records, and `rate`, in records read per second, are None until every task that writes has reported.
     """
     ended = sorted((job for job in state.jobs.values() if not job.holds_name), key=lambda job: -job.created)
     live = sorted((job for job in state.jobs.values() if job.holds_name), key=lambda job: job.name)
@@ -90,12 +90,12 @@ def _show_jobs_row(job: Job, progress: Mapping[str, Progress]) -> Row:
 
 
 def _lag_and_rate(job: Job, progress: Mapping[str, Progress]) -> tuple[int | None, float | None]:
-    """Lag and rate over all tasks that still write, where each has told how far it is."""
+    """Lag and rate over all tasks that still write; None until each of them has reported."""
     writing = [task_key(job.uid, i) for i, task in enumerate(job.tasks) if task.phase not in TASK_ENDED]
-    told = [progress[key] for key in writing if key in progress and progress[key].partitions]
-    if job.closed or not told or len(told) < len(writing):
+    reported = [progress[key] for key in writing if key in progress and progress[key].partitions]
+    if job.closed or not reported or len(reported) < len(writing):
         return None, None
-    return sum(at.lag for one in told for at in one.partitions), round(sum(one.rate_in for one in told), 1)
+    return sum(at.lag for one in reported for at in one.partitions), round(sum(one.rate_in for one in reported), 1)
 
 
 def job_row(job: Job) -> Row:
@@ -116,7 +116,7 @@ def statuses(state: State) -> list[tuple[str, str]]:
 
 
 def kept_metrics(state: State) -> list[tuple[str, str, Mapping[str, float]]]:
-    """(job, task key, counters) of ended jobs that asked for it."""
+    """(job, task key, counters) of ended jobs with the option metrics enabled."""
     return [
         (job.name, task_key(job.uid, index), task.metrics)
         for job in state.jobs.values()
@@ -154,7 +154,7 @@ def mappings(state: State) -> list[Row]:
 
 
 def topics(state: State, partitions: Mapping[str, int], prefix: str) -> list[Row]:
-    """Topics a job could read or write: neither the control plane's own nor Kafka's."""
+    """Topics that jobs can read or write, without those of the control plane and of Kafka."""
     return [
         {
             "name": name,
@@ -180,7 +180,7 @@ def offsets_text(sources: Iterable[SourceOffsets]) -> str:
 
 
 def text_of(data: bytes | str | None) -> str | None:
-    """Bytes of a record as text; what is no UTF-8 is `0x` and its hexadecimal digits."""
+    """Bytes of a record as text; bytes that are not UTF-8 become `0x` and hexadecimal digits."""
     if data is None or isinstance(data, str):
         return data
     try:

@@ -1,4 +1,4 @@
-"""A listing as tab-separated text, for scripts and files. Times as people write them. Pure."""
+"""Writes a listing as tab-separated text, for scripts and files. Times are in ISO-8601. Pure."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,10 +11,10 @@ TIMES = frozenset({"time", "created", "closed", "committed"})
 
 
 def text(listing: Listing) -> str:
-    """`name TAB value` lines about the whole, an empty line, then a header and a line a row.
+    """`name TAB value` lines of `about`, an empty line, then a header and one line for each row.
 
-    Other tables follow after an empty line. Control characters in a value are written `\\n`, `\\t`, `\\x00`. Where a
-    statement is the whole answer, it stands there as it is, with a `;`: it can be run.
+    Other tables follow after an empty line. Control characters in a value are written `\\n`, `\\t`, `\\x00`. If the
+    answer is a statement only, it is printed unchanged, with a `;`, so that it can be run.
     """
     if listing.screen is Screen.STATEMENT:
         return "".join(f"{row['statement']};\n" for row in listing.rows)
@@ -31,7 +31,7 @@ def text(listing: Listing) -> str:
 
 
 def tables_of(listing: Listing) -> Iterator[tuple[str, Listing]]:
-    """Those that are shown, with their titles: an empty one only where it is the whole answer."""
+    """The tables to show, with their titles; an empty table only if it is the entire answer."""
     if listing.columns and (listing.rows or listing.summary or not listing.about):
         yield "", listing
     for title, other in listing.others.items():

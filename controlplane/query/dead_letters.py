@@ -1,4 +1,4 @@
-"""Dead letters as people and programs read them, and the statement that sends those of a job through its query."""
+"""Reads the dead letters of a job, and builds the statement that retries them."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -25,12 +25,12 @@ from jobplane.sql.syntax.render.statements import render
 
 COLUMNS = ("letter", "time", "source", "code", "reason")
 _KEPT = frozenset({DEAD_LETTER_TOPIC, "processingGuarantee", "snapshotIntervalMillis", *FORMAT_OPTIONS})
-"""Options of a job that its retry has too."""
+"""Options that a retry takes from its job."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """`letter` is `partition@offset` in its topic; `headers` are those the record had."""
+    """A dead letter. `letter` is its `partition@offset`; `headers` are those of the source record."""
 
     letter: str
     time: int
@@ -46,13 +46,13 @@ class DeadLetter:
 
 
 def full_row(one: DeadLetter) -> dict[str, Any]:
-    """All of a dead letter, for programs."""
+    """All fields of a dead letter, for programs."""
     headers = {name: text_of(value) for name, value in one.headers}
     return {**one.row(), "key": text_of(one.key), "headers": headers, "value": text_of(one.value)}
 
 
 def lines_of(one: DeadLetter) -> list[str]:
-    """All of a dead letter, for people: NULL where there is no key or value, no line where there are no headers."""
+    """All fields of a dead letter, for people: NULL if there is no key or value, no line if there are no headers."""
     row = full_row(one)
     row |= {name: NULL for name in ("key", "value") if row[name] is None}
     row["headers"] = {name: NULL if value is None else value for name, value in row["headers"].items()}
@@ -63,7 +63,7 @@ def lines_of(one: DeadLetter) -> list[str]:
 
 
 def read_letters(kafka: Kafka, prefix: str, topic: str, uid: str) -> Iterator[DeadLetter]:
-    """Those of a job in a topic, partition after partition, up to the end as it is now: committed ones only."""
+    """The committed dead letters of a job in a topic, by partition, up to the current end."""
     held = kafka.topics([topic])
     partitions = range(held[topic][1]) if topic in held else ()
     with closing(ControlTopics(kafka, prefix).state_reader()) as consumer:
@@ -74,7 +74,7 @@ def read_letters(kafka: Kafka, prefix: str, topic: str, uid: str) -> Iterator[De
 
 
 def count_retried(letters: Iterable[DeadLetter], source: Source) -> tuple[int, int]:
-    """How many letters a retry with this source was given, and how many of them are letters again behind its end."""
+    """How many dead letters a retry with this source has read, and how many of them failed again after its end."""
     given, again = Counter[str](), set[str]()
     for one in letters:
         partition, offset = map(int, one.letter.split("@"))
@@ -86,7 +86,7 @@ def count_retried(letters: Iterable[DeadLetter], source: Source) -> tuple[int, i
 
 
 def letter_of(message: Message) -> tuple[str, DeadLetter] | None:
-    """A record as the uid of its job and a dead letter; None where it is none."""
+    """The uid of the job and the dead letter; None if the record is not a dead letter."""
     said, kept = headers_of(message)
     if UID not in said:
         return None
@@ -103,7 +103,7 @@ def letter_of(message: Message) -> tuple[str, DeadLetter] | None:
 
 
 def running_retry(state: State, job: Job) -> Job | None:
-    """The retry of a job that has not come to its end yet."""
+    """The retry of a job that has not ended yet, if any."""
     retry = state.live_job(retry_name(job))
     letters = retry.sources[0].letters if retry is not None else None
     return retry if letters is not None and letters.uid == job.uid else None

@@ -1,7 +1,7 @@
-"""Dry runs: a query on the newest records of its sources, in this process. Nothing is written, nobody is asked.
+"""Dry runs: evaluate a query on the newest records of its sources, in this process. Write nothing, ask no worker.
 
-What refuses a CREATE JOB refuses it here, but for its name: a query may be tried while a job of that name runs.
-Mappings given to a dry run are known to it alone. Of a schema registry schemas are read, none is registered.
+A dry run refuses what CREATE JOB refuses, except the name: a query may be tried while a job of that name runs. Only the
+dry run knows the mappings created in it. It reads schemas from a schema registry, but registers none.
 """
 
 import time
@@ -49,13 +49,13 @@ Tryable = statements.CreateJob | statements.Insert | statements.CreateMapping | 
 
 
 class NotTried(JobplaneError):
-    """A statement that a dry run does not carry out, and why."""
+    """The reason why a dry run leaves a statement out."""
 
     code = "left-out"
 
 
 class ReadOnlyRegistry(Registry):
-    """A registry to read from: a schema that a job would register gets no number, and its records are bare."""
+    """A registry that is only read: a schema that a job would register gets no id, and its records no frame."""
 
     def register(self, subject: str, text: str) -> AvroSchema:
         known = self.latest(subject)
@@ -63,7 +63,7 @@ class ReadOnlyRegistry(Registry):
 
 
 class DryRun:
-    """One dry run: the state as it was at its first statement, changed by the mappings it was given since."""
+    """One dry run: the state at its first statement, changed by the mappings of the dry run."""
 
     def __init__(self, kafka: Kafka, prefix: str, registry: Registry | None = None) -> None:
         self._kafka, self._prefix, self._registry = kafka, prefix, registry
@@ -71,10 +71,10 @@ class DryRun:
 
     @jobplane_errors()
     def run(self, statement: str | Tryable, last: int = LAST) -> Listing:
-        """What a CREATE JOB or an INSERT would write and refuse; a mapping takes effect here, and gives no rows.
+        """What a CREATE JOB or INSERT would write and refuse. A mapping takes effect in the dry run, and gives no rows.
 
-        What only reads is read, EXPLAIN with the mappings known here. Raises Refused with its place, LeftOut for other
-        statements, and for those that read what another statement would have to create before.
+        Statements that only read are answered, EXPLAIN with the mappings of the dry run. Raises Refused with its place,
+        NotTried for other statements, and for statements that read an object that does not exist outside the dry run.
         """
         if isinstance(statement, str):
             read = parse_tryable(statement)
@@ -126,7 +126,7 @@ class DryRun:
 
     @jobplane_errors()
     def notices(self, text: str) -> tuple[str, ...]:
-        """What is noticed of a CREATE JOB or INSERT at the newest records; nothing of another statement."""
+        """The notices about a CREATE JOB or INSERT, from the newest records; none for other statements."""
         statement = parse_tryable(text)
         if not isinstance(statement, statements.CreateJob | statements.Insert):
             return ()
@@ -135,14 +135,14 @@ class DryRun:
         return self.notices_of(create.insert, wired)
 
     def notices_of(self, insert: statements.Insert, wired: ResolvedJob) -> tuple[str, ...]:
-        """What is noticed at the newest records; nothing where Kafka does not tell of them."""
+        """The notices from the newest records; none if Kafka does not answer."""
         try:
             return find_notices(self._kafka, self._prefix, insert, read(wired.plan), wired.sources, wired.sink)
         except (Doubt, JobFailure):
             return ()
 
     def sources_and_sink(self, create: statements.CreateJob) -> ResolvedJob:
-        """What a job would read and write, were it created now. Raises whatever would refuse it, but for its name."""
+        """The sources and the sink of a job if it were created now. Raises what would refuse it, but for its name."""
         facts = replace(self._facts(self._request(create)), functions=user_functions.load())
         judge = partial(resolve_job, self._known, create, options_of(create), prefix=self._prefix)
         return self._judge(facts, lambda facts: judge(facts=facts))
@@ -152,7 +152,7 @@ class DryRun:
         return verdict
 
     def _change_mapping(self, statement: statements.CreateMapping | statements.DropMapping) -> str:
-        """Changes what is known here alone; tells what would have happened."""
+        """Changes the mappings of the dry run; returns what would have happened."""
         request, state = self._request(statement), self._known
         bodies = self._judge(self._facts(request), lambda facts: decide_statement(state, request, facts, self._prefix))
         given = StepInput(Cause(COMMANDS, 0, state.position.commands), 0, request)

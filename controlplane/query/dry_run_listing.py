@@ -1,4 +1,4 @@
-"""What people and programs are shown of a dry run. Pure."""
+"""The listing of a dry run. Pure."""
 
 from collections.abc import Callable
 
@@ -14,12 +14,12 @@ ValueOf = Callable[[Record], str | None]
 
 
 def value_text(record: Record) -> str | None:
-    """The value of a record whose bytes are text."""
+    """The value of a record, as text."""
     return text_of(record[1])
 
 
 def listing(trial: Trial, value_of: ValueOf = value_text) -> Listing:
-    """A row for each record written, then those refused; `about` counts. `value_of` tells a record's value."""
+    """A row for each record written, then the refused records; `about` has the counts. `value_of` decodes a value."""
     rows = [_row(one.message, record, value_of) for one in trial.tried for record in one.written]
     refused = [_refusal(one) for one in trial.tried if one.refusal is not None]
     about = {
@@ -48,7 +48,7 @@ def _row(message: Message, record: Record, value_of: ValueOf) -> Row:
 
 
 def _other_fields(message: Message, record: Record) -> Row:
-    """What is set besides key and value, where it is not as it was read."""
+    """Partition, timestamp and headers of the output, if they differ from the source record."""
     _, _, _, partition, _, _, timestamp, *headers = record
     found: Row = {}
     if partition not in (-1, message.partition()):

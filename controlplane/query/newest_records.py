@@ -1,7 +1,7 @@
-"""The newest records of topics, spread over their partitions: committed ones, and nothing is left behind.
+"""Reads the newest committed records of topics, spread over their partitions. Leaves nothing behind in Kafka.
 
-A partition that has fewer than its share leaves the rest to the others. The end of a partition is its last stable
-offset: what a transaction that is still open holds back is not waited for.
+A partition that has fewer records than its share leaves the rest to the others. The end of a partition is its last
+stable offset: records after an open transaction are not awaited.
 """
 
 from collections.abc import Collection, Mapping
@@ -12,15 +12,15 @@ from jobplane.processors.kafka.cluster import Consumer, Kafka, Message, bounds
 from jobplane.processors.kafka.questions import At
 
 LAST = 1_000
-"""Records that are looked at where nothing else is said."""
+"""How many records are read by default."""
 WIDER, ROUNDS = 8, 4
-"""Where markers, aborted records and compaction leave gaps, so many times more offsets are read, at most so often."""
+"""If markers, aborted records or compaction leave gaps, reads WIDER times as many offsets, in at most ROUNDS rounds."""
 
 
 def read_newest(kafka: Kafka, group: str, partitions: Collection[At], last: int) -> list[Message]:
-    """At most `last` records, by partition in the order given. Raises Doubt where Kafka does not answer.
+    """At most `last` records, by partition in the given order. Raises Doubt if Kafka does not answer.
 
-    The consumer of `group` is assigned and commits nothing, so that no group comes into being.
+    The consumer is assigned its partitions and commits nothing, so the group `group` is not created.
     """
     with closing(kafka.consumer(group)) as consumer:
         first, ends = _bounds(consumer, partitions)
@@ -39,7 +39,7 @@ def read_newest(kafka: Kafka, group: str, partitions: Collection[At], last: int)
 
 
 def share_records(available: Mapping[At, int], last: int) -> dict[At, int]:
-    """How many of `last` records each partition gives: as many as the others, or all it has."""
+    """How many of `last` records to read from each partition: an equal share, or all it has."""
     shares, left = {}, last
     by_size = sorted(available, key=lambda at: available[at])
     for i, at in enumerate(by_size):

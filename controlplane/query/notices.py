@@ -1,6 +1,6 @@
-"""What is worth saying of a query that is not wrong, seen at the newest records of its sources. Nothing is refused.
+"""Notices about a valid query, from the newest records of its sources. They refuse nothing.
 
-`noticed` is pure; `look` asks Kafka for what it needs. The decider knows nothing of this: it judges no records.
+`notices_of` is pure; `find_notices` reads from Kafka. The decider does not use them: it reads no records.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -72,9 +72,9 @@ def json_values(messages: Collection[Message]) -> list[Any]:
 
 
 def _keyless_notices(planned: Plan, sink: str, messages: Mapping[str, Sequence[Message]]) -> list[str]:
-    """A compacted topic takes no record without a key; what the query sets is not looked at."""
-    carried = {one.source for one in planned.branches if KEY not in one.parts and not one.key}
-    counts = {name: sum(one.key() is None for one in messages.get(name, ())) for name in sorted(carried)}
+    """A compacted topic refuses records without a key. Keys that the query sets are not checked."""
+    unkeyed = {one.source for one in planned.branches if KEY not in one.parts and not one.key}
+    counts = {name: sum(one.key() is None for one in messages.get(name, ())) for name in sorted(unkeyed)}
     takes = f"'{sink}' is compacted and takes only records with a key"
     return [
         f"{takes}; records of '{name}' without a key: {count} of the newest {len(messages[name])}; write … AS {KEY}"

@@ -1,4 +1,4 @@
-"""Records of a topic as people and programs are shown them. Pure."""
+"""Rows for the records of a topic, for people and programs. Pure."""
 
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -14,13 +14,13 @@ from jobplane.schemas.wire.codec import MARKER, UnknownRecord, decode_record
 COLUMNS = ("partition", "offset", "time", "key", "value")
 HEADERS, ERROR = "headers", "error"
 PLACE, CLOCK = "at", "time (UTC)"
-"""What a terminal is shown instead of partition, offset and time."""
+"""Columns that a terminal shows instead of partition, offset and time."""
 NULL = "NULL"
 
 
 @dataclass(frozen=True, slots=True)
 class RecordRow:
-    """A record. `time` is in epoch milliseconds, None where it has none. `error` says why it is shown as it stands."""
+    """A record. `time` is in epoch milliseconds, None if the record has none. `error` says why it is not decoded."""
 
     topic: str
     partition: int
@@ -35,7 +35,7 @@ class RecordRow:
         return replace(self, key=key, value=value, error=error)
 
     def row(self) -> Row:
-        """For people: NULL where there is no key, or no value."""
+        """For people: NULL if there is no key or no value."""
         row: Row = {
             "partition": self.partition,
             "offset": self.offset,
@@ -50,7 +50,7 @@ class RecordRow:
         return row
 
     def json(self) -> dict[str, Any]:
-        """For programs: a value that is JSON stands there as JSON, all else as text."""
+        """For programs: a JSON value as JSON, every other value as text."""
         row = {
             "topic": self.topic,
             "partition": self.partition,
@@ -64,7 +64,7 @@ class RecordRow:
 
 
 def plain_row(message: Message) -> RecordRow:
-    """A record of which nothing is known but its bytes."""
+    """The row of a record whose format is not known."""
     kind, time = message.timestamp()
     headers: Any = message.headers() or ()
     return RecordRow(
@@ -79,7 +79,7 @@ def plain_row(message: Message) -> RecordRow:
 
 
 def control_record_text(data: bytes | str | None) -> str | None:
-    """What a record of a control topic says, as JSON; None for all others."""
+    """A record of a control topic as JSON; None for all other records."""
     if not isinstance(data, bytes) or not data.startswith(MARKER):
         return None
     try:
@@ -89,7 +89,7 @@ def control_record_text(data: bytes | str | None) -> str | None:
 
 
 def text_or_hex(data: bytes | str | None) -> str | None:
-    """Text where bytes are UTF-8 without a NUL, which no text has; else `0x` and their hexadecimal digits."""
+    """The text if the bytes are UTF-8 without NUL, else `0x` and hexadecimal digits."""
     if data is None or isinstance(data, str):
         return data
     try:
@@ -99,13 +99,13 @@ def text_or_hex(data: bytes | str | None) -> str | None:
 
 
 def is_framed(message: Message) -> bool:
-    """Whether a value may be Avro as a schema registry's client writes it: 00, then the number of a schema."""
+    """Whether a value may be Avro as clients of a schema registry encode it: byte 00, then the schema's id."""
     value = message.value()
     return isinstance(value, bytes) and number_in_frame(value) > 0
 
 
 def listing(records: list[RecordRow], *, drawn: bool = False) -> Listing:
-    """Headers and errors have a column where a record has some. `drawn`: for a terminal, where values need the room."""
+    """Headers and errors have a column if a record has any. `drawn`: for a terminal, with fewer columns."""
     rows = [one.row() for one in records]
     more = tuple(name for name in (HEADERS, ERROR) if any(name in row for row in rows))
     if not drawn:

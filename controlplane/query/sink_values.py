@@ -1,4 +1,4 @@
-"""What records that were written say, in words: values in a format that is no text are read back, and are JSON then."""
+"""Shows the values of written records: values in a binary format are decoded again, and shown as JSON."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ _BINARY = frozenset(name for name, one in FORMATS.items() if one.is_binary)
 
 
 def value_reader(sink: Sink) -> ValueOf:
-    """Tells the value of a record of the sink; None where it has none."""
+    """A function that decodes the value of a record of the sink; it returns None if there is no value."""
     mapping = sink_reader_mapping(sink)
     if mapping is None or mapping.options.get(VALUE_FORMAT) not in _BINARY:
         return value_text

@@ -1,6 +1,6 @@
 """Draws the parts of a page at a width.
 
-A table that fits only by breaking words, or is longer so, becomes a block of lines for each record.
+A table that would break words, or need more lines than blocks, is drawn as one block of lines for each record.
 """
 
 import math
@@ -19,11 +19,11 @@ from jobplane.controlplane.listings.page import ARROW, Entries, FactList, Grid, 
 GAP = 2
 """Blanks between two columns."""
 LEAST = 12
-"""Characters of a cell that may be cut which are shown in a table."""
+"""The least number of characters shown of a cell that may be cut."""
 LONGEST_NAME = 20
 """Characters of the first column that every table has room for; a longer name has a line of its own."""
 MOST_CUT = 3
-"""Lines of a value that may be cut, where each record is a block of lines."""
+"""The most lines shown of a value that may be cut, if each record is a block."""
 
 
 def draw(parts: Iterable[Part], console: Console) -> str:

@@ -1,4 +1,4 @@
-"""Shows text on a terminal: through a pager where it is longer than the screen, as it is elsewhere."""
+"""Shows text on a terminal: through a pager if it is longer than the screen, else directly."""
 
 import os
 import sys
@@ -7,19 +7,19 @@ import click
 
 _NO_PAGERS = frozenset({"", "cat"})
 LESS_FLAGS = "-FRX"
-"""What `less` is told unless LESS says something else: to end where all fits, to know bold, to leave the text there."""
+"""Flags for `less` unless LESS is set: exit if the text fits, draw bold, leave the text on the screen."""
 
 
 def show(text: str, height: int, *, pages: bool = True) -> None:
     """`height` is the screen's, in lines. PAGER names the pager; empty or `cat`, it turns paging off.
 
-    Ctrl-C and the end of the pager end it and nothing else. Where the pager is missing, the text is printed.
+    Ctrl-C ends only the pager. If the pager is missing, the text is printed.
     """
     if not pages or not is_paged(text, height):
         click.echo(text, nl=False)
         return
     os.environ.setdefault("LESS", LESS_FLAGS)
-    click.echo_via_pager(text.removesuffix("\n"))  # it adds one
+    click.echo_via_pager(text.removesuffix("\n"))  # echo_via_pager adds a newline
 
 
 def is_paged(text: str, height: int) -> bool:

@@ -1,4 +1,4 @@
-"""Shows a listing where it goes: parts of a page on a terminal, tab-separated text elsewhere, or JSON."""
+"""Prints a listing: drawn on a terminal, as tab-separated text elsewhere, or as JSON."""
 
 import sys
 import time
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Display:
-    """`ended` asks for the jobs that have ended too, `pages` for a pager: both on a terminal only.
+    """On a terminal only: `ended` shows jobs that have ended too, `pages` uses a pager.
 
-    There an empty line is between two listings.
+    On a terminal an empty line separates two listings.
     """
 
     output: str
@@ -27,7 +27,7 @@ class Display:
     _has_drawn: bool = False
 
     def show(self, listing: "Listing", where: str = "") -> None:
-        """Prints it; notices and the summary go to standard error, after its statement's place where that is given."""
+        """Prints the listing; prints notices and the summary on standard error, with the prefix `where` if given."""
         if self.output == "json":
             json_line(listing.json_row())
             return
@@ -36,7 +36,9 @@ class Display:
         else:
             from jobplane.controlplane.listings import tables
 
-            click.echo(tables.text(listing), nl=False, color=True)  # click would take names' escapes away
+            click.echo(
+                tables.text(listing), nl=False, color=True
+            )  # without color=True click removes escape sequences that are part of names
         for notice in listing.notices:
             warn(f"{where}: notice: {to_one_line(notice)}" if where else f"notice: {to_one_line(notice)}")
         if listing.summary:
