@@ -1,7 +1,7 @@
-"""The file of a backup: gzip of MessagePack, each message with its length before it.
+"""The file of a backup: gzip of MessagePack, each message after its length.
 
-First a Head, then a Kept for every record, last a Foot with the SHA-256 of all that comes before it. It is written
-beside its place and renamed when it is whole.
+The file is a Head, a BackupRecord for every record, and a Foot with the SHA-256 of everything before it. It is written
+under another name and renamed when it is complete.
 """
 
 import gzip
@@ -25,21 +25,21 @@ LONGEST = 64 * 1024 * 1024
 
 
 class PartitionRange(msgspec.Struct, frozen=True):
-    """First offset held, and the one after the last, control records included."""
+    """The first offset in the partition, and the offset after the last, control records included."""
 
     first: int
     end: int
 
 
 class BackupTopic(msgspec.Struct, frozen=True):
-    """A topic as it was, with its name without the prefix elsewhere; its partitions in order."""
+    """A topic at the time of the backup, with its partitions in order. Head has its name, without the prefix."""
 
     id: str
     partitions: list[PartitionRange]
 
 
 class Head(msgspec.Struct, frozen=True, array_like=True, tag="head"):
-    """What the backup is of. `version` is that of jobplane, `time` in epoch milliseconds."""
+    """What the backup contains. `version` is the version of jobplane, `time` is in epoch milliseconds."""
 
     format: int
     version: str
@@ -49,7 +49,7 @@ class Head(msgspec.Struct, frozen=True, array_like=True, tag="head"):
 
 
 class BackupRecord(msgspec.Struct, frozen=True, array_like=True, tag="kept"):
-    """A record, `topic` without the prefix."""
+    """A record; `topic` has no prefix."""
 
     topic: str
     partition: int
@@ -61,7 +61,7 @@ class BackupRecord(msgspec.Struct, frozen=True, array_like=True, tag="kept"):
 
 
 class Foot(msgspec.Struct, frozen=True, array_like=True, tag="foot"):
-    """How many records there are of each topic."""
+    """The number of records of each topic, and the SHA-256 of the file before the Foot."""
 
     records: dict[str, int]
     sha256: str
@@ -95,7 +95,7 @@ class BackupWriter:
 
 @contextmanager
 def open_writer(path: Path, head: Head) -> Iterator[BackupWriter]:
-    """A writer whose file has its name once the block ends well; else nothing is left."""
+    """A writer. The file gets its name when the block ends without an exception; else it is removed."""
     part = path.with_name(f"{path.name}.part")
     try:
         with part.open("wb") as raw:
@@ -109,7 +109,7 @@ def open_writer(path: Path, head: Head) -> Iterator[BackupWriter]:
 
 
 def verify(path: Path) -> tuple[Head, Foot]:
-    """Head and foot of a file that is whole. Raises BadBackup."""
+    """The head and foot of a file, if it is complete. Raises BadBackup."""
     head = foot = None
     counted: Counter[str] = Counter()
     for message in _messages(path):
@@ -130,7 +130,7 @@ def verify(path: Path) -> tuple[Head, Foot]:
 
 
 def read_records(path: Path) -> Iterator[BackupRecord]:
-    """The records, in the order in which they were written. Raises BadBackup."""
+    """The records, in the order of the file. Raises BadBackup."""
     return (message for message in _messages(path) if isinstance(message, BackupRecord))
 
 

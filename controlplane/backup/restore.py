@@ -1,15 +1,15 @@
-"""A backup into new control topics, in one transaction: all of it or nothing, and no decider beside it.
+"""Restores a backup into new control topics, in one transaction: everything or nothing, while no decider runs.
 
-What refers to places in the log must be right again:
-- `commands` gets every record at the offset it had, so uids, snapshot versions and the position mean what they meant,
-  and no new command has the offset of an old one. Where an offset held no record (the end of a transaction), an empty
-  record fills it; it lies before the position, where nobody reads.
-- `reports` counts anew, and the position with it: what was not judged is judged.
+References to offsets must be valid again:
+- `commands` gets every record at its old offset, so uids, snapshot versions and the position keep their meaning, and no
+  new command gets the offset of an old one. An offset that had no record (the end of a transaction) is filled with an
+  empty record; it is before the position, where nobody reads.
+- `reports` gets new offsets, and the position is adjusted: reports that were not judged will be judged.
 - A checkpoint gets a new pointer to it in the offsets of its job's group, in the same transaction.
 - Parts of snapshots are found by their keys, events by their seq: their offsets may change.
 
-1 the file is whole · 2 the topics are new and empty · 3 fence the decider's id · 4 write the records · 5 the pointers ·
-6 commit. A decider that starts meanwhile fences this transaction, and nothing of it is ever seen.
+1 check the file · 2 check that the topics are new and empty · 3 fence the decider's id · 4 write the records ·
+5 write the pointers · 6 commit. A decider that starts meanwhile fences this transaction, which is then aborted.
 """
 
 from collections.abc import Callable, Iterable
@@ -45,21 +45,21 @@ from jobplane.schemas.wire.codec import UnknownRecord, decode, encode
 
 FLUSH_S = 600.0
 FILLER = "jobplane-filler"
-"""Header of a record on `commands` that only keeps the next one at its offset."""
+"""Header of a record on `commands` that only fills an offset."""
 
 
 @dataclass(slots=True)
 class RestorePlan:
-    """What must be known before the first record is written."""
+    """What the restore must know before it writes the first record."""
 
     position: Position = field(default_factory=Position)
     reports: int = 0
-    """Reports that were judged before the backup: the next one is the first to be judged after it."""
+    """The number of reports that were judged before the backup: the next report is judged first after the restore."""
     jobs: dict[str, Job] = field(default_factory=dict)
 
     @classmethod
     def of(cls, records: Iterable[BackupRecord]) -> "RestorePlan":
-        """Raises BadBackup where the state cannot be read."""
+        """Reads the plan from the records. Raises BadBackup if the state cannot be read."""
         plan, reports = cls(), list[int]()
         for record in records:
             try:
@@ -78,19 +78,19 @@ class RestorePlan:
         return plan
 
     def restored_value(self, record: BackupRecord) -> bytes | None:
-        """The value as it is restored."""
+        """The value to write for a record."""
         if record.topic == STATE and record.key == encode_key(POSITION):
             return encode(replace(self.position, reports=self.reports))
         return record.value
 
-    def gap(self, offset: int, following: int) -> int:
-        """How many fillers come before the command of `offset`, the next one being written at `following`."""
-        return max(0, min(offset, self.position.commands) - following)
+    def gap(self, offset: int, next_offset: int) -> int:
+        """How many fillers to write before the command of `offset`, if the next write gets the offset `next_offset`."""
+        return max(0, min(offset, self.position.commands) - next_offset)
 
 
 @dataclass(frozen=True, slots=True)
 class RestoreResult:
-    """`elsewhere` are live jobs whose source is another topic here: they stop with DATA_LOST."""
+    """The result. `elsewhere` are live jobs whose source topic is another topic here: they stop with DATA_LOST."""
 
     head: Head
     foot: Foot
@@ -98,7 +98,7 @@ class RestoreResult:
 
 
 def restore(kafka: Kafka, settings: Settings, path: Path, watch: Watch = lambda text: None) -> RestoreResult:
-    """Raises BadBackup, NotEmpty, StillWritten, TopicMisconfigured."""
+    """Restores a backup. Raises BadBackup, NotEmpty, StillWritten, TopicMisconfigured."""
     # 1
     head, foot = file.verify(path)
     plan = RestorePlan.of(file.read_records(path))
@@ -148,7 +148,7 @@ def _write_all(
         # 5
         elsewhere = _commit_offsets(kafka, producer, prefix, plan, writing)
     except BaseException:
-        with suppress(KafkaException):  # one that is fenced has nothing to abort
+        with suppress(KafkaException):  # a fenced producer has nothing to abort
             producer.abort()
         raise
     # 6
@@ -157,7 +157,7 @@ def _write_all(
 
 
 class _RestoreWriter:
-    """Produces the records of a backup, and knows where the checkpoints have come to lie."""
+    """Produces the records of a backup, and collects the new offsets of the checkpoints."""
 
     def __init__(self, producer: TransactionalProducer, prefix: str, plan: RestorePlan, watch: Watch) -> None:
         self._producer, self._prefix, self._plan, self._watch = producer, prefix, plan, watch
@@ -182,7 +182,7 @@ class _RestoreWriter:
         self._produce(record, self._plan.restored_value(record), report)
 
     def end(self) -> None:
-        """Everything is acknowledged. Raises StillWritten where a command is not where it was."""
+        """Waits until everything is acknowledged. Raises StillWritten if a command did not get its old offset."""
         self._fill(self._plan.position.commands)
         self._producer.flush(FLUSH_S, lambda: None)
         self._say()
@@ -242,7 +242,7 @@ class _RestoreWriter:
 def _commit_offsets(
     kafka: Kafka, producer: TransactionalProducer, prefix: str, plan: RestorePlan, writing: _RestoreWriter
 ) -> tuple[str, ...]:
-    """Commits the offsets of each live job's group, with the pointers; returns the jobs whose source is not here."""
+    """Commits each live job's group offsets, with the pointers; returns the jobs whose source does not exist here."""
     live = {uid: job for uid, job in plan.jobs.items() if not job.closed}
     here = kafka.topics({source.topic for job in live.values() for source in job.sources})
     elsewhere = sorted(

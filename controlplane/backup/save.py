@@ -1,10 +1,10 @@
-"""All control topics of a prefix into one file, as they are at one moment.
+"""Copies all control topics of a prefix into one file, at one moment.
 
-1 where every partition ends · 2 every committed record before that, of compacted topics the last of each key ·
-3 nothing has moved meanwhile: the ends are the same and so are the topics · 4 the state is that of the last event.
+1 read the end of every partition · 2 copy every committed record before it, of compacted topics the last of each key ·
+3 check that the ends and the topics have not changed · 4 check that the state is that of the last event.
 
-The moment is one at which nothing is written: what is read in some seconds is then consistent, and a job that is
-restored goes on exactly where its output ends. So workers are stopped first; if one writes, step 3 tells.
+Nothing may write during the copy: then the copy is consistent, although it takes some seconds, and a restored job
+continues exactly where its output ends. So workers must be stopped first; step 3 notices if one still writes.
 """
 
 import time
@@ -25,11 +25,11 @@ from jobplane.schemas.shown import quantity
 from jobplane.schemas.wire.codec import decode
 
 Watch = Callable[[str], None]
-"""Told in words how far it has come."""
+"""Called with messages about the progress."""
 
 
 def back_up(kafka: Kafka, prefix: str, path: Path, watch: Watch = lambda text: None) -> Foot:
-    """Raises NotSetUp, StillWritten; Doubt where a transaction stays open."""
+    """Writes a backup. Raises NotSetUp, StillWritten, and Doubt if a transaction stays open."""
     # 1
     topics = topic_ranges(kafka, prefix)
     head = Head(FORMAT, version("jobplane"), prefix, round(time.time() * 1000), topics)
@@ -59,7 +59,7 @@ def back_up(kafka: Kafka, prefix: str, path: Path, watch: Watch = lambda text: N
 
 
 def topic_ranges(kafka: Kafka, prefix: str) -> dict[str, BackupTopic]:
-    """The control topics as they are. Raises NotSetUp where one is missing."""
+    """The control topics with their current ranges. Raises NotSetUp if one is missing."""
     have = kafka.topics([f"{prefix}{topic.name}" for topic in TOPICS])
     if missing := sorted(name for topic in TOPICS if (name := f"{prefix}{topic.name}") not in have):
         raise NotSetUp(f"there is no topic {', '.join(missing)} at {kafka.bootstrap}; check the prefix")

@@ -1,8 +1,8 @@
-"""The class-data archive: from the second start on the broker is up in half the time.
+"""The class-data archive of Java: from the second start on, the broker starts in half the time.
 
-Java writes it when a broker ends in peace, under a name of that broker alone; `keep` then renames it into place, so
-nobody reads half of one. Its name covers all that must not change: this Java, these jars, these flags. Java passes over
-an archive that does not fit, and nothing here raises: without an archive the broker starts as well, only later.
+Java writes the archive when a broker ends normally, under a name of that broker; `keep` then renames it into place, so
+that no process reads an incomplete one. Its name depends on the Java, the jars and the flags. Java ignores an archive
+that does not fit. Nothing here raises: without an archive the broker starts too, only more slowly.
 """
 
 import hashlib
@@ -16,13 +16,13 @@ from pathlib import Path
 from jobplane.controlplane.embedded.java import Java
 
 AOT = 25
-"""The first Java with a one-step ahead-of-time cache. It needs none of the JDK's own, which some runtimes lack."""
+"""The first Java with a one-step ahead-of-time cache, which does not need the JDK's own archive."""
 _UNUSED_S = 30 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """One archive, there or not yet there, and the name a broker of this process writes a new one under."""
+    """An archive, which may not exist yet, and the name under which a broker of this process writes a new one."""
 
     file: Path
     fresh: Path
@@ -37,7 +37,7 @@ class Archive:
         return cls(file, file.with_suffix(f".{os.getpid()}-{time.monotonic_ns()}"), java.major >= AOT)
 
     def flags(self) -> list[str]:
-        """Java's flags: read the archive where there is one, else write one at the end."""
+        """Java's flags: read the archive if it exists, else write one at the end."""
         if self.file.exists():
             with suppress(OSError):
                 os.utime(self.file)
@@ -49,7 +49,7 @@ class Archive:
         return [f"-XX:{'AOTCacheOutput' if self.ahead_of_time else 'ArchiveClassesAtExit'}={self.fresh}"]
 
     def keep(self) -> None:
-        """After the broker ended in peace: what it wrote is the archive from now on. Old ones go."""
+        """Call after the broker ended normally: its file becomes the archive. Removes old archives."""
         with suppress(OSError):
             self.fresh.replace(self.file)
         with suppress(OSError):
@@ -58,12 +58,12 @@ class Archive:
                     other.unlink()
 
     def drop(self) -> None:
-        """After the broker was killed or did not start: what it may have written goes."""
+        """Call after the broker was killed or did not start: removes the file it may have written."""
         with suppress(OSError):
             self.fresh.unlink(missing_ok=True)
 
     def distrust(self) -> None:
-        """After a Java that read the archive broke down."""
+        """Call after a Java that used the archive crashed: removes the archive."""
         self.drop()
         with suppress(OSError):
             self.file.unlink(missing_ok=True)

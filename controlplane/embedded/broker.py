@@ -1,10 +1,10 @@
 """A real single-node Apache Kafka (KRaft) as a child process.
 
-It lives at most as long as the process that started it: a shell that shares the broker's process group waits on a pipe
-from the parent and kills the group when the pipe closes, whatever became of the parent and from whichever thread
-`start` was called. A Ctrl-C in the terminal does not reach it: it has a session of its own.
-One data folder has one broker: a lock, inherited by the broker, is free only when both it and its parent are gone.
-What was written survives stop, SIGKILL and another port: the controller's port is chosen anew at each start.
+The broker lives no longer than the process that started it: a shell in the broker's process group waits on a pipe from
+the parent and kills the group when the pipe closes, however the parent ended and whichever thread called `start`. A
+Ctrl-C in the terminal does not reach the broker: it has its own session.
+A data folder has at most one broker: the broker inherits a lock, which is free only when it and its parent have ended.
+Data survives stop, SIGKILL and another port: each start chooses a new port for the controller.
 """
 
 import base64
@@ -27,7 +27,7 @@ from jobplane.schemas.setup_errors import BrokerFailed
 
 READY_S, STOP_S = 60.0, 30.0
 FOLDER_FREE_S, PORT_FREE_S = 2.0, 0.5
-"""A broker whose parent was killed is granted this to be gone: the kernel frees its lock first, its ports last."""
+"""How long to wait for a broker whose parent was killed: the kernel frees its lock first, its ports last."""
 ATTEMPTS = 3
 LARGEST_LOG = 8 << 20
 SHOWN_LINES = 6
@@ -35,16 +35,16 @@ SHOWN_LINES = 6
 LIFELINE = 'exec 3<&0 </dev/null; { read -r _ <&3; kill -KILL 0; } & exec "$@" 3<&-'
 """Becomes the broker, and leaves a shell behind that kills the process group when the pipe on standard input closes."""
 FIRST_FREE_OF_A_SHELL = 10
-"""A shell has the file descriptors below for itself."""
+"""A shell uses the lower file descriptors itself."""
 STARTED = "Kafka Server started"
 NOT_BOUND = ("BindException", "Address already in use", "Socket server failed to bind")
 
 
 class Broker:
-    """One broker on one data folder. Not for use from several threads at once.
+    """One broker on one data folder. Not thread-safe.
 
-    `data` is made where it is missing. `port` 0 takes a free one and keeps it for the life of this object.
-    `properties` are Kafka's, and win over the ones here.
+    `data` is created if it is missing. `port` 0 picks a free port and keeps it for the life of this object.
+    `properties` are Kafka's, and override those of this package.
     """
 
     def __init__(
@@ -70,16 +70,16 @@ class Broker:
 
     @property
     def pid(self) -> int:
-        """The process id of the broker's Java. Raises BrokerFailed while it is not started."""
+        """The process id of the broker's Java. Raises BrokerFailed if the broker is not started."""
         if self._process is None:
             raise BrokerFailed(f"the broker on {self.data} is not started")
         return self._process.pid
 
     def start(self) -> None:
-        """Returns when the broker serves; does nothing where it does already.
+        """Starts the broker and returns when it is ready; does nothing if it runs already.
 
-        Raises PortTaken, JarMismatch, or BrokerFailed: no Java, jars out of reach, a data folder in use, or a broker
-        that does not come up within the limit.
+        Raises PortTaken, JarMismatch, or BrokerFailed: no Java, jars that cannot be downloaded, a data folder in use,
+        or a broker that is not ready within the limit.
         """
         if self.alive:
             return
@@ -93,7 +93,7 @@ class Broker:
             raise
 
     def stop(self) -> None:
-        """Stops the broker in order: SIGTERM, and SIGKILL where that takes longer than 30 s."""
+        """Stops the broker with SIGTERM, and with SIGKILL after 30 s."""
         if self._process is not None:
             self._process.terminate()
             try:
@@ -116,7 +116,7 @@ class Broker:
         self.stop()
 
     def _run(self, found: java.Java, libraries: tuple[Path, ...], lock: IO[str]) -> None:
-        """Starts; again where a port was lost to another process, or Java stumbled over the archive."""
+        """Starts the broker; tries again if another process took a port, or if Java crashed on the archive."""
         flags = flags_for(found)
         program = ["-cp", os.pathsep.join(map(str, libraries))]
         self._archive = Archive.of(jars.cache_folder(), found, libraries, flags)
@@ -200,7 +200,7 @@ class Broker:
             )
 
     def _serves(self, offset: int) -> bool:
-        """True when the broker says that it is up, False when it ended. Raises BrokerFailed after the limit."""
+        """True when the broker logs that it has started, False if it ended. Raises BrokerFailed after the limit."""
         deadline = time.monotonic() + self._ready_s
         while STARTED not in self._log_text(offset):
             if not self.alive:
@@ -211,7 +211,7 @@ class Broker:
         return True
 
     def _open_log(self) -> int:
-        """Where in the log this start begins, in bytes; a log that has grown large is put aside first."""
+        """The position in the log, in bytes, at which this start begins; renames a large log first."""
         if self.log.exists() and self.log.stat().st_size > LARGEST_LOG:
             self.log.replace(self.log.with_suffix(".log.1"))
         self.log.touch()
@@ -228,7 +228,7 @@ class Broker:
         )
 
     def _lock_folder(self) -> IO[str]:
-        """Locks the data folder. One whose owner was just killed is free as soon as its broker is gone."""
+        """Locks the data folder. If its owner was just killed, it is free as soon as the owner's broker has ended."""
         self.data.mkdir(parents=True, exist_ok=True)
         with (self.data / "lock").open("a+") as opened:
             lock = os.fdopen(fcntl.fcntl(opened, fcntl.F_DUPFD_CLOEXEC, FIRST_FREE_OF_A_SHELL), "a+")
@@ -253,7 +253,7 @@ class Broker:
         return lock
 
     def _end(self) -> None:
-        """After the process was told to end: reaps it, closes its lifeline, frees the data folder."""
+        """Call after a signal to the process: waits for its end, closes the pipe, unlocks the data folder."""
         self._reap()
         if self._lock is not None:
             self._lock.close()
@@ -282,14 +282,14 @@ class Broker:
 
 
 def telling_lines(log: str) -> str:
-    """The last lines that say something: errors and causes before the rest, stack frames never."""
+    """The most useful last lines of a log: errors and causes before other lines, never stack frames."""
     lines = [line for line in log.splitlines() if line.strip() and not line.startswith(("\tat ", "\t... "))]
     telling = [line for line in lines if any(word in line for word in (" ERROR ", "Exception", "Error:", "Caused by"))]
     return "\n".join((telling or lines)[-SHOWN_LINES:])
 
 
 def _cluster_id() -> str:
-    """A random id in Kafka's form; one that began with '-' would be read as a flag."""
+    """A random id in Kafka's form that does not begin with '-', which Kafka's tool would take for a flag."""
     while (text := base64.urlsafe_b64encode(uuid.uuid4().bytes)[:22].decode()).startswith("-"):
         pass
     return text

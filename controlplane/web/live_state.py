@@ -1,6 +1,7 @@
-"""The state as the web server shows it. Thread-safe.
+"""The state for the web server. Thread-safe.
 
-The worker that holds `events` has read it from `state` once and folds what comes; any other reads it when it is asked.
+The worker that has the partition of `events` reads the state once from `state` and folds new events. Every other worker
+reads it for each request.
 """
 
 import threading
@@ -19,7 +20,7 @@ T = TypeVar("T")
 
 
 class LiveView:
-    """`is_loaded` is whether this worker folds `events`."""
+    """The state that the web server shows. `is_loaded`: this worker folds `events`."""
 
     def __init__(self, kafka: Kafka, prefix: str) -> None:
         self._kafka, self._prefix = kafka, prefix
@@ -31,28 +32,28 @@ class LiveView:
         return self._state is not None
 
     def load(self) -> None:
-        """Reads `state`, unless that was done."""
+        """Reads `state`, unless it has been read already."""
         with self._lock:
             if self._state is None:
                 self._state = self._read()
 
     def forget(self) -> None:
-        """The events are another worker's now."""
+        """Drops the state: another worker has the events now."""
         self._state = None
 
     def fold(self, value: bytes) -> None:
-        """Folds the event in a record; one folded before changes nothing. After any error the state is read anew."""
+        """Folds the event in a record; a repeated event changes nothing. After an error the state is read again."""
         with self._lock:
             try:
                 event = decode(value, Event)
                 if self._state is not None and event.seq > self._state.position.seq:
                     self._state.apply(_select_shown(evolve(self._state, event)))
             except Exception:
-                self._state = None  # half an event may be in it
+                self._state = None  # it may contain half of the event
                 raise
 
     def read(self, look: Callable[[State], T]) -> T:
-        """What `look` finds in the state while nothing changes it."""
+        """Calls `look` with the state, which does not change meanwhile."""
         with self._lock:
             return look(self._state or self._read())
 
@@ -61,7 +62,7 @@ class LiveView:
 
 
 def _is_shown(key: StateKey) -> bool:
-    """Answers to command ids are not: the decider has them, and they are many."""
+    """The web server does not show answers to command ids: they are many, and only the decider needs them."""
     return key[:1] != ("command",)
 
 

@@ -1,4 +1,4 @@
-"""Metrics in the Prometheus text format, from what a worker counts. Pure but for the library's formatting."""
+"""Metrics in the Prometheus text format, from the counters of a worker. Pure except for the library's formatting."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -25,9 +25,9 @@ FAULT_PLACES = ("command", "report", "decider", "task", "page", "worker")
 
 @dataclass(frozen=True, slots=True)
 class WorkerMetrics:
-    """One worker's counts: its tasks (job, task key, counters), the jobs its view knows, verdicts of its decider.
+    """The counters of one worker: its tasks (job, task key, counters), the jobs it knows, the verdicts of its decider.
 
-    `faults` are errors that nobody foresaw, by what met them: one of MET_BY.
+    `faults` are unexpected exceptions by place: one of FAULT_PLACES.
     """
 
     tasks: Iterable[tuple[str, str, Mapping[str, Any]]] = ()

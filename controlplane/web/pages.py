@@ -1,4 +1,4 @@
-"""The pages of the web server, behind their guard: what a page raises is an answer of its own, and the server lives."""
+"""Guards the pages of the web server: an exception becomes an error response, and the server continues."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +14,7 @@ JSON = "application/json"
 PageAnswer = tuple[int, str, bytes]
 """Status, content type, body."""
 Page = Callable[[], PageAnswer]
-"""What a path answers. Runs in a thread."""
+"""The response of a path. Runs in a thread."""
 
 
 def json_answer(value: Any, status: int = 200) -> PageAnswer:
@@ -22,7 +22,7 @@ def json_answer(value: Any, status: int = 200) -> PageAnswer:
 
 
 def guard_page(path: str, page: Page, count: Callable[[], None]) -> Page:
-    """The page. Where it raises, the answer is `{"error": …, "code": …}` with 500, or 503 while Kafka is silent.
+    """Wraps a page: an exception becomes `{"error": …, "code": …}` with 500, or 503 if Kafka does not answer.
 
     `count` is called for each fault.
     """

@@ -1,8 +1,8 @@
-"""The one door to faust: three agents and a web server. Faust says who; what is exact is read by clients of our own.
+"""The only module that uses faust: three agents and a web server. Faust assigns partitions; our clients read data.
 
-decide      its holder runs the decider
+decide      the worker that has its partition runs the decider
 fold        folds `events` into the live view that the web server shows
-run_tasks   its holders run the tasks of their partitions
+run_tasks   the workers that have its partitions run the tasks of these partitions
 """
 
 import asyncio
@@ -33,7 +33,7 @@ _CHATTY = (
 
 
 class Work(Protocol):
-    """What the agents drive."""
+    """What the agents call."""
 
     pages: Mapping[str, Page]
     view: LiveView
@@ -44,14 +44,14 @@ class Work(Protocol):
 
 
 class Sparing(logging.Filter):
-    """Lets a message through once in ten seconds: without a broker, Faust's Kafka client has twenty a second."""
+    """Passes each message once in ten seconds: without a broker, Faust's Kafka client logs twenty a second."""
 
     def __init__(self) -> None:
         super().__init__()
         self._last: dict[str, float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the record is said."""
+        """Whether to log the record."""
         due = record.created - self._last.get(record.msg, 0.0) >= SPARING_S
         if due:
             self._last[record.msg] = record.created
@@ -87,7 +87,7 @@ def build(settings: Settings, name: str, work: Work) -> faust.App:
         broker_session_timeout=settings.session_timeout,
         broker_heartbeat_interval=settings.session_timeout / 6,
         broker_credentials=_credentials(settings.kafka),
-        consumer_auto_offset_reset="latest",  # Faust says who, never what: the past is in `state`, and may be long
+        consumer_auto_offset_reset="latest",  # Faust only assigns partitions; the past is in `state`, and may be long
         topic_disable_leader=True,
         topic_allow_declare=False,
         key_serializer="raw",
@@ -150,7 +150,7 @@ def _page(app: faust.App, path: str, page: Page) -> None:
 
 
 def _credentials(kafka: Mapping[str, str]) -> Any:
-    """Faust's credentials for the librdkafka security properties; None for plain text."""
+    """Faust's credentials from the librdkafka security properties; None for plain text."""
     given = security(kafka)
     context = given.get("ssl_context")
     if "sasl_mechanism" in given:
@@ -164,9 +164,9 @@ def _credentials(kafka: Mapping[str, str]) -> Any:
 
 
 def run(app: faust.App) -> None:
-    """Blocks until SIGINT or SIGTERM; raises SystemExit then."""
+    """Runs until SIGINT or SIGTERM, then raises SystemExit."""
     for name in _CHATTY:
         logging.getLogger(name).addFilter(Sparing())
     worker = faust.Worker(app, loglevel="warning", redirect_stdouts=False, quiet=True)
-    worker.spinner = None  # it writes to whatever is not a terminal as well
+    worker.spinner = None  # Faust would write it to pipes and files too
     worker.execute_from_commandline()

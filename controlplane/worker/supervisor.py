@@ -1,4 +1,4 @@
-"""The task hosts of a worker: child processes that run tasks. `host_policy` decides; what it decides is done here."""
+"""The task hosts of a worker: child processes that run tasks. This module performs what `host_policy` decides."""
 
 import logging
 import os
@@ -64,12 +64,12 @@ from jobplane.schemas.records.reports import ReportKind
 LOG = logging.getLogger("jobplane.supervisor")
 STOP_S = 8.0
 SPEECHLESS_S = 1.0
-"""A host that ends before its first line would end so again: the next one is not started at once."""
+"""If a host ends before its first line, the next one would probably end too, so it starts after this pause."""
 
 
 @dataclass(slots=True)
 class HostProcess:
-    """`spoke`: it has sent a line."""
+    """A child process. `spoke`: it has sent a line."""
 
     number: int
     process: subprocess.Popen[bytes]
@@ -77,7 +77,7 @@ class HostProcess:
 
 
 class Supervisor:
-    """Thread-safe. `want` says which tasks must run; the hosts follow."""
+    """Starts and stops hosts for the tasks that `want` names. Thread-safe."""
 
     def __init__(self, settings: Settings, kafka: Kafka, worker: str) -> None:
         self._settings, self._worker = settings, worker
@@ -87,14 +87,14 @@ class Supervisor:
         self._hosts: dict[int, HostProcess] = {}
         self._tasks: dict[str, HeldTask] = {}
         self.faults = 0
-        """Runs of tasks that ended with a fault of jobplane."""
+        """The number of task runs that ended with an internal error of jobplane."""
 
     def start(self) -> None:
         """Starts the shared hosts ahead of any task. The thread that calls it must outlive them."""
         self._decide(Tick())
 
     def want(self, key: str, held: HeldTask | None) -> None:
-        """The newest record of a task; None once it is gone or no longer held."""
+        """Sets the newest record of a task; None once the record is deleted or its partition is no longer held."""
         with self._lock:
             if held is None:
                 self._tasks.pop(key, None)
@@ -106,7 +106,7 @@ class Supervisor:
             self._decide(_wanted(held))
 
     def confirm_held(self, asked_at: float, partitions: frozenset[int]) -> None:
-        """The broker, asked at `asked_at`, says that this worker is in its group and holds these partitions."""
+        """Takes the broker's answer to a question at `asked_at`: the worker is in its group and has `partitions`."""
         self._decide(HeldConfirmed(asked_at, partitions))
 
     def watch(self) -> None:
@@ -138,7 +138,7 @@ class Supervisor:
         return task.record.options if task else {}
 
     def close(self) -> None:
-        """Hosts commit what they have and end; what has not ended after 8 s is killed."""
+        """Lets the hosts commit and end; kills those that have not ended after 8 s."""
         with self._lock:
             hosts = list(self._hosts.values())
             self._decide(Closing())
@@ -152,7 +152,7 @@ class Supervisor:
         self._reporter.close()
 
     def _decide(self, event: HostInput) -> None:
-        """Does what follows from an event."""
+        """Passes an event to the policy and performs its actions."""
         with self._lock:
             for number, host in self._hosts.items():
                 if host.process.poll() is not None:
@@ -225,7 +225,7 @@ class Supervisor:
             host.process.stdin.write(encode_line(message))
             host.process.stdin.flush()
         except BrokenPipeError:
-            LOG.info("host %s has ended", host.process.pid)  # the thread that listens to it does what follows
+            LOG.info("host %s has ended", host.process.pid)  # the thread that reads from the host handles its end
 
     def _listen(self, host: HostProcess) -> None:
         """Reads a host's lines until it ends."""

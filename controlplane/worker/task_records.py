@@ -1,6 +1,6 @@
 """Which tasks this worker must run: the records of the `tasks` partitions it holds, read from 0 and then tailed.
 
-Partitions that are gained are read by a consumer of our own; those that are kept go on without a pause.
+Our own consumer reads new partitions; partitions that the worker keeps continue without a pause.
 """
 
 import logging
@@ -21,7 +21,7 @@ LOG = logging.getLogger("jobplane.placement")
 
 @dataclass(frozen=True, slots=True)
 class HeldTask:
-    """A task record and where it lies in `tasks`."""
+    """A task record and its offset in `tasks`."""
 
     record: Task
     partition: int
@@ -29,11 +29,11 @@ class HeldTask:
 
 
 Want = Callable[[str, HeldTask | None], None]
-"""Called with a task's key and newest record; with None once the record is gone or its partition is not held."""
+"""Called with a task's key and newest record; with None once the record is deleted or its partition is not held."""
 
 
 class TaskRecords:
-    """A thread that follows the task records of the partitions held. `hold` may be called at any time."""
+    """Follows the task records of the worker's partitions, in a thread. `hold` may be called at any time."""
 
     def __init__(self, kafka: Kafka, prefix: str, want: Want) -> None:
         self._kafka, self._prefix, self._want = kafka, prefix, want
@@ -44,7 +44,7 @@ class TaskRecords:
         self.ready = threading.Event()
 
     def hold(self, partitions: frozenset[int]) -> None:
-        """The partitions this worker holds from now on."""
+        """Sets the partitions that this worker has from now on."""
         with self._lock:
             self._held = partitions
 
@@ -55,7 +55,7 @@ class TaskRecords:
         self._stop.set()
 
     def run(self) -> None:
-        """Blocks until closed. After an error of Kafka all held partitions are read again."""
+        """Runs until closed. After an error of Kafka it reads all partitions again."""
         while not self._stop.is_set():
             consumer = ControlTopics(self._kafka, self._prefix).state_reader()
             try:
@@ -93,7 +93,7 @@ class TaskRecords:
             self._want(key, None)
 
     def _load(self, consumer: Consumer, topic: str, partitions: list[int]) -> dict[int, int]:
-        """Reads the partitions to their ends, and takes the last record of each key. Returns the ends."""
+        """Reads the partitions to their ends and uses the last record of each key. Returns the ends."""
         if not partitions:
             return {}
         last: dict[bytes, tuple[bytes | None, int, int]] = {}

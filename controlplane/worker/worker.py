@@ -1,4 +1,4 @@
-"""One worker: what Faust assigns to it, carried out. The Faust process never touches data records."""
+"""One worker: runs what Faust assigns to it. The Faust process never reads data records."""
 
 import logging
 import math
@@ -44,15 +44,15 @@ STEPS.setLevel(logging.INFO)
 STEPS.propagate = False
 LINE = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 TOUCH_S, TOUCH_SOON_S = 1.0, 0.25
-"""How often the broker is asked what this worker holds, and how soon again when it did not say."""
+"""How often to ask the broker for this worker's partitions, and the pause after no answer."""
 AGAIN_S = 2.0
 KAFKA_S = 30.0
-"""How long a worker that starts waits for a Kafka that does not answer."""
+"""How long a worker waits at its start for a Kafka that does not answer."""
 LEAVE_S = 5.0
 
 
 class Worker:
-    """Holds the threads: decider (where held), task records, supervision, and questions to the broker."""
+    """Owns the threads: decider (if assigned), task records, supervision, and questions to the broker."""
 
     def __init__(self, settings: Settings, say: Say = say_nothing) -> None:
         self._settings, self._say = settings, say
@@ -86,7 +86,7 @@ class Worker:
         }
 
     def start(self) -> None:
-        """Called once, from the main thread, when Faust has started."""
+        """Starts the threads. Called once, from the main thread, when Faust has started."""
         self._supervisor.start()
         for name, target in (
             ("task-records", self._task_records.run),
@@ -97,7 +97,7 @@ class Worker:
             threading.Thread(target=self._guarded, args=(target,), name=name, daemon=True).start()
 
     def _guarded(self, target: Callable[[], None]) -> None:
-        """After a fault the thread begins its work anew; an error that a person has to do something about is fatal."""
+        """Restarts the thread's work after an internal error; a JobplaneError, which needs a person, is fatal."""
         name = threading.current_thread().name
         while not self._closing.is_set():
             try:
@@ -114,7 +114,7 @@ class Worker:
         return None
 
     def assigned(self, partitions: frozenset[tuple[str, int]]) -> None:
-        """Faust's new assignment: the difference is carried out, what stays goes on."""
+        """Applies Faust's new assignment: only differences have an effect."""
         prefix = self._settings.prefix
         with self._lock:
             if (f"{prefix}{EVENTS}", 0) not in partitions:
@@ -126,16 +126,16 @@ class Worker:
             self._lead()
 
     def _load_view(self) -> None:
-        """So that the state is shown before anything happens; where it fails, the next event tries again."""
+        """Loads the state before the first event; if this fails, the next event tries again."""
         try:
             self.view.load()
             if (f"{self._settings.prefix}{EVENTS}", 0) not in self._held:
-                self.view.forget()  # they went elsewhere meanwhile: what is not folded grows old
+                self.view.forget()  # another worker got the events meanwhile: a state that is not folded becomes stale
         except (Doubt, JobplaneError) as failed:
             LOG.warning("the web server cannot show the state yet: %s", failed)
 
     def _lead(self) -> None:
-        """Start the decider where `commands`-0 is held, stop it where it is not."""
+        """Starts the decider if this worker has `commands`-0, else stops it."""
         holds = (f"{self._settings.prefix}{COMMANDS}", 0) in self._held
         if not holds:
             self._decider_stop.set()
@@ -166,7 +166,7 @@ class Worker:
             self._decider_ended = time.monotonic()
 
     def _touch(self) -> None:
-        """Ask the broker, again and again, what this worker holds: its word lets fenced work start again."""
+        """Asks the broker regularly for this worker's partitions: its answer lets fenced work start again."""
         with closing(Groups(self._settings)) as groups:
             pause = TOUCH_S
             while not self._closing.wait(pause):
@@ -196,7 +196,7 @@ class Worker:
             self._supervisor.watch()
 
     def _announce(self) -> None:
-        """Says when the worker is ready, and what it waits for where that takes long."""
+        """Logs when the worker is ready, and after some seconds what it waits for."""
         wait_limit = WaitLimit(math.inf, self._say)
         while waits := self._waits():
             wait_limit.has_passed(", ".join(waits))
@@ -207,14 +207,14 @@ class Worker:
         self._say(f"ready: this worker runs the tasks of {held} of {TASK_PARTITIONS} partitions{what}")
 
     def close(self) -> None:
-        """Stops the decider, lets the tasks commit and end; within 8 s. Faust has another 5 s to leave its group."""
+        """Stops the decider and lets the tasks commit and end, within 8 s. Faust gets 5 s more to leave its group."""
         self._closing.set()
         self._decider_stop.set()
         self._task_records.close()
         self._supervisor.close()
         if self._decider is not None:
             self._decider.join(2)
-        # Faust would wait long for a Kafka that is gone.
+        # Faust would wait long for a Kafka that does not answer.
         leaving = threading.Timer(LEAVE_S, os._exit, [1 if self.fatal else 0])
         leaving.daemon = True
         leaving.start()
@@ -266,9 +266,9 @@ class Worker:
 
 
 def run(settings: Settings, loglevel: str = "warning", *, quiet: bool = False) -> None:
-    """Runs a worker until SIGINT or SIGTERM; `quiet` says nothing of its start.
+    """Runs a worker until SIGINT or SIGTERM; with `quiet` it does not log the steps of its start.
 
-    Raises SetupError where it cannot start or go on.
+    Raises SetupError if it cannot start or continue.
     """
     logging.basicConfig(level=loglevel.upper(), format=LINE)
     say = say_nothing if quiet else _steps()
@@ -301,7 +301,7 @@ def run(settings: Settings, loglevel: str = "warning", *, quiet: bool = False) -
 
 
 def _steps() -> Say:
-    """The steps of a start are shown at every level of the log: by a handler of their own, which Faust leaves alone."""
+    """Logs the steps of a start at every log level, through its own handler, which Faust does not change."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter(LINE))
     STEPS.addHandler(handler)
@@ -309,8 +309,8 @@ def _steps() -> Say:
 
 
 def require_module(name: str) -> None:
-    """Raises BadSetting where no module of a name is installed, nor is one in the working folder."""
-    if _is_installed(renamed := f"jobplane.{name}"):  # in the repository's root the old name is found as well
+    """Raises BadSetting if the module is neither installed nor in the working folder."""
+    if _is_installed(renamed := f"jobplane.{name}"):  # in the repository's root the old name exists too
         raise BadSetting(f"host_module '{name}': write '{renamed}', or leave the setting out if that is the default")
     if not _is_installed(name) and not _is_in_folder(name):
         raise BadSetting(f"host_module '{name}': there is no such Python module")
@@ -324,7 +324,7 @@ def _is_installed(module: str) -> bool:
 
 
 def _is_in_folder(name: str) -> bool:
-    """Python's -m looks into the working folder too, which an installed command does not."""
+    """Python's -m searches the working folder too; the import path of an installed command does not contain it."""
     places: Sequence[str] | None = [""]
     for part in name.split("."):
         found = PathFinder.find_spec(part, places) if places else None
@@ -335,7 +335,7 @@ def _is_in_folder(name: str) -> bool:
 
 
 def await_kafka(kafka: Kafka, say: Say) -> None:
-    """Raises KafkaUnreachable where no broker answers within half a minute: it may be starting as well."""
+    """Waits for Kafka, which may be starting too. Raises KafkaUnreachable if no broker answers within 30 s."""
     wait_limit, said = WaitLimit(KAFKA_S, say), False
     while True:
         try:
