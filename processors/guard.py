@@ -1,8 +1,8 @@
-"""What the guards at the boundaries share: a name for an error that nobody foresaw, and its one entry in the log.
+"""What the guards at the boundaries share: a name for an unexpected exception, and its one entry in the log.
 
-A guard stands where one thing ends and the next begins: a command, a report, a page, a task, a call of the command
-line. It lets through what is foreseen, and turns everything else into a refusal or a failure of that one thing. The
-guards are listed in docs/decisions/0016; a broad `except` anywhere else is wrong.
+A guard surrounds one unit of work: a command, a report, a page, a task, a call of the command line. It lets expected
+errors through, and turns every other exception into a refusal or a failure of that unit. docs/decisions/0016 lists the
+guards; a broad `except` anywhere else is wrong.
 """
 
 import hashlib
@@ -13,17 +13,17 @@ from pathlib import PurePath
 from types import TracebackType
 
 LOG = logging.getLogger("jobplane.guard")
-TOLD_FRAMES = 30
-"""Of an endless recursion the log holds the innermost calls."""
+MOST_FRAMES = 30
+"""The log has at most this many innermost calls, because an endless recursion has very many."""
 _KNOWN_BY = 3
-"""Innermost calls that tell one fault from another."""
+"""The number of innermost calls that identify a fault."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """An error that nobody foresaw: the kind of the exception, and a reference that the log has beside its traceback.
+    """An unexpected exception: its class, and a reference that the log has beside the traceback.
 
-    The same fault has the same reference in every process of one version: it follows from the places in the code.
+    The same fault has the same reference in every process of one version: it is computed from the places in the code.
     """
 
     kind: str
@@ -34,22 +34,22 @@ class Fault:
 
 
 def fault_of(error: BaseException) -> Fault:
-    """What an exception is called."""
+    """The fault that an exception is."""
     places = [f"{PurePath(file).name}:{line}" for file, line in _places(error.__traceback__)][-_KNOWN_BY:]
     kind = type(error).__name__
     return Fault(kind, hashlib.sha256(" ".join([kind, *places]).encode()).hexdigest()[:8])
 
 
-def noted(error: BaseException, what: str) -> Fault:
-    """The fault, once it is in the log with its traceback. `what` names the one thing that it ends."""
+def log_fault(error: BaseException, what: str) -> Fault:
+    """Logs an exception with its traceback and returns the fault. `what` names the unit of work that it ended."""
     fault = fault_of(error)
-    LOG.error("%s: an unforeseen error (%s)\n%s", what, fault, told(error))
+    LOG.error("%s: an unforeseen error (%s)\n%s", what, fault, format_traceback(error))
     return fault
 
 
-def told(error: BaseException) -> str:
+def format_traceback(error: BaseException) -> str:
     """The traceback as text."""
-    return "".join(traceback.format_exception(error, limit=-TOLD_FRAMES)).rstrip()
+    return "".join(traceback.format_exception(error, limit=-MOST_FRAMES)).rstrip()
 
 
 def _places(trace: TracebackType | None) -> list[tuple[str, int]]:

@@ -151,8 +151,8 @@ def _messages(path: Path) -> Iterator[Head | BackupRecord | Foot]:
                 total.update(prefix)
                 total.update(data)
                 yield last
-            whole = isinstance(last, Foot) and not prefix
+            is_complete = isinstance(last, Foot) and not prefix
     except (OSError, EOFError, zlib.error, struct.error, ValueError) as bad:
         raise BadBackup(f"{path} is damaged, or not a backup of jobplane") from bad
-    if not whole:
+    if not is_complete:
         raise BadBackup(f"{path} is truncated, or has data after its end")

@@ -49,8 +49,8 @@ class PeekResult:
         """Sentences about the search, for people."""
         lines = []
         if not self.looked:
-            whole = isinstance(self.opened.query.start, Newest | Oldest)
-            lines.append(f"topic '{self.opened.topic}' has no records{'' if whole else ' from the given start on'}")
+            is_whole = isinstance(self.opened.query.start, Newest | Oldest)
+            lines.append(f"topic '{self.opened.topic}' has no records{'' if is_whole else ' from the given start on'}")
         elif self.opened.query.where:
             short = ", not all: --scan searches more" if len(self.records) < self.most else ""
             rest = ", which are all" if self.all else short

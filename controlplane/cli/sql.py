@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from jobplane.controlplane.client.result import Result, Sent
     from jobplane.controlplane.listings.rows import Listing
     from jobplane.schemas.errors import Refused
-    from jobplane.sql.syntax import statements as nodes
+    from jobplane.sql.syntax.statements import Statement
 
 _timeout = click.option(
     "--timeout", type=Seconds(), default=60.0, show_default=True, help="Seconds to wait for each statement."
@@ -235,7 +235,7 @@ class ParsedStatement:
 
     where: str
     text: str
-    statement: "nodes.Statement"
+    statement: "Statement"
 
 
 def _parse(where: str, text: str, output: str, of: int) -> ParsedStatement:
@@ -266,10 +266,10 @@ def _count_on_failure(done: int, of: int, what: str) -> Iterator[None]:
 
 def _run(client: "Client", planned: ParsedStatement, left: int, way: RunOptions) -> None:
     """Runs one statement; exits if it fails. `left` statements follow it."""
-    from jobplane.sql.syntax import statements as nodes
+    from jobplane.sql.syntax.statements import ReadingStatement
 
     where, text, statement = planned.where, planned.text, planned.statement
-    if isinstance(statement, nodes.ReadingStatement):
+    if isinstance(statement, ReadingStatement):
         read = statement
         show_answer(lambda: client.read(read, last=way.last), where, text, way.display)
         return

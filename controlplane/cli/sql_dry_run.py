@@ -42,6 +42,6 @@ def try_all(client: "Client", statements: Sequence[tuple[str, str]], last: int, 
             counts[TRIED] += 1
             display.show(listing, where if several else "")
     if several or counts[LEFT_OUT]:
-        told = ", ".join(f"{counts[what]} {what}" for what in (TRIED, REFUSED, LEFT_OUT))
-        click.echo(f"dry run: {told}; nothing was written", err=True)
+        totals = ", ".join(f"{counts[what]} {what}" for what in (TRIED, REFUSED, LEFT_OUT))
+        click.echo(f"dry run: {totals}; nothing was written", err=True)
     return code

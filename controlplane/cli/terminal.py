@@ -116,11 +116,11 @@ def _is_foreseen(error: Exception) -> bool:
 
 
 def _internal_error(error: Exception) -> "InternalError":
-    from jobplane.processors.guard import fault_of, told
+    from jobplane.processors.guard import fault_of, format_traceback
     from jobplane.schemas.errors import InternalError
 
     if os.environ.get(TRACEBACK):
-        click.echo(told(error), err=True)
+        click.echo(format_traceback(error), err=True)
     return InternalError(
         f"the command met a fault of jobplane ({fault_of(error)}); set {TRACEBACK}=1 to see where, and report it"
     )

@@ -176,13 +176,13 @@ class Client:
         with closing(EventsTail(self._kafka, self._prefix)) as tail:
             command = self.emit(sql, command_id, issued_by=issued_by, reply_to=reply_to, traceparent=traceparent)
             sent(command)
-            following = self._following(tail, deadline, first_records=look)
+            follower = self._follower(tail, deadline, first_records=look)
             if not look or not isinstance(statement, statements.CreateJob):
-                return following.follow(command, statement, watch, alive)
+                return follower.follow(command, statement, watch, alive)
             from jobplane.controlplane.client.source_notices import SourceNotices
 
             source_notices = SourceNotices(self._kafka, self._prefix, statement.insert)
-            result = following.follow(command, statement, watch, alive, source_notices.begin)
+            result = follower.follow(command, statement, watch, alive, source_notices.begin)
             return replace(result, remarks=(*result.remarks, *source_notices.collect()))
 
     @jobplane_errors()
@@ -202,10 +202,10 @@ class Client:
         self._check()
         deadline = time.monotonic() + timeout
         with closing(EventsTail(self._kafka, self._prefix)) as tail:
-            following = self._following(tail, deadline)
-            return following.follow(following.find(command), None, watch, alive)
+            follower = self._follower(tail, deadline)
+            return follower.follow(follower.find(command), None, watch, alive)
 
-    def _following(self, tail: EventsTail, deadline: float, *, first_records: bool = False) -> CommandFollower:
+    def _follower(self, tail: EventsTail, deadline: float, *, first_records: bool = False) -> CommandFollower:
         return CommandFollower(self._kafka, self._prefix, self._registry, tail, deadline, first_records=first_records)
 
     @jobplane_errors()

@@ -13,5 +13,5 @@ def user_at_host() -> str:
         user = getpass.getuser()
     except (KeyError, OSError, ImportError):  # a KeyError before Python 3.13
         user = f"uid-{os.getuid()}" if hasattr(os, "getuid") else "unknown"
-    said = f"{user}@{socket.gethostname()}".encode(errors="replace").decode()
-    return "".join(sign for sign in said if sign.isprintable())[:LONGEST_ISSUER]
+    name = f"{user}@{socket.gethostname()}".encode(errors="replace").decode()
+    return "".join(sign for sign in name if sign.isprintable())[:LONGEST_ISSUER]

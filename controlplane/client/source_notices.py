@@ -7,7 +7,7 @@ job has started, there are no notices.
 import logging
 import threading
 
-from jobplane.processors.guard import told
+from jobplane.processors.guard import format_traceback
 from jobplane.processors.kafka.cluster import Doubt, Kafka, KafkaException
 from jobplane.schemas.errors import JobplaneError
 from jobplane.schemas.records.events import JobCreated
@@ -44,7 +44,7 @@ class SourceNotices:
         except (Doubt, KafkaException, JobplaneError) as failed:
             LOG.debug("the newest records could not be read: %s", failed)
         except Exception as error:  # noqa: BLE001  # the guard of this thread, docs/decisions/0016
-            LOG.debug("the newest records could not be read: %s", told(error))
+            LOG.debug("the newest records could not be read: %s", format_traceback(error))
 
     def collect(self) -> tuple[str, ...]:
         """The notices so far; waits PATIENCE_S for them."""

@@ -33,7 +33,7 @@ from jobplane.controlplane.fetch.schemas import RegistryLookup
 from jobplane.controlplane.fetch.topics import fetch_facts, max_transaction_ms
 from jobplane.controlplane.log import control_topics, state_topic
 from jobplane.controlplane.topics import CHECKPOINTS, COMMANDS, EVENTS, REPORTS, STATE, TASKS, TOPICS
-from jobplane.processors.guard import Fault, noted
+from jobplane.processors.guard import Fault, log_fault
 from jobplane.processors.kafka.abandoning import returns
 from jobplane.processors.kafka.cluster import CALL_S, Consumer, Doubt, Fenced, Kafka, Message, assign, poll
 from jobplane.processors.kafka.control_topics import ControlTopics
@@ -119,7 +119,7 @@ class Suspects:
 
 
 class Decider:
-    """Runs in a thread of its own until told to stop or fenced."""
+    """Runs in a thread of its own until it is stopped or fenced."""
 
     def __init__(
         self,
@@ -160,7 +160,7 @@ class Decider:
                 if isinstance(error, JobplaneError) and not isinstance(error, RecordFailure):
                     raise  # it names what a person must change first
                 self._tally.fault("decider")
-                self._suspects.blame_batch(noted(error, "the decider starts again"))
+                self._suspects.blame_batch(log_fault(error, "the decider starts again"))
             finally:
                 self._tally.leading = False
                 self._fencer.forget_all()

@@ -18,7 +18,7 @@ from jobplane.controlplane.core.state import State
 from jobplane.controlplane.core.step import EncodedEvent, StepInput, encode_events, judge
 from jobplane.controlplane.fetch.schemas import RegistryLookup
 from jobplane.controlplane.topics import COMMANDS
-from jobplane.processors.guard import Fault, noted
+from jobplane.processors.guard import Fault, log_fault
 from jobplane.processors.kafka.cluster import Doubt, Fenced, KafkaException
 from jobplane.schemas.errors import InternalError, Refused
 from jobplane.schemas.records.events import Cause, CommandRefused
@@ -146,7 +146,7 @@ class RecordToJudge:
             if isinstance(error, Refused) and self.received.is_command:
                 return otherwise(error)
             self.judge.count("command" if self.received.is_command else "report")
-            return otherwise(_internal_error(noted(error, str(self.received))))
+            return otherwise(_internal_error(log_fault(error, str(self.received))))
 
 
 def _internal_error(fault: Fault) -> InternalError:

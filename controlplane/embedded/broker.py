@@ -132,9 +132,9 @@ class Broker:
             if self._serves(offset):
                 self._any_port = False
                 return
-            said = self._log_text(offset)
-            lost_a_port = any(words in said for words in NOT_BOUND)
-            if attempt == ATTEMPTS or not (lost_a_port or (attempt == 1 and "Exiting Kafka" not in said)):
+            text = self._log_text(offset)
+            lost_a_port = any(words in text for words in NOT_BOUND)
+            if attempt == ATTEMPTS or not (lost_a_port or (attempt == 1 and "Exiting Kafka" not in text)):
                 raise self._failure("did not start", offset)
             if not lost_a_port:
                 self._archive.distrust()

@@ -89,5 +89,5 @@ def _examine(executable: Path) -> Java | None:
         asked = subprocess.run([executable, "-version"], capture_output=True, text=True, timeout=_ASK_S, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    said = _BANNER.search(asked.stderr)
-    return Java(executable, said[1]) if said and asked.returncode == 0 else None
+    banner = _BANNER.search(asked.stderr)
+    return Java(executable, banner[1]) if banner and asked.returncode == 0 else None

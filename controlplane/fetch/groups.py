@@ -1,6 +1,6 @@
 """Asks the coordinators of consumer groups, with the Kafka client that Faust uses.
 
-librdkafka's own calls to a coordinator end the whole process when the coordinator goes away at the wrong moment
+librdkafka's own calls to a coordinator crash the process if the coordinator goes away at the wrong moment
 (librdkafka issue 4605, open): a worker must outlive a broker.
 """
 

@@ -25,7 +25,7 @@ FLOW = f"source{ARROW}sink"
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """A table. Cells of `elastic` columns may be cut, of `flow` the names beside its arrow; the others are shown whole.
+    """A table. Cells of `elastic` columns may be cut, of `flow` the names beside its arrow; others are shown in full.
 
     `tall`: it stays a table however many lines its last column takes, in which words may be broken.
     """

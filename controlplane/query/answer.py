@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, assert_never
 import msgspec
 
 from jobplane.controlplane.core.state import State
-from jobplane.controlplane.listings import rows as views
+from jobplane.controlplane.listings import rows
 from jobplane.controlplane.listings.rows import Listing, Screen
 from jobplane.controlplane.log import state_topic
 from jobplane.controlplane.log.progress import committed_progress, latest_progress
@@ -91,12 +91,12 @@ def _explain(dry: "DryRun", explained: statements.CreateJob | statements.Insert,
     mappings = {source.name: source.mapping for source in sources if source.mapping}
     planned = read(wired.plan)
     functions = user_functions.load()
-    rows = explain_plan(planned, create.insert, mappings, sink.mapping, functions, shows_code=shows_code)
+    plan_rows = explain_plan(planned, create.insert, mappings, sink.mapping, functions, shows_code=shows_code)
     plan = msgspec.json.decode(text_of(wired.plan))
     recorded = {"planner": wired.plan.planner, "digest": wired.plan.digest, "plan": plan}
     return Listing(
-        views.PLAN_COLUMNS,
-        [{"part": part, "detail": detail} for part, detail in rows],
+        rows.PLAN_COLUMNS,
+        [{"part": part, "detail": detail} for part, detail in plan_rows],
         recorded,
         screen=Screen.PLAN,
         notices=dry.notices_of(create.insert, wired),
@@ -108,16 +108,16 @@ def _show(kafka: Kafka, prefix: str, show: statements.Show) -> Listing:
         case statements.ShowSubject.JOBS:
             return _jobs(kafka, prefix, show)
         case statements.ShowSubject.SNAPSHOTS:
-            return Listing(views.SNAPSHOT_COLUMNS, views.snapshots(_state(kafka, prefix, show.as_of)))
+            return Listing(rows.SNAPSHOT_COLUMNS, rows.snapshots(_state(kafka, prefix, show.as_of)))
         case statements.ShowSubject.MAPPINGS:
-            return Listing(views.MAPPING_COLUMNS, views.mappings(_state(kafka, prefix, show.as_of)))
+            return Listing(rows.MAPPING_COLUMNS, rows.mappings(_state(kafka, prefix, show.as_of)))
         case statements.ShowSubject.TOPICS:
-            return Listing(views.TOPIC_COLUMNS, views.topics(_state(kafka, prefix), kafka.topic_partitions(), prefix))
+            return Listing(rows.TOPIC_COLUMNS, rows.topics(_state(kafka, prefix), kafka.topic_partitions(), prefix))
         case statements.ShowSubject.FUNCTIONS:
             from jobplane.processors import user_functions
 
-            functions = views.functions(user_functions.load_and_tell())
-            return Listing(views.FUNCTION_COLUMNS, functions, screen=Screen.FUNCTIONS)
+            functions = rows.functions(user_functions.load_and_tell())
+            return Listing(rows.FUNCTION_COLUMNS, functions, screen=Screen.FUNCTIONS)
         case never:
             assert_never(never)
 
@@ -135,7 +135,7 @@ def _filter_by_name(listing: Listing, like: statements.LikeName) -> Listing:
 def _jobs(kafka: Kafka, prefix: str, show: statements.Show) -> Listing:
     state = _state(kafka, prefix, show.as_of)
     latest = latest_progress(kafka, prefix, state.jobs) if show.as_of is None else {}
-    return Listing(views.JOB_COLUMNS, views.jobs(state, latest), screen=Screen.JOBS)
+    return Listing(rows.JOB_COLUMNS, rows.jobs(state, latest), screen=Screen.JOBS)
 
 
 def _state(kafka: Kafka, prefix: str, as_of: statements.AsOfOffset | statements.AsOfTime | None = None) -> State:
@@ -158,8 +158,8 @@ def _history(kafka: Kafka, prefix: str, name: statements.Name) -> Listing:
     from jobplane.controlplane.log import history
 
     try:
-        rows = history.history_of(kafka, prefix, name.text)
-        return Listing(history.HISTORY_COLUMNS, rows, screen=Screen.HISTORY)
+        events = history.history_of(kafka, prefix, name.text)
+        return Listing(history.HISTORY_COLUMNS, events, screen=Screen.HISTORY)
     except JobNotFound as unknown:
         known = {job.name for job in _state(kafka, prefix).jobs.values()}
         raise JobNotFound(unknown.message + did_you_mean(name.text, known), name.place) from unknown

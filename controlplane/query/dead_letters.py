@@ -58,8 +58,8 @@ def lines_of(one: DeadLetter) -> list[str]:
     row["headers"] = {name: NULL if value is None else value for name, value in row["headers"].items()}
     if not row["headers"]:
         del row["headers"]
-    said = {name: to_printable(value) if isinstance(value, str) else cell(name, value) for name, value in row.items()}
-    return [f"{name:<8} {value}" for name, value in said.items()]
+    texts = {name: to_printable(value) if isinstance(value, str) else cell(name, value) for name, value in row.items()}
+    return [f"{name:<8} {value}" for name, value in texts.items()]
 
 
 def read_letters(kafka: Kafka, prefix: str, topic: str, uid: str) -> Iterator[DeadLetter]:
@@ -87,18 +87,18 @@ def count_retried(letters: Iterable[DeadLetter], source: Source) -> tuple[int, i
 
 def letter_of(message: Message) -> tuple[str, DeadLetter] | None:
     """The uid of the job and the dead letter; None if the record is not a dead letter."""
-    said, kept = headers_of(message)
-    if UID not in said:
+    own, original = headers_of(message)
+    if UID not in own:
         return None
-    return said[UID], DeadLetter(
+    return own[UID], DeadLetter(
         f"{message.partition()}@{message.offset()}",
         message.timestamp()[1],
-        said.get(SOURCE, ""),
-        said.get(CODE, ""),
-        said.get(REASON, ""),
+        own.get(SOURCE, ""),
+        own.get(CODE, ""),
+        own.get(REASON, ""),
         message.key(),
         message.value(),
-        tuple(kept),
+        tuple(original),
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from jobplane.processors.guard import noted
+from jobplane.processors.guard import log_fault
 from jobplane.processors.kafka.cluster import Doubt
 from jobplane.schemas.errors import InternalError, JobplaneError
 from jobplane.schemas.setup_errors import KafkaSilent
@@ -36,7 +36,7 @@ def guard_page(path: str, page: Page, count: Callable[[], None]) -> Page:
             return _error(error.code, error.message, 500)
         except Exception as error:  # noqa: BLE001  # the guard of the web server, docs/decisions/0016
             count()
-            fault = noted(error, f"page {path}")
+            fault = log_fault(error, f"page {path}")
             text = f"the page met a fault of jobplane ({fault}); the worker's log has more under this reference"
             return _error(InternalError.code, text, 500)
 

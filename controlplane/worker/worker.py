@@ -30,7 +30,7 @@ from jobplane.controlplane.worker import faust_app
 from jobplane.controlplane.worker.supervisor import Supervisor
 from jobplane.controlplane.worker.task_records import TaskRecords
 from jobplane.processors import user_functions
-from jobplane.processors.guard import noted
+from jobplane.processors.guard import log_fault
 from jobplane.processors.kafka.cluster import Doubt, Kafka
 from jobplane.processors.registry.client import registry_of
 from jobplane.schemas.errors import JobplaneError
@@ -109,7 +109,7 @@ class Worker:
                 return None
             except Exception as error:  # noqa: BLE001  # the guard of a worker's threads, docs/decisions/0016
                 self._tally.fault("worker")
-                noted(error, f"thread {name}")
+                log_fault(error, f"thread {name}")
                 self._closing.wait(AGAIN_S)
         return None
 
@@ -336,13 +336,13 @@ def _is_in_folder(name: str) -> bool:
 
 def await_kafka(kafka: Kafka, say: Say) -> None:
     """Waits for Kafka, which may be starting too. Raises KafkaUnreachable if no broker answers within 30 s."""
-    wait_limit, said = WaitLimit(KAFKA_S, say), False
+    wait_limit, is_announced = WaitLimit(KAFKA_S, say), False
     while True:
         try:
             return kafka.require()
         except KafkaUnreachable as unreachable:
             if wait_limit.has_passed(f"no Kafka broker answers at {kafka.bootstrap}"):
                 raise
-            if not said:
-                said = True
+            if not is_announced:
+                is_announced = True
                 say(f"waiting up to {KAFKA_S:.0f} s for Kafka: {unreachable.message}")

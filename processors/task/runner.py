@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from jobplane.processors import user_functions
-from jobplane.processors.guard import noted
+from jobplane.processors.guard import log_fault
 from jobplane.processors.kafka.cluster import Doubt, Fenced, KafkaException, Taken
 from jobplane.processors.kafka.hanging import task_place, topics_written
 from jobplane.processors.kafka.judging import judging
@@ -204,7 +204,7 @@ class Runner:
     def _fail_with_fault(self, error: Exception) -> TaskEnd:
         """A fault of jobplane suspends the job: to begin again would most likely meet it again."""
         self.context.faults += 1
-        fault = noted(error, f"task {self.goal.key} of job '{self._job}'")
+        fault = log_fault(error, f"task {self.goal.key} of job '{self._job}'")
         if isinstance(error, Refused):
             text = f"this version of jobplane refuses the job's statement ({error.code}: {error.message})"
             return self._fail(InternalFailure(f"{text}; DROP the job and create it anew"))

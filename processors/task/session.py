@@ -11,7 +11,7 @@ from jobplane.processors.evaluation.dead_letters import DeadLetterWriter, letter
 from jobplane.processors.evaluation.place import Place, place_of, position
 from jobplane.processors.evaluation.sink import into_sink
 from jobplane.processors.evaluation.verdict import RecordPolicy, Treatment, Verdict
-from jobplane.processors.guard import fault_of, noted
+from jobplane.processors.guard import fault_of, log_fault
 from jobplane.processors.kafka.cluster import (
     Doubt,
     KafkaException,
@@ -238,7 +238,7 @@ class TaskSession:
         reference = fault_of(fault).reference
         if reference not in self.context.logged:
             self.context.logged.add(reference)
-            noted(fault, f"record {place_of(record)}, on its way to '{self.policy.topic}'")
+            log_fault(fault, f"record {place_of(record)}, on its way to '{self.policy.topic}'")
 
     def cause_of(self, error: KafkaException) -> Exception:
         """What an error of the client means.

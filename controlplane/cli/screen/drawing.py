@@ -27,7 +27,7 @@ MOST_CUT = 3
 
 
 def draw(parts: Iterable[Part], console: Console) -> str:
-    """The page as text, with an empty line between two parts. Bold where the console's terminal knows it."""
+    """The page as text, with an empty line between two parts. Bold if the terminal supports it."""
     with console.capture() as captured:
         for number, part in enumerate(parts):
             if number:
