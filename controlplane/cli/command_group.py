@@ -98,7 +98,7 @@ def _describe_unknown(word: str, others: Sequence[str], commands: Sequence[str],
     if instead := _replacement(path, begin.lower(), words):
         return instead
     if not nested and begin.upper() in SQL:
-        return f"'{begin}' begins a SQL statement; give it to sql: {_sql_command(begin.upper(), words)}"
+        return f"'{begin}' begins a SQL statement; run it with: {_sql_command(begin.upper(), words)}"
     if near := nearest_names(word, commands):
         return f"there is no command '{word}'{proposal(f'`{path} {one}`' for one in near)}"
     if not nested and (keyword := nearest_names(begin, SQL)):

@@ -33,7 +33,10 @@ _PLACE = re.compile(r"\d{1,10}@\d{1,19}", re.ASCII)
 
 @click.group(cls=CommandGroup, epilog=examples("jobplane deadletters list big", "jobplane deadletters retry big"))
 def deadletters() -> None:
-    """Records that a job with onError 'deadLetter' could not process."""
+    """List, show and retry the dead letters of a job.
+
+    A dead letter is a record that a job with onError 'deadLetter' could not process.
+    """
 
 
 @deadletters.command(

@@ -52,6 +52,13 @@ def record_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def _start_option(text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The flag `--from`; `text` is its help."""
+    return click.option(
+        "--from", "start", default="newest", show_default=True, metavar="newest|oldest|OFFSET|TIME", help=text
+    )
+
+
 @click.command(
     epilog=examples(
         "jobplane topic peek orders -n 5",
@@ -62,14 +69,7 @@ def record_options(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @click.argument("name")
 @click.option("-n", "most", type=WholeNumber(), default=10, show_default=True, metavar="N", help="Records to show.")
-@click.option(
-    "--from",
-    "start",
-    default="newest",
-    show_default=True,
-    metavar="newest|oldest|OFFSET|TIME",
-    help="The newest records, or the first: from the oldest, from an offset, or from an ISO-8601 instant on.",
-)
+@_start_option("newest: the last records; else the first from the oldest, an offset or an ISO-8601 instant on.")
 @click.option(
     "--scan",
     type=WholeNumber(),
@@ -113,14 +113,7 @@ def peek(name: str, most: int, start: str, scan: int, output: str, **flags: Any)
     )
 )
 @click.argument("name")
-@click.option(
-    "--from",
-    "start",
-    default="newest",
-    show_default=True,
-    metavar="newest|oldest|OFFSET|TIME",
-    help="Where to begin: at the end, at the oldest record, at an offset or an ISO-8601 instant.",
-)
+@_start_option("Where to begin: at the end, at the oldest record, at an offset or an ISO-8601 instant.")
 @record_options
 @output_option
 @connection_options

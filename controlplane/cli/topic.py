@@ -131,9 +131,10 @@ def list_topics(pattern: str, control: bool, output: str, **flags: Any) -> None:
 @output_option
 @connection_options
 def describe(name: str, output: str, **flags: Any) -> None:
-    """Describe topic NAME: its partitions and their replicas, its settings, and the jobs that use it.
+    """Show the details of topic NAME.
 
-    `settings` lists the topic's own settings; all others are the brokers'.
+    The details are its partitions and their replicas, its settings, and the jobs that use it. `settings` lists the
+    topic's own settings; all others are the brokers'.
     """
     with errors(), refusals():
         kafka, settings = connect(flags)

@@ -33,7 +33,7 @@ class SourceNotices:
             self._thread.start()
 
     def _look(self, job: JobCreated) -> None:
-        # imported beside the waiting: all that plans a query comes with them
+        # imported in the thread: they load the query planner
         from jobplane.controlplane.query.notices import find_notices
         from jobplane.sql.plan.recording import read
 

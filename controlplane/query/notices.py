@@ -28,7 +28,7 @@ def find_notices(
     kafka: Kafka, prefix: str, insert: statements.Insert, planned: Plan, sources: Sources, sink: Sink
 ) -> tuple[str, ...]:
     """What is noticed at the newest records of the sources, and at the sink. `planned` is the plan of
-    `insert`. Raises Doubt where Kafka is silent.
+    `insert`. Raises Doubt if Kafka does not answer.
     """
     if any(source.letters is not None for source in sources):
         return ()

@@ -15,8 +15,8 @@ from jobplane.controlplane.cli.main import main
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("show jobs", "Error: 'show' begins a SQL statement; give it to sql: `jobplane sql \"SHOW JOBS\"`"),
-        ("show", 'give it to sql: `jobplane sql "SHOW JOBS"`'),
+        ("show jobs", "Error: 'show' begins a SQL statement; run it with: `jobplane sql \"SHOW JOBS\"`"),
+        ("show", 'run it with: `jobplane sql "SHOW JOBS"`'),
         ("SHOW JOBS -o json", '`jobplane sql "SHOW JOBS" -o json`'),
         ("'describe job big'", '`jobplane sql "DESCRIBE JOB big"`'),
         ("""create job a as insert into '"b"' select id from c""", '`jobplane sql \'CREATE JOB a as insert into "b"'),
