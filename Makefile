@@ -13,7 +13,7 @@ TOLD := /^Collecting/ { if (++n % 20 == 0) say(n " of $(PACKAGES) packages fetch
 
 # Four parts of the tests, which run side by side: those that need no broker, those that kill, those that start brokers
 # or workers of their own, and all others. Each of the last three has a broker for its session.
-PURE := $(wildcard tests/unit tests/golden tests/property tests/simulation tests/test_docs.py)
+PURE := $(wildcard tests/unit tests/golden tests/property tests/test_docs.py)
 OWN := $(addprefix tests/integration/test_, backup.py dev.py embedded_broker.py installed.py many_jobs.py upgrade.py user_functions.py)
 PARTS := test-chaos test-shared test-own test-pure
 PYTEST := $(BIN)/pytest -q --durations=10

@@ -1,0 +1,1 @@
+"""The data plane: task hosts, and the tasks that move records from topic to topic, exactly once."""

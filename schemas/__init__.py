@@ -1,1 +1,1 @@
-"""The contract: values and bytes shared by every part. Pure; imports nothing of ours."""
+"""What every part shares: records, their bytes, types, formats, options and errors. Pure; imports nothing of ours."""

@@ -1,1 +1,1 @@
-"""The language: text → AST → plan → function. Pure; imports only the contract."""
+"""The language: text → AST → plan → function. Pure; imports only `schemas`."""

@@ -31,6 +31,7 @@ from jobplane.schemas.records.events import (
     TaskSnapshotted,
     TaskStarted,
     TaskStopped,
+    uid_of,
 )
 from jobplane.schemas.records.layouts import FormerLayout, LayoutTask
 from jobplane.schemas.records.offsets import PartitionOffset, SourceOffsets
@@ -88,16 +89,16 @@ def evolve(state: State, event: Event) -> Changes:
 
 def job_name(state: State, event: Event) -> str:
     """The name of the job that an event is about, with the state before it; empty if it is about none."""
-    match event.body:
+    body = event.body
+    match body:
         case JobCreated(name=name):
             return name
         case SnapshotClosed(snapshot=snapshot):
             return snapshot.job
-        case SnapshotDropped() | MappingCreated() | MappingDropped() | CommandRefused() | CommandRepeated():
+        case CommandRepeated():
             return ""
-        case body:
-            job = state.jobs.get(body.uid)
-            return job.name if job else ""
+    job = state.jobs.get(uid_of(body))
+    return job.name if job else ""
 
 
 def _changes(state: State, event: Event) -> Changes:

@@ -1,1 +1,1 @@
-"""The records of the control topics as values, one module for each topic."""
+"""The records of the control topics, and the values in them, as Python values."""

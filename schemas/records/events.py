@@ -317,7 +317,14 @@ def status_of(body: Body) -> str:
             return ""
         case SnapshotDropped() | MappingCreated() | MappingDropped() | CommandRefused() | CommandRepeated():
             return ""
-    return body.status
+        case CommandUnchanged() | SnapshotClosed() | SnapshotRequested() | SnapshotFailed():
+            return body.status
+        case JobCreated() | JobAltered() | JobSuspended() | JobResumed() | JobRestarted() | JobDropped() | JobClosed():
+            return body.status
+        case TaskStarted() | TaskStopped() | TaskFailed() | TaskCompleted():
+            return body.status
+        case never:
+            assert_never(never)
 
 
 def notices_of(body: Outcome) -> tuple[str, ...]:

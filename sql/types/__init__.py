@@ -1,1 +1,1 @@
-"""The types of the language: names, casts, coercion, equality, and expressions whose types are known."""
+"""The types of the language: names, coercion, and expressions whose types are known."""

@@ -21,8 +21,7 @@ def name(path: Path) -> str:
 def test_a_folder_is_small_and_says_what_it_is_for(folder: Path) -> None:
     modules = [file for file in folder.glob("*.py") if file.name != "__init__.py"]
     assert len(modules) <= MOST_MODULES
-    if folder.parent != ROOT:
-        assert ast.get_docstring(ast.parse((folder / "__init__.py").read_text()))
+    assert ast.get_docstring(ast.parse((folder / "__init__.py").read_text()))
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=name)
