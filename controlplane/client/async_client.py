@@ -93,7 +93,7 @@ class AsyncClient:
         return await _await_thread(self._client.wait, command, timeout, _on_loop(watch))
 
     async def read(self, statement: statements.ReadingStatement | str, *, last: int = LAST) -> Listing:
-        """The answer to SHOW, DESCRIBE or EXPLAIN, from the topics as they are now. See Client.read."""
+        """The answer to SHOW, DESCRIBE or EXPLAIN, from the current topics. See Client.read."""
         return await asyncio.to_thread(self._client.read, statement, last=last)
 
     async def show(self, statement: statements.ReadingStatement | str) -> list[Row]:

@@ -305,6 +305,6 @@ class Client:
 
     @jobplane_errors()
     def tail(self, start: int | None = 0) -> EventsTail:
-        """The events log from `start` on, to be read a batch at a time and closed."""
+        """The events log from `start` on. The caller reads batches from it and closes it."""
         self._check()
         return EventsTail(self._kafka, self._prefix, start)

@@ -173,7 +173,7 @@ def functions(catalogue: "FunctionCatalogue") -> list[Row]:
 
 
 def offsets_text(sources: Iterable[SourceOffsets]) -> str:
-    """`topic[0:12 1:7]` for each source."""
+    """The offsets of each source, as `topic[0:12 1:7]`."""
     return " ".join(
         f"{source.topic}[{' '.join(f'{one.partition}:{one.offset}' for one in source.offsets)}]" for source in sources
     )

@@ -179,12 +179,12 @@ class DryRun:
 
 
 def job_of_insert(insert: statements.Insert) -> statements.CreateJob:
-    """A job for an INSERT on its own."""
+    """The CREATE JOB with which a dry run tries an INSERT."""
     return statements.CreateJob(statements.Name("dry run"), if_not_exists=False, options=(), insert=insert)
 
 
 def parse_tryable(text: str) -> statements.Statement | statements.Insert:
-    """A statement, or an INSERT on its own. Raises what `parse` raises."""
+    """Parses a statement, or an INSERT without CREATE JOB. Raises what `parse` raises."""
     try:
         return parse(text)
     except InsertNeedsJob:

@@ -27,7 +27,7 @@ SAMPLE_SIZE = 100
 def find_notices(
     kafka: Kafka, prefix: str, insert: statements.Insert, planned: Plan, sources: Sources, sink: Sink
 ) -> tuple[str, ...]:
-    """What is noticed at the newest records of the sources, and at the sink. `planned` is the plan of
+    """The notices from the newest records of the sources, and from the sink. `planned` is the plan of
     `insert`. Raises Doubt if Kafka does not answer.
     """
     if any(source.letters is not None for source in sources):
