@@ -7,6 +7,7 @@ from functools import cache, lru_cache
 
 from jobplane.processors.old_jobs import plan_of_text
 from jobplane.schemas.failures import PlanUnreadable
+from jobplane.schemas.formats.avro.known_schemas import KnownSchemas
 from jobplane.schemas.options import JobOptions
 from jobplane.schemas.records.plans import RecordedPlan
 from jobplane.schemas.records.sources import DeadLetterSource, Sink, Source, sources_by_topic
@@ -70,13 +71,13 @@ class Pipeline:
         return self.compiled(self.sink.partitions).step if grown else self.step
 
 
-def pipeline_of(task: Task, functions: FunctionCatalogue = BUILT_IN) -> Pipeline:
+def pipeline_of(task: Task, functions: FunctionCatalogue = BUILT_IN, schemas: KnownSchemas | None = None) -> Pipeline:
     """The query of a task; tasks of one job share what it is compiled to."""
 
     def recorded() -> RecordedPlan:
         return task.plan or plan_of_text(task.statement, task.sources, task.sink, functions)
 
-    return pipeline(recorded, task.options, task.sources, task.sink, functions)
+    return pipeline(recorded, task.options, task.sources, task.sink, functions, schemas)
 
 
 def pipeline(
@@ -85,8 +86,13 @@ def pipeline(
     sources: tuple[Source, ...],
     sink: Sink,
     functions: FunctionCatalogue = BUILT_IN,
+    schemas: KnownSchemas | None = None,
 ) -> Pipeline:
-    """The pipeline of a recorded plan, which is asked for when the query is first compiled."""
+    """The pipeline of a recorded plan, which is asked for when the query is first compiled.
+
+    `schemas` are those of the registry that are known; pipelines that are given the same share what they compile.
+    """
+    schemas = schemas or KnownSchemas()
     topics = tuple({source.name: source.records_of for source in sources}.items())
     mirrored = {source.name: _is_mirrored(source, sink) for source in sources}
     recorded = cache(recorded)
@@ -95,7 +101,7 @@ def pipeline(
         if any(source.letters for source in sources):  # they may come from partitions added since
             mirror = min(mirror, sink.partitions)
         mirrors = tuple((name, mirror if one else 0) for name, one in mirrored.items())
-        return _compiled(recorded(), sink.topic, sink.partitions, topics, mirrors, functions)
+        return _compiled(recorded(), sink.topic, sink.partitions, topics, mirrors, functions, schemas)
 
     return Pipeline(
         sources_by_topic(sources), sink, JobOptions.of(options), compiled, lambda: _read(recorded()), functions
@@ -126,5 +132,6 @@ def _compiled(
     topics: tuple[tuple[str, str], ...],
     mirrors: tuple[tuple[str, int], ...],
     functions: FunctionCatalogue,
+    schemas: KnownSchemas,
 ) -> CompiledStep:
-    return compile_step(_read(recorded), Wiring(topic, partitions, dict(topics), dict(mirrors), functions))
+    return compile_step(_read(recorded), Wiring(topic, partitions, dict(topics), dict(mirrors), functions, schemas))

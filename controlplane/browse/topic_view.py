@@ -17,9 +17,9 @@ from jobplane.processors.registry.client import Registry
 from jobplane.schemas.errors import STATEMENT_START, BadSyntax, Place, Refused, UnknownColumn
 from jobplane.schemas.failures import RecordFailure
 from jobplane.schemas.formats import KEY_FORMAT, VALUE_FORMAT
-from jobplane.schemas.formats.avro.known_schemas import learn
+from jobplane.schemas.formats.avro.known_schemas import KnownSchemas
 from jobplane.schemas.names import quote_name
-from jobplane.schemas.records.mappings import AvroSchema, TopicMapping
+from jobplane.schemas.records.mappings import TopicMapping
 from jobplane.sql.analysis.topic_format import takes_any_field
 from jobplane.sql.codegen.compile import Step, Wiring, compile_step
 from jobplane.sql.functions import BUILT_IN, FunctionCatalogue
@@ -49,9 +49,10 @@ class TopicView:
     mapping: TopicMapping | None = None
     columns: bool = False
     registry: Registry | None = None
+    schemas: KnownSchemas = field(default_factory=KnownSchemas)
 
     def condition(self, where: str, functions: FunctionCatalogue = BUILT_IN) -> "Condition":
-        """`functions` are those that it may call. Compiles a condition. Raises Refused with its place in `where`."""
+        """Compiles a condition, which may call `functions`. Raises Refused with its place in `where`."""
         try:
             word = "" if _WHERE.match(where) else "WHERE"
             head = f"INSERT INTO shown SELECT __offset AS {_ALIAS} FROM {quote_name(self.name)}"
@@ -112,8 +113,11 @@ class TopicView:
     def _compile(self, planned: Plan, functions: FunctionCatalogue) -> Step:
         if self.mapping is not None:
             for schema in (self.mapping.key_schema, self.mapping.value_schema):
-                _learn(schema)
-        return compile_step(planned, Wiring("shown", 1, {self.name: self.topic}, {self.name: 0}, functions)).step
+                if schema is not None and schema.id:
+                    self.schemas.learn(schema.id, schema.text)
+        return compile_step(
+            planned, Wiring("shown", 1, {self.name: self.topic}, {self.name: 0}, functions, self.schemas)
+        ).step
 
 
 @dataclass(slots=True)
@@ -182,8 +186,3 @@ def _record_row(message: Message, key: TextReader | None, value: TextReader | No
     return plain.with_texts(
         plain.key if bad_key else key_text, plain.value if bad_value else value_text, bad_value or bad_key
     )
-
-
-def _learn(schema: AvroSchema | None) -> None:
-    if schema is not None and schema.id:
-        learn(schema.id, schema.text)

@@ -34,6 +34,7 @@ from jobplane.processors.pipeline import pipeline
 from jobplane.processors.registry.client import Registry
 from jobplane.schemas.errors import InsertNeedsJob, JobNotFound, JobplaneError, MappingNotFound, SnapshotNotFound
 from jobplane.schemas.failures import JobFailure
+from jobplane.schemas.formats.avro.known_schemas import KnownSchemas
 from jobplane.schemas.options import JobOptions
 from jobplane.schemas.records.events import Cause, CommandUnchanged, MappingCreated, MappingDropped
 from jobplane.schemas.records.mappings import AvroSchema
@@ -68,6 +69,7 @@ class DryRun:
     def __init__(self, kafka: Kafka, prefix: str, registry: Registry | None = None) -> None:
         self._kafka, self._prefix, self._registry = kafka, prefix, registry
         self._state: State | None = None
+        self._schemas = KnownSchemas()
 
     @jobplane_errors()
     def run(self, statement: str | Tryable, last: int = LAST) -> Listing:
@@ -114,7 +116,7 @@ class DryRun:
         wired = self.sources_and_sink(create)
         sources, sink = wired.sources, wired.sink
         given = {option.name.text: option.value for option in create.options}
-        made = pipeline(lambda: wired.plan, given, sources, sink, user_functions.load())
+        made = pipeline(lambda: wired.plan, given, sources, sink, user_functions.load(), self._schemas)
         partitions = [
             (topic, p) for topic, source in sources_by_topic(sources).items() for p in range(len(source.start))
         ]

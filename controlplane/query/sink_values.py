@@ -8,7 +8,7 @@ from jobplane.controlplane.query.dry_run_listing import ValueOf, value_text
 from jobplane.processors.dry_run import Record
 from jobplane.processors.kafka.cluster import Message
 from jobplane.schemas.formats import VALUE_FORMAT
-from jobplane.schemas.formats.avro.known_schemas import learn
+from jobplane.schemas.formats.avro.known_schemas import KnownSchemas
 from jobplane.schemas.formats.known import FORMATS
 from jobplane.schemas.names import quote_name
 from jobplane.schemas.records.mappings import TopicMapping
@@ -26,9 +26,10 @@ def value_reader(sink: Sink) -> ValueOf:
     mapping = sink_reader_mapping(sink)
     if mapping is None or mapping.options.get(VALUE_FORMAT) not in _BINARY:
         return value_text
+    schemas = KnownSchemas()
     if mapping.value_schema is not None and mapping.value_schema.id:
-        learn(mapping.value_schema.id, mapping.value_schema.text)
-    step = _compile_reader(mapping)
+        schemas.learn(mapping.value_schema.id, mapping.value_schema.text)
+    step = _compile_reader(mapping, schemas)
 
     def read(record: Record) -> str | None:
         _, value, key, *_ = record
@@ -39,8 +40,8 @@ def value_reader(sink: Sink) -> ValueOf:
     return read
 
 
-def _compile_reader(mapping: TopicMapping) -> Step:
+def _compile_reader(mapping: TopicMapping, schemas: KnownSchemas) -> Step:
     columns = [quote_name(one.name) for one in mapping.columns if one.path[0] != KEY] or [THIS]
     insert = parse_insert(f"INSERT INTO shown SELECT {', '.join(columns)} FROM written")
-    wiring = Wiring("shown", 1, {"written": mapping.topic}, {"written": 0})
+    wiring = Wiring("shown", 1, {"written": mapping.topic}, {"written": 0}, schemas=schemas)
     return compile_step(plan(insert, {"written": mapping}, None), wiring).step

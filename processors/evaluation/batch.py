@@ -14,8 +14,7 @@ from jobplane.processors.evaluation.verdict import RecordPolicy, Verdict
 from jobplane.processors.kafka.cluster import KafkaException, Message, judged
 from jobplane.processors.registry.client import Registry
 from jobplane.schemas.failures import BadRecord, RecordFailure, RecordTooLarge, WithoutKey
-from jobplane.schemas.formats.avro import known_schemas
-from jobplane.schemas.formats.avro.known_schemas import UnknownSchema
+from jobplane.schemas.formats.avro.known_schemas import UnknownWriter
 from jobplane.sql.codegen.compile import Step
 
 
@@ -81,7 +80,7 @@ class Evaluation:
             verdict: Verdict | None
             try:
                 counts = self.step(rows, self.produce, self.when_full)
-            except UnknownSchema as unknown:
+            except UnknownWriter as unknown:
                 batch.done = end - length_hint(rows) - 1
                 failure = self._learn(unknown)
                 verdict = self.policy.treated(failure, messages[batch.done]) if failure else None
@@ -109,14 +108,14 @@ class Evaluation:
         """Whether a message, which can be evaluated, gives more than one record."""
         return self.step(iter([message]), _discard, _discard)[0] > 1
 
-    def _learn(self, unknown: UnknownSchema) -> BadRecord | None:
+    def _learn(self, unknown: UnknownWriter) -> BadRecord | None:
         """Fetches the schema. Raises Doubt where the registry does not answer: the task begins again, and says why."""
         if self.registry is None:
             return BadRecord(
                 f"its schema is number {unknown.id} of a registry, and no registry is set; set JOBPLANE_REGISTRY_URL"
             )
         try:
-            known_schemas.learn(unknown.id, self.registry.schema(unknown.id))
+            unknown.schemas.learn(unknown.id, self.registry.schema(unknown.id))
         except ValueError as bad:
             return BadRecord(f"its schema, number {unknown.id} of the registry, cannot be used: {bad}")
         except BadRecord as unheard:

@@ -18,6 +18,7 @@ from jobplane.processors.task.gate import Gate
 from jobplane.processors.task.records import ControlRecords
 from jobplane.processors.task.reports import Reporter
 from jobplane.schemas.failures import RecordFailure
+from jobplane.schemas.formats.avro.known_schemas import KnownSchemas
 from jobplane.schemas.records.progress import Progress
 from jobplane.schemas.records.snapshots import SnapshotRequest
 
@@ -46,7 +47,7 @@ class TaskServices:
 
     `require_in_touch` raises Doubt while the worker may have lost its place in the group. `interpreter_turn` is held by
     the one task that evaluates records. `must_restart` is set when so many calls did not come back that the process
-    must be replaced.
+    must be replaced. `schemas` are those of the registry that any of the tasks has needed.
     """
 
     kafka: Kafka
@@ -58,6 +59,7 @@ class TaskServices:
     gate: Gate = field(default_factory=lambda: Gate(STARTING, STARTING_S))
     interpreter_turn: threading.Lock = field(default_factory=threading.Lock)
     must_restart: threading.Event = field(default_factory=threading.Event)
+    schemas: KnownSchemas = field(default_factory=KnownSchemas)
     _left_behind: list[str] = field(default_factory=list)
 
     def leave_behind(self, call: str) -> None:

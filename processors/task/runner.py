@@ -131,7 +131,7 @@ class Runner:
     def _fence(self, task: Task, passed: Callable[[], None]) -> TaskEnd:
         """The record read so far only says how to fence: the task runs by the one that is read after the fence."""
         services, alive = self._services, self.context.alive
-        pipeline = pipeline_of(task, user_functions.load())
+        pipeline = pipeline_of(task, user_functions.load(), services.schemas)
         names = topics_written(task, services.topics)
         taken = services.kafka.taken(names, alive)
         topics = services.kafka.topics(names, alive)

@@ -16,7 +16,15 @@ import msgspec
 
 from jobplane.schemas.failures import BadRecord, Unreadable
 from jobplane.schemas.formats import CSV
-from jobplane.schemas.formats.fields import Convert, FieldDecoder, FieldEncoder, Format, FormatLayout, TypedField
+from jobplane.schemas.formats.fields import (
+    Convert,
+    FieldDecoder,
+    FieldEncoder,
+    Format,
+    FormatLayout,
+    SchemaText,
+    TypedField,
+)
 from jobplane.schemas.formats.json import values as json_values
 from jobplane.schemas.formats.json.second_look import BOM
 from jobplane.schemas.formats.json.value import read_json
@@ -32,7 +40,7 @@ _QUOTE, _BACKSLASH = b'"\\'
 _LOGICAL = {"true": True, "false": False, "1": True, "0": False}
 
 
-def field_decoder(fields: Sequence[TypedField], layout: FormatLayout) -> FieldDecoder:
+def field_decoder(fields: Sequence[TypedField], layout: FormatLayout, _: SchemaText) -> FieldDecoder:
     """Raises ValueError for a field whose position in the line is not declared."""
     places = {column.path: i for i, column in enumerate(layout.columns)}
     for field in fields:

@@ -1,7 +1,7 @@
 """The interface of formats: the language gives paths and types of fields, and gets Python code that reaches them.
 
 A format is one module with one `Format` in it. It is pure: if it needs the schema of a registry id, it raises
-UnknownSchema; its caller fetches the schema and calls again. The code of a format is made of its own templates; what a
+UnknownWriter; its caller fetches the schema and calls again. The code of a format is made of its own templates; what a
 user wrote is bound as values. A record that cannot be read or written raises BadRecord.
 """
 
@@ -14,6 +14,8 @@ from jobplane.schemas.types.datatypes import Type, is_numeric
 FieldPath = tuple[str, ...]
 """The names from the outermost field to the innermost; () is the entire key or value."""
 WHOLE: FieldPath = ()
+SchemaText = Callable[[int], str]
+"""The text of a schema by its number in the registry. Raises UnknownSchema where it is to be asked for first."""
 Convert = Callable[[Any], Any]
 """From a value that is not NULL to another. Raises BadRecord, ValueError or ArithmeticError."""
 
@@ -74,7 +76,7 @@ class Format:
     """
 
     name: str
-    reading: Callable[[Sequence[TypedField], FormatLayout], FieldDecoder]
+    reading: Callable[[Sequence[TypedField], FormatLayout, SchemaText], FieldDecoder]
     writing: Callable[[Sequence[TypedField], FormatLayout], FieldEncoder]
     whole: Type | None = None
     types: frozenset[str] = field(default_factory=frozenset)

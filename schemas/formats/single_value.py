@@ -3,7 +3,15 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from jobplane.schemas.formats.fields import Convert, FieldDecoder, FieldEncoder, Format, FormatLayout, TypedField
+from jobplane.schemas.formats.fields import (
+    Convert,
+    FieldDecoder,
+    FieldEncoder,
+    Format,
+    FormatLayout,
+    SchemaText,
+    TypedField,
+)
 from jobplane.schemas.types.datatypes import Type
 
 
@@ -12,7 +20,7 @@ def single_value_format(
 ) -> Format:
     """`decode` makes the value from bytes, `finish` converts it further, `encode` makes bytes from a value."""
 
-    def reading(fields: Sequence[TypedField], _: FormatLayout) -> FieldDecoder:
+    def reading(fields: Sequence[TypedField], _: FormatLayout, __: SchemaText) -> FieldDecoder:
         _check(fields)
         return FieldDecoder(decode, ("r",) * len(fields), (finish,) * len(fields))
 

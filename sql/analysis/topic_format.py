@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from jobplane.schemas.errors import BadMapping, Place
 from jobplane.schemas.formats import CSV_DELIMITER, JSON, JSON_FLAT, KEY_FORMAT, VALUE_FORMAT
+from jobplane.schemas.formats.avro.known_schemas import KnownSchemas
 from jobplane.schemas.formats.fields import (
     WHOLE,
     FieldDecoder,
@@ -12,6 +13,7 @@ from jobplane.schemas.formats.fields import (
     FieldPath,
     Format,
     FormatLayout,
+    SchemaText,
     TypedField,
 )
 from jobplane.schemas.formats.known import FORMATS
@@ -42,9 +44,13 @@ class SideFormat:
     def is_json(self) -> bool:
         return self.format.self_describing
 
-    def reading(self, fields: Sequence[TypedField]) -> FieldDecoder:
+    def check_reading(self, fields: Sequence[TypedField]) -> None:
+        """Raises ValueError where the format cannot read one of them. No record is decoded, so no schema is known."""
+        self.reading(fields, KnownSchemas().text)
+
+    def reading(self, fields: Sequence[TypedField], schema_text: SchemaText) -> FieldDecoder:
         """Raises ValueError where the format cannot read one of them."""
-        return self._format(fields).reading(fields, self.layout)
+        return self._format(fields).reading(fields, self.layout, schema_text)
 
     def writing(self, fields: Sequence[TypedField]) -> FieldEncoder:
         """Raises ValueError where the format cannot write one of them."""

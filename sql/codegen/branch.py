@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from jobplane.schemas.failures import BadRecord
+from jobplane.schemas.formats.fields import SchemaText
 from jobplane.sql.codegen.decode import decode
 from jobplane.sql.codegen.encode import arguments, encode
 from jobplane.sql.codegen.expressions import Code
@@ -38,7 +39,14 @@ class BranchCode:
     indent: str
 
 
-def branch_code(branch: Branch, topic: str, partitions: int, mirror: int, functions: FunctionCatalogue) -> BranchCode:
+def branch_code(
+    branch: Branch,
+    topic: str,
+    partitions: int,
+    mirror: int,
+    functions: FunctionCatalogue,
+    schema_text: SchemaText,
+) -> BranchCode:
     """A copy keeps partition numbers below `mirror`, none where that is 0. Raises UnknownOperation."""
     code = Code({}, functions)
     code.bound |= {
@@ -50,7 +58,7 @@ def branch_code(branch: Branch, topic: str, partitions: int, mirror: int, functi
         "unreadable": (BadRecord, ValueError),
         "in_field": operations.field_error,
     }
-    row = decode(code, branch.scan, skips_tombstones=branch.opens_value)
+    row = decode(code, branch.scan, schema_text, skips_tombstones=branch.opens_value)
     change(row, branch.steps)
     encode(row, branch)
     produced = arguments(row, branch, topic, partitions, mirror)

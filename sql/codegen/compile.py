@@ -5,10 +5,11 @@ nothing of the culprit was, and `operator.length_hint(messages)` tells how many 
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
+from jobplane.schemas.formats.avro.known_schemas import KnownSchemas
 from jobplane.sql.codegen.branch import BranchCode, branch_code
 from jobplane.sql.functions import BUILT_IN, FunctionCatalogue
 from jobplane.sql.plan.graph import Branch, Plan
@@ -68,7 +69,7 @@ class Wiring:
     """The topic written to with its partitions at CREATE and, by the name a source has in the query, the topic read.
 
     `mirrors`, by the same names: a copy keeps partition numbers below that, none where it is 0.
-    `functions` are those that the query may call.
+    `functions` are those that the query may call, `schemas` those of the registry that its records may be written by.
     """
 
     topic: str
@@ -76,6 +77,7 @@ class Wiring:
     topics: Mapping[str, str]
     mirrors: Mapping[str, int]
     functions: FunctionCatalogue = BUILT_IN
+    schemas: KnownSchemas = field(default_factory=KnownSchemas)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,14 @@ def _dispatch_by_topic(steps: Mapping[str, Step]) -> Step:
 
 def _of_topic(branches: list[Branch], wiring: Wiring) -> CompiledStep:
     made = [
-        branch_code(branch, wiring.topic, wiring.partitions, wiring.mirrors[branch.source], wiring.functions)
+        branch_code(
+            branch,
+            wiring.topic,
+            wiring.partitions,
+            wiring.mirrors[branch.source],
+            wiring.functions,
+            wiring.schemas.text,
+        )
         for branch in branches
     ]
     if len(made) == 1 and not made[0].several:

@@ -7,7 +7,7 @@ import msgspec
 
 from jobplane.schemas.failures import BadRecord, Unreadable
 from jobplane.schemas.formats import JSON
-from jobplane.schemas.formats.fields import Convert, FieldDecoder, TypedField
+from jobplane.schemas.formats.fields import Convert, FieldDecoder, SchemaText, TypedField
 from jobplane.schemas.formats.json.second_look import with_second_look
 from jobplane.schemas.formats.json.values import decoder, msgspec_type, read_conversion
 from jobplane.schemas.types.datatypes import Type
@@ -21,13 +21,13 @@ from jobplane.sql.runtime import operations
 from jobplane.sql.syntax.parts import KEY
 
 
-def decode(code: Code, scan: ScanOperator, *, skips_tombstones: bool) -> Row:
+def decode(code: Code, scan: ScanOperator, schema_text: SchemaText, *, skips_tombstones: bool) -> Row:
     """Lines that decode the fields of the scan. With `skips_tombstones` a record without a value ends there."""
     if skips_tombstones:
         with code.block("if v is None:"):
             code.line("skipped += 1")
             code.line("continue")
-    decoding = _Decoding(code, scan)
+    decoding = _Decoding(code, scan, schema_text)
     decoding.decode_key()
     decoding.decode_value()
     return Row(code, scan.fields, decoding.places, decoding.conversions)
@@ -36,8 +36,8 @@ def decode(code: Code, scan: ScanOperator, *, skips_tombstones: bool) -> Row:
 class _Decoding:
     """Where fields are found, and what they go through, by their keys."""
 
-    def __init__(self, code: Code, scan: ScanOperator) -> None:
-        self._code, self._scan = code, scan
+    def __init__(self, code: Code, scan: ScanOperator, schema_text: SchemaText) -> None:
+        self._code, self._scan, self._schema_text = code, scan, schema_text
         self.places: dict[str, str] = {}
         self.conversions: dict[str, Convert | None] = {}
 
@@ -77,7 +77,7 @@ class _Decoding:
             code.line("r = decode_again(v, error)")
 
     def _reading(self, fields: Sequence[ScannedField], side: SideFormat) -> FieldDecoder:
-        reading = side.reading([TypedField(field.path, field.type) for field in fields])
+        reading = side.reading([TypedField(field.path, field.type) for field in fields], self._schema_text)
         for field, place, conversion in zip(fields, reading.places, reading.conversions, strict=True):
             self.places[field.key], self.conversions[field.key] = place, conversion
         return reading

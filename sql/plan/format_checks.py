@@ -23,9 +23,9 @@ def check_branch(branch: "Branch", source: statements.Name, target: statements.N
     if branch.star:
         _check_star(branch, source, target)
     check_written(branch, target)
-    _check(scan.value_format, scan.value_format.reading, of_value, source)
+    _check(scan.value_format, scan.value_format.check_reading, of_value, source)
     if scan.key_format is not None:
-        _check(scan.key_format, scan.key_format.reading, of_key, source)
+        _check(scan.key_format, scan.key_format.check_reading, of_key, source)
 
 
 def check_written(branch: "Branch", target: statements.Name) -> None:

@@ -9,8 +9,7 @@ import msgspec
 
 from jobplane.schemas.errors import JobplaneError
 from jobplane.schemas.failures import BadRecord
-from jobplane.schemas.formats.avro import known_schemas
-from jobplane.schemas.formats.avro.known_schemas import UnknownSchema
+from jobplane.schemas.formats.avro.known_schemas import KnownSchemas, UnknownSchema
 from jobplane.schemas.formats.fields import WHOLE, FormatLayout, TypedField
 from jobplane.schemas.formats.known import FORMATS
 from jobplane.schemas.types import datatypes as t
@@ -45,7 +44,8 @@ class Unread(JobplaneError):
 
 @cache
 def targets() -> dict[str, Target]:
-    made = {}
+    made: dict[str, Target] = {}
+    schemas = KnownSchemas()
     for name, form in FORMATS.items():
         if form.whole is not None:
             value = msgspec.Raw(b'{"a": [1, 2.5, "x"]}') if name == "json" else _sample(form.whole.name)
@@ -55,11 +55,11 @@ def targets() -> dict[str, Target]:
         fields, row = [field for field, _ in pairs], [value for _, value in pairs]
         layouts = {name: FormatLayout() if form.whole else layout_of(name, fields)}
         if name == "avro":
-            known_schemas.learn(_SCHEMA, layouts[name].schema)
+            schemas.learn(_SCHEMA, layouts[name].schema)
             layouts["avro of a registry"] = FormatLayout(schema=layouts[name].schema, schema_id=_SCHEMA)
         for called, layout in layouts.items():
             sound = encoded(form, fields, row, layout)
-            made[called] = Target(lambda data, f=form, w=fields, o=layout: decoded(f, w, data, o), sound)  # type: ignore[misc]
+            made[called] = Target(lambda data, f=form, w=fields, o=layout: decoded(f, w, data, o, schemas), sound)  # type: ignore[misc]
     return made
 
 

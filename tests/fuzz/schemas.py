@@ -16,8 +16,7 @@ from confluent_kafka import Message
 from jobplane.controlplane.core.decide.formats import source_mapping
 from jobplane.schemas.errors import STATEMENT_START, BadMapping, JobplaneError, Refused
 from jobplane.schemas.failures import BadRecord
-from jobplane.schemas.formats.avro import known_schemas
-from jobplane.schemas.formats.avro.known_schemas import UnknownSchema
+from jobplane.schemas.formats.avro.known_schemas import KnownSchemas, UnknownSchema
 from jobplane.schemas.records.events import JobCreated, MappingCreated
 from jobplane.schemas.records.mappings import TopicMapping
 from jobplane.sql.codegen.compile import Step, Wiring, compile_step
@@ -308,14 +307,15 @@ class _Numbered(dict[tuple[str, str], Any]):
         return self._registry.register(*key)
 
 
-def _read(mapping: TopicMapping, data: bytes) -> None:
+def _read(mapping: TopicMapping, data: bytes, schemas: KnownSchemas | None = None) -> None:
     """Records go from a topic that is so mapped into one without a mapping."""
     names = [column.name for column in mapping.columns]
     named = tuple(statements.Item(ex.Column(name), None) for name in names)
     items = named if named and len(data) % 2 else (statements.Star(),)
     query = statements.Query((), (statements.Select(items, statements.Table(statements.Name("m")), (), None),))
     insert = statements.Insert(statements.Keyword.INSERT, statements.Name("out"), (), query)
-    step = compile_step(plan(insert, {"m": mapping}, None), Wiring("out", 1, {"m": "t"}, {"m": 0})).step
+    wiring = Wiring("out", 1, {"m": "t"}, {"m": 0}, schemas=schemas or KnownSchemas())
+    step = compile_step(plan(insert, {"m": mapping}, None), wiring).step
     for framed in (data, b"\x00\x00\x00\x00\x01" + data):
         _through(step, framed)
 
@@ -356,11 +356,12 @@ def _as_job(one: Schema) -> JobplaneError | None:
 
 def _as_writer(one: Schema) -> JobplaneError | None:
     """The schema of a record read, resolved to another one that a mapping has."""
+    schemas = KnownSchemas()
     try:
-        known_schemas.learn(1, one.schema)
+        schemas.learn(1, one.schema)
     except ValueError as refused:
         return BadMapping(str(refused))
-    _read(_reader(), one.data)
+    _read(_reader(), one.data, schemas)
     return None
 
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobplane.schemas.failures import BadRecord
-from jobplane.schemas.formats.avro import known_schemas, types
-from jobplane.schemas.formats.avro.known_schemas import UnknownSchema
+from jobplane.schemas.formats.avro import types
+from jobplane.schemas.formats.avro.known_schemas import KnownSchemas, UnknownSchema, UnknownWriter
 from jobplane.schemas.formats.fields import WHOLE, FormatLayout, TypedField
 from jobplane.schemas.formats.known import FORMATS
 from jobplane.schemas.types.datatypes import Type
@@ -91,12 +91,13 @@ def test_what_another_schema_wrote_is_read_by_the_readers(written: str, read: st
     data = encoded(form, fields, row, FormatLayout(schema=WRITTEN % written, schema_id=number))
     wanted = types.columns_of(WRITTEN % read)
     layout = FormatLayout(schema=WRITTEN % read, schema_id=1)
-    if not known_schemas.is_known(number):
-        with pytest.raises(UnknownSchema) as unknown:
-            decoded(form, wanted, data, layout)
-        assert unknown.value.id == number
-        known_schemas.learn(number, WRITTEN % written)
-    assert decoded(form, wanted, data, layout) == expected
+    schemas = KnownSchemas()
+    with pytest.raises(UnknownWriter) as unknown:
+        decoded(form, wanted, data, layout, schemas)
+    assert unknown.value.id == number
+    unknown.value.schemas.learn(number, WRITTEN % written)
+    assert schemas.is_known(number)
+    assert decoded(form, wanted, data, layout, schemas) == expected
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from jobplane.schemas.formats.avro import types as avro_types
+from jobplane.schemas.formats.avro.known_schemas import KnownSchemas
 from jobplane.schemas.formats.fields import Convert, Format, FormatLayout, TypedField
 from jobplane.schemas.formats.json.values import integer_bounds, row_class, to_real
 from jobplane.schemas.types import datatypes as t
@@ -97,8 +98,14 @@ def encoded(form: Format, fields: Sequence[TypedField], row: Sequence[Any], layo
     return made
 
 
-def decoded(form: Format, fields: Sequence[TypedField], data: bytes, layout: FormatLayout) -> list[Any]:
-    reading = form.reading(fields, layout)
+def decoded(
+    form: Format,
+    fields: Sequence[TypedField],
+    data: bytes,
+    layout: FormatLayout,
+    schemas: KnownSchemas | None = None,
+) -> list[Any]:
+    reading = form.reading(fields, layout, (schemas or KnownSchemas()).text)
     row = reading.decode(data)
     found = [eval(place, {"r": row}) for place in reading.places]  # noqa: S307  # templates of our own
     found = [None if isinstance(one, msgspec.Raw) and bytes(one) == b"null" else one for one in found]

@@ -14,7 +14,8 @@ from confluent_kafka import Message
 from jobplane.controlplane.core.decide.formats import add_inline_schemas
 from jobplane.schemas.errors import STATEMENT_START, BadMapping
 from jobplane.schemas.failures import BadRecord
-from jobplane.schemas.formats.avro import known_schemas, types
+from jobplane.schemas.formats.avro import types
+from jobplane.schemas.formats.avro.known_schemas import KnownSchemas, UnknownWriter
 from jobplane.schemas.formats.fields import FormatLayout
 from jobplane.schemas.formats.json.values import row_class
 from jobplane.schemas.formats.known import FORMATS
@@ -37,24 +38,25 @@ def record(*fields: dict[str, Any]) -> str:
 
 def read_by(reader: str, writer: str, value: dict[str, Any], query: str = "SELECT * FROM s") -> str:
     """What a query makes of a record of another schema, whose values are those of Avro's own types."""
-    number = next(NUMBERS)
-    known_schemas.learn(number, writer)
+    number, schemas = next(NUMBERS), KnownSchemas()
+    schemas.learn(number, writer)
     out = io.BytesIO()
     out.write(bytes([0]) + number.to_bytes(4, "big"))
     fastavro.schemaless_writer(out, json.loads(writer), value)
     written: list[Any] = []
     message = Message("s", 0, 0, b"k", out.getvalue(), None, None, (1, 5))
-    step_of(reader, query)(iter([message]), lambda *one: written.append(one), lambda *_: None)
+    step_of(reader, query, schemas)(iter([message]), lambda *one: written.append(one), lambda *_: None)
     return bytes(written[0][1]).decode() if written else "left out"
 
 
-def step_of(reader: str, query: str) -> Step:
+def step_of(reader: str, query: str, schemas: KnownSchemas) -> Step:
     quoted = reader.replace("'", "''")
     mapping = rows.mapping(f"CREATE MAPPING s TYPE Kafka OPTIONS (valueFormat 'avro', valueAvroSchema '{quoted}')")
     source = replace(mapping, value_schema=AvroSchema(reader, id=1))
     statement = parse(f"CREATE JOB j AS INSERT INTO out {query}")
     assert isinstance(statement, statements.CreateJob)
-    return compile_step(plan(statement.insert, {"s": source}), Wiring("out", 1, {"s": "s"}, {"s": 0})).step
+    wiring = Wiring("out", 1, {"s": "s"}, {"s": 0}, schemas=schemas)
+    return compile_step(plan(statement.insert, {"s": source}), wiring).step
 
 
 MONEY = {"type": "bytes", "logicalType": "decimal", "precision": 10, "scale": 2}
@@ -307,9 +309,9 @@ def test_an_array_that_is_passed_over_ends_where_the_record_ends(items: Any, aro
     """fastavro alone would count to the end of the block."""
     array = {"type": "array", "items": items}
     kind = array if around == "array" else {"type": "map", "values": array}
-    number = next(NUMBERS)
-    known_schemas.learn(number, record(ID, {"name": "more", "type": kind}))
-    step = step_of(record(ID), "SELECT * FROM s")
+    number, schemas = next(NUMBERS), KnownSchemas()
+    schemas.learn(number, record(ID, {"name": "more", "type": kind}))
+    step = step_of(record(ID), "SELECT * FROM s", schemas)
     data = bytes([0]) + number.to_bytes(4, "big") + b"\x0e" + (b"\x02\x02a" if around == "map" else b"") + ENDLESS
     with pytest.raises(BadRecord, match="it ends too early"):
         step(iter([Message("s", 0, 0, b"k", data, None, None, (1, 5))]), lambda *_: None, lambda *_: None)
@@ -335,3 +337,18 @@ def test_a_sink_of_an_older_version_keeps_its_digits() -> None:
     compiled.step(iter([message]), lambda *one: written.append(one), lambda *_: None)
     units = 10**17 + 2
     assert written[0][1] == b"\x02\x10" + units.to_bytes(8, "big")
+
+
+def test_queries_that_share_known_schemas_learn_for_each_other() -> None:
+    def evaluate(known: KnownSchemas) -> int:
+        message = Message("s", 0, 0, b"k", bytes([0, 0, 0, 0, 9]) + b"\x0e", None, None, (1, 5))
+        step = step_of(record(ID), "SELECT * FROM s", known)
+        return step(iter([message]), lambda *_: None, lambda *_: None)[0]
+
+    schemas = KnownSchemas()
+    with pytest.raises(UnknownWriter) as unknown:
+        evaluate(schemas)
+    unknown.value.schemas.learn(unknown.value.id, record(ID))
+    assert evaluate(schemas) == 1
+    with pytest.raises(UnknownWriter, match="schema 9 of the registry is not known yet"):
+        evaluate(KnownSchemas())

@@ -1,7 +1,9 @@
-"""The schemas of the registry that this process knows, by their numbers. A number never changes its meaning.
+"""The schemas of a registry that are known, by their numbers. A number never changes its meaning.
 
-A format that needs an unknown schema raises UnknownSchema; its caller fetches and learns the schema, then calls again.
+A format that needs an unknown schema raises UnknownWriter; its caller fetches and learns the schema, then calls again.
 """
+
+from dataclasses import dataclass, field
 
 from jobplane.schemas.failures import Unreadable
 from jobplane.schemas.formats import AVRO
@@ -22,17 +24,34 @@ class UnknownSchema(Exception):
         self.id = id
 
 
-_known: dict[int, str] = {}
+@dataclass(slots=True, eq=False)
+class KnownSchemas:
+    """The texts of schemas by number. Whoever reads records owns one; queries that share it fetch each schema once."""
+
+    _texts: dict[int, str] = field(default_factory=dict)
+
+    def learn(self, number: int, text: str) -> None:
+        """Raises ValueError if the text is not the schema of a record."""
+        types.parse_schema(text)
+        self._texts[number] = text
+
+    def is_known(self, number: int) -> bool:
+        return number in self._texts
+
+    def text(self, number: int) -> str:
+        """Raises UnknownWriter."""
+        try:
+            return self._texts[number]
+        except KeyError:
+            raise UnknownWriter(number, self) from None
 
 
-def learn(id: int, text: str) -> None:  # noqa: A002  # the registry's own word
-    """Raises ValueError if the text is not the schema of a record."""
-    types.parse_schema(text)
-    _known[id] = text
+class UnknownWriter(UnknownSchema):
+    """A record was written by a schema that is not known yet: `schemas` must learn the schema before the next try."""
 
-
-def is_known(id: int) -> bool:  # noqa: A002  # the registry's own word
-    return id in _known
+    def __init__(self, id: int, schemas: KnownSchemas) -> None:  # noqa: A002  # the registry's own word
+        super().__init__(id)
+        self.schemas = schemas
 
 
 def number_in_frame(data: bytes) -> int:
@@ -47,11 +66,3 @@ def number_of(data: bytes) -> int:
         message = "the bytes do not begin with 00 and the number of a schema, as a registry's clients write it"
         raise Unreadable(message, AVRO)
     return int.from_bytes(data[1:HEADER], "big")
-
-
-def schema_text(number: int) -> str:
-    """Raises UnknownSchema."""
-    try:
-        return _known[number]
-    except KeyError:
-        raise UnknownSchema(number) from None

@@ -18,10 +18,18 @@ from fastavro.schema import SchemaParseException, UnknownType
 from jobplane.schemas.failures import BadRecord, Unreadable
 from jobplane.schemas.formats import AVRO
 from jobplane.schemas.formats.avro import types
-from jobplane.schemas.formats.avro.known_schemas import HEADER, MAGIC, number_in_frame, number_of, schema_text
+from jobplane.schemas.formats.avro.known_schemas import HEADER, MAGIC, number_in_frame, number_of
 from jobplane.schemas.formats.avro.resolution import resolving_reader
 from jobplane.schemas.formats.avro.values import read_conversion, write_conversion
-from jobplane.schemas.formats.fields import FieldDecoder, FieldEncoder, FieldPath, Format, FormatLayout, TypedField
+from jobplane.schemas.formats.fields import (
+    FieldDecoder,
+    FieldEncoder,
+    FieldPath,
+    Format,
+    FormatLayout,
+    SchemaText,
+    TypedField,
+)
 
 _DAMAGED = (
     *(ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError, RecursionError, MemoryError),
@@ -31,12 +39,13 @@ _DAMAGED = (
 """What fastavro raises over bytes that are not a record of the schema."""
 
 
-def field_decoder(fields: Sequence[TypedField], layout: FormatLayout) -> FieldDecoder:
+def field_decoder(fields: Sequence[TypedField], layout: FormatLayout, schema_text: SchemaText) -> FieldDecoder:
     """Raises ValueError for a field that the schema does not have."""
     _check(fields, layout)
     pick = _picker([field.path for field in fields])
     names = frozenset(field.path[0] for field in fields)
-    decode = _bare(layout.schema, names) if layout.schema_id is None else _numbered(layout.schema, names)
+    is_bare = layout.schema_id is None
+    decode = _bare(layout.schema, names) if is_bare else _numbered(layout.schema, names, schema_text)
     return FieldDecoder(
         lambda data: pick(decode(data)),
         tuple(f"r[{i}]" for i in range(len(fields))),
@@ -92,7 +101,7 @@ def _bare(schema: str, names: frozenset[str]) -> Callable[[bytes], Any]:
     return decode
 
 
-def _numbered(reader: str, names: frozenset[str]) -> Callable[[bytes], Any]:
+def _numbered(reader: str, names: frozenset[str], schema_text: SchemaText) -> Callable[[bytes], Any]:
     """Each schema that records were written by is resolved to the reader's once."""
     known: dict[int, _Looks] = {}
 

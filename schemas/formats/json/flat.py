@@ -15,7 +15,7 @@ from jobplane.schemas.types.json_text import ENCODER
 _NULL = msgspec.Raw(b"null")
 
 
-def field_decoder(fields: Sequence[TypedField], _: FormatLayout = FormatLayout()) -> FieldDecoder:  # noqa: B008  # it is frozen
+def field_decoder(fields: Sequence[TypedField], *_: object) -> FieldDecoder:
     """A missing field is NULL. The code of a field may give a JSON null, whatever its type."""
     conversions = tuple(read_conversion(one.type) for one in fields)
     decode, places = _reading(fields)
