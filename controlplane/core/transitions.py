@@ -1,6 +1,7 @@
 """The life of a job as one table: status x input → status. The documentation's picture is drawn from it.
 
-What a command may do is judged by the job's target; the status only follows.
+Whether a command is accepted depends on the job's target; the status only follows. `TRANSITIONS` lists the pairs
+that decide the status, `STAYS` those that only keep it. No other pair occurs: the property tests of planes meet none.
 """
 
 from enum import StrEnum
@@ -52,6 +53,31 @@ TRANSITIONS: dict[tuple[S, JobInput], S] = {
 ENDED = (S.CANCELLED, S.COMPLETED, S.FAILED)
 
 
+STAYS: frozenset[tuple[S, JobInput]] = frozenset(
+    {
+        *((status, I.EXPORT) for status in (*_ACTIVE, S.SUSPENDING, S.SUSPENDED_EXPORTING_SNAPSHOT)),
+        *((status, I.EXPORTED) for status in (*_ACTIVE, S.SUSPENDING, S.COMPLETING, S.CANCELLING)),
+        *((status, I.ALL_STOPPED) for status in _ACTIVE),  # the tasks stop for the next layout and start again
+        *((status, I.SOME_RUN) for status in (S.STARTING, S.RUNNING)),
+        (S.RUNNING, I.ALL_RUN),  # a task that has failed over to another worker runs again
+    }
+)
+
+
+class UnforeseenTransition(Exception):
+    """A pair of status and input that neither `TRANSITIONS` nor `STAYS` lists."""
+
+
 def next_status(status: S, happened: JobInput) -> S:
-    """The status after `happened`; what the table does not name leaves it as it is."""
+    """The status after an input. Raises UnforeseenTransition: the guard then refuses the command."""
+    if (status, happened) in STAYS:
+        return status
+    try:
+        return TRANSITIONS[status, happened]
+    except KeyError:
+        raise UnforeseenTransition(f"a job that is {status} cannot take '{happened}'") from None
+
+
+def reported_status(status: S, happened: JobInput) -> S:
+    """The status after an input that tasks reported: nobody can refuse it, so an unforeseen pair keeps the status."""
     return TRANSITIONS.get((status, happened), status)

@@ -1,11 +1,16 @@
 """What must hold of the control plane whatever is said to it, in whatever order."""
 
+from collections.abc import Iterator
+from importlib import import_module
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobplane.controlplane.core.evolve import fold
 from jobplane.controlplane.core.reconcile import tasks_of
 from jobplane.controlplane.core.state import State
+from jobplane.controlplane.core.transitions import next_status
 from jobplane.controlplane.topics import COMMANDS, TASK_PARTITIONS
 from jobplane.schemas.records.events import Event, Outcome, TaskSnapshotted
 from jobplane.schemas.records.failure import Failure
@@ -51,6 +56,15 @@ REPORTS_SAID = st.tuples(st.sampled_from(list(ReportKind)), st.integers(0, 40), 
 SAID = st.lists(st.one_of(COMMANDS_SAID, REPORTS_SAID, REPORTS_SAID), max_size=60)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def strict_reports() -> Iterator[None]:
+    """Unforeseen transitions are faults for reports too, so that `play` finds them."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in ("reports", "drop_job"):
+            patch.setattr(import_module(f"jobplane.controlplane.core.decide.{module}"), "reported_status", next_status)
+        yield
+
+
 def play(said: list[tuple[object, ...]]) -> Plane:
     plane = Plane({"src": topic(4), "out": topic(4), "more": topic(2)})
     for one in said:
@@ -59,6 +73,7 @@ def play(said: list[tuple[object, ...]]) -> Plane:
             assert len(outcomes) == 1, "a command has exactly one outcome"
         elif plane.tasks:
             plane.report(report(plane, *one))  # type: ignore[arg-type]
+    assert not plane.faults, "judging met a fault, perhaps an unforeseen transition"
     return plane
 
 

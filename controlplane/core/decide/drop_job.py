@@ -3,7 +3,7 @@
 from jobplane.controlplane.core.decide.snapshots import check_keeps_checkpoints
 from jobplane.controlplane.core.facts import explain_missing_job, require_live_job
 from jobplane.controlplane.core.state import State
-from jobplane.controlplane.core.transitions import JobInput, next_status
+from jobplane.controlplane.core.transitions import JobInput, next_status, reported_status
 from jobplane.schemas.errors import (
     JobNotRunning,
 )
@@ -50,4 +50,4 @@ def close_job(state: State, uid: str, status: Status, happened: JobInput = JobIn
     """The end of a job whose tasks can write no more; the oldest ended job is forgotten when too many are kept."""
     oldest = next(iter(state.ended), None) if len(state.ended) >= KEPT_ENDED_JOBS else None
     forgotten = (JobForgotten(oldest),) if oldest is not None else ()
-    return (JobClosed(uid, next_status(status, happened)), *forgotten)
+    return (JobClosed(uid, reported_status(status, happened)), *forgotten)

@@ -7,7 +7,7 @@ from typing import assert_never
 from jobplane.controlplane.core.decide.drop_job import close_job
 from jobplane.controlplane.core.facts import Facts
 from jobplane.controlplane.core.state import State
-from jobplane.controlplane.core.transitions import JobInput, next_status
+from jobplane.controlplane.core.transitions import JobInput, reported_status
 from jobplane.schemas.failures import SPARE_JOB
 from jobplane.schemas.options import JobOptions
 from jobplane.schemas.records.events import (
@@ -66,7 +66,7 @@ def _decide_running(job: Job, report: Report) -> tuple[Body, ...]:
         return ()
     others = (one.phase in (Phase.RUNNING, Phase.COMPLETED) for i, one in enumerate(job.tasks) if i != report.task)
     happened = JobInput.ALL_RUN if all(others) else JobInput.SOME_RUN
-    status = next_status(job.status, happened) if job.target is Target.RUN else job.status
+    status = reported_status(job.status, happened) if job.target is Target.RUN else job.status
     return (TaskStarted(job.uid, report.task, report.attempt, status, report.worker),)
 
 
@@ -85,7 +85,7 @@ def _decide_completed(state: State, job: Job, report: Report) -> tuple[Body, ...
     metrics = _metrics(job, report)
     if any(one.phase is not Phase.COMPLETED for i, one in enumerate(job.tasks) if i != report.task):
         return (TaskCompleted(job.uid, report.task, report.attempt, job.target, job.status, metrics),)
-    status = next_status(job.status, JobInput.FINISH)
+    status = reported_status(job.status, JobInput.FINISH)
     last = TaskCompleted(job.uid, report.task, report.attempt, Target.END, status, metrics)
     return (last, *(() if job.pending else close_job(state, job.uid, status, JobInput.FINISHED)))
 
@@ -103,7 +103,7 @@ def _decide_failed(state: State, job: Job, report: Report) -> tuple[Body, ...]:
     if target is Target.RUN:
         keep = JobOptions.of(job.options).suspend_on_failure or failure.code in SPARE_JOB
         target = Target.SUSPEND if keep else Target.END
-        status = next_status(status, JobInput.FAIL if keep else JobInput.FAIL_FOR_GOOD)
+        status = reported_status(status, JobInput.FAIL if keep else JobInput.FAIL_FOR_GOOD)
     status, closed = _status_after_stop(state, job, report.task, status, target)
     failed = TaskFailed(job.uid, report.task, report.attempt, failure, target, status, _metrics(job, report))
     return (failed, *closed)
@@ -117,8 +117,8 @@ def _status_after_stop(
         return status, ()
     if target is Target.END:
         return status, () if job.pending else close_job(state, job.uid, status)
-    status = next_status(status, JobInput.ALL_STOPPED)
-    return next_status(status, JobInput.EXPORT) if job.pending else status, ()
+    status = reported_status(status, JobInput.ALL_STOPPED)
+    return reported_status(status, JobInput.EXPORT) if job.pending else status, ()
 
 
 def _decide_snapshotted(state: State, job: Job, report: Report, facts: Facts, time: int) -> tuple[Body, ...]:
@@ -132,7 +132,7 @@ def _decide_snapshotted(state: State, job: Job, report: Report, facts: Facts, ti
     sink = facts.topics.get(job.sink.topic)
     snapshot = _manifest(job, pending, parts, sink.latest if sink else (), time)
     last = len(job.pending) == 1
-    status = next_status(job.status, JobInput.EXPORTED) if last else job.status
+    status = reported_status(job.status, JobInput.EXPORTED) if last else job.status
     ended = job.target is Target.END and last and all(task.phase in TASK_ENDED for task in job.tasks)
     return (came, SnapshotClosed(snapshot, status), *(_close_after_snapshot(state, job, status) if ended else ()))
 
@@ -150,11 +150,11 @@ def _decide_snapshot_failed(state: State, job: Job, report: Report) -> tuple[Bod
         return ()
     failure = report.failure or Failure("UNKNOWN", "the task gave no cause")
     target, last = job.target, len(job.pending) == 1
-    status = next_status(job.status, JobInput.EXPORTED) if last else job.status
+    status = reported_status(job.status, JobInput.EXPORTED) if last else job.status
     stopped = all(task.phase in TASK_ENDED for task in job.tasks)
     if status is Status.CANCELLING:
-        target, status = Target.SUSPEND, next_status(status, JobInput.DROP_UNDONE)
-        status = next_status(status, JobInput.ALL_STOPPED) if stopped else status
+        target, status = Target.SUSPEND, reported_status(status, JobInput.DROP_UNDONE)
+        status = reported_status(status, JobInput.ALL_STOPPED) if stopped else status
     ended = target is Target.END and last and stopped
     failed = SnapshotFailed(job.uid, pending.request, failure, target, status)
     return (failed, *(_close_after_snapshot(state, job, status) if ended else ()))
