@@ -129,7 +129,7 @@ def _starts(kafka: Kafka, partitions: Collection[At], start: Start, ends: Mappin
         case AtOffset(offset):
             if offset > (end := max(ends.values())):
                 raise OffsetNotFound(
-                    f"there is no offset {offset} yet: {_longest_partition(ends)} ends before offset {end}"
+                    f"offset {offset} does not exist yet: {_longest_partition(ends)} ends before offset {end}"
                 )
             return dict.fromkeys(partitions, offset)
         case Since(instant):

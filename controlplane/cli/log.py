@@ -189,7 +189,7 @@ def _start_offset(kafka: "Kafka", prefix: str, start: str) -> int:
         if offset > end:
             from jobplane.schemas.setup_errors import BeyondTheEnd
 
-            raise BeyondTheEnd(f"'{prefix}events' ends before offset {end}; there is no offset {offset} yet")
+            raise BeyondTheEnd(f"'{prefix}events' ends before offset {end}; offset {offset} does not exist yet")
         return offset
     return events_topic.offset_at(kafka, prefix, parse_instant(start))
 

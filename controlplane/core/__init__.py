@@ -1,1 +1,1 @@
-"""What decides: the fold, the transitions, the verdicts. Pure."""
+"""The pure rules of the control plane: decide, fold, reconcile, and the transitions of a job. Nothing here does I/O."""

@@ -1,4 +1,4 @@
-"""The fold: state and event to the records that change. It judges nothing, never fails, never looks outside."""
+"""The fold: state and event → the records that change. It decides nothing, never fails and does no I/O."""
 
 from typing import assert_never
 
@@ -66,7 +66,7 @@ JobChange = (
 
 
 def fold(state: State, event: Event) -> Changes:
-    """Apply an event to the state in place; returns what changed. An event already folded changes nothing."""
+    """Apply an event to the state in place; returns what changed. An event that was folded before changes nothing."""
     if event.seq <= state.position.seq:
         return {}
     changes = evolve(state, event)
@@ -75,7 +75,7 @@ def fold(state: State, event: Event) -> Changes:
 
 
 def evolve(state: State, event: Event) -> Changes:
-    """The records an event changes. Total: an event about what is not there changes only the position."""
+    """The records an event changes. Total: an event about something that does not exist changes only the position."""
     changes = _changes(state, event)
     changes |= _answer_changes(state, event)
     cause, position = event.cause, state.position
@@ -122,7 +122,7 @@ def _changes(state: State, event: Event) -> Changes:
 
 
 def _snapshot_changes(state: State, closed: SnapshotClosed) -> Changes:
-    """The newest version stays, whichever is closed last."""
+    """The newest version of a snapshot stays, even if an older one is closed after it."""
     snapshot = closed.snapshot
     newest = state.snapshots.get(snapshot.name)
     changes: Changes = {}
@@ -189,7 +189,7 @@ def _change_job(job: Job, change: JobChange) -> Job:
 
 
 def _alter_job(job: Job, altered: JobAltered) -> Job:
-    """A job whose tasks have stopped is split anew before it goes on."""
+    """A job whose tasks have stopped gets its new layout before it resumes."""
     relayout = altered.partitions or job.relayout
     changed = _enter_next_layout(
         replace(job, options=altered.options, statement=altered.statement, status=altered.status, relayout=relayout)
@@ -198,7 +198,7 @@ def _alter_job(job: Job, altered: JobAltered) -> Job:
 
 
 def _start_task(job: Job, event: TaskStarted) -> Job:
-    """Once every task has started, the records that they were restored from are needed no longer."""
+    """When every task has started, the job no longer needs the records that its tasks were restored from."""
     tasks = tuple(
         replace(one, phase=Phase.RUNNING, attempt=event.attempt, started=True, worker=event.worker)
         if task == event.task
@@ -232,7 +232,7 @@ def _resume_job(job: Job, generation: int, status: Status) -> Job:
 
 
 def _enter_next_layout(job: Job) -> Job:
-    """The job in its next layout, where one is due and the present one has nothing more to do."""
+    """The job in its next layout, if one is requested and the tasks of the present one have stopped."""
     busy = job.pending or any(task.phase not in TASK_ENDED for task in job.tasks)
     if not job.relayout or job.target is Target.END or busy:
         return job
@@ -249,7 +249,7 @@ def _enter_next_layout(job: Job) -> Job:
 
 
 def _claim_dead_letters(state: State, new: JobCreated) -> Changes:
-    """A retry has a job's dead letters up to its end for itself: no other reads them again."""
+    """A retry claims a job's dead letters up to its end offset, so that no later retry reads them again."""
     source = next((one for one in new.sources if one.letters is not None), None)
     job = state.jobs.get(source.letters.uid) if source is not None and source.letters is not None else None
     if source is None or job is None:
@@ -284,7 +284,7 @@ def _remove_pending(job: Job, version: int) -> Job:
 
 
 def _answer_changes(state: State, event: Event) -> Changes:
-    """The answer to a command that came with an id, and the oldest one when too many are kept."""
+    """The answer to a command that came with an id, and the removal of the oldest answer if too many are kept."""
     if not event.cause.command_id:
         return {}
     given = answer_of(event, job_name(state, event))

@@ -1,4 +1,4 @@
-"""What a verdict looks up: the facts fetched before, the job a command is about, the place of an option. Pure."""
+"""What a decision looks up: facts fetched before, the job a command is about, the place of an option. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,9 +26,9 @@ from jobplane.sql.functions import BUILT_IN, FunctionCatalogue
 from jobplane.sql.syntax import statements
 
 LONGEST_CAUSE = 200
-"""Characters of a failure that another message quotes."""
-SEND_AGAIN = "send the command again, with a new command id where it has one"
-"""A repeat under the same id gets the first outcome again."""
+"""At most this many characters of a failure are quoted in another message."""
+SEND_AGAIN = "send the command again; if it has a command id, use a new one"
+"""A command that is repeated under the same id gets the first outcome again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class TopicFacts:
 
 
 class NotFetched(Exception):
-    """A verdict needs an answer of the schema registry: the newest schema of a subject, or `text` registered in it."""
+    """A decision needs an answer of the schema registry: the newest schema of a subject, or `text` registered in it."""
 
     def __init__(self, subject: str, text: str | None) -> None:
         super().__init__(subject)
@@ -50,9 +50,9 @@ class NotFetched(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a batch of verdicts needs from outside, fetched before. `unavailable` says why some is missing.
+    """What the decisions on a batch need from outside, fetched before. `unavailable` says why facts are missing.
 
-    `denied` says, by topic, why Kafka will not tell of it; `registry_denied`, by subject and the text to register, why
+    `denied` says, by topic, why Kafka does not describe it; `registry_denied`, by subject and the text to register, why
     the schema registry will not.
     `instants` holds, by (topic, epoch milliseconds), each partition's first offset with a timestamp not before.
     `functions` are those that a query may call.
@@ -73,7 +73,7 @@ class Facts:
     functions: FunctionCatalogue = BUILT_IN
 
     def latest_schema(self, subject: str, place: Place) -> mappings.AvroSchema | None:
-        """The newest schema of a subject; None where the registry has none. Raises NotFetched."""
+        """The newest schema of a subject; None if the registry has none. Raises NotFetched."""
         if subject not in self.subjects:
             self._check_registry(subject, None, place)
             raise NotFetched(subject, None)
@@ -90,10 +90,10 @@ class Facts:
         return found
 
     def _check_registry(self, subject: str, text: str | None, place: Place) -> None:
-        """Raises NoRegistry, RegistryRefused, or FactsUnavailable where it did not answer."""
+        """Raises NoRegistry, RegistryRefused, or FactsUnavailable if it did not answer."""
         if not self.has_registry:
             raise NoRegistry(
-                "a topic in Avro needs its schema: give it as valueAvroSchema or keyAvroSchema in the mapping, "
+                "a topic in Avro needs a schema: give it as valueAvroSchema or keyAvroSchema in the mapping, "
                 "or set JOBPLANE_REGISTRY_URL for all workers",
                 place,
             )
@@ -107,7 +107,7 @@ class Facts:
         if not is_topic_name(topic):
             raise unknown_topic_error(topic, self.names, place)
         if self.unavailable:
-            raise FactsUnavailable(f"of topic '{topic}': {self.unavailable}; {SEND_AGAIN}", place)
+            raise FactsUnavailable(f"topic '{topic}' cannot be looked up: {self.unavailable}; {SEND_AGAIN}", place)
         if topic in self.denied:
             raise NotAuthorized(f"topic '{topic}': {self.denied[topic]}", place)
         found = self.topics.get(topic)
@@ -117,13 +117,13 @@ class Facts:
 
 
 def topic_and_mapping(state: State, name: statements.Name) -> tuple[str, mappings.TopicMapping | None]:
-    """The topic, and the mapping where it is one: a name is that of a mapping, or else of a topic."""
+    """The topic behind a name in a statement, and its mapping; a name without a mapping is that of a topic."""
     mapping = state.mappings.get(name.text)
     return mapping.topic if mapping else name.text, mapping
 
 
 def unknown_topic_error(topic: str, names: Iterable[str], place: Place) -> TopicNotFound:
-    """`names` are the topics there are."""
+    """The error for a topic that does not exist. `names` are the topics that do."""
     if not is_topic_name(topic):
         shown = topic if len(topic) <= LONGEST else f"{topic[:LONGEST]}…"
         rule = "a topic name has at most 249 ASCII letters, digits, '.', '_' and '-', and is not '.' or '..'"
@@ -140,22 +140,22 @@ def check_reserved(topic: str, prefix: str, place: Place) -> None:
 
 
 def letters_topic(job: Job, prefix: str) -> str:
-    """Where a job's dead letters lie."""
+    """The topic with a job's dead letters."""
     return JobOptions.of(job.options).letters_topic(prefix)
 
 
 def require_live_job(state: State, name: statements.Name) -> Job:
-    """The job a command is about. Raises JobNotFound, or JobDropping where it is on its way out."""
+    """The live job that a command is about. Raises JobNotFound, or JobDropping if it is ending."""
     job = state.live_job(name.text)
     if job is None:
         raise JobNotFound(explain_missing_job(state, name.text) + _advise_new_job(state, name.text), name.place)
     if job.target is Target.END:
-        raise JobDropping(f"job '{name.text}' is on its way out ({job.status})", name.place)
+        raise JobDropping(f"job '{name.text}' is ending ({job.status})", name.place)
     return job
 
 
 def explain_missing_job(state: State, name: str) -> str:
-    """What to say where no live job has a name: how the newest of that name ended, if there was one."""
+    """The message if no live job has this name: it says how the newest job of that name ended, if there was one."""
     job = _last_ended_job(state, name)
     if job is None:
         return f"no live job is called '{name}'{did_you_mean(name, state.names)}"
@@ -163,13 +163,13 @@ def explain_missing_job(state: State, name: str) -> str:
 
 
 def _advise_new_job(state: State, name: str) -> str:
-    """What to do where a job has ended."""
+    """The advice to create a job again after the last one has ended; empty if there was none."""
     job = _last_ended_job(state, name)
     if job is None:
         return ""
     snapshot = max((one for one in state.snapshots.values() if one.uid == job.uid), key=_version, default=None)
     there = f", with initialSnapshotName '{snapshot.name}' from its newest snapshot" if snapshot else ""
-    return f"; CREATE JOB starts one anew{there}"
+    return f"; CREATE JOB starts a new one{there}"
 
 
 def _last_ended_job(state: State, name: str) -> Job | None:

@@ -1,4 +1,4 @@
-"""When a statement has had its effect: a goal a statement, told each event until it is reached or can not be. Pure."""
+"""When a statement has taken effect: each has a goal, which sees events until it is reached or out of reach. Pure."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,7 +20,7 @@ from jobplane.schemas.records.state import Answer, Job, Status
 from jobplane.sql.syntax import statements
 
 _RUNNING = frozenset({Status.RUNNING, Status.COMPLETED})
-"""A bounded job may be through with its source before anyone sees it run."""
+"""A bounded job may complete before anyone sees it run."""
 _SUSPENDED = frozenset({Status.SUSPENDED, Status.SUSPENDED_EXPORTING_SNAPSHOT})
 _HALTED = _SUSPENDED | {Status.SUSPENDING}
 _ENDED = frozenset({Status.CANCELLED, Status.COMPLETED, Status.FAILED})
@@ -28,7 +28,7 @@ _UNDER_WAY = frozenset({Status.NOT_RUNNING, Status.STARTING, Status.RUNNING})
 
 
 class Proof(StrEnum):
-    """What a job that runs has still to show: that it reads the first records, or that what stopped it is gone."""
+    """What a running job must still show: that it reads the first records, or that the cause of its stop is gone."""
 
     NONE = ""
     FIRST_RECORDS = "first records"
@@ -102,7 +102,7 @@ class Goal:
 
     @property
     def wants_proof(self) -> bool:
-        """The job runs, and has yet to show that it goes on."""
+        """The job runs, and must still show that it keeps running."""
         return bool(self.proves) and self.reached and self.status in _UNDER_WAY
 
 
@@ -123,7 +123,7 @@ def rest_remark(job: Job) -> str:
 
 
 def goal_of(statement: statements.Statement, reply: Answer, *, first_records: bool = False) -> Goal | None:
-    """The goal of an accepted statement; None where the outcome is all there is.
+    """The goal of an accepted statement; None if the outcome is everything there is to wait for.
 
     With `first_records`, CREATE JOB waits until the job has read some, or all that there are.
     """

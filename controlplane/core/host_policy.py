@@ -48,7 +48,7 @@ from jobplane.processors.protocol.steps import WAITS_FOR_KAFKA, TaskEnd
 
 STUCK_S, STUCK_IN_KAFKA_S = 10.0, 60.0
 NO_HOST_PAUSE_S = 1.0
-"""How long a task waits where the machine has no process for it."""
+"""How long a task waits if the machine has no process for it."""
 _AFTER_CONFIRMATION = frozenset({TaskEnd.FENCED, TaskEnd.RELEASED})
 
 
@@ -170,7 +170,7 @@ class _Policy:
         blameless = state.blameless or ended.code == MUST_RESTART
         if blameless:
             self.actions.append(
-                Log(f"task host {ended.pid} is replaced: calls of its Kafka clients did not come back", is_error=False)
+                Log(f"task host {ended.pid} is replaced: calls of its Kafka clients did not return", is_error=False)
             )
         elif state.tasks or not state.alone:
             self.actions.append(Log(f"task host {ended.pid} ended with {ended.code}"))
@@ -223,7 +223,7 @@ class _Policy:
         return view.last_host
 
     def _start_missing_hosts(self) -> None:
-        """The shared hosts that are missing: at the start, and where the machine had no process to give."""
+        """The shared hosts that are missing: at the start, and after the machine had no process to give."""
         missing = self._view.shared - sum(not one.alone for one in self._view.hosts.values())
         if not self._view.closing:
             for _ in range(missing):

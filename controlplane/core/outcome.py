@@ -1,4 +1,4 @@
-"""The one answer of every command, read off its outcome event, and the copy of it that a command asked for."""
+"""The one answer to every command, built from its outcome event, and the copy that a command asked for."""
 
 from dataclasses import dataclass
 from typing import assert_never
@@ -100,7 +100,7 @@ class Reply:
 def reply_to(event: Event, job: str, state: State) -> Reply | None:
     """The copy of an outcome; None if the command asked for none. `state` has the event folded.
 
-    The answer to a repeated command is the first one, with the status that its job has by now.
+    The answer to a repeated command is the first one, with the present status of its job.
     """
     topic, trace = event.cause.reply_to, event.cause.traceparent
     given = answer_of(event, job)

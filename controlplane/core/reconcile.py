@@ -1,4 +1,4 @@
-"""From the state before and after a batch to what must be written beside it: task records and tombstones."""
+"""Compares the state before and after a batch: which task records and tombstones must be written with it. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -22,9 +22,9 @@ class Write:
 
 
 def tasks_of(job: Job | None) -> dict[str, Task]:
-    """The task records a job must have: none once it has ended, or while it waits for the one before it.
+    """The task records a job must have: none if it has ended, or waits for the previous job of its name.
 
-    None is told to run while the next layout waits for those of the present one to stop.
+    No task record says `run` while the next layout waits for the tasks of the present one to stop.
     """
     if job is None or job.closed or job.waits_for:
         return {}
@@ -104,7 +104,7 @@ def _task_writes(old: Job | None, new: Job | None) -> Iterable[Write]:
 
 
 def _released_versions(old: Job | None, new: Job | None) -> dict[tuple[str, int], tuple[SnapshotPart, ...]]:
-    """Snapshot versions a job no longer needs: its restore is done, or a pending one came to nothing."""
+    """Snapshot versions a job no longer needs: its restore is complete, or a pending snapshot failed."""
     released = {}
     if old is not None:
         if old.restore is not None and (new is None or new.restore is None):
@@ -117,7 +117,7 @@ def _released_versions(old: Job | None, new: Job | None) -> dict[tuple[str, int]
 
 
 def unstopped_tasks(job: Job) -> tuple[Task, ...]:
-    """Tasks of a job that must stop and have not been heard to."""
+    """Tasks of a job that must stop and have not reported that they did."""
     if job.target is Target.RUN and not job.relayout:
         return ()
     return tuple(task for task in tasks_of(job).values() if task.phase not in TASK_ENDED)

@@ -1,4 +1,4 @@
-"""A command's text to what the decider judges: parsed, its options read. Asks nothing outside."""
+"""Parses a command's text and its options into the request that the decider judges. Pure."""
 
 from dataclasses import dataclass, field
 
@@ -12,7 +12,7 @@ from jobplane.sql.syntax.render.statements import render
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A command understood, or the error that refuses it. `text` is the canonical form of the statement.
+    """A parsed command, or the error that refuses it. `text` is the canonical form of the statement.
 
     `options` are those of a CREATE JOB.
     """
@@ -25,7 +25,7 @@ class Request:
 
 
 def parse_request(command: ReceivedCommand) -> Request:
-    """Never raises: a text that cannot be carried out becomes a request with its error."""
+    """Never raises: a text that is not a valid command becomes a request with its error."""
     try:
         if command.error is not None:
             raise command.error

@@ -1,4 +1,4 @@
-"""What is said where a control plane is not there: how to start it, or the prefix of one that is. Pure."""
+"""The advice if there is no control plane under a prefix: how to start one, or which prefix was meant. Pure."""
 
 from collections.abc import Collection
 
@@ -7,16 +7,16 @@ from jobplane.schemas.setup_errors import NotSetUp
 
 SEPARATORS = (".", "_", "-")
 SHOWN = 3
-"""Prefixes that are named; a Kafka that many share may have many."""
+"""At most this many prefixes are listed; a shared Kafka may have many."""
 
 
 def not_set_up_error(topic: str, prefix: str, bootstrap: str, names: Collection[str]) -> NotSetUp:
-    """`topic` is a control topic that is missing, `names` are all the topics there are."""
+    """`topic` is a control topic that is missing, `names` are all topics of the Kafka cluster."""
     dotted = prefix if prefix.endswith(SEPARATORS) else f"{prefix}."
     start = f"jobplane worker --bootstrap {bootstrap} --prefix {dotted}"
     message = (
-        f"{_missing_topic_text(topic, bootstrap)}: no worker was started with the prefix '{prefix}' so far; the "
-        f"first worker makes the control topics: {start}"
+        f"{_missing_topic_text(topic, bootstrap)}: no worker has been started with the prefix '{prefix}'; the "
+        f"first worker creates the control topics: {start}"
     )
     if f"{prefix}." in prefixes(names):
         return NotSetUp(
@@ -30,7 +30,7 @@ def not_set_up_error(topic: str, prefix: str, bootstrap: str, names: Collection[
 
 
 def missing_dot_warning(prefix: str) -> str:
-    """What is to be said of a prefix that runs into the names behind it; empty where nothing is."""
+    """The warning about a prefix without a separator at its end; empty if it has one."""
     if prefix.endswith(SEPARATORS):
         return ""
     topics = f"topics are called '{prefix}{COMMANDS}', and every topic that begins with '{prefix}' is reserved"
@@ -42,6 +42,6 @@ def _missing_topic_text(topic: str, bootstrap: str) -> str:
 
 
 def prefixes(names: Collection[str]) -> list[str]:
-    """The prefixes of which there are both commands and events."""
+    """The prefixes that have both a topic of commands and one of events."""
     found = (name.removesuffix(COMMANDS) for name in names if name.endswith(COMMANDS))
     return sorted(prefix for prefix in found if prefix and f"{prefix}{EVENTS}" in names)

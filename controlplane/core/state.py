@@ -1,6 +1,6 @@
-"""All that is known: the records of the topic `state`, and the indexes that verdicts need.
+"""The state of the control plane: the records of the topic `state`, and the indexes that decisions need.
 
-The state is its records and nothing else, so a state folded from `events` and one read from `state` are equal.
+The state consists of its records and nothing else, so a state folded from `events` and one read from `state` are equal.
 """
 
 from collections import OrderedDict
@@ -28,14 +28,14 @@ POSITION: StateKey = ("position",)
 
 
 class State:
-    """All that is known, with the indexes that judging needs; each follows from the records alone."""
+    """The records by kind, and indexes for decisions; each index follows from the records alone."""
 
     def __init__(self, records: Iterable[tuple[StateKey, StateRecord]] = ()) -> None:
         self.jobs: dict[str, Job] = {}
         self.names: dict[str, str] = {}
         self.closing: dict[str, str] = {}
         self.ended: OrderedDict[str, None] = OrderedDict()
-        """Here and in the answers the oldest goes first: a plain dict looks for it among all that went before."""
+        """Here and in `answers` the oldest entry is removed first: a plain dict would scan all removed ones for it."""
         self.mappings: dict[str, TopicMapping] = {}
         self.snapshots: dict[str, Snapshot] = {}
         self.answers: OrderedDict[str, Answer] = OrderedDict()
@@ -74,7 +74,7 @@ class State:
         return self.jobs.get(self.names.get(name, ""))
 
     def is_pinned(self, name: str, version: int) -> bool:
-        """Whether a snapshot version is valid, or a job not yet past its first checkpoint was created from it."""
+        """Whether a snapshot version is current, or a job without a first checkpoint still restores from it."""
         current = self.snapshots.get(name)
         return (current is not None and current.version == version) or any(
             job.restore is not None and (job.restore.name, job.restore.version) == (name, version)
@@ -106,7 +106,7 @@ class State:
 
     def _index(self, old: Job | None, new: Job | None) -> None:
         if old is not None and new is not None and _index_fields(old) == _index_fields(new):
-            return  # what most events change, no index knows
+            return  # most events change nothing that an index depends on
         for job, weight in ((old, -1), (new, 1)):
             if job is not None and not job.closed:
                 for task in job.tasks:
@@ -121,7 +121,7 @@ class State:
                 self.names[new.name] = new.uid
             if new.closed:
                 self.ended[new.uid] = None
-            elif new.target is Target.END and not new.waits_for:  # one that never ran leaves nothing to wait for
+            elif new.target is Target.END and not new.waits_for:  # nobody waits for a job that never ran
                 self.closing[new.name] = new.uid
 
 
@@ -131,7 +131,7 @@ def _index_fields(job: Job) -> tuple[object, ...]:
 
 
 def _creation_order(item: tuple[StateKey, StateRecord]) -> int:
-    """Records in the order of their making, whatever the order in which compaction left them."""
+    """Sorts records by creation, whatever the order in which compaction left them."""
     match item[1]:
         case Job() as job:
             offset = job.uid.rpartition("-")[2]

@@ -1,7 +1,7 @@
 """One step of the control plane: a state, an input and facts become everything that follows from them.
 
-A step has two halves. `judge` decides, and performs nothing: whatever it raises, nothing has happened. `effects` folds
-the events into the state, in place, since a copy of ten thousand jobs would cost more than all else; it cannot fail.
+A step has two halves. `judge` decides, and performs nothing: if it raises, nothing has happened. `effects` folds
+the events into the state, in place, since a copy of ten thousand jobs would cost most; it cannot fail.
 The decider guards the first half, dry runs and tests call both by `step`.
 """
 
@@ -80,14 +80,14 @@ def encode_events(state: State, given: StepInput, bodies: Iterable[Body]) -> tup
     encoded = tuple(EncodedEvent(event, encode(event)) for event in events)
     if any(len(one.data) > LARGEST_EVENT for one in encoded):
         raise StatementTooLarge(
-            f"what follows from the statement takes more than the {LARGEST_EVENT:,} bytes that an event may have; "
+            f"an event of the statement is larger than the limit of {LARGEST_EVENT:,} bytes; "
             "read fewer topics in one job, or give their mappings smaller schemas"
         )
     return encoded
 
 
 def effects(state: State, events: Iterable[EncodedEvent]) -> Effects:
-    """Folds events into the state, and tells what is to be written and sent for them."""
+    """Folds events into the state; returns what must be written and sent for them."""
     keyed, changes, writes, replies = list[KeyedEvent](), Changes(), list[Write](), list[Reply]()
     for one in events:
         job = job_name(state, one.event)

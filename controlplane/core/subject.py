@@ -1,4 +1,4 @@
-"""What a statement speaks of: a job, a snapshot or a mapping; and the line that says what became of it. Pure."""
+"""The subject of a statement, which is a job, a snapshot or a mapping, and the line that reports its outcome. Pure."""
 
 from dataclasses import dataclass
 from typing import assert_never
@@ -11,7 +11,7 @@ from jobplane.sql.syntax import statements
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """`kind` is job, snapshot or mapping; `job` is the job that a snapshot is of, where the statement names it."""
+    """`kind` is job, snapshot or mapping; `job` is the job of a snapshot, if the statement names it."""
 
     kind: str
     name: str

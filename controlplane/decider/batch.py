@@ -1,6 +1,6 @@
 """What one transaction of the decider writes: every event, and of state and tasks only the last record of each key.
 
-A batch of commands about one job changes its record many times; who reads the topic sees nothing in between. The
+A batch of commands about one job changes its record many times; a reader of the topic sees only the last. The
 position is always the last of the state's records, so a reader knows where a transaction's records end.
 """
 
@@ -18,7 +18,7 @@ from jobplane.schemas.records.state import encode_key
 from jobplane.schemas.wire.codec import encode
 
 POSITION_INTERVAL = 5_000
-"""Records read that caused no event, after which their position is written all the same: they are not read for ever."""
+"""Write the position after this many records without an event, so that a restart does not read them again."""
 
 
 @dataclass(slots=True)
@@ -47,7 +47,7 @@ class Batch:
             self._writes[write.topic, write.partition, write.key] = write
 
     def advance_position(self, state: State, commands: int, reports: int) -> None:
-        """Takes note that all before these offsets was read, where that is far beyond what is written."""
+        """Advances the position to these offsets, if that is far beyond the written position."""
         position = state.position
         if commands - position.commands >= POSITION_INTERVAL or reports - position.reports >= POSITION_INTERVAL:
             moved = replace(position, commands=max(commands, position.commands), reports=max(reports, position.reports))

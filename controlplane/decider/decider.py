@@ -52,7 +52,7 @@ WRITTEN_TOPICS = frozenset({EVENTS, STATE, TASKS, CHECKPOINTS})
 BATCH = 200
 POLL_S = 0.005
 MAX_BACKOFF_S, CALM_S = 5.0, 30.0
-"""The longest pause before the decider starts again, and after what time of leading the pauses are short once more."""
+"""The longest pause before the decider starts again, and how long it must lead until the pauses are short again."""
 
 
 class End(Enum):
@@ -73,7 +73,7 @@ class DeciderMetrics:
     batches: int = 0
     restarts: int = 0
     faults: Counter[str] = field(default_factory=Counter)
-    """Errors that nobody foresaw, by what met them."""
+    """Unforeseen errors, by what met them."""
 
     def fault(self, met_by: str) -> None:
         self.faults[met_by] += 1
@@ -87,9 +87,10 @@ class DeciderMetrics:
 
 @dataclass(slots=True)
 class Suspects:
-    """Which record a fault comes from that its judging did not raise: the records in hand come one at a time then.
+    """Finds the record that causes a fault outside its judging: after a fault, records are read one at a time.
 
-    `culprits` are those found, by topic and offset. A fault that a culprit's refusal meets as well is nobody's.
+    `culprits` are the records found, by topic and offset. If the refusal of a culprit meets a fault too, no record is
+    to blame.
     """
 
     in_hand: list[ReceivedRecord] = field(default_factory=list)
@@ -101,25 +102,25 @@ class Suspects:
         return 1 if self.alone else otherwise
 
     def take(self, received: Iterable[ReceivedRecord]) -> list[ReceivedRecord]:
-        """Takes records in hand; a culprit is marked with its fault."""
+        """Starts the work on records; a known culprit is marked with its fault."""
         self.in_hand = [replace(one, fault=self.culprits.get((one.topic, one.offset))) for one in received]
         return self.in_hand
 
     def blame_batch(self, fault: Fault) -> None:
-        """Something went wrong with the records in hand, if there are any."""
+        """A fault happened while these records were in hand; one record alone is the culprit."""
         if len(self.in_hand) == 1:
             self.culprits[self.in_hand[0].topic, self.in_hand[0].offset] = fault
         self.alone = max(self.alone, len(self.in_hand))
         self.in_hand = []
 
     def clear(self) -> None:
-        """All went well with the records in hand."""
+        """The records in hand met no fault."""
         self.alone = max(0, self.alone - len(self.in_hand))
         self.in_hand = []
 
 
 class Decider:
-    """Runs in a thread of its own until it is stopped or fenced."""
+    """Runs in its own thread until it is stopped or fenced."""
 
     def __init__(
         self,
@@ -142,7 +143,7 @@ class Decider:
         self._suspects = Suspects()
 
     def run(self) -> End:
-        """Raises JobplaneError (NewerState, NotSetUp, KafkaRefused …) where going on would not help."""
+        """Raises JobplaneError (NewerState, NotSetUp, KafkaRefused …) if a restart would not help."""
         backoff = 0.1
         while True:
             began = time.monotonic()
@@ -208,7 +209,7 @@ class Decider:
             returns(consumer.close, CALL_S)
 
     def _assign(self, consumer: Consumer, state: State) -> None:
-        """From the position on; where the log no longer holds it (retention of reports), from its beginning."""
+        """Reads on from the position; if retention has deleted those reports, from the first that is left."""
         wanted = {COMMANDS: state.position.commands, REPORTS: state.position.reports}
         topics = {name: (f"{self._prefix}{name}", 0) for name in wanted}
         first = self._kafka.first_offsets(list(topics.values()))
@@ -261,6 +262,6 @@ class Decider:
 
 
 def _transaction_place(prefix: str) -> TransactionPlace:
-    """Where the decider writes; nobody else writes to `state`."""
+    """The topics of the decider's transactions; only the decider writes to `state`."""
     written = {f"{prefix}{topic.name}": range(topic.partitions) for topic in TOPICS if topic.name in WRITTEN_TOPICS}
     return TransactionPlace(f"{prefix}{STATE}", 0, lambda key: True, written)

@@ -1,7 +1,7 @@
-"""Fences, in the background, the ids of tasks that were told to stop and from which no report comes.
+"""Fences, in the background, the transactional ids of tasks that must stop and do not report that they did.
 
-The changed `tasks` record is committed before (law 6), so a task that starts after the fence sees that it must not run.
-What was fenced is reported as stopped, like any report: the decider's loop never waits for it.
+The changed `tasks` record is committed first (law 6), so a task that starts after the fence sees that it must not run.
+A fenced task is reported as stopped, by an ordinary report: the decider's loop never waits for it.
 """
 
 import logging
@@ -36,9 +36,9 @@ class Fencer:
         self._background = ThreadPoolExecutor(1, "fencer")
 
     def watch(self, uid: str, unstopped: tuple[Task, ...]) -> None:
-        """The tasks of a job that must stop and have not been heard to; each gets ten seconds.
+        """Takes the tasks of a job that must stop and have not reported that they did; each has ten seconds.
 
-        Output that is in no transaction is not fenced: its host ends by itself once its worker's session is over.
+        Output outside a transaction cannot be fenced: its host ends by itself after its worker's session has expired.
         """
         had, now = self._due.pop(uid, {}), time.monotonic()
         if unstopped:
@@ -77,7 +77,7 @@ class Fencer:
                 task_place(task, topics, self._kafka.topics(topics_written(task, topics), alive)),
             )
         except (Doubt, Fenced, JobFailure) as failed:
-            LOG.warning("task %s could not be fenced, it is tried again: %s", task.key, failed)
+            LOG.warning("task %s could not be fenced; the decider tries again: %s", task.key, failed)
             return
         report = Report(task.uid, task.task, task.generation, task.attempt, ReportKind.STOPPED, "decider")
         producer = self._kafka.producer()

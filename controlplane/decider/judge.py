@@ -1,8 +1,8 @@
-"""Judges the records of the logs behind one guard: nothing that a command or a report holds may stop them.
+"""Judges the records of the logs behind one guard: no content of a command or report may stop the decider.
 
-Whatever reading, understanding or judging a command raises unforeseen refuses that command (`internal-error`); of a
-report, it drops that report. A verdict comes with its events encoded: one that cannot be written is refused before
-anything is folded. What the process itself dies of, such as a segmentation fault, is out of reach.
+An unforeseen error while a command is read, parsed or judged refuses that command (`internal-error`); an unforeseen
+error in a report drops that report. Events are encoded before they are folded, so a command whose events cannot be
+written is refused. A crash of the process itself, such as a segmentation fault, cannot be guarded against.
 """
 
 import hashlib
@@ -50,14 +50,14 @@ class ReceivedRecord:
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """`count` takes the name of what met a fault. `judge` is the verdict; it is pure."""
+    """`count` is called with what met a fault, a command or a report. `judge` decides; it is pure."""
 
     prefix: str
     count: Callable[[str], None]
     judge: Callable[[State, StepInput, Facts, str], tuple[EncodedEvent, ...]] = judge
 
     def prepare(self, received: ReceivedRecord, registry: RegistryLookup) -> "RecordToJudge":
-        """What becomes of a record, read so far."""
+        """The record, decoded and parsed, ready for its verdict."""
         record = RecordToJudge(self, received, registry)
         record.read()
         return record
@@ -65,7 +65,7 @@ class Judge:
 
 @dataclass(slots=True)
 class RecordToJudge:
-    """One record on its way to its verdict. `content` is what it says, None where that is nothing: anyone may write."""
+    """One record on its way to its verdict. `content` is None if it is not a report: anyone may write."""
 
     judge: Judge
     received: ReceivedRecord
@@ -73,7 +73,7 @@ class RecordToJudge:
     content: Request | Report | None = None
 
     def read(self) -> None:
-        """An error on the way is the verdict."""
+        """Decodes and parses the record. An error becomes the content of a request, which refuses it."""
         one = self.received
         if not one.is_command:
             self.content = self._guarded(self._read_report, lambda _: None)
@@ -96,7 +96,7 @@ class RecordToJudge:
         return ReceivedCommand(one.offset, one.time, "", "", hashlib.sha256(data).hexdigest(), len(data), error)
 
     def needed_topics(self, state: State) -> tuple[set[str], set[tuple[str, int]]]:
-        """Topics, and (topic, instant) pairs, of which the verdict needs the facts."""
+        """Topics, and (topic, instant) pairs, whose facts the verdict needs."""
         match self.content:
             case Request() as request:
 
@@ -110,7 +110,7 @@ class RecordToJudge:
         return set(), set()
 
     def verdict(self, state: State, facts: Facts) -> tuple[tuple[EncodedEvent, ...], Facts]:
-        """The events that follow, the first of a command's is its outcome; and the facts with what was asked for it."""
+        """The events, the first of a command's is its outcome; and the facts with the registry's answers to it."""
         if self.content is None:
             return (), facts
         given = StepInput(self.cause, self.received.time, self.content)
@@ -137,7 +137,7 @@ class RecordToJudge:
         return Cause(*at, said.given_id, said.digest, said.issued_by, said.traceparent, said.reply_to)
 
     def _guarded(self, act: Callable[[], T], otherwise: Callable[[Refused], T]) -> T:
-        """The guard: what `otherwise` makes of an error, foreseen or not. Kafka's doubts are the decider's to treat."""
+        """The guard: `otherwise` handles every error, foreseen or not, except Kafka's, which the decider handles."""
         try:
             return act()
         except (Doubt, Fenced, KafkaException):
@@ -151,6 +151,6 @@ class RecordToJudge:
 
 def _internal_error(fault: Fault) -> InternalError:
     return InternalError(
-        f"judging the statement met a fault of jobplane ({fault}), and nothing was done; the worker's log has more "
-        "under this reference: report it, and write the statement in another way meanwhile"
+        f"judging the statement met a fault of jobplane ({fault}), and nothing was changed; the worker's log has "
+        "details under this reference: report it, and until it is fixed write the statement in another way"
     )

@@ -1,8 +1,7 @@
-"""Copies of outcomes to the topics that commands asked for: after the commit, once, best effort.
+"""Sends copies of outcomes to the topics that commands asked for: after the commit, once, best effort.
 
-`offer` only puts a copy into a bounded queue; a thread of its own sends it by a producer of its own. Whatever goes
-wrong there is said in the log and changes nothing: the verdict stands in `events`. No topic is made: one that is not
-there gets no reply.
+`offer` only puts a copy into a bounded queue; a separate thread sends it with its own producer. A failure
+is logged and changes nothing: the verdict stands in `events`. No topic is created: a missing topic gets no reply.
 """
 
 import logging
@@ -21,11 +20,11 @@ LOG = logging.getLogger("jobplane.replies")
 MOST_WAITING = 10_000
 DELIVERY_MS = 30_000
 KNOWN_S = 10.0
-"""How long it is believed that a topic is there, or is not."""
+"""How long the answer whether a topic exists is kept."""
 MOST_KNOWN = 1_000
 TICK_S = 0.05
 LINGER_S = 1.0
-"""Longest the end of this waits for copies that are under way."""
+"""The longest time that `close` waits for copies that are under way."""
 
 
 class Replies:
@@ -41,7 +40,7 @@ class Replies:
         self._until = math.inf
 
     def offer(self, reply: Reply) -> None:
-        """To be sent soon; where too many wait already, it is dropped and counted."""
+        """Queues a copy; if too many wait already, it is dropped and counted."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="replies", daemon=True)
             self._thread.start()
@@ -53,7 +52,7 @@ class Replies:
             LOG.warning("replies dropped so far: %d; %d wait already", self._dropped, MOST_WAITING)
 
     def close(self) -> None:
-        """Lets what was offered go out, for a second at most."""
+        """Waits up to a second until the queued copies are sent."""
         self._until = time.monotonic() + LINGER_S
         self._queue.put(None)
         if self._thread is not None:
@@ -66,7 +65,7 @@ class Replies:
             self._producer.flush(LINGER_S)
 
     def _next(self) -> Reply | None:
-        """The next copy, None at the end; deliveries are heard of meanwhile."""
+        """The next copy, None at the end; delivery results are handled meanwhile."""
         while True:
             flying = self._producer is not None and len(self._producer) > 0
             with suppress(queue.Empty):
@@ -88,7 +87,7 @@ class Replies:
             self._producer = None
 
     def _exists(self, topic: str) -> bool:
-        """Asked before, so that a broker that makes topics on demand makes none."""
+        """Asked first, so that a broker that creates topics on demand does not create one."""
         there, asked = self._known.get(topic, (False, 0.0))
         if not asked or time.monotonic() - asked > KNOWN_S:
             if len(self._known) >= MOST_KNOWN:

@@ -1,4 +1,4 @@
-"""The control topics in Kafka: created and verified at a start, required by whoever reads them."""
+"""The control topics in Kafka: created and verified at a start, and required by their readers."""
 
 import base64
 import time
@@ -12,14 +12,14 @@ from jobplane.processors.kafka.cluster import Doubt, Kafka
 from jobplane.schemas.setup_errors import NotSetUp, TopicMisconfigured
 
 SET_UP_S = 120.0
-"""Longest a start waits for the control topics: a Kafka on a machine under heavy load needs long to make them."""
+"""Longest a start waits for the control topics: Kafka on a machine under heavy load needs long to create them."""
 
 
 def ensure_topics(kafka: Kafka, settings: Settings, say: Say = say_nothing) -> None:
     """Creates the control topics that are missing and verifies all. Safe to run from many workers at once.
 
-    `say` is told what is made, and what is awaited when that takes long. Raises TopicMisconfigured where one exists
-    with other partitions or another cleanup policy, NotSetUp where they are not there after two minutes.
+    `say` is called with what is created, and with what is awaited if that takes long. Raises TopicMisconfigured if a
+    topic has other partitions or another cleanup policy, NotSetUp if topics are still missing after two minutes.
     """
     names = {f"{settings.prefix}{topic.name}": topic for topic in TOPICS}
     have, configs = _await_topics(kafka, names, settings, say)
@@ -39,9 +39,9 @@ def ensure_topics(kafka: Kafka, settings: Settings, say: Say = say_nothing) -> N
 def _await_topics(
     kafka: Kafka, names: Mapping[str, ControlTopic], settings: Settings, say: Say
 ) -> tuple[dict[str, tuple[str, int]], dict[str, dict[str, str]]]:
-    """Topics and their settings, once all are made and the brokers that are asked know them.
+    """Topics and their settings, when all are created and known to the brokers that are asked.
 
-    A new topic reaches the brokers one by one. Where Kafka does not answer in time, it is asked again.
+    A new topic reaches the brokers one by one. If Kafka does not answer in time, it is asked again.
     """
     wait_limit, said = WaitLimit(SET_UP_S, say), False
     while True:
@@ -73,7 +73,7 @@ def _create(kafka: Kafka, missing: Mapping[str, ControlTopic], settings: Setting
 
 
 def require_topics(kafka: Kafka, prefix: str) -> None:
-    """Raises NotSetUp where no worker has been started with this prefix."""
+    """Raises NotSetUp if no worker has been started with this prefix."""
     topic = f"{prefix}{COMMANDS}"
     if topic not in kafka.topics([topic]):
         raise not_set_up_error(topic, prefix, kafka.bootstrap, kafka.topic_names())

@@ -1,4 +1,4 @@
-"""The events log as its readers follow it: from an offset on, a batch at a time; and where a command was judged."""
+"""Follows the events from an offset on, a batch at a time; finds where a command was judged."""
 
 import threading
 import time
@@ -16,22 +16,22 @@ from jobplane.schemas.records.state import Job, Status
 
 BATCH = 500
 NEAR = 2_000
-"""Offsets that are read rather than searched."""
+"""A range of at most this many offsets is read instead of searched."""
 
 
 class EventsTail:
-    """Committed events from an offset on. `first` and `end` are the offsets the log had when this was made.
+    """Committed events from an offset on. `first` and `end` are the offsets of the log when this object was created.
 
     `read` and `close` may be called from different threads: a close waits for the read that is under way.
     """
 
     def __init__(self, kafka: Kafka, prefix: str, start: int | None = None) -> None:
-        """`start` None is the end. Raises ValueError where `start` is beyond it."""
+        """`start` None is the end. Raises ValueError if `start` is beyond it."""
         self._at = (f"{prefix}{EVENTS}", 0)
         bounds = events_topic.read_bounds(kafka, prefix)
         self.first, self.end = bounds.first, bounds.end
         if start is not None and start > self.end:
-            raise ValueError(f"start {start} is beyond the end of the events, {self.end}; was the log made anew?")
+            raise ValueError(f"start {start} is beyond the end of the events, {self.end}; was the log recreated?")
         self._lock = threading.Lock()
         self._closed = False
         self._consumer = ControlTopics(kafka, prefix).state_reader()
@@ -43,9 +43,9 @@ class EventsTail:
         assign(self._consumer, {self._at: self._next})
 
     def read(self, wait: float = 0.02) -> list[Entry]:
-        """What there is, after `wait` seconds at most; nothing when this is closed.
+        """The next events, after `wait` seconds at most; none if this is closed.
 
-        Raises Doubt when Kafka goes silent, NotOurs where a newer version wrote an event.
+        Raises Doubt if Kafka does not answer, NewerState if a newer version wrote an event.
         """
         with self._lock:
             if self._closed:
@@ -57,9 +57,9 @@ class EventsTail:
         return [events_topic.decode_entry(one) for one in messages]
 
     def wait_for_rest(self, state: State, uid: str, deadline: float, alive: Callable[[], None]) -> Job | None:
-        """A job once it has ended or is suspended; None at the deadline. `state` was read after this was made.
+        """Waits until a job has ended or is suspended; None at the deadline. `state` was read after this was created.
 
-        What happens is folded into it: the topic `state`, which may be long, is not read again. Calls `alive` between.
+        New events are folded into it: the topic `state`, which may be long, is not read again. Calls `alive` between.
         """
         job = state.jobs[uid]
         while not (job.closed or job.status == Status.SUSPENDED):
@@ -73,7 +73,7 @@ class EventsTail:
 
     @property
     def has_reached_end(self) -> bool:
-        """Whether all has been read that was there when this was made."""
+        """Whether everything was read that existed when this object was created."""
         return self._next >= self.end
 
     def seek_before_command(self, command: int) -> None:
@@ -89,7 +89,7 @@ class EventsTail:
         self.seek(low)
 
     def _first_command_from(self, offset: int) -> int | None:
-        """The first command that an event from `offset` on was caused by."""
+        """The offset of the command that caused the first event, at `offset` or later, that a command caused."""
         self.seek(offset)
         while not self.has_reached_end:
             for entry in self.read():

@@ -1,4 +1,4 @@
-"""The events as they lie in their topic, each with its place: read from any offset to the end, or on and on."""
+"""Reads the events with their offsets: from any offset to the end, or for ever."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ SILENCE_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An event where it lies. `time` is when it was appended, by the clock of the one writer: it only grows."""
+    """An event and its offset. `time` is when it was appended, by the clock of the only writer: it never decreases."""
 
     offset: int
     time: int
@@ -29,14 +29,14 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """First offset held, and the one after the last: its high watermark, an open transaction's records included."""
+    """The first offset, and the high watermark: one past the last offset, records of an open transaction included."""
 
     first: int
     end: int
 
 
 def read_bounds(kafka: Kafka, prefix: str) -> Bounds:
-    """Where the events begin and end now. Raises NotSetUp."""
+    """The present bounds of the events. Raises NotSetUp."""
     at = (f"{prefix}{EVENTS}", 0)
     if at[0] not in kafka.topics([at[0]]):
         raise not_set_up_error(at[0], prefix, kafka.bootstrap, kafka.topic_names())
@@ -48,11 +48,11 @@ def complete_bounds(kafka: Kafka, prefix: str, offset: int = -1) -> Bounds:
     found = read_bounds(kafka, prefix)
     if found.first:
         raise EventsTruncated(
-            f"'{prefix}{EVENTS}' begins at offset {found.first}: its first records were deleted from outside, "
-            "and what the rest of them build on is not known"
+            f"'{prefix}{EVENTS}' begins at offset {found.first}: its first records were deleted, "
+            "and the other records cannot be understood without them"
         )
     if offset >= found.end:
-        raise BeyondTheEnd(f"'{prefix}{EVENTS}' ends before offset {found.end}; there is no offset {offset} yet")
+        raise BeyondTheEnd(f"'{prefix}{EVENTS}' ends before offset {found.end}; offset {offset} does not exist yet")
     return found
 
 
@@ -76,12 +76,12 @@ def read_messages(
 
 
 def consumer_position(consumer: Consumer, topic: str) -> int:
-    """The offset the consumer is at, control records passed over; 0 while it has read nothing."""
+    """The position of the consumer, beyond control records; 0 before it has read anything."""
     return max(0, consumer.position([TopicPartition(topic, 0)])[0].offset)
 
 
 def decode_event(message: Message) -> Event:
-    """Raises NewerState where the record cannot be read: only the decider writes here."""
+    """Raises NewerState if the record cannot be read: only the decider writes here, perhaps of a newer version."""
     try:
         return decode(message.value() or b"", Event)
     except UnknownRecord as unknown:
@@ -105,7 +105,7 @@ def read_entries(kafka: Kafka, prefix: str, start: int, end: int, alive: Alive =
 
 
 def follow_entries(kafka: Kafka, prefix: str, start: int) -> Iterator[Entry]:
-    """The committed events from `start` on, and those that come, for ever."""
+    """The committed events from `start` on, present and future ones. Never ends."""
     consumer = ControlTopics(kafka, prefix).log_reader()
     try:
         assign(consumer, {(f"{prefix}{EVENTS}", 0): start})
@@ -116,7 +116,7 @@ def follow_entries(kafka: Kafka, prefix: str, start: int) -> Iterator[Entry]:
 
 
 def offset_at(kafka: Kafka, prefix: str, instant: int) -> int:
-    """The offset of the first event appended at `instant` (epoch ms) or later; the end where there is none."""
+    """The offset of the first event appended at `instant` (epoch ms) or later; the end if there is none."""
     at = (f"{prefix}{EVENTS}", 0)
     found = kafka.offsets_since([at], instant)[at]
     return found if found >= 0 else read_bounds(kafka, prefix).end

@@ -1,6 +1,6 @@
-"""What was: the state after any event, and all that ever happened to a job. Folds of `events`; nothing is written.
+"""The past: the state after any event, and the history of a job. Both are folds of `events`; nothing is written.
 
-A moment is a place in the log. One given as a time is the place before the first event appended later.
+A moment is an offset of the log. A moment given as a time is the offset before the first event appended later.
 """
 
 from collections.abc import Iterable, Iterator
@@ -64,7 +64,7 @@ def state_as_of(
 
 
 def entries_until(entries: Iterable[Entry], time: int | None) -> Iterable[Entry]:
-    """The entries before the first that was appended later than `time`; all of them where that is None."""
+    """The entries before the first that was appended later than `time`; all of them if that is None."""
     return entries if time is None else takewhile(lambda entry: entry.time <= time, entries)
 
 
@@ -76,9 +76,9 @@ def fold_entries(entries: Iterable[Entry]) -> State:
 
 
 def history_of(kafka: Kafka, prefix: str, job: str, alive: Alive = lambda: None) -> list[Row]:
-    """All that happened to the jobs of a name, or to the one of a uid, in HISTORY_COLUMNS; the newest last.
+    """The events of all jobs of a name, or of the job with a uid, in HISTORY_COLUMNS; the newest last.
 
-    Refused commands that name the job are among it. Raises JobNotFound, EventsTruncated, NotSetUp.
+    Refused commands that name the job are included. Raises JobNotFound, EventsTruncated, NotSetUp.
     """
     bounds = events_topic.complete_bounds(kafka, prefix)
     story = JobHistory(job)
@@ -114,11 +114,11 @@ class JobHistory:
     _state: State = field(default_factory=State)
 
     def may_concern(self, key: bytes, value: bytes) -> bool:
-        """Whether the event must be decoded: far quicker than to decode it."""
+        """Whether the event may be about the job; far faster than decoding it."""
         return not key or key == self.job.encode() or any(uid.encode() in value for uid in (self.job, *self.uids))
 
     def add(self, entry: Entry) -> None:
-        """Takes the event in, if it is about the job."""
+        """Adds the event, if it is about the job."""
         body = entry.event.body
         if isinstance(body, JobCreated) and self.job in (body.name, body.uid):
             self.uids.add(body.uid)
@@ -145,18 +145,18 @@ class JobHistory:
 
 
 def command_id(event: Event) -> str:
-    """The id of the command that caused an event; empty where a report did."""
+    """The id of the command that caused an event; empty if a report did."""
     cause = event.cause
     return (cause.command_id or f"c-{cause.offset}") if cause.topic == COMMANDS else ""
 
 
 def issuer(event: Event) -> str:
-    """Who asked for it, as the command says; of what a task reported, its worker where that is kept."""
+    """The sender that the command names; for a task that started, its worker."""
     return event.cause.issued_by or (event.body.worker if isinstance(event.body, TaskStarted) else "")
 
 
 def detail(event: Event) -> str:
-    """What else an event says, in a line; empty if its name says all."""
+    """The details of an event in one line; empty if its name says everything."""
     return " ".join(_detail(event.body).split())
 
 
@@ -197,7 +197,7 @@ def _detail(body: Body) -> str:
 
 
 def _commands_naming(consumer: Any, prefix: str, names: set[str], offsets: list[int], alive: Alive) -> Iterator[int]:
-    """Those of the refused commands at `offsets` whose text names one of the jobs. What cannot be read names none."""
+    """Those of the refused commands at `offsets` whose text names one of the jobs; an unreadable one names none."""
     if not offsets:
         return
     wanted = frozenset(offsets)
@@ -210,7 +210,7 @@ def _commands_naming(consumer: Any, prefix: str, names: set[str], offsets: list[
 
 
 def _named_job(message: Message, prefix: str) -> str:
-    """The job a command names; empty where it is none, or names none."""
+    """The job that a command names; empty if it is not a valid command, or names none."""
     headers: Any = message.headers()
     command = read_command(message.offset() or 0, message.timestamp()[1], message.value(), headers, prefix)
     try:

@@ -1,4 +1,4 @@
-"""How far jobs are: what tasks have reported last, and what is committed. Read from the topics; nothing is asked."""
+"""The progress of jobs: the newest reports of tasks, and committed offsets. Read from Kafka; no task is asked."""
 
 import time
 from collections.abc import Collection, Mapping
@@ -48,7 +48,7 @@ def latest_progress(kafka: Kafka, prefix: str, jobs: Mapping[str, Job]) -> dict[
 
 
 def committed_progress(kafka: Kafka, prefix: str, job: Job) -> list[PartitionProgress]:
-    """How far the job has committed, and where its sources end now; start offsets where nothing is committed."""
+    """The committed offsets of a job and the present ends of its sources; start offsets if nothing is committed."""
     sources = sources_by_topic(job.sources)
     partitions = [(topic, p) for topic, (_, count) in kafka.topics(sources).items() for p in range(count)]
     ends = kafka.last_offsets(partitions)
@@ -58,9 +58,9 @@ def committed_progress(kafka: Kafka, prefix: str, job: Job) -> list[PartitionPro
 
 
 def committed_offsets(consumer: Consumer, partitions: Collection[At], job: Job) -> dict[At, int]:
-    """Offsets that the job's group, which is the consumer's, has committed; start offsets where it has none.
+    """Offsets that the job's group, which is the consumer's, has committed; start offsets if it has none.
 
-    Raises Doubt where Kafka does not answer, JobFailure where it does not let them be read.
+    Raises Doubt if Kafka does not answer, JobFailure if it does not allow to read them.
     """
     starts = {source.topic: source.start for source in job.sources}
     with judging():

@@ -1,4 +1,4 @@
-"""Reading and writing the control plane's log: its state to the end, a batch of changes."""
+"""Reads the topic `state`, and records of `state` and `reports`."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -22,7 +22,7 @@ def read_state(
     alive: Alive = lambda: None,
     wanted: Callable[[StateKey], bool] = lambda key: True,
 ) -> State:
-    """The state at the end of its topic, where `wanted`. Raises NewerState where a newer version wrote it."""
+    """The state at the end of its topic, of the `wanted` keys. Raises NewerState if a newer version wrote one."""
     last: dict[bytes, bytes] = {}
     for message in kafka.read_to_end(consumer, f"{prefix}{STATE}", [0], alive):
         key, value = message.key() or b"[]", message.value()
@@ -35,13 +35,13 @@ def read_state(
 
 
 def read_current_state(kafka: Kafka, prefix: str, wanted: Callable[[StateKey], bool] = lambda key: True) -> State:
-    """`read_state` by a consumer of its own, for those who look once."""
+    """`read_state` with its own consumer, to look once."""
     with closing(ControlTopics(kafka, prefix).state_reader()) as consumer:
         return read_state(kafka, consumer, prefix, wanted=wanted)
 
 
 def read_record(value: bytes) -> StateRecord:
-    """A record of `state`. Raises NewerState where a newer version wrote it."""
+    """A record of `state`. Raises NewerState if a newer version wrote it."""
     try:
         record = decode_record(value)
     except UnknownRecord as unknown:
@@ -52,7 +52,7 @@ def read_record(value: bytes) -> StateRecord:
 
 
 def read_report(message: Message) -> Report | None:
-    """The report in a record; None where it is not one (anyone may write to a topic)."""
+    """The report in a record; None if it is not one (anyone may write to a topic)."""
     try:
         return decode(message.value() or b"", Report)
     except UnknownRecord:

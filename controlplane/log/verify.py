@@ -1,8 +1,8 @@
-"""The proof that the log is whole: all events folded anew, and what comes of it held against the topic `state`.
+"""Verifies the log: folds all events again and compares the result with the topic `state`.
 
-`state` is read first; then events up to the last one it knows, however many there are by then. So a decider that goes
-on meanwhile changes nothing. How far reports were read is not compared: a position is also written after many reports
-that changed nothing, and that of restored topics counts anew.
+`state` is read first, then the events up to the last one that it includes. So a decider that runs meanwhile does not
+matter. The position in `reports` is not compared: it is also written after many reports without an event, and starts
+again from 0 in restored topics.
 """
 
 import time
@@ -20,13 +20,13 @@ from jobplane.schemas.records.state import Position, StateKey, StateRecord, deco
 from jobplane.schemas.wire.avro_names import avro_name
 
 Watch = Callable[[int, int], None]
-"""Told how many offsets are read, and of how many."""
+"""Called with the number of offsets read, and the total."""
 UNCOMPARED = frozenset({"reports"})
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A field that is not the same in both; `field` is empty where one of the two has no such record."""
+    """A field that differs; `field` is empty if only one of the two has the record."""
 
     key: StateKey
     field: str
@@ -40,7 +40,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """`events` were folded in `seconds`, to the last with seq `seq`; `state` is what came of it."""
+    """`events` events were folded in `seconds`, the last with seq `seq`; `state` is the result."""
 
     events: int
     seq: int
@@ -82,7 +82,7 @@ def verify_log(
 
 
 def committed_records(kafka: Kafka, prefix: str, alive: Alive = lambda: None) -> dict[StateKey, StateRecord]:
-    """The records of `state` at the end of its last whole transaction: each has a position as its last record."""
+    """The records of `state` at the end of its last complete transaction: each transaction ends with a position."""
     last: dict[bytes, bytes] = {}
     changes: dict[bytes, bytes | None] = {}
     position = encode_key(POSITION)

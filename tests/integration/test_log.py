@@ -62,7 +62,7 @@ def test_the_state_as_of_the_end_is_the_state(plane: System) -> None:
     assert history.state_as_of(kafka, plane.prefix) == now(plane)
     last = plane.ends(f"{plane.prefix}events")[0] - 1
     assert history.state_as_of(kafka, plane.prefix, offset=last) == now(plane)
-    with pytest.raises(BeyondTheEnd, match=f"no offset {last + 1} yet"):
+    with pytest.raises(BeyondTheEnd, match=f"offset {last + 1} does not exist yet"):
         history.state_as_of(kafka, plane.prefix, offset=last + 1)
     with pytest.raises(NotSetUp):
         history.state_as_of(kafka, "none.", offset=0)

@@ -70,7 +70,7 @@ def test_an_instant_later_than_all_records_is_told() -> None:
     assert isinstance(body, JobCreated)
     (notice,) = body.notices
     assert notice == (
-        "startFrom: no record is as new as '2023-11-14T22:13:20Z'; the job reads what comes from now on, "
+        "startFrom: no record is as new as '2023-11-14T22:13:20Z'; the job reads the records that arrive from now on, "
         "as with 'latest'"
     )
     assert created("startFrom '2023-11-14T22:13:20Z'").notices == ()

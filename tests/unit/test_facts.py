@@ -15,7 +15,7 @@ from jobplane.schemas.records.reports import Report, ReportKind
 from tests.support.plane import Plane, topic
 
 PLACE = Place(1, 9)
-ANEW = "CREATE JOB starts one anew"
+ANEW = "CREATE JOB starts a new one"
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_the_newest_of_a_name_counts(plane: Plane) -> None:
             Facts("p", unavailable="x"),
             "a",
             FactsUnavailable,
-            "of topic 'a': x; send the command again, with a new comm",
+            "topic 'a' cannot be looked up: x; send the command again; if it has",
         ),
     ],
 )

@@ -263,9 +263,9 @@ def test_the_formats_of_the_flags_are_all_formats() -> None:
 def test_a_control_plane_that_is_not_there_is_told_of() -> None:
     said = not_set_up_error("jobplane.commands", "jobplane.", "kafka:9092", ("orders", "shop.commands", "shop.events"))
     assert said.message == (
-        "there is no topic 'jobplane.commands' at kafka:9092: no worker was started with the prefix 'jobplane.' so "
-        "far; the first worker makes the control topics: jobplane worker --bootstrap kafka:9092 --prefix jobplane.; "
-        "or did you mean another control plane's --prefix: 'shop.'?"
+        "there is no topic 'jobplane.commands' at kafka:9092: no worker has been started with the prefix "
+        "'jobplane.'; the first worker creates the control topics: jobplane worker --bootstrap kafka:9092 "
+        "--prefix jobplane.; or did you mean another control plane's --prefix: 'shop.'?"
     )
     assert (
         "did you mean"

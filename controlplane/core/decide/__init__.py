@@ -1,6 +1,6 @@
-"""The verdicts: state, request and facts to event bodies. Judged once; the first body is the command's outcome.
+"""Decides commands: state, request and facts → event bodies. Each is decided once; the first body is its outcome.
 
-Commands are judged by a job's target, never by what its tasks have reported, so no verdict depends on a race.
+Commands are judged by a job's target, never by what its tasks have reported, so no decision depends on a race.
 """
 
 from collections.abc import Iterable
@@ -30,7 +30,7 @@ from jobplane.sql.syntax import statements
 
 
 def decide(state: State, request: Request, facts: Facts, prefix: str) -> tuple[Body, ...]:
-    """The outcome of one command, and what follows from it at once."""
+    """The outcome of one command, and the events that follow from it immediately."""
     command = request.command
     first = state.answers.get(command.given_id)
     try:
@@ -49,7 +49,7 @@ def decide(state: State, request: Request, facts: Facts, prefix: str) -> tuple[B
 
 
 def decide_statement(state: State, request: Request, facts: Facts, prefix: str) -> tuple[Body, ...]:
-    """What follows from the statement of a request. Raises whatever refuses it, and NotFetched."""
+    """What follows from the statement of a request. Raises the error that refuses it, or NotFetched."""
     match request.statement:
         case statements.CreateJob() as create:
             return create_job(state, create, request, facts, prefix)
@@ -72,9 +72,9 @@ def decide_statement(state: State, request: Request, facts: Facts, prefix: str) 
 
 
 def needed_topics(state: State, requests: Iterable[Request], prefix: str) -> tuple[set[str], set[tuple[str, int]]]:
-    """Topics, and (topic, instant) pairs, of which a batch's verdicts need the facts.
+    """Topics, and (topic, instant) pairs, whose facts the decisions on a batch need.
 
-    A mapping may be made by the same batch that uses it, so the topics of all mappings made are among them.
+    A mapping may be created by the same batch that uses it, so the topics of all created mappings are included.
     """
     topics: set[str] = set()
     instants: set[tuple[str, int]] = set()

@@ -1,4 +1,4 @@
-"""The verdicts on ALTER JOB. SUSPEND and RESTART need a job meant to run; RESUME and OPTIONS one meant to rest."""
+"""Decides ALTER JOB. SUSPEND and RESTART need a job whose target is RUN; RESUME and OPTIONS a suspended one."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -55,11 +55,11 @@ def alter_job(state: State, alter: statements.AlterJob, facts: Facts, prefix: st
 def _new_options(
     state: State, job: Job, name: statements.Name, new: statements.NewOptions, facts: Facts
 ) -> tuple[Body, ...]:
-    """Options are read before the job is looked at, so that a wrong one is named whatever the job does."""
+    """Options are read before the state of the job is checked, so that a wrong option is reported in any state."""
     JobOptions.read((o.name.text, o.value, o.name.place, o.value_place) for o in new.options)
     for option in new.options:
         if not is_alterable(option.name.text):
-            message = f"option '{option.name}' is decided at CREATE JOB; DROP the job and create it with another"
+            message = f"option '{option.name}' cannot be altered; DROP the job and create it with another value"
             raise OptionNotAlterable(message, option.name.place)
     if job.target is Target.RUN:
         raise JobNotSuspended(f"job '{job.name}' is {job.status}; SUSPEND it first", name.place)
@@ -73,7 +73,7 @@ def _new_options(
         partitions = _next_partitions(state, job, read.parallelism)
     check_interval(new.options, read.snapshot_interval_millis, facts, name.place)
     if options == job.options and not partitions and not new.resumes:
-        return (CommandUnchanged(job.uid, f"job '{job.name}' has these options already", (), job.status),)
+        return (CommandUnchanged(job.uid, f"job '{job.name}' already has these options", (), job.status),)
     status = next_status(job.status, JobInput.RESUME) if new.resumes else job.status
     statement = _rewrite_statement(job, options)
     generation = job.generation + new.resumes
@@ -82,7 +82,7 @@ def _new_options(
 
 
 def _next_partitions(state: State, job: Job, count: int) -> tuple[int, ...]:
-    """Where the tasks of the next layout go, those that stay a task where they are; empty where nothing changes."""
+    """The partitions of the next layout; tasks that remain keep theirs. Empty if the layout does not change."""
     if count == len(job.tasks) and not job.relayout:
         return ()
     stay = tuple(task.partition for task in job.tasks[:count])
@@ -90,13 +90,13 @@ def _next_partitions(state: State, job: Job, count: int) -> tuple[int, ...]:
 
 
 def _rewrite_statement(job: Job, options: dict[str, str]) -> str:
-    """The job's statement with its present options."""
+    """The job's statement with new options."""
     written = tuple(statements.Option(statements.Name(name), value) for name, value in options.items())
     return render(replace(parse_job(job.statement), options=written))
 
 
 def check_interval(options: Sequence[statements.Option], interval: int, facts: Facts, otherwise: Place) -> None:
-    """Raises BadOptionValue where the broker would not keep transactions open for so long."""
+    """Raises BadOptionValue if the broker would abort transactions of this length."""
     if interval + TRANSACTION_SLACK_MS > facts.max_transaction_ms:
         raise BadOptionValue(
             f"snapshotIntervalMillis {interval} needs transactions of {interval + TRANSACTION_SLACK_MS} ms; "
@@ -108,7 +108,7 @@ def check_interval(options: Sequence[statements.Option], interval: int, facts: F
 def check_parallelism(
     options: Sequence[statements.Option], count: int, partitions: Mapping[str, int], otherwise: Place
 ) -> None:
-    """Raises BadOptionValue where some task would have no partition. `partitions` are the sources', by topic."""
+    """Raises BadOptionValue if a task would have no partition. `partitions` are the sources', by topic."""
     largest = max(partitions, key=partitions.__getitem__)
     if count > partitions[largest]:
         raise BadOptionValue(

@@ -1,4 +1,4 @@
-"""The verdict on CREATE JOB: what the job reads, writes and goes on from. The one place where a query is planned."""
+"""Decides CREATE JOB: what the job reads, what it writes and where it starts. The only place that plans a query."""
 
 from dataclasses import dataclass
 
@@ -45,7 +45,7 @@ def create_job(
     holder = state.live_job(name)
     if holder is not None:
         if holder.target is Target.END:
-            raise JobDropping(f"job '{name}' is on its way out ({holder.status}); wait for its end", create.name.place)
+            raise JobDropping(f"job '{name}' is ending ({holder.status}); wait until it has ended", create.name.place)
         if not create.if_not_exists:
             raise JobExists(
                 f"a job '{name}' exists ({holder.status}); DROP it first, or choose another name", create.name.place
@@ -80,7 +80,7 @@ def create_job(
 
 @dataclass(frozen=True, slots=True)
 class ResolvedJob:
-    """What a new job reads and writes, how, and the snapshot it goes on from."""
+    """The sources, sink and plan of a new job, and the snapshot that it restores from."""
 
     sources: Sources
     sink: Sink
@@ -91,7 +91,7 @@ class ResolvedJob:
 def resolve_job(
     state: State, create: statements.CreateJob, options: JobOptions, facts: Facts, prefix: str
 ) -> ResolvedJob:
-    """The one time that a query is planned. Raises whatever refuses the job, but for its name."""
+    """Plans the query: this happens once. Raises every error that refuses the job, except those about its name."""
     given = {option.name.text: option.value for option in create.options}
     if options.retry_of:
         where = value_place(create.options, RETRY_OF, create.name.place)

@@ -1,4 +1,4 @@
-"""The verdict on DROP JOB, and the end of a job."""
+"""Decides DROP JOB, and closes jobs that have ended."""
 
 from jobplane.controlplane.core.decide.snapshots import check_keeps_checkpoints
 from jobplane.controlplane.core.facts import explain_missing_job, require_live_job
@@ -30,12 +30,12 @@ def drop_job(state: State, drop: statements.DropJob, offset: int) -> tuple[Body,
     if job is None and drop.if_exists:
         return (CommandUnchanged("", explain_missing_job(state, name)),)
     if job is not None and job.target is Target.END and drop.if_exists:
-        return (CommandUnchanged(job.uid, f"job '{name}' is on its way out already", (), job.status),)
+        return (CommandUnchanged(job.uid, f"job '{name}' is already ending", (), job.status),)
     job = require_live_job(state, drop.name)
     if drop.with_snapshot is not None:
         check_keeps_checkpoints(job, drop.with_snapshot.place)
     if drop.with_snapshot is not None and job.waits_for:
-        raise JobNotRunning(f"job '{name}' has not run yet: there is nothing to keep", drop.with_snapshot.place)
+        raise JobNotRunning(f"job '{name}' has not run yet, so there is nothing to save", drop.with_snapshot.place)
     request = SnapshotRequest(drop.with_snapshot.text, offset) if drop.with_snapshot else None
     dropped = JobDropped(job.uid, request, next_status(job.status, JobInput.DROP))
     lost = Failure(JobWasDropped.code, f"job '{name}' was dropped before the snapshot was complete")
@@ -47,7 +47,7 @@ def drop_job(state: State, drop: statements.DropJob, offset: int) -> tuple[Body,
 
 
 def close_job(state: State, uid: str, status: Status, happened: JobInput = JobInput.ALL_STOPPED) -> tuple[Body, ...]:
-    """The end of a job whose tasks can write no more; the oldest ended job is forgotten when too many are kept."""
+    """Closes a job whose tasks can no longer write; the oldest ended job is forgotten if too many are kept."""
     oldest = next(iter(state.ended), None) if len(state.ended) >= KEPT_ENDED_JOBS else None
     forgotten = (JobForgotten(oldest),) if oldest is not None else ()
     return (JobClosed(uid, reported_status(status, happened)), *forgotten)

@@ -1,6 +1,6 @@
-"""How the topics of a new job are carried: formats, columns and Avro schemas, as they are at CREATE.
+"""The formats, columns and Avro schemas of the topics of a new job, fixed at CREATE.
 
-A topic without a mapping is carried as the job's own options say. A source is read by the newest schema of its subject;
+A topic without a mapping has the formats in the job's options. A source is read with the newest schema of its subject;
 a sink's schema follows from its columns and is registered, unless the newest one of its subject has the same columns.
 """
 
@@ -26,13 +26,13 @@ ROLES = {"key": KEY_FORMAT, "value": VALUE_FORMAT}
 
 
 def effective_mapping(mapping: TopicMapping | None, topic: str, options: Mapping[str, str]) -> TopicMapping | None:
-    """A topic's mapping; where it has none, one of the formats in the job's options, if any is named there."""
+    """A topic's mapping; without one, a mapping with the formats in the job's options; else None."""
     formats = {name: text for name, text in options.items() if name in FORMAT_OPTIONS}
     return mapping if mapping is not None or not formats else TopicMapping(topic, topic, (), formats, "")
 
 
 def source_mapping(mapping: TopicMapping | None, facts: Facts, place: Place) -> TopicMapping | None:
-    """The mapping of a source with its readers' schemas, and its columns where only they tell them.
+    """The mapping of a source with its readers' schemas, and with their columns if it declares none.
 
     Raises SchemaNotFound, BadMapping, NoRegistry, FactsUnavailable.
     """
@@ -44,13 +44,13 @@ def source_mapping(mapping: TopicMapping | None, facts: Facts, place: Place) -> 
             raise SchemaNotFound(_missing_schema_text(mapping, role), place)
         mapping = _add_schema(mapping, role, schema, place)
     if _format(mapping, "value").needs_columns and not _columns(mapping, "value"):
-        message = f"lines of '{mapping.topic}' do not say what their fields are; declare them with CREATE MAPPING"
+        message = f"records of '{mapping.topic}' do not name their fields; declare them with CREATE MAPPING"
         raise ColumnMismatch(message, place)
     return mapping
 
 
 def add_schema_columns(mapping: TopicMapping, facts: Facts, place: Place) -> tuple[TopicMapping, tuple[str, ...]]:
-    """A new mapping with the columns that its schemas tell, and what is to be said of it."""
+    """A new mapping with the columns of its schemas, and the notices about it."""
     notices: list[str] = []
     for role in _schema_roles(mapping):
         schema = _inline_schema(mapping, role) or facts.latest_schema(subject_name(mapping, role), place)
@@ -63,7 +63,7 @@ def add_schema_columns(mapping: TopicMapping, facts: Facts, place: Place) -> tup
 
 
 def add_writer_schemas(sink: Sink, planned: Plan, facts: Facts, place: Place) -> Sink:
-    """The sink with its writers' schemas, registered where they are not yet.
+    """The sink with its writers' schemas; those that are not registered yet are registered.
 
     Raises ColumnMismatch, SchemaIncompatible, NoRegistry, FactsUnavailable.
     """
@@ -89,7 +89,7 @@ def sink_reader_mapping(sink: Sink) -> TopicMapping | None:
 
 
 def add_inline_schemas(mapping: TopicMapping | None, place: Place) -> TopicMapping | None:
-    """The mapping of a sink with the schemas that its options hold, and their columns."""
+    """The mapping of a sink with the schemas in its options, and their columns."""
     if mapping is None:
         return None
     for role in _schema_roles(mapping):
@@ -99,7 +99,7 @@ def add_inline_schemas(mapping: TopicMapping | None, place: Place) -> TopicMappi
 
 
 def subject_name(mapping: TopicMapping, role: str) -> str:
-    """Where the registry holds the schemas of a topic's keys or values; its clients name it so."""
+    """The registry's subject of a topic's keys or values, named as registry clients name it by default."""
     return mapping.options.get(SUBJECTS[role]) or f"{mapping.topic}-{role}"
 
 
@@ -133,7 +133,7 @@ def _find_or_register(
 
 
 def _add_schema(mapping: TopicMapping, role: str, schema: AvroSchema, place: Place) -> TopicMapping:
-    """With a schema, and its columns where none are declared. Raises BadMapping where those declared do not fit."""
+    """The mapping with a schema, and its columns if none are declared. Raises BadMapping if they do not fit."""
     told = _schema_columns(mapping, role, schema, place)
     declared = _columns(mapping, role)
     for column in declared:
@@ -157,7 +157,7 @@ def _add_schema(mapping: TopicMapping, role: str, schema: AvroSchema, place: Pla
 
 
 def _schema_columns(mapping: TopicMapping, role: str, schema: AvroSchema, place: Place) -> tuple[TypedField, ...]:
-    """The columns that a schema tells. Raises BadMapping where it is none of a record, or of one without a bound."""
+    """The columns of a schema. Raises BadMapping if it is not a record schema, or is recursive."""
     try:
         avro.check_defaults(schema.text)
         return avro.columns_of(schema.text)
@@ -186,7 +186,7 @@ def _fields(mapping: TopicMapping, role: str) -> tuple[TypedField, ...]:
 
 
 def _record_name(of: str) -> str:
-    """What Avro allows as a name."""
+    """A subject as an Avro name: other characters become underscores."""
     name = re.sub(r"\W", "_", of, flags=re.ASCII)
     return f"_{name}" if name[:1].isdigit() else name
 

@@ -1,4 +1,4 @@
-"""The verdicts on mappings. A job keeps the definition it was created with, so a mapping may be replaced under it."""
+"""Decides statements on mappings. A job keeps the definition it was created with, so its mapping may be replaced."""
 
 from jobplane.controlplane.core.decide.formats import add_schema_columns
 from jobplane.controlplane.core.facts import Facts, check_reserved, quoted_list
@@ -25,7 +25,7 @@ def create_mapping(state: State, create: statements.CreateMapping, facts: Facts,
     facts.topic(mapping.topic, create.topic.place)
     mapping, unknown = add_schema_columns(mapping, facts, create.topic.place)
     users = jobs_using_mapping(state, mapping.name)
-    kept = (f"the jobs {quoted_list(users)} go on with the mapping they were created with",) if users else ()
+    kept = (f"the jobs {quoted_list(users)} keep the mapping they were created with",) if users else ()
     return (MappingCreated(mapping, (*unknown, *kept)),)
 
 

@@ -1,4 +1,4 @@
-"""What tasks report, to event bodies. Reports are levels: one that is old, or says what is known, decides nothing."""
+"""Decides reports of tasks. Reports are levels: an outdated or repeated one changes nothing."""
 
 import hashlib
 from collections import defaultdict
@@ -28,7 +28,7 @@ from jobplane.schemas.records.state import TASK_ENDED, Job, PendingSnapshot, Pha
 
 
 def decide_report(state: State, report: Report, facts: Facts, time: int) -> tuple[Body, ...]:
-    """What follows from one report. Never refuses: there is nobody to tell."""
+    """The events that follow from one report. Never refuses: no client waits for an answer."""
     job = state.jobs.get(report.uid)
     if job is None or job.closed or not 0 <= report.task < len(job.tasks):
         return ()
@@ -71,7 +71,7 @@ def _decide_running(job: Job, report: Report) -> tuple[Body, ...]:
 
 
 def _decide_stopped(state: State, job: Job, report: Report) -> tuple[Body, ...]:
-    """A task of a job that is meant to run stops only for the next layout."""
+    """A task of a job whose target is RUN stops only for the next layout."""
     if job.target is Target.RUN and not job.relayout:
         return ()
     status, closed = _status_after_stop(state, job, report.task, job.status, job.target)
@@ -79,7 +79,7 @@ def _decide_stopped(state: State, job: Job, report: Report) -> tuple[Body, ...]:
 
 
 def _decide_completed(state: State, job: Job, report: Report) -> tuple[Body, ...]:
-    """One told to stop meanwhile has stopped as well as completed; resumed, it will find that nothing is left to do."""
+    """A task that was asked to stop meanwhile counts as stopped; after RESUME it finds that nothing is left to do."""
     if job.target is not Target.RUN:
         return _decide_stopped(state, job, report)
     metrics = _metrics(job, report)
@@ -91,7 +91,7 @@ def _decide_completed(state: State, job: Job, report: Report) -> tuple[Body, ...
 
 
 def _metrics(job: Job, report: Report) -> dict[str, float]:
-    """What is kept of a task's counters after its end."""
+    """The counters of a task that are kept after its end."""
     if report.progress is None or not JobOptions.of(job.options).store_metrics_after_job_completion:
         return {}
     return report.progress.metrics
@@ -112,7 +112,7 @@ def _decide_failed(state: State, job: Job, report: Report) -> tuple[Body, ...]:
 def _status_after_stop(
     state: State, job: Job, task: int, status: Status, target: Target
 ) -> tuple[Status, tuple[Body, ...]]:
-    """The status once this task has stopped too, and the job's closing where it was the last."""
+    """The status after this task has stopped too, and the job's closing if it was the last."""
     if any(one.phase not in TASK_ENDED for i, one in enumerate(job.tasks) if i != task):
         return status, ()
     if target is Target.END:
@@ -144,7 +144,7 @@ def _close_after_snapshot(state: State, job: Job, status: Status) -> tuple[Body,
 
 
 def _decide_snapshot_failed(state: State, job: Job, report: Report) -> tuple[Body, ...]:
-    """A drop whose snapshot failed is undone: the job is suspended instead. One that failed ends all the same."""
+    """A drop whose snapshot failed is undone: the job is suspended instead. A job that has failed still ends."""
     pending = _find_pending(job, report)
     if pending is None:
         return ()

@@ -1,4 +1,4 @@
-"""What a retry reads and writes: the dead letters of a job through its own query, sources and sink."""
+"""A retry: it reads the dead letters of a job with the query, sources and sink of that job."""
 
 from jobplane.controlplane.core.facts import Facts, letters_topic, require_live_job
 from jobplane.controlplane.core.state import State
@@ -20,15 +20,15 @@ def resolve_retry(
 ) -> tuple[tuple[Source, ...], Sink, RecordedPlan]:
     """The sources of the job, each with its dead letters that no retry has read; sink and plan are the job's.
 
-    Raises JobNotFound, or BadOptionValue where the query is another than the job's, or an option says where to begin.
+    Raises JobNotFound, or BadOptionValue if the query is not the job's, or an option says where to begin.
     """
     for option in create.options:
         if option.name.text in _FORBIDDEN_OPTIONS:
-            message = f"a retry begins where the one before ended; leave {option.name} out"
+            message = f"a retry begins where the previous retry ended; leave {option.name} out"
             raise BadOptionValue(message, option.value_place)
     job = require_live_job(state, statements.Name(name, place))
     if create.insert != parse_job(job.statement).insert:
-        raise BadOptionValue(f"a retry of '{name}' has the query of that job; see SHOW CREATE JOB", place)
+        raise BadOptionValue(f"a retry of '{name}' must have the query of that job; see SHOW CREATE JOB", place)
     topic = letters_topic(job, prefix)
     held = facts.topic(topic, place)
     read = [one for one in job.claimed if one.topic_id == held.topic_id]

@@ -1,4 +1,4 @@
-"""The verdicts on CREATE SNAPSHOT and DROP SNAPSHOT."""
+"""Decides CREATE SNAPSHOT and DROP SNAPSHOT."""
 
 from jobplane.controlplane.core.facts import require_live_job
 from jobplane.controlplane.core.state import State
@@ -26,7 +26,7 @@ def create_snapshot(state: State, create: statements.CreateSnapshot, offset: int
     job = require_live_job(state, create.job)
     check_keeps_checkpoints(job, create.job.place)
     if job.waits_for:
-        raise JobNotRunning(f"job '{job.name}' waits for the end of the one before it", create.job.place)
+        raise JobNotRunning(f"job '{job.name}' waits for the end of the previous job of its name", create.job.place)
     request = SnapshotRequest(create.snapshot.text, offset)
     held = None if create.or_replace else state.snapshots.get(request.name)
     notices = () if held is None else (_replacement_notice(held, job),)
@@ -34,14 +34,14 @@ def create_snapshot(state: State, create: statements.CreateSnapshot, offset: int
 
 
 def _replacement_notice(held: Snapshot, job: Job) -> str:
-    """What is said where a snapshot of the name is there, and its replacement was not asked for in so many words."""
+    """The notice if a snapshot of the name exists and the statement does not say OR REPLACE."""
     owner = "" if held.uid == job.uid else f" of job '{held.job}'"
     return f"snapshot '{held.name}'{owner} is replaced once the new one is complete"
 
 
 def check_keeps_checkpoints(job: Job, where: Place) -> None:
     if JobOptions.of(job.options).processing_guarantee is Guarantee.NONE:
-        message = f"job '{job.name}' has processingGuarantee 'none': it keeps no checkpoints, there is nothing to copy"
+        message = f"job '{job.name}' has processingGuarantee 'none': it has no checkpoints that a snapshot could copy"
         raise NoCheckpoints(message, where)
 
 

@@ -1,4 +1,4 @@
-"""What a new job reads and writes, as it is at CREATE: its sources with their offsets, and its sink."""
+"""The sources of a new job with their offsets, and its sink, as they are at CREATE."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -23,13 +23,13 @@ from jobplane.sql.plan.plan import source_names
 from jobplane.sql.syntax import statements
 
 Sources = tuple[Source, ...]
-"""One for each name in the query, in its order; two of them may be of one topic."""
+"""One for each name in the query, in its order; two sources may read the same topic."""
 
 
 def resolve_topics(
     state: State, insert: statements.Insert, options: Mapping[str, str], facts: Facts, prefix: str
 ) -> tuple[Sources, Sink]:
-    """Refused where a topic is the control plane's own, is not there, is source and sink, or cannot be read."""
+    """The sources and the sink. Refuses topics that are reserved, missing, both source and sink, or not readable."""
     target = insert.target
     sink, into = topic_and_mapping(state, target)
     named = [(name, *topic_and_mapping(state, name)) for name in source_names(insert)]
@@ -37,7 +37,9 @@ def resolve_topics(
     for name, topic, _ in named:
         check_reserved(topic, prefix, name.place)
     if any(topic == sink for _, topic, _ in named):
-        raise SinkIsSource(f"'{sink}' is source and sink; a job that reads its own output never ends", target.place)
+        raise SinkIsSource(
+            f"'{sink}' is both source and sink; a job that reads its own output never ends", target.place
+        )
     sources = []
     for name, topic, mapping in named:
         read = facts.topic(topic, name.place)
@@ -51,7 +53,7 @@ def resolve_topics(
 def check_dead_letters(
     given: Sequence[statements.Option], taken: Iterable[str], facts: Facts, prefix: str, otherwise: Place
 ) -> None:
-    """Raises where dead letters cannot go to the topic named: `taken` are the job's sources and sink."""
+    """Raises if dead letters cannot be written to the topic in the options: `taken` are the job's sources and sink."""
     topic = next((option.value for option in given if option.name.text == DEAD_LETTER_TOPIC), "")
     if not topic:
         return
@@ -59,24 +61,24 @@ def check_dead_letters(
     if topic != f"{prefix}{DEAD_LETTERS}":
         check_reserved(topic, prefix, place)
     if topic in taken:
-        raise BadOptionValue(f"'{topic}' is a source or the sink of the job; dead letters need a topic besides", place)
+        raise BadOptionValue(f"'{topic}' is a source or the sink of the job; dead letters need another topic", place)
     facts.topic(topic, place)
 
 
 def choose_offsets(
     state: State, create: statements.CreateJob, options: JobOptions, sources: Sources, facts: Facts
 ) -> tuple[Sources, Restore | None]:
-    """The sources with the offsets at which the job begins and, where it is bounded, ends."""
+    """The sources with the offsets at which the job begins and, if it is bounded, ends."""
     restore = None
     if options.initial_snapshot_name:
         if any(option.name.text == "startFrom" for option in create.options):
-            message = "startFrom and initialSnapshotName exclude each other: a snapshot says where to start"
+            message = "startFrom and initialSnapshotName cannot be used together: a snapshot says where to start"
             raise BadOptionValue(message, value_place(create.options, "startFrom", create.name.place))
         where = value_place(create.options, "initialSnapshotName", create.name.place)
         snapshot = _find_snapshot(state, options.initial_snapshot_name, sources, where)
         held = {one.topic: one for one in snapshot.sources}
         sources = tuple(_restore_offsets(source, held[source.topic], snapshot.name, where) for source in sources)
-        if options.processing_guarantee is not Guarantee.NONE:  # it keeps no checkpoints: the offsets are all it takes
+        if options.processing_guarantee is not Guarantee.NONE:  # it keeps no checkpoints: the offsets suffice
             restore = Restore(snapshot.name, snapshot.version, snapshot.parts)
     elif options.start_from == LATEST:
         sources = tuple(replace(source, start=facts.topics[source.topic].latest) for source in sources)
@@ -88,7 +90,7 @@ def choose_offsets(
 
 
 def future_start_notices(options: JobOptions, sources: Iterable[Source], facts: Facts) -> tuple[str, ...]:
-    """What is to be said of an instant to start from that is later than all records there are."""
+    """The notice if the instant to start from is later than all existing records."""
     if options.start_instant is None:
         return ()
     known = [(source.start, facts.topics[source.topic]) for source in sources]
@@ -97,11 +99,11 @@ def future_start_notices(options: JobOptions, sources: Iterable[Source], facts: 
     text = f"startFrom: no record is as new as '{options.start_from}'"
     if options.stop_at:
         return (f"{text}, and none is read after stopAt '{options.stop_at}': the job reads nothing and ends",)
-    return (f"{text}; the job reads what comes from now on, as with '{LATEST}'",)
+    return (f"{text}; the job reads the records that arrive from now on, as with '{LATEST}'",)
 
 
 def _find_snapshot(state: State, name: str, sources: Sequence[Source], place: Place) -> Snapshot:
-    """The snapshot, which holds offsets of exactly the topics that are read."""
+    """The snapshot, which must hold offsets of exactly the topics that the job reads."""
     snapshot = state.snapshots.get(name)
     if snapshot is None:
         raise SnapshotNotFound(f"no snapshot is called '{name}'{did_you_mean(name, state.snapshots)}", place)
@@ -111,13 +113,13 @@ def _find_snapshot(state: State, name: str, sources: Sequence[Source], place: Pl
             f"snapshot '{name}' holds offsets of {quoted_list(held)}, not of {quoted_list(missing)}", place
         )
     if unread := [topic for topic in held if topic not in read]:
-        message = f"snapshot '{name}' holds offsets of {quoted_list(unread)} as well, which the query does not read"
+        message = f"snapshot '{name}' also holds offsets of {quoted_list(unread)}, which the query does not read"
         raise SnapshotMismatch(message, place)
     return snapshot
 
 
 def _restore_offsets(source: Source, held: SourceOffsets, snapshot: str, place: Place) -> Source:
-    """The source with the snapshot's offsets; partitions that it does not know begin at their oldest record."""
+    """The source with the snapshot's offsets; partitions without an offset in it begin at their oldest record."""
     if held.topic_id != source.topic_id:
         raise SnapshotMismatch(f"topic '{source.topic}' was deleted and recreated since snapshot '{snapshot}'", place)
     start, earliest = list(source.start), source.start
