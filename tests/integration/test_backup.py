@@ -169,7 +169,7 @@ def test_a_restore_that_is_disturbed_leaves_nothing(plane: System, tmp_path: Pat
             TransactionalProducer(kafka, f"{plane.prefix}decider", 10_000, f"{plane.prefix}commands", lambda: None)
 
     plane.prefix = f"{original}decider."
-    with pytest.raises(StillWritten, match="a worker has started"):
+    with pytest.raises(StillWritten, match="started during the restore"):
         restore(kafka, plane.settings, file, decider)
     assert {topic.name: plane.values(f"{plane.prefix}{topic.name}") for topic in TOPICS} == {t.name: [] for t in TOPICS}
 
