@@ -51,7 +51,7 @@ class Pipeline:
 
     @property
     def letters(self) -> DeadLetterSource | None:
-        """Whose dead letters are read, where it is a retry."""
+        """The job whose dead letters are read, if this job is a retry."""
         return next((source.letters for source in self.sources.values()), None)
 
     @property

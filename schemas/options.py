@@ -131,7 +131,7 @@ class JobOptions:
     )
     key_format: str = _format("The format of keys in topics that have no mapping; unset: keys are copied as they are.")
     value_format: str = _format("The format of values in topics that have no mapping; unset: json-flat.")
-    csv_delimiter: str = _format("What stands between the fields of a line, with valueFormat 'csv'; unset: a comma.")
+    csv_delimiter: str = _format("The separator of the fields of a line, with valueFormat 'csv'; unset: a comma.")
     key_avro_schema: str = _format("The schema of keys in Avro, as JSON; unset: the registry's.")
     value_avro_schema: str = _format("The schema of values in Avro, as JSON; unset: the registry's.")
     key_subject: str = _format("The registry's subject of keys in Avro; unset: the topic's name and '-key'.")

@@ -79,7 +79,7 @@ class JarMismatch(SetupError):
 
 
 class WorkerFailed(SetupError):
-    """A worker did not start, or cannot go on; its last log lines name the cause."""
+    """A worker did not start, or cannot continue; its last log lines name the cause."""
 
     code = "worker-failed"
 

@@ -73,7 +73,7 @@ class DeciderMetrics:
     batches: int = 0
     restarts: int = 0
     faults: Counter[str] = field(default_factory=Counter)
-    """Unforeseen errors, by what met them."""
+    """Faults of jobplane, by the part in which they occurred."""
 
     def fault(self, met_by: str) -> None:
         self.faults[met_by] += 1

@@ -53,7 +53,7 @@ class Evaluation:
     refused: Mapping[Place, RecordFailure] = field(default_factory=dict)
 
     def verdicts(self, batch: RecordBatch) -> Iterator[Verdict]:
-        """Evaluates a batch. At each record that fails its verdict is given: to ask for the next one goes on behind it.
+        """Evaluates a batch. At each record that fails its verdict is given: asking for more continues after it.
 
         Raises what no record is the reason for.
         """

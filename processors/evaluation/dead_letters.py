@@ -73,7 +73,7 @@ class DeadLetterWriter:
             return
         too_large = RecordTooLarge(
             f"its dead letter is larger than the {self.limit} bytes '{topic}' takes; raise max.message.bytes of the "
-            "topic, then RESUME, or ALTER JOB … OPTIONS (onError 'skip') RESUME; what was wrong with it: "
+            "topic, then RESUME, or ALTER JOB … OPTIONS (onError 'skip') RESUME; the record's own failure: "
             f"{failure.message}"
         )
         too_large.at = place_of(message)

@@ -28,9 +28,9 @@ class Treatment(StrEnum):
     """What is done with a record that failed."""
 
     SKIP = "skip"
-    """Count the record, and go on with the next one."""
+    """Count the record, and continue with the next one."""
     DEAD_LETTER = "dead letter"
-    """Write the record to the dead-letter topic, count it, and go on with the next one."""
+    """Write the record to the dead-letter topic, count it, and continue with the next one."""
     STOP = "stop"
     """Commit what comes before the record, then fail."""
     LEAVE_OUT = "leave out"
@@ -42,7 +42,7 @@ TREATMENTS = {OnError.FAIL: Treatment.STOP, OnError.SKIP: Treatment.SKIP, OnErro
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`fault` is the exception where it is a fault of jobplane, for the log."""
+    """`fault` is the exception if it is a fault of jobplane, for the log."""
 
     record: Message
     failure: RecordFailure
@@ -108,7 +108,7 @@ class RecordPolicy:
         at = position(message)
         if at == last_treated and self.on_error is OnError.DEAD_LETTER:
             text = f"'{self.letters}' does not take its dead letter: {refusal.message}"
-            failure = type(refusal)(f"{text}; ALTER JOB … OPTIONS (onError 'skip') RESUME goes on without one")
+            failure = type(refusal)(f"{text}; ALTER JOB … OPTIONS (onError 'skip') RESUME continues without one")
             failure.at = place_of(message)
             return Verdict(message, failure, Treatment.STOP)
         stops = self.on_error is OnError.FAIL or at in refused
@@ -125,7 +125,7 @@ def failure_of_record(error: Exception, message: Message) -> BadRecord:
         case BadRecord():
             return BadRecord(error.message)
         case MemoryError():
-            return BadRecord("evaluating the record takes more memory than there is")
+            return BadRecord("evaluating the record takes more memory than is available")
         case _ if isinstance(error, FORESEEN):
             return bad_record(error)
     return BadRecord(

@@ -18,7 +18,7 @@ class Fenced(Exception):
 
 
 class Doubt(Exception):
-    """It is not known what the broker did last. Discard the producer; make a new one; go on from what is committed."""
+    """The last answer of the broker is unknown. Discard the producer, create a new one, go back to the last commit."""
 
 
 class NoAnswer(Doubt):
@@ -56,7 +56,7 @@ def topic_answer(name: str, topic_id: object, partitions: Sequence[object] | Non
 
 
 def setting_answer(what: str, value: object) -> str:
-    """The value of a setting. Raises NoAnswer where it is unset."""
+    """The value of a setting. Raises NoAnswer if it is unset."""
     if value is None:
         raise NoAnswer(f"{what}: the client answered no value")
     return str(value)

@@ -72,7 +72,7 @@ def _range(found: re.Match[str], _: Mapping[str, str]) -> str:
 
 def _file(found: re.Match[str], properties: Mapping[str, str]) -> str:
     name = found[1]
-    return f"{name} '{properties.get(name, '')}' cannot be used; check that the file is there and is what it should be"
+    return f"{name} '{properties.get(name, '')}' cannot be used; check that the file exists and has the right content"
 
 
 def _mechanism(found: re.Match[str], properties: Mapping[str, str]) -> str:

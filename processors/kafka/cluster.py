@@ -69,7 +69,7 @@ _NOT_MADE = frozenset(
 _CALLBACKS = frozenset({"stats_cb", "on_delivery"})
 """Settings whose names librdkafka's Python client spells with underscores."""
 OPEN_S, SILENT_S = 60.0, 10.0
-"""How long a reader waits for a transaction to end, and after what silence it asks anew."""
+"""How long a reader waits for a transaction to end, and after what silence it asks again."""
 REACH_S = 3.0
 """Longest a first call waits for a broker to be there at all: with the client's own end it is under 5 s."""
 
@@ -84,7 +84,7 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Replicas:
-    """The brokers that hold a partition: its leader, -1 where it has none; all; and those that are in sync."""
+    """The brokers that hold a partition: its leader, -1 if it has none; all; and those that are in sync."""
 
     leader: int
     all: tuple[int, ...]
@@ -96,7 +96,7 @@ def _nothing() -> None:
 
 
 class Kafka:
-    """A cluster: where it is, and the librdkafka properties of its clients. Cheap: clients are made on demand."""
+    """A cluster: where it is, and the librdkafka properties of its clients. Cheap: clients are created on demand."""
 
     def __init__(self, bootstrap: str, properties: Mapping[str, str] | None = None) -> None:
         self.bootstrap = bootstrap
@@ -307,7 +307,7 @@ class Kafka:
                 assign(consumer, reached)  # one that has met a broker's end may ask for a leader of before
 
     def record_at(self, consumer: Consumer, topic: str, partition: int, offset: int) -> Message | None:
-        """The one record at an offset, by a read_uncommitted consumer; None where it is gone."""
+        """The one record at an offset, by a read_uncommitted consumer; None if it is gone."""
         if offset >= self.last_offsets([(topic, partition)])[topic, partition]:
             return None  # a client that is closed while it looks for an offset beyond the end may never come back
         assign(consumer, {(topic, partition): offset})

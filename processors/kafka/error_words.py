@@ -16,8 +16,8 @@ _TRANSACTION = "the transaction ended in another way than requested"
 WORDS = {
     "_ALL_BROKERS_DOWN": "no broker can be reached",
     "_AUTHENTICATION": _CREDENTIALS,
-    "_AUTO_OFFSET_RESET": "the topic does not hold the offset asked for",
-    "_FATAL": "the Kafka client cannot go on",
+    "_AUTO_OFFSET_RESET": "the topic does not have the requested offset",
+    "_FATAL": "the Kafka client cannot continue",
     "_FENCED": "another producer with this transactional id took over",
     "_INVALID_ARG": "the Kafka client does not accept the request",
     "_LOG_TRUNCATION": "records were cut off the topic's end",
@@ -45,7 +45,7 @@ WORDS = {
         "the topic does not accept the record; one with cleanup.policy=compact takes only records with a key: "
         "write … AS __key in the query"
     ),
-    "INVALID_REPLICATION_FACTOR": "there are fewer brokers than replicas asked for",
+    "INVALID_REPLICATION_FACTOR": "there are fewer brokers than requested replicas",
     "INVALID_TIMESTAMP": "the topic does not accept a timestamp so far from the present; write … AS __timestamp",
     "INVALID_TRANSACTION_TIMEOUT": "the broker's transaction.max.timeout.ms is too small for snapshotIntervalMillis",
     "INVALID_TXN_STATE": _TRANSACTION,
@@ -57,7 +57,7 @@ WORDS = {
     "NOT_ENOUGH_REPLICAS_AFTER_APPEND": "too few replicas of the partition are in sync (min.insync.replicas)",
     "NOT_LEADER_FOR_PARTITION": _LEADER,
     "OFFSET_NOT_AVAILABLE": _LEADER,
-    "OFFSET_OUT_OF_RANGE": "the topic does not hold the offset asked for",
+    "OFFSET_OUT_OF_RANGE": "the topic does not have the requested offset",
     "OUT_OF_ORDER_SEQUENCE_NUMBER": "Kafka has lost records of this producer",
     "POLICY_VIOLATION": "a policy of the brokers does not allow this",
     "PRODUCER_FENCED": "another producer with this transactional id took over",

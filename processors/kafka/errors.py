@@ -1,7 +1,7 @@
 """What an error of Kafka means for whoever met it, as a table. Anything not named here is doubt.
 
 FENCED        another owns the transactional id, or may: end, and ask the broker before starting again
-DOUBT         it is not known what the broker did: a new producer, fenced, goes on from the checkpoint
+DOUBT         it is not known what the broker did: a new producer, fenced, continues from the checkpoint
 OUT_OF_RANGE  the client says that its offset is not there: doubt, until the broker is asked for the offsets it holds
 REFUSED       asking again gives the same answer: the job stops with this cause
 """

@@ -39,7 +39,7 @@ def goal_of(task: Task) -> TaskGoal:
 class Opening(Struct, tag="opening", frozen=True):
     """The first line: where Kafka is, and which worker the host belongs to.
 
-    `in_touch_s` is how long tasks may go on after the last InTouch.
+    `in_touch_s` is how long tasks may continue after the last InTouch.
     """
 
     bootstrap: str

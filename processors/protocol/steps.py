@@ -58,7 +58,7 @@ class TaskEnd(StrEnum):
     STOPPED = "stopped"
     """The task record says that the task stops."""
     FAILED = "failed"
-    """The job cannot go on, and the decider was told why."""
+    """The job cannot continue, and the decider received the reason."""
     COMPLETED = "completed"
     """A bounded job has read everything."""
     GONE = "gone"

@@ -59,7 +59,7 @@ class Registry:
             raise BadSetting(f"[registry] or JOBPLANE_REGISTRY_…: {wrong_properties(bad, self._properties)}") from None
 
     def close(self) -> None:
-        """Lets go of its connections. A later call connects anew."""
+        """Lets go of its connections. A later call connects again."""
         with self._lock:
             if self._client is not None:
                 self._client.close()
@@ -77,7 +77,9 @@ class Registry:
         if text is None:
             raise BadRecord(f"the schema registry has no schema {number}; the record was written with another registry")
         if not text:
-            raise BadRecord(f"schema {number} of the registry is no Avro schema that stands alone")
+            raise BadRecord(
+                f"schema {number} of the registry is not an Avro schema without references to other schemas"
+            )
         return text
 
     def latest(self, subject: str) -> AvroSchema | None:

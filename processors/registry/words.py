@@ -27,7 +27,7 @@ def wrong_properties(bad: Exception, properties: Mapping[str, str]) -> str:
         files = [
             f"{name} '{one}'" for name, one in properties.items() if name.startswith("ssl.") and "pass" not in name
         ]
-        return f"a file cannot be used: {', '.join(files)}; check that it is there and is what it should be"
+        return f"a file cannot be used: {', '.join(files)}; check that it exists and has the right content"
     for pattern, words in _PATTERNS:
         if found := pattern.search(said):
             return words(found, properties)
@@ -64,7 +64,7 @@ def no_answer(error: BaseException, seconds: float) -> str:
         if any(isinstance(one, kind) for one in chain):
             return words
     if any("Timeout" in type(one).__name__ for one in chain):
-        return f"nothing came within {seconds:g} s"
+        return f"no answer came within {seconds:g} s"
     return "the connection failed; check the url"
 
 
@@ -74,7 +74,7 @@ _WAYS: tuple[tuple[type[BaseException], str], ...] = (
     (socket.gaierror, "the name of its host is not known; check the url"),
     (ConnectionRefusedError, "the connection was refused; is it running, and is this its address?"),
     (ConnectionError, "the connection broke"),
-    (TimeoutError, "nothing came in time"),
+    (TimeoutError, "no answer came in time"),
 )
 
 

@@ -46,7 +46,7 @@ class ControlRecords:
         """Consumers that are not in use, by whether they read committed records only."""
 
     def task(self, at: RecordAt, alive: Alive) -> Task | None:
-        """The task record as it is at the end of its partition; None where it is gone."""
+        """The task record as it is at the end of its partition; None if it is gone."""
         found, _ = self._last(self._topics.tasks, at.partition, at.key, alive, at.offset)
         return decode(found, Task) if found else None
 
@@ -76,7 +76,7 @@ class ControlRecords:
             raise CheckpointLost(f"the checkpoint {key} cannot be read: {bad}") from bad
 
     def snapshot(self, part: SnapshotPart, alive: Alive) -> Checkpoint:
-        """The checkpoint kept in a part of a snapshot. Raises SnapshotLost where it is gone or not what it was."""
+        """The checkpoint kept in a part of a snapshot. Raises SnapshotLost if it is gone or not what it was."""
         topic = self._topics.snapshots
         data = self._pointed(topic, Pointer(0, 0, part.offset), part.key)
         if data is None:

@@ -1,4 +1,4 @@
-"""Where a task goes on: its own checkpoint, else those of former layouts, else the snapshot, else the start offsets.
+"""Where a task continues: at its checkpoint, else those of previous layouts, else the snapshot, else the start offsets.
 
 This is not a search: if a checkpoint that should exist is missing, the job stops.
 """
@@ -16,7 +16,7 @@ from jobplane.schemas.records.offsets import PartitionOffset, SourceOffsets
 from jobplane.schemas.records.tasks import Task, checkpoint_key
 
 PATIENCE_S = 3.0
-_REMEDY = "DROP the job and create it anew, from a snapshot if there is one"
+_REMEDY = "DROP the job and create it again, from a snapshot if there is one"
 
 
 def restore(
@@ -73,11 +73,11 @@ def carried_over(task: Task, start: Positions, find: Callable[[int, int, int], C
             found = find(layout.number, index, layout.tasks[index].partition)
             if found is None:
                 key = checkpoint_key(task.uid, layout.number, index)
-                raise CheckpointLost(f"the checkpoint {key} of the layout before is gone; {_REMEDY}")
+                raise CheckpointLost(f"the checkpoint {key} of the previous layout is gone; {_REMEDY}")
             offsets = found.positions
             for topic, p in start:
                 if p % len(layout.tasks) == index and (topic, p) not in offsets:
-                    raise CheckpointLost(f"a checkpoint of the layout before does not hold {topic}-{p}; {_REMEDY}")
+                    raise CheckpointLost(f"a checkpoint of the previous layout does not contain {topic}-{p}; {_REMEDY}")
             read[layout.number, index] = offsets
         return read[layout.number, index]
 

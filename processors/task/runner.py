@@ -2,7 +2,7 @@
 
 A session takes the steps of `Step`, which must not be reordered, with one producer and one consumer. After any doubt
 the producer is discarded, and a new session begins at FENCE. A task that is fenced ends. An error that nobody foresaw
-suspends the job, and the other tasks of the host go on.
+suspends the job, and the other tasks of the host continue.
 """
 
 import time
@@ -207,7 +207,7 @@ class Runner:
         fault = log_fault(error, f"task {self.goal.key} of job '{self._job}'")
         if isinstance(error, Refused):
             text = f"this version of jobplane refuses the job's statement ({error.code}: {error.message})"
-            return self._fail(InternalFailure(f"{text}; DROP the job and create it anew"))
+            return self._fail(InternalFailure(f"{text}; DROP the job and create it again"))
         text = f"the task met a fault of jobplane ({fault}); the log of its worker has more under this reference"
         return self._fail(InternalFailure(f"{text}: report it; RESUME tries again"))
 

@@ -209,7 +209,7 @@ class TaskSession:
         self.context.counters.batch(batch.done, batch.written, batch.skipped)
 
     def _carry_out(self, verdict: Verdict) -> RecordFailure | None:
-        """Does what a verdict says. Returns the failure that stops the task, None where it goes on.
+        """Does what a verdict says. Returns the failure that stops the task, None if it continues.
 
         Raises Narrowed where the record is left out in a new session.
         """
@@ -265,7 +265,7 @@ def open_session(
     checkpoint: Checkpoint,
     taken: list[Taken],
 ) -> TaskSession:
-    """The session that goes on at a checkpoint. `taken` is what the sink takes, and what the dead-letter topic takes.
+    """The session that continues at a checkpoint. `taken` is what the sink takes, and what the dead-letter topic takes.
 
     Raises FunctionMissing, DataLost or SinkLost.
     """

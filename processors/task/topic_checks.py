@@ -24,10 +24,10 @@ def confirm(services: TaskServices, pipeline: Pipeline, alive: Callable[[], None
     for topic, source in sources.items():
         if (held := found.get(topic)) is None or held[0] != source.topic_id:
             what = "was deleted and recreated" if held else "was deleted"
-            raise DataLost(f"the source topic '{topic}' {what}; DROP the job and create it anew")
+            raise DataLost(f"the source topic '{topic}' {what}; DROP the job and create it again")
     if (written := found.get(sink.topic)) is None or written[0] != sink.topic_id:
         what = "was deleted and recreated" if written else "was deleted"
-        raise SinkLost(f"the sink topic '{sink.topic}' {what}; DROP the job and create it anew")
+        raise SinkLost(f"the sink topic '{sink.topic}' {what}; DROP the job and create it again")
     return {topic: found[topic][1] for topic in sources}
 
 

@@ -88,7 +88,7 @@ def _framed(data: bytes) -> Look:
     if not number:
         return None
     what = f"begins with 00 and the number {number} of a schema registry"
-    return AVRO, what, "where it is Avro, read it by {option}, as an option of the job or its mapping"
+    return AVRO, what, "if it is Avro, read it with {option}, as an option of the job or its mapping"
 
 
 def _twice(data: bytes) -> Look:

@@ -26,20 +26,36 @@ OPERATORS = (
     ("LIKE", "VARCHAR [NOT] LIKE pattern [ESCAPE character] → BOOLEAN", "% stands for any text, _ for one character"),
 )
 FORMS = (
-    ("CASE", "CASE [value] WHEN condition THEN result … [ELSE result] END", "the result of the first that is TRUE"),
-    ("CAST", "CAST(value AS type)", "the value as another type; also written value::type; an error where it has none"),
-    ("TRY_CAST", "TRY_CAST(value AS type)", "the value as another type, NULL where it has none"),
+    (
+        "CASE",
+        "CASE [value] WHEN condition THEN result … [ELSE result] END",
+        "the result of the first condition that is TRUE",
+    ),
+    (
+        "CAST",
+        "CAST(value AS type)",
+        "the value as another type; also written value::type; an error if it cannot be converted",
+    ),
+    ("TRY_CAST", "TRY_CAST(value AS type)", "the value as another type, NULL if it cannot be converted"),
     ("COALESCE", "COALESCE(value, …)", "the first that is not NULL"),
-    ("IFNULL", "IFNULL(value, other)", "the value; the other where it is NULL"),
-    ("NULLIF", "NULLIF(value, other)", "NULL where both are equal, else the value"),
-    ("TRANSFORM", "TRANSFORM(array, x => …)", "the array of what the lambda gives for each element"),
+    ("IFNULL", "IFNULL(value, other)", "the value, or the other if the value is NULL"),
+    ("NULLIF", "NULLIF(value, other)", "NULL if both are equal, else the value"),
+    ("TRANSFORM", "TRANSFORM(array, x => …)", "the array of the lambda's results, one for each element"),
     ("FILTER", "FILTER(array, x => condition)", "the elements for which the lambda is TRUE"),
-    ("REDUCE", "REDUCE(array, start, (acc, x) => …)", "what the lambda gives last; it is given what it gave before"),
+    (
+        "REDUCE",
+        "REDUCE(array, start, (acc, x) => …)",
+        "the last result of the lambda; acc is start, then its previous result",
+    ),
     ("TYPEOF", "TYPEOF(value) → VARCHAR", "the name of its type"),
     ("ARRAY", "ARRAY[element, …] → ARRAY<T>", "an array; array[1] is its first element"),
     ("MAP", "MAP[key, value, …] → MAP<K, V>", "a map; map['key'] is a value of it"),
     ("ROW", "ROW(value, …)", "a row; row.name is a field of it"),
-    ("AT TIME ZONE", "time AT TIME ZONE zone", "the clock there at an instant, or the instant of a clock there"),
+    (
+        "AT TIME ZONE",
+        "time AT TIME ZONE zone",
+        "the local time of an instant in the zone, or the instant of a local time",
+    ),
     ("UNNEST", "FROM … CROSS JOIN UNNEST(array) [WITH ORDINALITY] AS name", "a row for each element"),
 )
 

@@ -150,7 +150,7 @@ def topics() -> str:
         (f"`{one.name}`", str(one.partitions), one.cleanup, ", ".join(f"`{k}={v}`" for k, v in one.config.items()))
         for one in TOPICS
     ]
-    return table("topic | partitions | cleanup.policy | made with", rows)
+    return table("topic | partitions | cleanup.policy | created with", rows)
 
 
 def metrics() -> str:

@@ -275,7 +275,7 @@ def test_the_same_fault_has_the_same_reference() -> None:
         (AttributeError("x"), "evaluating the record met a fault of jobplane (AttributeError, "),
         (KeyError("x"), "evaluating the record met a fault of jobplane (KeyError, "),
         (IndexError("x"), "evaluating the record met a fault of jobplane (IndexError, "),
-        (MemoryError(), "evaluating the record takes more memory than there is"),
+        (MemoryError(), "evaluating the record takes more memory than is available"),
         (RecursionError("maximum recursion depth exceeded"), "the value is nested too deep to be read"),
         (ZeroDivisionError("division by zero"), "division by zero"),
         (ValueError("'x' is not a DATE"), "'x' is not a DATE"),
