@@ -11,11 +11,12 @@ TOLD := /^Collecting/ { if (++n % 20 == 0) say(n " of $(PACKAGES) packages fetch
 	/^Installing/ { say("installing") } /^exit/ { code = $$2 } END { exit code } \
 	function say(what) { print "setup: " what > "/dev/stderr"; fflush() }
 
-# Four parts of the tests, which run side by side: those that need no broker, those that kill, those that start brokers
-# or workers of their own, and all others. Each of the last three has a broker for its session.
+# Five parts of the tests, which run side by side: those that need no broker, those that kill, those that start brokers
+# or workers of their own, those about formats, bad records and sources, and all others. Each of the last four has a broker.
 PURE := $(wildcard tests/unit tests/golden tests/property tests/test_docs.py)
 OWN := $(addprefix tests/integration/test_, backup.py dev.py embedded_broker.py installed.py many_jobs.py upgrade.py user_functions.py)
-PARTS := test-chaos test-shared test-own test-pure
+RECORDS := $(addprefix tests/integration/test_, bad_records.py bad_records_edges.py formats.py framed_commands.py options.py registry.py sources.py)
+PARTS := test-chaos test-shared test-own test-records test-pure
 PYTEST := $(BIN)/pytest -q --durations=10
 # What each part prints stays together, with a make that can do so (4.0 or newer).
 TOGETHER := $(if $(filter output-sync,$(.FEATURES)),--output-sync)
@@ -51,17 +52,20 @@ check: setup ## lint, format, types, layers
 	$(BIN)/lint-imports --no-logo
 
 # Tests with a broker wait more than they compute: the others run beside them, at a lower priority.
-test: setup check jars ## check, then all tests in four parts side by side; what a part says is printed at its end
+test: setup check jars ## check, then all tests in five parts side by side; what a part says is printed at its end
 	@$(MAKE) --no-print-directory --keep-going --jobs=$(words $(PARTS)) $(TOGETHER) $(PARTS)
 
 test-chaos:
 	exec $(PYTEST) tests/chaos -m "not long"
 
 test-shared:
-	exec $(PYTEST) tests/integration $(addprefix --ignore=,$(OWN))
+	exec $(PYTEST) tests/integration $(addprefix --ignore=,$(OWN) $(RECORDS))
 
 test-own:
 	exec $(PYTEST) $(OWN)
+
+test-records:
+	exec $(PYTEST) $(RECORDS)
 
 test-pure:
 	exec nice $(PYTEST) $(PURE)
