@@ -11,6 +11,7 @@ from jobplane.sql.functions import BUILT_IN, FunctionCatalogue
 from jobplane.sql.packages import called_functions
 from jobplane.sql.plan.plan import plan
 from jobplane.sql.plan.recording import record
+from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parser import parse_job
 
 
@@ -18,8 +19,15 @@ def plan_of_text(
     statement: str, sources: Iterable[Source], sink: Sink, functions: FunctionCatalogue = BUILT_IN
 ) -> RecordedPlan:
     """The plan of a CREATE JOB in its canonical form, as this version judges it. Raises what `plan` raises."""
+    return plan_of_insert(parse_job(statement).insert, sources, sink, functions)
+
+
+def plan_of_insert(
+    insert: statements.Insert, sources: Iterable[Source], sink: Sink, functions: FunctionCatalogue
+) -> RecordedPlan:
+    """The plan of a query that was judged before, by this version. Raises what `plan` raises."""
     mappings = {source.name: source.mapping for source in sources if source.mapping}
-    return record(plan(parse_job(statement).insert, mappings, sink.mapping, functions, judged_before=True))
+    return record(plan(insert, mappings, sink.mapping, functions, judged_before=True))
 
 
 def functions_of_text(statement: str) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from jobplane.controlplane.cli.terminal import (
     exit_with_reader,
     fail,
     json_line,
+    say,
     settings_of,
 )
 from jobplane.schemas.shown import quantity, to_one_line
@@ -62,12 +63,12 @@ def events(follow: bool, start: str, job: str | None, output: str, **flags: Any)
             if follow
             else events_topic.read_entries(kafka, prefix, first, bounds.end)
         )
-        say = _json_line if output == "json" else _text_line
+        line_of = _json_line if output == "json" else _text_line
         is_found = False
         for entry in found:
             if job is None or entry.job == job:
                 is_found = True
-                click.echo(say(entry))
+                click.echo(line_of(entry))
         if job is not None and not is_found:
             fail(
                 f"error (job-not-found): there is no event of job '{to_one_line(job)}' from offset {first} on",
@@ -129,7 +130,7 @@ def backup(file: Path, **flags: Any) -> None:
         kafka, prefix = _kafka(flags)
         from jobplane.controlplane.backup.save import back_up
 
-        foot = back_up(kafka, prefix, file, _say)
+        foot = back_up(kafka, prefix, file, say)
         records, size = quantity(sum(foot.records.values()), "record"), quantity(file.stat().st_size, "byte")
         click.echo(f"{records} in {file}, {size}, SHA-256 {foot.sha256}")
 
@@ -150,7 +151,7 @@ def restore(file: Path, **flags: Any) -> None:
         kafka, _ = _kafka(flags)
         from jobplane.controlplane.backup.restore import restore
 
-        done = restore(kafka, settings_of(flags), file, _say)
+        done = restore(kafka, settings_of(flags), file, say)
         click.echo(
             f"{quantity(sum(done.foot.records.values()), 'record')} of '{done.head.prefix}' "
             f"as of {_format_time(done.head.time)}"
@@ -164,10 +165,6 @@ def restore(file: Path, **flags: Any) -> None:
 
 
 COMMANDS = (events, replay, backup, restore)
-
-
-def _say(text: str) -> None:
-    click.echo(text, err=True)
 
 
 def _kafka(flags: dict[str, Any]) -> "tuple[Kafka, str]":

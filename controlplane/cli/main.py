@@ -21,6 +21,7 @@ from jobplane.controlplane.cli.terminal import (
     connection_options,
     errors,
     examples,
+    say,
     settings_of,
 )
 
@@ -93,11 +94,7 @@ def dev(port: int, workers: int, quiet: bool, **flags: Any) -> None:
         require_extra("dev", "jobplane dev")
         from jobplane.controlplane.embedded.dev import run
 
-        run(settings, port, workers, (lambda text: None) if quiet else _say)
-
-
-def _say(text: str) -> None:
-    click.echo(text, err=True)
+        run(settings, port, workers, (lambda text: None) if quiet else say)
 
 
 for command in (*sql.COMMANDS, *log.COMMANDS, *dead_letters.COMMANDS, infer.infer, topic.topic):

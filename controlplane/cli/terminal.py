@@ -88,6 +88,11 @@ def fail(message: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
+def say(text: str) -> None:
+    """Prints progress on standard error."""
+    click.echo(text, err=True)
+
+
 def warn(message: str) -> None:
     """Prints a message on standard error, with control characters shown as `\\x1b`."""
     click.echo(to_printable(message), err=True)

@@ -103,8 +103,8 @@ def reply_to(event: Event, job: str, state: State) -> Reply | None:
     The answer to a repeated command is the first one, with the present status of its job.
     """
     topic, trace = event.cause.reply_to, event.cause.traceparent
-    given = answer_of(event, job)
-    if given is None or not topic:
+    given = answer_of(event, job) if topic else None
+    if given is None:
         return None
     known = state.jobs.get(given.uid)
     row, key = outcome_row(given, status_of(event.body) or (known.status if known else "")), display_id(given)

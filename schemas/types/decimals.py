@@ -39,22 +39,23 @@ def remainder(dividend: Decimal, divisor: Decimal) -> Decimal:
 
 def rescale(value: Decimal, scale: int) -> Decimal:
     """Rounded half up (away from zero) to this number of digits after the point."""
-    return EXACT.plus(EXACT.quantize(value, _power_of_ten(-scale)))
+    return EXACT.plus(EXACT.quantize(value, power_of_ten(-scale)))
 
 
 def truncate(value: Decimal, scale: int) -> Decimal:
     """Cut off, toward zero, after this number of digits behind the point."""
-    return EXACT.plus(value.quantize(_power_of_ten(-scale), ROUND_DOWN, EXACT))
+    return EXACT.plus(value.quantize(power_of_ten(-scale), ROUND_DOWN, EXACT))
 
 
 @lru_cache(maxsize=1024)
-def _power_of_ten(exponent: int) -> Decimal:
+def power_of_ten(exponent: int) -> Decimal:
+    """The unit to which quantize rounds: 0.01 for -2."""
     return Decimal((0, (1,), exponent))
 
 
 def fit_decimal(value: Decimal, precision: int, scale: int) -> Decimal:
     """Rounded to the scale. Raises BadRecord where the whole digits are too many."""
     result = rescale(value, scale)
-    if not result.copy_abs() < _power_of_ten(precision - scale):
+    if not result.copy_abs() < power_of_ten(precision - scale):
         raise BadRecord(f"{value:f} does not fit into DECIMAL({precision}, {scale})")
     return result

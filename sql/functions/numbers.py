@@ -5,13 +5,12 @@ scale. A BIGINT stays within 64 bits, a DECIMAL within 38 digits: a larger resul
 """
 
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_UP, Decimal
-from functools import lru_cache
 from typing import Any
 
 from jobplane.schemas.failures import BadRecord
 from jobplane.schemas.types import decimals
 from jobplane.schemas.types.datatypes import MAX_PRECISION
-from jobplane.schemas.types.decimals import EXACT
+from jobplane.schemas.types.decimals import EXACT, power_of_ten
 from jobplane.sql.functions.real_numbers import call_finite
 from jobplane.sql.functions.signature import N, O, are_constant, sql
 from jobplane.sql.runtime import operations
@@ -27,15 +26,10 @@ _FURTHEST = 400
 
 def _exact(name: str, value: Decimal, scale: int) -> Decimal:
     """A result with `scale` digits after the point. Raises BadRecord if it has too many digits for a DECIMAL."""
-    result = EXACT.plus(EXACT.quantize(value, _unit(-scale)))
+    result = EXACT.plus(EXACT.quantize(value, power_of_ten(-scale)))
     if len(result.as_tuple().digits) > MAX_PRECISION:
         raise BadRecord(f"{name} gives {result:f}, out of range for DECIMAL: it has more than {MAX_PRECISION} digits")
     return result
-
-
-@lru_cache(maxsize=1024)
-def _unit(exponent: int) -> Decimal:
-    return Decimal((0, (1,), exponent))
 
 
 def _scale(value: Decimal) -> int:
@@ -46,7 +40,7 @@ def _cut(value: Decimal, digits: int, rounding: str) -> Decimal:
     """To so many digits after the point, or before it where negative, as one of decimal's ways says."""
     if digits >= _scale(value):
         return value
-    return value.quantize(_unit(min(-digits, _FURTHEST)), rounding, EXACT)
+    return value.quantize(power_of_ten(min(-digits, _FURTHEST)), rounding, EXACT)
 
 
 def _round(name: str, number: N, digits: int, rounding: str) -> N:

@@ -2,12 +2,10 @@
 
 from jobplane.controlplane.core.facts import Facts, letters_topic, require_live_job
 from jobplane.controlplane.core.state import State
+from jobplane.processors.old_jobs import plan_of_insert
 from jobplane.schemas.errors import BadOptionValue, Place
 from jobplane.schemas.records.plans import RecordedPlan
 from jobplane.schemas.records.sources import DeadLetterSource, Sink, Source
-from jobplane.schemas.records.state import Job
-from jobplane.sql.plan.plan import plan
-from jobplane.sql.plan.recording import record
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parser import parse_job
 
@@ -45,10 +43,4 @@ def resolve_retry(
         )
         for source in job.sources
     )
-    return sources, job.sink, job.plan or _plan_old_job(create, job, facts)
-
-
-def _plan_old_job(create: statements.CreateJob, job: Job, facts: Facts) -> RecordedPlan:
-    """The plan of a job that was created before plans were recorded."""
-    mappings = {source.name: source.mapping for source in job.sources if source.mapping}
-    return record(plan(create.insert, mappings, job.sink.mapping, facts.functions, judged_before=True))
+    return sources, job.sink, job.plan or plan_of_insert(create.insert, job.sources, job.sink, facts.functions)
