@@ -1,0 +1,1 @@
+"""Raw Kafka requests over aiokafka's connections, in one thread a process: many transactional ids, whole batches."""

@@ -1,0 +1,171 @@
+"""Raw requests: which properties they can be made with, and the bytes of those that carry records."""
+
+import asyncio
+import struct
+
+import pytest
+from aiokafka.protocol.produce import ProduceRequest_v7, ProduceResponse_v7
+
+from jobplane.processors.kafka.answers import Doubt
+from jobplane.processors.kafka.wire.connection import ANSWER_S, Connection
+from jobplane.processors.kafka.wire.requests import Produced, produce, produced
+from jobplane.processors.kafka.wire.settings import WireUnavailable, connection_settings
+
+
+def test_properties_become_arguments_of_a_connection() -> None:
+    properties = {
+        "security.protocol": "sasl_plaintext",
+        "sasl.mechanisms": "SCRAM-SHA-512",
+        "sasl.username": "u",
+        "sasl.password": "p",
+        "linger.ms": "7",
+        "client.id": "me",
+    }
+    assert connection_settings(properties) == {
+        "client_id": "me",
+        "security_protocol": "SASL_PLAINTEXT",
+        "sasl_mechanism": "SCRAM-SHA-512",
+        "sasl_plain_username": "u",
+        "sasl_plain_password": "p",
+    }
+    assert connection_settings({})["security_protocol"] == "PLAINTEXT"
+
+
+@pytest.mark.parametrize(
+    ("properties", "said"),
+    [
+        ({"ssl.ca.pem": "…"}, "ssl.ca.pem"),
+        ({"enable.ssl.certificate.verification": "false"}, "enable.ssl.certificate.verification"),
+        ({"security.protocol": "ssl", "ssl.ca.location": "/no/such/file"}, "ssl"),
+        ({"security.protocol": "sasl_ssl", "sasl.mechanism": "OAUTHBEARER"}, "OAUTHBEARER"),
+        ({"security.protocol": "sasl-ssl"}, "SASL-SSL"),
+    ],
+)
+def test_what_a_connection_cannot_express_is_said(properties: dict[str, str], said: str) -> None:
+    with pytest.raises(WireUnavailable, match=said):
+        connection_settings(properties)
+
+
+def test_produce_has_the_bytes_that_aiokafka_writes() -> None:
+    body = produce("id", 1500, "t", {3: [b"one", b"two"], 0: [b""]})
+    theirs = ProduceRequest_v7("id", -1, 1500, [("t", [(3, b"onetwo"), (0, b"")])])
+    assert b"".join(body) == theirs.encode()
+
+
+def test_the_answer_to_produce_is_read() -> None:
+    answer = ProduceResponse_v7([("topic", [(3, 0, 17, -1, 0), (0, 47, -1, -1, -1)])], 250).encode()
+    assert produced(memoryview(answer)) == ({3: Produced(0, 17), 0: Produced(47, -1)}, 250)
+
+
+class Pipe:
+    """The transport of a connection: keeps what is written."""
+
+    def __init__(self) -> None:
+        self.written, self.aborted = b"", False
+
+    def set_protocol(self, protocol: object) -> None:
+        pass
+
+    def resume_reading(self) -> None:
+        pass
+
+    def writelines(self, parts: tuple[bytes, ...]) -> None:
+        self.written += b"".join(parts)
+
+    def abort(self) -> None:
+        self.aborted = True
+
+
+class Handshake:
+    """What aiokafka leaves behind once it has connected."""
+
+    def __init__(self, pipe: Pipe) -> None:
+        self._versions = {0: (3, 13)}
+        self._writer = self
+        self.transport = pipe
+        self._read_task = self
+
+    def cancel(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+def receive(connection: Connection, data: bytes, most: int) -> None:
+    """As asyncio does: in pieces, as large as the connection has room for."""
+    while data:
+        room = connection.get_buffer(-1)
+        piece = data[: min(most, len(room))]
+        room[: len(piece)] = piece
+        connection.buffer_updated(len(piece))
+        data = data[len(piece) :]
+
+
+def framed(number: int, body: bytes) -> bytes:
+    return struct.pack(">ii", len(body) + 4, number) + body
+
+
+@pytest.mark.parametrize("most", [1, 3, 7, 65_536, 1 << 30])
+def test_answers_arrive_whole_however_they_are_cut(most: int) -> None:
+    bodies = [b"", b"short", b"x" * 70_000, b"y" * 65_530, b"z" * 65_528, b"end"] if most > 7 else [b"", b"short", b"e"]
+
+    async def ask_and_receive() -> list[bytes]:
+        connection = Connection(Handshake(Pipe()), "me", lambda _: None)
+        answers = [connection.send(0, 7, b"body") for _ in bodies]
+        receive(connection, b"".join(framed(n, body) for n, body in enumerate(bodies, 1)), most)
+        found = [bytes(await answer) for answer in answers]
+        connection.close()
+        return found
+
+    assert asyncio.run(ask_and_receive()) == bodies
+
+
+def test_a_request_has_a_header_of_version_one() -> None:
+    async def ask() -> bytes:
+        pipe = Pipe()
+        connection = Connection(Handshake(pipe), "me", lambda _: None)
+        answer = connection.send(0, 7, b"bo", memoryview(b"dy"))
+        connection.close()
+        assert isinstance(answer.exception(), Doubt)
+        assert pipe.aborted
+        return pipe.written
+
+    assert asyncio.run(ask()) == struct.pack(">ihhih", 16, 0, 7, 1, 2) + b"mebody"
+
+
+def test_versions_that_the_broker_does_not_know_are_not_sent() -> None:
+    async def ask(api: int, version: int) -> None:
+        connection = Connection(Handshake(Pipe()), "me", lambda _: None)
+        with pytest.raises(WireUnavailable):
+            connection.send(api, version, b"")
+
+    asyncio.run(ask(0, 2))
+    asyncio.run(ask(1, 11))
+
+
+def test_an_answer_out_of_order_ends_the_connection() -> None:
+    async def ask() -> list[Connection]:
+        lost: list[Connection] = []
+        connection = Connection(Handshake(Pipe()), "me", lost.append)
+        first = connection.send(0, 7, b"")
+        receive(connection, framed(2, b""), 100)
+        with pytest.raises(Doubt):
+            await first
+        with pytest.raises(Doubt):
+            await connection.send(0, 7, b"")
+        return lost
+
+    assert len(asyncio.run(ask())) == 1
+
+
+def test_a_silent_broker_ends_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jobplane.processors.kafka.wire.connection.ANSWER_S", -ANSWER_S)
+    monkeypatch.setattr("jobplane.processors.kafka.wire.connection._WATCH_S", 0.0)
+
+    async def ask() -> None:
+        connection = Connection(Handshake(Pipe()), "me", lambda _: None)
+        with pytest.raises(Doubt, match="REQUEST_TIMED_OUT"):
+            await connection.send(0, 7, b"")
+
+    asyncio.run(ask())
