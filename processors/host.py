@@ -42,6 +42,8 @@ from jobplane.schemas.records.progress import Progress
 
 STATUS_S, LONG_STEP_S = 0.5, 2.0
 """How often the worker hears of the tasks, and from what age on of a step without other changes."""
+SILENT_S = 2.0
+"""The worker hears of a host this often though nothing has changed: it shows that the host lives."""
 PROGRESS_S = 5.0
 STOP_S = 5.0
 StepHook = Callable[[str, Step], None]
@@ -148,14 +150,17 @@ class Host:
 
     def tick(self) -> None:
         """Sends status lines and repeats reports until the host closes, or must be replaced and ends."""
-        due = time.monotonic() + PROGRESS_S
+        told, due = 0.0, time.monotonic() + PROGRESS_S
         while not self._closed.wait(STATUS_S):
             self._reporter.repeat()
             now = time.monotonic()
             if now >= due:
                 due = now + PROGRESS_S
                 self._report_progress()
-            self._tell(HostStatus({key: one for key, run in list(self._runs.items()) if (one := run.news(now))}))
+            news = {key: one for key, run in list(self._runs.items()) if (one := run.news(now))}
+            if news or now - told >= SILENT_S:
+                told = now
+                self._tell(HostStatus(news))
             if self._services.must_restart.is_set():
                 self.close()
                 os._exit(MUST_RESTART)

@@ -102,6 +102,7 @@ class _Policy:
         for known in (view.wanted, view.ended, view.deaths, view.not_before):
             known.pop(key, None)
         for host, state in view.hosts.items():
+            state.ended.discard(key)
             if key in state.tasks:
                 self.actions.append(Release(host, key))
             self.actions.append(ForgetReports(host, key))
@@ -109,10 +110,9 @@ class _Policy:
     def confirm(self, held: HeldConfirmed) -> None:
         view = self._view
         self.actions += [ConfirmInTouch(host) for host in view.hosts]
-        for key, task in view.wanted.items():
-            ended = view.ended.get(key)
-            fresh = ended is not None and ended.end in _AFTER_CONFIRMATION and ended.at < held.asked_at
-            if fresh and task.partition in held.partitions:
+        waiting = [key for key, one in view.ended.items() if one.end in _AFTER_CONFIRMATION and one.at < held.asked_at]
+        for key in waiting:
+            if view.wanted[key].partition in held.partitions:
                 del view.ended[key]
                 self._consider(key)
 
@@ -127,7 +127,7 @@ class _Policy:
             if state.alone and now - state.started_at > PROVEN_S:
                 self._clear(host, state)
         for host, state in view.hosts.items():
-            stuck = {key: one for key, one in state.statuses.items() if key in state.tasks and _is_stuck(one)}
+            stuck = {key: state.statuses[key] for key in state.late}
             if stuck or now - state.heard_at > STUCK_S:
                 steps = {one.step for one in stuck.values()}
                 state.blameless = bool(stuck) and steps <= WAITS_FOR_KAFKA
@@ -139,14 +139,15 @@ class _Policy:
     def hear(self, host: int, statuses: Mapping[str, TaskStatus]) -> None:
         state = self._view.hosts[host]
         state.heard_at = self._now
-        state.statuses |= statuses
+        for key, status in statuses.items():
+            if key in state.tasks:
+                state.statuses[key] = status
+                (state.late.add if _is_stuck(status) else state.late.discard)(key)
 
     def end_run(self, ended: RunEnded) -> None:
         view, key, state = self._view, ended.key, self._view.hosts[ended.host]
         state.heard_at = self._now
-        state.tasks.discard(key)
-        state.ended.add(key)
-        status = state.statuses.pop(key, None)
+        status = view.end_run(key, ended.host)
         if key not in view.wanted:
             return
         view.ended[key] = EndedRun(ended.generation, ended.end, ended.copied, self._now)
@@ -160,11 +161,11 @@ class _Policy:
 
     def lose_start(self, host: int) -> None:
         """The machine had no process to give: its tasks try again later, and nobody is to blame."""
-        for key in self._view.hosts.pop(host).tasks:
+        for key in self._view.lose_host(host).tasks:
             self._view.not_before[key] = self._now + NO_HOST_PAUSE_S
 
     def end_host(self, ended: HostEnded) -> None:
-        view, state = self._view, self._view.hosts.pop(ended.host)
+        view, state = self._view, self._view.lose_host(ended.host)
         if view.closing:
             return
         blameless = state.blameless or ended.code == MUST_RESTART
@@ -179,7 +180,7 @@ class _Policy:
             if view.host_of(key) is None:  # its last report may be lost
                 view.ended.pop(key, None)
                 self._consider(key)
-        for key in sorted(state.tasks & view.wanted.keys()):
+        for key in sorted(state.tasks.keys() & view.wanted.keys()):
             if blameless or (state.stuck and key not in state.stuck):
                 self._consider(key)
             else:
@@ -194,10 +195,7 @@ class _Policy:
         if ended is not None and (ended.is_done_with(task) or ended.end in _AFTER_CONFIRMATION):
             return
         host = self._choose(key)
-        state = view.hosts[host]
-        state.tasks.add(key)
-        state.ended.discard(key)
-        state.statuses.pop(key, None)
+        view.place(key, host)
         view.ended.pop(key, None)
         self.actions.append(StartTask(host, key, view.deaths_of(key).total))
 
@@ -210,8 +208,8 @@ class _Policy:
         job = view.wanted[key].job
 
         def load(host: int) -> tuple[int, int]:
-            tasks = view.hosts[host].tasks
-            return sum(view.wanted[one].job == job for one in tasks if one in view.wanted), len(tasks)
+            state = view.hosts[host]
+            return state.of_job[job], len(state.tasks)
 
         return min(shared, key=load) if shared else self._start_host(alone=False)
 

@@ -1,5 +1,6 @@
 """What the policy of task hosts knows, hears and asks for, as values. Pure."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -259,10 +260,10 @@ class EndedRun:
 
 @dataclass(slots=True)
 class HostState:
-    """A host: `tasks` run in it, `ended` did. `alone`: it runs one task that is suspected.
+    """A host: `tasks` run in it, each with its job, `ended` did. `alone`: it runs one task that is suspected.
 
-    `stuck` are the tasks for which it was killed: where there are any, no other task is to blame. `blameless`: no task
-    of it is.
+    `of_job` counts the tasks of each job. `late` are the tasks whose newest status is that of a stuck task. `stuck` are
+    the tasks for which it was killed: where there are any, no other task is to blame. `blameless`: no task of it is.
     """
 
     alone: bool
@@ -271,8 +272,10 @@ class HostState:
     reachable: bool = True
     blameless: bool = False
     stuck: frozenset[str] = frozenset()
-    tasks: set[str] = field(default_factory=set)
+    tasks: dict[str, str] = field(default_factory=dict)
+    of_job: Counter[str] = field(default_factory=Counter)
     ended: set[str] = field(default_factory=set)
+    late: set[str] = field(default_factory=set)
     statuses: dict[str, TaskStatus] = field(default_factory=dict)
 
 
@@ -280,7 +283,8 @@ class HostState:
 class HostView:
     """What is known of tasks and hosts. `shared` is how many hosts run tasks together.
 
-    `not_before` is when a task may start again. `hosts` are by number, in the order of their start.
+    `not_before` is when a task may start again. `hosts` are by number, in the order of their start. `running_in` is the
+    host of each task that runs. Ten thousand jobs have forty thousand tasks: no event may look at all of them.
     """
 
     shared: int
@@ -291,9 +295,39 @@ class HostView:
     deaths: dict[str, Deaths] = field(default_factory=dict)
     not_before: dict[str, float] = field(default_factory=dict)
     hosts: dict[int, HostState] = field(default_factory=dict)
+    running_in: dict[str, int] = field(default_factory=dict)
 
     def host_of(self, key: str) -> int | None:
-        return next((host for host, state in self.hosts.items() if key in state.tasks), None)
+        return self.running_in.get(key)
+
+    def place(self, key: str, host: int) -> None:
+        """The task runs in a host from now on."""
+        state = self.hosts[host]
+        job = state.tasks[key] = self.wanted[key].job
+        state.of_job[job] += 1
+        state.ended.discard(key)
+        state.late.discard(key)
+        state.statuses.pop(key, None)
+        self.running_in[key] = host
+
+    def end_run(self, key: str, host: int) -> TaskStatus | None:
+        """The task has ended in a host. Returns its last status there."""
+        state = self.hosts[host]
+        state.ended.add(key)
+        state.late.discard(key)
+        if (job := state.tasks.pop(key, None)) is not None:
+            state.of_job[job] -= 1
+            if not state.of_job[job]:
+                del state.of_job[job]
+            del self.running_in[key]
+        return state.statuses.pop(key, None)
+
+    def lose_host(self, host: int) -> HostState:
+        """The host is gone; nothing runs in it."""
+        state = self.hosts.pop(host)
+        for key in state.tasks:
+            del self.running_in[key]
+        return state
 
     def deaths_of(self, key: str) -> Deaths:
         return self.deaths.get(key, Deaths())

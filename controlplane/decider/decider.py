@@ -35,7 +35,7 @@ from jobplane.controlplane.log import control_topics, state_topic
 from jobplane.controlplane.topics import CHECKPOINTS, COMMANDS, EVENTS, REPORTS, STATE, TASKS, TOPICS
 from jobplane.processors.guard import Fault, log_fault
 from jobplane.processors.kafka.abandoning import returns
-from jobplane.processors.kafka.cluster import CALL_S, Consumer, Doubt, Fenced, Kafka, Message, assign, poll
+from jobplane.processors.kafka.cluster import CALL_S, Consumer, Doubt, Fenced, Kafka, Message, assign, poll_ready
 from jobplane.processors.kafka.control_topics import ControlTopics
 from jobplane.processors.kafka.hanging import TransactionPlace
 from jobplane.processors.kafka.judging import judging
@@ -50,7 +50,8 @@ LOG = logging.getLogger("jobplane.decider")
 TRANSACTION_MS = 30_000
 WRITTEN_TOPICS = frozenset({EVENTS, STATE, TASKS, CHECKPOINTS})
 BATCH = 200
-POLL_S = 0.005
+POLL_S = 0.5
+"""How often the decider looks whether it must stop, while there is no record."""
 MAX_BACKOFF_S, CALM_S = 5.0, 30.0
 """The longest pause before the decider starts again, and how long it must lead until the pauses are short again."""
 
@@ -182,11 +183,11 @@ class Decider:
         producer = TransactionalProducer(
             kafka, f"{prefix}decider", TRANSACTION_MS, f"{prefix}{COMMANDS}", self._alive, _transaction_place(prefix)
         )
-        consumer = ControlTopics(kafka, prefix).state_reader()
+        # 2
+        state = self._read_state()
+        consumer = ControlTopics(kafka, prefix).follower()
         self._replies = Replies(kafka)
         try:
-            # 2
-            state = state_topic.read_state(kafka, consumer, prefix, self._alive)
             plane, limit = control_topics.plane_id(kafka, prefix), max_transaction_ms(kafka)
             # 3
             self._assign(consumer, state)
@@ -196,7 +197,7 @@ class Decider:
                 self._fencer.watch(job.uid, unstopped_tasks(job))
             while True:
                 self._alive()
-                messages = poll(consumer, self._suspects.batch_size(BATCH), POLL_S)
+                messages = poll_ready(consumer, self._suspects.batch_size(BATCH), POLL_S)
                 if messages:
                     self._batch(producer, state, self._suspects.take(map(self._received, messages)), plane, limit)
                     self._suspects.clear()
@@ -207,6 +208,13 @@ class Decider:
         finally:
             self._replies.close()
             returns(consumer.close, CALL_S)
+
+    def _read_state(self) -> State:
+        reader = ControlTopics(self._kafka, self._prefix).state_reader()
+        try:
+            return state_topic.read_state(self._kafka, reader, self._prefix, self._alive)
+        finally:
+            returns(reader.close, CALL_S)
 
     def _assign(self, consumer: Consumer, state: State) -> None:
         """Reads on from the position; if retention has deleted those reports, from the first that is left."""

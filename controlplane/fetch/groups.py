@@ -36,12 +36,16 @@ class Groups:
         self._settings = settings
         self._loop = asyncio.new_event_loop()
         self._admin: AIOKafkaAdminClient | None = None
+        self._coordinators: dict[str, int] = {}
+        """Of groups that were asked about: a client that fails is dropped, and what it knew with it."""
 
     def members(self, group: str) -> dict[str, set[tuple[str, int]]]:
         """The partitions of each member now, by client id."""
 
         async def ask(admin: AIOKafkaAdminClient) -> dict[str, set[tuple[str, int]]]:
-            described = (await admin.describe_consumer_groups([group]))[0].groups[0]
+            if group not in self._coordinators:
+                self._coordinators[group] = await admin.find_coordinator(group)
+            described = (await admin.describe_consumer_groups([group], self._coordinators[group]))[0].groups[0]
             _raise_for(described[0])
             return {member[-4]: _partitions_of(member[-1]) for member in described[5]}
 
@@ -98,6 +102,7 @@ class Groups:
             with suppress(TimeoutError):
                 self._loop.run_until_complete(asyncio.wait_for(self._admin.close(), DROP_S))
             self._admin = None
+            self._coordinators.clear()
 
 
 def _partitions_of(assignment: bytes) -> set[tuple[str, int]]:

@@ -115,7 +115,8 @@ def build(settings: Settings, name: str, work: Work) -> faust.App:
     @app.agent(app.topic(f"{prefix}{EVENTS}"), name="fold")
     async def fold(stream: Any) -> None:
         async for value in stream:
-            await asyncio.to_thread(work.view.load)
+            if not work.view.is_loaded:
+                await asyncio.to_thread(work.view.load)
             work.view.fold(value)
 
     @app.on_partitions_assigned.connect  # type: ignore[arg-type]  # its type says None where it awaits

@@ -2,13 +2,14 @@
 
 import logging
 import os
+import queue
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, assert_never
+from dataclasses import dataclass, field
+from typing import IO, Any, assert_never, cast
 
 from jobplane.controlplane.core.host_policy import host_policy
 from jobplane.controlplane.core.host_view import (
@@ -53,7 +54,6 @@ from jobplane.processors.protocol.messages import (
     UpdateTask,
     decode_from_host,
     encode_line,
-    goal_of,
 )
 from jobplane.processors.task.reports import Reporter
 from jobplane.schemas.failures import HostDied
@@ -63,17 +63,23 @@ from jobplane.schemas.records.reports import ReportKind
 
 LOG = logging.getLogger("jobplane.supervisor")
 STOP_S = 8.0
+LOOK_S = 0.01
+"""How often at most to look whether the processes of hosts have ended: a start of a worker brings many events."""
 SPEECHLESS_S = 1.0
 """If a host ends before its first line, the next one would probably end too, so it starts after this pause."""
 
 
 @dataclass(slots=True)
 class HostProcess:
-    """A child process. `spoke`: it has sent a line."""
+    """A child process. `spoke`: it has sent a line. `lines` wait to be written to it; None closes its input.
+
+    A thread of its own writes them: a host that does not read never holds up the decisions about the others.
+    """
 
     number: int
     process: subprocess.Popen[bytes]
     spoke: bool = False
+    lines: queue.SimpleQueue[bytes | None] = field(default_factory=queue.SimpleQueue)
 
 
 class Supervisor:
@@ -86,6 +92,7 @@ class Supervisor:
         self._view = HostView(settings.hosts or os.cpu_count() or 1)
         self._hosts: dict[int, HostProcess] = {}
         self._tasks: dict[str, HeldTask] = {}
+        self._look_at = 0.0
         self.faults = 0
         """The number of task runs that ended with an internal error of jobplane."""
 
@@ -102,7 +109,7 @@ class Supervisor:
                 self._decide(TaskNotWanted(key))
                 return
             task = self._tasks[key] = held
-            self._reporter.forget_known(goal_of(task.record))
+            self._reporter.forget_known(task.goal)
             self._decide(_wanted(held))
 
     def confirm_held(self, asked_at: float, partitions: frozenset[int]) -> None:
@@ -130,12 +137,12 @@ class Supervisor:
     def _shown(self, key: str, statuses: Mapping[str, Any]) -> dict[str, Any]:
         status = statuses.get(key)
         known = {"step": status.step, "age": status.age, **status.counters} if status else {}
-        return {"task": key, "job": self._tasks[key].record.job, **known}
+        return {"task": key, "job": self._tasks[key].job, **known}
 
-    def options(self, key: str) -> Mapping[str, str]:
-        """The options of a task's job."""
+    def has_metrics(self, key: str) -> bool:
+        """Whether the metrics of a task are published."""
         task = self._tasks.get(key)
-        return task.record.options if task else {}
+        return task is None or task.metrics_enabled
 
     def close(self) -> None:
         """Lets the hosts commit and end; kills those that have not ended after 8 s."""
@@ -154,10 +161,13 @@ class Supervisor:
     def _decide(self, event: HostInput) -> None:
         """Passes an event to the policy and performs its actions."""
         with self._lock:
-            for number, host in self._hosts.items():
-                if host.process.poll() is not None:
-                    host_policy(self._view, HostUnreachable(number), time.monotonic())
-            for action in host_policy(self._view, event, time.monotonic()):
+            now = time.monotonic()
+            if now >= self._look_at:
+                self._look_at = now + LOOK_S
+                for number, host in self._hosts.items():
+                    if host.process.poll() is not None:
+                        host_policy(self._view, HostUnreachable(number), now)
+            for action in host_policy(self._view, event, now):
                 self._do(action)
 
     def _do(self, action: Action) -> None:
@@ -169,17 +179,15 @@ class Supervisor:
                 LOG.error("host %s makes no progress (%s) and is killed", process.pid, why)
                 process.kill()
             case CloseHost(host):
-                stdin = self._hosts[host].process.stdin
-                if stdin:
-                    stdin.close()
+                self._hosts[host].lines.put(None)
             case ConfirmInTouch(host):
                 self._send(host, InTouch())
             case StartTask(host, key, deaths):
                 task = self._tasks[key]
-                order = RunTask(goal_of(task.record), task.record.job, task.partition, task.offset, deaths)
+                order = RunTask(task.goal, task.job, task.partition, task.offset, deaths)
                 self._send(host, order)
             case Update(host, key):
-                self._send(host, UpdateTask(goal_of(self._tasks[key].record)))
+                self._send(host, UpdateTask(self._tasks[key].goal))
             case Release(host, key):
                 self._send(host, ReleaseTask(key))
             case ForgetReports(host, key):
@@ -187,10 +195,10 @@ class Supervisor:
             case ReportTrouble(key, trouble):
                 task = self._tasks[key]
                 progress = Progress(round(time.time() * 1000), (), 0.0, 0.0, 0, 0, trouble=trouble)
-                self._reporter.progress(goal_of(task.record), task.record.attempt, progress)
+                self._reporter.progress(task.goal, task.goal.attempt, progress)
             case ReportHostDied(key, message):
                 task, failure = self._tasks[key], Failure(HostDied.code, message)
-                self._reporter.phase(goal_of(task.record), task.record.attempt, ReportKind.FAILED, failure=failure)
+                self._reporter.phase(task.goal, task.goal.attempt, ReportKind.FAILED, failure=failure)
             case Log(message, is_error):
                 LOG.log(logging.ERROR if is_error else logging.WARNING, "%s", message)
             case never:
@@ -215,17 +223,12 @@ class Supervisor:
             settings.registry,
         )
         self._send(number, opening)
-        threading.Thread(target=self._listen, args=(host,), name=f"host-{process.pid}", daemon=True).start()
+        for does, name in ((self._listen, "host"), (_speak, "to-host")):
+            threading.Thread(target=does, args=(host,), name=f"{name}-{process.pid}", daemon=True).start()
 
     def _send(self, number: int, message: Opening | ToHost) -> None:
-        host = self._hosts.get(number)
-        if host is None or host.process.stdin is None or host.process.stdin.closed:
-            return
-        try:
-            host.process.stdin.write(encode_line(message))
-            host.process.stdin.flush()
-        except BrokenPipeError:
-            LOG.info("host %s has ended", host.process.pid)  # the thread that reads from the host handles its end
+        if host := self._hosts.get(number):
+            host.lines.put(encode_line(message))
 
     def _listen(self, host: HostProcess) -> None:
         """Reads a host's lines until it ends."""
@@ -243,6 +246,7 @@ class Supervisor:
                 case never:
                     assert_never(never)
         code = host.process.wait()
+        host.lines.put(None)
         if not host.spoke:
             time.sleep(SPEECHLESS_S)
         with self._lock:
@@ -250,7 +254,19 @@ class Supervisor:
             self._decide(HostEnded(number, host.process.pid, code))
 
 
+def _speak(host: HostProcess) -> None:
+    """Writes lines to a host until its input is to be closed, or it has ended."""
+    try:
+        with cast("IO[bytes]", host.process.stdin) as stdin:
+            while (line := host.lines.get()) is not None:
+                stdin.write(line)
+                if host.lines.empty():
+                    stdin.flush()
+    except BrokenPipeError:
+        LOG.info("host %s has ended", host.process.pid)  # the thread that reads from the host handles its end
+
+
 def _wanted(held: HeldTask) -> TaskWanted:
-    task = held.record
-    snapshots = frozenset(request.version for request in task.snapshots)
-    return TaskWanted(task.key, task.uid, held.partition, task.generation, task.wanted, snapshots)
+    goal = held.goal
+    snapshots = frozenset(request.version for request in goal.snapshots)
+    return TaskWanted(goal.key, goal.uid, held.partition, goal.generation, held.has_work, snapshots)

@@ -34,7 +34,6 @@ from jobplane.processors.guard import log_fault
 from jobplane.processors.kafka.cluster import Doubt, Kafka
 from jobplane.processors.registry.client import registry_of
 from jobplane.schemas.errors import JobplaneError
-from jobplane.schemas.options import JobOptions
 from jobplane.schemas.setup_errors import BadSetting, KafkaUnreachable, WorkerFailed
 
 LOG = logging.getLogger("jobplane.worker")
@@ -253,7 +252,7 @@ class Worker:
             (task["job"], task["task"], task)
             for host in hosts
             for task in host["tasks"]
-            if JobOptions.of(self._supervisor.options(task["task"])).metrics_enabled
+            if self._supervisor.has_metrics(task["task"])
         ]
         jobs = self.view.read(rows.statuses) if self.view.is_loaded else []
         tasks += self.view.read(rows.kept_metrics) if self.view.is_loaded else []

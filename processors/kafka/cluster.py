@@ -381,4 +381,13 @@ def poll_one(consumer: Consumer, timeout: float) -> list[Message]:
     return [message]
 
 
+def poll_ready(consumer: Consumer, most: int, timeout: float) -> list[Message]:
+    """The next record as soon as there is one, with those that the client has beside it: at most `most`.
+
+    Without a record it waits for `timeout` seconds, without waking.
+    """
+    first = poll_one(consumer, timeout)
+    return first + poll(consumer, most - 1, 0) if first and most > 1 else first
+
+
 _error_of = Message.error

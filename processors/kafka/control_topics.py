@@ -55,8 +55,15 @@ class ControlTopics:
         return f"{self.prefix}{task.transactional_id}"
 
     def state_reader(self) -> Consumer:
-        """Reads committed records of `state` or `tasks` to the end, then follows them."""
+        """Reads committed records of `state` or `tasks` to the end."""
         return self.kafka.consumer(f"{self.prefix}reader", fetch_message_max_bytes=1_048_576, fetch_queue_backoff_ms=10)
+
+    def follower(self) -> Consumer:
+        """Waits for committed records of control topics: a question of it that finds none stays with Kafka for 0.5 s.
+
+        Partitions that are assigned meanwhile may wait as long for their first record.
+        """
+        return self.kafka.consumer(f"{self.prefix}reader", fetch_wait_max_ms=500, fetch_queue_backoff_ms=10)
 
     def log_reader(self) -> Consumer:
         """Reads committed records of the whole log: as many ahead as fit in some megabytes."""

@@ -36,8 +36,8 @@ class Reporter:
         self._producer: Producer = topics.kafka.producer()
         self._topics, self.worker = topics, worker
         self._lock = threading.Lock()
-        self._unknown: dict[tuple[str, int], tuple[float, Report]] = {}
-        """By task key and snapshot version (0: the task's phase)."""
+        self._unknown: dict[str, dict[int, tuple[float, Report]]] = {}
+        """By task key and snapshot version (0: the task's phase), with the time of the last sending."""
 
     def phase(
         self,
@@ -96,31 +96,38 @@ class Reporter:
         """Forgets the reports that the task record takes into account."""
         versions = {request.version for request in goal.snapshots}
         with self._lock:
-            for (key, version), (_, report) in list(self._unknown.items()):
-                if key == goal.key and (version not in versions if version else _is_known(goal, report)):
-                    del self._unknown[key, version]
+            left = {
+                version: (sent, report)
+                for version, (sent, report) in self._unknown.pop(goal.key, {}).items()
+                if (version in versions if version else not _is_known(goal, report))
+            }
+            if left:
+                self._unknown[goal.key] = left
 
     def forget(self, key: str) -> None:
         """Forgets all reports of a task."""
         with self._lock:
-            for one in [one for one in self._unknown if one[0] == key]:
-                del self._unknown[one]
+            self._unknown.pop(key, None)
 
     def repeat(self) -> None:
         """Repeats the reports that are due. Called about once a second."""
         now = time.monotonic()
         with self._lock:
-            due = [report for sent, report in self._unknown.values() if now - sent >= REPEAT_S]
-            self._unknown = {
-                one: (now, report) if report in due else (sent, report) for one, (sent, report) in self._unknown.items()
-            }
-        for report in due:
+            due = [
+                (reports, version, report)
+                for reports in self._unknown.values()
+                for version, (sent, report) in reports.items()
+                if now - sent >= REPEAT_S
+            ]
+            for reports, version, report in due:
+                reports[version] = (now, report)
+        for _, _, report in due:
             self._send(report)
         self._producer.poll(0)
 
     def _send_until_known(self, key: str, version: int, report: Report) -> None:
         with self._lock:
-            self._unknown[key, version] = (time.monotonic(), report)
+            self._unknown.setdefault(key, {})[version] = (time.monotonic(), report)
         self._send(report)
 
     def _send(self, report: Report) -> None:
