@@ -13,7 +13,6 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING, Self
 
-from jobplane.controlplane.client.command_follower import CommandFollower
 from jobplane.controlplane.client.issuer import user_at_host
 from jobplane.controlplane.client.result import NOWHERE, Alive, Result, Sent, Watch
 from jobplane.controlplane.core.state import State
@@ -36,6 +35,7 @@ from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parser import parse
 
 if TYPE_CHECKING:
+    from jobplane.controlplane.client.command_follower import CommandFollower
     from jobplane.controlplane.query.dead_letters import DeadLetter
     from jobplane.controlplane.query.dry_run import DryRun, ReadOnlyRegistry
 
@@ -205,7 +205,9 @@ class Client:
             follower = self._follower(tail, deadline)
             return follower.follow(follower.find(command), None, watch, alive)
 
-    def _follower(self, tail: EventsTail, deadline: float, *, first_records: bool = False) -> CommandFollower:
+    def _follower(self, tail: EventsTail, deadline: float, *, first_records: bool = False) -> "CommandFollower":
+        from jobplane.controlplane.client.command_follower import CommandFollower  # SHOW does not need it
+
         return CommandFollower(self._kafka, self._prefix, self._registry, tail, deadline, first_records=first_records)
 
     @jobplane_errors()
