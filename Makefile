@@ -14,7 +14,7 @@ TOLD := /^Collecting/ { if (++n % 20 == 0) say(n " of $(PACKAGES) packages fetch
 # Five parts of the tests, which run side by side: those that need no broker, those that kill, those that start brokers
 # or workers of their own, those about formats, bad records and sources, and all others. Each of the last four has a broker.
 PURE := $(wildcard tests/unit tests/golden tests/property tests/test_docs.py)
-OWN := $(addprefix tests/integration/test_, backup.py dev.py embedded_broker.py installed.py many_jobs.py upgrade.py user_functions.py)
+OWN := $(addprefix tests/integration/test_, backup.py dev.py dormant.py embedded_broker.py installed.py many_jobs.py upgrade.py user_functions.py)
 RECORDS := $(addprefix tests/integration/test_, bad_records.py bad_records_edges.py formats.py framed_commands.py options.py registry.py sources.py)
 PARTS := test-chaos test-shared test-own test-records test-pure
 PYTEST := $(BIN)/pytest -q --durations=10

@@ -55,6 +55,7 @@ class Settings:
     web_port: int = _setting(6066, "Port of the worker's web server; 0 picks a free one.")
     hosts: int = _setting(0, "Task hosts (processes) of a worker; 0: one per core.")
     session_timeout: float = _setting(6.0, "Seconds of silence after which a worker counts as lost.")
+    dormant_after: float = _setting(10.0, "Seconds without input after which a task gives back its Kafka clients.")
     data: str = _setting(".jobplane", "Folder for the files of the embedded broker and of the workers.")
     host_module: str = _setting("jobplane.processors.host", "Python module run as task host.")
     kafka: dict[str, str] = field(default_factory=dict)
@@ -72,6 +73,8 @@ class Settings:
             raise BadSetting(f"issued_by must have at most {LONGEST_ISSUER} characters, all printable")
         if not 2.0 <= self.session_timeout <= 300.0:
             raise BadSetting(f"session_timeout {self.session_timeout} is not between 2 and 300 seconds")
+        if not 0.0 <= self.dormant_after <= 86_400.0:
+            raise BadSetting(f"dormant_after {self.dormant_after} is not between 0 and 86400 seconds")
         if self.registry and not self.registry.get("url"):
             near = next((hint for name in self.registry if (hint := did_you_mean(name, ["url"]))), "")
             hint = near or f"; set {REGISTRY}URL"

@@ -1,6 +1,9 @@
-"""A task host: one process, with a thread for each task. It obeys the lines on its standard input until that closes.
+"""A task host: one process, with a thread for each task that has input. It obeys the lines on its standard input until
+that closes.
 
-Its standard output tells the worker of the tasks: their status every half second, and each runner that ends.
+A task is started among others, without clients of its own; it gets a thread and clients when there is something to
+read, and gives them back when nothing has come for some seconds. The host's standard output tells the worker of the
+tasks: their status every half second, and each runner that ends.
 """
 
 import gc
@@ -9,10 +12,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import BinaryIO, assert_never
 
 from jobplane.processors import user_functions
+from jobplane.processors.dormancy.quiet_starts import QuietStarts
+from jobplane.processors.dormancy.sleepers import Sleepers
 from jobplane.processors.kafka.cluster import Doubt, Kafka
 from jobplane.processors.kafka.control_topics import ControlTopics
 from jobplane.processors.protocol.messages import (
@@ -34,7 +39,7 @@ from jobplane.processors.protocol.messages import (
 )
 from jobplane.processors.protocol.steps import Step, TaskEnd
 from jobplane.processors.registry.client import registry_of
-from jobplane.processors.task.context import TaskServices
+from jobplane.processors.task.context import Rest, TaskServices
 from jobplane.processors.task.records import ControlRecords
 from jobplane.processors.task.reports import Reporter
 from jobplane.processors.task.runner import Runner
@@ -44,7 +49,8 @@ STATUS_S, LONG_STEP_S = 0.5, 2.0
 """How often the worker hears of the tasks, and from what age on of a step without other changes."""
 SILENT_S = 2.0
 """The worker hears of a host this often though nothing has changed: it shows that the host lives."""
-PROGRESS_S = 5.0
+PROGRESS_S, DORMANT_S = 5.0, 600.0
+"""How often the progress of a task is reported, and that of one that rests and has read something."""
 STOP_S = 5.0
 StepHook = Callable[[str, Step], None]
 """Called with the job's name at each step of each task; a test may end the process there."""
@@ -52,13 +58,14 @@ StepHook = Callable[[str, Step], None]
 
 @dataclass(slots=True)
 class TaskRun:
-    """A runner with its thread. `step` is the step it is in, since `since` of the monotonic clock."""
+    """A runner; `thread` is None while it needs none. `step` is the step it is in, `since` when."""
 
     runner: Runner
-    thread: threading.Thread
+    thread: threading.Thread | None = None
     step: Step = Step.FENCE
     since: float = field(default_factory=time.monotonic)
     progress: Progress | None = None
+    progress_at: float = 0.0
     reported: TaskStatus | None = None
 
     def enter(self, step: Step | None) -> None:
@@ -88,10 +95,15 @@ class Host:
             self._reporter,
             self._require_in_touch,
             registry_of(opening.registry),
+            opening.dormant_after_s,
         )
         self._hook, self._out = hook, out
         self._in_touch_s, self._in_touch_at = opening.in_touch_s, time.monotonic()
         self._runs: dict[str, TaskRun] = {}
+        self._fell_asleep: dict[str, TaskStatus] = {}
+        """What the worker does not know yet of tasks that rest."""
+        self._sleepers = Sleepers(self._services, self.run, self.end)
+        self._quiet_starts = QuietStarts(self._services, self)
         self._lock = threading.Lock()
         self._closed = threading.Event()
 
@@ -105,9 +117,11 @@ class Host:
                 self._reporter.forget_known(goal)
                 if run := self._runs.get(goal.key):
                     run.runner.context.latest_goal = goal
+                    self._sleepers.consider(goal.key)
             case ReleaseTask(key):
                 if run := self._runs.get(key):
                     run.runner.context.release.set()
+                    self._sleepers.consider(key)
             case ForgetTask(key):
                 self._reporter.forget(key)
             case never:
@@ -126,18 +140,53 @@ class Host:
                 self._tell(HostStatus({key: status}))
 
         runner = Runner(self._services, order, enter, tell_status)
-        run = TaskRun(runner, threading.Thread(target=self._run, args=(order, runner), name=key, daemon=True))
-        self._runs[key] = run
+        run = self._runs[key] = TaskRun(runner)
+        self._quiet_starts.add(runner)
+
+    def run(self, runner: Runner) -> None:
+        """Runs a task in a thread, with clients of its own, until it rests or ends."""
+        key = runner.goal.key
+        run = self._runs[key]
+        run.enter(None)
+        run.reported = None
+        if runner.context.rest is not None:
+            self._tell_progress(run)
+        run.thread = threading.Thread(target=self._run, args=(runner,), name=key, daemon=True)
         run.thread.start()
 
-    def _run(self, order: RunTask, runner: Runner) -> None:
-        key, end, context = order.goal.key, TaskEnd.CRASHED, runner.context
+    def _run(self, runner: Runner) -> None:
+        end, rest = TaskEnd.CRASHED, None
         try:
             end = runner.run()
+            if end is TaskEnd.DORMANT:
+                rest = runner.context.rest
         finally:
-            del self._runs[key]
-            copied = frozenset(context.copied)
-            self._tell(RunnerEnded(key, order.goal.generation, end, copied, context.faults))
+            if rest is None:
+                self.end(runner, end)
+            else:
+                self.sleep(runner, rest)
+
+    def sleep(self, runner: Runner, rest: Rest) -> None:
+        """Lets a task rest, without a thread."""
+        key = runner.goal.key
+        run = self._runs[key]
+        run.thread = None
+        runner.context.rest = rest
+        counters = runner.context.counters
+        has_news = bool(run.progress or counters.records_in or counters.host_deaths or counters.last_doubt)
+        shown = counters.as_dict() if has_news else {}
+        if has_news:
+            self._tell_progress(run, dormant=True)
+        self._fell_asleep[key] = TaskStatus(run.step, 0.0, shown, dormant=True)
+        self._sleepers.add(runner, rest)
+
+    def end(self, runner: Runner, end: TaskEnd) -> None:
+        """Forgets a task, and tells the worker how it has ended."""
+        key, context = runner.goal.key, runner.context
+        del self._runs[key]
+        self._fell_asleep.pop(key, None)
+        copied = frozenset(context.copied)
+        self._tell(RunnerEnded(key, runner.goal.generation, end, copied, context.faults))
 
     def _require_in_touch(self) -> None:
         if time.monotonic() - self._in_touch_at > self._in_touch_s:
@@ -150,14 +199,18 @@ class Host:
 
     def tick(self) -> None:
         """Sends status lines and repeats reports until the host closes, or must be replaced and ends."""
-        told, due = 0.0, time.monotonic() + PROGRESS_S
+        told, due, resting_due = 0.0, time.monotonic() + PROGRESS_S, 0.0
         while not self._closed.wait(STATUS_S):
             self._reporter.repeat()
             now = time.monotonic()
             if now >= due:
                 due = now + PROGRESS_S
                 self._report_progress()
-            news = {key: one for key, run in list(self._runs.items()) if (one := run.news(now))}
+            if len(self._sleepers) and now >= resting_due:
+                resting_due = now + PROGRESS_S
+                self._reporter.resting()
+            asleep, self._fell_asleep = self._fell_asleep, {}
+            news = asleep | {key: one for key, run in self._awake() if (one := run.news(now))}
             if news or now - told >= SILENT_S:
                 told = now
                 self._tell(HostStatus(news))
@@ -165,22 +218,34 @@ class Host:
                 self.close()
                 os._exit(MUST_RESTART)
 
+    def _awake(self) -> list[tuple[str, TaskRun]]:
+        return [(key, run) for key, run in list(self._runs.items()) if run.thread is not None]
+
     def _report_progress(self) -> None:
-        """Reports how far each running task is."""
+        """Reports how far each task is, now and then also of those that rest."""
+        for _, run in self._awake():
+            counters = run.runner.context.counters
+            if counters.partitions or counters.last_doubt:
+                self._tell_progress(run)
+        now = time.monotonic()
         for run in list(self._runs.values()):
-            context = run.runner.context
-            if context.counters.partitions or context.counters.last_doubt:
-                run.progress = context.counters.progress(time.time(), run.progress)
-                self._reporter.progress(run.runner.goal, context.attempt, run.progress)
+            if run.thread is None and run.progress is not None and now - run.progress_at > DORMANT_S:
+                self._tell_progress(run, dormant=True)
+
+    def _tell_progress(self, run: TaskRun, *, dormant: bool = False) -> None:
+        context, run.progress_at = run.runner.context, time.monotonic()
+        progress = context.counters.progress(time.time(), run.progress)
+        run.progress = replace(progress, rate_in=0.0, rate_out=0.0, dormant=True) if dormant else progress
+        self._reporter.progress(run.runner.goal, context.attempt, run.progress)
 
     def close(self) -> None:
         """Lets every task commit what it has and end, within 5 s."""
-        runs = list(self._runs.values())
-        for run in runs:
+        for run in list(self._runs.values()):
             run.runner.context.release.set()
         deadline = time.monotonic() + STOP_S
-        for run in runs:
-            run.thread.join(max(0.0, deadline - time.monotonic()))
+        for _, run in self._awake():
+            if run.thread is not None:
+                run.thread.join(max(0.0, deadline - time.monotonic()))
         self._closed.set()
         self._reporter.close()
 

@@ -18,6 +18,8 @@ TASK_COLUMNS = (
     *("task", "status", "worker", "partition", "position", "end", "lag"),
     *("rate_in", "rate_out", "committed", "state_bytes", "trouble"),
 )
+DORMANT = "DORMANT"
+"""Shown as the status of a task that rests, which is one that runs."""
 OFFSET_COLUMNS = ("topic", "partition", "offset")
 COLUMN_COLUMNS = ("column", "type", "path")
 
@@ -79,7 +81,7 @@ def _task_rows(job: Job, index: int, progress: Mapping[str, Progress], committed
     return [
         {
             "task": index,
-            "status": str(task.phase),
+            "status": DORMANT if now and now.dormant else str(task.phase),
             "worker": task.worker,
             "partition": f"{one.topic}-{one.partition}",
             "position": one.position,

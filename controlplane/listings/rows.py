@@ -92,7 +92,7 @@ def _show_jobs_row(job: Job, progress: Mapping[str, Progress]) -> Row:
 def _lag_and_rate(job: Job, progress: Mapping[str, Progress]) -> tuple[int | None, float | None]:
     """Lag and rate over all tasks that still write; None until each of them has reported."""
     writing = [task_key(job.uid, i) for i, task in enumerate(job.tasks) if task.phase not in TASK_ENDED]
-    reported = [progress[key] for key in writing if key in progress and progress[key].partitions]
+    reported = [one for key in writing if (one := progress.get(key)) and (one.partitions or one.dormant)]
     if job.closed or not reported or len(reported) < len(writing):
         return None, None
     return sum(at.lag for one in reported for at in one.partitions), round(sum(one.rate_in for one in reported), 1)

@@ -13,38 +13,66 @@ from jobplane.processors.kafka.questions import At
 from jobplane.schemas.records.progress import PartitionProgress, Progress
 from jobplane.schemas.records.reports import ReportKind
 from jobplane.schemas.records.sources import sources_by_topic
-from jobplane.schemas.records.state import Job
+from jobplane.schemas.records.state import Job, Phase, Target
 from jobplane.schemas.records.tasks import task_key
 
-PROGRESS_MS = 15_000
-"""Progress older than this says nothing about now: tasks report it every 5 s."""
+PROGRESS_MS, DORMANT_MS = 15_000, 660_000
+"""Progress older than this says nothing about now: tasks report it every 5 s, and every 10 min while they rest."""
 
 
-def latest_progress(kafka: Kafka, prefix: str, jobs: Mapping[str, Job]) -> dict[str, Progress]:
-    """The newest progress of each running task of the live ones among `jobs` (by uid), by task key."""
+def latest_progress(
+    kafka: Kafka, prefix: str, jobs: Mapping[str, Job], *, with_dormant: bool = False
+) -> dict[str, Progress]:
+    """The newest progress of each running task of the live ones among `jobs` (by uid), by task key.
+
+    A task that has reported none lately rests, if its worker says that tasks rest there: it has read everything.
+    `with_dormant` finds what such a task has last reported, which takes long for many jobs.
+    """
     topic = f"{prefix}{REPORTS}"
     if all(job.closed for job in jobs.values()):
         return {}
-    since = round(time.time() * 1000) - PROGRESS_MS
+    now = round(time.time() * 1000)
+    since = now - (DORMANT_MS if with_dormant else PROGRESS_MS)
     start = kafka.offsets_since([(topic, 0)], since)[topic, 0]
     if start < 0:
         return {}
     with closing(ControlTopics(kafka, prefix).state_reader()) as consumer:
         messages = list(kafka.read_to_end(consumer, topic, [0], starts={(topic, 0): start}))
     heard: set[bytes] = set()
+    resting: set[str] = set()
     found: dict[str, Progress] = {}
     for message in reversed(messages):
         key = message.key() or b""
         if key in heard:  # the newest is decoded, and those before it are not
             continue
+        uid = key.partition(b"/")[0].decode(errors="replace")
+        if uid and uid not in jobs:
+            continue
         report = state_topic.read_report(message)
+        is_new = message.timestamp()[1] >= now - PROGRESS_MS
+        if report is not None and report.said is ReportKind.RESTING and is_new:
+            resting.add(report.worker)
         if report is None or report.said is not ReportKind.PROGRESS or report.progress is None:
             continue
         heard.add(key)
+        if not is_new and not report.progress.dormant:
+            continue
         job = jobs.get(report.uid)
         if job is not None and not job.closed and report.generation == job.generation:
             found[task_key(report.uid, report.task)] = report.progress
-    return found
+    return _resting(jobs, resting, now) | found
+
+
+def _resting(jobs: Mapping[str, Job], workers: Collection[str], now: int) -> dict[str, Progress]:
+    """What tasks that run at these workers would report if they rested."""
+    progress = Progress(now, (), 0.0, 0.0, 0, 0, dormant=True)
+    return {
+        task_key(job.uid, index): progress
+        for job in jobs.values()
+        if workers and not job.closed and job.target is Target.RUN
+        for index, task in enumerate(job.tasks)
+        if task.phase is Phase.RUNNING and task.worker in workers
+    }
 
 
 def committed_progress(kafka: Kafka, prefix: str, job: Job) -> list[PartitionProgress]:

@@ -69,7 +69,7 @@ def _describe(kafka: Kafka, prefix: str, statement: statements.ShowCreate | stat
             )
         case statements.Describe(statements.DescribeKind.JOB, name):
             job = describe.find_job(state, name)
-            latest = latest_progress(kafka, prefix, {job.uid: job})
+            latest = latest_progress(kafka, prefix, {job.uid: job}, with_dormant=True)
             return describe.describe_job(job, latest, committed_progress(kafka, prefix, job))
         case statements.Describe(statements.DescribeKind.MAPPING, name):
             return describe.describe_mapping(state, name)

@@ -136,7 +136,8 @@ class Supervisor:
 
     def _shown(self, key: str, statuses: Mapping[str, Any]) -> dict[str, Any]:
         status = statuses.get(key)
-        known = {"step": status.step, "age": status.age, **status.counters} if status else {}
+        step = "dormant" if status and status.dormant else status and status.step
+        known = {"step": step, "age": status.age, **status.counters} if status else {}
         return {"task": key, "job": self._tasks[key].job, **known}
 
     def has_metrics(self, key: str) -> bool:
@@ -221,6 +222,7 @@ class Supervisor:
         opening = Opening(
             *(settings.bootstrap, settings.kafka, settings.prefix, self._worker, settings.session_timeout),
             settings.registry,
+            settings.dormant_after,
         )
         self._send(number, opening)
         for does, name in ((self._listen, "host"), (_speak, "to-host")):

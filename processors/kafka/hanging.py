@@ -12,7 +12,7 @@ the coordinator is asked how it ended that transaction, and an empty one over th
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,14 +82,21 @@ def end_hanging(kafka: Kafka, transactional_id: str, place: TransactionPlace, al
 
 def _held_back(kafka: Kafka, place: TransactionPlace, alive: Alive) -> bool:
     """Whether the place has a record of the id's own that those who read committed records do not get to."""
-    at = (place.topic, place.partition)
-    stable = kafka.stable_offsets([at], alive)
-    if stable[at] >= kafka.last_offsets([at], alive)[at]:
-        return False
-    consumer = kafka.consumer(f"{place.topic}.hanging", committed=False)
+    return any(map(place.is_own, keys_held_back(kafka, place.topic, [place.partition], alive)))
+
+
+def keys_held_back(kafka: Kafka, topic: str, partitions: Collection[int], alive: Alive) -> set[bytes]:
+    """The keys of records that those who read committed records do not get to now."""
+    places = [(topic, partition) for partition in partitions]
+    stable = kafka.stable_offsets(places, alive)
+    ends = kafka.last_offsets(places, alive)
+    behind = {at: offset for at, offset in stable.items() if offset < ends[at]}
+    if not behind:
+        return set()
+    consumer = kafka.consumer(f"{topic}.hanging", committed=False)
     try:
-        found = kafka.read_to_end(consumer, place.topic, [place.partition], alive, stable)
-        return any(place.is_own(message.key() or b"") for message in found)
+        found = kafka.read_to_end(consumer, topic, [partition for _, partition in behind], alive, behind)
+        return {message.key() or b"" for message in found}
     finally:
         returns(consumer.close, CALL_S)
 

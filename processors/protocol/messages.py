@@ -39,7 +39,8 @@ def goal_of(task: Task) -> TaskGoal:
 class Opening(Struct, tag="opening", frozen=True):
     """The first line: where Kafka is, and which worker the host belongs to.
 
-    `in_touch_s` is how long tasks may continue after the last InTouch.
+    `in_touch_s` is how long tasks may continue after the last InTouch; `dormant_after_s` how long a task without input
+    keeps its clients.
     """
 
     bootstrap: str
@@ -48,6 +49,7 @@ class Opening(Struct, tag="opening", frozen=True):
     worker: str
     in_touch_s: float
     registry: dict[str, str] = {}
+    dormant_after_s: float = 10.0
 
 
 class RunTask(Struct, tag="run", frozen=True):
@@ -89,11 +91,15 @@ ToHost = RunTask | UpdateTask | ReleaseTask | ForgetTask | InTouch
 
 
 class TaskStatus(Struct, frozen=True):
-    """The step that a task is in, seconds since the step began, and the task's counters by name."""
+    """The step that a task is in, seconds since the step began, and the task's counters by name.
+
+    `dormant`: the task rests, and takes no step until there is something to read.
+    """
 
     step: Step
     age: float
     counters: dict[str, int | float | str]
+    dormant: bool = False
 
     @property
     def committed(self) -> bool:

@@ -67,5 +67,7 @@ class TaskEnd(StrEnum):
     """Another process may run the task."""
     RELEASED = "released"
     """The worker has asked the task to end."""
+    DORMANT = "dormant"
+    """There is nothing to read: the task rests in its host, which runs it again when there is. It has not ended."""
     CRASHED = "crashed"
     """The runner raised an exception that it does not handle."""

@@ -10,6 +10,7 @@ from jobplane.processors.evaluation.verdict import Interrupted
 from jobplane.processors.kafka.abandoning import returns
 from jobplane.processors.kafka.cluster import Consumer, Kafka
 from jobplane.processors.kafka.control_topics import ControlTopics
+from jobplane.processors.pipeline import Pipeline, Positions
 from jobplane.processors.protocol.messages import TaskGoal
 from jobplane.processors.protocol.steps import Step
 from jobplane.processors.registry.client import Registry
@@ -19,8 +20,10 @@ from jobplane.processors.task.records import ControlRecords
 from jobplane.processors.task.reports import Reporter
 from jobplane.schemas.failures import RecordFailure
 from jobplane.schemas.formats.avro.known_schemas import KnownSchemas
+from jobplane.schemas.records.checkpoints import Checkpoint
 from jobplane.schemas.records.progress import Progress
 from jobplane.schemas.records.snapshots import SnapshotRequest
+from jobplane.schemas.records.tasks import Task
 
 BATCH = 5_000
 SMALL_BATCH = 500
@@ -42,12 +45,26 @@ class Released(Interrupted):
 
 
 @dataclass(frozen=True, slots=True)
+class Rest:
+    """Where a task rests: its record, what it has committed last, and the next offsets to read.
+
+    Positions may be past those of the checkpoint by markers of transactions, never by records.
+    """
+
+    task: Task
+    pipeline: Pipeline
+    checkpoint: Checkpoint
+    positions: Positions
+
+
+@dataclass(frozen=True, slots=True)
 class TaskServices:
     """What a task host gives to its tasks.
 
     `require_in_touch` raises Doubt while the worker may have lost its place in the group. `interpreter_turn` is held by
-    the one task that evaluates records. `must_restart` is set when so many calls did not come back that the process
-    must be replaced. `schemas` are those of the registry that any of the tasks has needed.
+    the one task that evaluates records. After `dormant_after_s` without input a task rests. `must_restart` is set when
+    so many calls did not come back that the process must be replaced. `schemas` are those of the registry that any of
+    the tasks has needed.
     """
 
     kafka: Kafka
@@ -56,6 +73,7 @@ class TaskServices:
     reporter: Reporter
     require_in_touch: Callable[[], None]
     registry: Registry | None
+    dormant_after_s: float = 10.0
     gate: Gate = field(default_factory=lambda: Gate(STARTING, STARTING_S))
     interpreter_turn: threading.Lock = field(default_factory=threading.Lock)
     must_restart: threading.Event = field(default_factory=threading.Event)
@@ -85,8 +103,8 @@ class TaskContext:
     refuses, and `good` batches of that size have gone through. `refused` are the records found.
 
     `flushed` is how far the output is known to be written, in a job without checkpoints: the next session goes on
-    there. `logged` are the references of the faults that are in the log. `faults` counts those that no single record
-    caused.
+    there. `rest` is where the task has last rested. `logged` are the references of the faults that are in the log.
+    `faults` counts those that no single record caused.
     """
 
     services: TaskServices
@@ -97,7 +115,8 @@ class TaskContext:
     copied: set[int] = field(default_factory=set)
     release: threading.Event = field(default_factory=threading.Event)
     refused: dict[Place, RecordFailure] = field(default_factory=dict)
-    flushed: dict[tuple[str, int], int] = field(default_factory=dict)
+    flushed: Positions = field(default_factory=dict)
+    rest: Rest | None = None
     logged: set[str] = field(default_factory=set)
     faults: int = 0
     batch: int = BATCH
@@ -119,6 +138,10 @@ class TaskContext:
         self.good += 1
         if self.good > 2 * NARROWER:
             self.batch = BATCH
+
+    def wakes_at(self, checkpoint: Checkpoint) -> bool:
+        """Whether the task rested at this checkpoint, and nobody has run it since."""
+        return self.rest is not None and self.rest.checkpoint == checkpoint
 
     def last_progress(self) -> Progress:
         """The counters, for the report that ends the task."""

@@ -16,6 +16,7 @@ from jobplane.processors.kafka.cluster import (
     TopicPartition,
 )
 from jobplane.processors.kafka.control_topics import ControlTopics
+from jobplane.processors.kafka.questions import At
 from jobplane.schemas.failures import CheckpointLost, SnapshotLost
 from jobplane.schemas.records.checkpoints import Checkpoint, Pointer, read_pointer
 from jobplane.schemas.records.snapshots import SnapshotPart
@@ -49,6 +50,21 @@ class ControlRecords:
         """The task record as it is at the end of its partition; None if it is gone."""
         found, _ = self._last(self._topics.tasks, at.partition, at.key, alive, at.offset)
         return decode(found, Task) if found else None
+
+    def tasks(self, places: Iterable[RecordAt], alive: Alive) -> dict[str, Task]:
+        """The task records of many tasks at once, by key, as they are at the ends of their partitions."""
+        keys, starts = set[bytes](), dict[At, int]()
+        for at in places:
+            place = (self._topics.tasks, at.partition)
+            keys.add(at.key.encode())
+            starts[place] = min(at.offset, starts.get(place, at.offset))
+        last: dict[bytes, bytes | None] = {}
+        with self._consumer(committed=True) as consumer:
+            partitions = [partition for _, partition in starts]
+            for message in self._kafka.read_to_end(consumer, self._topics.tasks, partitions, alive, starts):
+                if (key := message.key()) in keys:
+                    last[key] = message.value()
+        return {key.decode(): decode(value, Task) for key, value in last.items() if value}
 
     def checkpoint(
         self, key: str, layout: int, partition: int, committed: Iterable[TopicPartition], alive: Alive

@@ -68,6 +68,10 @@ class Reporter:
         """Sent once: the next one comes in seconds."""
         self._send(replace(self._report(goal, attempt, ReportKind.PROGRESS), progress=progress))
 
+    def resting(self) -> None:
+        """Says that tasks rest at this worker, and that it lives: no task that rests says so itself."""
+        self._send(Report("", 0, 0, 0, ReportKind.RESTING, self.worker))
+
     def _report(self, goal: TaskGoal, attempt: int, said: ReportKind) -> Report:
         return Report(goal.uid, goal.task, goal.generation, attempt, said, self.worker)
 

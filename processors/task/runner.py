@@ -87,7 +87,9 @@ class Runner:
         """`enter` is called with each step, and with None for a sign of life between steps."""
         self.goal = order.goal
         self._services, self._job = services, order.job
-        self._at = RecordAt(order.goal.key, order.partition, order.offset)
+        self.at = RecordAt(order.goal.key, order.partition, order.offset)
+        self.known: Task | None = None
+        """The task record, if it has been read: the next session fences by it."""
         counters = Counters(host_deaths=order.deaths, on_first_commit=on_first_commit)
         self.context = TaskContext(services, order.goal, enter, counters, order.goal.attempt)
 
@@ -116,14 +118,14 @@ class Runner:
                 context.enter(None)
                 context.release.wait(backoff)
             except Exception as error:  # noqa: BLE001  # the guard of a task's sessions, docs/decisions/0016
-                return self._fail_with_fault(error)
+                return self.fail_with_fault(error)
 
     def _run_session(self) -> TaskEnd:
         self.context.alive()
         self._await_touch()
         with self._services.gate.passing(self.context.alive) as passed:
             self.context.enter(Step.FENCE)
-            task = self._services.records.task(self._at, self.context.alive)
+            task, self.known = self.known or self._services.records.task(self.at, self.context.alive), None
             if task is None or task.generation != self.goal.generation:
                 return TaskEnd.GONE
             return self._fence(task, passed)
@@ -151,10 +153,10 @@ class Runner:
         self.context.enter(Step.READ)
         consumer = services.kafka.consumer(services.topics.job_group(task.uid), **CONSUMER_SETTINGS)
         try:
-            record = services.records.task(self._at, alive)
+            record = services.records.task(self.at, alive)
             if record is None or record.generation != task.generation or record.layout != task.layout:
                 return TaskEnd.GONE
-            self._check_worker(record, pipeline)
+            self.check_worker(record, pipeline)
             return self._resume(record, pipeline, TaskClients(producer, output, consumer), taken, passed)
         finally:
             services.close(consumer)
@@ -169,7 +171,7 @@ class Runner:
                 self.context.alive()
                 self.context.release.wait(0.1)
 
-    def _check_worker(self, record: Task, pipeline: Pipeline) -> None:
+    def check_worker(self, record: Task, pipeline: Pipeline) -> None:
         """Raises WorkerLost where the task ran elsewhere, and the job's options want a RESUME before it runs here."""
         here = self._services.reporter.worker
         moved = record.run and record.phase is Phase.RUNNING and record.worker not in ("", here)
@@ -181,7 +183,9 @@ class Runner:
     ) -> TaskEnd:
         context = self.context
         checkpoint = restore(self._services, task, pipeline, clients.consumer, context.alive)
-        context.attempt = max(task.attempt, checkpoint.attempt, context.attempt) + 1
+        if not context.wakes_at(checkpoint):
+            context.rest = None
+            context.attempt = max(task.attempt, checkpoint.attempt, context.attempt) + 1
         if not task.run:
             return stop(context, goal_of(task), checkpoint)
         context.enter(Step.ASSIGN)
@@ -201,7 +205,7 @@ class Runner:
             session.commits.abandon()
             raise
 
-    def _fail_with_fault(self, error: Exception) -> TaskEnd:
+    def fail_with_fault(self, error: Exception) -> TaskEnd:
         """A fault of jobplane suspends the job: to begin again would most likely meet it again."""
         self.context.faults += 1
         fault = log_fault(error, f"task {self.goal.key} of job '{self._job}'")

@@ -27,7 +27,7 @@ from jobplane.processors.pipeline import Pipeline
 from jobplane.processors.protocol.messages import TaskGoal, goal_of
 from jobplane.processors.protocol.steps import Step, TaskEnd
 from jobplane.processors.task.commits import Commits, TaskClients
-from jobplane.processors.task.context import BATCH, SMALL_BATCH, Narrowed, Released, TaskContext
+from jobplane.processors.task.context import BATCH, SMALL_BATCH, Narrowed, Released, Rest, TaskContext
 from jobplane.processors.task.endings import complete, copy_for_snapshots, stop
 from jobplane.processors.task.packages import step_here
 from jobplane.processors.task.sources import SourcePositions
@@ -47,6 +47,8 @@ LOOK_S, CONFIRM_S = 2.0, 10.0
 class TaskSession:
     """`letters` writes dead letters. `open_since` is when the open transaction began, 0 while none is open.
 
+    `read_at` is when the task has last read something, or found out that it cannot rest yet.
+
     `culprit` is the failure that ends the task after the next commit. `last_treated` is the last record that was
     treated as onError says.
     """
@@ -64,14 +66,20 @@ class TaskSession:
     most: int
     open_since: float = 0.0
     looked_at: float = field(default_factory=time.monotonic)
+    read_at: float = field(default_factory=time.monotonic)
     culprit: JobFailure | None = None
     last_read: Message | None = None
     last_treated: Place | None = None
 
     def start(self) -> None:
-        """Assigns, and commits once: that proves that the checkpoint can be written. Then the task is running."""
+        """Assigns, and commits once: that proves that the checkpoint can be written. Then the task is running.
+
+        A task that wakes where it has rested has proved that, and has reported that it is running.
+        """
         check_held(self.context.services.kafka, self.sources.offsets)
         assign(self.clients.consumer, self.sources.offsets)
+        if self.context.wakes_at(self.commits.checkpoint):
+            return
         self._begin()
         self._commit()
         self.context.services.reporter.phase(self.goal, self.context.attempt, ReportKind.RUNNING)
@@ -108,14 +116,40 @@ class TaskSession:
                 return complete(context, self.goal)
             self._look_round()
             if self._poll_and_produce() < self.most // 10:
-                self._rest(due)
+                self._wait(due)
+            if self._may_rest():
+                return TaskEnd.DORMANT
 
     @property
     def _must_commit(self) -> bool:
         """A record is to blame, or is being looked for, or all records are read."""
         return self.culprit is not None or self.context.batch < BATCH or self.sources.at_end
 
-    def _rest(self, due: float) -> None:
+    def _may_rest(self) -> bool:
+        """Whether nothing came for so long that the task gives back its clients; where it rests is in the context.
+
+        The broker must say that there is nothing more, be it committed or not, and all that was read must be committed.
+        A bounded job ends instead.
+        """
+        services, now = self.context.services, time.monotonic()
+        if self.open_since or now - self.read_at < services.dormant_after_s or self.sources.bounded:
+            return False
+        if self.culprit is not None or self.context.batch < BATCH:
+            return False
+        self.read_at = now
+        self.sources.advance()
+        positions = dict(self.sources.offsets)
+        if positions != self.commits.checkpoint.positions:  # markers, which the source need not keep for the task
+            self._begin()
+            self._commit()
+        ends = services.kafka.last_offsets(positions, self.context.alive)
+        if any(ends[at] > offset for at, offset in positions.items()):
+            return False
+        self.context.counters.looked(self.sources.progress())
+        self.context.rest = Rest(self.task, self.pipeline, self.commits.checkpoint, positions)
+        return True
+
+    def _wait(self, due: float) -> None:
         """Waits for the first record; in an open transaction until more records have gathered or the commit is due."""
         if self.open_since:
             self.context.release.wait(min(due, GATHER_S))
@@ -160,6 +194,8 @@ class TaskSession:
             with self._checking_offsets():
                 messages = [*first, *poll(self.clients.consumer, min(self.context.batch, self.most), 0)]
             count = len(messages)
+            if count:
+                self.read_at = time.monotonic()
             messages = self.sources.before_ends(messages)
             if messages:
                 self._evaluate(messages)

@@ -21,7 +21,8 @@ class Progress:
     commit.
 
     `state_bytes` is the size of the checkpoint's state, `metrics` are the counters of this run, `trouble` says why it
-    last restarted, and which packages differ from those of its job; it is empty if nothing is wrong.
+    last restarted, and which packages differ from those of its job; it is empty if nothing is wrong. `dormant`: nothing
+    has come for some seconds, and the task rests until something does.
     """
 
     time: int
@@ -32,6 +33,7 @@ class Progress:
     state_bytes: int
     metrics: dict[str, float] = field(default_factory=dict)
     trouble: str = ""
+    dormant: bool = False
 
 
 REFUSED = "records_refused_"

@@ -16,13 +16,15 @@ class ReportKind(StrEnum):
     PROGRESS = "progress"
     SNAPSHOTTED = "snapshotted"
     SNAPSHOT_FAILED = "snapshot-failed"
+    RESTING = "resting"
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
     """Reports of older generations and attempts are ignored. The fields after `worker` depend on `said`.
 
-    PROGRESS is only shown: nothing is decided by it, and it is not repeated.
+    PROGRESS and RESTING are only shown: nothing is decided by them, and they are not repeated. RESTING is about no
+    task: the worker lives, and those of its tasks that report no progress rest.
     """
 
     uid: str

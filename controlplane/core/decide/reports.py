@@ -37,7 +37,7 @@ def decide_report(state: State, report: Report, facts: Facts, time: int) -> tupl
             return _decide_snapshotted(state, job, report, facts, time)
         case ReportKind.SNAPSHOT_FAILED:
             return _decide_snapshot_failed(state, job, report)
-        case ReportKind.PROGRESS:
+        case ReportKind.PROGRESS | ReportKind.RESTING:
             return ()
         case ReportKind.RUNNING | ReportKind.STOPPED | ReportKind.FAILED | ReportKind.COMPLETED if _is_outdated(
             job, report

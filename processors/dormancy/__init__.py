@@ -1,0 +1,1 @@
+"""Dormant tasks: how tasks without input start without clients of their own, rest, and are watched together."""
