@@ -20,6 +20,7 @@ from jobplane.processors.dormancy.quiet_starts import QuietStarts
 from jobplane.processors.dormancy.sleepers import Sleepers
 from jobplane.processors.kafka.cluster import Doubt, Kafka
 from jobplane.processors.kafka.control_topics import ControlTopics
+from jobplane.processors.kafka.wire.wire import Wire
 from jobplane.processors.protocol.messages import (
     MUST_RESTART,
     ForgetTask,
@@ -95,6 +96,7 @@ class Host:
             self._reporter,
             self._require_in_touch,
             registry_of(opening.registry),
+            Wire(kafka),
             opening.dormant_after_s,
         )
         self._hook, self._out = hook, out

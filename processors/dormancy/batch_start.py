@@ -18,7 +18,6 @@ from jobplane.processors.kafka.cluster import Doubt, Fenced
 from jobplane.processors.kafka.hanging import keys_held_back
 from jobplane.processors.kafka.wire.producer import WireProducer, fence
 from jobplane.processors.kafka.wire.settings import WireUnavailable
-from jobplane.processors.kafka.wire.wire import Wire
 from jobplane.processors.pipeline import pipeline_of
 from jobplane.processors.protocol.steps import Step, TaskEnd
 from jobplane.processors.task.context import Rest, TaskServices
@@ -50,9 +49,9 @@ class BatchStart:
     """`left` are the tasks, by key, of which nothing has become yet."""
 
     def __init__(
-        self, services: TaskServices, wire: Wire, index: CheckpointIndex, started: StartedTasks, left: dict[str, Runner]
+        self, services: TaskServices, index: CheckpointIndex, started: StartedTasks, left: dict[str, Runner]
     ) -> None:
-        self._services, self._wire, self._index, self._started = services, wire, index, started
+        self._services, self._index, self._started = services, index, started
         self.left = left
         self._rests: dict[str, Rest] = {}
         """Where those may rest that still may."""
@@ -130,7 +129,7 @@ class BatchStart:
     def _each(self, work: Callable[[str], Coroutine[Any, Any, Any]]) -> dict[str, Any]:
         """What the work gives for each task. Where it fails, the task starts alone, and finds out why."""
         keys = [*self._rests]
-        found = dict(zip(keys, self._wire.run(_gather(map(work, keys))).result(), strict=True))
+        found = dict(zip(keys, self._services.wire.run(_gather(map(work, keys))).result(), strict=True))
         for key, value in found.items():
             match value:
                 case Fenced():
@@ -148,7 +147,7 @@ class BatchStart:
         rest, context = self._rests[key], self.left[key].context
         context.enter(Step.FENCE)
         timeout_ms = rest.pipeline.interval_ms + TRANSACTION_SLACK_MS
-        producer = await fence(self._wire, self._services.topics.transactional_id(rest.task), timeout_ms)
+        producer = await fence(self._services.wire, self._services.topics.transactional_id(rest.task), timeout_ms)
         context.enter(Step.READ)
         return producer
 

@@ -10,7 +10,6 @@ from jobplane.processors.dormancy.checkpoint_index import CheckpointIndex
 from jobplane.processors.guard import log_fault
 from jobplane.processors.kafka.cluster import Doubt
 from jobplane.processors.kafka.wire.settings import WireUnavailable
-from jobplane.processors.kafka.wire.wire import Wire
 from jobplane.processors.task.context import TaskServices
 from jobplane.processors.task.runner import Runner
 from jobplane.schemas.failures import JobFailure
@@ -26,7 +25,7 @@ class QuietStarts:
 
     def __init__(self, services: TaskServices, started: StartedTasks) -> None:
         self._services, self._started = services, started
-        self._wire, self._index = Wire(services.kafka), CheckpointIndex(services.topics)
+        self._index = CheckpointIndex(services.topics)
         self._waiting = queue.SimpleQueue[Runner]()
         threading.Thread(target=self._work, name="quiet-starts", daemon=True).start()
 
@@ -46,7 +45,7 @@ class QuietStarts:
     def _start(self, left: dict[str, Runner], pause: float) -> float:
         """Starts a batch; what is left after a doubt is tried again, after a pause. Returns the pause in seconds."""
         try:
-            BatchStart(self._services, self._wire, self._index, self._started, left).run()
+            BatchStart(self._services, self._index, self._started, left).run()
         except Doubt as doubt:
             for runner in left.values():
                 runner.context.counters.doubt(str(doubt))

@@ -285,7 +285,7 @@ class Kafka:
         while left:
             alive()
             try:
-                messages = poll(consumer, 5000, 0.02)
+                messages = poll_ready(consumer, 5000, 0.02)
             except OutOfRange:  # some were deleted since, or the client has no answer: the broker knows
                 if time.monotonic() - heard > SILENT_S:
                     raise

@@ -10,6 +10,7 @@ from jobplane.processors.evaluation.verdict import Interrupted
 from jobplane.processors.kafka.abandoning import returns
 from jobplane.processors.kafka.cluster import Consumer, Kafka
 from jobplane.processors.kafka.control_topics import ControlTopics
+from jobplane.processors.kafka.wire.wire import Wire
 from jobplane.processors.pipeline import Pipeline, Positions
 from jobplane.processors.protocol.messages import TaskGoal
 from jobplane.processors.protocol.steps import Step
@@ -73,6 +74,7 @@ class TaskServices:
     reporter: Reporter
     require_in_touch: Callable[[], None]
     registry: Registry | None
+    wire: Wire
     dormant_after_s: float = 10.0
     gate: Gate = field(default_factory=lambda: Gate(STARTING, STARTING_S))
     interpreter_turn: threading.Lock = field(default_factory=threading.Lock)

@@ -13,12 +13,11 @@ from jobplane.processors.kafka.abandoning import returns
 from jobplane.processors.kafka.cluster import (
     CALL_S,
     Consumer,
-    TopicPartition,
 )
 from jobplane.processors.kafka.control_topics import ControlTopics
 from jobplane.processors.kafka.questions import At
 from jobplane.schemas.failures import CheckpointLost, SnapshotLost
-from jobplane.schemas.records.checkpoints import Checkpoint, Pointer, read_pointer
+from jobplane.schemas.records.checkpoints import Checkpoint, Pointer
 from jobplane.schemas.records.snapshots import SnapshotPart
 from jobplane.schemas.records.tasks import Task
 from jobplane.schemas.wire.codec import UnknownRecord, decode
@@ -67,7 +66,7 @@ class ControlRecords:
         return {key.decode(): decode(value, Task) for key, value in last.items() if value}
 
     def checkpoint(
-        self, key: str, layout: int, partition: int, committed: Iterable[TopicPartition], alive: Alive
+        self, key: str, layout: int, partition: int, pointers: Iterable[Pointer], alive: Alive
     ) -> Checkpoint | None:
         """The newest committed checkpoint under a key. Its task has been fenced, so no transaction of it is open.
 
@@ -75,7 +74,6 @@ class ControlRecords:
         its transaction has. If nothing under the key lies behind the pointer's record, committed or not, that is it.
         """
         topic = self._topics.checkpoints
-        pointers = [pointer for at in committed if (pointer := read_pointer(at.metadata))]
         own = sorted((one for one in pointers if one.layout == layout and one.partition == partition), reverse=True)
         start = next((one.offset for one in own if self._pointed(topic, one, key) is not None), None)
         data = None

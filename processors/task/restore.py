@@ -5,12 +5,14 @@ This is not a search: if a checkpoint that should exist is missing, the job stop
 
 from collections.abc import Callable
 
-from jobplane.processors.kafka.cluster import Consumer, KafkaException, TopicPartition, insisting
+from jobplane.processors.kafka.cluster import Doubt, insisting
+from jobplane.processors.kafka.wire.offsets import committed_metadata
+from jobplane.processors.kafka.wire.settings import WireUnavailable
 from jobplane.processors.pipeline import Pipeline, Positions
 from jobplane.processors.task.context import TaskServices
 from jobplane.schemas.failures import CheckpointLost
 from jobplane.schemas.options import Guarantee
-from jobplane.schemas.records.checkpoints import Checkpoint
+from jobplane.schemas.records.checkpoints import Checkpoint, Pointer, read_pointer
 from jobplane.schemas.records.layouts import FormerLayout
 from jobplane.schemas.records.offsets import PartitionOffset, SourceOffsets
 from jobplane.schemas.records.tasks import Task, checkpoint_key
@@ -19,17 +21,15 @@ PATIENCE_S = 3.0
 _REMEDY = "DROP the job and create it again, from a snapshot if there is one"
 
 
-def restore(
-    services: TaskServices, task: Task, pipeline: Pipeline, consumer: Consumer, alive: Callable[[], None]
-) -> Checkpoint:
+def restore(services: TaskServices, task: Task, pipeline: Pipeline, alive: Callable[[], None]) -> Checkpoint:
     """Raises CheckpointLost or SnapshotLost; a job that keeps no checkpoints begins at its start offsets."""
     if pipeline.options.processing_guarantee is Guarantee.NONE:
         return checkpoint_of(task, pipeline, pipeline.starts)
-    committed = _committed(consumer, task, pipeline)
+    pointers = _pointers(services, task, pipeline)
 
     def find(layout: int, index: int, partition: int) -> Checkpoint | None:
         key = checkpoint_key(task.uid, layout, index)
-        return services.records.checkpoint(key, layout, partition, committed, alive)
+        return services.records.checkpoint(key, layout, partition, pointers, alive)
 
     found = find(task.layout, task.task, task.partition)
     if found is None and task.started:  # a broker that has just come back may not show all it has
@@ -49,19 +49,19 @@ def restore(
     return checkpoint_of(task, pipeline, start)
 
 
-def _committed(consumer: Consumer, task: Task, pipeline: Pipeline) -> list[TopicPartition]:
-    """The offsets of the job's group, for the pointers in them; none where the group does not say.
+def _pointers(services: TaskServices, task: Task, pipeline: Pipeline) -> list[Pointer]:
+    """The pointers that the job's group has committed with its offsets; none where the group does not say.
 
-    After a broker's death, a group may count an offset as pending for ever whose transaction is long over, and answers
-    nobody who wants stable offsets. Then the checkpoint is found by its key: it was written in the same transaction.
+    After a broker's death a group may have lost a commit, or answer nobody. The checkpoint is found by its key too: it
+    was written in the same transaction.
     """
-    wanted = [TopicPartition(topic, p) for topic, p in pipeline.starts if task.owns(p) or task.former]
+    wanted = [at for at in pipeline.starts if task.owns(at[1]) or task.former]
+    asked = services.wire.run(committed_metadata(services.wire, services.topics.job_group(task.uid), wanted))
     try:
-        return consumer.committed(wanted, PATIENCE_S)
-    except KafkaException as error:
-        if error.args[0].name() != "_TIMED_OUT":
-            raise
+        committed = asked.result(PATIENCE_S)
+    except (Doubt, WireUnavailable, TimeoutError):
         return []
+    return [pointer for metadata in committed.values() if (pointer := read_pointer(metadata))]
 
 
 def carried_over(task: Task, start: Positions, find: Callable[[int, int, int], Checkpoint | None]) -> Positions:

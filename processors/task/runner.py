@@ -182,7 +182,7 @@ class Runner:
         self, task: Task, pipeline: Pipeline, clients: TaskClients, taken: list[Taken], passed: Callable[[], None]
     ) -> TaskEnd:
         context = self.context
-        checkpoint = restore(self._services, task, pipeline, clients.consumer, context.alive)
+        checkpoint = restore(self._services, task, pipeline, context.alive)
         if not context.wakes_at(checkpoint):
             context.rest = None
             context.attempt = max(task.attempt, checkpoint.attempt, context.attempt) + 1

@@ -47,7 +47,8 @@ LOOK_S, CONFIRM_S = 2.0, 10.0
 class TaskSession:
     """`letters` writes dead letters. `open_since` is when the open transaction began, 0 while none is open.
 
-    `read_at` is when the task has last read something, or found out that it cannot rest yet.
+    `committed_at` is when the last transaction of this session with input ended, 0 before. `read_at` is when the task
+    has last read something, or found out that it cannot rest yet.
 
     `culprit` is the failure that ends the task after the next commit. `last_treated` is the last record that was
     treated as onError says.
@@ -65,6 +66,7 @@ class TaskSession:
     goal: TaskGoal
     most: int
     open_since: float = 0.0
+    committed_at: float = 0.0
     looked_at: float = field(default_factory=time.monotonic)
     read_at: float = field(default_factory=time.monotonic)
     culprit: JobFailure | None = None
@@ -98,9 +100,10 @@ class TaskSession:
             if latest.generation != self.goal.generation:
                 return TaskEnd.GONE
             snapshots = context.snapshots_due(latest)
-            due = self.open_since + interval - time.monotonic() if self.open_since else interval
+            due = self._due(interval)
             if self.open_since and (due <= 0 or snapshots or not latest.run or self._must_commit):
                 self._commit()
+                self.committed_at = time.monotonic()
                 if self.culprit is not None:
                     raise self.culprit
                 if self.clients.producer.suspect:
@@ -119,6 +122,15 @@ class TaskSession:
                 self._wait(due)
             if self._may_rest():
                 return TaskEnd.DORMANT
+
+    def _due(self, interval: float) -> float:
+        """Seconds until the open transaction must end: an interval after the one before.
+
+        A record that comes after a pause does not wait for longer than others need to gather beside it.
+        """
+        if not self.open_since:
+            return interval
+        return max(self.committed_at + interval, self.open_since + min(GATHER_S, interval)) - time.monotonic()
 
     @property
     def _must_commit(self) -> bool:

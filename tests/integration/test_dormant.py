@@ -62,12 +62,12 @@ def threads(plane: System) -> int:
 def test_a_new_job_without_input_rests_from_the_start(plane: System) -> None:
     Copying(plane, "first").sleeps()
     before = threads(plane)
-    job = Copying(plane, "fresh")
-    job.sleeps()
-    assert threads(plane) < before + 10  # one task with clients has as many
-    listed = plane.jobs()["fresh"]
+    for i in range(5):
+        Copying(plane, f"fresh{i}").sleeps()
+    assert threads(plane) < before + 50  # twenty tasks with clients of their own have two hundred
+    listed = plane.jobs()["fresh0"]
     assert (listed["status"], listed["lag"], listed["rate"]) == ("RUNNING", 0, 0.0)
-    steps = {task["step"] for task in plane.workers[-1].tasks if task["job"] == "fresh"}
+    steps = {task["step"] for task in plane.workers[-1].tasks if task["job"] == "fresh0"}
     assert steps == {"dormant"}
 
 

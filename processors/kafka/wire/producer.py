@@ -45,7 +45,7 @@ async def fence(wire: Wire, transactional_id: str, timeout_ms: int) -> "WireProd
     `timeout_ms` is how long the coordinator lets a transaction be open. Raises WireUnavailable, Doubt, Fenced or
     KafkaRefused.
     """
-    answer = await _ask(
+    answer = await ask_coordinator(
         wire, TRANSACTION, transactional_id, InitProducerIdRequest_v0(transactional_id, timeout_ms), _own_code
     )
     return WireProducer(wire, transactional_id, answer.producer_id, answer.producer_epoch)
@@ -82,7 +82,7 @@ class WireProducer:
         with self._judging():
             self._added.update((topic, one) for one in new)
             request = AddPartitionsToTxnRequest_v0(*self._identity, [(topic, new)])
-            await _ask(self._wire, TRANSACTION, self.transactional_id, request, _partition_codes)
+            await ask_coordinator(self._wire, TRANSACTION, self.transactional_id, request, _partition_codes)
 
     async def append(
         self, topic: str, partition: int, key: bytes | None, value: bytes | None, timestamp_ms: int | None = None
@@ -131,11 +131,11 @@ class WireProducer:
                 await self._wire.coordinator(GROUP, group)  # the first creates the topic that the transaction enters
                 self._groups.add(group)
                 added = AddOffsetsToTxnRequest_v0(*self._identity, group)
-                await _ask(self._wire, TRANSACTION, self.transactional_id, added, _own_code)
+                await ask_coordinator(self._wire, TRANSACTION, self.transactional_id, added, _own_code)
             request = TxnOffsetCommitRequest_v0(
                 self.transactional_id, group, self.producer_id, self.epoch, list(topics.items())
             )
-            await _ask(self._wire, GROUP, group, request, _partition_codes)
+            await ask_coordinator(self._wire, GROUP, group, request, _partition_codes)
 
     async def commit(self) -> None:
         """Commits what was appended and sent since the last end; without any of it nothing is asked."""
@@ -149,7 +149,7 @@ class WireProducer:
         with self._judging():
             if self.is_open:
                 request = EndTxnRequest_v0(*self._identity, committed)
-                await _ask(self._wire, TRANSACTION, self.transactional_id, request, _own_code)
+                await ask_coordinator(self._wire, TRANSACTION, self.transactional_id, request, _own_code)
             self._added.clear()
             self._groups.clear()
 
@@ -178,7 +178,9 @@ def _partition_codes(answer: Any) -> list[Refusal]:
     return sorted(found, key=lambda one: one[1] == _NOT_ATTEMPTED)
 
 
-async def _ask(wire: Wire, kind: int, key: str, request: Any, refusals: Callable[[Any], list[Refusal]]) -> Any:
+async def ask_coordinator(
+    wire: Wire, kind: int, key: str, request: Any, refusals: Callable[[Any], list[Refusal]]
+) -> Any:
     """The coordinator's answer; a refusal that passes is met with the same request for PASSES_S, then is Doubt."""
     pause, deadline = _FIRST_PAUSE_S, time.monotonic() + PASSES_S
     while True:
