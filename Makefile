@@ -22,10 +22,10 @@ PYTEST := $(BIN)/pytest -q --durations=10
 TOGETHER := $(if $(filter output-sync,$(.FEATURES)),--output-sync)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup jars demo check test $(PARTS) chaos outage fuzz bench lock clean
+.PHONY: help setup jars demo check test $(PARTS) chaos outage fuzz bench bench-guard lock clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 setup: $(STAMP) ## .venv with everything, each package pinned by its digest
 
@@ -81,6 +81,9 @@ fuzz: setup ## two million hostile inputs: statements, schemas, commands, bytes
 
 bench: setup jars ## measure
 	$(BIN)/python -m tests.bench
+
+bench-guard: setup jars ## fail where records cost 15 % more CPU than at the commit in tests/bench/baseline.txt
+	$(BIN)/python -m tests.bench.guard
 
 lock: ## the pinned packages anew (needs uv)
 	uv pip compile pyproject.toml --all-extras --group dev --group build --universal --python-version 3.11 \
