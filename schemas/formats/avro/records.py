@@ -18,10 +18,12 @@ from fastavro.schema import SchemaParseException, UnknownType
 from jobplane.schemas.failures import BadRecord, Unreadable
 from jobplane.schemas.formats import AVRO
 from jobplane.schemas.formats.avro import types
+from jobplane.schemas.formats.avro.flat_records import flat_decoder, flat_encoder
 from jobplane.schemas.formats.avro.known_schemas import HEADER, MAGIC, number_in_frame, number_of
 from jobplane.schemas.formats.avro.resolution import resolving_reader
 from jobplane.schemas.formats.avro.values import read_conversion, write_conversion
 from jobplane.schemas.formats.fields import (
+    Convert,
     FieldDecoder,
     FieldEncoder,
     FieldPath,
@@ -42,15 +44,19 @@ _DAMAGED = (
 def field_decoder(fields: Sequence[TypedField], layout: FormatLayout, schema_text: SchemaText) -> FieldDecoder:
     """Raises ValueError for a field that the schema does not have."""
     _check(fields, layout)
-    pick = _picker([field.path for field in fields])
-    names = frozenset(field.path[0] for field in fields)
-    is_bare = layout.schema_id is None
-    decode = _bare(layout.schema, names) if is_bare else _numbered(layout.schema, names, schema_text)
-    return FieldDecoder(
-        lambda data: pick(decode(data)),
-        tuple(f"r[{i}]" for i in range(len(fields))),
-        tuple(read_conversion(field.type) for field in fields),
-    )
+    paths = [field.path for field in fields]
+    decode = _bare(layout.schema, paths) if layout.schema_id is None else _numbered(layout.schema, paths, schema_text)
+    return FieldDecoder(decode, tuple(f"r[{i}]" for i in range(len(fields))), _conversions(fields, layout))
+
+
+def _conversions(fields: Sequence[TypedField], layout: FormatLayout) -> tuple[Convert | None, ...]:
+    """A string needs none, unlike a UUID or a symbol of an enum."""
+    schema = types.parse_schema(layout.schema)
+    kinds = [types.schema_at(schema, field.path) for field in fields]
+    strings = [
+        kind == "string" or (isinstance(kind, list) and {*map(str, kind)} == {"null", "string"}) for kind in kinds
+    ]
+    return tuple(None if plain else read_conversion(field.type) for field, plain in zip(fields, strings, strict=True))
 
 
 def _check(fields: Sequence[TypedField], layout: FormatLayout) -> None:
@@ -80,17 +86,31 @@ def _picker(paths: Sequence[FieldPath]) -> Callable[[Any], Sequence[Any]]:
     return lambda record: [at(record, path) for path in paths]
 
 
+def _decoder(writer: str, reader: str, paths: Sequence[FieldPath], start: int) -> Callable[[bytes], Any]:
+    """A function from the bytes of a record, which begins at `start`, to what lies at the paths."""
+    pick, names = _picker(paths), [path[0] for path in paths]
+    looks = _looks(writer, reader, frozenset(names))
+
+    def decode(data: bytes) -> Any:
+        return pick(_record(data, start, looks))
+
+    schema = types.parse_schema(reader)
+    if types.parse_schema(writer) != schema or any(len(path) > 1 for path in paths):
+        return decode
+    return flat_decoder(schema, names, start, decode) or decode
+
+
 _Read = Callable[[io.BytesIO], Any]
 _Looks = tuple[_Read, ...]
 """How a record is read: first completely; if that fails, only the wanted fields: damage in others is no matter."""
 
 
-def _bare(schema: str, names: frozenset[str]) -> Callable[[bytes], Any]:
-    looks = _looks(schema, schema, names)
+def _bare(schema: str, paths: Sequence[FieldPath]) -> Callable[[bytes], Any]:
+    read = _decoder(schema, schema, paths, 0)
 
     def decode(data: bytes) -> Any:
         try:
-            return _record(data, 0, looks)
+            return read(data)
         except BadRecord:
             if number := number_in_frame(data):
                 what = f"the bytes begin with 00 and the number {number} of a schema, as a registry's clients write it"
@@ -101,16 +121,16 @@ def _bare(schema: str, names: frozenset[str]) -> Callable[[bytes], Any]:
     return decode
 
 
-def _numbered(reader: str, names: frozenset[str], schema_text: SchemaText) -> Callable[[bytes], Any]:
+def _numbered(reader: str, paths: Sequence[FieldPath], schema_text: SchemaText) -> Callable[[bytes], Any]:
     """Each schema that records were written by is resolved to the reader's once."""
-    known: dict[int, _Looks] = {}
+    known: dict[int, Callable[[bytes], Any]] = {}
 
     def decode(data: bytes) -> Any:
         number = number_of(data)
-        looks = known.get(number)
-        if looks is None:
-            looks = known[number] = _looks(schema_text(number), reader, names)
-        return _record(data, HEADER, looks)
+        read = known.get(number)
+        if read is None:
+            read = known[number] = _decoder(schema_text(number), reader, paths, HEADER)
+        return read(data)
 
     return decode
 
@@ -187,7 +207,10 @@ def field_encoder(fields: Sequence[TypedField], layout: FormatLayout) -> FieldEn
     named = types.named_schemas(schema)
     conversions = [write_conversion(field.type, types.schema_at(schema, field.path), named) for field in fields]
     arguments = ", ".join(f"{{{i}}}" for i in range(len(fields)))
-    return FieldEncoder(f"encode({arguments})", {"encode": _encoder(schema, header, paths, needed)}, tuple(conversions))
+    encode = _encoder(schema, header, paths, needed)
+    if all(len(path) == 1 for path in paths):
+        encode = flat_encoder(schema, header, [path[0] for path in paths], encode) or encode
+    return FieldEncoder(f"encode({arguments})", {"encode": encode}, tuple(conversions))
 
 
 def _takes_null(field: Any) -> bool:
