@@ -14,7 +14,7 @@ TOLD := /^Collecting/ { if (++n % 20 == 0) say(n " of $(PACKAGES) packages fetch
 # Five parts of the tests, which run side by side: those that need no broker, those that kill, those that start brokers
 # or workers of their own, those about formats, bad records and sources, and all others. Each of the last four has a broker.
 PURE := $(wildcard tests/unit tests/golden tests/property tests/test_docs.py)
-OWN := $(addprefix tests/integration/test_, backup.py dev.py dormant.py embedded_broker.py installed.py many_jobs.py upgrade.py user_functions.py)
+OWN := $(addprefix tests/integration/test_, backup.py dev.py dormant.py embedded_broker.py fairness.py installed.py many_jobs.py upgrade.py user_functions.py)
 RECORDS := $(addprefix tests/integration/test_, bad_records.py bad_records_edges.py formats.py framed_commands.py options.py registry.py sources.py)
 PARTS := test-chaos test-shared test-own test-records test-pure
 PYTEST := $(BIN)/pytest -q --durations=10
@@ -22,7 +22,7 @@ PYTEST := $(BIN)/pytest -q --durations=10
 TOGETHER := $(if $(filter output-sync,$(.FEATURES)),--output-sync)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup jars demo check test $(PARTS) chaos outage fuzz bench bench-guard lock clean
+.PHONY: help setup jars demo check test $(PARTS) chaos outage fuzz bench bench-guard bench-peers lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -84,6 +84,9 @@ bench: setup jars ## measure
 
 bench-guard: setup jars ## fail where records cost 15 % more CPU than at the commit in tests/bench/baseline.txt
 	$(BIN)/python -m tests.bench.guard
+
+bench-peers: setup jars ## jobplane beside Kafka Streams and a plain loop, into docs/performance.md (needs Maven)
+	$(BIN)/python -m tests.bench.peers
 
 lock: ## the pinned packages anew (needs uv)
 	uv pip compile pyproject.toml --all-extras --group dev --group build --universal --python-version 3.11 \

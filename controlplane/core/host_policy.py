@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import assert_never
 
 from jobplane.controlplane.core.host_view import (
+    ASSUMED_LOAD,
     GIVE_UP,
     MOST_ALONE,
     PROVEN_S,
@@ -141,6 +142,10 @@ class _Policy:
         state.heard_at = self._now
         for key, status in statuses.items():
             if key in state.tasks:
+                before = state.statuses.get(key)
+                gained = status.busy_seconds - (before.busy_seconds if before is not None else 0.0)
+                if gained > 0:
+                    state.load = state.load.used(gained, self._now)
                 state.statuses[key] = status
                 (state.late.add if _is_stuck(status) else state.late.discard)(key)
 
@@ -196,20 +201,24 @@ class _Policy:
             return
         host = self._choose(key)
         view.place(key, host)
+        view.hosts[host].load = view.hosts[host].load.plus(ASSUMED_LOAD, self._now)
         view.ended.pop(key, None)
         self.actions.append(StartTask(host, key, view.deaths_of(key).total))
 
     def _choose(self, key: str) -> int:
-        """The host of its own for a task that is suspected; else the one with fewest tasks of the job, then of all."""
+        """The host of its own for a task that is suspected; else the one with the lowest load.
+
+        Where loads are equal, it is the one with the fewest tasks of the job, then of all.
+        """
         view = self._view
         if view.deaths_of(key).suspected and sum(one.alone for one in view.hosts.values()) < MOST_ALONE:
             return self._start_host(alone=True)
         shared = [host for host, state in view.hosts.items() if not state.alone and state.reachable]
         job = view.wanted[key].job
 
-        def load(host: int) -> tuple[int, int]:
+        def load(host: int) -> tuple[float, int, int]:
             state = view.hosts[host]
-            return state.of_job[job], len(state.tasks)
+            return round(state.load.cores_at(self._now), 1), state.of_job[job], len(state.tasks)
 
         return min(shared, key=load) if shared else self._start_host(alone=False)
 

@@ -1,5 +1,6 @@
 """What the policy of task hosts knows, hears and asks for, as values. Pure."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -48,6 +49,28 @@ class Deaths:
         if self.in_a_row < 2:
             return 0.0
         return min(LONGEST_PAUSE_S, 0.5 * 2.0 ** min(self.in_a_row - 2, 10))
+
+
+LOAD_S, ASSUMED_LOAD = 10.0, 0.1
+"""The time over which load is measured; the cores that a task is assumed to use when it starts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """The cores that were used lately: what lies LOAD_S back counts a third of what is new. As of `at`."""
+
+    cores: float = 0.0
+    at: float = 0.0
+
+    def plus(self, cores: float, now: float) -> "Load":
+        return Load(self.cores_at(now) + cores, now)
+
+    def used(self, seconds: float, now: float) -> "Load":
+        """With more CPU seconds."""
+        return self.plus(seconds / LOAD_S, now)
+
+    def cores_at(self, now: float) -> float:
+        return self.cores * math.exp((self.at - now) / LOAD_S)
 
 
 # Inputs
@@ -260,7 +283,7 @@ class EndedRun:
 
 @dataclass(slots=True)
 class HostState:
-    """A host: `tasks` run in it, each with its job, `ended` did. `alone`: it runs one task that is suspected.
+    """A host: `tasks` run in it, each with its job, `ended` did, `load` is theirs. `alone`: it runs one suspected task.
 
     `of_job` counts the tasks of each job. `late` are the tasks whose newest status is that of a stuck task. `stuck` are
     the tasks for which it was killed: where there are any, no other task is to blame. `blameless`: no task of it is.
@@ -277,6 +300,7 @@ class HostState:
     ended: set[str] = field(default_factory=set)
     late: set[str] = field(default_factory=set)
     statuses: dict[str, TaskStatus] = field(default_factory=dict)
+    load: Load = Load()
 
 
 @dataclass(slots=True)

@@ -17,6 +17,7 @@ _TASK_COUNTERS = {
     "host_deaths": "Times the process that ran the task died.",
     "producer_reinits": "Transactional producers created again after a call to Kafka without a clear answer.",
     "commit_seconds": "Seconds spent ending transactions, flush included.",
+    "busy_seconds": "CPU seconds of the task's thread.",
 }
 _RESULTS = {"transactions_committed": "committed", "transactions_aborted": "aborted"}
 _LABELS = ["job", "task"]

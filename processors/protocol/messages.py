@@ -104,8 +104,16 @@ class TaskStatus(Struct, frozen=True):
     @property
     def committed(self) -> bool:
         """Whether the task has committed records since it was started."""
-        count = self.counters.get("records_committed", 0)
-        return isinstance(count, int | float) and count > 0
+        return self._count("records_committed") > 0
+
+    @property
+    def busy_seconds(self) -> float:
+        """The CPU seconds that the task's thread has used since it was started."""
+        return self._count("busy_seconds")
+
+    def _count(self, name: str) -> float:
+        count = self.counters.get(name, 0)
+        return count if isinstance(count, int | float) else 0.0
 
 
 class HostStatus(Struct, tag="status", frozen=True):

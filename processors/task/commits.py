@@ -43,7 +43,7 @@ class TaskClients:
 class Commits:
     """`checkpoint` is the one committed last. `partitions` counts the partitions of each source, as last confirmed.
 
-    `confirmed_at` is when that was, of the monotonic clock.
+    `confirmed_at` is when that was, of the monotonic clock. `took` is how many seconds the last commit took.
     """
 
     context: TaskContext
@@ -55,6 +55,7 @@ class Commits:
     partitions: dict[str, int]
     confirmed_at: float = field(default_factory=time.monotonic)
     in_transaction: bool = False
+    took: float = 0.0
 
     @property
     def atomic(self) -> bool:
@@ -84,7 +85,8 @@ class Commits:
             self._commit_transaction()
         self.context.enter(Step.REPORT)
         state_bytes = len(self.checkpoint.state)
-        self.context.counters.committed(time.monotonic() - began, time.time(), state_bytes)
+        self.took = time.monotonic() - began
+        self.context.counters.committed(self.took, time.time(), state_bytes)
 
     def _commit_transaction(self) -> None:
         task, producer, enter = self.task, self.clients.producer, self.context.enter

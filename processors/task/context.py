@@ -19,6 +19,7 @@ from jobplane.processors.task.counters import Counters
 from jobplane.processors.task.gate import Gate
 from jobplane.processors.task.records import ControlRecords
 from jobplane.processors.task.reports import Reporter
+from jobplane.processors.task.turns import InterpreterTurn
 from jobplane.schemas.failures import RecordFailure
 from jobplane.schemas.formats.avro.known_schemas import KnownSchemas
 from jobplane.schemas.records.checkpoints import Checkpoint
@@ -26,7 +27,8 @@ from jobplane.schemas.records.progress import Progress
 from jobplane.schemas.records.snapshots import SnapshotRequest
 from jobplane.schemas.records.tasks import Task
 
-BATCH = 5_000
+BATCH = 1_000
+"""Records read at once: the memory of more would not stay in the cache of a core."""
 SMALL_BATCH = 500
 """Records read at once where functions of packages are called: their run time is unknown, and a step has 10 s."""
 NARROWER = 10
@@ -77,7 +79,7 @@ class TaskServices:
     wire: Wire
     dormant_after_s: float = 10.0
     gate: Gate = field(default_factory=lambda: Gate(STARTING, STARTING_S))
-    interpreter_turn: threading.Lock = field(default_factory=threading.Lock)
+    interpreter_turn: InterpreterTurn = field(default_factory=InterpreterTurn)
     must_restart: threading.Event = field(default_factory=threading.Event)
     schemas: KnownSchemas = field(default_factory=KnownSchemas)
     _left_behind: list[str] = field(default_factory=list)
@@ -106,7 +108,8 @@ class TaskContext:
 
     `flushed` is how far the output is known to be written, in a job without checkpoints: the next session goes on
     there. `rest` is where the task has last rested. `logged` are the references of the faults that are in the log.
-    `faults` counts those that no single record caused.
+    `faults` counts those that no single record caused. `waited_s` is how long the turn was given back in it, while the
+    client's queue was full.
     """
 
     services: TaskServices
@@ -121,6 +124,7 @@ class TaskContext:
     rest: Rest | None = None
     logged: set[str] = field(default_factory=set)
     faults: int = 0
+    waited_s: float = 0.0
     batch: int = BATCH
     good: int = 0
 

@@ -13,6 +13,8 @@ _NOT_COUNTERS = frozenset({"partitions", "refused_by_code", "on_first_commit"})
 class Counters:
     """Records; transactions by result; seconds spent in commits; new producers after a doubt; records behind.
 
+    `busy_seconds` is the CPU time of the task's thread, as of its last batch of records.
+
     `records_committed` is `records_in` as of the last commit; `host_deaths` how often the task's process has died.
 
     `partitions` is how far the task has read, as of its last look; `committed_at` in epoch milliseconds. `notice` is
@@ -28,6 +30,7 @@ class Counters:
     transactions_committed: int = 0
     transactions_aborted: int = 0
     commit_seconds: float = 0.0
+    busy_seconds: float = 0.0
     producer_reinits: int = 0
     lag: int = 0
     last_doubt: str = ""
@@ -44,10 +47,11 @@ class Counters:
         self.records_refused += 1
         self.refused_by_code[code] = self.refused_by_code.get(code, 0) + 1
 
-    def batch(self, read: int, written: int, skipped: int) -> None:
+    def batch(self, read: int, written: int, skipped: int, busy_seconds: float) -> None:
         self.records_in += read
         self.records_out += written
         self.records_skipped += skipped
+        self.busy_seconds = busy_seconds
 
     def committed(self, seconds: float, at: float, state_bytes: int) -> None:
         self.transactions_committed += 1

@@ -32,6 +32,7 @@ from jobplane.processors.task.endings import complete, copy_for_snapshots, stop
 from jobplane.processors.task.packages import step_here
 from jobplane.processors.task.sources import SourcePositions
 from jobplane.processors.task.topic_checks import check_end, check_held
+from jobplane.processors.task.turns import next_batch, open_seconds
 from jobplane.schemas.failures import JobFailure, RecordFailure
 from jobplane.schemas.records.checkpoints import Checkpoint
 from jobplane.schemas.records.reports import ReportKind
@@ -48,7 +49,8 @@ class TaskSession:
     """`letters` writes dead letters. `open_since` is when the open transaction began, 0 while none is open.
 
     `committed_at` is when the last transaction of this session with input ended, 0 before. `read_at` is when the task
-    has last read something, or found out that it cannot rest yet.
+    has last read something, or found out that it cannot rest yet. `most` is how many records may be read at once,
+    `size` how many are at the next turn.
 
     `culprit` is the failure that ends the task after the next commit. `last_treated` is the last record that was
     treated as onError says.
@@ -65,6 +67,7 @@ class TaskSession:
     evaluation: Evaluation
     goal: TaskGoal
     most: int
+    size: int = SMALL_BATCH
     open_since: float = 0.0
     committed_at: float = 0.0
     looked_at: float = field(default_factory=time.monotonic)
@@ -118,19 +121,20 @@ class TaskSession:
             if self.sources.at_end:
                 return complete(context, self.goal)
             self._look_round()
-            if self._poll_and_produce() < self.most // 10:
+            if not self._poll_and_produce():
                 self._wait(due)
             if self._may_rest():
                 return TaskEnd.DORMANT
 
     def _due(self, interval: float) -> float:
-        """Seconds until the open transaction must end: an interval after the one before.
+        """Seconds until the commit of the open transaction begins: it then ends an interval after the one before.
 
         A record that comes after a pause does not wait for longer than others need to gather beside it.
         """
         if not self.open_since:
             return interval
-        return max(self.committed_at + interval, self.open_since + min(GATHER_S, interval)) - time.monotonic()
+        soonest = self.open_since + min(GATHER_S, interval)
+        return max(self.committed_at + open_seconds(interval, self.commits.took), soonest) - time.monotonic()
 
     @property
     def _must_commit(self) -> bool:
@@ -162,9 +166,14 @@ class TaskSession:
         return True
 
     def _wait(self, due: float) -> None:
-        """Waits for the first record; in an open transaction until more records have gathered or the commit is due."""
+        """Waits for the first record; in an open transaction until more records have gathered or the commit is due.
+
+        What has come until then is part of the commit: it would wait for the whole next interval.
+        """
         if self.open_since:
             self.context.release.wait(min(due, GATHER_S))
+            if due < GATHER_S:
+                self._poll_and_produce()
             return
         with self._checking_offsets():
             first = poll_one(self.clients.consumer, IDLE_S)
@@ -193,8 +202,8 @@ class TaskSession:
             self.sources.advance()
         self.context.counters.looked(self.sources.progress())
 
-    def _poll_and_produce(self, first: Sequence[Message] = ()) -> int:
-        """The steps POLL to ADVANCE for `first` and what has been fetched. Returns the number of records.
+    def _poll_and_produce(self, first: Sequence[Message] = ()) -> bool:
+        """The steps POLL to ADVANCE for `first` and what has been fetched. Returns whether more is likely to be there.
 
         Tasks of a host take turns: threads that contend for the interpreter in these steps cost half as much again.
         """
@@ -202,9 +211,11 @@ class TaskSession:
         while not turn.acquire(timeout=1):
             self.context.alive()
         try:
+            began, self.context.waited_s = time.monotonic(), 0.0
             self.context.enter(Step.POLL)
+            asked = min(self.context.batch, self.size)
             with self._checking_offsets():
-                messages = [*first, *poll(self.clients.consumer, min(self.context.batch, self.most), 0)]
+                messages = [*first, *poll(self.clients.consumer, asked, 0)]
             count = len(messages)
             if count:
                 self.read_at = time.monotonic()
@@ -214,7 +225,9 @@ class TaskSession:
             elif count:
                 self.sources.advance()
             self.clients.output.poll(0)
-            return count
+            if count >= asked:
+                self.size = next_batch(asked, self.most, time.monotonic() - began - self.context.waited_s)
+            return count > asked // 2
         finally:
             turn.release()
 
@@ -254,7 +267,7 @@ class TaskSession:
         self.context.enter(Step.ADVANCE)
         self.sources.advance()
         self.sources.go_back(batch.unread)
-        self.context.counters.batch(batch.done, batch.written, batch.skipped)
+        self.context.counters.batch(batch.done, batch.written, batch.skipped, time.thread_time())
 
     def _carry_out(self, verdict: Verdict) -> RecordFailure | None:
         """Does what a verdict says. Returns the failure that stops the task, None if it continues.
@@ -351,11 +364,13 @@ def _waiting_for_room(context: TaskContext, clients: TaskClients) -> Any:
     def produce_when_there_is_room(*record: Any) -> None:
         while True:
             context.alive()
+            began = time.monotonic()
             turn.release()
             try:
                 output.poll(0.05)
             finally:
                 turn.acquire()
+                context.waited_s += time.monotonic() - began
             with suppress(BufferError):
                 return output.produce(*record)
 

@@ -3,7 +3,8 @@
 A block has what happens, one event a line, then what the worker does. Events:
 `a worker of N hosts` (in the first block), `task KEY on PARTITION [generation N] [done] [snapshots V …]` (the newest
 record of a task, whose job is what stands before the slash), `task KEY is gone`, `the broker confirms PARTITION …`,
-`host N says KEY is in STEP for S s [after commits]`, `KEY ends END in host N [generation N] [copied V …]`,
+`host N says KEY is in STEP for S s [after commits]`, `host N says KEY has used S CPU seconds` (since its start),
+`KEY ends END in host N [generation N] [copied V …]`,
 `host N is unreachable`, `host N is not started`, `host N ends with CODE`, `S s pass [in silence]`, `the worker ends`.
 UPDATE_GOLDEN=1 rewrites what the worker does.
 """
@@ -59,6 +60,9 @@ EVENTS: dict[str, Callable[[re.Match[str], float], HostInput]] = {
     r"the broker confirms ([\d ]+)": lambda m, now: HeldConfirmed(now, _numbers(m[1])),
     r"host (\d+) says (\S+) is in (\w+) for (\d+) s( after commits)?": lambda m, now: HostHeard(
         int(m[1]), {m[2]: TaskStatus(Step(m[3]), float(m[4]), {"records_committed": int(bool(m[5]))})}
+    ),
+    r"host (\d+) says (\S+) has used ([\d.]+) CPU seconds": lambda m, now: HostHeard(
+        int(m[1]), {m[2]: TaskStatus(Step.POLL, 0.0, {"busy_seconds": float(m[3])})}
     ),
     r"(\S+) ends (\w+) in host (\d+)(?: generation (\d+))?(?: copied ([\d ]+))?": lambda m, now: RunEnded(
         int(m[3]), m[1], int(m[4] or 1), TaskEnd(m[2]), _numbers(m[5])
