@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from jobplane.controlplane.embedded.broker import Broker
+from tests.bench.backlog import backlog
 from tests.bench.bench import Bench, progress
 from tests.bench.commands import commands
 from tests.bench.formats import formats
@@ -38,6 +39,7 @@ class Benchmark:
 BENCHMARKS = {
     "throughput": Benchmark(throughput, 3, "CPU and time for a million records, memory"),
     "formats": Benchmark(formats, 3, "a million records from one format to another"),
+    "backlog": Benchmark(backlog, 1, "memory while a backlog of 10 GB is worked off, and without Kafka"),
     "queries": Benchmark(queries, 9, "compiling a query, and what a column costs, without Kafka"),
     "latency": Benchmark(latency, 1, "from source to sink at a steady rate"),
     "start": Benchmark(start, 5, "until a worker is ready"),

@@ -101,7 +101,7 @@ def measured(
     result = plane.done(CREATE.format(sink=sink, query=work.query.format(source=source), formats=work.formats))
     assert result.reply is not None
     uid = result.reply.uid
-    until(lambda: _committed(plane, uid, source) == bench.records, LIMIT_S, f"{bench.records} records are committed")
+    until(lambda: committed(plane, uid, source) == bench.records, LIMIT_S, f"{bench.records} records are committed")
     run = Run(
         cpu_seconds(hosts) - cpu,
         cpu_seconds([bench.broker.pid]) - broker_cpu,
@@ -125,7 +125,7 @@ def _are_quiet(hosts: Sequence[int]) -> bool:
     return cpu_seconds(hosts) - before < QUIET_S
 
 
-def _committed(plane: System, uid: str, source: str) -> int:
+def committed(plane: System, uid: str, source: str) -> int:
     """Records of the source that the job has committed."""
     group = f"{plane.prefix}job.{uid}"
     asked = ConsumerGroupTopicPartitions(group, [TopicPartition(source, p) for p in range(PARTITIONS)])
