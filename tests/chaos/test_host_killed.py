@@ -31,6 +31,9 @@ LATER = [
 ]
 STEPS = [*((step, 1) for step in ONCE), (Step.BEGIN, 2), *((step, 3) for step in LATER)]
 
+QUIET = [Step.FENCE, Step.READ, Step.BEGIN, Step.FLUSH, Step.SEND_OFFSETS, Step.COMMIT, Step.REPORT]
+"""The steps of a task that starts without input."""
+
 
 def test_every_step_is_killed_at() -> None:
     assert {step for step, _ in STEPS} == set(Step)
@@ -127,6 +130,24 @@ def test_what_the_weaker_guarantees_promise(plane: System, guarantee: str, step:
     assert set(found) == set(values)
     assert len(found) > len(values), "what was flushed and not committed is written again"
     plane.done(f"DROP JOB {name}")
+
+
+@pytest.mark.parametrize("step", QUIET, ids=str)
+def test_killed_while_tasks_without_input_start(plane: System, step: Step) -> None:
+    """Each of four tasks has its first checkpoint once it rests, and reads each record once when it wakes."""
+    name = f"kill_{step}_2_quiet"
+    source, sink = plane.topic(f"{name}-in", 4), plane.topic(f"{name}-out", 4)
+    plane.done(f'CREATE JOB {name} AS INSERT INTO "{sink}" SELECT id FROM "{source}"')
+    until((plane.folder / name).exists, 30, "the host was killed")
+    until(lambda: statuses_of(plane, name) == {"DORMANT"}, 60, "all tasks rest")
+    plane.produce(source, [(b"%d" % (i % 50), b'{"id": %d}' % i) for i in range(RECORDS)])
+    plane.await_values(sink, RECORDS)
+    plane.done(f"DROP JOB {name}")
+    assert Counter(json.loads(value or b"")["id"] for value in plane.values(sink)) == Counter(range(RECORDS))
+
+
+def statuses_of(plane: System, job: str) -> set[str]:
+    return {row["status"] for row in plane.rows(f"DESCRIBE JOB {job}")}
 
 
 @pytest.mark.parametrize("step", [Step.SEND_OFFSETS, Step.REPORT], ids=str)
