@@ -4,11 +4,13 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from jobplane.controlplane.cli.flags import Seconds, WholeNumber, output_option
+from jobplane.controlplane.cli.screen.outcomes import RunOptions, print_refusal, print_result, print_sent
 from jobplane.controlplane.cli.screen.show import Display
 from jobplane.controlplane.cli.statement_files import (
     StatementText,
@@ -18,10 +20,8 @@ from jobplane.controlplane.cli.statement_files import (
     refuse_unquoted_words,
 )
 from jobplane.controlplane.cli.terminal import (
-    FAILED,
     INTERRUPTED,
     NOT_FOUND,
-    TIMED_OUT,
     connection_options,
     errors,
     examples,
@@ -30,11 +30,9 @@ from jobplane.controlplane.cli.terminal import (
     ignore_closed_output,
     internal_errors,
     issuer_option,
-    json_line,
     outcome_command,
     progress,
     settings_of,
-    warn,
 )
 from jobplane.schemas.shown import to_one_line
 
@@ -42,7 +40,6 @@ if TYPE_CHECKING:
     from jobplane.controlplane.client.client import Client
     from jobplane.controlplane.client.result import Result, Sent
     from jobplane.controlplane.listings.rows import Listing
-    from jobplane.schemas.errors import Refused
     from jobplane.sql.syntax.statements import Statement
 
 _timeout = click.option(
@@ -52,18 +49,6 @@ _timeout = click.option(
 
 LONGEST_OFFSET = 18
 """Digits. Offsets in Kafka have at most this many, so a longer number is a command id."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """How to run statements and print their results. `flags` are the connection flags as given."""
-
-    last: int
-    no_wait: bool
-    command_id: str
-    timeout: float
-    display: Display
-    flags: dict[str, Any]
 
 
 @click.command(
@@ -118,8 +103,8 @@ def sql(
     """Run SQL statements and wait for their effect.
 
     CREATE waits until the job is RUNNING and has read the first records, SUSPEND until SUSPENDED, DROP until CANCELLED,
-    a snapshot until it is complete, RESUME until the job has passed the cause of its stop. The first failure ends the
-    run.
+    a snapshot until it is complete, RESUME until the job has passed the cause of its stop. CREATE statements that
+    follow each other are sent one by one, as each is accepted, and awaited together. The first failure ends the run.
 
     Statements of -e come first, then those of arguments and files; without any, they are read from standard input.
 
@@ -144,9 +129,14 @@ def sql(
 
             sys.exit(try_all(client, statements, way.last, way.display))
         planned = [_parse(where, text, output, len(statements)) for where, text in statements]
-        for done, one in enumerate(planned):
+        done = 0
+        for group in _groups(planned, alone=no_wait or bool(command_id)):
             with _count_on_failure(done, len(planned), "sent" if no_wait else "done"), errors():
-                _run(client, one, len(planned) - done - 1, way)
+                if len(group) == 1:
+                    _run(client, group[0], len(planned) - done - 1, way)
+                else:
+                    _run_together(client, group, done, len(planned), way)
+            done += len(group)
 
 
 @click.command(
@@ -209,7 +199,7 @@ def outcome(command: str, timeout: float, output: str, **flags: Any) -> None:
             fail(f"error ({unknown.code}): {to_one_line(unknown.message)}", NOT_FOUND)
         except KeyboardInterrupt:
             fail(f"command {command}: interrupted; to continue waiting: {outcome_command(command, flags)}", INTERRUPTED)
-        _print_result(
+        print_result(
             result, f"command {command}", result.text, RunOptions(0, False, "", timeout, Display(output), flags)
         )
 
@@ -253,11 +243,24 @@ def _parse(where: str, text: str, output: str, of: int) -> ParsedStatement:
         sys.exit(code)
 
 
+def _groups(planned: list[ParsedStatement], *, alone: bool) -> Iterator[list[ParsedStatement]]:
+    """Statements that run together: CREATE JOB and CREATE MAPPING that follow each other. All others run `alone`."""
+    from jobplane.controlplane.client.group_follower import IN_GROUP
+
+    for joins, group in groupby(planned, lambda one: not alone and isinstance(one.statement, IN_GROUP)):
+        if joins:
+            yield list(group)
+        else:
+            yield from ([one] for one in group)
+
+
 @contextmanager
 def _count_on_failure(done: int, of: int, what: str) -> Iterator[None]:
     """Prints how many statements were done when a run fails; `_fail_interrupted` prints this for Ctrl-C."""
     try:
         yield
+    except _CountedExit:
+        raise
     except SystemExit as end:
         if of > 1 and end.code not in (None, 0, INTERRUPTED):
             click.echo(f"{done} of {of} statements {what}, {of - done - 1} not sent", err=True)
@@ -277,7 +280,7 @@ def _run(client: "Client", planned: ParsedStatement, left: int, way: RunOptions)
 
     command_id = way.command_id or str(uuid.uuid4())
     if way.no_wait:
-        _print_sent(client.emit(text, command_id), way.display.output)
+        print_sent(client.emit(text, command_id), way.display.output)
         return
     known: list[Sent] = []
     try:
@@ -287,7 +290,42 @@ def _run(client: "Client", planned: ParsedStatement, left: int, way: RunOptions)
             )
     except KeyboardInterrupt:
         _fail_interrupted(where, known[0] if known else None, command_id, left, way)
-    _print_result(result, where, text, way)
+    print_result(result, where, text, way)
+
+
+def _run_together(client: "Client", group: list[ParsedStatement], done: int, of: int, way: RunOptions) -> None:
+    """Runs the statements of a group, and prints their results; exits if one fails. `done` are done before."""
+    sent: list[Sent] = []
+    results: list[Result] = []
+    texts, parsed = [one.text for one in group], [one.statement for one in group]
+    try:
+        try:
+            with progress() as say:
+                client.execute_all(texts, parsed, way.timeout, say, sent=sent.append, done=results.append, look=True)
+        finally:
+            failures = _print_results(group, results, way)
+    except KeyboardInterrupt:
+        at = max(0, len(sent) - 1)
+        _fail_interrupted(group[at].where, sent[at] if sent else None, "", of - done - at - 1, way)
+    if failures:
+        successes = done + len(results) - len(failures)
+        click.echo(f"{successes} of {of} statements done, {of - done - len(sent)} not sent", err=True)
+        raise _CountedExit(failures[0])
+
+
+class _CountedExit(SystemExit):
+    """An exit after what was done has been counted."""
+
+
+def _print_results(group: list[ParsedStatement], results: "list[Result]", way: RunOptions) -> list[int]:
+    """Prints the results there are. Returns the exit codes of those that failed."""
+    codes = []
+    for one, result in zip(group, results, strict=False):
+        try:
+            print_result(result, one.where, one.text, way)
+        except SystemExit as end:
+            codes.append(int(end.code or 0))
+    return codes
 
 
 def show_answer(ask: Callable[[], "Listing"], where: str, text: str, display: Display) -> None:
@@ -314,84 +352,6 @@ def _fail_interrupted(where: str, sent: "Sent | None", command_id: str, left: in
     unsent = f"\n{left} statements after it were not sent" if left > 1 else "\nthe statement after it was not sent"
     known = sent.offset if sent is not None and sent.offset >= 0 else command_id
     fail(f"{where}: {there}: {outcome_command(known, way.flags)}{unsent if left else ''}", INTERRUPTED)
-
-
-def _print_result(result: "Result", where: str, text: str, way: RunOptions) -> None:
-    """Prints the result of a statement; exits if the statement failed."""
-    from jobplane.controlplane.cli.next_steps import next_step
-    from jobplane.controlplane.core.subject import outcome_line
-    from jobplane.schemas.errors import Place, refusal_exit
-    from jobplane.sql.syntax.refusals.diagnostics import caret
-
-    sent, reply = result.sent, result.reply
-    waiting = outcome_command(sent.offset if sent.offset >= 0 else sent.command_id, way.flags)
-    if way.display.output == "json":
-        with ignore_closed_output():
-            json_line(result.row())
-    if reply is None:
-        there = f"the command is on the log at offset {sent.offset} and"
-        if sent.offset < 0:
-            there = "no command with this id has been judged yet; if it is on the log, it"
-        fail(
-            f"{where}: no outcome within {way.timeout:g} s; {there} will be judged as soon as a worker runs with this "
-            f"prefix; to continue waiting: {waiting}",
-            TIMED_OUT,
-        )
-    if reply.verdict == "refused":
-        place = Place(max(1, reply.line), max(1, reply.column))
-        shown = caret(text, place, reply.message) if text else f"{place} {to_one_line(reply.message)}"
-        fail(f"{where}: refused ({reply.code})\n{shown}", refusal_exit(reply.code))
-    for notice in result.notices:
-        warn(f"{where}: notice: {to_one_line(notice)}")
-    state = f"job '{to_one_line(reply.name)}' is {result.status}"
-    if result.timed_out:
-        fail(
-            f"{where}: accepted, but not complete within {way.timeout:g} s; {state}; to continue waiting: {waiting}",
-            TIMED_OUT,
-        )
-    if result.failure:
-        step = next_step(result.failure, reply.name, result.status)
-        line = f"{where}: accepted, but failed: {to_one_line(result.failure)}; {state}"
-        fail(f"{line}\n{step}" if step else line, FAILED)
-    if way.display.output == "text":
-        with ignore_closed_output():
-            click.echo(outcome_line(reply, result.subject, result.status))
-
-
-def _print_sent(sent: "Sent", output: str) -> None:
-    if output == "json":
-        json_line({"command_id": sent.command_id, "offset": sent.offset, "verdict": None})
-    else:
-        click.echo(sent.command_id)
-
-
-def print_refusal(where: str, text: str, refused: "Refused", output: str) -> int:
-    """Prints why a statement was refused before it was sent; returns the exit code."""
-    from jobplane.schemas.errors import InternalError
-    from jobplane.sql.syntax.refusals.diagnostics import caret
-
-    place = refused.place
-    if output == "json":
-        json_line(
-            {
-                "command_id": None,
-                "offset": None,
-                "verdict": "refused",
-                "code": refused.code,
-                "message": refused.message,
-                "line": place.line,
-                "column": place.column,
-                "notices": [],
-                "job": None,
-                "kind": None,
-                "name": None,
-            }
-        )
-    if isinstance(refused, InternalError):
-        warn(f"{where}: error ({refused.code}): {to_one_line(refused.message)}")
-    else:
-        warn(f"{where}: refused ({refused.code})\n{caret(text, place, refused.message)}")
-    return refused.exit_code
 
 
 COMMANDS = (sql, emit, outcome)

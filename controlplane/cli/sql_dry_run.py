@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from jobplane.controlplane.cli.screen.outcomes import print_refusal
 from jobplane.controlplane.cli.screen.show import Display
-from jobplane.controlplane.cli.sql import print_refusal
 from jobplane.controlplane.cli.terminal import internal_errors, json_line, warn
 from jobplane.schemas.shown import to_one_line
 

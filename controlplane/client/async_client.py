@@ -7,7 +7,7 @@ executor.
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from jobplane.controlplane.client.client import Client
@@ -86,6 +86,27 @@ class AsyncClient:
         headers = {"command_id": command_id, "issued_by": issued_by, "reply_to": reply_to, "traceparent": traceparent}
         return await _await_thread(
             self._client.execute, sql, statement, timeout, _on_loop(watch), sent=_on_loop(sent), look=look, **headers
+        )
+
+    async def execute_all(
+        self,
+        texts: Sequence[str],
+        parsed: Sequence[statements.Statement] | None = None,
+        timeout: float = 60.0,
+        watch: Watch = lambda text: None,
+        *,
+        issued_by: str = "",
+        sent: Callable[[Sent], None] = lambda sent: None,
+        done: Callable[[Result], None] = lambda result: None,
+        look: bool = False,
+    ) -> list[Result]:
+        """Append CREATE JOB and CREATE MAPPING commands, and wait for all effects together. See Client.execute_all.
+
+        `watch`, `sent` and `done` are called by the loop.
+        """
+        calls = {"sent": _on_loop(sent), "done": _on_loop(done)}
+        return await _await_thread(
+            self._client.execute_all, texts, parsed, timeout, _on_loop(watch), issued_by=issued_by, look=look, **calls
         )
 
     async def wait(self, command: Sent | str | int, timeout: float = 60.0, watch: Watch = lambda text: None) -> Result:

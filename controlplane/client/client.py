@@ -9,10 +9,11 @@ with Client("kafka:9092") as client:
 import threading
 import time
 import uuid
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Self
 
+from jobplane.controlplane.client.command_follower import CommandFollower
 from jobplane.controlplane.client.issuer import user_at_host
 from jobplane.controlplane.client.result import NOWHERE, Alive, Result, Sent, Watch
 from jobplane.controlplane.core.state import State
@@ -35,7 +36,6 @@ from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parser import parse
 
 if TYPE_CHECKING:
-    from jobplane.controlplane.client.command_follower import CommandFollower
     from jobplane.controlplane.query.dead_letters import DeadLetter
     from jobplane.controlplane.query.dry_run import DryRun, ReadOnlyRegistry
 
@@ -180,10 +180,55 @@ class Client:
             if not look or not isinstance(statement, statements.CreateJob):
                 return follower.follow(command, statement, watch, alive)
             from jobplane.controlplane.client.source_notices import SourceNotices
+            from jobplane.controlplane.query.notices import TopicSamples
 
-            source_notices = SourceNotices(self._kafka, self._prefix, statement.insert)
+            source_notices = SourceNotices(TopicSamples(self._kafka, self._prefix), statement.insert)
             result = follower.follow(command, statement, watch, alive, source_notices.begin)
             return replace(result, remarks=(*result.remarks, *source_notices.collect()))
+
+    @jobplane_errors()
+    def execute_all(
+        self,
+        texts: Sequence[str],
+        parsed: Sequence[statements.Statement] | None = None,
+        timeout: float = 60.0,
+        watch: Watch = lambda text: None,
+        *,
+        issued_by: str = "",
+        alive: Alive = lambda: None,
+        sent: Callable[[Sent], None] = lambda sent: None,
+        done: Callable[[Result], None] = lambda result: None,
+        look: bool = False,
+    ) -> list[Result]:
+        """Append CREATE JOB and CREATE MAPPING commands, each once the one before is accepted; wait for all effects.
+
+        A command that is refused, or has no outcome within `timeout` seconds, is the last one: those after it are not
+        sent. `sent` is called for each command once Kafka has it, `done` with each result in the order of the texts.
+        For the other parameters and the errors see `execute`.
+        """
+        from jobplane.controlplane.client.group_follower import IN_GROUP, GroupFollower
+
+        parsed = parsed or [parse(text) for text in texts]
+        if other := next((text for text, one in zip(texts, parsed, strict=True) if not isinstance(one, IN_GROUP)), ""):
+            raise ValueError(f"execute_all() takes only CREATE JOB and CREATE MAPPING, not: {other}")
+        self._check()
+        results: list[Result] = []
+        with closing(EventsTail(self._kafka, self._prefix)) as tail:
+
+            def new_follower() -> CommandFollower:
+                return self._follower(tail, time.monotonic() + timeout, first_records=look)
+
+            group = GroupFollower(self._kafka, self._prefix, tail, new_follower, look=look)
+            for at, (text, statement) in enumerate(zip(texts, parsed, strict=True)):
+                command = self.emit(text, issued_by=issued_by)
+                sent(command)
+                if not group.judge(command, statement, time.monotonic() + timeout, alive):
+                    break
+                watch(f"{at + 1} of {len(texts)} are accepted")
+            for result in group.results(timeout, watch, alive):
+                results.append(result)
+                done(result)
+        return results
 
     @jobplane_errors()
     def wait(

@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 from jobplane.controlplane.client.commit_watch import CommitWatch
 from jobplane.controlplane.client.result import NOWHERE, Alive, Result, Sent, Watch
-from jobplane.controlplane.core.evolve import REMEMBERED_COMMANDS
+from jobplane.controlplane.core.evolve import REMEMBERED_COMMANDS, new_job
 from jobplane.controlplane.core.goals import Goal, Proof, goal_of, is_left_at_rest, is_suspended_after_run, rest_remark
 from jobplane.controlplane.core.outcome import REFUSED, answer_of
 from jobplane.controlplane.core.state import State
 from jobplane.controlplane.core.subject import subject_of
 from jobplane.controlplane.log import state_topic
 from jobplane.controlplane.log.events_tail import EventsTail
+from jobplane.controlplane.log.events_topic import Entry
 from jobplane.controlplane.topics import COMMANDS
 from jobplane.processors.kafka.cluster import Doubt, Kafka
 from jobplane.schemas.changed import replace
 from jobplane.schemas.errors import CommandNotFound, Refused
 from jobplane.schemas.failures import JobFailure
-from jobplane.schemas.records.events import Cause, Event, status_of
+from jobplane.schemas.records.events import Cause, Event, JobCreated, status_of
 from jobplane.schemas.records.state import Answer, Job
 from jobplane.schemas.wire.command_record import ReceivedCommand, read_command
 from jobplane.sql.syntax import statements
@@ -49,6 +50,12 @@ class CommandFollower:
         self._result = Result(Sent("", NOWHERE), None)
         self._goal: Goal | None = None
         self._remarks: tuple[str, ...] = ()
+        self._command_statement: statements.Statement | None = None
+        self._judged: Callable[[object], None] = lambda body: None
+        self.created: Job | None = None
+        """The job that the command has created, as it was then."""
+        self.is_complete = False
+        """Whether the outcome has been seen, and the effect, except for a proof that is still wanted."""
 
     def find(self, command: Sent | str | int) -> Sent:
         """Finds the offset of a command and moves the tail there; NOWHERE if the outcome must be recognised by the id.
@@ -87,26 +94,61 @@ class CommandFollower:
 
         `judged` is called with the body of the outcome.
         """
-        self._result = Result(sent, None, subject=subject_of(statement) if statement is not None else None)
+        self.begin(sent, statement, judged)
+
+        def read() -> None:
+            for entry in self._tail.read():
+                if not self.is_complete:
+                    self.see(entry)
+                    if self.status:
+                        watch(self.status)
+
         while True:
             alive()
-            for entry in self._tail.read():
-                if self._result.reply is None:
-                    if (reply := _reply(entry.event, entry.job, sent)) is not None:
-                        self._take_outcome(entry.event, reply, statement)
-                        judged(entry.event.body)
-                elif self._goal is not None:
-                    self._goal.see(entry.event)
-                if self._result.reply is not None and (self._goal is None or self._is_over(self._goal, entry.offset)):
-                    return self._end()
-                if self._goal is not None:
-                    watch(self._goal.status)
-            if self._goal is not None and self._goal.wants_proof:
-                known = self._prove(self._goal, watch, alive)
-                if known or self._goal.over:
-                    return self._end()
+            read()
+            if self.is_complete or self.prove(read, alive):
+                return self.end()
             if time.monotonic() > self._deadline:
-                return self._end(timed_out=True)
+                return self.end(timed_out=True)
+
+    def begin(
+        self,
+        sent: Sent,
+        statement: statements.Statement | None,
+        judged: Callable[[object], None] = lambda body: None,
+    ) -> None:
+        """The command whose outcome, and then effect, is to be seen. See `follow`."""
+        self._result = Result(sent, None, subject=subject_of(statement) if statement is not None else None)
+        self._command_statement, self._judged = statement, judged
+
+    def see(self, entry: Entry) -> None:
+        """Takes an event into account. Events are seen in their order, from before the outcome on."""
+        if self._result.reply is None:
+            if (reply := _reply(entry.event, entry.job, self._result.sent)) is not None:
+                self._take_outcome(entry.event, reply, self._command_statement)
+                if isinstance(entry.event.body, JobCreated):
+                    self.created = new_job(entry.event.body, entry.event.time)
+                self._judged(entry.event.body)
+        elif self._goal is not None:
+            self._goal.see(entry.event)
+        self.is_complete = self._result.reply is not None and (
+            self._goal is None or self._is_over(self._goal, entry.offset)
+        )
+
+    @property
+    def reply(self) -> Answer | None:
+        """The outcome, once it has been seen."""
+        return self._result.reply
+
+    @property
+    def wants_proof(self) -> bool:
+        """Whether the job runs, and must still show that it makes progress."""
+        return self._goal is not None and self._goal.wants_proof
+
+    @property
+    def status(self) -> str:
+        """The status of the command's job, as far as it is known."""
+        return self._goal.status if self._goal is not None else ""
 
     def _take_outcome(self, event: Event, reply: Answer, statement: statements.Statement | None) -> None:
         """Sets the result from the outcome, and the goal."""
@@ -145,27 +187,33 @@ class CommandFollower:
         """Whether the goal is reached; a job that already ran before the client looked needs no further proof."""
         return aim.over and not (aim.wants_proof and offset >= self._tail.end)
 
-    def _end(self, *, timed_out: bool = False) -> Result:
+    def end(self, *, timed_out: bool = False) -> Result:
+        """The result as it is known now."""
         aim, result = self._goal, replace(self._result, remarks=self._remarks, timed_out=timed_out)
         if aim is None:
             return result
         return replace(result, status=aim.status, failure="" if aim.reached else aim.failure)
 
-    def _prove(self, aim: Goal, watch: Watch, alive: Alive) -> bool:
-        """Waits until a running job has proved that it makes progress; False once the job no longer runs.
+    def prove(self, read: Callable[[], None], alive: Alive) -> bool:
+        """Waits until a running job has proved that it makes progress, and calls `read` for further events meanwhile.
 
-        Adds a remark if it is not known soon enough whether the cause of an earlier stop is fixed.
+        False if there is nothing to prove, or no longer: the job does not run. Adds a remark if it is not known soon
+        enough whether the cause of an earlier stop is fixed.
         """
+        aim = self._goal
+        if aim is None or not aim.wants_proof:
+            return False
+        return self._prove(aim, read, alive) or aim.over
+
+    def _prove(self, aim: Goal, read: Callable[[], None], alive: Alive) -> bool:
         try:
-            job = self._job(aim.uid)
+            job = self.created or self._job(aim.uid)
             if job is None:
                 return True
             with closing(CommitWatch(self._kafka, self._prefix, job, aim.proves)) as commit_watch:
                 while aim.wants_proof:
                     alive()
-                    for entry in self._tail.read():
-                        aim.see(entry.event)
-                        watch(aim.status)
+                    read()
                     if commit_watch.makes_progress():
                         return aim.wants_proof
                     if commit_watch.timed_out or time.monotonic() > self._deadline:

@@ -6,12 +6,16 @@ job has started, there are no notices.
 
 import logging
 import threading
+from typing import TYPE_CHECKING
 
 from jobplane.processors.guard import format_traceback
-from jobplane.processors.kafka.cluster import Doubt, Kafka, KafkaException
+from jobplane.processors.kafka.cluster import Doubt, KafkaException
 from jobplane.schemas.errors import JobplaneError
 from jobplane.schemas.records.events import JobCreated
 from jobplane.sql.syntax import statements
+
+if TYPE_CHECKING:
+    from jobplane.controlplane.query.notices import TopicSamples
 
 LOG = logging.getLogger("jobplane.source_notices")
 PATIENCE_S = 2.0
@@ -21,8 +25,8 @@ PATIENCE_S = 2.0
 class SourceNotices:
     """Reads the newest records of the sources of `insert`, the query of the job to be created."""
 
-    def __init__(self, kafka: Kafka, prefix: str, insert: statements.Insert) -> None:
-        self._kafka, self._prefix, self._insert = kafka, prefix, insert
+    def __init__(self, samples: "TopicSamples", insert: statements.Insert) -> None:
+        self._samples, self._insert = samples, insert
         self._thread: threading.Thread | None = None
         self._noticed: tuple[str, ...] = ()
 
@@ -40,7 +44,7 @@ class SourceNotices:
         try:
             if job.plan is not None:
                 planned = read(job.plan)
-                self._noticed = find_notices(self._kafka, self._prefix, self._insert, planned, job.sources, job.sink)
+                self._noticed = find_notices(self._samples, self._insert, planned, job.sources, job.sink)
         except (Doubt, KafkaException, JobplaneError) as failed:
             LOG.debug("the newest records could not be read: %s", failed)
         except Exception as error:  # noqa: BLE001  # the guard of this thread, docs/decisions/0016

@@ -137,7 +137,7 @@ def _snapshot_changes(state: State, closed: SnapshotClosed) -> Changes:
 
 def _job_changes(state: State, body: JobBody, time: int) -> Changes:
     if isinstance(body, JobCreated):
-        return {("job", body.uid): _new_job(body, time), **_claim_dead_letters(state, body)}
+        return {("job", body.uid): new_job(body, time), **_claim_dead_letters(state, body)}
     job = state.jobs.get(body.uid)
     if job is None:
         return {}
@@ -260,7 +260,8 @@ def _claim_dead_letters(state: State, new: JobCreated) -> Changes:
     return {("job", job.uid): replace(job, claimed=claimed)}
 
 
-def _new_job(new: JobCreated, time: int) -> Job:
+def new_job(new: JobCreated, time: int) -> Job:
+    """The job as its first event describes it."""
     return Job(
         uid=new.uid,
         name=new.name,

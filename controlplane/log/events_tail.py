@@ -9,7 +9,7 @@ from jobplane.controlplane.core.state import State
 from jobplane.controlplane.log import events_topic
 from jobplane.controlplane.log.events_topic import Entry
 from jobplane.controlplane.topics import COMMANDS, EVENTS
-from jobplane.processors.kafka.cluster import Kafka, TopicPartition, assign, poll
+from jobplane.processors.kafka.cluster import Kafka, TopicPartition, assign, poll_ready
 from jobplane.processors.kafka.control_topics import ControlTopics
 from jobplane.processors.kafka.judging import judging
 from jobplane.schemas.records.state import Job, Status
@@ -25,8 +25,11 @@ class EventsTail:
     `read` and `close` may be called from different threads: a close waits for the read that is under way.
     """
 
-    def __init__(self, kafka: Kafka, prefix: str, start: int | None = None) -> None:
-        """`start` None is the end. Raises ValueError if `start` is beyond it."""
+    def __init__(self, kafka: Kafka, prefix: str, start: int | None = None, *, waits: bool = False) -> None:
+        """`start` None is the end. Raises ValueError if `start` is beyond it.
+
+        With `waits` it asks Kafka seldom while there are no events; the first read after a seek may take 0.5 s longer.
+        """
         self._at = (f"{prefix}{EVENTS}", 0)
         bounds = events_topic.read_bounds(kafka, prefix)
         self.first, self.end = bounds.first, bounds.end
@@ -34,7 +37,8 @@ class EventsTail:
             raise ValueError(f"start {start} is beyond the end of the events, {self.end}; was the log recreated?")
         self._lock = threading.Lock()
         self._closed = False
-        self._consumer = ControlTopics(kafka, prefix).state_reader()
+        topics = ControlTopics(kafka, prefix)
+        self._consumer = topics.follower() if waits else topics.state_reader()
         self.seek(self.end if start is None else start)
 
     def seek(self, offset: int) -> None:
@@ -43,14 +47,14 @@ class EventsTail:
         assign(self._consumer, {self._at: self._next})
 
     def read(self, wait: float = 0.02) -> list[Entry]:
-        """The next events, after `wait` seconds at most; none if this is closed.
+        """The next events, as soon as there are any, after `wait` seconds at most; none if this is closed.
 
         Raises Doubt if Kafka does not answer, NewerState if a newer version wrote an event.
         """
         with self._lock:
             if self._closed:
                 return []
-            messages = poll(self._consumer, BATCH, wait)
+            messages = poll_ready(self._consumer, BATCH, wait)
             with judging():
                 position = self._consumer.position([TopicPartition(*self._at)])[0].offset
         self._next = max(self._next, position)  # control records take offsets too; before the first read it is negative

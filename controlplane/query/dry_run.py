@@ -22,7 +22,7 @@ from jobplane.controlplane.listings.rows import Listing
 from jobplane.controlplane.log import state_topic
 from jobplane.controlplane.query.dry_run_listing import listing
 from jobplane.controlplane.query.newest_records import LAST, read_newest
-from jobplane.controlplane.query.notices import find_notices
+from jobplane.controlplane.query.notices import TopicSamples, find_notices
 from jobplane.controlplane.query.sink_values import value_reader
 from jobplane.controlplane.topics import COMMANDS
 from jobplane.processors import user_functions
@@ -139,7 +139,9 @@ class DryRun:
     def notices_of(self, insert: statements.Insert, wired: ResolvedJob) -> tuple[str, ...]:
         """The notices from the newest records; none if Kafka does not answer."""
         try:
-            return find_notices(self._kafka, self._prefix, insert, read(wired.plan), wired.sources, wired.sink)
+            return find_notices(
+                TopicSamples(self._kafka, self._prefix), insert, read(wired.plan), wired.sources, wired.sink
+            )
         except (Doubt, JobFailure):
             return ()
 

@@ -1,8 +1,10 @@
 """Notices about a valid query, from the newest records of its sources. They refuse nothing.
 
-`notices_of` is pure; `find_notices` reads from Kafka. The decider does not use them: it reads no records.
+`notices_of` is pure; `find_notices` reads from Kafka, through `TopicSamples`. The decider does not use
+them: it reads no records.
 """
 
+import threading
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -24,22 +26,45 @@ SAMPLE_SIZE = 100
 """Records of each source."""
 
 
+class TopicSamples:
+    """The newest records of sources, and whether sinks are compacted: each topic is read once. Thread-safe.
+
+    Its methods raise Doubt if Kafka does not answer.
+    """
+
+    def __init__(self, kafka: Kafka, prefix: str) -> None:
+        self._kafka, self._prefix = kafka, prefix
+        self._lock = threading.Lock()
+        self._records: dict[tuple[str, int], list[Message]] = {}
+        self._compacted: dict[str, bool] = {}
+
+    def records(self, topic: str, partitions: int) -> list[Message]:
+        with self._lock:
+            if (topic, partitions) not in self._records:
+                places = [(topic, p) for p in range(partitions)]
+                self._records[topic, partitions] = read_newest(
+                    self._kafka, f"{self._prefix}dry-run", places, SAMPLE_SIZE
+                )
+            return self._records[topic, partitions]
+
+    def is_compacted(self, topic: str) -> bool:
+        with self._lock:
+            if topic not in self._compacted:
+                policy = self._kafka.topic_settings([topic]).get(topic, {}).get("cleanup.policy", "")
+                self._compacted[topic] = "compact" in str(policy)
+            return self._compacted[topic]
+
+
 def find_notices(
-    kafka: Kafka, prefix: str, insert: statements.Insert, planned: Plan, sources: Sources, sink: Sink
+    samples: TopicSamples, insert: statements.Insert, planned: Plan, sources: Sources, sink: Sink
 ) -> tuple[str, ...]:
     """The notices from the newest records of the sources, and from the sink. `planned` is the plan of
     `insert`. Raises Doubt if Kafka does not answer.
     """
     if any(source.letters is not None for source in sources):
         return ()
-    messages = {
-        source.name: read_newest(
-            kafka, f"{prefix}dry-run", [(source.topic, p) for p in range(len(source.start))], SAMPLE_SIZE
-        )
-        for source in sources
-    }
-    policy = kafka.topic_settings([sink.topic]).get(sink.topic, {}).get("cleanup.policy", "")
-    return notices_of(insert, planned, sources, sink, messages, is_compacted="compact" in str(policy))
+    messages = {source.name: samples.records(source.topic, len(source.start)) for source in sources}
+    return notices_of(insert, planned, sources, sink, messages, is_compacted=samples.is_compacted(sink.topic))
 
 
 def notices_of(

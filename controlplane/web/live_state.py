@@ -6,17 +6,20 @@ reads it for each request.
 
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from typing import TypeVar
 
 from jobplane.controlplane.core.evolve import evolve
 from jobplane.controlplane.core.state import Changes, State
 from jobplane.controlplane.log import state_topic
+from jobplane.controlplane.log.events_tail import EventsTail
 from jobplane.processors.kafka.cluster import Kafka
 from jobplane.schemas.records.events import Event
 from jobplane.schemas.records.state import StateKey
-from jobplane.schemas.wire.codec import decode
 
 T = TypeVar("T")
+WAIT_S = 0.5
+"""How often to look whether to stop, while there is no event."""
 
 
 class LiveView:
@@ -41,16 +44,22 @@ class LiveView:
         """Drops the state: another worker has the events now."""
         self._state = None
 
-    def fold(self, value: bytes) -> None:
-        """Folds the event in a record; a repeated event changes nothing. After an error the state is read again."""
+    def follow(self, stop: threading.Event) -> None:
+        """Folds all events until it is to stop. Raises Doubt, JobplaneError; the state is forgotten at the end."""
+        try:
+            with closing(EventsTail(self._kafka, self._prefix, waits=True)) as tail:  # it begins before the state
+                while not stop.is_set():
+                    self.load()
+                    for entry in tail.read(WAIT_S):
+                        self.fold(entry.event)
+        finally:
+            self.forget()
+
+    def fold(self, event: Event) -> None:
+        """Folds an event; a repeated event changes nothing."""
         with self._lock:
-            try:
-                event = decode(value, Event)
-                if self._state is not None and event.seq > self._state.position.seq:
-                    self._state.apply(_select_shown(evolve(self._state, event)))
-            except Exception:
-                self._state = None  # it may contain half of the event
-                raise
+            if self._state is not None and event.seq > self._state.position.seq:
+                self._state.apply(_select_shown(evolve(self._state, event)))
 
     def read(self, look: Callable[[State], T]) -> T:
         """Calls `look` with the state, which does not change meanwhile."""

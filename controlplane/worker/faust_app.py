@@ -1,28 +1,30 @@
-"""The only module that uses faust: three agents and a web server. Faust assigns partitions; our clients read data.
+"""The only module that uses faust: three agents and a web server. Faust assigns partitions; our clients read them.
 
 decide      the worker that has its partition runs the decider
-fold        folds `events` into the live view that the web server shows
+fold        the worker that has its partition folds `events` into the live view that the web server shows
 run_tasks   the workers that have its partitions run the tasks of these partitions
+
+The agents hold partitions, and receive no record: Faust needs more time for one than the decider for its decision.
 """
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 import faust
-from aiokafka import AIOKafkaConsumer
-from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
+from faust.transport.drivers.aiokafka import Consumer, ConsumerRebalanceListener, Transport
 from faust.web import Request, Response, View
 
 from jobplane.controlplane.settings import Settings
 from jobplane.controlplane.topics import COMMANDS, EVENTS, TASKS
-from jobplane.controlplane.web.live_state import LiveView
 from jobplane.controlplane.web.pages import Page
 from jobplane.processors.kafka.security import security
 
 LOG = logging.getLogger("jobplane.agents")
 SPARING_S = 10.0
+NEVER_S = 1e9
+"""A consumer that takes no records for this long leaves its group: ours takes none."""
 _CHATTY = (
     "aiokafka",
     "aiokafka.cluster",
@@ -36,7 +38,6 @@ class Work(Protocol):
     """What the agents call."""
 
     pages: Mapping[str, Page]
-    view: LiveView
 
     def assigned(self, partitions: frozenset[tuple[str, int]]) -> None: ...
     def start(self) -> None: ...
@@ -58,18 +59,24 @@ class Sparing(logging.Filter):
         return due
 
 
-class _Thread(AIOKafkaConsumerThread):
-    """Faust reads uncommitted records outside its own exactly-once mode; an aborted event must not be folded."""
+class _Listener(ConsumerRebalanceListener):
+    """Pauses what is assigned, in the thread of the consumer: nothing is fetched."""
 
-    def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
-        consumer = super()._create_worker_consumer(transport)
-        consumer._isolation_level = "read_committed"
-        return consumer
+    async def on_partitions_assigned(self, assigned: Iterable[Any]) -> None:
+        assigned = list(assigned)
+        self._thread._ensure_consumer().pause(*assigned)
+        await super().on_partitions_assigned(assigned)
 
 
 class _Consumer(Consumer):
-    def _new_consumer_thread(self) -> _Thread:
-        return _Thread(self, loop=self.loop, beacon=self.beacon)
+    RebalanceListener = _Listener
+
+    def _get_active_partitions(self) -> set[Any]:
+        """None: Faust would look every second for records that it has fetched."""
+        return set()
+
+    def verify_event_path(self, now: float, tp: Any) -> None:
+        """Faust would report that the agents receive nothing."""
 
 
 class _Transport(Transport):
@@ -86,6 +93,7 @@ def build(settings: Settings, name: str, work: Work) -> faust.App:
         broker_client_id=name,
         broker_session_timeout=settings.session_timeout,
         broker_heartbeat_interval=settings.session_timeout / 6,
+        broker_max_poll_interval=NEVER_S,
         broker_credentials=_credentials(settings.kafka),
         consumer_auto_offset_reset="latest",  # Faust only assigns partitions; the past is in `state`, and may be long
         topic_disable_leader=True,
@@ -114,10 +122,8 @@ def build(settings: Settings, name: str, work: Work) -> faust.App:
 
     @app.agent(app.topic(f"{prefix}{EVENTS}"), name="fold")
     async def fold(stream: Any) -> None:
-        async for value in stream:
-            if not work.view.is_loaded:
-                await asyncio.to_thread(work.view.load)
-            work.view.fold(value)
+        async for _ in stream:
+            pass
 
     @app.on_partitions_assigned.connect  # type: ignore[arg-type]  # its type says None where it awaits
     async def on_assigned(_: Any, /, assigned: set[Any], **__: Any) -> None:

@@ -65,7 +65,8 @@ class Worker:
         self._lock = threading.Lock()
         self._held: frozenset[tuple[str, int]] = frozenset()
         self._decider: threading.Thread | None = None
-        self._decider_stop = threading.Event()
+        self._decider_stop, self._fold_stop = threading.Event(), threading.Event()
+        self._fold_stop.set()
         self._decider_ended = 0.0
         self.fatal = ""
         self.view = LiveView(self._kafka, settings.prefix)
@@ -116,22 +117,28 @@ class Worker:
         """Applies Faust's new assignment: only differences have an effect."""
         prefix = self._settings.prefix
         with self._lock:
-            if (f"{prefix}{EVENTS}", 0) not in partitions:
-                self.view.forget()
-            elif not self.view.is_loaded:
-                threading.Thread(target=self._load_view, name="view", daemon=True).start()
             self._held, self._assigned = partitions, True
             self._task_records.hold(frozenset(p for topic, p in partitions if topic == f"{prefix}{TASKS}"))
+            self._fold()
             self._lead()
 
-    def _load_view(self) -> None:
-        """Loads the state before the first event; if this fails, the next event tries again."""
-        try:
-            self.view.load()
-            if (f"{self._settings.prefix}{EVENTS}", 0) not in self._held:
-                self.view.forget()  # another worker got the events meanwhile: a state that is not folded becomes stale
-        except (Doubt, JobplaneError) as failed:
-            LOG.warning("the web server cannot show the state yet: %s", failed)
+    def _fold(self) -> None:
+        """Folds the events into the view if this worker has them, else stops that."""
+        if (f"{self._settings.prefix}{EVENTS}", 0) not in self._held:
+            self._fold_stop.set()
+        elif self._fold_stop.is_set() and not self._closing.is_set():
+            stop = self._fold_stop = threading.Event()
+            threading.Thread(
+                target=self._guarded, args=(lambda: self._follow_events(stop),), name="view", daemon=True
+            ).start()
+
+    def _follow_events(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            try:
+                self.view.follow(stop)
+            except (Doubt, JobplaneError) as failed:
+                LOG.warning("the web server cannot show the state yet: %s", failed)
+                stop.wait(AGAIN_S)
 
     def _lead(self) -> None:
         """Starts the decider if this worker has `commands`-0, else stops it."""
@@ -209,6 +216,7 @@ class Worker:
         """Stops the decider and lets the tasks commit and end, within 8 s. Faust gets 5 s more to leave its group."""
         self._closing.set()
         self._decider_stop.set()
+        self._fold_stop.set()
         self._task_records.close()
         self._supervisor.close()
         if self._decider is not None:

@@ -20,6 +20,7 @@ from tests.bench.commands import commands
 from tests.bench.formats import formats
 from tests.bench.history import history
 from tests.bench.latency import latency
+from tests.bench.many_jobs import jobs, plane_of
 from tests.bench.queries import queries
 from tests.bench.report import Row, facts, save, table
 from tests.bench.start import create, start
@@ -46,6 +47,8 @@ BENCHMARKS = {
     "create": Benchmark(create, 5, "until a new job's first output"),
     "commands": Benchmark(commands, 5, "until a command's outcome"),
     "history": Benchmark(history, 2, "a log of a million commands: replay, a worker's start, 300 more a second"),
+    "jobs": Benchmark(jobs, 1, "a thousand jobs: creation, rest, records for a hundred of them, a kill"),
+    "plane": Benchmark(plane_of, 1, "ten thousand jobs: a worker's start, its memory"),
     "takeover": Benchmark(takeover, 3, "until the tasks of a killed worker run again"),
 }
 
@@ -60,7 +63,7 @@ def main() -> int:
             for chosen in options.names or BENCHMARKS:
                 benchmark = BENCHMARKS[chosen]
                 progress(f"== {chosen}: {benchmark.about}")
-                bench = Bench(broker, Path(name), options.records, options.repeat or benchmark.repeat)
+                bench = Bench(broker, Path(name), options.records, options.repeat or benchmark.repeat, options.jobs)
                 rows.extend(benchmark.run(bench))
     except KeyboardInterrupt:
         progress("interrupted; what was measured until then:")
@@ -80,11 +83,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument("names", nargs="*", metavar="name", help="which benchmarks; all where none is named")
     parser.add_argument("--records", type=int, default=2_000_000, help="records for throughput [2000000]")
     parser.add_argument("--repeat", type=int, default=0, help="how often to measure, for all benchmarks")
+    parser.add_argument("--jobs", type=int, default=0, help="jobs for the benchmarks jobs [1000] and plane [10000]")
     options = parser.parse_args()
     if unknown := [name for name in options.names if name not in BENCHMARKS]:
         parser.error(f"no benchmark {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
-    if options.records < 1 or options.repeat < 0:
-        parser.error("--records and --repeat are positive")
+    if options.records < 1 or options.repeat < 0 or options.jobs < 0:
+        parser.error("--records, --repeat and --jobs are positive")
     return options
 
 

@@ -18,12 +18,16 @@ def progress(text: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """`records` is for the benchmarks that move many; `repeat` is how often a figure is measured."""
+    """`records` is for the benchmarks that move many; `repeat` is how often a figure is measured.
+
+    `jobs` is for those with many jobs; 0 is as many as each has by itself.
+    """
 
     broker: Broker
     folder: Path
     records: int
     repeat: int
+    jobs: int = 0
 
     @contextmanager
     def plane(self) -> Iterator[System]:

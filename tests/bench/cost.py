@@ -17,6 +17,11 @@ def tree(pid: int) -> list[int]:
     return [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
 
 
+def memory_mib(pids: Iterable[int]) -> float:
+    """Of these processes together, in MiB: a page that n processes share counts 1/n for each (PSS)."""
+    return float(sum(psutil.Process(pid).memory_full_info().pss for pid in pids)) / 2**20
+
+
 def peak_mib(pid: int) -> float:
     """The largest resident set the process ever had (VmHWM), in MiB; 0 where the system does not say."""
     status = Path(f"/proc/{pid}/status")

@@ -39,10 +39,10 @@ def median(name: str, samples: Sequence[float], unit: str, target: float | None 
     return Row(name, statistics.median(samples), unit, target, tuple(samples))
 
 
-def percentile(name: str, samples: Sequence[float], percent: int, unit: str) -> Row:
+def percentile(name: str, samples: Sequence[float], percent: int, unit: str, target: float | None = None) -> Row:
     """The smallest sample that at least `percent` of a hundred samples do not exceed."""
     ordered = sorted(samples)
-    return Row(f"{name}, p{percent}", ordered[-(-len(ordered) * percent // 100) - 1], unit)
+    return Row(f"{name}, p{percent}", ordered[-(-len(ordered) * percent // 100) - 1], unit, target)
 
 
 def facts() -> dict[str, str]:

@@ -60,8 +60,9 @@ def _kill(victim: Worker, reports: Consumer) -> float:
 
 
 def _tasks(worker: Worker) -> set[str]:
-    """The keys of tasks that run there."""
-    return {task["task"] for task in worker.tasks if task.get("transactions_committed", 0)}
+    """The keys of tasks that run there, or rest."""
+    tasks = worker.tasks
+    return {task["task"] for task in tasks if task.get("step") == "dormant" or task.get("transactions_committed", 0)}
 
 
 def _heard(reports: Consumer, killed_ms: int, lost: set[str]) -> bool:

@@ -84,7 +84,11 @@ def choose(plane: System, role: str) -> tuple[Worker, Worker]:
 
 
 def running(worker: Worker, job: str) -> int:
-    return sum(task["job"] == job and task.get("transactions_committed", 0) > 0 for task in worker.tasks)
+    """The tasks of a job that run there, or rest."""
+    return sum(
+        task["job"] == job and (task.get("step") == "dormant" or task.get("transactions_committed", 0) > 0)
+        for task in worker.tasks
+    )
 
 
 @pytest.mark.parametrize("role", ["decider", "tasks"])

@@ -73,6 +73,23 @@ def test_a_file_ends_at_its_first_failure(plane: System, create: str) -> None:
     assert "b\t" not in shown.stdout
 
 
+def test_jobs_that_follow_each_other_are_awaited_together(plane: System, create: str) -> None:
+    mapping = f'CREATE MAPPING of_both EXTERNAL NAME "{plane.name("in")}" TYPE Kafka'
+    script = ";\n".join([mapping, *map(create.format, "xyx"), create.format("w"), "DROP JOB x"])
+    (plane.folder / "together.sql").write_text(script)
+    done = jobplane(plane, "sql", "-f", "together.sql")
+    assert done.returncode == 4
+    assert done.stdout.splitlines() == ["accepted mapping of_both", "accepted job x RUNNING", "accepted job y RUNNING"]
+    said = done.stderr.splitlines()
+    assert (said[0], said[-1]) == ("together.sql:4: refused (job-exists)", "3 of 6 statements done, 2 not sent")
+    live = [job for job in plane.jobs().values() if job["name"] in ("w", "x", "y")]
+    assert [(job["name"], job["status"]) for job in sorted(live, key=lambda job: job["name"])] == [
+        ("x", "RUNNING"),
+        ("y", "RUNNING"),
+    ]
+    assert jobplane(plane, "sql", "DROP JOB x; DROP JOB y; DROP MAPPING of_both").returncode == 0
+
+
 def test_json_is_one_object_a_statement(plane: System, create: str) -> None:
     text = (
         f"{create.format('j')}; CREATE JOB IF NOT EXISTS {create.format('j')[11:]}; SHOW JOBS; DROP JOB j; DROP JOB j"

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from jobplane.controlplane.cli import sql
 from jobplane.controlplane.cli.main import main
+from jobplane.controlplane.cli.screen import outcomes
 from jobplane.controlplane.cli.screen.show import Display
 from jobplane.controlplane.cli.terminal import errors
 from jobplane.controlplane.client.result import Result, Sent
@@ -39,9 +40,9 @@ def answer(verdict: str, message: str = "") -> Answer:
     ],
 )
 def test_no_name_commands_the_terminal(result: Result, capsys: pytest.CaptureFixture[str]) -> None:
-    way = sql.RunOptions(0, False, "", 1.0, Display("text"), {})
+    way = outcomes.RunOptions(0, False, "", 1.0, Display("text"), {})
     with pytest.raises(SystemExit):
-        sql._print_result(result, "SQL:1", "DROP JOB a", way)
+        outcomes.print_result(result, "SQL:1", "DROP JOB a", way)
     said = capsys.readouterr().err
     assert "\x1b" not in said
     assert r"a\nb\x1b[31mred" in said
