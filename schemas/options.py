@@ -34,7 +34,14 @@ class OnError(StrEnum):
     DEAD_LETTER = "deadLetter"
 
 
-_CHOICES = (Guarantee, OnError)
+class CopyPath(StrEnum):
+    """What a job moves whose query copies records as they are."""
+
+    BATCHES = "batches"
+    ROWS = "rows"
+
+
+_CHOICES = (Guarantee, OnError, CopyPath)
 
 
 def _option(
@@ -122,6 +129,11 @@ class JobOptions:
     dead_letter_topic: str = _option(
         "", "Where dead letters go; unset: the control plane's own topic `dead-letters`.", takes="a topic's name"
     )
+    copy: CopyPath = _option(
+        CopyPath.BATCHES,
+        "How a query copies that takes each record as it is. batches: whole record batches, where the topics allow it; "
+        "EXPLAIN says whether the query does. rows: record by record.",
+    )
     retry_of: str = _option(
         "",
         "A live job. Its dead letters that no retry has read yet are read instead of the query's sources, up to their "
@@ -204,6 +216,8 @@ PEERS_OF_VALUES = {
     **dict.fromkeys(("ignore", "continue", "all"), OnError.SKIP),
     **dict.fromkeys(("stop", "suspend"), OnError.FAIL),
     **dict.fromkeys(("dlq", "deadletterqueue"), OnError.DEAD_LETTER),
+    **dict.fromkeys(("batch", "whole", "true"), CopyPath.BATCHES),
+    **dict.fromkeys(("row", "record", "records", "false"), CopyPath.ROWS),
 }
 _TAKEN: dict[str, Iterable[str]] = {
     **{name: ("true", "false") for name, one in _BY_NAME.items() if one.type is bool},

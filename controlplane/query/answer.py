@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, assert_never
 
 import msgspec
 
+from jobplane.controlplane.core.request import options_of
 from jobplane.controlplane.core.state import State
 from jobplane.controlplane.listings import rows
 from jobplane.controlplane.listings.rows import Listing, Screen
@@ -81,7 +82,7 @@ def _describe(kafka: Kafka, prefix: str, statement: statements.ShowCreate | stat
 
 def _explain(dry: "DryRun", explained: statements.CreateJob | statements.Insert, *, shows_code: bool) -> Listing:
     from jobplane.controlplane.query.dry_run import job_of_insert
-    from jobplane.processors import user_functions
+    from jobplane.processors import copy_path, user_functions
     from jobplane.sql.explain import explain_plan
     from jobplane.sql.plan.recording import read, text_of
 
@@ -92,6 +93,9 @@ def _explain(dry: "DryRun", explained: statements.CreateJob | statements.Insert,
     planned = read(wired.plan)
     functions = user_functions.load()
     plan_rows = explain_plan(planned, create.insert, mappings, sink.mapping, functions, shows_code=shows_code)
+    if copy_path.copies_records(planned):
+        path = copy_path.path(planned, options_of(create), sources, sink)
+        plan_rows.insert(len(planned.operators), ("copy", path))
     plan = msgspec.json.decode(text_of(wired.plan))
     recorded = {"planner": wired.plan.planner, "digest": wired.plan.digest, "plan": plan}
     return Listing(

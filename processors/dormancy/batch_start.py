@@ -20,9 +20,10 @@ from jobplane.processors.kafka.wire.producer import WireProducer, fence
 from jobplane.processors.kafka.wire.settings import WireUnavailable
 from jobplane.processors.pipeline import pipeline_of
 from jobplane.processors.protocol.steps import Step, TaskEnd
+from jobplane.processors.task.commits import TRANSACTION_SLACK_MS
 from jobplane.processors.task.context import Rest, TaskServices
 from jobplane.processors.task.restore import checkpoint_of
-from jobplane.processors.task.runner import TRANSACTION_SLACK_MS, Runner
+from jobplane.processors.task.runner import Runner
 from jobplane.schemas.failures import JobFailure
 from jobplane.schemas.options import Guarantee
 from jobplane.schemas.records.checkpoints import Pointer

@@ -29,6 +29,9 @@ from jobplane.schemas.records.checkpoints import Checkpoint, Pointer
 from jobplane.schemas.records.tasks import Task
 from jobplane.schemas.wire.codec import encode
 
+TRANSACTION_SLACK_MS = 60_000
+"""How much longer than its interval a transaction may be open."""
+
 
 @dataclass(frozen=True, slots=True)
 class TaskClients:

@@ -43,6 +43,10 @@ class Narrowed(Interrupted):
     """Kafka refused a record: begin again, with smaller batches, to find the record."""
 
 
+class NotCopied(Interrupted):
+    """Whole batches cannot be copied: begin again, and copy record by record."""
+
+
 class Released(Interrupted):
     """The worker has asked the task to end without a report: the task moves elsewhere, or the process stops."""
 
@@ -107,9 +111,9 @@ class TaskContext:
     refuses, and `good` batches of that size have gone through. `refused` are the records found.
 
     `flushed` is how far the output is known to be written, in a job without checkpoints: the next session goes on
-    there. `rest` is where the task has last rested. `logged` are the references of the faults that are in the log.
-    `faults` counts those that no single record caused. `waited_s` is how long the turn was given back in it, while the
-    client's queue was full.
+    there. `rest` is where the task has last rested. `rows_because` is why it copies record by record, if it need not.
+    `logged` are the references of the faults that are in the log. `faults` counts those that no single record caused.
+    `waited_s` is how long the turn was given back in it, while the client's queue was full.
     """
 
     services: TaskServices
@@ -123,6 +127,7 @@ class TaskContext:
     flushed: Positions = field(default_factory=dict)
     rest: Rest | None = None
     logged: set[str] = field(default_factory=set)
+    rows_because: str = ""
     faults: int = 0
     waited_s: float = 0.0
     batch: int = BATCH

@@ -5,6 +5,7 @@ the producer is discarded, and a new session begins at FENCE. A task that is fen
 suspends the job, and the other tasks of the host continue.
 """
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -19,13 +20,14 @@ from jobplane.processors.kafka.transactions import Abandoned, TransactionalProdu
 from jobplane.processors.pipeline import Pipeline, pipeline_of
 from jobplane.processors.protocol.messages import RunTask, goal_of
 from jobplane.processors.protocol.steps import Step, TaskEnd
-from jobplane.processors.task.commits import TaskClients
-from jobplane.processors.task.context import Narrowed, Released, TaskContext, TaskServices
+from jobplane.processors.task.commits import TRANSACTION_SLACK_MS, TaskClients
+from jobplane.processors.task.context import Narrowed, NotCopied, Released, TaskContext, TaskServices
+from jobplane.processors.task.copy_session import CopySession, copies_batches, copy_clients
 from jobplane.processors.task.counters import Counters
 from jobplane.processors.task.endings import report_end, stop
 from jobplane.processors.task.records import RecordAt
 from jobplane.processors.task.restore import restore
-from jobplane.processors.task.session import open_session
+from jobplane.processors.task.session import TaskSession, open_session
 from jobplane.schemas.errors import Refused
 from jobplane.schemas.failures import InternalFailure, JobFailure, WorkerLost
 from jobplane.schemas.options import Guarantee
@@ -34,7 +36,7 @@ from jobplane.schemas.records.reports import ReportKind
 from jobplane.schemas.records.state import Phase
 from jobplane.schemas.records.tasks import Task
 
-TRANSACTION_SLACK_MS = 60_000
+LOG = logging.getLogger("jobplane.copying")
 MAX_BACKOFF_S = 5.0
 IN_FLIGHT = 5
 LARGEST_BATCH = 900_000
@@ -109,6 +111,10 @@ class Runner:
                 return self._fail(failure)
             except Narrowed:
                 context.enter(None)
+            except NotCopied as reason:
+                context.rows_because = str(reason)
+                LOG.warning("task %s of job '%s' copies record by record: %s", self.goal.key, self._job, reason)
+                context.enter(None)
             except Doubt as doubt:
                 context.counters.doubt(str(doubt))
                 context.flushed.clear()
@@ -140,6 +146,9 @@ class Runner:
         partitions = sum(count for _, count in topics.values())
         guarantee = pipeline.options.processing_guarantee
         settings = producer_settings([one.limit for one in taken], partitions, LINGER_MS[guarantee])
+        if copies_batches(self.context, task, pipeline):
+            clients = copy_clients(self.context, task, pipeline, taken[0], topics)
+            return self._read_and_resume(task, pipeline, clients, taken, passed, CopySession)
         producer = TransactionalProducer(
             services.kafka,
             services.topics.transactional_id(task),
@@ -150,16 +159,29 @@ class Runner:
             **settings,
         )
         output = producer if guarantee is Guarantee.EXACTLY_ONCE else PlainOutput(services.kafka, **settings)
-        self.context.enter(Step.READ)
         consumer = services.kafka.consumer(services.topics.job_group(task.uid), **CONSUMER_SETTINGS)
+        clients = TaskClients(producer, output, consumer)
+        return self._read_and_resume(task, pipeline, clients, taken, passed, TaskSession)
+
+    def _read_and_resume(
+        self,
+        task: Task,
+        pipeline: Pipeline,
+        clients: TaskClients,
+        taken: list[Taken],
+        passed: Callable[[], None],
+        kind: type[TaskSession],
+    ) -> TaskEnd:
+        services = self._services
         try:
-            record = services.records.task(self.at, alive)
+            self.context.enter(Step.READ)
+            record = services.records.task(self.at, self.context.alive)
             if record is None or record.generation != task.generation or record.layout != task.layout:
                 return TaskEnd.GONE
             self.check_worker(record, pipeline)
-            return self._resume(record, pipeline, TaskClients(producer, output, consumer), taken, passed)
+            return self._resume(record, pipeline, clients, taken, passed, kind)
         finally:
-            services.close(consumer)
+            services.close(clients.consumer)
 
     def _await_touch(self) -> None:
         """Waits until the worker knows its place in the group: a task that writes before would only be fenced."""
@@ -179,7 +201,13 @@ class Runner:
             raise WorkerLost(f"task {record.key} ran on {record.worker}, which lost it; RESUME runs it on {here}")
 
     def _resume(
-        self, task: Task, pipeline: Pipeline, clients: TaskClients, taken: list[Taken], passed: Callable[[], None]
+        self,
+        task: Task,
+        pipeline: Pipeline,
+        clients: TaskClients,
+        taken: list[Taken],
+        passed: Callable[[], None],
+        kind: type[TaskSession],
     ) -> TaskEnd:
         context = self.context
         checkpoint = restore(self._services, task, pipeline, context.alive)
@@ -189,7 +217,7 @@ class Runner:
         if not task.run:
             return stop(context, goal_of(task), checkpoint)
         context.enter(Step.ASSIGN)
-        session = open_session(context, task, pipeline, clients, checkpoint, taken)
+        session = open_session(context, task, pipeline, clients, checkpoint, taken, kind)
         try:
             session.start()
             passed()
@@ -199,7 +227,7 @@ class Runner:
             if isinstance(cause, JobFailure):
                 session.commits.abandon()
             raise cause from error
-        except (Doubt, Fenced, Narrowed):
+        except (Doubt, Fenced, Narrowed, NotCopied):
             raise  # the next producer of this id ends the transaction
         except Exception:
             session.commits.abandon()

@@ -325,13 +325,16 @@ def open_session(
     clients: TaskClients,
     checkpoint: Checkpoint,
     taken: list[Taken],
+    kind: type[TaskSession] = TaskSession,
 ) -> TaskSession:
     """The session that continues at a checkpoint. `taken` is what the sink takes, and what the dead-letter topic takes.
 
     Raises FunctionMissing, DataLost or SinkLost.
     """
     services, options, sink = context.services, pipeline.options, pipeline.sink.topic
-    _, context.counters.notice = step_here(task, pipeline, services.reporter.worker)
+    _, notice = step_here(task, pipeline, services.reporter.worker)
+    by_rows = f"copies record by record: {context.rows_because}" if context.rows_because else ""
+    context.counters.notice = "; ".join(filter(None, (notice, by_rows)))
     sources = SourcePositions(clients.consumer, task, pipeline, dict(context.flushed) or checkpoint.positions)
     commits = Commits(context, task, pipeline, clients, sources, checkpoint, {})
     commits.confirm()
@@ -352,9 +355,7 @@ def open_session(
         context.refused,
     )
     most = SMALL_BATCH if task.packages else BATCH
-    return TaskSession(
-        *(context, task, pipeline, clients, commits, sources, policy, letters, evaluation, goal_of(task), most)
-    )
+    return kind(*(context, task, pipeline, clients, commits, sources, policy, letters, evaluation, goal_of(task), most))
 
 
 def _waiting_for_room(context: TaskContext, clients: TaskClients) -> Any:

@@ -60,6 +60,30 @@ def test_killed_before_a_step(plane: System, step: Step, times: int) -> None:
     assert Counter(json.loads(value or b"")["id"] for value in found) == expected
 
 
+@pytest.mark.parametrize(("step", "times"), STEPS, ids=str)
+def test_a_copy_of_whole_batches_killed_before_a_step(plane: System, step: Step, times: int) -> None:
+    """Each partition of the sink is the source's, in its order."""
+    name = f"kill_{step}_{times}_copy"
+    source, sink = plane.topic(f"{name}-in", 2), plane.topic(f"{name}-out", 2)
+    values = [b"%d" % i for i in range(RECORDS)]
+    plane.produce(source, [(b"%d" % (i % 50), value) for i, value in enumerate(values[:1000])])
+    plane.sql(
+        f"""CREATE JOB {name} OPTIONS (snapshotIntervalMillis '20', parallelism '1')
+            AS INSERT INTO "{sink}" SELECT * FROM "{source}" """
+    )
+    for at in range(1000, RECORDS, 50):
+        plane.produce(source, [(b"%d" % (i % 50), values[i]) for i in range(at, at + 50)])
+    until((plane.folder / name).exists, 30, "the host was killed")
+    plane.await_values(sink, RECORDS)
+    plane.done(f"DROP JOB {name}")
+
+    def by_partition(topic: str) -> list[list[bytes | None]]:
+        found = plane.read(topic)
+        return [[one.value() for one in found if one.partition() == partition] for partition in range(2)]
+
+    assert by_partition(sink) == by_partition(source)
+
+
 @pytest.mark.parametrize(
     ("step", "times"),
     [(Step.BEGIN, 2), (Step.ADVANCE, 3), (Step.FLUSH, 2), (Step.SEND_OFFSETS, 3), (Step.COMMIT, 3), (Step.REPORT, 3)],

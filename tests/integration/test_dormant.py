@@ -25,11 +25,11 @@ def plane(broker: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> Iter
 class Copying:
     """A job that copies a column from a topic of four partitions; records are numbered."""
 
-    def __init__(self, plane: System, name: str, options: str = "") -> None:
+    def __init__(self, plane: System, name: str, options: str = "", what: str = "id") -> None:
         self.plane, self.name = plane, name
         self.source, self.sink = plane.topic(f"{name}-in", 4), plane.topic(f"{name}-out", 4)
         self.sent = 0
-        plane.done(f'CREATE JOB {name} {options} AS INSERT INTO "{self.sink}" SELECT id FROM "{self.source}"')
+        plane.done(f'CREATE JOB {name} {options} AS INSERT INTO "{self.sink}" SELECT {what} FROM "{self.source}"')
 
     def send(self, count: int = 8) -> None:
         records = [(b"k%d" % i, b'{"id": %d}' % i) for i in range(self.sent, self.sent + count)]
@@ -132,6 +132,18 @@ def test_alter_and_drop_reach_dormant_tasks(plane: System) -> None:
     job.sleeps()
     plane.done("DROP JOB altered WITH SNAPSHOT altered_end")
     assert sum(row["offset"] for row in plane.rows("DESCRIBE SNAPSHOT altered_end")) == job.sent
+
+
+def test_a_copy_of_whole_batches_sleeps_and_wakes(plane: System) -> None:
+    job = Copying(plane, "whole", what="*")
+    for _ in range(3):
+        job.send()
+        job.check()
+        job.sleeps()
+    plane.done("ALTER JOB whole SUSPEND")
+    plane.done("ALTER JOB whole RESUME")
+    job.send()
+    job.check()
 
 
 def test_a_partition_that_is_added_to_a_dormant_source_is_read(plane: System) -> None:

@@ -9,10 +9,12 @@ from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 from jobplane.processors.kafka.answers import Doubt, Fenced
 from jobplane.processors.kafka.cluster import Kafka
+from jobplane.processors.kafka.wire.offsets import committed_metadata
 from jobplane.processors.kafka.wire.producer import WireProducer, fence
 from jobplane.processors.kafka.wire.wire import Wire
-from jobplane.schemas.failures import RecordTooLarge, SinkLost
+from jobplane.schemas.failures import RecordTooLarge
 from tests.support.broker import KafkaBroker
+from tests.support.system import until
 
 LIMIT_S = 30.0
 TIMEOUT_MS = 60_000
@@ -34,7 +36,14 @@ def wire(kafka: Kafka) -> Iterator[Wire]:
 def topic(kafka: Kafka, prefix: str) -> str:
     name = f"{prefix}wire"
     assert kafka.create(name, 3, 1, {"max.message.bytes": "100000"})
-    kafka.first_offsets([(name, partition) for partition in range(3)])  # once all have a leader
+
+    def is_led() -> bool:
+        try:
+            return bool(kafka.first_offsets([(name, partition) for partition in range(3)]))
+        except Doubt:
+            return False
+
+    until(is_led, LIMIT_S, "each partition has a leader")
     return name
 
 
@@ -78,6 +87,23 @@ def test_a_commit_makes_records_and_offsets_visible_together(wire: Wire, kafka: 
     assert group_offset(kafka, f"{topic}.group", topic, 0) == (7, "0/1@2")
 
 
+def test_both_clients_read_the_metadata_that_the_other_has_committed(wire: Wire, kafka: Kafka, topic: str) -> None:
+    ours, theirs, pointer = f"{topic}.ours", f"{topic}.theirs", "3/17@4711"
+    raw = fenced(wire, f"{topic}.raw")
+    wire.run(raw.send_offsets(ours, {(topic, 0): (7, pointer)})).result(LIMIT_S)
+    wire.run(raw.commit()).result(LIMIT_S)
+    producer, consumer = librdkafka_producer(kafka, f"{topic}.lib"), kafka.consumer(theirs)
+    producer.begin_transaction()
+    group = consumer.consumer_group_metadata()
+    producer.send_offsets_to_transaction([TopicPartition(topic, 0, 8, pointer)], group, LIMIT_S)
+    producer.commit_transaction(LIMIT_S)
+    consumer.close()
+    for group_id, offset in ((ours, 7), (theirs, 8)):
+        assert group_offset(kafka, group_id, topic, 0) == (offset, pointer)  # once the transaction has ended there
+        found = wire.run(committed_metadata(wire, group_id, [(topic, 0)])).result(LIMIT_S)
+        assert found == {(topic, 0): pointer}
+
+
 def test_an_abort_leaves_nothing_to_see(wire: Wire, kafka: Kafka, topic: str) -> None:
     async def abort_then_commit(producer: WireProducer) -> None:
         await producer.append(topic, 0, b"k", b"aborted")
@@ -119,7 +145,7 @@ def test_refusals_that_asking_again_does_not_change_are_failures(wire: Wire, top
     with pytest.raises(RecordTooLarge, match=topic):
         wire.run(too_large(producer)).result(LIMIT_S)
     wire.run(producer.abort()).result(LIMIT_S)
-    with pytest.raises(SinkLost):
+    with pytest.raises(Doubt, match="does not exist"):
         wire.run(fenced(wire, f"{topic}.id").append("no.such.topic", 0, None, b"")).result(LIMIT_S)
 
 

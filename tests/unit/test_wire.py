@@ -4,11 +4,12 @@ import asyncio
 import struct
 
 import pytest
+from aiokafka.protocol.fetch import FetchRequest_v11, FetchResponse_v11
 from aiokafka.protocol.produce import ProduceRequest_v7, ProduceResponse_v7
 
 from jobplane.processors.kafka.answers import Doubt
 from jobplane.processors.kafka.wire.connection import ANSWER_S, Connection
-from jobplane.processors.kafka.wire.requests import Produced, produce, produced
+from jobplane.processors.kafka.wire.requests import Fetched, Produced, fetch, fetched, produce, produced
 from jobplane.processors.kafka.wire.settings import WireUnavailable, connection_settings
 
 
@@ -169,3 +170,17 @@ def test_a_silent_broker_ends_the_connection(monkeypatch: pytest.MonkeyPatch) ->
             await connection.send(0, 7, b"")
 
     asyncio.run(ask())
+
+
+def test_fetch_has_the_bytes_that_aiokafka_writes() -> None:
+    theirs = FetchRequest_v11(-1, 500, 1, 4096, 1, 0, -1, [("t", [(3, -1, 7, -1, 64), (0, -1, 9, -1, 64)])], [], "")
+    assert fetch("t", {3: 7, 0: 9}, 500, 4096, 64) == theirs.encode()
+
+
+def test_the_answer_to_fetch_is_read() -> None:
+    partitions = [(3, 0, 20, 18, 0, [(5, 11), (6, 12)], -1, b"records"), (0, 1, -1, -1, -1, None, -1, None)]
+    answer = FetchResponse_v11(25, 0, 0, [("topic", partitions)]).encode()
+    found, code, throttled_ms = fetched(memoryview(answer))
+    assert (code, throttled_ms, sorted(found)) == (0, 25, [0, 3])
+    assert found[3] == Fetched(0, 18, ((5, 11), (6, 12)), memoryview(b"records"))
+    assert found[0] == Fetched(1, -1, (), memoryview(b""))

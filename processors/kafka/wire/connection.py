@@ -129,7 +129,7 @@ class Connection(asyncio.BufferedProtocol):
             size = _SIZE.unpack_from(inbox, at)[0]
             end = at + 4 + size
             if end <= self._filled:
-                self._answered(memoryview(bytes(inbox[at + 4 : end])))
+                self._answered(memoryview(bytearray(inbox[at + 4 : end])))
             elif 4 + size > _INBOX:
                 self._large, self._read = bytearray(size), self._filled - at - 4
                 self._large[: self._read] = inbox[at + 4 : self._filled]

@@ -6,7 +6,7 @@ from typing import Any
 
 from aiokafka.protocol.commit import OffsetFetchRequest_v3
 
-from jobplane.processors.kafka.wire.producer import At, Refusal, ask_coordinator
+from jobplane.processors.kafka.wire.producer import END_OF_METADATA, At, Refusal, ask_coordinator
 from jobplane.processors.kafka.wire.wire import GROUP, Wire
 
 
@@ -19,7 +19,9 @@ async def committed_metadata(wire: Wire, group: str, partitions: Collection[At])
     for topic, partition in partitions:
         topics[topic].append(partition)
     answer = await ask_coordinator(wire, GROUP, group, OffsetFetchRequest_v3(group, [*topics.items()]), _refusals)
-    return {(topic, one[0]): one[2] or "" for topic, found in answer.topics for one in found}
+    return {
+        (topic, one[0]): (one[2] or "").removesuffix(END_OF_METADATA) for topic, found in answer.topics for one in found
+    }
 
 
 def _refusals(answer: Any) -> list[Refusal]:

@@ -24,7 +24,7 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from jobplane.processors.kafka.answers import Doubt
 from jobplane.processors.kafka.wire.connection import Connection
-from jobplane.processors.kafka.wire.requests import PRODUCE, PRODUCE_VERSION, Part, Produced, produce, produced
+from jobplane.processors.kafka.wire.requests import PRODUCE, PRODUCE_VERSION, Part, produce, produced
 from jobplane.processors.kafka.wire.wire import GROUP, PASSES_S, PASSING, TRANSACTION, Wire, check
 from jobplane.schemas.failures import JobFailure
 
@@ -32,7 +32,7 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.003, 0.2
 _PRODUCE_MS = 10_000
 _NOT_ATTEMPTED, _CONCURRENT = 55, 51
 """Codes: nothing was done because of another partition; the transaction before is still being ended."""
-_END_OF_METADATA = "\0"
+END_OF_METADATA = "\0"
 """librdkafka writes one, and reads beyond the metadata where there is none."""
 At = tuple[str, int]
 Refusal = tuple[str, int]
@@ -52,7 +52,7 @@ async def fence(wire: Wire, transactional_id: str, timeout_ms: int) -> "WireProd
 
 
 class WireProducer:
-    """One life of a transactional id. The first `append`, `produce_batches` or `send_offsets` begins a transaction.
+    """One life of a transactional id. The first `append`, `add` or `send_offsets` begins a transaction.
 
     Its methods raise Fenced, Doubt or a JobFailure. After Doubt, Fenced or a cancelled call every further call raises
     Doubt. After a JobFailure only `abort` is of use.
@@ -74,29 +74,30 @@ class WireProducer:
         """Whether a transaction is open."""
         return bool(self._added or self._groups)
 
-    async def add(self, topic: str, partitions: Collection[int]) -> None:
-        """Makes partitions part of the transaction: needed before anything is produced there."""
-        new = [one for one in partitions if (topic, one) not in self._added]
-        if not new:
+    async def add(self, partitions: Mapping[str, Collection[int]]) -> None:
+        """Makes partitions, by topic, part of the transaction: needed before anything is produced there."""
+        new = {topic: [p for p in some if (topic, p) not in self._added] for topic, some in partitions.items()}
+        if not any(new.values()):
             return
         with self._judging():
-            self._added.update((topic, one) for one in new)
-            request = AddPartitionsToTxnRequest_v0(*self._identity, [(topic, new)])
+            self._added.update((topic, partition) for topic, some in new.items() for partition in some)
+            named = [(topic, some) for topic, some in new.items() if some]
+            request = AddPartitionsToTxnRequest_v0(*self._identity, named)
             await ask_coordinator(self._wire, TRANSACTION, self.transactional_id, request, _partition_codes)
 
     async def append(
         self, topic: str, partition: int, key: bytes | None, value: bytes | None, timestamp_ms: int | None = None
     ) -> int:
         """Appends one record and returns its offset. Without a timestamp the record has the present time."""
-        await self.add(topic, [partition])
+        await self.add({topic: [partition]})
         sequence = self.next_sequences(topic, partition, 1)
         batch = DefaultRecordBatchBuilder(2, 0, 1, self.producer_id, self.epoch, sequence, 1 << 30)
         stamp = int(time.time() * 1000) if timestamp_ms is None else timestamp_ms
         batch.append(0, stamp, key, value, [])
         with self._judging():
             lane = await self._wire.lane(await self._wire.leader(topic, partition))
-        done = await self.produce_batches(lane, topic, {partition: [batch.build()]})
-        return done[partition].offset
+            answer = await self.send_batches(lane, topic, {partition: [batch.build()]})
+        return self.check_produced(topic, answer, {partition})[partition]
 
     def next_sequences(self, topic: str, partition: int, count: int) -> int:
         """The sequence number of the first of the next `count` records of a partition."""
@@ -104,28 +105,40 @@ class WireProducer:
         self._sequences[topic, partition] = (first + count) & 0x7FFFFFFF
         return first
 
-    async def produce_batches(
+    def send_batches(
         self, connection: Connection, topic: str, batches: Mapping[int, Sequence[Part]]
-    ) -> dict[int, Produced]:
-        """Appends batches that have this producer's id, epoch and sequence numbers, to partitions that are `add`ed.
+    ) -> "asyncio.Future[memoryview]":
+        """Sends a batch to each of some partitions: parts that have this producer's id, epoch and sequence numbers.
 
-        Batches of one partition go over one connection, which keeps their order, and leads them.
+        The partitions are `add`ed, and the connection leads to their leader; over one connection, several requests may
+        be under way. The answer is for `check_produced`.
         """
         with self._judging():
             body = produce(self.transactional_id, _PRODUCE_MS, topic, batches)
-            done, throttled_ms = produced(await connection.send(PRODUCE, PRODUCE_VERSION, *body))
+            return connection.send(PRODUCE, PRODUCE_VERSION, *body)
+
+    def check_produced(self, topic: str, answer: memoryview, partitions: Collection[int]) -> dict[int, int]:
+        """The offset of the first record in each partition that was sent to. `throttled_ms` grows to what the broker
+        says.
+        """
+        with self._judging():
+            done, throttled_ms = produced(answer)
             self.throttled_ms = max(self.throttled_ms, throttled_ms)
             for one in done.values():
                 check(one.code, topic)
-            if done.keys() != batches.keys() or any(one.offset < 0 for one in done.values()):
+            if done.keys() != set(partitions) or any(one.offset < 0 for one in done.values()):
                 raise Doubt(f"topic '{topic}': the broker did not say where the records are")
-            return done
+            return {partition: one.offset for partition, one in done.items()}
+
+    def useless(self, why: str) -> None:
+        """A request is left without its answer: nothing more is done with this producer."""
+        self._useless = self._useless or why
 
     async def send_offsets(self, group: str, offsets: Mapping[At, tuple[int, str]]) -> None:
         """Makes (offset, metadata) by partition the group's, once the transaction is committed."""
         topics: dict[str, list[tuple[int, int, str]]] = {}
         for (topic, partition), (offset, metadata) in offsets.items():
-            topics.setdefault(topic, []).append((partition, offset, metadata + _END_OF_METADATA))
+            topics.setdefault(topic, []).append((partition, offset, metadata + END_OF_METADATA))
         with self._judging():
             if group not in self._groups:
                 await self._wire.coordinator(GROUP, group)  # the first creates the topic that the transaction enters

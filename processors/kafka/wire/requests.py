@@ -53,3 +53,54 @@ def produced(answer: memoryview) -> tuple[dict[int, Produced], int]:
         found[partition] = Produced(code, offset)
         at += _ANSWER.size
     return found, _INT.unpack_from(answer, at)[0]
+
+
+FETCH, FETCH_VERSION = 1, 11
+_FETCH = struct.Struct(">iiiibiii")
+_FETCHED_PARTITION = struct.Struct(">iiqqi")
+_HELD = struct.Struct(">ihqqq")
+_ABORTED = struct.Struct(">qq")
+_COMMITTED = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A broker's word on a partition: an error code, the last stable offset, transactions that were aborted as
+    (producer id, first offset), and record batches, of which the last may be cut off.
+    """
+
+    code: int
+    stable: int
+    aborted: tuple[tuple[int, int], ...]
+    records: memoryview
+
+
+def fetch(topic: str, positions: Mapping[int, int], wait_ms: int, most: int, most_each: int) -> bytes:
+    """The body of a request for committed records from positions on: at most about so many bytes, in all and of each
+    partition. The first batch comes whole, however large.
+    """
+    parts = [_FETCHED_PARTITION.pack(partition, -1, at, -1, most_each) for partition, at in positions.items()]
+    head = _FETCH.pack(-1, wait_ms, 1, most, _COMMITTED, 0, -1, 1) + text(topic) + _INT.pack(len(parts))
+    return head + b"".join(parts) + _INT.pack(0) + text("")
+
+
+def fetched(answer: memoryview) -> tuple[dict[int, Fetched], int, int]:
+    """By partition; an error code of the whole answer; how many milliseconds the broker has throttled the client."""
+    throttled_ms, code, _, topics = struct.unpack_from(">ihii", answer)
+    at, found = 14, dict[int, Fetched]()
+    for _ in range(topics):
+        at += 2 + _SHORT.unpack_from(answer, at)[0]
+        count = _INT.unpack_from(answer, at)[0]
+        at += 4
+        for _ in range(count):
+            partition, failed, _, stable, _ = _HELD.unpack_from(answer, at)
+            at += _HELD.size
+            ended = max(0, _INT.unpack_from(answer, at)[0])
+            at += 4
+            aborted = tuple(_ABORTED.unpack_from(answer, at + i * _ABORTED.size) for i in range(ended))
+            at += ended * _ABORTED.size + 4  # and the preferred replica
+            size = max(0, _INT.unpack_from(answer, at)[0])
+            at += 4
+            found[partition] = Fetched(failed, stable, aborted, answer[at : at + size])
+            at += size
+    return found, code, throttled_ms

@@ -18,6 +18,7 @@ from confluent_kafka import KafkaError
 
 from jobplane.processors.kafka.answers import Doubt, NoAnswer
 from jobplane.processors.kafka.cluster import CALL_S, Kafka
+from jobplane.processors.kafka.error_words import in_words
 from jobplane.processors.kafka.judging import judged
 from jobplane.processors.kafka.wire.connection import Connection, connect
 from jobplane.processors.kafka.wire.settings import connection_settings
@@ -34,11 +35,18 @@ PASSING = frozenset({14, 15, 16, 51})
 PASSES_S = 15.0
 """How long a refusal that passes is met with the same request again."""
 _PAUSE_S = 0.05
+_UNKNOWN_TOPIC = 3
 T = TypeVar("T")
 
 
 def check(code: int, topic: str = "") -> None:
-    """Raises what an error code of a broker means: Fenced, Doubt or a JobFailure."""
+    """Raises what an error code of a broker means: Fenced, Doubt or a JobFailure.
+
+    That a topic is unknown is Doubt: a broker that has just come back may not know it yet. Who asks for the topic's id
+    finds out.
+    """
+    if code == _UNKNOWN_TOPIC:
+        raise Doubt(in_words("UNKNOWN_TOPIC_OR_PART"))
     if code:
         raise judged(KafkaError(code), topic)
 
@@ -91,7 +99,7 @@ class Wire:
         await asyncio.sleep(0)
 
     async def leader(self, topic: str, partition: int) -> int:
-        """The broker that leads a partition. Raises SinkLost where the topic does not exist."""
+        """The broker that leads a partition."""
         if partition not in self._leaders.get(topic, ()):
             async with self._asking[topic]:
                 if partition not in self._leaders.get(topic, ()):
