@@ -13,14 +13,11 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Self
 
-from jobplane.controlplane.client.command_follower import CommandFollower
 from jobplane.controlplane.client.issuer import user_at_host
 from jobplane.controlplane.client.result import NOWHERE, Alive, Result, Sent, Watch
 from jobplane.controlplane.core.state import State
 from jobplane.controlplane.listings import rows
 from jobplane.controlplane.log import control_topics, state_topic
-from jobplane.controlplane.log.events_tail import EventsTail
-from jobplane.controlplane.log.events_topic import Entry
 from jobplane.controlplane.query import answer
 from jobplane.controlplane.query.newest_records import LAST
 from jobplane.controlplane.settings import Settings
@@ -36,6 +33,9 @@ from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parser import parse
 
 if TYPE_CHECKING:
+    from jobplane.controlplane.client.command_follower import CommandFollower
+    from jobplane.controlplane.log.events_tail import EventsTail
+    from jobplane.controlplane.log.events_topic import Entry
     from jobplane.controlplane.query.dead_letters import DeadLetter
     from jobplane.controlplane.query.dry_run import DryRun, ReadOnlyRegistry
 
@@ -173,7 +173,7 @@ class Client:
         statement = statement or parse(sql)
         self._check()
         deadline = time.monotonic() + timeout
-        with closing(EventsTail(self._kafka, self._prefix)) as tail:
+        with closing(self._open_tail()) as tail:
             command = self.emit(sql, command_id, issued_by=issued_by, reply_to=reply_to, traceparent=traceparent)
             sent(command)
             follower = self._follower(tail, deadline, first_records=look)
@@ -213,9 +213,9 @@ class Client:
             raise ValueError(f"execute_all() takes only CREATE JOB and CREATE MAPPING, not: {other}")
         self._check()
         results: list[Result] = []
-        with closing(EventsTail(self._kafka, self._prefix)) as tail:
+        with closing(self._open_tail()) as tail:
 
-            def new_follower() -> CommandFollower:
+            def new_follower() -> "CommandFollower":
                 return self._follower(tail, time.monotonic() + timeout, first_records=look)
 
             group = GroupFollower(self._kafka, self._prefix, tail, new_follower, look=look)
@@ -246,11 +246,11 @@ class Client:
         """
         self._check()
         deadline = time.monotonic() + timeout
-        with closing(EventsTail(self._kafka, self._prefix)) as tail:
+        with closing(self._open_tail()) as tail:
             follower = self._follower(tail, deadline)
             return follower.follow(follower.find(command), None, watch, alive)
 
-    def _follower(self, tail: EventsTail, deadline: float, *, first_records: bool = False) -> "CommandFollower":
+    def _follower(self, tail: "EventsTail", deadline: float, *, first_records: bool = False) -> "CommandFollower":
         from jobplane.controlplane.client.command_follower import CommandFollower  # SHOW does not need it
 
         return CommandFollower(self._kafka, self._prefix, self._registry, tail, deadline, first_records=first_records)
@@ -337,7 +337,7 @@ class Client:
 
     def events(
         self, start: int | None = 0, *, follow: bool = False, alive: Alive = lambda: None
-    ) -> Generator[Entry, None, None]:
+    ) -> Generator["Entry", None, None]:
         """Events from an offset of the events log on; with `start` None, from its end.
 
         Stops at the end that the log has at the call, or never with `follow`. To continue later, keep the last
@@ -351,7 +351,12 @@ class Client:
                 yield from batch
 
     @jobplane_errors()
-    def tail(self, start: int | None = 0) -> EventsTail:
+    def tail(self, start: int | None = 0) -> "EventsTail":
         """The events log from `start` on. The caller reads batches from it and closes it."""
         self._check()
+        return self._open_tail(start)
+
+    def _open_tail(self, start: int | None = None) -> "EventsTail":
+        from jobplane.controlplane.log.events_tail import EventsTail  # SHOW does not need it
+
         return EventsTail(self._kafka, self._prefix, start)

@@ -37,6 +37,7 @@ def jobs(bench: Bench) -> Iterator[Row]:
     count = bench.jobs or JOBS
     with bench.plane() as plane:
         worker = _new_worker(plane)
+        yield Row("jobs: a worker without jobs, CPU with its hosts", sum(_calm_use(worker)), "cores", 0.01)
         yield from _creation(plane, worker, count)
         yield from _idle(bench, worker, count)
         yield from _fed(plane, worker, count)
@@ -105,10 +106,7 @@ def _idle(bench: Bench, worker: Worker, count: int, name: str = "") -> Iterator[
     name = name or f"jobs {count:,}"
     until(lambda: _settled(worker, count, "dormant"), 300, "all tasks rest")
     own, hosts = _processes(worker)
-    began, before = time.monotonic(), (cpu_seconds(own), cpu_seconds(hosts))
-    _wait(IDLE_S)
-    took, after = time.monotonic() - began, (cpu_seconds(own), cpu_seconds(hosts))
-    used = [(late - early) / took for late, early in zip(after, before, strict=True)]
+    used = _use(worker, IDLE_S)
     progress(f"idle: worker {used[0]:.3f}, hosts {used[1]:.3f} cores")
     yield Row(f"{name}: idle, CPU of the worker", used[0], "cores")
     yield Row(f"{name}: idle, CPU of the hosts", used[1], "cores")
@@ -116,6 +114,26 @@ def _idle(bench: Bench, worker: Worker, count: int, name: str = "") -> Iterator[
     yield from _memory(worker, f"{name}: idle", count, 1_024.0)
     yield Row(f"{name}: idle, threads", sum(psutil.Process(pid).num_threads() for pid in (*own, *hosts)), "")
     yield Row(f"{name}: idle, connections to the broker", _connections(bench, (*own, *hosts)), "")
+
+
+def _calm_use(worker: Worker) -> tuple[float, float]:
+    """The use of a worker that has started: once 5 s need no less than the 5 s before."""
+    before = _use(worker, 5.0)
+    for _ in range(12):
+        after = _use(worker, 5.0)
+        if sum(after) >= 0.9 * sum(before):
+            break
+        before = after
+    return _use(worker, IDLE_S)
+
+
+def _use(worker: Worker, seconds: float) -> tuple[float, float]:
+    """The cores that the worker and its hosts use, over so many seconds."""
+    own, hosts = _processes(worker)
+    began, before = time.monotonic(), (cpu_seconds(own), cpu_seconds(hosts))
+    _wait(seconds)
+    took = time.monotonic() - began
+    return (cpu_seconds(own) - before[0]) / took, (cpu_seconds(hosts) - before[1]) / took
 
 
 def _memory(worker: Worker, name: str, count: int, most: float) -> Iterator[Row]:
