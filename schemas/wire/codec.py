@@ -39,10 +39,9 @@ class UnknownRecord(ValueError):
 def encode(record: Any) -> bytes:
     """One record of RECORDS as single-object Avro."""
     name = avro_name(type(record))
-    prefix, parsed = _current(name)
     out = io.BytesIO()
-    out.write(prefix)
-    fastavro.schemaless_writer(out, parsed, _plain(record))
+    out.write(MARKER + _digest(name))
+    fastavro.schemaless_writer(out, _parsed(name), _plain(record))
     return out.getvalue()
 
 
@@ -98,30 +97,40 @@ def _fingerprint(raw: Any) -> bytes:
 
 
 @cache
-def _current(name: str) -> tuple[bytes, Any]:
-    raw = schema(name)
-    return MARKER + _fingerprint(raw), fastavro.parse_schema(raw)
+def _digest(name: str) -> bytes:
+    """The fingerprint of the present schema of a record type."""
+    return _fingerprint(schema(name))
+
+
+@cache
+def _parsed(name: str) -> Any:
+    return fastavro.parse_schema(schema(name))
 
 
 @cache
 def _known() -> dict[bytes, tuple[str, Callable[[], RecordReader]]]:
     """By fingerprint of a schema: its record type, and the maker of the reader of what it wrote.
 
-    A reader is compiled when the first record of its type is read: most processes read few types.
+    A reader is compiled when the first record of its type is read: most processes read few types. The name of an old
+    schema's file says what it is of.
     """
     known: dict[bytes, tuple[str, Callable[[], RecordReader]]] = {}
     for name in _TYPES:
-        known[_current(name)[0][2:]] = (name, cache(partial(_compiled, name)))
+        known[_digest(name)] = (name, cache(partial(_compiled, name)))
     old = files("jobplane.schemas").joinpath("avsc", "old")
     for file in old.iterdir() if old.is_dir() else ():
-        raw = json.loads(file.read_text())
-        name = raw["name"].removeprefix(NAMESPACE)
-        known[_fingerprint(raw)] = (name, cache(partial(resolving_reader, name, raw)))
+        name, digest, _ = file.name.split(".")
+        known[struct.pack("<Q", int(digest, 16))] = (name, cache(partial(_old_reader, name, file.name)))
     return known
 
 
 def _compiled(name: str) -> RecordReader:
     return compile_reader(schema(name), _TYPES[name], NAMESPACE)
+
+
+def _old_reader(name: str, file: str) -> RecordReader:
+    text = files("jobplane.schemas").joinpath("avsc", "old", file).read_text()
+    return resolving_reader(name, json.loads(text))
 
 
 def resolving_reader(name: str, raw: Any) -> RecordReader:
@@ -131,7 +140,7 @@ def resolving_reader(name: str, raw: Any) -> RecordReader:
     def read(data: bytes, start: int) -> tuple[Any, int]:
         source = io.BytesIO(data[start:])
         fields: Any = fastavro.schemaless_reader(
-            source, written, _current(name)[1], return_record_name=True, return_record_name_override=True
+            source, written, _parsed(name), return_record_name=True, return_record_name_override=True
         )
         record = _event(fields) if name == avro_name(Event) else msgspec.convert(fields, _TYPES[name])
         return record, start + source.tell()
