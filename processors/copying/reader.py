@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from jobplane.processors.kafka.wire.connection import Connection
 
-FETCH_BYTES, PARTITION_BYTES = 4 << 20, 1 << 20
+FETCH_BYTES, PARTITION_BYTES = 4 << 20, 2 << 20
 """What one answer has at most, in all and of each partition; a batch that is larger comes whole."""
 WAIT_MS = 500
 _END = 1 << 62

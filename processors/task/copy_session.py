@@ -48,14 +48,14 @@ class CopySession(TaskSession):
             super().start()
 
     def _wait(self, due: float) -> None:
-        """In an open transaction until more batches have gathered or the commit is due; else for the first one."""
+        """In an open transaction, little has come: until more has gathered, or the commit is due."""
         if self.open_since:
             self.context.release.wait(min(due, GATHER_S))
-        else:
-            self._poll(IDLE_S)
 
     def _poll_and_produce(self, first: object = ()) -> bool:
-        return self._poll(0)
+        """Waits at the broker, not by asking again and again."""
+        due = self._due(self.pipeline.interval_ms / 1000)
+        return self._poll(min(max(due, 0.0), IDLE_S))
 
     def _poll(self, timeout_s: float) -> bool:
         """The steps POLL to ADVANCE for what has come. Returns whether it is so much that more may be there already."""

@@ -71,7 +71,10 @@ class Pipe:
         pass
 
     def writelines(self, parts: tuple[bytes, ...]) -> None:
-        self.written += b"".join(parts)
+        self.write(b"".join(parts))
+
+    def write(self, part: bytes) -> None:
+        self.written += part
 
     def abort(self) -> None:
         self.aborted = True
@@ -122,17 +125,18 @@ def test_answers_arrive_whole_however_they_are_cut(most: int) -> None:
     assert asyncio.run(ask_and_receive()) == bodies
 
 
-def test_a_request_has_a_header_of_version_one() -> None:
+@pytest.mark.parametrize("size", [2, 100_000])
+def test_a_request_has_a_header_of_version_one(size: int) -> None:
     async def ask() -> bytes:
         pipe = Pipe()
         connection = Connection(Handshake(pipe), "me", lambda _: None)
-        answer = connection.send(0, 7, b"bo", memoryview(b"dy"))
+        answer = connection.send(0, 7, b"bo", memoryview(b"d" * size))
         connection.close()
         assert isinstance(answer.exception(), Doubt)
         assert pipe.aborted
         return pipe.written
 
-    assert asyncio.run(ask()) == struct.pack(">ihhih", 16, 0, 7, 1, 2) + b"mebody"
+    assert asyncio.run(ask()) == struct.pack(">ihhih", 14 + size, 0, 7, 1, 2) + b"mebo" + b"d" * size
 
 
 def test_versions_that_the_broker_does_not_know_are_not_sent() -> None:

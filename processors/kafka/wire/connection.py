@@ -26,6 +26,8 @@ ANSWER_S = 10.0
 _WATCH_S = 1.0
 _INBOX = 1 << 16
 """Answers up to this many bytes are read together; a larger one is read into a buffer of its own."""
+_JOINED = 1 << 14
+"""A request of fewer bytes is sent in one piece; the parts of a larger one are not copied together."""
 _SIZE, _HEAD = struct.Struct(">i"), struct.Struct(">ihhih")
 Sent = tuple[int, "asyncio.Future[memoryview]", float]
 
@@ -78,7 +80,11 @@ class Connection(asyncio.BufferedProtocol):
         size = 10 + len(self._client_id) + sum(map(len, parts))
         head = _HEAD.pack(size, api, version, number, len(self._client_id)) + self._client_id
         self._pending.append((number, answer, time.monotonic() + ANSWER_S))
-        self._transport.writelines((head, *parts))
+        if size < _JOINED:
+            self._transport.writelines((head, *parts))
+        else:
+            for part in (head, *parts):
+                self._transport.write(part)
         if self._watch is None:
             self._watch = asyncio.get_running_loop().call_later(_WATCH_S, self._look)
         return answer
