@@ -245,9 +245,9 @@ def _parse(where: str, text: str, output: str, of: int) -> ParsedStatement:
 
 def _groups(planned: list[ParsedStatement], *, alone: bool) -> Iterator[list[ParsedStatement]]:
     """Statements that run together: CREATE JOB and CREATE MAPPING that follow each other. All others run `alone`."""
-    from jobplane.controlplane.client.group_follower import IN_GROUP
+    from jobplane.sql.syntax.statements import CreatingStatement
 
-    for joins, group in groupby(planned, lambda one: not alone and isinstance(one.statement, IN_GROUP)):
+    for joins, group in groupby(planned, lambda one: not alone and isinstance(one.statement, CreatingStatement)):
         if joins:
             yield list(group)
         else:

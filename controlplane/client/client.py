@@ -206,11 +206,12 @@ class Client:
         sent. `sent` is called for each command once Kafka has it, `done` with each result in the order of the texts.
         For the other parameters and the errors see `execute`.
         """
-        from jobplane.controlplane.client.group_follower import IN_GROUP, GroupFollower
+        from jobplane.controlplane.client.group_follower import GroupFollower
 
         parsed = parsed or [parse(text) for text in texts]
-        if other := next((text for text, one in zip(texts, parsed, strict=True) if not isinstance(one, IN_GROUP)), ""):
-            raise ValueError(f"execute_all() takes only CREATE JOB and CREATE MAPPING, not: {other}")
+        for text, one in zip(texts, parsed, strict=True):
+            if not isinstance(one, statements.CreatingStatement):
+                raise TypeError(f"execute_all() takes only CREATE JOB and CREATE MAPPING, not: {text}")
         self._check()
         results: list[Result] = []
         with closing(self._open_tail()) as tail:

@@ -22,9 +22,6 @@ from jobplane.schemas.records.events import uid_of
 from jobplane.schemas.records.state import Job
 from jobplane.sql.syntax import statements
 
-IN_GROUP = (statements.CreateJob, statements.CreateMapping)
-"""Statements that may be sent before the effect of the one before: a job needs no other job to run."""
-
 
 @dataclass(slots=True)
 class _Followed:
@@ -33,7 +30,7 @@ class _Followed:
 
 
 class GroupFollower:
-    """Follows a group of statements of IN_GROUP. `tail` begins before the first of them."""
+    """Follows a group of CREATE statements. `tail` begins before the first of them."""
 
     def __init__(
         self, kafka: Kafka, prefix: str, tail: EventsTail, new_follower: Callable[[], CommandFollower], *, look: bool

@@ -280,6 +280,8 @@ class Explain:
 
 ChangingStatement = CreateJob | DropJob | AlterJob | CreateSnapshot | DropSnapshot | CreateMapping | DropMapping
 """Statements that the command log takes."""
+CreatingStatement = CreateJob | CreateMapping
+"""A statement that may be sent before the effect of the one before: a job needs no other job to run."""
 ReadingStatement = Show | ShowCreate | ShowHistory | Describe | Explain
 """Statements that the client answers from the topics."""
 Statement = ChangingStatement | ReadingStatement

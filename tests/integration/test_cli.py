@@ -249,7 +249,7 @@ def test_exit_codes(plane: System, words: list[str], settings: dict[str, str], c
     assert re.search(said, done.stderr), done.stderr
 
 
-def test_the_command_line_never_loads_faust_and_help_nothing_of_kafka(plane: System) -> None:
+def test_the_command_line_loads_neither_faust_nor_what_it_does_not_need(plane: System) -> None:
     script = """
 import sys
 from jobplane.controlplane.cli.main import main
@@ -257,7 +257,8 @@ try:
     main({words!r})
 except SystemExit:
     pass
-print(*sorted(name for name in ("faust", "confluent_kafka", "rich", "parsimonious") if name in sys.modules))
+names = "faust", "confluent_kafka", "rich", "parsimonious", "jobplane.sql.plan"
+print(*sorted(name for name in names if name in sys.modules))
 """
 
     def loaded(*words: str) -> str:
