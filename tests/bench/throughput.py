@@ -90,11 +90,12 @@ def measured(
     work: Work,
     expected: records.Expected,
     id_of: Callable[[bytes], int] = records.id_of,
+    partitions: int = PARTITIONS,
 ) -> Run:
-    """One run of a query over a source that is full. `id_of` reads what it writes."""
+    """One run of a query over a full source. `id_of` reads what it writes; source and sink have `partitions`."""
     # 1 a new worker: its memory is this run's alone
     worker = plane.worker()
-    sink = plane.topic("out", PARTITIONS)
+    sink = plane.topic("out", partitions)
     hosts = worker.host_pids()
     until(lambda: _are_quiet(hosts), LIMIT_S, "the hosts have started: that is no record's cost")
     # 2 from CREATE to the last commit
@@ -102,7 +103,8 @@ def measured(
     result = plane.done(CREATE.format(sink=sink, query=work.query.format(source=source), formats=work.formats))
     assert result.reply is not None
     uid = result.reply.uid
-    until(lambda: committed(plane, uid, source) == bench.records, LIMIT_S, f"{bench.records} records are committed")
+    count = sum(plane.ends(source).values())
+    until(lambda: committed(plane, uid, source, partitions) == count, LIMIT_S, f"{count} records are committed")
     run = Run(
         cpu_seconds(hosts) - cpu,
         cpu_seconds([bench.broker.pid]) - broker_cpu,
@@ -126,9 +128,9 @@ def _are_quiet(hosts: Sequence[int]) -> bool:
     return cpu_seconds(hosts) - before < QUIET_S
 
 
-def committed(plane: System, uid: str, source: str) -> int:
+def committed(plane: System, uid: str, source: str, partitions: int = PARTITIONS) -> int:
     """Records of the source that the job has committed."""
     group = f"{plane.prefix}job.{uid}"
-    asked = ConsumerGroupTopicPartitions(group, [TopicPartition(source, p) for p in range(PARTITIONS)])
+    asked = ConsumerGroupTopicPartitions(group, [TopicPartition(source, p) for p in range(partitions)])
     answer = plane.admin.list_consumer_group_offsets([asked])[group].result(10)
     return sum(max(0, at.offset) for at in answer.topic_partitions)

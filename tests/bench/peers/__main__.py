@@ -71,8 +71,12 @@ def main() -> int:
 def _run(bench: Bench, engine: str, work: str, source: str) -> Figures:
     with bench.plane() as plane:
         sink = plane.topic("out", PARTITIONS)
-        with ENGINES[engine](plane, source, sink, work) as run:
-            samples = list(_samples(bench, plane, source, run.group, run.pid))
+        samples = list[Sample]()
+        with ENGINES[engine](plane, source, sink, work, lambda pid: samples.append(_sample(bench, 0, pid))) as run:
+            while samples[-1].committed < bench.records:
+                samples.append(_sample(bench, _committed(plane, run.group, source), run.pid))
+                assert samples[-1].at - samples[0].at < LIMIT_S, f"not within {LIMIT_S:g} s"
+                time.sleep(0.2)
             peak = sum(peak_mib(pid) for pid in tree(run.pid))
         expected = records.passing(bench.records) if work == "filter" else records.everything(bench.records)
         assert records.found(plane, sink, expected.records) == expected, f"{engine} lost or doubled records"
@@ -80,14 +84,8 @@ def _run(bench: Bench, engine: str, work: str, source: str) -> Figures:
     return _figures(samples, bench.records, peak)
 
 
-def _samples(bench: Bench, plane: System, source: str, group: str, pid: int) -> list[Sample]:
-    found, began = list[Sample](), time.monotonic()
-    while not found or found[-1].committed < bench.records:
-        engine, broker = cpu_seconds(tree(pid)), cpu_seconds([bench.broker.pid])
-        found.append(Sample(time.monotonic(), _committed(plane, group, source), engine, broker))
-        assert time.monotonic() - began < LIMIT_S, f"only {found[-1].committed} records in {LIMIT_S:g} s"
-        time.sleep(0.2)
-    return found
+def _sample(bench: Bench, committed: int, pid: int) -> Sample:
+    return Sample(time.monotonic(), committed, cpu_seconds(tree(pid)), cpu_seconds([bench.broker.pid]))
 
 
 def _committed(plane: System, group: str, source: str) -> int:

@@ -25,10 +25,17 @@ class Run:
     pid: int
 
 
+Begin = Callable[[int], None]
+"""To be called with a process as the work begins: what the process and its children have used before does not count."""
+Engine = Callable[[System, str, str, str, Begin], AbstractContextManager[Run]]
+"""Runs in its block: the plane whose broker it uses, the source, the sink, and the work."""
+
+
 @contextmanager
-def product(plane: System, source: str, sink: str, work: str) -> Iterator[Run]:
+def product(plane: System, source: str, sink: str, work: str, begin: Begin) -> Iterator[Run]:
     """A worker that has started, with its hosts; the job is created in the run."""
     worker = plane.worker()
+    begin(worker.process.pid)
     options = f"OPTIONS (snapshotIntervalMillis '{COMMIT_MS}')"
     result = plane.done(f'CREATE JOB load {options} AS INSERT INTO "{sink}" {QUERIES[work].format(source=source)}')
     assert result.reply is not None
@@ -38,18 +45,15 @@ def product(plane: System, source: str, sink: str, work: str) -> Iterator[Run]:
         worker.stop()
 
 
-Engine = Callable[[System, str, str, str], AbstractContextManager[Run]]
-"""Runs in its block: the plane whose broker it uses, the source, the sink, and the work."""
-
-
 def peer(*command: str) -> Engine:
     """A process of its own, which is told what to do by its arguments and ended by a signal."""
 
     @contextmanager
-    def run(plane: System, source: str, sink: str, work: str) -> Iterator[Run]:
+    def run(plane: System, source: str, sink: str, work: str, begin: Begin) -> Iterator[Run]:
         group = f"peer-{sink}"
         words = [*command, plane.bootstrap, source, sink, group, work, str(COMMIT_MS)]
         process = subprocess.Popen(words, stdout=subprocess.DEVNULL)
+        begin(process.pid)
         try:
             yield Run(group, process.pid)
         finally:
