@@ -113,7 +113,6 @@ class TaskContext:
     `flushed` is how far the output is known to be written, in a job without checkpoints: the next session goes on
     there. `rest` is where the task has last rested. `rows_because` is why it copies record by record, if it need not.
     `logged` are the references of the faults that are in the log. `faults` counts those that no single record caused.
-    `waited_s` is how long the turn was given back in it, while the client's queue was full.
     """
 
     services: TaskServices
@@ -129,7 +128,6 @@ class TaskContext:
     logged: set[str] = field(default_factory=set)
     rows_because: str = ""
     faults: int = 0
-    waited_s: float = 0.0
     batch: int = BATCH
     good: int = 0
 

@@ -35,7 +35,7 @@ def _steady(bench: Bench, plane: System, interval: int) -> list[float]:
     """The ages of the records that count."""
     plane.worker()
     source, sink = plane.topic("in", PARTITIONS), plane.topic("out", PARTITIONS)
-    options = f"OPTIONS (snapshotIntervalMillis '{interval}')"
+    options = f"OPTIONS (snapshotIntervalMillis '{interval}', copy 'rows')"
     plane.done(f'CREATE JOB flow {options} AS INSERT INTO "{sink}" SELECT * FROM "{source}"')
     seconds = WARM_S + SECONDS * bench.repeat
     feed = threading.Thread(target=_feed, args=(plane.bootstrap, source, seconds), daemon=True)

@@ -31,7 +31,7 @@ BASE = Case("4 partitions")
 CASES = (
     Case("1 partition", partitions=1),
     Case("64 partitions", partitions=64),
-    Case("a quarter of the records", share=0.25),
+    Case("four times the records", share=4.0),
     Case("one host", hosts=1),
 )
 

@@ -2,6 +2,7 @@
 
 import threading
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +16,7 @@ def waiting(turn: InterpreterTurn, count: int) -> bool:
 
 
 def test_whoever_gives_the_turn_back_and_asks_again_waits_behind_all_others() -> None:
-    turn, order = InterpreterTurn(), list[str]()
+    turn, order = InterpreterTurn(patience_s=0), list[str]()
 
     def run(name: str) -> None:
         for _ in range(2):
@@ -45,8 +46,9 @@ def test_a_wait_that_ends_loses_its_place_and_no_turn() -> None:
     assert turn.acquire(timeout=0)
 
 
-def test_one_at_a_time_has_the_turn() -> None:
-    turn, inside, most = InterpreterTurn(), list[int](), 0
+@pytest.mark.parametrize("patience", [0, 0.001, 1e9])
+def test_one_at_a_time_has_the_turn(patience: float) -> None:
+    turn, inside, most = InterpreterTurn(patience), list[int](), 0
 
     def run() -> None:
         nonlocal most
@@ -62,7 +64,7 @@ def test_one_at_a_time_has_the_turn() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert not any(thread.is_alive() for thread in threads), "a turn was lost"
     assert most == 1
     assert turn.acquire(timeout=0)
