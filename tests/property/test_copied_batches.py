@@ -154,6 +154,16 @@ def test_what_is_copied_is_what_a_reader_of_committed_records_sees(log: Log, dat
     assert read(copied(read_from.batches)) == expected
 
 
+def test_a_producer_that_has_aborted_may_commit_next() -> None:
+    log, records = Log(), [(1, b"k", b"%d" % i, ()) for i in range(3)]
+    for number, commit in enumerate((False, True, False)):
+        log.append([records[number]], 0, 7, 1, [0])
+        if not commit:
+            log.aborted.append((7, log.end - 1, log.end))
+        log.mark(7, commit=commit)
+    assert read(copied(passage(memoryview(log.data), 0, 1 << 62, log.aborted_from(0)).batches)) == [records[1]]
+
+
 @given(logs(), st.data())
 def test_a_fetch_that_is_cut_off_anywhere_goes_on_at_its_position(log: Log, data: st.DataObject) -> None:
     position, found = 0, list[Copied]()
