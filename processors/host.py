@@ -11,7 +11,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO, assert_never
 
@@ -104,8 +104,8 @@ class Host:
         self._runs: dict[str, TaskRun] = {}
         self._fell_asleep: dict[str, TaskStatus] = {}
         """What the worker does not know yet of tasks that rest."""
-        self._sleepers = Sleepers(self._services, self.run, self.end)
         self._quiet_starts = QuietStarts(self._services, self)
+        self._sleepers = Sleepers(self._services, self, self._quiet_starts.add)
         self._lock = threading.Lock()
         self._closed = threading.Event()
 
@@ -177,10 +177,15 @@ class Host:
         counters = runner.context.counters
         has_news = bool(run.progress or counters.records_in or counters.host_deaths or counters.last_doubt)
         shown = counters.as_dict() if has_news else {}
-        if has_news:
+        if has_news and not rest.stepped_at:
             self._tell_progress(run, dormant=True)
+        elif run.progress is None or run.progress.dormant or time.monotonic() - run.progress_at > PROGRESS_S:
+            self._tell_progress(run)
         self._fell_asleep[key] = TaskStatus(run.step, 0.0, shown, dormant=True)
         self._sleepers.add(runner, rest)
+
+    def wake(self, keys: Iterable[str]) -> None:
+        self._sleepers.wake(keys)
 
     def end(self, runner: Runner, end: TaskEnd) -> None:
         """Forgets a task, and tells the worker how it has ended."""
@@ -231,7 +236,8 @@ class Host:
                 self._tell_progress(run)
         now = time.monotonic()
         for run in list(self._runs.values()):
-            if run.thread is None and run.progress is not None and now - run.progress_at > DORMANT_S:
+            told = run.progress
+            if run.thread is None and told and now - run.progress_at > (DORMANT_S if told.dormant else PROGRESS_S):
                 self._tell_progress(run, dormant=True)
 
     def _tell_progress(self, run: TaskRun, *, dormant: bool = False) -> None:
@@ -244,6 +250,7 @@ class Host:
         """Lets every task commit what it has and end, within 5 s."""
         for run in list(self._runs.values()):
             run.runner.context.release.set()
+        self._sleepers.close()
         deadline = time.monotonic() + STOP_S
         for _, run in self._awake():
             if run.thread is not None:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from jobplane.processors import user_functions
 from jobplane.processors.dormancy.checkpoint_index import CheckpointIndex
+from jobplane.processors.dormancy.sparse import MOST_RECORDS, may_step
 from jobplane.processors.dormancy.surroundings import observe
 from jobplane.processors.kafka.cluster import Doubt, Fenced
 from jobplane.processors.kafka.hanging import keys_held_back
@@ -41,7 +42,11 @@ class StartedTasks(Protocol):
     def run(self, runner: Runner) -> None:
         """The task goes on with clients of its own."""
 
-    def sleep(self, runner: Runner, rest: Rest) -> None: ...
+    def sleep(self, runner: Runner, rest: Rest) -> None:
+        """The task rests."""
+
+    def wake(self, keys: Iterable[str]) -> None:
+        """Tasks that rest have something to read."""
 
     def end(self, runner: Runner, end: TaskEnd) -> None: ...
 
@@ -54,6 +59,7 @@ class BatchStart:
     ) -> None:
         self._services, self._index, self._started = services, index, started
         self.left = left
+        self._has_input: set[str] = set()
         self._rests: dict[str, Rest] = {}
         """Where those may rest that still may."""
 
@@ -70,7 +76,8 @@ class BatchStart:
         self._run_disturbed(lambda rest: rest.task.run)
         self._each(lambda key: self._commit_first(key, producers[key]))
         for key, rest in self._rests.items():
-            self._started.sleep(self.left.pop(key), rest)
+            self._started.sleep(self.left.pop(key), replace(rest, producer=producers[key]))
+        self._started.wake(self._has_input & self._rests.keys())
 
     def _alive(self) -> None:
         for runner in self.left.values():
@@ -113,18 +120,23 @@ class BatchStart:
         self._started.run(runner)
 
     def _run_disturbed(self, among: Callable[[Rest], bool]) -> None:
-        """Those that have something to read, or to judge."""
+        """Those that have something to judge, or more to read than a few records."""
         asked = {key: rest for key, rest in self._rests.items() if among(rest)}
         seen = observe(self._services.kafka, asked.values(), self._alive)
         for key, rest in asked.items():
-            if not seen.let_rest(rest):
+            lag = seen.lag(rest)
+            few = MOST_RECORDS if may_step(self._services, rest.task, rest.pipeline) else 0
+            if lag is None or lag > few:
                 self._run(key)
+            elif lag:
+                self._has_input.add(key)
 
     def _run_held_back(self) -> None:
         """Those whose last transaction Kafka may have left open for ever."""
         topic = self._services.topics.checkpoints
         partitions = {rest.task.partition for rest in self._rests.values()}
-        held_back = keys_held_back(self._services.kafka, topic, partitions, self._alive)
+        found = keys_held_back(self._services.kafka, topic, partitions, self._alive)
+        held_back = {key for keys in found.values() for key in keys}
         self._run_unless(lambda rest: rest.task.checkpoint_key.encode() not in held_back)
 
     def _each(self, work: Callable[[str], Coroutine[Any, Any, Any]]) -> dict[str, Any]:
@@ -139,9 +151,8 @@ class BatchStart:
                 case Doubt() | JobFailure() | WireUnavailable():
                     self._run(key)
                 case Exception():
-                    del self._rests[key]
-                    runner = self.left.pop(key)
-                    self._started.end(runner, runner.fail_with_fault(value))
+                    self.left[key].log_fault(value)
+                    self._run(key)
         return found
 
     async def _fence(self, key: str) -> WireProducer:
@@ -167,8 +178,10 @@ class BatchStart:
             if missing or checkpoint is None or not self._may_run_here(self.left[key], rest):
                 self._run(key)
                 continue
-            attempts = task.attempt, checkpoint.attempt, self.left[key].context.attempt
-            self.left[key].context.attempt = max(attempts) + 1
+            context = self.left[key].context
+            if not context.wakes_at(checkpoint):
+                context.rest = None
+                context.attempt = max(task.attempt, checkpoint.attempt, context.attempt) + 1
             self._rests[key] = replace(rest, checkpoint=checkpoint, positions=checkpoint.positions)
 
     def _may_run_here(self, runner: Runner, rest: Rest) -> bool:
@@ -182,7 +195,7 @@ class BatchStart:
         """The task's first checkpoint, which proves that it can be written. Then the task is running."""
         rest, runner, topics = self._rests[key], self.left[key], self._services.topics
         task, enter, attempt = rest.task, runner.context.enter, runner.context.attempt
-        if not task.run:
+        if not task.run or runner.context.wakes_at(rest.checkpoint):
             return
         if rest.checkpoint.number == 0 and rest.pipeline.options.processing_guarantee is not Guarantee.NONE:
             enter(Step.BEGIN)

@@ -1,15 +1,25 @@
 """The dormant tasks of a host: each rests until there is something to read, to judge, or to answer the decider."""
 
+import asyncio
 import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
+from jobplane.processors.dormancy.batch_start import StartedTasks
+from jobplane.processors.dormancy.sink_limits import SinkLimits
+from jobplane.processors.dormancy.sparse import OFTEN, SparseStep, may_step
 from jobplane.processors.dormancy.surroundings import observe
 from jobplane.processors.dormancy.watcher import Watcher
+from jobplane.processors.evaluation.verdict import Interrupted
 from jobplane.processors.guard import log_fault
-from jobplane.processors.kafka.cluster import Doubt
+from jobplane.processors.kafka.abandoning import returns
+from jobplane.processors.kafka.cluster import Doubt, Fenced
+from jobplane.processors.kafka.hanging import keys_held_back
+from jobplane.processors.kafka.wire.batches import NotUnderstood
+from jobplane.processors.kafka.wire.settings import WireUnavailable
 from jobplane.processors.protocol.steps import TaskEnd
 from jobplane.processors.task.context import Rest, TaskServices
 from jobplane.processors.task.endings import copy_for_snapshots, stop
@@ -20,19 +30,24 @@ LOG = logging.getLogger("jobplane.dormancy")
 CHECK_S, SHARE = 10.0, 100
 """How often the topics of dormant tasks are checked, and what part of a core that may take at most: the SHARE-th."""
 HOST_GROUP = "dormant"
+STEPS_AT_ONCE = 16
+STOP_S = 4.0
 
 
 class Sleepers:
-    """`run` is called with a task that goes on with clients of its own, `ended` with one that ends. Thread-safe."""
+    """Thread-safe."""
 
-    def __init__(
-        self, services: TaskServices, run: Callable[[Runner], None], ended: Callable[[Runner, TaskEnd], None]
-    ) -> None:
-        self._services, self._run, self._ended = services, run, ended
-        self._watcher = Watcher(services.kafka, f"{services.topics.prefix}{HOST_GROUP}", self._wake)
+    def __init__(self, services: TaskServices, started: StartedTasks, fence: Callable[[Runner], None]) -> None:
+        """`fence` is called with a task that has to fence its transactional id before it goes on."""
+        self._services, self._started, self._fence = services, started, fence
+        self._limits = SinkLimits(services.kafka)
+        self._steps = ThreadPoolExecutor(STEPS_AT_ONCE, "sparse-step")
+        self._watcher = Watcher(services.kafka, f"{services.topics.prefix}{HOST_GROUP}", self.wake)
         self._lock = threading.Lock()
         self._resting: dict[str, tuple[Runner, Rest]] = {}
         self._asked = queue.SimpleQueue[str]()
+        self._held_back = set[bytes]()
+        """The keys of checkpoints that held back others when that was last looked at."""
         self._keeper = threading.Thread(target=self._keep, name="dormant", daemon=True)
 
     def __len__(self) -> int:
@@ -77,12 +92,61 @@ class Sleepers:
 
     def _end(self, key: str, end: TaskEnd) -> None:
         if runner := self._take(key):
-            self._ended(runner, end)
+            self._started.end(runner, end)
 
-    def _wake(self, keys: Iterable[str]) -> None:
+    def wake(self, keys: Iterable[str]) -> None:
+        """There is something to read, or to judge, for these tasks. Does not block."""
+        now = time.monotonic()
         for key in keys:
-            if runner := self._take(key):
-                self._run(runner)
+            held = self._resting.get(key)
+            if held is None:
+                continue
+            rest = held[1]
+            if not may_step(self._services, rest.task, rest.pipeline) or rest.often > OFTEN:
+                if runner := self._take(key):
+                    self._started.run(runner)
+            elif rest.producer is None:
+                if runner := self._take(key):
+                    self._fence(runner)
+            elif (pause := rest.stepped_at + rest.pipeline.interval_ms / 1000 - now) > 0:
+                self._services.wire.run(self._wake_later(key, pause))
+            else:
+                self._step(key)
+
+    async def _wake_later(self, key: str, pause_s: float) -> None:
+        """Commits of a task are an interval apart."""
+        await asyncio.sleep(pause_s)
+        self.wake([key])
+
+    def _step(self, key: str) -> None:
+        with self._lock:
+            held = self._resting.pop(key, None)
+        if held is not None:  # watched on: where nothing more comes, its place stays the same
+            self._steps.submit(self._make_step, *held)
+
+    def _make_step(self, runner: Runner, rest: Rest) -> None:
+        """Moves what has come. A task for which that does not go through goes on with clients of its own."""
+        key = runner.goal.key
+        try:
+            moved = SparseStep(self._services, runner.context, rest, self._limits).run()
+        except Fenced:
+            self._watcher.forget(key, rest.positions)
+            self._started.end(runner, TaskEnd.FENCED)
+            return
+        except (Doubt, JobFailure, Interrupted, NotUnderstood, WireUnavailable) as reason:
+            LOG.debug("dormant task %s goes on with clients of its own: %s", key, reason)
+        except Exception as error:  # noqa: BLE001  # the guard of dormant tasks, docs/decisions/0016
+            runner.log_fault(error)
+        else:
+            self._started.sleep(runner, moved)
+            return
+        self._watcher.forget(key, rest.positions)
+        runner.known = rest.task
+        self._started.run(runner)
+
+    def close(self) -> None:
+        """Lets steps that have begun end, for some seconds: what they leave open would hold back readers."""
+        returns(lambda: self._steps.shutdown(cancel_futures=True), STOP_S)
 
     def _keep(self) -> None:
         """Answers what is asked of dormant tasks, and checks their topics now and then."""
@@ -110,14 +174,26 @@ class Sleepers:
             if latest.run:
                 copy_for_snapshots(context, goal, rest.checkpoint, context.snapshots_due(latest))
             elif self._take(key):
-                self._ended(runner, stop(context, goal, rest.checkpoint))
+                self._started.end(runner, stop(context, goal, rest.checkpoint))
         except (Doubt, JobFailure) as reason:
             LOG.debug("dormant task %s wakes: %s", key, reason)
             self._take(key)
-            self._run(runner)
+            self._started.run(runner)
         except Exception as error:  # noqa: BLE001  # the guard of dormant tasks, docs/decisions/0016
+            runner.log_fault(error)
             self._take(key)
-            self._ended(runner, runner.fail_with_fault(error))
+            self._started.run(runner)
+
+    def _end_hanging(self, rests: Mapping[str, Rest]) -> None:
+        """A task whose last transaction holds back the records behind it, at two checks, ends it: ADR 18."""
+        partitions = {rest.task.partition for rest in rests.values()}
+        topic = self._services.topics.checkpoints
+        found = keys_held_back(self._services.kafka, topic, partitions, lambda: None)
+        first = {keys[0] for keys in found.values()}
+        again, self._held_back = first & self._held_back, first
+        for key in [key for key, rest in rests.items() if rest.task.checkpoint_key.encode() in again]:
+            if runner := self._take(key):
+                self._started.run(runner)
 
     def _check(self) -> None:
         """Wakes the tasks whose topics are not as they were: their own sessions judge that."""
@@ -125,8 +201,10 @@ class Sleepers:
         if not resting:
             return
         try:
-            seen = observe(self._services.kafka, [rest for _, rest in resting.values()], lambda: None)
-            self._wake([key for key, (_, rest) in resting.items() if not seen.let_rest(rest)])
+            rests = {key: rest for key, (_, rest) in resting.items()}
+            self._end_hanging(rests)
+            seen = observe(self._services.kafka, rests.values(), lambda: None)
+            self.wake([key for key, rest in rests.items() if not seen.let_rest(rest)])
         except (Doubt, JobFailure) as reason:
             LOG.debug("the topics of dormant tasks are checked later: %s", reason)
         except Exception as error:  # noqa: BLE001  # the guard of dormant tasks, docs/decisions/0016

@@ -16,21 +16,27 @@ class Surroundings:
     first: Mapping[At, int]
     last: Mapping[At, int]
 
-    def let_rest(self, rest: Rest) -> bool:
-        """Whether nothing is there to read, and nothing has changed that the task would have to judge."""
+    def lag(self, rest: Rest) -> int | None:
+        """How many offsets are left to read; None where something has changed that the task would have to judge."""
         task, sources, sink = rest.task, rest.pipeline.sources, rest.pipeline.sink
         written = self.topics.get(sink.topic)
         if written is None or written[0] != sink.topic_id:
-            return False
+            return None
         for topic, source in sources.items():
             topic_id, count = self.topics.get(topic, ("", 0))
             if topic_id != source.topic_id:
-                return False
+                return None
             if any(task.owns(p) and (topic, p) not in rest.positions for p in range(count)):
-                return False
-        return all(
-            self.first.get(at, offset + 1) <= offset == self.last.get(at) for at, offset in rest.positions.items()
-        )
+                return None
+        if not all(
+            at in self.last and self.first[at] <= offset <= self.last[at] for at, offset in rest.positions.items()
+        ):
+            return None
+        return sum(self.last[at] - offset for at, offset in rest.positions.items())
+
+    def let_rest(self, rest: Rest) -> bool:
+        """Whether nothing is there to read, and nothing has changed that the task would have to judge."""
+        return self.lag(rest) == 0
 
 
 def observe(kafka: Kafka, rests: Iterable[Rest], alive: Callable[[], None]) -> Surroundings:

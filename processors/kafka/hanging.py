@@ -82,21 +82,28 @@ def end_hanging(kafka: Kafka, transactional_id: str, place: TransactionPlace, al
 
 def _held_back(kafka: Kafka, place: TransactionPlace, alive: Alive) -> bool:
     """Whether the place has a record of the id's own that those who read committed records do not get to."""
-    return any(map(place.is_own, keys_held_back(kafka, place.topic, [place.partition], alive)))
+    held_back = keys_held_back(kafka, place.topic, [place.partition], alive)
+    return any(map(place.is_own, held_back.get(place.partition, ())))
 
 
-def keys_held_back(kafka: Kafka, topic: str, partitions: Collection[int], alive: Alive) -> set[bytes]:
-    """The keys of records that those who read committed records do not get to now."""
+def keys_held_back(kafka: Kafka, topic: str, partitions: Collection[int], alive: Alive) -> dict[int, list[bytes]]:
+    """The keys of records that those who read committed records do not get to now, by partition, in their order.
+
+    The first one of a partition is of the transaction that holds back the others.
+    """
     places = [(topic, partition) for partition in partitions]
     stable = kafka.stable_offsets(places, alive)
     ends = kafka.last_offsets(places, alive)
     behind = {at: offset for at, offset in stable.items() if offset < ends[at]}
     if not behind:
-        return set()
+        return {}
     consumer = kafka.consumer(f"{topic}.hanging", committed=False)
     try:
         found = kafka.read_to_end(consumer, topic, [partition for _, partition in behind], alive, behind)
-        return {message.key() or b"" for message in found}
+        keys = dict[int, list[bytes]]()
+        for message in found:
+            keys.setdefault(message.partition() or 0, []).append(message.key() or b"")
+        return keys
     finally:
         returns(consumer.close, CALL_S)
 

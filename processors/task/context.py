@@ -10,6 +10,7 @@ from jobplane.processors.evaluation.verdict import Interrupted
 from jobplane.processors.kafka.abandoning import returns
 from jobplane.processors.kafka.cluster import Consumer, Kafka
 from jobplane.processors.kafka.control_topics import ControlTopics
+from jobplane.processors.kafka.wire.producer import WireProducer
 from jobplane.processors.kafka.wire.wire import Wire
 from jobplane.processors.pipeline import Pipeline, Positions
 from jobplane.processors.protocol.messages import TaskGoal
@@ -55,13 +56,18 @@ class Released(Interrupted):
 class Rest:
     """Where a task rests: its record, what it has committed last, and the next offsets to read.
 
-    Positions may be past those of the checkpoint by markers of transactions, never by records.
+    Positions may be past those of the checkpoint by markers of transactions, never by records. `producer` has the
+    task's transactional id, if nobody was seen to have fenced it since. `stepped_at` is when the task has last moved
+    records without clients of its own, `often` how many such steps have followed each other quickly.
     """
 
     task: Task
     pipeline: Pipeline
     checkpoint: Checkpoint
     positions: Positions
+    producer: WireProducer | None = None
+    stepped_at: float = 0.0
+    often: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from jobplane.processors import user_functions
-from jobplane.processors.guard import log_fault
+from jobplane.processors.guard import Fault, log_fault
 from jobplane.processors.kafka.cluster import Doubt, Fenced, KafkaException, Taken
 from jobplane.processors.kafka.hanging import task_place, topics_written
 from jobplane.processors.kafka.judging import judging
@@ -124,7 +124,7 @@ class Runner:
                 context.enter(None)
                 context.release.wait(backoff)
             except Exception as error:  # noqa: BLE001  # the guard of a task's sessions, docs/decisions/0016
-                return self.fail_with_fault(error)
+                return self._fail_with_fault(error)
 
     def _run_session(self) -> TaskEnd:
         self.context.alive()
@@ -233,10 +233,14 @@ class Runner:
             session.commits.abandon()
             raise
 
-    def fail_with_fault(self, error: Exception) -> TaskEnd:
-        """A fault of jobplane suspends the job: to begin again would most likely meet it again."""
+    def log_fault(self, error: Exception) -> Fault:
+        """Logs and counts a fault of jobplane that this task has met."""
         self.context.faults += 1
-        fault = log_fault(error, f"task {self.goal.key} of job '{self._job}'")
+        return log_fault(error, f"task {self.goal.key} of job '{self._job}'")
+
+    def _fail_with_fault(self, error: Exception) -> TaskEnd:
+        """A fault of jobplane suspends the job: to begin again would most likely meet it again."""
+        fault = self.log_fault(error)
         if isinstance(error, Refused):
             text = f"this version of jobplane refuses the job's statement ({error.code}: {error.message})"
             return self._fail(InternalFailure(f"{text}; DROP the job and create it again"))

@@ -17,7 +17,7 @@ from jobplane.processors.kafka.cluster import Kafka
 from jobplane.schemas.records.checkpoints import Checkpoint
 from jobplane.schemas.records.offsets import PartitionOffset
 from jobplane.schemas.wire.codec import decode, encode
-from tests.support.system import System, system
+from tests.support.system import System, system, until
 
 UNVERIFIED = {"transaction.partition.verification.enable": "false"}
 
@@ -74,5 +74,30 @@ def test_a_transaction_without_markers(tmp_path: Path, *, commit: bool) -> None:
         plane.done("ALTER JOB copy RESUME")
         plane.produce(source, [(None, value) for value in values[20:]])
         plane.await_values(sink, 30)
+        plane.done("DROP JOB copy")
+        assert Counter(plane.values(sink)) == Counter(values)
+
+
+def test_a_dormant_task_ends_its_transaction_that_holds_back_others(tmp_path: Path) -> None:
+    """Whoever starts reads `checkpoints` to the end, past the checkpoint of a task that does nothing."""
+    with (
+        Broker(tmp_path / "kafka", properties=UNVERIFIED) as broker,
+        system(broker.bootstrap, "hang.", tmp_path, hosts=1) as plane,
+    ):
+        source, sink, _ = (plane.topic(name, 1) for name in ("in", "out", "spare"))
+        plane.worker()
+        values = [b"%d" % i for i in range(20)]
+        plane.produce(source, [(None, value) for value in values[:10]])
+        plane.done(f'CREATE JOB copy AS INSERT INTO "{sink}" SELECT * FROM "{source}"')
+        plane.await_values(sink, 10)
+        until(lambda: {task["step"] for task in plane.workers[0].tasks} == {"dormant"}, 60, "the task rests")
+        partition, before = last_checkpoint(plane, plane.jobs()["copy"]["uid"])
+        after = replace(before, number=before.number + 1)
+        asyncio.run(hang(plane, plane.jobs()["copy"]["uid"], sink, [], (partition, after), commit=True))
+
+        kafka, place = Kafka(broker.bootstrap), (f"{plane.prefix}checkpoints", partition)
+        until(lambda: kafka.stable_offsets([place]) == kafka.last_offsets([place]), 60, "nothing is held back")
+        plane.produce(source, [(None, value) for value in values[10:]])
+        plane.await_values(sink, 20)
         plane.done("DROP JOB copy")
         assert Counter(plane.values(sink)) == Counter(values)

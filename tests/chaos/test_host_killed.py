@@ -33,6 +33,8 @@ STEPS = [*((step, 1) for step in ONCE), (Step.BEGIN, 2), *((step, 3) for step in
 
 QUIET = [Step.FENCE, Step.READ, Step.BEGIN, Step.FLUSH, Step.SEND_OFFSETS, Step.COMMIT, Step.REPORT]
 """The steps of a task that starts without input."""
+SPARSE = [Step.POLL, Step.CONFIRM, Step.EVALUATE, Step.BEGIN, Step.FLUSH, Step.SEND_OFFSETS, Step.COMMIT, Step.REPORT]
+"""The steps of a task that moves a few records without clients of its own."""
 
 
 def test_every_step_is_killed_at() -> None:
@@ -168,6 +170,23 @@ def test_killed_while_tasks_without_input_start(plane: System, step: Step) -> No
     plane.await_values(sink, RECORDS)
     plane.done(f"DROP JOB {name}")
     assert Counter(json.loads(value or b"")["id"] for value in plane.values(sink)) == Counter(range(RECORDS))
+
+
+@pytest.mark.parametrize("step", SPARSE, ids=str)
+def test_killed_while_a_dormant_task_moves_a_few_records(plane: System, step: Step) -> None:
+    name = f"kill_{step}_3_sparse"
+    source, sink = plane.topic(f"{name}-in", 2), plane.topic(f"{name}-out", 3)
+    plane.done(f'CREATE JOB {name} OPTIONS (parallelism \'1\') AS INSERT INTO "{sink}" SELECT id FROM "{source}"')
+    sent = 0
+    while not (plane.folder / name).exists():
+        assert sent < 10, "the host was not killed"
+        plane.produce(source, [(b"%d" % i, b'{"id": %d}' % i) for i in range(sent, sent + 1)])
+        sent += 1
+        plane.await_values(sink, sent)
+    plane.produce(source, [(b"%d" % i, b'{"id": %d}' % i) for i in range(sent, 20)])
+    plane.await_values(sink, 20)
+    plane.done(f"DROP JOB {name}")
+    assert Counter(json.loads(value or b"")["id"] for value in plane.values(sink)) == Counter(range(20))
 
 
 def statuses_of(plane: System, job: str) -> set[str]:

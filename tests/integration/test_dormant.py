@@ -82,6 +82,31 @@ def test_records_wake_a_task_again_and_again(plane: System) -> None:
     assert {row["lag"] for row in rows} == {0}
 
 
+def test_few_records_are_written_as_many_are(plane: System) -> None:
+    """A task without clients of its own partitions by key as the client does, and keeps headers and timestamps."""
+    records: list[tuple[bytes | None, bytes | None]] = [
+        (b"key-%d" % i if i % 5 else None, b"value %d" % i) for i in range(40)
+    ]
+    records += [(b"", b"empty key"), (b"\xff\x80" * 9, "ä".encode()), (b"no value", None)]
+    more: list[tuple[bytes | None, bytes | None]] = [(b"more", b"%d" % i) for i in range(2_000)]
+    written = {}
+    headers = [("a", b"1"), ("b", None), ("a", b"2")]
+    for name, sent in (("few", records), ("many", [*records, *more])):
+        source, sink = plane.topic(f"{name}-in", 4), plane.topic(f"{name}-out", 3)
+        plane.produce(source, sent, headers=headers, timestamp=1_700_000_000_123)
+        plane.done(f'CREATE JOB {name} AS INSERT INTO "{sink}" SELECT * FROM "{source}"')
+        plane.await_values(sink, len(sent))
+        written[name] = {
+            (m.key(), m.value(), str(m.headers()), m.timestamp(), m.partition() if m.key() is not None else None)
+            for m in plane.read(sink)
+            if m.key() != b"more"
+        }
+    assert len(written["few"]) == len(records)
+    assert written["few"] == written["many"]
+    clients = {task["job"]: task.get("records_in", 0) for task in plane.workers[-1].tasks}
+    assert clients["few"] > 0
+
+
 def test_records_that_a_transaction_aborts_wake_nobody_for_long(plane: System) -> None:
     job = Copying(plane, "aborted")
     producer = Producer({"bootstrap.servers": plane.bootstrap, "transactional.id": job.source})

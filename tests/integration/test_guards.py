@@ -119,6 +119,15 @@ def test_a_command_whose_events_cannot_be_folded_is_found_and_refused(
 
 
 @pytest.fixture(scope="module")
+def few(broker: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    folder = tmp_path_factory.mktemp("few")
+    environment = {"JOBPLANE_HOST_MODULE": "tests.support.faulty_host", "FAULT_FOLDER": str(folder)}
+    with system(broker.bootstrap, "few.", folder, hosts=1, environment=environment) as made:
+        made.worker()
+        yield made
+
+
+@pytest.fixture(scope="module")
 def faulty(broker: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     folder = tmp_path_factory.mktemp("faulty")
     environment = {"JOBPLANE_HOST_MODULE": "tests.support.faulty_host", "FAULT_FOLDER": str(folder)}
@@ -134,7 +143,7 @@ def test_a_fault_in_a_task_suspends_its_job_and_leaves_its_host(faulty: System, 
     (worker,) = faulty.workers
     hosts = worker.host_pids()
     source, sink = faulty.topic(f"in-{step}"), faulty.topic(f"out-{step}")
-    faulty.produce(source, [(b"%d" % i, json.dumps({"id": i}).encode()) for i in range(500)])
+    faulty.produce(source, [(b"%d" % i, json.dumps({"id": i}).encode()) for i in range(2_000)])
     name = f"fault_{step}"
     faulty.sql(f'CREATE JOB {name} AS INSERT INTO "{sink}" SELECT id FROM "{source}"')
     until(lambda: faulty.jobs()[name]["status"] == Status.SUSPENDED, 30, "the job is suspended")
@@ -148,6 +157,20 @@ def test_a_fault_in_a_task_suspends_its_job_and_leaves_its_host(faulty: System, 
     assert worker.host_pids() == hosts
     assert 'jobplane_internal_errors_total{where="task"}' in worker.get("/metrics")[1]
     faulty.done(f"ALTER JOB {name} RESUME")
-    found = faulty.await_values(sink, 500)
-    assert sorted(json.loads(value or b"")["id"] for value in found) == list(range(500))
+    found = faulty.await_values(sink, 2_000)
+    assert sorted(json.loads(value or b"")["id"] for value in found) == list(range(2_000))
     faulty.done(f"DROP JOB {name}")
+
+
+@pytest.mark.parametrize("step", [Step.FENCE, Step.READ, Step.COMMIT, Step.POLL, Step.EVALUATE, Step.REPORT], ids=str)
+def test_a_fault_where_a_task_has_no_clients_leaves_it_to_its_own(few: System, step: Step) -> None:
+    """Tasks that rest, and those with few records, go another way: what fails there is done again the usual way."""
+    source, sink = few.topic(f"few-{step}"), few.topic(f"few-out-{step}")
+    few.done(f'CREATE JOB fault_{step} AS INSERT INTO "{sink}" SELECT id FROM "{source}"')
+    for i in range(5):
+        few.produce(source, [(b"%d" % i, b'{"id": %d}' % i)])
+        few.await_values(sink, i + 1)
+    assert sorted(json.loads(value or b"")["id"] for value in few.values(sink)) == list(range(5))
+    assert (few.folder / f"fault_{step}").exists()
+    assert f"KeyError: 'fault_{step}'" in few.workers[0].log.read_text()
+    few.done(f"DROP JOB fault_{step}")
