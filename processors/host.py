@@ -177,9 +177,10 @@ class Host:
         counters = runner.context.counters
         has_news = bool(run.progress or counters.records_in or counters.host_deaths or counters.last_doubt)
         shown = counters.as_dict() if has_news else {}
+        told = run.progress
         if has_news and not rest.stepped_at:
             self._tell_progress(run, dormant=True)
-        elif run.progress is None or run.progress.dormant or time.monotonic() - run.progress_at > PROGRESS_S:
+        elif rest.stepped_at and (told is None or told.dormant or time.monotonic() - run.progress_at > PROGRESS_S):
             self._tell_progress(run)
         self._fell_asleep[key] = TaskStatus(run.step, 0.0, shown, dormant=True)
         self._sleepers.add(runner, rest)

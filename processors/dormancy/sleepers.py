@@ -32,10 +32,11 @@ CHECK_S, SHARE = 10.0, 100
 HOST_GROUP = "dormant"
 STEPS_AT_ONCE = 16
 STOP_S = 4.0
+"""How long steps that have begun may take when the host closes."""
 
 
 class Sleepers:
-    """Thread-safe."""
+    """Keeps tasks that rest, and gives them back when there is more to do than a step. Thread-safe."""
 
     def __init__(self, services: TaskServices, started: StartedTasks, fence: Callable[[Runner], None]) -> None:
         """`fence` is called with a task that has to fence its transactional id before it goes on."""
@@ -45,6 +46,9 @@ class Sleepers:
         self._watcher = Watcher(services.kafka, f"{services.topics.prefix}{HOST_GROUP}", self.wake)
         self._lock = threading.Lock()
         self._resting: dict[str, tuple[Runner, Rest]] = {}
+        self._later = set[str]()
+        """Tasks that are woken when their interval is over."""
+        self._is_closing = False
         self._asked = queue.SimpleQueue[str]()
         self._held_back = set[bytes]()
         """The keys of checkpoints that held back others when that was last looked at."""
@@ -95,7 +99,9 @@ class Sleepers:
             self._started.end(runner, end)
 
     def wake(self, keys: Iterable[str]) -> None:
-        """There is something to read, or to judge, for these tasks. Does not block."""
+        """There may be something to read, or to judge, for these tasks. Does not block."""
+        if self._is_closing:
+            return
         now = time.monotonic()
         for key in keys:
             held = self._resting.get(key)
@@ -108,14 +114,16 @@ class Sleepers:
             elif rest.producer is None:
                 if runner := self._take(key):
                     self._fence(runner)
-            elif (pause := rest.stepped_at + rest.pipeline.interval_ms / 1000 - now) > 0:
-                self._services.wire.run(self._wake_later(key, pause))
-            else:
+            elif (pause := rest.stepped_at + rest.pipeline.interval_ms / 1000 - now) <= 0:
                 self._step(key)
+            elif key not in self._later:
+                self._later.add(key)
+                self._services.wire.run(self._wake_later(key, pause))
 
     async def _wake_later(self, key: str, pause_s: float) -> None:
         """Commits of a task are an interval apart."""
         await asyncio.sleep(pause_s)
+        self._later.discard(key)
         self.wake([key])
 
     def _step(self, key: str) -> None:
@@ -146,6 +154,7 @@ class Sleepers:
 
     def close(self) -> None:
         """Lets steps that have begun end, for some seconds: what they leave open would hold back readers."""
+        self._is_closing = True
         returns(lambda: self._steps.shutdown(cancel_futures=True), STOP_S)
 
     def _keep(self) -> None:
@@ -169,19 +178,19 @@ class Sleepers:
             return
         runner, rest = held
         context, goal = runner.context, runner.goal
-        latest = context.latest_goal
+        latest, taken = context.latest_goal, None
         try:
             if latest.run:
                 copy_for_snapshots(context, goal, rest.checkpoint, context.snapshots_due(latest))
-            elif self._take(key):
+            elif taken := self._take(key):
                 self._started.end(runner, stop(context, goal, rest.checkpoint))
         except (Doubt, JobFailure) as reason:
             LOG.debug("dormant task %s wakes: %s", key, reason)
-            self._take(key)
-            self._started.run(runner)
         except Exception as error:  # noqa: BLE001  # the guard of dormant tasks, docs/decisions/0016
             runner.log_fault(error)
-            self._take(key)
+        else:
+            return
+        if taken or self._take(key):  # else another thread has it, which comes back to what was asked
             self._started.run(runner)
 
     def _end_hanging(self, rests: Mapping[str, Rest]) -> None:

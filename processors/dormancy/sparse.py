@@ -21,7 +21,7 @@ from jobplane.processors.kafka.questions import At
 from jobplane.processors.kafka.wire.batches import Passage, in_parts, new_batch, passage, records_of
 from jobplane.processors.kafka.wire.partitioning import partition_of
 from jobplane.processors.kafka.wire.producer import WireProducer
-from jobplane.processors.kafka.wire.requests import FETCH, FETCH_VERSION, fetch, fetched
+from jobplane.processors.kafka.wire.requests import FETCH, FETCH_VERSION, Fetched, fetch, fetched
 from jobplane.processors.kafka.wire.wire import check
 from jobplane.processors.pipeline import Pipeline, Positions
 from jobplane.processors.protocol.steps import Step
@@ -74,12 +74,16 @@ class SparseStep:
         began, used, context = time.monotonic(), _thread_seconds(), self.context
         self.services.require_in_touch()
         context.enter(Step.POLL)
-        passages = self._wait_for(self._fetch())
-        records = self._messages(passages)
+        found = self._wait_for(self._fetch())
+        passages = {at: passage(one.records, self.rest.positions[at], _END, one.aborted) for at, one in found.items()}
         positions = self.rest.positions | {at: one.position for at, one in passages.items()}
-        if positions == self.rest.positions:
-            raise NotPlain("what came is not committed yet")
         self._confirm(positions)
+        if positions == self.rest.positions:  # nothing came, or it is not committed yet
+            waits = any(one.end > positions[at] for at, one in found.items())
+            return replace(self.rest, often=self.rest.often + 1) if waits else self.rest
+        if any(one.stable > positions[at] for at, one in found.items()):
+            raise NotPlain("there is more to read")
+        records = self._messages(passages)
         context.enter(Step.EVALUATE)
         batch = self._evaluate(records, positions)
         checkpoint = self._checkpoint(positions)
@@ -103,9 +107,9 @@ class SparseStep:
         except TimeoutError as slow:
             raise NotPlain("the broker is slow") from slow
 
-    async def _fetch(self) -> dict[At, Passage]:
+    async def _fetch(self) -> dict[At, Fetched]:
         """What each partition has from the task's position on."""
-        wire, found = self.services.wire, dict[At, Passage]()
+        wire, found = self.services.wire, dict[At, Fetched]()
         wanted: defaultdict[tuple[str, int], dict[int, int]] = defaultdict(dict)
         for (topic, partition), offset in self.rest.positions.items():
             wanted[topic, await wire.leader(topic, partition)][partition] = offset
@@ -118,7 +122,7 @@ class SparseStep:
                 raise NotPlain("the broker slows the client down")
             for partition, one in partitions.items():
                 check(one.code, topic)
-                found[topic, partition] = passage(one.records, positions[partition], _END, one.aborted)
+                found[topic, partition] = one
         return found
 
     def _messages(self, passages: Mapping[At, Passage]) -> list[FetchedMessage]:

@@ -107,6 +107,13 @@ def test_few_records_are_written_as_many_are(plane: System) -> None:
     assert clients["few"] > 0
 
 
+def test_much_input_is_not_held_to_one_step_an_interval(plane: System) -> None:
+    job = Copying(plane, "flooded", "OPTIONS (snapshotIntervalMillis '5000')")
+    job.sleeps()
+    job.send(30_000)
+    job.check()
+
+
 def test_records_that_a_transaction_aborts_wake_nobody_for_long(plane: System) -> None:
     job = Copying(plane, "aborted")
     producer = Producer({"bootstrap.servers": plane.bootstrap, "transactional.id": job.source})

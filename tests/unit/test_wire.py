@@ -186,5 +186,5 @@ def test_the_answer_to_fetch_is_read() -> None:
     answer = FetchResponse_v11(25, 0, 0, [("topic", partitions)]).encode()
     found, code, throttled_ms = fetched(memoryview(answer))
     assert (code, throttled_ms, sorted(found)) == (0, 25, [0, 3])
-    assert found[3] == Fetched(0, 18, ((5, 11), (6, 12)), memoryview(b"records"))
-    assert found[0] == Fetched(1, -1, (), memoryview(b""))
+    assert found[3] == Fetched(0, 20, 18, ((5, 11), (6, 12)), memoryview(b"records"))
+    assert found[0] == Fetched(1, -1, -1, (), memoryview(b""))

@@ -65,11 +65,12 @@ _COMMITTED = 1
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A broker's word on a partition: an error code, the last stable offset, transactions that were aborted as
-    (producer id, first offset), and record batches, of which the last may be cut off.
+    """A broker's word on a partition: an error code, the high watermark, the last stable offset, transactions that were
+    aborted as (producer id, first offset), and record batches, of which the last may be cut off.
     """
 
     code: int
+    end: int
     stable: int
     aborted: tuple[tuple[int, int], ...]
     records: memoryview
@@ -93,7 +94,7 @@ def fetched(answer: memoryview) -> tuple[dict[int, Fetched], int, int]:
         count = _INT.unpack_from(answer, at)[0]
         at += 4
         for _ in range(count):
-            partition, failed, _, stable, _ = _HELD.unpack_from(answer, at)
+            partition, failed, end, stable, _ = _HELD.unpack_from(answer, at)
             at += _HELD.size
             ended = max(0, _INT.unpack_from(answer, at)[0])
             at += 4
@@ -101,6 +102,6 @@ def fetched(answer: memoryview) -> tuple[dict[int, Fetched], int, int]:
             at += ended * _ABORTED.size + 4  # and the preferred replica
             size = max(0, _INT.unpack_from(answer, at)[0])
             at += 4
-            found[partition] = Fetched(failed, stable, aborted, answer[at : at + size])
+            found[partition] = Fetched(failed, end, stable, aborted, answer[at : at + size])
             at += size
     return found, code, throttled_ms
