@@ -222,7 +222,12 @@ def commands(plane: System) -> list[Any]:
 
 
 def test_no_answer_in_time_is_124(plane: System, create: str) -> None:
-    done = jobplane(plane, "sql", "--timeout", "0.1", "-e", create.format("slow"))
+    worker = plane.workers[0].process
+    worker.send_signal(signal.SIGSTOP)  # nobody judges it meanwhile
+    try:
+        done = jobplane(plane, "sql", "--timeout", "0.1", "-e", create.format("slow"))
+    finally:
+        worker.send_signal(signal.SIGCONT)
     assert done.returncode == 124
     assert done.stdout == ""
     assert re.search(r"; to continue waiting: jobplane outcome \d+\n", done.stderr)

@@ -146,9 +146,10 @@ def test_a_batch_that_is_larger_than_the_sink_takes_is_opened(plane: System) -> 
 def test_a_sink_that_changes_batches_gets_records(plane: System, setting: str, value: str, said: str) -> None:
     name = setting.replace("_", "")
     source, sink = plane.topic(f"{name}-in", 2), plane.topic(f"{name}-out", 2, **{setting: value})
-    plane.produce(source, [(b"%d" % i, b"%d" % i) for i in range(50)])
+    values = [b"%d" % i for i in range(3_000)]  # more than a task moves without clients of its own
+    plane.produce(source, [(value, value) for value in values])
     create(plane, name, source, sink, "snapshotIntervalMillis '20'")
-    assert sorted(plane.await_values(sink, 50), key=str) == sorted([b"%d" % i for i in range(50)], key=str)
+    assert sorted(plane.await_values(sink, len(values)), key=str) == sorted(values, key=str)
     await_notice(plane, name, said)
     plane.done(f"DROP JOB {name}")
 

@@ -89,6 +89,7 @@ def test_without_extras_it_is_the_client_and_the_command_line(core: Environment)
 def test_only_the_rooms_of_a_worker_import_what_an_extra_brings(core: Environment) -> None:
     failed: dict[str, str] = json.loads(core.run_python(IMPORTED))
     rooms = tuple(f"jobplane.controlplane.{room}." for room in ("decider", "fetch.groups", "web", "worker"))
+    rooms += tuple(f"jobplane.processors.{room}." for room in ("copying", "dormancy", "host", "kafka.wire", "task"))
     others = {name for name in failed if not f"{name}.".startswith(rooms)}
     assert others == {"jobplane.processors.kafka.describe_transactions"}
     assert set(failed.values()) == {"aiokafka", "faust", "prometheus_client"}

@@ -31,9 +31,10 @@ def test_describe_says_how_far_each_partition_is(plane: System) -> None:
 
     rows = until(reported, 30, "the tasks report how far they are")
     assert [row["partition"] for row in rows] == [f"{source}-{p}" for p in (0, 2, 1, 3)]
-    assert {row["status"] for row in rows} == {"RUNNING"}
-    assert all("reads.worker-" in str(row["worker"]) and row["committed"] for row in rows)
+    assert {row["status"] for row in rows} <= {"RUNNING", "DORMANT"}
+    assert all("reads.worker-" in str(row["worker"]) for row in rows)
     busy = next(row for row in rows if row["position"] == 50)
+    assert busy["committed"]
     assert (busy["end"], busy["lag"], busy["task"]) == (50, 0, 1)
     (listed,) = plane.rows("SHOW JOBS LIKE 'FA_'")
     assert (listed["name"], listed["lag"], listed["closed"]) == ("far", 0, None)
