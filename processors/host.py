@@ -151,6 +151,7 @@ class Host:
         run = self._runs[key]
         run.enter(None)
         run.reported = None
+        self._fell_asleep.pop(key, None)  # else it would be told after what the task tells now
         if runner.context.rest is not None:
             self._tell_progress(run)
         run.thread = threading.Thread(target=self._run, args=(runner,), name=key, daemon=True)
