@@ -77,7 +77,7 @@ def test_it_serves_ends_in_peace_and_goes_on_where_it_was(with_dev: Environment,
         assert len(children) >= 3, "a broker, a worker, a host"
         first.send_signal(signal.SIGINT)
         assert first.wait(30) == 0
-        assert gone(children)
+        until(lambda: gone(children), 10, "its processes are gone")
     said = (tmp_path / "data.err").read_text()
     steps = ("starting Kafka", "Kafka is ready after", "try next", f"JOBPLANE_BOOTSTRAP={bootstrap}", "stopping")
     assert sorted(steps, key=said.index) == list(steps)
@@ -129,5 +129,5 @@ def test_told_to_stop_while_the_broker_starts_it_ends_at_once(with_dev: Environm
         children = family(process)
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
-        assert gone(children)
+        until(lambda: gone(children), 10, "its processes are gone")
     assert "error" not in (tmp_path / "data.err").read_text()
