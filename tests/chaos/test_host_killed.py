@@ -212,20 +212,25 @@ def test_a_bounded_job_ends_where_it_was_to_end(plane: System, step: Step) -> No
 @pytest.mark.parametrize(("step", "times"), [(Step.ASSIGN, 1), (Step.SEND_OFFSETS, 3), (Step.COMMIT, 2)], ids=str)
 def test_killed_with_two_sources(plane: System, step: Step, times: int) -> None:
     """The positions of both are committed with the output, and taken up together."""
-    name = f"kill_{step}_{times}_union"
+    name, count = f"kill_{step}_{times}_union", 3 * RECORDS
     large, small, sink = plane.topic(f"{name}-large", 4), plane.topic(f"{name}-small"), plane.topic(f"{name}-out", 3)
+
+    def send(first: int, end: int) -> None:
+        for at in range(first, end, 100):
+            values = [(b"%d" % (i % 50), b'{"id": %d}' % i) for i in range(at, at + 100)]
+            plane.produce(large, values[:60])
+            plane.produce(small, values[60:])
+
+    send(0, count - RECORDS)  # more than tasks move without clients of their own
     plane.sql(
         f"""CREATE JOB {name} OPTIONS (snapshotIntervalMillis '20', parallelism '3')
             AS INSERT INTO "{sink}" SELECT id FROM "{large}" UNION ALL SELECT id FROM "{small}" """
     )
-    for at in range(0, RECORDS, 100):
-        values = [(b"%d" % (i % 50), b'{"id": %d}' % i) for i in range(at, at + 100)]
-        plane.produce(large, values[:60])
-        plane.produce(small, values[60:])
+    send(count - RECORDS, count)
     until((plane.folder / name).exists, 30, "the host was killed")
-    plane.await_values(sink, RECORDS)
+    plane.await_values(sink, count)
     plane.done(f"DROP JOB {name}")
-    assert Counter(json.loads(value or b"")["id"] for value in plane.values(sink)) == Counter(range(RECORDS))
+    assert Counter(json.loads(value or b"")["id"] for value in plane.values(sink)) == Counter(range(count))
 
 
 def test_a_host_killed_while_the_split_changes(plane: System) -> None:
