@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from jobplane.processors import user_functions
+from jobplane.processors.dormancy.checkpoint_commit import commit_checkpoint
 from jobplane.processors.dormancy.checkpoint_index import CheckpointIndex
 from jobplane.processors.dormancy.sparse import MOST_RECORDS, may_step
 from jobplane.processors.dormancy.surroundings import observe
@@ -27,10 +28,8 @@ from jobplane.processors.task.restore import checkpoint_of
 from jobplane.processors.task.runner import Runner
 from jobplane.schemas.failures import JobFailure
 from jobplane.schemas.options import Guarantee
-from jobplane.schemas.records.checkpoints import Pointer
 from jobplane.schemas.records.reports import ReportKind
 from jobplane.schemas.records.tasks import Task
-from jobplane.schemas.wire.codec import encode
 
 AT_ONCE = 32
 """Transactions of a batch at the same time."""
@@ -200,17 +199,7 @@ class BatchStart:
         if rest.checkpoint.number == 0 and rest.pipeline.options.processing_guarantee is not Guarantee.NONE:
             enter(Step.BEGIN)
             checkpoint = replace(rest.checkpoint, number=1, attempt=attempt)
-            enter(Step.FLUSH)
-            offset = await producer.append(
-                topics.checkpoints, task.partition, task.checkpoint_key.encode(), encode(checkpoint)
-            )
-            pointer = str(Pointer(task.layout, task.partition, offset))
-            enter(Step.SEND_OFFSETS)
-            await producer.send_offsets(
-                topics.job_group(task.uid), {at: (one, pointer) for at, one in rest.positions.items()}
-            )
-            enter(Step.COMMIT)
-            await producer.commit()
+            await commit_checkpoint(producer, topics, task, checkpoint, enter)
             self._rests[key] = replace(rest, checkpoint=checkpoint)
         enter(Step.REPORT)
         self._services.reporter.phase(runner.goal, attempt, ReportKind.RUNNING)

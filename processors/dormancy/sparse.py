@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+from jobplane.processors.dormancy.checkpoint_commit import commit_checkpoint
 from jobplane.processors.dormancy.messages import CREATE_TIME, FetchedMessage, Headers, NewRecord
 from jobplane.processors.dormancy.sink_limits import SinkLimits
 from jobplane.processors.dormancy.surroundings import Surroundings
@@ -28,10 +29,9 @@ from jobplane.processors.protocol.steps import Step
 from jobplane.processors.task.context import Rest, TaskContext, TaskServices
 from jobplane.processors.task.restore import checkpoint_of
 from jobplane.schemas.options import Guarantee
-from jobplane.schemas.records.checkpoints import Checkpoint, Pointer
+from jobplane.schemas.records.checkpoints import Checkpoint
 from jobplane.schemas.records.progress import PartitionProgress
 from jobplane.schemas.records.tasks import Task
-from jobplane.schemas.wire.codec import encode
 
 MOST_RECORDS, MOST_BYTES, PARTITION_BYTES = 500, 1 << 18, 1 << 16
 """What a step reads at most; more is work for clients of its own."""
@@ -206,16 +206,7 @@ class SparseStep:
                 batch = new_batch(part, producer.producer_id, producer.epoch, sequence)
                 answer = await producer.send_batches(lane, sink, {partition: [batch]})
                 producer.check_produced(sink, answer, {partition})
-        enter(Step.FLUSH)
-        offset = await producer.append(
-            topics.checkpoints, task.partition, task.checkpoint_key.encode(), encode(checkpoint)
-        )
-        pointer = str(Pointer(task.layout, task.partition, offset))
-        enter(Step.SEND_OFFSETS)
-        offsets = {at: (one, pointer) for at, one in checkpoint.positions.items()}
-        await producer.send_offsets(topics.job_group(task.uid), offsets)
-        enter(Step.COMMIT)
-        await producer.commit()
+        await commit_checkpoint(producer, topics, task, checkpoint, enter)
 
 
 def _bytes(value: bytes | str | None) -> bytes | None:
