@@ -16,11 +16,16 @@ from jobplane.processors.pipeline import Positions
 LOG = logging.getLogger("jobplane.dormancy")
 SETTINGS = {
     "fetch_wait_max_ms": 500,
-    "queued_min_messages": 1,
+    "queued_min_messages": 1_000,
+    "queued_max_messages_kbytes": 1_024,
     "fetch_message_max_bytes": 65_536,
     "fetch_queue_backoff_ms": 10,
 }
-"""A partition that is added is fetched once the fetch that waits has ended. What is fetched is thrown away."""
+"""A partition that is added is fetched once the fetch that waits has ended. What is fetched is thrown away.
+
+librdkafka counts the messages of all partitions where it looks whether one has enough. With few, the next fetch leaves
+out all the others, and waits for half a second without them.
+"""
 WAIT_S = 0.1
 """How long the consumer is asked before changes are made: it may not be assigned while it is asked."""
 
