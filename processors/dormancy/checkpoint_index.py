@@ -1,10 +1,13 @@
 """Finds the checkpoints of many tasks in one pass, and reads each record of `checkpoints` once."""
 
-from collections.abc import Callable, Mapping
-from contextlib import closing
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from jobplane.processors.kafka.control_topics import ControlTopics
+from jobplane.processors.kafka.wire.batches import passage, records_of
+from jobplane.processors.kafka.wire.requests import FETCH, FETCH_VERSION, fetch, fetched
+from jobplane.processors.kafka.wire.wire import Wire, check
 from jobplane.schemas.records.checkpoints import Checkpoint
 from jobplane.schemas.wire.codec import UnknownRecord, decode
 
@@ -19,8 +22,8 @@ class CheckpointIndex:
     the whole topic a thousand times.
     """
 
-    def __init__(self, topics: ControlTopics) -> None:
-        self._topics = topics
+    def __init__(self, topics: ControlTopics, wire: Wire) -> None:
+        self._topics, self._wire = topics, wire
         self._reader: Consumer | None = None
         self._ends: dict[int, int] = {}
         self._offsets: dict[bytes, int] = {}
@@ -28,14 +31,17 @@ class CheckpointIndex:
     def find(self, partitions: Mapping[str, int], alive: Callable[[], None]) -> dict[str, Checkpoint | None]:
         """The newest checkpoints under these keys, given with their partitions; a key without one is missing.
 
-        None stands for one that cannot be read. Call it after the tasks were fenced. Raises Doubt.
+        None stands for one that cannot be read. Call it after the tasks were fenced. Raises Doubt, JobFailure,
+        NotUnderstood or WireUnavailable.
         """
-        wanted = {key.encode() for key in partitions}
-        found = self._pass(sorted({*partitions.values()}), wanted, alive)
-        for key, partition in partitions.items():
-            offset = self._offsets.get(key.encode())
-            if offset is not None and key.encode() not in found:
-                found[key.encode()] = self._at(partition, offset)
+        wanted = [key.encode() for key in partitions]
+        found = self._pass(sorted({*partitions.values()}), {*wanted}, alive)
+        places = {
+            key: (partition, self._offsets[key])
+            for key, partition in zip(wanted, partitions.values(), strict=True)
+            if key in self._offsets and key not in found
+        }
+        found |= zip(places, self._wire.run(self._at(places.values())).result(), strict=True)
         return {key.decode(): _checkpoint(value) for key, value in found.items() if key in self._offsets}
 
     def _pass(self, partitions: list[int], wanted: set[bytes], alive: Callable[[], None]) -> dict[bytes, bytes | None]:
@@ -62,11 +68,19 @@ class CheckpointIndex:
         self._reader = consumer
         return found
 
-    def _at(self, partition: int, offset: int) -> bytes | None:
-        """The value of a record that an earlier pass has seen."""
-        with closing(self._topics.record_reader(committed=True)) as consumer:
-            message = self._topics.kafka.record_at(consumer, self._topics.checkpoints, partition, offset)
-        return message.value() if message is not None else None
+    async def _at(self, places: Iterable[tuple[int, int]]) -> list[bytes | None]:
+        """The values of records that earlier passes have seen, by (partition, offset); None where one is gone."""
+        return await asyncio.gather(*(self._value(*place) for place in places))
+
+    async def _value(self, partition: int, offset: int) -> bytes | None:
+        topic = self._topics.checkpoints
+        lane = await self._wire.lane(await self._wire.leader(topic, partition))
+        answer = await lane.send(FETCH, FETCH_VERSION, fetch(topic, {partition: offset}, 0, 1, 1))  # a batch, at least
+        partitions, code, _ = fetched(answer)
+        check(code)
+        check(partitions[partition].code, topic)
+        lying = passage(partitions[partition].records, offset, offset + 1, partitions[partition].aborted)
+        return next((record.value for batch in lying.batches for record in records_of(batch)), None)
 
 
 def _checkpoint(value: bytes | None) -> Checkpoint | None:

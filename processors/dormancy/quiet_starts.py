@@ -9,6 +9,7 @@ from jobplane.processors.dormancy.batch_start import BatchStart, StartedTasks
 from jobplane.processors.dormancy.checkpoint_index import CheckpointIndex
 from jobplane.processors.guard import log_fault
 from jobplane.processors.kafka.cluster import Doubt
+from jobplane.processors.kafka.wire.batches import NotUnderstood
 from jobplane.processors.kafka.wire.settings import WireUnavailable
 from jobplane.processors.task.context import TaskServices
 from jobplane.processors.task.runner import Runner
@@ -25,7 +26,7 @@ class QuietStarts:
 
     def __init__(self, services: TaskServices, started: StartedTasks) -> None:
         self._services, self._started = services, started
-        self._index = CheckpointIndex(services.topics)
+        self._index = CheckpointIndex(services.topics, services.wire)
         self._waiting = queue.SimpleQueue[Runner]()
         threading.Thread(target=self._work, name="quiet-starts", daemon=True).start()
 
@@ -51,7 +52,7 @@ class QuietStarts:
                 runner.context.counters.doubt(str(doubt))
                 self._waiting.put(runner)
             return min(LONGEST_PAUSE_S, pause * 2 or FIRST_PAUSE_S)
-        except (JobFailure, WireUnavailable) as reason:
+        except (JobFailure, NotUnderstood, WireUnavailable) as reason:
             LOG.debug("%d tasks start with clients of their own: %s", len(left), reason)
         except Exception as error:  # noqa: BLE001  # the guard of quiet starts, docs/decisions/0016
             log_fault(error, f"{len(left)} tasks that start")
