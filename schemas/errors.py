@@ -359,6 +359,12 @@ class CommandIdReused(Refused):
     code = "command-id-reused"
 
 
+class EarlierRefused(Refused):
+    """The command that this one names in `after` was refused, or there is none with that id before this one."""
+
+    code = "earlier-refused"
+
+
 class FactsUnavailable(Refused):
     """Kafka or the schema registry did not answer in time; send the statement again with a new command id."""
 

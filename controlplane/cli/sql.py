@@ -104,7 +104,8 @@ def sql(
 
     CREATE waits until the job is RUNNING and has read the first records, SUSPEND until SUSPENDED, DROP until CANCELLED,
     a snapshot until it is complete, RESUME until the job has passed the cause of its stop. CREATE statements that
-    follow each other are sent one by one, as each is accepted, and awaited together. The first failure ends the run.
+    follow each other are sent and awaited together. The first failure ends the run: no statement after it is carried
+    out.
 
     Statements of -e come first, then those of arguments and files; without any, they are read from standard input.
 
@@ -309,7 +310,7 @@ def _run_together(client: "Client", group: list[ParsedStatement], done: int, of:
         _fail_interrupted(group[at].where, sent[at] if sent else None, "", of - done - at - 1, way)
     if failures:
         successes = done + len(results) - len(failures)
-        click.echo(f"{successes} of {of} statements done, {of - done - len(sent)} not sent", err=True)
+        click.echo(f"{successes} of {of} statements done, {of - done - len(results)} not carried out", err=True)
         raise _CountedExit(failures[0])
 
 

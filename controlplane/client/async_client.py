@@ -59,10 +59,17 @@ class AsyncClient:
         await asyncio.to_thread(self._client.close)
 
     async def emit(
-        self, sql: str, command_id: str = "", *, issued_by: str = "", reply_to: str = "", traceparent: str = ""
+        self,
+        sql: str,
+        command_id: str = "",
+        *,
+        issued_by: str = "",
+        reply_to: str = "",
+        traceparent: str = "",
+        after: str = "",
     ) -> Sent:
         """Append a command; return once Kafka has it. See Client.emit."""
-        headers = {"issued_by": issued_by, "reply_to": reply_to, "traceparent": traceparent}
+        headers = {"issued_by": issued_by, "reply_to": reply_to, "traceparent": traceparent, "after": after}
         return await asyncio.to_thread(self._client.emit, sql, command_id, **headers)
 
     async def execute(

@@ -26,7 +26,7 @@ from jobplane.processors.kafka.cluster import Kafka, KafkaError, Message, NoAnsw
 from jobplane.processors.kafka.judging import jobplane_errors
 from jobplane.schemas.changed import replace
 from jobplane.schemas.errors import ReadStatement
-from jobplane.schemas.records.commands import COMMAND_ID, ISSUED_BY, REPLY_TO, TRACEPARENT
+from jobplane.schemas.records.commands import AFTER, COMMAND_ID, ISSUED_BY, REPLY_TO, TRACEPARENT
 from jobplane.schemas.records.state import Job
 from jobplane.schemas.setup_errors import KafkaUnreachable
 from jobplane.sql.syntax import statements
@@ -98,18 +98,32 @@ class Client:
 
     @jobplane_errors()
     def emit(
-        self, sql: str, command_id: str = "", *, issued_by: str = "", reply_to: str = "", traceparent: str = ""
+        self,
+        sql: str,
+        command_id: str = "",
+        *,
+        issued_by: str = "",
+        reply_to: str = "",
+        traceparent: str = "",
+        after: str = "",
     ) -> Sent:
         """Append a command; return once Kafka has it. The command is not checked here: the decider judges it.
 
         With the same `command_id` (default: a new one) a repeat changes nothing. `reply_to` is a topic that gets a copy
-        of the outcome. `issued_by` says who sends the command (default: the issuer of this client).
+        of the outcome. `issued_by` says who sends the command (default: the issuer of this client). With `after`, the
+        id of an earlier command, this one is refused if that one was: both can be sent at once.
         Raises KafkaUnreachable if Kafka does not acknowledge the command within 10 s: send it again with its id.
         """
         self._check()
         command_id = command_id or str(uuid.uuid4())
         issuer = issued_by or self._issued_by
-        texts = {COMMAND_ID: command_id, REPLY_TO: reply_to, ISSUED_BY: issuer, TRACEPARENT: traceparent}
+        texts = {
+            COMMAND_ID: command_id,
+            REPLY_TO: reply_to,
+            ISSUED_BY: issuer,
+            TRACEPARENT: traceparent,
+            AFTER: after,
+        }
         delivered: list[tuple[KafkaError | None, Message]] = []
         producer = self._writer()
         producer.produce(
@@ -200,13 +214,13 @@ class Client:
         done: Callable[[Result], None] = lambda result: None,
         look: bool = False,
     ) -> list[Result]:
-        """Append CREATE JOB and CREATE MAPPING commands, each once the one before is accepted; wait for all effects.
+        """Append CREATE JOB and CREATE MAPPING commands, and wait for all effects together.
 
-        A command that is refused, or has no outcome within `timeout` seconds, is the last one: those after it are not
-        sent. `sent` is called for each command once Kafka has it, `done` with each result in the order of the texts.
-        For the other parameters and the errors see `execute`.
+        A command that is refused is the last one: those after it are not sent, or refused with it. So is one without
+        an outcome within `timeout` seconds. `sent` is called for each command once Kafka has it, `done` with each
+        result in the order of the texts. For the other parameters and the errors see `execute`.
         """
-        from jobplane.controlplane.client.group_follower import GroupFollower
+        from jobplane.controlplane.client.group_follower import UNJUDGED, GroupFollower
 
         parsed = parsed or [parse(text) for text in texts]
         for text, one in zip(texts, parsed, strict=True):
@@ -220,12 +234,17 @@ class Client:
                 return self._follower(tail, time.monotonic() + timeout, first_records=look)
 
             group = GroupFollower(self._kafka, self._prefix, tail, new_follower, look=look)
-            for at, (text, statement) in enumerate(zip(texts, parsed, strict=True)):
-                command = self.emit(text, issued_by=issued_by)
-                sent(command)
-                if not group.judge(command, statement, time.monotonic() + timeout, alive):
+            before = ""
+            for text, statement in zip(texts, parsed, strict=True):
+                if not group.wait_for_outcomes(UNJUDGED - 1, time.monotonic() + timeout, alive):
                     break
-                watch(f"{at + 1} of {len(texts)} are accepted")
+                watch(f"{group.accepted} of {len(texts)} are accepted")
+                command = self.emit(text, issued_by=issued_by, after=before)
+                sent(command)
+                group.add(command, statement)
+                before = command.command_id
+            else:
+                group.wait_for_outcomes(0, time.monotonic() + timeout, alive)
             for result in group.results(timeout, watch, alive):
                 results.append(result)
                 done(result)

@@ -1,6 +1,7 @@
-"""Follows statements that are sent as soon as the one before is judged, and waits for their effects together.
+"""Follows statements that are sent before those before them are judged, and waits for their effects together.
 
-A thousand jobs are created in the time of their verdicts: no job waits until the one before runs.
+A thousand jobs are created in the time of their verdicts: no job waits until the one before runs, and no verdict until
+the client has seen the one before.
 """
 
 import time
@@ -14,6 +15,7 @@ from jobplane.controlplane.client.result import Alive, Result, Sent, Watch
 from jobplane.controlplane.client.source_notices import SourceNotices
 from jobplane.controlplane.core.outcome import REFUSED
 from jobplane.controlplane.log.events_tail import EventsTail
+from jobplane.controlplane.log.events_topic import Entry
 from jobplane.controlplane.query.notices import TopicSamples
 from jobplane.processors.kafka.cluster import Doubt, Kafka
 from jobplane.processors.kafka.questions import At
@@ -21,6 +23,9 @@ from jobplane.schemas.changed import replace
 from jobplane.schemas.records.events import uid_of
 from jobplane.schemas.records.state import Job
 from jobplane.sql.syntax import statements
+
+UNJUDGED = 100
+"""Commands that have no outcome yet, at most."""
 
 
 @dataclass(slots=True)
@@ -40,21 +45,28 @@ class GroupFollower:
         self._samples = TopicSamples(kafka, prefix) if look else None
         self._followed: list[_Followed] = []
         self._by_uid = defaultdict[str, list[CommandFollower]](list)
-        self._unjudged: CommandFollower | None = None
+        self.accepted = 0
+        """Commands that were, the first ones of all."""
+        self._is_refused = False
+        """Whether the command after them was refused, and so those after it."""
 
-    def judge(self, sent: Sent, statement: statements.Statement, deadline: float, alive: Alive) -> bool:
-        """Waits for the outcome of a command. False if it is refused, or there is no outcome until the deadline."""
+    def add(self, sent: Sent, statement: statements.Statement) -> None:
+        """Follows one more command, which is refused if the one before is."""
         notices = None
         if self._samples is not None and isinstance(statement, statements.CreateJob):
             notices = SourceNotices(self._samples, statement.insert)
         follower = self._new_follower()
-        self._unjudged = follower
-        self._followed.append(_Followed(follower, notices))
         follower.begin(sent, statement, notices.begin if notices else lambda body: None)
-        while self._waits_for_outcome() and time.monotonic() < deadline:
+        self._followed.append(_Followed(follower, notices))
+
+    def wait_for_outcomes(self, left: int, deadline: float, alive: Alive) -> bool:
+        """Until so many commands at most have none. False if one was refused, or the deadline passes."""
+        while not self._is_refused and len(self._followed) - self.accepted > left:
+            if time.monotonic() > deadline:
+                return False
             alive()
             self._read()
-        return follower.reply is not None and follower.reply.verdict != REFUSED
+        return not self._is_refused
 
     def results(self, timeout: float, watch: Watch, alive: Alive) -> Iterator[Result]:
         """The results of all commands, each as soon as its effect and those before it are complete.
@@ -83,19 +95,23 @@ class GroupFollower:
             for follower in self._by_uid.get(uid_of(entry.event.body), ()):
                 if not follower.is_complete:
                     follower.see(entry)
-            if self._unjudged is not None:
-                self._unjudged.see(entry)
-                self._note_reply(self._unjudged)
+            self._look_for_outcome(entry)
 
-    def _waits_for_outcome(self) -> bool:
-        return self._unjudged is not None
-
-    def _note_reply(self, unjudged: CommandFollower) -> None:
-        """Once a command is judged, it sees the events about its job only."""
-        if unjudged.reply is not None:
-            self._unjudged = None
-            if unjudged.reply.uid:
-                self._by_uid[unjudged.reply.uid].append(unjudged)
+    def _look_for_outcome(self, entry: Entry) -> None:
+        """Commands are judged in their order. Once one is, it sees the events about its job only."""
+        if self._is_refused or self.accepted == len(self._followed):
+            return
+        follower = self._followed[self.accepted].follower
+        follower.see(entry)
+        if (reply := follower.reply) is None:
+            return
+        if reply.verdict == REFUSED:
+            self._is_refused = True
+            del self._followed[self.accepted + 1 :]
+            return
+        self.accepted += 1
+        if reply.uid:
+            self._by_uid[reply.uid].append(follower)
 
     def _ends(self) -> Mapping[At, int]:
         """The present ends of the sources of all new jobs; none if Kafka does not answer."""

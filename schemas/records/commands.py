@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-COMMAND_ID, REPLY_TO, ISSUED_BY, TRACEPARENT = "command-id", "reply-to", "issued-by", "traceparent"
+COMMAND_ID, REPLY_TO, ISSUED_BY, TRACEPARENT, AFTER = "command-id", "reply-to", "issued-by", "traceparent", "after"
 LONGEST_TOPIC = 249
 
 
@@ -15,6 +15,7 @@ class Command:
     reply_to: str = ""
     issued_by: str = ""
     traceparent: str = ""
+    after: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,4 +34,5 @@ ATTRIBUTES = (
     Attribute("reply_to", REPLY_TO, "", LONGEST_TOPIC, "a topic that the outcome is copied to"),
     Attribute("issued_by", ISSUED_BY, "ce_source", 500, "who or what sends it"),
     Attribute("traceparent", TRACEPARENT, "ce_traceparent", 200, "the W3C trace context it belongs to"),
+    Attribute("after", AFTER, "", 200, "the id of an earlier command: this one is refused if that one was"),
 )

@@ -47,6 +47,7 @@ class ReceivedCommand:
     reply_to: str = ""
     issued_by: str = ""
     traceparent: str = ""
+    after: str = ""
 
     @property
     def shown_id(self) -> str:

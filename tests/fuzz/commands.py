@@ -131,8 +131,8 @@ def _command(sql: str, chance: Random) -> Command:
 def _envelope(sql: str, chance: Random) -> dict[str, Any]:
     made: dict[str, Any] = {"sql": sql}
     while chance.random() < 0.4:
-        made[chance.choice(("command_id", "reply_to", "issued_by", "traceparent", "sql", "more", ""))] = _anything(
-            chance
+        made[chance.choice(("command_id", "reply_to", "issued_by", "traceparent", "after", "sql", "more", ""))] = (
+            _anything(chance)
         )
     return made
 

@@ -3,7 +3,7 @@
 A session is blocks of input, `----`, output. An input is a statement, or a line that begins with `!`:
 `! running a`, `! stopped a/1`, `! completed a`, `! failed a/0 BAD_RECORD …`, `! snapshotted a s`,
 `! topic name partitions [id]`,
-`! id x1 STATEMENT` (a command id), `! kafka silent`,
+`! id x1 STATEMENT` (a command id), `! after x1 x2 STATEMENT` (refused if x1 was), `! kafka silent`,
 `! registry there` (or `silent`, `none`), `! subject name SCHEMA`. A name means the oldest job of that
 name whose end is still open. UPDATE_GOLDEN=1 rewrites the outputs.
 """
@@ -90,6 +90,8 @@ def tell(plane: Plane, said: str) -> list[Event]:
             return []
         case "id":
             return plane.command(" ".join(rest[1:]), rest[0])
+        case "after":
+            return plane.command(" ".join(rest[2:]), rest[1], after=rest[0])
     who, *details = rest
     name, _, index = who.partition("/")
     job = next(job for job in plane.state.jobs.values() if job.name == name and not job.closed)

@@ -81,7 +81,7 @@ def test_jobs_that_follow_each_other_are_awaited_together(plane: System, create:
     assert done.returncode == 4
     assert done.stdout.splitlines() == ["accepted mapping of_both", "accepted job x RUNNING", "accepted job y RUNNING"]
     said = done.stderr.splitlines()
-    assert (said[0], said[-1]) == ("together.sql:4: refused (job-exists)", "3 of 6 statements done, 2 not sent")
+    assert (said[0], said[-1]) == ("together.sql:4: refused (job-exists)", "3 of 6 statements done, 2 not carried out")
     live = [job for job in plane.jobs().values() if job["name"] in ("w", "x", "y")]
     assert [(job["name"], job["status"]) for job in sorted(live, key=lambda job: job["name"])] == [
         ("x", "RUNNING"),

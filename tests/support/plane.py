@@ -11,7 +11,7 @@ from jobplane.controlplane.core.step import Effects, effects
 from jobplane.controlplane.decider.judge import Judge, ReceivedRecord
 from jobplane.controlplane.fetch.schemas import RegistryLookup
 from jobplane.controlplane.topics import COMMANDS, REPORTS
-from jobplane.schemas.records.commands import COMMAND_ID
+from jobplane.schemas.records.commands import AFTER, COMMAND_ID
 from jobplane.schemas.records.events import Event
 from jobplane.schemas.records.reports import Report
 from jobplane.schemas.records.tasks import Task
@@ -44,10 +44,10 @@ class Plane:
     functions: FunctionCatalogue = BUILT_IN
     faults: Counter[str] = field(default_factory=Counter)
 
-    def command(self, sql: str | bytes, command_id: str = "") -> list[Event]:
+    def command(self, sql: str | bytes, command_id: str = "", after: str = "") -> list[Event]:
         """Judge one record of the command log; returns its events."""
         value = sql.encode() if isinstance(sql, str) else sql
-        headers = [(COMMAND_ID, command_id.encode())] if command_id else []
+        headers = [(name, said.encode()) for name, said in ((COMMAND_ID, command_id), (AFTER, after)) if said]
         self.commands += 1
         return self._judged(ReceivedRecord(COMMANDS, self.commands - 1, self._tick(), value, headers))
 

@@ -12,10 +12,12 @@ from jobplane.controlplane.core.decide.drop_job import drop_job
 from jobplane.controlplane.core.decide.mappings import create_mapping, drop_mapping
 from jobplane.controlplane.core.decide.snapshots import create_snapshot, drop_snapshot
 from jobplane.controlplane.core.facts import Facts, letters_topic
+from jobplane.controlplane.core.outcome import REFUSED
 from jobplane.controlplane.core.request import Request
 from jobplane.controlplane.core.state import State
 from jobplane.schemas.errors import (
     CommandIdReused,
+    EarlierRefused,
     ReadStatement,
     Refused,
 )
@@ -42,10 +44,20 @@ def decide(state: State, request: Request, facts: Facts, prefix: str) -> tuple[B
             return (CommandRepeated(first),)
         if request.error is not None:
             raise request.error
+        _require_earlier(state, command.after)
         return decide_statement(state, request, facts, prefix)
     except Refused as refused:
         place = refused.place
         return (CommandRefused(refused.code, refused.message, place.line, place.column, command.length),)
+
+
+def _require_earlier(state: State, command_id: str) -> None:
+    """Raises EarlierRefused unless the command that must come first was carried out. None must, if there is no id."""
+    answer = state.answers.get(command_id)
+    if command_id and answer is None:
+        raise EarlierRefused(f"no earlier command has the id '{command_id}'; send that one first")
+    if answer is not None and answer.verdict == REFUSED:
+        raise EarlierRefused(f"the command '{command_id}' must come first, and was refused ({answer.code})")
 
 
 def decide_statement(state: State, request: Request, facts: Facts, prefix: str) -> tuple[Body, ...]:
