@@ -1,6 +1,7 @@
 """Raw requests: which properties they can be made with, and the bytes of those that carry records."""
 
 import asyncio
+import socket
 import struct
 
 import pytest
@@ -59,10 +60,10 @@ def test_the_answer_to_produce_is_read() -> None:
 
 
 class Pipe:
-    """The transport of a connection: keeps what is written."""
+    """The transport of a connection, and its socket: keeps what is written, and how many bytes wake the reader."""
 
     def __init__(self) -> None:
-        self.written, self.aborted = b"", False
+        self.written, self.aborted, self.wakes_at = b"", False, 1
 
     def set_protocol(self, protocol: object) -> None:
         pass
@@ -70,8 +71,15 @@ class Pipe:
     def resume_reading(self) -> None:
         pass
 
-    def writelines(self, parts: tuple[bytes, ...]) -> None:
-        self.write(b"".join(parts))
+    def set_write_buffer_limits(self, high: int, low: int) -> None:
+        pass
+
+    def get_extra_info(self, name: str) -> object:
+        return self if name == "socket" else None
+
+    def setsockopt(self, level: int, name: int, value: int) -> None:
+        assert (level, name) == (socket.SOL_SOCKET, socket.SO_RCVLOWAT)
+        self.wakes_at = value
 
     def write(self, part: bytes) -> None:
         self.written += part
@@ -137,6 +145,40 @@ def test_a_request_has_a_header_of_version_one(size: int) -> None:
         return pipe.written
 
     assert asyncio.run(ask()) == struct.pack(">ihhih", 14 + size, 0, 7, 1, 2) + b"mebo" + b"d" * size
+
+
+def test_what_the_socket_does_not_take_waits_in_order() -> None:
+    parts = [b"a" * 20_000, b"b", b"c", b"d" * 20_000]
+
+    async def ask() -> tuple[int, bytes]:
+        pipe = Pipe()
+        connection = Connection(Handshake(pipe), "", lambda _: None)
+        connection.pause_writing()
+        connection.send(0, 7, *parts)
+        before = len(pipe.written)
+        connection.resume_writing()
+        connection.close()
+        return before, pipe.written[14:]
+
+    assert asyncio.run(ask()) == (0, b"".join(parts))
+
+
+@pytest.mark.parametrize("size", [70_000, 3_000_000])
+@pytest.mark.parametrize("most", [50_000, 1 << 30])
+def test_no_more_bytes_are_waited_for_than_are_to_come(size: int, most: int) -> None:
+    async def ask_and_receive() -> None:
+        pipe = Pipe()
+        connection = Connection(Handshake(pipe), "me", lambda _: None)
+        connection.send(0, 7, b"")
+        left = framed(1, b"x" * size)
+        while left:
+            assert 1 <= pipe.wakes_at <= len(left)
+            piece, left = left[: (took := min(most, len(connection.get_buffer(-1))))], left[took:]
+            receive(connection, piece, took)
+        assert pipe.wakes_at == 1
+        connection.close()
+
+    asyncio.run(ask_and_receive())
 
 
 def test_versions_that_the_broker_does_not_know_are_not_sent() -> None:

@@ -6,6 +6,7 @@ is closed, and every request without an answer raises Doubt: the broker may have
 
 import asyncio
 import itertools
+import socket
 import ssl
 import struct
 import time
@@ -26,8 +27,10 @@ ANSWER_S = 10.0
 _WATCH_S = 1.0
 _INBOX = 1 << 16
 """Answers up to this many bytes are read together; a larger one is read into a buffer of its own."""
+_CHUNK = 1 << 20
+"""A large answer is read in such parts, or larger ones: each wakes the loop."""
 _JOINED = 1 << 14
-"""A request of fewer bytes is sent in one piece; the parts of a larger one are not copied together."""
+"""Parts of a request with up to so many bytes are sent together; larger ones are not copied."""
 _SIZE, _HEAD = struct.Struct(">i"), struct.Struct(">ihhih")
 Sent = tuple[int, "asyncio.Future[memoryview]", float]
 
@@ -45,10 +48,15 @@ class Connection(asyncio.BufferedProtocol):
         self._watch: asyncio.TimerHandle | None = None
         self._inbox, self._filled = bytearray(_INBOX), 0
         self._large, self._read = bytearray(), 0
+        self._outbox: deque[bytes | bytearray | memoryview] = deque()
+        self._is_full = False
         handshake._read_task.cancel()  # from here on the answers are read below
         self._transport: asyncio.Transport = handshake._writer.transport
         self._transport.set_protocol(self)
+        self._transport.set_write_buffer_limits(_JOINED, 0)  # what is large waits here, and is not copied
         self._transport.resume_reading()
+        is_plain = self._transport.get_extra_info("ssl_object") is None
+        self._socket = self._transport.get_extra_info("socket") if is_plain else None
 
     @property
     def pending(self) -> int:
@@ -80,14 +88,26 @@ class Connection(asyncio.BufferedProtocol):
         size = 10 + len(self._client_id) + sum(map(len, parts))
         head = _HEAD.pack(size, api, version, number, len(self._client_id)) + self._client_id
         self._pending.append((number, answer, time.monotonic() + ANSWER_S))
-        if size < _JOINED:
-            self._transport.writelines((head, *parts))
-        else:
-            for part in (head, *parts):
-                self._transport.write(part)
+        for is_large, group in itertools.groupby((head, *parts), lambda part: len(part) > _JOINED):
+            some = [*group]
+            self._outbox.extend(some if is_large else [b"".join(some)])
+        self._write()
         if self._watch is None:
             self._watch = asyncio.get_running_loop().call_later(_WATCH_S, self._look)
         return answer
+
+    def _write(self) -> None:
+        while self._outbox and not self._is_full:
+            self._transport.write(self._outbox.popleft())
+
+    def pause_writing(self) -> None:
+        """asyncio's word that the socket takes no more for now."""
+        self._is_full = True
+
+    def resume_writing(self) -> None:
+        """asyncio's word that the socket takes more."""
+        self._is_full = False
+        self._write()
 
     def close(self, why: str = "the connection is closed") -> None:
         """Raises Doubt in whoever waits for an answer."""
@@ -102,6 +122,7 @@ class Connection(asyncio.BufferedProtocol):
             if not answer.done():
                 answer.set_exception(Doubt(why))
         self._pending.clear()
+        self._outbox.clear()
         self._on_lost(self)
 
     def _look(self) -> None:
@@ -127,7 +148,10 @@ class Connection(asyncio.BufferedProtocol):
             self._read += nbytes
             if self._read == len(self._large):
                 whole, self._large = self._large, bytearray()
+                self._wake_at(1)
                 self._answered(memoryview(whole))
+            elif len(self._large) - self._read < _CHUNK:
+                self._wake_at(len(self._large) - self._read)
             return
         self._filled += nbytes
         at, inbox = 0, memoryview(self._inbox)
@@ -140,11 +164,17 @@ class Connection(asyncio.BufferedProtocol):
                 self._large, self._read = bytearray(size), self._filled - at - 4
                 self._large[: self._read] = inbox[at + 4 : self._filled]
                 end = self._filled
+                self._wake_at(min(size - self._read, _CHUNK))
             else:
                 break
             at = end
         inbox[: self._filled - at] = bytes(inbox[at : self._filled])
         self._filled -= at
+
+    def _wake_at(self, count: int) -> None:
+        """Lets the kernel gather so many bytes before the loop wakes. Not with TLS, which adds bytes of its own."""
+        if self._socket is not None:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, count)
 
     def _answered(self, frame: memoryview) -> None:
         if not self._pending or self._pending[0][0] != _SIZE.unpack_from(frame, 0)[0]:
