@@ -24,6 +24,7 @@ from jobplane.sql.plan.operators import (
     SinkOperator,
     UnionOperator,
     UnnestOperator,
+    WindowOperator,
 )
 from jobplane.sql.plan.plan import Sources, plan
 from jobplane.sql.syntax import statements
@@ -87,6 +88,8 @@ def _operator(operator: Operator, branches: Sequence[Branch], topics: Mapping[st
             return "project", ", ".join(f"{quote_name(column.name)} {column.value.type}" for column in columns)
         case UnnestOperator(value, text=text):
             return "unnest", f"{text}, {value.type}"
+        case WindowOperator(windows=windows, text=text):
+            return "window", f"{text}, {windows.words}"
         case UnionOperator():
             return "union", "the rows of all, as they come"
         case SinkOperator():

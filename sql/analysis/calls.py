@@ -39,8 +39,9 @@ AGGREGATES = frozenset({
     *("COLLECT_LIST", "COLLECT_SET", "GROUP_CONCAT", "COUNT_DISTINCT", "COUNT_IF", "SUM_IF", "BOOL_AND", "BOOL_OR"),
     *("APPROX_COUNT_DISTINCT", "LATEST_BY_OFFSET", "EARLIEST_BY_OFFSET", "TOPK", "TOPKDISTINCT", "HISTOGRAM"),
     *("JSON_AGG", "JSON_ARRAYAGG", "JSON_OBJECTAGG", "MAP_AGG", "MAX_BY", "MIN_BY", "ARG_MAX", "ARG_MIN", "FIRST"),
-    *("LAST", "NTH_VALUE", "PERCENT_RANK", "CUME_DIST", "TUMBLE", "HOP", "SESSION", "CUMULATE"),
+    *("LAST", "NTH_VALUE", "PERCENT_RANK", "CUME_DIST", "SESSION"),
 })  # fmt: skip
+_WINDOW_FUNCTIONS = frozenset({"TUMBLE", "HOP", "CUMULATE"})
 _ONCE = "the same record would give other output after a restart; use"
 _CLOCKS = (
     *("NOW", "CURRENT_TIMESTAMP", "CURRENT_DATE", "CURRENT_TIME", "LOCALTIME", "LOCALTIMESTAMP", "SYSDATE", "GETDATE"),
@@ -85,6 +86,11 @@ def refuse_unknown(name: str, place: Place, catalogue: FunctionCatalogue) -> Non
         raise NotSupported(
             f"{name} is an aggregate or window function: it needs state, which jobs do not keep yet", place
         )
+    if name in _WINDOW_FUNCTIONS:
+        message = (
+            f"{name} stands after FROM: FROM {name}(TABLE name, DESCRIPTOR(column), …); a row then has window_start"
+        )
+        raise NotSupported(message, place)
     if name in catalogue.functions or name in _FORMS:
         return
     if name in catalogue.not_offered:

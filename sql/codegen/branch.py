@@ -17,8 +17,7 @@ from jobplane.sql.codegen.encode import arguments, encode
 from jobplane.sql.codegen.expressions import Code
 from jobplane.sql.codegen.rows import change
 from jobplane.sql.functions import FunctionCatalogue
-from jobplane.sql.plan.graph import Branch
-from jobplane.sql.plan.operators import UnnestOperator
+from jobplane.sql.plan.graph import Branch, opens_loop
 from jobplane.sql.runtime import operations
 
 LEGEND_WIDTH = 100
@@ -62,7 +61,7 @@ def branch_code(
     change(row, branch.steps)
     encode(row, branch)
     produced = arguments(row, branch, topic, partitions, mirror)
-    several = any(isinstance(step, UnnestOperator) for step in branch.steps)
+    several = any(map(opens_loop, branch.steps))
     lines = [line + "\n" for line in code.lines]
     bound = code.bound | code.constants | code.functions
     return BranchCode(lines, produced, bound, _legend(code, branch, topic), several, "    " * code.indent)

@@ -5,6 +5,7 @@ Subqueries and the queries of WITH are links of a chain. Each branch of a UNION 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import assert_never
 
 from jobplane.schemas.errors import StatementTooLarge
 from jobplane.sql.syntax import statements
@@ -30,6 +31,11 @@ class Link:
     names: tuple[str, ...]
     columns: tuple[str, ...] = ()
 
+    @property
+    def windowed(self) -> statements.Windowed | None:
+        """The source, where that is a window function."""
+        return self.select.source if isinstance(self.select.source, statements.Windowed) else None
+
 
 @dataclass(frozen=True, slots=True)
 class Chain:
@@ -46,8 +52,7 @@ def chains(query: statements.Query, bindings: Bindings | None = None) -> list[Ch
     columns: tuple[str, ...] = ()
     for select in query.branches:
         for chain in _chains_below(select.source, known):
-            names = (select.source.alias.text,) if select.source.alias else _own_names(select.source)
-            found.append(Chain(chain.source, (*chain.links, Link(select, names, columns))))
+            found.append(Chain(chain.source, (*chain.links, Link(select, source_names(select.source), columns))))
             if len(found) > MAX_CHAINS:
                 message = f"with UNION ALL the query has more than {MAX_CHAINS} branches"
                 raise StatementTooLarge(message, chain.source.place)
@@ -55,7 +60,9 @@ def chains(query: statements.Query, bindings: Bindings | None = None) -> list[Ch
     return found
 
 
-def _chains_below(source: statements.Table | statements.Derived, known: Bindings) -> list[Chain]:
+def _chains_below(source: statements.Source, known: Bindings) -> list[Chain]:
+    if isinstance(source, statements.Windowed):
+        return _chains_below(source.source, known)
     if isinstance(source, statements.Derived):
         return chains(source.query, known)
     if bound := known.get(source.name.text):
@@ -63,5 +70,16 @@ def _chains_below(source: statements.Table | statements.Derived, known: Bindings
     return [Chain(source.name, ())]
 
 
-def _own_names(source: statements.Table | statements.Derived) -> tuple[str, ...]:
-    return (source.name.text,) if isinstance(source, statements.Table) else ()
+def source_names(source: statements.Source) -> tuple[str, ...]:
+    """The names that may stand before the columns of a source."""
+    if source.alias:
+        return (source.alias.text,)
+    match source:
+        case statements.Table(name):
+            return (name.text,)
+        case statements.Derived():
+            return ()
+        case statements.Windowed(_, below):
+            return source_names(below)
+        case never:
+            assert_never(never)

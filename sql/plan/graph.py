@@ -20,13 +20,14 @@ from jobplane.sql.plan.operators import (
     SinkOperator,
     UnionOperator,
     UnnestOperator,
+    WindowOperator,
     WrittenColumn,
     field_to_write,
 )
 from jobplane.sql.plan.usage import keys_of
 from jobplane.sql.types.typed import Typed
 
-Step = FilterOperator | ProjectOperator | UnnestOperator
+Step = FilterOperator | ProjectOperator | UnnestOperator | WindowOperator
 """What is done to the rows of one branch, without state."""
 
 
@@ -175,7 +176,7 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
                 raise NotFused(f"operator {at} has no edge to another")
             at = downstream[at]
             match self.operators[at]:
-                case FilterOperator() | ProjectOperator() | UnnestOperator() as step:
+                case FilterOperator() | ProjectOperator() | UnnestOperator() | WindowOperator() as step:
                     steps.append(step)
                 case UnionOperator():
                     pass
@@ -210,6 +211,11 @@ def plan_of(branches: tuple[Branch, ...]) -> Plan:
     return Plan(tuple(operators), tuple(edges))
 
 
+def opens_loop(step: Step) -> bool:
+    """Whether the step may make several rows of one: what follows is done for each."""
+    return isinstance(step, UnnestOperator) or (isinstance(step, WindowOperator) and step.windows.count > 1)
+
+
 def is_last(step: Step) -> bool:
     """Whether the step makes the row that a sink takes."""
     return isinstance(step, ProjectOperator) and not step.keeps
@@ -222,7 +228,7 @@ def values_of(operator: Operator) -> tuple[Typed, ...]:
             return (condition,)
         case ProjectOperator(columns):
             return tuple(column.value for column in columns)
-        case UnnestOperator(value):
+        case UnnestOperator(value) | WindowOperator(value):
             return (value,)
         case ScanOperator() | UnionOperator() | SinkOperator():
             return ()

@@ -10,6 +10,7 @@ from jobplane.schemas.formats.fields import FieldPath, TypedField
 from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.datatypes import Type
 from jobplane.sql.analysis.topic_format import SideFormat
+from jobplane.sql.runtime.windows import Windows
 from jobplane.sql.types.typed import Typed
 
 
@@ -80,6 +81,19 @@ class UnnestOperator(_Operator, frozen=True, tag="unnest"):
     text: str
 
 
+class WindowOperator(_Operator, frozen=True, tag="window"):
+    """Makes a row for each window that the row's time is in, which has the window's `start` and `end`.
+
+    `value` is the time; a row for which it is NULL is a BadRecord. `text` is the time as SQL, for people.
+    """
+
+    value: Typed
+    start: str
+    end: str
+    windows: Windows
+    text: str
+
+
 class UnionOperator(_Operator, frozen=True, tag="union"):
     """Takes the rows of several operators, each with the columns that it has."""
 
@@ -110,7 +124,9 @@ class SinkOperator(_Operator, frozen=True, tag="sink"):
     columns: tuple[WrittenColumn, ...]
 
 
-Operator = ScanOperator | FilterOperator | ProjectOperator | UnnestOperator | UnionOperator | SinkOperator
+Operator = (
+    ScanOperator | FilterOperator | ProjectOperator | UnnestOperator | WindowOperator | UnionOperator | SinkOperator
+)
 VALUE_PART, KEY_PART = "value", "key"
 """Parts of a record that are encoded. A column may go to another part, by the name that the query has for that."""
 

@@ -24,7 +24,7 @@ from jobplane.sql.operations.casts import Impossible, explicit
 from jobplane.sql.operations.operation import Convert
 from jobplane.sql.plan.chains import Chain, chains
 from jobplane.sql.plan.format_checks import check_branch, check_written
-from jobplane.sql.plan.graph import Branch, Output, Plan, Step, keys_of_operators, plan_of
+from jobplane.sql.plan.graph import Branch, Output, Plan, Step, keys_of_operators, opens_loop, plan_of
 from jobplane.sql.plan.operators import (
     KEY_PART,
     VALUE_PART,
@@ -35,6 +35,7 @@ from jobplane.sql.plan.operators import (
     ScanOperator,
     SinkOperator,
     UnnestOperator,
+    WindowOperator,
     WrittenColumn,
 )
 from jobplane.sql.plan.selects import Rows, SelectChain, SelectedColumn, check_names
@@ -298,11 +299,8 @@ def _order_steps(steps: Sequence[Step], outputs: Sequence[Typed]) -> tuple[Step,
         match step:
             case ProjectOperator(columns):
                 waiting |= {column.name: step for column in columns}
-            case FilterOperator():
-                emit(keys_of_operators((step,)))
-                ordered.append(step)
-            case UnnestOperator():
-                emit(keys_of_operators(tuple(steps[i:])) | written)
+            case FilterOperator() | UnnestOperator() | WindowOperator():
+                emit(keys_of_operators(tuple(steps[i:])) | written if opens_loop(step) else keys_of_operators((step,)))
                 ordered.append(step)
             case never:
                 assert_never(never)
@@ -323,7 +321,7 @@ def _clean_branch(branch: Branch) -> Branch:
                 return changed(one, condition=cleaner.clean(condition))
             case ProjectOperator(columns):
                 return changed(one, columns=tuple(map(column, columns)))
-            case UnnestOperator(value):
+            case UnnestOperator(value) | WindowOperator(value):
                 return changed(one, value=cleaner.clean(value))
             case never:
                 assert_never(never)

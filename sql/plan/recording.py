@@ -28,7 +28,7 @@ from jobplane.sql.plan.graph import Branch, NotFused, Plan, Shuffle, values_of
 from jobplane.sql.plan.usage import post_order
 from jobplane.sql.types.typed import Apply, ApplyNullable, Constant, Typed
 
-PLANNER = 1
+PLANNER = 2
 """The version of the planner, and of the form in which it records plans."""
 _EXPRESSIONS = frozenset(get_args(Typed))
 _AS_IT_IS = frozenset({str, int, bool, type(None)})
@@ -43,7 +43,7 @@ _CHILDREN = {
     "loop": ("over", "results", "start"),
 }
 """By tag: the fields of an expression that hold other expressions."""
-_NAMED = {"filter": ("condition",), "unnest": ("value",), "shuffle": ("key",)}
+_NAMED = {"filter": ("condition",), "unnest": ("value",), "window": ("value",), "shuffle": ("key",)}
 """By tag: the fields of an operator or an edge that hold expressions; a projection has its columns' beside."""
 
 

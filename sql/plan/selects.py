@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from math import prod
 
 from jobplane.schemas.errors import STATEMENT_START, ColumnMismatch, NestedTooDeep, NotSupported, Place, TypeMismatch
 from jobplane.schemas.types import datatypes as t
@@ -10,16 +11,23 @@ from jobplane.sql.analysis.faults import Faults
 from jobplane.sql.analysis.names import Names, SourceRecord
 from jobplane.sql.analysis.nested import field_of
 from jobplane.sql.functions import FunctionCatalogue
-from jobplane.sql.plan.chains import Link
-from jobplane.sql.plan.graph import Step
-from jobplane.sql.plan.operators import FilterOperator, ProjectedColumn, ProjectOperator, UnnestOperator
+from jobplane.sql.plan.chains import Link, source_names
+from jobplane.sql.plan.graph import Step, opens_loop
+from jobplane.sql.plan.operators import (
+    FilterOperator,
+    ProjectedColumn,
+    ProjectOperator,
+    UnnestOperator,
+    WindowOperator,
+)
 from jobplane.sql.plan.usage import children
+from jobplane.sql.plan.windows import WINDOW_COLUMNS, check_count, time_of, windows_of
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.column_names import item_name
 from jobplane.sql.syntax.render.expressions import render_expression
 from jobplane.sql.types.typed import ELEMENT, GENERATED, Constant, Field, Typed, slot_of, strip_view
 
-MAX_UNNESTS = 12
+MAX_LOOPS = 12
 MAX_PARTS = 100_000
 
 
@@ -57,6 +65,8 @@ class SelectChain:
 
     def apply_select(self, link: Link, below: Rows, *, last: bool) -> tuple[Rows, Analysis]:
         """The rows that a SELECT makes of the rows below it. Raises Refused with its place."""
+        if link.windowed is not None:
+            below = self._add_windows(link.windowed, below)
         columns = {column.name: column.value for column in below.columns}
         qualifiers: dict[str, dict[str, Typed] | None] = dict.fromkeys(link.names)
         given = {
@@ -85,6 +95,27 @@ class SelectChain:
             replace(column, value=self._compute_once(column.value, column.place)) for column in rows.columns
         )
         return replace(rows, columns=computed), analysis
+
+    def _add_windows(self, windowed: statements.Windowed, below: Rows) -> Rows:
+        """The rows of a source, each with every window that its time is in."""
+        columns = {column.name: column.value for column in below.columns}
+        names = Names(self.record, columns, below.open, dict.fromkeys(source_names(windowed.source)), {})
+        analysis = Analysis(self.record.slots, names, self.faults, self.functions)
+        windows, value = windows_of(windowed, analysis), time_of(windowed, analysis)
+        for name in WINDOW_COLUMNS:
+            if name in columns:
+                message = f"{windowed.function} adds a column {name}, and the source has one; give that another name"
+                raise ColumnMismatch(message, windowed.place)
+        before = prod(step.windows.count for step in self.steps if isinstance(step, WindowOperator))
+        check_count(before * windows.count, windowed.place)
+        start, end = self._key(), self._key()
+        step = WindowOperator(value, start, end, windows, render_expression(windowed.time))
+        if opens_loop(step):
+            self._check_loops(windowed.place)
+        self.steps.append(step)
+        added = zip(WINDOW_COLUMNS, (start, end), strict=True)
+        made = (SelectedColumn(name, Field(key, t.TIMESTAMP_TZ), windowed.place) for name, key in added)
+        return replace(below, columns=(*below.columns, *made))
 
     def _items(self, link: Link, below: Rows, added: Sequence[SelectedColumn], analysis: Analysis) -> Rows:
         columns: list[SelectedColumn] = []
@@ -135,7 +166,7 @@ class SelectChain:
             value = analysis.coercion.to(value, t.array(t.UNKNOWN), "UNNEST", unnest.place)
         if value.type.name not in ("ARRAY", "MAP"):
             raise TypeMismatch(f"UNNEST needs an array or a map; this is {value.type.words}", unnest.place)
-        self._check_unnests(unnest.place)
+        self._check_loops(unnest.place)
         element, second, ordinal = (self._key() for _ in range(3))
         types = value.type.arguments
         slot = (*slot, ELEMENT) if (slot := slot_of(value)) else ()
@@ -154,10 +185,10 @@ class SelectChain:
         self.steps.append(step)
         return dict(zip(names, made, strict=False))
 
-    def _check_unnests(self, place: Place) -> None:
+    def _check_loops(self, place: Place) -> None:
         """Raises NestedTooDeep: Python takes no more than twenty loops in one another."""
-        if sum(isinstance(step, UnnestOperator) for step in self.steps) >= MAX_UNNESTS:
-            raise NestedTooDeep(f"more than {MAX_UNNESTS} UNNEST on the way of one record", place)
+        if sum(map(opens_loop, self.steps)) >= MAX_LOOPS:
+            raise NestedTooDeep(f"more than {MAX_LOOPS} UNNEST, HOP and CUMULATE on the way of one record", place)
 
     def _fields(
         self, first: Typed, names: Sequence[str], unnest: statements.UnnestClause, analysis: Analysis

@@ -7,11 +7,11 @@ from parsimonious.nodes import Node
 from jobplane.schemas.errors import NestedTooDeep
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.build_base import children_of, first_child, keyword, list_items
-from jobplane.sql.syntax.build_expressions import ExpressionBuilder
+from jobplane.sql.syntax.build_windows import WindowBuilder
 from jobplane.sql.syntax.scan import MAX_DEPTH
 
 
-class QueryBuilder(ExpressionBuilder):
+class QueryBuilder(WindowBuilder):
     """Queries, from the inside out."""
 
     def visit_insert(self, node: Node, children: list[Any]) -> statements.Insert:

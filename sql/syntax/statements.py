@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from jobplane.schemas.errors import STATEMENT_START, Place
-from jobplane.sql.syntax.expressions import ColumnType, Expression
+from jobplane.sql.syntax.expressions import ColumnType, Expression, Interval, String
 
 
 def _place() -> Place:
@@ -57,6 +57,33 @@ class Derived:
     alias: Name | None
 
 
+class WindowFunction(StrEnum):
+    TUMBLE = "TUMBLE"
+    HOP = "HOP"
+    CUMULATE = "CUMULATE"
+
+
+@dataclass(frozen=True, slots=True)
+class Windowed:
+    """`HOP(TABLE source, DESCRIPTOR(time), size, step)`: the rows of a source, each with the windows that it is in.
+
+    `step` is what lies between two windows: the slide of HOP, the step of CUMULATE; None for TUMBLE.
+    """
+
+    function: WindowFunction
+    source: "Table | Derived"
+    time: Expression
+    size: Interval
+    step: Interval | None
+    offset: Interval | None
+    zone: String | None
+    alias: Name | None
+    place: Place = _place()
+
+
+Source = Table | Derived | Windowed
+
+
 @dataclass(frozen=True, slots=True)
 class UnnestClause:
     """`CROSS JOIN UNNEST(array) [WITH ORDINALITY] alias (column, …)`: one row for each element."""
@@ -71,7 +98,7 @@ class UnnestClause:
 @dataclass(frozen=True, slots=True)
 class Select:
     items: tuple[Star | Item, ...]
-    source: Table | Derived
+    source: Source
     unnests: tuple[UnnestClause, ...]
     where: Expression | None
 

@@ -1,7 +1,7 @@
 """INSERTs of chance: SELECTs over one source or several, subqueries, WITH, UNNEST, UNION ALL, targets with columns."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from random import Random
 
 from jobplane.schemas.types import datatypes as t
@@ -19,7 +19,7 @@ DEPTH = 3
 class _Below:
     """What a SELECT reads from, and the columns that it finds there."""
 
-    source: statements.Table | statements.Derived
+    source: statements.Source
     columns: Columns
 
 
@@ -56,6 +56,30 @@ class Queries:
         self._bindings.append((statements.Binding(name, query), columns))
 
     def _below(self, depth: int) -> _Below:
+        below = self._unwindowed(depth)
+        times = [name for one in (t.TIMESTAMP, t.TIMESTAMP_TZ) for name in below.columns.get(one, ())]
+        return self._windowed(below, times) if self._chance.random() < 0.1 else below
+
+    def _windowed(self, below: _Below, times: Sequence[str]) -> _Below:
+        chance, source = self._chance, below.source
+        assert not isinstance(source, statements.Windowed)
+        function = chance.choice(list(statements.WindowFunction))
+        unit = chance.choice(("SECOND", "MINUTE", "DAY", "MONTH"))
+        step, size, offset = (ex.Interval(one, unit, "") for one in ("1", chance.choice(("1", "2", "60")), "-1"))
+        windowed = statements.Windowed(
+            function,
+            replace(source, alias=None),
+            ex.Column(chance.choice([*times, "__timestamp"])),
+            size,
+            None if function is statements.WindowFunction.TUMBLE else step,
+            offset if chance.random() < 0.1 else None,
+            ex.String("Europe/Berlin") if chance.random() < 0.2 else None,
+            source.alias,
+        )
+        made = (*below.columns.get(t.TIMESTAMP_TZ, ()), "window_start", "window_end")
+        return _Below(windowed, {**below.columns, t.TIMESTAMP_TZ: made})
+
+    def _unwindowed(self, depth: int) -> _Below:
         chance = self._chance
         alias = statements.Name("z") if chance.random() < 0.1 else None
         if self._bindings and chance.random() < 0.6:

@@ -32,7 +32,7 @@ def recorded() -> list[dict[str, Any]]:
 
 
 def named(value: Any) -> Iterator[str]:
-    """What a plan names: tags, operations, formats, types, kinds of constants."""
+    """What a plan names: tags, operations, formats, types, kinds of windows and of constants."""
     if isinstance(value, list):
         for one in value:
             yield from named(one)
@@ -43,6 +43,9 @@ def named(value: Any) -> Iterator[str]:
         yield f"format {value['role']} {value['name']}"
     elif "name" in value and value.keys() <= {"name", "arguments", "size", "fields"}:
         yield f"type {value['name']}"
+    elif "step" in value:
+        kind = "growing" if value.get("growing") else "apart" if value["step"] == value["size"] else "sliding"
+        yield f"{kind} windows of {value.get('unit', 'microsecond')}s"
     if value.get("expression") == "constant":
         constant = value["value"]
         yield f"constant {next(iter(constant)) if isinstance(constant, dict) else type(constant).__name__}"

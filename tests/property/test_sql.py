@@ -141,9 +141,33 @@ def query_of(source: st.SearchStrategy[Any]) -> st.SearchStrategy[statements.Que
     return st.builds(statements.Query, st.just(()), st.lists(select, min_size=1, max_size=2).map(tuple))
 
 
-flat = query_of(st.builds(statements.Table, name, alias))
+LENGTHS = ("1", "2", "5", "30")
+
+
+@st.composite
+def windowed(draw: st.DrawFn, below: st.SearchStrategy[Any]) -> statements.Windowed:
+    """A size that is not shorter than the step: the canonical form has no names that would tell them apart."""
+    function = draw(st.sampled_from(statements.WindowFunction))
+    unit = draw(st.sampled_from(["MONTH", "DAY", "MINUTE"]))
+    step, size, offset = (ex.Interval(one, unit, "") for one in (LENGTHS[0], draw(st.sampled_from(LENGTHS)), "-1"))
+    zone = draw(st.none() | TEXT.map(ex.String))
+    return statements.Windowed(
+        function,
+        draw(below),
+        draw(st.builds(ex.Access, column.map(ex.Column), column) | column.map(ex.Column)),
+        size,
+        None if function is statements.WindowFunction.TUMBLE else step,
+        draw(st.none() | st.just(offset)),
+        zone,
+        draw(alias),
+    )
+
+
+flat = query_of(st.builds(statements.Table, name, alias) | windowed(st.builds(statements.Table, name)))
 bindings = st.lists(st.builds(statements.Binding, name, flat), max_size=2).map(tuple)
-derived = query_of(st.builds(statements.Derived, flat, alias))
+derived = query_of(
+    st.builds(statements.Derived, flat, alias) | windowed(st.builds(statements.Derived, flat, st.none()))
+)
 query = st.builds(lambda bound, one: statements.Query(bound, one.branches), bindings, flat | derived)
 insert = st.builds(statements.Insert, st.sampled_from(statements.Keyword), name, columns, query)
 options = st.lists(st.builds(statements.Option, name, TEXT), max_size=3, unique_by=lambda option: option.name.text).map(

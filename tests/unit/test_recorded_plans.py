@@ -133,7 +133,7 @@ def test_no_text_of_a_plan_becomes_code() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
-        ('"operator":"filter"', '"operator":"window"', "window"),
+        ('"operator":"filter"', '"operator":"aggregate"', "aggregate"),
         ('"text":"a > 1"', '"text":"a > 1","retracts":true', "retracts"),
         ('"arguments":[0,1]', '"arguments":[0,9]', "no expression 9"),
         ('"json-flat"', '"protobuf"', "protobuf"),

@@ -44,6 +44,8 @@ NAME = r'(?:[^\W\d]\w*|"(?:[^"]|"")+")'
 _NAME = rf"{NAME}\s*"
 _NOW = "not supported by this version"
 _STATE = "needs state, which jobs of this version do not keep"
+_SESSION = f"SESSION needs groups, and a group {_STATE}; TUMBLE, HOP and CUMULATE give a record its windows"
+_WINDOWS = r"\b(TUMBLE|HOP|CUMULATE)\s*\(\s*"
 _TRY = "EXPLAIN ANALYZE shows what a query makes of the newest records"
 
 UNSUPPORTED = (
@@ -86,7 +88,22 @@ UNSUPPORTED = (
     RefusalRow(r"\bOVER\s*", r"\(", f"OVER {_STATE}"),
     RefusalRow(r"", r"WINDOW\b(?=\s+\w+\s+AS\b)", f"WINDOW {_STATE}"),
     RefusalRow(r"\b(?P<here>WINDOW)\s+", r"(TUMBLING|HOPPING|SESSION)\b", f"WINDOW {_STATE}"),
-    RefusalRow(r"\bFROM\s+(?P<here>TABLE)\s*", r"\(", f"FROM TABLE(…) {_STATE}"),
+    RefusalRow(r"\bFROM\s+(?P<here>SESSION)\s*", r"\(", _SESSION),
+    RefusalRow(r"\bFROM\s+TABLE\s*", r"\(\s*(?P<here>SESSION)\b", _SESSION),
+    RefusalRow(r"\bFROM\s+(?P<here>TABLE)\s*", r"\(", "FROM TABLE(…) takes TUMBLE, HOP or CUMULATE"),
+    RefusalRow(rf"{_WINDOWS}(?P<here>{NAME})\s*", r",", "the first argument is a table: write TABLE {here}", BadSyntax),
+    RefusalRow(
+        rf"{_WINDOWS}[^()]*(\([^()]*\))?[^()]*,\s*(?P<here>{NAME})\s*",
+        r"[,.]",
+        "the second argument is the column of the time: write DESCRIPTOR({here})",
+        BadSyntax,
+    ),
+    RefusalRow(
+        rf"{_WINDOWS}[^;]*[,>]\s*", r"\d+", "a length is an interval, such as INTERVAL '{found}' MINUTE", BadSyntax
+    ),
+    RefusalRow(
+        rf"\bDESCRIPTOR\s*\(\s*{_NAME}", r",", "DESCRIPTOR names one column, which holds the time; leave out the others"
+    ),
     RefusalRow(r"", r"(QUALIFY|WITHIN\s+GROUP|FILTER\s*\()", f"{{found}} {_STATE}"),
     RefusalRow(r"\bFILTER\s*", r"\(\s*WHERE\b", f"FILTER (WHERE …) {_STATE}"),
     RefusalRow(r"", r"ORDER\s+BY\b", f"ORDER BY is {_NOW}; a stream has no end to sort by"),

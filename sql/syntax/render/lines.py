@@ -1,6 +1,7 @@
 """Writes a statement in lines for people: one line for each clause, nested parts indented. They parse to the same."""
 
 from collections.abc import Iterator, Sequence
+from typing import assert_never
 
 from jobplane.schemas.names import quote_name
 from jobplane.sql.syntax import statements
@@ -15,6 +16,7 @@ from jobplane.sql.syntax.render.statements import (
     render,
     select_item,
     unnest_clause,
+    window_arguments,
 )
 
 WIDTH = 72
@@ -76,13 +78,23 @@ def _select(select: statements.Select) -> Iterator[str]:
         yield f"WHERE {render_expression(select.where)}"
 
 
-def _source(source: statements.Table | statements.Derived) -> Iterator[str]:
-    if isinstance(source, statements.Table):
-        yield f"FROM {quote_name(source.name.text)}{alias_clause(source.alias)}"
-    else:
-        yield "FROM ("
-        yield from _indent(_query(source.query))
-        yield f"){alias_clause(source.alias)}"
+def _source(source: statements.Source) -> Iterator[str]:
+    match source:
+        case statements.Table(name):
+            yield f"FROM {quote_name(name.text)}{alias_clause(source.alias)}"
+        case statements.Derived(query):
+            yield "FROM ("
+            yield from _indent(_query(query))
+            yield f"){alias_clause(source.alias)}"
+        case statements.Windowed():
+            first, *others = _source(source.source)
+            written = [f"TABLE {first.removeprefix('FROM ')}", *others]
+            yield f"FROM {source.function}("
+            yield from _indent([*written[:-1], f"{written[-1]},"])
+            yield from _indent([", ".join(window_arguments(source))])
+            yield f"){alias_clause(source.alias)}"
+        case never:
+            assert_never(never)
 
 
 def _with_commas(parts: Sequence[str]) -> list[str]:

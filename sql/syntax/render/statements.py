@@ -122,9 +122,26 @@ def _select(select: statements.Select) -> str:
     return f"SELECT {items} FROM {_source(select.source)}{''.join(map(unnest_clause, select.unnests))}{where}"
 
 
-def _source(source: statements.Table | statements.Derived) -> str:
-    text = quote_name(source.name.text) if isinstance(source, statements.Table) else f"({_query(source.query)})"
+def _source(source: statements.Source) -> str:
+    match source:
+        case statements.Table(name):
+            text = quote_name(name.text)
+        case statements.Derived(query):
+            text = f"({_query(query)})"
+        case statements.Windowed():
+            text = f"{source.function}(TABLE {_source(source.source)}, {', '.join(window_arguments(source))})"
+        case never:
+            assert_never(never)
     return text + alias_clause(source.alias)
+
+
+def window_arguments(windowed: statements.Windowed) -> list[str]:
+    """All but the table, in the order in which they are written without names."""
+    lengths = [windowed.size, *([windowed.step] if windowed.step else [])]
+    if windowed.function is statements.WindowFunction.CUMULATE:
+        lengths.reverse()
+    written = [*lengths, *(one for one in (windowed.offset, windowed.zone) if one)]
+    return [f"DESCRIPTOR({render_expression(windowed.time)})", *map(render_expression, written)]
 
 
 def unnest_clause(unnest: statements.UnnestClause) -> str:

@@ -1,0 +1,159 @@
+"""Builds the window functions that stand after FROM: which of their arguments is which."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from parsimonious.nodes import Node
+
+from jobplane.schemas.errors import BadSyntax, Place
+from jobplane.schemas.suggestions import did_you_mean
+from jobplane.schemas.types.temporal_text import interval_literal
+from jobplane.sql.syntax import expressions as ex
+from jobplane.sql.syntax import statements
+from jobplane.sql.syntax.build_base import children_of, first_child, list_items
+from jobplane.sql.syntax.build_expressions import ExpressionBuilder
+from jobplane.sql.syntax.statements import WindowFunction
+
+_ORDER = {
+    WindowFunction.TUMBLE: ("DATA", "TIMECOL", "SIZE", "OFFSET"),
+    WindowFunction.HOP: ("DATA", "TIMECOL", "SIZE", "SLIDE", "OFFSET"),
+    WindowFunction.CUMULATE: ("DATA", "TIMECOL", "STEP", "SIZE", "OFFSET"),
+}
+"""The names of the arguments in the order in which they are written without names; ZONE may follow."""
+_ALIASES = {"INPUT": "DATA", "WINDOWSIZE": "SIZE", "SLIDESIZE": "SLIDE", "TIMEZONE": "ZONE"}
+"""Names of other systems, without `_`."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Descriptor:
+    time: ex.Expression
+    place: Place
+
+
+_Value = statements.Table | statements.Derived | _Descriptor | ex.Interval | ex.String
+_KINDS: dict[str, tuple[tuple[type, ...], str]] = {
+    "DATA": ((statements.Table, statements.Derived), "TABLE name, or a query in parentheses"),
+    "TIMECOL": ((_Descriptor,), "DESCRIPTOR(column)"),
+    "ZONE": ((ex.String,), "a time zone, such as 'Europe/Berlin'"),
+}
+_INTERVAL = ((ex.Interval,), "an interval, such as INTERVAL '10' MINUTE")
+
+
+@dataclass(frozen=True, slots=True)
+class _Argument:
+    """`name` is empty where none is given."""
+
+    name: str
+    value: _Value
+    place: Place
+
+
+class WindowBuilder(ExpressionBuilder):
+    """TUMBLE, HOP and CUMULATE."""
+
+    def visit_wrapped_window(self, _: Node, children: list[Any]) -> statements.Windowed:
+        return self._windowed(children[2], first_child(children[4]))
+
+    def visit_window(self, _: Node, children: list[Any]) -> statements.Windowed:
+        return self._windowed(children[0], first_child(children[1]))
+
+    def visit_windows_of(self, node: Node, children: list[Any]) -> Any:
+        function, _, first, others, _ = children
+        return function, list_items(first, others), self.place(node)
+
+    def visit_window_function(self, node: Node, _: list[Any]) -> WindowFunction:
+        return WindowFunction(node.children[0].text.upper())
+
+    def visit_window_argument(self, node: Node, children: list[Any]) -> _Argument:
+        named, (value,) = children
+        name = children_of(named)[0][0].text.upper().replace("_", "") if children_of(named) else ""
+        return _Argument(_ALIASES.get(name, name), value, self.place(node))
+
+    def visit_window_input(self, _: Node, children: list[Any]) -> statements.Table | statements.Derived:
+        (given,) = children
+        value = given[1] if isinstance(given, list) else given
+        return statements.Table(value) if isinstance(value, statements.Name) else value
+
+    def visit_derived_input(self, _: Node, children: list[Any]) -> statements.Derived:
+        return statements.Derived(children[1], None)
+
+    def visit_descriptor(self, node: Node, children: list[Any]) -> _Descriptor:
+        _, _, time, fields, _ = children
+        for field in children_of(fields):
+            time = field(time)
+        return _Descriptor(time, self.place(node))
+
+    def _windowed(self, given: Any, alias: statements.Name | None) -> statements.Windowed:
+        function, arguments, place = given
+        named = any(one.name for one in arguments)
+        found = _by_name(function, arguments) if named else _by_position(function, arguments, place)
+        step = {WindowFunction.HOP: "SLIDE", WindowFunction.CUMULATE: "STEP"}.get(function, "")
+        for name in _ORDER[function][:-1]:
+            if name not in found:
+                raise BadSyntax(f"{function} needs {name}: {_kind(name)[1]}", place)
+        size, second = found["SIZE"].value, found[step].value if step else None
+        if second is not None and _is_longer(second, size):
+            if named:
+                raise BadSyntax(f"the {step} is longer than the SIZE; a {step} is a part of it", found[step].place)
+            if function is WindowFunction.CUMULATE:
+                raise BadSyntax("the size is shorter than the step; CUMULATE takes the step first", found[step].place)
+            size, second = second, size
+        source, zone = found["DATA"].value, found["ZONE"].value if "ZONE" in found else None
+        offset = found["OFFSET"].value if "OFFSET" in found else None
+        time = found["TIMECOL"].value.time
+        return statements.Windowed(function, source, time, size, second, offset, zone, alias, place)
+
+
+def _kind(name: str) -> tuple[tuple[type, ...], str]:
+    return _KINDS.get(name, _INTERVAL)
+
+
+def _by_name(function: WindowFunction, arguments: list[_Argument]) -> dict[str, Any]:
+    """Raises BadSyntax."""
+    names = (*_ORDER[function], "ZONE")
+    found: dict[str, Any] = {}
+    for one in arguments:
+        if not one.name:
+            raise BadSyntax("name all arguments, or none of them", one.place)
+        if one.name not in names:
+            hint = did_you_mean(one.name, names) or f"; its arguments are {', '.join(names)}"
+            raise BadSyntax(f"{function} has no argument {one.name}{hint}", one.place)
+        if one.name in found:
+            raise BadSyntax(f"the argument {one.name} is given twice; leave one out", one.place)
+        kinds, what = _kind(one.name)
+        if not isinstance(one.value, kinds):
+            raise BadSyntax(f"{one.name} is {what}", one.place)
+        found[one.name] = one
+    return found
+
+
+def _by_position(function: WindowFunction, arguments: list[_Argument], place: Place) -> dict[str, Any]:
+    """Raises BadSyntax."""
+    found: dict[str, Any] = {}
+    *others, last = arguments
+    if isinstance(last.value, ex.String):
+        found["ZONE"] = last
+        arguments = others
+    order = _ORDER[function]
+    for name, one in zip(order, arguments, strict=False):
+        kinds, what = _kind(name)
+        if not isinstance(one.value, kinds):
+            raise BadSyntax(f"{what} stands here: {function}({_form(function)})", one.place)
+        found[name] = one
+    if len(arguments) > len(order):
+        raise BadSyntax(f"{function} has no more arguments: {function}({_form(function)})", place)
+    return found
+
+
+def _form(function: WindowFunction) -> str:
+    *lengths, _ = (one.lower() for one in _ORDER[function][2:])
+    return ", ".join(("TABLE name", "DESCRIPTOR(column)", *lengths)) + " [, offset] [, zone]"
+
+
+def _is_longer(one: ex.Interval, other: ex.Interval) -> bool:
+    """False for intervals that cannot be compared or read; the planner refuses those."""
+    try:
+        a, b = (interval_literal(each.text, each.first, each.last) for each in (one, other))
+    except (ValueError, ArithmeticError):
+        return False
+    return type(a) is type(b) and bool(a > b)  # type: ignore[operator]
