@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
-from jobplane.processors.old_jobs import plan_of_text
+from jobplane.processors.old_jobs import plan_of
 from jobplane.schemas.failures import PlanUnreadable
 from jobplane.schemas.formats.avro.known_schemas import KnownSchemas
-from jobplane.schemas.options import JobOptions
+from jobplane.schemas.options import JobOptions, Tombstones
 from jobplane.schemas.records.plans import RecordedPlan
 from jobplane.schemas.records.sources import DeadLetterSource, Sink, Source, sources_by_topic
 from jobplane.schemas.records.tasks import Task
@@ -73,11 +73,7 @@ class Pipeline:
 
 def pipeline_of(task: Task, functions: FunctionCatalogue = BUILT_IN, schemas: KnownSchemas | None = None) -> Pipeline:
     """The query of a task; tasks of one job share what it is compiled to."""
-
-    def recorded() -> RecordedPlan:
-        return task.plan or plan_of_text(task.statement, task.sources, task.sink, functions)
-
-    return pipeline(recorded, task.options, task.sources, task.sink, functions, schemas)
+    return pipeline(lambda: plan_of(task, functions), task.options, task.sources, task.sink, functions, schemas)
 
 
 def pipeline(
@@ -95,17 +91,16 @@ def pipeline(
     schemas = schemas or KnownSchemas()
     topics = tuple({source.name: source.records_of for source in sources}.items())
     mirrored = {source.name: _is_mirrored(source, sink) for source in sources}
-    recorded = cache(recorded)
+    recorded, read_options = cache(recorded), JobOptions.of(options)
 
     def compiled(mirror: int) -> CompiledStep:
         if any(source.letters for source in sources):  # they may come from partitions added since
             mirror = min(mirror, sink.partitions)
         mirrors = tuple((name, mirror if one else 0) for name, one in mirrored.items())
-        return _compiled(recorded(), sink.topic, sink.partitions, topics, mirrors, functions, schemas)
+        tombstones = read_options.tombstones
+        return _compiled(recorded(), sink.topic, sink.partitions, topics, mirrors, functions, schemas, tombstones)
 
-    return Pipeline(
-        sources_by_topic(sources), sink, JobOptions.of(options), compiled, lambda: _read(recorded()), functions
-    )
+    return Pipeline(sources_by_topic(sources), sink, read_options, compiled, lambda: _read(recorded()), functions)
 
 
 def _is_mirrored(source: Source, sink: Sink) -> bool:
@@ -133,5 +128,7 @@ def _compiled(
     mirrors: tuple[tuple[str, int], ...],
     functions: FunctionCatalogue,
     schemas: KnownSchemas,
+    tombstones: Tombstones,
 ) -> CompiledStep:
-    return compile_step(_read(recorded), Wiring(topic, partitions, dict(topics), dict(mirrors), functions, schemas))
+    wiring = Wiring(topic, partitions, dict(topics), dict(mirrors), functions, schemas, tombstones)
+    return compile_step(_read(recorded), wiring)

@@ -16,6 +16,7 @@ from jobplane.schemas.suggestions import did_you_mean
 
 EARLIEST, LATEST = "earliest", "latest"
 DEAD_LETTER_TOPIC = "deadLetterTopic"
+TOMBSTONES = "tombstones"
 DEAD_LETTERS = "dead-letters"
 """The control plane's own topic of them, behind its prefix."""
 
@@ -34,6 +35,13 @@ class OnError(StrEnum):
     DEAD_LETTER = "deadLetter"
 
 
+class Tombstones(StrEnum):
+    """What becomes of a record without a value if the query needs the value."""
+
+    SKIP = "skip"
+    FORWARD = "forward"
+
+
 class CopyPath(StrEnum):
     """What a job moves whose query copies records as they are."""
 
@@ -41,7 +49,7 @@ class CopyPath(StrEnum):
     ROWS = "rows"
 
 
-_CHOICES = (Guarantee, OnError, CopyPath)
+_CHOICES = (Guarantee, OnError, Tombstones, CopyPath)
 
 
 def _option(
@@ -129,6 +137,11 @@ class JobOptions:
     dead_letter_topic: str = _option(
         "", "Where dead letters go; unset: the control plane's own topic `dead-letters`.", takes="a topic's name"
     )
+    tombstones: Tombstones = _option(
+        Tombstones.SKIP,
+        "What happens to a record without a value if the query needs the value. skip: the record is counted and left "
+        "out. forward: its key is written without a value, whatever the WHERE clauses say.",
+    )
     copy: CopyPath = _option(
         CopyPath.BATCHES,
         "How a query copies that takes each record as it is. batches: whole record batches, where the topics allow it; "
@@ -207,6 +220,7 @@ PEERS = {
     **dict.fromkeys(("tasks", "tasksmax", "workers", "threads", "defaultparallelism"), "parallelism"),
     **dict.fromkeys(("errorstolerance", "onfailure", "errorhandling"), "onError"),
     **dict.fromkeys(("errorsdeadletterqueuetopicname", "dlq", "dlqtopic", "deadletterqueue"), "deadLetterTopic"),
+    **dict.fromkeys(("behavioronnullvalues", "deleteenabled", "nullvalues", "deletes"), TOMBSTONES),
     **dict.fromkeys(("savepoint", "fromsnapshot", "executionsavepointpath"), "initialSnapshotName"),
 }
 """The name of an option in other systems, in lower case without signs → the option here."""
@@ -216,6 +230,8 @@ PEERS_OF_VALUES = {
     **dict.fromkeys(("ignore", "continue", "all"), OnError.SKIP),
     **dict.fromkeys(("stop", "suspend"), OnError.FAIL),
     **dict.fromkeys(("dlq", "deadletterqueue"), OnError.DEAD_LETTER),
+    **dict.fromkeys(("delete", "write", "emit", "keep"), Tombstones.FORWARD),
+    **dict.fromkeys(("drop", "filter"), Tombstones.SKIP),
     **dict.fromkeys(("batch", "whole", "true"), CopyPath.BATCHES),
     **dict.fromkeys(("row", "record", "records", "false"), CopyPath.ROWS),
 }

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import assert_never
 
 from jobplane.schemas.names import quote_name
+from jobplane.schemas.options import Tombstones
 from jobplane.schemas.records.mappings import TopicMapping
 from jobplane.sql.analysis.record import KEY_FIELDS, RAW_HEADERS, READABLE
 from jobplane.sql.codegen.compile import Wiring, compile_step
@@ -27,6 +28,7 @@ from jobplane.sql.plan.operators import (
     WindowOperator,
 )
 from jobplane.sql.plan.plan import Sources, plan
+from jobplane.sql.plan.tombstones import describe_tombstones
 from jobplane.sql.syntax import statements
 
 
@@ -40,7 +42,7 @@ def explain(
 ) -> list[tuple[str, str]]:
     """Plans the query and explains the plan. Raises what `plan` and `compile_step` raise."""
     planned = plan(insert, sources, target, functions)
-    return explain_plan(planned, insert, sources, target, functions, shows_code=shows_code)
+    return explain_plan(planned, insert, sources, target, functions, Tombstones.SKIP, shows_code=shows_code)
 
 
 def explain_plan(
@@ -48,7 +50,8 @@ def explain_plan(
     insert: statements.Insert,
     sources: Sources,
     target: TopicMapping | None,
-    functions: FunctionCatalogue = BUILT_IN,
+    functions: FunctionCatalogue,
+    tombstones: Tombstones,
     *,
     shows_code: bool = False,
 ) -> list[tuple[str, str]]:
@@ -56,10 +59,11 @@ def explain_plan(
     names = {branch.source for branch in planned.branches}
     topics = {name: sources[name].topic if name in sources else name for name in names}
     into = target.topic if target else insert.target.text
-    wiring = Wiring(into, 1, topics, dict.fromkeys(topics, 0), functions)
+    wiring = Wiring(into, 1, topics, dict.fromkeys(topics, 0), functions, tombstones=tombstones)
     code = compile_step(planned, wiring).source.rstrip("\n").split("\n")
     called = [("package", str(one)) for one in called_packages(insert, functions)]
-    return [*_operators(planned, topics, into), *called, *(("code", line) for line in code if shows_code)]
+    absent = ("tombstones", describe_tombstones(planned, tombstones))
+    return [*_operators(planned, topics, into), absent, *called, *(("code", line) for line in code if shows_code)]
 
 
 def _operators(planned: Plan, topics: Mapping[str, str], into: str) -> Iterator[tuple[str, str]]:

@@ -37,9 +37,11 @@ def find_job(state: State, name: statements.Name) -> Job:
 
 def describe_job(job: Job, progress: Mapping[str, Progress], committed: Iterable[PartitionProgress]) -> Listing:
     """A row for each partition of each task. `progress` is by task key; a task without progress shows `committed`."""
+    options = JobOptions.of(job.options)
     about = {
         **job_row(job),
-        "guarantee": str(JobOptions.of(job.options).processing_guarantee),
+        "guarantee": str(options.processing_guarantee),
+        "tombstones": str(options.tombstones),
         "options": job.options,
         "created": job.created,
         "closed": job.closed or None,

@@ -91,10 +91,12 @@ def _explain(dry: "DryRun", explained: statements.CreateJob | statements.Insert,
     sources, sink = wired.sources, wired.sink
     mappings = {source.name: source.mapping for source in sources if source.mapping}
     planned = read(wired.plan)
-    functions = user_functions.load()
-    plan_rows = explain_plan(planned, create.insert, mappings, sink.mapping, functions, shows_code=shows_code)
+    functions, options = user_functions.load(), options_of(create)
+    plan_rows = explain_plan(
+        planned, create.insert, mappings, sink.mapping, functions, options.tombstones, shows_code=shows_code
+    )
     if copy_path.copies_records(planned):
-        path = copy_path.path(planned, options_of(create), sources, sink)
+        path = copy_path.path(planned, options, sources, sink)
         plan_rows.insert(len(planned.operators), ("copy", path))
     plan = msgspec.json.decode(text_of(wired.plan))
     recorded = {"planner": wired.plan.planner, "digest": wired.plan.digest, "plan": plan}

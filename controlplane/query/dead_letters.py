@@ -15,7 +15,7 @@ from jobplane.processors.evaluation.dead_letters import CODE, REASON, SOURCE, UI
 from jobplane.processors.kafka.cluster import Kafka, Message
 from jobplane.processors.kafka.control_topics import ControlTopics
 from jobplane.schemas.formats import FORMAT_OPTIONS
-from jobplane.schemas.options import DEAD_LETTER_TOPIC
+from jobplane.schemas.options import DEAD_LETTER_TOPIC, TOMBSTONES
 from jobplane.schemas.records.sources import Source
 from jobplane.schemas.records.state import Job
 from jobplane.schemas.shown import to_printable
@@ -24,7 +24,7 @@ from jobplane.sql.syntax.parser import parse_job
 from jobplane.sql.syntax.render.statements import render
 
 COLUMNS = ("letter", "time", "source", "code", "reason")
-_KEPT = frozenset({DEAD_LETTER_TOPIC, "processingGuarantee", "snapshotIntervalMillis", *FORMAT_OPTIONS})
+_KEPT = frozenset({DEAD_LETTER_TOPIC, "processingGuarantee", "snapshotIntervalMillis", TOMBSTONES, *FORMAT_OPTIONS})
 """Options that a retry takes from its job."""
 
 

@@ -13,8 +13,9 @@ import msgspec
 from jobplane.schemas.failures import BadRecord
 from jobplane.schemas.formats.fields import SchemaText
 from jobplane.sql.codegen.decode import decode
-from jobplane.sql.codegen.encode import arguments, encode
+from jobplane.sql.codegen.encode import arguments
 from jobplane.sql.codegen.expressions import Code
+from jobplane.sql.codegen.row import Row
 from jobplane.sql.codegen.rows import change
 from jobplane.sql.functions import FunctionCatalogue
 from jobplane.sql.plan.graph import Branch, opens_loop
@@ -27,7 +28,8 @@ LEGEND_WIDTH = 100
 class BranchCode:
     """`several`: a message may give more than one record. `arguments` are those of Producer.produce.
 
-    `indent` is where the lines end: inside the loops over elements, where there are any.
+    `opens_value`: the lines are for messages with a value. `indent` is where the lines end: inside the loops over
+    elements, where there are any.
     """
 
     lines: list[str]
@@ -35,6 +37,7 @@ class BranchCode:
     bound: dict[str, Any]
     legend: str
     several: bool
+    opens_value: bool
     indent: str
 
 
@@ -45,8 +48,12 @@ def branch_code(
     mirror: int,
     functions: FunctionCatalogue,
     schema_text: SchemaText,
+    encode: Callable[[Row, Branch], None],
 ) -> BranchCode:
-    """A copy keeps partition numbers below `mirror`, none where that is 0. Raises UnknownOperation."""
+    """A copy keeps partition numbers below `mirror`, none where that is 0. Raises UnknownOperation.
+
+    `encode` is the one of jobplane.sql.codegen.encode for what the branch makes: records or tombstones.
+    """
     code = Code({}, functions)
     code.bound |= {
         "topic": topic,
@@ -57,14 +64,15 @@ def branch_code(
         "unreadable": (BadRecord, ValueError),
         "in_field": operations.field_error,
     }
-    row = decode(code, branch.scan, schema_text, skips_tombstones=branch.opens_value)
+    row = decode(code, branch.scan, schema_text)
     change(row, branch.steps)
     encode(row, branch)
     produced = arguments(row, branch, topic, partitions, mirror)
     several = any(map(opens_loop, branch.steps))
     lines = [line + "\n" for line in code.lines]
     bound = code.bound | code.constants | code.functions
-    return BranchCode(lines, produced, bound, _legend(code, branch, topic), several, "    " * code.indent)
+    legend, indent = _legend(code, branch, topic), "    " * code.indent
+    return BranchCode(lines, produced, bound, legend, several, branch.opens_value, indent)
 
 
 def _legend(code: Code, branch: Branch, topic: str) -> str:

@@ -4,15 +4,19 @@ The function never guards a row: whatever a record raises ends it. Then every me
 nothing of the culprit was, and `operator.length_hint(messages)` tells how many come after it.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
 from jobplane.schemas.formats.avro.known_schemas import KnownSchemas
+from jobplane.schemas.options import Tombstones
 from jobplane.sql.codegen.branch import BranchCode, branch_code
+from jobplane.sql.codegen.encode import encode, encode_tombstone
+from jobplane.sql.codegen.row import Row
 from jobplane.sql.functions import BUILT_IN, FunctionCatalogue
 from jobplane.sql.plan.graph import Branch, Plan
+from jobplane.sql.plan.tombstones import tombstone_branch
 from jobplane.sql.runtime import operations
 
 Step = Callable[[Iterator[Any], Callable[..., None], Callable[..., None]], tuple[int, int]]
@@ -29,6 +33,21 @@ def step(messages, produce, full):
         for m in messages:
             v = m.value()
 """
+_SKIP = """\
+            if v is None:
+                skipped += 1
+                continue
+"""
+_FORWARD = """\
+            if v is None:
+                for record in tombstone(m):
+                    try:
+                        produce(*record)
+                    except BufferError:
+                        full(*record)
+                    written += 1
+                continue
+"""
 _TAIL = """\
             try:
                 produce({arguments})
@@ -40,9 +59,19 @@ _TAIL = """\
     return written, skipped
 """
 _ROWS_HEAD = """\
-def rows(m):
+def {name}(m):
     for m in (m,):
             v = m.value()
+"""
+_ROWS_SKIP = """\
+            if v is None:
+                yield None
+                continue
+"""
+_ROWS_FORWARD = """\
+            if v is None:
+                yield from tombstone(m)
+                continue
 """
 _GATHERED = """\
 def step(messages, produce, full):
@@ -70,6 +99,8 @@ class Wiring:
 
     `mirrors`, by the same names: a copy keeps partition numbers below that, none where it is 0.
     `functions` are those that the query may call, `schemas` those of the registry that its records may be written by.
+    `tombstones` is the option of the job; with FORWARD all branches of the plan must be able to: see
+    jobplane.sql.plan.tombstones.
     """
 
     topic: str
@@ -78,6 +109,7 @@ class Wiring:
     mirrors: Mapping[str, int]
     functions: FunctionCatalogue = BUILT_IN
     schemas: KnownSchemas = field(default_factory=KnownSchemas)
+    tombstones: Tombstones = Tombstones.SKIP
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,35 +146,63 @@ def _dispatch_by_topic(steps: Mapping[str, Step]) -> Step:
 
 
 def _of_topic(branches: list[Branch], wiring: Wiring) -> CompiledStep:
-    made = [
-        branch_code(
-            branch,
-            wiring.topic,
-            wiring.partitions,
-            wiring.mirrors[branch.source],
-            wiring.functions,
-            wiring.schemas.text,
-        )
-        for branch in branches
-    ]
+    made = [_branch_code(branch, wiring, encode) for branch in branches]
+    tombstones = [_tombstone(branch, wiring) for branch in branches]
     if len(made) == 1 and not made[0].several:
-        (one,) = made
-        text = _HEAD + "".join(one.lines) + _TAIL.format(arguments=one.arguments)
-        return CompiledStep(_execute(text, one.bound)["step"], text + one.legend)
-    return _gather_rows(made)
+        return _loop(made[0], tombstones[0])
+    return _gather_rows(made, tombstones)
 
 
-def _gather_rows(made: list[BranchCode]) -> CompiledStep:
+def _branch_code(branch: Branch, wiring: Wiring, encode: Callable[[Row, Branch], None]) -> BranchCode:
+    mirror, schema_text = wiring.mirrors[branch.source], wiring.schemas.text
+    return branch_code(branch, wiring.topic, wiring.partitions, mirror, wiring.functions, schema_text, encode)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """A function from a message to the records that it gives, None for a tombstone skipped; and its text."""
+
+    function: Callable[[Any], Iterator[tuple[Any, ...] | None]]
+    source: str
+
+
+def _rows(name: str, one: BranchCode, without_value: str = "", **bound: Any) -> _Rows:
+    text = _ROWS_HEAD.format(name=name) + without_value + "".join(one.lines) + f"{one.indent}yield {one.arguments},\n"
+    return _Rows(_execute(text, one.bound | bound)[name], text + one.legend)
+
+
+def _tombstone(branch: Branch, wiring: Wiring) -> _Rows | None:
+    """What makes the tombstone written for one read; None if the branch skips tombstones, or takes them as records."""
+    if not branch.opens_value or wiring.tombstones is Tombstones.SKIP:
+        return None
+    return _rows("tombstone", _branch_code(tombstone_branch(branch), wiring, encode_tombstone))
+
+
+def _without_value(one: BranchCode, tombstone: _Rows | None, skip: str, forward: str) -> tuple[str, dict[str, Any]]:
+    """The lines for a message without a value, and what their names stand for."""
+    if tombstone is not None:
+        return forward, {"tombstone": tombstone.function}
+    return (skip, {}) if one.opens_value else ("", {})
+
+
+def _loop(one: BranchCode, tombstone: _Rows | None) -> CompiledStep:
+    without_value, bound = _without_value(one, tombstone, _SKIP, _FORWARD)
+    text = _HEAD + without_value + "".join(one.lines) + _TAIL.format(arguments=one.arguments)
+    sources = [*([tombstone.source] if tombstone else []), text + one.legend]
+    return CompiledStep(_execute(text, one.bound | bound)["step"], "\n".join(sources))
+
+
+def _gather_rows(made: Sequence[BranchCode], tombstones: Sequence[_Rows | None]) -> CompiledStep:
     """A record may give several here: they are gathered, so that none is produced if one of them fails."""
     bound: dict[str, Any] = {}
-    texts = []
-    for i, one in enumerate(made):
-        skip = [line.replace("skipped += 1", "yield None") for line in one.lines]
-        text = _ROWS_HEAD + "".join(skip) + f"{one.indent}yield {one.arguments},\n"
-        bound[f"rows{i}"] = _execute(text, one.bound)["rows"]
-        texts.append(text + one.legend)
+    sources = []
+    for i, (one, tombstone) in enumerate(zip(made, tombstones, strict=True)):
+        without_value, names = _without_value(one, tombstone, _ROWS_SKIP, _ROWS_FORWARD)
+        rows = _rows("rows", one, without_value, **names)
+        bound[f"rows{i}"] = rows.function
+        sources += [*([tombstone.source] if tombstone else []), rows.source]
     step = _GATHERED.format(gathered=", ".join(f"*rows{i}(m)" for i in range(len(made))))
-    return CompiledStep(_execute(step, bound)["step"], "\n".join([*texts, step]))
+    return CompiledStep(_execute(step, bound)["step"], "\n".join([*sources, step]))
 
 
 def _execute(text: str, bound: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,12 +21,8 @@ from jobplane.sql.runtime import operations
 from jobplane.sql.syntax.parts import KEY
 
 
-def decode(code: Code, scan: ScanOperator, schema_text: SchemaText, *, skips_tombstones: bool) -> Row:
-    """Lines that decode the fields of the scan. With `skips_tombstones` a record without a value ends there."""
-    if skips_tombstones:
-        with code.block("if v is None:"):
-            code.line("skipped += 1")
-            code.line("continue")
+def decode(code: Code, scan: ScanOperator, schema_text: SchemaText) -> Row:
+    """Lines that decode the fields of the scan."""
     decoding = _Decoding(code, scan, schema_text)
     decoding.decode_key()
     decoding.decode_value()

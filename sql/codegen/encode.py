@@ -20,18 +20,23 @@ def encode(row: Row, branch: Branch) -> None:
     """Lines that leave the encoded value in `v`, the key and other parts of the record in locals of their names."""
     if branch.copies:
         return
+    value_format = branch.sink.value_format
+    row.load(*(one.value for one in branch.outputs if not _is_plain(row, one, value_format)))
+    encode_tombstone(row, branch)
+    if not branch.star:
+        row.code.line(f"v = {_encode_side(row, branch.outputs, value_format)}")
+    elif branch.outputs:
+        _add_to_all(row, branch.outputs)
+
+
+def encode_tombstone(row: Row, branch: Branch) -> None:
+    """Lines that leave the key and other parts of the record in locals of their names; `v` stays as it is."""
     code, sink = row.code, branch.sink
-    computed = [one.value for one in branch.outputs if not _is_plain(row, one, sink.value_format)]
-    computed += [one.value for one in branch.key]
-    row.load(*computed, *branch.parts.values())
+    row.load(*(one.value for one in branch.key), *branch.parts.values())
     if branch.key and sink.key_format is not None:
         code.line(f"{KEY} = {_encode_side(row, branch.key, sink.key_format)}")
     for name, part in branch.parts.items():
         code.line(f"{name} = {code.result(part)}")
-    if not branch.star:
-        code.line(f"v = {_encode_side(row, branch.outputs, sink.value_format)}")
-    elif branch.outputs:
-        _add_to_all(row, branch.outputs)
 
 
 def arguments(row: Row, branch: Branch, topic: str, partitions: int, mirror: int) -> str:

@@ -1,6 +1,6 @@
 """A plan: operators and the edges between them, and the branches that edges without a shuffle make of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -239,3 +239,29 @@ def values_of(operator: Operator) -> tuple[Typed, ...]:
 def keys_of_operators(operators: tuple[Operator, ...]) -> set[str]:
     """The keys of all values that operators name."""
     return {key for one in operators for value in values_of(one) for key in keys_of(value)}
+
+
+def order_steps(steps: Sequence[Step], outputs: Sequence[Typed]) -> tuple[Step, ...]:
+    """The steps with each value computed as late as it may be, and none that nobody uses."""
+    waiting: dict[str, ProjectOperator] = {}
+    ordered: list[Step] = []
+
+    def emit(needed: set[str]) -> None:
+        for key in [key for key in waiting if key in needed]:
+            if key in waiting:
+                computed = waiting.pop(key)
+                emit(keys_of_operators((computed,)))
+                ordered.append(computed)
+
+    written = {key for value in outputs for key in keys_of(value)}
+    for i, step in enumerate(steps):
+        match step:
+            case ProjectOperator(columns):
+                waiting |= {column.name: step for column in columns}
+            case FilterOperator() | UnnestOperator() | WindowOperator():
+                emit(keys_of_operators(tuple(steps[i:])) | written if opens_loop(step) else keys_of_operators((step,)))
+                ordered.append(step)
+            case never:
+                assert_never(never)
+    emit(written)
+    return tuple(ordered)

@@ -24,7 +24,7 @@ from jobplane.sql.operations.casts import Impossible, explicit
 from jobplane.sql.operations.operation import Convert
 from jobplane.sql.plan.chains import Chain, chains
 from jobplane.sql.plan.format_checks import check_branch, check_written
-from jobplane.sql.plan.graph import Branch, Output, Plan, Step, keys_of_operators, opens_loop, plan_of
+from jobplane.sql.plan.graph import Branch, Output, Plan, Step, keys_of_operators, order_steps, plan_of
 from jobplane.sql.plan.operators import (
     KEY_PART,
     VALUE_PART,
@@ -39,7 +39,7 @@ from jobplane.sql.plan.operators import (
     WrittenColumn,
 )
 from jobplane.sql.plan.selects import Rows, SelectChain, SelectedColumn, check_names
-from jobplane.sql.plan.usage import ExpressionCleaner, keys_of
+from jobplane.sql.plan.usage import ExpressionCleaner
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parts import KEY, THIS
 from jobplane.sql.types.coercion import common_type
@@ -141,7 +141,7 @@ class _BranchPlanner:
         record = SourceRecord(self._source, self._declared, slots)
         selects, rows, analysis = self._analyze(record)
         outputs = self._outputs(rows, analysis)
-        steps = _order_steps(selects.steps, [one.value for one in outputs])
+        steps = order_steps(selects.steps, [one.value for one in outputs])
         columns = tuple(one.column for one in outputs)
         used = keys_of_operators((*steps, ProjectOperator(columns)))
         fields = tuple(
@@ -280,32 +280,6 @@ class _BranchPlanner:
 def _declared_output(name: str, value: Typed, part: str, path: FieldPath, one: Type) -> Output:
     """A column that the target declares."""
     return Output(ProjectedColumn(name, value, value.type), WrittenColumn(name, part, path, one))
-
-
-def _order_steps(steps: Sequence[Step], outputs: Sequence[Typed]) -> tuple[Step, ...]:
-    """The steps with each value computed as late as it may be, and none that nobody uses."""
-    waiting: dict[str, ProjectOperator] = {}
-    ordered: list[Step] = []
-
-    def emit(needed: set[str]) -> None:
-        for key in [key for key in waiting if key in needed]:
-            if key in waiting:
-                computed = waiting.pop(key)
-                emit(keys_of_operators((computed,)))
-                ordered.append(computed)
-
-    written = {key for value in outputs for key in keys_of(value)}
-    for i, step in enumerate(steps):
-        match step:
-            case ProjectOperator(columns):
-                waiting |= {column.name: step for column in columns}
-            case FilterOperator() | UnnestOperator() | WindowOperator():
-                emit(keys_of_operators(tuple(steps[i:])) | written if opens_loop(step) else keys_of_operators((step,)))
-                ordered.append(step)
-            case never:
-                assert_never(never)
-    emit(written)
-    return tuple(ordered)
 
 
 def _clean_branch(branch: Branch) -> Branch:

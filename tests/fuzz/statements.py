@@ -12,10 +12,11 @@ from typing import Any
 from jobplane.schemas.errors import JobplaneError, Refused
 from jobplane.schemas.formats import CSV_DELIMITER, FORMAT_OPTIONS, FORMATS
 from jobplane.schemas.names import RESERVED
-from jobplane.schemas.options import OPTION_NAMES
+from jobplane.schemas.options import OPTION_NAMES, Tombstones
 from jobplane.sql.codegen.compile import Wiring, compile_step
 from jobplane.sql.explain import explain
 from jobplane.sql.plan.plan import plan
+from jobplane.sql.plan.tombstones import columns_in_the_way
 from jobplane.sql.syntax import expressions as ex
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.render.statements import render
@@ -50,6 +51,7 @@ _VALUES = (
 _GOOD = {
     "processingGuarantee": ("exactlyOnce", "atLeastOnce", "none"),
     "onError": ("fail", "skip", "deadLetter"),
+    "tombstones": ("skip", "forward"),
     "snapshotIntervalMillis": ("1", "100", "86400000"),
     "parallelism": ("1", "2", "4"),
     "startFrom": ("earliest", "latest", "2026-01-31T08:30:00Z"),
@@ -85,7 +87,9 @@ class Planned:
         if self.explained:
             explain(insert, known, target, shows_code=True)
         topics = {one.source: one.source for one in planned.branches}
-        compiled = compile_step(planned, Wiring(insert.target.text, 4, topics, dict.fromkeys(topics, 0)))
+        tombstones = Tombstones.SKIP if len(self.text) % 2 or columns_in_the_way(planned) else Tombstones.FORWARD
+        wiring = Wiring(insert.target.text, 4, topics, dict.fromkeys(topics, 0), tombstones=tombstones)
+        compiled = compile_step(planned, wiring)
         for source in topics:
             first = len(self.text) % 13 if self.explained else 0
             evaluated(compiled.step, source, range(first, RECORDS, 9))

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import pytest
 from confluent_kafka.admin import NewPartitions
 
+from jobplane.controlplane.client.client import Client
 from tests.support.broker import KafkaBroker
 from tests.support.system import System, system, until
 
@@ -229,3 +230,47 @@ def test_options_that_change_nothing_here_say_so(plane: System) -> None:
         "maxProcessorAccumulatedRecords",
     ]
     plane.done("DROP JOB notice")
+
+
+def test_deletes_reach_a_compacted_sink(plane: System) -> None:
+    """With few records too, for which a task needs no clients of its own."""
+    source, sink = plane.topic("deletes-in", 2), plane.topic("deletes-out", 2, cleanup_policy="compact")
+    plane.done(f"CREATE MAPPING deletes EXTERNAL NAME \"{source}\" TYPE Kafka OPTIONS (keyFormat 'integer')")
+    plane.done(f"CREATE MAPPING kept EXTERNAL NAME \"{sink}\" TYPE Kafka OPTIONS (keyFormat 'varchar')")
+    query = "INSERT INTO kept SELECT id, state FROM deletes WHERE state <> 'closed'"
+    create = f"CREATE JOB deletes OPTIONS (tombstones 'forward') AS {query}"
+
+    def write(ids: range, deleted: range) -> None:
+        rows = [(i.to_bytes(4, "big"), b'{"id": %d, "state": "open"}' % i) for i in ids]
+        plane.produce(source, [*rows, *((i.to_bytes(4, "big"), None) for i in deleted)])
+
+    def latest(count: int) -> dict[bytes | None, bytes | None]:
+        plane.await_values(sink, count)
+        return {message.key(): message.value() for message in plane.read(sink)}
+
+    def expected(ids: range, deleted: range) -> dict[bytes, bytes | None]:
+        return {b"%d" % i: None if i in deleted else b'{"id":%d,"state":"open"}' % i for i in ids}
+
+    write(range(4), range(2))
+    tried = Client(plane.settings).dry_run().run(create)
+    assert sorted(row["key"] for row in tried.rows if row["value"] is None) == ["0", "1"]
+    assert (tried.about["written"], tried.about["skipped"]) == (6, 0)
+    explained = {row["part"]: row["detail"] for row in plane.rows(f"EXPLAIN {create}")}
+    assert explained["tombstones"] == "forwarded: the key without a value"
+    plane.done(create)
+    assert plane.about("DESCRIBE JOB deletes")["tombstones"] == "forward"
+    assert latest(6) == expected(range(4), range(2))
+    write(range(2000), range(0, 2000, 2))
+    assert latest(6 + 3000) == expected(range(2000), range(0, 2000, 2))
+
+    plane.done("ALTER JOB deletes SUSPEND")
+    plane.done("ALTER JOB deletes OPTIONS (tombstones 'skip') RESUME")
+    write(range(2000, 2002), range(2, 4))
+
+    def skipped() -> float:
+        lines = plane.workers[-1].get("/metrics")[1].splitlines()
+        counted = [line for line in lines if line.startswith('jobplane_task_records_skipped_total{job="deletes"')]
+        return sum(float(line.rsplit(" ", 1)[1]) for line in counted)
+
+    until(lambda: skipped() == 2, 10, "the skipped records are counted")
+    assert latest(6 + 3000 + 2) == expected(range(2002), range(0, 2000, 2))

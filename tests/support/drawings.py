@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import Field, fields
+from enum import StrEnum
 from functools import partial
 from typing import Any
 
@@ -17,7 +18,7 @@ from jobplane.controlplane.web.metrics import WorkerMetrics, exposition
 from jobplane.schemas import errors
 from jobplane.schemas import failures as failures_of_jobs
 from jobplane.schemas import setup_errors as setup
-from jobplane.schemas.options import Guarantee, JobOptions, OnError, is_alterable, sql_name
+from jobplane.schemas.options import JobOptions, is_alterable, sql_name
 from jobplane.schemas.records.commands import ATTRIBUTES
 from jobplane.schemas.records.state import Status
 from jobplane.sql.functions import BUILT_IN
@@ -49,8 +50,8 @@ def values(option: "Field[Any]") -> tuple[str, str]:
     if option.type is int:
         alone = f"`'{about['also']}'`, " if about["also"] is not None else ""
         return f"{alone}`'{about['low']}'` … `'{about['high']}'`", default
-    if option.type in (Guarantee, OnError):
-        return ", ".join(f"`'{one}'`" for one in option.type), default
+    if isinstance(option.default, StrEnum):
+        return ", ".join(f"`'{one}'`" for one in type(option.default)), default
     return str(about["takes"]), default
 
 

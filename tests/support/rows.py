@@ -1,8 +1,9 @@
 """Queries with the records they read and write, as texts to read.
 
-A block is a query, before it the mappings of s and out (`@`), after it records: `>` the value read (NULL: a tombstone),
-`<` the value written, nothing: filtered out, `~` skipped, `!` refused as BAD_RECORD. `^` says what else the records
-read have from there on, `:` what of a record written is not as it was read. Bytes that are no text are `0x…`.
+A block is a query, before it the mappings of s and out and the job's OPTIONS (`@`), after it records: `>` the value
+read (NULL: a tombstone), `<` the value written, nothing: filtered out, `~` skipped, `!` refused as BAD_RECORD. `^` says
+what else the records read have from there on, `:` what of a record written is not as it was read. Bytes that are no
+text are `0x…`.
 """
 
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from confluent_kafka import Message
 from jobplane.controlplane.core.decide.formats import add_inline_schemas
 from jobplane.schemas.errors import STATEMENT_START
 from jobplane.schemas.failures import BadRecord
+from jobplane.schemas.options import JobOptions
 from jobplane.schemas.records.mappings import TopicMapping
 from jobplane.sql.codegen.compile import CompiledStep, Wiring, compile_step
 from jobplane.sql.mapping import build_mapping
@@ -45,9 +47,10 @@ class Parts:
 
 @dataclass(slots=True)
 class Block:
-    """`lines` without the answers, to be answered anew."""
+    """`lines` without the answers, to be answered anew. `options` is empty, or a line as of `mappings`."""
 
     mappings: list[str]
+    options: str
     query: str
     lines: list[str] = field(default_factory=list)
 
@@ -55,17 +58,26 @@ class Block:
         """The block with the answers that a step gives: the step of its own plan, or another."""
         compiled, parts = by or self.compiled(), Parts()
         return "\n".join(
-            [*self.mappings, self.query, *(a for line in self.lines for a in _answers(compiled, line, parts))]
+            [
+                *self.mappings,
+                *filter(None, [self.options]),
+                self.query,
+                *(a for line in self.lines for a in _answers(compiled, line, parts)),
+            ]
         )
 
     def compiled(self) -> CompiledStep:
-        return compile_step(self.planned(), Wiring("out", 1, {"s": "s"}, {"s": 0}))
+        options = JobOptions.of({option.name.text: option.value for option in self._job().options})
+        return compile_step(self.planned(), Wiring("out", 1, {"s": "s"}, {"s": 0}, tombstones=options.tombstones))
 
     def planned(self) -> Plan:
         mappings = {one.name: one for one in map(mapping, self.mappings)}
-        statement = parse(f"CREATE JOB j AS INSERT INTO out {self.query}")
+        return plan(self._job().insert, mappings, mappings.get("out"))
+
+    def _job(self) -> statements.CreateJob:
+        statement = parse(f"CREATE JOB j {self.options.removeprefix('@ ')} AS INSERT INTO out {self.query}")
         assert isinstance(statement, statements.CreateJob)
-        return plan(statement.insert, mappings, mappings.get("out"))
+        return statement
 
 
 def mapping(line: str) -> TopicMapping:
@@ -97,9 +109,10 @@ def shown(data: bytes | None) -> str:
 
 def block_of(text: str) -> Block:
     lines = text.split("\n")
-    mapped = [line for line in lines if line.startswith("@ ")]
-    block = Block(mapped, lines[len(mapped)])
-    block.lines += [line for line in lines[len(mapped) + 1 :] if line.startswith(("> ", "^ "))]
+    given = [line for line in lines if line.startswith("@ ")]
+    options = [line for line in given if line.startswith("@ OPTIONS ")]
+    block = Block([line for line in given if line not in options], "".join(options), lines[len(given)])
+    block.lines += [line for line in lines[len(given) + 1 :] if line.startswith(("> ", "^ "))]
     return block
 
 

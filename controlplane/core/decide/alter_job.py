@@ -5,10 +5,12 @@ from dataclasses import replace
 from typing import assert_never
 
 from jobplane.controlplane.core.decide.sources import check_dead_letters
+from jobplane.controlplane.core.decide.tombstones import check_tombstones
 from jobplane.controlplane.core.facts import Facts, require_live_job, value_place
 from jobplane.controlplane.core.placement import choose_partitions
 from jobplane.controlplane.core.state import State
 from jobplane.controlplane.core.transitions import JobInput, next_status
+from jobplane.processors.old_jobs import plan_of
 from jobplane.schemas.errors import (
     BadOptionValue,
     JobNotRunning,
@@ -72,12 +74,14 @@ def _new_options(
         check_parallelism(new.options, read.parallelism, held, name.place)
         partitions = _next_partitions(state, job, read.parallelism)
     check_interval(new.options, read.snapshot_interval_millis, facts, name.place)
+    said = option_notices(given) + check_tombstones(
+        new.options, read, lambda: plan_of(job, facts.functions), name.place
+    )
     if options == job.options and not partitions and not new.resumes:
         return (CommandUnchanged(job.uid, f"job '{job.name}' already has these options", (), job.status),)
     status = next_status(job.status, JobInput.RESUME) if new.resumes else job.status
     statement = _rewrite_statement(job, options)
     generation = job.generation + new.resumes
-    said = option_notices(given)
     return (JobAltered(job.uid, options, statement, partitions, new.resumes, generation, status, said),)
 
 

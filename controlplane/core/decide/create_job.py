@@ -12,6 +12,7 @@ from jobplane.controlplane.core.decide.sources import (
     future_start_notices,
     resolve_topics,
 )
+from jobplane.controlplane.core.decide.tombstones import check_tombstones
 from jobplane.controlplane.core.facts import Facts, value_place
 from jobplane.controlplane.core.placement import choose_partitions
 from jobplane.controlplane.core.request import Request
@@ -70,6 +71,7 @@ def create_job(
             status=Status.NOT_RUNNING,
             notices=(
                 *option_notices(option.name.text for option in create.options),
+                *wired.notices,
                 *future_start_notices(request.options, sources, facts),
             ),
             packages=called_packages(create.insert, facts.functions),
@@ -80,12 +82,16 @@ def create_job(
 
 @dataclass(frozen=True, slots=True)
 class ResolvedJob:
-    """The sources, sink and plan of a new job, and the snapshot that it restores from."""
+    """The sources, sink and plan of a new job, and the snapshot that it restores from.
+
+    `notices` are about options of the job, for its query.
+    """
 
     sources: Sources
     sink: Sink
     plan: RecordedPlan
     restore: Restore | None
+    notices: tuple[str, ...]
 
 
 def resolve_job(
@@ -104,13 +110,14 @@ def resolve_job(
         if written != sink:
             sink, planned = written, with_target(planned, create.insert, written.mapping)
         recorded = record(planned)
+    notices = check_tombstones(create.options, options, lambda: recorded, create.name.place)
     named = {sink.topic, *(source.records_of for source in sources)}
     check_dead_letters(create.options, named, facts, prefix, create.name.place)
     check_interval(create.options, options.snapshot_interval_millis, facts, create.name.place)
     partitions = {source.topic: len(source.start) for source in sources}
     check_parallelism(create.options, options.parallelism, partitions, create.name.place)
     sources, restore = (sources, None) if options.retry_of else choose_offsets(state, create, options, sources, facts)
-    return ResolvedJob(sources, sink, recorded, restore)
+    return ResolvedJob(sources, sink, recorded, restore, notices)
 
 
 def _is_same_job(job: Job, request: Request) -> bool:

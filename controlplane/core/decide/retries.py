@@ -2,7 +2,7 @@
 
 from jobplane.controlplane.core.facts import Facts, letters_topic, require_live_job
 from jobplane.controlplane.core.state import State
-from jobplane.processors.old_jobs import plan_of_insert
+from jobplane.processors.old_jobs import plan_of
 from jobplane.schemas.errors import BadOptionValue, Place
 from jobplane.schemas.records.plans import RecordedPlan
 from jobplane.schemas.records.sources import DeadLetterSource, Sink, Source
@@ -43,4 +43,4 @@ def resolve_retry(
         )
         for source in job.sources
     )
-    return sources, job.sink, job.plan or plan_of_insert(create.insert, job.sources, job.sink, facts.functions)
+    return sources, job.sink, plan_of(job, facts.functions)
