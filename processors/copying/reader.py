@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from jobplane.processors.kafka.cluster import TopicPartition
-from jobplane.processors.kafka.wire.batches import Passage, passage
+from jobplane.processors.kafka.questions import At
+from jobplane.processors.kafka.wire.batches import NO_END, Passage, passage
 from jobplane.processors.kafka.wire.requests import FETCH, FETCH_VERSION, fetch, fetched
 from jobplane.processors.kafka.wire.wire import Wire, check
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 FETCH_BYTES, PARTITION_BYTES = 4 << 20, 2 << 20
 """What one answer has at most, in all and of each partition; a batch that is larger comes whole."""
 WAIT_MS = 500
-_END = 1 << 62
-At = tuple[str, int]
 T = TypeVar("T")
 
 
@@ -90,7 +89,7 @@ class CopyReader:
         """Asks each leader that has answered for more. Partitions take turns at being the first."""
         by_leader: dict[int, dict[int, int]] = {}
         for partition, position in self._positions.items():
-            if position < self._ends.get(partition, _END):
+            if position < self._ends.get(partition, NO_END):
                 leader = await self._wire.leader(self._topic, partition)
                 by_leader.setdefault(leader, {})[partition] = position
         for node in by_leader.keys() - self._asked.keys():
@@ -113,7 +112,7 @@ class CopyReader:
             check(one.code, self._topic)
             self._stable[partition] = one.stable
             position = self._positions[partition]
-            read = passage(one.records, position, self._ends.get(partition, _END), one.aborted)
+            read = passage(one.records, position, self._ends.get(partition, NO_END), one.aborted)
             if read.batches or read.position > position:
                 found[partition] = read
                 self._positions[partition] = read.position

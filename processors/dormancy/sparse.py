@@ -19,7 +19,7 @@ from jobplane.processors.evaluation.batch import Evaluation, RecordBatch
 from jobplane.processors.evaluation.sink import into_sink
 from jobplane.processors.evaluation.verdict import Interrupted, RecordPolicy
 from jobplane.processors.kafka.questions import At
-from jobplane.processors.kafka.wire.batches import Passage, in_parts, new_batch, passage, records_of
+from jobplane.processors.kafka.wire.batches import NO_END, Passage, in_parts, new_batch, passage, records_of
 from jobplane.processors.kafka.wire.partitioning import partition_of
 from jobplane.processors.kafka.wire.producer import WireProducer
 from jobplane.processors.kafka.wire.requests import FETCH, FETCH_VERSION, Fetched, fetch, fetched
@@ -40,7 +40,6 @@ AROUND_RECORD = 1_000
 OFTEN_S, OFTEN = 0.5, 10
 """A task that has made so many steps, each less than so many seconds after the one before, is busy."""
 WAIT_S = 30.0
-_END = 1 << 62
 T = TypeVar("T")
 
 
@@ -75,7 +74,7 @@ class SparseStep:
         self.services.require_in_touch()
         context.enter(Step.POLL)
         found = self._wait_for(self._fetch())
-        passages = {at: passage(one.records, self.rest.positions[at], _END, one.aborted) for at, one in found.items()}
+        passages = {at: passage(one.records, self.rest.positions[at], NO_END, one.aborted) for at, one in found.items()}
         positions = self.rest.positions | {at: one.position for at, one in passages.items()}
         self._confirm(positions)
         if positions == self.rest.positions:  # nothing came, or it is not committed yet

@@ -7,7 +7,7 @@ suspends the job, and the other tasks of the host continue.
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from jobplane.processors import user_functions
@@ -143,45 +143,34 @@ class Runner:
         names = topics_written(task, services.topics)
         taken = services.kafka.taken(names, alive)
         topics = services.kafka.topics(names, alive)
-        partitions = sum(count for _, count in topics.values())
-        guarantee = pipeline.options.processing_guarantee
-        settings = producer_settings([one.limit for one in taken], partitions, LINGER_MS[guarantee])
+        kind: type[TaskSession] = TaskSession
         if copies_batches(self.context, task, pipeline):
-            clients = copy_clients(self.context, task, pipeline, taken[0], topics)
-            return self._read_and_resume(task, pipeline, clients, taken, passed, CopySession)
+            clients, kind = copy_clients(self.context, task, pipeline, taken[0], topics), CopySession
+        else:
+            clients = self._row_clients(task, pipeline, taken, topics)
+        try:
+            return self._read_and_run(task, pipeline, clients, taken, passed, kind)
+        finally:
+            services.close(clients.consumer)
+
+    def _row_clients(
+        self, task: Task, pipeline: Pipeline, taken: Sequence[Taken], topics: Mapping[str, tuple[str, int]]
+    ) -> TaskClients:
+        services, guarantee = self._services, pipeline.options.processing_guarantee
+        partitions = sum(count for _, count in topics.values())
+        settings = producer_settings([one.limit for one in taken], partitions, LINGER_MS[guarantee])
         producer = TransactionalProducer(
             services.kafka,
             services.topics.transactional_id(task),
             pipeline.interval_ms + TRANSACTION_SLACK_MS,
             pipeline.sink.topic,
-            alive,
+            self.context.alive,
             task_place(task, services.topics, topics),
             **settings,
         )
         output = producer if guarantee is Guarantee.EXACTLY_ONCE else PlainOutput(services.kafka, **settings)
         consumer = services.kafka.consumer(services.topics.job_group(task.uid), **CONSUMER_SETTINGS)
-        clients = TaskClients(producer, output, consumer)
-        return self._read_and_resume(task, pipeline, clients, taken, passed, TaskSession)
-
-    def _read_and_resume(
-        self,
-        task: Task,
-        pipeline: Pipeline,
-        clients: TaskClients,
-        taken: list[Taken],
-        passed: Callable[[], None],
-        kind: type[TaskSession],
-    ) -> TaskEnd:
-        services = self._services
-        try:
-            self.context.enter(Step.READ)
-            record = services.records.task(self.at, self.context.alive)
-            if record is None or record.generation != task.generation or record.layout != task.layout:
-                return TaskEnd.GONE
-            self.check_worker(record, pipeline)
-            return self._resume(record, pipeline, clients, taken, passed, kind)
-        finally:
-            services.close(clients.consumer)
+        return TaskClients(producer, output, consumer)
 
     def _await_touch(self) -> None:
         """Waits until the worker knows its place in the group: a task that writes before would only be fenced."""
@@ -200,7 +189,7 @@ class Runner:
         if moved and not pipeline.options.auto_scaling:
             raise WorkerLost(f"task {record.key} ran on {record.worker}, which lost it; RESUME runs it on {here}")
 
-    def _resume(
+    def _read_and_run(
         self,
         task: Task,
         pipeline: Pipeline,
@@ -209,15 +198,21 @@ class Runner:
         passed: Callable[[], None],
         kind: type[TaskSession],
     ) -> TaskEnd:
-        context = self.context
-        checkpoint = restore(self._services, task, pipeline, context.alive)
+        """From READ on. `task` is the record by which the transactional id was fenced."""
+        context, services = self.context, self._services
+        context.enter(Step.READ)
+        record = services.records.task(self.at, context.alive)
+        if record is None or record.generation != task.generation or record.layout != task.layout:
+            return TaskEnd.GONE
+        self.check_worker(record, pipeline)
+        checkpoint = restore(services, record, pipeline, context.alive)
         if not context.wakes_at(checkpoint):
             context.rest = None
-            context.attempt = max(task.attempt, checkpoint.attempt, context.attempt) + 1
-        if not task.run:
-            return stop(context, goal_of(task), checkpoint)
+            context.attempt = max(record.attempt, checkpoint.attempt, context.attempt) + 1
+        if not record.run:
+            return stop(context, goal_of(record), checkpoint)
         context.enter(Step.ASSIGN)
-        session = open_session(context, task, pipeline, clients, checkpoint, taken, kind)
+        session = open_session(context, record, pipeline, clients, checkpoint, taken, kind)
         try:
             session.start()
             passed()

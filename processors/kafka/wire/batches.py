@@ -25,6 +25,8 @@ _COPIED = _CODEC | _TRANSACTIONAL
 """The only attributes of a batch that is copied whole: not one that compaction has touched, or with append times."""
 _ABORT = 0
 VERSION = 2
+NO_END = 1 << 62
+"""An offset that no partition reaches."""
 LARGEST_PART = 900_000
 """Bytes of records in a new batch, if the topic takes so many."""
 

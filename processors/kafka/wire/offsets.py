@@ -6,7 +6,8 @@ from typing import Any
 
 from aiokafka.protocol.commit import OffsetFetchRequest_v3
 
-from jobplane.processors.kafka.wire.producer import END_OF_METADATA, At, Refusal, ask_coordinator
+from jobplane.processors.kafka.questions import At
+from jobplane.processors.kafka.wire.producer import END_OF_METADATA, Refusal, ask_coordinator
 from jobplane.processors.kafka.wire.wire import GROUP, Wire
 
 

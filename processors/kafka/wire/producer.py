@@ -23,6 +23,7 @@ from aiokafka.protocol.transaction import (
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from jobplane.processors.kafka.answers import Doubt
+from jobplane.processors.kafka.questions import At
 from jobplane.processors.kafka.wire.connection import Connection
 from jobplane.processors.kafka.wire.requests import PRODUCE, PRODUCE_VERSION, Part, produce, produced
 from jobplane.processors.kafka.wire.wire import GROUP, PASSES_S, PASSING, TRANSACTION, Wire, check
@@ -34,7 +35,6 @@ _NOT_ATTEMPTED, _CONCURRENT = 55, 51
 """Codes: nothing was done because of another partition; the transaction before is still being ended."""
 END_OF_METADATA = "\0"
 """librdkafka writes one, and reads beyond the metadata where there is none."""
-At = tuple[str, int]
 Refusal = tuple[str, int]
 """A topic, where it is about one, and an error code; 0 is none."""
 
