@@ -14,8 +14,9 @@ _PAGE = """\
 # Performance
 
 jobplane beside others: the same work on the same broker, one engine after the other, each exactly once with a commit
-every second. `make bench-peers` measures all of it again and writes this page. Figures are medians of {repeat} runs
-over {records:,} records of 200 bytes in {partitions} partitions; never compare them with those of another machine.
+every second. `make bench-peers` measures all of it again and writes this page. Runs of each: {repeat}, of which the
+median is shown, over {records:,} records of 200 bytes in {partitions} partitions. Never compare the figures with
+those of another machine.
 
 ![CPU-seconds for a million records](performance.svg)
 
