@@ -9,9 +9,11 @@ from aiokafka.protocol.fetch import FetchRequest_v11, FetchResponse_v11
 from aiokafka.protocol.produce import ProduceRequest_v7, ProduceResponse_v7
 
 from jobplane.processors.kafka.answers import Doubt
+from jobplane.processors.kafka.cluster import Kafka
 from jobplane.processors.kafka.wire.connection import ANSWER_S, Connection
 from jobplane.processors.kafka.wire.requests import Fetched, Produced, fetch, fetched, produce, produced
 from jobplane.processors.kafka.wire.settings import WireUnavailable, connection_settings
+from jobplane.processors.kafka.wire.wire import Wire, check
 
 
 def test_properties_become_arguments_of_a_connection() -> None:
@@ -216,6 +218,26 @@ def test_a_silent_broker_ends_the_connection(monkeypatch: pytest.MonkeyPatch) ->
             await connection.send(0, 7, b"")
 
     asyncio.run(ask())
+
+
+def test_a_broker_that_does_not_lead_any_more_is_not_asked_again() -> None:
+    wire, not_leader = Wire(Kafka("127.0.0.1:1")), 6
+
+    async def ask() -> int:
+        return await wire.leader("topic", 0)
+
+    async def refused() -> None:
+        check(not_leader, "topic")
+
+    wire._leaders["topic"] = {0: 3}
+    try:
+        assert wire.run(ask()).result() == 3
+        with pytest.raises(Doubt):
+            wire.run(refused()).result()
+        with pytest.raises(Doubt):  # nobody is there to say who leads now
+            wire.run(ask()).result()
+    finally:
+        wire.close()
 
 
 def test_fetch_has_the_bytes_that_aiokafka_writes() -> None:

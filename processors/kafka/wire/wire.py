@@ -72,13 +72,23 @@ class Wire:
         self._asking: defaultdict[object, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> "Future[T]":
-        """Starts a coroutine in the loop's thread. To cancel the future cancels it."""
+        """Starts a coroutine in the loop's thread. To cancel the future cancels it.
+
+        If it ends in Doubt, a broker may have lost its place: leaders and coordinators are asked for again.
+        """
         with self._lock:
             if self._loop is None:
                 self._loop, self._asking = asyncio.new_event_loop(), defaultdict(asyncio.Lock)
                 self._thread = threading.Thread(target=self._loop.run_forever, name="wire", daemon=True)
                 self._thread.start()
-            return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+            return asyncio.run_coroutine_threadsafe(self._forget_after_doubt(coroutine), self._loop)
+
+    async def _forget_after_doubt(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        try:
+            return await coroutine
+        except Doubt:
+            self.forget()
+            raise
 
     def close(self) -> None:
         """Closes all connections and ends the thread. Whoever waits for an answer gets Doubt."""
