@@ -216,9 +216,10 @@ class Client:
     ) -> list[Result]:
         """Append CREATE JOB and CREATE MAPPING commands, and wait for all effects together.
 
-        A command that is refused is the last one: those after it are not sent, or refused with it. So is one without
-        an outcome within `timeout` seconds. `sent` is called for each command once Kafka has it, `done` with each
-        result in the order of the texts. For the other parameters and the errors see `execute`.
+        A command that is refused is the last one: those after it are not sent, or refused with it. If no outcome comes
+        for `timeout` seconds, no more are sent; those without one, up to UNJUDGED, stay on the log. `sent` is called
+        for each command once Kafka has it, `done` with each result in the order of the texts. For the other parameters
+        and the errors see `execute`.
         """
         from jobplane.controlplane.client.group_follower import UNJUDGED, GroupFollower
 
@@ -236,7 +237,7 @@ class Client:
             group = GroupFollower(self._kafka, self._prefix, tail, new_follower, look=look)
             before = ""
             for text, statement in zip(texts, parsed, strict=True):
-                if not group.wait_for_outcomes(UNJUDGED - 1, time.monotonic() + timeout, alive):
+                if not group.wait_for_outcomes(UNJUDGED - 1, timeout, alive):
                     break
                 watch(f"{group.accepted} of {len(texts)} are accepted")
                 command = self.emit(text, issued_by=issued_by, after=before)
@@ -244,7 +245,7 @@ class Client:
                 group.add(command, statement)
                 before = command.command_id
             else:
-                group.wait_for_outcomes(0, time.monotonic() + timeout, alive)
+                group.wait_for_outcomes(0, timeout, alive)
             for result in group.results(timeout, watch, alive):
                 results.append(result)
                 done(result)

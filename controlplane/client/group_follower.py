@@ -59,13 +59,16 @@ class GroupFollower:
         follower.begin(sent, statement, notices.begin if notices else lambda body: None)
         self._followed.append(_Followed(follower, notices))
 
-    def wait_for_outcomes(self, left: int, deadline: float, alive: Alive) -> bool:
-        """Until so many commands at most have none. False if one was refused, or the deadline passes."""
+    def wait_for_outcomes(self, left: int, timeout: float, alive: Alive) -> bool:
+        """Until so many commands at most have none. False if one was refused, or none comes for `timeout` seconds."""
+        accepted, deadline = self.accepted, time.monotonic() + timeout
         while not self._is_refused and len(self._followed) - self.accepted > left:
             if time.monotonic() > deadline:
                 return False
             alive()
             self._read()
+            if self.accepted > accepted:
+                accepted, deadline = self.accepted, time.monotonic() + timeout
         return not self._is_refused
 
     def results(self, timeout: float, watch: Watch, alive: Alive) -> Iterator[Result]:
