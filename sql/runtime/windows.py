@@ -39,6 +39,11 @@ class Windows(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
     unit: Unit = "microsecond"
     zone: str = ""
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for a zone that is not known here: another `tzdata` may have one more."""
+        if self.zone:
+            find_zone(self.zone)
+
     @property
     def count(self) -> int:
         """The most windows that one time is in."""

@@ -151,6 +151,17 @@ def test_what_a_newer_version_wrote_is_told(old: str, new: str, reason: str) -> 
     assert caught.value.code == "PLAN_UNREADABLE"
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "reason"), [("Europe/Berlin", "Europe/Atlantis", "Atlantis"), ('"day"', '"fortnight"', "fortnight")]
+)
+def test_windows_that_this_version_does_not_know_are_told(old: str, new: str, reason: str) -> None:
+    query = "SELECT window_start FROM TUMBLE(TABLE s, DESCRIPTOR(a), INTERVAL '1' DAY, 'Europe/Berlin')"
+    text = dump(planned(query))
+    assert old in text
+    with pytest.raises(UnreadablePlan, match=reason):
+        read(recorded_as(text.replace(old, new)))
+
+
 def test_a_plan_of_a_newer_planner_stops_the_job_with_a_code() -> None:
     recorded = replace(record(planned("SELECT a FROM s")), planner=PLANNER + 1)
     made = pipeline(lambda: recorded, {}, (Source("s", "id-s", (0,)),), Sink("out", "id-out", 1))
