@@ -298,16 +298,26 @@ def _run_together(client: "Client", group: list[ParsedStatement], done: int, of:
     """Runs the statements of a group, and prints their results; exits if one fails. `done` are done before."""
     sent: list[Sent] = []
     results: list[Result] = []
+    failures: list[int] = []
     texts, parsed = [one.text for one in group], [one.statement for one in group]
     try:
-        try:
-            with progress() as say:
-                client.execute_all(texts, parsed, way.timeout, say, sent=sent.append, done=results.append, look=True)
-        finally:
-            failures = _print_results(group, results, way)
+        with errors():
+            try:
+                with progress() as say:
+                    client.execute_all(
+                        texts, parsed, way.timeout, say, sent=sent.append, done=results.append, look=True
+                    )
+            finally:
+                failures = _print_results(group, results, way)
     except KeyboardInterrupt:
         at = max(0, len(sent) - 1)
         _fail_interrupted(group[at].where, sent[at] if sent else None, "", of - done - at - 1, way)
+    except SystemExit as end:
+        if not sent:
+            raise
+        said = f"{done + len(results) - len(failures)} of {of} statements done"
+        click.echo(f"{said}; {len(sent) - len(results)} more were sent, and their outcome is not known", err=True)
+        raise _CountedExit(end.code) from None
     if failures:
         successes = done + len(results) - len(failures)
         click.echo(f"{successes} of {of} statements done, {of - done - len(results)} not carried out", err=True)

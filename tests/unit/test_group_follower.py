@@ -4,12 +4,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from jobplane.controlplane.cli.sql import sql
+from jobplane.controlplane.client.client import Client
 from jobplane.controlplane.client.command_follower import CommandFollower
 from jobplane.controlplane.client.group_follower import GroupFollower
 from jobplane.controlplane.client.result import Sent
 from jobplane.controlplane.log.events_topic import Entry
 from jobplane.processors.kafka.cluster import Kafka
+from jobplane.schemas.setup_errors import KafkaUnreachable
 from jobplane.sql.syntax.parser import parse
 from tests.support.plane import PREFIX, Plane, topic
 
@@ -27,6 +31,9 @@ class Tail:
     def read(self) -> list[Entry]:
         self.now += 1
         return [self.waiting.pop(0)] if self.waiting else []
+
+    def close(self) -> None:
+        pass
 
     def monotonic(self) -> float:
         return self.now
@@ -65,3 +72,23 @@ def test_a_refused_one_is_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not group.wait_for_outcomes(0, 3, lambda: None)
     found = [result.reply and result.reply.verdict for result in group.results(3, lambda text: None, lambda: None)]
     assert found == ["accepted", "refused"]
+
+
+def test_where_kafka_goes_away_the_run_says_what_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kafka takes two commands of four."""
+    texts, offsets = mappings(4), iter(range(2))
+
+    def emit(*_: object, **__: object) -> Sent:
+        for offset in offsets:
+            return Sent(f"id-{offset}", offset)
+        raise KafkaUnreachable("the command was not acknowledged")
+
+    monkeypatch.setattr(Client, "_check", lambda _: None)
+    monkeypatch.setattr(Client, "_open_tail", lambda _: Tail(texts))
+    monkeypatch.setattr(Client, "emit", emit)
+    done = CliRunner().invoke(sql, [*texts, "--bootstrap", "127.0.0.1:1"])
+    assert (done.exit_code, done.stdout) == (KafkaUnreachable.exit_code, "")
+    assert done.stderr.splitlines() == [
+        f"error ({KafkaUnreachable.code}): the command was not acknowledged",
+        "0 of 4 statements done; 2 more were sent, and their outcome is not known",
+    ]
