@@ -19,9 +19,11 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
+from jobplane.controlplane.core.decide import created_mappings
 from jobplane.controlplane.core.facts import Facts
 from jobplane.controlplane.core.outcome import answer_of
 from jobplane.controlplane.core.reconcile import unstopped_tasks
+from jobplane.controlplane.core.request import Request
 from jobplane.controlplane.core.state import State
 from jobplane.controlplane.core.step import effects
 from jobplane.controlplane.decider.batch import Batch, produce_batch
@@ -261,8 +263,9 @@ class Decider:
 
     def _facts(self, state: State, records: Sequence[RecordToJudge], plane: str, limit: int) -> Facts:
         topics, instants = set[str](), set[tuple[str, int]]()
+        created = created_mappings(one.content for one in records if isinstance(one.content, Request))
         for record in records:
-            more, at = record.needed_topics(state)
+            more, at = record.needed_topics(state, created)
             topics, instants = topics | more, instants | at
         if not topics:
             return Facts(plane, max_transaction_ms=limit, functions=self._functions)

@@ -6,7 +6,7 @@ written is refused. A crash of the process itself, such as a segmentation fault,
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -95,8 +95,8 @@ class RecordToJudge:
         one, data = self.received, self.received.value or b""
         return ReceivedCommand(one.offset, one.time, "", "", hashlib.sha256(data).hexdigest(), len(data), error)
 
-    def needed_topics(self, state: State) -> tuple[set[str], set[tuple[str, int]]]:
-        """Topics, and (topic, instant) pairs, whose facts the verdict needs."""
+    def needed_topics(self, state: State, created: Mapping[str, set[str]]) -> tuple[set[str], set[tuple[str, int]]]:
+        """Topics, and (topic, instant) pairs, whose facts the verdict needs; for `created` see `created_mappings`."""
         match self.content:
             case Request() as request:
 
@@ -104,7 +104,7 @@ class RecordToJudge:
                     self.content = Request(request.command, error=error)
                     return set(), set()
 
-                return self._guarded(lambda: needed_topics(state, [request], self.judge.prefix), refused)
+                return self._guarded(lambda: needed_topics(state, request, self.judge.prefix, created), refused)
             case Report(said=ReportKind.SNAPSHOTTED, uid=uid) if uid in state.jobs:
                 return {state.jobs[uid].sink.topic}, set()
         return set(), set()

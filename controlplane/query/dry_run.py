@@ -177,7 +177,7 @@ class DryRun:
         return Request(read_command(0, 0, text.encode(), None, self._prefix), statement, text, options)
 
     def _facts(self, request: Request) -> Facts:
-        topics, instants = needed_topics(self._known, [request], self._prefix)
+        topics, instants = needed_topics(self._known, request, self._prefix, {})
         limit = max_transaction_ms(self._kafka)
         return fetch_facts(self._kafka, "", limit, topics, instants)
 

@@ -104,7 +104,7 @@ def judged(value: bytes | None, headers: Headers | None = None, registry: Regist
     command = asking.read_with(partial(read_command, OFFSET, TIME_MS, value, headers, PREFIX))
     request = parse_request(command)
     try:
-        needed_topics(state(), [request], PREFIX)
+        needed_topics(state(), request, PREFIX, {})
     except Refused as refused:
         request = Request(command, error=refused)
     bodies, _ = asking.judge_with(facts(), lambda known: decide(state(), request, known, PREFIX))

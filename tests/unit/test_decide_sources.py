@@ -61,7 +61,7 @@ def test_where_it_begins_and_ends_is_resolved_for_each_topic() -> None:
 def test_an_instant_before_1970_is_the_earliest_record() -> None:
     for text in ("1900-01-01T00:00:00Z", "1969-12-31T23:59:59.999Z", "1969-12-31T23:59:59.998Z", "0001-01-01"):
         assert [one.start for one in created(f"startFrom '{text}'").sources] == [(5, 6), (1, 2, 3, 4), (5, 6)]
-        assert needed_topics(STATE, [request(f"startFrom '{text}'")], "jobplane.")[1] == set()
+        assert needed_topics(STATE, request(f"startFrom '{text}'"), "jobplane.", {})[1] == set()
 
 
 def test_an_instant_later_than_all_records_is_told() -> None:
@@ -100,12 +100,12 @@ def test_an_instant_later_than_all_records_of_a_bounded_job_is_told() -> None:
     ],
 )
 def test_instants_are_written_in_the_forms_of_iso_8601(text: str) -> None:
-    assert needed_topics(STATE, [request(f"startFrom '{text}'")], "jobplane.")[1] == {
+    assert needed_topics(STATE, request(f"startFrom '{text}'"), "jobplane.", {})[1] == {
         (topic, INSTANT) for topic in ("eu", "small", "large")
     }
 
 
 def test_the_facts_of_all_topics_are_asked_for() -> None:
-    topics, instants = needed_topics(STATE, [request("startFrom '2023-11-14T22:13:20Z'")], "jobplane.")
+    topics, instants = needed_topics(STATE, request("startFrom '2023-11-14T22:13:20Z'"), "jobplane.", {})
     assert topics == {"eu", "small", "large", "out"}
     assert instants == {(topic, INSTANT) for topic in ("eu", "small", "large")}

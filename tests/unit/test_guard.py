@@ -79,7 +79,7 @@ def judging(
 def judged(judge: Judge, arrived: ReceivedRecord, state: State | None = None) -> list[Body]:
     case = judge.prepare(arrived, RegistryLookup(None, {}))
     known = state or State()
-    case.needed_topics(known)
+    case.needed_topics(known, {})
     written, _ = case.verdict(known, Facts("0a1b2c3d"))
     assert [encode(one.event) for one in written] == [one.data for one in written]
     assert all(one.event.cause.offset == arrived.offset for one in written)

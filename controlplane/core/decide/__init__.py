@@ -3,7 +3,7 @@
 Commands are judged by a job's target, never by what its tasks have reported, so no decision depends on a race.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import assert_never
 
 from jobplane.controlplane.core.decide.alter_job import alter_job
@@ -21,7 +21,7 @@ from jobplane.schemas.errors import (
     ReadStatement,
     Refused,
 )
-from jobplane.schemas.options import DEAD_LETTER_TOPIC
+from jobplane.schemas.options import DEAD_LETTER_TOPIC, JobOptions
 from jobplane.schemas.records.events import (
     Body,
     CommandRefused,
@@ -83,29 +83,45 @@ def decide_statement(state: State, request: Request, facts: Facts, prefix: str) 
             assert_never(never)
 
 
-def needed_topics(state: State, requests: Iterable[Request], prefix: str) -> tuple[set[str], set[tuple[str, int]]]:
-    """Topics, and (topic, instant) pairs, whose facts the decisions on a batch need.
+def created_mappings(requests: Iterable[Request]) -> dict[str, set[str]]:
+    """The topics of the mappings that a batch creates, by the names of the mappings."""
+    created: dict[str, set[str]] = {}
+    for request in requests:
+        if isinstance(create := request.statement, statements.CreateMapping):
+            created.setdefault(create.name.text, set()).add(create.topic.text)
+    return created
 
-    A mapping may be created by the same batch that uses it, so the topics of all created mappings are included.
+
+def needed_topics(
+    state: State, request: Request, prefix: str, created: Mapping[str, set[str]]
+) -> tuple[set[str], set[tuple[str, int]]]:
+    """Topics, and (topic, instant) pairs, whose facts the decision on one command of a batch needs.
+
+    `created` are the mappings of the batch: an earlier command may have created what this one names, so topics that the
+    decision may not need are included.
     """
     topics: set[str] = set()
     instants: set[tuple[str, int]] = set()
-    for request in requests:
-        match request.statement:
-            case statements.CreateJob(insert=insert, options=options):
-                topics |= _dead_letter_topics(options)
-                if (retry := request.options.retry_of) and (job := state.live_job(retry)):
-                    topics.add(letters_topic(job, prefix))
-                sources = {topic for name in source_names(insert) for topic in _topics_behind(state, name.text)}
-                topics |= sources | _topics_behind(state, insert.target.text)
-                if (instant := request.options.start_instant) is not None:
-                    instants |= {(topic, instant) for topic in sources}
-            case statements.CreateMapping() as create:
-                topics.add(create.topic.text)
-            case statements.AlterJob(name, statements.NewOptions(options)) if job := state.live_job(name.text):
-                topics |= {source.topic for source in job.sources} | _dead_letter_topics(options)
-            case _:
-                pass
+
+    def behind(name: str) -> set[str]:
+        return _topics_behind(state, name) | created.get(name, set())
+
+    match request.statement:
+        case statements.CreateJob(insert=insert, options=options):
+            topics |= _dead_letter_topics(options)
+            if retry := request.options.retry_of:
+                job = state.live_job(retry)
+                topics.add(letters_topic(job, prefix) if job else JobOptions().letters_topic(prefix))
+            sources = {topic for name in source_names(insert) for topic in behind(name.text)}
+            topics |= sources | behind(insert.target.text)
+            if (instant := request.options.start_instant) is not None:
+                instants |= {(topic, instant) for topic in sources}
+        case statements.CreateMapping() as create:
+            topics.add(create.topic.text)
+        case statements.AlterJob(name, statements.NewOptions(options)) if job := state.live_job(name.text):
+            topics |= {source.topic for source in job.sources} | _dead_letter_topics(options)
+        case _:
+            pass
     return topics, instants
 
 
