@@ -12,6 +12,7 @@ import struct
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from io import BytesIO
 from typing import Any
 
@@ -174,7 +175,8 @@ class Connection(asyncio.BufferedProtocol):
     def _wake_at(self, count: int) -> None:
         """Lets the kernel gather so many bytes before the loop wakes. Not with TLS, which adds bytes of its own."""
         if self._socket is not None:
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, count)
+            with suppress(OSError):  # only a hint
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, count)
 
     def _answered(self, frame: memoryview) -> None:
         if not self._pending or self._pending[0][0] != _SIZE.unpack_from(frame, 0)[0]:
