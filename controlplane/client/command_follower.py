@@ -10,7 +10,7 @@ from jobplane.controlplane.client.commit_watch import CommitWatch
 from jobplane.controlplane.client.result import NOWHERE, Alive, Result, Sent, Watch
 from jobplane.controlplane.core.evolve import REMEMBERED_COMMANDS, new_job
 from jobplane.controlplane.core.goals import Goal, Proof, goal_of, is_left_at_rest, is_suspended_after_run, rest_remark
-from jobplane.controlplane.core.outcome import REFUSED, answer_of
+from jobplane.controlplane.core.outcome import answer_of
 from jobplane.controlplane.core.state import State
 from jobplane.controlplane.core.subject import subject_of
 from jobplane.controlplane.log import state_topic
@@ -22,7 +22,7 @@ from jobplane.schemas.changed import replace
 from jobplane.schemas.errors import CommandNotFound, Refused
 from jobplane.schemas.failures import JobFailure
 from jobplane.schemas.records.events import Cause, Event, JobCreated, status_of
-from jobplane.schemas.records.state import Answer, Job
+from jobplane.schemas.records.state import REFUSED, Answer, Job
 from jobplane.schemas.wire.command_record import ReceivedCommand, read_command
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parser import parse

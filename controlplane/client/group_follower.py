@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from jobplane.controlplane.client.command_follower import CommandFollower
 from jobplane.controlplane.client.result import Alive, Result, Sent, Watch
 from jobplane.controlplane.client.source_notices import SourceNotices
-from jobplane.controlplane.core.outcome import REFUSED
 from jobplane.controlplane.log.events_tail import EventsTail
 from jobplane.controlplane.log.events_topic import Entry
 from jobplane.controlplane.query.notices import TopicSamples
@@ -21,7 +20,7 @@ from jobplane.processors.kafka.cluster import Doubt, Kafka
 from jobplane.processors.kafka.questions import At
 from jobplane.schemas.changed import replace
 from jobplane.schemas.records.events import uid_of
-from jobplane.schemas.records.state import Job
+from jobplane.schemas.records.state import REFUSED, Job
 from jobplane.sql.syntax import statements
 
 UNJUDGED = 100

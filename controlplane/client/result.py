@@ -4,9 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from jobplane.controlplane.core.outcome import REFUSED, outcome_row
 from jobplane.controlplane.core.subject import Subject
-from jobplane.schemas.records.state import Answer
+from jobplane.schemas.records.state import REFUSED, Answer
 
 Alive = Callable[[], None]
 """Called repeatedly while the client waits; an exception from it ends the wait."""
@@ -53,6 +52,8 @@ class Result:
 
     def row(self) -> dict[str, Any]:
         """The object that `jobplane sql -o json` prints."""
+        from jobplane.controlplane.core.outcome import outcome_row  # with all events, which SHOW does not need
+
         reply = self.reply
         about = {
             "kind": self.subject.kind if self.subject else None,

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
 
-from jobplane.controlplane.core.outcome import UNCHANGED
 from jobplane.schemas.names import quote_name
 from jobplane.schemas.records.events import (
     Event,
@@ -16,7 +15,7 @@ from jobplane.schemas.records.events import (
     status_of,
     uid_of,
 )
-from jobplane.schemas.records.state import Answer, Job, Status
+from jobplane.schemas.records.state import UNCHANGED, Answer, Job, Status
 from jobplane.sql.syntax import statements
 
 _RUNNING = frozenset({Status.RUNNING, Status.COMPLETED})

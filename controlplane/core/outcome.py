@@ -27,9 +27,7 @@ from jobplane.schemas.records.events import (
     status_of,
     uid_of,
 )
-from jobplane.schemas.records.state import Answer
-
-ACCEPTED, UNCHANGED, REFUSED = "accepted", "unchanged", "refused"
+from jobplane.schemas.records.state import ACCEPTED, REFUSED, UNCHANGED, Answer
 
 
 def answer_of(event: Event, job: str) -> Answer | None:

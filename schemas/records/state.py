@@ -146,6 +146,10 @@ class Snapshot:
     time: int
 
 
+ACCEPTED, UNCHANGED, REFUSED = "accepted", "unchanged", "refused"
+"""The verdicts on a command."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """The outcome given to a command id: `verdict` is accepted, unchanged or refused."""

@@ -24,7 +24,7 @@ Lines = Iterator[str]
 
 def compile_reader(schema: dict[str, Any], record: type, namespace: str) -> RecordReader:
     """The reader of a record type by its own schema, which must name the same fields in the same order."""
-    return _Compiler(namespace).record(schema, record)
+    return _Compiler(namespace, _named(schema)).record(record)
 
 
 def _more(data: bytes, place: int, value: int) -> tuple[int, int]:
@@ -43,20 +43,37 @@ def _damaged(what: str, value: int) -> Any:
     raise ValueError(f"{what} {value}")
 
 
-class _Compiler:
-    """Makes a function for each record type of a schema, once."""
+def _named(schema: Any) -> dict[str, Any]:
+    """The schemas of the records in a schema, by name: each is written out where it is met first."""
+    match schema:
+        case {"type": "record", "name": name, "fields": listed}:
+            return {name: schema} | _named([one["type"] for one in listed])
+        case {"items": inner} | {"values": inner}:
+            return _named(inner)
+        case [*branches]:
+            return {name: one for branch in branches for name, one in _named(branch).items()}
+    return {}
 
-    def __init__(self, namespace: str) -> None:
-        self._namespace = namespace
+
+class _Compiler:
+    """Makes a function for each record type of a schema when it is first called: most records have few types in them.
+
+    Functions call each other by name.
+    """
+
+    def __init__(self, namespace: str, named: dict[str, Any]) -> None:
+        self._namespace, self._named = namespace, named
         self._known: dict[str, Any] = {"more": _more, "damaged": _damaged, "double": Struct("<d").unpack_from}
+        self._known["known"] = self._known
         self._variables = count()
 
-    def record(self, schema: dict[str, Any], cls: type) -> RecordReader:
-        """Records refer to the function of a type by its name, so that a type may be met before it is compiled."""
-        name = schema["name"].removeprefix(self._namespace)
+    def record(self, cls: type) -> RecordReader:
+        """Compiles the function of a record type."""
+        name = avro_name(cls)
+        schema = self._named[self._namespace + name]
         listed = [one["name"] for one in schema["fields"]]
-        if name != avro_name(cls) or listed != [one.name for one in fields(cls)]:
-            raise TypeError(f"the schema of {name} is not that of {avro_name(cls)}")
+        if listed != [one.name for one in fields(cls)]:
+            raise TypeError(f"the fields of {name} are not those of its schema")
         hints = get_type_hints(cls)
         values = [f"f{at}" for at in range(len(listed))]
         lines = [f"def read_{name}(d, i):"]
@@ -67,6 +84,19 @@ class _Compiler:
         exec("\n".join(lines), self._known)  # noqa: S102  made of the templates here
         made: RecordReader = self._known[f"read_{name}"]
         return made
+
+    def _reader(self, kind: Any, cls: type) -> str:
+        """The name of the function of a record type, whose schema is `kind`."""
+        name = (kind if isinstance(kind, str) else kind["name"]).removeprefix(self._namespace)
+        if name != avro_name(cls):
+            raise TypeError(f"the schema of {name} is not that of {avro_name(cls)}")
+
+        def read(data: bytes, place: int) -> tuple[Any, int]:
+            return self.record(cls)(data, place)
+
+        reader = f"read_{name}"
+        self._known.setdefault(reader, read)
+        return reader
 
     def _value(self, kind: Any, hint: Any, to: str) -> Lines:
         """Lines that read a value of the Avro type `kind` at `d[i]` into the variable `to`, and move `i` on."""
@@ -96,11 +126,8 @@ class _Compiler:
                 yield from self._blocks(to, "{}", self._entered(inner, get_args(hint)[1], to))
             case [*branches]:
                 yield from self._union(branches, hint, to)
-            case {"type": "record"}:
-                self.record(kind, hint)
-                yield f"{to}, i = read_{avro_name(hint)}(d, i)"
-            case str():
-                yield f"{to}, i = read_{avro_name(hint)}(d, i)"
+            case {"type": "record"} | str():
+                yield f"{to}, i = {self._reader(kind, hint)}(d, i)"
             case _:
                 raise TypeError(f"no reader for {kind}")
 
@@ -115,9 +142,9 @@ class _Compiler:
             yield f"else: damaged('no branch', {to})"
             return
         readers = f"branches{next(self._variables)}"
-        self._known[readers] = [self.record(one, cls) for one, cls in zip(branches, _members(hint), strict=True)]
+        self._known[readers] = [self._reader(one, cls) for one, cls in zip(branches, _members(hint), strict=True)]
         yield f"if {to} & 1: damaged('no branch', {to})"
-        yield f"{to}, i = {readers}[{to} >> 1](d, i)"
+        yield f"{to}, i = known[{readers}[{to} >> 1]](d, i)"
 
     def _appended(self, inner: Any, hint: Any, to: str) -> Lines:
         one = f"v{next(self._variables)}"

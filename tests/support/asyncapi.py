@@ -22,7 +22,7 @@ from jobplane.schemas.options import DEAD_LETTERS
 from jobplane.schemas.records.commands import ATTRIBUTES, REPLY_TO, Command
 from jobplane.schemas.records.state import Answer
 from jobplane.schemas.wire.avro_names import avro_name
-from jobplane.schemas.wire.codec import RECORDS, schema
+from jobplane.schemas.wire.codec import record_types, schema
 from jobplane.schemas.wire.command_record import CLOUD_EVENT
 
 AVRO = "application/vnd.apache.avro+json;version=1.9.0"
@@ -74,8 +74,8 @@ def document(version: str) -> Json:
         "channels": {**{topic.name: _channel(topic) for topic in TOPICS}, REPLIES: _replies()},
         "operations": {f"{ABOUT[topic.name][0]}-{topic.name}": _operation(topic.name) for topic in TOPICS},
         "components": {
-            "messages": {avro_name(record): _avro(avro_name(record)) for record in RECORDS} | _other_messages(),
-            "schemas": {avro_name(one): _multi(AVRO, _split_names(schema(avro_name(one)))) for one in RECORDS}
+            "messages": {avro_name(record): _avro(avro_name(record)) for record in record_types()} | _other_messages(),
+            "schemas": {avro_name(one): _multi(AVRO, _split_names(schema(avro_name(one)))) for one in record_types()}
             | _json_schemas(),
         },
     }

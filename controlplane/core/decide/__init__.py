@@ -12,7 +12,6 @@ from jobplane.controlplane.core.decide.drop_job import drop_job
 from jobplane.controlplane.core.decide.mappings import create_mapping, drop_mapping
 from jobplane.controlplane.core.decide.snapshots import create_snapshot, drop_snapshot
 from jobplane.controlplane.core.facts import Facts, letters_topic
-from jobplane.controlplane.core.outcome import REFUSED
 from jobplane.controlplane.core.request import Request
 from jobplane.controlplane.core.state import State
 from jobplane.schemas.errors import (
@@ -27,6 +26,7 @@ from jobplane.schemas.records.events import (
     CommandRefused,
     CommandRepeated,
 )
+from jobplane.schemas.records.state import REFUSED
 from jobplane.sql.plan.plan import source_names
 from jobplane.sql.syntax import statements
 

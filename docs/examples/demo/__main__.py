@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobplane import Client
-from jobplane.controlplane.core.outcome import ACCEPTED
 from jobplane.controlplane.settings import Settings
 from jobplane.processors.kafka.cluster import Doubt, Kafka, KafkaException, Message
 from jobplane.schemas.errors import JobplaneError
+from jobplane.schemas.records.state import ACCEPTED
 from jobplane.sql.syntax.parser import parse
 
 from .plane import Dev, Failed
