@@ -6,8 +6,7 @@ from jobplane.schemas.records.mappings import MappedColumn, TopicMapping
 from jobplane.schemas.types.datatypes import Type
 from jobplane.sql.analysis.topic_format import check_columns
 from jobplane.sql.syntax import statements
-from jobplane.sql.syntax.parts import KEY, THIS
-from jobplane.sql.syntax.refusals.unsupported import column_refusal
+from jobplane.sql.syntax.parts import KEY, THIS, column_refusal
 from jobplane.sql.syntax.render.statements import render
 from jobplane.sql.types.names import ALIASES, SIMPLE, resolve_type
 

@@ -12,7 +12,7 @@ from jobplane.schemas.records.offsets import SourceOffsets
 from jobplane.schemas.records.progress import Progress
 from jobplane.schemas.records.state import TASK_ENDED, Job, Snapshot
 from jobplane.schemas.records.tasks import task_key
-from jobplane.sql.syntax.render.statements import insert_text
+from jobplane.sql.syntax.render.insert_text import insert_text
 
 if TYPE_CHECKING:
     from jobplane.sql.functions import FunctionCatalogue

@@ -17,7 +17,7 @@ from jobplane.schemas.shown import show_value
 from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.datatypes import Type
 from jobplane.sql.infer.types import infer_type
-from jobplane.sql.syntax.refusals.unsupported import column_refusal
+from jobplane.sql.syntax.parts import column_refusal
 from jobplane.sql.syntax.render.expressions import string_literal
 from jobplane.sql.syntax.scan import MAX_BYTES
 

@@ -1,28 +1,25 @@
-"""Parses a text. `parse` returns the statement, or raises one Refused with its place."""
+"""Parses a text. `parse` returns the statement, or raises one Refused with its place.
 
+The grammar, and what builds statements with it, are loaded for the first text that needs them.
+"""
+
+import re
 from collections import defaultdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from parsimonious.exceptions import ParseError
-from parsimonious.nodes import Node
-
-from jobplane.schemas.errors import BadSyntax, NestedTooDeep, NotSupported, RepeatedOption, StatementTooLarge
-from jobplane.schemas.options import canonical_value, parse_instant
-from jobplane.sql.syntax import expressions as ex
+from jobplane.schemas.errors import NestedTooDeep, StatementTooLarge
 from jobplane.sql.syntax import statements
-from jobplane.sql.syntax.build_base import children_of, first_child, keyword
-from jobplane.sql.syntax.build_queries import QueryBuilder
-from jobplane.sql.syntax.grammar import GRAMMAR
-from jobplane.sql.syntax.parts import KEY, THIS
-from jobplane.sql.syntax.refusals.diagnostics import syntax_error
-from jobplane.sql.syntax.refusals.unsupported import column_refusal
-from jobplane.sql.syntax.render.statements import render
 from jobplane.sql.syntax.scan import MAX_BYTES, check_text, split_statements
+
+if TYPE_CHECKING:
+    from parsimonious.nodes import Node
 
 __all__ = ["parse", "parse_insert", "split_statements"]
 
 _GROWTH = 6
 """A canonical form is at most this many times longer than its text: `1e15`, the worst case, has 18 digits."""
+_SHOW = re.compile(rf"\s*+SHOW\s++({'|'.join(statements.ShowSubject)})\s*+;?\s*+", re.IGNORECASE | re.ASCII)
+"""SHOW JOBS and its like without the grammar: people and scripts look all the time, and loading it takes longer."""
 
 
 def parse(text: str) -> statements.Statement:
@@ -31,9 +28,16 @@ def parse(text: str) -> statements.Statement:
     Raises StatementTooLarge, NestedTooDeep, NotUtf8, BadSyntax, NotSupported, RepeatedOption, SelectNotAllowed or
     InsertNeedsJob, with its place.
     """
+    check_text(text)
+    if short := _SHOW.fullmatch(text):
+        return statements.Show(statements.ShowSubject(short[1].upper()))
     statement: statements.Statement = _build(text, "text")
-    if len(text) > MAX_BYTES // _GROWTH and (size := len(render(statement).encode())) > MAX_BYTES:
-        raise StatementTooLarge(f"in its canonical form the statement has {size:,} bytes; {MAX_BYTES:,} are allowed")
+    if len(text) > MAX_BYTES // _GROWTH:
+        from jobplane.sql.syntax.render.statements import render
+
+        if (size := len(render(statement).encode())) > MAX_BYTES:
+            message = f"in its canonical form the statement has {size:,} bytes; {MAX_BYTES:,} are allowed"
+            raise StatementTooLarge(message)
     return statement
 
 
@@ -47,164 +51,24 @@ def parse_job(statement: str) -> statements.CreateJob:
 
 def parse_insert(text: str) -> statements.Insert:
     """An INSERT on its own, which no job runs: to be tried. Raises what `parse` raises."""
+    check_text(text)
     insert: statements.Insert = _build(text, "lone_insert")
     return insert
 
 
 def _build(text: str, rule: str) -> Any:
-    check_text(text)
+    from parsimonious.exceptions import ParseError
+
+    from jobplane.sql.syntax.builders.statements import StatementBuilder
+    from jobplane.sql.syntax.grammar import GRAMMAR
+
     tried: dict[int, dict[int, Node | None]] = defaultdict(dict)
     try:
         found = GRAMMAR[rule].match_core(text, 0, tried, ParseError(text))
         if found is None:
+            from jobplane.sql.syntax.refusals.diagnostics import syntax_error
+
             raise syntax_error(text, tried)
-        return _Builder(text).visit(found)
+        return StatementBuilder(text).visit(found)
     except RecursionError:  # CASE and types nest without parentheses, which `check` counts
         raise NestedTooDeep("the statement is nested too deep") from None
-
-
-class _Builder(QueryBuilder):
-    """The statements round the queries."""
-
-    def visit_text(self, _: Node, children: list[Any]) -> Any:
-        return children[1]
-
-    def visit_statement(self, _: Node, children: list[Any]) -> Any:
-        return children[0]
-
-    # Statements
-
-    def visit_create_job(self, _: Node, children: list[Any]) -> statements.CreateJob:
-        _, _, if_not_exists, name, options, _, insert = children
-        return statements.CreateJob(name, bool(children_of(if_not_exists)), tuple(first_child(options) or ()), insert)
-
-    def visit_drop_job(self, _: Node, children: list[Any]) -> statements.DropJob:
-        _, _, if_exists, name, with_snapshot = children
-        return statements.DropJob(name, bool(children_of(if_exists)), first_child(with_snapshot))
-
-    def visit_alter_job(self, _: Node, children: list[Any]) -> statements.AlterJob:
-        return statements.AlterJob(children[2], children[3][0])
-
-    def visit_new_options(self, _: Node, children: list[Any]) -> statements.NewOptions:
-        return statements.NewOptions(tuple(children[0]), bool(children_of(children[1])))
-
-    def visit_create_snapshot(self, _: Node, children: list[Any]) -> statements.CreateSnapshot:
-        _, or_replace, _, snapshot, _, _, job = children
-        return statements.CreateSnapshot(snapshot, job, bool(children_of(or_replace)))
-
-    def visit_drop_snapshot(self, _: Node, children: list[Any]) -> statements.DropSnapshot:
-        _, _, if_exists, snapshot = children
-        return statements.DropSnapshot(snapshot, bool(children_of(if_exists)))
-
-    def visit_show(self, _: Node, children: list[Any]) -> statements.Show:
-        _, subject, like, as_of = children
-        at = first_child(as_of)
-        if at is not None and subject not in statements.STATEFUL:
-            raise NotSupported(f"AS OF cannot be used with {subject}: only their present state is known", at.place)
-        return statements.Show(subject, at, first_child(like))
-
-    def visit_like_name(self, _: Node, children: list[Any]) -> statements.LikeName:
-        return statements.LikeName(children[1].value, children[1].place)
-
-    def visit_show_create(self, _: Node, children: list[Any]) -> statements.ShowCreate:
-        return statements.ShowCreate(children[3])
-
-    def visit_show_history(self, _: Node, children: list[Any]) -> statements.ShowHistory:
-        return statements.ShowHistory(children[4])
-
-    def visit_describe(self, _: Node, children: list[Any]) -> statements.Describe:
-        return statements.Describe(children[1], children[2])
-
-    def visit_subject(self, node: Node, _: list[Any]) -> statements.ShowSubject:
-        return statements.ShowSubject(node.children[0].children[0].text.upper())
-
-    def visit_kind(self, node: Node, _: list[Any]) -> statements.DescribeKind:
-        return statements.DescribeKind(node.children[0].children[0].text.upper())
-
-    def visit_as_of(self, _: Node, children: list[Any]) -> Any:
-        return children[2][0]
-
-    def visit_at_offset(self, node: Node, children: list[Any]) -> statements.AsOfOffset:
-        number: ex.Number = children[1]
-        if not isinstance(number.value, int):
-            raise BadSyntax("an offset is a whole number", number.place)
-        return statements.AsOfOffset(number.value, number.place)
-
-    def visit_at_time(self, _: Node, children: list[Any]) -> statements.AsOfTime:
-        text: ex.String = children[1]
-        try:
-            parse_instant(text.value)
-        except (ValueError, OverflowError):
-            message = f"an instant is written as 2026-01-31T08:30:00Z (ISO-8601), not '{text.value}'"
-            raise BadSyntax(message, text.place) from None
-        return statements.AsOfTime(text.value, text.place)
-
-    # Mappings
-
-    def visit_create_mapping(self, _: Node, children: list[Any]) -> statements.CreateMapping:
-        _, or_replace, _, _, if_not_exists, name, external, columns, _, kind, options = children
-        if children_of(or_replace) and children_of(if_not_exists):
-            raise BadSyntax("OR REPLACE and IF NOT EXISTS exclude each other; leave one out", name.place)
-        replaces, exists = bool(children_of(or_replace)), bool(children_of(if_not_exists))
-        mapped = tuple(first_child(columns) or ())
-        return statements.CreateMapping(
-            name, replaces, exists, first_child(external), mapped, kind, tuple(first_child(options) or ())
-        )
-
-    def visit_drop_mapping(self, _: Node, children: list[Any]) -> statements.DropMapping:
-        return statements.DropMapping(children[4], bool(children_of(children[3])))
-
-    def visit_external_name(self, _: Node, children: list[Any]) -> statements.Name:
-        name: statements.Name = children[2]
-        return name
-
-    def visit_mapped(self, _: Node, children: list[Any]) -> list[statements.ColumnDefinition]:
-        return [children[1], *(column for _, column in children_of(children[2]))]
-
-    def visit_mapped_column(self, _: Node, children: list[Any]) -> statements.ColumnDefinition:
-        name, kind, external = children
-        if name.text not in (KEY, THIS) and (reason := column_refusal(name.text)):
-            raise NotSupported(reason, name.place)
-        return statements.ColumnDefinition(name, kind, first_child(external))
-
-    def visit_with_snapshot(self, _: Node, children: list[Any]) -> statements.Name:
-        name: statements.Name = children[2]
-        return name
-
-    def visit_action(self, node: Node, _: list[Any]) -> statements.Action:
-        return statements.Action(node.children[0].children[0].text.upper())
-
-    # Options
-
-    def visit_options(self, _: Node, children: list[Any]) -> list[statements.Option]:
-        return first_child(children[2]) or []
-
-    def visit_option_list(self, _: Node, children: list[Any]) -> list[statements.Option]:
-        options = [children[0], *(option for _, option in children_of(children[1]))]
-        seen = set()
-        for option in options:
-            if option.name.text in seen:
-                raise RepeatedOption(f"the option '{option.name}' is given twice", option.name.place)
-            seen.add(option.name.text)
-        return options
-
-    def visit_option(self, _: Node, children: list[Any]) -> statements.Option:
-        name, _, value = children[0]
-        if isinstance(name, ex.String):
-            if not name.value:
-                raise BadSyntax("an option needs a name", name.place)
-            name = statements.Name(name.value, name.place)
-        return statements.Option(name, canonical_value(name.text, value.value), value.place)
-
-    def visit_explain(self, _: Node, children: list[Any]) -> statements.Explain:
-        _, mode, explained = children
-        return statements.Explain(explained, first_child(mode) or statements.ExplainMode.PLAN)
-
-    def visit_explain_mode(self, node: Node, _: list[Any]) -> statements.ExplainMode:
-        return statements.ExplainMode(keyword(node))
-
-    def visit_explained(self, _: Node, children: list[Any]) -> statements.CreateJob | statements.Insert:
-        return children[0]  # type: ignore[no-any-return]
-
-    def visit_lone_insert(self, _: Node, children: list[Any]) -> statements.Insert:
-        return children[1]  # type: ignore[no-any-return]

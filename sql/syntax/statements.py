@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from jobplane.schemas.errors import STATEMENT_START, Place
-from jobplane.sql.syntax.expressions import ColumnType, Expression, Interval, String
+
+if TYPE_CHECKING:
+    from jobplane.sql.syntax.expressions import ColumnType, Expression, Interval, String
 
 
 def _place() -> Place:
@@ -36,7 +39,7 @@ class Star:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    expression: Expression
+    expression: "Expression"
     alias: Name | None
     place: Place = _place()
 
@@ -72,11 +75,11 @@ class Windowed:
 
     function: WindowFunction
     source: "Table | Derived"
-    time: Expression
-    size: Interval
-    step: Interval | None
-    offset: Interval | None
-    zone: String | None
+    time: "Expression"
+    size: "Interval"
+    step: "Interval | None"
+    offset: "Interval | None"
+    zone: "String | None"
     alias: Name | None
     place: Place = _place()
 
@@ -88,7 +91,7 @@ Source = Table | Derived | Windowed
 class UnnestClause:
     """`CROSS JOIN UNNEST(array) [WITH ORDINALITY] alias (column, …)`: one row for each element."""
 
-    expression: Expression
+    expression: "Expression"
     ordinality: bool
     alias: Name | None
     columns: tuple[Name, ...]
@@ -100,7 +103,7 @@ class Select:
     items: tuple[Star | Item, ...]
     source: Source
     unnests: tuple[UnnestClause, ...]
-    where: Expression | None
+    where: "Expression | None"
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +199,7 @@ class DropSnapshot:
 @dataclass(frozen=True, slots=True)
 class ColumnDefinition:
     name: Name
-    type: ColumnType
+    type: "ColumnType"
     external: Name | None
 
 

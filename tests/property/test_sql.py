@@ -20,8 +20,9 @@ from jobplane.sql.syntax import expressions as ex
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.grammar import EXPECTED
 from jobplane.sql.syntax.parser import parse
+from jobplane.sql.syntax.render.insert_text import insert_text
 from jobplane.sql.syntax.render.lines import render_lines
-from jobplane.sql.syntax.render.statements import insert_text, render
+from jobplane.sql.syntax.render.statements import render
 
 WIRING = Wiring("out", 1, {"s": "s"}, {"s": 0})
 WORDS = sorted(RESERVED | {word for word in EXPECTED if word.isupper()})

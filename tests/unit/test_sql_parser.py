@@ -23,6 +23,13 @@ def conditions(depth: int) -> str:
     return "y" if depth == 0 else f"b OR c AND NOT ({conditions(depth - 1)}) = (d OR e)"
 
 
+@pytest.mark.parametrize("subject", statements.ShowSubject)
+@pytest.mark.parametrize("text", ["SHOW {}", "show\n{};", "\tShow  {} ; "])
+def test_a_short_show_is_what_the_grammar_says(text: str, subject: str) -> None:
+    for written in (text.format(subject), text.format(subject.lower())):
+        assert parse(written) == parse(f"/* only the grammar knows comments */{written}")
+
+
 @pytest.mark.parametrize(
     "query",
     [

@@ -1,23 +1,11 @@
 """From statement back to text: one canonical form, on one line. `parse(render(x)) == x` for every statement."""
 
-import re
 from collections.abc import Sequence
 from typing import assert_never
 
 from jobplane.schemas.names import quote_name
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.render.expressions import render_expression, string_literal
-
-_JOB_HEAD = re.compile(
-    r"""CREATE JOB (?:IF NOT EXISTS )?(?:\w+|"(?:[^"]|"")++")(?: OPTIONS \((?:'(?:[^']|'')*+'|[^')])*+\))?"""
-    r" AS (?=INSERT|SINK)"
-)
-
-
-def insert_text(create: str) -> str:
-    """The INSERT of a CREATE JOB in canonical form, without parsing it: there may be a thousand jobs."""
-    head = _JOB_HEAD.match(create)
-    return create[head.end() :] if head else create
 
 
 def render(statement: statements.Statement | statements.Insert) -> str:

@@ -6,8 +6,8 @@ from parsimonious.nodes import Node
 
 from jobplane.schemas.errors import NestedTooDeep
 from jobplane.sql.syntax import statements
-from jobplane.sql.syntax.build_base import children_of, first_child, keyword, list_items
-from jobplane.sql.syntax.build_windows import WindowBuilder
+from jobplane.sql.syntax.builders.base import children_of, first_child, keyword, list_items
+from jobplane.sql.syntax.builders.windows import WindowBuilder
 from jobplane.sql.syntax.scan import MAX_DEPTH
 
 

@@ -10,8 +10,8 @@ from jobplane.schemas.suggestions import did_you_mean
 from jobplane.schemas.types.temporal_text import interval_literal
 from jobplane.sql.syntax import expressions as ex
 from jobplane.sql.syntax import statements
-from jobplane.sql.syntax.build_base import children_of, first_child, list_items
-from jobplane.sql.syntax.build_expressions import ExpressionBuilder
+from jobplane.sql.syntax.builders.base import children_of, first_child, list_items
+from jobplane.sql.syntax.builders.expressions import ExpressionBuilder
 from jobplane.sql.syntax.statements import WindowFunction
 
 _ORDER = {

@@ -8,16 +8,17 @@ from parsimonious.nodes import Node
 from jobplane.schemas.errors import BadSyntax, NestedTooDeep, NotSupported
 from jobplane.sql.syntax import expressions as ex
 from jobplane.sql.syntax import statements
-from jobplane.sql.syntax.build_base import Builder, children_of, first_child, keyword, list_items
+from jobplane.sql.syntax.builders.base import children_of, first_child, keyword, list_items
+from jobplane.sql.syntax.builders.literals import LiteralBuilder
+from jobplane.sql.syntax.parts import column_refusal
 from jobplane.sql.syntax.precedence import Operand, OperandChain, Operator, Test, build_sum, build_tree
-from jobplane.sql.syntax.refusals.unsupported import column_refusal
 from jobplane.sql.syntax.scan import MAX_DEPTH
 
 _TRIMS = {"LEADING": "LTRIM", "TRAILING": "RTRIM", "BOTH": "BTRIM"}
 Build = Callable[[ex.Expression], ex.Expression]
 
 
-class ExpressionBuilder(Builder):
+class ExpressionBuilder(LiteralBuilder):
     """Expressions are flat in the grammar; sql/syntax/precedence.py makes the tree."""
 
     def visit_expression(self, _: Node, children: list[Any]) -> ex.Expression:

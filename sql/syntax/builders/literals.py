@@ -1,69 +1,22 @@
-"""What all rules have in common when a parse tree becomes values: places, names, literals and types."""
+"""Builds literals and types."""
 
-from bisect import bisect_right
 from decimal import Decimal
 from typing import Any
 
-from parsimonious.nodes import Node, NodeVisitor
+from parsimonious.nodes import Node
 
-from jobplane.schemas.errors import BadSyntax, Place, Refused
+from jobplane.schemas.errors import BadSyntax
 from jobplane.schemas.names import quote_name
 from jobplane.schemas.types.datatypes import MAX_PRECISION
 from jobplane.sql.syntax import expressions as ex
-from jobplane.sql.syntax import statements
+from jobplane.sql.syntax.builders.base import Builder, children_of, first_child, keyword, list_items
 
 MAX_INTEGER = 2**63
 """Integer literals go up to this, so that its negative can be written."""
 
 
-def children_of(node: Any) -> list[Any]:
-    """The children of a `?`, `*` or `+` that matched; empty if it matched nothing, which is a Node."""
-    return node if isinstance(node, list) else []
-
-
-def first_child(node: Any) -> Any:
-    """What a `?` matched, or None."""
-    return node[0] if isinstance(node, list) else None
-
-
-def list_items(head: Any, rest: Any) -> list[Any]:
-    """The items of `item (comma item)*`."""
-    return [head, *(item for _, item in children_of(rest))]
-
-
-def keyword(node: Node) -> str:
-    """The keyword a choice of keywords matched, in capital letters."""
-    while node.children:
-        node = node.children[0]
-    return str(node.text).upper()
-
-
-class Builder(NodeVisitor):  # type: ignore[misc]  # parsimonious carries no types
-    """Has one method for each rule; a rule without a method gives its children, or its node if it has none."""
-
-    unwrapped_exceptions = (Refused,)
-
-    def __init__(self, text: str) -> None:
-        self._lines = [0, *(i + 1 for i, c in enumerate(text) if c == "\n")]
-
-    def place(self, node: Node) -> Place:
-        line = bisect_right(self._lines, node.start)
-        return Place(line, node.start - self._lines[line - 1] + 1)
-
-    def generic_visit(self, node: Node, children: list[Any]) -> Any:
-        return children or node
-
-    # Names
-
-    def visit_name(self, _: Node, children: list[Any]) -> statements.Name:
-        name: statements.Name = children[0]
-        return name
-
-    def visit_bare(self, node: Node, _: list[Any]) -> statements.Name:
-        return statements.Name(node.children[1].text, self.place(node))
-
-    def visit_quoted(self, node: Node, _: list[Any]) -> statements.Name:
-        return statements.Name(node.children[0].text[1:-1].replace('""', '"'), self.place(node))
+class LiteralBuilder(Builder):
+    """Numbers, strings, truth values, moments, intervals, and the types of columns and casts."""
 
     # Literals
 
