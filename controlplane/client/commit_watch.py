@@ -97,10 +97,6 @@ class CommitWatch:
 
     def _with_records(self, near: Collection[At], begin: Mapping[At, int]) -> set[At]:
         """The partitions that have a committed record after the position."""
-        found: set[At] = set()
         with closing(ControlTopics(self._kafka, self._prefix).state_reader()) as consumer:
-            for topic in {topic for topic, _ in near}:
-                starts = {at: begin[at] for at in near if at[0] == topic}
-                messages = self._kafka.read_to_end(consumer, topic, [p for _, p in starts], starts=starts)
-                found |= {(topic, message.partition() or 0) for message in messages}
-        return found
+            messages = self._kafka.read_from(consumer, {at: begin[at] for at in near})
+            return {(message.topic() or "", message.partition() or 0) for message in messages}

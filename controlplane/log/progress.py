@@ -1,12 +1,12 @@
 """The progress of jobs: the newest reports of tasks, and committed offsets. Read from Kafka; no task is asked."""
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 
+from jobplane.controlplane.core.state import State
 from jobplane.controlplane.log import state_topic
-from jobplane.controlplane.topics import REPORTS
-from jobplane.processors.kafka.cluster import CALL_S, Consumer, Kafka, TopicPartition, judged
+from jobplane.processors.kafka.cluster import CALL_S, Consumer, Kafka, Message, TopicPartition, judged
 from jobplane.processors.kafka.control_topics import ControlTopics
 from jobplane.processors.kafka.judging import judging
 from jobplane.processors.kafka.questions import At
@@ -20,28 +20,53 @@ PROGRESS_MS, DORMANT_MS = 15_000, 660_000
 """Progress older than this says nothing about now: tasks report it every 5 s, and every 10 min while they rest."""
 
 
-def latest_progress(
-    kafka: Kafka, prefix: str, jobs: Mapping[str, Job], *, with_dormant: bool = False
-) -> dict[str, Progress]:
-    """The newest progress of each running task of the live ones among `jobs` (by uid), by task key.
+def read_progress(kafka: Kafka, prefix: str, job: Job) -> dict[str, Progress]:
+    """What each running task of a job has reported last, by task key: of one that rests, minutes ago."""
+    topics, now = ControlTopics(kafka, prefix), _now()
+    if job.closed:
+        return {}
+    with closing(topics.state_reader()) as consumer:
+        reports = list(kafka.read_from(consumer, _reports_since(topics, now - DORMANT_MS)))
+    return _newest(reports, {job.uid: job}, now)
 
-    A task that has reported none lately rests, if its worker says that tasks rest there: it has read everything.
-    `with_dormant` finds what such a task has last reported, which takes long for many jobs.
+
+def read_state_and_progress(kafka: Kafka, prefix: str) -> tuple[State, dict[str, Progress]]:
+    """What is listed of the state, and the newest progress of all running tasks, by task key.
+
+    One consumer reads both: a second one would connect again. A task that has reported nothing lately rests, if its
+    worker says that tasks rest there: it has read everything.
     """
-    topic = f"{prefix}{REPORTS}"
-    if all(job.closed for job in jobs.values()):
-        return {}
-    now = round(time.time() * 1000)
-    since = now - (DORMANT_MS if with_dormant else PROGRESS_MS)
-    start = kafka.offsets_since([(topic, 0)], since)[topic, 0]
-    if start < 0:
-        return {}
-    with closing(ControlTopics(kafka, prefix).state_reader()) as consumer:
-        messages = list(kafka.read_to_end(consumer, topic, [0], starts={(topic, 0): start}))
+    topics, now, reports = ControlTopics(kafka, prefix), _now(), list[Message]()
+    starts = kafka.first_offsets([(topics.state, 0)]) | _reports_since(topics, now - PROGRESS_MS)
+
+    def states() -> Iterator[Message]:
+        for message in kafka.read_from(consumer, starts):
+            if message.topic() == topics.state:
+                yield message
+            else:
+                reports.append(message)
+
+    with closing(topics.state_reader()) as consumer:
+        state = state_topic.fold_state(states(), state_topic.is_listed)
+    return state, _newest(reports, state.jobs, now)
+
+
+def _now() -> int:
+    return round(time.time() * 1000)
+
+
+def _reports_since(topics: ControlTopics, instant: int) -> dict[At, int]:
+    """Where the reports since an instant begin; empty if there are none."""
+    found = topics.kafka.offsets_since([(topics.reports, 0)], instant)
+    return {at: start for at, start in found.items() if start >= 0}
+
+
+def _newest(reports: Sequence[Message], jobs: Mapping[str, Job], now: int) -> dict[str, Progress]:
+    """The newest progress of each running task of the live ones among `jobs`, which are by uid."""
     heard: set[bytes] = set()
     resting: set[str] = set()
     found: dict[str, Progress] = {}
-    for message in reversed(messages):
+    for message in reversed(reports):
         key = message.key() or b""
         if key in heard:  # the newest is decoded, and those before it are not
             continue

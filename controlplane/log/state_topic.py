@@ -1,6 +1,6 @@
 """Reads the topic `state`, and records of `state` and `reports`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 
 from jobplane.controlplane.core.state import State
@@ -23,8 +23,13 @@ def read_state(
     wanted: Callable[[StateKey], bool] = lambda key: True,
 ) -> State:
     """The state at the end of its topic, of the `wanted` keys. Raises NewerState if a newer version wrote one."""
+    return fold_state(kafka.read_to_end(consumer, f"{prefix}{STATE}", [0], alive), wanted)
+
+
+def fold_state(messages: Iterable[Message], wanted: Callable[[StateKey], bool]) -> State:
+    """The state that the topic's records leave, as `read_state` reads it."""
     last: dict[bytes, bytes] = {}
-    for message in kafka.read_to_end(consumer, f"{prefix}{STATE}", [0], alive):
+    for message in messages:
         key, value = message.key() or b"[]", message.value()
         if value is None:
             last.pop(key, None)
@@ -38,6 +43,11 @@ def read_current_state(kafka: Kafka, prefix: str, wanted: Callable[[StateKey], b
     """`read_state` with its own consumer, to look once."""
     with closing(ControlTopics(kafka, prefix).state_reader()) as consumer:
         return read_state(kafka, consumer, prefix, wanted=wanted)
+
+
+def is_listed(key: StateKey) -> bool:
+    """All but the answers to command ids: they are many, and only the decider needs them."""
+    return key[:1] != ("command",)
 
 
 def read_record(value: bytes) -> StateRecord:

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, assert_never
 
 import msgspec
 
-from jobplane.controlplane.core.request import options_of
 from jobplane.controlplane.core.state import State
 from jobplane.controlplane.listings import rows
 from jobplane.controlplane.listings.rows import Listing, Screen
 from jobplane.controlplane.log import state_topic
-from jobplane.controlplane.log.progress import committed_progress, latest_progress
+from jobplane.controlplane.log.progress import committed_progress, read_progress, read_state_and_progress
 from jobplane.controlplane.query.newest_records import LAST
 from jobplane.processors.kafka.cluster import Kafka
 from jobplane.schemas.errors import BadSyntax, JobNotFound, OffsetNotFound
@@ -70,7 +69,7 @@ def _describe(kafka: Kafka, prefix: str, statement: statements.ShowCreate | stat
             )
         case statements.Describe(statements.DescribeKind.JOB, name):
             job = describe.find_job(state, name)
-            latest = latest_progress(kafka, prefix, {job.uid: job}, with_dormant=True)
+            latest = read_progress(kafka, prefix, job)
             return describe.describe_job(job, latest, committed_progress(kafka, prefix, job))
         case statements.Describe(statements.DescribeKind.MAPPING, name):
             return describe.describe_mapping(state, name)
@@ -81,6 +80,7 @@ def _describe(kafka: Kafka, prefix: str, statement: statements.ShowCreate | stat
 
 
 def _explain(dry: "DryRun", explained: statements.CreateJob | statements.Insert, *, shows_code: bool) -> Listing:
+    from jobplane.controlplane.core.request import options_of
     from jobplane.controlplane.query.dry_run import job_of_insert
     from jobplane.processors import copy_path, user_functions
     from jobplane.sql.explain import explain_plan
@@ -139,15 +139,17 @@ def _filter_by_name(listing: Listing, like: statements.LikeName) -> Listing:
 
 
 def _jobs(kafka: Kafka, prefix: str, show: statements.Show) -> Listing:
-    state = _state(kafka, prefix, show.as_of)
-    latest = latest_progress(kafka, prefix, state.jobs) if show.as_of is None else {}
-    return Listing(rows.JOB_COLUMNS, rows.jobs(state, latest), screen=Screen.JOBS)
+    if show.as_of is None:
+        found = rows.jobs(*read_state_and_progress(kafka, prefix))
+    else:
+        found = rows.jobs(_state(kafka, prefix, show.as_of))
+    return Listing(rows.JOB_COLUMNS, found, screen=Screen.JOBS)
 
 
 def _state(kafka: Kafka, prefix: str, as_of: statements.AsOfOffset | statements.AsOfTime | None = None) -> State:
     """The current state, or the state as of an offset or instant. Raises OffsetNotFound, EventsTruncated."""
     if as_of is None:
-        return state_topic.read_current_state(kafka, prefix)
+        return state_topic.read_current_state(kafka, prefix, state_topic.is_listed)
     from jobplane.controlplane.log import history
 
     try:

@@ -15,7 +15,6 @@ from jobplane.controlplane.log import state_topic
 from jobplane.controlplane.log.events_tail import EventsTail
 from jobplane.processors.kafka.cluster import Kafka
 from jobplane.schemas.records.events import Event
-from jobplane.schemas.records.state import StateKey
 
 T = TypeVar("T")
 WAIT_S = 0.5
@@ -67,13 +66,8 @@ class LiveView:
             return look(self._state or self._read())
 
     def _read(self) -> State:
-        return state_topic.read_current_state(self._kafka, self._prefix, _is_shown)
-
-
-def _is_shown(key: StateKey) -> bool:
-    """The web server does not show answers to command ids: they are many, and only the decider needs them."""
-    return key[:1] != ("command",)
+        return state_topic.read_current_state(self._kafka, self._prefix, state_topic.is_listed)
 
 
 def _select_shown(changes: Changes) -> Changes:
-    return {key: record for key, record in changes.items() if _is_shown(key)}
+    return {key: record for key, record in changes.items() if state_topic.is_listed(key)}

@@ -54,7 +54,7 @@ class CheckpointIndex:
             self._reader or self._topics.log_reader(),
             None,
         )  # one that has failed is not used again
-        for message in kafka.read_to_end(consumer, topic, partitions, alive, starts):
+        for message in kafka.read_from(consumer, starts, alive):
             key, offset = message.key() or b"", message.offset() or 0
             if message.value() is None:
                 self._offsets.pop(key, None)

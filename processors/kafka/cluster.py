@@ -265,22 +265,19 @@ class Kafka:
         ]
 
     def read_to_end(
-        self,
-        consumer: Consumer,
-        topic: str,
-        partitions: Sequence[int],
-        alive: Alive = _nothing,
-        starts: Mapping[At, int] | None = None,
+        self, consumer: Consumer, topic: str, partitions: Sequence[int], alive: Alive = _nothing
     ) -> Iterator[Message]:
-        """Every committed record of the partitions, in their order, from `starts` or the first to the end as it is now.
+        """As `read_from`, from the first records of the partitions."""
+        yield from self.read_from(consumer, self.first_offsets([(topic, p) for p in partitions], alive), alive)
+
+    def read_from(self, consumer: Consumer, starts: Mapping[At, int], alive: Alive = _nothing) -> Iterator[Message]:
+        """Every committed record of the partitions, each in its order, from `starts` to the end as it is now.
 
         The consumer is left assigned at that end. `alive` is called while waiting. Raises Doubt after long silence.
         """
-        places = [(topic, one) for one in partitions]
-        ends = self.last_offsets(places, alive)
-        reached = dict(starts or self.first_offsets(places, alive))
+        ends, reached = self.last_offsets(starts, alive), dict(starts)
         assign(consumer, reached)
-        left = {one for one in partitions if ends[topic, one] > reached[topic, one]}
+        left = {at for at in starts if ends[at] > reached[at]}
         heard = asked = time.monotonic()
         while left:
             alive()
@@ -290,18 +287,19 @@ class Kafka:
                 if time.monotonic() - heard > SILENT_S:
                     raise
                 messages = []
-                first = self.first_offsets(places, alive)
+                first = self.first_offsets(starts, alive)
                 reached = {at: max(offset, first[at]) for at, offset in reached.items()}
                 assign(consumer, reached)
             for message in messages:
                 heard = asked = time.monotonic()
                 yield message
-            for at in consumer.position([TopicPartition(topic, one) for one in left]):
-                reached[topic, at.partition] = max(at.offset, reached[topic, at.partition])
-                if at.offset >= ends[topic, at.partition]:
-                    left.discard(at.partition)
-            if time.monotonic() - heard > OPEN_S:
-                raise Doubt(f"{topic} {sorted(left)}: the end was not reached, a transaction is open before it")
+            for at, offset in _positions(consumer, left).items():
+                reached[at] = max(offset, reached[at])
+                if offset >= ends[at]:
+                    left.discard(at)
+            if left and time.monotonic() - heard > OPEN_S:
+                topic, partition = min(left)
+                raise Doubt(f"{topic}-{partition}: the end was not reached, a transaction is open before it")
             if time.monotonic() - asked > SILENT_S and left:
                 asked = time.monotonic()
                 assign(consumer, reached)  # one that has met a broker's end may ask for a leader of before
@@ -324,7 +322,7 @@ class Kafka:
     def positions(self, consumer: Consumer, partitions: Collection[At]) -> dict[At, int]:
         """Where a consumer is; one that has read nothing of a partition is at its first record."""
         with judging():
-            found = {(at.topic, at.partition): at.offset for at in consumer.position([*map(_partition, partitions)])}
+            found = _positions(consumer, partitions)
         unread = [at for at, offset in found.items() if offset < 0]
         return found | self.first_offsets(unread)
 
@@ -338,14 +336,14 @@ def insisting(ask: Callable[[], T | None], alive: Callable[[], None]) -> T | Non
     return found
 
 
-def _partition(at: At) -> TopicPartition:
-    return TopicPartition(*at)
+def _positions(consumer: Consumer, partitions: Collection[At]) -> dict[At, int]:
+    return {(at.topic, at.partition): at.offset for at in consumer.position([TopicPartition(*at) for at in partitions])}
 
 
 def bounds(consumer: Consumer, at: At) -> tuple[int, int]:
     """First offset and last stable one, as a read_committed consumer has them. Raises NoAnswer, Doubt."""
     with judging():
-        return bounds_answer(f"{at[0]}-{at[1]}", consumer.get_watermark_offsets(_partition(at), CALL_S))
+        return bounds_answer(f"{at[0]}-{at[1]}", consumer.get_watermark_offsets(TopicPartition(*at), CALL_S))
 
 
 def delivered_offset(message: Message) -> int:

@@ -99,9 +99,8 @@ def keys_held_back(kafka: Kafka, topic: str, partitions: Collection[int], alive:
         return {}
     consumer = kafka.consumer(f"{topic}.hanging", committed=False)
     try:
-        found = kafka.read_to_end(consumer, topic, [partition for _, partition in behind], alive, behind)
         keys = dict[int, list[bytes]]()
-        for message in found:
+        for message in kafka.read_from(consumer, behind, alive):
             keys.setdefault(message.partition() or 0, []).append(message.key() or b"")
         return keys
     finally:

@@ -59,8 +59,7 @@ class ControlRecords:
             starts[place] = min(at.offset, starts.get(place, at.offset))
         last: dict[bytes, bytes | None] = {}
         with self._consumer(committed=True) as consumer:
-            partitions = [partition for _, partition in starts]
-            for message in self._kafka.read_to_end(consumer, self._topics.tasks, partitions, alive, starts):
+            for message in self._kafka.read_from(consumer, starts, alive):
                 if (key := message.key()) in keys:
                     last[key] = message.value()
         return {key.decode(): decode(value, Task) for key, value in last.items() if value}
@@ -112,9 +111,10 @@ class ControlRecords:
     ) -> tuple[bytes | None, int]:
         """The last record under a key from `start` or the first offset on, and how many there are."""
         wanted, last, count = key.encode(), None, 0
-        starts = {(topic, partition): start} if start is not None else None
+        at = (topic, partition)
+        starts = self._kafka.first_offsets([at], alive) if start is None else {at: start}
         with self._consumer(committed=committed) as consumer:
-            for message in self._kafka.read_to_end(consumer, topic, [partition], alive, starts):
+            for message in self._kafka.read_from(consumer, starts, alive):
                 if message.key() == wanted:
                     last, count = message.value(), count + 1
         return last, count
