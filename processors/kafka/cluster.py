@@ -109,6 +109,7 @@ class Kafka:
             "bootstrap.servers": self.bootstrap,
             "error_cb": self._on_error,
             "log_level": 2,
+            "reconnect.backoff.ms": 20,  # a new client may wait for half of it before it connects at all
             "reconnect.backoff.max.ms": 1000,
             **self.properties,
             **{key if key in _CALLBACKS else key.replace("_", "."): value for key, value in settings.items()},
