@@ -6,7 +6,6 @@ Properties of the schema registry's client pass through too: JOBPLANE_REGISTRY_U
 
 import os
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from math import isfinite
@@ -84,12 +83,7 @@ class Settings:
     def load(cls, flags: Mapping[str, Any], environment: Mapping[str, str], folder: Path) -> Self:
         """Loads the settings. Raises BadSetting that names where a wrong value came from."""
         file = folder / FILE
-        try:
-            loaded = tomllib.loads(file.read_text()) if file.exists() else {}
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as bad:
-            raise BadSetting(_describe_toml_fault(file, bad)) from None
-        except OSError as bad:
-            raise BadSetting(f"{file} cannot be read: {os.strerror(bad.errno or 0).lower()}") from None
+        loaded = _read_file(file)
         for table in TABLES:
             if not isinstance(loaded.get(table, {}), dict):
                 raise BadSetting(f"{file}: {table} must be a table: write [{table}] and its properties below")
@@ -104,6 +98,19 @@ class Settings:
         for origin, values in ((str(file), loaded), (ENVIRONMENT_ORIGIN, variables), ("command line", flags)):
             settings = _replace_values(settings, origin, values)
         return settings
+
+
+def _read_file(file: Path) -> dict[str, Any]:
+    try:
+        if not file.exists():
+            return {}
+        import tomllib
+
+        return tomllib.loads(file.read_text())
+    except OSError as bad:
+        raise BadSetting(f"{file} cannot be read: {os.strerror(bad.errno or 0).lower()}") from None
+    except ValueError as bad:  # neither TOML nor UTF-8
+        raise BadSetting(_describe_toml_fault(file, bad)) from None
 
 
 def _pass_through_properties(

@@ -19,8 +19,9 @@ import click
 import pytest
 
 from jobplane.controlplane.cli import main
+from jobplane.controlplane.cli.command_group import CommandGroup
 from jobplane.controlplane.core.facts import Facts
-from jobplane.controlplane.core.outcome import REFUSED, answer_of
+from jobplane.controlplane.core.outcome import answer_of
 from jobplane.controlplane.listings import describe as descriptions
 from jobplane.controlplane.listings import rows as views
 from jobplane.controlplane.listings import tables
@@ -32,7 +33,7 @@ from jobplane.schemas.records.offsets import PartitionOffset, SourceOffsets
 from jobplane.schemas.records.reports import Report, ReportKind
 from jobplane.schemas.records.snapshots import SnapshotPart, SnapshotRequest
 from jobplane.schemas.records.sources import sources_by_topic
-from jobplane.schemas.records.state import Phase, Status
+from jobplane.schemas.records.state import REFUSED, Phase, Status
 from jobplane.schemas.records.tasks import Task
 from jobplane.sql.explain import explain
 from jobplane.sql.syntax import statements
@@ -240,10 +241,10 @@ def anchors(page: Path) -> set[str]:
 def test_commands_exist_with_the_flags_they_are_given(page: Path) -> None:
     for text in (re.sub(_QUOTED, "quoted", text) for language, text in blocks(page) if language == "sh"):
         for called, arguments in (found.groups() for line in text.splitlines() if (found := _CALL.match(line))):
-            command: click.Command = main.main.commands[called]
+            command: click.Command = main.main.load_commands()[called]
             given = shlex.split(arguments)
-            while isinstance(command, click.Group):
-                command, given = command.commands[given[0]], given[1:]
+            while isinstance(command, CommandGroup):
+                command, given = command.load_commands()[given[0]], given[1:]
             command.make_parser(click.Context(command)).parse_args(given)
 
 

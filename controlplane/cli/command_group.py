@@ -2,6 +2,8 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
+from importlib import import_module
+from types import MappingProxyType
 from typing import Any
 
 import click
@@ -46,7 +48,30 @@ _SHELL = frozenset('"$`\\!')
 
 
 class CommandGroup(click.Group):
-    """`help [COMMAND]` is `--help`; Ctrl-C ends with 130; unknown commands and misplaced flags say what to do."""
+    """`help [COMMAND]` is `--help`; Ctrl-C ends with 130; unknown commands and misplaced flags say what to do.
+
+    `modules` are the commands of modules of this package by module, which is imported for these commands only.
+    """
+
+    def __init__(self, *args: Any, modules: Mapping[str, tuple[str, ...]] = MappingProxyType({}), **extra: Any) -> None:
+        super().__init__(*args, **extra)
+        self._modules = {name: module for module, names in modules.items() for name in names}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """As in click, with the commands of modules that are not imported yet."""
+        return sorted({*super().list_commands(ctx), *self._modules})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """As in click, once the module of the command is imported."""
+        if module := self._modules.pop(cmd_name, None):
+            for command in import_module(f"{__package__}.{module}").COMMANDS:
+                self.add_command(command)
+        return super().get_command(ctx, cmd_name)
+
+    def load_commands(self) -> dict[str, click.Command]:
+        """All commands by name."""
+        context = click.Context(self)
+        return {name: one for name in self.list_commands(context) if (one := self.get_command(context, name))}
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """As in click, but an OSError, such as a full disk below standard output, is a message without a traceback."""
@@ -75,7 +100,9 @@ class CommandGroup(click.Group):
             return super().parse_args(ctx, args)
         except click.NoSuchOption as unknown:
             flag = unknown.option_name
-            having = [name for name, one in self.commands.items() if any(flag in known.opts for known in one.params)]
+            having = [
+                name for name, one in self.load_commands().items() if any(flag in known.opts for known in one.params)
+            ]
             meant = next((name for name in (*args, MOST_USED, *having) if name in having), None)
             if meant is None:
                 raise

@@ -54,3 +54,6 @@ def infer(topic: str, last: int, name: str, **flags: Any) -> None:
             fail(f"topic '{topic}' has {what}, so its columns cannot be inferred", FAILED)
         found = infer_mapping([(message.key(), message.value()) for message in messages])
         click.echo(mapping_statement(found, topic, name), nl=False)
+
+
+COMMANDS = (infer,)

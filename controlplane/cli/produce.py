@@ -84,3 +84,6 @@ def produce(
 def _bytes(text: str | None) -> bytes | None:
     """The bytes that were typed, whether they are UTF-8 or not."""
     return None if text is None else os.fsencode(text)
+
+
+COMMANDS = (produce,)

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from jobplane.processors.kafka.cluster import Kafka
 
 
-@click.group(cls=CommandGroup, epilog=examples("jobplane topic create orders", "jobplane topic peek orders -n 5"))
+@click.group(
+    cls=CommandGroup,
+    modules={"produce": ("produce",), "records": ("peek", "tail")},
+    epilog=examples("jobplane topic create orders", "jobplane topic peek orders -n 5"),
+)
 def topic() -> None:
     """Create topics, read their records and write to them."""
 
@@ -186,3 +190,6 @@ class refusals:  # noqa: N801  used like a function
         else:
             text = f"error ({error.code}): {to_one_line(error.message)}"
         fail(text, error.exit_code)
+
+
+COMMANDS = (topic,)

@@ -262,18 +262,25 @@ try:
     main({words!r})
 except SystemExit:
     pass
-names = "faust", "confluent_kafka", "rich", "parsimonious", "jobplane.sql.plan"
-print(*sorted(name for name in names if name in sys.modules))
+print(*sorted(name for name in {heavy!r} if name in sys.modules))
 """
+    heavy = (
+        *("confluent_kafka", "fastavro", "faust", "parsimonious", "regex", "rich", "tomllib"),
+        *("jobplane.controlplane.cli.log", "jobplane.controlplane.cli.sql", "jobplane.controlplane.cli.topic"),
+        *("jobplane.schemas.records.events", "jobplane.sql.plan", "jobplane.sql.syntax.expressions"),
+    )
 
     def loaded(*words: str) -> str:
-        command = [sys.executable, "-c", script.format(words=list(words))]
+        command = [sys.executable, "-c", script.format(words=list(words), heavy=heavy)]
         environment = {**os.environ, "JOBPLANE_BOOTSTRAP": plane.bootstrap, "JOBPLANE_PREFIX": plane.prefix}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
         return done.stdout.splitlines()[-1]
 
-    assert loaded("--help") == ""
-    assert loaded("sql", "-e", "SHOW JOBS") == "confluent_kafka parsimonious"
+    cli = "jobplane.controlplane.cli"
+    assert loaded("--help") == f"{cli}.log {cli}.sql {cli}.topic"
+    assert loaded("sql", "-e", "SHOW JOBS") == f"confluent_kafka {cli}.sql"
+    assert loaded("sql", "-e", "DESCRIBE JOB none") == f"confluent_kafka {cli}.sql parsimonious regex"
+    assert loaded("topic", "list") == f"confluent_kafka {cli}.topic"
 
 
 def test_settings_come_from_a_file_too(plane: System, tmp_path: Path) -> None:

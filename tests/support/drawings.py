@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from jobplane.controlplane.cli import main
+from jobplane.controlplane.cli.command_group import CommandGroup
 from jobplane.controlplane.core.transitions import ENDED, TRANSITIONS, JobInput
 from jobplane.controlplane.settings import ENVIRONMENT, Settings
 from jobplane.controlplane.topics import TOPICS
@@ -93,8 +94,8 @@ def settings() -> str:
 
 def flag(setting: str) -> str:
     """The flag of a setting, with the commands that have it: those of a group under the group's name."""
-    having = [name for name, command in main.main.commands.items() if _takes(command, setting)]
-    lacking = [name for name in main.main.commands if name not in having]
+    having = [name for name, command in main.main.load_commands().items() if _takes(command, setting)]
+    lacking = [name for name in main.main.load_commands() if name not in having]
     if not having:
         return "none"
     where = ", ".join(having) if len(having) <= len(lacking) else f"all but {', '.join(lacking)}"
@@ -102,8 +103,8 @@ def flag(setting: str) -> str:
 
 
 def _takes(command: click.Command, setting: str) -> bool:
-    if isinstance(command, click.Group):
-        return any(_takes(one, setting) for one in command.commands.values())
+    if isinstance(command, CommandGroup):
+        return any(_takes(one, setting) for one in command.load_commands().values())
     return any(one.name == setting for one in command.params)
 
 

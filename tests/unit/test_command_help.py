@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Iterator
+from importlib import import_module
 from itertools import groupby, takewhile
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from jobplane.controlplane.cli.main import main
+from jobplane.controlplane.cli.command_group import CommandGroup
+from jobplane.controlplane.cli.main import MODULES, main
 
 
 @pytest.mark.parametrize(
@@ -87,12 +89,19 @@ def test_help_is_a_command_too(words: str, same: str) -> None:
 
 def commands(path: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
     yield path, command
-    if isinstance(command, click.Group):
-        for name, one in command.commands.items():
+    if isinstance(command, CommandGroup):
+        for name, one in command.load_commands().items():
             yield from commands(f"{path} {name}", one)
 
 
 ALL = dict(commands("jobplane", main))
+
+
+def test_each_command_is_listed_with_its_module() -> None:
+    listed = {module: import_module(f"jobplane.controlplane.cli.{module}").COMMANDS for module in MODULES}
+    assert {module: {command.name for command in found} for module, found in listed.items()} == {
+        module: set(names) for module, names in MODULES.items()
+    }
 
 
 @pytest.mark.parametrize("path", ALL)
@@ -125,8 +134,9 @@ def pipeline(line: str) -> Iterator[list[str]]:
 def parse(command: click.Command, words: list[str]) -> None:
     """Raises UsageError for an unknown command or flag, a wrong value, or a missing one."""
     with command.make_context("jobplane", words) as ctx:
-        if isinstance(command, click.Group):
+        if isinstance(command, CommandGroup):
             name, *others = ctx._protected_args + ctx.args
-            assert name == "help" or name in command.commands, f"there is no command {name}"
+            known = command.load_commands()
+            assert name == "help" or name in known, f"there is no command {name}"
             if name != "help":
-                parse(command.commands[name], others)
+                parse(known[name], others)
