@@ -215,6 +215,8 @@ class _RestoreWriter:
                 )
             except BufferError:
                 self._producer.poll(0.1)
+            except KafkaException as error:  # says only that the transaction has failed
+                raise self._producer.cause() or error from error
             else:
                 self._producer.poll(0)
                 return
