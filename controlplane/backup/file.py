@@ -17,6 +17,7 @@ from typing import IO
 
 import msgspec
 
+from jobplane.schemas.msgspec_types import msgpack_decoder
 from jobplane.schemas.setup_errors import BadBackup
 
 FORMAT = 1
@@ -68,7 +69,7 @@ class Foot(msgspec.Struct, frozen=True, array_like=True, tag="foot"):
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Head | BackupRecord | Foot).decode
+_decode = msgpack_decoder(Head | BackupRecord | Foot).decode
 
 
 class BackupWriter:

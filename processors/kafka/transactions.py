@@ -10,6 +10,7 @@ from jobplane.processors.kafka.abandoning import returns
 from jobplane.processors.kafka.cluster import CALL_S, Consumer, Doubt, Kafka, KafkaException, Producer, TopicPartition
 from jobplane.processors.kafka.hanging import TransactionPlace, end_hanging
 from jobplane.processors.kafka.judging import judging
+from jobplane.schemas.msgspec_types import json_decoder
 
 ABANDON_S = CALL_S + 2.0
 STALLED_S = 12.0
@@ -31,7 +32,7 @@ class _Statistics(msgspec.Struct):
     brokers: dict[str, _Broker] = {}
 
 
-_statistics = msgspec.json.Decoder(_Statistics)
+_statistics = json_decoder(_Statistics)
 
 
 class TransactionalProducer:

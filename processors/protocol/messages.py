@@ -5,9 +5,10 @@ lies, and what the record asks for now.
 """
 
 from msgspec import Struct
-from msgspec.json import Decoder, Encoder
+from msgspec.json import Encoder
 
 from jobplane.processors.protocol.steps import Step, TaskEnd
+from jobplane.schemas.msgspec_types import json_decoder
 from jobplane.schemas.records.snapshots import SnapshotRequest
 from jobplane.schemas.records.state import Phase
 from jobplane.schemas.records.tasks import Task, task_key
@@ -138,9 +139,9 @@ class RunnerEnded(Struct, tag="ended", frozen=True):
 FromHost = HostStatus | RunnerEnded
 
 _encoder = Encoder()
-decode_opening = Decoder(Opening).decode
-decode_to_host = Decoder(ToHost).decode
-decode_from_host = Decoder(FromHost).decode
+decode_opening = json_decoder(Opening).decode
+decode_to_host = json_decoder(ToHost).decode
+decode_from_host = json_decoder(FromHost).decode
 
 
 def encode_line(message: Opening | ToHost | FromHost) -> bytes:

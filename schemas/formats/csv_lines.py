@@ -28,6 +28,7 @@ from jobplane.schemas.formats.fields import (
 from jobplane.schemas.formats.json import values as json_values
 from jobplane.schemas.formats.json.second_look import BOM
 from jobplane.schemas.formats.json.value import read_json
+from jobplane.schemas.msgspec_types import json_decoder
 from jobplane.schemas.shown import show_value
 from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types import temporal_text as text
@@ -64,7 +65,7 @@ def _decoder(delimiter: str, count: int, wanted: dict[int, TypedField]) -> Calla
     kinds = [_kind(wanted.get(i)) for i in range(count)]
     row = _row([(f"c{i}", kind) for i, kind in enumerate(kinds)])
     row_with_nulls = _row([(f"c{i}", kind | None, None) for i, kind in enumerate(kinds)])
-    read, read_with_nulls = (msgspec.json.Decoder(one, strict=False).decode for one in (row, row_with_nulls))
+    read, read_with_nulls = (json_decoder(one, strict=False).decode for one in (row, row_with_nulls))
     careful, one_by_one, between = _careful(delimiter, count), _one_by_one(row, wanted), delimiter.encode()
     marked = 0 in wanted and kinds[0] is _TEXT
     """Whether a byte order mark would be taken for a part of the first field."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from jobplane.schemas.msgspec_types import convert
 from jobplane.schemas.records.checkpoints import Checkpoint
 from jobplane.schemas.records.commands import Command
 from jobplane.schemas.records.mappings import TopicMapping
@@ -114,7 +115,7 @@ def _event(fields: dict[str, Any]) -> "Event":
 
     name, body = fields["body"]
     cls = next(one for one in BODIES if NAMESPACE + avro_name(one) == name)
-    return Event(fields["seq"], fields["time"], msgspec.convert(fields["cause"], Cause), msgspec.convert(body, cls))
+    return Event(fields["seq"], fields["time"], convert(fields["cause"], Cause), convert(body, cls))
 
 
 @cache
@@ -165,7 +166,7 @@ def resolving_reader(name: str, raw: Any) -> RecordReader:
         fields: Any = fastavro.schemaless_reader(
             source, written, _parsed(name), return_record_name=True, return_record_name_override=True
         )
-        record = _event(fields) if name == _EVENT else msgspec.convert(fields, _TYPES[name])
+        record = _event(fields) if name == _EVENT else convert(fields, _TYPES[name])
         return record, start + source.tell()
 
     return read

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from jobplane.schemas.errors import BadEnvelope, NotUtf8, Refused, TopicReserved
+from jobplane.schemas.msgspec_types import json_decoder
 from jobplane.schemas.names import is_topic_name
 from jobplane.schemas.records.commands import ATTRIBUTES, REPLY_TO, Attribute, Command
 from jobplane.schemas.types.json_text import describe_unfit
@@ -64,8 +65,8 @@ class _CloudEvent(msgspec.Struct):
     traceparent: str = ""
 
 
-_envelope = msgspec.json.Decoder(Command)
-_cloud_event = msgspec.json.Decoder(_CloudEvent)
+_envelope = json_decoder(Command)
+_cloud_event = json_decoder(_CloudEvent)
 
 
 def read_command(
@@ -119,7 +120,7 @@ def _read_value(data: bytes, named: Mapping[str, bytes | str | None], schemas: "
     return _of_json(_envelope, data, f"{{}}; send {_FORMS}")
 
 
-def _of_json(decoder: msgspec.json.Decoder[T], data: bytes, refusal: str) -> T:
+def _of_json(decoder: msgspec.json.Decoder[T], data: bytes, refusal: str) -> T:  # noqa: TID251  # only its type
     """`refusal` has `{}` for the reason. Raises BadEnvelope."""
     try:
         return decoder.decode(data)

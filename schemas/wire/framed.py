@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import fastavro
-import msgspec
 from fastavro.read import SchemaResolutionError
 from fastavro.schema import SchemaParseException
 
@@ -17,6 +16,7 @@ from jobplane.schemas.errors import BadEnvelope, NoRegistry, Refused
 from jobplane.schemas.formats.avro import types
 from jobplane.schemas.formats.avro.known_schemas import HEADER, UnknownSchema
 from jobplane.schemas.formats.avro.skipped_fields import end_checked
+from jobplane.schemas.msgspec_types import convert
 from jobplane.schemas.records.commands import Command
 from jobplane.schemas.wire.codec import schema
 
@@ -61,7 +61,7 @@ def _resolve(data: bytes, number: int, text: str) -> Command:
         raise _not_ours(number, str(reason)) from None
     try:
         fields: Any = fastavro.schemaless_reader(end_checked(theirs, ours)(source), theirs, ours)
-        command = msgspec.convert(fields, Command)
+        command = convert(fields, Command)
     except SchemaResolutionError:
         raise _not_ours(number, "it has other fields, or its record has another name") from None
     except EOFError:

@@ -9,6 +9,7 @@ import msgspec
 
 from jobplane.schemas.failures import BadRecord
 from jobplane.schemas.formats.json.second_look import with_second_look
+from jobplane.schemas.msgspec_types import json_decoder
 from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.datatypes import Type
 from jobplane.schemas.types.json_text import null_to_none
@@ -42,7 +43,7 @@ def _headers(headers: Sequence[tuple[str, bytes | None]] | None) -> dict[str, st
     return {key: text_of_bytes(value) for key, value in headers or ()}
 
 
-_raw = with_second_look(msgspec.json.Decoder(msgspec.Raw).decode)
+_raw = with_second_look(json_decoder(msgspec.Raw).decode)
 
 
 def _document(value: bytes | None) -> Any:

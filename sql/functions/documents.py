@@ -10,6 +10,7 @@ import msgspec
 
 from jobplane.schemas.failures import BadRecord
 from jobplane.schemas.formats.json.second_look import decode_again
+from jobplane.schemas.msgspec_types import json_decoder
 from jobplane.schemas.shown import show_value
 from jobplane.schemas.types.json_text import describe_malformed, json_text, text_of_json
 from jobplane.sql.functions.signature import ConstantCheck, Json, are_constant, sql
@@ -17,9 +18,9 @@ from jobplane.sql.runtime.json_path import find_values, kind_of, parse_path
 
 Path = Annotated[str, ConstantCheck(parse_path)]
 _KINDS = {"{": "an object", "[": "an array"}
-_elements = msgspec.json.Decoder(list[Json]).decode
-_members = msgspec.json.Decoder(dict[str, Json]).decode
-_document = msgspec.json.Decoder(Json).decode
+_elements = json_decoder(list[Json]).decode
+_members = json_decoder(dict[str, Json]).decode
+_document = json_decoder(Json).decode
 
 
 def _decode(text: str) -> Json:

@@ -12,6 +12,7 @@ from jobplane.schemas.formats import AVRO, BYTES, CSV, CSV_DELIMITER, JSON, KEY_
 from jobplane.schemas.formats.avro.known_schemas import HEADER
 from jobplane.schemas.formats.json.second_look import with_second_look
 from jobplane.schemas.formats.looks import delimiter_of
+from jobplane.schemas.msgspec_types import json_decoder
 from jobplane.schemas.names import quote_name
 from jobplane.schemas.shown import show_value
 from jobplane.schemas.types import datatypes as t
@@ -27,8 +28,8 @@ LONGEST_TYPE = 2_000
 MOST_COLUMNS = 500
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
-_object = with_second_look(msgspec.json.Decoder(dict[str, msgspec.Raw]).decode)
-_value = with_second_look(msgspec.json.Decoder(msgspec.Raw).decode)
+_object = with_second_look(json_decoder(dict[str, msgspec.Raw]).decode)
+_value = with_second_look(json_decoder(msgspec.Raw).decode)
 
 
 @dataclass(frozen=True, slots=True)

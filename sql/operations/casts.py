@@ -23,6 +23,7 @@ from jobplane.schemas.formats.json.values import (
     to_real,
     write_conversion,
 )
+from jobplane.schemas.msgspec_types import json_decoder
 from jobplane.schemas.shown import show_value
 from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types import temporal_text as text
@@ -179,7 +180,7 @@ def _to_json(source: Type, _: Type) -> Convert:
     return (lambda value: json_text(written(value))) if written else json_text
 
 
-_scalar = msgspec.json.Decoder(float_hook=Decimal).decode
+_scalar = json_decoder(float_hook=Decimal).decode
 _SCALARS = ((bool, t.BOOLEAN), (str, t.VARCHAR), (int, t.NUMBER), (Decimal, t.decimal(t.MAX_PRECISION, 0)))
 
 

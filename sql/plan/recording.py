@@ -19,6 +19,7 @@ from typing import Any, cast, get_args
 import msgspec
 
 from jobplane.schemas.formats.known import FORMATS
+from jobplane.schemas.msgspec_types import convert
 from jobplane.schemas.records.plans import RecordedPlan
 from jobplane.schemas.types.datatypes import Type
 from jobplane.sql.analysis.topic_format import SideFormat
@@ -109,7 +110,7 @@ def load(text: str) -> Plan:
             made.append(_expression(row, made))
         operators = [_operator(row, made) for row in listed["operators"]]
         edges = [_operator(row, made, "edge") for row in listed["edges"]]
-        return msgspec.convert({"operators": operators, "edges": edges}, Plan)
+        return convert({"operators": operators, "edges": edges}, Plan)
     except (ValueError, TypeError, LookupError) as error:
         raise UnreadablePlan(f"{type(error).__name__}: {error}") from error
 
@@ -194,7 +195,7 @@ def _resolve(value: Any, made: list[Typed]) -> Any:
 def _expression(row: dict[str, Any], made: list[Typed]) -> Typed:
     tag = row["expression"]
     if tag == "constant":
-        one = msgspec.convert(row["type"], Type)
+        one = convert(row["type"], Type)
         return Constant(constant_from_json(row["value"], one), one)
     found = row | {name: _resolve(row[name], made) for name in _CHILDREN.get(tag, ()) if name in row}
     operation = found.get("operation")
@@ -202,7 +203,7 @@ def _expression(row: dict[str, Any], made: list[Typed]) -> Typed:
         of = found["arguments"][0].type
         values = tuple(constant_from_json(one, of) for one in operation["values"])
         found["operation"] = Among(values)
-    read: Typed = msgspec.convert(found, cast("type[Typed]", Typed))
+    read: Typed = convert(found, cast("type[Typed]", Typed))
     return read
 
 

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Raw as Json
 
 from jobplane.schemas.formats.json.odd_names import is_odd
+from jobplane.schemas.msgspec_types import json_decoder
 from jobplane.schemas.shown import show_value
 
 Step = Callable[[Json], Iterator[Json]]
@@ -20,8 +21,8 @@ _BEGINNING = re.compile(r"\s*(?:lax\s+)?\$\s*")
 _STEP = re.compile(r'(?:\.\s*(?:([^\W\d]\w*)|("(?:[^"\\]|\\.)*"))|\[\s*([0-9]{1,9}|last)\s*\])\s*')
 _LIKE = """like '$.items[0].price' or '$."unit price"[last]'"""
 _NOTHING = Json(b"")
-_elements = msgspec.json.Decoder(list[Json]).decode
-_members = msgspec.json.Decoder(dict[str, Json]).decode
+_elements = json_decoder(list[Json]).decode
+_members = json_decoder(dict[str, Json]).decode
 
 
 @lru_cache(maxsize=256)
@@ -64,7 +65,7 @@ def _look_up(name: str) -> Callable[[Json], Json]:
     if is_odd(name):
         return lambda value: _members(value).get(name, _NOTHING)
     one: Any = msgspec.defstruct("One", [("member", Json, _NOTHING)], rename={"member": name}, gc=False)
-    decode = msgspec.json.Decoder(one).decode
+    decode = json_decoder(one).decode
     return lambda value: decode(value).member
 
 

@@ -8,13 +8,14 @@ import msgspec
 
 from jobplane.schemas.failures import BadRecord
 from jobplane.schemas.formats.json.values import decoder, msgspec_type, read_conversion
+from jobplane.schemas.msgspec_types import json_decoder
 from jobplane.schemas.types.datatypes import Type
 from jobplane.schemas.types.json_text import null_to_none
 from jobplane.sql.runtime.operations import reword
 
 NULL_KEY = "a key of a MAP is NULL"
-_fields = msgspec.json.Decoder(dict[str, msgspec.Raw] | None).decode
-_items = msgspec.json.Decoder(list[msgspec.Raw] | None).decode
+_fields = json_decoder(dict[str, msgspec.Raw] | None).decode
+_items = json_decoder(list[msgspec.Raw] | None).decode
 
 
 @lru_cache(maxsize=1024)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import msgspec
 from confluent_kafka import Producer
 
+from jobplane.schemas.msgspec_types import json_decoder
 from tests.support.system import System
 
 SIZE = 200
@@ -73,7 +74,7 @@ def fill(
     assert sum(plane.ends(topic).values()) == count
 
 
-_decoder = msgspec.json.Decoder(_Id)
+_decoder = json_decoder(_Id)
 
 
 def id_of(value: bytes) -> int:

@@ -14,6 +14,7 @@ from jobplane.schemas.formats.fields import TypedField
 from jobplane.schemas.formats.json import flat
 from jobplane.schemas.formats.json.second_look import BOM, all_fields, with_second_look
 from jobplane.schemas.formats.json.values import decoder, msgspec_type
+from jobplane.schemas.msgspec_types import json_decoder
 from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.datatypes import Type
 
@@ -71,7 +72,7 @@ def test_what_is_read_is_text_of_unicode(one: Type, value: Any) -> None:
 
 @given(st.binary(max_size=20) | TEXTS.map(lambda text: json.dumps(text).encode()[:-2]))
 def test_other_damage_stays_damage(data: bytes) -> None:
-    decode = msgspec.json.Decoder(msgspec.Raw).decode
+    decode = json_decoder(msgspec.Raw).decode
     with suppress(msgspec.DecodeError, BadRecord):
         found = with_second_look(decode)(data)
         assert bytes(found) in data.removeprefix(BOM)

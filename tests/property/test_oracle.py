@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from jobplane.schemas.errors import TypeMismatch
 from jobplane.schemas.failures import BadRecord
+from jobplane.schemas.msgspec_types import convert, json_decoder
 from jobplane.schemas.records.mappings import TopicMapping
 from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.datatypes import Type
@@ -184,7 +185,7 @@ def mapping(columns: dict[str, Type]) -> TopicMapping:
 
 MAPPED = {"s": mapping(COLUMNS)}
 ENCODE = msgspec.json.Encoder(decimal_format="number").encode
-DECODE = msgspec.json.Decoder(float_hook=Decimal).decode
+DECODE = json_decoder(float_hook=Decimal).decode
 
 
 def compiled(expression: str, mappings: dict[str, TopicMapping]) -> Step:
@@ -215,7 +216,7 @@ def read(value: Any, kind: Type) -> Any:
         case "DECIMAL":
             return Decimal(value)
         case "DATE" | "TIMESTAMP" | "INTERVAL DAY TO SECOND":
-            return msgspec.convert(value, {"DATE": date, "TIMESTAMP": datetime}.get(kind.name, timedelta))
+            return convert(value, {"DATE": date, "TIMESTAMP": datetime}.get(kind.name, timedelta))
     return value
 
 

@@ -9,9 +9,11 @@ from typing import Any
 
 import msgspec
 
+from jobplane.schemas.msgspec_types import json_decoder
+
 _ODD = re.compile(r'["\\\x00-\x1f]')
 _AT = re.compile(r" - at `\$(?P<path>.*)`$")
-_members = msgspec.json.Decoder(dict[str, msgspec.Raw] | None).decode
+_members = json_decoder(dict[str, msgspec.Raw] | None).decode
 NOTHING: Any = object()
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from jobplane.schemas.failures import BadRecord
+from jobplane.schemas.msgspec_types import json_decoder
 
 BOM = b"\xef\xbb\xbf"
 _HIGH, _LOW = rb"[dD][89abAB][0-9a-fA-F]{2}", rb"[dD][c-fC-F][0-9a-fA-F]{2}"
@@ -18,7 +19,7 @@ _ESCAPE = re.compile(rb"\\(?:u%s\\u%s|(?P<half>u(?:%s|%s))|.)" % (_HIGH, _LOW, _
 _PRIVATE = range(0xE000, 0xF8FF)
 """Code points that no standard uses."""
 Path = tuple[str, ...]
-_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_fields = json_decoder(dict[str, msgspec.Raw]).decode
 
 
 def decode_again(decode: Callable[[bytes], Any], data: bytes, error: msgspec.DecodeError) -> Any:

@@ -8,10 +8,11 @@ from jobplane.schemas.failures import BadRecord, Unreadable
 from jobplane.schemas.formats import JSON
 from jobplane.schemas.formats.json.second_look import with_second_look
 from jobplane.schemas.formats.single_value import single_value_format
+from jobplane.schemas.msgspec_types import json_decoder
 from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.json_text import describe_malformed
 
-_decode = with_second_look(msgspec.json.Decoder(msgspec.Raw).decode)
+_decode = with_second_look(json_decoder(msgspec.Raw).decode)
 
 
 def read_json(data: bytes) -> msgspec.Raw | None:

@@ -13,6 +13,7 @@ import msgspec
 from jobplane.schemas.failures import BadRecord
 from jobplane.schemas.formats.fields import Convert
 from jobplane.schemas.formats.json.odd_names import decode_under, is_odd, object_maker
+from jobplane.schemas.msgspec_types import json_decoder
 from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.datatypes import Type
 from jobplane.schemas.types.decimals import fit_decimal
@@ -38,9 +39,9 @@ class ExactDecimal(metaclass=_AnyDecimal):
     """The type that a DECIMAL is read as; its values are Decimals. msgspec's own reader takes every text of Python."""
 
 
-def decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+def decoder(kind: Any) -> msgspec.json.Decoder[Any]:  # noqa: TID251  # only its type
     """The decoder of JSON for a type made by `msgspec_type`."""
-    return msgspec.json.Decoder(kind, dec_hook=_exact, float_hook=Decimal)
+    return json_decoder(kind, dec_hook=_exact, float_hook=Decimal)
 
 
 def _exact(_: type, value: Any) -> Decimal:
