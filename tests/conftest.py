@@ -20,6 +20,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the backgrou
 
 # Java's second compiler pays off after minutes: the short lives of these brokers cost a third more with it.
 os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
+os.environ.setdefault("PYTHONFAULTHANDLER", "1")  # a process that crashes says where
 
 
 def pytest_report_header() -> str:
