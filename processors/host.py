@@ -18,6 +18,7 @@ from typing import BinaryIO, assert_never
 from jobplane.processors import user_functions
 from jobplane.processors.dormancy.quiet_starts import QuietStarts
 from jobplane.processors.dormancy.sleepers import Sleepers
+from jobplane.processors.fetch.shared_fetch import CONSUMER_SETTINGS, GROUP, SharedFetch
 from jobplane.processors.kafka.cluster import Doubt, Kafka
 from jobplane.processors.kafka.control_topics import ControlTopics
 from jobplane.processors.kafka.wire.wire import Wire
@@ -85,7 +86,8 @@ class TaskRun:
 class Host:
     """The runners of this process, by task key."""
 
-    def __init__(self, opening: Opening, out: BinaryIO, hook: StepHook) -> None:
+    def __init__(self, opening: Opening, out: BinaryIO, hook: StepHook, *, shares: bool = True) -> None:
+        """`shares`: tasks at the same place of a partition share its fetch."""
         kafka = Kafka(opening.bootstrap, opening.properties)
         topics = ControlTopics(kafka, opening.prefix)
         self._reporter = Reporter(topics, opening.worker)
@@ -98,6 +100,7 @@ class Host:
             registry_of(opening.registry),
             Wire(kafka),
             opening.dormant_after_s,
+            SharedFetch(lambda: kafka.consumer(f"{opening.prefix}{GROUP}", **CONSUMER_SETTINGS)) if shares else None,
         )
         self._hook, self._out = hook, out
         self._in_touch_s, self._in_touch_at = opening.in_touch_s, time.monotonic()
@@ -271,9 +274,9 @@ def _own_pipes() -> tuple[BinaryIO, BinaryIO]:
     return lines, out
 
 
-def main(hook: StepHook = lambda job, step: None) -> None:
+def main(hook: StepHook = lambda job, step: None, *, shares: bool = True) -> None:
     lines, out = _own_pipes()
-    host = Host(decode_opening(lines.readline()), out, hook)
+    host = Host(decode_opening(lines.readline()), out, hook, shares=shares)
     threading.Thread(target=host.tick, daemon=True).start()
     user_functions.load()  # while the host shows that it lives: what packages import may take its time
     gc.freeze()

@@ -12,6 +12,7 @@ from jobplane.schemas.records.progress import refusals_by_code
 
 _TASK_COUNTERS = {
     "records_in": "Source records read and committed or about to be.",
+    "records_shared": "Source records that came from a fetch that several tasks of the host share.",
     "records_out": "Records written to the sink.",
     "records_skipped": "Records without a value, skipped by a query that needs columns.",
     "host_deaths": "Times the process that ran the task died.",

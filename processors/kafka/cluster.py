@@ -53,6 +53,7 @@ __all__ = [
     "judging",
     "poll",
     "poll_one",
+    "poll_ready",
 ]
 
 LOG = logging.getLogger("jobplane.kafka")

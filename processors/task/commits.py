@@ -8,6 +8,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from jobplane.processors.fetch.reader import SourceReader
 from jobplane.processors.kafka.cluster import (
     Consumer,
     Doubt,
@@ -35,11 +36,15 @@ TRANSACTION_SLACK_MS = 60_000
 
 @dataclass(frozen=True, slots=True)
 class TaskClients:
-    """The Kafka clients of one session. `producer` has the transactional id; `output` takes the job's output."""
+    """The Kafka clients of one session. `producer` has the transactional id; `output` takes the job's output.
+
+    `reader` gives the source records. `consumer` has the group, and may be what `reader` reads with.
+    """
 
     producer: TransactionalProducer
     output: TransactionalProducer | PlainOutput
     consumer: Consumer
+    reader: SourceReader
 
 
 @dataclass(slots=True)

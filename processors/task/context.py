@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from jobplane.processors.evaluation.place import Place
 from jobplane.processors.evaluation.verdict import Interrupted
+from jobplane.processors.fetch.shared_fetch import SharedFetch
 from jobplane.processors.kafka.abandoning import returns
 from jobplane.processors.kafka.cluster import Consumer, Kafka
 from jobplane.processors.kafka.control_topics import ControlTopics
@@ -77,7 +78,7 @@ class TaskServices:
     `require_in_touch` raises Doubt while the worker may have lost its place in the group. `interpreter_turn` is held by
     the one task that evaluates records. After `dormant_after_s` without input a task rests. `must_restart` is set when
     so many calls did not come back that the process must be replaced. `schemas` are those of the registry that any of
-    the tasks has needed.
+    the tasks has needed. Without `shared_fetch` each task fetches for itself.
     """
 
     kafka: Kafka
@@ -88,6 +89,7 @@ class TaskServices:
     registry: Registry | None
     wire: Wire
     dormant_after_s: float = 10.0
+    shared_fetch: SharedFetch | None = None
     gate: Gate = field(default_factory=lambda: Gate(STARTING, STARTING_S))
     interpreter_turn: InterpreterTurn = field(default_factory=InterpreterTurn)
     must_restart: threading.Event = field(default_factory=threading.Event)

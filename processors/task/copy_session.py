@@ -14,6 +14,7 @@ from typing import Any
 from jobplane.processors.copy_path import why_rows
 from jobplane.processors.copying.reader import CopyReader, Throttled
 from jobplane.processors.copying.transaction import CopyTransaction
+from jobplane.processors.fetch.reader import SourceReader
 from jobplane.processors.kafka.cluster import Taken
 from jobplane.processors.kafka.hanging import task_place
 from jobplane.processors.kafka.questions import setting_of
@@ -141,4 +142,4 @@ def copy_clients(
         raise NotCopied(str(reason)) from reason
     reader: Any = CopyReader(services.wire, source, group, pipeline.ends, lambda: context.enter(None), producer.close)
     output: Any = producer
-    return TaskClients(output, output, reader)
+    return TaskClients(output, output, reader, SourceReader(reader))

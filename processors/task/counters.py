@@ -15,13 +15,15 @@ class Counters:
 
     `busy_seconds` is the CPU time of the task's thread, as of its last batch of records.
 
-    `records_committed` is `records_in` as of the last commit; `host_deaths` how often the task's process has died.
+    `records_shared` came from a fetch that tasks of the host share. `records_committed` is `records_in` as of the last
+    commit; `host_deaths` how often the task's process has died.
 
     `partitions` is how far the task has read, as of its last look; `committed_at` in epoch milliseconds. `notice` is
     what people should know about this run of the task.
     """
 
     records_in: int = 0
+    records_shared: int = 0
     records_out: int = 0
     records_skipped: int = 0
     records_refused: int = 0
@@ -52,6 +54,9 @@ class Counters:
         self.records_out += written
         self.records_skipped += skipped
         self.busy_seconds = busy_seconds
+
+    def shared(self, read: int) -> None:
+        self.records_shared += read
 
     def committed(self, seconds: float, at: float, state_bytes: int) -> None:
         self.transactions_committed += 1

@@ -11,8 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from jobplane.processors import user_functions
+from jobplane.processors.fetch.reader import SharingReader, SourceReader
+from jobplane.processors.fetch.shared_fetch import CONSUMER_SETTINGS
 from jobplane.processors.guard import Fault, log_fault
-from jobplane.processors.kafka.cluster import Doubt, Fenced, KafkaException, Taken
+from jobplane.processors.kafka.cluster import Consumer, Doubt, Fenced, KafkaException, Taken
 from jobplane.processors.kafka.hanging import task_place, topics_written
 from jobplane.processors.kafka.judging import judging
 from jobplane.processors.kafka.plain_output import PlainOutput
@@ -21,7 +23,7 @@ from jobplane.processors.pipeline import Pipeline, pipeline_of
 from jobplane.processors.protocol.messages import RunTask, goal_of
 from jobplane.processors.protocol.steps import Step, TaskEnd
 from jobplane.processors.task.commits import TRANSACTION_SLACK_MS, TaskClients
-from jobplane.processors.task.context import Narrowed, NotCopied, Released, TaskContext, TaskServices
+from jobplane.processors.task.context import BATCH, Narrowed, NotCopied, Released, TaskContext, TaskServices
 from jobplane.processors.task.copy_session import CopySession, copies_batches, copy_clients
 from jobplane.processors.task.counters import Counters
 from jobplane.processors.task.endings import report_end, stop
@@ -43,14 +45,6 @@ LARGEST_BATCH = 900_000
 QUEUED = 50_000
 LINGER_MS = {Guarantee.EXACTLY_ONCE: 1_000, Guarantee.AT_LEAST_ONCE: 200, Guarantee.NONE: 200}
 """A commit sends the records of a transaction at once. Other records are visible when they are sent."""
-CONSUMER_SETTINGS: dict[str, Any] = {
-    "fetch_wait_max_ms": 1_000,
-    "queued_min_messages": 100_000,
-    "queued_max_messages_kbytes": 8_192,
-    "fetch_queue_backoff_ms": 2,
-    "fetch_message_max_bytes": 1_048_576,
-}
-"""The fetch queue must be large enough, and refilled soon enough, or it stalls."""
 
 
 def producer_settings(limits: Sequence[int], partitions: int, linger_ms: int) -> dict[str, Any]:
@@ -151,6 +145,7 @@ class Runner:
         try:
             return self._read_and_run(task, pipeline, clients, taken, passed, kind)
         finally:
+            clients.reader.close()
             services.close(clients.consumer)
 
     def _row_clients(
@@ -170,7 +165,14 @@ class Runner:
         )
         output = producer if guarantee is Guarantee.EXACTLY_ONCE else PlainOutput(services.kafka, **settings)
         consumer = services.kafka.consumer(services.topics.job_group(task.uid), **CONSUMER_SETTINGS)
-        return TaskClients(producer, output, consumer)
+        return TaskClients(producer, output, consumer, self._reader(consumer, pipeline))
+
+    def _reader(self, consumer: Consumer, pipeline: Pipeline) -> SourceReader:
+        """A bounded job, a retry, and a task that looks for a record that Kafka refuses read alone."""
+        shared_fetch = self._services.shared_fetch
+        if shared_fetch is None or pipeline.ends or pipeline.letters or self.context.batch < BATCH:
+            return SourceReader(consumer)
+        return SharingReader(consumer, shared_fetch, self._services.close, self.context.counters.shared)
 
     def _await_touch(self) -> None:
         """Waits until the worker knows its place in the group: a task that writes before would only be fenced."""

@@ -18,10 +18,7 @@ from jobplane.processors.kafka.cluster import (
     Message,
     OutOfRange,
     Taken,
-    assign,
     judged,
-    poll,
-    poll_one,
 )
 from jobplane.processors.pipeline import Pipeline
 from jobplane.processors.protocol.messages import TaskGoal, goal_of
@@ -82,7 +79,7 @@ class TaskSession:
         A task that wakes where it has rested has proved that, and has reported that it is running.
         """
         check_held(self.context.services.kafka, self.sources.offsets)
-        assign(self.clients.consumer, self.sources.offsets)
+        self.clients.reader.assign(self.sources.offsets)
         if self.context.wakes_at(self.commits.checkpoint):
             return
         self._begin()
@@ -121,6 +118,7 @@ class TaskSession:
             if self.sources.at_end:
                 return complete(context, self.goal)
             self._look_round()
+            self.clients.reader.settle()
             if not self._poll_and_produce():
                 self._wait(due)
             if self._may_rest():
@@ -176,7 +174,7 @@ class TaskSession:
                 self._poll_and_produce()
             return
         with self._checking_offsets():
-            first = poll_one(self.clients.consumer, IDLE_S)
+            first = self.clients.reader.poll_one(IDLE_S)
         if first:  # at once: the consumer's position is behind it already
             self._poll_and_produce(first)
 
@@ -193,7 +191,7 @@ class TaskSession:
             added = self.sources.adopt(self.commits.partitions)
             self.evaluation = replace(self.evaluation, step=self.pipeline.step_for(self.sources.offsets))
             if added:
-                self.sources.assign_more(added)
+                self.clients.reader.assign_more(added)
 
     def _look(self) -> None:
         """Counts how far the task is. Positions pass the markers of transactions, which no record shows."""
@@ -217,7 +215,7 @@ class TaskSession:
             messages = [*first]
             if asked > len(messages):  # a task that looks for a record that Kafka refuses reads one at a time
                 with self._checking_offsets():
-                    messages += poll(self.clients.consumer, asked - len(messages), 0)
+                    messages += self.clients.reader.poll(asked - len(messages))
             count = len(messages)
             if count:
                 self.read_at = time.monotonic()
@@ -337,7 +335,7 @@ def open_session(
     _, notice = step_here(task, pipeline, services.reporter.worker)
     by_rows = f"copies record by record: {context.rows_because}" if context.rows_because else ""
     context.counters.notice = "; ".join(filter(None, (notice, by_rows)))
-    sources = SourcePositions(clients.consumer, task, pipeline, dict(context.flushed) or checkpoint.positions)
+    sources = SourcePositions(clients.reader, task, pipeline, dict(context.flushed) or checkpoint.positions)
     commits = Commits(context, task, pipeline, clients, sources, checkpoint, {})
     commits.confirm()
     sources.adopt(commits.partitions)

@@ -1,10 +1,11 @@
 """Where a task is in the partitions of its sources, and where the partitions end."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from jobplane.processors.evaluation.place import position
-from jobplane.processors.kafka.cluster import Consumer, Message, TopicPartition
+from jobplane.processors.fetch.reader import SourceReader
+from jobplane.processors.kafka.cluster import Message
 from jobplane.processors.pipeline import Pipeline, Positions
 from jobplane.schemas.records.progress import PartitionProgress
 from jobplane.schemas.records.tasks import Task
@@ -13,8 +14,8 @@ from jobplane.schemas.records.tasks import Task
 class SourcePositions:
     """The next offset to read of each partition that the task owns. `partitions` counts the partitions of a topic."""
 
-    def __init__(self, consumer: Consumer, task: Task, pipeline: Pipeline, offsets: Positions) -> None:
-        self._consumer, self._task = consumer, task
+    def __init__(self, reader: SourceReader, task: Task, pipeline: Pipeline, offsets: Positions) -> None:
+        self._reader, self._task = reader, task
         self.offsets = offsets
         self.bounded = bool(pipeline.ends)
         self._ends = {(topic, p): end for (topic, p), end in pipeline.ends.items() if task.owns(p)}
@@ -39,21 +40,13 @@ class SourcePositions:
         self.offsets |= dict.fromkeys(added, 0)
         return added
 
-    def assign_more(self, added: Iterable[tuple[str, int]]) -> None:
-        """Reads partitions that were added. The client is asked for their topics first, so that it knows them."""
-        for topic in {topic for topic, _ in added}:
-            self._consumer.list_topics(topic, 5)
-        self._consumer.incremental_assign([TopicPartition(topic, p, 0) for topic, p in added])
-
     def advance(self) -> None:
-        """Takes the positions of the consumer. Where a partition of a bounded job ends, it is read no further."""
-        for at in self._consumer.position([TopicPartition(topic, p) for topic, p in self.offsets]):
-            place = at.topic, at.partition
-            end = self._ends.get(place, at.offset)
-            if at.offset > end:
-                self._consumer.pause([TopicPartition(*place)])
-            if at.offset >= 0:
-                self.offsets[place] = min(at.offset, end)
+        """Takes the positions of the reader. Where a partition of a bounded job ends, it is read no further."""
+        for at, offset in self._reader.positions(self.offsets).items():
+            end = self._ends.get(at, offset)
+            if offset > end:
+                self._reader.pause(at)
+            self.offsets[at] = min(offset, end)
 
     def go_back(self, unread: list[Any]) -> None:
         """Moves the positions back to the first of these messages, or dead letters, in each partition."""
@@ -75,9 +68,9 @@ class SourcePositions:
     def progress(self) -> tuple[PartitionProgress, ...]:
         """How far the task is in each partition whose end the client knows."""
         found = []
-        for (topic, p), reached in self.offsets.items():
-            heard = self._consumer.get_watermark_offsets(TopicPartition(topic, p), cached=True)[1]
-            end = self._watermarks[topic, p] = max(heard, self._watermarks.get((topic, p), heard))
+        for at, reached in self.offsets.items():
+            heard = self._reader.watermark(at)
+            end = self._watermarks[at] = max(heard, self._watermarks.get(at, heard))
             if end >= 0:  # below, the client does not know the end yet
-                found.append(PartitionProgress(topic, p, reached, end, max(0, end - reached)))
+                found.append(PartitionProgress(*at, reached, end, max(0, end - reached)))
         return tuple(found)

@@ -24,6 +24,7 @@ from tests.bench.many_jobs import jobs, plane_of
 from tests.bench.queries import queries
 from tests.bench.report import Row, facts, save, table
 from tests.bench.scaling import scaling
+from tests.bench.shared import shared
 from tests.bench.start import create, start
 from tests.bench.takeover import takeover
 from tests.bench.throughput import throughput
@@ -42,6 +43,7 @@ BENCHMARKS = {
     "throughput": Benchmark(throughput, 3, "CPU and time for a million records, memory"),
     "formats": Benchmark(formats, 3, "a million records from one format to another"),
     "scaling": Benchmark(scaling, 3, "a record's cost with 1 to 64 partitions, few records or many, one host or two"),
+    "shared": Benchmark(shared, 2, "ten jobs of one topic, which share its fetch or do not"),
     "backlog": Benchmark(backlog, 1, "memory while a backlog of 10 GB is worked off, and without Kafka"),
     "queries": Benchmark(queries, 9, "compiling a query, and what a column costs, without Kafka"),
     "latency": Benchmark(latency, 1, "from source to sink at a steady rate"),

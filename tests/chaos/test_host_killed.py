@@ -86,6 +86,29 @@ def test_a_copy_of_whole_batches_killed_before_a_step(plane: System, step: Step,
     assert by_partition(sink) == by_partition(source)
 
 
+@pytest.mark.parametrize("step", [Step.POLL, Step.ADVANCE, Step.SEND_OFFSETS, Step.COMMIT], ids=str)
+def test_jobs_that_share_a_fetch_killed_before_a_step_of_one(plane: System, step: Step) -> None:
+    """Both begin when records come, at the same place."""
+    name, beside = f"kill_{step}_5_shared", f"beside_{step}_5"
+    source, sinks = plane.topic(f"{name}-in", 1), {job: plane.topic(f"{job}-out", 1) for job in (name, beside)}
+    for job, sink in sinks.items():
+        plane.done(f"""CREATE JOB {job} OPTIONS (snapshotIntervalMillis '20', parallelism '1')
+                       AS INSERT INTO "{sink}" SELECT id FROM "{source}" """)
+    sent = list[bytes]()
+
+    def is_killed_while_records_come() -> bool:
+        more = [b'{"id":%d}' % i for i in range(len(sent), len(sent) + 200)]
+        plane.produce(source, [(None, value) for value in more])
+        sent.extend(more)
+        return (plane.folder / name).exists()
+
+    until(is_killed_while_records_come, 30, "the host was killed")
+    for job, sink in sinks.items():
+        plane.await_values(sink, len(sent))
+        plane.done(f"DROP JOB {job}")
+        assert Counter(plane.values(sink)) == Counter(sent)
+
+
 @pytest.mark.parametrize(
     ("step", "times"),
     [(Step.BEGIN, 2), (Step.ADVANCE, 3), (Step.FLUSH, 2), (Step.SEND_OFFSETS, 3), (Step.COMMIT, 3), (Step.REPORT, 3)],
