@@ -19,12 +19,14 @@ from jobplane.sql.plan.operators import (
     KEY_PART,
     VALUE_PART,
     FilterOperator,
+    GroupOperator,
     Operator,
     ProjectOperator,
     ScanOperator,
     SinkOperator,
     UnionOperator,
     UnnestOperator,
+    WatermarkOperator,
     WindowOperator,
 )
 from jobplane.sql.plan.plan import Sources, plan
@@ -94,12 +96,33 @@ def _operator(operator: Operator, branches: Sequence[Branch], topics: Mapping[st
             return "unnest", f"{text}, {value.type}"
         case WindowOperator(windows=windows, text=text):
             return "window", f"{text}, {windows.words}"
+        case WatermarkOperator(text=text):
+            return "watermark", f"{text}, of each partition"
+        case GroupOperator():
+            return "group", _groups(operator)
         case UnionOperator():
             return "union", "the rows of all, as they come"
         case SinkOperator():
             return "sink", f"topic {quote_name(into)}: {_writes(operator, branches)}"
         case never:
             assert_never(never)
+
+
+def _groups(group: GroupOperator) -> str:
+    """The types of keys and aggregates, and when a group becomes a row."""
+    keys = ", ".join(str(one.type) for one in group.keys if one.name not in group.window)
+    made = ", ".join(f"{one.function} {one.type}" for one in group.aggregates)
+    of_window = "a window" if group.window else ""
+    by = " and ".join(filter(None, (keys, of_window))) or "nothing: one group"
+    return f"by {by}{f': {made}' if made else ''}; {_emits(group)}"
+
+
+def _emits(group: GroupOperator) -> str:
+    of_whom = "its partition" if group.bound else "all partitions"
+    if not group.window:
+        return "a row with each commit in which it changed"
+    closes = f"the watermark of {of_whom} passes the window's end"
+    return f"a row with each commit in which it changed, until {closes}" if group.changes else f"a row when {closes}"
 
 
 def _reads(branch: Branch) -> str:

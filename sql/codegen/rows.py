@@ -7,7 +7,13 @@ from typing import assert_never
 from jobplane.schemas.types.json_text import null_to_none
 from jobplane.sql.codegen.row import Row
 from jobplane.sql.plan.graph import Step
-from jobplane.sql.plan.operators import FilterOperator, ProjectOperator, UnnestOperator, WindowOperator
+from jobplane.sql.plan.operators import (
+    FilterOperator,
+    ProjectOperator,
+    UnnestOperator,
+    WatermarkOperator,
+    WindowOperator,
+)
 from jobplane.sql.runtime.windows import Panes, raise_no_time
 
 
@@ -26,6 +32,8 @@ def change(row: Row, steps: Iterable[Step]) -> None:
                 _unnest(row, step)
             case WindowOperator():
                 _window(row, step)
+            case WatermarkOperator():
+                pass  # no group follows, so nothing waits for time
             case never:
                 assert_never(never)
 

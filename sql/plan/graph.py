@@ -11,7 +11,9 @@ from jobplane.schemas.types.datatypes import Type
 from jobplane.sql.plan.operators import (
     KEY_PART,
     VALUE_PART,
+    AggregateColumn,
     FilterOperator,
+    GroupOperator,
     Operator,
     ProjectedColumn,
     ProjectOperator,
@@ -20,6 +22,7 @@ from jobplane.sql.plan.operators import (
     SinkOperator,
     UnionOperator,
     UnnestOperator,
+    WatermarkOperator,
     WindowOperator,
     WrittenColumn,
     field_to_write,
@@ -27,7 +30,7 @@ from jobplane.sql.plan.operators import (
 from jobplane.sql.plan.usage import keys_of
 from jobplane.sql.types.typed import Typed
 
-Step = FilterOperator | ProjectOperator | UnnestOperator | WindowOperator
+Step = FilterOperator | ProjectOperator | UnnestOperator | WatermarkOperator | WindowOperator
 """What is done to the rows of one branch, without state."""
 
 
@@ -93,12 +96,15 @@ class Branch:
     """One source's way to the target: the operators from a scan to the sink along Forward edges.
 
     `columns` are those of the projection that the sink takes its rows from, none where it takes records as they are.
+    With a `group` the `steps` are what is done to rows before it, `after` and `columns` to the rows of groups.
     """
 
     scan: ScanOperator
     steps: tuple[Step, ...]
     columns: tuple[ProjectedColumn, ...]
     sink: SinkOperator
+    group: GroupOperator | None = None
+    after: tuple[Step, ...] = ()
 
     @property
     def source(self) -> str:
@@ -142,7 +148,12 @@ class Branch:
     @property
     def used(self) -> set[str]:
         """The keys of all values that steps and columns name."""
-        return keys_of_operators((*self.steps, ProjectOperator(self.columns)))
+        return keys_of_operators((*self.steps, *self.grouping, ProjectOperator(self.columns)))
+
+    @property
+    def grouping(self) -> tuple[Operator, ...]:
+        """The group and what is done to its rows; empty where there is none."""
+        return () if self.group is None else (self.group, *self.after)
 
     def _outputs(self, part: str) -> tuple[Output, ...]:
         to = {one.column: one for one in self.sink.columns}
@@ -170,20 +181,33 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
         return tuple(self._branch(i, one, downstream) for i, one in scans)
 
     def _branch(self, at: int, scan: ScanOperator, downstream: Mapping[int, int]) -> Branch:
-        steps: list[Step] = []
+        before: list[Step] = []
+        group: GroupOperator | None = None
+        steps = before
         while True:
             if at not in downstream:
                 raise NotFused(f"operator {at} has no edge to another")
             at = downstream[at]
             match self.operators[at]:
-                case FilterOperator() | ProjectOperator() | UnnestOperator() | WindowOperator() as step:
+                case (
+                    FilterOperator()
+                    | ProjectOperator()
+                    | UnnestOperator()
+                    | WatermarkOperator()
+                    | WindowOperator() as step
+                ):
                     steps.append(step)
+                case GroupOperator() as one:
+                    if group is not None:
+                        raise NotFused("groups of groups need a newer version")
+                    group, steps = one, []
                 case UnionOperator():
                     pass
                 case SinkOperator() as sink:
                     last = steps.pop() if steps and is_last(steps[-1]) else None
                     columns = last.columns if isinstance(last, ProjectOperator) else ()
-                    return Branch(scan, tuple(steps), columns, sink)
+                    after = () if group is None else tuple(steps)
+                    return Branch(scan, tuple(before), columns, sink, group, after)
                 case ScanOperator():
                     raise NotFused("a scan takes no rows")
                 case never:
@@ -197,7 +221,7 @@ def plan_of(branches: tuple[Branch, ...]) -> Plan:
     ends: list[int] = []
     for branch in branches:
         last = (ProjectOperator(branch.columns),) if branch.columns else ()
-        way: tuple[Operator, ...] = (branch.scan, *branch.steps, *last)
+        way: tuple[Operator, ...] = (branch.scan, *branch.steps, *branch.grouping, *last)
         first = len(operators)
         edges += [Forward(at, at + 1) for at in range(first, first + len(way) - 1)]
         operators += way
@@ -228,12 +252,19 @@ def values_of(operator: Operator) -> tuple[Typed, ...]:
             return (condition,)
         case ProjectOperator(columns):
             return tuple(column.value for column in columns)
-        case UnnestOperator(value) | WindowOperator(value):
+        case UnnestOperator(value) | WatermarkOperator(value) | WindowOperator(value):
             return (value,)
+        case GroupOperator(keys, aggregates):
+            return (*(one.value for one in keys), *(value for one in aggregates for value in _values_of_aggregate(one)))
         case ScanOperator() | UnionOperator() | SinkOperator():
             return ()
         case never:
             assert_never(never)
+
+
+def _values_of_aggregate(one: AggregateColumn) -> tuple[Typed, ...]:
+    where = () if one.where is None else (one.where,)
+    return (*one.arguments, *where, *(item.value for item in one.order))
 
 
 def keys_of_operators(operators: tuple[Operator, ...]) -> set[str]:
@@ -258,7 +289,7 @@ def order_steps(steps: Sequence[Step], outputs: Sequence[Typed]) -> tuple[Step, 
         match step:
             case ProjectOperator(columns):
                 waiting |= {column.name: step for column in columns}
-            case FilterOperator() | UnnestOperator() | WindowOperator():
+            case FilterOperator() | UnnestOperator() | WatermarkOperator() | WindowOperator():
                 emit(keys_of_operators(tuple(steps[i:])) | written if opens_loop(step) else keys_of_operators((step,)))
                 ordered.append(step)
             case never:

@@ -11,7 +11,7 @@ from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.datatypes import Type
 from jobplane.sql.analysis.topic_format import SideFormat
 from jobplane.sql.runtime.windows import Windows
-from jobplane.sql.types.typed import Typed
+from jobplane.sql.types.typed import GENERATED, Typed
 
 
 class _Operator(msgspec.Struct, frozen=True, tag_field="operator", omit_defaults=True, forbid_unknown_fields=True):
@@ -81,10 +81,22 @@ class UnnestOperator(_Operator, frozen=True, tag="unnest"):
     text: str
 
 
+class WatermarkOperator(_Operator, frozen=True, tag="watermark"):
+    """The row asserts that no time before `value` is to come in its partition: the newest of these is the watermark.
+
+    `value` is an instant; a row for which it is NULL is a BadRecord. `text` is it as SQL, for people. Rows go on
+    unchanged.
+    """
+
+    value: Typed
+    text: str
+
+
 class WindowOperator(_Operator, frozen=True, tag="window"):
     """Makes a row for each window that the row's time is in, which has the window's `start` and `end`.
 
-    `value` is the time; a row for which it is NULL is a BadRecord. `text` is the time as SQL, for people.
+    `value` is the time; a row for which it is NULL is a BadRecord. `text` is the time as SQL, for people. Where groups
+    of windows follow, `slice` is the key of the end of the pane: the smallest part of a window that the time is in.
     """
 
     value: Typed
@@ -92,6 +104,50 @@ class WindowOperator(_Operator, frozen=True, tag="window"):
     end: str
     windows: Windows
     text: str
+    slice: str = ""
+
+
+class OrderItem(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """One value to sort by."""
+
+    value: Typed
+    descending: bool = False
+    nulls_first: bool = False
+
+
+class AggregateColumn(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What `function` makes of the rows of a group; the row of the group has it under the key `name`.
+
+    Rows for which `where` is not TRUE are left out. With `distinct` rows with equal arguments count once. `order` is
+    that of the rows, for functions to which it matters.
+    """
+
+    name: str
+    function: str
+    arguments: tuple[Typed, ...]
+    type: Type
+    distinct: bool = False
+    where: Typed | None = None
+    order: tuple[OrderItem, ...] = ()
+
+
+class GroupOperator(_Operator, frozen=True, tag="group"):
+    """Rows with equal `keys` become one, with the keys and the aggregates, each under its name, and GROUP_TIME.
+
+    `window` are the names, among `keys`, of the start and the end of the window; empty without a window. `slice` is
+    that of the WindowOperator: a row that reaches the group when the watermark of its partition has passed it is late.
+    A group with a window becomes a row when the watermark passes the end of the window. With `changes`, and always
+    without a window, it becomes a row whenever it changed, which replaces the row before.
+
+    `bound`: the keys contain the key of the record, so that the rows of a group are in one partition.
+    """
+
+    keys: tuple[ProjectedColumn, ...]
+    aggregates: tuple[AggregateColumn, ...]
+    window: tuple[str, ...] = ()
+    slice: str = ""
+    changes: bool = False
+    bound: bool = False
 
 
 class UnionOperator(_Operator, frozen=True, tag="union"):
@@ -125,8 +181,18 @@ class SinkOperator(_Operator, frozen=True, tag="sink"):
 
 
 Operator = (
-    ScanOperator | FilterOperator | ProjectOperator | UnnestOperator | WindowOperator | UnionOperator | SinkOperator
+    ScanOperator
+    | FilterOperator
+    | ProjectOperator
+    | UnnestOperator
+    | WatermarkOperator
+    | WindowOperator
+    | GroupOperator
+    | UnionOperator
+    | SinkOperator
 )
+GROUP_TIME = f"{GENERATED}group time"
+"""The key of the newest timestamp of a record in a group: a BIGINT of milliseconds, NULL if none has a timestamp."""
 VALUE_PART, KEY_PART = "value", "key"
 """Parts of a record that are encoded. A column may go to another part, by the name that the query has for that."""
 

@@ -35,6 +35,7 @@ from jobplane.sql.plan.operators import (
     ScanOperator,
     SinkOperator,
     UnnestOperator,
+    WatermarkOperator,
     WindowOperator,
     WrittenColumn,
 )
@@ -295,7 +296,7 @@ def _clean_branch(branch: Branch) -> Branch:
                 return changed(one, condition=cleaner.clean(condition))
             case ProjectOperator(columns):
                 return changed(one, columns=tuple(map(column, columns)))
-            case UnnestOperator(value) | WindowOperator(value):
+            case UnnestOperator(value) | WatermarkOperator(value) | WindowOperator(value):
                 return changed(one, value=cleaner.clean(value))
             case never:
                 assert_never(never)

@@ -29,7 +29,7 @@ from jobplane.sql.plan.graph import Branch, NotFused, Plan, Shuffle, values_of
 from jobplane.sql.plan.usage import post_order
 from jobplane.sql.types.typed import Apply, ApplyNullable, Constant, Typed
 
-PLANNER = 2
+PLANNER = 3
 """The version of the planner, and of the form in which it records plans."""
 _EXPRESSIONS = frozenset(get_args(Typed))
 _AS_IT_IS = frozenset({str, int, bool, type(None)})
@@ -44,8 +44,18 @@ _CHILDREN = {
     "loop": ("over", "results", "start"),
 }
 """By tag: the fields of an expression that hold other expressions."""
-_NAMED = {"filter": ("condition",), "unnest": ("value",), "window": ("value",), "shuffle": ("key",)}
-"""By tag: the fields of an operator or an edge that hold expressions; a projection has its columns' beside."""
+_NAMED = {
+    "filter": ("condition",),
+    "unnest": ("value",),
+    "watermark": ("value",),
+    "window": ("value",),
+    "shuffle": ("key",),
+}
+"""By tag: the fields of an operator or an edge that hold expressions; projections and groups have those of columns."""
+_OF_COLUMNS = {"project": ("columns",), "group": ("keys", "aggregates")}
+"""By tag: the fields of an operator that hold columns."""
+_OF_COLUMN = ("value", "arguments", "where")
+"""The fields of a column, or of what is sorted by, that hold expressions."""
 
 
 class UnreadablePlan(ValueError):
@@ -209,9 +219,12 @@ def _expression(row: dict[str, Any], made: list[Typed]) -> Typed:
 
 def _operator(row: dict[str, Any], made: list[Typed], tag: str = "operator") -> dict[str, Any]:
     found = row | {name: _resolve(row[name], made) for name in _NAMED.get(row[tag], ())}
-    if row[tag] == "project":
-        found["columns"] = [column | {"value": _resolve(column["value"], made)} for column in row["columns"]]
-    return found
+    return found | {name: [_column(one, made) for one in row[name]] for name in _OF_COLUMNS.get(row[tag], ())}
+
+
+def _column(row: dict[str, Any], made: list[Typed]) -> dict[str, Any]:
+    found = row | {name: _resolve(row[name], made) for name in _OF_COLUMN if name in row}
+    return found | ({"order": [_column(one, made) for one in row["order"]]} if "order" in row else {})
 
 
 def operations_in(plan: Plan) -> Iterable[Apply | ApplyNullable]:

@@ -17,6 +17,7 @@ from jobplane.sql.plan.operators import (
     ProjectedColumn,
     ProjectOperator,
     UnnestOperator,
+    WatermarkOperator,
     WindowOperator,
 )
 from jobplane.sql.plan.usage import keys_of
@@ -88,7 +89,7 @@ def _missing(branch: Branch) -> set[str]:
                 missing |= {start, end}
             case ProjectOperator(columns):
                 missing |= {column.name for column in columns if _needs(column, missing)}
-            case FilterOperator():
+            case FilterOperator() | WatermarkOperator():
                 pass
             case never:
                 assert_never(never)

@@ -23,10 +23,20 @@ from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.datatypes import Type
 from jobplane.sql.codegen.compile import Wiring, compile_step
 from jobplane.sql.plan.constants import constant_from_json, constant_to_json
-from jobplane.sql.plan.graph import Forward, NotFused, Plan, Shuffle
+from jobplane.sql.plan.graph import Branch, Forward, NotFused, Plan, Shuffle, plan_of
+from jobplane.sql.plan.operators import (
+    AggregateColumn,
+    FilterOperator,
+    GroupOperator,
+    OrderItem,
+    ProjectedColumn,
+    WatermarkOperator,
+    WrittenColumn,
+)
 from jobplane.sql.plan.plan import plan
 from jobplane.sql.plan.recording import PLANNER, UnreadablePlan, dump, load, read, record
 from jobplane.sql.syntax.parser import parse_insert
+from jobplane.sql.types.typed import Field, NullTest
 from tests.support import rows
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -188,3 +198,39 @@ def test_a_shuffle_is_not_fused() -> None:
     shuffled = Plan(one.operators, (Shuffle(0, 1, ()), *one.edges[1:]))
     with pytest.raises(NotFused):
         compile_step(shuffled, WIRING)
+
+
+def grouped(one: Plan) -> Plan:
+    """The plan with groups between its rows and its target."""
+    (branch,) = one.branches
+    time, number = Field("__timestamp", t.TIMESTAMP_TZ), Field("a", t.BIGINT)
+    keys = (ProjectedColumn("\x1f7", time, t.TIMESTAMP_TZ), ProjectedColumn("\x1f8", time, t.TIMESTAMP_TZ))
+    condition, order = NullTest(number, negated=True), (OrderItem(time, descending=True), OrderItem(number))
+    ordered = AggregateColumn("\x1f9", "ARRAY_AGG", (number,), t.array(t.BIGINT), True, condition, order)
+    count = AggregateColumn("\x1f10", "COUNT", (), t.BIGINT)
+    group = GroupOperator(keys, (ordered, count), ("\x1f7", "\x1f8"), "\x1f3", changes=True, bound=True)
+    watermark = WatermarkOperator(time, "__timestamp")
+    after = (FilterOperator(NullTest(Field("\x1f9", t.array(t.BIGINT)), negated=False), "x"),)
+    columns = (ProjectedColumn("n", Field("\x1f10", t.BIGINT), t.BIGINT),)
+    written = (WrittenColumn("n", "value", ("n",)),)
+    sink = msgspec.structs.replace(branch.sink, columns=written)
+    return plan_of((Branch(branch.scan, (watermark, *branch.steps), columns, sink, group, after),))
+
+
+def test_groups_survive() -> None:
+    one = grouped(planned("SELECT a FROM s WHERE a > 1"))
+    again = read(record(one))
+    assert again == one
+    (branch,) = again.branches
+    names = [type(step).__name__ for step in (*branch.steps, *branch.grouping)]
+    assert names == ["WatermarkOperator", "FilterOperator", "GroupOperator", "FilterOperator"]
+    assert branch.used >= {"a", "__timestamp", "\x1f9", "\x1f10"}
+
+
+def test_groups_of_groups_are_not_fused() -> None:
+    one = grouped(planned("SELECT a FROM s"))
+    at = next(i for i, operator in enumerate(one.operators) if isinstance(operator, GroupOperator))
+    operators = (*one.operators[: at + 1], *one.operators[at:])
+    edges = tuple(Forward(i, i + 1) for i in range(len(operators) - 1))
+    with pytest.raises(NotFused, match="groups of groups"):
+        Plan(operators, edges).branches  # noqa: B018
