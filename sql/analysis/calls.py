@@ -118,11 +118,11 @@ def resolve_call(
     if name in _FORMS:
         raise TypeMismatch(f"{name} does not take {argument_count(len(arguments))}; it is {_FORMS[name]}", place)
     alike = catalogue.functions[name]
-    function = _choose(alike, arguments, place, coercion)
-    return _Binding(function, alike, arguments, place, coercion).made()
+    function = choose_function(alike, arguments, place, coercion)
+    return BoundCall(function, alike, arguments, place, coercion).made()
 
 
-def _choose(
+def choose_function(
     alike: Sequence[Function], arguments: Sequence[tuple[Typed, Place]], place: Place, coercion: Coercion
 ) -> Function:
     """Of the functions of one name the one that needs the fewest conversions; of columns, earlier uses tell."""
@@ -185,7 +185,7 @@ def _fit(given: Type, wanted: Type) -> int | None:
 
 
 @dataclass(slots=True)
-class _Binding:
+class BoundCall:
     """One call: first the types that its variables stand for, then the converted arguments.
 
     `alike` are the functions of its name.
@@ -199,19 +199,21 @@ class _Binding:
     stands_for: dict[str, Type] = field(default_factory=dict)
     _slots: dict[str, SlotPath] = field(default_factory=dict)
 
-    def made(self) -> Typed:
+    def converted(self) -> tuple[Typed, ...]:
+        """The arguments, as the function takes them."""
         function = self.function
         for i, (value, place) in enumerate(self.arguments):
             self._learn(function.parameter(i).type, value.type, slot_of(value), place)
-        values, nulls = [], False
-        for i, (value, place) in enumerate(self.arguments):
-            parameter = function.parameter(i)
-            values.append(self._argument(parameter, value, place))
-            nulls |= parameter.takes_null
+        return tuple(
+            self._argument(function.parameter(i), value, place) for i, (value, place) in enumerate(self.arguments)
+        )
+
+    def made(self) -> Typed:
+        function, arguments = self.function, self.converted()
+        nulls = any(function.parameter(i).takes_null for i in range(len(arguments)))
         returns = self._substituted(function.returns)
-        if not self.coercion.slots.learned and (result := self._of_slot(function.returns)):
+        if not self.coercion.slots.learned and (result := self.of_slot(function.returns)):
             return result
-        arguments = tuple(values)
         made = self._applied(arguments, returns, nulls=nulls)
         reason = self._refused(arguments)
         return with_fault(made, reason) if reason else made
@@ -235,7 +237,7 @@ class _Binding:
             return Apply(call, arguments, returns) if of_package else apply(call, arguments, returns)
         return ApplyNullable(call, arguments, returns) if of_package else apply_nullable(call, arguments, returns)
 
-    def _of_slot(self, returns: Type) -> Typed | None:
+    def of_slot(self, returns: Type) -> Typed | None:
         """While uses are learned: a result of unknown type as if it were what it is taken from."""
         variable = returns.arguments[0] if returns.name == "ARRAY" else returns
         slot = self._slots.get(variable.name)

@@ -1,0 +1,65 @@
+"""How the values of one group become one value, a record at a time. Pure.
+
+An accumulator keeps nothing itself: it is given a state and returns the next one, which may be the same object,
+changed. A state is None, a number, a text, or lists, sets and dictionaries of such: msgspec writes it as it is, and
+reads it back as `state_type`. States of parts of a group are merged in a fixed order. However the values were divided,
+the result is the same; only in the last bits of a REAL or DOUBLE does it depend on the order of addition.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from jobplane.schemas.types.datatypes import Type
+
+
+@dataclass(frozen=True, slots=True)
+class Ordering:
+    """One value that ORDER BY inside of an aggregate's call sorts by."""
+
+    type: Type
+    descending: bool = False
+    nulls_first: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """What an aggregate is called with: `constants` are the values of those arguments that are no values of records."""
+
+    types: tuple[Type, ...]
+    constants: tuple[Any, ...] = ()
+    order: tuple[Ordering, ...] = ()
+
+
+class Accumulator(ABC):
+    """`add` and `merge` raise BadRecord, `result` BadRecord, ValueError or ArithmeticError, in words for the user.
+
+    With `takes_null` the values may be None; without it, `add` is only called if none is. With `ordered`, the first of
+    the values is the record's position: `(*values of ORDER BY, µs since 1970, partition, offset)`.
+    """
+
+    state_type: Any
+    takes_null: ClassVar[bool] = False
+    ordered: ClassVar[bool] = False
+    code: str = ""
+    """What `add` does, as a Python expression with `{state}`, `{0}`, `{1}` …, each of which is a name; or empty."""
+
+    @abstractmethod
+    def init(self) -> Any:
+        """The state of a group without values."""
+
+    @abstractmethod
+    def add(self, state: Any, *values: Any) -> Any:
+        """The state with one more record. If it raises, `state` is as before."""
+
+    @abstractmethod
+    def merge(self, state: Any, later: Any) -> Any:
+        """Both states in one, which shares nothing that can change with `later`; `later` stays as it is."""
+
+    @abstractmethod
+    def result(self, state: Any) -> Any:
+        """The value of the aggregate; None is NULL. The state stays as it is."""
+
+    def widen(self, state: Any) -> Any:
+        """The state as msgspec can write it, if it raised OverflowError for a whole number of more than 64 bits."""
+        return state
