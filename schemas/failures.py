@@ -48,6 +48,25 @@ class RecordTooLarge(RecordFailure):
     code = "RECORD_TOO_LARGE"
 
 
+class LateRecord(RecordFailure):
+    """A record came after its window had closed: the watermark of its partition had passed the window's end."""
+
+    code = "LATE"
+
+    def __init__(self, end: str, watermark: str, late_by: str, partition: str) -> None:
+        super().__init__(
+            f"the record is late by {late_by}: its window ended at {end}, the watermark of {partition} is {watermark}"
+        )
+        self.end, self.watermark, self.late_by = end, watermark, late_by
+
+
+class GroupFailed(JobFailure):
+    """A group has no result: a value is out of range, or the expressions of the query have none for it."""
+
+    code = "GROUP_FAILED"
+    blame = Blame.USER
+
+
 class DataLost(JobFailure):
     """A source no longer holds the offset needed, or was deleted and recreated."""
 

@@ -1,0 +1,129 @@
+"""The groups of a task: filled by generated code, emitted when they are due, kept as chunks.
+
+What is emitted is a function of the records of each partition in their order, however those of several partitions come
+in between, and however they are divided into batches: a record is late by the watermark of its own partition, and a
+window is due when the least watermark of all partitions has passed its end; where the groups are `bound` to their
+partitions, that of its own. Groups of one key and window in several partitions are merged when they are emitted.
+
+State that was taken as chunks, with the watermarks of that moment, and the records since then read again in `silent`
+mode, is the same state again. Nothing here knows of transactions, clocks or Kafka.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import timedelta
+from typing import Any
+
+from jobplane.sql.runtime.groups_chunks import Chunk, chunks_of, groups_in
+from jobplane.sql.runtime.groups_due import GroupShape, PartitionSet, Produce
+from jobplane.sql.runtime.groups_parts import (
+    FOREVER,
+    NEVER,
+    At,
+    Bounds,
+    Groups,
+    Partition,
+    bounds_of_text,
+    text_of_bounds,
+)
+from jobplane.sql.runtime.record_parts import EPOCH
+
+_MICROSECOND = timedelta(microseconds=1)
+_GROUP_BYTES = 150
+"""Of a group in memory, besides what its key and its states take, which is about twice what they take in a chunk."""
+Absorb = Callable[[Iterator[Any], Produce, Produce], tuple[int, int]]
+
+
+class GroupState:
+    """The groups of these partitions of the sources, all that one task reads.
+
+    `absorb` is a Step (see jobplane.sql.codegen.compile) that produces nothing: where it raises, nothing of the message
+    to blame is in the groups or in the watermark, and all before it is. `silent`: emit() closes, and produces nothing.
+    """
+
+    def __init__(
+        self, shape: GroupShape, partitions: Iterable[At], bind: Callable[[Mapping[At, Partition]], Absorb]
+    ) -> None:
+        self._shape = shape
+        self._parts = {at: Partition(at, changes=shape.changes) for at in sorted(partitions)}
+        parts = list(self._parts.values())
+        self._sets = [PartitionSet(shape, some) for some in ([[one] for one in parts] if shape.bound else [parts])]
+        self._ends = False
+        self._encoded_bytes = self._encoded_groups = 0
+        self.silent = False
+        self.absorb = bind(self._parts)
+
+    @property
+    def groups(self) -> int:
+        """The number of groups, or a few more; one of several windows or partitions counts for each."""
+        return sum(len(span) for part in self._parts.values() for span in part.spans.values())
+
+    @property
+    def size(self) -> int:
+        """An estimate of the bytes in memory."""
+        encoded = self._encoded_bytes // self._encoded_groups if self._encoded_groups else 0
+        return self.groups * (_GROUP_BYTES + 2 * encoded)
+
+    @property
+    def late(self) -> int:
+        """How many late records were passed over, where the query does so."""
+        return sum(part.late for part in self._parts.values())
+
+    def marks(self) -> dict[At, int]:
+        """The watermarks in µs since 1970 of the partitions that have one."""
+        marks = {at: part.mark for at, part in self._parts.items()}
+        return {at: (mark - EPOCH) // _MICROSECOND for at, mark in marks.items() if mark != NEVER}
+
+    def set_marks(self, marks: Mapping[At, int]) -> None:
+        """The watermarks as they were when the chunks were taken, after an emit()."""
+        for at, mark in marks.items():
+            self._parts[at].mark = EPOCH + mark * _MICROSECOND
+        for some in self._sets:
+            some.closed = some.watermark
+
+    def close_all(self) -> None:
+        """All records are read: every window is due at the next emit()."""
+        self._ends = True
+
+    def emit(self, produce: Produce, full: Produce) -> int:
+        """Emits what changed, or the windows that are due, and drops those; returns the number of records written.
+
+        Windows come in the order of their ends. After a BufferError `full` is called with the arguments of `produce`.
+        Raises GroupFailed for a group that has no result.
+        """
+        written = 0
+        for some in self._sets:
+            watermark = FOREVER if self._ends else some.watermark
+            written += some.close(watermark) if self.silent else some.emit(watermark, produce, full)
+        return written
+
+    def young_chunks(self) -> list[Chunk]:
+        """The groups touched since this was asked last. Call it after emit()."""
+        taken = [
+            chunk
+            for part in self._parts.values()
+            for bounds, span in part.spans.items()
+            if span.front or span.young
+            for chunk in self._chunks(part.at, bounds, span.take_touched())
+        ]
+        if taken:
+            self._encoded_bytes = sum(len(chunk.data) for chunk in taken)
+            self._encoded_groups = sum(chunk.groups for chunk in taken)
+        return taken
+
+    def whole(self, at: At, span: str) -> list[Chunk]:
+        """All groups of a span: what takes the place of all its chunks, with those of the last young_chunks()."""
+        part = self._parts[at]
+        bounds = next(one for one in part.spans if text_of_bounds(one) == span)
+        return list(self._chunks(at, bounds, part.spans[bounds].all()))
+
+    def spans(self) -> set[tuple[At, str]]:
+        """Those that have groups: chunks of others are of no use any more."""
+        return {(part.at, text_of_bounds(bounds)) for part in self._parts.values() for bounds in part.spans}
+
+    def load(self, chunk: Chunk) -> None:
+        """Chunks of one span in the order in which they were taken. Raises ValueError for one that cannot be read."""
+        span = self._parts[chunk.at].span(bounds_of_text(chunk.span))
+        span.old.update(groups_in(chunk, self._shape.decode))
+
+    def _chunks(self, at: At, bounds: Bounds, groups: Groups) -> Iterator[Chunk]:
+        return chunks_of(at, text_of_bounds(bounds), groups, self._shape.widen)

@@ -1,0 +1,166 @@
+"""Which groups are emitted, in what order, and when their spans are dropped."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from jobplane.sql.runtime.groups_parts import NEVER, Bounds, Groups, Partition, Span
+from jobplane.sql.runtime.windows import Panes, Windows
+
+Produce = Callable[..., None]
+Emit = Callable[[Iterable[tuple[Any, Any]], Bounds, Produce, Produce], int]
+"""`emit(groups with their keys, window, produce, full)` → records written. Raises GroupFailed."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupShape:
+    """What a query asks of its groups, and the functions made for them.
+
+    `slices`: the windows of which spans are only parts, if groups are kept so. `changes`: a group is emitted whenever
+    it changed. `once`: a group is nothing but its key, so it never changes. `retracts`: a group that was emitted may
+    cease to be one to emit, so groups know whether they are (`held`).
+    `merge(group, later)` may change `group`, of which `copy` makes one that may be changed; `widen` is that of chunks.
+    """
+
+    emit: Emit
+    copy: Callable[[Any], Any]
+    merge: Callable[[Any, Any], Any]
+    widen: Callable[[Any], Any]
+    decode: Callable[[bytes], Groups]
+    slices: Windows | None = None
+    changes: bool = False
+    bound: bool = False
+    once: bool = False
+    retracts: bool = False
+
+
+class PartitionSet:
+    """Partitions whose groups are merged, and whose windows close together: when the least watermark passes their end.
+
+    `closed`: the windows that end until then are emitted.
+    """
+
+    def __init__(self, shape: GroupShape, parts: Sequence[Partition]) -> None:
+        self._shape, self._parts = shape, parts
+        self._panes = Panes(shape.slices) if shape.slices else None
+        self.closed = NEVER
+
+    @property
+    def watermark(self) -> datetime:
+        return min((part.mark for part in self._parts), default=NEVER)
+
+    def emit(self, watermark: datetime, produce: Produce, full: Produce) -> int:
+        """Emits what changed, or the windows that are due, and drops those; returns the number of records written."""
+        if self._shape.changes:
+            written = self._emit_changes(produce, full)
+        else:
+            written = 0
+            for bounds, spans in self._due(watermark):
+                written += self._shape.emit(self._merged(spans), bounds, produce, full)
+        self._drop(watermark)
+        return written
+
+    def close(self, watermark: datetime) -> int:
+        """As emit(), without records: their number is 0."""
+        if self._shape.retracts:
+            self._emit_changes(_discard, _discard)
+        elif self._shape.changes:
+            for part in self._parts:
+                for span in part.spans.values():
+                    span.settle()
+        self._drop(watermark)
+        return 0
+
+    def _emit_changes(self, produce: Produce, full: Produce) -> int:
+        written = 0
+        for bounds in self._changed():
+            spans = [part.spans[bounds] for part in self._parts if bounds in part.spans]
+            several = len(spans) > 1
+            groups = self._joined(spans) if several else spans[0].front.items()
+            written += self._shape.emit(groups, bounds, produce, full)
+            if several and self._shape.retracts:
+                _spread_held(groups, spans)
+            for span in spans:
+                span.settle()
+        return written
+
+    def _changed(self) -> list[Bounds]:
+        bounds = {span.bounds: None for part in self._parts for span in part.spans.values() if span.front}
+        return sorted(bounds, key=_by_end)
+
+    def _joined(self, spans: Sequence[Span]) -> list[tuple[Any, Any]]:
+        """What changed in any partition, with what all partitions have of it."""
+        joined = []
+        for key in {key: None for span in spans for key in span.front}:
+            if self._shape.once and any(span.behind(key) is not None for span in spans):
+                continue
+            group, *others = [found for span in spans if (found := span.find(key)) is not None]
+            if others and not self._shape.once:
+                group = self._shape.copy(group)
+                for other in others:
+                    group = self._shape.merge(group, other)
+            joined.append((key, group))
+        return joined
+
+    def _due(self, watermark: datetime) -> list[tuple[Bounds, list[Span]]]:
+        due: dict[Bounds, list[Span]] = {}
+        for part in self._parts:
+            for span in part.spans.values():
+                for window in self._windows(span):
+                    if self.closed < window[1] <= watermark:
+                        due.setdefault(window, []).append(span)
+        return sorted(due.items(), key=lambda one: _by_end(one[0]))
+
+    def _windows(self, span: Span) -> Sequence[tuple[datetime, datetime]]:
+        """The windows that a span is a part of, the one that ends last at the end."""
+        if span.bounds is None:
+            return ()
+        return (span.bounds,) if self._panes is None else self._panes.find(span.bounds[0])[2]
+
+    def _merged(self, spans: list[Span]) -> Iterable[tuple[Any, Any]]:
+        if len(spans) == 1:
+            return spans[0].all().items()
+        merged: Groups = {}
+        copied = set()
+        for span in sorted(spans, key=_by_start):  # partitions stay in their order
+            for key, group in span.all().items():
+                before = merged.get(key)
+                if before is None:
+                    merged[key] = group
+                    continue
+                if key not in copied:
+                    copied.add(key)
+                    before = self._shape.copy(before)
+                merged[key] = self._shape.merge(before, group)
+        return merged.items()
+
+    def _drop(self, watermark: datetime) -> None:
+        for part in self._parts:
+            for bounds, span in list(part.spans.items()):
+                windows = self._windows(span)
+                if windows and windows[-1][1] <= watermark:
+                    del part.spans[bounds]
+        self.closed = watermark
+
+
+def _by_end(bounds: Bounds) -> tuple[datetime, ...]:
+    return () if bounds is None else (bounds[1], bounds[0])
+
+
+def _by_start(span: Span) -> tuple[datetime, ...]:
+    return span.bounds or ()
+
+
+def _spread_held(groups: Iterable[tuple[Any, Any]], spans: Sequence[Span]) -> None:
+    """All parts of a group know whether it is emitted."""
+    for key, group in groups:
+        for span in spans:
+            part = span.find(key)
+            if part is not None and part.held != group.held:
+                part.held = group.held
+                span.front[key] = part
+
+
+def _discard(*_: Any) -> None:
+    """Takes what is not to be written."""

@@ -1,0 +1,110 @@
+"""The groups of one partition, window by window, as generated code fills them.
+
+A group is a struct of states; groups lie in dictionaries by their key. `front` has those touched lately, `old` all
+others, so that records work on one small dictionary, and a checkpoint of the state writes no more than `front`. Where
+changes are emitted there is a tier between the two: `young` has what was emitted since the last checkpoint.
+"""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from jobplane.schemas.failures import BadRecord, LateRecord
+from jobplane.schemas.types.temporal_text import instant_of, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+At = tuple[str, int]
+"""A partition of a source: topic and number."""
+Bounds = tuple[datetime, datetime] | None
+"""Start and end of a window, or of a slice of windows; None for groups without a window."""
+Groups = dict[Any, Any]
+NEVER = datetime.min.replace(tzinfo=UTC)
+"""The watermark of a partition that has none yet."""
+FOREVER = datetime.max.replace(tzinfo=UTC)
+
+
+class Span:
+    """Groups of one window, one slice, or no window."""
+
+    __slots__ = ("behind", "bounds", "front", "old", "young")
+
+    def __init__(self, bounds: Bounds, *, changes: bool) -> None:
+        self.bounds = bounds
+        self.front: Groups = {}
+        self.young: Groups = {}
+        self.old: Groups = {}
+        self.behind: Callable[[Any], Any] = self._behind if changes else self.old.get
+        """What finds a group that is not in front; None where there is none."""
+
+    def __len__(self) -> int:
+        """The number of groups, or a few more: one may have moved to the front."""
+        return len(self.front) + len(self.young) + len(self.old)
+
+    def find(self, key: Any) -> Any:
+        return self.front.get(key) or self.behind(key)
+
+    def all(self) -> Groups:
+        """All groups, those without a change for long first. Not to be changed."""
+        tiers = [tier for tier in (self.old, self.young, self.front) if tier]
+        if len(tiers) == 1:
+            return tiers[0]
+        return {key: group for tier in tiers for key, group in tier.items()}
+
+    def settle(self) -> None:
+        """The changes are emitted."""
+        if self.young:
+            self.young.update(self.front)
+        else:
+            self.young = self.front
+        self.front = {}
+
+    def take_touched(self) -> Groups:
+        """What was touched since this was asked last, which counts as old from now on."""
+        touched = self.young | self.front if self.young else self.front
+        self.old.update(touched)
+        self.front, self.young = {}, {}
+        return touched
+
+    def _behind(self, key: Any) -> Any:
+        return self.young.get(key) or self.old.get(key)
+
+
+class Partition:
+    """`mark` is the watermark: the newest that a record has asserted. `late` counts records passed over."""
+
+    __slots__ = ("_changes", "at", "late", "mark", "spans")
+
+    def __init__(self, at: At, *, changes: bool) -> None:
+        self.at, self._changes = at, changes
+        self.mark, self.late = NEVER, 0
+        self.spans: dict[Bounds, Span] = {}
+
+    def span(self, bounds: Bounds) -> Span:
+        """The span, which is made where it is not there yet."""
+        found = self.spans.get(bounds)
+        if found is None:
+            found = self.spans[bounds] = Span(bounds, changes=self._changes)
+        return found
+
+
+def raise_late(end: datetime, watermark: datetime, part: Partition) -> NoReturn:
+    topic, number = part.at
+    raise LateRecord(text_of(end), text_of(watermark), text_of(watermark - end), f"{topic}-{number}")
+
+
+def raise_no_watermark(text: str) -> NoReturn:
+    raise BadRecord(f"{text} is NULL; a watermark needs a time")
+
+
+def text_of_bounds(bounds: Bounds) -> str:
+    """`2026-01-31T08:30:00Z/2026-01-31T08:40:00Z`; empty without a window."""
+    return "" if bounds is None else "/".join(map(text_of, bounds))
+
+
+def bounds_of_text(text: str) -> Bounds:
+    """Raises ValueError."""
+    if not text:
+        return None
+    start, end = map(instant_of, text.split("/"))
+    return start, end
