@@ -1,6 +1,7 @@
 # Everything starts here, with nothing but make and a Python 3.11 or newer (PYTHON=… chooses one).
 PYTHON ?= python3
 RUNS ?= 1
+SEEDS ?= 20000
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed-$(shell cat constraints.txt pyproject.toml | cksum | tr -d ' ')
@@ -22,7 +23,7 @@ PYTEST := $(BIN)/pytest -q --durations=10
 TOGETHER := $(if $(filter output-sync,$(.FEATURES)),--output-sync)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup jars demo check test $(PARTS) chaos outage fuzz bench bench-guard bench-peers lock clean
+.PHONY: help setup jars demo check test $(PARTS) chaos outage simulate fuzz bench bench-guard bench-peers lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -75,6 +76,9 @@ chaos: setup jars ## everything that kills: with two hundred jobs as well, which
 
 outage: setup jars ## Kafka itself killed under jobs, so often: make outage RUNS=30
 	@for run in $$(seq $(RUNS)); do $(BIN)/pytest -q tests/chaos/test_broker_killed.py || exit 1; done
+
+simulate: setup ## groups through any interleaving, batches and crashes beside DuckDB: make simulate SEEDS=20000
+	SEEDS=$(SEEDS) $(BIN)/pytest -q tests/property/test_group_oracle.py
 
 fuzz: setup ## two million hostile inputs: statements, schemas, commands, bytes
 	$(BIN)/python -m tests.fuzz

@@ -4,7 +4,7 @@ Three parts, with a row at each seam: decode → rows → encode. Edges that onl
 the parts stand in one loop.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,16 +54,7 @@ def branch_code(
 
     `encode` is the one of jobplane.sql.codegen.encode for what the branch makes: records or tombstones.
     """
-    code = Code({}, functions)
-    code.bound |= {
-        "topic": topic,
-        "null": msgspec.Raw(b"null"),
-        "out_of_range": operations.raise_out_of_range,
-        "check_whole": operations.check_bigint,
-        "too_long": operations.raise_too_long,
-        "unreadable": (BadRecord, ValueError),
-        "in_field": operations.field_error,
-    }
+    code = new_code(topic, functions)
     row = decode(code, branch.scan, schema_text)
     change(row, branch.steps)
     encode(row, branch)
@@ -75,14 +66,38 @@ def branch_code(
     return BranchCode(lines, produced, bound, legend, several, branch.opens_value, indent)
 
 
+def new_code(topic: str, functions: FunctionCatalogue) -> Code:
+    """With what the templates name: the target's topic and what raises."""
+    code = Code({}, functions)
+    code.bound |= {
+        "topic": topic,
+        "null": msgspec.Raw(b"null"),
+        "out_of_range": operations.raise_out_of_range,
+        "check_whole": operations.check_bigint,
+        "too_long": operations.raise_too_long,
+        "unreadable": (BadRecord, ValueError),
+        "in_field": operations.field_error,
+    }
+    return code
+
+
 def _legend(code: Code, branch: Branch, topic: str) -> str:
     """What the names in the lines stand for, as comments; never compiled."""
     said = [f"topic = {topic!r}"]
     said += [f"f{i} = {'.'.join(read.path)!r}, {read.type}" for i, read in enumerate(branch.reads)]
     said += [f"output {i} = {'.'.join(one.path)!r}" for i, one in enumerate(branch.outputs) if not branch.star]
-    said += [f"{name} = {value!r}"[:LEGEND_WIDTH] for name, value in code.constants.items()]
+    return comments(said) + names_legend(code)
+
+
+def comments(lines: Iterable[str]) -> str:
+    return "".join(f"# {line}\n" for line in lines)
+
+
+def names_legend(code: Code) -> str:
+    """The constants and functions, as comments."""
+    said = [f"{name} = {value!r}"[:LEGEND_WIDTH] for name, value in code.constants.items()]
     said += [f"{name} = {_function_name(value)}" for name, value in code.functions.items()]
-    return "".join(f"# {line}\n" for line in said)
+    return comments(said)
 
 
 def _function_name(function: Callable[..., Any]) -> str:

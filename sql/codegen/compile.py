@@ -168,7 +168,7 @@ class _Rows:
 
 def _rows(name: str, one: BranchCode, without_value: str = "", **bound: Any) -> _Rows:
     text = _ROWS_HEAD.format(name=name) + without_value + "".join(one.lines) + f"{one.indent}yield {one.arguments},\n"
-    return _Rows(_execute(text, one.bound | bound)[name], text + one.legend)
+    return _Rows(execute(text, one.bound | bound)[name], text + one.legend)
 
 
 def _tombstone(branch: Branch, wiring: Wiring) -> _Rows | None:
@@ -189,7 +189,7 @@ def _loop(one: BranchCode, tombstone: _Rows | None) -> CompiledStep:
     without_value, bound = _without_value(one, tombstone, _SKIP, _FORWARD)
     text = _HEAD + without_value + "".join(one.lines) + _TAIL.format(arguments=one.arguments)
     sources = [*([tombstone.source] if tombstone else []), text + one.legend]
-    return CompiledStep(_execute(text, one.bound | bound)["step"], "\n".join(sources))
+    return CompiledStep(execute(text, one.bound | bound)["step"], "\n".join(sources))
 
 
 def _gather_rows(made: Sequence[BranchCode], tombstones: Sequence[_Rows | None]) -> CompiledStep:
@@ -202,10 +202,10 @@ def _gather_rows(made: Sequence[BranchCode], tombstones: Sequence[_Rows | None])
         bound[f"rows{i}"] = rows.function
         sources += [*([tombstone.source] if tombstone else []), rows.source]
     step = _GATHERED.format(gathered=", ".join(f"*rows{i}(m)" for i in range(len(made))))
-    return CompiledStep(_execute(step, bound)["step"], "\n".join([*sources, step]))
+    return CompiledStep(execute(step, bound)["step"], "\n".join([*sources, step]))
 
 
-def _execute(text: str, bound: Mapping[str, Any]) -> dict[str, Any]:
+def execute(text: str, bound: Mapping[str, Any]) -> dict[str, Any]:
     names = {**bound, "bad_record": operations.bad_record}
     exec(compile(text, "<query>", "exec"), names)  # noqa: S102  # our own templates only: see sql/codegen/expressions.py
     return names

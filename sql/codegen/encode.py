@@ -40,10 +40,13 @@ def encode_tombstone(row: Row, branch: Branch) -> None:
 
 
 def arguments(row: Row, branch: Branch, topic: str, partitions: int, mirror: int) -> str:
-    """The arguments of Producer.produce. A copy keeps partition numbers below `mirror`, none where that is 0."""
-    parts = branch.parts
-    key = KEY if KEY in parts or branch.key else "m.key()"
-    timestamp = "__timestamp" if "__timestamp" in parts else "m.timestamp()[1]"
+    """The arguments of Producer.produce. A copy keeps partition numbers below `mirror`, none where that is 0.
+
+    The row of a group has no message `m`: without a key or timestamp of its own it has none, or that of the client.
+    """
+    parts, of_group = branch.parts, branch.group is not None
+    key = KEY if KEY in parts or branch.key else "None" if of_group else "m.key()"
+    timestamp = "__timestamp" if "__timestamp" in parts else "0" if of_group else "m.timestamp()[1]"
     partition = _partition(mirror) if branch.copies else "-1"
     if "__partition" in parts:
         row.code.bound["partition_in"] = partition_check(topic, partitions)

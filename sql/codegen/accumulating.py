@@ -1,0 +1,157 @@
+"""The states of a group as generated code sees them: a struct, and the lines that add a record to it.
+
+The fields of the struct are s0, s1 … for the aggregates, `time` for the newest timestamp if the query asks for it, and
+`held` where rows of groups may be taken back. Structs are not tracked by the garbage collector: states have no cycles.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from jobplane.schemas.msgspec_types import msgpack_decoder
+from jobplane.sql.codegen.distinct import DistinctValues, KeyKind, key_kind
+from jobplane.sql.functions.aggregates import AGGREGATES
+from jobplane.sql.functions.aggregates.accumulator import Accumulator, Arguments, Ordering
+from jobplane.sql.plan.operators import AggregateColumn, GroupOperator
+from jobplane.sql.types.typed import Constant, Typed
+
+NO_TIME = -1
+"""The `time` of a group whose records have no timestamps."""
+
+
+@dataclass(frozen=True, slots=True)
+class AggregateCode:
+    """An aggregate of the query. `values` are its arguments but for the constants."""
+
+    name: str
+    accumulator: Accumulator
+    values: tuple[Typed, ...]
+    where: Typed | None
+    order: tuple[Typed, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupClass:
+    """The struct of a group with what is known of its fields. `keys` are the kinds of the keys but for the window's."""
+
+    kind: type[msgspec.Struct]
+    columns: tuple[AggregateCode, ...]
+    keys: tuple[KeyKind, ...]
+    timed: bool
+    retracts: bool
+
+    def new(self) -> Any:
+        return self.kind(*(one.accumulator.init() for one in self.columns))
+
+    def copy(self, group: Any) -> Any:
+        """The same states in a group that shares nothing with it that can change."""
+        return self.merge(self.new(), group)
+
+    def merge(self, group: Any, later: Any) -> Any:
+        """Changes `group`."""
+        for i, column in enumerate(self.columns):
+            state = f"s{i}"
+            setattr(group, state, column.accumulator.merge(getattr(group, state), getattr(later, state)))
+        if self.timed:
+            group.time = max(group.time, later.time)
+        if self.retracts:
+            group.held = group.held or later.held
+        return group
+
+    def widen(self, group: Any) -> Any:
+        states = {f"s{i}": one.accumulator.widen(getattr(group, f"s{i}")) for i, one in enumerate(self.columns)}
+        return msgspec.structs.replace(group, **states)
+
+    def decoder(self) -> Any:
+        """Reads a chunk of groups."""
+        kinds = [one.kind for one in self.keys]
+        key: Any = kinds[0] if len(kinds) == 1 else tuple.__class_getitem__(tuple(kinds))
+        return msgpack_decoder(dict.__class_getitem__((key, self.kind))).decode
+
+
+def group_class(group: GroupOperator, *, timed: bool, retracts: bool) -> GroupClass:
+    columns = tuple(map(_column, group.aggregates))
+    members: list[Any] = [(f"s{i}", one.accumulator.state_type) for i, one in enumerate(columns)]
+    members += [("time", int, NO_TIME)] if timed else []
+    members += [("held", bool, False)] if retracts else []
+    kind = msgspec.defstruct("Group", members, array_like=True, gc=False)
+    keys = tuple(key_kind(one.type) for one in group.keys if one.name not in group.window)
+    return GroupClass(kind, columns, keys, timed, retracts)
+
+
+def _column(one: AggregateColumn) -> AggregateCode:
+    aggregate = next(each for each in AGGREGATES[one.function] if each.function.takes(len(one.arguments)))
+    values, constants = one.arguments[: aggregate.values], one.arguments[aggregate.values :]
+    order = tuple(Ordering(item.value.type, item.descending, item.nulls_first) for item in one.order)
+    types = tuple(value.type for value in one.arguments)
+    fixed = tuple(value.value for value in constants if isinstance(value, Constant))
+    accumulator = aggregate.accumulator(Arguments(types, fixed, order))
+    if one.distinct:
+        accumulator = DistinctValues(accumulator, tuple(value.type for value in values))
+    return AggregateCode(one.name, accumulator, values, one.where, tuple(item.value for item in one.order))
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """What an aggregate takes of one row: names of locals, and the conditions under which it takes them."""
+
+    values: tuple[str, ...]
+    conditions: tuple[str, ...]
+
+
+def adding_lines(made: GroupClass, inputs: Sequence[Input], bound: dict[str, Any]) -> list[str]:
+    """Lines that add a row to the group of `key`, found by `get`, else by `behind`, and put into `front`.
+
+    Nothing is kept before all that may raise is done. The names that are needed are put into `bound`.
+    """
+    bound["kind"] = made.kind
+    if not made.columns:
+        return [
+            "if get(key) is None and behind(key) is None:",
+            f"    front[key] = kind({'time' if made.timed else ''})",
+        ]
+    risky = [i for i, one in enumerate(made.columns) if not one.accumulator.code]
+    bound |= {f"add{i}": made.columns[i].accumulator.add for i in risky}
+    lines = [
+        "group = get(key)",
+        *(["new = group is None"] if risky else []),
+        "if group is None:",
+        "    group = behind(key)",
+        "    if group is None:",
+        f"        group = kind({_initial(made.columns, bound)})",
+        *([] if risky else ["    front[key] = group"]),
+    ]
+    for i in risky:
+        lines += [
+            f"n{i} = group.s{i}",
+            *_guarded(inputs[i], [f"n{i} = add{i}({', '.join((f'n{i}', *inputs[i].values))})"]),
+        ]
+    lines += ["if new:", "    front[key] = group"] if risky else []
+    for i, (column, one) in enumerate(zip(made.columns, inputs, strict=True)):
+        state, code = f"group.s{i}", column.accumulator.code
+        if i in risky:
+            lines.append(f"{state} = n{i}")
+        elif code.count("{state}") == 1:
+            lines += _guarded(one, [f"{state} = {code.format(*one.values, state=state)}"])
+        else:
+            lines += _guarded(one, [f"n = {state}", f"{state} = {code.format(*one.values, state='n')}"])
+    return lines + (["if time > group.time:", "    group.time = time"] if made.timed else [])
+
+
+def _initial(columns: Sequence[AggregateCode], bound: dict[str, Any]) -> str:
+    """The first states: those that cannot change are shared by all groups."""
+    states = []
+    for i, one in enumerate(columns):
+        state = one.accumulator.init()
+        shared = isinstance(state, int | float | str | bytes | None)
+        bound[f"initial{i}"] = state if shared else one.accumulator.init
+        states.append(repr(state) if state in (None, 0) else f"initial{i}{'' if shared else '()'}")
+    return ", ".join(states)
+
+
+def _guarded(one: Input, lines: list[str]) -> list[str]:
+    if not one.conditions:
+        return lines
+    return [f"if {' and '.join(one.conditions)}:", *(f"    {line}" for line in lines)]

@@ -1,0 +1,134 @@
+"""The code behind a group: from its key and states to the record that is produced.
+
+Where a row that was written may be filtered out later (HAVING, of a group that changes), a tombstone takes it back: the
+turn of the loop over one row ends with `break` once it is written, and else in the lines for rows that are not.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from jobplane.schemas.failures import BadRecord, GroupFailed
+from jobplane.sql.codegen.accumulating import NO_TIME, GroupClass
+from jobplane.sql.codegen.branch import comments, names_legend, new_code
+from jobplane.sql.codegen.encode import arguments, encode, encode_tombstone
+from jobplane.sql.codegen.expressions import Code
+from jobplane.sql.codegen.row import Row
+from jobplane.sql.codegen.rows import change
+from jobplane.sql.functions import FunctionCatalogue
+from jobplane.sql.plan.graph import Branch, keys_of_operators
+from jobplane.sql.plan.operators import GROUP_TIME, FilterOperator, GroupOperator, ProjectOperator
+from jobplane.sql.runtime.groups_parts import Bounds, text_of_bounds
+from jobplane.sql.runtime.operations import bad_record
+
+_HEAD = """\
+def emit(groups, bounds, produce, full):
+    written = 0
+    key = None
+{window}    try:
+        for key, group in groups:
+"""
+_PRODUCE = """\
+{indent}try:
+{indent}    produce({arguments})
+{indent}except BufferError:
+{indent}    full({arguments})
+{indent}written += 1
+"""
+_TAIL = """\
+    except refused as error:
+        raise failed(error, key, bounds) from error
+    except Exception as error:
+        error.add_note(words(key, bounds))
+        raise
+    return written
+"""
+_INDENT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class EmitCode:
+    text: str
+    bound: dict[str, Any]
+    legend: str
+
+
+def is_timed(branch: Branch) -> bool:
+    """Whether a row of a group has the newest timestamp of its records."""
+    return GROUP_TIME in keys_of_operators((*branch.after, ProjectOperator(branch.columns)))
+
+
+def retracts(branch: Branch, group: GroupOperator) -> bool:
+    """Whether a row that was written may be filtered out later."""
+    return (group.changes or not group.window) and any(isinstance(step, FilterOperator) for step in branch.after)
+
+
+def emit_code(
+    branch: Branch, group: GroupOperator, made: GroupClass, topic: str, partitions: int, functions: FunctionCatalogue
+) -> EmitCode:
+    """Raises UnknownOperation."""
+    code = new_code(topic, functions)
+    code.indent = _INDENT
+    code.bound |= {
+        "refused": (ArithmeticError, BadRecord, RecursionError, ValueError),
+        "failed": _failed,
+        "words": _words,
+    }
+    _unpack(code, group, made)
+    row = Row(code, (), {}, {})
+    lines = code.lines
+    if made.retracts:
+        code.line("for once in (True,):")
+        code.indent += 1
+    change(row, branch.after)
+    encode(row, branch)
+    lines += _produced(row, branch, topic, partitions)
+    if made.retracts:
+        code.line("group.held = True")
+        code.line("break")
+        code.indent = _INDENT
+        with code.block("else:"), code.block("if group.held:"):
+            code.line("group.held = False")
+            code.line("v = None")
+            encode_tombstone(row, branch)
+            lines += _produced(row, branch, topic, partitions)
+    window = "    start, end = bounds\n" if group.window else ""
+    text = _HEAD.format(window=window) + "".join(line + "\n" for line in lines) + _TAIL
+    said = [f"topic = {topic!r}", *(f"output {i} = {'.'.join(one.path)!r}" for i, one in enumerate(branch.outputs))]
+    return EmitCode(text, code.bound | code.constants | code.functions, comments(said) + names_legend(code))
+
+
+def _unpack(code: Code, group: GroupOperator, made: GroupClass) -> None:
+    """Lines that leave keys and results in locals, for those that name them."""
+    code.locals |= dict(zip(group.window, ("start", "end"), strict=False))
+    keys = [one for one in group.keys if one.name not in group.window]
+    names = [f"c{i}" for i in range(len(keys))]
+    if len(names) == 1:
+        code.line("c0 = key")
+    elif names:
+        code.line(f"{', '.join(names)} = key")
+    for name, column, kind in zip(names, keys, made.keys, strict=True):
+        if kind.read is not None:
+            with code.block(f"if {name} is not None:"):
+                code.line(f"{name} = {code.function('value', kind.read)}({name})")
+        code.locals[column.name] = name
+    for i, one in enumerate(made.columns):
+        code.line(f"a{i} = {code.function('result', one.accumulator.result)}(group.s{i})")
+        code.locals[one.name] = f"a{i}"
+    if made.timed:
+        code.line(f"time = None if group.time == {NO_TIME} else group.time")
+        code.locals[GROUP_TIME] = "time"
+
+
+def _produced(row: Row, branch: Branch, topic: str, partitions: int) -> list[str]:
+    made = arguments(row, branch, topic, partitions, 0)
+    return _PRODUCE.format(indent="    " * row.code.indent, arguments=made).splitlines()
+
+
+def _failed(error: Exception, key: Any, bounds: Bounds) -> GroupFailed:
+    reason = error if isinstance(error, BadRecord) else bad_record(error)
+    return GroupFailed(f"{_words(key, bounds)}: {reason.message}")
+
+
+def _words(key: Any, bounds: Bounds) -> str:
+    """`the group ('a', 3) of the window 2026-01-31T08:30:00Z/2026-01-31T08:40:00Z`"""
+    return f"the group {key!r:.200}{f' of the window {text_of_bounds(bounds)}' if bounds else ''}"

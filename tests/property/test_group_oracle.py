@@ -1,0 +1,344 @@
+"""Groups are a function of the records of each partition, and the one that SQL says.
+
+Records of some partitions come in any interleaving and in any batches; the process is killed at any moment and goes on
+from its chunks, the records since then read again in silence. What is emitted equals what DuckDB computes over all
+records, with the rule of lateness written in SQL; the last change of each group equals its final result.
+"""
+
+import json
+import os
+import random
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from operator import length_hint
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from confluent_kafka import Message
+from msgspec.structs import replace
+
+from jobplane.schemas.failures import BadRecord, LateRecord
+from jobplane.sql.codegen.compile import Wiring
+from jobplane.sql.codegen.groups import CompiledGroups, compile_groups
+from jobplane.sql.plan.operators import FilterOperator
+from jobplane.sql.runtime.groups import GroupState
+from jobplane.sql.runtime.groups_chunks import Chunk
+from jobplane.sql.runtime.groups_parts import At
+from jobplane.sql.types.typed import Field
+from tests.support.grouped_plans import Grouped, mapped, planned
+
+LAG, SIZE, STEP = 8, 20, 5
+"""Seconds."""
+COLUMNS = "u VARCHAR, x BIGINT, ts TIMESTAMP WITH TIME ZONE"
+FUNCTIONS = {
+    "": "s",
+    "tumble": f"TABLE(TUMBLE(TABLE s, DESCRIPTOR(ts), INTERVAL '{SIZE}' SECOND))",
+    "hop": f"TABLE(HOP(TABLE s, DESCRIPTOR(ts), INTERVAL '{SIZE}' SECOND, INTERVAL '{STEP}' SECOND))",
+    "cumulate": f"TABLE(CUMULATE(TABLE s, DESCRIPTOR(ts), INTERVAL '{STEP}' SECOND, INTERVAL '{SIZE}' SECOND))",
+}
+GRAINS = {"": 0, "tumble": SIZE, "hop": STEP, "cumulate": STEP}
+FILTERED, UNREADABLE, UNDEFINED = 3, "text", 7
+"""Values of x: one for which WHERE is not TRUE, and two that make a bad record."""
+BROKEN = (UNREADABLE, UNDEFINED)
+CALLS = ("count(*)", "count(x)", "sum(x)", "min(x)", "max(x)", "count(distinct x)", "sum(x) filter (where x > 0)")
+NAMES = ("n", "c", "total", "low", "high", "different", "positive")
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is drawn for a seed. `apart`: no expression depends on the window, so no row is made for each."""
+
+    seed: int
+    window: str
+    changes: bool
+    bound: bool
+    having: bool
+    apart: bool
+    skip_late: bool
+    closes: bool
+    logs: tuple[tuple[tuple[int, str | None, Any], ...], ...]
+
+
+def draw(seed: int) -> Case:
+    rnd = random.Random(seed)
+    window = rnd.choice(["", "tumble", "tumble", "hop", "cumulate"])
+    bound = rnd.random() < 0.3
+    logs = []
+    for p in range(rnd.randint(1, 4)):
+        now, log = rnd.randrange(50), []
+        for _ in range(rnd.choice([0, 5, 20, 60])):
+            now += rnd.randint(0, 3)
+            time = max(0, now - rnd.choice([0, 0, 1, 2, 5, 9, 25]))
+            user = rnd.choice(["a", "b", "c", None])
+            x = rnd.choice([None, UNREADABLE, *range(-9, 9), *range(-9, 9)])
+            time += 30 * (x in BROKEN)  # time does not go on with them
+            log.append((time, f"{p}{user}" if bound else user, x))
+        logs.append(tuple(log))
+    changes = not window or rnd.random() < 0.4
+    having = not window and rnd.random() < 0.5
+    apart, skip_late, closes = rnd.random() < 0.7, rnd.random() < 0.5, rnd.random() < 0.5
+    return Case(seed, window, changes, bound, having, apart, skip_late, closes, tuple(logs))
+
+
+@cache
+def compiled(window: str, *, changes: bool, bound: bool, having: bool, apart: bool, skip_late: bool) -> CompiledGroups:
+    more = ", x > 0 AS positive, ts - INTERVAL '8' SECOND AS wm"
+    columns = f"u, x{', window_start, window_end' if window else ''}{more}"
+    condition = f"x IS DISTINCT FROM {FILTERED} AND (x IS NULL OR 9 / (x - {UNDEFINED}) < 10)"
+    also = "" if apart or not window else " AND window_start < window_end"
+    query = f"SELECT {columns} FROM {FUNCTIONS[window]} WHERE {condition}{also}"
+    one = Grouped(query, mapped(COLUMNS))
+    aggregates = [
+        one.aggregate("n", "COUNT"),
+        one.aggregate("c", "COUNT", "x"),
+        one.aggregate("total", "SUM", "x"),
+        one.aggregate("low", "MIN", "x"),
+        one.aggregate("high", "MAX", "x"),
+        one.aggregate("different", "COUNT", "x", distinct=True),
+        one.aggregate("positive", "SUM", "x", where="positive"),
+    ]
+    plan = one.plan(["u"], aggregates, changes=changes, bound=bound, after=HAVING if having else ())
+    return compile_groups(plan, Wiring("out", 4, {"s": "s"}, {"s": 0}), skip_late=skip_late)
+
+
+def _having() -> tuple[FilterOperator, ...]:
+    """HAVING SUM(x) > 0, which may cease to hold."""
+    (step,) = planned("SELECT u FROM s WHERE x > 0", mapped(COLUMNS)).steps
+    assert isinstance(step, FilterOperator)
+    condition: Any = step.condition
+    arguments = tuple(replace(one, key="\x1ftotal") if isinstance(one, Field) else one for one in condition.arguments)
+    return (FilterOperator(replace(condition, arguments=arguments), "SUM(x) > 0"),)
+
+
+HAVING = _having()
+
+
+def message(p: int, o: int, record: tuple[int, str | None, Any]) -> "Message[bytes, bytes]":
+    time, user, x = record
+    text = f"2026-01-01T01:{time // 60:02}:{time % 60:02}Z"
+    value = json.dumps({"u": user, "x": x, "ts": text}).encode()
+    return Message("s", p, o, None, value, None, None, (1, 1_000 + o))
+
+
+@dataclass
+class Saved:
+    """What a process leaves behind: of its last checkpoint of the state, and of its last commit."""
+
+    chunks: list[Chunk] = field(default_factory=list)
+    marks: dict[At, int] = field(default_factory=dict)
+    state_at: list[int] = field(default_factory=list)
+    committed: list[int] = field(default_factory=list)
+    committed_marks: dict[At, int] = field(default_factory=dict)
+
+
+class Run:
+    """One way in which the records of a case may come."""
+
+    def __init__(self, case: Case, rnd: random.Random) -> None:
+        self.case, self.rnd = case, rnd
+        self.by = compiled(
+            case.window,
+            changes=case.changes,
+            bound=case.bound,
+            having=case.having,
+            apart=case.apart,
+            skip_late=case.skip_late,
+        )
+        self.messages = [[message(p, o, one) for o, one in enumerate(log)] for p, log in enumerate(case.logs)]
+        zeros = [0] * len(case.logs)
+        self.saved = Saved(state_at=zeros, committed=zeros)
+        self.out: list[tuple[Any, ...]] = []
+        self.late: set[tuple[int, int]] = set()
+        self.bad: set[tuple[int, int]] = set()
+        self.state = self.begin()
+        self.at = list(zeros)
+
+    def begin(self) -> GroupState:
+        state = self.by.state(("s", p) for p in range(len(self.case.logs)))
+        for chunk in self.saved.chunks:
+            state.load(chunk)
+        state.set_marks(self.saved.marks)
+        return state
+
+    def absorb(self, p: int, count: int) -> None:
+        """As processors.evaluation does: a record to blame is passed over."""
+        batch = self.messages[p][self.at[p] : self.at[p] + count]
+        rows = iter(batch)
+        while True:
+            try:
+                self.state.absorb(rows, never, never)
+            except LateRecord:
+                self.late.add((p, self.at[p] + len(batch) - length_hint(rows) - 1))
+            except BadRecord:
+                self.bad.add((p, self.at[p] + len(batch) - length_hint(rows) - 1))
+            else:
+                break
+        self.at[p] += len(batch)
+
+    def commit(self) -> None:
+        """All that was emitted, the positions, and perhaps the state, at once; or nothing of it."""
+        emitted: list[tuple[Any, ...]] = []
+        written = self.state.emit(lambda *record: emitted.append(record), never)
+        assert written == len(emitted)
+        keys = Counter((one[2], *window_of(one[1])) for one in emitted)
+        assert not keys or max(keys.values()) == 1
+        if self.rnd.random() < 0.15:
+            self.crash()
+            return
+        self.out += emitted
+        self.saved.committed, self.saved.committed_marks = list(self.at), self.state.marks()
+        live = self.state.spans()
+        self.saved.chunks = [one for one in self.saved.chunks if (one.at, one.span) in live]
+        if self.rnd.random() < 0.3:
+            self.saved.chunks += self.state.young_chunks()
+            self.saved.marks, self.saved.state_at = self.state.marks(), list(self.at)
+            if live and self.rnd.random() < 0.5:
+                self.merge(*self.rnd.choice(sorted(live)))
+
+    def merge(self, at: At, span: str) -> None:
+        others = [one for one in self.saved.chunks if (one.at, one.span) != (at, span)]
+        self.saved.chunks = [*others, *self.state.whole(at, span)]
+
+    def crash(self) -> None:
+        """The process begins again from its chunks, and reads in silence what was committed since then."""
+        self.state, self.at = self.begin(), list(self.saved.state_at)
+        self.state.silent = True
+        while waiting := [p for p, at in enumerate(self.at) if at < self.saved.committed[p]]:
+            p = self.rnd.choice(waiting)
+            self.absorb(p, min(self.rnd.randint(1, 20), self.saved.committed[p] - self.at[p]))
+            if self.rnd.random() < 0.2:
+                assert self.state.emit(never, never) == 0
+        if self.saved.state_at != self.saved.committed:
+            assert self.state.emit(never, never) == 0
+        assert self.state.marks() == self.saved.committed_marks
+        self.state.silent = False
+
+    def run(self) -> list[tuple[Any, ...]]:
+        while waiting := [p for p, at in enumerate(self.at) if at < len(self.messages[p])]:
+            self.absorb(self.rnd.choice(waiting), self.rnd.randint(1, 12))
+            if self.rnd.random() < 0.4:
+                self.commit()
+        while self.saved.committed != [len(log) for log in self.messages]:
+            for p, log in enumerate(self.messages):
+                self.absorb(p, len(log))
+            self.commit()
+        if self.case.closes:
+            self.state.close_all()
+        self.state.emit(lambda *record: self.out.append(record), never)
+        return self.out
+
+
+def never(*_: Any) -> None:
+    raise AssertionError("nothing is produced here")
+
+
+def window_of(value: bytes | None) -> tuple[Any, ...]:
+    row = {} if value is None else json.loads(value)
+    return row.get("window_start"), row.get("window_end")
+
+
+def finals(case: Case, out: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """The rows emitted; of changes the last of each key, unless that took it back."""
+    if case.changes:
+        last = {(key, *window_of(value)): value for _, value, key, *_ in out}
+        values = [value for value in last.values() if value is not None]
+    else:
+        values = [one[1] for one in out]
+    return sorted(map(row_of, values), key=str)
+
+
+def row_of(value: bytes) -> tuple[Any, ...]:
+    row = json.loads(value)
+    times = [_seconds(row[one]) if one in row else 0 for one in ("window_start", "window_end")]
+    return (row["u"], *times, *(row[name] for name in NAMES))
+
+
+def _seconds(text: str) -> int:
+    """Since 01:00; a window may begin before that."""
+    hour, minute, second = text[11:19].split(":")
+    return int(hour) * 3_600 + int(minute) * 60 + int(second) - 3_600
+
+
+def referee(cases: Sequence[Case], window: str, folder: Path) -> tuple[dict[int, list[Any]], dict[int, set[Any]]]:
+    """By seed the rows, and the late records as (partition, offset). DuckDB knows nothing of batches and crashes."""
+    records, facts = folder / "records.csv", folder / "cases.csv"
+    with records.open("w") as lines:
+        lines.writelines(
+            f"{case.seed},{p},{o},{time},{user or ''},{'' if x is None else x}\n"
+            for case in cases
+            for p, log in enumerate(case.logs)
+            for o, (time, user, x) in enumerate(log)
+            if x not in BROKEN
+        )
+    with facts.open("w") as lines:
+        lines.writelines(
+            f"{case.seed},{len(case.logs)},{case.changes or case.closes},{case.bound},{case.having}\n" for case in cases
+        )
+    con = duckdb.connect(config={"threads": 1})
+    con.execute(f"""
+        create view r as select * from read_csv('{records}', header = false, columns = {{'seed': 'int', 'p': 'int',
+            'o': 'int', 'ts': 'int', 'u': 'varchar', 'x': 'int'}});
+        create view cases as select * from read_csv('{facts}', header = false, columns = {{'seed': 'int',
+            'parts': 'int', 'everything': 'boolean', 'bound': 'boolean', 'having': 'boolean'}});
+        create table judged as select r.*, max(ts) over (partition by seed, p order by o
+            rows between unbounded preceding and 1 preceding) - {LAG} as high from r;
+    """)
+    grain = GRAINS[window]
+    is_late = f"ts - ts % {grain} + {grain} <= high" if grain else "false"
+    con.execute(f"""
+        create table marks as select seed, p, max(ts) - {LAG} as mark from r group by all;
+        create table leasts as select cases.seed,
+            case when count(mark) = any_value(parts) then min(mark) end as least
+            from cases left join marks using (seed) group by cases.seed;
+        create view kept as select * from judged where not ifnull({is_late}, false) and x is distinct from {FILTERED};
+    """)
+    windows = {
+        "": "[{s: 0, e: 0}]",
+        "tumble": f"[{{s: ts - ts % {SIZE}, e: ts - ts % {SIZE} + {SIZE}}}]",
+        "hop": f"list_transform(range(ts - ts % {STEP} + {STEP}, ts - ts % {STEP} + {SIZE} + 1, {STEP}), "
+        f"lambda e: {{s: e - {SIZE}, e: e}})",
+        "cumulate": f"list_transform(range(ts - ts % {STEP} + {STEP}, ts - ts % {SIZE} + {SIZE} + 1, {STEP}), "
+        f"lambda e: {{s: ts - ts % {SIZE}, e: e}})",
+    }[window]
+    listed = ", ".join(CALLS)
+    found = con.execute(f"""
+        select seed, u, w.s, w.e, {listed} from (select *, unnest({windows}) as w from kept)
+            join cases using (seed) join leasts using (seed) left join marks using (seed, p)
+            where everything or w.e <= case when bound then mark else least end
+            group by seed, u, w.s, w.e having not any_value("having") or sum(x) > 0
+    """).fetchall()
+    late = con.execute(f"select seed, p, o from judged where {is_late} and x is distinct from {FILTERED}").fetchall()
+    con.close()
+    rows: dict[int, list[Any]] = {case.seed: [] for case in cases}
+    lates: dict[int, set[Any]] = {case.seed: set() for case in cases}
+    for seed, *row in found:
+        rows[seed].append(tuple(None if one is None else one if isinstance(one, str) else int(one) for one in row))
+    for seed, p, o in late:
+        lates[seed].add((p, o))
+    return {seed: sorted(some, key=str) for seed, some in rows.items()}, lates
+
+
+def seeds() -> Iterator[int]:
+    """`SEEDS=300` are the first 300, `SEEDS=17-17` is one."""
+    first, _, last = os.environ.get("SEEDS", "2000").rpartition("-")
+    return iter(range(int(first), int(last) + 1) if first else range(int(last)))
+
+
+@pytest.mark.parametrize("window", FUNCTIONS)
+def test_groups_are_a_function_of_the_records(window: str, tmp_path: Path) -> None:
+    cases = [case for case in map(draw, seeds()) if case.window == window]
+    expected, late = referee(cases, window, tmp_path)
+    for case in cases:
+        bad = {(p, o) for p, log in enumerate(case.logs) for o, (_, _, x) in enumerate(log) if x in BROKEN}
+        try:
+            for way in range(2):
+                run = Run(case, random.Random(case.seed * 2 + way))
+                assert finals(case, run.run()) == expected[case.seed]
+                assert case.skip_late or run.late == late[case.seed]
+                assert run.bad == bad
+        except Exception as error:
+            raise AssertionError(f"reproduce with: make simulate SEEDS={case.seed}-{case.seed}") from error
