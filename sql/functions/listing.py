@@ -1,6 +1,7 @@
-"""The rows of SHOW FUNCTIONS: operators and forms of the grammar, then the functions with their signatures."""
+"""The rows of SHOW FUNCTIONS: operators and forms of the grammar, aggregates, then functions with their signatures."""
 
 from jobplane.sql.functions import BUILT_IN, FunctionCatalogue
+from jobplane.sql.functions.aggregates import AGGREGATES
 
 OPERATORS = (
     ("+", "number + number → number", "sum; also of a time and an interval"),
@@ -62,6 +63,11 @@ FORMS = (
 
 def list_functions(catalogue: FunctionCatalogue = BUILT_IN) -> list[tuple[str, str, str, str]]:
     """(name, signature, meaning, package) of all that an expression may call upon; the language's own has none."""
-    forms = [(*one, "") for one in (*OPERATORS, *FORMS)]
+    forms = [(*one, "") for one in (*OPERATORS, *FORMS, *list_aggregates())]
     functions = [one for name in sorted(catalogue.functions) for one in catalogue.functions[name]]
     return [*forms, *((one.name, one.signature, one.summary, str(one.package or "")) for one in functions)]
+
+
+def list_aggregates() -> list[tuple[str, str, str]]:
+    """(name, signature, meaning) of all aggregates."""
+    return [(name, one.signature, one.function.summary) for name in sorted(AGGREGATES) for one in AGGREGATES[name]]

@@ -23,7 +23,7 @@ from jobplane.schemas.options import JobOptions, is_alterable, sql_name
 from jobplane.schemas.records.commands import ATTRIBUTES
 from jobplane.schemas.records.state import Status
 from jobplane.sql.functions import BUILT_IN
-from jobplane.sql.functions.listing import FORMS, OPERATORS
+from jobplane.sql.functions.listing import FORMS, OPERATORS, list_aggregates
 from jobplane.sql.functions.signature import Function
 
 
@@ -71,6 +71,14 @@ def functions(module: str) -> str:
         if module_of(one) == module
     ]
     return table("signature | meaning", rows)
+
+
+def aggregates() -> str:
+    """Those of one name and meaning that differ in the types they take are one row."""
+    rows: dict[tuple[str, str], list[str]] = {}
+    for name, signature, meaning in list_aggregates():
+        rows.setdefault((name, meaning), []).append(f"`{signature}`")
+    return table("signature | meaning", [("<br>".join(ways), meaning) for (_, meaning), ways in rows.items()])
 
 
 def module_of(function: Function) -> str:
@@ -193,6 +201,7 @@ MODULES = sorted({module_of(one) for several in BUILT_IN.functions.values() for 
 DRAWINGS: dict[str, Callable[[], str]] = {
     "options": options,
     "operators": operators,
+    "aggregates": aggregates,
     **{f"functions-{one}": partial(functions, one) for one in MODULES},
     "settings": settings,
     "refusals": refusals,

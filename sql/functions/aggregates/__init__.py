@@ -8,8 +8,12 @@ from types import MappingProxyType
 
 from jobplane.sql.functions.aggregates.accumulator import Accumulator, Arguments
 from jobplane.sql.functions.aggregates.aggregate import Aggregate
+from jobplane.sql.functions.aggregates.collected import COLLECTED
 from jobplane.sql.functions.aggregates.counts import COUNTS
 from jobplane.sql.functions.aggregates.extremes import EXTREMES
+from jobplane.sql.functions.aggregates.moments import MOMENTS
+from jobplane.sql.functions.aggregates.ranked import RANKED
+from jobplane.sql.functions.aggregates.sketches import SKETCHES
 from jobplane.sql.functions.aggregates.sums import SUMS
 
 
@@ -20,7 +24,7 @@ def _by_name(aggregates: tuple[Aggregate, ...]) -> Mapping[str, tuple[Aggregate,
     return MappingProxyType(found)
 
 
-AGGREGATES = _by_name((*COUNTS, *SUMS, *EXTREMES))
+AGGREGATES = _by_name((*COUNTS, *SUMS, *EXTREMES, *MOMENTS, *RANKED, *COLLECTED, *SKETCHES))
 
 
 def accumulator_of(name: str, arguments: Arguments) -> Accumulator:

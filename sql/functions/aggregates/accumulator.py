@@ -32,7 +32,7 @@ class Arguments:
 
 
 class Accumulator(ABC):
-    """`add` and `merge` raise BadRecord, `result` BadRecord, ValueError or ArithmeticError, in words for the user.
+    """All methods may raise BadRecord, ValueError or ArithmeticError, as functions do.
 
     With `takes_null` the values may be None; without it, `add` is only called if none is. With `ordered`, the first of
     the values is the record's position: `(*values of ORDER BY, µs since 1970, partition, offset)`.

@@ -29,6 +29,12 @@ class Aggregate:
     def name(self) -> str:
         return self.function.name
 
+    @property
+    def signature(self) -> str:
+        """`COUNT(*) → BIGINT`, `ARRAY_AGG(value T [ORDER BY …]) → ARRAY<T>`"""
+        arguments, arrow, returns = self.function.signature.removeprefix(f"{self.name}(").partition(") → ")
+        return f"{self.name}({arguments or '*'}{' [ORDER BY …]' * self.takes_order}{arrow}{returns}"
+
     def accumulator(self, arguments: Arguments) -> Accumulator:
         """The same for the same arguments, for ever: jobs record the name and the arguments."""
         made: Accumulator = self.function.call(arguments)
@@ -60,11 +66,12 @@ def declare(
     values: int | None = None,
     result: Callable[[tuple[Type, ...]], Type] | None = None,
     takes_order: bool = False,
+    gives_null: bool = True,
 ) -> tuple[Aggregate, ...]:
     """An aggregate under each of the names. `result` has the type of the result if `returns` only shows it."""
     count = len(parameters) if values is None else values
     functions = (
-        Function(name, make, parameters, variadic=False, returns=returns, gives_null=True, summary=meaning)
+        Function(name, make, parameters, variadic=False, returns=returns, gives_null=gives_null, summary=meaning)
         for name in names.split()
     )
     return tuple(Aggregate(one, count, result or (lambda _: returns), takes_order) for one in functions)

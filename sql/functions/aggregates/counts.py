@@ -49,12 +49,27 @@ class Some(Every):
 
 
 COUNTS = (
-    *declare("COUNT", (), t.BIGINT, lambda _: Count(), "How many records there are; written COUNT(*)."),
-    *declare("COUNT", (parameter("value", ANYTHING),), t.BIGINT, lambda _: Count(), "How many values are not NULL."),
+    *declare("COUNT", (), t.BIGINT, lambda _: Count(), "How many records there are.", gives_null=False),
     *declare(
-        "EVERY BOOL_AND", (parameter("condition", t.BOOLEAN),), t.BOOLEAN, lambda _: Every(), "Whether all are TRUE."
+        "COUNT",
+        (parameter("value", ANYTHING),),
+        t.BIGINT,
+        lambda _: Count(),
+        "How many values are not NULL.",
+        gives_null=False,
     ),
     *declare(
-        "ANY SOME BOOL_OR", (parameter("condition", t.BOOLEAN),), t.BOOLEAN, lambda _: Some(), "Whether one is TRUE."
+        "EVERY BOOL_AND",
+        (parameter("condition", t.BOOLEAN),),
+        t.BOOLEAN,
+        lambda _: Every(),
+        "Whether the condition is TRUE for all records.",
+    ),
+    *declare(
+        "ANY SOME BOOL_OR",
+        (parameter("condition", t.BOOLEAN),),
+        t.BOOLEAN,
+        lambda _: Some(),
+        "Whether the condition is TRUE for at least one record.",
     ),
 )

@@ -9,7 +9,7 @@ from jobplane.sql.functions.aggregates.aggregate import ORDERED, declare, parame
 from jobplane.sql.functions.aggregates.stored import finite, narrow, stored_as
 from jobplane.sql.runtime.operations import check_alike
 
-_BETTER = {"MIN": operator.lt, "MAX": operator.gt}
+BETTER = {"MIN": operator.lt, "MAX": operator.gt}
 _SIGNS = {"MIN": "<", "MAX": ">"}
 
 
@@ -17,7 +17,7 @@ class Extreme(Accumulator):
     """`name` is MIN or MAX."""
 
     def __init__(self, name: str, arguments: Arguments) -> None:
-        self.name, self.is_better = name, _BETTER[name]
+        self.name, self.is_better = name, BETTER[name]
         self.state_type = stored_as(arguments.types[0]).kind | None
         self.code = f"{{0}} if {{state}} is None or {{0}} {_SIGNS[name]} {{state}} else {{state}}"
 

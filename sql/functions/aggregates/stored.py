@@ -11,8 +11,7 @@ from typing import Any
 import msgspec
 
 from jobplane.schemas.failures import BadRecord
-from jobplane.schemas.formats.json.values import msgspec_type, read_conversion, write_conversion
-from jobplane.schemas.msgspec_types import json_decoder
+from jobplane.schemas.formats.json.values import decoder, msgspec_type, read_conversion, write_conversion
 from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.datatypes import Type
 from jobplane.schemas.types.json_text import ENCODER
@@ -55,12 +54,12 @@ def same(value: Any) -> Any:
 def stored_as(one: Type) -> Stored:
     """JSON and nested values are kept as the bytes of their JSON, all others as they are. NULL is never given."""
     if one in (t.NUMBER, t.SCALAR):
-        return Stored(_KINDS[one.name], narrow, same)
+        return Stored(_KINDS[one.name], lambda value: finite("a number", narrow(value)), same)
     if one.name in _KINDS:
         return Stored(_KINDS[one.name], same, same)
     if one in (t.JSON, t.UNKNOWN):
         return Stored(bytes, bytes, msgspec.Raw)
-    decode = json_decoder(msgspec_type(one)).decode
+    decode = decoder(msgspec_type(one)).decode
     after, before = read_conversion(one) or same, write_conversion(one) or same
     return Stored(bytes, lambda value: ENCODER.encode(before(value)), lambda data: after(decode(data)))
 
@@ -77,7 +76,7 @@ def narrow(value: Any) -> Any:
     try:
         return float(value)
     except OverflowError:
-        return math.copysign(math.inf, value)
+        return math.inf if value > 0 else -math.inf
 
 
 def finite(name: str, value: Any) -> Any:
