@@ -2,11 +2,12 @@
 
 from jobplane.schemas.errors import BadMapping, NotSupported, Place, UnknownType
 from jobplane.schemas.formats import check_options
-from jobplane.schemas.records.mappings import MappedColumn, TopicMapping
+from jobplane.schemas.records.mappings import MappedColumn, TopicMapping, WatermarkRule
 from jobplane.schemas.types.datatypes import Type
 from jobplane.sql.analysis.topic_format import check_columns
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parts import KEY, THIS, column_refusal
+from jobplane.sql.syntax.render.expressions import render_expression
 from jobplane.sql.syntax.render.statements import render
 from jobplane.sql.types.names import ALIASES, SIMPLE, resolve_type
 
@@ -33,9 +34,19 @@ def build_mapping(create: statements.CreateMapping) -> TopicMapping:
         tuple(columns.values()),
         {option.name.text: option.value for option in create.options},
         render(create),
+        watermark=None if create.watermark is None else _watermark(create.watermark),
     )
     check_columns(mapping, [(column.external or column.name).place for column in create.columns])
     return mapping
+
+
+def _watermark(definition: statements.WatermarkDefinition) -> WatermarkRule:
+    if definition.idle is not None:
+        message = (
+            "IDLE AFTER is not supported by this version; leave it out: a partition without records holds time back"
+        )
+        raise NotSupported(message, definition.idle.place)
+    return WatermarkRule(definition.column.text, render_expression(definition.expression))
 
 
 def _type(column: statements.ColumnDefinition) -> Type:

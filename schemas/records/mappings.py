@@ -24,6 +24,14 @@ class AvroSchema:
 
 
 @dataclass(frozen=True, slots=True)
+class WatermarkRule:
+    """`WATERMARK FOR column AS expression`: how late a record may be. The expression is SQL over the columns."""
+
+    column: str
+    expression: str
+
+
+@dataclass(frozen=True, slots=True)
 class TopicMapping:
     """A name for a topic, with the types of its columns. Without columns it is the topic, under another name.
 
@@ -38,3 +46,4 @@ class TopicMapping:
     statement: str
     key_schema: AvroSchema | None = None
     value_schema: AvroSchema | None = None
+    watermark: WatermarkRule | None = None

@@ -32,16 +32,25 @@ from jobplane.sql.types.typed import (
     with_fault,
 )
 
-AGGREGATES = frozenset({
-    *("COUNT", "SUM", "AVG", "MIN", "MAX", "EVERY", "ANY_VALUE", "ARRAY_AGG", "STRING_AGG", "LISTAGG", "STDDEV"),
-    *("VARIANCE", "FIRST_VALUE", "LAST_VALUE", "LAG", "LEAD", "ROW_NUMBER", "RANK", "DENSE_RANK", "NTILE"),
-    *("STDDEV_POP", "STDDEV_SAMP", "VAR_POP", "VAR_SAMP", "CORR", "COVAR_POP", "MEDIAN", "MODE", "PERCENTILE_CONT"),
-    *("COLLECT_LIST", "COLLECT_SET", "GROUP_CONCAT", "COUNT_DISTINCT", "COUNT_IF", "SUM_IF", "BOOL_AND", "BOOL_OR"),
-    *("APPROX_COUNT_DISTINCT", "LATEST_BY_OFFSET", "EARLIEST_BY_OFFSET", "TOPK", "TOPKDISTINCT", "HISTOGRAM"),
-    *("JSON_AGG", "JSON_ARRAYAGG", "JSON_OBJECTAGG", "MAP_AGG", "MAX_BY", "MIN_BY", "ARG_MAX", "ARG_MIN", "FIRST"),
-    *("LAST", "NTH_VALUE", "PERCENT_RANK", "CUME_DIST", "SESSION"),
+_OVER = frozenset({
+    *("FIRST_VALUE", "LAST_VALUE", "LAG", "LEAD", "ROW_NUMBER", "RANK", "DENSE_RANK", "NTILE", "NTH_VALUE"),
+    *("PERCENT_RANK", "CUME_DIST"),
 })  # fmt: skip
-_WINDOW_FUNCTIONS = frozenset({"TUMBLE", "HOP", "CUMULATE"})
+_OTHER_AGGREGATES = {
+    **dict.fromkeys(("LISTAGG", "GROUP_CONCAT"), "STRING_AGG(text, ', ')"),
+    **dict.fromkeys(("COLLECT_LIST", "JSON_AGG", "JSON_ARRAYAGG"), "ARRAY_AGG(value)"),
+    **dict.fromkeys(("FIRST",), "EARLIEST_BY_OFFSET(value)"),
+    **dict.fromkeys(("LAST", "ANY_VALUE"), "LATEST_BY_OFFSET(value)"),
+    "JSON_OBJECTAGG": "MAP_AGG(key, value)",
+    "COLLECT_SET": "ARRAY_AGG(DISTINCT value)",
+    "COUNT_DISTINCT": "COUNT(DISTINCT value)",
+    "COUNT_IF": "COUNT(*) FILTER (WHERE condition)",
+    "SUM_IF": "SUM(value) FILTER (WHERE condition)",
+    "ARG_MAX": "MAX_BY(value, by)",
+    "ARG_MIN": "MIN_BY(value, by)",
+}
+"""Aggregates of other systems → what to write."""
+_TABLE_FUNCTIONS = frozenset({"TUMBLE", "HOP", "CUMULATE", "IMPOSE_ORDER"})
 _ONCE = "the same record would give other output after a restart; use"
 _CLOCKS = (
     *("NOW", "CURRENT_TIMESTAMP", "CURRENT_DATE", "CURRENT_TIME", "LOCALTIME", "LOCALTIMESTAMP", "SYSDATE", "GETDATE"),
@@ -82,15 +91,12 @@ def refuse_unrepeatable(name: str, place: Place) -> None:
 def refuse_unknown(name: str, place: Place, catalogue: FunctionCatalogue) -> None:
     """Raises UnknownFunction or NotSupported for what is neither a function nor a form of the language."""
     refuse_unrepeatable(name, place)
-    if name in AGGREGATES:
-        raise NotSupported(
-            f"{name} is an aggregate or window function: it needs state, which jobs do not keep yet", place
-        )
-    if name in _WINDOW_FUNCTIONS:
-        message = (
-            f"{name} stands after FROM: FROM {name}(TABLE name, DESCRIPTOR(column), …); a row then has window_start"
-        )
-        raise NotSupported(message, place)
+    if name in _OVER:
+        raise NotSupported(f"{name} needs OVER, which is not supported by this version", place)
+    if name in _TABLE_FUNCTIONS:
+        raise NotSupported(f"{name} stands after FROM: FROM {name}(TABLE name, DESCRIPTOR(column), …)", place)
+    if name in _OTHER_AGGREGATES:
+        raise UnknownFunction(f"there is no function {name}; write {_OTHER_AGGREGATES[name]}", place)
     if name in catalogue.functions or name in _FORMS:
         return
     if name in catalogue.not_offered:

@@ -11,6 +11,7 @@ from jobplane.schemas.errors import NestedTooDeep, Place, TypeMismatch
 from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types import temporal_text as text
 from jobplane.schemas.types.datatypes import Type
+from jobplane.sql.analysis.aggregates import refuse_aggregate
 from jobplane.sql.analysis.arithmetic import arithmetic, negation
 from jobplane.sql.analysis.calls import resolve_call
 from jobplane.sql.analysis.comparison import between_test, comparison, distinct_test, in_test
@@ -54,7 +55,8 @@ _MOMENTS: dict[str, tuple[Type, Callable[[str], Any]]] = {
 
 @dataclass(slots=True)
 class Analysis:
-    """`slots` are those of the record; `nested` counts the lambdas round a place.
+    """`slots` are those of the record; `nested` counts the lambdas round a place. `clause` is that of the place, for
+    messages.
 
     Every method may raise TypeMismatch, UnknownColumn or another Refused.
     """
@@ -65,6 +67,7 @@ class Analysis:
     functions: FunctionCatalogue
     coercion: Coercion = field(init=False)
     nested: int = 0
+    clause: str = ""
     _keys: int = 0
 
     def __post_init__(self) -> None:
@@ -186,6 +189,7 @@ class Analysis:
         return element(self.typed(operand), self.typed(index), (place, index.place), self.coercion)
 
     def _call(self, tree: ex.Call) -> Typed:
+        refuse_aggregate(tree, self.clause)
         if tree.name in LAMBDA_FORMS or any(isinstance(one, ex.Lambda) for one in tree.arguments):
             return apply_lambda(tree, self)
         match tree.name, tree.arguments:

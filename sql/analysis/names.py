@@ -42,6 +42,11 @@ class SourceRecord:
     slots: Slots
     used: dict[str, Type] = field(default_factory=dict)
 
+    @property
+    def key_columns(self) -> tuple[str, ...]:
+        """The declared columns that are the key, or parts of it."""
+        return tuple(name for name, one in self.declared.items() if self.carried.side(one)[0] is self.carried.key)
+
     def column(self, name: str) -> Typed:
         """A declared column. One of type JSON is looked into as any JSON is."""
         return self._typed(_own_key(name), parse_type(self.declared[name].type))
@@ -103,9 +108,17 @@ class SourceRecord:
         return self._typed(VALUE_WHOLE, side.whole), rest
 
 
+def record_names(record: SourceRecord) -> "Names":
+    """The names of a source itself, before any SELECT."""
+    columns = {name: record.column(name) for name in record.declared}
+    return Names(record, columns, not record.declared, {}, {})
+
+
 @dataclass(frozen=True, slots=True)
 class Names:
     """The names in one SELECT. `open`: any other is a field of the record. `qualifiers` may stand before a dot.
+
+    `grouped`: the rows are of groups, and not of records with their parts.
 
     `given` are the names that the SELECT itself gives, with what they stand for: it cannot use them.
     """
@@ -115,6 +128,7 @@ class Names:
     open: bool
     qualifiers: Mapping[str, Mapping[str, Typed] | None]
     given: Mapping[str, Expression]
+    grouped: bool = False
 
     def resolve(self, names: Sequence[str], place: Place, *, quoted: bool = False) -> tuple[Typed, Sequence[str]]:
         """Raises UnknownColumn; NotSupported for what is no column but would change from run to run."""
@@ -126,6 +140,10 @@ class Names:
             first, *rest = rest
         if first in self.columns:
             return self.columns[first], rest
+        if first in READABLE and self.grouped:
+            raise UnknownColumn(
+                f"{first} is of a record, and these rows are of groups: write MAX({first}) in these", place
+            )
         if first in READABLE:
             return self.record.part([first, *rest], place)
         if first.upper() in WITHOUT_PARENTHESES:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from jobplane.schemas.errors import StatementTooLarge
+from jobplane.sql.analysis.aggregates import has_aggregate
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.column_names import column_names
 
@@ -32,9 +33,21 @@ class Link:
     columns: tuple[str, ...] = ()
 
     @property
-    def windowed(self) -> statements.Windowed | None:
-        """The source, where that is a window function."""
-        return self.select.source if isinstance(self.select.source, statements.Windowed) else None
+    def functions(self) -> tuple[statements.TableFunction, ...]:
+        """The table functions of the source, innermost first."""
+        found: list[statements.TableFunction] = []
+        source = self.select.source
+        while isinstance(source, statements.Windowed | statements.Ordered):
+            found.insert(0, source)
+            source = source.source
+        return tuple(found)
+
+    @property
+    def grouped(self) -> bool:
+        """Whether the SELECT makes rows of groups of rows."""
+        select = self.select
+        written = (*select.items, *((select.having,) if select.having else ()))
+        return select.distinct or bool(select.group) or select.having is not None or has_aggregate(written)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +74,7 @@ def chains(query: statements.Query, bindings: Bindings | None = None) -> list[Ch
 
 
 def _chains_below(source: statements.Source, known: Bindings) -> list[Chain]:
-    if isinstance(source, statements.Windowed):
+    if isinstance(source, statements.Windowed | statements.Ordered):
         return _chains_below(source.source, known)
     if isinstance(source, statements.Derived):
         return chains(source.query, known)
@@ -79,7 +92,7 @@ def source_names(source: statements.Source) -> tuple[str, ...]:
             return (name.text,)
         case statements.Derived():
             return ()
-        case statements.Windowed(_, below):
+        case statements.Windowed(source=below) | statements.Ordered(source=below):
             return source_names(below)
         case never:
             assert_never(never)

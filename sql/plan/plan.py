@@ -7,7 +7,7 @@ from typing import assert_never
 
 from msgspec.structs import replace as changed
 
-from jobplane.schemas.errors import ColumnMismatch, NotSupported, Place, TypeMismatch, UnknownColumn
+from jobplane.schemas.errors import BadSyntax, ColumnMismatch, NotSupported, Place, TypeMismatch, UnknownColumn
 from jobplane.schemas.formats.fields import WHOLE, FieldPath
 from jobplane.schemas.records.mappings import TopicMapping
 from jobplane.schemas.suggestions import did_you_mean
@@ -24,11 +24,16 @@ from jobplane.sql.operations.casts import Impossible, explicit
 from jobplane.sql.operations.operation import Convert
 from jobplane.sql.plan.chains import Chain, chains
 from jobplane.sql.plan.format_checks import check_branch, check_written
-from jobplane.sql.plan.graph import Branch, Output, Plan, Step, keys_of_operators, order_steps, plan_of
+from jobplane.sql.plan.graph import Branch, Output, Plan, Step, keys_of_operators, order_steps, plan_of, values_of
+from jobplane.sql.plan.grouping.groups import place_of_groups
+from jobplane.sql.plan.grouping.outputs import check_key, key_columns, key_of_group, time_of_window
 from jobplane.sql.plan.operators import (
+    GROUP_TIME,
     KEY_PART,
     VALUE_PART,
+    AggregateColumn,
     FilterOperator,
+    GroupOperator,
     ProjectedColumn,
     ProjectOperator,
     ScannedField,
@@ -46,10 +51,11 @@ from jobplane.sql.syntax.parts import KEY, THIS
 from jobplane.sql.types.coercion import common_type
 from jobplane.sql.types.names import parse_type
 from jobplane.sql.types.slots import Slots
-from jobplane.sql.types.typed import GENERATED, Typed, apply, strip_view
+from jobplane.sql.types.typed import GENERATED, Field, Typed, apply, strip_view
 
 Sources = MappingOf[str, TopicMapping]
 NO_SOURCES: Sources = {}
+TIMESTAMP = "__timestamp"
 
 
 def source_names(insert: statements.Insert) -> tuple[statements.Name, ...]:
@@ -75,7 +81,9 @@ def plan(
     Raises TypeMismatch, ColumnMismatch, UnknownColumn, UnknownFunction or NotSupported with its place.
     """
     planned: list[Branch] = []
-    for chain in chains(insert.query):
+    found = chains(insert.query)
+    _check_groups(insert, found)
+    for chain in found:
         branch, faults = _BranchPlanner(insert, chain, sources.get(chain.source.text), target, functions).branch()
         if not judged_before:
             faults.refuse()
@@ -96,6 +104,20 @@ def with_target(planned: Plan, insert: statements.Insert, target: TopicMapping |
     for branch in made.branches:
         check_written(branch, insert.target)
     return made
+
+
+def _check_groups(insert: statements.Insert, found: Sequence[Chain]) -> None:
+    """Raises NotSupported for groups of several branches, BadSyntax for EMIT without groups."""
+    grouped = [link.select for chain in found for link in chain.links if link.grouped]
+    if grouped and len(found) > 1:
+        message = (
+            "groups beside or above UNION ALL are not supported by this version: write a job for each branch, or first "
+            "the union to a topic"
+        )
+        raise NotSupported(message, place_of_groups(grouped[0]))
+    if insert.emit is not None and not grouped:
+        message = f"leave out EMIT {insert.emit.mode}: without groups, a row is written as soon as its record comes"
+        raise BadSyntax(message, insert.emit.place)
 
 
 def _check_alike(first: Branch, other: Branch, insert: statements.Insert) -> None:
@@ -131,6 +153,7 @@ class _BranchPlanner:
         functions: FunctionCatalogue,
     ) -> None:
         self._insert, self._chain, self._functions = insert, chain, functions
+        self._watermark = source.watermark if source else None
         self._source, self._target = topic_format_of(source), topic_format_of(target)
         self._into = target.name if target else insert.target.text
         self._declared = {one.name: one for one in self._source.source_columns}
@@ -141,32 +164,45 @@ class _BranchPlanner:
         slots.learned = True
         record = SourceRecord(self._source, self._declared, slots)
         selects, rows, analysis = self._analyze(record)
-        outputs = self._outputs(rows, analysis)
+        outputs = self._outputs(selects, rows, analysis)
+        self._check_imposed(selects)
+        group, columns = selects.group, tuple(one.column for one in outputs)
         steps = order_steps(selects.steps, [one.value for one in outputs])
-        columns = tuple(one.column for one in outputs)
-        used = keys_of_operators((*steps, ProjectOperator(columns)))
+        after: tuple[Step, ...] = ()
+        if group is not None:
+            steps, after = order_steps(selects.before, values_of(group)), steps
+        grouping = () if group is None else (group,)
+        used = keys_of_operators((*steps, *grouping, *after, ProjectOperator(columns)))
         fields = tuple(
             self._field(name, one) for name, one in record.used.items() if name in used and name not in READABLE
         )
         source, target = self._source, self._target
         scan = ScanOperator(self._chain.source.text, source.key, source.value, fields)
         sink = SinkOperator(target.key, target.value, rows.open, tuple(one.to for one in outputs))
-        branch = _clean_branch(Branch(scan, steps, columns, sink))
+        branch = _clean_branch(Branch(scan, steps, columns, sink, group, after))
         check_branch(branch, self._chain.source, self._insert.target)
         return branch, selects.faults
 
+    def _check_imposed(self, selects: SelectChain) -> None:
+        """Raises NotSupported for IMPOSE_ORDER that has no effect."""
+        if selects.imposed is None or (selects.group is not None and selects.group.window):
+            return
+        functions = [one for link in self._chain.links for one in link.functions if isinstance(one, statements.Ordered)]
+        message = "IMPOSE_ORDER says when groups of windows are final, and there are none here; leave it out"
+        raise NotSupported(message, functions[0].place)
+
     def _analyze(self, record: SourceRecord) -> tuple[SelectChain, Rows, Analysis]:
-        selects = SelectChain(record, self._functions)
+        selects = SelectChain(record, self._functions, self._watermark, self._insert.emit)
         rows = selects.source()
         *inner, last = self._chain.links
         for link in inner:
             rows, _ = selects.apply_select(link, rows, last=False)
         rows, analysis = selects.apply_select(last, rows, last=True)
         if not record.slots.learned:
-            self._outputs(rows, analysis)
+            self._outputs(selects, rows, analysis)
         return selects, rows, analysis
 
-    def _outputs(self, rows: Rows, analysis: Analysis) -> tuple[Output, ...]:
+    def _outputs(self, selects: SelectChain, rows: Rows, analysis: Analysis) -> tuple[Output, ...]:
         """What is written: fields of the value, then fields of the key, then parts of the record."""
         names = self._columns(rows, [column.name for column in rows.columns])
         declared = {column.name: column for column in self._target.target_columns}
@@ -174,6 +210,7 @@ class _BranchPlanner:
         check_names((column.name, column.place) for column in written)
         of_key = self._target.key
         whole_key = of_key.whole if of_key is not None else None
+        written += self._parts_of_group(selects, names, analysis)
         outputs: list[Output] = []
         key: list[Output] = []
         parts: list[Output] = []
@@ -203,9 +240,40 @@ class _BranchPlanner:
                 outputs.append(Output(projected, WrittenColumn(name, VALUE_PART, (name,))))
         if len(outputs) > 1 and any(not one.path for one in outputs):
             raise ColumnMismatch(f"{THIS} is the whole value: no column goes beside it", self._insert.target.place)
+        if selects.group is not None and selects.group.changes:
+            self._check_changes(selects, selects.group, key, parts)
         if not key and all(one.name != KEY for one in parts) and self._changes_key:
             key.append(self._convert_key(whole_key, analysis))
         return (*outputs, *key, *parts)
+
+    def _parts_of_group(self, selects: SelectChain, names: Sequence[str], analysis: Analysis) -> list[SelectedColumn]:
+        """The key and the timestamp of a group, where the query gives none."""
+        groups, group, place = selects.groups, selects.group, self._insert.target.place
+        if groups is None or group is None:
+            return []
+        found = []
+        of_key = {one.name for one in self._target.target_columns if self._target.side(one)[0] is self._target.key}
+        if KEY not in names and of_key.isdisjoint(names):
+            if self._target.key is not None and self._target.key.whole is None:
+                message = f"keys are in {self._target.key.format.name}: name the columns of the key in the query"
+                raise ColumnMismatch(message, place)
+            columns = key_columns(groups, group, selects.before)
+            found.append(SelectedColumn(KEY, key_of_group(columns, group, place, analysis.coercion), place))
+        if TIMESTAMP not in names and not group.changes:
+            found.append(SelectedColumn(TIMESTAMP, time_of_window(group, place, analysis.coercion), place))
+        return found
+
+    def _check_changes(
+        self, selects: SelectChain, group: GroupOperator, key: list[Output], parts: list[Output]
+    ) -> None:
+        """Rows that replace others have a key for it, and the time of the newest record of the group."""
+        if selects.groups is not None:
+            values = [one.value for one in (*key, *parts) if one.to.part in (KEY_PART, KEY)]
+            columns = key_columns(selects.groups, group, selects.before)
+            check_key(columns, values, selects.steps, self._insert.target.place)
+        if all(one.name != TIMESTAMP for one in parts):
+            column = ProjectedColumn(TIMESTAMP, Field(GROUP_TIME, t.BIGINT), t.BIGINT)
+            parts.append(Output(column, WrittenColumn(TIMESTAMP, TIMESTAMP)))
 
     @property
     def _changes_key(self) -> bool:
@@ -301,4 +369,13 @@ def _clean_branch(branch: Branch) -> Branch:
             case never:
                 assert_never(never)
 
-    return Branch(branch.scan, tuple(map(step, branch.steps)), tuple(map(column, branch.columns)), branch.sink)
+    def aggregate(one: AggregateColumn) -> AggregateColumn:
+        order = tuple(changed(item, value=cleaner.clean(item.value)) for item in one.order)
+        where = None if one.where is None else cleaner.clean(one.where)
+        return changed(one, arguments=tuple(map(cleaner.clean, one.arguments)), where=where, order=order)
+
+    group = branch.group
+    if group is not None:
+        group = changed(group, keys=tuple(map(column, group.keys)), aggregates=tuple(map(aggregate, group.aggregates)))
+    steps, after = tuple(map(step, branch.steps)), tuple(map(step, branch.after))
+    return Branch(branch.scan, steps, tuple(map(column, branch.columns)), branch.sink, group, after)

@@ -1,20 +1,40 @@
 """Applies the SELECTs of a chain one after another: which columns the rows have, and which steps compute them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
 
 from jobplane.schemas.errors import STATEMENT_START, ColumnMismatch, NestedTooDeep, NotSupported, Place, TypeMismatch
+from jobplane.schemas.records.mappings import WatermarkRule
 from jobplane.schemas.types import datatypes as t
+from jobplane.sql.analysis.aggregates import has_aggregate
 from jobplane.sql.analysis.expressions import Analysis
 from jobplane.sql.analysis.faults import Faults
-from jobplane.sql.analysis.names import Names, SourceRecord
+from jobplane.sql.analysis.names import Names, SourceRecord, record_names
 from jobplane.sql.analysis.nested import field_of
+from jobplane.sql.analysis.record import KEY_FIELDS, KEY_WHOLE
 from jobplane.sql.functions import FunctionCatalogue
 from jobplane.sql.plan.chains import Link, source_names
 from jobplane.sql.plan.graph import Step, opens_loop
+from jobplane.sql.plan.grouping.groups import (
+    GroupAnalysis,
+    GroupNames,
+    SelectGroups,
+    add_group_by,
+    find_window,
+    make_group,
+    place_of_groups,
+)
+from jobplane.sql.plan.grouping.watermarks import (
+    NO_WATERMARK,
+    Watermark,
+    check_time,
+    declared_watermark,
+    imposed_watermark,
+)
 from jobplane.sql.plan.operators import (
     FilterOperator,
+    GroupOperator,
     ProjectedColumn,
     ProjectOperator,
     UnnestOperator,
@@ -22,13 +42,18 @@ from jobplane.sql.plan.operators import (
 )
 from jobplane.sql.plan.usage import children
 from jobplane.sql.plan.windows import WINDOW_COLUMNS, check_count, time_of, windows_of
+from jobplane.sql.syntax import expressions as ex
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.column_names import item_name
+from jobplane.sql.syntax.parts import KEY
 from jobplane.sql.syntax.render.expressions import render_expression
 from jobplane.sql.types.typed import ELEMENT, GENERATED, Constant, Field, Typed, slot_of, strip_view
 
 MAX_LOOPS = 12
 MAX_PARTS = 100_000
+_GROUPS_OF_GROUPS = (
+    "groups of groups are not supported by this version; write the inner ones to a topic, and read that with a job"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +73,22 @@ class Rows:
 
 @dataclass(slots=True)
 class SelectChain:
-    """The steps of a chain, collected from the innermost SELECT outwards."""
+    """The steps of a chain, collected from the innermost SELECT outwards.
+
+    `watermark` is the one of the source. With a `group`, `before` are the steps that lead to it, `steps` those behind.
+    `imposed` is the watermark of IMPOSE_ORDER.
+    """
 
     record: SourceRecord
     functions: FunctionCatalogue
+    watermark: WatermarkRule | None = None
+    emit: statements.Emit | None = None
     steps: list[Step] = field(default_factory=list)
     faults: Faults = field(default_factory=Faults)
+    before: list[Step] = field(default_factory=list)
+    group: GroupOperator | None = None
+    groups: SelectGroups | None = None
+    imposed: Watermark | None = None
     _keys: int = 0
 
     def source(self) -> Rows:
@@ -65,8 +100,8 @@ class SelectChain:
 
     def apply_select(self, link: Link, below: Rows, *, last: bool) -> tuple[Rows, Analysis]:
         """The rows that a SELECT makes of the rows below it. Raises Refused with its place."""
-        if link.windowed is not None:
-            below = self._add_windows(link.windowed, below)
+        for function in link.functions:
+            below = self._add_function(function, below)
         columns = {column.name: column.value for column in below.columns}
         qualifiers: dict[str, dict[str, Typed] | None] = dict.fromkeys(link.names)
         given = {
@@ -74,20 +109,20 @@ class SelectChain:
             for item in link.select.items
             if isinstance(item, statements.Item) and item.alias is not None
         }
-        names = Names(self.record, columns, below.open, qualifiers, given)
+        names = Names(self.record, columns, below.open, qualifiers, given, self.group is not None)
         analysis = Analysis(self.record.slots, names, self.faults, self.functions)
         added: list[SelectedColumn] = []
         for unnest in link.select.unnests:
+            self._refuse_behind_groups("UNNEST", unnest.place)
             made = self._add_unnest(unnest, analysis)
             added += (SelectedColumn(name, value, unnest.place) for name, value in made.items())
             columns |= made
             if unnest.alias and unnest.columns:
                 qualifiers[unnest.alias.text] = made
         if link.select.where is not None:
-            self.steps.append(
-                FilterOperator(analysis.condition(link.select.where, "WHERE"), render_expression(link.select.where))
-            )
-        rows = self._items(link, below, added, analysis)
+            analysis.clause = "WHERE"
+            self._add_filter(analysis, link.select.where, "WHERE")
+        rows, analysis = self._columns(link, below, added, analysis, names)
         if last:
             return rows, analysis
         check_names((column.name, column.place) for column in rows.columns)
@@ -96,12 +131,101 @@ class SelectChain:
         )
         return replace(rows, columns=computed), analysis
 
-    def _add_windows(self, windowed: statements.Windowed, below: Rows) -> Rows:
-        """The rows of a source, each with every window that its time is in."""
+    def _columns(
+        self, link: Link, below: Rows, added: Sequence[SelectedColumn], analysis: Analysis, names: Names
+    ) -> tuple[Rows, Analysis]:
+        """The columns of a SELECT, and what analyses expressions over the same rows."""
+        if not link.grouped:
+            return self._items(
+                link, below, added, lambda tree, _: analysis.typed(tree), lambda one: one.value
+            ), analysis
+        grouped = self._begin_groups(link.select, analysis, names)
+        if link.select.distinct:
+            groups = grouped.groups
+            rows = self._items(
+                link, below, added, groups.add_key, lambda one: groups.add_value(one.value, _name(one), one.name)
+            )
+        else:
+            rows = self._items(
+                link, below, added, lambda tree, _: grouped.typed(tree), lambda one: grouped.typed(_name(one))
+            )
+        if rows.open:
+            star = next(item for item in link.select.items if isinstance(item, statements.Star))
+            raise ColumnMismatch(
+                "groups need the names of all columns, and those of * are not known; name them", star.place
+            )
+        self._end_groups(link.select, grouped, names)
+        return rows, grouped
+
+    def _add_filter(self, analysis: Analysis, condition: ex.Expression, by: str) -> None:
+        self.steps.append(FilterOperator(analysis.condition(condition, by), render_expression(condition)))
+
+    def _add_function(self, function: statements.TableFunction, below: Rows) -> Rows:
+        """The rows of a source as a table function gives them."""
+        self._refuse_behind_groups("a table function", function.place)
         columns = {column.name: column.value for column in below.columns}
-        names = Names(self.record, columns, below.open, dict.fromkeys(source_names(windowed.source)), {})
+        names = Names(self.record, columns, below.open, dict.fromkeys(source_names(function.source)), {})
         analysis = Analysis(self.record.slots, names, self.faults, self.functions)
-        windows, value = windows_of(windowed, analysis), time_of(windowed, analysis)
+        if isinstance(function, statements.Windowed):
+            return self._add_windows(function, below, analysis)
+        if self.imposed is not None:
+            raise NotSupported("one IMPOSE_ORDER is enough; leave out the others", function.place)
+        self.imposed = imposed_watermark(function, analysis)
+        self.steps.append(self.imposed.step)
+        return below
+
+    def _begin_groups(self, select: statements.Select, analysis: Analysis, names: Names) -> GroupAnalysis:
+        """The keys of GROUP BY. Those of DISTINCT, and aggregates, are found in the columns."""
+        if self.group is not None:
+            raise NotSupported(_GROUPS_OF_GROUPS, place_of_groups(select))
+        if select.distinct and (select.group or select.having or has_aggregate(select.items)):
+            raise NotSupported(_GROUPS_OF_GROUPS, place_of_groups(select))
+        self.groups = SelectGroups(analysis, self._key)
+        add_group_by(self.groups, select, names)
+        scope = GroupNames(self.groups)
+        return GroupAnalysis(self.record.slots, scope, self.faults, self.functions, groups=self.groups)
+
+    def _end_groups(self, select: statements.Select, analysis: GroupAnalysis, names: Names) -> None:
+        """All keys and aggregates are known; what follows is done to the rows of groups."""
+        after: list[Step] = []
+        if select.having is not None:
+            analysis.aliases = names.given
+            condition = analysis.condition(select.having, "HAVING")
+            after.append(FilterOperator(condition, render_expression(select.having)))
+        window, place = find_window(analysis.groups, self.steps), place_of_groups(select)
+        if window is not None:
+            watermark = self.imposed or self._declared_watermark(place)
+            if self.record.slots.learned:
+                check_time(watermark, window.value, window.text, place)
+        self.before = self.steps
+        self.group = make_group(analysis.groups, self.before, window, self.emit, bound=self._is_bound(analysis.groups))
+        self.steps = after
+
+    def _declared_watermark(self, place: Place) -> Watermark:
+        """That of the mapping: a record that a filter leaves out moves it as well."""
+        if self.watermark is None:
+            raise NotSupported(NO_WATERMARK, place)
+        analysis = Analysis(self.record.slots, record_names(self.record), self.faults, self.functions)
+        found = declared_watermark(self.watermark, analysis)
+        self.steps.insert(0, found.step)
+        return found
+
+    def _is_bound(self, groups: SelectGroups) -> bool:
+        """Whether the whole key of the record is among the keys of the groups, as it is."""
+        values = [strip_view(one.value) for one in groups.keys]
+        if any(isinstance(one, Field) and one.key in (KEY, KEY_WHOLE, KEY_FIELDS) for one in values):
+            return True
+        of_key = [self.record.column(name) for name in self.record.key_columns]
+        return bool(of_key) and all(strip_view(one) in values for one in of_key)
+
+    def _refuse_behind_groups(self, what: str, place: Place) -> None:
+        if self.group is not None:
+            raise NotSupported(f"{what} stands before GROUP BY, not behind it", place)
+
+    def _add_windows(self, windowed: statements.Windowed, below: Rows, analysis: Analysis) -> Rows:
+        """The rows of a source, each with every window that its time is in."""
+        columns = {column.name for column in below.columns}
+        windows, value = windows_of(windowed, analysis), time_of(windowed.time, analysis)
         for name in WINDOW_COLUMNS:
             if name in columns:
                 message = f"{windowed.function} adds a column {name}, and the source has one; give that another name"
@@ -117,7 +241,15 @@ class SelectChain:
         made = (SelectedColumn(name, Field(key, t.TIMESTAMP_TZ), windowed.place) for name, key in added)
         return replace(below, columns=(*below.columns, *made))
 
-    def _items(self, link: Link, below: Rows, added: Sequence[SelectedColumn], analysis: Analysis) -> Rows:
+    def _items(
+        self,
+        link: Link,
+        below: Rows,
+        added: Sequence[SelectedColumn],
+        typed: Callable[[ex.Expression, str], Typed],
+        starred: Callable[[SelectedColumn], Typed],
+    ) -> Rows:
+        """The columns of a SELECT: `typed` makes their values, and `starred` those of the columns of a star."""
         columns: list[SelectedColumn] = []
         stars = 0
         for position, item in enumerate(link.select.items):
@@ -125,12 +257,14 @@ class SelectChain:
                 stars += 1
                 if stars > 1:
                     raise ColumnMismatch("* already stands for all fields; once is enough", item.place)
-                starred = [*below.columns, *([] if self._of_source(item, link) else added)]
-                columns += (replace(column, place=item.place) for column in starred)
+                those = [*below.columns, *([] if self._of_source(item, link) else added)]
+                columns += (
+                    SelectedColumn(one.name, starred(replace(one, place=item.place)), item.place) for one in those
+                )
             else:
                 name = item_name(item, position)
                 text = link.columns[position] if position < len(link.columns) else name.text
-                columns.append(SelectedColumn(text, analysis.typed(item.expression), name.place))
+                columns.append(SelectedColumn(text, typed(item.expression, text), name.place))
         return Rows(below.open and stars > 0, tuple(columns))
 
     def _of_source(self, item: statements.Star, link: Link) -> bool:
@@ -198,6 +332,10 @@ class SelectChain:
         if len(fields) < 2 or len(names) - unnest.ordinality != len(fields):
             return []
         return [field_of(first, name, unnest.place, analysis.slots) for name in fields]
+
+
+def _name(column: SelectedColumn) -> ex.Column:
+    return ex.Column(column.name, column.place)
 
 
 def _check_size(value: Typed, place: Place) -> None:

@@ -23,20 +23,28 @@ _LONGEST = {"microsecond": 36_525 * _DAY // _MICROSECOND, "day": 36_525, "month"
 _STEPS = {WindowFunction.HOP: "slide", WindowFunction.CUMULATE: "step"}
 
 
-def time_of(windowed: statements.Windowed, analysis: Analysis) -> Typed:
+def time_of(tree: ex.Expression, analysis: Analysis, by: str = "DESCRIPTOR") -> Typed:
     """The time as an instant; a TIMESTAMP counts as UTC. Raises TypeMismatch."""
-    value, place = analysis.typed(windowed.time), windowed.time.place
+    value, place = analysis.typed(tree), tree.place
     if value.type in (t.UNKNOWN, t.NULL, t.TIMESTAMP_TZ):
-        return analysis.coercion.to(value, t.TIMESTAMP_TZ, "DESCRIPTOR", place)
+        return analysis.coercion.to(value, t.TIMESTAMP_TZ, by, place)
     if value.type == t.TIMESTAMP:
         return apply(CastOperation(t.TIMESTAMP, t.TIMESTAMP_TZ), (value,), t.TIMESTAMP_TZ)
-    name = render_expression(windowed.time)
+    name = render_expression(tree)
     made = f"TO_TIMESTAMP({name})" if t.is_numeric(value.type) else f"CAST({name} AS TIMESTAMP WITH TIME ZONE)"
     message = (
-        f"DESCRIPTOR needs a TIMESTAMP or a TIMESTAMP WITH TIME ZONE; {name} is {value.type.words}; convert it in a "
+        f"{by} needs a TIMESTAMP or a TIMESTAMP WITH TIME ZONE; {name} is {value.type.words}; convert it in a "
         f"query: (SELECT *, {made} AS event_time FROM …)"
     )
     raise TypeMismatch(message, place)
+
+
+def lag_of(ordered: statements.Ordered, analysis: Analysis) -> Typed:
+    """Raises TypeMismatch for an interval that is not a length, or is negative."""
+    value: Any = analysis.typed(ordered.lag)  # a Constant
+    if value.type != t.DAY_TO_SECOND or value.value < timedelta(0):
+        raise TypeMismatch("a lag is an interval of days or less, and not negative", ordered.lag.place)
+    return value  # type: ignore[no-any-return]
 
 
 def windows_of(windowed: statements.Windowed, analysis: Analysis) -> Windows:

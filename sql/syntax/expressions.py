@@ -110,12 +110,27 @@ class Element:
 
 
 @dataclass(frozen=True, slots=True)
+class SortItem:
+    """One value of ORDER BY. `nulls_first` is None where the text does not say."""
+
+    expression: "Expression"
+    descending: bool
+    nulls_first: bool | None
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
-    """A function by the name it was called by, in capital letters."""
+    """A function by the name it was called by, in capital letters. `COUNT(*)` has no arguments.
+
+    Of aggregates alone: `distinct`, `order` of the rows, and the condition `where` of FILTER.
+    """
 
     name: str
     arguments: tuple["Expression", ...]
     place: Place = _place()
+    distinct: bool = False
+    order: tuple[SortItem, ...] = ()
+    where: "Expression | None" = None
 
 
 @dataclass(frozen=True, slots=True)

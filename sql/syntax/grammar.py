@@ -31,6 +31,7 @@ explain         = EXPLAIN explain_mode? explained
 explain_mode    = ANALYZE / CODE
 explained       = create_job / insert
 lone_insert     = _ insert semicolon* end
+lone_expression = _ expression end
 
 if_not_exists   = IF NOT EXISTS
 if_exists       = IF EXISTS
@@ -45,7 +46,10 @@ as_of           = AS OF (at_offset / at_time)
 at_offset       = OFFSET number
 at_time         = TIMESTAMP string
 external_name   = EXTERNAL NAME name
-mapped          = open mapped_column (comma mapped_column)* close
+mapped          = open mapped_part (comma mapped_part)* close
+mapped_part     = watermark / mapped_column
+watermark       = WATERMARK FOR name AS expression idle?
+idle            = IDLE AFTER interval
 mapped_column   = name type external_name?
 type            = interval_type / nested_type / row_type / simple_type
 simple_type     = name PRECISION? type_size? time_zone?
@@ -60,24 +64,29 @@ options         = OPTIONS open option_list? close
 option_list     = option (comma option)*
 option          = (name equals? string) / (string equals string)
 
-insert          = (INSERT / SINK) INTO name columns? query
+insert          = (INSERT / SINK) INTO name columns? query emit?
+emit            = EMIT (FINAL / CHANGES)
 columns         = open name (comma name)* close
 query           = bindings? select (UNION ALL select)*
 bindings        = WITH binding (comma binding)*
 binding         = name AS open query close
-select          = SELECT item (comma item)* FROM source unnest* where?
+select          = SELECT DISTINCT? item (comma item)* FROM source unnest* where? group? having?
+group           = GROUP BY expression (comma expression)*
+having          = HAVING expression
 source          = wrapped_window / window / derived / table
 wrapped_window  = TABLE open windows_of close alias?
 window          = windows_of alias?
 windows_of      = window_function open window_argument (comma window_argument)* close
-window_function = ~r"(?:TUMBLE|HOP|CUMULATE)(?=\s*\()"ia _
+window_function = ~r"(?:TUMBLE|HOP|CUMULATE|IMPOSE_ORDER)(?=\s*\()"ia _
 window_argument = (name arrow)? (window_input / descriptor / interval / string)
-window_input    = (TABLE derived_input) / (TABLE name) / derived_input
+window_input    = (TABLE inner_window) / (TABLE derived_input) / (TABLE name) / derived_input
+inner_window    = open windows_of close
 derived_input   = open query close
 descriptor      = DESCRIPTOR open column field* close
 derived         = open query close alias?
 table           = name alias?
-alias           = (AS name) / name
+alias           = (AS name) / (!emit_begin name)
+emit_begin      = ~r"EMIT\s+(?:FINAL|CHANGES)<EDGE>"ia
 unnest          = cross UNNEST open expression close ordinality? unnest_alias?
 cross           = (CROSS JOIN) / comma
 ordinality      = WITH ORDINALITY
@@ -139,7 +148,12 @@ interval        = INTERVAL sign? string unit to_unit?
 to_unit         = TO unit
 unit            = ~r"(?:YEAR|QUARTER|MONTH|WEEK|DAY|HOUR|MINUTE|SECOND)S?<EDGE>"ia _
 bytes           = ~r"X'(?:[0-9A-F]{2})*'"ia _
-call            = function open arguments? close
+call            = function open call_arguments? close filter?
+call_arguments  = star / (DISTINCT? arguments order_by?)
+order_by        = ORDER BY order_item (comma order_item)*
+order_item      = expression (ASC / DESC)? nulls?
+nulls           = NULLS (FIRST / LAST)
+filter          = FILTER open WHERE expression close
 arguments       = argument (comma argument)*
 argument        = lambda / expression
 lambda          = parameters arrow expression
@@ -178,12 +192,13 @@ _               = ~r"(?:\s+|--[^\n]*|//[^\n]*|/\*.*?\*/)*"s
 """
 
 _WORD_LIST = """
-    ALL ALTER ANALYZE AND ARRAY AS ASYMMETRIC AT BETWEEN BOTH CASE CAST CODE CREATE CROSS DATE DESCRIBE DESCRIPTOR
-    DISTINCT DROP ELSE END ESCAPE EXISTS EXPLAIN EXTERNAL EXTRACT FALSE FOR FROM FUNCTIONS HISTORY IF IN INSERT
-    INTERVAL INTO IS JOB JOBS JOIN JSON_OBJECT JSON_VALUE KEY LEADING LIKE MAP MAPPING MAPPINGS NAME NOT NULL OF
-    OFFSET OPTIONS OR ORDINALITY OVERLAY PLACING POSITION PRECISION REPLACE RESTART RESUME RETURNING ROW SELECT SHOW
-    SINK SNAPSHOT SNAPSHOTS SUBSTRING SUSPEND SYMMETRIC TABLE THEN TIME TIMESTAMP TO TOPICS TRAILING TRIM TRUE
-    TRY_CAST TYPE UNION UNKNOWN UNNEST VALUE WHEN WHERE WITH WITHOUT ZONE
+    AFTER ALL ALTER ANALYZE AND ARRAY AS ASC ASYMMETRIC AT BETWEEN BOTH BY CASE CAST CHANGES CODE CREATE CROSS DATE
+    DESC DESCRIBE DESCRIPTOR DISTINCT DROP ELSE EMIT END ESCAPE EXISTS EXPLAIN EXTERNAL EXTRACT FALSE FILTER FINAL
+    FIRST FOR FROM FUNCTIONS GROUP HAVING HISTORY IDLE IF IN INSERT INTERVAL INTO IS JOB JOBS JOIN JSON_OBJECT
+    JSON_VALUE KEY LAST LEADING LIKE MAP MAPPING MAPPINGS NAME NOT NULL NULLS OF OFFSET OPTIONS OR ORDER ORDINALITY
+    OVERLAY PLACING POSITION PRECISION REPLACE RESTART RESUME RETURNING ROW SELECT SHOW SINK SNAPSHOT SNAPSHOTS
+    SUBSTRING SUSPEND SYMMETRIC TABLE THEN TIME TIMESTAMP TO TOPICS TRAILING TRIM TRUE TRY_CAST TYPE UNION UNKNOWN
+    UNNEST VALUE WATERMARK WHEN WHERE WITH WITHOUT ZONE
 """
 _WORDS = tuple(_WORD_LIST.split())
 
@@ -215,13 +230,15 @@ EXPECTED = {word: word for word in _WORDS} | {
 """Rule → its name in messages. A rule that is not listed is never named as expected."""
 
 COVERS = {
-    "name": frozenset({"IF", "TABLE"}),
+    "name": frozenset({"IF", "TABLE", "WATERMARK"}),
     "type": frozenset({"name", "ARRAY", "INTERVAL", "MAP", "ROW"}),
     "string": frozenset({"equals"}),
-    "operand": frozenset({"NOT", "star", "number"}),
+    "operand": frozenset({"NOT", "DISTINCT", "star", "number"}),
     "primary": frozenset({"TRUE", "FALSE", "NULL", "open", "string", "name", "number", "LEADING", "TRAILING", "BOTH"}),
-    "operator": frozenset({"IS", "AND", "OR", "NOT", "BETWEEN", "IN", "LIKE", "AT", "arrow", "open"}),
-    "WHERE": frozenset({"UNION", "CROSS", "comma", "AS", "name"}),
+    "operator": frozenset(
+        {"IS", "AND", "OR", "NOT", "BETWEEN", "IN", "LIKE", "AT", "arrow", "open", "ORDER", "FILTER"}
+    ),
+    "WHERE": frozenset({"GROUP", "HAVING", "EMIT", "UNION", "CROSS", "comma", "AS", "name"}),
     "FROM": frozenset({"AS", "name", "open"}),
     "END": frozenset({"open"}),
     "JOB": frozenset({"EXTERNAL", "OR"}),

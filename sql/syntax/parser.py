@@ -14,6 +14,8 @@ from jobplane.sql.syntax.scan import MAX_BYTES, check_text, split_statements
 if TYPE_CHECKING:
     from parsimonious.nodes import Node
 
+    from jobplane.sql.syntax import expressions as ex
+
 __all__ = ["parse", "parse_insert", "split_statements"]
 
 _GROWTH = 6
@@ -54,6 +56,13 @@ def parse_insert(text: str) -> statements.Insert:
     check_text(text)
     insert: statements.Insert = _build(text, "lone_insert")
     return insert
+
+
+def parse_expression(text: str) -> "ex.Expression":
+    """An expression on its own, as mappings record it. Raises what `parse` raises."""
+    check_text(text)
+    expression: ex.Expression = _build(text, "lone_expression")
+    return expression
 
 
 def _build(text: str, rule: str) -> Any:

@@ -67,6 +67,17 @@ class WindowFunction(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Ordered:
+    """`IMPOSE_ORDER(TABLE source, DESCRIPTOR(time), lag)`: rows come at most `lag` behind the newest time."""
+
+    source: "TableInput"
+    time: "Expression"
+    lag: "Interval"
+    alias: Name | None
+    place: Place = _place()
+
+
+@dataclass(frozen=True, slots=True)
 class Windowed:
     """`HOP(TABLE source, DESCRIPTOR(time), size, step)`: the rows of a source, each with the windows that it is in.
 
@@ -74,7 +85,7 @@ class Windowed:
     """
 
     function: WindowFunction
-    source: "Table | Derived"
+    source: "TableInput"
     time: "Expression"
     size: "Interval"
     step: "Interval | None"
@@ -84,7 +95,10 @@ class Windowed:
     place: Place = _place()
 
 
-Source = Table | Derived | Windowed
+TableFunction = Ordered | Windowed
+Source = Table | Derived | TableFunction
+TableInput = Source
+"""What a table function takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +118,9 @@ class Select:
     source: Source
     unnests: tuple[UnnestClause, ...]
     where: "Expression | None"
+    group: tuple["Expression", ...] = ()
+    having: "Expression | None" = None
+    distinct: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +139,19 @@ class Query:
     branches: tuple[Select, ...]
 
 
+class EmitMode(StrEnum):
+    """When groups become rows: once, when their window closes, or with each commit in which they changed."""
+
+    FINAL = "FINAL"
+    CHANGES = "CHANGES"
+
+
+@dataclass(frozen=True, slots=True)
+class Emit:
+    mode: EmitMode
+    place: Place = _place()
+
+
 class Keyword(StrEnum):
     """INSERT and SINK mean the same on Kafka; the word is kept."""
 
@@ -137,6 +167,7 @@ class Insert:
     target: Name
     columns: tuple[Name, ...]
     query: Query
+    emit: Emit | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +235,16 @@ class ColumnDefinition:
 
 
 @dataclass(frozen=True, slots=True)
+class WatermarkDefinition:
+    """`WATERMARK FOR column AS expression [IDLE AFTER interval]`"""
+
+    column: Name
+    expression: "Expression"
+    idle: "Interval | None"
+    place: Place = _place()
+
+
+@dataclass(frozen=True, slots=True)
 class CreateMapping:
     """`external` is the topic, where it is called otherwise. The word EXTERNAL before MAPPING changes nothing."""
 
@@ -214,6 +255,7 @@ class CreateMapping:
     columns: tuple[ColumnDefinition, ...]
     type: Name
     options: tuple[Option, ...]
+    watermark: WatermarkDefinition | None = None
 
     @property
     def topic(self) -> Name:

@@ -188,11 +188,36 @@ class ExpressionBuilder(LiteralBuilder):
         return ex.MapOf(tuple(zip(items[::2], items[1::2], strict=True)), self.place(node))
 
     def visit_call(self, node: Node, children: list[Any]) -> ex.Expression:
-        name, _, arguments, _ = children
-        given = tuple(first_child(arguments) or ())
-        if name == "ROW":
+        name, _, inside, _, where = children
+        distinct, given, order = first_child(inside) or (False, (), ())
+        if given is None and name != "COUNT":
+            raise BadSyntax(f"{name} does not take *; only COUNT(*) does", self.place(node))
+        if name == "COUNT" and given == ():
+            raise BadSyntax("COUNT needs * or a value: COUNT(*)", self.place(node))
+        if name == "ROW" and not (distinct or order or children_of(where)):
             return ex.RowOf(given, self.place(node))
-        return ex.Call(name, given, self.place(node))
+        return ex.Call(name, given or (), self.place(node), distinct, order, first_child(where))
+
+    def visit_call_arguments(self, _: Node, children: list[Any]) -> Any:
+        """Whether there is DISTINCT, the arguments (None for a star), and ORDER BY."""
+        if not isinstance(children[0], list):
+            return False, None, ()
+        distinct, arguments, order = children[0]
+        return bool(children_of(distinct)), tuple(arguments), tuple(first_child(order) or ())
+
+    def visit_order_by(self, _: Node, children: list[Any]) -> list[ex.SortItem]:
+        return list_items(children[2], children[3])
+
+    def visit_order_item(self, node: Node, children: list[Any]) -> ex.SortItem:
+        expression, direction, nulls = children
+        descending = bool(children_of(direction)) and keyword(node.children[1]) == "DESC"
+        return ex.SortItem(expression, descending, first_child(nulls))
+
+    def visit_nulls(self, node: Node, _: list[Any]) -> bool:
+        return keyword(node.children[1]) == "FIRST"
+
+    def visit_filter(self, _: Node, children: list[Any]) -> Any:
+        return children[3]
 
     def visit_arguments(self, _: Node, children: list[Any]) -> list[Any]:
         return list_items(children[0], children[1])

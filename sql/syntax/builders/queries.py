@@ -15,10 +15,21 @@ class QueryBuilder(WindowBuilder):
     """Queries, from the inside out."""
 
     def visit_insert(self, node: Node, children: list[Any]) -> statements.Insert:
-        _, _, target, columns, query = children
+        _, _, target, columns, query, emit = children
+        listed = tuple(first_child(columns) or ())
         return statements.Insert(
-            statements.Keyword(keyword(node.children[0])), target, tuple(first_child(columns) or ()), query
+            statements.Keyword(keyword(node.children[0])), target, listed, query, first_child(emit)
         )
+
+    def visit_emit(self, node: Node, _: list[Any]) -> statements.Emit:
+        return statements.Emit(statements.EmitMode(keyword(node.children[1])), self.place(node))
+
+    def visit_watermark(self, node: Node, children: list[Any]) -> statements.WatermarkDefinition:
+        _, _, column, _, expression, idle = children
+        return statements.WatermarkDefinition(column, expression, first_child(idle), self.place(node))
+
+    def visit_idle(self, _: Node, children: list[Any]) -> Any:
+        return children[2]
 
     def visit_columns(self, _: Node, children: list[Any]) -> list[statements.Name]:
         return list_items(children[1], children[2])
@@ -40,10 +51,22 @@ class QueryBuilder(WindowBuilder):
         return statements.Binding(name, query)
 
     def visit_select(self, _: Node, children: list[Any]) -> statements.Select:
-        _, item, items, _, source, unnests, where = children
+        _, distinct, item, items, _, source, unnests, where, group, having = children
         return statements.Select(
-            tuple(list_items(item, items)), source, tuple(children_of(unnests)), first_child(where)
+            tuple(list_items(item, items)),
+            source,
+            tuple(children_of(unnests)),
+            first_child(where),
+            tuple(first_child(group) or ()),
+            first_child(having),
+            bool(children_of(distinct)),
         )
+
+    def visit_group(self, _: Node, children: list[Any]) -> list[Any]:
+        return list_items(children[2], children[3])
+
+    def visit_having(self, _: Node, children: list[Any]) -> Any:
+        return children[1]
 
     def visit_source(self, _: Node, children: list[Any]) -> Any:
         return children[0]
@@ -78,5 +101,5 @@ class QueryBuilder(WindowBuilder):
         return statements.Item(children[0], first_child(children[1]), self.place(node))
 
     def visit_alias(self, _: Node, children: list[Any]) -> statements.Name:
-        name: statements.Name = children[0][1] if isinstance(children[0], list) else children[0]
+        name: statements.Name = children[0][1]
         return name

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from jobplane.sql.syntax import expressions as ex
     from jobplane.sql.syntax.builders.queries import QueryBuilder
 
-_OF_QUERIES = frozenset({"insert", "number", "string", "type"})
+_OF_QUERIES = frozenset({"insert", "expression", "number", "string", "type", "watermark"})
 """Queries, and the rules of queries that are also met outside of them."""
 
 
@@ -112,9 +112,9 @@ class StatementBuilder(Builder):
         if children_of(or_replace) and children_of(if_not_exists):
             raise BadSyntax("OR REPLACE and IF NOT EXISTS exclude each other; leave one out", name.place)
         replaces, exists = bool(children_of(or_replace)), bool(children_of(if_not_exists))
-        mapped = tuple(first_child(columns) or ())
+        mapped, watermark = first_child(columns) or ((), None)
         return statements.CreateMapping(
-            name, replaces, exists, first_child(external), mapped, kind, tuple(first_child(options) or ())
+            name, replaces, exists, first_child(external), mapped, kind, tuple(first_child(options) or ()), watermark
         )
 
     def visit_drop_mapping(self, _: Node, children: list[Any]) -> statements.DropMapping:
@@ -124,8 +124,16 @@ class StatementBuilder(Builder):
         name: statements.Name = children[2]
         return name
 
-    def visit_mapped(self, _: Node, children: list[Any]) -> list[statements.ColumnDefinition]:
-        return [children[1], *(column for _, column in children_of(children[2]))]
+    def visit_mapped(self, _: Node, children: list[Any]) -> Any:
+        parts = [children[1], *(part for _, part in children_of(children[2]))]
+        columns = tuple(one for one in parts if isinstance(one, statements.ColumnDefinition))
+        watermarks = [one for one in parts if isinstance(one, statements.WatermarkDefinition)]
+        if len(watermarks) > 1:
+            raise BadSyntax("a mapping has one WATERMARK; leave out the others", watermarks[1].place)
+        return columns, next(iter(watermarks), None)
+
+    def visit_mapped_part(self, _: Node, children: list[Any]) -> Any:
+        return children[0]
 
     def visit_mapped_column(self, _: Node, children: list[Any]) -> statements.ColumnDefinition:
         name, kind, external = children
@@ -173,4 +181,7 @@ class StatementBuilder(Builder):
         return children[0]  # type: ignore[no-any-return]
 
     def visit_lone_insert(self, _: Node, children: list[Any]) -> statements.Insert:
+        return children[1]  # type: ignore[no-any-return]
+
+    def visit_lone_expression(self, _: Node, children: list[Any]) -> "ex.Expression":
         return children[1]  # type: ignore[no-any-return]

@@ -1,7 +1,7 @@
 """Builds the window functions that stand after FROM: which of their arguments is which."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from parsimonious.nodes import Node
 
@@ -14,12 +14,16 @@ from jobplane.sql.syntax.builders.base import children_of, first_child, list_ite
 from jobplane.sql.syntax.builders.expressions import ExpressionBuilder
 from jobplane.sql.syntax.statements import WindowFunction
 
+_IMPOSE_ORDER = "IMPOSE_ORDER"
 _ORDER = {
+    _IMPOSE_ORDER: ("DATA", "TIMECOL", "LAG"),
     WindowFunction.TUMBLE: ("DATA", "TIMECOL", "SIZE", "OFFSET"),
     WindowFunction.HOP: ("DATA", "TIMECOL", "SIZE", "SLIDE", "OFFSET"),
     WindowFunction.CUMULATE: ("DATA", "TIMECOL", "STEP", "SIZE", "OFFSET"),
 }
-"""The names of the arguments in the order in which they are written without names; ZONE may follow."""
+"""The names of the arguments in the order in which they are written without names; a ZONE may follow those of windows.
+"""
+_OPTIONAL = frozenset({"OFFSET"})
 _ALIASES = {"INPUT": "DATA", "WINDOWSIZE": "SIZE", "SLIDESIZE": "SLIDE", "TIMEZONE": "ZONE"}
 """Names of other systems, without `_`."""
 
@@ -30,9 +34,9 @@ class _Descriptor:
     place: Place
 
 
-_Value = statements.Table | statements.Derived | _Descriptor | ex.Interval | ex.String
+_Value = statements.Source | _Descriptor | ex.Interval | ex.String
 _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
-    "DATA": ((statements.Table, statements.Derived), "TABLE name, or a query in parentheses"),
+    "DATA": (get_args(statements.Source), "TABLE name, or a query in parentheses"),
     "TIMECOL": ((_Descriptor,), "DESCRIPTOR(column)"),
     "ZONE": ((ex.String,), "a time zone, such as 'Europe/Berlin'"),
 }
@@ -49,27 +53,31 @@ class _Argument:
 
 
 class WindowBuilder(ExpressionBuilder):
-    """TUMBLE, HOP and CUMULATE."""
+    """TUMBLE, HOP, CUMULATE and IMPOSE_ORDER."""
 
-    def visit_wrapped_window(self, _: Node, children: list[Any]) -> statements.Windowed:
-        return self._windowed(children[2], first_child(children[4]))
+    def visit_wrapped_window(self, _: Node, children: list[Any]) -> statements.TableFunction:
+        return self._table_function(children[2], first_child(children[4]))
 
-    def visit_window(self, _: Node, children: list[Any]) -> statements.Windowed:
-        return self._windowed(children[0], first_child(children[1]))
+    def visit_window(self, _: Node, children: list[Any]) -> statements.TableFunction:
+        return self._table_function(children[0], first_child(children[1]))
+
+    def visit_inner_window(self, _: Node, children: list[Any]) -> statements.TableFunction:
+        return self._table_function(children[1], None)
 
     def visit_windows_of(self, node: Node, children: list[Any]) -> Any:
         function, _, first, others, _ = children
         return function, list_items(first, others), self.place(node)
 
-    def visit_window_function(self, node: Node, _: list[Any]) -> WindowFunction:
-        return WindowFunction(node.children[0].text.upper())
+    def visit_window_function(self, node: Node, _: list[Any]) -> str:
+        name = node.children[0].text.upper()
+        return _IMPOSE_ORDER if name == _IMPOSE_ORDER else WindowFunction(name)
 
     def visit_window_argument(self, node: Node, children: list[Any]) -> _Argument:
         named, (value,) = children
         name = children_of(named)[0][0].text.upper().replace("_", "") if children_of(named) else ""
         return _Argument(_ALIASES.get(name, name), value, self.place(node))
 
-    def visit_window_input(self, _: Node, children: list[Any]) -> statements.Table | statements.Derived:
+    def visit_window_input(self, _: Node, children: list[Any]) -> statements.Source:
         (given,) = children
         value = given[1] if isinstance(given, list) else given
         return statements.Table(value) if isinstance(value, statements.Name) else value
@@ -83,34 +91,43 @@ class WindowBuilder(ExpressionBuilder):
             time = field(time)
         return _Descriptor(time, self.place(node))
 
-    def _windowed(self, given: Any, alias: statements.Name | None) -> statements.Windowed:
+    def _table_function(self, given: Any, alias: statements.Name | None) -> statements.TableFunction:
         function, arguments, place = given
         named = any(one.name for one in arguments)
         found = _by_name(function, arguments) if named else _by_position(function, arguments, place)
-        step = {WindowFunction.HOP: "SLIDE", WindowFunction.CUMULATE: "STEP"}.get(function, "")
-        for name in _ORDER[function][:-1]:
-            if name not in found:
+        for name in _ORDER[function]:
+            if name not in found and name not in _OPTIONAL:
                 raise BadSyntax(f"{function} needs {name}: {_kind(name)[1]}", place)
-        size, second = found["SIZE"].value, found[step].value if step else None
-        if second is not None and _is_longer(second, size):
-            if named:
-                raise BadSyntax(f"the {step} is longer than the SIZE; a {step} is a part of it", found[step].place)
-            if function is WindowFunction.CUMULATE:
-                raise BadSyntax("the size is shorter than the step; CUMULATE takes the step first", found[step].place)
-            size, second = second, size
-        source, zone = found["DATA"].value, found["ZONE"].value if "ZONE" in found else None
-        offset = found["OFFSET"].value if "OFFSET" in found else None
-        time = found["TIMECOL"].value.time
-        return statements.Windowed(function, source, time, size, second, offset, zone, alias, place)
+        if function == _IMPOSE_ORDER:
+            source, time, lag = (found[name].value for name in _ORDER[function])
+            return statements.Ordered(source, time.time, lag, alias, place)
+        return _windowed(function, found, alias, place, named=named)
+
+
+def _windowed(
+    function: WindowFunction, found: dict[str, Any], alias: statements.Name | None, place: Place, *, named: bool
+) -> statements.Windowed:
+    step = {WindowFunction.HOP: "SLIDE", WindowFunction.CUMULATE: "STEP"}.get(function, "")
+    size, second = found["SIZE"].value, found[step].value if step else None
+    if second is not None and _is_longer(second, size):
+        if named:
+            raise BadSyntax(f"the {step} is longer than the SIZE; a {step} is a part of it", found[step].place)
+        if function is WindowFunction.CUMULATE:
+            raise BadSyntax("the size is shorter than the step; CUMULATE takes the step first", found[step].place)
+        size, second = second, size
+    source, zone = found["DATA"].value, found["ZONE"].value if "ZONE" in found else None
+    offset = found["OFFSET"].value if "OFFSET" in found else None
+    time = found["TIMECOL"].value.time
+    return statements.Windowed(function, source, time, size, second, offset, zone, alias, place)
 
 
 def _kind(name: str) -> tuple[tuple[type, ...], str]:
     return _KINDS.get(name, _INTERVAL)
 
 
-def _by_name(function: WindowFunction, arguments: list[_Argument]) -> dict[str, Any]:
+def _by_name(function: str, arguments: list[_Argument]) -> dict[str, Any]:
     """Raises BadSyntax."""
-    names = (*_ORDER[function], "ZONE")
+    names = _ORDER[function] if function == _IMPOSE_ORDER else (*_ORDER[function], "ZONE")
     found: dict[str, Any] = {}
     for one in arguments:
         if not one.name:
@@ -127,11 +144,11 @@ def _by_name(function: WindowFunction, arguments: list[_Argument]) -> dict[str, 
     return found
 
 
-def _by_position(function: WindowFunction, arguments: list[_Argument], place: Place) -> dict[str, Any]:
+def _by_position(function: str, arguments: list[_Argument], place: Place) -> dict[str, Any]:
     """Raises BadSyntax."""
     found: dict[str, Any] = {}
     *others, last = arguments
-    if isinstance(last.value, ex.String):
+    if isinstance(last.value, ex.String) and function != _IMPOSE_ORDER:
         found["ZONE"] = last
         arguments = others
     order = _ORDER[function]
@@ -145,9 +162,10 @@ def _by_position(function: WindowFunction, arguments: list[_Argument], place: Pl
     return found
 
 
-def _form(function: WindowFunction) -> str:
-    *lengths, _ = (one.lower() for one in _ORDER[function][2:])
-    return ", ".join(("TABLE name", "DESCRIPTOR(column)", *lengths)) + " [, offset] [, zone]"
+def _form(function: str) -> str:
+    lengths = [one.lower() for one in _ORDER[function][2:] if one not in _OPTIONAL]
+    more = "" if function == _IMPOSE_ORDER else " [, offset] [, zone]"
+    return ", ".join(("TABLE name", "DESCRIPTOR(column)", *lengths)) + more
 
 
 def _is_longer(one: ex.Interval, other: ex.Interval) -> bool:

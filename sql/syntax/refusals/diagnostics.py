@@ -26,6 +26,8 @@ _LAST_WORD = re.compile(r"\b[A-Za-z]+\b(?=\s+\Z)")
 _UNQUOTED = re.compile(r"""[^\s,()'";]+""")
 _AFTER_NAME = re.compile(r"\s*(?:\Z|;|[,(]|(?:AS|OPTIONS|SUSPEND|RESUME|RESTART|FOR|TYPE)\b)", re.IGNORECASE)
 _NAMES = frozenset({"name", "operand", "primary"})
+_CLAUSES = frozenset({"GROUP", "HAVING", "ORDER"})
+"""Keywords that where a name is expected are most likely meant as one."""
 
 
 def syntax_error(text: str, tried: Mapping[int, Mapping[int, object]]) -> Refused:
@@ -85,7 +87,9 @@ def _swallowed_keyword(before: str, rules: set[str]) -> tuple[re.Match[str], str
     word = _LAST_WORD.search(before)
     if word is None or word.group().upper() in EXPECTED:
         return None
-    meant = nearest_names(word.group().upper(), [rule for rule in ("FROM", "WHERE", "UNION") if rule in rules])
+    meant = nearest_names(
+        word.group().upper(), [rule for rule in ("FROM", "WHERE", "GROUP", "HAVING", "UNION") if rule in rules]
+    )
     return (word, meant[0]) if meant else None
 
 
@@ -110,7 +114,11 @@ def _name_hint(text: str, offset: int, found: str, rules: set[str]) -> str:
     if found.startswith('""') and "name" in rules:
         return "; a name may not be empty"
     takes_name = not rules.isdisjoint(_NAMES)
-    is_keyword = found.upper() in EXPECTED and (rules != {"name"} or not _ends_name(text, offset, found))
+    is_keyword = (
+        found.upper() in EXPECTED
+        and found.upper() not in _CLAUSES
+        and (rules != {"name"} or not _ends_name(text, offset, found))
+    )
     if takes_name and found.upper() in RESERVED and not is_keyword:
         return f'; as a name, write it in double quotes: "{found}"'
     if found.startswith("'") and len(found) > 2 and "name" in rules and "string" not in rules:

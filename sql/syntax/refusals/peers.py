@@ -208,17 +208,5 @@ _SINGLE = (
     ),
     RefusalRow(r"^", r"(?:jobplane|kcat|kafka-[\w-]+)\b", "this is a command of a shell, not a statement", BadSyntax),
     RefusalRow(r"^", r"\\", "`jobplane --help` lists the commands; none has a backslash", BadSyntax),
-    RefusalRow(
-        r"\b(?P<here>EMIT)\s+",
-        r"(?P<WHAT>CHANGES|FINAL)\b",
-        "leave out EMIT {WHAT}: a job goes on with the records that come",
-        BadSyntax,
-    ),
-    RefusalRow(
-        r"",
-        r"EMIT\s+(?P<WHAT>CHANGES|FINAL)\b",
-        "leave out EMIT {WHAT}: a job goes on with the records that come",
-        BadSyntax,
-    ),
 )
 PEERS = (*_rows(), *_SINGLE)

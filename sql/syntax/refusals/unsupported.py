@@ -43,9 +43,11 @@ _UNTOLD = "name"
 NAME = r'(?:[^\W\d]\w*|"(?:[^"]|"")+")'
 _NAME = rf"{NAME}\s*"
 _NOW = "not supported by this version"
-_STATE = "needs state, which jobs of this version do not keep"
-_SESSION = f"SESSION needs groups, and a group {_STATE}; TUMBLE, HOP and CUMULATE give a record its windows"
-_WINDOWS = r"\b(TUMBLE|HOP|CUMULATE)\s*\(\s*"
+_JOIN = f"JOIN is {_NOW}"
+_SESSION = f"SESSION is {_NOW}; TUMBLE, HOP and CUMULATE give a record its windows"
+_WINDOW = "windows stand after FROM: FROM TUMBLE(TABLE name, DESCRIPTOR(column), INTERVAL '10' MINUTE)"
+_WINDOWS = r"\b(TUMBLE|HOP|CUMULATE|IMPOSE_ORDER)\s*\(\s*"
+_ONE_GROUP = "write a job for each grouping"
 _TRY = "EXPLAIN ANALYZE shows what a query makes of the newest records"
 
 UNSUPPORTED = (
@@ -83,14 +85,29 @@ UNSUPPORTED = (
     RefusalRow(r"^", r"(DELETE|TRUNCATE)\b", "{found} is not supported: records are deleted with Kafka's own tools"),
     RefusalRow(r"\b(CREATE|DROP)\s+(OR\s+REPLACE\s+)?", r"(INDEX|TYPE|DATA)\b", f"{{found}} is {_NOW}"),
     RefusalRow(r"\bCREATE\s+OR\s+REPLACE\s+", r"JOB\b", "a job is not replaced; drop it and create it again"),
-    RefusalRow(r"", r"GROUP\s+BY\b", f"GROUP BY {_STATE}"),
-    RefusalRow(r"", r"HAVING\b", f"HAVING {_STATE}"),
-    RefusalRow(r"\bOVER\s*", r"\(", f"OVER {_STATE}"),
-    RefusalRow(r"", r"WINDOW\b(?=\s+\w+\s+AS\b)", f"WINDOW {_STATE}"),
-    RefusalRow(r"\b(?P<here>WINDOW)\s+", r"(TUMBLING|HOPPING|SESSION)\b", f"WINDOW {_STATE}"),
+    RefusalRow(r"\bGROUP\s+BY\b[^;]*\b(?P<here>GROUPING)\s+", r"SETS\b", f"GROUPING SETS is {_NOW}; {_ONE_GROUP}"),
+    RefusalRow(r"\bGROUP\s+BY\s+", r"\*", "GROUP BY names its columns; * is not allowed here"),
+    RefusalRow(
+        r"\bGROUP\s+(?P<here>BY)\s*\(\s*", r"\)", "leave out GROUP BY (): without GROUP BY all rows are one group"
+    ),
+    RefusalRow(r"\bHAVING\b[^;]*", r"GROUP\s+BY\b", "GROUP BY stands before HAVING", BadSyntax),
+    RefusalRow(r"\b(GROUP\s+BY|HAVING)\b[^;]*", r"WHERE\b", "WHERE stands before GROUP BY", BadSyntax, expected="end"),
+    RefusalRow(
+        r"\bFROM\b[^;]*\b(GROUP\s+BY|HAVING)\b[^;]*",
+        r"(CROSS\s+JOIN|,)\s*UNNEST\b",
+        "UNNEST stands before GROUP BY",
+        BadSyntax,
+    ),
+    RefusalRow(r"\bOVER\s*", r"\(", f"OVER is {_NOW}; GROUP BY makes one row of many"),
+    RefusalRow(r"", r"WINDOW\b(?=\s+\w+\s+AS\b)", f"WINDOW is {_NOW}; {_WINDOW}"),
+    RefusalRow(r"\b(?P<here>WINDOW)\s+", r"(TUMBLING|HOPPING|SESSION)\b", _WINDOW),
+    RefusalRow(r"", r"EMIT\s+(?P<WHAT>CHANGES|FINAL)\b", "EMIT {WHAT} stands at the end of the whole query", BadSyntax),
+    RefusalRow(
+        r"\b(?P<here>EMIT)\s+", r"(ON|AFTER|WITH|WITHOUT|EVERY)\b", "EMIT is followed by FINAL or CHANGES", BadSyntax
+    ),
     RefusalRow(r"\bFROM\s+(?P<here>SESSION)\s*", r"\(", _SESSION),
     RefusalRow(r"\bFROM\s+TABLE\s*", r"\(\s*(?P<here>SESSION)\b", _SESSION),
-    RefusalRow(r"\bFROM\s+(?P<here>TABLE)\s*", r"\(", "FROM TABLE(…) takes TUMBLE, HOP or CUMULATE"),
+    RefusalRow(r"\bFROM\s+(?P<here>TABLE)\s*", r"\(", "FROM TABLE(…) takes TUMBLE, HOP, CUMULATE or IMPOSE_ORDER"),
     RefusalRow(rf"{_WINDOWS}(?P<here>{NAME})\s*", r",", "the first argument is a table: write TABLE {here}", BadSyntax),
     RefusalRow(
         rf"{_WINDOWS}[^()]*(\([^()]*\))?[^()]*,\s*(?P<here>{NAME})\s*",
@@ -104,8 +121,14 @@ UNSUPPORTED = (
     RefusalRow(
         rf"\bDESCRIPTOR\s*\(\s*{_NAME}", r",", "DESCRIPTOR names one column, which holds the time; leave out the others"
     ),
-    RefusalRow(r"", r"(QUALIFY|WITHIN\s+GROUP|FILTER\s*\()", f"{{found}} {_STATE}"),
-    RefusalRow(r"\bFILTER\s*", r"\(\s*WHERE\b", f"FILTER (WHERE …) {_STATE}"),
+    RefusalRow(r"", r"(QUALIFY|WITHIN\s+GROUP)\b", f"{{found}} is {_NOW}"),
+    RefusalRow(r"\b(?P<here>WITHIN)\s+", r"GROUP\b", f"WITHIN GROUP is {_NOW}"),
+    RefusalRow(
+        r"(?P<here>\bFILTER)\s*",
+        r"\(\s*WHERE\b",
+        "FILTER (WHERE …) stands right behind the ) of an aggregate",
+        BadSyntax,
+    ),
     RefusalRow(r"", r"ORDER\s+BY\b", f"ORDER BY is {_NOW}; a stream has no end to sort by"),
     RefusalRow(
         r"",
@@ -119,28 +142,30 @@ UNSUPPORTED = (
         f"SELECT * {{found}} is {_NOW}; name the columns",
         expected="FROM",
     ),
-    RefusalRow(r"", r"(INTERSECT|EXCEPT)\b(?!\s+AS\b)", f"{{found}} {_STATE}"),
-    RefusalRow(r"\bUNION\s+", r"(DISTINCT|SELECT)\b", f"UNION without ALL {_STATE}; write UNION ALL"),
+    RefusalRow(r"", r"(INTERSECT|EXCEPT)\b(?!\s+AS\b)", f"{{found}} is {_NOW}"),
+    RefusalRow(r"\bUNION\s+", r"(DISTINCT|SELECT)\b", f"UNION without ALL is {_NOW}; write UNION ALL"),
     RefusalRow(
         r"\b(?P<here>LATERAL)\s+",
         r"(VIEW|FLATTEN|TABLE|\()",
         "elements are taken out of arrays by CROSS JOIN UNNEST(array) AS name",
     ),
-    RefusalRow(r"", r"((INNER|CROSS|NATURAL|LEFT|RIGHT|FULL)\s+(OUTER\s+)?)*JOIN\b", f"JOIN {_STATE}"),
-    RefusalRow(r"\bCROSS\s+JOIN\s+", _NAME, f"JOIN {_STATE}; CROSS JOIN UNNEST(…) is there"),
-    RefusalRow(rf"\bFROM\s+{_NAME}((AS\s+)?{_NAME})?,\s*", _NAME, f"JOIN {_STATE}; name one source"),
+    RefusalRow(r"", r"((INNER|CROSS|NATURAL|LEFT|RIGHT|FULL)\s+(OUTER\s+)?)*JOIN\b", _JOIN),
+    RefusalRow(r"\bCROSS\s+JOIN\s+", _NAME, f"{_JOIN}; CROSS JOIN UNNEST(…) is there"),
+    RefusalRow(rf"\bFROM\s+{_NAME}((AS\s+)?{_NAME})?,\s*", _NAME, f"{_JOIN}; name one source"),
     RefusalRow(
         r"\bFROM\s+(?P<here>UNNEST)\s*",
         r"\(",
         "UNNEST takes arrays out of records: FROM source CROSS JOIN UNNEST(…) AS name",
     ),
     RefusalRow(r"\bWITH\s+RECURSIVE\s+", _NAME, f"WITH RECURSIVE is {_NOW}"),
-    RefusalRow(r"(\(|,|=|<|>)\s*", r"(SELECT|WITH)\b", f"subqueries stand after FROM only; elsewhere one {_STATE}"),
-    RefusalRow(r"\bSELECT\s+", r"DISTINCT\b", f"SELECT DISTINCT {_STATE}"),
+    RefusalRow(r"(\(|,|=|<|>)\s*", r"(SELECT|WITH)\b", "subqueries stand after FROM only"),
+    RefusalRow(
+        r"\bSELECT\s+DISTINCT\s+",
+        r"ON\b",
+        f"SELECT DISTINCT ON is {_NOW}; write GROUP BY and EARLIEST_BY_OFFSET(column)",
+    ),
     RefusalRow(r"\bSELECT\s+(?P<here>ALL)\s+\*\s*", r"FROM\b", "leave out ALL: all rows are what SELECT gives"),
-    RefusalRow(r"\(\s*", r"DISTINCT\b", f"DISTINCT {_STATE}"),
-    RefusalRow(rf"{_NAME}\(\s*", r"\*", f"{{before}}*) {_STATE}"),
-    RefusalRow(r"", r"EXISTS\s*\(", f"EXISTS {_STATE}"),
+    RefusalRow(r"", r"EXISTS\s*\(", f"EXISTS is {_NOW}"),
     RefusalRow(
         r"\bPARTITION\s+", r"BY\b", "records are spread by their keys: name the key in the query, SELECT … AS __key"
     ),

@@ -99,9 +99,8 @@ def _primary(tree: ex.Literals | ex.Column | ex.Made) -> str:  # one line a form
             return f"{inner}.{quote_name(field)}"
         case ex.Element(operand, index):
             return f"{render_expression(operand, PRIMARY)}[{render_expression(index)}]"
-        case ex.Call(called, arguments):
-            plain = called if called in _FUNCTION_WORDS else quote_name(called)
-            return f"{plain}({_listed(arguments)})"
+        case ex.Call():
+            return _call(tree)
         case ex.Lambda(parameters, body):
             names = ", ".join(map(quote_name, parameters))
             return f"{names if len(parameters) == 1 else f'({names})'} => {render_expression(body)}"
@@ -119,6 +118,19 @@ def _primary(tree: ex.Literals | ex.Column | ex.Made) -> str:  # one line a form
             parts += [f" ELSE {render_expression(otherwise)}"] if otherwise else []
             return f"CASE{''.join(parts)} END"
     assert_never(tree)
+
+
+def _call(tree: ex.Call) -> str:
+    plain = tree.name if tree.name in _FUNCTION_WORDS else quote_name(tree.name)
+    listed = "*" if tree.name == "COUNT" and not tree.arguments else _listed(tree.arguments)
+    order = f" ORDER BY {', '.join(map(_sort_item, tree.order))}" if tree.order else ""
+    where = f" FILTER (WHERE {render_expression(tree.where)})" if tree.where else ""
+    return f"{plain}({'DISTINCT ' if tree.distinct else ''}{listed}{order}){where}"
+
+
+def _sort_item(item: ex.SortItem) -> str:
+    nulls = "" if item.nulls_first is None else f" NULLS {'FIRST' if item.nulls_first else 'LAST'}"
+    return f"{render_expression(item.expression)}{' DESC' if item.descending else ''}{nulls}"
 
 
 def _exponent(value: float) -> str:

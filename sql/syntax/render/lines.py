@@ -5,16 +5,19 @@ from typing import assert_never
 
 from jobplane.schemas.names import quote_name
 from jobplane.sql.syntax import statements
-from jobplane.sql.syntax.render.expressions import render_expression
 from jobplane.sql.syntax.render.statements import (
     alias_clause,
+    emit_clause,
+    function_name,
     insert_head,
     job_head,
-    mapped_column,
+    mapped_parts,
     mapping_head,
     option_list,
     render,
+    select_clauses,
     select_item,
+    select_word,
     unnest_clause,
     window_arguments,
 )
@@ -41,9 +44,10 @@ def _break_lines(statement: statements.Statement | statements.Insert, text: str)
         case statements.Insert():
             yield insert_head(statement)
             yield from _query(statement.query)
-        case statements.CreateMapping(columns=columns) if columns:
+            yield from filter(None, [emit_clause(statement.emit).lstrip()])
+        case statements.CreateMapping() if parts := mapped_parts(statement):
             yield f"{mapping_head(statement)} ("
-            yield from _indent(_with_commas([mapped_column(one) for one in columns]))
+            yield from _indent(_with_commas(parts))
             yield f") TYPE {quote_name(statement.type.text)}"
             yield from filter(None, [option_list(statement.options)])
         case _:
@@ -66,16 +70,15 @@ def _query(query: statements.Query) -> Iterator[str]:
 
 def _select(select: statements.Select) -> Iterator[str]:
     items = [select_item(one) for one in select.items]
-    line = f"SELECT {', '.join(items)}"
+    line = f"{select_word(select)} {', '.join(items)}"
     if len(line) <= WIDTH:
         yield line
     else:
-        yield "SELECT"
+        yield select_word(select)
         yield from _indent(_with_commas(items))
     yield from _source(select.source)
     yield from (unnest_clause(one).lstrip() for one in select.unnests)
-    if select.where:
-        yield f"WHERE {render_expression(select.where)}"
+    yield from select_clauses(select)
 
 
 def _source(source: statements.Source) -> Iterator[str]:
@@ -86,10 +89,12 @@ def _source(source: statements.Source) -> Iterator[str]:
             yield "FROM ("
             yield from _indent(_query(query))
             yield f"){alias_clause(source.alias)}"
-        case statements.Windowed():
+        case statements.Windowed() | statements.Ordered():
             first, *others = _source(source.source)
             written = [f"TABLE {first.removeprefix('FROM ')}", *others]
-            yield f"FROM {source.function}("
+            if isinstance(source.source, statements.Windowed | statements.Ordered):
+                written = [f"TABLE({first.removeprefix('FROM ')}", *others[:-1], f"{others[-1]})"]
+            yield f"FROM {function_name(source)}("
             yield from _indent([*written[:-1], f"{written[-1]},"])
             yield from _indent([", ".join(window_arguments(source))])
             yield f"){alias_clause(source.alias)}"

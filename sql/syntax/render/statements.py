@@ -13,7 +13,7 @@ def render(statement: statements.Statement | statements.Insert) -> str:
         case statements.CreateJob(options=options, insert=insert):
             return " ".join(filter(None, (job_head(statement), option_list(options), "AS", render(insert))))
         case statements.Insert():
-            return f"{insert_head(statement)} {_query(statement.query)}"
+            return f"{insert_head(statement)} {_query(statement.query)}{emit_clause(statement.emit)}"
         case statements.DropJob(job, if_exists, snapshot):
             clause = f" WITH SNAPSHOT {quote_name(snapshot.text)}" if snapshot else ""
             return f"DROP JOB {'IF EXISTS ' if if_exists else ''}{quote_name(job.text)}{clause}"
@@ -74,10 +74,10 @@ def option_list(options: Sequence[statements.Option]) -> str:
 
 
 def _mapping(mapping: statements.CreateMapping) -> str:
-    columns = ", ".join(map(mapped_column, mapping.columns))
+    mapped = ", ".join(mapped_parts(mapping))
     parts = (
         mapping_head(mapping),
-        f"({columns})" if columns else "",
+        f"({mapped})" if mapped else "",
         f"TYPE {quote_name(mapping.type.text)}",
         option_list(mapping.options),
     )
@@ -91,7 +91,18 @@ def mapping_head(mapping: statements.CreateMapping) -> str:
     return f"CREATE {replace}MAPPING {exists}{quote_name(mapping.name.text)}{external_clause(mapping.external)}"
 
 
-def mapped_column(column: statements.ColumnDefinition) -> str:
+def mapped_parts(mapping: statements.CreateMapping) -> list[str]:
+    """The columns, and the watermark behind them."""
+    columns = [_mapped_column(one) for one in mapping.columns]
+    return [*columns, _watermark(mapping.watermark)] if mapping.watermark else columns
+
+
+def _watermark(watermark: statements.WatermarkDefinition) -> str:
+    idle = f" IDLE AFTER {render_expression(watermark.idle)}" if watermark.idle else ""
+    return f"WATERMARK FOR {quote_name(watermark.column.text)} AS {render_expression(watermark.expression)}{idle}"
+
+
+def _mapped_column(column: statements.ColumnDefinition) -> str:
     return f"{quote_name(column.name.text)} {column.type.text}{external_clause(column.external)}"
 
 
@@ -106,8 +117,26 @@ def _query(query: statements.Query) -> str:
 
 def _select(select: statements.Select) -> str:
     items = ", ".join(map(select_item, select.items))
-    where = f" WHERE {render_expression(select.where)}" if select.where else ""
-    return f"SELECT {items} FROM {_source(select.source)}{''.join(map(unnest_clause, select.unnests))}{where}"
+    clauses = "".join(f" {one}" for one in select_clauses(select))
+    unnests = "".join(map(unnest_clause, select.unnests))
+    return f"{select_word(select)} {items} FROM {_source(select.source)}{unnests}{clauses}"
+
+
+def select_word(select: statements.Select) -> str:
+    return "SELECT DISTINCT" if select.distinct else "SELECT"
+
+
+def select_clauses(select: statements.Select) -> list[str]:
+    """WHERE, GROUP BY and HAVING."""
+    return [
+        *([f"WHERE {render_expression(select.where)}"] if select.where else []),
+        *([f"GROUP BY {', '.join(map(render_expression, select.group))}"] if select.group else []),
+        *([f"HAVING {render_expression(select.having)}"] if select.having else []),
+    ]
+
+
+def emit_clause(emit: statements.Emit | None) -> str:
+    return f" EMIT {emit.mode}" if emit else ""
 
 
 def _source(source: statements.Source) -> str:
@@ -116,15 +145,24 @@ def _source(source: statements.Source) -> str:
             text = quote_name(name.text)
         case statements.Derived(query):
             text = f"({_query(query)})"
-        case statements.Windowed():
-            text = f"{source.function}(TABLE {_source(source.source)}, {', '.join(window_arguments(source))})"
+        case statements.Windowed() | statements.Ordered():
+            inner = _source(source.source)
+            of_function = isinstance(source.source, statements.Windowed | statements.Ordered)
+            table = f"({inner})" if of_function else f" {inner}"
+            text = f"{function_name(source)}(TABLE{table}, {', '.join(window_arguments(source))})"
         case never:
             assert_never(never)
     return text + alias_clause(source.alias)
 
 
-def window_arguments(windowed: statements.Windowed) -> list[str]:
+def function_name(source: statements.TableFunction) -> str:
+    return source.function if isinstance(source, statements.Windowed) else "IMPOSE_ORDER"
+
+
+def window_arguments(windowed: statements.TableFunction) -> list[str]:
     """All but the table, in the order in which they are written without names."""
+    if isinstance(windowed, statements.Ordered):
+        return [f"DESCRIPTOR({render_expression(windowed.time)})", render_expression(windowed.lag)]
     lengths = [windowed.size, *([windowed.step] if windowed.step else [])]
     if windowed.function is statements.WindowFunction.CUMULATE:
         lengths.reverse()

@@ -1,0 +1,65 @@
+"""The key and the timestamp of the records that are written of groups, where the query gives none.
+
+A final row has the group's columns without its window as key, since a window has one row, and the window's last
+millisecond as timestamp. A row that replaces the one before has all columns of the group as key.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+
+import msgspec
+
+from jobplane.schemas.errors import NotSupported, Place
+from jobplane.schemas.types import datatypes as t
+from jobplane.sql.analysis.arithmetic import arithmetic
+from jobplane.sql.analysis.calls import resolve_call
+from jobplane.sql.functions import BUILT_IN
+from jobplane.sql.plan.graph import Step
+from jobplane.sql.plan.grouping.groups import GroupKey, SelectGroups
+from jobplane.sql.plan.operators import GroupOperator, ProjectOperator, WindowOperator
+from jobplane.sql.plan.usage import keys_of
+from jobplane.sql.syntax.parts import KEY
+from jobplane.sql.types.coercion import Coercion
+from jobplane.sql.types.typed import Constant, Field, Typed
+
+_MILLISECOND = Constant(timedelta(milliseconds=1), t.DAY_TO_SECOND)
+
+
+def key_columns(groups: SelectGroups, group: GroupOperator, before: Sequence[Step]) -> list[GroupKey]:
+    """The columns of the key. Of a window that is its start; of those that grow from one start, the end."""
+    left_out = set(group.window)
+    if group.window and group.changes:
+        window = next(one for one in before if isinstance(one, WindowOperator) and one.slice == group.slice)
+        left_out.remove(group.window[1 if window.windows.growing else 0])
+    return [one for one in groups.keys if one.field.key not in left_out]
+
+
+def key_of_group(columns: Sequence[GroupKey], group: GroupOperator, place: Place, coercion: Coercion) -> Typed:
+    """One column as it is, several as a JSON object. NULL for the final row of a window without other columns."""
+    match columns:
+        case [one]:
+            return one.field
+        case []:
+            return Constant(msgspec.Raw(b"{}"), t.JSON) if group.changes else Constant(None, t.NULL)
+    pairs = [pair for one in columns for pair in ((Constant(one.name, t.VARCHAR), place), (one.field, place))]
+    return resolve_call("JSON_OBJECT", pairs, place, coercion, BUILT_IN)
+
+
+def time_of_window(group: GroupOperator, place: Place, coercion: Coercion) -> Typed:
+    """The last millisecond of a window."""
+    return arithmetic("-", Field(group.window[1], t.TIMESTAMP_TZ), _MILLISECOND, (place, place), coercion)
+
+
+def check_key(columns: Iterable[GroupKey], values: Iterable[Typed], steps: Sequence[Step], place: Place) -> None:
+    """Raises NotSupported for a key of the query's own by which two groups would replace each other's rows."""
+    named = {key for value in values for key in keys_of(value)}
+    for step in reversed(steps):
+        if isinstance(step, ProjectOperator):
+            named |= {key for one in step.columns if one.name in named for key in keys_of(one.value)}
+    missing = [one.name for one in columns if one.field.key not in named]
+    if missing:
+        message = (
+            f"{KEY} lacks {', '.join(missing)} of GROUP BY, so rows of one group would replace those of another: add "
+            f"it, or leave out {KEY}, which is then made of all columns of GROUP BY"
+        )
+        raise NotSupported(message, place)
