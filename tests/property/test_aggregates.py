@@ -18,7 +18,6 @@ from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.datatypes import Type
 from jobplane.sql.functions.aggregates import accumulator_of
 from jobplane.sql.functions.aggregates.accumulator import Accumulator, Arguments, Ordering
-from jobplane.sql.functions.signature import NOT_CONSTANT
 from tests.support.aggregates import fold, in_parts
 
 BIGINTS = st.integers(-(2**63), 2**63 - 1) | st.integers(-9, 9)
@@ -73,9 +72,8 @@ class Case:
         return f"{self.name}({', '.join(map(str, (*self.types, *self.constants)))}{' ORDER BY' * bool(self.order)})"
 
     def accumulator(self) -> Accumulator:
-        constants = tuple(NOT_CONSTANT for _ in self.types)
         types = (*self.types, *({str: t.VARCHAR, int: t.BIGINT, float: t.DOUBLE}[type(one)] for one in self.constants))
-        return accumulator_of(self.name, Arguments(types, (*constants, *self.constants), self.order))
+        return accumulator_of(self.name, Arguments(types, self.constants, self.order))
 
     @property
     def gives_moments(self) -> bool:

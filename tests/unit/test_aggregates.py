@@ -19,7 +19,6 @@ from jobplane.sql.analysis.aggregates import resolve_aggregate
 from jobplane.sql.functions.aggregates import AGGREGATES, accumulator_of
 from jobplane.sql.functions.aggregates.accumulator import Accumulator, Arguments
 from jobplane.sql.functions.listing import list_functions
-from jobplane.sql.functions.signature import NOT_CONSTANT
 from jobplane.sql.types.coercion import Coercion
 from jobplane.sql.types.slots import Slots
 from jobplane.sql.types.typed import Constant, Field, Typed
@@ -31,8 +30,7 @@ PERSON = t.row(("name", "tags"), (t.VARCHAR, t.array(t.JSON)))
 
 
 def made(name: str, *types: Type, constants: Sequence[Any] = ()) -> Accumulator:
-    several = (*(NOT_CONSTANT for _ in types), *constants)
-    return accumulator_of(name, Arguments((*types, *(t.DOUBLE for _ in constants)), several))
+    return accumulator_of(name, Arguments((*types, *(t.DOUBLE for _ in constants)), tuple(constants)))
 
 
 def result(accumulator: Accumulator, *values: Any) -> Any:
@@ -49,9 +47,8 @@ def test_a_group_without_values_is_null_but_counts_are_zero(name: str) -> None:
         stands_for = {"N": t.BIGINT, "O": t.VARCHAR, "T": t.VARCHAR, "DECIMAL": PRICE}
         types = tuple(stands_for.get(each.type.name, each.type) for each in one.function.parameters)
         constants = {"fraction": 0.5, "count": 3, "separator": ","}
-        accumulator = one.accumulator(
-            Arguments(types, tuple(constants.get(each.name, NOT_CONSTANT) for each in one.function.parameters))
-        )
+        given = tuple(constants[each.name] for each in one.function.parameters[one.values :])
+        accumulator = one.accumulator(Arguments(types, given))
         nothing = rewritten(accumulator, accumulator.merge(accumulator.init(), accumulator.init()))
         assert accumulator.result(nothing) == (None if one.function.gives_null else 0)
 

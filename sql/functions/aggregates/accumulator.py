@@ -24,7 +24,7 @@ class Ordering:
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """What an aggregate is called with: `constants` are the values of those arguments that are no values of records."""
+    """What an aggregate is called with. `constants` are the values of the arguments after those of the records."""
 
     types: tuple[Type, ...]
     constants: tuple[Any, ...] = ()

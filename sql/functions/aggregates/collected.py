@@ -84,7 +84,7 @@ class Texts(Elements):
 
     def __init__(self, name: str, arguments: Arguments) -> None:
         super().__init__(arguments)
-        self.name, self.separator = name, arguments.constants[1] if len(arguments.constants) > 1 else ""
+        self.name, self.separator = name, "".join(arguments.constants)
 
     def result(self, state: list[Entry]) -> str | None:
         if not state:

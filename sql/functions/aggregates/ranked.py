@@ -60,7 +60,7 @@ class Largest(Accumulator):
     """The state has the largest values, the smallest of them first. With `distinct`, equal values count once."""
 
     def __init__(self, arguments: Arguments, *, distinct: bool) -> None:
-        (one, _), (_, self.count) = arguments.types, arguments.constants
+        one, (self.count,) = arguments.types[0], arguments.constants
         self.mixed, self.distinct = one == t.SCALAR, distinct
         self.state_type = list[stored_as(one).kind]  # type: ignore[misc]
 

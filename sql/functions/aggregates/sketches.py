@@ -129,7 +129,7 @@ class Percentile(Accumulator):
     state_type = dict[int, int]
 
     def __init__(self, arguments: Arguments) -> None:
-        self.fraction, self.whole = Fraction(repr(arguments.constants[1])), t.is_integer(arguments.types[0])
+        self.fraction, self.whole = Fraction(repr(arguments.constants[0])), t.is_integer(arguments.types[0])
 
     def init(self) -> dict[int, int]:
         return {}
