@@ -112,8 +112,8 @@ def adding_lines(made: GroupClass, inputs: Sequence[Input], bound: dict[str, Any
             "if get(key) is None and behind(key) is None:",
             f"    front[key] = kind({'time' if made.timed else ''})",
         ]
-    risky = [i for i, one in enumerate(made.columns) if not one.accumulator.code]
-    bound |= {f"add{i}": made.columns[i].accumulator.add for i in risky}
+    risky = [i for i, one in enumerate(made.columns) if one.accumulator.may_raise]
+    bound |= {f"add{i}": one.accumulator.add for i, one in enumerate(made.columns) if not one.accumulator.code}
     lines = [
         "group = get(key)",
         *(["new = group is None"] if risky else []),
@@ -124,20 +124,25 @@ def adding_lines(made: GroupClass, inputs: Sequence[Input], bound: dict[str, Any
         *([] if risky else ["    front[key] = group"]),
     ]
     for i in risky:
-        lines += [
-            f"n{i} = group.s{i}",
-            *_guarded(inputs[i], [f"n{i} = add{i}({', '.join((f'n{i}', *inputs[i].values))})"]),
-        ]
+        added = f"n{i} = {_added(i, made.columns[i].accumulator, inputs[i], f'n{i}')}"
+        lines += [f"n{i} = group.s{i}", *_guarded(inputs[i], [added])]
     lines += ["if new:", "    front[key] = group"] if risky else []
     for i, (column, one) in enumerate(zip(made.columns, inputs, strict=True)):
-        state, code = f"group.s{i}", column.accumulator.code
+        state = f"group.s{i}"
         if i in risky:
             lines.append(f"{state} = n{i}")
-        elif code.count("{state}") == 1:
-            lines += _guarded(one, [f"{state} = {code.format(*one.values, state=state)}"])
+        elif column.accumulator.code.count("{state}") > 1:
+            lines += _guarded(one, [f"n = {state}", f"{state} = {_added(i, column.accumulator, one, 'n')}"])
         else:
-            lines += _guarded(one, [f"n = {state}", f"{state} = {code.format(*one.values, state='n')}"])
+            lines += _guarded(one, [f"{state} = {_added(i, column.accumulator, one, state)}"])
     return lines + (["if time > group.time:", "    group.time = time"] if made.timed else [])
+
+
+def _added(i: int, accumulator: Accumulator, one: Input, state: str) -> str:
+    """Python for the state with one more record."""
+    if accumulator.code:
+        return accumulator.code.format(*one.values, state=state)
+    return f"add{i}({', '.join((state, *one.values))})"
 
 
 def _initial(columns: Sequence[AggregateCode], bound: dict[str, Any]) -> str:

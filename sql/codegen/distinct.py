@@ -7,7 +7,7 @@ from typing import Any
 from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.datatypes import Type
 from jobplane.sql.functions.aggregates.accumulator import Accumulator
-from jobplane.sql.functions.aggregates.stored import same, stored_as
+from jobplane.sql.functions.aggregates.stored import narrow, same, stored_as
 from jobplane.sql.runtime.operations import check_bigint
 
 Convert = Callable[[Any], Any]
@@ -76,7 +76,8 @@ class DistinctValues(Accumulator):
     def __init__(self, inner: Accumulator, types: tuple[Type, ...]) -> None:
         self._inner, self._kinds = inner, [key_kind(one) for one in types]
         key: Any = tuple.__class_getitem__(tuple(one.kind for one in self._kinds))
-        self.state_type = dict.__class_getitem__((key, list[Any] | None))
+        self.position_type = inner.position_type
+        self.state_type = dict.__class_getitem__((key, self.position_type))
         self.takes_null, self.ordered = inner.takes_null, inner.ordered  # type: ignore[misc]
 
     def init(self) -> dict[Any, Any]:
@@ -85,7 +86,7 @@ class DistinctValues(Accumulator):
     def add(self, state: dict[Any, Any], *values: Any) -> dict[Any, Any]:
         position, values = (values[0], values[1:]) if self.ordered else (None, values)
         key = tuple(
-            one.write(value) if one.write is not None and value is not None else value
+            one.write(narrow(value)) if one.write is not None and value is not None else value
             for one, value in zip(self._kinds, values, strict=True)
         )
         if key not in state or (position is not None and _place(position) < _place(state[key])):
@@ -97,6 +98,9 @@ class DistinctValues(Accumulator):
             if key not in state or (position is not None and _place(position) < _place(state[key])):
                 state[key] = position
         return state
+
+    def widen(self, state: dict[Any, Any]) -> dict[Any, Any]:
+        return {key: None if position is None else tuple(map(narrow, position)) for key, position in state.items()}
 
     def result(self, state: dict[Any, Any]) -> Any:
         made = self._inner.init()

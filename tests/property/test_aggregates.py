@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from jobplane.schemas.failures import BadRecord
 from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.datatypes import Type
+from jobplane.sql.codegen.distinct import DistinctValues
 from jobplane.sql.functions.aggregates import accumulator_of
 from jobplane.sql.functions.aggregates.accumulator import Accumulator, Arguments, Ordering
 from tests.support.aggregates import fold, in_parts
@@ -67,13 +68,18 @@ class Case:
     same: Same = equal
     constants: tuple[Any, ...] = ()
     order: tuple[Ordering, ...] = ()
+    distinct: bool = False
+    by_value: bool = False
+    """Whether ORDER BY sorts by v."""
 
     def __str__(self) -> str:
-        return f"{self.name}({', '.join(map(str, (*self.types, *self.constants)))}{' ORDER BY' * bool(self.order)})"
+        arguments = ", ".join(map(str, (*self.types, *self.constants)))
+        return f"{self.name}({'DISTINCT ' * self.distinct}{arguments}{' ORDER BY' * bool(self.order)})"
 
     def accumulator(self) -> Accumulator:
         types = (*self.types, *({str: t.VARCHAR, int: t.BIGINT, float: t.DOUBLE}[type(one)] for one in self.constants))
-        return accumulator_of(self.name, Arguments(types, self.constants, self.order))
+        made = accumulator_of(self.name, Arguments(types, self.constants, self.order))
+        return DistinctValues(made, self.types) if self.distinct else made
 
     @property
     def gives_moments(self) -> bool:
@@ -81,6 +87,7 @@ class Case:
 
 
 RECORDS = "t, p, i"
+DESCENDING = "DESC NULLS FIRST"
 CASES = [
     *(Case("COUNT", (one,), "count(v)") for one in VALUES),
     *(Case(name, (one,), f"{name}(v)") for name in ("MIN", "MAX") for one in VALUES),
@@ -98,9 +105,23 @@ CASES = [
     Case(
         "ARRAY_AGG",
         (t.VARCHAR,),
-        f"list(v ORDER BY o DESC NULLS FIRST, {RECORDS})",
+        f"list(v ORDER BY o {DESCENDING}, {RECORDS})",
         order=(Ordering(t.BIGINT, descending=True, nulls_first=True),),
     ),
+    *(
+        Case(
+            "ARRAY_AGG",
+            (one,),
+            f"list(DISTINCT v ORDER BY v {DESCENDING})",
+            order=(Ordering(one, descending=True, nulls_first=True),),
+            distinct=True,
+            by_value=True,
+        )
+        for one in VALUES
+        if one != t.TIMESTAMP_TZ
+    ),
+    *(Case(name, (t.BIGINT,), f"{name}(DISTINCT v)", distinct=True) for name in ("COUNT", "SUM", "MAX")),
+    *(Case("COUNT", (one,), "count(DISTINCT v)", distinct=True) for one in VALUES),
     Case("STRING_AGG", (t.VARCHAR,), f"string_agg(v, ', ' ORDER BY {RECORDS})", constants=(", ",)),
     Case(
         "LISTAGG",
@@ -157,9 +178,9 @@ class Record:
     p: int
     i: int
 
-    def row(self, *, ordered: bool, sorts: bool) -> tuple[Any, ...]:
-        position = (*([self.o] if sorts else []), self.t, self.p, self.i)
-        return (position, *self.values) if ordered else self.values
+    def row(self, case: Case, *, ordered: bool) -> tuple[Any, ...]:
+        sorted_by = [self.values[0] if case.by_value else self.o] if case.order else []
+        return ((*sorted_by, self.t, self.p, self.i), *self.values) if ordered else self.values
 
 
 def answer_of_duckdb(case: Case, records: list[Record]) -> Any:
@@ -195,7 +216,7 @@ def parts_of_records(case: Case) -> st.SearchStrategy[list[list[Record]]]:
 def test_aggregates_mean_what_duckdb_says_however_values_are_divided(case: Case, data: st.DataObject) -> None:
     drawn = data.draw(parts_of_records(case))
     accumulator = case.accumulator()
-    parts = [[one.row(ordered=accumulator.ordered, sorts=bool(case.order)) for one in several] for several in drawn]
+    parts = [[one.row(case, ordered=accumulator.ordered) for one in several] for several in drawn]
     theirs = answer_of_duckdb(case, [one for several in drawn for one in several])
     try:
         ours = accumulator.result(fold(accumulator, [one for part in parts for one in part]))

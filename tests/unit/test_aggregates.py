@@ -88,6 +88,10 @@ def test_numbers_of_json_are_what_each_record_has() -> None:
     assert repr(result(made("MAX", t.NUMBER), 2**70, 1)) == repr(2.0**70)
     with pytest.raises(BadRecord, match="MAX is out of range for a JSON number"):
         result(made("MAX", t.NUMBER), 10**400)
+    with pytest.raises(BadRecord, match="APPROX_PERCENTILE is out of range for a JSON number"):
+        result(made("APPROX_PERCENTILE", t.NUMBER, constants=[1.0]), 1, 10**400)
+    with pytest.raises(BadRecord, match="a number is out of range for a JSON number"):
+        result(made("ARRAY_AGG", t.NUMBER), 1, 10**400)
     with pytest.raises(BadRecord, match="SUM is out of range for a JSON number"):
         result(made("SUM", t.DOUBLE), 1.7e308, 1.7e308)
 
@@ -98,6 +102,7 @@ def test_values_of_different_kinds_cannot_be_compared(name: str) -> None:
         "TOPK": made("TOPK", t.SCALAR, constants=[2]),
         "MAX_BY": made("MAX_BY", t.VARCHAR, t.SCALAR),
     }.get(name) or made(name, t.SCALAR)
+    assert accumulator.may_raise
     first, second = (("a", 1), ("b", True)) if name == "MAX_BY" else ((1,), (True,))
     state = accumulator.add(accumulator.init(), *first)
     before = msgspec.msgpack.encode(state)
@@ -106,6 +111,17 @@ def test_values_of_different_kinds_cannot_be_compared(name: str) -> None:
     assert msgspec.msgpack.encode(state) == before
     with pytest.raises(BadRecord, match="cannot be compared"):
         accumulator.merge(state, accumulator.add(accumulator.init(), *second))
+
+
+@pytest.mark.parametrize("name", ["SUM", "AVG"])
+def test_a_sum_that_cannot_be_leaves_the_state_as_it_is(name: str) -> None:
+    accumulator = made(name, t.NUMBER)
+    state = fold(accumulator, [(10**400,), (1,)])
+    before = repr(state)
+    with pytest.raises(OverflowError):
+        accumulator.add(state, 0.5)
+    assert accumulator.may_raise
+    assert repr(state) == before
 
 
 def test_json_and_nested_values_are_kept_whole() -> None:

@@ -32,15 +32,20 @@ class Arguments:
 
 
 class Accumulator(ABC):
-    """All methods may raise BadRecord, ValueError or ArithmeticError, as functions do.
+    """`merge` and `result` may raise BadRecord, ValueError or ArithmeticError, as functions do.
 
     With `takes_null` the values may be None; without it, `add` is only called if none is. With `ordered`, the first of
     the values is the record's position: `(*values of ORDER BY, µs since 1970, partition, offset)`.
     """
 
     state_type: Any
+    position_type: Any = None
+    """The type of a position, as `state_type` has that of a state, where there are any."""
     takes_null: ClassVar[bool] = False
     ordered: ClassVar[bool] = False
+    may_raise: ClassVar[bool] = False
+    """With it, `add` may raise like the others, and leaves the state that it is given as it is. Without it, `add` never
+    raises, and may change the state and return it."""
     code: str = ""
     """What `add` does, as a Python expression with `{state}`, `{0}`, `{1}` …, each of which is a name; or empty."""
 
@@ -50,7 +55,7 @@ class Accumulator(ABC):
 
     @abstractmethod
     def add(self, state: Any, *values: Any) -> Any:
-        """The state with one more record. If it raises, `state` is as before."""
+        """The state with one more record."""
 
     @abstractmethod
     def merge(self, state: Any, later: Any) -> Any:

@@ -51,7 +51,8 @@ class Elements(Accumulator):
 
     def __init__(self, arguments: Arguments) -> None:
         self.stored, self.order = stored_as(arguments.types[0]), arguments.order
-        self.state_type = list[tuple[position_type(self.order), self.stored.kind | None]]  # type: ignore[misc]
+        self.position_type = position_type(self.order)
+        self.state_type = list[tuple[self.position_type, self.stored.kind | None]]  # type: ignore[name-defined]
 
     def init(self) -> list[Entry]:
         return []
@@ -99,7 +100,8 @@ class Earliest(Accumulator):
 
     def __init__(self, arguments: Arguments) -> None:
         self.stored = stored_as(arguments.types[0])
-        self.state_type = tuple[position_type(()), self.stored.kind] | None  # type: ignore[misc]
+        self.position_type = position_type(())
+        self.state_type = tuple[self.position_type, self.stored.kind] | None  # type: ignore[name-defined]
 
     def init(self) -> None:
         return None
@@ -131,7 +133,8 @@ class Pairs(Accumulator):
 
     def __init__(self, arguments: Arguments) -> None:
         key, self.stored = stored_as(arguments.types[0]), stored_as(arguments.types[1])
-        self.state_type = dict[key.kind, tuple[position_type(()), self.stored.kind | None]]  # type: ignore[name-defined,misc]
+        self.position_type = position_type(())
+        self.state_type = dict[key.kind, tuple[self.position_type, self.stored.kind | None]]  # type: ignore[name-defined]
 
     def init(self) -> dict[Any, Entry]:
         return {}

@@ -47,6 +47,8 @@ class JsonExtreme(Extreme):
 class ScalarExtreme(JsonExtreme):
     """Of values whose kind each record decides: they are of one kind, or cannot be compared."""
 
+    may_raise = True
+
     def __init__(self, name: str, arguments: Arguments) -> None:
         super().__init__(name, arguments)
         self.code = ""

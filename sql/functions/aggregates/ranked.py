@@ -1,6 +1,7 @@
 """MIN_BY and MAX_BY, TOPK: what belongs to the smallest or largest value, and the largest values."""
 
 from bisect import bisect_left, insort
+from functools import reduce
 from typing import Any
 
 from jobplane.schemas.types import datatypes as t
@@ -25,6 +26,7 @@ class ValueBy(Accumulator):
     """The state is the value with what it is judged by. Of equal ones the first one stays. `extreme` is MIN or MAX."""
 
     takes_null = True
+    may_raise = True
 
     def __init__(self, extreme: str, arguments: Arguments) -> None:
         value, by = arguments.types
@@ -59,6 +61,8 @@ class ValueBy(Accumulator):
 class Largest(Accumulator):
     """The state has the largest values, the smallest of them first. With `distinct`, equal values count once."""
 
+    may_raise = True
+
     def __init__(self, arguments: Arguments, *, distinct: bool) -> None:
         one, (self.count,) = arguments.types[0], arguments.constants
         self.mixed, self.distinct = one == t.SCALAR, distinct
@@ -73,19 +77,16 @@ class Largest(Accumulator):
         full = len(state) == self.count
         if (full and value <= state[0]) or (self.distinct and self._has(state, value)):
             return state
-        insort(state, value)
-        if full:
-            del state[0]
-        return state
+        largest = state[1:] if full else state.copy()
+        insort(largest, value)
+        return largest
 
     def _has(self, state: list[Any], value: Any) -> bool:
         at = bisect_left(state, value)
         return at < len(state) and bool(state[at] == value)
 
     def merge(self, state: list[Any], later: list[Any]) -> list[Any]:
-        for value in later:
-            self.add(state, value)
-        return state
+        return reduce(self.add, later, state)
 
     def result(self, state: list[Any]) -> list[Any] | None:
         return [finite("TOPK", narrow(value)) for value in reversed(state)] or None

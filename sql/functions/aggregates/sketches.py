@@ -11,6 +11,7 @@ from fractions import Fraction
 from hashlib import blake2b
 from typing import Any
 
+from jobplane.schemas.failures import BadRecord
 from jobplane.schemas.types import datatypes as t
 from jobplane.sql.functions.aggregates.accumulator import Accumulator, Arguments
 from jobplane.sql.functions.aggregates.aggregate import NUMBER, ORDERED, constant, declare, parameter
@@ -115,6 +116,8 @@ def _tau(x: float) -> float:
 
 _PARTS = 64
 """Of the numbers between a power of two and the next: a number is off by at most 1/128 of itself."""
+_TOO_LARGE = 1100
+"""The exponent of a number that is too large for a DOUBLE."""
 _FURTHEST = 1100 * _PARTS
 """No DOUBLE but zero is in a bucket so far below 1."""
 
@@ -135,7 +138,10 @@ class Percentile(Accumulator):
         return {}
 
     def add(self, state: dict[int, int], value: Any) -> dict[int, int]:
-        mantissa, exponent = math.frexp(value)
+        try:
+            mantissa, exponent = math.frexp(value)
+        except OverflowError:
+            mantissa, exponent = (0.5 if value > 0 else -0.5), _TOO_LARGE
         bucket = 0
         if mantissa:
             bucket = exponent * _PARTS + int((abs(mantissa) - 0.5) * (2 * _PARTS)) + _FURTHEST
@@ -160,6 +166,8 @@ class Percentile(Accumulator):
         if not bucket:
             return 0.0
         exponent, part = divmod(abs(bucket) - _FURTHEST, _PARTS)
+        if exponent == _TOO_LARGE:
+            raise BadRecord("APPROX_PERCENTILE is out of range for a JSON number")
         middle = math.ldexp(0.5 + (part + 0.5) / (2 * _PARTS), exponent)
         return math.copysign(math.floor(middle) if self.whole else middle, bucket)
 

@@ -39,7 +39,10 @@ _KINDS: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """`kind` is what msgspec reads a value as. `write` makes a value what is kept, `read` makes it a value again."""
+    """`kind` is what msgspec reads a value as. `write` makes a value what is kept, `read` makes it a value again.
+
+    `write` never raises; `read` raises BadRecord for a whole number that not even a DOUBLE can hold.
+    """
 
     kind: Any
     write: Convert
@@ -54,7 +57,7 @@ def same(value: Any) -> Any:
 def stored_as(one: Type) -> Stored:
     """JSON and nested values are kept as the bytes of their JSON, all others as they are. NULL is never given."""
     if one in (t.NUMBER, t.SCALAR):
-        return Stored(_KINDS[one.name], lambda value: finite("a number", narrow(value)), same)
+        return Stored(_KINDS[one.name], narrow, lambda value: finite("a number", value))
     if one.name in _KINDS:
         return Stored(_KINDS[one.name], same, same)
     if one in (t.JSON, t.UNKNOWN):

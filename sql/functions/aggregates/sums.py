@@ -47,8 +47,9 @@ class WholeSum(Accumulator):
 
 
 class JsonSum(WholeSum):
-    """Of numbers of JSON: a whole sum of more than 64 bits becomes a DOUBLE."""
+    """Of numbers of JSON: a whole sum of more than 64 bits becomes a DOUBLE, or is too large to be one."""
 
+    may_raise = True
     state_type = int | float | None
 
     def result(self, state: Any) -> Any:
@@ -116,6 +117,13 @@ class Average(Accumulator):
         return [self.total.widen(state[0]), state[1]]
 
 
+class JsonAverage(Average):
+    may_raise = True
+
+    def add(self, state: list[Any], value: Any) -> list[Any]:
+        return [self.total.add(state[0], value), state[1] + 1]
+
+
 class DecimalAverage(Average):
     def __init__(self, result: Type) -> None:
         super().__init__(DecimalSum(result))
@@ -157,8 +165,10 @@ def _sum(arguments: Arguments) -> Accumulator:
 
 
 def _average(arguments: Arguments) -> Accumulator:
-    result = average_type(arguments.types)
-    return DecimalAverage(result) if result.name == "DECIMAL" else Average(_sum(arguments))
+    result, total = average_type(arguments.types), _sum(arguments)
+    if result.name == "DECIMAL":
+        return DecimalAverage(result)
+    return JsonAverage(total) if total.may_raise else Average(total)
 
 
 SUMS = (
