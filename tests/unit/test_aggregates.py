@@ -181,6 +181,7 @@ def test_percentiles_are_near_and_exact_for_small_whole_numbers() -> None:
         found = result(made("APPROX_PERCENTILE", t.DOUBLE, constants=[fraction]), *numbers)
         assert found == pytest.approx(exact, rel=1 / 128)
     assert result(made("APPROX_PERCENTILE", t.BIGINT, constants=[0.5]), *range(-127, 128)) == 0
+    assert result(made("APPROX_PERCENTILE", t.NUMBER, constants=[1.0]), 1, 255) == 255
     assert result(made("APPROX_PERCENTILE", t.BIGINT, constants=[0.99]), *range(1, 101)) == 99
     assert result(made("APPROX_PERCENTILE", t.DOUBLE, constants=[0.5]), 5e-324) > 0
     assert result(made("APPROX_PERCENTILE", t.DOUBLE, constants=[0.5]), 1.7976931348623157e308) < math.inf

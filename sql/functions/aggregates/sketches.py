@@ -114,8 +114,8 @@ def _tau(x: float) -> float:
     return total / 3
 
 
-_PARTS = 64
-"""Of the numbers between a power of two and the next: a number is off by at most 1/128 of itself."""
+_PARTS = 128
+"""Of the numbers between a power of two and the next: the least of a part is less than 1/128 below the others."""
 _TOO_LARGE = 1100
 """The exponent of a number that is too large for a DOUBLE."""
 _FURTHEST = 1100 * _PARTS
@@ -125,14 +125,14 @@ _FURTHEST = 1100 * _PARTS
 class Percentile(Accumulator):
     """The state has the number of values in each bucket, a negative number of which has negative values.
 
-    The buckets of a sign divide the numbers between two powers of two in 64 equal parts. `fraction` of the values are
-    not above the result. Whole numbers below 128 are exact.
+    The buckets divide the numbers between two powers of two in 128 equal parts. The result is the number next to zero
+    of the bucket up to which the `fraction` of the values goes, so whole numbers below 256 are exact.
     """
 
     state_type = dict[int, int]
 
     def __init__(self, arguments: Arguments) -> None:
-        self.fraction, self.whole = Fraction(repr(arguments.constants[0])), t.is_integer(arguments.types[0])
+        self.fraction = Fraction(repr(arguments.constants[0]))
 
     def init(self) -> dict[int, int]:
         return {}
@@ -168,8 +168,7 @@ class Percentile(Accumulator):
         exponent, part = divmod(abs(bucket) - _FURTHEST, _PARTS)
         if exponent == _TOO_LARGE:
             raise BadRecord("APPROX_PERCENTILE is out of range for a JSON number")
-        middle = math.ldexp(0.5 + (part + 0.5) / (2 * _PARTS), exponent)
-        return math.copysign(math.floor(middle) if self.whole else middle, bucket)
+        return math.copysign(math.ldexp(0.5 + part / (2 * _PARTS), exponent), bucket)
 
 
 def _fraction(fraction: float) -> None:
