@@ -90,7 +90,8 @@ class SelectGroups:
         order = tuple(self._sort_item(one) for one in call.order)
         if order and not found.aggregate.takes_order:
             raise NotSupported(f"the order of rows does not matter to {call.name}; leave out ORDER BY", call.place)
-        if call.distinct and any(item.value not in found.arguments for item in order):
+        learned = self.rows.coercion.slots.learned
+        if learned and call.distinct and any(item.value not in found.arguments for item in order):
             message = f"with DISTINCT, {call.name} sorts by its argument alone; leave out DISTINCT or ORDER BY"
             raise NotSupported(message, call.place)
         name = self.new_key()
