@@ -10,8 +10,9 @@ from typing import assert_never
 from jobplane.schemas.names import quote_name
 from jobplane.schemas.options import Tombstones
 from jobplane.schemas.records.mappings import TopicMapping
-from jobplane.sql.analysis.record import KEY_FIELDS, RAW_HEADERS, READABLE
+from jobplane.sql.analysis.record import RAW_HEADERS, READABLE
 from jobplane.sql.codegen.compile import Wiring, compile_step
+from jobplane.sql.codegen.groups import compile_groups
 from jobplane.sql.functions import BUILT_IN, FunctionCatalogue
 from jobplane.sql.packages import called_packages
 from jobplane.sql.plan.graph import Branch, Plan
@@ -32,6 +33,7 @@ from jobplane.sql.plan.operators import (
 from jobplane.sql.plan.plan import Sources, plan
 from jobplane.sql.plan.tombstones import describe_tombstones
 from jobplane.sql.syntax import statements
+from jobplane.sql.syntax.parts import KEY, THIS
 
 
 def explain(
@@ -62,10 +64,11 @@ def explain_plan(
     topics = {name: sources[name].topic if name in sources else name for name in names}
     into = target.topic if target else insert.target.text
     wiring = Wiring(into, 1, topics, dict.fromkeys(topics, 0), functions, tombstones=tombstones)
-    code = compile_step(planned, wiring).source.rstrip("\n").split("\n")
+    made = compile_groups(planned, wiring) if planned.branches[0].group is not None else compile_step(planned, wiring)
+    code = made.source.rstrip("\n").split("\n")
     called = [("package", str(one)) for one in called_packages(insert, functions)]
     absent = ("tombstones", describe_tombstones(planned, tombstones))
-    return [*_operators(planned, topics, into), absent, *called, *(("code", line) for line in code if shows_code)]
+    return [*describe_plan(planned, topics, into), absent, *called, *(("code", line) for line in code if shows_code)]
 
 
 def _operators(planned: Plan, topics: Mapping[str, str], into: str) -> Iterator[tuple[str, str]]:
@@ -108,13 +111,19 @@ def _operator(operator: Operator, branches: Sequence[Branch], topics: Mapping[st
             assert_never(never)
 
 
+def describe_plan(planned: Plan, topics: Mapping[str, str], into: str) -> list[tuple[str, str]]:
+    """The operators of a plan, and the edges between them. `topics` are the sources' by their names in the query."""
+    return list(_operators(planned, topics, into))
+
+
 def _groups(group: GroupOperator) -> str:
     """The types of keys and aggregates, and when a group becomes a row."""
     keys = ", ".join(str(one.type) for one in group.keys if one.name not in group.window)
     made = ", ".join(f"{one.function} {one.type}" for one in group.aggregates)
     of_window = "a window" if group.window else ""
-    by = " and ".join(filter(None, (keys, of_window))) or "nothing: one group"
-    return f"by {by}{f': {made}' if made else ''}; {_emits(group)}"
+    by = " and ".join(filter(None, (keys, of_window)))
+    alone = "" if group.bound else "; needs parallelism '1'"
+    return f"{f'by {by}' if by else 'all rows'}{f': {made}' if made else ''}; {_emits(group)}{alone}"
 
 
 def _emits(group: GroupOperator) -> str:
@@ -128,8 +137,7 @@ def _emits(group: GroupOperator) -> str:
 def _reads(branch: Branch) -> str:
     """The fields decoded; those of a copy are looked at for its filter alone."""
     fields = [
-        f"{'__key' if read.key == KEY_FIELDS else '.'.join(map(quote_name, read.path))} {read.type}"
-        for read in branch.reads
+        f"{'.'.join(map(quote_name, read.path)) or (KEY if read.of_key else THIS)} {read.type}" for read in branch.reads
     ]
     parts = sorted(branch.used & READABLE | ({"__headers"} if RAW_HEADERS in branch.used else set()))
     if branch.star and branch.outputs:

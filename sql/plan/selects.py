@@ -198,7 +198,8 @@ class SelectChain:
             if self.record.slots.learned:
                 check_time(watermark, window.value, window.text, place)
         self.before = self.steps
-        self.group = make_group(analysis.groups, self.before, window, self.emit, bound=self._is_bound(analysis.groups))
+        bound = self._is_bound(analysis.groups)
+        self.group = make_group(analysis.groups, self.before, window, self.emit, place, bound=bound)
         self.steps = after
 
     def _declared_watermark(self, place: Place) -> Watermark:

@@ -39,14 +39,15 @@ def tombstone_branch(branch: Branch) -> Branch:
 
 
 def columns_in_the_way(plan: Plan) -> tuple[str, ...]:
-    """The columns for which tombstones cannot be forwarded: the key, or partition, computed from the value."""
+    """The columns for which tombstones cannot be forwarded: the key, or partition, computed from value or group."""
     return tuple(
         dict.fromkeys(
             column.name
             for branch in plan.branches
             if branch.opens_value
             for column in branch.columns
-            if _parts(branch)[column.name] in _DECIDING and _needs(column, _missing(branch))
+            if _parts(branch)[column.name] in _DECIDING
+            and (branch.group is not None or _needs(column, _missing(branch)))
         )
     )
 

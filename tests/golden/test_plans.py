@@ -25,7 +25,7 @@ HERE = Path(__file__).parent
 PLANS = HERE / "plans"
 TAGS = ("expression", "operation", "operator", "edge")
 OF_GROUPS = {"operator watermark", "operator group"}
-"""Rows of the fixtures are made by a step, and groups by more than that."""
+"""They are in plans/grouped, which tests/golden/test_grouped.py reads."""
 
 
 def recorded() -> list[dict[str, Any]]:

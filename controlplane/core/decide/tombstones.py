@@ -28,6 +28,9 @@ def check_tombstones(
         raise BadOptionValue(f"the plan of the job's query cannot be read here: {reason}", place) from None
     if not needs_value(planned):
         return (f"{TOMBSTONES}: it has no effect: the query processes a record without a value like any record",)
+    if options.tombstones is Tombstones.FORWARD and any(branch.group is not None for branch in planned.branches):
+        message = f"a record of a group stands for many records; leave {TOMBSTONES} 'skip'"
+        raise BadOptionValue(message, place)
     columns = columns_in_the_way(planned)
     if options.tombstones is Tombstones.FORWARD and columns:
         message = (

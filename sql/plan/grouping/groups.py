@@ -26,6 +26,7 @@ from jobplane.sql.syntax.walk import walk
 from jobplane.sql.types.typed import Field, Typed, slot_of, strip_view
 
 _SETS = frozenset({"ROLLUP", "CUBE", "GROUPING"})
+_SAME_START = "windows of CUMULATE have their starts in common, not their ends: add window_end to GROUP BY"
 _FINAL_WITHOUT_WINDOW = (
     "without a window no group is ever final: write EMIT CHANGES, or FROM TUMBLE(…) … GROUP BY window_start, window_end"
 )
@@ -33,7 +34,8 @@ _FINAL_WITHOUT_WINDOW = (
 
 @dataclass(frozen=True, slots=True)
 class GroupKey:
-    """What rows are grouped by. `name` is what it is called, `field` its value in the row of a group.
+    """What rows are grouped by. `name` is what it is called, empty for a bound of a window that GROUP BY does not name,
+    and `field` its value in the row of a group.
 
     `simple` is the value as rows are told apart by it.
     """
@@ -112,8 +114,9 @@ class SelectGroups:
         nulls_first = item.descending if item.nulls_first is None else item.nulls_first
         return OrderItem(value, item.descending, nulls_first)
 
-    def key_of(self, value: Field) -> str:
-        """The key of the group's row for a value of the row, which becomes a group key if it is none."""
+    def add_bound(self, key: str) -> str:
+        """The start or the end of a window, in the row of the group: a group key even if GROUP BY does not name it."""
+        value = Field(key, t.TIMESTAMP_TZ)
         found = self.find_value(value)
         if found is None:
             found = Field(self.new_key(), value.type)
@@ -246,7 +249,13 @@ def find_window(groups: SelectGroups, steps: Sequence[Step]) -> WindowOperator |
 
 
 def make_group(
-    groups: SelectGroups, steps: list[Step], window: WindowOperator | None, emit: statements.Emit | None, *, bound: bool
+    groups: SelectGroups,
+    steps: list[Step],
+    window: WindowOperator | None,
+    emit: statements.Emit | None,
+    place: Place,
+    *,
+    bound: bool,
 ) -> GroupOperator:
     """The operator of groups whose keys and aggregates are all known; the step of its window gets a slice."""
     changes = emit is not None and emit.mode is statements.EmitMode.CHANGES
@@ -254,7 +263,9 @@ def make_group(
         if emit is not None and not changes:
             raise NotSupported(_FINAL_WITHOUT_WINDOW, emit.place)
         return GroupOperator(groups.columns, groups.results, changes=True, bound=bound)
-    names = tuple(groups.key_of(Field(key, t.TIMESTAMP_TZ)) for key in (window.start, window.end))
+    if window.windows.growing and groups.find_value(Field(window.end, t.TIMESTAMP_TZ)) is None:
+        raise ColumnMismatch(_SAME_START, place)
+    names = groups.add_bound(window.start), groups.add_bound(window.end)
     slice_ = window.slice or groups.new_key()
     steps[steps.index(window)] = changed(window, slice=slice_)
     return GroupOperator(groups.columns, groups.results, names, slice_, changes, bound)

@@ -26,11 +26,14 @@ _MILLISECOND = Constant(timedelta(milliseconds=1), t.DAY_TO_SECOND)
 
 
 def key_columns(groups: SelectGroups, group: GroupOperator, before: Sequence[Step]) -> list[GroupKey]:
-    """The columns of the key. Of a window that is its start; of those that grow from one start, the end."""
+    """The columns of the key. Of a window that is its start, or its end where GROUP BY names that alone, or windows
+    grow from one start."""
     left_out = set(group.window)
     if group.window and group.changes:
         window = next(one for one in before if isinstance(one, WindowOperator) and one.slice == group.slice)
-        left_out.remove(group.window[1 if window.windows.growing else 0])
+        named = {one.field.key for one in groups.keys if one.name}
+        start, end = group.window
+        left_out.remove(end if window.windows.growing or start not in named else start)
     return [one for one in groups.keys if one.field.key not in left_out]
 
 
