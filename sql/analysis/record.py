@@ -23,6 +23,7 @@ KEY_WHOLE, VALUE_WHOLE = f"{GENERATED}whole key", f"{GENERATED}whole value"
 """The key, or the value, as what its format says it is."""
 RAW_HEADERS = f"{GENERATED}headers"
 """The headers as Kafka has them."""
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class RecordPart:
 
 def _instant(timestamp: tuple[int, int]) -> datetime | None:
     """None for a record without a timestamp."""
-    return EPOCH + timedelta(milliseconds=timestamp[1]) if timestamp[0] else None
+    return EPOCH + timestamp[1] * _MILLISECOND if timestamp[0] else None
 
 
 def _headers(headers: Sequence[tuple[str, bytes | None]] | None) -> dict[str, str | None]:

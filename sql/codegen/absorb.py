@@ -1,7 +1,8 @@
 """The code before a group: from messages to the states of the groups that they are in.
 
 All rows of a message are computed before the first is added, so a message to blame leaves nothing behind. Its watermark
-counts from the next message on: `pending` is what the message asserts, `high` what those before it did.
+counts from the next message on: `pending` is what the message asserts, `high` what those before it did. If watermarks
+are times minus a `lag`, the two are such times, and the lag is added to the end of a pane instead, once.
 
 A message gives one row, and the loop adds it at once, unless something makes several of it. The windows of a time are
 not such a thing where nothing else depends on them: then they are looked up when the time leaves its pane, and the row
@@ -28,7 +29,7 @@ from jobplane.sql.plan.usage import keys_of
 from jobplane.sql.runtime.groups_parts import NEVER, raise_late, raise_no_watermark
 from jobplane.sql.runtime.record_parts import EPOCH
 from jobplane.sql.runtime.windows import Panes, Windows, raise_no_time
-from jobplane.sql.types.typed import Field
+from jobplane.sql.types.typed import Apply, Constant, Field, Typed
 
 _HEAD = """\
 def bind(parts):
@@ -36,7 +37,7 @@ def bind(parts):
         skipped = 0
         partition = -1
         part = None
-        high = pending = low = end = never
+        high = pending = low = end = limit = never
         spans = None
         try:
             for m in messages:
@@ -44,10 +45,10 @@ def bind(parts):
                     high = pending
                 if m.partition() != partition:
                     if part is not None:
-                        part.mark = high
+                        part.mark = high{less}
                     partition = m.partition()
                     part = parts[partition]
-                    high = pending = part.mark
+                    high = pending = part.mark{more}
                     low = end = never
                     spans = None
                 v = m.value()
@@ -64,7 +65,7 @@ _TAIL = """\
             raise bad_record(error) from error
         finally:
             if part is not None:
-                part.mark = high
+                part.mark = high{less}
         return 0, skipped
     return absorb
 """
@@ -96,8 +97,10 @@ def absorb_code(
     code.bound |= {"never": NEVER, "late": raise_late}
     row = decode(code, branch.scan, schema_text)
     _Absorbing(row, branch.steps, group, made, skip_late=skip_late).write()
-    head = _HEAD + (_SKIP if branch.opens_value else "")
-    text = head + "".join(line + "\n" for line in code.lines) + _TAIL
+    lag = "lag" in code.bound
+    less, more = (" - lag", " + lag") if lag else ("", "")
+    head, tail = _HEAD.format(less=less, more=more), _TAIL.format(less=less)
+    text = head + (_SKIP if branch.opens_value else "") + "".join(line + "\n" for line in code.lines) + tail
     fields = (f"f{i} = {'.'.join(read.path)!r}, {read.type}" for i, read in enumerate(branch.reads))
     return AbsorbCode(text, code.bound | code.constants | code.functions, comments(fields) + names_legend(code))
 
@@ -173,8 +176,11 @@ class _Absorbing:
 
     def _watermark(self, step: WatermarkOperator) -> None:
         code = self._code
-        self._row.load(step.value)
-        code.line(f"asserted = {code.result(step.value)}")
+        value = step.value
+        if (lag := _lag(value)) is not None:
+            code.bound["lag"], value = lag
+        self._row.load(value)
+        code.line(f"asserted = {code.result(value)}")
         with code.block("if asserted is None:"):
             code.line(f"{code.function('no_watermark', raise_no_watermark)}({code.constant(step.text)})")
         code.line("pending = asserted")
@@ -188,6 +194,7 @@ class _Absorbing:
             code.line(f"{code.function('no_time', raise_no_time)}({code.constant(step.text)})")
         with code.block(f"if not low <= {self._time} < end:"):
             code.line(f"low, end, windows = {code.constant(Panes(step.windows))}.find({self._time})")
+            code.line(f"limit = end{self._more}")
             code.line("spans = None")
         code.locals[step.slice] = "end"
         if step.windows.count == 1:
@@ -202,7 +209,7 @@ class _Absorbing:
         if self._window is None:
             return
         code = self._code
-        with code.block("if end <= high:"):
+        with code.block("if limit <= high:"):
             if self._skip_late and self._gathers:
                 code.line("rows.append(None)")
                 code.line("continue")
@@ -211,7 +218,7 @@ class _Absorbing:
                 code.line("continue")
             else:
                 code.line("mark, high = high, max(high, pending)")
-                code.line("late(end, mark, part)")
+                code.line(f"late(end, mark{' - lag' if self._more else ''}, part)")
 
     def _key(self) -> str:
         """Python for the key of the group within its window."""
@@ -283,6 +290,10 @@ class _Absorbing:
             self._code.line(line)
 
     @property
+    def _more(self) -> str:
+        return " + lag" if "lag" in self._code.bound else ""
+
+    @property
     def _slices(self) -> bool:
         return self._apart and not self._group.changes
 
@@ -315,6 +326,14 @@ class _Absorbing:
         if self._window.windows.count == 1 or self._slices:
             return "((low, end),)"
         return "windows" if self._apart else "((start, stop),)"
+
+
+def _lag(value: Typed) -> tuple[timedelta, Typed] | None:
+    """The interval that is subtracted from a time, and the time."""
+    match value:
+        case Apply("subtract-interval", (time, Constant(timedelta() as lag))) if lag >= timedelta():
+            return lag, time
+    return None
 
 
 def _names(conditions: Iterable[str]) -> list[str]:

@@ -4,13 +4,14 @@ The fields of the struct are s0, s1 … for the aggregates, `time` for the newes
 `held` where rows of groups may be taken back. Structs are not tracked by the garbage collector: states have no cycles.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from jobplane.schemas.msgspec_types import msgpack_decoder
+from jobplane.sql.codegen.compile import execute
 from jobplane.sql.codegen.distinct import DistinctValues, KeyKind, key_kind
 from jobplane.sql.functions.aggregates import AGGREGATES
 from jobplane.sql.functions.aggregates.accumulator import Accumulator, Arguments, Ordering
@@ -41,24 +42,13 @@ class GroupClass:
     keys: tuple[KeyKind, ...]
     timed: bool
     retracts: bool
-
-    def new(self) -> Any:
-        return self.kind(*(one.accumulator.init() for one in self.columns))
+    merge: Callable[[Any, Any], Any]
+    """`merge(group, later)` → one with both; it may share with `group`, and change there, what can change."""
 
     def copy(self, group: Any) -> Any:
         """The same states in a group that shares nothing with it that can change."""
-        return self.merge(self.new(), group)
-
-    def merge(self, group: Any, later: Any) -> Any:
-        """Changes `group`."""
-        for i, column in enumerate(self.columns):
-            state = f"s{i}"
-            setattr(group, state, column.accumulator.merge(getattr(group, state), getattr(later, state)))
-        if self.timed:
-            group.time = max(group.time, later.time)
-        if self.retracts:
-            group.held = group.held or later.held
-        return group
+        states = [one.accumulator.init() for one in self.columns]
+        return group if all(map(_is_fixed, states)) else self.merge(self.kind(*states), group)
 
     def widen(self, group: Any) -> Any:
         states = {f"s{i}": one.accumulator.widen(getattr(group, f"s{i}")) for i, one in enumerate(self.columns)}
@@ -78,7 +68,25 @@ def group_class(group: GroupOperator, *, timed: bool, retracts: bool) -> GroupCl
     members += [("held", bool, False)] if retracts else []
     kind = msgspec.defstruct("Group", members, array_like=True, gc=False)
     keys = tuple(key_kind(one.type) for one in group.keys if one.name not in group.window)
-    return GroupClass(kind, columns, keys, timed, retracts)
+    return GroupClass(kind, columns, keys, timed, retracts, _merging(kind, columns, timed=timed, retracts=retracts))
+
+
+def _merging(
+    kind: type[msgspec.Struct], columns: Sequence[AggregateCode], *, timed: bool, retracts: bool
+) -> Callable[[Any, Any], Any]:
+    merged = [f"merge{i}(group.s{i}, later.s{i})" for i in range(len(columns))]
+    merged += ["max(group.time, later.time)"] if timed else []
+    merged += ["group.held or later.held"] if retracts else []
+    text = f"def merge(group, later):\n    return kind({', '.join(merged)})\n"
+    made: Callable[[Any, Any], Any] = execute(
+        text, {"kind": kind, **{f"merge{i}": one.accumulator.merge for i, one in enumerate(columns)}}
+    )["merge"]
+    return made
+
+
+def _is_fixed(state: Any) -> bool:
+    """Whether a state cannot change, so that any number of groups may share it."""
+    return isinstance(state, int | float | str | bytes | None)
 
 
 def _column(one: AggregateColumn) -> AggregateCode:
@@ -150,7 +158,7 @@ def _initial(columns: Sequence[AggregateCode], bound: dict[str, Any]) -> str:
     states = []
     for i, one in enumerate(columns):
         state = one.accumulator.init()
-        shared = isinstance(state, int | float | str | bytes | None)
+        shared = _is_fixed(state)
         bound[f"initial{i}"] = state if shared else one.accumulator.init
         states.append(repr(state) if state in (None, 0) else f"initial{i}{'' if shared else '()'}")
     return ", ".join(states)

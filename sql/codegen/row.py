@@ -6,8 +6,10 @@ through, or that a filter saves, costs nothing.
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC
 
 from jobplane.schemas.formats.fields import Convert
+from jobplane.schemas.formats.json.values import to_utc
 from jobplane.schemas.types import datatypes as t
 from jobplane.sql.analysis.record import PARTS
 from jobplane.sql.codegen.expressions import Code
@@ -66,7 +68,10 @@ class Row:
             with code.block(f"if {local} == null:"):
                 code.line(f"{local} = None")
         if conversion:
-            with code.block(f"if {local} is not None:"):
+            other = ""
+            if conversion is to_utc:
+                code.bound["utc"], other = UTC, f" and {local}.tzinfo is not utc"
+            with code.block(f"if {local} is not None{other}:"):
                 with code.block("try:"):
                     code.line(f"{local} = {code.function('reader', conversion)}({local})")
                 with code.block("except unreadable as error:"):

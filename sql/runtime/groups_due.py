@@ -20,7 +20,7 @@ class GroupShape:
     `slices`: the windows of which spans are only parts, if groups are kept so. `changes`: a group is emitted whenever
     it changed. `once`: a group is nothing but its key, so it never changes. `retracts`: a group that was emitted may
     cease to be one to emit, so groups know whether they are (`held`).
-    `merge(group, later)` may change `group`, of which `copy` makes one that may be changed; `widen` is that of chunks.
+    `merge(group, later)` may change states of `group`; `copy` makes a group for that. `widen` is that of chunks.
     """
 
     emit: Emit

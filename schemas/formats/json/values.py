@@ -175,7 +175,7 @@ def read_conversion(one: Type) -> Convert | None:
         case "INTERVAL YEAR TO MONTH":
             return months_of
         case "TIMESTAMP WITH TIME ZONE":
-            return _utc
+            return to_utc
         case "ROW" if _has_odd_names(one):
             return _row_reader(one)
     return _inside(one, read_conversion)
@@ -231,7 +231,8 @@ def _same(value: Any) -> Any:
     return value
 
 
-def _utc(value: datetime) -> datetime:
+def to_utc(value: datetime) -> datetime:
+    """Generated code calls it for values whose zone is another than UTC itself."""
     return value.astimezone(UTC)
 
 
