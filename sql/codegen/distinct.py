@@ -8,7 +8,6 @@ from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.datatypes import Type
 from jobplane.sql.functions.aggregates.accumulator import Accumulator
 from jobplane.sql.functions.aggregates.stored import narrow, same, stored_as
-from jobplane.sql.runtime.operations import check_bigint
 
 Convert = Callable[[Any], Any]
 _NAN = float("nan")
@@ -47,9 +46,10 @@ def _double(value: float) -> float:
 
 
 def _number(value: Any) -> Any:
-    """A whole number is one, however it was written. Raises BadRecord for one of more than 64 bits."""
+    """A whole number of 64 bits is one, however it was written; any other is a DOUBLE."""
+    value = narrow(value)
     if type(value) is int:
-        return check_bigint(value)
+        return value
     return int(value) if value.is_integer() and abs(value) < 2**63 else _double(value)
 
 
@@ -86,7 +86,7 @@ class DistinctValues(Accumulator):
     def add(self, state: dict[Any, Any], *values: Any) -> dict[Any, Any]:
         position, values = (values[0], values[1:]) if self.ordered else (None, values)
         key = tuple(
-            one.write(narrow(value)) if one.write is not None and value is not None else value
+            one.write(value) if one.write is not None and value is not None else value
             for one, value in zip(self._kinds, values, strict=True)
         )
         if key not in state or (position is not None and _place(position) < _place(state[key])):
@@ -115,7 +115,7 @@ class DistinctValues(Accumulator):
 
 def _place(position: Any) -> Any:
     """The time, the partition and the offset: what is sorted by before that is the same for equal arguments."""
-    return tuple(position[-3:])
+    return position[-3:]
 
 
 def _rank(value: Any) -> Any:

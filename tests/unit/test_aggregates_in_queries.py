@@ -16,7 +16,7 @@ from jobplane.sql.codegen.groups import CompiledGroups, compile_groups
 from jobplane.sql.plan.plan import plan
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parser import parse
-from tests.support.grouped_plans import mapped
+from tests.support.grouping import mapped
 
 COLUMNS = (
     "x BIGINT, d DOUBLE, p DECIMAL(10, 2), b BOOLEAN, s VARCHAR, day DATE, ts TIMESTAMP WITH TIME ZONE, any BIGINT"
