@@ -26,11 +26,15 @@ class BoundQuery:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One SELECT. `names` are the names of its source, `columns` those that a UNION ALL has from its first branch."""
+    """One SELECT. `names` are the names of its source, `columns` those that a UNION ALL has from its first branch.
+
+    `grouped`: it makes rows of groups of rows.
+    """
 
     select: statements.Select
     names: tuple[str, ...]
     columns: tuple[str, ...] = ()
+    grouped: bool = False
 
     @property
     def functions(self) -> tuple[statements.TableFunction, ...]:
@@ -41,13 +45,6 @@ class Link:
             found.insert(0, source)
             source = source.source
         return tuple(found)
-
-    @property
-    def grouped(self) -> bool:
-        """Whether the SELECT makes rows of groups of rows."""
-        select = self.select
-        written = (*select.items, *((select.having,) if select.having else ()))
-        return select.distinct or bool(select.group) or select.having is not None or has_aggregate(written)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +61,19 @@ def chains(query: statements.Query, bindings: Bindings | None = None) -> list[Ch
     found = []
     columns: tuple[str, ...] = ()
     for select in query.branches:
+        grouped = _is_grouped(select)
         for chain in _chains_below(select.source, known):
-            found.append(Chain(chain.source, (*chain.links, Link(select, source_names(select.source), columns))))
+            link = Link(select, source_names(select.source), columns, grouped)
+            found.append(Chain(chain.source, (*chain.links, link)))
             if len(found) > MAX_CHAINS:
                 message = f"with UNION ALL the query has more than {MAX_CHAINS} branches"
                 raise StatementTooLarge(message, chain.source.place)
         columns = columns or column_names(select)
     return found
+
+
+def _is_grouped(select: statements.Select) -> bool:
+    return select.distinct or bool(select.group) or select.having is not None or has_aggregate(select.items)
 
 
 def _chains_below(source: statements.Source, known: Bindings) -> list[Chain]:

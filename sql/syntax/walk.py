@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
+from functools import cache
 from typing import Any
 
 
@@ -13,5 +14,12 @@ def walk(tree: object) -> Iterator[object]:
         yield one
         if isinstance(one, tuple):
             waiting += reversed(one)
-        elif is_dataclass(one):
-            waiting += [getattr(one, field.name) for field in reversed(fields(one))]
+        else:
+            kind: Any = type(one)
+            waiting += [getattr(one, name) for name in _fields(kind)]
+
+
+@cache
+def _fields(kind: type) -> tuple[str, ...]:
+    """The names of the fields of a node, the last first; none of what is not a node."""
+    return tuple(one.name for one in reversed(fields(kind))) if is_dataclass(kind) else ()
