@@ -57,8 +57,10 @@ class TopicView:
             word = "" if _WHERE.match(where) else "WHERE"
             head = f"INSERT INTO shown SELECT __offset AS {_ALIAS} FROM {quote_name(self.name)}"
             insert = parse_insert(f"{head} {word}\n{where}")
-            if len(insert.query.branches) != 1:
-                raise BadSyntax("a condition is the text after WHERE in one SELECT, without UNION ALL", _SECOND)
+            first, *others = insert.query.branches
+            if others or first.group or first.having or insert.emit:
+                message = "a condition is the text after WHERE in one SELECT, without UNION ALL and GROUP BY"
+                raise BadSyntax(message, _SECOND)
             planned = self._plan(insert, functions)
             return Condition(self._compile(planned, functions), self.registry, self._missing_fields_of(planned, insert))
         except Refused as refused:

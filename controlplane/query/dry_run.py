@@ -114,6 +114,8 @@ class DryRun:
 
     def _try_job(self, create: statements.CreateJob, last: int) -> Listing:
         wired = self.sources_and_sink(create)
+        if any(branch.group is not None for branch in read(wired.plan).branches):
+            raise NotTried("a query with groups cannot be tried; EXPLAIN shows what it would do")
         sources, sink = wired.sources, wired.sink
         given = {option.name.text: option.value for option in create.options}
         made = pipeline(lambda: wired.plan, given, sources, sink, user_functions.load(), self._schemas)

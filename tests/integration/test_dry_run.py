@@ -201,6 +201,7 @@ def test_a_file_is_tried_to_its_end(plane: System) -> None:
         DROP JOB nobody;
         CREATE JOB whole AS {query};
         DESCRIBE JOB whole;
+        INSERT INTO "{sink}" SELECT COUNT(*) AS n FROM whole;
         EXPLAIN {query};
         CREATE JOB other AS INSERT INTO nowhere SELECT id FROM whole;
         SHOW SNAPSHOTS"""
@@ -217,13 +218,14 @@ def test_a_file_is_tried_to_its_end(plane: System) -> None:
             "whole.sql:6: left out: DESCRIBE JOB reads an object that does not exist outside the dry run "
             "(no job is called 'whole')"
         ),
-        "whole.sql:8: refused (topic-not-found)",
-        "dry run: 4 tried, 2 refused, 3 left out; nothing was written",
+        "whole.sql:7: left out: a query with groups cannot be tried; EXPLAIN shows what it would do",
+        "whole.sql:9: refused (topic-not-found)",
+        "dry run: 4 tried, 2 refused, 4 left out; nothing was written",
     ]
     assert done.returncode == 4, "the code of the first refusal"
     told = rows(jobplane(plane, "sql", "--dry-run", "-o", "json", "-f", "whole.sql"))
     assert [row.get("verdict", "tried") for row in told] == [
-        *("tried", None, "refused", None, "tried", None, "tried", "refused", "tried")
+        *("tried", None, "refused", None, "tried", None, None, "tried", "refused", "tried")
     ]
     alone = jobplane(plane, "sql", "--dry-run", "-e", "DROP JOB x")
     assert (alone.returncode, alone.stdout) == (0, "")

@@ -120,6 +120,8 @@ def test_a_condition_sees_key_and_headers_and_the_columns_of_a_mapping() -> None
         ("a = 1\n AND nope(a)", "2:6"),
         ("1 / 0 > a", "1:1"),
         ("a = 1 UNION ALL SELECT b FROM c", "1:1"),
+        ("a = 1 GROUP BY a", "1:1"),
+        ("a = 1 EMIT CHANGES", "1:1"),
     ],
 )
 def test_what_is_wrong_with_a_condition_has_its_place_in_it(where: str, place: str) -> None:
