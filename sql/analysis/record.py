@@ -61,6 +61,7 @@ PARTS = {
     RAW_HEADERS: RecordPart(t.map_of(t.VARCHAR, t.VARBINARY), "(m.headers() or [])", {}),
     THIS: RecordPart(t.JSON, "document(v)", {"document": _document}),
 }
+PARTITION = "__partition"
 READABLE = frozenset(PARTS) - {RAW_HEADERS}
 WRITABLE = frozenset({"__key", "__timestamp", "__headers", "__partition"})
 

@@ -139,7 +139,7 @@ class GroupOperator(_Operator, frozen=True, tag="group"):
     A group with a window becomes a row when the watermark passes the end of the window. With `changes`, and always
     without a window, it becomes a row whenever it changed, which replaces the row before.
 
-    `bound`: the keys contain the key of the record, so that the rows of a group are in one partition.
+    `bound`: the keys contain the key of the record, or its partition, so that the rows of a group are in one partition.
     """
 
     keys: tuple[ProjectedColumn, ...]

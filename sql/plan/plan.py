@@ -258,10 +258,22 @@ class _BranchPlanner:
                 message = f"keys are in {self._target.key.format.name}: name the columns of the key in the query"
                 raise ColumnMismatch(message, place)
             columns = key_columns(groups, group, selects.before)
-            found.append(SelectedColumn(KEY, key_of_group(columns, group, place, analysis.coercion), place))
+            value = key_of_group(columns, group, place, analysis.coercion)
+            self._check_key_of_group(value, analysis)
+            found.append(SelectedColumn(KEY, value, place))
         if TIMESTAMP not in names and not group.changes:
             found.append(SelectedColumn(TIMESTAMP, time_of_window(group, place, analysis.coercion), place))
         return found
+
+    def _check_key_of_group(self, value: Typed, analysis: Analysis) -> None:
+        """Raises ColumnMismatch where the keys of the target cannot hold it."""
+        place, one = self._insert.target.place, self._target.key.whole if self._target.key is not None else None
+        try:
+            if one is not None:
+                assign(strip_view(value), one, KEY, place, analysis.coercion)
+        except TypeMismatch:
+            message = f"keys of the target are {one}, and GROUP BY makes a key that is {value.type.words}"
+            raise ColumnMismatch(f"{message}: write … AS {KEY} in the query", place) from None
 
     def _check_changes(
         self, selects: SelectChain, group: GroupOperator, key: list[Output], parts: list[Output]

@@ -12,7 +12,7 @@ from jobplane.sql.analysis.expressions import Analysis
 from jobplane.sql.analysis.faults import Faults
 from jobplane.sql.analysis.names import Names, SourceRecord, record_names
 from jobplane.sql.analysis.nested import field_of
-from jobplane.sql.analysis.record import KEY_FIELDS, KEY_WHOLE
+from jobplane.sql.analysis.record import KEY_FIELDS, KEY_WHOLE, PARTITION
 from jobplane.sql.functions import FunctionCatalogue
 from jobplane.sql.plan.chains import Link, source_names
 from jobplane.sql.plan.graph import Step, opens_loop
@@ -212,9 +212,10 @@ class SelectChain:
         return found
 
     def _is_bound(self, groups: SelectGroups) -> bool:
-        """Whether the whole key of the record is among the keys of the groups, as it is."""
+        """Whether the partition, or the whole key of the record, is among the keys of the groups, as it is."""
         values = [strip_view(one.value) for one in groups.keys]
-        if any(isinstance(one, Field) and one.key in (KEY, KEY_WHOLE, KEY_FIELDS) for one in values):
+        whole = (PARTITION, KEY, KEY_WHOLE, KEY_FIELDS)
+        if any(isinstance(one, Field) and one.key in whole for one in values):
             return True
         of_key = [self.record.column(name) for name in self.record.key_columns]
         return bool(of_key) and all(strip_view(one) in values for one in of_key)
