@@ -12,6 +12,7 @@ from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.datatypes import Type
 from jobplane.sql.analysis.foreign_functions import ANOTHER, ELSEWHERE
 from jobplane.sql.functions import FunctionCatalogue
+from jobplane.sql.functions.aggregates import AGGREGATES
 from jobplane.sql.functions.listing import FORMS
 from jobplane.sql.functions.signature import ANY, DECIMAL, NOT_CONSTANT, VARIABLES, Function, Parameter
 from jobplane.sql.operations.operation import JsonArgument, call_of
@@ -36,20 +37,6 @@ _OVER = frozenset({
     *("FIRST_VALUE", "LAST_VALUE", "LAG", "LEAD", "ROW_NUMBER", "RANK", "DENSE_RANK", "NTILE", "NTH_VALUE"),
     *("PERCENT_RANK", "CUME_DIST"),
 })  # fmt: skip
-_OTHER_AGGREGATES = {
-    **dict.fromkeys(("LISTAGG", "GROUP_CONCAT"), "STRING_AGG(text, ', ')"),
-    **dict.fromkeys(("COLLECT_LIST", "JSON_AGG", "JSON_ARRAYAGG"), "ARRAY_AGG(value)"),
-    **dict.fromkeys(("FIRST",), "EARLIEST_BY_OFFSET(value)"),
-    **dict.fromkeys(("LAST", "ANY_VALUE"), "LATEST_BY_OFFSET(value)"),
-    "JSON_OBJECTAGG": "MAP_AGG(key, value)",
-    "COLLECT_SET": "ARRAY_AGG(DISTINCT value)",
-    "COUNT_DISTINCT": "COUNT(DISTINCT value)",
-    "COUNT_IF": "COUNT(*) FILTER (WHERE condition)",
-    "SUM_IF": "SUM(value) FILTER (WHERE condition)",
-    "ARG_MAX": "MAX_BY(value, by)",
-    "ARG_MIN": "MIN_BY(value, by)",
-}
-"""Aggregates of other systems → what to write."""
 _TABLE_FUNCTIONS = frozenset({"TUMBLE", "HOP", "CUMULATE", "IMPOSE_ORDER"})
 _ONCE = "the same record would give other output after a restart; use"
 _CLOCKS = (
@@ -95,8 +82,6 @@ def refuse_unknown(name: str, place: Place, catalogue: FunctionCatalogue) -> Non
         raise NotSupported(f"{name} needs OVER, which is not supported by this version", place)
     if name in _TABLE_FUNCTIONS:
         raise NotSupported(f"{name} stands after FROM: FROM {name}(TABLE name, DESCRIPTOR(column), …)", place)
-    if name in _OTHER_AGGREGATES:
-        raise UnknownFunction(f"there is no function {name}; write {_OTHER_AGGREGATES[name]}", place)
     if name in catalogue.functions or name in _FORMS:
         return
     if name in catalogue.not_offered:
@@ -108,7 +93,7 @@ def _instead(name: str, catalogue: FunctionCatalogue) -> str:
     """The end of a message about an unknown function: what to write instead."""
     if name in ELSEWHERE:
         return f"; write {ELSEWHERE[name]}"
-    known = [] if name in ANOTHER else nearest_names(name, [*catalogue.functions, *_FORMS])
+    known = [] if name in ANOTHER else nearest_names(name, [*catalogue.functions, *AGGREGATES, *_FORMS])
     return proposal(f"'{one}'" for one in known) or "; SHOW FUNCTIONS lists them"
 
 
@@ -119,8 +104,7 @@ def resolve_call(
     coercion: Coercion,
     catalogue: FunctionCatalogue,
 ) -> Typed:
-    """Raises UnknownFunction, NotSupported or TypeMismatch with its place."""
-    refuse_unknown(name, place, catalogue)
+    """`name` is one that `refuse_unknown` lets pass. Raises TypeMismatch with its place."""
     if name in _FORMS:
         raise TypeMismatch(f"{name} does not take {argument_count(len(arguments))}; it is {_FORMS[name]}", place)
     alike = catalogue.functions[name]

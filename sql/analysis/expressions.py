@@ -13,7 +13,7 @@ from jobplane.schemas.types import temporal_text as text
 from jobplane.schemas.types.datatypes import Type
 from jobplane.sql.analysis.aggregates import refuse_aggregate
 from jobplane.sql.analysis.arithmetic import arithmetic, negation
-from jobplane.sql.analysis.calls import resolve_call
+from jobplane.sql.analysis.calls import refuse_unknown, resolve_call
 from jobplane.sql.analysis.comparison import between_test, comparison, distinct_test, in_test
 from jobplane.sql.analysis.faults import Faults
 from jobplane.sql.analysis.folding import choice, coalesce, junction, null_test
@@ -203,6 +203,7 @@ class Analysis:
                 return self._nullif(left, right)
             case "TYPEOF", (operand,):
                 return self._type_name(strip_view(self.typed(operand)))
+        refuse_unknown(tree.name, tree.place, self.functions)  # first: a misspelt aggregate may have any arguments
         return resolve_call(tree.name, self._several(tree.arguments), tree.place, self.coercion, self.functions)
 
     def _type_name(self, value: Typed) -> Typed:

@@ -5,6 +5,27 @@ is never taken for a misspelt function of ours.
 """
 
 ELSEWHERE = {
+    # aggregates
+    **dict.fromkeys(("GROUP_CONCAT", "LIST_AGG", "STRING_AGGREGATE"), "STRING_AGG(text, ', ')"),
+    **dict.fromkeys(("COLLECT_LIST", "COLLECT", "JSON_AGG", "JSON_ARRAYAGG", "GROUP_ARRAY"), "ARRAY_AGG(value)"),
+    **dict.fromkeys(("COLLECT_SET", "GROUP_UNIQ_ARRAY"), "ARRAY_AGG(DISTINCT value)"),
+    "FIRST": "EARLIEST_BY_OFFSET(value)",
+    **dict.fromkeys(("LAST", "ANY_VALUE"), "LATEST_BY_OFFSET(value)"),
+    **dict.fromkeys(("JSON_OBJECTAGG", "JSON_OBJECT_AGG", "OBJECT_AGG"), "MAP_AGG(key, value)"),
+    "COUNT_DISTINCT": "COUNT(DISTINCT value)",
+    **dict.fromkeys(("COUNT_IF", "COUNTIF"), "COUNT(*) FILTER (WHERE condition)"),
+    **dict.fromkeys(("SUM_IF", "SUMIF"), "SUM(value) FILTER (WHERE condition)"),
+    **dict.fromkeys(("AVG_IF", "AVGIF"), "AVG(value) FILTER (WHERE condition)"),
+    **dict.fromkeys(("ARG_MAX", "ARGMAX"), "MAX_BY(value, by)"),
+    **dict.fromkeys(("ARG_MIN", "ARGMIN"), "MIN_BY(value, by)"),
+    "MEAN": "AVG(value)",
+    **dict.fromkeys(("LOGICAL_AND", "BOOLAND_AGG"), "EVERY(condition)"),
+    **dict.fromkeys(("LOGICAL_OR", "BOOLOR_AGG"), "ANY(condition)"),
+    **dict.fromkeys(("APPROX_DISTINCT", "UNIQ", "NDV", "HLL"), "APPROX_COUNT_DISTINCT(value)"),
+    **dict.fromkeys(
+        ("MEDIAN", "PERCENTILE", "QUANTILE", "PERCENTILE_CONT", "PERCENTILE_DISC", "APPROX_QUANTILE"),
+        "APPROX_PERCENTILE(value, 0.5)",
+    ),
     # conditions
     **dict.fromkeys(("NVL", "ISNULL", "VALUE_OR"), "IFNULL(value, other)"),
     "NVL2": "CASE WHEN value IS NOT NULL THEN one ELSE other END",
