@@ -4,8 +4,10 @@ Where a row that was written may be filtered out later (HAVING, of a group that 
 turn of the loop over one row ends with `break` once it is written, and else in the lines for rows that are not.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec.structs import replace as changed
 
 from jobplane.schemas.failures import BadRecord, GroupFailed
 from jobplane.sql.codegen.accumulating import NO_TIME, GroupClass
@@ -17,15 +19,16 @@ from jobplane.sql.codegen.rows import change
 from jobplane.sql.functions import FunctionCatalogue
 from jobplane.sql.plan.graph import Branch, keys_of_operators
 from jobplane.sql.plan.operators import GROUP_TIME, FilterOperator, GroupOperator, ProjectOperator
+from jobplane.sql.plan.usage import keys_of
 from jobplane.sql.runtime.groups_parts import Bounds, text_of_bounds
 from jobplane.sql.runtime.operations import bad_record
+from jobplane.sql.types.typed import GENERATED, Field
 
 _HEAD = """\
 def emit(groups, bounds, produce, full):
     written = 0
     key = None
 {window}    try:
-        for key, group in groups:
 """
 _PRODUCE = """\
 {indent}try:
@@ -43,6 +46,7 @@ _TAIL = """\
     return written
 """
 _INDENT = 3
+_TIME = f"{GENERATED}time of the window"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +71,16 @@ def emit_code(
 ) -> EmitCode:
     """Raises UnknownOperation."""
     code = new_code(topic, functions)
-    code.indent = _INDENT
     code.bound |= {
         "refused": (ArithmeticError, BadRecord, RecursionError, ValueError),
         "failed": _failed,
         "words": _words,
     }
+    code.locals |= dict(zip(group.window, ("start", "end"), strict=False))
+    code.indent = _INDENT - 1
+    branch = _time_once(code, branch, group)
+    code.line("for key, group in groups:")
+    code.indent = _INDENT
     _unpack(code, group, made)
     row = Row(code, (), {}, {})
     lines = code.lines
@@ -97,9 +105,21 @@ def emit_code(
     return EmitCode(text, code.bound | code.constants | code.functions, comments(said) + names_legend(code))
 
 
+def _time_once(code: Code, branch: Branch, group: GroupOperator) -> Branch:
+    """Computes a timestamp that depends on the window alone before the loop over its groups."""
+    value = branch.parts.get("__timestamp")
+    if value is None or not group.window or not keys_of(value).keys() <= {*group.window}:
+        return branch
+    code.locals[_TIME] = code.name_for(code.result(value))
+    (name,) = (one.column for one in branch.sink.columns if one.part == "__timestamp")
+    known = Field(_TIME, value.type)
+    return replace(
+        branch, columns=tuple(changed(one, value=known) if one.name == name else one for one in branch.columns)
+    )
+
+
 def _unpack(code: Code, group: GroupOperator, made: GroupClass) -> None:
     """Lines that leave keys and results in locals, for those that name them."""
-    code.locals |= dict(zip(group.window, ("start", "end"), strict=False))
     keys = [one for one in group.keys if one.name not in group.window]
     names = [f"c{i}" for i in range(len(keys))]
     if len(names) == 1:

@@ -44,6 +44,8 @@ class PartitionSet:
     def __init__(self, shape: GroupShape, parts: Sequence[Partition]) -> None:
         self._shape, self._parts = shape, parts
         self._panes = Panes(shape.slices) if shape.slices else None
+        self._of_slices: dict[Bounds, Groups] = {}
+        """The groups of all partitions of slices that have ended, which wait for the last of their windows."""
         self.closed = NEVER
 
     @property
@@ -57,7 +59,7 @@ class PartitionSet:
         else:
             written = 0
             for bounds, spans in self._due(watermark):
-                written += self._shape.emit(self._merged(spans), bounds, produce, full)
+                written += self._shape.emit(self._groups(spans), bounds, produce, full)
         self._drop(watermark)
         return written
 
@@ -118,13 +120,25 @@ class PartitionSet:
             return ()
         return (span.bounds,) if self._panes is None else self._panes.find(span.bounds[0])[2]
 
-    def _merged(self, spans: list[Span]) -> Iterable[tuple[Any, Any]]:
-        if len(spans) == 1:
-            return spans[0].all().items()
+    def _groups(self, spans: list[Span]) -> Iterable[tuple[Any, Any]]:
+        if self._panes is None:
+            return self._merged([span.all() for span in spans]).items()
+        slices: dict[Bounds, list[Groups]] = {}
+        for span in spans:
+            slices.setdefault(span.bounds, []).append(span.all())
+        for bounds, groups in slices.items():
+            if bounds not in self._of_slices:
+                self._of_slices[bounds] = self._merged(groups)
+        return self._merged([self._of_slices[bounds] for bounds in sorted(slices, key=_by_end)]).items()
+
+    def _merged(self, parts: Sequence[Groups]) -> Groups:
+        """Not to be changed."""
+        if len(parts) == 1:
+            return parts[0]
         merged: Groups = {}
         copied = set()
-        for span in sorted(spans, key=_by_start):  # partitions stay in their order
-            for key, group in span.all().items():
+        for groups in parts:
+            for key, group in groups.items():
                 before = merged.get(key)
                 if before is None:
                     merged[key] = group
@@ -133,7 +147,7 @@ class PartitionSet:
                     copied.add(key)
                     before = self._shape.copy(before)
                 merged[key] = self._shape.merge(before, group)
-        return merged.items()
+        return merged
 
     def _drop(self, watermark: datetime) -> None:
         for part in self._parts:
@@ -141,15 +155,12 @@ class PartitionSet:
                 windows = self._windows(span)
                 if windows and windows[-1][1] <= watermark:
                     del part.spans[bounds]
+                    self._of_slices.pop(bounds, None)
         self.closed = watermark
 
 
 def _by_end(bounds: Bounds) -> tuple[datetime, ...]:
     return () if bounds is None else (bounds[1], bounds[0])
-
-
-def _by_start(span: Span) -> tuple[datetime, ...]:
-    return span.bounds or ()
 
 
 def _spread_held(groups: Iterable[tuple[Any, Any]], spans: Sequence[Span]) -> None:
