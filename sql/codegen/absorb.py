@@ -276,12 +276,12 @@ class _Absorbing:
         several = self._window is not None and self._window.windows.count > 1 and not self._slices
         with code.block("if spans is None:"):
             if several:
-                code.line("spans = [(one.front, one.front.get, one.behind) for one in map(part.span, windows)]")
+                code.line("spans = [(one, one.front, one.front.get, one.behind) for one in map(part.span, windows)]")
             else:
-                code.line(f"spans = part.span({'None' if self._window is None else '(low, end)'})")
-                code.line("front, get, behind = spans.front, spans.front.get, spans.behind")
+                code.line(f"spans = span = part.span({'None' if self._window is None else '(low, end)'})")
+                code.line("front, get, behind = span.front, span.front.get, span.behind")
         if several:
-            code.line("for front, get, behind in spans:")
+            code.line("for span, front, get, behind in spans:")
             code.indent += 1
         self._add(inputs)
 

@@ -110,7 +110,7 @@ class Input:
 
 
 def adding_lines(made: GroupClass, inputs: Sequence[Input], bound: dict[str, Any]) -> list[str]:
-    """Lines that add a row to the group of `key`, found by `get`, else by `behind`, and put into `front`.
+    """Lines that add a row to the group of `key` in `span`, found by `get`, else by `behind`, and put into `front`.
 
     Nothing is kept before all that may raise is done. The names that are needed are put into `bound`.
     """
@@ -119,6 +119,7 @@ def adding_lines(made: GroupClass, inputs: Sequence[Input], bound: dict[str, Any
         return [
             "if get(key) is None and behind(key) is None:",
             f"    front[key] = kind({'time' if made.timed else ''})",
+            "    span.groups += 1",
         ]
     risky = [i for i, one in enumerate(made.columns) if one.accumulator.may_raise]
     bound |= {f"add{i}": one.accumulator.add for i, one in enumerate(made.columns) if not one.accumulator.code}
@@ -129,12 +130,13 @@ def adding_lines(made: GroupClass, inputs: Sequence[Input], bound: dict[str, Any
         "    group = behind(key)",
         "    if group is None:",
         f"        group = kind({_initial(made.columns, bound)})",
-        *([] if risky else ["    front[key] = group"]),
+        *([] if risky else ["        span.groups += 1", "    front[key] = group"]),
     ]
     for i in risky:
         added = f"n{i} = {_added(i, made.columns[i].accumulator, inputs[i], f'n{i}')}"
         lines += [f"n{i} = group.s{i}", *_guarded(inputs[i], [added])]
-    lines += ["if new:", "    front[key] = group"] if risky else []
+    if risky:
+        lines += ["if new:", "    if behind(key) is None:", "        span.groups += 1", "    front[key] = group"]
     for i, (column, one) in enumerate(zip(made.columns, inputs, strict=True)):
         state = f"group.s{i}"
         if i in risky:

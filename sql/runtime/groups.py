@@ -54,8 +54,8 @@ class GroupState:
 
     @property
     def groups(self) -> int:
-        """The number of groups, or a few more; one of several windows or partitions counts for each."""
-        return sum(len(span) for part in self._parts.values() for span in part.spans.values())
+        """The number of groups; one of several windows, or slices of windows, or partitions counts for each."""
+        return sum(span.groups for part in self._parts.values() for span in part.spans.values())
 
     @property
     def size(self) -> int:
@@ -118,12 +118,17 @@ class GroupState:
 
     def spans(self) -> set[tuple[At, str]]:
         """Those that have groups: chunks of others are of no use any more."""
-        return {(part.at, text_of_bounds(bounds)) for part in self._parts.values() for bounds in part.spans}
+        return {
+            (part.at, text_of_bounds(bounds))
+            for part in self._parts.values()
+            for bounds, span in part.spans.items()
+            if span.groups
+        }
 
     def load(self, chunk: Chunk) -> None:
         """Chunks of one span in the order in which they were taken. Raises ValueError for one that cannot be read."""
-        span = self._parts[chunk.at].span(bounds_of_text(chunk.span))
-        span.old.update(groups_in(chunk, self._shape.decode))
+        groups = groups_in(chunk, self._shape.decode)
+        self._parts[chunk.at].span(bounds_of_text(chunk.span)).load(groups)
 
     def _chunks(self, at: At, bounds: Bounds, groups: Groups) -> Iterator[Chunk]:
         return chunks_of(at, text_of_bounds(bounds), groups, self._shape.widen)

@@ -25,21 +25,16 @@ FOREVER = datetime.max.replace(tzinfo=UTC)
 
 
 class Span:
-    """Groups of one window, one slice, or no window."""
+    """Groups of one window, one slice, or no window: so many `groups`."""
 
-    __slots__ = ("behind", "bounds", "front", "old", "young")
+    __slots__ = ("_changes", "behind", "bounds", "front", "groups", "old", "young")
 
     def __init__(self, bounds: Bounds, *, changes: bool) -> None:
-        self.bounds = bounds
+        self.bounds, self._changes = bounds, changes
+        self.groups = 0
         self.front: Groups = {}
         self.young: Groups = {}
-        self.old: Groups = {}
-        self.behind: Callable[[Any], Any] = self._behind if changes else self.old.get
-        """What finds a group that is not in front; None where there is none."""
-
-    def __len__(self) -> int:
-        """The number of groups, or a few more: one may have moved to the front."""
-        return len(self.front) + len(self.young) + len(self.old)
+        self._take_as_old({})
 
     def find(self, key: Any) -> Any:
         return self.front.get(key) or self.behind(key)
@@ -50,6 +45,11 @@ class Span:
         if len(tiers) == 1:
             return tiers[0]
         return {key: group for tier in tiers for key, group in tier.items()}
+
+    def load(self, groups: Groups) -> None:
+        """Groups of a chunk, which take the place of those of chunks before it."""
+        self.old.update(groups)
+        self.groups = len(self.old)
 
     def settle(self) -> None:
         """The changes are emitted."""
@@ -62,9 +62,17 @@ class Span:
     def take_touched(self) -> Groups:
         """What was touched since this was asked last, which counts as old from now on."""
         touched = self.young | self.front if self.young else self.front
-        self.old.update(touched)
+        if self.old:
+            self.old.update(touched)
+        else:
+            self._take_as_old(touched)
         self.front, self.young = {}, {}
         return touched
+
+    def _take_as_old(self, groups: Groups) -> None:
+        self.old = groups
+        self.behind: Callable[[Any], Any] = self._behind if self._changes else groups.get
+        """What finds a group that is not in front; None where there is none."""
 
     def _behind(self, key: Any) -> Any:
         return self.young.get(key) or self.old.get(key)

@@ -220,6 +220,8 @@ class Run:
             self.commit()
         if self.case.closes:
             self.state.close_all()
+        chunks = [chunk for at, span in self.state.spans() for chunk in self.state.whole(at, span)]
+        assert self.state.groups == sum(chunk.groups for chunk in chunks)
         self.state.emit(lambda *record: self.out.append(record), never)
         return self.out
 
