@@ -17,7 +17,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from jobplane.schemas.formats.fields import SchemaText
-from jobplane.sql.codegen.accumulating import NO_TIME, AggregateCode, GroupClass, Input, adding_lines
+from jobplane.sql.codegen.accumulating import NO_TIME, AggregateCode, GroupClass, Input, adding_lines, trying_lines
 from jobplane.sql.codegen.branch import comments, names_legend, new_code
 from jobplane.sql.codegen.decode import decode
 from jobplane.sql.codegen.row import Row
@@ -151,7 +151,8 @@ class _Absorbing:
         self._plain = self._window is None or _is_of_window(self._window, group)
         self._time = ""
         loops = [step for step in steps if opens_loop(step) and not (step is self._window and self._apart)]
-        self._gathers = bool(loops) or not self._plain
+        self._several = self._window is not None and opens_loop(self._window) and self._apart and not self._slices
+        self._gathers = bool(loops) or not self._plain or (self._several and bool(made.risky))
 
     def write(self) -> None:
         code = self._code
@@ -273,19 +274,15 @@ class _Absorbing:
 
     def _add_here(self, inputs: list[Input]) -> None:
         code = self._code
-        several = self._window is not None and self._window.windows.count > 1 and not self._slices
         with code.block("if spans is None:"):
-            if several:
+            if self._several:
                 code.line("spans = [(one, one.front, one.front.get, one.behind) for one in map(part.span, windows)]")
             else:
                 code.line(f"spans = span = part.span({'None' if self._window is None else '(low, end)'})")
                 code.line("front, get, behind = span.front, span.front.get, span.behind")
-        if several:
+        if self._several:
             code.line("for span, front, get, behind in spans:")
             code.indent += 1
-        self._add(inputs)
-
-    def _add(self, inputs: list[Input]) -> None:
         for line in adding_lines(self._made, inputs, self._code.bound):
             self._code.line(line)
 
@@ -307,13 +304,24 @@ class _Absorbing:
             with code.block("if None in rows:"):
                 code.line("part.late += 1")
                 code.line("continue")
-        code.line(f"for targets, {', '.join(['key', *names])} in rows:")
-        code.indent += 1
-        code.line("for bounds in targets:")
-        code.indent += 1
-        code.line("span = part.span(bounds)")
-        code.line("front, get, behind = span.front, span.front.get, span.behind")
-        self._add(inputs)
+        if self._made.risky:
+            with code.block("if len(rows) > 1 or rows and len(rows[0][0]) > 1:"):
+                code.line("tried = {}")
+                self._for_rows(names, trying_lines(self._made, inputs))
+        self._for_rows(
+            names,
+            [
+                "span = part.span(bounds)",
+                "front, get, behind = span.front, span.front.get, span.behind",
+                *adding_lines(self._made, inputs, code.bound),
+            ],
+        )
+
+    def _for_rows(self, names: list[str], lines: list[str]) -> None:
+        code = self._code
+        with code.block(f"for targets, {', '.join(['key', *names])} in rows:"), code.block("for bounds in targets:"):
+            for line in lines:
+                code.line(line)
 
     def _targets(self) -> str:
         if self._window is None:

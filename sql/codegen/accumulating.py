@@ -6,6 +6,7 @@ The fields of the struct are s0, s1 … for the aggregates, `time` for the newes
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -44,6 +45,11 @@ class GroupClass:
     retracts: bool
     merge: Callable[[Any, Any], Any]
     """`merge(group, later)` → one with both; it may share with `group`, and change there, what can change."""
+
+    @property
+    def risky(self) -> list[int]:
+        """The aggregates that may refuse a value, by their numbers."""
+        return [i for i, one in enumerate(self.columns) if one.accumulator.may_raise]
 
     def copy(self, group: Any) -> Any:
         """The same states in a group that shares nothing with it that can change."""
@@ -121,8 +127,10 @@ def adding_lines(made: GroupClass, inputs: Sequence[Input], bound: dict[str, Any
             f"    front[key] = kind({'time' if made.timed else ''})",
             "    span.groups += 1",
         ]
-    risky = [i for i, one in enumerate(made.columns) if one.accumulator.may_raise]
+    risky = made.risky
     bound |= {f"add{i}": one.accumulator.add for i, one in enumerate(made.columns) if not one.accumulator.code}
+    bound["fresh"] = [made.columns[i].accumulator.init() for i in risky]
+    bound["states"] = attrgetter(*(f"s{i}" for i in risky), "s0")  # of two or more it makes a tuple
     lines = [
         "group = get(key)",
         *(["new = group is None"] if risky else []),
@@ -146,6 +154,22 @@ def adding_lines(made: GroupClass, inputs: Sequence[Input], bound: dict[str, Any
         else:
             lines += _guarded(one, [f"{state} = {_added(i, column.accumulator, one, state)}"])
     return lines + (["if time > group.time:", "    group.time = time"] if made.timed else [])
+
+
+def trying_lines(made: GroupClass, inputs: Sequence[Input]) -> list[str]:
+    """Lines that raise what adding a row would, after the rows `tried` before, and keep nothing else."""
+    lines = [
+        "at = bounds, key",
+        "new = tried.get(at)",
+        "if new is None:",
+        "    span = part.spans.get(bounds)",
+        "    group = None if span is None else span.find(key)",
+        "    new = tried[at] = list(fresh if group is None else states(group))",
+    ]
+    for place, i in enumerate(made.risky):
+        added = _added(i, made.columns[i].accumulator, inputs[i], "n")
+        lines += _guarded(inputs[i], [f"n = new[{place}]", f"new[{place}] = {added}"])
+    return lines
 
 
 def _added(i: int, accumulator: Accumulator, one: Input, state: str) -> str:

@@ -215,3 +215,29 @@ def test_a_full_queue_is_the_callers() -> None:
     absorb(state, message(1))
     assert state.emit(full, lambda *record: out.append(record)) == 1
     assert len(out) == 1
+
+
+def test_if_an_aggregate_refuses_one_of_the_rows_of_a_record_all_of_them_are_left_out() -> None:
+    query = "SELECT u, COUNT(*) AS n, MAX(v) AS high FROM s CROSS JOIN UNNEST(a) AS v GROUP BY u"
+    state = state_of(query, mapping="CREATE MAPPING s TYPE Kafka")
+    with pytest.raises(BadRecord, match="cannot be compared"):
+        absorb(state, message(1, a=[1, 2, "x"]))
+    assert (emit(state), state.groups) == ([], 0)
+    absorb(state, message(1, a=[1]))
+    with pytest.raises(BadRecord, match="cannot be compared"):
+        absorb(state, message(1, a=[2, "x"]))
+    absorb(state, message(1, a=[3, 2]))
+    assert values(state) == [{"u": "a", "n": 3, "high": 3}]
+
+
+def test_if_an_aggregate_refuses_a_record_in_one_of_its_windows_it_is_in_none() -> None:
+    hop = "HOP(TABLE s, DESCRIPTOR(ts), INTERVAL '10' SECOND, INTERVAL '5' SECOND)"
+    query = f"SELECT window_start, COUNT(*) AS n, MAX(v) AS high FROM {hop} GROUP BY window_start EMIT CHANGES"
+    timed = "SELECT v, CAST(ts AS TIMESTAMP WITH TIME ZONE) AS ts FROM s"
+    source = f"TABLE(IMPOSE_ORDER(TABLE ({timed}), DESCRIPTOR(ts), INTERVAL '0' SECOND))"
+    state = state_of(query.replace("TABLE s", source), mapping="CREATE MAPPING s TYPE Kafka")
+    absorb(state, message(8, v=2))
+    with pytest.raises(BadRecord, match="cannot be compared"):
+        absorb(state, message(11, v="x"))
+    absorb(state, message(11, v=5))
+    assert [(one["n"], one["high"]) for one in values(state)] == [(1, 2), (2, 5), (1, 5)]
