@@ -1,4 +1,7 @@
-"""What a query makes of records, one by one, with nothing written: the evaluation is the same as in a task."""
+"""What a query makes of records, with nothing written: the evaluation is the same as in a task.
+
+Each record is tried by itself, but where a query makes groups: then the rows are those of all records together.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,8 +10,9 @@ from typing import Any
 from jobplane.processors.evaluation.batch import Evaluation, RecordBatch
 from jobplane.processors.kafka.cluster import Message
 from jobplane.processors.registry.client import Registry
-from jobplane.schemas.failures import RecordFailure
+from jobplane.schemas.failures import GroupFailed, LateRecord, RecordFailure
 from jobplane.sql.codegen.compile import Step
+from jobplane.sql.codegen.groups import CompiledGroups
 
 Record = tuple[Any, ...]
 """The arguments of Producer.produce."""
@@ -25,12 +29,28 @@ class Tried:
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
-    """`seconds` and `cpu_seconds` are what the evaluation of all records took, in one batch and without the reading."""
+class Cost:
+    """What the evaluation of `read` records took, in one batch and without the reading."""
 
-    tried: tuple[Tried, ...]
+    read: int
     seconds: float
     cpu_seconds: float
+
+    @property
+    def rate(self) -> float:
+        """Records a second; 0 where there was none."""
+        return self.read / self.seconds if self.read and self.seconds else 0.0
+
+    @property
+    def cpu_micros(self) -> float:
+        """Microseconds of the processor a record."""
+        return self.cpu_seconds / self.read * 1_000_000 if self.read else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    tried: tuple[Tried, ...]
+    cost: Cost
 
     @property
     def read(self) -> int:
@@ -53,15 +73,24 @@ class Trial:
         """Records that can be read and give no row."""
         return sum(not (one.written or one.refusal or one.skipped) for one in self.tried)
 
-    @property
-    def rate(self) -> float:
-        """Records a second; 0 where there was none."""
-        return self.read / self.seconds if self.read and self.seconds else 0.0
+
+@dataclass(frozen=True, slots=True)
+class GroupTrial:
+    """`written` are the rows of groups, as if all windows closed, or a commit came, after the newest record.
+
+    `refused` are the records that are in no group, late ones included. `failure`: the group that has no result; those
+    after it are not in `written`.
+    """
+
+    written: tuple[Record, ...]
+    refused: tuple[Tried, ...]
+    skipped: int
+    failure: GroupFailed | None
+    cost: Cost
 
     @property
-    def cpu_micros(self) -> float:
-        """Microseconds of the processor a record."""
-        return self.cpu_seconds / self.read * 1_000_000 if self.read else 0.0
+    def late(self) -> int:
+        return sum(isinstance(one.refusal, LateRecord) for one in self.refused)
 
 
 def tried(
@@ -76,7 +105,42 @@ def tried(
     evaluation = Evaluation(step, _discard, _discard, registry)
     began, cpu_began = clock(), cpu()
     evaluation.run(RecordBatch(list(messages)))
-    return Trial(found, clock() - began, cpu() - cpu_began)
+    return Trial(found, Cost(len(found), clock() - began, cpu() - cpu_began))
+
+
+def tried_in_groups(
+    groups: CompiledGroups,
+    messages: Sequence[Message],
+    registry: Registry | None,
+    clock: Callable[[], float],
+    cpu: Callable[[], float],
+) -> GroupTrial:
+    """The messages of each partition are in their order. Raises Doubt where a registry is silent."""
+    _grouped(groups, messages, registry)  # learns schemas, so that they are not in the time
+    began, cpu_began = clock(), cpu()
+    refused, skipped, written, failure = _grouped(groups, messages, registry)
+    cost = Cost(len(messages), clock() - began, cpu() - cpu_began)
+    return GroupTrial(written, refused, skipped, failure, cost)
+
+
+def _grouped(
+    groups: CompiledGroups, messages: Sequence[Message], registry: Registry | None
+) -> tuple[tuple[Tried, ...], int, tuple[Record, ...], GroupFailed | None]:
+    """The records refused, how many were skipped, what is written, and the group that has no result."""
+    state = groups.state({(one.topic() or "", one.partition() or 0) for one in messages})
+    batch, written = RecordBatch(list(messages)), list[Record]()
+
+    def take(*record: Any) -> None:
+        written.append(record)
+
+    evaluation = Evaluation(state.absorb, _discard, _discard, registry, recount=groups.count)
+    refused = tuple(Tried(one.record, refusal=one.failure) for one in evaluation.verdicts(batch))
+    state.close_all()
+    try:
+        state.emit(take, take)
+    except GroupFailed as failure:
+        return refused, batch.skipped, tuple(written), failure
+    return refused, batch.skipped, tuple(written), None
 
 
 def _try_alone(step: Step, message: Message, registry: Registry | None) -> Tried:

@@ -20,13 +20,13 @@ from jobplane.controlplane.fetch.schemas import RegistryLookup
 from jobplane.controlplane.fetch.topics import fetch_facts, max_transaction_ms
 from jobplane.controlplane.listings.rows import Listing
 from jobplane.controlplane.log import state_topic
-from jobplane.controlplane.query.dry_run_listing import listing
+from jobplane.controlplane.query.dry_run_listing import group_listing, how_groups_are_shown, listing
 from jobplane.controlplane.query.newest_records import LAST, read_newest
 from jobplane.controlplane.query.notices import TopicSamples, find_notices
 from jobplane.controlplane.query.sink_values import value_reader
 from jobplane.controlplane.topics import COMMANDS
 from jobplane.processors import user_functions
-from jobplane.processors.dry_run import tried
+from jobplane.processors.dry_run import tried, tried_in_groups
 from jobplane.processors.evaluation.dead_letters import letters_of
 from jobplane.processors.kafka.cluster import Doubt, Kafka
 from jobplane.processors.kafka.judging import jobplane_errors
@@ -40,6 +40,8 @@ from jobplane.schemas.records.events import Cause, CommandUnchanged, MappingCrea
 from jobplane.schemas.records.mappings import AvroSchema
 from jobplane.schemas.records.sources import sources_by_topic
 from jobplane.schemas.wire.command_record import read_command
+from jobplane.sql.codegen.compile import Wiring
+from jobplane.sql.codegen.groups import compile_groups
 from jobplane.sql.plan.recording import read
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parser import parse, parse_insert
@@ -114,19 +116,27 @@ class DryRun:
 
     def _try_job(self, create: statements.CreateJob, last: int) -> Listing:
         wired = self.sources_and_sink(create)
-        if any(branch.group is not None for branch in read(wired.plan).branches):
-            raise NotTried("a query with groups cannot be tried; EXPLAIN shows what it would do")
         sources, sink = wired.sources, wired.sink
         given = {option.name.text: option.value for option in create.options}
         made = pipeline(lambda: wired.plan, given, sources, sink, user_functions.load(), self._schemas)
+        planned = made.read_plan()
         partitions = [
             (topic, p) for topic, source in sources_by_topic(sources).items() for p in range(len(source.start))
         ]
         messages = read_newest(self._kafka, f"{self._prefix}dry-run", partitions, last)
         if letters := made.letters:
             messages = letters_of(letters.uid, messages)
-        found = tried(made.step, messages, self._registry, time.perf_counter, time.process_time)
-        return replace(listing(found, value_reader(sink)), notices=self.notices_of(create.insert, wired))
+        notices = self.notices_of(create.insert, wired)
+        clocks = time.perf_counter, time.process_time
+        if planned.branches[0].group is None:
+            found = listing(tried(made.step, messages, self._registry, *clocks), value_reader(sink))
+        else:
+            topics = {source.name: source.records_of for source in sources}
+            wiring = Wiring(sink.topic, sink.partitions, topics, {}, made.functions, self._schemas)
+            compiled = compile_groups(planned, wiring)  # late records are shown, whatever the job does with them
+            found = group_listing(tried_in_groups(compiled, messages, self._registry, *clocks), value_reader(sink))
+            notices += (how_groups_are_shown(compiled.shape),)
+        return replace(found, notices=notices)
 
     @jobplane_errors()
     def notices(self, text: str) -> tuple[str, ...]:

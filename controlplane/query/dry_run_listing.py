@@ -3,12 +3,14 @@
 from collections.abc import Callable
 
 from jobplane.controlplane.listings.rows import Listing, Row, Screen, text_of
-from jobplane.processors.dry_run import Record, Trial, Tried
+from jobplane.processors.dry_run import Cost, GroupTrial, Record, Trial, Tried
 from jobplane.processors.evaluation.place import place_of
 from jobplane.processors.kafka.cluster import Message
 from jobplane.schemas.shown import quantity
+from jobplane.sql.runtime.groups_due import GroupShape
 
 ROW_COLUMNS = ("source", "key", "value", "other")
+GROUP_COLUMNS = ("key", "value", "other")
 REFUSAL_COLUMNS = ("source", "code", "reason", "value")
 ValueOf = Callable[[Record], str | None]
 
@@ -28,18 +30,51 @@ def listing(trial: Trial, value_of: ValueOf = value_text) -> Listing:
         "filtered": trial.filtered,
         "skipped": trial.skipped,
         "refused": trial.refused,
-        "rate": round(trial.rate),
-        "cpu_micros": round(trial.cpu_micros, 2),
+        **_cost(trial.cost),
     }
     others = {"refused": Listing(REFUSAL_COLUMNS, refused)}
     return Listing(ROW_COLUMNS, rows, about, others, _summary(about), Screen.RECORDS)
 
 
+def group_listing(trial: GroupTrial, value_of: ValueOf = value_text) -> Listing:
+    """A row for each group, then the records that are in none, and the group that has no result."""
+    rows = [_group_row(record, value_of) for record in trial.written]
+    refused = [_refusal(one) for one in trial.refused]
+    if failure := trial.failure:
+        refused.append({"source": "", "code": failure.code, "reason": failure.message, "value": None})
+    about = {
+        "read": trial.cost.read,
+        "written": len(trial.written),
+        "skipped": trial.skipped,
+        "late": trial.late,
+        "refused": len(trial.refused) - trial.late,
+        **_cost(trial.cost),
+    }
+    counts = f"{about['skipped']:,} skipped, {about['late']:,} late, {about['refused']:,} refused"
+    said = f"{quantity(about['read'], 'record')} read: {quantity(about['written'], 'row')} of groups, {counts}"
+    others = {"refused": Listing(REFUSAL_COLUMNS, refused)}
+    return Listing(GROUP_COLUMNS, rows, about, others, f"{said}{_speed(about)}", Screen.RECORDS)
+
+
+def how_groups_are_shown(shape: GroupShape) -> str:
+    """What a dry run takes for the end of groups that a job would still add to."""
+    if shape.changes:
+        return "each group is shown once, as if a single commit had all records"
+    return "windows that are open are shown as if they closed now"
+
+
+def _cost(cost: Cost) -> Row:
+    return {"rate": round(cost.rate), "cpu_micros": round(cost.cpu_micros, 2)}
+
+
 def _summary(about: Row) -> str:
     counts = f"{about['filtered']:,} filtered out, {about['skipped']:,} skipped, {about['refused']:,} refused"
+    return f"{quantity(about['read'], 'record')} read: {about['written']:,} written, {counts}{_speed(about)}"
+
+
+def _speed(about: Row) -> str:
     rate = quantity(about["rate"], "record")
-    speed = f"; {rate} a second, {about['cpu_micros']:g} µs of CPU each" if about["read"] else ""
-    return f"{quantity(about['read'], 'record')} read: {about['written']:,} written, {counts}{speed}"
+    return f"; {rate} a second, {about['cpu_micros']:g} µs of CPU each" if about["read"] else ""
 
 
 def _row(message: Message, record: Record, value_of: ValueOf) -> Row:
@@ -58,6 +93,15 @@ def _other_fields(message: Message, record: Record) -> Row:
     if headers and headers[0] is not None and headers[0] != (message.headers() or []):
         found["headers"] = [[name, text_of(text)] for name, text in headers[0]]
     return found
+
+
+def _group_row(record: Record, value_of: ValueOf) -> Row:
+    _, _, key, partition, _, _, timestamp, *headers = record
+    other: Row = {"partition": partition} if partition != -1 else {}
+    other["timestamp"] = timestamp
+    if headers and headers[0]:
+        other["headers"] = [[name, text_of(text)] for name, text in headers[0]]
+    return {"key": text_of(key), "value": value_of(record), "other": other}
 
 
 def _refusal(one: Tried) -> Row:

@@ -42,6 +42,8 @@ class Evaluation:
 
     `when_full` is called in place of `produce` when the queue of the client is full. `atomic`: the output is part of a
     transaction, and what a record has written can be undone. `refused` are records that Kafka is known to refuse.
+
+    `recount` says once more what messages gave that are evaluated: it is the step itself, unless that has state.
     """
 
     step: Step
@@ -51,6 +53,7 @@ class Evaluation:
     policy: RecordPolicy = field(default_factory=RecordPolicy)
     atomic: bool = False
     refused: Mapping[Place, RecordFailure] = field(default_factory=dict)
+    recount: Step | None = None
 
     def verdicts(self, batch: RecordBatch) -> Iterator[Verdict]:
         """Evaluates a batch. At each record that fails its verdict is given: asking for more continues after it.
@@ -94,7 +97,7 @@ class Evaluation:
                 batch.add(counts)
                 return
             if begun < batch.done:  # a query that raises does not say what it has written: it is evaluated once more
-                batch.add(self.step(iter(messages[begun : batch.done]), _discard, _discard))
+                batch.add(self._count(messages[begun : batch.done]))
             if verdict is not None:
                 yield verdict
                 batch.done += 1
@@ -106,7 +109,10 @@ class Evaluation:
 
     def _gives_several(self, message: Message) -> bool:
         """Whether a message, which can be evaluated, gives more than one record."""
-        return self.step(iter([message]), _discard, _discard)[0] > 1
+        return self._count([message])[0] > 1
+
+    def _count(self, messages: list[Message]) -> tuple[int, int]:
+        return (self.recount or self.step)(iter(messages), _discard, _discard)
 
     def _learn(self, unknown: UnknownWriter) -> BadRecord | None:
         """Fetches the schema. Raises Doubt where the registry does not answer: the task begins again, and says why."""

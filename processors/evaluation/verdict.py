@@ -11,7 +11,7 @@ from enum import StrEnum
 from jobplane.processors.evaluation.place import Place, place_of, position
 from jobplane.processors.guard import fault_of
 from jobplane.processors.kafka.cluster import Doubt, Fenced, KafkaException, Message, judged
-from jobplane.schemas.failures import BadRecord, RecordFailure, RecordTooLarge, Unreadable, WithoutKey
+from jobplane.schemas.failures import BadRecord, LateRecord, RecordFailure, RecordTooLarge, Unreadable, WithoutKey
 from jobplane.schemas.formats.looks import format_hint
 from jobplane.schemas.options import OnError
 from jobplane.sql.runtime.operations import bad_record
@@ -72,6 +72,8 @@ class RecordPolicy:
         if isinstance(error, Fenced | Doubt | Interrupted):
             raise error
         failure = judged(error) if isinstance(error, KafkaException) else error
+        if isinstance(failure, LateRecord):
+            return self.treated(self.at_record(failure, message), message)
         if isinstance(failure, RecordTooLarge | WithoutKey):
             if not partly_written:
                 return self.treated(self.at_record(failure, message), message)

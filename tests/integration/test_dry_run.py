@@ -218,14 +218,15 @@ def test_a_file_is_tried_to_its_end(plane: System) -> None:
             "whole.sql:6: left out: DESCRIBE JOB reads an object that does not exist outside the dry run "
             "(no job is called 'whole')"
         ),
-        "whole.sql:7: left out: a query with groups cannot be tried; EXPLAIN shows what it would do",
+        "whole.sql:7: notice: each group is shown once, as if a single commit had all records",
+        "whole.sql:7: 1 record read: 1 row of groups, 0 skipped, 0 late, 0 refused",
         "whole.sql:9: refused (topic-not-found)",
-        "dry run: 4 tried, 2 refused, 4 left out; nothing was written",
+        "dry run: 5 tried, 2 refused, 3 left out; nothing was written",
     ]
     assert done.returncode == 4, "the code of the first refusal"
     told = rows(jobplane(plane, "sql", "--dry-run", "-o", "json", "-f", "whole.sql"))
     assert [row.get("verdict", "tried") for row in told] == [
-        *("tried", None, "refused", None, "tried", None, None, "tried", "refused", "tried")
+        *("tried", None, "refused", None, "tried", None, "tried", "tried", "refused", "tried")
     ]
     alone = jobplane(plane, "sql", "--dry-run", "-e", "DROP JOB x")
     assert (alone.returncode, alone.stdout) == (0, "")
@@ -233,6 +234,31 @@ def test_a_file_is_tried_to_its_end(plane: System) -> None:
         "-e:1: left out: DROP JOB cannot be tried",
         "dry run: 0 tried, 0 refused, 1 left out; nothing was written",
     ]
+
+
+def test_groups_are_tried_in_memory(plane: System) -> None:
+    source, sink = plane.topic("grouped-in", 2), plane.topic("grouped-out", 1)
+    times = {0: ("01", "09", "25", "02"), 1: ("03", "12")}
+    for p, seconds in times.items():
+        values = [b'{"user": "ann", "at": "2026-01-31T08:30:%sZ"}' % second.encode() for second in seconds]
+        plane.produce(source, [(None, one) for one in values], partition=p)
+    ordered = f"""TABLE(IMPOSE_ORDER(TABLE "{source}", DESCRIPTOR(at), INTERVAL '5' SECOND))"""
+    query = f"""INSERT INTO "{sink}" SELECT user, window_end, COUNT(*) AS n
+        FROM TUMBLE({ordered}, DESCRIPTOR(at), INTERVAL '10' SECOND) GROUP BY user, window_start, window_end"""
+    before = everything(plane)
+    done = jobplane(plane, "sql", "-e", f"EXPLAIN ANALYZE {query}")
+    assert everything(plane) == before
+    assert done.stdout.splitlines()[:4] == [
+        "key\tvalue\tother",
+        *(
+            f'ann\t{{"user":"ann","window_end":"2026-01-31T08:30:{end}Z","n":{n}}}\ttimestamp = {1769848200000 + ms}'
+            for end, n, ms in ((10, 3, 9_999), (20, 1, 19_999), (30, 1, 29_999))
+        ),
+    ]
+    assert f"{source}-0@3\tLATE\tthe record is late by PT10S" in done.stdout
+    notice, summary = done.stderr.splitlines()
+    assert notice == "notice: windows that are open are shown as if they closed now"
+    assert summary.startswith("6 records read: 3 rows of groups, 0 skipped, 1 late, 0 refused; ")
 
 
 def test_infer_prints_a_mapping_that_is_taken(plane: System) -> None:

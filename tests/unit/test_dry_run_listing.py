@@ -13,8 +13,9 @@ from jobplane.controlplane.listings import tables
 from jobplane.controlplane.listings.page import page
 from jobplane.controlplane.query import dry_run_listing
 from jobplane.controlplane.query.newest_records import share_records
-from jobplane.processors.dry_run import Trial, tried
+from jobplane.processors.dry_run import GroupTrial, Trial, tried, tried_in_groups
 from jobplane.sql.codegen.compile import Step
+from tests.support import grouping
 from tests.support.rows import block_of
 
 PAGE = Path(__file__).parents[2] / "docs/statements/explain.md"
@@ -54,8 +55,8 @@ def test_a_record_gives_several_rows() -> None:
 
 def test_time_is_that_of_the_evaluation() -> None:
     trial = trial_of("SELECT a FROM s", message(0, b'{"a": 1}'), message(1, b'{"a": 1}'))
-    assert (trial.seconds, trial.rate) == (4.0, 0.5)
-    assert (trial.cpu_seconds, trial.cpu_micros) == (1.0, 500_000.0)
+    assert (trial.cost.seconds, trial.cost.rate) == (4.0, 0.5)
+    assert (trial.cost.cpu_seconds, trial.cost.cpu_micros) == (1.0, 500_000.0)
     assert dry_run_listing.listing(trial_of("SELECT a FROM s")).summary == (
         "0 records read: 0 written, 0 filtered out, 0 skipped, 0 refused"
     )
@@ -108,11 +109,72 @@ def test_a_terminal_shows_the_beginning_of_what_is_wide() -> None:
     assert rows[2][1] == "BAD_RECORD"
 
 
+WINDOWED = (
+    "SELECT u, SUM(x) AS total FROM TUMBLE(TABLE s, DESCRIPTOR(ts), INTERVAL '10' SECOND)"
+    " GROUP BY window_start, window_end, u"
+)
+
+
+def group_trial_of(query: str, *messages: Message) -> GroupTrial:
+    ticks = iter(range(100))
+    made = grouping.compiled(query)
+    return tried_in_groups(made, messages, None, lambda: next(ticks) * 2.0, lambda: next(ticks) * 0.5)
+
+
+def test_groups_are_shown_as_if_all_windows_closed() -> None:
+    trial = group_trial_of(
+        WINDOWED,
+        grouping.message(1, o=0, x=2),
+        grouping.message(16, o=1, x=3),
+        grouping.message(2, o=2),
+        message(3, b'{"ts": "x"}'),
+        message(4, None),
+        grouping.message(17, o=5, x=4),
+        grouping.message(3, p=1, o=0, x=5),
+    )
+    shown = dry_run_listing.group_listing(trial)
+    assert [(row["key"], row["value"], row["other"]) for row in shown.rows] == [
+        ("a", '{"u":"a","total":7}', {"timestamp": 1_767_225_609_999}),
+        ("a", '{"u":"a","total":7}', {"timestamp": 1_767_225_619_999}),
+    ]
+    refused = shown.others["refused"].rows
+    assert [(row["source"], row["code"]) for row in refused] == [("s-0@2", "LATE"), ("s-0@3", "BAD_RECORD")]
+    assert refused[0]["reason"].startswith("the record is late by PT1S")
+    assert shown.summary == (
+        "7 records read: 2 rows of groups, 1 skipped, 1 late, 1 refused; 2 records a second, 142857 µs of CPU each"
+    )
+    assert dry_run_listing.how_groups_are_shown(grouping.compiled(WINDOWED).shape) == (
+        "windows that are open are shown as if they closed now"
+    )
+
+
+def test_a_group_without_a_window_is_shown_once() -> None:
+    query = "SELECT u, COUNT(*) AS n FROM s GROUP BY u HAVING COUNT(*) > 1"
+    trial = group_trial_of(query, *(grouping.message(1, o=o, u="ab"[o % 2]) for o in range(3)))
+    assert [row["value"] for row in dry_run_listing.group_listing(trial).rows] == ['{"u":"a","n":2}']
+    assert dry_run_listing.how_groups_are_shown(grouping.compiled(query).shape) == (
+        "each group is shown once, as if a single commit had all records"
+    )
+
+
+def test_a_group_without_a_result_ends_the_rows() -> None:
+    query = "SELECT u, 1 / SUM(x) AS share FROM s GROUP BY u"
+    values = {"a": 1, "b": 0, "c": 2}
+    trial = group_trial_of(query, *(grouping.message(1, o=o, u=u, x=values[u]) for o, u in enumerate(values)))
+    shown = dry_run_listing.group_listing(trial)
+    assert [row["key"] for row in shown.rows] == ["a"]
+    (failed,) = shown.others["refused"].rows
+    assert (failed["source"], failed["code"]) == ("", "GROUP_FAILED")
+    assert failed["reason"] == "the group 'b': division by zero"
+
+
 def test_all_that_is_told_is_explained() -> None:
     section = PAGE.read_text().partition("\n## EXPLAIN ANALYZE\n")[2].partition("\n## ")[0]
     explained = set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE))
     shown = dry_run_listing.listing(trial_of("SELECT a FROM s"))
-    assert explained == {*dry_run_listing.ROW_COLUMNS, *dry_run_listing.REFUSAL_COLUMNS, *shown.about}
+    grouped = dry_run_listing.group_listing(group_trial_of("SELECT COUNT(*) AS n FROM s"))
+    columns = {*dry_run_listing.ROW_COLUMNS, *dry_run_listing.GROUP_COLUMNS, *dry_run_listing.REFUSAL_COLUMNS}
+    assert explained == {*columns, *shown.about, *grouped.about}
 
 
 def test_partitions_share_alike() -> None:
