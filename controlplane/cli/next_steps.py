@@ -8,6 +8,7 @@ from jobplane.schemas.failures import (
     GroupFailed,
     HostDied,
     InternalFailure,
+    JobFailure,
     KafkaRefused,
     LateRecord,
     PlanUnreadable,
@@ -20,7 +21,7 @@ from jobplane.schemas.names import quote_name
 from jobplane.schemas.records.state import Status
 
 _AGAIN = "to start again: DROP JOB {job}, then CREATE JOB"
-_STEPS = {
+_STEPS: dict[type[JobFailure], str] = {
     BadRecord: "to skip such records: ALTER JOB {job} OPTIONS (onError 'skip') RESUME; docs/bad-records.md",
     RecordTooLarge: "to continue after max.message.bytes of the topic is raised: ALTER JOB {job} RESUME",
     LateRecord: "to keep late records apart: ALTER JOB {job} OPTIONS (onLate 'deadLetter') RESUME",

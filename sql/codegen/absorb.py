@@ -20,13 +20,14 @@ from jobplane.schemas.formats.fields import SchemaText
 from jobplane.sql.codegen.accumulating import NO_TIME, AggregateCode, GroupClass, Input, adding_lines, trying_lines
 from jobplane.sql.codegen.branch import comments, names_legend, new_code
 from jobplane.sql.codegen.decode import decode
+from jobplane.sql.codegen.group_keys import is_of_record_key, key_of_rows, needs_record_key
 from jobplane.sql.codegen.row import Row
 from jobplane.sql.codegen.rows import change
 from jobplane.sql.functions import FunctionCatalogue
 from jobplane.sql.plan.graph import Branch, Step, opens_loop, values_of
 from jobplane.sql.plan.operators import GroupOperator, WatermarkOperator, WindowOperator
 from jobplane.sql.plan.usage import keys_of
-from jobplane.sql.runtime.groups_parts import NEVER, raise_late, raise_no_watermark
+from jobplane.sql.runtime.groups_parts import NEVER, raise_keyless, raise_late, raise_no_row_key, raise_no_watermark
 from jobplane.sql.runtime.record_parts import EPOCH
 from jobplane.sql.runtime.windows import Panes, Windows, raise_no_time
 from jobplane.sql.types.typed import Apply, Constant, Field, Typed
@@ -96,7 +97,7 @@ def absorb_code(
     code.indent = _INDENT
     code.bound |= {"never": NEVER, "late": raise_late}
     row = decode(code, branch.scan, schema_text)
-    _Absorbing(row, branch.steps, group, made, skip_late=skip_late).write()
+    _Absorbing(row, branch, group, made, skip_late=skip_late).write()
     lag = "lag" in code.bound
     less, more = (" - lag", " + lag") if lag else ("", "")
     head, tail = _HEAD.format(less=less, more=more), _TAIL.format(less=less)
@@ -141,10 +142,9 @@ def _is_apart(steps: tuple[Step, ...], group: GroupOperator) -> bool:
 class _Absorbing:
     """Writes the lines behind those that decode."""
 
-    def __init__(
-        self, row: Row, steps: tuple[Step, ...], group: GroupOperator, made: GroupClass, *, skip_late: bool
-    ) -> None:
-        self._row, self._code, self._steps = row, row.code, steps
+    def __init__(self, row: Row, branch: Branch, group: GroupOperator, made: GroupClass, *, skip_late: bool) -> None:
+        steps = branch.steps
+        self._row, self._code, self._branch, self._steps = row, row.code, branch, steps
         self._group, self._made, self._skip_late = group, made, skip_late
         self._window = _window_of(steps, group)
         self._apart = _is_apart(steps, group)
@@ -224,6 +224,8 @@ class _Absorbing:
     def _key(self) -> str:
         """Python for the key of the group within its window."""
         code, parts = self._code, []
+        needed, called = key_of_rows(self._branch, self._group)
+        of_record = None if needs_record_key(self._group) else ""
         keys = [one for one in self._group.keys if one.name not in self._group.window]
         for column, kind in zip(keys, self._made.keys, strict=True):
             self._row.load(column.value)
@@ -231,7 +233,15 @@ class _Absorbing:
             if kind.write is not None:
                 part = code.name_for(part)
                 part = f"(None if {part} is None else {code.function('key', kind.write)}({part}))"
-            parts.append(code.name_for(part))
+            part = code.name_for(part)
+            parts.append(part)
+            if of_record is None and is_of_record_key(column.value, self._branch.reads):
+                of_record = part
+                with code.block(f"if {part} is None and m.key() is None:"):
+                    code.line(f"{code.function('keyless', raise_keyless)}()")
+            if column.name == needed:
+                with code.block(f"if {part} is None:"):
+                    code.line(f"{code.function('no_row_key', raise_no_row_key)}({code.constant(called)})")
         return parts[0] if len(parts) == 1 else f"({''.join(f'{part}, ' for part in parts)})"
 
     def _stamp(self) -> None:

@@ -34,7 +34,8 @@ def encode_tombstone(row: Row, branch: Branch) -> None:
     code, sink = row.code, branch.sink
     row.load(*(one.value for one in branch.key), *branch.parts.values())
     if branch.key and sink.key_format is not None:
-        code.line(f"{KEY} = {_encode_side(row, branch.key, sink.key_format)}")
+        absent = b"null" if branch.group is not None and sink.key_format.is_json else None
+        code.line(f"{KEY} = {_encode_side(row, branch.key, sink.key_format, absent)}")
     for name, part in branch.parts.items():
         code.line(f"{name} = {code.result(part)}")
 
@@ -57,8 +58,8 @@ def arguments(row: Row, branch: Branch, topic: str, partitions: int, mirror: int
     return f"{listed}, m.headers()" if branch.copies else listed
 
 
-def _encode_side(row: Row, outputs: Sequence[Output], side: SideFormat) -> str:
-    """Python for the bytes of a key or value; one that is NULL as a whole has none."""
+def _encode_side(row: Row, outputs: Sequence[Output], side: SideFormat, absent: bytes | None = None) -> str:
+    """Python for the bytes of a key or value; one that is NULL as a whole has none, or those of `absent`."""
     writing = side.writing([one.field for one in outputs])
     results = [_result(row, *pair) for pair in zip(outputs, writing.conversions, strict=True)]
     text = writing.code
@@ -69,7 +70,7 @@ def _encode_side(row: Row, outputs: Sequence[Output], side: SideFormat) -> str:
     if not outputs or outputs[0].path:
         return text.format(*results)
     whole = row.code.name_for(results[0])
-    return f"None if {whole} is None else {text.format(whole)}"
+    return f"{absent!r} if {whole} is None else {text.format(whole)}"
 
 
 def _add_to_all(row: Row, outputs: Sequence[Output]) -> None:

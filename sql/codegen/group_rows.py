@@ -14,14 +14,16 @@ from jobplane.sql.codegen.accumulating import NO_TIME, GroupClass
 from jobplane.sql.codegen.branch import comments, names_legend, new_code
 from jobplane.sql.codegen.encode import arguments, encode, encode_tombstone
 from jobplane.sql.codegen.expressions import Code
+from jobplane.sql.codegen.group_keys import may_lack_key, replaces_rows
 from jobplane.sql.codegen.row import Row
 from jobplane.sql.codegen.rows import change
 from jobplane.sql.functions import FunctionCatalogue
 from jobplane.sql.plan.graph import Branch, keys_of_operators
 from jobplane.sql.plan.operators import GROUP_TIME, FilterOperator, GroupOperator, ProjectOperator
 from jobplane.sql.plan.usage import keys_of
-from jobplane.sql.runtime.groups_parts import Bounds, text_of_bounds
+from jobplane.sql.runtime.groups_parts import Bounds, raise_no_row_key, text_of_bounds
 from jobplane.sql.runtime.operations import bad_record
+from jobplane.sql.syntax.parts import KEY
 from jobplane.sql.types.typed import GENERATED, Field
 
 _HEAD = """\
@@ -63,7 +65,7 @@ def is_timed(branch: Branch) -> bool:
 
 def retracts(branch: Branch, group: GroupOperator) -> bool:
     """Whether a row that was written may be filtered out later."""
-    return (group.changes or not group.window) and any(isinstance(step, FilterOperator) for step in branch.after)
+    return replaces_rows(group) and any(isinstance(step, FilterOperator) for step in branch.after)
 
 
 def emit_code(
@@ -89,6 +91,9 @@ def emit_code(
         code.indent += 1
     change(row, branch.after)
     encode(row, branch)
+    if may_lack_key(branch, group):
+        with code.block(f"if {KEY} is None:"):
+            code.line(f"{code.function('no_row_key', raise_no_row_key)}({code.constant(KEY)})")
     lines += _produced(row, branch, topic, partitions)
     if made.retracts:
         code.line("group.held = True")

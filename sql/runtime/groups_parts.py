@@ -105,6 +105,20 @@ def raise_no_watermark(text: str) -> NoReturn:
     raise BadRecord(f"{text} is NULL; a watermark needs a time")
 
 
+def raise_keyless() -> NoReturn:
+    raise BadRecord(
+        "the record has no key, and GROUP BY has the key: records without one are in any partition, so no group has "
+        "all of them; leave them out by WHERE __key IS NOT NULL, or GROUP BY COALESCE(__key, '') with parallelism '1'"
+    )
+
+
+def raise_no_row_key(name: str) -> NoReturn:
+    raise BadRecord(
+        f"{name} is NULL, so the row of the group has no key, by which the next one replaces it: leave such records "
+        "out by WHERE … IS NOT NULL, or GROUP BY COALESCE(…, …); keys in json can be null"
+    )
+
+
 def text_of_bounds(bounds: Bounds) -> str:
     """`2026-01-31T08:30:00Z/2026-01-31T08:40:00Z`; empty without a window."""
     return "" if bounds is None else "/".join(map(text_of, bounds))

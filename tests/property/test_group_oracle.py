@@ -24,7 +24,7 @@ from jobplane.sql.codegen.groups import CompiledGroups, compile_groups
 from jobplane.sql.runtime.groups import GroupState
 from jobplane.sql.runtime.groups_chunks import Chunk
 from jobplane.sql.runtime.groups_parts import At
-from tests.support.grouping import WIRING, never, planned
+from tests.support.grouping import JSON_KEYS, WIRING, never, planned
 
 LAG, SIZE, STEP = 8, 20, 5
 """Seconds."""
@@ -102,7 +102,7 @@ def compiled(window: str, *, changes: bool, bound: bool, having: bool, apart: bo
     listed = ", ".join(f"{call} AS {name}" for call, name in zip(CALLS, NAMES, strict=True))
     query = f"SELECT u, {windows}{listed} FROM {FUNCTIONS[window]} WHERE {condition} GROUP BY u{keys}"
     query += f"{', k' if bound else ''}{' HAVING sum(x) > 0' if having else ''}{' EMIT CHANGES' if changes else ''}"
-    made = planned(query, MAPPING)
+    made = planned(query, MAPPING, JSON_KEYS)
     (branch,) = made.branches
     assert branch.group is not None
     assert branch.group.bound is bound

@@ -14,6 +14,7 @@ from jobplane.sql.codegen.compile import Wiring
 from jobplane.sql.codegen.groups import CompiledGroups, compile_groups
 from jobplane.sql.plan.plan import plan
 from jobplane.sql.syntax.parser import parse_insert
+from tests.support.grouping import JSON_KEYS
 from tests.support.rows import mapping
 
 MAPPINGS = {"s": mapping("CREATE MAPPING s (a BIGINT, b VARCHAR, x BIGINT, y BOOLEAN) TYPE Kafka"), "u": None}
@@ -75,7 +76,7 @@ RECORD = st.fixed_dictionaries({
 @cache
 def compiled(case: Case) -> CompiledGroups:
     sources = {name: one for name, one in MAPPINGS.items() if one is not None}
-    planned = plan(parse_insert(f"INSERT INTO out {case.select}"), sources)
+    planned = plan(parse_insert(f"INSERT INTO out {case.select}"), sources, mapping(JSON_KEYS))
     return compile_groups(planned, Wiring("out", 1, {case.source: case.source}, {case.source: 0}))
 
 

@@ -19,6 +19,8 @@ MAPPING = """
     CREATE MAPPING s (u VARCHAR, x BIGINT, ts TIMESTAMP WITH TIME ZONE, k VARCHAR EXTERNAL NAME "__key",
         WATERMARK FOR ts AS ts - INTERVAL '5' SECOND) TYPE Kafka OPTIONS (keyFormat 'varchar')
 """
+JSON_KEYS = "CREATE MAPPING out TYPE Kafka OPTIONS (keyFormat 'json')"
+"""A target in which NULL is a key as well."""
 WIRING = Wiring("out", 4, {"s": "s"}, {"s": 0})
 
 
@@ -33,10 +35,11 @@ def _built(text: str) -> TopicMapping:
     return build_mapping(statement)
 
 
-def planned(query: str, mapping: str = MAPPING) -> Plan:
+def planned(query: str, mapping: str = MAPPING, target: str = "") -> Plan:
+    """`target` is the mapping of the target, if it has one."""
     statement = parse(f"CREATE JOB j AS INSERT INTO out {query}")
     assert isinstance(statement, statements.CreateJob)
-    return plan(statement.insert, {"s": _built(mapping)})
+    return plan(statement.insert, {"s": _built(mapping)}, _built(target) if target else None)
 
 
 def compiled(query: str, mapping: str = MAPPING, *, skip_late: bool = False) -> CompiledGroups:
