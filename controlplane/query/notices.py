@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from jobplane.controlplane.core.decide.sources import Sources
+from jobplane.controlplane.query.group_notices import group_notices
 from jobplane.controlplane.query.newest_records import read_newest
 from jobplane.processors.kafka.cluster import Kafka, Message
 from jobplane.schemas.records.sources import Sink
@@ -84,6 +85,7 @@ def notices_of(
         *missing,
         *null_comparisons(insert),
         *(_keyless_notices(planned, sink.topic, messages) if is_compacted else ()),
+        *group_notices(planned, sources, sink.topic, messages, is_compacted=is_compacted, most=SAMPLE_SIZE),
     )
 
 
@@ -98,7 +100,7 @@ def json_values(messages: Collection[Message]) -> list[Any]:
 
 def _keyless_notices(planned: Plan, sink: str, messages: Mapping[str, Sequence[Message]]) -> list[str]:
     """A compacted topic refuses records without a key. Keys that the query sets are not checked."""
-    unkeyed = {one.source for one in planned.branches if KEY not in one.parts and not one.key}
+    unkeyed = {one.source for one in planned.branches if KEY not in one.parts and not one.key and one.group is None}
     counts = {name: sum(one.key() is None for one in messages.get(name, ())) for name in sorted(unkeyed)}
     takes = f"'{sink}' is compacted and takes only records with a key"
     return [

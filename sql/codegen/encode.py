@@ -14,6 +14,7 @@ from jobplane.sql.analysis.topic_format import SideFormat
 from jobplane.sql.codegen.row import Row
 from jobplane.sql.plan.graph import Branch, Output
 from jobplane.sql.syntax.parts import KEY
+from jobplane.sql.types.typed import Constant
 
 
 def encode(row: Row, branch: Branch) -> None:
@@ -34,7 +35,8 @@ def encode_tombstone(row: Row, branch: Branch) -> None:
     code, sink = row.code, branch.sink
     row.load(*(one.value for one in branch.key), *branch.parts.values())
     if branch.key and sink.key_format is not None:
-        absent = b"null" if branch.group is not None and sink.key_format.is_json else None
+        keyed = branch.group is not None and not isinstance(branch.key[0].value, Constant)
+        absent = b"null" if keyed and sink.key_format.is_json else None
         code.line(f"{KEY} = {_encode_side(row, branch.key, sink.key_format, absent)}")
     for name, part in branch.parts.items():
         code.line(f"{name} = {code.result(part)}")

@@ -56,6 +56,12 @@ def test_a_json_key_is_null() -> None:
     assert keys(state) == [b"null", b'"a"', b'"null"']
 
 
+def test_windows_without_other_columns_have_no_key() -> None:
+    state = state_of(f"SELECT window_start, COUNT(*) AS n {TUMBLE}", KEYS_IN_JSON)
+    absorb(state, message(1), message(11))
+    assert keys(state) == [None, None]
+
+
 def test_a_tombstone_has_the_key_that_the_row_had() -> None:
     state = state_of("SELECT u, COUNT(*) AS n FROM s GROUP BY u HAVING COUNT(*) < 2", KEYS_IN_JSON)
     absorb(state, message(1, u=None))

@@ -33,12 +33,13 @@ def told(
     key: bytes | None = b"k",
     *,
     compacted: bool = False,
+    partitions: int = 1,
 ) -> list[str]:
     statement = f"INSERT INTO out {query}"
     messages = [Message("orders", 0, i, key, value, None, None, (1, 5)) for i, value in enumerate(values)]
     made = parse(mapping) if mapping else None
     known: TopicMapping | None = build_mapping(made) if isinstance(made, CreateMapping) else None
-    source, sink = Source("orders", "id", (0,), mapping=known), Sink("out", "id", 1)
+    source, sink = Source("orders", "id", (0,) * partitions, mapping=known), Sink("out", "id", 1)
     insert = parse_insert(statement)
     planned = plan(insert, {"orders": known} if known else {}, None, judged_before=True)
     return list(notices_of(insert, planned, (source,), sink, {"orders": messages}, is_compacted=compacted))
@@ -138,3 +139,57 @@ def test_a_comparison_with_null_is_told(condition: str, notice: str) -> None:
 
 def test_other_uses_of_null_are_not() -> None:
     assert told("SELECT id FROM orders WHERE state IS NOT NULL AND id IN (1, NULL) AND id IS DISTINCT FROM NULL") == []
+
+
+TIMED = """
+    CREATE MAPPING orders (id BIGINT, state VARCHAR, k VARCHAR EXTERNAL NAME "__key", ts TIMESTAMP,
+        WATERMARK FOR ts AS ts) TYPE Kafka OPTIONS (keyFormat 'varchar')
+"""
+WINDOWS = "FROM TUMBLE(TABLE orders, DESCRIPTOR(ts), INTERVAL '1' HOUR) GROUP BY window_start"
+FOR_EVER = "without a window groups are kept for ever"
+NOT_COMPACTED = "a row of a group replaces the one before it by its key, and 'out' is not compacted"
+
+
+@pytest.mark.parametrize(
+    ("query", "compacted", "notices"),
+    [
+        ("SELECT state, COUNT(*) AS n FROM orders GROUP BY state", False, [FOR_EVER, NOT_COMPACTED]),
+        ("SELECT state, COUNT(*) AS n FROM orders GROUP BY state", True, [FOR_EVER]),
+        ("SELECT DISTINCT state FROM orders", True, [FOR_EVER]),
+        ("SELECT COUNT(*) AS n FROM orders", True, []),
+        (f"SELECT state, COUNT(*) AS n {WINDOWS}, state", False, []),
+        (f"SELECT state, COUNT(*) AS n {WINDOWS}, state", True, []),
+        (f"SELECT state, COUNT(*) AS n {WINDOWS}, state EMIT CHANGES", False, [NOT_COMPACTED]),
+        (
+            f"SELECT window_start, COUNT(*) AS n {WINDOWS}",
+            True,
+            ["'out' is compacted and takes only records with a key"],
+        ),
+        (f"SELECT window_start, COUNT(*) AS n {WINDOWS} EMIT CHANGES", True, []),
+    ],
+)
+def test_what_groups_ask_of_the_topics(query: str, compacted: bool, notices: list[str]) -> None:  # noqa: FBT001
+    found = told(query, mapping=TIMED, compacted=compacted)
+    assert [one[: len(notice)] for one, notice in zip(found, notices, strict=True)] == notices
+
+
+@pytest.mark.parametrize(
+    ("query", "partitions", "notice"),
+    [
+        ("", 2, "partition 1 of 'orders' has no records, which holds back time: no row is written until it has one"),
+        ("", 8, "partitions 1, 2, 3, 4, 5 … of 'orders' have no records, which holds back time: no row is written"),
+        (
+            ", state EMIT CHANGES",
+            2,
+            "partition 1 of 'orders' has no records, which holds back time: no window is closed",
+        ),
+    ],
+)
+def test_an_empty_partition_holds_time_back(query: str, partitions: int, notice: str) -> None:
+    (*_, found) = told(f"SELECT COUNT(*) AS n {WINDOWS}{query}", mapping=TIMED, partitions=partitions)
+    assert found.startswith(notice)
+
+
+def test_it_does_not_where_groups_stay_in_their_partition() -> None:
+    assert told(f"SELECT k, COUNT(*) AS n {WINDOWS}, k", mapping=TIMED, partitions=2) == []
+    assert told("SELECT COUNT(*) AS n FROM orders", mapping=TIMED, partitions=2, compacted=True) == []
