@@ -39,7 +39,7 @@ def infer(topic: str, last: int, name: str, **flags: Any) -> None:
         from jobplane.controlplane.query.newest_records import read_newest
         from jobplane.processors.kafka.cluster import Kafka
         from jobplane.schemas.errors import STATEMENT_START
-        from jobplane.sql.infer.mapping import infer_mapping, mapping_statement
+        from jobplane.sql.infer.mapping import SampledRecord, infer_mapping, mapping_statement
 
         kafka = Kafka(settings.bootstrap, settings.kafka)
         kafka.require()
@@ -52,7 +52,13 @@ def infer(topic: str, last: int, name: str, **flags: Any) -> None:
         if all(message.value() is None for message in messages):
             what = "no records" if not messages else "only records without a value"
             fail(f"topic '{topic}' has {what}, so its columns cannot be inferred", FAILED)
-        found = infer_mapping([(message.key(), message.value()) for message in messages])
+        found = infer_mapping(
+            [
+                SampledRecord(one.key(), one.value(), one.partition() or 0, stamp if kind else None)
+                for one in messages
+                for kind, stamp in (one.timestamp(),)
+            ]
+        )
         click.echo(mapping_statement(found, topic, name), nl=False)
 
 

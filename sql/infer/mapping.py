@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import msgspec
 
@@ -18,6 +19,7 @@ from jobplane.schemas.shown import show_value
 from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.datatypes import Type
 from jobplane.sql.infer.types import infer_type
+from jobplane.sql.infer.watermark import InferredWatermark, TimedValue, infer_watermark
 from jobplane.sql.syntax.parts import column_refusal
 from jobplane.sql.syntax.render.expressions import string_literal
 from jobplane.sql.syntax.scan import MAX_BYTES
@@ -30,6 +32,15 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 _object = with_second_look(json_decoder(dict[str, msgspec.Raw]).decode)
 _value = with_second_look(json_decoder(msgspec.Raw).decode)
+
+
+class SampledRecord(NamedTuple):
+    """A record of the sample. `timestamp` is in ms since 1970, None if it has none."""
+
+    key: bytes | None
+    value: bytes | None
+    partition: int = 0
+    timestamp: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,24 +61,36 @@ class InferredMapping:
     columns: tuple[InferredColumn, ...] = ()
     objects: int = 0
     options: dict[str, str] = field(default_factory=dict)
+    watermark: InferredWatermark | None = None
 
 
-def infer_mapping(records: Sequence[tuple[bytes | None, bytes | None]]) -> InferredMapping:
-    """What the (key, value) records of a topic are; at least one has a value."""
-    values = [value for _, value in records if value is not None]
-    keys = [key for key, _ in records if key is not None]
+def infer_mapping(records: Sequence[SampledRecord]) -> InferredMapping:
+    """What the records of a topic are, those of a partition in their order; at least one has a value."""
+    values = [one.value for one in records if one.value is not None]
+    keys = [one.key for one in records if one.key is not None]
     keyed = {KEY_FORMAT: VARCHAR} if keys and all(map(_is_text, keys)) else {}
     notes = [f"{len(records):,} record" + ("s" if len(records) > 1 else "")]
     if empty := len(records) - len(values):
         notes[0] += f", {empty:,} without a value"
-    objects = [one for one in map(_fields, values) if one is not None]
+    found = [(one, fields) for one in records if one.value is not None and (fields := _fields(one.value)) is not None]
+    objects = [fields for _, fields in found]
     if 2 * len(objects) > len(values):
         columns, left_out = _columns(objects)
         if other := len(values) - len(objects):
             notes.append(f"{other:,} of {len(values):,} values are not JSON objects, and this mapping cannot read them")
-        return InferredMapping((*notes, *left_out), columns, len(objects), keyed)
+        return InferredMapping((*notes, *left_out), columns, len(objects), keyed, _watermark(columns, found))
     format_, note = _format(values)
     return InferredMapping((*notes, note), (), 0, {**keyed, VALUE_FORMAT: format_})
+
+
+def _watermark(
+    columns: Sequence[InferredColumn], found: Sequence[tuple[SampledRecord, dict[str, msgspec.Raw]]]
+) -> InferredWatermark | None:
+    times = [one.name for one in columns if one.type == t.TIMESTAMP_TZ and one.seen == len(found)]
+    return infer_watermark(
+        (name, [TimedValue(bytes(fields[name]), one.partition, one.timestamp) for one, fields in found])
+        for name in times
+    )
 
 
 def mapping_statement(found: InferredMapping, topic: str, mapping: str = "") -> str:
@@ -91,7 +114,11 @@ def _written(found: InferredMapping, columns: Sequence[InferredColumn], topic: s
     create = f"CREATE MAPPING {quote_name(mapping)}{external}"
     if not columns:
         return "\n".join([*lines, f"{create} {end}", ""])
-    rows = [_line(one, found.objects, "," if i < len(columns) else "") for i, one in enumerate(columns, 1)]
+    names = {one.name for one in columns}
+    watermarks = [found.watermark] if found.watermark and found.watermark.column in names else []
+    last = 0 if watermarks else len(columns)
+    rows = [_line(one, found.objects, "" if i == last else ",") for i, one in enumerate(columns, 1)]
+    rows += [f"    {one.definition} -- {one.reason}" for one in watermarks]
     return "\n".join([*lines, f"{create} (", *rows, f") {end}", ""])
 
 

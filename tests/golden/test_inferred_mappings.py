@@ -1,9 +1,10 @@
 """Samples and the CREATE MAPPING they suggest, as texts to read: inferred.txt beside this file."""
 
 import os
+from datetime import datetime
 from pathlib import Path
 
-from jobplane.sql.infer.mapping import infer_mapping, mapping_statement
+from jobplane.sql.infer.mapping import SampledRecord, infer_mapping, mapping_statement
 from jobplane.sql.mapping import build_mapping
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parser import parse
@@ -13,10 +14,21 @@ FILE = Path(__file__).parent / "inferred.txt"
 
 
 def answered(block: str) -> str:
-    """A block with its answer given anew. `KEY > VALUE` is a record, `> VALUE` one without a key; `0x…` are bytes."""
+    """A block with its answer given anew.
+
+    `KEY > VALUE` is a record, `> VALUE` one without a key; `0x…` are bytes. `^ partition timestamp` says where the
+    records after it are, and their timestamp.
+    """
     sample = block.partition("\n----\n")[0]
-    lines = [line.partition(">") for line in sample.split("\n") if not line.startswith("#")]
-    records = [(part(key.strip()), part(value.strip())) for key, _, value in lines]
+    records: list[SampledRecord] = []
+    partition, timestamp = 0, None
+    for line in sample.split("\n"):
+        if line.startswith("^ "):
+            number, time = line.split()[1:]
+            partition, timestamp = int(number), round(datetime.fromisoformat(time).timestamp() * 1000)
+        elif not line.startswith("#"):
+            key, _, value = line.partition(">")
+            records.append(SampledRecord(part(key.strip()), part(value.strip()), partition, timestamp))
     text = mapping_statement(infer_mapping(records), "orders.eu")
     create = parse(text)
     assert isinstance(create, statements.CreateMapping)

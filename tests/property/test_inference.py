@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from jobplane.schemas.names import quote_name
 from jobplane.schemas.records.mappings import TopicMapping
 from jobplane.sql.codegen.compile import Wiring, compile_step
-from jobplane.sql.infer.mapping import infer_mapping, mapping_statement
+from jobplane.sql.infer.mapping import SampledRecord, infer_mapping, mapping_statement
 from jobplane.sql.mapping import build_mapping
 from jobplane.sql.plan.plan import plan
 from jobplane.sql.syntax import statements
@@ -96,7 +96,7 @@ def rows_through(mapping: TopicMapping, messages: list[Message]) -> int:
 @example([{f"{i:0400}": i for i in range(300)}], None)
 def test_a_sample_is_read_through_the_mapping_it_suggests(objects: list[dict[str, Any]], key: bytes | None) -> None:
     values = [json.dumps(one, allow_nan=False).encode() for one in objects]
-    mapping = mapping_from(mapping_statement(infer_mapping([(key, value) for value in values]), "t", "m"))
+    mapping = mapping_from(mapping_statement(infer_mapping([SampledRecord(key, value) for value in values]), "t", "m"))
     messages = [Message("t", 0, i, key, value, None, None, (1, 5)) for i, value in enumerate(values)]
     assert rows_through(mapping, messages) == len(objects)
 
@@ -106,11 +106,13 @@ def test_a_sample_is_read_through_the_mapping_it_suggests(objects: list[dict[str
 @example([(b"k", b'{"a": 1}'), (None, b"{"), (None, b"[")])
 @example([(None, b"\x00\x00\x00\x00\x07{}")])
 def test_records_of_any_bytes_suggest_a_mapping(records: list[tuple[bytes | None, bytes]]) -> None:
-    mapping_from(mapping_statement(infer_mapping(records), "any.topic"))
+    mapping_from(mapping_statement(infer_mapping([SampledRecord(*one) for one in records]), "any.topic"))
 
 
 @given(st.lists(anything, min_size=1, max_size=3))
 def test_values_that_are_json_suggest_a_mapping(values: list[Any]) -> None:
     mapping_from(
-        mapping_statement(infer_mapping([(None, json.dumps(value).encode()) for value in values]), "t", "a name")
+        mapping_statement(
+            infer_mapping([SampledRecord(None, json.dumps(value).encode()) for value in values]), "t", "a name"
+        )
     )
