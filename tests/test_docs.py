@@ -3,8 +3,8 @@
 A page is a session: the statements of its ```sql and ```sh blocks are given, in its order, to a control plane in memory
 whose tasks do at once what they are told; none may be refused. A ```sql-error block is what the command line prints, a
 ```sql-answer block a SHOW, DESCRIBE or EXPLAIN and what it prints, a ```rows block what a query makes of records (as in
-support/rows.py). What stands between `<!-- drawn: name -->` and `<!-- end -->` is drawn by support/drawings.py;
-UPDATE_DOCS=1 rewrites it.
+support/rows.py, with groups as in support/group_examples.py). What stands between `<!-- drawn: name -->` and
+`<!-- end -->` is drawn by support/drawings.py; UPDATE_DOCS=1 rewrites it.
 """
 
 import os
@@ -40,7 +40,7 @@ from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parser import parse, split_statements
 from jobplane.sql.syntax.refusals.diagnostics import caret
 from jobplane.sql.types.names import ALIASES, NESTED, SIMPLE, SIZED
-from tests.support import rows
+from tests.support import group_examples, rows
 from tests.support.drawings import DRAWINGS
 from tests.support.plane import Plane, topic
 
@@ -105,7 +105,9 @@ def test_what_a_page_shows_is_what_happens(page: Path) -> None:
                 statement = text.partition("\n")[0]
                 assert f"{statement}\n{tables.text(listing(plane, parse(statement)))}" == text
             case "rows":
-                assert rows.block_of(text.rstrip("\n")).answered() == text.rstrip("\n")
+                block = rows.block_of(text.rstrip("\n"))
+                answered = group_examples.answered(block) if group_examples.is_grouped(block) else block.answered()
+                assert answered == text.rstrip("\n")
             case "python":
                 compile(text, path_of(page), "exec")
             case "sql" | "sh":

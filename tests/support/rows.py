@@ -112,7 +112,7 @@ def block_of(text: str) -> Block:
     given = [line for line in lines if line.startswith("@ ")]
     options = [line for line in given if line.startswith("@ OPTIONS ")]
     block = Block([line for line in given if line not in options], "".join(options), lines[len(given)])
-    block.lines += [line for line in lines[len(given) + 1 :] if line.startswith(("> ", "^ "))]
+    block.lines += [line for line in lines[len(given) + 1 :] if line.startswith(("> ", "^ ", "= "))]
     return block
 
 

@@ -1,0 +1,95 @@
+"""Queries with groups and their records, as the pages show them: blocks of support/rows.py.
+
+`= commit` is a commit of the job, `= end` the end of all records, at which every window closes: each is followed by the
+rows written. `^ partition 1` is where records are from there on: the topic has as many partitions as the block names.
+`^` also gives the `key` or `timestamp` of records; in a block that does, `:` shows key and timestamp of each row.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from confluent_kafka import Message
+
+from jobplane.schemas.failures import GroupFailed, RecordFailure
+from jobplane.schemas.shown import utc_text
+from jobplane.sql.codegen.compile import Wiring
+from jobplane.sql.codegen.groups import compile_groups
+from jobplane.sql.runtime.groups import GroupState
+from tests.support.rows import Block, octets, shown
+
+_PARTITION = "^ partition "
+
+
+def is_grouped(block: Block) -> bool:
+    return block.planned().branches[0].group is not None
+
+
+def answered(block: Block) -> str:
+    """The block with its answers given anew."""
+    compiled = compile_groups(block.planned(), Wiring("out", 1, {"s": "s"}, {"s": 0}))
+    last = max(int(line.removeprefix(_PARTITION)) if line.startswith(_PARTITION) else 0 for line in block.lines)
+    session = _Session(compiled.state(("s", partition) for partition in range(last + 1)))
+    assert block.lines[-1].startswith("= "), "what the records after the last commit give is not shown"
+    answers = [answer for line in block.lines for answer in (line, *session.answers(line))]
+    return "\n".join([*block.mappings, *filter(None, [block.options]), block.query, *answers])
+
+
+@dataclass(slots=True)
+class _Session:
+    state: GroupState
+    key: bytes = b"k"
+    partition: int = 0
+    timestamp: int = 5
+    tells: bool = False
+    offsets: Counter[int] = field(default_factory=Counter)
+
+    def answers(self, line: str) -> Iterator[str]:
+        sign, text = line[0], line[2:]
+        match sign:
+            case "^":
+                self._learn(*text.split(" ", 1))
+            case "=":
+                yield from self._emit(text)
+            case _:
+                yield from self._absorb(None if text == "NULL" else octets(text))
+
+    def _learn(self, name: str, text: str) -> None:
+        if name == "partition":
+            self.partition = int(text)
+            return
+        self.tells = True
+        if name == "key":
+            self.key = octets(text)
+        else:
+            assert name == "timestamp"
+            self.timestamp = round(datetime.fromisoformat(text).timestamp() * 1000)
+
+    def _absorb(self, value: bytes | None) -> Iterator[str]:
+        offset = self.offsets[self.partition]
+        self.offsets[self.partition] += 1
+        message = Message("s", self.partition, offset, self.key, value, None, None, (1, self.timestamp))
+        try:
+            _, skipped = self.state.absorb(iter([message]), lambda *_: None, lambda *_: None)
+        except RecordFailure as error:
+            yield f"! {error}"
+            return
+        yield from ["~ skipped"] * skipped
+
+    def _emit(self, what: str) -> Iterator[str]:
+        assert what in ("commit", "end")
+        if what == "end":
+            self.state.close_all()
+        written: list[tuple[Any, ...]] = []
+        failures = []
+        try:
+            self.state.emit(lambda *record: written.append(record), lambda *_: None)
+        except GroupFailed as error:
+            failures.append(f"! {error}")
+        for record in written:
+            yield f"< {shown(record[1])}"
+            if self.tells:
+                yield f": key {shown(record[2])}, timestamp {utc_text(record[6])}Z"
+        yield from failures
