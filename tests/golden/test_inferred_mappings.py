@@ -6,6 +6,7 @@ from pathlib import Path
 
 from jobplane.sql.infer.mapping import SampledRecord, infer_mapping, mapping_statement
 from jobplane.sql.mapping import build_mapping
+from jobplane.sql.plan.grouping.watermarks import check_watermark
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parser import parse
 from tests.support.rows import octets
@@ -32,7 +33,9 @@ def answered(block: str) -> str:
     text = mapping_statement(infer_mapping(records), "orders.eu")
     create = parse(text)
     assert isinstance(create, statements.CreateMapping)
-    build_mapping(create)
+    mapping = build_mapping(create)
+    if create.watermark is not None:
+        check_watermark(create.watermark, mapping)
     return f"{sample}\n----\n{text}"
 
 

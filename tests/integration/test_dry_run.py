@@ -218,6 +218,11 @@ def test_a_file_is_tried_to_its_end(plane: System) -> None:
             "whole.sql:6: left out: DESCRIBE JOB reads an object that does not exist outside the dry run "
             "(no job is called 'whole')"
         ),
+        (
+            "whole.sql:7: notice: a row of a group replaces the one before it by its key, and "
+            f"'{sink}' is not compacted, so it keeps both; set cleanup.policy=compact for '{sink}' to keep the newest "
+            "row of each group"
+        ),
         "whole.sql:7: notice: each group is shown once, as if a single commit had all records",
         "whole.sql:7: 1 record read: 1 row of groups, 0 skipped, 0 late, 0 refused",
         "whole.sql:9: refused (topic-not-found)",

@@ -12,6 +12,7 @@ from jobplane.schemas.records.mappings import TopicMapping
 from jobplane.sql.codegen.compile import Wiring, compile_step
 from jobplane.sql.infer.mapping import SampledRecord, infer_mapping, mapping_statement
 from jobplane.sql.mapping import build_mapping
+from jobplane.sql.plan.grouping.watermarks import check_watermark
 from jobplane.sql.plan.plan import plan
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parser import parse, split_statements
@@ -69,7 +70,10 @@ def mapping_from(text: str) -> TopicMapping:
     create = parse(alone)
     assert isinstance(create, statements.CreateMapping)
     assert parse(text) == create
-    return build_mapping(create)
+    mapping = build_mapping(create)
+    if create.watermark is not None:
+        check_watermark(create.watermark, mapping)
+    return mapping
 
 
 def rows_through(mapping: TopicMapping, messages: list[Message]) -> int:
@@ -91,12 +95,15 @@ def rows_through(mapping: TopicMapping, messages: list[Message]) -> int:
 @example([{"a": "\ud800"}], None)
 @example([{"a": {"b": "\ud800", "\ud800": 1}}], None)
 @example([{"a": [[[[[[1]]]]]]}], None)
+@example([{"a": f"2026-01-31T08:30:{second}Z"} for second in (10, 10, 40, 39, 50, 10)], None)
+@example([{"a b": f"1969-01-31T08:30:{second}Z", "c": "1969-01-31T08:30:10Z"} for second in (10, 20, 30)], None)
 @example([{f"f{i}": i for i in range(1_000)}], None)
 @example([{"a": {f"{i:0100}": i for i in range(31)}}], None)
 @example([{f"{i:0400}": i for i in range(300)}], None)
 def test_a_sample_is_read_through_the_mapping_it_suggests(objects: list[dict[str, Any]], key: bytes | None) -> None:
     values = [json.dumps(one, allow_nan=False).encode() for one in objects]
-    mapping = mapping_from(mapping_statement(infer_mapping([SampledRecord(key, value) for value in values]), "t", "m"))
+    sample = [SampledRecord(key, value, i % 2, 5) for i, value in enumerate(values)]
+    mapping = mapping_from(mapping_statement(infer_mapping(sample), "t", "m"))
     messages = [Message("t", 0, i, key, value, None, None, (1, 5)) for i, value in enumerate(values)]
     assert rows_through(mapping, messages) == len(objects)
 
