@@ -8,11 +8,12 @@ from functools import cache, lru_cache
 from jobplane.processors.old_jobs import plan_of
 from jobplane.schemas.failures import PlanUnreadable
 from jobplane.schemas.formats.avro.known_schemas import KnownSchemas
-from jobplane.schemas.options import JobOptions, Tombstones
+from jobplane.schemas.options import JobOptions, OnError, Tombstones
 from jobplane.schemas.records.plans import RecordedPlan
 from jobplane.schemas.records.sources import DeadLetterSource, Sink, Source, sources_by_topic
 from jobplane.schemas.records.tasks import Task
 from jobplane.sql.codegen.compile import CompiledStep, Step, Wiring, compile_step
+from jobplane.sql.codegen.groups import CompiledGroups, compile_groups
 from jobplane.sql.functions import BUILT_IN, FunctionCatalogue
 from jobplane.sql.plan.graph import Plan
 from jobplane.sql.plan.recording import UnreadablePlan, read
@@ -35,6 +36,8 @@ class Pipeline:
     """By the number of partitions below which a mirror keeps the record's own."""
     read_plan: Callable[[], Plan]
     """Raises PlanUnreadable; what `plan` raises where no plan was recorded."""
+    compiled_groups: Callable[[], CompiledGroups]
+    """For a query with groups, which has no step of its own. Raises as `step`."""
     functions: FunctionCatalogue = BUILT_IN
     """Those that the query may call."""
 
@@ -100,7 +103,13 @@ def pipeline(
         tombstones = read_options.tombstones
         return _compiled(recorded(), sink.topic, sink.partitions, topics, mirrors, functions, schemas, tombstones)
 
-    return Pipeline(sources_by_topic(sources), sink, read_options, compiled, lambda: _read(recorded()), functions)
+    def compiled_groups() -> CompiledGroups:
+        skip_late = read_options.on_late is OnError.SKIP
+        return _compiled_groups(recorded(), sink.topic, sink.partitions, topics, functions, schemas, skip_late)
+
+    return Pipeline(
+        sources_by_topic(sources), sink, read_options, compiled, lambda: _read(recorded()), compiled_groups, functions
+    )
 
 
 def _is_mirrored(source: Source, sink: Sink) -> bool:
@@ -132,3 +141,17 @@ def _compiled(
 ) -> CompiledStep:
     wiring = Wiring(topic, partitions, dict(topics), dict(mirrors), functions, schemas, tombstones)
     return compile_step(_read(recorded), wiring)
+
+
+@lru_cache(maxsize=256)
+def _compiled_groups(
+    recorded: RecordedPlan,
+    topic: str,
+    partitions: int,
+    topics: tuple[tuple[str, str], ...],
+    functions: FunctionCatalogue,
+    schemas: KnownSchemas,
+    skip_late: bool,  # noqa: FBT001  # the cache tells keywords apart by their order
+) -> CompiledGroups:
+    wiring = Wiring(topic, partitions, dict(topics), {}, functions, schemas)
+    return compile_groups(_read(recorded), wiring, skip_late=skip_late)

@@ -79,6 +79,26 @@ class CheckpointLost(JobFailure):
     code = "CHECKPOINT_LOST"
 
 
+class PartitionsChanged(JobFailure):
+    """A source has more partitions than at CREATE, so its keys have moved away from the groups that they belong to."""
+
+    code = "PARTITIONS_CHANGED"
+
+
+class StateMismatch(JobFailure):
+    """The snapshot that the job was created from holds no state of such groups as the job's query makes."""
+
+    code = "STATE_MISMATCH"
+    blame = Blame.USER
+
+
+class StateFull(JobFailure):
+    """A task holds more groups than maxProcessorAccumulatedRecords allows."""
+
+    code = "STATE_FULL"
+    blame = Blame.USER
+
+
 class JobWasDropped(JobFailure):
     """The job was dropped before its requested snapshot was complete."""
 

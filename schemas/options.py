@@ -28,7 +28,7 @@ class Guarantee(StrEnum):
 
 
 class OnError(StrEnum):
-    """What happens to a record that cannot be read, evaluated or written."""
+    """What happens to a record that cannot be read, evaluated or written, or to one that is late."""
 
     FAIL = "fail"
     SKIP = "skip"
@@ -89,6 +89,12 @@ class JobOptions:
     snapshot_interval_millis: int = _option(
         100, "The longest time between two commits; each commit writes a checkpoint.", high=86_400_000
     )
+    state_interval_millis: int = _option(
+        10_000,
+        "How often the groups that have changed are saved, in a commit. After a crash a task reads the records since "
+        "then once more, without output.",
+        high=86_400_000,
+    )
     initial_snapshot_name: str = _option(
         "", "The snapshot whose offsets and state the job starts from.", takes="a snapshot's name", alter=False
     )
@@ -100,10 +106,9 @@ class JobOptions:
     store_metrics_after_job_completion: bool = _option(False, "Keep the last metrics of the tasks after the job's end.")
     max_processor_accumulated_records: int = _option(
         -1,
-        "The most records that one stateful operator may hold; -1 means no limit.",
+        "The most groups that one task may hold; -1 means no limit. A task with more suspends its job.",
         also=-1,
         high=2**63 - 1,
-        notice="it has no effect yet: no operator of this version keeps records",
     )
     split_brain_protection_enabled: bool = _option(
         False,
@@ -133,6 +138,11 @@ class JobOptions:
         OnError.FAIL,
         "What happens to a record that cannot be read, evaluated or written. fail: the job stops. skip: the record is "
         "counted and left out. deadLetter: it goes to the dead-letter topic, in the same transaction as the output.",
+    )
+    on_late: OnError = _option(
+        OnError.DEAD_LETTER,
+        "What happens to a record that comes after its window has closed. deadLetter: it goes to the dead-letter "
+        "topic, in the same transaction as the output. skip: it is counted and left out. fail: the job stops.",
     )
     dead_letter_topic: str = _option(
         "", "Where dead letters go; unset: the control plane's own topic `dead-letters`.", takes="a topic's name"

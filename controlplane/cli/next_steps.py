@@ -11,10 +11,13 @@ from jobplane.schemas.failures import (
     JobFailure,
     KafkaRefused,
     LateRecord,
+    PartitionsChanged,
     PlanUnreadable,
     RecordTooLarge,
     SinkLost,
     SnapshotLost,
+    StateFull,
+    StateMismatch,
     WorkerLost,
 )
 from jobplane.schemas.names import quote_name
@@ -26,6 +29,9 @@ _STEPS: dict[type[JobFailure], str] = {
     RecordTooLarge: "to continue after max.message.bytes of the topic is raised: ALTER JOB {job} RESUME",
     LateRecord: "to keep late records apart: ALTER JOB {job} OPTIONS (onLate 'deadLetter') RESUME",
     GroupFailed: f"{_AGAIN} with another query",
+    StateFull: "to allow more groups: ALTER JOB {job} OPTIONS (maxProcessorAccumulatedRecords '-1') RESUME",
+    StateMismatch: f"{_AGAIN}, without that snapshot",
+    PartitionsChanged: _AGAIN,
     DataLost: f"{_AGAIN}; the new job begins at the oldest record",
     SinkLost: _AGAIN,
     CheckpointLost: f"{_AGAIN}, from a snapshot if there is one",

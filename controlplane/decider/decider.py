@@ -25,6 +25,7 @@ from jobplane.controlplane.core.outcome import answer_of
 from jobplane.controlplane.core.reconcile import unstopped_tasks
 from jobplane.controlplane.core.request import Request
 from jobplane.controlplane.core.state import State
+from jobplane.controlplane.core.state_topics import ClosedStates
 from jobplane.controlplane.core.step import effects
 from jobplane.controlplane.decider.batch import Batch, produce_batch
 from jobplane.controlplane.decider.fencing import Fencer
@@ -197,6 +198,8 @@ class Decider:
             self._tally.leading = True
             for job in state.jobs.values():
                 self._fencer.watch(job.uid, unstopped_tasks(job))
+            self._closed_states = ClosedStates(state)
+            self._fencer.delete_states(self._closed_states.released(state))
             while True:
                 self._alive()
                 messages = poll_ready(consumer, self._suspects.batch_size(BATCH), POLL_S)
@@ -257,6 +260,9 @@ class Decider:
             for one in batch.events:
                 if isinstance(one.event.body, JobForgotten):
                     self._fencer.delete_group(one.event.body.uid)
+            happened = [one.event for one in batch.events]
+            if ClosedStates.may_release(happened):
+                self._fencer.delete_states(self._closed_states.released(state, happened))
             # 7
             for reply in batch.replies:
                 self._replies.offer(reply)

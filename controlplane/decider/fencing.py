@@ -6,6 +6,7 @@ A fenced task is reported as stopped, by an ordinary report: the decider's loop 
 
 import logging
 import time
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 
 from jobplane.controlplane.fetch.groups import Groups
@@ -13,6 +14,7 @@ from jobplane.controlplane.topics import REPORTS
 from jobplane.processors.kafka.cluster import CALL_S, Doubt, Fenced, Kafka
 from jobplane.processors.kafka.control_topics import ControlTopics
 from jobplane.processors.kafka.hanging import task_place, topics_written
+from jobplane.processors.kafka.judging import judging
 from jobplane.processors.kafka.transactions import TransactionalProducer
 from jobplane.schemas.failures import JobFailure
 from jobplane.schemas.options import Guarantee, JobOptions
@@ -60,6 +62,12 @@ class Fencer:
     def delete_group(self, uid: str) -> None:
         self._background.submit(self._delete_group, f"{self._prefix}job.{uid}")
 
+    def delete_states(self, uids: Collection[str]) -> None:
+        """Deletes the topics with the state of jobs' groups, those that there are."""
+        if uids:
+            topics = ControlTopics(self._kafka, self._prefix)
+            self._background.submit(self._delete_topics, [topics.job_state(uid) for uid in uids])
+
     def _fence(self, task: Task) -> None:
         deadline, topics = time.monotonic() + FENCE_S, ControlTopics(self._kafka, self._prefix)
 
@@ -89,3 +97,12 @@ class Fencer:
             self._groups.delete(group)
         except Doubt as failed:
             LOG.warning("group %s was not deleted: %s", group, failed)
+
+    def _delete_topics(self, topics: list[str]) -> None:
+        try:
+            found = [*self._kafka.topics(topics)]
+            for deleted in self._kafka.admin.delete_topics(found, operation_timeout=CALL_S).values() if found else ():
+                with judging():
+                    deleted.result(CALL_S * 2)
+        except (Doubt, Fenced, JobFailure, TimeoutError) as failed:
+            LOG.warning("topics of %s were not deleted; the next decider tries again: %s", ", ".join(topics), failed)

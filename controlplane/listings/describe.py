@@ -12,12 +12,15 @@ from jobplane.schemas.records.progress import PartitionProgress, Progress, refus
 from jobplane.schemas.records.state import TASK_ENDED, Job
 from jobplane.schemas.records.tasks import task_key
 from jobplane.schemas.suggestions import did_you_mean
+from jobplane.sql.plan.stateful import keeps_state
 from jobplane.sql.syntax import statements
 
 TASK_COLUMNS = (
     *("task", "status", "worker", "partition", "position", "end", "lag"),
     *("rate_in", "rate_out", "committed", "state_bytes", "trouble"),
 )
+WATERMARK = "watermark"
+"""Shown of a job with groups: what its windows wait for."""
 DORMANT = "DORMANT"
 """Shown as the status of a task that rests, which is one that runs."""
 OFFSET_COLUMNS = ("topic", "partition", "offset")
@@ -50,12 +53,22 @@ def describe_job(job: Job, progress: Mapping[str, Progress], committed: Iterable
         "packages": [str(one) for one in job.packages],
         "refused": _count_refused(job, progress),
         "snapshots_pending": [one.request.name for one in job.pending],
+        **_about_groups(job, progress),
     }
     if job.failure is not None:
         about |= {"failure_code": job.failure.code, "failure_at": job.failure.at}
     resting = list(committed)
     rows = [row for i in range(len(job.tasks)) for row in _task_rows(job, i, progress, resting)]
-    return Listing(TASK_COLUMNS, rows, about, screen=Screen.JOB)
+    columns = (*TASK_COLUMNS, WATERMARK) if keeps_state(job.plan) else TASK_COLUMNS
+    return Listing(columns, rows, about, screen=Screen.JOB)
+
+
+def _about_groups(job: Job, progress: Mapping[str, Progress]) -> Row:
+    """How many groups the tasks hold, as they have reported; nothing about a query without groups."""
+    if not keeps_state(job.plan):
+        return {}
+    now = [one for i in range(len(job.tasks)) if (one := _live_progress(job, i, progress))]
+    return {"groups": sum(int(one.metrics.get("groups", 0)) for one in now)}
 
 
 def _count_refused(job: Job, progress: Mapping[str, Progress]) -> dict[str, int]:
@@ -94,6 +107,7 @@ def _task_rows(job: Job, index: int, progress: Mapping[str, Progress], committed
             "committed": (now.committed or None) if now else None,
             "state_bytes": now.state_bytes if now else None,
             "trouble": now.trouble if now else "",
+            **({WATERMARK: one.watermark} if keeps_state(job.plan) else {}),
             **({"metrics": task.metrics} if task.metrics else {}),
         }
         for one in held

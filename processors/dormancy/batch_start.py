@@ -30,6 +30,7 @@ from jobplane.schemas.failures import JobFailure
 from jobplane.schemas.options import Guarantee
 from jobplane.schemas.records.reports import ReportKind
 from jobplane.schemas.records.tasks import Task
+from jobplane.sql.plan.stateful import keeps_state
 
 AT_ONCE = 32
 """Transactions of a batch at the same time."""
@@ -209,7 +210,7 @@ def _is_plain(task: Task) -> bool:
     """Whether nothing has to be found out, or compiled, before the task may rest."""
     bounded = any(source.end for source in task.sources)
     carried = not task.started and (task.restore is not None or task.former)
-    return not (bounded or carried or task.packages)
+    return not (bounded or carried or task.packages or keeps_state(task.plan))
 
 
 async def _gather(works: Iterable[Coroutine[Any, Any, Any]]) -> list[Any]:

@@ -32,6 +32,7 @@ from jobplane.schemas.options import Guarantee
 from jobplane.schemas.records.checkpoints import Checkpoint
 from jobplane.schemas.records.progress import PartitionProgress
 from jobplane.schemas.records.tasks import Task
+from jobplane.sql.plan.stateful import keeps_state
 
 MOST_RECORDS, MOST_BYTES, PARTITION_BYTES = 500, 1 << 18, 1 << 16
 """What a step reads at most; more is work for clients of its own."""
@@ -50,6 +51,8 @@ class NotPlain(Interrupted):
 def may_step(services: TaskServices, task: Task, pipeline: Pipeline) -> bool:
     """Whether a task of this kind may make steps without clients of its own."""
     exactly_once = pipeline.options.processing_guarantee is Guarantee.EXACTLY_ONCE
+    if keeps_state(task.plan):
+        return False
     return exactly_once and not task.packages and services.registry is None and pipeline.letters is None
 
 

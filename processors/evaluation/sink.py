@@ -7,11 +7,11 @@ from jobplane.processors.kafka.cluster import Taken
 from jobplane.schemas.failures import RecordTooLarge, WithoutKey
 
 
-def into_sink(produce: Callable[..., None], topic: str, taken: Taken, letter_limit: int) -> Callable[..., None]:
+def into_sink(produce: Callable[..., None], topic: str, taken: Taken, largest: int) -> Callable[..., None]:
     """Producer.produce into the sink `topic`. It raises where Kafka's client would accept a record that the topic does
-    not take, or would not say which record of a batch was refused.
+    not take, or would not say which record of a batch was refused. `largest` is what the client accepts.
     """
-    if letter_limit > taken.limit:
+    if largest > taken.limit:
         produce = sized(produce, taken.limit)
     return keyed(produce, topic) if taken.keyed else produce
 
@@ -19,7 +19,7 @@ def into_sink(produce: Callable[..., None], topic: str, taken: Taken, letter_lim
 def sized(produce: Callable[..., None], limit: int) -> Callable[..., None]:
     """Producer.produce that raises RecordTooLarge for a value and key of more than `limit` bytes.
 
-    The client accepts what the larger of sink and dead-letter topic takes, so the client does not raise by itself.
+    The client accepts what the largest of the topics takes that it writes to, so the client does not raise by itself.
     """
 
     def produce_if_not_too_large(topic: str, value: bytes | None, key: bytes | str | None, *rest: Any) -> None:

@@ -52,7 +52,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class RecordPolicy:
-    """How the records of one job are judged: by onError, by what the sink `topic` takes, and by the dead-letter topic.
+    """How the records of one job are judged: by onError and onLate, what the sink `topic` takes, the dead-letter topic.
 
     `limit` is the size in bytes of the largest record that the sink takes. The defaults judge a record that nobody
     writes to Kafka.
@@ -62,6 +62,7 @@ class RecordPolicy:
     topic: str = ""
     limit: int = 0
     letters: str = ""
+    on_late: OnError = OnError.SKIP
 
     def verdict(self, error: Exception, message: Message, *, partly_written: bool = False) -> Verdict:
         """The verdict on a record whose evaluation raised `error`.
@@ -86,8 +87,9 @@ class RecordPolicy:
         return verdict if isinstance(error, FORESEEN) else Verdict(message, verdict.failure, verdict.treatment, error)
 
     def treated(self, failure: RecordFailure, message: Message) -> Verdict:
-        """The verdict that onError gives."""
-        return Verdict(message, failure, TREATMENTS[self.on_error])
+        """The verdict that onError gives, or onLate for a late record."""
+        option = self.on_late if isinstance(failure, LateRecord) else self.on_error
+        return Verdict(message, failure, TREATMENTS[option])
 
     def at_record(self, failure: RecordFailure, message: Message) -> RecordFailure:
         """The failure with the place of the record, unless it has one."""

@@ -10,6 +10,8 @@ from jobplane.processors.protocol.topic_names import CHECKPOINTS, COMMANDS, EVEN
 from jobplane.schemas.records.tasks import Task
 
 READ_AHEAD_KIB = 16_384
+JOB_STATE = ".state"
+"""Ends the name of the topic with the state of a job's groups, behind that of its group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,10 @@ class ControlTopics:
     def job_group(self, uid: str) -> str:
         """The group of a job's source offsets."""
         return f"{self.prefix}job.{uid}"
+
+    def job_state(self, uid: str) -> str:
+        """The topic with the state of a job's groups."""
+        return f"{self.job_group(uid)}{JOB_STATE}"
 
     def transactional_id(self, task: Task) -> str:
         return f"{self.prefix}{task.transactional_id}"

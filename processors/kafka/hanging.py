@@ -22,6 +22,7 @@ from jobplane.processors.kafka.control_topics import ControlTopics
 from jobplane.processors.kafka.security import security
 from jobplane.schemas.options import JobOptions, OnError
 from jobplane.schemas.records.tasks import Task
+from jobplane.sql.plan.stateful import keeps_state
 
 LOG = logging.getLogger("jobplane.hanging")
 Alive = Callable[[], None]
@@ -50,10 +51,11 @@ class TransactionPlace:
 
 
 def topics_written(task: Task, control: ControlTopics) -> list[str]:
-    """The sink, and the topic of the dead letters where there may be any."""
-    options = JobOptions.of(task.options)
-    letters = [options.letters_topic(control.prefix)] if options.on_error is OnError.DEAD_LETTER else []
-    return [task.sink.topic, *letters]
+    """The sink, the topic of the state where there are groups, and that of the dead letters where there may be any."""
+    options, stateful = JobOptions.of(task.options), keeps_state(task.plan)
+    may_fail = options.on_error is OnError.DEAD_LETTER or (stateful and options.on_late is OnError.DEAD_LETTER)
+    letters = [options.letters_topic(control.prefix)] if may_fail else []
+    return [task.sink.topic, *([control.job_state(task.uid)] if stateful else []), *letters]
 
 
 def task_place(task: Task, control: ControlTopics, topics: Mapping[str, tuple[str, int]]) -> TransactionPlace:

@@ -6,9 +6,10 @@ from enum import StrEnum
 class Step(StrEnum):
     """What a task does next. A test may kill the process at each step, which means before the step is done.
 
-    The steps from POLL on are repeated; BEGIN opens a transaction, and FLUSH to REPORT end it. With the guarantee
-    'atLeastOnce' FLUSH waits for the output, and the transaction has the checkpoint and the offsets only; with 'none'
-    there is no transaction, and CHECKPOINT to COMMIT are left out.
+    The steps from POLL on are repeated; BEGIN opens a transaction, and FLUSH to REPORT end it. LOAD, REPLAY, EMIT and
+    SAVE are steps of a task with groups: the first two once, before its first transaction, the others before FLUSH.
+    With the guarantee 'atLeastOnce' FLUSH waits for the output, and the transaction has the checkpoint and the offsets
+    only; with 'none' there is no transaction, and CHECKPOINT to COMMIT are left out.
     """
 
     FENCE = "fence"
@@ -17,6 +18,10 @@ class Step(StrEnum):
     """Read the task record, then the checkpoint."""
     ASSIGN = "assign"
     """Assign the consumer at the offsets of the checkpoint."""
+    LOAD = "load"
+    """Fetch the chunks that hold the groups."""
+    REPLAY = "replay"
+    """Read the records between the chunks and the checkpoint again, without output."""
     POLL = "poll"
     """Fetch a batch of records."""
     BEGIN = "begin"
@@ -25,6 +30,10 @@ class Step(StrEnum):
     """Evaluate the query for each record, and produce the output."""
     ADVANCE = "advance"
     """Move the positions behind the records that were read."""
+    EMIT = "emit"
+    """Produce the rows of windows that have closed, and of groups that have changed."""
+    SAVE = "save"
+    """Produce the chunks of groups that have changed, if that is due, and wait until their offsets are known."""
     FLUSH = "flush"
     """Produce the checkpoint, and wait until all records are acknowledged: then the checkpoint's offset is known."""
     SEND_OFFSETS = "send_offsets"
@@ -42,6 +51,9 @@ WAITS_FOR_KAFKA = frozenset(
         Step.FENCE,
         Step.READ,
         Step.ASSIGN,
+        Step.LOAD,
+        Step.REPLAY,
+        Step.SAVE,
         Step.FLUSH,
         Step.SEND_OFFSETS,
         Step.CONFIRM,

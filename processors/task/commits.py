@@ -5,13 +5,16 @@ transaction of offsets and checkpoint. 'none' keeps no checkpoint: its transacti
 """
 
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 from jobplane.processors.fetch.reader import SourceReader
 from jobplane.processors.kafka.cluster import (
     Consumer,
     Doubt,
+    KafkaError,
     KafkaException,
     Message,
     TopicPartition,
@@ -70,6 +73,15 @@ class Commits:
         """Whether the output is part of the transaction."""
         return self.clients.output is self.clients.producer
 
+    @property
+    def state_bytes(self) -> int:
+        """The size of the task's state."""
+        return 0
+
+    def state(self) -> bytes:
+        """What the checkpoint holds besides the offsets."""
+        return b""
+
     def begin(self) -> None:
         self.context.enter(Step.BEGIN)
         if self.atomic:
@@ -92,16 +104,15 @@ class Commits:
         else:
             self._commit_transaction()
         self.context.enter(Step.REPORT)
-        state_bytes = len(self.checkpoint.state)
         self.took = time.monotonic() - began
-        self.context.counters.committed(self.took, time.time(), state_bytes)
+        self.context.counters.committed(self.took, time.time(), self.state_bytes)
 
     def _commit_transaction(self) -> None:
         task, producer, enter = self.task, self.clients.producer, self.context.enter
         if not self.in_transaction:
             self._begin_transaction()
         number, attempt = self.checkpoint.number + 1, self.context.attempt
-        checkpoint = checkpoint_of(task, self.pipeline, self.sources.offsets, number, attempt)
+        checkpoint = checkpoint_of(task, self.pipeline, self.sources.offsets, number, attempt, self.state())
         pointer = Pointer(task.layout, task.partition, self._write(checkpoint))
         enter(Step.SEND_OFFSETS)
         producer.send_offsets(self._offsets(str(pointer)), self.clients.consumer)
@@ -113,20 +124,25 @@ class Commits:
 
     def _write(self, checkpoint: Checkpoint) -> int:
         """Writes the checkpoint; its offset, once all records of the transaction are acknowledged."""
-        producer, task, delivered = self.clients.producer, self.task, list[Message]()
-        record = (
-            *(self.context.services.topics.checkpoints, encode(checkpoint), task.checkpoint_key, task.partition),
-            lambda error, message: delivered.append(message),
-        )
-        try:
-            producer.produce(*record)
-        except BufferError:  # the client's queue is full
-            producer.flush(self._patience_s, self._confirm_while_waiting)
-            producer.produce(*record)
+        task, topic = self.task, self.context.services.topics.checkpoints
+        (offset,) = self.write_records(topic, task.partition, [(task.checkpoint_key, encode(checkpoint))])
+        return offset
+
+    def write_records(self, topic: str, partition: int, records: Iterable[tuple[str, bytes | None]]) -> list[int]:
+        """Writes keys and values within the transaction; their offsets, once all in it are acknowledged."""
+        producer, delivered, count = self.clients.producer, dict[int, Message](), 0
+        for key, value in records:
+            record = (topic, value, key, partition, partial(_keep, delivered, count))
+            try:
+                producer.produce(*record)
+            except BufferError:  # the client's queue is full
+                producer.flush(self._patience_s, self._confirm_while_waiting)
+                producer.produce(*record)
+            count += 1
         producer.flush(self._patience_s, self._confirm_while_waiting)
-        if not delivered or delivered[0].error() is not None:  # it fails with the record that was refused
-            raise producer.cause() or Doubt("the checkpoint was not written")
-        return delivered_offset(delivered[0])
+        if len(delivered) < count or any(one.error() is not None for one in delivered.values()):
+            raise producer.cause() or Doubt(f"'{topic}' was not written to")  # it fails with the record refused
+        return [delivered_offset(delivered[i]) for i in range(count)]
 
     def _offsets(self, metadata: str) -> list[TopicPartition]:
         return [TopicPartition(topic, p, offset, metadata) for (topic, p), offset in self.sources.offsets.items()]
@@ -156,3 +172,7 @@ class Commits:
             with suppress(KafkaException):
                 self.clients.producer.abort()
                 self.context.counters.aborted()
+
+
+def _keep(delivered: dict[int, Message], number: int, _: KafkaError | None, message: Message) -> None:
+    delivered[number] = message

@@ -28,6 +28,7 @@ from jobplane.schemas.records.checkpoints import Checkpoint
 from jobplane.schemas.records.progress import Progress
 from jobplane.schemas.records.snapshots import SnapshotRequest
 from jobplane.schemas.records.tasks import Task
+from jobplane.sql.runtime.groups import GroupState
 
 BATCH = 1_000
 """Records read at once: the memory of more would not stay in the cache of a core."""
@@ -120,6 +121,10 @@ class TaskContext:
 
     `flushed` is how far the output is known to be written, in a job without checkpoints: the next session goes on
     there. `rest` is where the task has last rested. `rows_because` is why it copies record by record, if it need not.
+
+    `groups` are those of the query that were kept in memory when the task rested. `first_attempt` is that of the first
+    session with groups, and `pinned` are the versions of snapshots that hold chunks which stay for that reason.
+
     `logged` are the references of the faults that are in the log. `faults` counts those that no single record caused.
     """
 
@@ -133,6 +138,9 @@ class TaskContext:
     refused: dict[Place, RecordFailure] = field(default_factory=dict)
     flushed: Positions = field(default_factory=dict)
     rest: Rest | None = None
+    groups: GroupState | None = None
+    first_attempt: int = 0
+    pinned: set[int] = field(default_factory=set)
     logged: set[str] = field(default_factory=set)
     rows_because: str = ""
     faults: int = 0

@@ -15,6 +15,8 @@ class Counters:
 
     `busy_seconds` is the CPU time of the task's thread, as of its last batch of records.
 
+    `groups` is how many groups the task holds, if its query has any, and `state_bytes` their size.
+
     `records_shared` came from a fetch that tasks of the host share. `records_committed` is `records_in` as of the last
     commit; `host_deaths` how often the task's process has died.
 
@@ -39,15 +41,21 @@ class Counters:
     notice: str = ""
     committed_at: int = 0
     state_bytes: int = 0
+    groups: int = 0
     partitions: tuple[PartitionProgress, ...] = ()
     refused_by_code: dict[str, int] = field(default_factory=dict)
     on_first_commit: Callable[[], None] = field(default=lambda: None, compare=False)
     """Called at the first commit with records in it: if the host dies after it, the task is not to blame."""
 
-    def refused(self, code: str) -> None:
-        """Counts a record that was skipped, or became a dead letter, by the code of its failure."""
-        self.records_refused += 1
-        self.refused_by_code[code] = self.refused_by_code.get(code, 0) + 1
+    def refused(self, code: str, count: int = 1) -> None:
+        """Counts records that were skipped, or became dead letters, by the code of their failure."""
+        self.records_refused += count
+        self.refused_by_code[code] = self.refused_by_code.get(code, 0) + count
+
+    def emitted(self, written: int, groups: int) -> None:
+        """Counts the rows of groups that a commit writes, and the groups that are left."""
+        self.records_out += written
+        self.groups = groups
 
     def batch(self, read: int, written: int, skipped: int, busy_seconds: float) -> None:
         self.records_in += read

@@ -8,19 +8,21 @@ from jobplane.schemas.errors import Refused
 from jobplane.schemas.failures import FunctionMissing
 from jobplane.schemas.records.packages import Package
 from jobplane.schemas.records.tasks import Task
-from jobplane.sql.codegen.compile import Step
 from jobplane.sql.functions import FunctionCatalogue
 from jobplane.sql.operations.operation import UnknownOperation
 from jobplane.sql.packages import calls_of_packages, packages_of
+from jobplane.sql.plan.stateful import keeps_state
 
 
-def step_here(task: Task, pipeline: Pipeline, worker: str) -> tuple[Step, str]:
-    """The compiled query, and what is to be said of other versions than the job was created with.
+def compile_here(task: Task, pipeline: Pipeline, worker: str) -> str:
+    """Compiles the query; returns what is to be said of other versions than the job was created with.
 
     Raises FunctionMissing, PlanUnreadable.
     """
+    compile_query = pipeline.compiled_groups if keeps_state(task.plan) else lambda: pipeline.step
     if not task.packages:
-        return pipeline.step, ""
+        compile_query()
+        return ""
     names, wanted = _needed(task, pipeline)
     here = {one.name: one for one in packages_of(names, pipeline.functions)}
     for one in wanted:
@@ -30,13 +32,13 @@ def step_here(task: Task, pipeline: Pipeline, worker: str) -> tuple[Step, str]:
         why = f"package {here[name]} has functions of these names there"
         raise _missing(task.packages[0], worker, why)
     try:
-        step = pipeline.step
+        compile_query()
     except (Refused, UnknownOperation) as reason:
         one = next((one for one in wanted if here[one.name] != one), task.packages[0])
         said = reason.message if isinstance(reason, Refused) else str(reason)
         raise _missing(one, worker, f"with {here[one.name]} there: {said}") from reason
     others = [f"{here[one.name]} here, job was created with {one.version}" for one in wanted]
-    return step, "; ".join(text for one, text in zip(wanted, others, strict=True) if here[one.name] != one)
+    return "; ".join(text for one, text in zip(wanted, others, strict=True) if here[one.name] != one)
 
 
 def _needed(task: Task, pipeline: Pipeline) -> tuple[tuple[str, ...], tuple[Package, ...]]:

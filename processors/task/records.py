@@ -101,10 +101,15 @@ class ControlRecords:
         except UnknownRecord as bad:
             raise SnapshotLost(f"the snapshot record '{part.key}' cannot be read: {bad}") from bad
 
-    def _pointed(self, topic: str, pointer: Pointer, key: str) -> bytes | None:
+    def record_at(self, topic: str, partition: int, offset: int) -> tuple[bytes | None, bytes | None]:
+        """The key and value of the record at an offset; None for both if it is gone."""
         with self._consumer(committed=False) as consumer:
-            message = self._kafka.record_at(consumer, topic, pointer.partition, pointer.offset)
-        return message.value() if message is not None and message.key() == key.encode() else None
+            message = self._kafka.record_at(consumer, topic, partition, offset)
+        return (message.key(), message.value()) if message is not None else (None, None)
+
+    def _pointed(self, topic: str, pointer: Pointer, key: str) -> bytes | None:
+        found, value = self.record_at(topic, pointer.partition, pointer.offset)
+        return value if found == key.encode() else None
 
     def _last(
         self, topic: str, partition: int, key: str, alive: Alive, start: int | None = None, *, committed: bool = True

@@ -3,12 +3,14 @@
 This is not a search: if a checkpoint that should exist is missing, the job stops.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from jobplane.processors.kafka.cluster import Doubt, insisting
 from jobplane.processors.kafka.wire.offsets import committed_metadata
 from jobplane.processors.kafka.wire.settings import WireUnavailable
 from jobplane.processors.pipeline import Pipeline, Positions
+from jobplane.processors.state.chunks import UnknownState
+from jobplane.processors.state.manifest import decode_state, encode_state, merge_states
 from jobplane.processors.task.context import TaskServices
 from jobplane.schemas.failures import CheckpointLost
 from jobplane.schemas.options import Guarantee
@@ -40,13 +42,26 @@ def restore(services: TaskServices, task: Task, pipeline: Pipeline, alive: Calla
         raise CheckpointLost(
             f"task {task.key} has run before, but has no checkpoint under {task.checkpoint_key}; {_REMEDY}"
         )
-    start = pipeline.starts
+    start, states = pipeline.starts, list[bytes]()
     if task.restore is not None:
         for part in task.restore.parts:
-            start |= services.records.snapshot(part, alive).positions
+            saved = services.records.snapshot(part, alive)
+            start |= saved.positions
+            states.append(saved.state)
     if task.former:
-        start = carried_over(task, start, find)
-    return checkpoint_of(task, pipeline, start)
+        start, of_layouts = carried_over(task, start, find)
+        states = [*states, *of_layouts]
+    return checkpoint_of(task, pipeline, start, state=_merged(states, start, task))
+
+
+def _merged(states: Iterable[bytes], positions: Positions, task: Task) -> bytes:
+    """The state of the partitions that the task owns; empty where there is none."""
+    try:
+        read = [decode_state(state) for state in states if state]
+    except UnknownState as bad:
+        raise CheckpointLost(f"the state of task {task.key} cannot be read: {bad}") from bad
+    merged = merge_states(read, (at for at in positions if task.owns(at[1])))
+    return encode_state(merged) if merged else b""
 
 
 def _pointers(services: TaskServices, task: Task, pipeline: Pipeline) -> list[Pointer]:
@@ -64,9 +79,15 @@ def _pointers(services: TaskServices, task: Task, pipeline: Pipeline) -> list[Po
     return [pointer for metadata in committed.values() if (pointer := read_pointer(metadata))]
 
 
-def carried_over(task: Task, start: Positions, find: Callable[[int, int, int], Checkpoint | None]) -> Positions:
-    """For each partition the task owns: what the newest former layout that ran it has committed of it."""
+def carried_over(
+    task: Task, start: Positions, find: Callable[[int, int, int], Checkpoint | None]
+) -> tuple[Positions, list[bytes]]:
+    """For each partition the task owns: what the newest former layout that ran it has committed of it.
+
+    Beside them the states of the checkpoints: of a partition that is in several, the last is that of its position.
+    """
     read: dict[tuple[int, int], Positions] = {}
+    states: list[bytes] = []
 
     def held(layout: FormerLayout, index: int) -> Positions:
         if (layout.number, index) not in read:
@@ -79,6 +100,7 @@ def carried_over(task: Task, start: Positions, find: Callable[[int, int, int], C
                 if p % len(layout.tasks) == index and (topic, p) not in offsets:
                     raise CheckpointLost(f"a checkpoint of the previous layout does not contain {topic}-{p}; {_REMEDY}")
             read[layout.number, index] = offsets
+            states.append(found.state)
         return read[layout.number, index]
 
     carried = dict(start)
@@ -91,11 +113,11 @@ def carried_over(task: Task, start: Positions, find: Callable[[int, int, int], C
                     for (topic, p), offset in read_by_it
                     if p % len(layout.tasks) == index and task.owns(p)
                 }
-    return carried
+    return carried, states
 
 
 def checkpoint_of(
-    task: Task, pipeline: Pipeline, positions: Positions, number: int = 0, attempt: int = 0
+    task: Task, pipeline: Pipeline, positions: Positions, number: int = 0, attempt: int = 0, state: bytes = b""
 ) -> Checkpoint:
     """A checkpoint of the task with what it owns of these positions; it may own nothing of a topic."""
     held: dict[str, list[PartitionOffset]] = {topic: [] for topic in pipeline.sources}
@@ -105,4 +127,4 @@ def checkpoint_of(
     sources = tuple(
         SourceOffsets(topic, source.topic_id, tuple(held[topic])) for topic, source in pipeline.sources.items()
     )
-    return Checkpoint(task.uid, task.layout, task.task, number, attempt, sources)
+    return Checkpoint(task.uid, task.layout, task.task, number, attempt, sources, state)

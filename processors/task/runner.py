@@ -27,6 +27,8 @@ from jobplane.processors.task.context import BATCH, Narrowed, NotCopied, Release
 from jobplane.processors.task.copy_session import CopySession, copies_batches, copy_clients
 from jobplane.processors.task.counters import Counters
 from jobplane.processors.task.endings import report_end, stop
+from jobplane.processors.task.groups.session import GroupSession
+from jobplane.processors.task.groups.topic import ensure_state_topic
 from jobplane.processors.task.records import RecordAt
 from jobplane.processors.task.restore import restore
 from jobplane.processors.task.session import TaskSession, open_session
@@ -37,6 +39,7 @@ from jobplane.schemas.records.failure import Failure
 from jobplane.schemas.records.reports import ReportKind
 from jobplane.schemas.records.state import Phase
 from jobplane.schemas.records.tasks import Task
+from jobplane.sql.plan.stateful import keeps_state
 
 LOG = logging.getLogger("jobplane.copying")
 MAX_BACKOFF_S = 5.0
@@ -134,10 +137,13 @@ class Runner:
         """The record read so far only says how to fence: the task runs by the one that is read after the fence."""
         services, alive = self._services, self.context.alive
         pipeline = pipeline_of(task, user_functions.load(), services.schemas)
+        is_grouped = keeps_state(task.plan)
+        if is_grouped:
+            ensure_state_topic(services, task, alive)
         names = topics_written(task, services.topics)
         taken = services.kafka.taken(names, alive)
         topics = services.kafka.topics(names, alive)
-        kind: type[TaskSession] = TaskSession
+        kind: type[TaskSession] = GroupSession if is_grouped else TaskSession
         if copies_batches(self.context, task, pipeline):
             clients, kind = copy_clients(self.context, task, pipeline, taken[0], topics), CopySession
         else:

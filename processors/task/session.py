@@ -1,7 +1,7 @@
 """One session of a task: what it does with one producer and one consumer after its fence, from ASSIGN to its end."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -26,14 +26,16 @@ from jobplane.processors.protocol.steps import Step, TaskEnd
 from jobplane.processors.task.commits import Commits, TaskClients
 from jobplane.processors.task.context import BATCH, SMALL_BATCH, Narrowed, Released, Rest, TaskContext
 from jobplane.processors.task.endings import complete, copy_for_snapshots, stop
-from jobplane.processors.task.packages import step_here
+from jobplane.processors.task.packages import compile_here
 from jobplane.processors.task.sources import SourcePositions
 from jobplane.processors.task.topic_checks import check_end, check_held
 from jobplane.processors.task.turns import next_batch, open_seconds
 from jobplane.schemas.failures import JobFailure, RecordFailure
 from jobplane.schemas.records.checkpoints import Checkpoint
+from jobplane.schemas.records.progress import PartitionProgress
 from jobplane.schemas.records.reports import ReportKind
 from jobplane.schemas.records.tasks import Task
+from jobplane.sql.codegen.compile import Step as EvaluationStep
 
 GATHER_S, IDLE_S = 0.02, 0.2
 """How long records gather in an open transaction; how long a task without one waits for the first record at once."""
@@ -73,6 +75,11 @@ class TaskSession:
     last_read: Message | None = None
     last_treated: Place | None = None
 
+    @classmethod
+    def step_for(cls, pipeline: Pipeline, partitions: Iterable[tuple[str, int]]) -> EvaluationStep:
+        """The compiled query, for records of these partitions."""
+        return pipeline.step_for(partitions)
+
     def start(self) -> None:
         """Assigns, and commits once: that proves that the checkpoint can be written. Then the task is running.
 
@@ -110,6 +117,8 @@ class TaskSession:
                     raise Doubt(self.clients.producer.suspect)
                 context.widen()
                 continue
+            if snapshots or not latest.run or self.sources.at_end:
+                self._settle()
             copy_for_snapshots(context, self.goal, self.commits.checkpoint, snapshots)
             if not latest.run:
                 return stop(context, self.goal, self.commits.checkpoint)
@@ -139,6 +148,9 @@ class TaskSession:
         """A record is to blame, or is being looked for, or all records are read."""
         return self.culprit is not None or self.context.batch < BATCH or self.sources.at_end
 
+    def _settle(self) -> None:
+        """Commits what is not committed though no record is: of a task that keeps nothing but offsets, nothing."""
+
     def _may_rest(self) -> bool:
         """Whether nothing came for so long that the task gives back its clients; where it rests is in the context.
 
@@ -156,10 +168,11 @@ class TaskSession:
         if positions != self.commits.checkpoint.positions:  # markers, which the source need not keep for the task
             self._begin()
             self._commit()
+        self._settle()
         ends = services.kafka.last_offsets(positions, self.context.alive)
         if any(ends[at] > offset for at, offset in positions.items()):
             return False
-        self.context.counters.looked(self.sources.progress())
+        self.context.counters.looked(self._progress())
         self.context.rest = Rest(self.task, self.pipeline, self.commits.checkpoint, positions)
         return True
 
@@ -188,17 +201,24 @@ class TaskSession:
         if now - self.commits.confirmed_at > CONFIRM_S:
             self.commits.confirm()
         if self.sources.has_more(self.commits.partitions):
-            added = self.sources.adopt(self.commits.partitions)
-            self.evaluation = replace(self.evaluation, step=self.pipeline.step_for(self.sources.offsets))
-            if added:
-                self.clients.reader.assign_more(added)
+            self._adopt()
+
+    def _adopt(self) -> None:
+        """Reads the partitions too that a source has got."""
+        added = self.sources.adopt(self.commits.partitions)
+        self.evaluation = replace(self.evaluation, step=self.pipeline.step_for(self.sources.offsets))
+        if added:
+            self.clients.reader.assign_more(added)
 
     def _look(self) -> None:
         """Counts how far the task is. Positions pass the markers of transactions, which no record shows."""
         self.looked_at = time.monotonic()
         if not self.open_since and self.culprit is None:
             self.sources.advance()
-        self.context.counters.looked(self.sources.progress())
+        self.context.counters.looked(self._progress())
+
+    def _progress(self) -> tuple[PartitionProgress, ...]:
+        return self.sources.progress()
 
     def _poll_and_produce(self, first: Sequence[Message] = ()) -> bool:
         """The steps POLL to ADVANCE for `first` and what has been fetched. Returns whether more is likely to be there.
@@ -327,12 +347,12 @@ def open_session(
     taken: list[Taken],
     kind: type[TaskSession] = TaskSession,
 ) -> TaskSession:
-    """The session that continues at a checkpoint. `taken` is what the sink takes, and what the dead-letter topic takes.
+    """The session that continues at a checkpoint. `taken` is what each topic takes: first the sink, last dead letters.
 
     Raises FunctionMissing, DataLost or SinkLost.
     """
     services, options, sink = context.services, pipeline.options, pipeline.sink.topic
-    _, notice = step_here(task, pipeline, services.reporter.worker)
+    notice = compile_here(task, pipeline, services.reporter.worker)
     by_rows = f"copies record by record: {context.rows_because}" if context.rows_because else ""
     context.counters.notice = "; ".join(filter(None, (notice, by_rows)))
     sources = SourcePositions(clients.reader, task, pipeline, dict(context.flushed) or checkpoint.positions)
@@ -340,14 +360,14 @@ def open_session(
     commits.confirm()
     sources.adopt(commits.partitions)
     letters_topic, letter_limit = options.letters_topic(services.topics.prefix), taken[-1].limit
-    policy = RecordPolicy(options.on_error, sink, taken[0].limit, letters_topic)
+    policy = RecordPolicy(options.on_error, sink, taken[0].limit, letters_topic, options.on_late)
     when_full = _waiting_for_room(context, clients)
     retried = pipeline.letters  # a record that fails again is a dead letter of its first job, not of the retry
     job, uid = (retried.job, retried.uid) if retried else (task.job, task.uid)
     letters = DeadLetterWriter(clients.output.produce, when_full, letters_topic, letter_limit, job, uid)
     evaluation = Evaluation(
-        pipeline.step_for(sources.offsets),
-        into_sink(clients.output.produce, sink, taken[0], letter_limit),
+        kind.step_for(pipeline, sources.offsets),
+        into_sink(clients.output.produce, sink, taken[0], max(one.limit for one in taken)),
         when_full,
         services.registry,
         policy,

@@ -6,13 +6,17 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class PartitionProgress:
-    """`end` is the high watermark last heard of; `lag` the records between the two."""
+    """`end` is the high watermark last heard of; `lag` the records between the two.
+
+    `watermark` is the time before which no more is to come, where a query has groups and a record has said so.
+    """
 
     topic: str
     partition: int
     position: int
     end: int
     lag: int
+    watermark: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import pytest
 
 from jobplane.processors.protocol.steps import Step
 from tests.support.broker import KafkaBroker
+from tests.support.orders import Orders
 from tests.support.system import System, Worker, jobplane, system, until
 
 RECORDS = 2000
@@ -29,6 +30,18 @@ LATER = [
     *(Step.POLL, Step.EVALUATE, Step.ADVANCE, Step.FLUSH),
     *(Step.SEND_OFFSETS, Step.CONFIRM, Step.COMMIT, Step.REPORT),
 ]
+GROUPS = [
+    *((Step.LOAD, 1), (Step.REPLAY, 1), (Step.EMIT, 1), (Step.EMIT, 6), (Step.SAVE, 1), (Step.SAVE, 3)),
+    *(
+        (Step.EVALUATE, 6),
+        (Step.ADVANCE, 6),
+        (Step.FLUSH, 6),
+        (Step.SEND_OFFSETS, 6),
+        (Step.COMMIT, 6),
+        (Step.REPORT, 6),
+    ),
+]
+"""The steps of a task with groups: its own, and those of any task between which its state may be lost."""
 STEPS = [*((step, 1) for step in ONCE), (Step.BEGIN, 2), *((step, 3) for step in LATER)]
 
 QUIET = [Step.FENCE, Step.READ, Step.BEGIN, Step.FLUSH, Step.SEND_OFFSETS, Step.COMMIT, Step.REPORT]
@@ -38,7 +51,7 @@ SPARSE = [Step.POLL, Step.CONFIRM, Step.EVALUATE, Step.BEGIN, Step.FLUSH, Step.S
 
 
 def test_every_step_is_killed_at() -> None:
-    assert {step for step, _ in STEPS} == set(Step)
+    assert {step for step, _ in (*STEPS, *GROUPS)} == set(Step)
 
 
 @pytest.mark.parametrize(("step", "times"), STEPS, ids=str)
@@ -107,6 +120,30 @@ def test_jobs_that_share_a_fetch_killed_before_a_step_of_one(plane: System, step
         plane.await_values(sink, len(sent))
         plane.done(f"DROP JOB {job}")
         assert Counter(plane.values(sink)) == Counter(sent)
+
+
+@pytest.mark.parametrize(("step", "times"), GROUPS, ids=str)
+def test_windows_are_written_once_too(plane: System, step: Step, times: int) -> None:
+    """The sums are exact, and so are late records: each is a dead letter, once."""
+    name = f"kill_{step}_{times}_groups"
+    orders, sink, late_ones = Orders(plane, name), plane.topic(f"{name}-out"), plane.topic(f"{name}-late")
+    plane.done(
+        f"""CREATE JOB {name} OPTIONS (parallelism '1', snapshotIntervalMillis '20', stateIntervalMillis '200',
+            deadLetterTopic '{late_ones}') AS {orders.windows(sink)}"""
+    )
+    for _ in range(10):
+        orders.send(60)
+    plane.done(f"ALTER JOB {name} RESTART")
+
+    def is_killed_while_orders_come() -> bool:
+        orders.send(60)
+        return (plane.folder / name).exists()
+
+    until(is_killed_while_orders_come, 30, "the host was killed")
+    orders.close()
+    late = orders.check(sink)
+    plane.done(f"DROP JOB {name}")
+    assert orders.check(sink) == late == len(plane.read(late_ones))
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,8 @@ from jobplane.schemas.records.sources import Sink, Source, sources_by_topic
 from jobplane.schemas.records.state import Phase
 from jobplane.schemas.records.tasks import Task, checkpoint_key
 from jobplane.schemas.wire.codec import decode, encode
-from jobplane.sql.codegen.compile import CompiledStep
+from jobplane.sql.codegen.compile import CompiledStep, Wiring
+from jobplane.sql.codegen.groups import CompiledGroups, compile_groups
 from jobplane.sql.plan.graph import Plan
 
 MAPPED = TopicMapping("eu", "small", (), {}, "CREATE MAPPING eu EXTERNAL NAME small TYPE Kafka")
@@ -64,9 +65,11 @@ def pipeline(*sources: Source) -> Pipeline:
     def compiled(mirror: int) -> CompiledStep:
         return CompiledStep(usual if mirror == sys.maxsize else grown, "")
 
-    return Pipeline(
-        sources_by_topic(sources or SOURCES), Sink("out", "id-out", 2), JobOptions(), compiled, lambda: Plan((), ())
-    )
+    def groups() -> CompiledGroups:
+        return compile_groups(Plan((), ()), Wiring("out", 2, {}, {}))
+
+    by_topic = sources_by_topic(sources or SOURCES)
+    return Pipeline(by_topic, Sink("out", "id-out", 2), JobOptions(), compiled, lambda: Plan((), ()), groups)
 
 
 def test_a_topic_is_read_once_whatever_the_query_calls_it() -> None:
@@ -112,7 +115,9 @@ def test_each_partition_goes_on_where_the_last_layout_that_read_it_left_it() -> 
     """Three layouts: of four tasks, of one that never ran, of two. The next has three."""
     kept = {
         checkpoint_key("u-1", layout, index): checkpoint_of(
-            task(index, tasks, layout), pipeline(), {at: offset + moved for at, offset in pipeline().starts.items()}
+            *(task(index, tasks, layout), pipeline()),
+            {at: offset + moved for at, offset in pipeline().starts.items()},
+            state=b"%d of %d" % (index, layout),
         )
         for layout, tasks, moved in ((0, 4, 100), (2, 2, 200))
         for index in range(tasks)
@@ -123,7 +128,9 @@ def test_each_partition_goes_on_where_the_last_layout_that_read_it_left_it() -> 
         return kept.get(checkpoint_key("u-1", layout, index))
 
     new = task(0, 3, 3, (former(2, 2), former(1, 1, started=False), former(0, 4)))
-    carried = checkpoint_of(new, pipeline(), carried_over(new, pipeline().starts, find))
+    positions, states = carried_over(new, pipeline().starts, find)
+    assert states == [b"0 of 0", b"1 of 0", b"2 of 0", b"3 of 0", b"0 of 2", b"1 of 2"], "a later one counts"
+    carried = checkpoint_of(new, pipeline(), positions)
     assert carried.positions == {("small", 0): 220, ("large", 0): 210, ("large", 3): 213}
     del kept["u-1/2/1"]
     with pytest.raises(CheckpointLost, match="u-1/2/1"):

@@ -9,7 +9,7 @@ from jobplane.controlplane.listings import rows as views
 from jobplane.controlplane.listings.describe import describe_job
 from jobplane.processors import user_functions
 from jobplane.processors.pipeline import pipeline_of
-from jobplane.processors.task.packages import step_here
+from jobplane.processors.task.packages import compile_here
 from jobplane.processors.user_functions import OfferedFunctions, found
 from jobplane.schemas.errors import UnknownFunction
 from jobplane.schemas.failures import FunctionMissing
@@ -216,7 +216,7 @@ def test_a_job_whose_function_is_not_in_the_catalogue_is_refused() -> None:
 
 def step_of(functions: FunctionCatalogue, *packages: Package) -> str:
     one = task("SELECT louder(a) AS b FROM s", *packages)
-    return step_here(one, pipeline_of(one, functions), "w1")[1]
+    return compile_here(one, pipeline_of(one, functions), "w1")
 
 
 def test_a_task_says_which_other_versions_it_runs_with() -> None:
@@ -251,7 +251,7 @@ def test_a_name_that_another_package_has_taken_is_missing() -> None:
     functions = with_functions(taken, owner=Package("other", "4"), beside=WITH_LOUDER)
     one = task("SELECT louder(taken(a)) AS b FROM s", OWNER)
     with pytest.raises(FunctionMissing, match=r"does not have: package other 4 has functions of these names there; "):
-        step_here(one, pipeline_of(one, functions), "w1")
+        compile_here(one, pipeline_of(one, functions), "w1")
 
 
 def test_a_function_of_another_shape_is_missing_as_well() -> None:
@@ -260,15 +260,15 @@ def test_a_function_of_another_shape_is_missing_as_well() -> None:
 
     one = task("SELECT echoed(a) AS b FROM s", Package("mine", "1.1"))
     with pytest.raises(FunctionMissing, match=r"mine 1\.1, which .*: with mine 1\.2 there: ECHOED does not take 1 arg"):
-        step_here(one, pipeline_of(one, with_functions(echoed)), "w1")
+        compile_here(one, pipeline_of(one, with_functions(echoed)), "w1")
 
 
 def test_a_recorded_plan_names_the_functions_it_needs() -> None:
     query = "SELECT louder(a) AS b FROM s"
     one = replace(task(query, OWNER), plan=record(plan(insert_of(query), {}, None, WITH_LOUDER)))
-    assert step_here(one, pipeline_of(one, WITH_LOUDER), "w1")[1] == ""
+    assert compile_here(one, pipeline_of(one, WITH_LOUDER), "w1") == ""
     with pytest.raises(FunctionMissing, match="it is not installed there"):
-        step_here(one, pipeline_of(one), "w2")
+        compile_here(one, pipeline_of(one), "w2")
 
 
 def test_a_recorded_call_needs_a_function_of_its_shape() -> None:
@@ -280,7 +280,7 @@ def test_a_recorded_call_needs_a_function_of_its_shape() -> None:
     one = replace(task(query, Package("mine", "1.1")), plan=recorded)
     echoed.__annotations__["text"] = int
     with pytest.raises(FunctionMissing, match=r"with mine 1\.2 there: there is no function ECHOED\(VARCHAR\)"):
-        step_here(one, pipeline_of(one, with_functions(echoed)), "w2")
+        compile_here(one, pipeline_of(one, with_functions(echoed)), "w2")
 
 
 def test_a_task_that_only_stops_needs_no_function() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import assert_never
 
+from jobplane.controlplane.core.decide.groups import check_groups
 from jobplane.controlplane.core.decide.sources import check_dead_letters
 from jobplane.controlplane.core.decide.tombstones import check_tombstones
 from jobplane.controlplane.core.facts import Facts, require_live_job, value_place
@@ -77,6 +78,7 @@ def _new_options(
     said = option_notices(given) + check_tombstones(
         new.options, read, lambda: plan_of(job, facts.functions), name.place
     )
+    said += check_groups(new.options, read, job.plan, name.place)
     if options == job.options and not partitions and not new.resumes:
         return (CommandUnchanged(job.uid, f"job '{job.name}' already has these options", (), job.status),)
     status = next_status(job.status, JobInput.RESUME) if new.resumes else job.status

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from jobplane.controlplane.core.decide.alter_job import check_interval, check_parallelism
 from jobplane.controlplane.core.decide.formats import add_writer_schemas
+from jobplane.controlplane.core.decide.groups import check_groups, choose_parallelism
 from jobplane.controlplane.core.decide.retries import RETRY_OF, resolve_retry
 from jobplane.controlplane.core.decide.sources import (
     Sources,
@@ -36,8 +37,6 @@ from jobplane.sql.plan.plan import plan, with_target
 from jobplane.sql.plan.recording import record
 from jobplane.sql.syntax import statements
 
-DEFAULT_PARALLELISM = 4
-
 
 def create_job(
     state: State, create: statements.CreateJob, request: Request, facts: Facts, prefix: str
@@ -55,8 +54,7 @@ def create_job(
         return (CommandUnchanged(holder.uid, f"job '{name}' exists", other, holder.status),)
     wired = resolve_job(state, create, request.options, facts, prefix)
     sources, sink = wired.sources, wired.sink
-    most = max(len(source.start) for source in sources)
-    count = request.options.parallelism or min(most, DEFAULT_PARALLELISM)
+    count = choose_parallelism(request.options, wired.plan, {source.topic: len(source.start) for source in sources})
     return (
         JobCreated(
             uid=f"{facts.plane}-{request.command.offset}",
@@ -111,6 +109,7 @@ def resolve_job(
             sink, planned = written, with_target(planned, create.insert, written.mapping)
         recorded = record(planned)
     notices = check_tombstones(create.options, options, lambda: recorded, create.name.place)
+    notices += check_groups(create.options, options, recorded, create.name.place)
     named = {sink.topic, *(source.records_of for source in sources)}
     check_dead_letters(create.options, named, facts, prefix, create.name.place)
     check_interval(create.options, options.snapshot_interval_millis, facts, create.name.place)

@@ -6,6 +6,7 @@ from jobplane.processors.old_jobs import plan_of
 from jobplane.schemas.errors import BadOptionValue, Place
 from jobplane.schemas.records.plans import RecordedPlan
 from jobplane.schemas.records.sources import DeadLetterSource, Sink, Source
+from jobplane.sql.plan.stateful import keeps_state
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parser import parse_job
 
@@ -27,6 +28,12 @@ def resolve_retry(
     job = require_live_job(state, statements.Name(name, place))
     if create.insert != parse_job(job.statement).insert:
         raise BadOptionValue(f"a retry of '{name}' must have the query of that job; see SHOW CREATE JOB", place)
+    if keeps_state(job.plan):
+        raise BadOptionValue(
+            f"the query of '{name}' has groups: a retry would make groups of its own of the records, not add them to "
+            "those of the job",
+            place,
+        )
     topic = letters_topic(job, prefix)
     held = facts.topic(topic, place)
     read = [one for one in job.claimed if one.topic_id == held.topic_id]

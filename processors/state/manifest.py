@@ -1,0 +1,138 @@
+"""What a checkpoint says of the state: where its chunks lie, and how far the source is folded into them.
+
+A commit is not a state checkpoint. The chunks are those of the last state checkpoint, at `saved` of each partition;
+the records from there to the checkpoint's offsets are read again, silently, before a task goes on. All is by source
+partition, so that a change of parallelism only hands partitions over.
+"""
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from jobplane.processors.state.chunks import UnknownState
+from jobplane.schemas.msgspec_types import msgpack_decoder
+from jobplane.sql.runtime.groups_parts import At
+
+VERSION = 1
+UNKNOWN = -1
+"""The number of records is not known."""
+
+
+class ChunkPlace(msgspec.Struct, frozen=True, array_like=True):
+    """Where a chunk lies in the state topic. `layer` is the number of the first chunk that was written with it.
+
+    `pinned`: a snapshot may name it, so it is never deleted before the topic is.
+    """
+
+    span: str
+    number: int
+    layer: int
+    groups: int
+    size: int
+    offset: int
+    pinned: bool = False
+
+
+class SavedPartition(msgspec.Struct, frozen=True, array_like=True):
+    """The state of a source partition: all records before `saved`, of which `mark` is the watermark in microseconds.
+
+    `next_number` is the number of the next chunk.
+    """
+
+    topic: str
+    partition: int
+    saved: int
+    mark: int | None = None
+    next_number: int = 0
+    chunks: tuple[ChunkPlace, ...] = ()
+
+    @property
+    def at(self) -> At:
+        return self.topic, self.partition
+
+
+class Manifest(msgspec.Struct, frozen=True, array_like=True):
+    """The live chunks in one state topic. `signature` says what the groups are: keys, window and aggregates."""
+
+    topic: str
+    topic_id: str
+    signature: str
+    partitions: tuple[SavedPartition, ...] = ()
+
+    @property
+    def by_partition(self) -> dict[At, SavedPartition]:
+        return {one.at: one for one in self.partitions}
+
+    @property
+    def saved(self) -> dict[At, int]:
+        """Where the records begin that are not in the chunks."""
+        return {one.at: one.saved for one in self.partitions}
+
+    @property
+    def chunks(self) -> tuple[ChunkPlace, ...]:
+        """Those of all partitions."""
+        return tuple(place for one in self.partitions for place in one.chunks)
+
+
+def pin_chunks(manifest: Manifest) -> Manifest:
+    """The manifest once a snapshot may hold a copy of it."""
+    replace = msgspec.structs.replace
+    partitions = tuple(
+        replace(one, chunks=tuple(replace(place, pinned=True) for place in one.chunks)) for one in manifest.partitions
+    )
+    return replace(manifest, partitions=partitions)
+
+
+class CheckpointState(msgspec.Struct, frozen=True, array_like=True):
+    """The state in a checkpoint: the manifest, and the watermarks at the checkpoint's own offsets.
+
+    `read` is the number of records between the two.
+    """
+
+    manifest: Manifest
+    marks: tuple[tuple[str, int, int], ...] = ()
+    read: int = 0
+
+    @property
+    def marks_by_partition(self) -> dict[At, int]:
+        return {(topic, partition): mark for topic, partition, mark in self.marks}
+
+
+_decoder = msgpack_decoder(CheckpointState)
+_encode = msgspec.msgpack.encode
+
+
+def state_of(manifest: Manifest, marks: Mapping[At, int], read: int) -> CheckpointState:
+    return CheckpointState(manifest, tuple((topic, p, mark) for (topic, p), mark in sorted(marks.items())), read)
+
+
+def encode_state(state: CheckpointState) -> bytes:
+    return bytes((VERSION,)) + _encode(state)
+
+
+def decode_state(data: bytes) -> CheckpointState:
+    """Raises UnknownState."""
+    if data[:1] != bytes((VERSION,)):
+        raise UnknownState(f"version {data[0] if data else 0} of a manifest; this is version {VERSION}")
+    try:
+        return _decoder.decode(memoryview(data)[1:])
+    except msgspec.MsgspecError as bad:
+        raise UnknownState(f"a damaged manifest: {bad}") from bad
+
+
+def merge_states(states: Iterable[CheckpointState], owned: Iterable[At]) -> CheckpointState | None:
+    """The state of the partitions owned, from the checkpoints of several tasks of one job; None if none has any.
+
+    A later one wins. How many records lie between manifest and checkpoint is known only if there are none.
+    """
+    wanted, partitions, marks = set(owned), dict[At, SavedPartition](), dict[At, int]()
+    first: Manifest | None = None
+    read = 0
+    for state in states:
+        first = first or state.manifest
+        read = UNKNOWN if state.read else read
+        partitions |= {at: one for at, one in state.manifest.by_partition.items() if at in wanted}
+        marks |= {at: mark for at, mark in state.marks_by_partition.items() if at in wanted}
+    if first is None:
+        return None
+    return state_of(msgspec.structs.replace(first, partitions=tuple(partitions.values())), marks, read)

@@ -1,0 +1,114 @@
+"""What a state checkpoint writes: the groups touched since the last one, closed spans' tombstones, a new manifest.
+
+Chunks written together are a layer of their span. A layer holds what was touched since the one before; of a group that
+is in several, the last counts. A span whose layers become too many, or too large beside its oldest, is written whole.
+So a restart reads at most about one and a half times the state.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from msgspec.structs import replace
+
+from jobplane.processors.state.chunks import chunk_key
+from jobplane.processors.state.manifest import ChunkPlace, Manifest, SavedPartition
+from jobplane.sql.runtime.groups_chunks import Chunk
+from jobplane.sql.runtime.groups_parts import At
+
+MOST_LAYERS = 12
+"""Of a span."""
+Span = tuple[At, str]
+Whole = Callable[[At, str], Sequence[Chunk]]
+"""All groups of a span."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewChunk:
+    """A record to write under a key."""
+
+    key: str
+    chunk: Chunk
+
+
+@dataclass(frozen=True, slots=True)
+class Save:
+    """A state checkpoint: records to write, keys to delete, and the manifest once the records' offsets are known."""
+
+    chunks: tuple[NewChunk, ...]
+    deleted: tuple[str, ...]
+    unplaced: Manifest
+    """New chunks have offset -1 in it, in the order of `chunks`."""
+
+    def manifest(self, offsets: Iterable[int]) -> Manifest:
+        """`offsets` are those of the chunks, in their order."""
+        if not self.chunks:
+            return self.unplaced
+        left = iter(offsets)
+
+        def placed(one: ChunkPlace) -> ChunkPlace:
+            return replace(one, offset=next(left)) if one.offset < 0 else one
+
+        partitions = tuple(
+            replace(one, chunks=tuple(placed(place) for place in one.chunks)) for one in self.unplaced.partitions
+        )
+        return replace(self.unplaced, partitions=partitions)
+
+
+def close_spans(manifest: Manifest, live: Collection[Span]) -> tuple[Manifest, tuple[str, ...]]:
+    """The manifest without the chunks of spans that have closed, and the keys to delete."""
+    deleted, partitions = list[str](), list[SavedPartition]()
+    for one in manifest.partitions:
+        kept = tuple(place for place in one.chunks if (one.at, place.span) in live)
+        deleted += _deleted(one.at, (place for place in one.chunks if (one.at, place.span) not in live))
+        partitions.append(replace(one, chunks=kept))
+    return replace(manifest, partitions=tuple(partitions)), tuple(deleted)
+
+
+def _deleted(at: At, places: Iterable[ChunkPlace]) -> list[str]:
+    """The keys to delete of chunks that no manifest of this job needs any more."""
+    return [chunk_key(at, place.number) for place in places if not place.pinned]
+
+
+def plan_save(
+    manifest: Manifest,
+    young: Iterable[Chunk],
+    live: Collection[Span],
+    whole: Whole,
+    positions: Mapping[At, int],
+    marks: Mapping[At, int],
+) -> Save:
+    """The state checkpoint at these positions and watermarks.
+
+    `young` are the groups touched since the last one, `live` the spans that have groups.
+    """
+    manifest, deleted = close_spans(manifest, live)
+    known, dead = manifest.by_partition, [*deleted]
+    touched: defaultdict[At, dict[str, list[Chunk]]] = defaultdict(dict)
+    for chunk in young:
+        touched[chunk.at].setdefault(chunk.span, []).append(chunk)
+    written, partitions = list[NewChunk](), list[SavedPartition]()
+    for at, position in sorted(positions.items()):
+        one = known.get(at) or SavedPartition(*at, position)
+        chunks, number = [*one.chunks], one.next_number
+        for span, new in touched[at].items():
+            old, layer = [place for place in chunks if place.span == span], number
+            is_whole = _is_whole_due(old, new)
+            if is_whole:
+                dead += _deleted(at, old)
+                chunks = [place for place in chunks if place.span != span]
+            for chunk in whole(at, span) if is_whole else new:
+                written.append(NewChunk(chunk_key(at, number), chunk))
+                chunks.append(ChunkPlace(span, number, layer, chunk.groups, len(chunk.data), -1))
+                number += 1
+        partitions.append(SavedPartition(*at, position, marks.get(at), number, tuple(chunks)))
+    return Save(tuple(written), tuple(dead), replace(manifest, partitions=tuple(partitions)))
+
+
+def _is_whole_due(old: Sequence[ChunkPlace], new: Sequence[Chunk]) -> bool:
+    """Whether a span is written whole instead of its new chunks."""
+    layers = [sum(place.size for place in one) for _, one in groupby(old, lambda place: place.layer)]
+    if not layers:
+        return False
+    return len(layers) >= MOST_LAYERS or 2 * (sum(layers[1:]) + sum(len(one.data) for one in new)) > layers[0]

@@ -1,0 +1,108 @@
+"""The step SAVE, and the state in a checkpoint: where the groups' chunks lie, and how far the watermarks are.
+
+A commit is not a state checkpoint: chunks are written now and then, in the transaction of a commit. What is committed
+since then is read again after a crash. The chunks of windows that have closed are deleted with the next commit.
+"""
+
+import time
+from dataclasses import dataclass, field
+
+from jobplane.processors.protocol.steps import Step
+from jobplane.processors.state.chunks import encode_chunk
+from jobplane.processors.state.manifest import Manifest, encode_state, pin_chunks, state_of
+from jobplane.processors.state.saving import Save, close_spans, plan_save
+from jobplane.processors.task.commits import Commits
+from jobplane.processors.task.groups.topic import PARTITION
+from jobplane.schemas.failures import RecordTooLarge, StateFull
+from jobplane.sql.runtime.groups import GroupState
+
+MOST_READ = 1_000_000
+"""Records after which the state is saved, however little time has passed."""
+
+
+@dataclass(slots=True, kw_only=True)
+class GroupCommits(Commits):
+    """`manifest` is that of the last state checkpoint, at `saved_at` of the monotonic clock.
+
+    `counted` is the task's counter of records at the state checkpoint. `must_save`: the next commit saves the groups.
+    `late` counts the late records that the query has passed over by itself, as of the last commit.
+    """
+
+    groups: GroupState
+    manifest: Manifest
+    counted: int
+    must_save: bool
+    saved_at: float = field(default_factory=time.monotonic)
+    late: int = 0
+
+    def __post_init__(self) -> None:
+        self.late = self.groups.late
+
+    @property
+    def read(self) -> int:
+        """Records since the last state checkpoint."""
+        return self.context.counters.records_in - self.counted
+
+    @property
+    def is_saved(self) -> bool:
+        """Whether the chunks are the state at the offsets of the task."""
+        return self.manifest.saved == self.sources.offsets
+
+    @property
+    def is_save_due(self) -> bool:
+        """Whether the groups have to be saved with the next commit."""
+        if self.must_save or self.read >= MOST_READ or self.manifest.saved.keys() != self.sources.offsets.keys():
+            return True
+        return time.monotonic() - self.saved_at >= self.pipeline.options.state_interval_millis / 1000
+
+    @property
+    def state_bytes(self) -> int:
+        """The size of the groups in memory."""
+        return self.groups.size
+
+    def state(self) -> bytes:
+        """The manifest and the watermarks."""
+        return encode_state(state_of(self.manifest, self.groups.marks(), self.read))
+
+    def plan(self, *, save: bool) -> Save:
+        """What a commit writes of the state, after the rows of groups are emitted: chunks only with `save`."""
+        self._require_room()
+        groups = self.groups
+        if not save:
+            manifest, deleted = close_spans(self.manifest, groups.spans())
+            return Save((), deleted, manifest)
+        young, live = groups.young_chunks(), groups.spans()
+        if not self.manifest.partitions:  # nothing is saved in the topic yet, whatever was restored
+            young = [chunk for at, span in sorted(live) for chunk in groups.whole(at, span)]
+        return plan_save(self.manifest, young, live, groups.whole, self.sources.offsets, groups.marks())
+
+    def write(self, plan: Save, *, save: bool, pin: bool) -> None:
+        """The step SAVE. With `pin` the chunks are not deleted any more: a snapshot is to hold them."""
+        if not self.in_transaction:
+            self._begin_transaction()
+        offsets = list[int]()
+        if plan.chunks or plan.deleted:
+            self.context.enter(Step.SAVE)
+            written = [(one.key, encode_chunk(one.chunk)) for one in plan.chunks]
+            deleted = [(key, None) for key in plan.deleted]
+            offsets = self.write_records(self.manifest.topic, PARTITION, [*written, *deleted])
+        self.manifest = plan.manifest(offsets)
+        if pin:
+            self.manifest = pin_chunks(self.manifest)
+        if save:
+            self.counted, self.saved_at, self.must_save = self.context.counters.records_in, time.monotonic(), False
+
+    def _require_room(self) -> None:
+        """Raises StateFull where there are more groups than the job may hold."""
+        most, held = self.pipeline.options.max_processor_accumulated_records, self.groups.groups
+        if 0 <= most < held:
+            raise StateFull(
+                f"task {self.task.key} holds {held:,} groups; maxProcessorAccumulatedRecords allows {most:,}: raise it "
+                "and RESUME, or DROP the job"
+            )
+
+
+def too_large(failure: RecordTooLarge, sink: str) -> RecordTooLarge:
+    """The failure where a record of groups, which no record that was read is to blame for, is too large."""
+    text = f"a row of a group is larger than '{sink}' takes, or the state of one group is larger than a record may be"
+    return RecordTooLarge(f"{text} ({failure.message}); raise max.message.bytes of the topic, then RESUME")

@@ -1,0 +1,69 @@
+"""Fetches chunks by their offsets, many at a time: nothing else of a state topic is ever read."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+from jobplane.processors.kafka.wire.batches import NotUnderstood, passage, records_of
+from jobplane.processors.kafka.wire.requests import FETCH, FETCH_VERSION, fetch, fetched
+from jobplane.processors.kafka.wire.settings import WireUnavailable
+from jobplane.processors.kafka.wire.wire import Wire, check
+from jobplane.processors.state.chunks import UnknownState, chunk_key, decode_chunk
+from jobplane.processors.state.manifest import ChunkPlace, Manifest, SavedPartition
+from jobplane.processors.task.context import TaskServices
+from jobplane.processors.task.groups.topic import PARTITION
+from jobplane.schemas.failures import CheckpointLost
+from jobplane.sql.runtime.groups_chunks import Chunk
+
+AT_ONCE, WAIT_S = 8, 10.0
+"""Chunks that are asked for at the same time, and how long they may take."""
+Record = tuple[bytes | None, bytes | None]
+
+
+def fetch_chunks(
+    services: TaskServices, manifest: Manifest, take: Callable[[Chunk], None], alive: Callable[[], None]
+) -> None:
+    """Gives the chunks of a manifest, those of a span in the order in which they were written.
+
+    Raises CheckpointLost where one is gone, or is not what it was, and Doubt.
+    """
+    wanted = [(one, place) for one in manifest.partitions for place in one.chunks]
+    for at in range(0, len(wanted), AT_ONCE):
+        alive()
+        some = wanted[at : at + AT_ONCE]
+        found = _records(services, manifest.topic, [place.offset for _, place in some])
+        for (one, place), record in zip(some, found, strict=True):
+            take(_chunk(manifest.topic, one, place, record))
+
+
+def _chunk(topic: str, one: SavedPartition, place: ChunkPlace, record: Record) -> Chunk:
+    key, value = chunk_key(one.at, place.number), record[1]
+    if record[0] != key.encode() or value is None:
+        raise CheckpointLost(f"the chunk {key} of the job's state is gone from '{topic}' at offset {place.offset}")
+    try:
+        return decode_chunk(one.at, value)
+    except UnknownState as bad:
+        raise CheckpointLost(f"the chunk {key} of the job's state cannot be read: {bad}") from bad
+
+
+def _records(services: TaskServices, topic: str, offsets: Iterable[int]) -> list[Record]:
+    """The key and value of the record at each offset, None where it is gone."""
+    offsets = list(offsets)
+    try:
+        return services.wire.run(_all(services.wire, topic, offsets)).result(WAIT_S)
+    except (WireUnavailable, NotUnderstood, TimeoutError):
+        return [services.records.record_at(topic, PARTITION, offset) for offset in offsets]
+
+
+async def _all(wire: Wire, topic: str, offsets: Iterable[int]) -> list[Record]:
+    return await asyncio.gather(*(_one(wire, topic, offset) for offset in offsets))
+
+
+async def _one(wire: Wire, topic: str, offset: int) -> Record:
+    lane = await wire.lane(await wire.leader(topic, PARTITION))
+    answer = await lane.send(FETCH, FETCH_VERSION, fetch(topic, {PARTITION: offset}, 0, 1, 1))  # a batch, at least
+    partitions, code, _ = fetched(answer)
+    check(code)
+    one = partitions[PARTITION]
+    check(one.code, topic)
+    lying = passage(one.records, offset, offset + 1, one.aborted)
+    return next(((record.key, record.value) for batch in lying.batches for record in records_of(batch)), (None, None))

@@ -1,0 +1,124 @@
+"""The steps LOAD and REPLAY: the groups of a task as they were at its checkpoint.
+
+The chunks hold the groups at the last state checkpoint. The records from there to the checkpoint are read again and
+make the same groups as before; what they gave is in the sink already, so nothing is produced. That this is so is
+checked: as many records must come as before, and lead to the same watermarks.
+"""
+
+from dataclasses import dataclass
+
+from jobplane.processors.evaluation.batch import Evaluation, RecordBatch
+from jobplane.processors.evaluation.place import position
+from jobplane.processors.kafka.cluster import Consumer, Message, OutOfRange, TopicPartition, assign, poll
+from jobplane.processors.pipeline import Positions
+from jobplane.processors.protocol.steps import Step
+from jobplane.processors.state.chunks import UnknownState
+from jobplane.processors.state.manifest import UNKNOWN, CheckpointState, decode_state
+from jobplane.processors.task.context import BATCH, TaskContext
+from jobplane.processors.task.groups.fetching import fetch_chunks
+from jobplane.processors.task.groups.topic import state_topic_id
+from jobplane.processors.task.topic_checks import check_held
+from jobplane.schemas.failures import CheckpointLost, DataLost, StateMismatch
+from jobplane.sql.runtime.groups import GroupState
+
+WAIT_S = 0.1
+_REMEDY = "DROP the job and create it again"
+
+
+@dataclass(frozen=True, slots=True)
+class Restoring:
+    """Puts into `groups`, which are empty, what they were at the positions `until`."""
+
+    context: TaskContext
+    consumer: Consumer
+    evaluation: Evaluation
+    groups: GroupState
+    until: Positions
+
+    def run(self, state: CheckpointState) -> None:
+        """Raises CheckpointLost, DataLost or Doubt."""
+        context, manifest = self.context, state.manifest
+        context.enter(Step.LOAD)
+        if state_topic_id(context.services, manifest.topic, context.alive) != manifest.topic_id:
+            raise CheckpointLost(f"the topic '{manifest.topic}' with the state of groups was recreated; {_REMEDY}")
+        fetch_chunks(context.services, manifest, self.groups.load, context.alive)
+        self.groups.set_marks({one.at: one.mark for one in manifest.partitions if one.mark is not None})
+        context.enter(Step.REPLAY)
+        count = self._replay({at: offset for at, offset in manifest.saved.items() if offset < self.until[at]})
+        self.groups.silent = True
+        self.groups.emit(refuse, refuse)
+        self.groups.silent = False
+        if state.read not in (UNKNOWN, count) or self.groups.marks() != state.marks_by_partition:
+            raise DataLost(
+                f"records between the state checkpoint and the last commit are not what they were: {state.read:,} were "
+                f"read, now there are {count:,}. A source of groups must keep its records, also those under one key, "
+                f"for longer than stateIntervalMillis; {_REMEDY}"
+            )
+
+    def _replay(self, starts: Positions) -> int:
+        """Reads the records from `starts` to `until` without output; returns their number."""
+        if not starts:
+            return 0
+        kafka, left, count = self.context.services.kafka, set(starts), 0
+        check_held(kafka, starts)
+        assign(self.consumer, starts)
+        while left:
+            self.context.alive()
+            try:
+                messages = poll(self.consumer, BATCH, WAIT_S)
+            except OutOfRange:
+                check_held(kafka, starts)
+                raise
+            count += self._absorb([one for one in messages if (one.offset() or 0) < self._end(one)])
+            for at in self.consumer.position([TopicPartition(*at) for at in left]):
+                place = at.topic, at.partition
+                if at.offset >= self.until[place]:
+                    left.discard(place)
+                    self.consumer.pause([TopicPartition(*place)])
+        self.consumer.resume([TopicPartition(*at) for at in starts])
+        return count
+
+    def _end(self, message: Message) -> int:
+        return self.until[position(message)[:2]]
+
+    def _absorb(self, messages: list[Message]) -> int:
+        """As it was done before; records that cannot be evaluated have had their verdict then."""
+        if not messages:
+            return 0
+        turn = self.context.services.interpreter_turn
+        while not turn.acquire(timeout=1):
+            self.context.alive()
+        try:
+            self.evaluation.run(RecordBatch(messages))
+        finally:
+            turn.release()
+        return len(messages)
+
+
+def state_in(data: bytes, signature: str, *, is_restored: bool) -> CheckpointState | None:
+    """The state of a checkpoint; None for a task that begins.
+
+    `is_restored`: it comes from a snapshot. Raises CheckpointLost, and StateMismatch for groups of another kind.
+    """
+    if not data:
+        if is_restored:
+            raise StateMismatch(
+                "the snapshot holds no groups: the job would miss what came before it; create the job without "
+                "initialSnapshotName"
+            )
+        return None
+    try:
+        state = decode_state(data)
+    except UnknownState as bad:
+        raise CheckpointLost(f"the state in the checkpoint cannot be read: {bad}") from bad
+    if state.manifest.signature != signature:
+        raise StateMismatch(
+            "the groups of the snapshot have other keys, windows or aggregates than those of the query; create the job "
+            "with the query of the snapshot, or without initialSnapshotName"
+        )
+    return state
+
+
+def refuse(*_: object) -> None:
+    """What takes the records of an evaluation that must not have any."""
+    raise AssertionError("nothing is produced in silence")

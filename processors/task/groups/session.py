@@ -1,0 +1,173 @@
+"""A session of a task with groups: records fill groups, and each commit has the rows of those that are due.
+
+Beside what any session does, it restores the groups before its first transaction, emits and saves in each commit, and
+rests, stops and ends only when the groups are saved.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import cast
+
+from jobplane.processors.evaluation.batch import Evaluation
+from jobplane.processors.kafka.cluster import Doubt, KafkaException, judged
+from jobplane.processors.pipeline import Pipeline
+from jobplane.processors.protocol.steps import Step, TaskEnd
+from jobplane.processors.state.manifest import UNKNOWN, Manifest, pin_chunks
+from jobplane.processors.task.groups.commits import GroupCommits, too_large
+from jobplane.processors.task.groups.restoring import Restoring, refuse, state_in
+from jobplane.processors.task.groups.topic import state_topic_id
+from jobplane.processors.task.session import TaskSession
+from jobplane.schemas.failures import LateRecord, PartitionsChanged, RecordTooLarge
+from jobplane.schemas.records.progress import PartitionProgress
+from jobplane.sql.codegen.compile import Step as EvaluationStep
+from jobplane.sql.plan.stateful import needs_one_task, signature
+
+
+class GroupSession(TaskSession):
+    """Its `commits` are GroupCommits once it has started."""
+
+    __slots__ = ()
+
+    @classmethod
+    def step_for(cls, pipeline: Pipeline, partitions: Iterable[tuple[str, int]]) -> EvaluationStep:
+        """Until there are groups to fill, it only counts."""
+        return pipeline.compiled_groups().count
+
+    @property
+    def _group_commits(self) -> GroupCommits:
+        return cast("GroupCommits", self.commits)
+
+    def start(self) -> None:
+        """The steps LOAD and REPLAY, then as any session."""
+        self._require_partitions()
+        self.commits = self._restore()
+        super().start()
+
+    def loop(self) -> TaskEnd:
+        """As any session; where the task rests, its groups stay in memory."""
+        end = super().loop()
+        if end is TaskEnd.DORMANT:
+            self.context.groups = self._group_commits.groups
+        return end
+
+    def _restore(self) -> GroupCommits:
+        """The groups at the checkpoint. Where a task wakes, they are those that it has kept."""
+        context, task, old = self.context, self.task, self.commits
+        kept, context.groups = context.groups if context.wakes_at(old.checkpoint) else None, None
+        sign, own = signature(self.pipeline.read_plan()), context.services.topics.job_state(task.uid)
+        is_restored = task.restore is not None and not old.checkpoint.number
+        state = state_in(old.checkpoint.state, sign, is_restored=is_restored)
+        compiled = self.pipeline.compiled_groups()
+        groups = kept or compiled.state(self.sources.offsets)
+        self.evaluation = replace(self.evaluation, step=groups.absorb, recount=compiled.count)
+        if state is not None and kept is None:
+            registry = context.services.registry
+            silent = Evaluation(groups.absorb, refuse, refuse, registry, recount=compiled.count)
+            Restoring(context, self.clients.consumer, silent, groups, old.checkpoint.positions).run(state)
+        read = 0 if state is None else state.read
+        manifest = state.manifest if state is not None and state.manifest.topic == own else None
+        must_save = manifest is None or read == UNKNOWN
+        if manifest is None:  # the groups have no chunks of their own yet
+            manifest = Manifest(own, state_topic_id(context.services, own, context.alive), sign)
+        elif self._is_perhaps_copied:
+            manifest = pin_chunks(manifest)
+            context.pinned |= context.copied
+        self.context.counters.groups = groups.groups
+        return GroupCommits(
+            *(context, task, self.pipeline, self.clients, self.sources, old.checkpoint, old.partitions),
+            groups=groups,
+            manifest=manifest,
+            counted=context.counters.records_in - max(0, read),
+            must_save=must_save,
+        )
+
+    @property
+    def _is_perhaps_copied(self) -> bool:
+        """Whether a snapshot may have been made of the checkpoint since it was committed.
+
+        Those that this task makes while it runs are in the checkpoint before they are made.
+        """
+        context = self.context
+        context.first_attempt = context.first_attempt or context.attempt
+        return self.commits.checkpoint.attempt < context.first_attempt or not context.copied <= context.pinned
+
+    def _commit(self) -> None:
+        latest = self.context.latest_goal
+        ends = self.context.release.is_set() or not latest.run or self.culprit is not None or self.sources.at_end
+        due = self._group_commits.is_save_due or bool(self.context.snapshots_due(latest))
+        self._commit_groups(save=ends or due)
+
+    def _commit_groups(self, *, save: bool) -> None:
+        """The steps EMIT and SAVE, then those of any session."""
+        commits, counters = self._group_commits, self.context.counters
+        groups, late = commits.groups, commits.late
+        with self._turn():
+            self.context.enter(Step.EMIT)
+            if self.sources.at_end:
+                groups.close_all()
+            try:
+                written = groups.emit(self.evaluation.produce, self.evaluation.when_full)
+            except RecordTooLarge as failure:
+                raise too_large(failure, self.policy.topic) from failure
+            plan = commits.plan(save=save)
+        counters.emitted(written, groups.groups)
+        if groups.late > late:  # the query passes over them by itself
+            counters.refused(LateRecord.code, groups.late - late)
+            commits.late = groups.late
+        due = {one.version for one in self.context.snapshots_due(self.context.latest_goal)}
+        commits.write(plan, save=save, pin=bool(due))
+        super()._commit()
+        self.context.pinned |= due
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        turn = self.context.services.interpreter_turn
+        while not turn.acquire(timeout=1):
+            self.context.alive()
+        try:
+            yield
+        finally:
+            turn.release()
+
+    def _settle(self) -> None:
+        """Saves the groups as they are, and for a snapshot; at the end of a bounded job all windows close first."""
+        commits = self._group_commits
+        open_windows = self.sources.at_end and any(span for _, span in commits.groups.spans())
+        due = {one.version for one in self.context.snapshots_due(self.context.latest_goal)}
+        if not commits.is_saved or open_windows or not due <= self.context.pinned:
+            self._begin()
+            self._commit_groups(save=True)
+
+    def _adopt(self) -> None:
+        """Groups are made for the partitions that the session began with."""
+        self._require_partitions()
+        if not self.sources.bounded:
+            raise Doubt("a source has more partitions: the task begins again with them")
+        super()._adopt()
+
+    def _require_partitions(self) -> None:
+        """Raises PartitionsChanged where keys have moved to partitions that are new."""
+        bounded = self.sources.bounded
+        if bounded or needs_one_task(self.pipeline.read_plan()):
+            return
+        for topic, source in self.pipeline.sources.items():
+            count, before = self.commits.partitions[topic], len(source.start)
+            if count > before:
+                raise PartitionsChanged(
+                    f"'{topic}' has {count} partitions now and had {before} at CREATE JOB: keys have moved to other "
+                    "partitions than their groups; DROP the job and create it again"
+                )
+
+    def _progress(self) -> tuple[PartitionProgress, ...]:
+        """With the watermarks, in milliseconds."""
+        marks = self._group_commits.groups.marks() if isinstance(self.commits, GroupCommits) else {}
+        return tuple(
+            replace(one, watermark=marks[at] // 1000) if (at := (one.topic, one.partition)) in marks else one
+            for one in super()._progress()
+        )
+
+    def cause_of(self, error: KafkaException) -> Exception:
+        """What an error of the client means. No single record that was read is to blame for what Kafka refuses."""
+        cause = judged(self.commits.failed_with(error))
+        return too_large(cause, self.policy.topic) if isinstance(cause, RecordTooLarge) else cause

@@ -1,0 +1,143 @@
+"""Jobs with groups: results are exact and written once, through restarts, other splits and snapshots."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.broker import KafkaBroker
+from tests.support.orders import START, Orders, totals_in
+from tests.support.system import System, system, until
+
+OFTEN = "stateIntervalMillis '300', snapshotIntervalMillis '20'"
+"""Commits and state checkpoints are near each other."""
+
+
+@pytest.fixture(scope="module")
+def plane(broker: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    environment = {"JOBPLANE_DORMANT_AFTER": "2"}
+    with system(broker.bootstrap, "groups.", tmp_path_factory.mktemp("groups"), environment=environment) as made:
+        made.worker()
+        yield made
+
+
+def test_a_bounded_job_gives_what_the_topic_holds(plane: System) -> None:
+    orders, sink, late_ones = Orders(plane, "bounded"), plane.topic("bounded-out"), plane.topic("bounded-late")
+    orders.send(2_000)
+    plane.done(
+        f"""CREATE JOB bounded OPTIONS (stopAt 'latest', parallelism '1', deadLetterTopic '{late_ones}')
+            AS {orders.windows(sink)}"""
+    )
+    until(lambda: plane.jobs()["bounded"]["status"] == "COMPLETED", 60, "the job has ended")
+    late = orders.check(sink)
+    assert late > 0
+    assert Counter(dict(one.headers() or ())["jobplane-code"] for one in plane.read(late_ones)) == {b"LATE": late}
+    uid = plane.about("DESCRIBE JOB bounded")["uid"]
+    until(lambda: f"groups.job.{uid}.state" not in plane.admin.list_topics(timeout=10).topics, 20, "no state is left")
+
+
+def test_windows_stay_open_through_restarts_rests_and_other_splits(plane: System) -> None:
+    """Three tasks by the key of the records; then one worker after the other; then two tasks; then a rest."""
+    orders, sink, late_ones = Orders(plane, "open"), plane.topic("open-out"), plane.topic("open-late")
+    plane.done(
+        f"""CREATE JOB open OPTIONS (parallelism '3', deadLetterTopic '{late_ones}', {OFTEN})
+            AS {orders.windows(sink)}"""
+    )
+    for _ in range(5):
+        orders.send(150)
+    plane.done("ALTER JOB open RESTART")
+    orders.send(400)
+    await_read(plane, orders, "open")
+    worker = plane.workers.pop()
+    worker.stop()
+    orders.send(400)
+    plane.worker()
+    orders.send(100)
+    plane.done("ALTER JOB open SUSPEND")
+    plane.done("ALTER JOB open OPTIONS (parallelism '2') RESUME")
+    orders.send(300)
+    until(lambda: all(row["status"] == "DORMANT" for row in plane.rows("DESCRIBE JOB open")), 60, "the tasks rest")
+    orders.send(300)
+    await_read(plane, orders, "open")
+    rows = plane.rows("DESCRIBE JOB open")
+    assert [row["task"] for row in rows] == [0, 0, 1]
+    assert all(START.timestamp() * 1000 < row["watermark"] < orders.clock.timestamp() * 1000 for row in rows)
+    orders.close()
+    late = orders.check(sink)
+    assert len(plane.read(late_ones)) == late
+    plane.done("DROP JOB open")
+
+
+def await_read(plane: System, orders: Orders, job: str) -> None:
+    """Waits until a job has committed all that was sent."""
+
+    def read() -> bool:
+        return sum(row["position"] or 0 for row in plane.rows(f"DESCRIBE JOB {job}")) >= orders.sent
+
+    until(read, 60, "the job has read all")
+
+
+def test_a_snapshot_holds_the_groups(plane: System) -> None:
+    """Of a job that runs, is suspended, and is dropped; each time another goes on where it was made."""
+    orders = Orders(plane, "kept")
+    options = f"parallelism '1', onLate 'skip', {OFTEN}"
+    first, *others = [plane.topic(f"kept-{i}") for i in range(4)]
+    plane.done(f"CREATE JOB kept OPTIONS ({options}) AS {orders.windows(first)}")
+    orders.send(500)
+    before = []
+    for i in range(3):
+        if i == 1:
+            plane.done("ALTER JOB kept SUSPEND")
+        last = i == 2
+        plane.done("DROP JOB kept WITH SNAPSHOT kept2" if last else f"CREATE SNAPSHOT kept{i} FOR JOB kept")
+        before.append(plane.read(first))
+        if i == 1:
+            plane.done("ALTER JOB kept RESUME")
+        orders.send(500)
+    for i, sink in enumerate(others):
+        plane.done(f"CREATE JOB kept{i} OPTIONS ({options}, initialSnapshotName 'kept{i}') AS {orders.windows(sink)}")
+    orders.close()
+    totals, _ = orders.expected()
+    for earlier, sink in zip(before, others, strict=True):
+        plane.await_values(sink, len(totals) - len(earlier))
+        assert totals_in([*earlier, *plane.read(sink)]) == totals
+    for i in range(3):
+        plane.done(f"DROP JOB kept{i}")
+        plane.done(f"DROP SNAPSHOT kept{i}")
+    until(
+        lambda: not any(name.startswith("groups.job.") for name in plane.admin.list_topics(timeout=10).topics),
+        20,
+        "no state is left",
+    )
+
+
+def test_groups_without_a_window_are_upserts(plane: System) -> None:
+    """The last record of a key is its total, whatever came between; a group that HAVING leaves out has none."""
+    source, sink = plane.topic("totals-in"), plane.topic("totals-out", 2, cleanup_policy="compact")
+    plane.done(
+        f"""CREATE JOB totals OPTIONS (parallelism '1', {OFTEN}) AS INSERT INTO "{sink}"
+            SELECT who, COUNT(*) AS orders, SUM(x) AS total FROM "{source}" GROUP BY who HAVING SUM(x) > 0"""
+    )
+    sent: dict[str, list[int]] = {}
+    for step in range(6):
+        values = [(f"user-{step * i % 11}", (i * 37 + step) % 101 - 55) for i in range(200)]
+        for who, x in values:
+            sent.setdefault(who, []).append(x)
+        plane.produce(source, [(b"%d" % x, json.dumps({"who": who, "x": x}).encode()) for who, x in values])
+        if step == 2:
+            plane.done("ALTER JOB totals RESTART")
+        if step == 4:
+            plane.workers.pop().stop()
+            plane.worker()
+    expected = {who: (len(xs), sum(xs)) for who, xs in sent.items() if sum(xs) > 0}
+
+    def last() -> dict[str, tuple[int, int]]:
+        values = {one.key(): one.value() for one in plane.read(sink)}
+        rows = {(key or b"").decode(): json.loads(value) for key, value in values.items() if value}
+        return {who: (row["orders"], row["total"]) for who, row in rows.items()}
+
+    until(lambda: last() == expected, 60, "the totals are there")
+    groups = 2 * len(sent)  # those of each partition
+    until(lambda: plane.about("DESCRIBE JOB totals")["groups"] == groups, 20, "the groups are counted")
+    plane.done("DROP JOB totals")

@@ -1,0 +1,211 @@
+"""After any history of groups touched, spans closed, state checkpoints and snapshots, the live chunks are the state."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from jobplane.processors.state.chunks import UnknownState, decode_chunk, encode_chunk
+from jobplane.processors.state.manifest import (
+    UNKNOWN,
+    CheckpointState,
+    ChunkPlace,
+    Manifest,
+    SavedPartition,
+    decode_state,
+    encode_state,
+    merge_states,
+    pin_chunks,
+    state_of,
+)
+from jobplane.processors.state.saving import MOST_LAYERS, Span, close_spans, plan_save
+from jobplane.sql.runtime.groups_chunks import Chunk
+from jobplane.sql.runtime.groups_parts import At
+
+PIECE = 3
+"""Groups in a chunk at most."""
+OWNED: list[At] = [("orders", 0), ("orders", 1)]
+SPANS = ["", "09:00/10:00", "10:00/11:00"]
+
+
+@dataclass
+class Topic:
+    """A compacted topic, and the groups in memory that are written to it."""
+
+    manifest: Manifest = field(default_factory=lambda: Manifest("state", "id", "signature"))
+    groups: defaultdict[Span, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
+    young: defaultdict[Span, set[str]] = field(default_factory=lambda: defaultdict(set))
+    records: dict[str, tuple[int, bytes]] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
+    snapshots: list[tuple[Manifest, dict[Span, dict[str, int]]]] = field(default_factory=list)
+    offset: int = 0
+
+    def touch(self, at: At, span: str, group: str, value: int) -> None:
+        self.groups[at, span][group] = value
+        self.young[at, span].add(group)
+
+    def close(self, span: str) -> None:
+        for at in OWNED:
+            self.groups.pop((at, span), None)
+            self.young.pop((at, span), None)
+
+    def delete(self, keys: tuple[str, ...]) -> None:
+        for key in keys:
+            del self.records[key]
+
+    def commit(self) -> None:
+        self.manifest, dead = close_spans(self.manifest, self.groups.keys())
+        self.delete(dead)
+
+    def snapshot(self) -> None:
+        self.save()
+        self.manifest = pin_chunks(self.manifest)
+        self.snapshots.append((self.manifest, self.restored(self.manifest)))
+
+    def save(self) -> None:
+        young = [one for (at, span), names in self.young.items() for one in self.cut(at, span, sorted(names))]
+        self.young.clear()
+        positions = dict.fromkeys(OWNED, self.offset)
+        save = plan_save(self.manifest, young, self.groups.keys(), self.whole, positions, {OWNED[0]: 7})
+        offsets = []
+        for one in save.chunks:
+            assert one.key not in self.used
+            self.used.add(one.key)
+            self.records[one.key] = (self.offset, encode_chunk(one.chunk))
+            offsets.append(self.offset)
+            self.offset += 1
+        self.delete(save.deleted)
+        self.manifest = save.manifest(offsets)
+
+    def whole(self, at: At, span: str) -> list[Chunk]:
+        return self.cut(at, span, sorted(self.groups[at, span]))
+
+    def cut(self, at: At, span: str, names: list[str]) -> list[Chunk]:
+        held = self.groups[at, span]
+        pieces = [names[i : i + PIECE] for i in range(0, len(names), PIECE)]
+        return [
+            Chunk(at, span, len(some), msgspec.msgpack.encode({name: held[name] for name in some})) for some in pieces
+        ]
+
+    def restored(self, manifest: Manifest) -> dict[Span, dict[str, int]]:
+        by_offset = dict(self.records.values())
+        found: defaultdict[Span, dict[str, int]] = defaultdict(dict)
+        for one in manifest.partitions:
+            for place in one.chunks:
+                chunk = decode_chunk(one.at, by_offset[place.offset])
+                assert (chunk.span, chunk.groups, len(chunk.data)) == (place.span, place.groups, place.size)
+                found[one.at, chunk.span] |= msgspec.msgpack.decode(chunk.data)
+        return found
+
+
+ACTIONS = some.lists(
+    some.one_of(
+        some.tuples(some.just("touch"), some.sampled_from(OWNED), some.sampled_from(SPANS), some.integers(0, 30)),
+        some.tuples(some.just("close"), some.sampled_from(SPANS)),
+        some.tuples(some.just("commit")),
+        some.tuples(some.just("save")),
+        some.tuples(some.just("snapshot")),
+    ),
+    max_size=80,
+)
+
+
+def check(topic: Topic) -> None:
+    assert topic.restored(topic.manifest) == {span: held for span, held in topic.groups.items() if held}
+    for manifest, held in topic.snapshots:
+        assert topic.restored(manifest) == held
+    named = {place.offset for one in (topic.manifest, *(one for one, _ in topic.snapshots)) for place in one.chunks}
+    assert named == {offset for offset, _ in topic.records.values()}, "nothing else is left in the topic"
+    for one in topic.manifest.partitions:
+        for span in {place.span for place in one.chunks}:
+            assert len({place.layer for place in one.chunks if place.span == span}) <= MOST_LAYERS
+    assert decode_state(encode_state(state_of(topic.manifest, {}, 5))) == state_of(topic.manifest, {}, 5)
+
+
+@given(ACTIONS)
+def test_live_chunks_are_the_state(actions: list[tuple[object, ...]]) -> None:
+    topic = Topic()
+    for count, action in enumerate(actions):
+        match action:
+            case ("touch", (str(name), int(partition)), str(span), int(group)):
+                topic.touch((name, partition), span, f"group-{group}", count)
+            case ("close", str(span)):
+                topic.close(span)
+                topic.commit()
+            case ("commit",):
+                topic.commit()
+            case ("snapshot",):
+                topic.snapshot()
+            case ("save",):
+                topic.save()
+                check(topic)
+    topic.save()
+    check(topic)
+    assert topic.manifest.saved == dict.fromkeys(OWNED, topic.manifest.partitions[0].saved)
+    assert {one.at: one.mark for one in topic.manifest.partitions} == {OWNED[0]: 7, OWNED[1]: None}
+
+
+@given(some.lists(some.integers(0, 999), min_size=1, max_size=300))
+def test_few_layers_are_written_and_little_again(touched: list[int]) -> None:
+    """A thousand groups, some touched before each save: what is read back is about half as much again at most."""
+    topic = Topic()
+    for group in range(1_000):
+        topic.touch(OWNED[0], "", f"group-{group}", 0)
+    topic.save()
+    state = sum(place.size for place in topic.manifest.partitions[0].chunks)
+    for at in range(0, len(touched), 10):
+        for group in touched[at : at + 10]:
+            topic.touch(OWNED[0], "", f"group-{group}", at)
+        topic.save()
+        check(topic)
+        assert sum(place.size for place in topic.manifest.partitions[0].chunks) <= 1.6 * state
+
+
+def test_the_bytes_of_a_chunk_and_of_a_manifest_are_read_for_ever() -> None:
+    chunk = Chunk(("orders", 3), "2026-01-31T08:00:00Z/2026-01-31T09:00:00Z", 2, b"\x82groups")
+    data = bytes.fromhex(
+        "0193d929323032362d30312d33315430383a30303a30305a2f323032362d30312d33315430393a30303a30305a02c4078267726f757073"
+    )
+    assert encode_chunk(chunk) == data
+    assert decode_chunk(("orders", 3), data) == chunk
+    places = (ChunkPlace("", 4, 4, 100, 2_000, 17),)
+    manifest = Manifest(
+        "jobplane.job.1-5.state",
+        "AbC",
+        "digest",
+        (SavedPartition("orders", 3, 120, 1_769_846_400_000_000, 5, places),),
+    )
+    state = state_of(manifest, {("orders", 3): 1_769_846_401_000_000}, 12)
+    data = bytes.fromhex(
+        "019394b66a6f62706c616e652e6a6f622e312d352e7374617465a3416243a66469676573749196a66f72646572730378cf00"
+        "0649aa79faa000059197a0040464cd07d011c29193a66f726465727303cf000649aa7a09e2400c"
+    )
+    assert encode_state(state) == data
+    assert decode_state(data) == state
+
+
+@pytest.mark.parametrize("data", [b"", b"\x02\x93", b"\x01\x93", b"\x01not", b"\x00"])
+def test_other_bytes_are_refused_in_words(data: bytes) -> None:
+    for read in (decode_state, lambda value: decode_chunk(("orders", 0), value)):
+        with pytest.raises(UnknownState):
+            read(data)
+
+
+def test_partitions_are_handed_over_with_their_state() -> None:
+    def task(partition: int, saved: int, read: int) -> CheckpointState:
+        one = SavedPartition("orders", partition, saved, 5, 1, (ChunkPlace("", 0, 0, 1, 10, saved),))
+        return state_of(Manifest("state", "id", "signature", (one,)), {one.at: 6}, read)
+
+    merged = merge_states([task(0, 10, 0), task(1, 20, 3)], [("orders", 1)])
+    assert merged is not None
+    assert merged.manifest.saved == {("orders", 1): 20}
+    assert merged.marks_by_partition == {("orders", 1): 6}
+    assert merged.read == UNKNOWN
+    both = merge_states([task(0, 10, 0), task(1, 20, 0), task(1, 30, 0)], OWNED)
+    assert both is not None
+    assert both.manifest.saved == {("orders", 0): 10, ("orders", 1): 30}
+    assert both.read == 0
+    assert merge_states([], OWNED) is None
