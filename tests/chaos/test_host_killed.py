@@ -146,6 +146,33 @@ def test_windows_are_written_once_too(plane: System, step: Step, times: int) -> 
     assert orders.check(sink) == late == len(plane.read(late_ones))
 
 
+def test_windows_may_be_written_again_where_output_is_not_in_the_transaction(plane: System) -> None:
+    """With the same sums: each row that is written again is the row that was written before."""
+    name = f"kill_{Step.COMMIT}_6_loose"
+    orders, sink = Orders(plane, name), plane.topic(f"{name}-out")
+    plane.done(
+        f"""CREATE JOB {name} OPTIONS (processingGuarantee 'atLeastOnce', parallelism '1', onLate 'skip',
+            snapshotIntervalMillis '20', stateIntervalMillis '200') AS {orders.windows(sink)}"""
+    )
+
+    def is_killed_while_orders_come() -> bool:
+        orders.send(60)
+        return (plane.folder / name).exists()
+
+    until(is_killed_while_orders_come, 30, "the host was killed")
+    orders.close()
+    totals, _ = orders.expected()
+
+    def rows() -> set[tuple[str, str, int, int]]:
+        found = [json.loads(value or b"") for value in plane.values(sink)]
+        return {(row["who"], row["since"], row["orders"], row["total"]) for row in found}
+
+    expected = {(*key, *total) for key, total in totals.items()}
+    until(lambda: rows() >= expected, 60, "every window is written")
+    assert rows() == expected
+    plane.done(f"DROP JOB {name}")
+
+
 @pytest.mark.parametrize(
     ("step", "times"),
     [(Step.BEGIN, 2), (Step.ADVANCE, 3), (Step.FLUSH, 2), (Step.SEND_OFFSETS, 3), (Step.COMMIT, 3), (Step.REPORT, 3)],

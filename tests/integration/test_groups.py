@@ -1,10 +1,15 @@
 """Jobs with groups: results are exact and written once, through restarts, other splits and snapshots."""
 
 import json
+import os
+import signal
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import NewPartitions
 
 from tests.support.broker import KafkaBroker
 from tests.support.orders import START, Orders, totals_in
@@ -141,3 +146,77 @@ def test_groups_without_a_window_are_upserts(plane: System) -> None:
     groups = 2 * len(sent)  # those of each partition
     until(lambda: plane.about("DESCRIBE JOB totals")["groups"] == groups, 20, "the groups are counted")
     plane.done("DROP JOB totals")
+
+
+def await_failure(plane: System, job: str, code: str) -> str:
+    until(lambda: plane.jobs()[job]["status"] == "SUSPENDED", 40, f"{job} is suspended")
+    failure = str(plane.jobs()[job]["failure"])
+    assert failure.startswith(code), failure
+    return failure
+
+
+def test_a_task_that_holds_too_many_groups_stops_and_can_go_on(plane: System) -> None:
+    orders, sink = Orders(plane, "full"), plane.topic("full-out")
+    plane.done(
+        f"""CREATE JOB limited OPTIONS (parallelism '1', onLate 'skip', maxProcessorAccumulatedRecords '3')
+            AS {orders.windows(sink)}"""
+    )
+    orders.send(300)
+    assert "maxProcessorAccumulatedRecords allows 3" in await_failure(plane, "limited", "STATE_FULL")
+    plane.done("ALTER JOB limited OPTIONS (maxProcessorAccumulatedRecords '-1') RESUME")
+    orders.close()
+    orders.check(sink)
+    plane.done("DROP JOB limited")
+
+
+def test_state_of_other_groups_is_refused(plane: System) -> None:
+    orders, sink = Orders(plane, "others"), plane.topic("others-out")
+    query = orders.windows(sink)
+    plane.done(f'CREATE JOB plain AS INSERT INTO "{sink}" SELECT x FROM others')
+    plane.done(f"CREATE JOB counting OPTIONS (parallelism '1') AS {query}")
+    for job, snapshot, other in (
+        ("plain", "plain_part", query),
+        ("counting", "part", query.replace("SUM(x)", "MAX(x)")),
+        ("counting", "part", query.replace("60", "120")),
+    ):
+        plane.done(f"CREATE SNAPSHOT {snapshot} FOR JOB {job}")
+        plane.sql(f"CREATE JOB changed OPTIONS (parallelism '1', initialSnapshotName '{snapshot}') AS {other}")
+        await_failure(plane, "changed", "STATE_MISMATCH")
+        plane.done("DROP JOB changed")
+    filtered = query.replace("GROUP BY", "WHERE x > 1 GROUP BY")
+    plane.done(f"CREATE JOB changed OPTIONS (parallelism '1', initialSnapshotName 'part') AS {filtered}")
+    for job in ("plain", "counting", "changed"):
+        plane.done(f"DROP JOB {job}")
+
+
+def test_partitions_that_are_added_are_read_or_stop_the_job(plane: System) -> None:
+    """One task reads them as well. Where groups are to stay in their partitions, keys have moved."""
+    orders, sink, other = Orders(plane, "grown", 2), plane.topic("grown-out"), plane.topic("grown-too")
+    plane.done(f"CREATE JOB bound OPTIONS (parallelism '2', onLate 'skip', {OFTEN}) AS {orders.windows(sink)}")
+    unbound = orders.windows(other).replace("GROUP BY __key", "GROUP BY COALESCE(__key, '')")
+    unbound = unbound.replace("SELECT __key AS who", "SELECT COALESCE(__key, '') AS who")
+    plane.done(f"CREATE JOB all_keys OPTIONS (onLate 'skip', {OFTEN}) AS {unbound}")
+    assert plane.jobs()["all_keys"]["tasks"] == 1
+    orders.send(200)
+    plane.admin.create_partitions([NewPartitions(orders.topic, 3)])[orders.topic].result(10)
+    orders.partitions = 3
+    assert "had 2 at CREATE JOB" in await_failure(plane, "bound", "PARTITIONS_CHANGED")
+    orders.clock += timedelta(minutes=10)  # in the new partition too, no order is of a window that has closed
+    orders.send(300)
+    orders.close()
+    orders.check(other)
+    plane.done("DROP JOB bound")
+    plane.done("DROP JOB all_keys")
+
+
+def test_records_that_are_gone_before_they_are_saved_stop_the_job(plane: System) -> None:
+    """After a crash they cannot be read again: the sums would be wrong."""
+    orders, sink = Orders(plane, "lost", 1), plane.topic("lost-out")
+    plane.done(f"CREATE JOB lost OPTIONS (parallelism '1', stateIntervalMillis '3600000') AS {orders.windows(sink)}")
+    orders.send(100)
+    await_read(plane, orders, "lost")
+    plane.admin.delete_records([TopicPartition(orders.topic, 0, 50)])[TopicPartition(orders.topic, 0)].result(10)
+    for pid in plane.workers[0].host_pids():
+        os.kill(pid, signal.SIGKILL)
+    assert "begins at offset 50 now" in await_failure(plane, "lost", "DATA_LOST")
+    plane.done("DROP JOB lost")

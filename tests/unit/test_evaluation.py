@@ -9,8 +9,8 @@ from jobplane.processors.evaluation.batch import Evaluation, RecordBatch
 from jobplane.processors.evaluation.dead_letters import DeadLetterWriter
 from jobplane.processors.evaluation.place import Place, position
 from jobplane.processors.evaluation.sink import keyed
-from jobplane.processors.evaluation.verdict import RecordPolicy, Treatment
-from jobplane.schemas.failures import BadRecord, RecordFailure, RecordTooLarge, WithoutKey
+from jobplane.processors.evaluation.verdict import TREATMENTS, RecordPolicy, Treatment
+from jobplane.schemas.failures import BadRecord, LateRecord, RecordFailure, RecordTooLarge, WithoutKey
 from jobplane.schemas.options import OnError
 from jobplane.sql.codegen.compile import Step, Wiring, compile_step
 from jobplane.sql.plan.plan import plan
@@ -167,3 +167,12 @@ def test_keyed_stops_records_without_a_key() -> None:
     with pytest.raises(WithoutKey, match="'out' is compacted and takes only records with a key"):
         produce("out", b"v", None, 3)
     assert taken == [("out", b"v", b"", 3)]
+
+
+@pytest.mark.parametrize("on_late", OnError)
+def test_a_late_record_goes_the_way_of_on_late(on_late: OnError) -> None:
+    policy, (message,) = RecordPolicy(OnError.FAIL, "out", 100, "letters", on_late), messages(b"{}")
+    late = LateRecord("2026-01-31T08:31:00Z", "2026-01-31T08:31:05Z", "PT5S", "s-0")
+    verdict = policy.verdict(late, message)
+    assert (verdict.treatment, verdict.failure.code) == (TREATMENTS[on_late], "LATE")
+    assert policy.verdict(BadRecord("no JSON"), message).treatment is Treatment.STOP

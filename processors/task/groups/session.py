@@ -13,7 +13,7 @@ from jobplane.processors.evaluation.batch import Evaluation
 from jobplane.processors.kafka.cluster import Doubt, KafkaException, judged
 from jobplane.processors.pipeline import Pipeline
 from jobplane.processors.protocol.steps import Step, TaskEnd
-from jobplane.processors.state.manifest import UNKNOWN, Manifest, pin_chunks
+from jobplane.processors.state.manifest import UNKNOWN, CheckpointState, Manifest, pin_chunks
 from jobplane.processors.task.groups.commits import GroupCommits, too_large
 from jobplane.processors.task.groups.restoring import Restoring, refuse, state_in
 from jobplane.processors.task.groups.topic import state_topic_id
@@ -22,6 +22,7 @@ from jobplane.schemas.failures import LateRecord, PartitionsChanged, RecordTooLa
 from jobplane.schemas.records.progress import PartitionProgress
 from jobplane.sql.codegen.compile import Step as EvaluationStep
 from jobplane.sql.plan.stateful import needs_one_task, signature
+from jobplane.sql.runtime.groups import GroupState
 
 
 class GroupSession(TaskSession):
@@ -65,6 +66,7 @@ class GroupSession(TaskSession):
             registry = context.services.registry
             silent = Evaluation(groups.absorb, refuse, refuse, registry, recount=compiled.count)
             Restoring(context, self.clients.consumer, silent, groups, old.checkpoint.positions).run(state)
+            self._mark_added(groups, state)
         read = 0 if state is None else state.read
         manifest = state.manifest if state is not None and state.manifest.topic == own else None
         must_save = manifest is None or read == UNKNOWN
@@ -81,6 +83,12 @@ class GroupSession(TaskSession):
             counted=context.counters.records_in - max(0, read),
             must_save=must_save,
         )
+
+    def _mark_added(self, groups: GroupState, state: CheckpointState) -> None:
+        """A partition that was added begins with the least watermark: before that, windows have closed without it."""
+        marks, known = groups.marks(), state.manifest.saved.keys()
+        if marks.keys() == known:
+            groups.set_marks(dict.fromkeys(self.sources.offsets.keys() - known, min(marks.values())))
 
     @property
     def _is_perhaps_copied(self) -> bool:

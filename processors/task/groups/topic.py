@@ -25,17 +25,17 @@ _SETTINGS = {
 
 
 def ensure_state_topic(services: TaskServices, task: Task, alive: Callable[[], None]) -> None:
-    """Creates the topic before a task runs for the first time: with the replicas of the checkpoints.
+    """Creates the topic where there is none, with the replicas of the checkpoints. Raises KafkaRefused.
 
-    Raises CheckpointLost where it is gone and the task has run, KafkaRefused where Kafka does not make it.
+    Whether it is the one that the groups were saved in is checked when they are loaded.
     """
     kafka, name = services.kafka, services.topics.job_state(task.uid)
-    if kafka.topics([name], alive):
+
+    def found() -> bool | None:
+        return bool(kafka.topics([name], alive)) or None
+
+    if found() or (task.started and insisting(found, alive)):  # a broker that has just come back may not know it yet
         return
-    if task.started:
-        if insisting(lambda: kafka.topics([name], alive) or None, alive):
-            return
-        raise CheckpointLost(f"the topic '{name}' with the state of the job's groups is gone; DROP the job")
     checkpoints = services.topics.checkpoints
     replicas = max(len(one.all) for one in kafka.replicas(checkpoints).values())
     own = kafka.changed_settings(checkpoints)
@@ -44,7 +44,7 @@ def ensure_state_topic(services: TaskServices, task: Task, alive: Callable[[], N
         kafka.create(name, PARTITION + 1, replicas, settings)
     except TopicRefused as refused:
         raise KafkaRefused(f"the state of the job's groups has no place: {refused.message}") from refused
-    insisting(lambda: kafka.topics([name], alive) or None, alive)
+    insisting(found, alive)
 
 
 def state_topic_id(services: TaskServices, topic: str, alive: Callable[[], None]) -> str:
