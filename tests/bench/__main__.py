@@ -18,6 +18,7 @@ from tests.bench.backlog import backlog
 from tests.bench.bench import Bench, progress
 from tests.bench.commands import commands
 from tests.bench.formats import formats
+from tests.bench.groups import groups
 from tests.bench.history import history
 from tests.bench.latency import latency
 from tests.bench.many_jobs import jobs, plane_of
@@ -44,6 +45,7 @@ BENCHMARKS = {
     "formats": Benchmark(formats, 3, "a million records from one format to another"),
     "scaling": Benchmark(scaling, 3, "a record's cost with 1 to 64 partitions, few records or many, one host or two"),
     "shared": Benchmark(shared, 2, "ten jobs of one topic, which share its fetch or do not"),
+    "groups": Benchmark(groups, 3, "windows and groups beside the filter query; a million groups after a kill"),
     "backlog": Benchmark(backlog, 1, "memory while a backlog of 10 GB is worked off, and without Kafka"),
     "queries": Benchmark(queries, 9, "compiling a query, and what a column costs, without Kafka"),
     "latency": Benchmark(latency, 1, "from source to sink at a steady rate"),
