@@ -149,3 +149,10 @@ def test_a_record_that_an_aggregate_refuses_leaves_no_trace(selected: str) -> No
                 state.absorb(iter(one), produce, produce)
         state.emit(produce, produce)
     assert written[0] == written[1] != []
+
+
+@pytest.mark.parametrize("typed", [True, False])
+def test_what_may_be_kept_in_groups(typed: bool) -> None:  # noqa: FBT001
+    assert value_of("MIN_BY(NULL, x)", *RECORDS, typed=typed) is None
+    assert value_of("MAP_AGG(x > 3, x)", *RECORDS[:3], typed=typed) == {"false": 3, "true": 5}
+    assert value_of("MAX_BY(MAP[x IS NOT NULL, x], x)", *RECORDS, typed=typed) == {"true": 5}

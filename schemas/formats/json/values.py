@@ -100,7 +100,8 @@ def msgspec_type(one: Type) -> Any:
         case "ARRAY":
             return list[_inner(one.arguments[0])]  # type: ignore[misc]
         case "MAP":
-            return dict[msgspec_type(one.arguments[0]), _inner(one.arguments[1])]  # type: ignore[misc]
+            key = str if one.arguments[0] == t.BOOLEAN else msgspec_type(one.arguments[0])
+            return dict[key, _inner(one.arguments[1])]  # type: ignore[valid-type,misc]
         case "ROW":
             return dict[str, msgspec.Raw] if _has_odd_names(one) else row_class(one)
     return _READ_AS[one.name]
@@ -210,6 +211,9 @@ def _plain(value: Decimal) -> msgspec.Raw:
 def _inside(one: Type, convert: Callable[[Type], Convert | None]) -> Convert | None:
     """The conversion of the values inside a nested value."""
     inner = [convert(argument) for argument in one.arguments]
+    if one.name == "MAP" and one.arguments[0] == t.BOOLEAN:
+        names: dict[Any, Convert] = {read_conversion: _truth_of_name, write_conversion: _name_of_truth}
+        inner[0] = names.get(convert)
     if not any(inner):
         return None
     if one.name == "ARRAY":
@@ -229,6 +233,17 @@ def _inside(one: Type, convert: Callable[[Type], Convert | None]) -> Convert | N
 
 def _same(value: Any) -> Any:
     return value
+
+
+def _truth_of_name(name: str) -> bool:
+    """Names in objects of JSON are texts."""
+    if name not in ("true", "false"):
+        raise BadRecord(f"'{name}' is not true or false")
+    return name == "true"
+
+
+def _name_of_truth(value: bool) -> str:  # noqa: FBT001  # a value of SQL
+    return "true" if value else "false"
 
 
 def to_utc(value: datetime) -> datetime:

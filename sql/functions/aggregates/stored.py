@@ -33,7 +33,7 @@ _KINDS: dict[str, Any] = {
     "INTERVAL YEAR TO MONTH": int,
     "NUMBER": int | float,
     "SCALAR": bool | int | float | str,
-    "NULL": None,
+    "NULL": type(None),
 }
 
 
