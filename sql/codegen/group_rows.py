@@ -156,4 +156,20 @@ def _failed(error: Exception, key: Any, bounds: Bounds) -> GroupFailed:
 
 def _words(key: Any, bounds: Bounds) -> str:
     """`the group ('a', 3) of the window 2026-01-31T08:30:00Z/2026-01-31T08:40:00Z`"""
-    return f"the group {key!r:.200}{f' of the window {text_of_bounds(bounds)}' if bounds else ''}"
+    return f"the group {_literal(key):.200}{f' of the window {text_of_bounds(bounds)}' if bounds else ''}"
+
+
+def _literal(key: Any) -> str:
+    """The key as SQL has it."""
+    match key:
+        case None:
+            return "NULL"
+        case tuple():
+            return f"({', '.join(map(_literal, key))})"
+        case str():
+            return "'" + key.replace("'", "''") + "'"
+        case bytes():
+            return f"X'{key.hex().upper()}'"
+        case True | False:
+            return str(key).upper()
+    return str(key)

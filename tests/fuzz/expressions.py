@@ -99,15 +99,16 @@ class Expressions:
 
     def call_of(self, function: Function, one: Type, depth: int) -> ex.Expression:
         chance = self._chance
-        stands = dict(_unified(function.returns, one))
+        stands = dict(unified(function.returns, one))
         wanted = [each for each in function.parameters if not each.optional or chance.random() < 0.5]
         if function.variadic and wanted:
             wanted += [wanted[-1]] * chance.randrange(3)
         if chance.random() < 0.01:
             wanted = wanted[1:] if chance.random() < 0.5 else [*wanted, *wanted[-1:]]
-        return ex.Call(function.name, tuple(self._argument(each, stands, depth) for each in wanted))
+        return ex.Call(function.name, tuple(self.argument(each, stands, depth) for each in wanted))
 
-    def _argument(self, parameter: Parameter, stands: dict[str, Type], depth: int) -> ex.Expression:
+    def argument(self, parameter: Parameter, stands: dict[str, Type], depth: int) -> ex.Expression:
+        """`stands`: what variables of types stand for in the call."""
         chance = self._chance
         if parameter.choices and chance.random() < 0.97:
             word = chance.choice(parameter.choices)
@@ -279,13 +280,13 @@ class Expressions:
         return self._chance.random() < 0.3
 
 
-def _unified(declared: Type, wanted: Type) -> list[tuple[str, Type]]:
+def unified(declared: Type, wanted: Type) -> list[tuple[str, Type]]:
     """What the variables of a result stand for where it is to be of a type."""
     if declared.name in VARIABLES:
         return [(declared.name, wanted)]
     if declared.name == wanted.name:
         pairs = zip(declared.arguments, wanted.arguments, strict=False)
-        return [found for a, b in pairs for found in _unified(a, b)]
+        return [found for a, b in pairs for found in unified(a, b)]
     return []
 
 

@@ -17,15 +17,18 @@ from jobplane.controlplane.topics import COMMANDS
 from jobplane.processors.kafka.cluster import Doubt
 from jobplane.processors.pipeline import pipeline
 from jobplane.schemas.errors import JobplaneError, Refused, SchemaIncompatible
-from jobplane.schemas.failures import BadRecord
+from jobplane.schemas.failures import BadRecord, GroupFailed, RecordFailure
 from jobplane.schemas.formats.avro.known_schemas import UnknownSchema
 from jobplane.schemas.records.events import Body, Cause, CommandRefused, Event, JobCreated, Outcome
 from jobplane.schemas.records.mappings import AvroSchema
 from jobplane.schemas.records.state import Job
 from jobplane.schemas.wire.codec import decode, encode
 from jobplane.schemas.wire.command_record import Headers, read_command
-from jobplane.sql.codegen.compile import Step
+from jobplane.sql.codegen.compile import Step, Wiring
+from jobplane.sql.codegen.groups import CompiledGroups, compile_groups
 from jobplane.sql.plan.recording import read, record
+from jobplane.sql.runtime.groups import GroupState
+from tests.fuzz.trying import FOREIGN
 from tests.fuzz.world import RECORDS, SOURCES, STATEMENTS, TOPICS, mappings, records, statement_of
 from tests.support.plane import Plane, topic
 
@@ -137,6 +140,9 @@ def runs(bodies: Sequence[Body]) -> None:
     """What a host does with a job that was created: records of its sources go through its step."""
     for body in bodies:
         if isinstance(body, JobCreated):
+            if (groups := groups_of(body)) is not None:
+                absorbed(groups, body.sources[0].name, range(0, RECORDS, 5))
+                continue
             step = step_of(body)
             for source in body.sources:
                 evaluated(step, source.name, range(0, RECORDS, 13))
@@ -148,6 +154,53 @@ def step_of(created: JobCreated) -> Step:
     assert recorded is not None
     assert record(read(recorded)) == recorded, "a plan is what was recorded"
     return pipeline(lambda: recorded, created.options, created.sources, created.sink).step
+
+
+def groups_of(created: JobCreated) -> CompiledGroups | None:
+    """As `step_of`, of a plan with groups."""
+    assert created.plan is not None
+    planned = read(created.plan)
+    if planned.branches[0].group is None:
+        return None
+    assert record(planned) == created.plan, "a plan is what was recorded"
+    topics = {source.name: source.records_of for source in created.sources}
+    return compile_groups(
+        planned, Wiring(created.sink.topic, created.sink.partitions, topics, dict.fromkeys(topics, 0))
+    )
+
+
+def absorbed(compiled: CompiledGroups, source: str, which: Sequence[int]) -> None:
+    """Records of a source become groups, and those records, or are refused. Groups kept as chunks are the same."""
+    if source not in SOURCES:
+        return
+    state, again = (compiled.state([(source, 0)]) for _ in range(2))
+    for i in which:
+        with suppress(RecordFailure, UnknownSchema):
+            state.absorb(iter([records(source)[i]]), _nowhere, _nowhere)
+    if isinstance(emitted(state), str):
+        return
+    for chunk in state.young_chunks():
+        again.load(chunk)
+    again.set_marks(state.marks())
+    assert again.groups == state.groups, "chunks have all groups"
+    ends = []
+    for one in (state, again):
+        one.close_all()
+        ends.append(emitted(one))
+    assert ends[0] == ends[1] or compiled.shape.changes, "groups are what they were"
+
+
+def emitted(state: GroupState) -> list[str] | str:
+    """The records of groups in no order, or why there are none."""
+    found: list[str] = []
+    try:
+        state.emit(lambda *record: found.append(repr(record)), _nowhere)
+    except GroupFailed as failed:
+        reason = failed.message
+    else:
+        return sorted(found)
+    assert not FOREIGN.search(reason), reason
+    return reason
 
 
 def evaluated(step: Step, source: str, which: Sequence[int]) -> None:

@@ -1,4 +1,5 @@
-"""INSERTs of chance: SELECTs over one source or several, subqueries, WITH, UNNEST, UNION ALL, targets with columns."""
+"""INSERTs of chance: SELECTs over one source or several, groups, subqueries, WITH, UNNEST, UNION ALL, targets with
+columns."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
@@ -9,10 +10,13 @@ from jobplane.schemas.types.datatypes import Type
 from jobplane.sql.syntax import expressions as ex
 from jobplane.sql.syntax import statements
 from tests.fuzz.expressions import Expressions
+from tests.fuzz.groups import Groups
 from tests.fuzz.literals import any_type
-from tests.fuzz.world import SOURCES, TARGETS, Columns
+from tests.fuzz.world import SOURCES, TARGETS, WATERMARKS, Columns
 
 DEPTH = 3
+GROUPED = 0.3
+"""The part of queries that has groups."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +42,67 @@ class Queries:
             names = tuple(statements.Name(name) for name, _ in wanted)
         if chance.random() < 0.1:
             self._bind()
+        grouped = chance.random() < GROUPED
         branches = [self._select(wanted, 0) for _ in range(chance.choice((1,) * 9 + (2, 3)))]
+        if grouped:
+            branches = [self._grouped(wanted), *(branches if chance.random() < 0.02 else ())]
         query = statements.Query(tuple(one for one, _ in self._bindings), tuple(branches))
-        return statements.Insert(chance.choice(list(statements.Keyword)), statements.Name(target), names, query)
+        emit = self._emit(branches[0], grouped=grouped)
+        return statements.Insert(chance.choice(list(statements.Keyword)), statements.Name(target), names, query, emit)
+
+    def _emit(self, select: statements.Select, *, grouped: bool) -> statements.Emit | None:
+        chance = self._chance
+        if chance.random() > (0.4 if grouped else 0.01):
+            return None
+        final = isinstance(select.source, statements.Windowed) or chance.random() < 0.1
+        modes = list(statements.EmitMode) if final else [statements.EmitMode.CHANGES]
+        return statements.Emit(chance.choice(modes))
+
+    def _grouped(self, wanted: Sequence[tuple[str, Type]]) -> statements.Select:
+        """A SELECT with groups, or one above it."""
+        chance = self._chance
+        above = chance.random() < 0.15
+        inner = [(f"i{i}", any_type(chance)) for i in range(chance.randint(1, 3))] if above else wanted
+        below = self._unwindowed(1)
+        times = [name for one in (t.TIMESTAMP, t.TIMESTAMP_TZ) for name in below.columns.get(one, ())]
+        if chance.random() < 0.6:
+            below = self._ordered(below, times)
+        elif chance.random() < 0.05:
+            below = _Below(self._imposed(below.source, "__timestamp"), below.columns)
+        columns: dict[Type, tuple[str, ...]] = dict(below.columns)
+        unnests = (self._unnest(columns, 0),) if chance.random() < 0.1 else ()
+        groups = Groups(chance, columns, Expressions(chance, columns))
+        select = groups.select(inner, below.source, unnests, self._where(columns))
+        if not above:
+            return select
+        found: dict[Type, tuple[str, ...]] = {}
+        for name, one in inner:
+            found[one] = (*found.get(one, ()), name)
+        source = statements.Derived(statements.Query((), (select,)), None)
+        made = Expressions(chance, found)
+        items = tuple(statements.Item(made.of(one, DEPTH), statements.Name(name)) for name, one in wanted)
+        return statements.Select(items, source, (), self._where(found))
+
+    def _ordered(self, below: _Below, times: Sequence[str]) -> _Below:
+        """Windows, mostly of the time that is imposed, or that the mapping's watermark is of."""
+        chance = self._chance
+        made = self._windowed(below, times)
+        assert isinstance(made.source, statements.Windowed)
+        if chance.random() < 0.7:
+            time = made.source.time if chance.random() < 0.97 else ex.Column("__timestamp")
+            assert isinstance(time, ex.Column)
+            return replace(made, source=replace(made.source, source=self._imposed(made.source.source, time.name)))
+        if (watermark := WATERMARKS.get(getattr(getattr(below.source, "name", None), "text", ""))) is not None:
+            return replace(made, source=replace(made.source, time=ex.Column(watermark)))
+        return made
+
+    def _imposed(self, source: statements.Source, time: str) -> statements.Ordered:
+        lag = "5", "SECOND"
+        if self._chance.random() < 0.1:
+            lag = self._chance.choice(
+                (("0", "SECOND"), ("-1", "SECOND"), ("99999", "DAY"), ("1", "MONTH"), ("", "DAY"))
+            )
+        return statements.Ordered(source, ex.Column(time), ex.Interval(*lag, ""), None)
 
     def _wanted(self, target: str) -> list[tuple[str, Type]]:
         """Names and types of the columns to be selected; none where it is all the same."""
@@ -73,7 +135,7 @@ class Queries:
             size,
             None if function is statements.WindowFunction.TUMBLE else step,
             offset if chance.random() < 0.1 else None,
-            ex.String("Europe/Berlin") if chance.random() < 0.2 else None,
+            ex.String("Europe/Berlin") if chance.random() < (0.4 if unit in ("DAY", "MONTH") else 0.02) else None,
             source.alias,
         )
         made = (*below.columns.get(t.TIMESTAMP_TZ, ()), "window_start", "window_end")

@@ -13,15 +13,19 @@ from jobplane.schemas.errors import JobplaneError, Refused
 from jobplane.schemas.formats import CSV_DELIMITER, FORMAT_OPTIONS, FORMATS
 from jobplane.schemas.names import RESERVED
 from jobplane.schemas.options import OPTION_NAMES, Tombstones
+from jobplane.schemas.types import datatypes as t
 from jobplane.sql.codegen.compile import Wiring, compile_step
+from jobplane.sql.codegen.groups import compile_groups
 from jobplane.sql.explain import explain
 from jobplane.sql.plan.plan import plan
 from jobplane.sql.plan.tombstones import columns_in_the_way
 from jobplane.sql.syntax import expressions as ex
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.render.statements import render
+from jobplane.sql.types.names import parse_type
+from tests.fuzz.expressions import Expressions
 from tests.fuzz.literals import ODD_TYPES, any_type
-from tests.fuzz.plane import JOBS, SNAPSHOTS, Registry, evaluated, judged, refusal, runs
+from tests.fuzz.plane import JOBS, SNAPSHOTS, Registry, absorbed, evaluated, judged, refusal, runs
 from tests.fuzz.queries import Queries, inside
 from tests.fuzz.world import RECORDS, SOURCES, TOPICS, mappings
 
@@ -89,6 +93,11 @@ class Planned:
         topics = {one.source: one.source for one in planned.branches}
         tombstones = Tombstones.SKIP if len(self.text) % 2 or columns_in_the_way(planned) else Tombstones.FORWARD
         wiring = Wiring(insert.target.text, 4, topics, dict.fromkeys(topics, 0), tombstones=tombstones)
+        if planned.branches[0].group is not None:
+            compiled_groups = compile_groups(planned, wiring, skip_late=len(self.text) % 3 == 0)
+            for source in topics:
+                absorbed(compiled_groups, source, range(0, RECORDS, 5))
+            return None
         compiled = compile_step(planned, wiring)
         for source in topics:
             first = len(self.text) % 13 if self.explained else 0
@@ -119,6 +128,9 @@ class Planned:
 def _fewer(select: statements.Select) -> Iterator[statements.Select]:
     yield replace(select, where=None)
     yield replace(select, unnests=())
+    yield replace(select, having=None)
+    for i in range(len(select.group)):
+        yield replace(select, group=select.group[:i] + select.group[i + 1 :])
     yield replace(select, source=statements.Table(statements.Name("s")))
 
 
@@ -213,7 +225,16 @@ class _Statements:
         options = self._options(*FORMAT_OPTIONS) if self._yes(0.5) else ()
         kind = statements.Name("Kafka" if self._yes(0.97) else "Files")
         name = self._name("t", "m", *mappings())
-        return statements.CreateMapping(name, replaces, not replaces and self._yes(), external, columns, kind, options)
+        absent = not replaces and self._yes()
+        watermark = self._watermark(columns) if columns and self._yes(0.2) else None
+        return statements.CreateMapping(name, replaces, absent, external, columns, kind, options, watermark)
+
+    def _watermark(self, columns: tuple[statements.ColumnDefinition, ...]) -> statements.WatermarkDefinition:
+        chance = self._chance
+        known = {parse_type(one.type.text): (one.name.text,) for one in columns if one.type.text not in ODD_TYPES}
+        expression = Expressions(chance, known).of(t.TIMESTAMP_TZ, 1)
+        idle = ex.Interval("1", "MINUTE", "") if self._yes(0.1) else None
+        return statements.WatermarkDefinition(chance.choice(columns).name, expression, idle)
 
     def _column(self, number: int) -> statements.ColumnDefinition:
         chance = self._chance

@@ -21,7 +21,7 @@ from jobplane.schemas.errors import JobplaneError
 SLOW_S = 1.0
 SHRINKING_S = 2.0
 ACCEPTED = "accepted"
-_FOREIGN = re.compile(
+FOREIGN = re.compile(
     r"unsupported operand|object has no attribute|not supported between|NoneType|positional argument|unhashable"
     r"|not subscriptable|not iterable|has no len|not callable|expected str|invalid literal|keyword argument|<class '"
     r"|object cannot be|must be (?:str|int|real|a real)\b|Traceback|\bdict\b|\bNone\b"
@@ -102,7 +102,7 @@ def outcome(one: Try) -> tuple[str, str]:
         return "fault", _kind(error)
     if refused is None:
         return ACCEPTED, ""
-    if refused.code == "internal-error" or _FOREIGN.search(refused.message):
+    if refused.code == "internal-error" or FOREIGN.search(refused.message):
         return refused.code, f"{refused.code}: {refused.message}"
     return refused.code, ""
 

@@ -59,12 +59,16 @@ def _fields(columns: Columns) -> list[TypedField]:
     return [TypedField((name,), one) for one, names in columns.items() for name in names]
 
 
+WATERMARKS = {"keyed": TYPED[t.TIMESTAMP_TZ][0], "csv": FLAT[t.TIMESTAMP][0]}
+"""The columns that the watermarks of mappings are of."""
 STATEMENTS = {
     "json": f"CREATE MAPPING json ({_listed(TYPED)}) TYPE Kafka",
     "avro": "CREATE MAPPING avro TYPE Kafka OPTIONS (valueFormat 'avro', valueAvroSchema '{schema}')",
-    "csv": f"CREATE MAPPING csv ({_listed(FLAT)}) TYPE Kafka OPTIONS (valueFormat 'csv', csvDelimiter ';')",
-    "keyed": f'CREATE MAPPING keyed ({_listed(TYPED)}, k BIGINT EXTERNAL NAME "__key.k") TYPE Kafka '
-    "OPTIONS (keyFormat 'json-flat')",
+    "csv": f"CREATE MAPPING csv ({_listed(FLAT)}, WATERMARK FOR {WATERMARKS['csv']} AS {WATERMARKS['csv']}) TYPE Kafka "
+    "OPTIONS (valueFormat 'csv', csvDelimiter ';')",
+    "keyed": f'CREATE MAPPING keyed ({_listed(TYPED)}, k BIGINT EXTERNAL NAME "__key.k", '
+    f"WATERMARK FOR {WATERMARKS['keyed']} AS LEAST({WATERMARKS['keyed']}, __timestamp) - INTERVAL '5' SECOND) "
+    "TYPE Kafka OPTIONS (keyFormat 'json-flat')",
     "to_json": f"CREATE MAPPING to_json ({_listed(TYPED)}) TYPE Kafka",
     "to_avro": "CREATE MAPPING to_avro TYPE Kafka OPTIONS (valueFormat 'avro', valueAvroSchema '{schema}')",
     "to_csv": f"CREATE MAPPING to_csv ({_listed(FLAT)}) TYPE Kafka OPTIONS (valueFormat 'csv')",

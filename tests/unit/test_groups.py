@@ -1,5 +1,6 @@
 """Groups as generated code fills and emits them; see also tests/property/test_group_oracle.py."""
 
+import re
 from operator import length_hint
 from typing import Any
 
@@ -203,6 +204,13 @@ def test_what_kafka_raises_names_the_group() -> None:
     with pytest.raises(RuntimeError) as raised:
         state.emit(refuse, never)
     assert raised.value.__notes__ == ["the group 'a'"]
+
+
+def test_a_group_is_named_as_sql_has_it() -> None:
+    state = state_of("SELECT u, x, CAST(1 / (COUNT(*) - 1) AS BIGINT) AS n FROM s GROUP BY u, x, x > 1")
+    absorb(state, message(1, u="it's", x=None))
+    with pytest.raises(GroupFailed, match=re.escape("the group ('it''s', NULL, NULL): division by zero")):
+        emit(state)
 
 
 def test_a_full_queue_is_the_callers() -> None:
