@@ -6,7 +6,7 @@ from typing import Any
 from jobplane.controlplane.listings.rows import Listing, Row, Screen
 from jobplane.schemas.shown import to_one_line, utc_text
 
-TIMES = frozenset({"time", "created", "closed", "committed"})
+TIMES = frozenset({"time", "created", "closed", "committed", "watermark"})
 """Columns that hold epoch milliseconds."""
 
 

@@ -1,5 +1,7 @@
 """What is shown to people never breaks a line and never commands a terminal."""
 
+import pytest
+
 from jobplane.controlplane.cli.log import _text_line
 from jobplane.controlplane.listings.rows import Listing
 from jobplane.controlplane.listings.tables import text
@@ -34,6 +36,11 @@ def test_a_time_that_no_calendar_has_is_a_number() -> None:
         "9223372036854775807",
     ]
     assert text(Listing(("time",), [{"time": 10**15}])) == "time\n1000000000000000+00:00\n"
+
+
+@pytest.mark.parametrize("name", ["time", "committed", "watermark"])
+def test_times_are_read_as_times(name: str) -> None:
+    assert text(Listing((name,), [{name: 1_769_848_200_000}])) == f"{name}\n2026-01-31T08:30:00.000+00:00\n"
 
 
 def test_one_thing_is_told_from_several() -> None:
