@@ -49,14 +49,15 @@ class RecordTooLarge(RecordFailure):
 
 
 class LateRecord(RecordFailure):
-    """A record came after its window had closed: the watermark of its partition had passed the window's end."""
+    """A record came after its window had closed: the watermark of its partition had passed the window's end, or with
+    SESSION its time."""
 
     code = "LATE"
 
-    def __init__(self, end: str, watermark: str, late_by: str, partition: str) -> None:
-        super().__init__(
-            f"the record is late by {late_by}: its window ended at {end}, the watermark of {partition} is {watermark}"
-        )
+    def __init__(self, end: str, watermark: str, late_by: str, partition: str, *, session: bool = False) -> None:
+        """`end` is that of the window, or the time of the record where windows are sessions."""
+        ended = f"its time is {end}" if session else f"its window ended at {end}"
+        super().__init__(f"the record is late by {late_by}: {ended}, the watermark of {partition} is {watermark}")
         self.end, self.watermark, self.late_by = end, watermark, late_by
 
 

@@ -37,7 +37,7 @@ _OVER = frozenset({
     *("FIRST_VALUE", "LAST_VALUE", "LAG", "LEAD", "ROW_NUMBER", "RANK", "DENSE_RANK", "NTILE", "NTH_VALUE"),
     *("PERCENT_RANK", "CUME_DIST"),
 })  # fmt: skip
-_TABLE_FUNCTIONS = frozenset({"TUMBLE", "HOP", "CUMULATE", "IMPOSE_ORDER"})
+_TABLE_FUNCTIONS = frozenset({"TUMBLE", "HOP", "CUMULATE", "SESSION", "IMPOSE_ORDER"})
 _ONCE = "the same record would give other output after a restart; use"
 _CLOCKS = (
     *("NOW", "CURRENT_TIMESTAMP", "CURRENT_DATE", "CURRENT_TIME", "LOCALTIME", "LOCALTIMESTAMP", "SYSDATE", "GETDATE"),

@@ -14,23 +14,38 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from msgspec.structs import replace
-
 from jobplane.schemas.formats.fields import SchemaText
-from jobplane.sql.codegen.accumulating import NO_TIME, AggregateCode, GroupClass, Input, adding_lines, trying_lines
+from jobplane.sql.codegen.accumulating import (
+    NO_TIME,
+    AggregateCode,
+    GroupClass,
+    Input,
+    adding_lines,
+    session_lines,
+    trying_lines,
+)
 from jobplane.sql.codegen.branch import comments, names_legend, new_code
 from jobplane.sql.codegen.decode import decode
 from jobplane.sql.codegen.group_keys import is_of_record_key, key_of_rows, needs_record_key
 from jobplane.sql.codegen.row import Row
 from jobplane.sql.codegen.rows import change
 from jobplane.sql.functions import FunctionCatalogue
-from jobplane.sql.plan.graph import Branch, Step, opens_loop, values_of
+from jobplane.sql.plan.graph import Branch, opens_loop
+from jobplane.sql.plan.grouping.group_windows import gap_of, is_apart, is_of_window, window_of
 from jobplane.sql.plan.operators import GroupOperator, WatermarkOperator, WindowOperator
-from jobplane.sql.plan.usage import keys_of
-from jobplane.sql.runtime.groups_parts import NEVER, raise_keyless, raise_late, raise_no_row_key, raise_no_watermark
+from jobplane.sql.runtime.groups_parts import (
+    ALWAYS,
+    FOREVER,
+    NEVER,
+    raise_keyless,
+    raise_late,
+    raise_late_of_session,
+    raise_no_row_key,
+    raise_no_watermark,
+)
 from jobplane.sql.runtime.record_parts import EPOCH
-from jobplane.sql.runtime.windows import Panes, Windows, raise_no_time
-from jobplane.sql.types.typed import Apply, Constant, Field, Typed
+from jobplane.sql.runtime.windows import Panes, raise_no_time, raise_no_window
+from jobplane.sql.types.typed import Apply, Constant, Typed
 
 _HEAD = """\
 def bind(parts):
@@ -71,6 +86,7 @@ _TAIL = """\
     return absorb
 """
 _INDENT = 4
+_TIERS = "front, get, behind = span.front, span.front.get, span.behind"
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -106,39 +122,6 @@ def absorb_code(
     return AbsorbCode(text, code.bound | code.constants | code.functions, comments(fields) + names_legend(code))
 
 
-def slices_of(branch: Branch, group: GroupOperator) -> Windows | None:
-    """The windows that are put together from panes when they are emitted; None where groups lie in whole windows."""
-    window = _window_of(branch.steps, group)
-    if window is None or window.windows.count == 1 or group.changes or not _is_apart(branch.steps, group):
-        return None
-    return window.windows
-
-
-def _window_of(steps: Iterable[Step], group: GroupOperator) -> WindowOperator | None:
-    """The window function by whose windows rows are grouped."""
-    if not group.window:
-        return None
-    return next(step for step in steps if isinstance(step, WindowOperator) and step.slice == group.slice)
-
-
-def _is_of_window(window: WindowOperator, group: GroupOperator) -> bool:
-    """Whether the window's keys are its start and end themselves."""
-    keys = {one.name: one.value for one in group.keys}
-    found = [value.key if isinstance(value := keys[name], Field) else "" for name in group.window]
-    return found == [window.start, window.end]
-
-
-def _is_apart(steps: tuple[Step, ...], group: GroupOperator) -> bool:
-    """Whether windows are nothing but keys of the group, so that no value is computed for each of them."""
-    window = _window_of(steps, group)
-    if window is None or not _is_of_window(window, group):
-        return False
-    after = [value for step in steps[steps.index(window) + 1 :] for value in values_of(step)]
-    keys = tuple(one for one in group.keys if one.name not in group.window)
-    used = [*after, *values_of(replace(group, keys=keys))]
-    return not any({window.start, window.end} & keys_of(value).keys() for value in used)
-
-
 class _Absorbing:
     """Writes the lines behind those that decode."""
 
@@ -146,9 +129,9 @@ class _Absorbing:
         steps = branch.steps
         self._row, self._code, self._branch, self._steps = row, row.code, branch, steps
         self._group, self._made, self._skip_late = group, made, skip_late
-        self._window = _window_of(steps, group)
-        self._apart = _is_apart(steps, group)
-        self._plain = self._window is None or _is_of_window(self._window, group)
+        self._window = window_of(steps, group)
+        self._apart = is_apart(steps, group)
+        self._plain = self._window is None or is_of_window(self._window, group)
         self._time = ""
         loops = [step for step in steps if opens_loop(step) and not (step is self._window and self._apart)]
         self._several = self._window is not None and opens_loop(self._window) and self._apart and not self._slices
@@ -193,6 +176,11 @@ class _Absorbing:
         self._time = code.name_for(code.result(step.value))
         with code.block(f"if {self._time} is None:"):
             code.line(f"{code.function('no_time', raise_no_time)}({code.constant(step.text)})")
+        if (gap := gap_of(self._branch, self._group)) is not None:
+            code.bound |= {"gap": gap, "always": ALWAYS}
+            with code.block(f"if {self._time} > {code.constant(FOREVER - gap)}:"):
+                code.line(f"{code.function('no_window', raise_no_window)}({self._time})")
+            return
         with code.block(f"if not low <= {self._time} < end:"):
             code.line(f"low, end, windows = {code.constant(Panes(step.windows))}.find({self._time})")
             code.line(f"limit = end{self._more}")
@@ -210,7 +198,11 @@ class _Absorbing:
         if self._window is None:
             return
         code = self._code
-        with code.block("if limit <= high:"):
+        session = self._window.windows.session
+        limit, end = (f"{self._time}{self._more}", self._time) if session else ("limit", "end")
+        if session:
+            code.bound["late"] = raise_late_of_session
+        with code.block(f"if {limit} <= high:"):
             if self._skip_late and self._gathers:
                 code.line("rows.append(None)")
                 code.line("continue")
@@ -219,7 +211,7 @@ class _Absorbing:
                 code.line("continue")
             else:
                 code.line("mark, high = high, max(high, pending)")
-                code.line(f"late(end, mark{' - lag' if self._more else ''}, part)")
+                code.line(f"late({end}, mark{' - lag' if self._more else ''}, part)")
 
     def _key(self) -> str:
         """Python for the key of the group within its window."""
@@ -288,13 +280,25 @@ class _Absorbing:
             if self._several:
                 code.line("spans = [(one, one.front, one.front.get, one.behind) for one in map(part.span, windows)]")
             else:
-                code.line(f"spans = span = part.span({'None' if self._window is None else '(low, end)'})")
-                code.line("front, get, behind = span.front, span.front.get, span.behind")
+                code.line(f"spans = span = part.span({self._bounds})")
+                code.line(_TIERS)
         if self._several:
             code.line("for span, front, get, behind in spans:")
             code.indent += 1
-        for line in adding_lines(self._made, inputs, self._code.bound):
+        for line in self._adding(inputs):
             self._code.line(line)
+
+    def _adding(self, inputs: list[Input]) -> list[str]:
+        if self._made.session is None:
+            return adding_lines(self._made, inputs, self._code.bound)
+        return session_lines(self._made, self._time, inputs, self._code.bound)
+
+    @property
+    def _bounds(self) -> str:
+        """Python for the bounds of the one span of a row. Sessions have one for all times."""
+        if self._window is None:
+            return "None"
+        return "always" if self._window.windows.session else "(low, end)"
 
     @property
     def _more(self) -> str:
@@ -308,6 +312,8 @@ class _Absorbing:
         """The rows wait for the end of the message, each with the bounds of the spans that it belongs to."""
         code = self._code
         names = list(dict.fromkeys(name for one in inputs for name in (*one.values, *_names(one.conditions))))
+        if self._made.session is not None:
+            names.append(self._time)
         code.line(f"rows.append(({self._targets()}, {', '.join([key, *names])}))")
         code.indent = _INDENT
         if self._skip_late and self._window is not None:
@@ -316,16 +322,14 @@ class _Absorbing:
                 code.line("continue")
         if self._made.risky:
             with code.block("if len(rows) > 1 or rows and len(rows[0][0]) > 1:"):
-                code.line("tried = {}")
-                self._for_rows(names, trying_lines(self._made, inputs))
-        self._for_rows(
-            names,
-            [
-                "span = part.span(bounds)",
-                "front, get, behind = span.front, span.front.get, span.behind",
-                *adding_lines(self._made, inputs, code.bound),
-            ],
-        )
+                if self._made.session is None:
+                    code.line("tried = {}")
+                    self._for_rows(names, trying_lines(self._made, inputs))
+                else:
+                    code.bound["detached"] = self._made.detached
+                    code.line("span = part.span(always).trial(detached)")
+                    self._for_rows(names, [_TIERS, *self._adding(inputs)])
+        self._for_rows(names, ["span = part.span(bounds)", _TIERS, *self._adding(inputs)])
 
     def _for_rows(self, names: list[str], lines: list[str]) -> None:
         code = self._code
@@ -334,8 +338,8 @@ class _Absorbing:
                 code.line(line)
 
     def _targets(self) -> str:
-        if self._window is None:
-            return "(None,)"
+        if self._window is None or self._window.windows.session:
+            return f"({self._bounds},)"
         if not self._plain:
             keys = {one.name: one.value for one in self._group.keys}
             values = [keys[name] for name in self._group.window]

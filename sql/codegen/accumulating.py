@@ -6,6 +6,7 @@ The fields of the struct are s0, s1 … for the aggregates, `time` for the newes
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
@@ -17,6 +18,7 @@ from jobplane.sql.codegen.distinct import DistinctValues, KeyKind, key_kind
 from jobplane.sql.functions.aggregates import AGGREGATES
 from jobplane.sql.functions.aggregates.accumulator import Accumulator, Arguments, Ordering
 from jobplane.sql.plan.operators import AggregateColumn, GroupOperator
+from jobplane.sql.runtime.groups_sessions import joined_by
 from jobplane.sql.types.typed import Constant, Typed
 
 NO_TIME = -1
@@ -43,6 +45,8 @@ class GroupClass:
     keys: tuple[KeyKind, ...]
     timed: bool
     retracts: bool
+    session: type[msgspec.Struct] | None
+    """Where a key has sessions, what each is (see jobplane.sql.runtime.groups_sessions)."""
     merge: Callable[[Any, Any], Any]
     """`merge(group, later)` → one with both; it may share with `group`, and change there, what can change."""
 
@@ -56,7 +60,22 @@ class GroupClass:
         states = [one.accumulator.init() for one in self.columns]
         return group if all(map(_is_fixed, states)) else self.merge(self.kind(*states), group)
 
+    def joined(self, sessions: Sequence[Any]) -> Any:
+        """The group of several sessions, which shares nothing with theirs that can change."""
+        group = self.copy(sessions[0].group)
+        for other in sessions[1:]:
+            group = self.merge(group, other.group)
+        return group
+
+    def detached(self, sessions: Sequence[Any]) -> list[Any]:
+        """The same sessions, which share nothing with these that can change."""
+        states = [one.accumulator.init for one in self.columns]
+        groups = [self.merge(self.kind(*(init() for init in states)), one.group) for one in sessions]
+        return [msgspec.structs.replace(one, group=group) for one, group in zip(sessions, groups, strict=True)]
+
     def widen(self, group: Any) -> Any:
+        if isinstance(group, list):
+            return [msgspec.structs.replace(one, group=self.widen(one.group)) for one in group]
         states = {f"s{i}": one.accumulator.widen(getattr(group, f"s{i}")) for i, one in enumerate(self.columns)}
         return msgspec.structs.replace(group, **states)
 
@@ -64,17 +83,23 @@ class GroupClass:
         """Reads a chunk of groups."""
         kinds = [one.kind for one in self.keys]
         key: Any = kinds[0] if len(kinds) == 1 else tuple.__class_getitem__(tuple(kinds))
-        return msgpack_decoder(dict.__class_getitem__((key, self.kind))).decode
+        value: Any = self.kind if self.session is None else list.__class_getitem__(self.session)
+        return msgpack_decoder(dict.__class_getitem__((key, value))).decode
 
 
-def group_class(group: GroupOperator, *, timed: bool, retracts: bool) -> GroupClass:
+def group_class(group: GroupOperator, *, timed: bool, retracts: bool, sessions: bool) -> GroupClass:
     columns = tuple(map(_column, group.aggregates))
     members: list[Any] = [(f"s{i}", one.accumulator.state_type) for i, one in enumerate(columns)]
     members += [("time", int, NO_TIME)] if timed else []
     members += [("held", bool, False)] if retracts else []
     kind = msgspec.defstruct("Group", members, array_like=True, gc=False)
     keys = tuple(key_kind(one.type) for one in group.keys if one.name not in group.window)
-    return GroupClass(kind, columns, keys, timed, retracts, _merging(kind, columns, timed=timed, retracts=retracts))
+    session = None
+    if sessions:
+        times = [("start", datetime), ("end", datetime)]
+        session = msgspec.defstruct("Session", [*times, ("group", kind)], array_like=True, gc=False)
+    merge = _merging(kind, columns, timed=timed, retracts=retracts)
+    return GroupClass(kind, columns, keys, timed, retracts, session, merge)
 
 
 def _merging(
@@ -128,7 +153,7 @@ def adding_lines(made: GroupClass, inputs: Sequence[Input], bound: dict[str, Any
             "    span.groups += 1",
         ]
     risky = made.risky
-    bound |= {f"add{i}": one.accumulator.add for i, one in enumerate(made.columns) if not one.accumulator.code}
+    _bind_adding(made, bound)
     bound["fresh"] = [made.columns[i].accumulator.init() for i in risky]
     bound["states"] = attrgetter(*(f"s{i}" for i in risky), "s0")  # of two or more it makes a tuple
     lines = [
@@ -139,12 +164,62 @@ def adding_lines(made: GroupClass, inputs: Sequence[Input], bound: dict[str, Any
         "    if group is None:",
         f"        group = kind({_initial(made.columns, bound)})",
         *([] if risky else ["        span.groups += 1", "    front[key] = group"]),
+        *_risky_lines(made, inputs),
     ]
-    for i in risky:
-        added = f"n{i} = {_added(i, made.columns[i].accumulator, inputs[i], f'n{i}')}"
-        lines += [f"n{i} = group.s{i}", *_guarded(inputs[i], [added])]
     if risky:
         lines += ["if new:", "    if behind(key) is None:", "        span.groups += 1", "    front[key] = group"]
+    return lines + _state_lines(made, inputs)
+
+
+def session_lines(made: GroupClass, time: str, inputs: Sequence[Input], bound: dict[str, Any]) -> list[str]:
+    """As `adding_lines`, for a key that has sessions; the row has this time.
+
+    The last session is tried first, if it was touched lately: most rows lie within it, or soon after it.
+    """
+    bound |= {"kind": made.kind, "session_of": made.session, "joined_by": joined_by, "group_of": made.joined}
+    _bind_adding(made, bound)
+    return [
+        f"until = {time} + gap",
+        "sessions = get(key)",
+        f"if sessions is not None and (session := sessions[-1]).start <= {time} <= session.end:",
+        "    group = session.group",
+        "else:",
+        "    session = None",
+        "    if sessions is None:",
+        "        sessions = behind(key)",
+        "        if sessions is None:",
+        "            sessions = []",
+        f"    joined = joined_by(sessions, {time}, until)",
+        "    several = sessions[joined]",
+        f"    group = group_of(several) if several else kind({_initial(made.columns, bound)})",
+        *_risky_lines(made, inputs),
+        "if session is None:",
+        f"    start = min({time}, several[0].start) if several else {time}",
+        "    until = max(until, several[-1].end) if several else until",
+        "    span.put(key, sessions, joined, session_of(start, until, group))",
+        "elif until > session.end:",
+        "    session.end = until",
+        *_state_lines(made, inputs),
+    ]
+
+
+def _bind_adding(made: GroupClass, bound: dict[str, Any]) -> None:
+    bound |= {f"add{i}": one.accumulator.add for i, one in enumerate(made.columns) if not one.accumulator.code}
+
+
+def _risky_lines(made: GroupClass, inputs: Sequence[Input]) -> list[str]:
+    """Lines that compute the states that may refuse the row, and keep none of them."""
+    lines = []
+    for i in made.risky:
+        added = f"n{i} = {_added(i, made.columns[i].accumulator, inputs[i], f'n{i}')}"
+        lines += [f"n{i} = group.s{i}", *_guarded(inputs[i], [added])]
+    return lines
+
+
+def _state_lines(made: GroupClass, inputs: Sequence[Input]) -> list[str]:
+    """Lines that keep those, and compute all others."""
+    lines: list[str] = []
+    risky = made.risky
     for i, (column, one) in enumerate(zip(made.columns, inputs, strict=True)):
         state = f"group.s{i}"
         if i in risky:

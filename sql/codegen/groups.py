@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from jobplane.sql.codegen.absorb import absorb_code, slices_of
+from jobplane.sql.codegen.absorb import absorb_code
 from jobplane.sql.codegen.accumulating import group_class
 from jobplane.sql.codegen.compile import Step, Wiring, execute
 from jobplane.sql.codegen.group_rows import emit_code, is_timed, retracts
 from jobplane.sql.plan.graph import Branch, NotFused, Plan
+from jobplane.sql.plan.grouping.group_windows import gap_of, slices_of
 from jobplane.sql.runtime.groups import Absorb, GroupState
 from jobplane.sql.runtime.groups_due import GroupShape, Produce
 from jobplane.sql.runtime.groups_parts import At, Partition
@@ -51,7 +52,9 @@ def compile_groups(plan: Plan, wiring: Wiring, *, skip_late: bool = False) -> Co
     group = first.group
     if group is None or len(branches) < len(plan.branches) or not all(_alike(one, first) for one in branches.values()):
         raise NotFused("groups of several SELECTs need a newer version")
-    made = group_class(group, timed=is_timed(first), retracts=retracts(first, group))
+    made = group_class(
+        group, timed=is_timed(first), retracts=retracts(first, group), sessions=gap_of(first, group) is not None
+    )
     emit = emit_code(first, group, made, wiring.topic, wiring.partitions, wiring.functions)
     shape = GroupShape(
         execute(emit.text, emit.bound)["emit"],
@@ -64,6 +67,7 @@ def compile_groups(plan: Plan, wiring: Wiring, *, skip_late: bool = False) -> Co
         bound=group.bound,
         once=not made.columns,
         retracts=made.retracts,
+        gap=gap_of(first, group),
     )
     binds: dict[str, Bind] = {}
     sources: list[str] = []

@@ -27,6 +27,7 @@ from jobplane.sql.plan.format_checks import check_branch, check_written
 from jobplane.sql.plan.graph import Branch, Output, Plan, Step, keys_of_operators, order_steps, plan_of, values_of
 from jobplane.sql.plan.grouping.groups import place_of_groups
 from jobplane.sql.plan.grouping.outputs import check_key, key_columns, key_of_group, time_of_window
+from jobplane.sql.plan.grouping.sessions import check_grouped
 from jobplane.sql.plan.operators import (
     GROUP_TIME,
     KEY_PART,
@@ -166,6 +167,7 @@ class _BranchPlanner:
         selects, rows, analysis = self._analyze(record)
         outputs = self._outputs(selects, rows, analysis)
         self._check_imposed(selects)
+        check_grouped(selects.sessions, (*selects.before, *selects.steps), selects.group)
         group, columns = selects.group, tuple(one.column for one in outputs)
         steps = order_steps(selects.steps, [one.value for one in outputs])
         after: tuple[Step, ...] = ()

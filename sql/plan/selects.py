@@ -25,6 +25,7 @@ from jobplane.sql.plan.grouping.groups import (
     make_group,
     place_of_groups,
 )
+from jobplane.sql.plan.grouping.sessions import Sessions, check_sessions
 from jobplane.sql.plan.grouping.watermarks import (
     NO_WATERMARK,
     Watermark,
@@ -76,7 +77,7 @@ class SelectChain:
     """The steps of a chain, collected from the innermost SELECT outwards.
 
     `watermark` is the one of the source. With a `group`, `before` are the steps that lead to it, `steps` those behind.
-    `imposed` is the watermark of IMPOSE_ORDER.
+    `imposed` is the watermark of IMPOSE_ORDER, and `sessions` are those of SESSION.
     """
 
     record: SourceRecord
@@ -89,6 +90,7 @@ class SelectChain:
     group: GroupOperator | None = None
     groups: SelectGroups | None = None
     imposed: Watermark | None = None
+    sessions: list[Sessions] = field(default_factory=list)
     _keys: int = 0
 
     def source(self) -> Rows:
@@ -197,6 +199,9 @@ class SelectChain:
             watermark = self.imposed or self._declared_watermark(place)
             if self.record.slots.learned:
                 check_time(watermark, window.value, window.text, place)
+        for one in self.sessions:
+            if window is not None and window.start == one.start:
+                check_sessions(one, window, analysis.groups, self.steps, self.emit, place)
         self.before = self.steps
         bound = self._is_bound(analysis.groups)
         self.group = make_group(analysis.groups, self.before, window, self.emit, place, bound=bound)
@@ -235,6 +240,9 @@ class SelectChain:
         before = prod(step.windows.count for step in self.steps if isinstance(step, WindowOperator))
         check_count(before * windows.count, windowed.place)
         start, end = self._key(), self._key()
+        if windows.session:
+            keys = ((render_expression(one), strip_view(analysis.typed(one))) for one in windowed.keys)
+            self.sessions.append(Sessions(start, tuple(keys), windowed.place))
         step = WindowOperator(value, start, end, windows, render_expression(windowed.time))
         if opens_loop(step):
             self._check_loops(windowed.place)

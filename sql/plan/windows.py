@@ -49,6 +49,8 @@ def lag_of(ordered: statements.Ordered, analysis: Analysis) -> Typed:
 
 def windows_of(windowed: statements.Windowed, analysis: Analysis) -> Windows:
     """Raises TypeMismatch for intervals that make no windows, NotSupported for windows beyond a bound."""
+    if windowed.function is WindowFunction.SESSION:
+        return _sessions_of(windowed.size, analysis)
     zone = _zone(windowed.zone)
     whole = _unit(windowed.size, zone, analysis)
     size = _length(windowed.size, whole, analysis)
@@ -64,6 +66,17 @@ def windows_of(windowed: statements.Windowed, analysis: Analysis) -> Windows:
     _check_step(windowed, size, step)
     growing = windowed.function is WindowFunction.CUMULATE and size > step
     return Windows(size, step, growing, offset, whole, zone or ("UTC" if whole == "month" else ""))
+
+
+def _sessions_of(interval: ex.Interval, analysis: Analysis) -> Windows:
+    if analysis.typed(interval).type == t.YEAR_TO_MONTH:
+        raise TypeMismatch("months differ in length; write the gap of sessions in days or less", interval.place)
+    gap = _length(interval, "microsecond", analysis)
+    if gap <= 0:
+        raise TypeMismatch("a gap is longer than nothing; write a positive interval", interval.place)
+    if gap > _LONGEST["microsecond"]:
+        raise NotSupported("a gap has at most 100 years; write a shorter one", interval.place)
+    return Windows(gap, gap, session=True)
 
 
 def check_count(count: int, place: Place) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 from jobplane.sql.runtime.groups_chunks import Chunk, chunks_of, groups_in
 from jobplane.sql.runtime.groups_due import GroupShape, PartitionSet, Produce
 from jobplane.sql.runtime.groups_parts import (
+    ALWAYS,
     FOREVER,
     NEVER,
     At,
@@ -25,6 +26,7 @@ from jobplane.sql.runtime.groups_parts import (
     bounds_of_text,
     text_of_bounds,
 )
+from jobplane.sql.runtime.groups_sessions import SessionSet, SessionSpan
 from jobplane.sql.runtime.record_parts import EPOCH
 
 _MICROSECOND = timedelta(microseconds=1)
@@ -46,7 +48,14 @@ class GroupState:
         self._shape = shape
         self._parts = {at: Partition(at, changes=shape.changes) for at in sorted(partitions)}
         parts = list(self._parts.values())
-        self._sets = [PartitionSet(shape, some) for some in ([[one] for one in parts] if shape.bound else [parts])]
+        if shape.gap is not None:
+            for part in parts:
+                part.spans[ALWAYS] = SessionSpan()
+        together = [[one] for one in parts] if shape.bound else [parts]
+        self._sets = [
+            PartitionSet(shape, some) if shape.gap is None else SessionSet(shape.emit, shape.merge, some)
+            for some in together
+        ]
         self._ends = False
         self._encoded_bytes = self._encoded_groups = 0
         self.silent = False
@@ -78,7 +87,8 @@ class GroupState:
         for at, mark in marks.items():
             self._parts[at].mark = EPOCH + mark * _MICROSECOND
         for some in self._sets:
-            some.closed = some.watermark
+            if isinstance(some, PartitionSet):
+                some.closed = some.watermark
 
     def close_all(self) -> None:
         """All records are read: every window is due at the next emit()."""
@@ -102,7 +112,7 @@ class GroupState:
             chunk
             for part in self._parts.values()
             for bounds, span in part.spans.items()
-            if span.front or span.young
+            if span.is_touched
             for chunk in self._chunks(part.at, bounds, span.take_touched())
         ]
         if taken:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from jobplane.sql.runtime.groups_parts import NEVER, Bounds, Groups, Partition, Span
@@ -20,6 +20,7 @@ class GroupShape:
     `slices`: the windows of which spans are only parts, if groups are kept so. `changes`: a group is emitted whenever
     it changed. `once`: a group is nothing but its key, so it never changes. `retracts`: a group that was emitted may
     cease to be one to emit, so groups know whether they are (`held`).
+    `gap`: a group has sessions, each of which ends so long after its last record.
     `merge(group, later)` may change states of `group`; `copy` makes a group for that. `widen` is that of chunks.
     """
 
@@ -33,6 +34,7 @@ class GroupShape:
     bound: bool = False
     once: bool = False
     retracts: bool = False
+    gap: timedelta | None = None
 
 
 class PartitionSet:

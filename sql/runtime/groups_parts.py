@@ -22,6 +22,8 @@ Groups = dict[Any, Any]
 NEVER = datetime.min.replace(tzinfo=UTC)
 """The watermark of a partition that has none yet."""
 FOREVER = datetime.max.replace(tzinfo=UTC)
+ALWAYS: Bounds = (NEVER, FOREVER)
+"""The bounds of the span in which all sessions are."""
 
 
 class Span:
@@ -35,6 +37,11 @@ class Span:
         self.front: Groups = {}
         self.young: Groups = {}
         self._take_as_old({})
+
+    @property
+    def is_touched(self) -> bool:
+        """Whether take_touched() has something."""
+        return bool(self.front or self.young)
 
     def find(self, key: Any) -> Any:
         return self.front.get(key) or self.behind(key)
@@ -99,6 +106,11 @@ class Partition:
 def raise_late(end: datetime, watermark: datetime, part: Partition) -> NoReturn:
     topic, number = part.at
     raise LateRecord(text_of(end), text_of(watermark), text_of(watermark - end), f"{topic}-{number}")
+
+
+def raise_late_of_session(time: datetime, watermark: datetime, part: Partition) -> NoReturn:
+    topic, number = part.at
+    raise LateRecord(text_of(time), text_of(watermark), text_of(watermark - time), f"{topic}-{number}", session=True)
 
 
 def raise_no_watermark(text: str) -> NoReturn:

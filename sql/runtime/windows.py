@@ -27,7 +27,8 @@ _SECOND = timedelta(seconds=1)
 
 class Windows(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """`size`, `step` and `offset` are numbers of the unit. A window ends `size` after its start, and every `step` one
-    starts. Of those that are `growing` several start every `size`, and one of these ends at each step.
+    starts. Of those that are `growing` several start every `size`, and one of these ends at each step. Those of a
+    `session` last as long as records of their group come, and end `size` after the last.
 
     Plans record it: fields are kept for ever. Days and months have a `zone`, whose calendar they follow.
     """
@@ -38,6 +39,7 @@ class Windows(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
     offset: int = 0
     unit: Unit = "microsecond"
     zone: str = ""
+    session: bool = False
 
     def __post_init__(self) -> None:
         """Raises ValueError for a zone that is not known here: another `tzdata` may have one more."""
@@ -52,6 +54,8 @@ class Windows(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
     @property
     def words(self) -> str:
         """`windows of PT1H every PT10M, in Europe/Berlin`"""
+        if self.session:
+            return f"sessions with a gap of {self._text(self.size)}"
         kind = ", in steps of" if self.growing else " every"
         every = "" if self.count == 1 else f"{kind} {self._text(self.step)}"
         offset = f", offset {self._text(self.offset)}" if self.offset else ""
@@ -82,7 +86,7 @@ class Panes:
             number = self._calendar.number(moment)
             pane = self._known.get(number) or self._pane(number)
         except (OverflowError, ValueError):
-            raise ValueError(f"{text_of(moment)} is in a window that is not within the years 1 to 9999") from None
+            raise ValueError(_no_window(moment)) from None
         self.last = pane
         return pane
 
@@ -158,6 +162,14 @@ class _Days:
             else:
                 after = middle
         return after
+
+
+def raise_no_window(moment: datetime) -> NoReturn:
+    raise BadRecord(_no_window(moment))
+
+
+def _no_window(moment: datetime) -> str:
+    return f"{text_of(moment)} is in a window that is not within the years 1 to 9999"
 
 
 def raise_no_time(name: str) -> NoReturn:

@@ -77,8 +77,12 @@ source          = wrapped_window / window / derived / table
 wrapped_window  = TABLE open windows_of close alias?
 window          = windows_of alias?
 windows_of      = window_function open window_argument (comma window_argument)* close
-window_function = ~r"(?:TUMBLE|HOP|CUMULATE|IMPOSE_ORDER)(?=\s*\()"ia _
-window_argument = (name arrow)? (window_input / descriptor / interval / string)
+window_function = ~r"(?:TUMBLE|HOP|CUMULATE|SESSION|IMPOSE_ORDER)(?=\s*\()"ia _
+window_argument = (name arrow)? (partitioned / window_input / descriptor / interval / string)
+partitioned     = window_input PARTITION BY (several_keys / window_keys)
+several_keys    = open window_keys close
+window_keys     = window_key (comma window_key)*
+window_key      = !descriptor !interval !(name arrow) column field*
 window_input    = (TABLE inner_window) / (TABLE derived_input) / (TABLE name) / derived_input
 inner_window    = open windows_of close
 derived_input   = open query close
@@ -196,9 +200,9 @@ _WORD_LIST = """
     DESC DESCRIBE DESCRIPTOR DISTINCT DROP ELSE EMIT END ESCAPE EXISTS EXPLAIN EXTERNAL EXTRACT FALSE FILTER FINAL
     FIRST FOR FROM FUNCTIONS GROUP HAVING HISTORY IDLE IF IN INSERT INTERVAL INTO IS JOB JOBS JOIN JSON_OBJECT
     JSON_VALUE KEY LAST LEADING LIKE MAP MAPPING MAPPINGS NAME NOT NULL NULLS OF OFFSET OPTIONS OR ORDER ORDINALITY
-    OVERLAY PLACING POSITION PRECISION REPLACE RESTART RESUME RETURNING ROW SELECT SHOW SINK SNAPSHOT SNAPSHOTS
-    SUBSTRING SUSPEND SYMMETRIC TABLE THEN TIME TIMESTAMP TO TOPICS TRAILING TRIM TRUE TRY_CAST TYPE UNION UNKNOWN
-    UNNEST VALUE WATERMARK WHEN WHERE WITH WITHOUT ZONE
+    OVERLAY PARTITION PLACING POSITION PRECISION REPLACE RESTART RESUME RETURNING ROW SELECT SHOW SINK SNAPSHOT
+    SNAPSHOTS SUBSTRING SUSPEND SYMMETRIC TABLE THEN TIME TIMESTAMP TO TOPICS TRAILING TRIM TRUE TRY_CAST TYPE UNION
+    UNKNOWN UNNEST VALUE WATERMARK WHEN WHERE WITH WITHOUT ZONE
 """
 _WORDS = tuple(_WORD_LIST.split())
 

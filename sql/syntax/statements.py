@@ -64,6 +64,7 @@ class WindowFunction(StrEnum):
     TUMBLE = "TUMBLE"
     HOP = "HOP"
     CUMULATE = "CUMULATE"
+    SESSION = "SESSION"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,8 @@ class Ordered:
 class Windowed:
     """`HOP(TABLE source, DESCRIPTOR(time), size, step)`: the rows of a source, each with the windows that it is in.
 
-    `step` is what lies between two windows: the slide of HOP, the step of CUMULATE; None for TUMBLE.
+    `step` is what lies between two windows: the slide of HOP, the step of CUMULATE; None for TUMBLE and SESSION. The
+    `size` of SESSION is its gap, and `keys` are those of its PARTITION BY.
     """
 
     function: WindowFunction
@@ -93,6 +95,7 @@ class Windowed:
     zone: "String | None"
     alias: Name | None
     place: Place = _place()
+    keys: tuple["Expression", ...] = ()
 
 
 TableFunction = Ordered | Windowed

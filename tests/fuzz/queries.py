@@ -125,7 +125,9 @@ class Queries:
     def _windowed(self, below: _Below, times: Sequence[str]) -> _Below:
         chance, source = self._chance, below.source
         assert not isinstance(source, statements.Windowed)
-        function = chance.choice(list(statements.WindowFunction))
+        function = chance.choice(
+            [one for one in statements.WindowFunction if one is not statements.WindowFunction.SESSION]
+        )
         unit = chance.choice(("SECOND", "MINUTE", "DAY", "MONTH"))
         step, size, offset = (ex.Interval(one, unit, "") for one in ("1", chance.choice(("1", "2", "60")), "-1"))
         windowed = statements.Windowed(

@@ -26,7 +26,7 @@ from jobplane.sql.runtime.groups_chunks import Chunk
 from jobplane.sql.runtime.groups_parts import At
 from tests.support.grouping import JSON_KEYS, WIRING, never, planned
 
-LAG, SIZE, STEP = 8, 20, 5
+LAG, SIZE, STEP, GAP = 8, 20, 5, 4
 """Seconds."""
 MAPPING = f"""
     CREATE MAPPING s (u VARCHAR, x BIGINT, ts TIMESTAMP WITH TIME ZONE, k VARCHAR EXTERNAL NAME "__key",
@@ -37,8 +37,9 @@ FUNCTIONS = {
     "tumble": f"TABLE(TUMBLE(TABLE s, DESCRIPTOR(ts), INTERVAL '{SIZE}' SECOND))",
     "hop": f"TABLE(HOP(TABLE s, DESCRIPTOR(ts), INTERVAL '{SIZE}' SECOND, INTERVAL '{STEP}' SECOND))",
     "cumulate": f"TABLE(CUMULATE(TABLE s, DESCRIPTOR(ts), INTERVAL '{STEP}' SECOND, INTERVAL '{SIZE}' SECOND))",
+    "session": f"TABLE(SESSION(TABLE s, DESCRIPTOR(ts), INTERVAL '{GAP}' SECOND))",
 }
-GRAINS = {"": 0, "tumble": SIZE, "hop": STEP, "cumulate": STEP}
+GRAINS = {"": 0, "tumble": SIZE, "hop": STEP, "cumulate": STEP, "session": 0}
 FILTERED, UNREADABLE, UNDEFINED = 3, "text", 7
 """Values of x: one for which WHERE is not TRUE, and two that make a bad record."""
 BROKEN = (UNREADABLE, UNDEFINED)
@@ -75,7 +76,7 @@ class Case:
 
 def draw(seed: int) -> Case:
     rnd = random.Random(seed)
-    window = rnd.choice(["", "tumble", "tumble", "hop", "cumulate"])
+    window = rnd.choice(["", "tumble", "tumble", "hop", "cumulate", "session", "session"])
     bound = rnd.random() < 0.3
     logs = []
     for p in range(rnd.randint(1, 4)):
@@ -88,9 +89,10 @@ def draw(seed: int) -> Case:
             time += 30 * (x in BROKEN)  # time does not go on with them
             log.append((time, f"{p}{user}" if bound else user, x))
         logs.append(tuple(log))
-    changes = not window or rnd.random() < 0.4
+    changes = not window or (window != "session" and rnd.random() < 0.4)
     having = rnd.random() < 0.4
-    apart, skip_late, closes = rnd.random() < 0.7, rnd.random() < 0.5, rnd.random() < 0.5
+    apart = window == "session" or rnd.random() < 0.7
+    skip_late, closes = rnd.random() < 0.5, rnd.random() < 0.5
     return Case(seed, window, changes, bound, having, apart, skip_late, closes, tuple(logs))
 
 
@@ -273,13 +275,21 @@ def referee(cases: Sequence[Case], window: str, folder: Path) -> tuple[dict[int,
             rows between unbounded preceding and 1 preceding) - {LAG} as high from r;
     """)
     grain = GRAINS[window]
-    is_late = f"ts - ts % {grain} + {grain} <= high" if grain else "false"
+    is_late = "ts <= high" if window == "session" else f"ts - ts % {grain} + {grain} <= high" if grain else "false"
     con.execute(f"""
         create table marks as select seed, p, max(ts) - {LAG} as mark from r group by all;
         create table leasts as select cases.seed,
             case when count(mark) = any_value(parts) then min(mark) end as least
             from cases left join marks using (seed) group by cases.seed;
         create view kept as select * from judged where not ifnull({is_late}, false) and x is distinct from {FILTERED};
+        create view steps as select *, ts - lag(ts) over same > {GAP} as opens from kept join cases using (seed)
+            window same as (partition by seed, u, case when bound then p end order by ts);
+        create view numbered as select *, count(*) filter (where opens) over
+            (partition by seed, u, case when bound then p end order by ts) as island from steps;
+        create view sessions as select * exclude (parts, everything, bound, "having"), {{
+            s: min(ts) over (partition by seed, u, case when bound then p end, island),
+            e: max(ts) over (partition by seed, u, case when bound then p end, island) + {GAP}}} as session
+            from numbered;
     """)
     windows = {
         "": "[{s: 0, e: 0}]",
@@ -288,11 +298,13 @@ def referee(cases: Sequence[Case], window: str, folder: Path) -> tuple[dict[int,
         f"lambda e: {{s: e - {SIZE}, e: e}})",
         "cumulate": f"list_transform(range(ts - ts % {STEP} + {STEP}, ts - ts % {SIZE} + {SIZE} + 1, {STEP}), "
         f"lambda e: {{s: ts - ts % {SIZE}, e: e}})",
+        "session": "[session]",
     }[window]
     listed = ", ".join(there or here for here, there in CALLS.items())
     found = con.execute(f"""
         select seed, u, w.s, w.e, {listed}
-            from (select *, {"ts" if window else "o"} as time, unnest({windows}) as w from kept)
+            from (select *, {"ts" if window else "o"} as time, unnest({windows}) as w
+            from {"sessions" if window == "session" else "kept"})
             join cases using (seed) join leasts using (seed) left join marks using (seed, p)
             where everything or w.e <= case when bound then mark else least end
             group by seed, u, w.s, w.e having not any_value("having") or sum(x) > 0

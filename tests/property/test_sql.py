@@ -152,6 +152,10 @@ def windowed(draw: st.DrawFn, below: st.SearchStrategy[Any]) -> statements.Windo
     unit = draw(st.sampled_from(["MONTH", "DAY", "MINUTE"]))
     step, size, offset = (ex.Interval(one, unit, "") for one in (LENGTHS[0], draw(st.sampled_from(LENGTHS)), "-1"))
     zone = draw(st.none() | TEXT.map(ex.String))
+    if function is statements.WindowFunction.SESSION:
+        keys = draw(st.lists(column.map(ex.Column), max_size=2).map(tuple))
+        time = ex.Column(draw(column))
+        return statements.Windowed(function, draw(below), time, size, None, None, None, draw(alias), keys=keys)
     return statements.Windowed(
         function,
         draw(below),

@@ -12,10 +12,12 @@ from tests.support.grouping import absorb, compiled, message, values
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "groups"
 TUMBLE = "FROM TABLE(TUMBLE(TABLE s, DESCRIPTOR(ts), INTERVAL '10' SECOND))"
+SESSION = "FROM TABLE(SESSION(TABLE s, DESCRIPTOR(ts), INTERVAL '10' SECOND))"
 QUERIES = {
     "counts": f"SELECT u, COUNT(*) AS n, SUM(x) AS total, AVG(x) AS mean {TUMBLE} GROUP BY u, window_start",
     "changes": "SELECT u, x, COUNT(DISTINCT x) AS n, MAX(x) AS high FROM s GROUP BY u, x HAVING MAX(x) > 0",
     "positions": "SELECT ARRAY_AGG(x ORDER BY u DESC), ARRAY_AGG(DISTINCT x) AS d, LATEST_BY_OFFSET(u) AS u FROM s",
+    "sessions": f"SELECT u, SUM(x) AS total, ARRAY_AGG(x) AS xs {SESSION} GROUP BY u, window_start, window_end",
     "alone": "SELECT DISTINCT u FROM s",
 }
 AT = ("s", 0)

@@ -20,10 +20,13 @@ _ORDER = {
     WindowFunction.TUMBLE: ("DATA", "TIMECOL", "SIZE", "OFFSET"),
     WindowFunction.HOP: ("DATA", "TIMECOL", "SIZE", "SLIDE", "OFFSET"),
     WindowFunction.CUMULATE: ("DATA", "TIMECOL", "STEP", "SIZE", "OFFSET"),
+    WindowFunction.SESSION: ("DATA", "TIMECOL", "KEY", "GAP"),
 }
-"""The names of the arguments in the order in which they are written without names; a ZONE may follow those of windows.
+"""The names of the arguments in the order in which they are written without names; a ZONE may follow those of windows
+but sessions, whose KEY may be left out.
 """
-_OPTIONAL = frozenset({"OFFSET"})
+_OPTIONAL = frozenset({"OFFSET", "KEY"})
+_WITHOUT_ZONE = frozenset({_IMPOSE_ORDER, WindowFunction.SESSION})
 _ALIASES = {"INPUT": "DATA", "WINDOWSIZE": "SIZE", "SLIDESIZE": "SLIDE", "TIMEZONE": "ZONE"}
 """Names of other systems, without `_`."""
 
@@ -34,10 +37,19 @@ class _Descriptor:
     place: Place
 
 
-_Value = statements.Source | _Descriptor | ex.Interval | ex.String
+@dataclass(frozen=True, slots=True)
+class _Partitioned:
+    """`TABLE source PARTITION BY keys`."""
+
+    source: statements.Source
+    keys: tuple[ex.Expression, ...]
+
+
+_Value = _Partitioned | statements.Source | _Descriptor | ex.Interval | ex.String
 _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
-    "DATA": (get_args(statements.Source), "TABLE name, or a query in parentheses"),
+    "DATA": ((*get_args(statements.Source), _Partitioned), "TABLE name, or a query in parentheses"),
     "TIMECOL": ((_Descriptor,), "DESCRIPTOR(column)"),
+    "KEY": ((_Descriptor,), "DESCRIPTOR(column)"),
     "ZONE": ((ex.String,), "a time zone, such as 'Europe/Berlin'"),
 }
 _INTERVAL = ((ex.Interval,), "an interval, such as INTERVAL '10' MINUTE")
@@ -53,7 +65,7 @@ class _Argument:
 
 
 class WindowBuilder(ExpressionBuilder):
-    """TUMBLE, HOP, CUMULATE and IMPOSE_ORDER."""
+    """TUMBLE, HOP, CUMULATE, SESSION and IMPOSE_ORDER."""
 
     def visit_wrapped_window(self, _: Node, children: list[Any]) -> statements.TableFunction:
         return self._table_function(children[2], first_child(children[4]))
@@ -77,6 +89,23 @@ class WindowBuilder(ExpressionBuilder):
         name = children_of(named)[0][0].text.upper().replace("_", "") if children_of(named) else ""
         return _Argument(_ALIASES.get(name, name), value, self.place(node))
 
+    def visit_partitioned(self, _: Node, children: list[Any]) -> _Partitioned:
+        source, _, _, (keys,) = children
+        return _Partitioned(source, tuple(keys))
+
+    def visit_several_keys(self, _: Node, children: list[Any]) -> list[ex.Expression]:
+        keys: list[ex.Expression] = children[1]
+        return keys
+
+    def visit_window_keys(self, _: Node, children: list[Any]) -> list[Any]:
+        return list_items(*children)
+
+    def visit_window_key(self, _: Node, children: list[Any]) -> Any:
+        *_, key, fields = children
+        for field in children_of(fields):
+            key = field(key)
+        return key
+
     def visit_window_input(self, _: Node, children: list[Any]) -> statements.Source:
         (given,) = children
         value = given[1] if isinstance(given, list) else given
@@ -95,6 +124,9 @@ class WindowBuilder(ExpressionBuilder):
         function, arguments, place = given
         named = any(one.name for one in arguments)
         found = _by_name(function, arguments) if named else _by_position(function, arguments, place)
+        for one in arguments:
+            if isinstance(one.value, _Partitioned) and function != WindowFunction.SESSION:
+                raise BadSyntax("PARTITION BY is for SESSION; leave it out, and group by its columns", one.place)
         for name in _ORDER[function]:
             if name not in found and name not in _OPTIONAL:
                 raise BadSyntax(f"{function} needs {name}: {_kind(name)[1]}", place)
@@ -108,6 +140,8 @@ def _windowed(
     function: WindowFunction, found: dict[str, Any], alias: statements.Name | None, place: Place, *, named: bool
 ) -> statements.Windowed:
     step = {WindowFunction.HOP: "SLIDE", WindowFunction.CUMULATE: "STEP"}.get(function, "")
+    if function is WindowFunction.SESSION:
+        return _session(found, alias, place)
     size, second = found["SIZE"].value, found[step].value if step else None
     if second is not None and _is_longer(second, size):
         if named:
@@ -121,26 +155,37 @@ def _windowed(
     return statements.Windowed(function, source, time, size, second, offset, zone, alias, place)
 
 
+def _session(found: dict[str, Any], alias: statements.Name | None, place: Place) -> statements.Windowed:
+    data, time, gap = (found[name].value for name in ("DATA", "TIMECOL", "GAP"))
+    source, keys = (data.source, data.keys) if isinstance(data, _Partitioned) else (data, ())
+    if "KEY" in found:
+        if keys:
+            raise BadSyntax("the key of the sessions is given twice; leave one out", found["KEY"].place)
+        keys = (found["KEY"].value.time,)
+    return statements.Windowed(WindowFunction.SESSION, source, time.time, gap, None, None, None, alias, place, keys)
+
+
 def _kind(name: str) -> tuple[tuple[type, ...], str]:
     return _KINDS.get(name, _INTERVAL)
 
 
 def _by_name(function: str, arguments: list[_Argument]) -> dict[str, Any]:
     """Raises BadSyntax."""
-    names = _ORDER[function] if function == _IMPOSE_ORDER else (*_ORDER[function], "ZONE")
+    names = _ORDER[function] if function in _WITHOUT_ZONE else (*_ORDER[function], "ZONE")
     found: dict[str, Any] = {}
     for one in arguments:
         if not one.name:
             raise BadSyntax("name all arguments, or none of them", one.place)
-        if one.name not in names:
-            hint = did_you_mean(one.name, names) or f"; its arguments are {', '.join(names)}"
+        name = "GAP" if one.name == "SIZE" and function == WindowFunction.SESSION else one.name
+        if name not in names:
+            hint = did_you_mean(name, names) or f"; its arguments are {', '.join(names)}"
             raise BadSyntax(f"{function} has no argument {one.name}{hint}", one.place)
-        if one.name in found:
-            raise BadSyntax(f"the argument {one.name} is given twice; leave one out", one.place)
-        kinds, what = _kind(one.name)
+        if name in found:
+            raise BadSyntax(f"the argument {name} is given twice; leave one out", one.place)
+        kinds, what = _kind(name)
         if not isinstance(one.value, kinds):
-            raise BadSyntax(f"{one.name} is {what}", one.place)
-        found[one.name] = one
+            raise BadSyntax(f"{name} is {what}", one.place)
+        found[name] = one
     return found
 
 
@@ -148,10 +193,12 @@ def _by_position(function: str, arguments: list[_Argument], place: Place) -> dic
     """Raises BadSyntax."""
     found: dict[str, Any] = {}
     *others, last = arguments
-    if isinstance(last.value, ex.String) and function != _IMPOSE_ORDER:
+    if isinstance(last.value, ex.String) and function not in _WITHOUT_ZONE:
         found["ZONE"] = last
         arguments = others
     order = _ORDER[function]
+    if len(arguments) < 3 or not isinstance(arguments[2].value, _Descriptor):
+        order = tuple(name for name in order if name != "KEY")
     for name, one in zip(order, arguments, strict=False):
         kinds, what = _kind(name)
         if not isinstance(one.value, kinds):
@@ -164,7 +211,7 @@ def _by_position(function: str, arguments: list[_Argument], place: Place) -> dic
 
 def _form(function: str) -> str:
     lengths = [one.lower() for one in _ORDER[function][2:] if one not in _OPTIONAL]
-    more = "" if function == _IMPOSE_ORDER else " [, offset] [, zone]"
+    more = "" if function in _WITHOUT_ZONE else " [, offset] [, zone]"
     return ", ".join(("TABLE name", "DESCRIPTOR(column)", *lengths)) + more
 
 

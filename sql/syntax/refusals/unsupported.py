@@ -44,9 +44,8 @@ NAME = r'(?:[^\W\d]\w*|"(?:[^"]|"")+")'
 _NAME = rf"{NAME}\s*"
 _NOW = "not supported by this version"
 _JOIN = f"JOIN is {_NOW}"
-_SESSION = f"SESSION is {_NOW}; TUMBLE, HOP and CUMULATE give a record its windows"
 _WINDOW = "windows stand after FROM: FROM TUMBLE(TABLE name, DESCRIPTOR(column), INTERVAL '10' MINUTE)"
-_WINDOWS = r"\b(TUMBLE|HOP|CUMULATE|IMPOSE_ORDER)\s*\(\s*"
+_WINDOWS = r"\b(TUMBLE|HOP|CUMULATE|SESSION|IMPOSE_ORDER)\s*\(\s*"
 _ONE_GROUP = "write a job for each grouping"
 _TRY = "EXPLAIN ANALYZE shows what a query makes of the newest records"
 
@@ -105,9 +104,9 @@ UNSUPPORTED = (
     RefusalRow(
         r"\b(?P<here>EMIT)\s+", r"(ON|AFTER|WITH|WITHOUT|EVERY)\b", "EMIT is followed by FINAL or CHANGES", BadSyntax
     ),
-    RefusalRow(r"\bFROM\s+(?P<here>SESSION)\s*", r"\(", _SESSION),
-    RefusalRow(r"\bFROM\s+TABLE\s*", r"\(\s*(?P<here>SESSION)\b", _SESSION),
-    RefusalRow(r"\bFROM\s+(?P<here>TABLE)\s*", r"\(", "FROM TABLE(…) takes TUMBLE, HOP, CUMULATE or IMPOSE_ORDER"),
+    RefusalRow(
+        r"\bFROM\s+(?P<here>TABLE)\s*", r"\(", "FROM TABLE(…) takes TUMBLE, HOP, CUMULATE, SESSION or IMPOSE_ORDER"
+    ),
     RefusalRow(rf"{_WINDOWS}(?P<here>{NAME})\s*", r",", "the first argument is a table: write TABLE {here}", BadSyntax),
     RefusalRow(
         rf"{_WINDOWS}[^()]*(\([^()]*\))?[^()]*,\s*(?P<here>{NAME})\s*",

@@ -14,6 +14,7 @@ from jobplane.sql.syntax.render.statements import (
     mapped_parts,
     mapping_head,
     option_list,
+    partition_by,
     render,
     select_clauses,
     select_item,
@@ -94,6 +95,7 @@ def _source(source: statements.Source) -> Iterator[str]:
             written = [f"TABLE {first.removeprefix('FROM ')}", *others]
             if isinstance(source.source, statements.Windowed | statements.Ordered):
                 written = [f"TABLE({first.removeprefix('FROM ')}", *others[:-1], f"{others[-1]})"]
+            written[-1] += partition_by(source)
             yield f"FROM {function_name(source)}("
             yield from _indent([*written[:-1], f"{written[-1]},"])
             yield from _indent([", ".join(window_arguments(source))])

@@ -149,7 +149,7 @@ def _source(source: statements.Source) -> str:
             inner = _source(source.source)
             of_function = isinstance(source.source, statements.Windowed | statements.Ordered)
             table = f"({inner})" if of_function else f" {inner}"
-            text = f"{function_name(source)}(TABLE{table}, {', '.join(window_arguments(source))})"
+            text = f"{function_name(source)}(TABLE{table}{partition_by(source)}, {', '.join(window_arguments(source))})"
         case never:
             assert_never(never)
     return text + alias_clause(source.alias)
@@ -157,6 +157,11 @@ def _source(source: statements.Source) -> str:
 
 def function_name(source: statements.TableFunction) -> str:
     return source.function if isinstance(source, statements.Windowed) else "IMPOSE_ORDER"
+
+
+def partition_by(source: statements.TableFunction) -> str:
+    keys = source.keys if isinstance(source, statements.Windowed) else ()
+    return f" PARTITION BY {', '.join(map(render_expression, keys))}" if keys else ""
 
 
 def window_arguments(windowed: statements.TableFunction) -> list[str]:
