@@ -18,7 +18,7 @@ QUERIES = {
     "changes": "SELECT u, x, COUNT(DISTINCT x) AS n, MAX(x) AS high FROM s GROUP BY u, x HAVING MAX(x) > 0",
     "positions": "SELECT ARRAY_AGG(x ORDER BY u DESC), ARRAY_AGG(DISTINCT x) AS d, LATEST_BY_OFFSET(u) AS u FROM s",
     "sessions": f"SELECT u, SUM(x) AS total, ARRAY_AGG(x) AS xs {SESSION} GROUP BY u, window_start, window_end",
-    "alone": "SELECT DISTINCT u FROM s",
+    "alone": "SELECT DISTINCT x FROM s",
 }
 AT = ("s", 0)
 
