@@ -41,6 +41,8 @@ def resolve_aggregate(
     name: str, arguments: Sequence[tuple[Typed, Place]], place: Place, coercion: Coercion
 ) -> ResolvedAggregate:
     """`name` is one of AGGREGATES; COUNT(*) has no arguments. Raises TypeMismatch with its place."""
+    if name == "COUNT" and len(arguments) > 1:
+        raise TypeMismatch(f"COUNT takes * or one value, not {len(arguments)}", arguments[1][1])
     alike = {one.function: one for one in AGGREGATES[name]}
     function = choose_function(list(alike), arguments, place, coercion)
     aggregate = alike[function]

@@ -11,6 +11,7 @@ from jobplane.schemas.formats.fields import FieldPath
 from jobplane.schemas.names import quote_name
 from jobplane.schemas.suggestions import did_you_mean
 from jobplane.schemas.types.datatypes import Type
+from jobplane.sql.analysis.aggregates import has_aggregate
 from jobplane.sql.analysis.record import READABLE
 from jobplane.sql.plan.chains import chains
 from jobplane.sql.plan.graph import Plan
@@ -85,10 +86,12 @@ def _absent(
 
 
 def _aliases(insert: statements.Insert) -> dict[str, str]:
-    """What a SELECT calls by another name than a field has, as it is written."""
+    """What a SELECT calls by another name than a field has, and what to write instead of the name."""
     items = [item for chain in chains(insert.query) for link in chain.links for item in link.select.items]
     return {
-        item.alias.text: render_expression(item.expression)
+        item.alias.text: "put the condition into HAVING"
+        if has_aggregate(item.expression)
+        else f"write {render_expression(item.expression)}"
         for item in items
         if isinstance(item, statements.Item) and item.alias and item.expression != Column(item.alias.text)
     }
@@ -116,7 +119,7 @@ def _hint(path: FieldPath, there: Collection[str], aliases: Mapping[str, str], t
     """What was probably meant; the first that fits."""
     name = path[-1]
     if len(path) == 1 and name in aliases:
-        return f"; the SELECT defines that name, and cannot use it itself: write {aliases[name]}"
+        return f"; the SELECT defines that name, and cannot use it itself: {aliases[name]}"
     if near := did_you_mean(name, there):
         return near
     if len(path) == 1 and (part := f"__{name.lower()}") in READABLE:

@@ -190,7 +190,10 @@ class _BranchPlanner:
         if selects.imposed is None or (selects.group is not None and selects.group.window):
             return
         functions = [one for link in self._chain.links for one in link.functions if isinstance(one, statements.Ordered)]
+        windowed = any(isinstance(one, statements.Windowed) for link in self._chain.links for one in link.functions)
         message = "IMPOSE_ORDER says when groups of windows are final, and there are none here; leave it out"
+        if windowed and selects.group is not None:
+            message = "GROUP BY has neither window_start nor window_end, so no window makes a group final; add them"
         raise NotSupported(message, functions[0].place)
 
     def _analyze(self, record: SourceRecord) -> tuple[SelectChain, Rows, Analysis]:
@@ -284,7 +287,7 @@ class _BranchPlanner:
         if selects.groups is not None:
             values = [one.value for one in (*key, *parts) if one.to.part in (KEY_PART, KEY)]
             columns = key_columns(selects.groups, group, selects.before)
-            check_key(columns, values, selects.steps, self._insert.target.place)
+            check_key(columns, group, values, selects.steps, self._insert.target.place)
         if all(one.name != TIMESTAMP for one in parts):
             column = ProjectedColumn(TIMESTAMP, Field(GROUP_TIME, t.BIGINT), t.BIGINT)
             parts.append(Output(column, WrittenColumn(TIMESTAMP, TIMESTAMP)))

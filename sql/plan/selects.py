@@ -55,6 +55,11 @@ MAX_PARTS = 100_000
 _GROUPS_OF_GROUPS = (
     "groups of groups are not supported by this version; write the inner ones to a topic, and read that with a job"
 )
+_DISTINCT_GROUPS = (
+    "DISTINCT of groups is not supported by this version; leave out DISTINCT: groups are different in the columns of "
+    "GROUP BY"
+)
+_HAVING_OF_ROWS = "HAVING is about groups, and there is neither GROUP BY nor an aggregate; write WHERE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +186,9 @@ class SelectChain:
         if self.group is not None:
             raise NotSupported(_GROUPS_OF_GROUPS, place_of_groups(select))
         if select.distinct and (select.group or select.having or has_aggregate(select.items)):
-            raise NotSupported(_GROUPS_OF_GROUPS, place_of_groups(select))
+            raise NotSupported(_DISTINCT_GROUPS, place_of_groups(select))
+        if select.having is not None and not (select.group or has_aggregate((*select.items, select.having))):
+            raise NotSupported(_HAVING_OF_ROWS, select.having.place)
         self.groups = SelectGroups(analysis, self._key)
         add_group_by(self.groups, select, names)
         scope = GroupNames(self.groups)

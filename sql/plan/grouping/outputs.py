@@ -53,12 +53,22 @@ def time_of_window(group: GroupOperator, place: Place, coercion: Coercion) -> Ty
     return arithmetic("-", Field(group.window[1], t.TIMESTAMP_TZ), _MILLISECOND, (place, place), coercion)
 
 
-def check_key(columns: Iterable[GroupKey], values: Iterable[Typed], steps: Sequence[Step], place: Place) -> None:
-    """Raises NotSupported for a key of the query's own by which two groups would replace each other's rows."""
+def check_key(
+    columns: Iterable[GroupKey], group: GroupOperator, values: Iterable[Typed], steps: Sequence[Step], place: Place
+) -> None:
+    """Raises NotSupported for a key of the query's own by which two groups would replace each other's rows, or a group
+    would not replace its own.
+    """
     named = {key for value in values for key in keys_of(value)}
     for step in reversed(steps):
         if isinstance(step, ProjectOperator):
             named |= {key for one in step.columns if one.name in named for key in keys_of(one.value)}
+    if any(one.name in named for one in group.aggregates):
+        message = (
+            f"{KEY} has an aggregate, so a row of a group would not replace the one before it: make {KEY} of columns "
+            "of GROUP BY alone"
+        )
+        raise NotSupported(message, place)
     missing = [one.name for one in columns if one.field.key not in named]
     if missing:
         message = (

@@ -100,6 +100,13 @@ UNSUPPORTED = (
     RefusalRow(r"\bOVER\s*", r"\(", f"OVER is {_NOW}; GROUP BY makes one row of many"),
     RefusalRow(r"", r"WINDOW\b(?=\s+\w+\s+AS\b)", f"WINDOW is {_NOW}; {_WINDOW}"),
     RefusalRow(r"\b(?P<here>WINDOW)\s+", r"(TUMBLING|HOPPING|SESSION)\b", _WINDOW),
+    RefusalRow(r"\bEMIT\s+(CHANGES|FINAL)\s+", r"EMIT\b", "EMIT stands once; leave out one of the two", BadSyntax),
+    RefusalRow(
+        r"\b(?P<here>EMIT\s+(?P<WHAT>CHANGES|FINAL))\s+",
+        r"(WHERE|GROUP|HAVING|UNION|CROSS)\b",
+        "EMIT {WHAT} stands at the end of the whole query",
+        BadSyntax,
+    ),
     RefusalRow(r"", r"EMIT\s+(?P<WHAT>CHANGES|FINAL)\b", "EMIT {WHAT} stands at the end of the whole query", BadSyntax),
     RefusalRow(
         r"\b(?P<here>EMIT)\s+", r"(ON|AFTER|WITH|WITHOUT|EVERY)\b", "EMIT is followed by FINAL or CHANGES", BadSyntax
@@ -120,6 +127,31 @@ UNSUPPORTED = (
     RefusalRow(
         rf"\bDESCRIPTOR\s*\(\s*{_NAME}", r",", "DESCRIPTOR names one column, which holds the time; leave out the others"
     ),
+    RefusalRow(
+        r"\b(?P<NAME>LISTAGG|STRING_AGG|ARRAY_AGG)\s*\((?P<arguments>[^()]*)\)\s*(?P<here>WITHIN)\s+",
+        r"GROUP\s*\(\s*(?P<order>ORDER\s+BY\b[^()]*)\)",
+        f"WITHIN GROUP is {_NOW}; write {{NAME}}({{arguments}} {{order}})",
+    ),
+    RefusalRow(
+        r"\bPERCENTILE_(CONT|DISC)\s*\((?P<share>[^()]*)\)\s*(?P<here>WITHIN)\s+",
+        r"GROUP\s*\(\s*ORDER\s+BY\s+(?P<value>[\w.]+)",
+        f"WITHIN GROUP is {_NOW}; write APPROX_PERCENTILE({{value}}, {{share}})",
+    ),
+    RefusalRow(r"\bCOUNT\s*\(\s*DISTINCT\s+", r"\*", "COUNT(DISTINCT …) names what it counts: COUNT(DISTINCT column)"),
+    RefusalRow(rf"\bCOUNT\s*\(\s*(?P<here>{_NAME})\.\s*", r"\*", "all rows are counted by COUNT(*)", BadSyntax),
+    RefusalRow(
+        rf"\b(?P<NAME>{NAME})\s*\(\s*(?P<here>ALL)\s+", r"[\w\"]", "leave out ALL: {NAME} takes all rows", BadSyntax
+    ),
+    RefusalRow(
+        r"\bGROUP_CONCAT\s*\(\s*(?P<value>[\w.]+)\s+(?P<here>)",
+        r"SEPARATOR\s+(?P<separator>'[^']*')",
+        "the separator is an argument: write STRING_AGG({value}, {separator})",
+        BadSyntax,
+    ),
+    RefusalRow(
+        r"\bGROUP\s+BY\s+(?P<here>\()[^()]*", r",", "GROUP BY takes no list in parentheses; leave them out", BadSyntax
+    ),
+    RefusalRow(r"\bGROUP\s+BY\b[^;]*", r"WITH\s+(ROLLUP|CUBE)\b", f"{{found}} is {_NOW}; {_ONE_GROUP}"),
     RefusalRow(r"", r"(QUALIFY|WITHIN\s+GROUP)\b", f"{{found}} is {_NOW}"),
     RefusalRow(r"\b(?P<here>WITHIN)\s+", r"GROUP\b", f"WITHIN GROUP is {_NOW}"),
     RefusalRow(
