@@ -101,6 +101,7 @@ class TaskSession:
             if context.release.is_set():
                 if self.open_since:
                     self._commit()
+                self._settle()
                 raise Released
             context.services.require_in_touch()
             latest = context.latest_goal

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from confluent_kafka import TopicPartition
+from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import NewPartitions
 
 from tests.support.broker import KafkaBroker
@@ -146,6 +146,25 @@ def test_groups_without_a_window_are_upserts(plane: System) -> None:
     groups = 2 * len(sent)  # those of each partition
     until(lambda: plane.about("DESCRIBE JOB totals")["groups"] == groups, 20, "the groups are counted")
     plane.done("DROP JOB totals")
+
+
+def test_a_neighbours_open_transaction_does_not_hide_the_groups(plane: System) -> None:
+    """Of a task that has died, in the state topic that all tasks of a job share."""
+    orders, sink = Orders(plane, "hidden"), plane.topic("hidden-out")
+    plane.done(f"CREATE JOB hidden OPTIONS (parallelism '1', onLate 'skip', {OFTEN}) AS {orders.windows(sink)}")
+    uid = plane.about("DESCRIBE JOB hidden")["uid"]
+    neighbour = Producer({"bootstrap.servers": plane.bootstrap, "transactional.id": "neighbour"})
+    neighbour.init_transactions(10)
+    neighbour.begin_transaction()
+    neighbour.produce(f"groups.job.{uid}.state", b"", b"of a neighbour", 0)
+    neighbour.flush(10)
+    orders.send(300)
+    await_read(plane, orders, "hidden")
+    plane.done("ALTER JOB hidden RESTART")
+    orders.close()
+    orders.check(sink)
+    neighbour.abort_transaction(10)
+    plane.done("DROP JOB hidden")
 
 
 def await_failure(plane: System, job: str, code: str) -> str:

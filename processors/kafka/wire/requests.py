@@ -60,7 +60,7 @@ _FETCH = struct.Struct(">iiiibiii")
 _FETCHED_PARTITION = struct.Struct(">iiqqi")
 _HELD = struct.Struct(">ihqqq")
 _ABORTED = struct.Struct(">qq")
-_COMMITTED = 1
+_UNCOMMITTED, _COMMITTED = 0, 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +76,16 @@ class Fetched:
     records: memoryview
 
 
-def fetch(topic: str, positions: Mapping[int, int], wait_ms: int, most: int, most_each: int) -> bytes:
-    """The body of a request for committed records from positions on: at most about so many bytes, in all and of each
-    partition. The first batch comes whole, however large.
+def fetch(
+    topic: str, positions: Mapping[int, int], wait_ms: int, most: int, most_each: int, *, committed: bool = True
+) -> bytes:
+    """The body of a request for records from positions on: at most about so many bytes, in all and of each partition.
+
+    The first batch comes whole, however large. Committed records end where a transaction is open.
     """
+    isolation = _COMMITTED if committed else _UNCOMMITTED
     parts = [_FETCHED_PARTITION.pack(partition, -1, at, -1, most_each) for partition, at in positions.items()]
-    head = _FETCH.pack(-1, wait_ms, 1, most, _COMMITTED, 0, -1, 1) + text(topic) + _INT.pack(len(parts))
+    head = _FETCH.pack(-1, wait_ms, 1, most, isolation, 0, -1, 1) + text(topic) + _INT.pack(len(parts))
     return head + b"".join(parts) + _INT.pack(0) + text("")
 
 

@@ -1,4 +1,8 @@
-"""Fetches chunks by their offsets, many at a time: nothing else of a state topic is ever read."""
+"""Fetches chunks by their offsets, many at a time: nothing else of a state topic is ever read.
+
+A committed checkpoint has named them, so they are committed. They are read as if they were not: a transaction of a
+neighbour, which may be open before them, hides nothing then.
+"""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -60,7 +64,8 @@ async def _all(wire: Wire, topic: str, offsets: Iterable[int]) -> list[Record]:
 
 async def _one(wire: Wire, topic: str, offset: int) -> Record:
     lane = await wire.lane(await wire.leader(topic, PARTITION))
-    answer = await lane.send(FETCH, FETCH_VERSION, fetch(topic, {PARTITION: offset}, 0, 1, 1))  # a batch, at least
+    body = fetch(topic, {PARTITION: offset}, 0, 1, 1, committed=False)  # a batch, at least
+    answer = await lane.send(FETCH, FETCH_VERSION, body)
     partitions, code, _ = fetched(answer)
     check(code)
     one = partitions[PARTITION]
