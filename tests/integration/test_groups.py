@@ -12,7 +12,7 @@ from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import NewPartitions
 
 from tests.support.broker import KafkaBroker
-from tests.support.orders import START, Orders, totals_in
+from tests.support.orders import START, Orders, text, totals_in
 from tests.support.system import System, system, until
 
 OFTEN = "stateIntervalMillis '300', snapshotIntervalMillis '20'"
@@ -239,3 +239,43 @@ def test_records_that_are_gone_before_they_are_saved_stop_the_job(plane: System)
         os.kill(pid, signal.SIGKILL)
     assert "begins at offset 50 now" in await_failure(plane, "lost", "DATA_LOST")
     plane.done("DROP JOB lost")
+
+
+def test_sessions_go_on_through_restarts(plane: System) -> None:
+    """Users come and go; their records are in both partitions. No record is late, and the last sessions stay open."""
+    source, sink = plane.topic("visits-in"), plane.topic("visits-out")
+    ordered = f"""IMPOSE_ORDER(TABLE (SELECT who, CAST(ts AS TIMESTAMP WITH TIME ZONE) AS ts FROM "{source}"),
+        DESCRIPTOR(ts), INTERVAL '5' SECOND)"""
+    plane.done(
+        f"""CREATE JOB visits OPTIONS (parallelism '1', onLate 'fail', {OFTEN}) AS INSERT INTO "{sink}"
+            SELECT who, window_start AS since, window_end AS until, COUNT(*) AS records
+            FROM SESSION(TABLE({ordered}) PARTITION BY who, DESCRIPTOR(ts), INTERVAL '10' SECOND)
+            GROUP BY who, window_start, window_end"""
+    )
+    times: dict[str, list[int]] = {}
+    for step in range(6):
+        visits = [(f"user-{i * i % 13}", step * 300 + i) for i in range(300)]
+        for who, second in visits:
+            times.setdefault(who, []).append(second)
+        values = [(who, {"who": who, "ts": text(START + timedelta(seconds=second))}) for who, second in visits]
+        plane.produce(source, [(b"%d" % (i % 5), json.dumps(one).encode()) for i, (_, one) in enumerate(values)])
+        if step == 2:
+            plane.done("ALTER JOB visits RESTART")
+        if step == 4:
+            plane.workers.pop().stop()
+            plane.worker()
+    end = text(START + timedelta(hours=1))
+    plane.produce(source, [(b"%d" % i, json.dumps({"who": "end", "ts": end}).encode()) for i in range(8)])
+    expected = Counter[tuple[str, str, str, int]]()
+    for who, seconds in times.items():
+        first = last = seconds[0]
+        count = 0
+        for second in [*seconds, 10_000]:
+            if second > last + 10:
+                since, finish = (text(START + timedelta(seconds=one)) for one in (first, last + 10))
+                expected[who, since, finish, count] += 1
+                first, count = second, 0
+            last, count = second, count + 1
+    rows = [json.loads(one or b"") for one in plane.await_values(sink, expected.total())]
+    assert Counter((row["who"], row["since"], row["until"], row["records"]) for row in rows) == expected
+    plane.done("DROP JOB visits")
