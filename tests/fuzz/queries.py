@@ -19,6 +19,9 @@ GROUPED = 0.3
 """The part of queries that has groups."""
 
 
+_WITHOUT_STEP = (statements.WindowFunction.TUMBLE, statements.WindowFunction.SESSION)
+
+
 @dataclass(frozen=True, slots=True)
 class _Below:
     """What a SELECT reads from, and the columns that it finds there."""
@@ -130,15 +133,18 @@ class Queries:
         )
         unit = chance.choice(("SECOND", "MINUTE", "DAY", "MONTH"))
         step, size, offset = (ex.Interval(one, unit, "") for one in ("1", chance.choice(("1", "2", "60")), "-1"))
+        names = [name for several in below.columns.values() for name in several]
+        keys = tuple(ex.Column(chance.choice(names)) for _ in range(chance.choice((0, 1, 1, 2)))) if names else ()
         windowed = statements.Windowed(
             function,
             replace(source, alias=None),
             ex.Column(chance.choice([*times, "__timestamp"])),
             size,
-            None if function is statements.WindowFunction.TUMBLE else step,
+            None if function in _WITHOUT_STEP else step,
             offset if chance.random() < 0.1 else None,
             ex.String("Europe/Berlin") if chance.random() < (0.4 if unit in ("DAY", "MONTH") else 0.02) else None,
             source.alias,
+            keys=keys if function is statements.WindowFunction.SESSION else (),
         )
         made = (*below.columns.get(t.TIMESTAMP_TZ, ()), "window_start", "window_end")
         return _Below(windowed, {**below.columns, t.TIMESTAMP_TZ: made})
