@@ -89,7 +89,7 @@ class Queries:
     def _ordered(self, below: _Below, times: Sequence[str]) -> _Below:
         """Windows, mostly of the time that is imposed, or that the mapping's watermark is of."""
         chance = self._chance
-        made = self._windowed(below, times)
+        made = self._windowed(below, times, grouped=True)
         assert isinstance(made.source, statements.Windowed)
         if chance.random() < 0.7:
             time = made.source.time if chance.random() < 0.97 else ex.Column("__timestamp")
@@ -125,12 +125,12 @@ class Queries:
         times = [name for one in (t.TIMESTAMP, t.TIMESTAMP_TZ) for name in below.columns.get(one, ())]
         return self._windowed(below, times) if self._chance.random() < 0.1 else below
 
-    def _windowed(self, below: _Below, times: Sequence[str]) -> _Below:
+    def _windowed(self, below: _Below, times: Sequence[str], *, grouped: bool = False) -> _Below:
+        """Sessions are there for groups alone."""
         chance, source = self._chance, below.source
         assert not isinstance(source, statements.Windowed)
-        function = chance.choice(
-            [one for one in statements.WindowFunction if one is not statements.WindowFunction.SESSION]
-        )
+        session = statements.WindowFunction.SESSION
+        function = chance.choice([one for one in statements.WindowFunction if grouped or one is not session])
         unit = chance.choice(("SECOND", "MINUTE", "DAY", "MONTH"))
         step, size, offset = (ex.Interval(one, unit, "") for one in ("1", chance.choice(("1", "2", "60")), "-1"))
         names = [name for several in below.columns.values() for name in several]
@@ -144,7 +144,7 @@ class Queries:
             offset if chance.random() < 0.1 else None,
             ex.String("Europe/Berlin") if chance.random() < (0.4 if unit in ("DAY", "MONTH") else 0.02) else None,
             source.alias,
-            keys=keys if function is statements.WindowFunction.SESSION else (),
+            keys=keys if function is session else (),
         )
         made = (*below.columns.get(t.TIMESTAMP_TZ, ()), "window_start", "window_end")
         return _Below(windowed, {**below.columns, t.TIMESTAMP_TZ: made})
