@@ -2,16 +2,21 @@
 
 A job at the default interval (100 ms), then one at 10 ms, 5,000 records a second. The first seconds do not count: a
 broker compiles itself in them, and answers in twice the time. Records wait for their commit: most of the age is that.
+A plain loop beside it says what broker and machine take.
 """
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from confluent_kafka import Consumer, Producer
 
 from tests.bench.bench import Bench, progress
+from tests.bench.peers import loop
 from tests.bench.report import Row, percentile
 from tests.support.system import System
 
@@ -24,26 +29,48 @@ TARGETS = {100: 120.0, 10: 40.0}
 
 def latency(bench: Bench) -> Iterator[Row]:
     for interval, target in TARGETS.items():
-        with bench.plane() as plane:
-            steady = _steady(bench, plane, interval)
-        name = f"latency: source to sink, a commit every {interval} ms"
-        yield percentile(name, steady, 50, "ms")
-        yield replace(percentile(name, steady, 99, "ms"), target=target)
+        every = f"a commit every {interval} ms"
+        for name, job, most in (
+            (f"latency: source to sink, {every}", _job, target),
+            (f"latency: a plain loop, {every}", _loop, None),
+        ):
+            with (
+                bench.plane() as plane,
+                job(plane, plane.topic("in", PARTITIONS), plane.topic("out", PARTITIONS), interval),
+            ):
+                steady = _steady(bench, plane)
+            progress(f"{name}: {len(steady):,} records")
+            yield percentile(name, steady, 50, "ms")
+            yield replace(percentile(name, steady, 99, "ms"), target=most)
 
 
-def _steady(bench: Bench, plane: System, interval: int) -> list[float]:
-    """The ages of the records that count."""
+@contextmanager
+def _job(plane: System, source: str, sink: str, interval: int) -> Iterator[None]:
     plane.worker()
-    source, sink = plane.topic("in", PARTITIONS), plane.topic("out", PARTITIONS)
     options = f"OPTIONS (snapshotIntervalMillis '{interval}', copy 'rows')"
     plane.done(f'CREATE JOB flow {options} AS INSERT INTO "{sink}" SELECT * FROM "{source}"')
+    yield
+
+
+@contextmanager
+def _loop(plane: System, source: str, sink: str, interval: int) -> Iterator[None]:
+    """The same by hand, with one transaction at a time instead of one a partition."""
+    words = (plane.bootstrap, source, sink, f"{plane.prefix}loop", "copy", str(interval))
+    with subprocess.Popen([sys.executable, "-m", loop.__name__, *words]) as process:
+        try:
+            yield
+        finally:
+            process.kill()
+
+
+def _steady(bench: Bench, plane: System) -> list[float]:
+    """The ages of the records that count."""
     seconds = WARM_S + SECONDS * bench.repeat
-    feed = threading.Thread(target=_feed, args=(plane.bootstrap, source, seconds), daemon=True)
-    with plane.consumer(sink, range(PARTITIONS)) as consumer:
+    feed = threading.Thread(target=_feed, args=(plane.bootstrap, plane.name("in"), seconds), daemon=True)
+    with plane.consumer(plane.name("out"), range(PARTITIONS)) as consumer:
         feed.start()
         ages = _ages(consumer, RATE * seconds)
     feed.join()
-    progress(f"{len(ages):,} records in {seconds} s, a commit every {interval} ms")
     return ages[RATE * WARM_S :]
 
 
