@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from jobplane.controlplane.core.state import State
 from jobplane.schemas.records.events import Event, JobClosed, SnapshotClosed, SnapshotDropped, TaskStarted
-from jobplane.sql.plan.stateful import keeps_state
+from jobplane.schemas.records.plans import keeps_state
 
 _RELEASING = SnapshotDropped | SnapshotClosed | TaskStarted
 """What may release a state that a snapshot has kept: the last also where a job has taken over what it was created

@@ -8,11 +8,11 @@ from jobplane.controlplane.listings.rows import Listing, Row, Screen, job_row
 from jobplane.schemas.errors import JobNotFound, MappingNotFound, SnapshotNotFound
 from jobplane.schemas.formats import JSON_FLAT, KEY_FORMAT, VALUE_FORMAT
 from jobplane.schemas.options import JobOptions
+from jobplane.schemas.records.plans import keeps_state
 from jobplane.schemas.records.progress import PartitionProgress, Progress, refusals_by_code
 from jobplane.schemas.records.state import TASK_ENDED, Job
 from jobplane.schemas.records.tasks import task_key
 from jobplane.schemas.suggestions import did_you_mean
-from jobplane.sql.plan.stateful import keeps_state
 from jobplane.sql.syntax import statements
 
 TASK_COLUMNS = (

@@ -28,9 +28,9 @@ from jobplane.processors.task.restore import checkpoint_of
 from jobplane.processors.task.runner import Runner
 from jobplane.schemas.failures import JobFailure
 from jobplane.schemas.options import Guarantee
+from jobplane.schemas.records.plans import keeps_state
 from jobplane.schemas.records.reports import ReportKind
 from jobplane.schemas.records.tasks import Task
-from jobplane.sql.plan.stateful import keeps_state
 
 AT_ONCE = 32
 """Transactions of a batch at the same time."""

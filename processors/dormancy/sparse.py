@@ -30,9 +30,9 @@ from jobplane.processors.task.context import Rest, TaskContext, TaskServices
 from jobplane.processors.task.restore import checkpoint_of
 from jobplane.schemas.options import Guarantee
 from jobplane.schemas.records.checkpoints import Checkpoint
+from jobplane.schemas.records.plans import keeps_state
 from jobplane.schemas.records.progress import PartitionProgress
 from jobplane.schemas.records.tasks import Task
-from jobplane.sql.plan.stateful import keeps_state
 
 MOST_RECORDS, MOST_BYTES, PARTITION_BYTES = 500, 1 << 18, 1 << 16
 """What a step reads at most; more is work for clients of its own."""

@@ -21,8 +21,8 @@ from jobplane.processors.kafka.cluster import CALL_S, Doubt, Kafka
 from jobplane.processors.kafka.control_topics import ControlTopics
 from jobplane.processors.kafka.security import security
 from jobplane.schemas.options import JobOptions, OnError
+from jobplane.schemas.records.plans import keeps_state
 from jobplane.schemas.records.tasks import Task
-from jobplane.sql.plan.stateful import keeps_state
 
 LOG = logging.getLogger("jobplane.hanging")
 Alive = Callable[[], None]

@@ -5,9 +5,11 @@ the records from there to the checkpoint's offsets are read again, silently, bef
 partition, so that a change of parallelism only hands partitions over.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 import msgspec
+from msgspec.structs import replace
 
 from jobplane.processors.state.chunks import UnknownState
 from jobplane.schemas.msgspec_types import msgpack_decoder
@@ -76,7 +78,6 @@ class Manifest(msgspec.Struct, frozen=True, array_like=True):
 
 def pin_chunks(manifest: Manifest) -> Manifest:
     """The manifest once a snapshot may hold a copy of it."""
-    replace = msgspec.structs.replace
     partitions = tuple(
         replace(one, chunks=tuple(replace(place, pinned=True) for place in one.chunks)) for one in manifest.partitions
     )
@@ -84,12 +85,13 @@ def pin_chunks(manifest: Manifest) -> Manifest:
 
 
 class CheckpointState(msgspec.Struct, frozen=True, array_like=True):
-    """The state in a checkpoint: the manifest, and the watermarks at the checkpoint's own offsets.
+    """The state in a checkpoint: manifests, and the watermarks at the checkpoint's own offsets.
 
-    `read` is the number of records between the two.
+    There is one manifest, but where a task takes over partitions whose chunks lie in several topics. `read` is the
+    number of records between the chunks and the checkpoint.
     """
 
-    manifest: Manifest
+    manifests: tuple[Manifest, ...]
     marks: tuple[tuple[str, int, int], ...] = ()
     read: int = 0
 
@@ -97,13 +99,20 @@ class CheckpointState(msgspec.Struct, frozen=True, array_like=True):
     def marks_by_partition(self) -> dict[At, int]:
         return {(topic, partition): mark for topic, partition, mark in self.marks}
 
+    @property
+    def saved(self) -> dict[At, int]:
+        """Where the records begin that are not in the chunks."""
+        return {at: offset for manifest in self.manifests for at, offset in manifest.saved.items()}
+
 
 _decoder = msgpack_decoder(CheckpointState)
 _encode = msgspec.msgpack.encode
 
 
-def state_of(manifest: Manifest, marks: Mapping[At, int], read: int) -> CheckpointState:
-    return CheckpointState(manifest, tuple((topic, p, mark) for (topic, p), mark in sorted(marks.items())), read)
+def state_of(manifests: Iterable[Manifest], marks: Mapping[At, int], read: int) -> CheckpointState:
+    return CheckpointState(
+        tuple(manifests), tuple((topic, p, mark) for (topic, p), mark in sorted(marks.items())), read
+    )
 
 
 def encode_state(state: CheckpointState) -> bytes:
@@ -121,18 +130,19 @@ def decode_state(data: bytes) -> CheckpointState:
 
 
 def merge_states(states: Iterable[CheckpointState], owned: Iterable[At]) -> CheckpointState | None:
-    """The state of the partitions owned, from the checkpoints of several tasks of one job; None if none has any.
+    """The state of the partitions owned, from the checkpoints of several tasks, and of the snapshot that a job began
+    with; None if none has any.
 
-    A later one wins. How many records lie between manifest and checkpoint is known only if there are none.
+    A later one wins. How many records lie between manifests and checkpoint is known only if there are none.
     """
-    wanted, partitions, marks = set(owned), dict[At, SavedPartition](), dict[At, int]()
-    first: Manifest | None = None
-    read = 0
+    wanted, marks, read = set(owned), dict[At, int](), 0
+    holders, has_state = dict[At, Manifest](), False
     for state in states:
-        first = first or state.manifest
-        read = UNKNOWN if state.read else read
-        partitions |= {at: one for at, one in state.manifest.by_partition.items() if at in wanted}
+        has_state, read = True, UNKNOWN if state.read else read
         marks |= {at: mark for at, mark in state.marks_by_partition.items() if at in wanted}
-    if first is None:
-        return None
-    return state_of(msgspec.structs.replace(first, partitions=tuple(partitions.values())), marks, read)
+        holders |= {at: one for one in state.manifests for at in one.by_partition if at in wanted}
+    held = defaultdict[Manifest, list[SavedPartition]](list)
+    for at, one in holders.items():
+        held[replace(one, partitions=())].append(one.by_partition[at])
+    merged = (replace(one, partitions=tuple(partitions)) for one, partitions in held.items())
+    return state_of(merged, marks, read) if has_state else None

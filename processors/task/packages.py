@@ -7,11 +7,11 @@ from jobplane.processors.pipeline import Pipeline
 from jobplane.schemas.errors import Refused
 from jobplane.schemas.failures import FunctionMissing
 from jobplane.schemas.records.packages import Package
+from jobplane.schemas.records.plans import keeps_state
 from jobplane.schemas.records.tasks import Task
 from jobplane.sql.functions import FunctionCatalogue
 from jobplane.sql.operations.operation import UnknownOperation
 from jobplane.sql.packages import calls_of_packages, packages_of
-from jobplane.sql.plan.stateful import keeps_state
 
 
 def compile_here(task: Task, pipeline: Pipeline, worker: str) -> str:

@@ -36,10 +36,10 @@ from jobplane.schemas.errors import Refused
 from jobplane.schemas.failures import InternalFailure, JobFailure, WorkerLost
 from jobplane.schemas.options import Guarantee
 from jobplane.schemas.records.failure import Failure
+from jobplane.schemas.records.plans import keeps_state
 from jobplane.schemas.records.reports import ReportKind
 from jobplane.schemas.records.state import Phase
 from jobplane.schemas.records.tasks import Task
-from jobplane.sql.plan.stateful import keeps_state
 
 LOG = logging.getLogger("jobplane.copying")
 MAX_BACKOFF_S = 5.0

@@ -9,7 +9,7 @@ State that was taken as chunks, with the watermarks of that moment, and the reco
 mode, is the same state again. Nothing here knows of transactions, clocks or Kafka.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -60,6 +60,10 @@ class GroupState:
         self._encoded_bytes = self._encoded_groups = 0
         self.silent = False
         self.absorb = bind(self._parts)
+
+    @property
+    def partitions(self) -> KeysView[At]:
+        return self._parts.keys()
 
     @property
     def groups(self) -> int:

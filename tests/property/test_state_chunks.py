@@ -122,7 +122,7 @@ def check(topic: Topic) -> None:
     for one in topic.manifest.partitions:
         for span in {place.span for place in one.chunks}:
             assert len({place.layer for place in one.chunks if place.span == span}) <= MOST_LAYERS
-    assert decode_state(encode_state(state_of(topic.manifest, {}, 5))) == state_of(topic.manifest, {}, 5)
+    assert decode_state(encode_state(state_of((topic.manifest,), {}, 5))) == state_of((topic.manifest,), {}, 5)
 
 
 @given(ACTIONS)
@@ -178,9 +178,9 @@ def test_the_bytes_of_a_chunk_and_of_a_manifest_are_read_for_ever() -> None:
         "digest",
         (SavedPartition("orders", 3, 120, 1_769_846_400_000_000, 5, places),),
     )
-    state = state_of(manifest, {("orders", 3): 1_769_846_401_000_000}, 12)
+    state = state_of((manifest,), {("orders", 3): 1_769_846_401_000_000}, 12)
     data = bytes.fromhex(
-        "019394b66a6f62706c616e652e6a6f622e312d352e7374617465a3416243a66469676573749196a66f72646572730378cf00"
+        "01939194b66a6f62706c616e652e6a6f622e312d352e7374617465a3416243a66469676573749196a66f72646572730378cf00"
         "0649aa79faa000059197a0040464cd07d011c29193a66f726465727303cf000649aa7a09e2400c"
     )
     assert encode_state(state) == data
@@ -197,15 +197,29 @@ def test_other_bytes_are_refused_in_words(data: bytes) -> None:
 def test_partitions_are_handed_over_with_their_state() -> None:
     def task(partition: int, saved: int, read: int) -> CheckpointState:
         one = SavedPartition("orders", partition, saved, 5, 1, (ChunkPlace("", 0, 0, 1, 10, saved),))
-        return state_of(Manifest("state", "id", "signature", (one,)), {one.at: 6}, read)
+        return state_of((Manifest("state", "id", "signature", (one,)),), {one.at: 6}, read)
 
     merged = merge_states([task(0, 10, 0), task(1, 20, 3)], [("orders", 1)])
     assert merged is not None
-    assert merged.manifest.saved == {("orders", 1): 20}
+    assert merged.saved == {("orders", 1): 20}
     assert merged.marks_by_partition == {("orders", 1): 6}
     assert merged.read == UNKNOWN
     both = merge_states([task(0, 10, 0), task(1, 20, 0), task(1, 30, 0)], OWNED)
     assert both is not None
-    assert both.manifest.saved == {("orders", 0): 10, ("orders", 1): 30}
+    assert both.saved == {("orders", 0): 10, ("orders", 1): 30}
     assert both.read == 0
     assert merge_states([], OWNED) is None
+
+
+def test_chunks_of_a_snapshot_and_of_the_job_itself_stay_apart() -> None:
+    """A task of the job has started and written chunks of its own, another has not."""
+
+    def state(topic: str, *partitions: SavedPartition) -> CheckpointState:
+        return state_of((Manifest(topic, topic, "signature", partitions),), {}, 0)
+
+    copied = [SavedPartition("orders", p, 10, None, 1, (ChunkPlace("", 0, 0, 1, 10, 3),)) for p in (0, 1)]
+    own = SavedPartition("orders", 0, 20, None, 1, (ChunkPlace("", 0, 0, 1, 10, 7),))
+    merged = merge_states([state("of-snapshot", *copied), state("own", own)], OWNED)
+    assert merged is not None
+    assert {one.topic: one.partitions for one in merged.manifests} == {"of-snapshot": (copied[1],), "own": (own,)}
+    assert merged.saved == {("orders", 0): 20, ("orders", 1): 10}

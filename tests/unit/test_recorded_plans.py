@@ -17,7 +17,7 @@ from jobplane.processors.pipeline import pipeline
 from jobplane.schemas.failures import PlanUnreadable
 from jobplane.schemas.formats.json.values import row_class
 from jobplane.schemas.records.mappings import TopicMapping
-from jobplane.schemas.records.plans import RecordedPlan
+from jobplane.schemas.records.plans import RecordedPlan, keeps_state
 from jobplane.schemas.records.sources import Sink, Source
 from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.datatypes import Type
@@ -221,6 +221,8 @@ def test_groups_survive() -> None:
     one = grouped(planned("SELECT a FROM s WHERE a > 1"))
     again = read(record(one))
     assert again == one
+    assert keeps_state(record(one))
+    assert not keeps_state(record(planned('SELECT a FROM s WHERE b = \'"operator":"group"\'')))
     (branch,) = again.branches
     names = [type(step).__name__ for step in (*branch.steps, *branch.grouping)]
     assert names == ["WatermarkOperator", "FilterOperator", "GroupOperator", "FilterOperator"]

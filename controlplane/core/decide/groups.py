@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from jobplane.controlplane.core.facts import value_place
 from jobplane.schemas.errors import BadOptionValue, Place
 from jobplane.schemas.options import Guarantee, JobOptions, sql_name
-from jobplane.schemas.records.plans import RecordedPlan
+from jobplane.schemas.records.plans import RecordedPlan, keeps_state
 from jobplane.sql.plan.recording import UnreadablePlan, read
-from jobplane.sql.plan.stateful import keeps_state, needs_one_task
+from jobplane.sql.plan.stateful import needs_one_task
 from jobplane.sql.syntax import statements
 
 DEFAULT_PARALLELISM = 4

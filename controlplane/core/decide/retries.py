@@ -4,9 +4,8 @@ from jobplane.controlplane.core.facts import Facts, letters_topic, require_live_
 from jobplane.controlplane.core.state import State
 from jobplane.processors.old_jobs import plan_of
 from jobplane.schemas.errors import BadOptionValue, Place
-from jobplane.schemas.records.plans import RecordedPlan
+from jobplane.schemas.records.plans import RecordedPlan, keeps_state
 from jobplane.schemas.records.sources import DeadLetterSource, Sink, Source
-from jobplane.sql.plan.stateful import keeps_state
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parser import parse_job
 

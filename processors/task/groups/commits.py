@@ -62,7 +62,7 @@ class GroupCommits(Commits):
 
     def state(self) -> bytes:
         """The manifest and the watermarks."""
-        return encode_state(state_of(self.manifest, self.groups.marks(), self.read))
+        return encode_state(state_of((self.manifest,), self.groups.marks(), self.read))
 
     def plan(self, *, save: bool) -> Save:
         """What a commit writes of the state, after the rows of groups are emitted: chunks only with `save`."""

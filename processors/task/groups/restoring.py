@@ -5,15 +5,16 @@ make the same groups as before; what they gave is in the sink already, so nothin
 checked: as many records must come as before, and lead to the same watermarks.
 """
 
+import time
 from dataclasses import dataclass
 
 from jobplane.processors.evaluation.batch import Evaluation, RecordBatch
 from jobplane.processors.evaluation.place import position
-from jobplane.processors.kafka.cluster import Consumer, Message, OutOfRange, TopicPartition, assign, poll
+from jobplane.processors.kafka.cluster import Consumer, Doubt, Message, OutOfRange, TopicPartition, assign, poll
 from jobplane.processors.pipeline import Positions
 from jobplane.processors.protocol.steps import Step
 from jobplane.processors.state.chunks import UnknownState
-from jobplane.processors.state.manifest import UNKNOWN, CheckpointState, decode_state
+from jobplane.processors.state.manifest import UNKNOWN, CheckpointState, Manifest, decode_state
 from jobplane.processors.task.context import BATCH, TaskContext
 from jobplane.processors.task.groups.fetching import fetch_chunks
 from jobplane.processors.task.groups.topic import state_topic_id
@@ -21,7 +22,8 @@ from jobplane.processors.task.topic_checks import check_held
 from jobplane.schemas.failures import CheckpointLost, DataLost, StateMismatch
 from jobplane.sql.runtime.groups import GroupState
 
-WAIT_S = 0.1
+WAIT_S, SILENT_S = 0.1, 30.0
+"""How long a poll waits, and after how long without a record the session begins again."""
 _REMEDY = "DROP the job and create it again"
 
 
@@ -37,14 +39,12 @@ class Restoring:
 
     def run(self, state: CheckpointState) -> None:
         """Raises CheckpointLost, DataLost or Doubt."""
-        context, manifest = self.context, state.manifest
+        context = self.context
         context.enter(Step.LOAD)
-        if state_topic_id(context.services, manifest.topic, context.alive) != manifest.topic_id:
-            raise CheckpointLost(f"the topic '{manifest.topic}' with the state of groups was recreated; {_REMEDY}")
-        fetch_chunks(context.services, manifest, self.groups.load, context.alive)
-        self.groups.set_marks({one.at: one.mark for one in manifest.partitions if one.mark is not None})
+        for manifest in state.manifests:
+            self._load(manifest)
         context.enter(Step.REPLAY)
-        count = self._replay({at: offset for at, offset in manifest.saved.items() if offset < self.until[at]})
+        count = self._replay({at: offset for at, offset in state.saved.items() if offset < self.until[at]})
         self.groups.silent = True
         self.groups.emit(refuse, refuse)
         self.groups.silent = False
@@ -55,11 +55,18 @@ class Restoring:
                 f"for longer than stateIntervalMillis; {_REMEDY}"
             )
 
+    def _load(self, manifest: Manifest) -> None:
+        services, alive = self.context.services, self.context.alive
+        if state_topic_id(services, manifest.topic, alive) != manifest.topic_id:
+            raise CheckpointLost(f"the topic '{manifest.topic}' with the state of groups was recreated; {_REMEDY}")
+        fetch_chunks(services, manifest, self.groups.load, alive)
+        self.groups.set_marks({one.at: one.mark for one in manifest.partitions if one.mark is not None})
+
     def _replay(self, starts: Positions) -> int:
         """Reads the records from `starts` to `until` without output; returns their number."""
         if not starts:
             return 0
-        kafka, left, count = self.context.services.kafka, set(starts), 0
+        kafka, left, count, heard = self.context.services.kafka, set(starts), 0, time.monotonic()
         check_held(kafka, starts)
         assign(self.consumer, starts)
         while left:
@@ -75,6 +82,11 @@ class Restoring:
                 if at.offset >= self.until[place]:
                     left.discard(place)
                     self.consumer.pause([TopicPartition(*place)])
+            if messages:
+                heard = time.monotonic()
+            elif left and time.monotonic() - heard > SILENT_S:
+                topic, partition = min(left)
+                raise Doubt(f"{topic}-{partition}: the offset {self.until[topic, partition]} was not reached")
         self.consumer.resume([TopicPartition(*at) for at in starts])
         return count
 
@@ -111,7 +123,7 @@ def state_in(data: bytes, signature: str, *, is_restored: bool) -> CheckpointSta
         state = decode_state(data)
     except UnknownState as bad:
         raise CheckpointLost(f"the state in the checkpoint cannot be read: {bad}") from bad
-    if state.manifest.signature != signature:
+    if any(manifest.signature != signature for manifest in state.manifests):
         raise StateMismatch(
             "the groups of the snapshot have other keys, windows or aggregates than those of the query; create the job "
             "with the query of the snapshot, or without initialSnapshotName"

@@ -56,6 +56,8 @@ class GroupSession(TaskSession):
         """The groups at the checkpoint. Where a task wakes, they are those that it has kept."""
         context, task, old = self.context, self.task, self.commits
         kept, context.groups = context.groups if context.wakes_at(old.checkpoint) else None, None
+        if kept is not None and kept.partitions != self.sources.offsets.keys():
+            kept = None  # a partition was added while the task rested
         sign, own = signature(self.pipeline.read_plan()), context.services.topics.job_state(task.uid)
         is_restored = task.restore is not None and not old.checkpoint.number
         state = state_in(old.checkpoint.state, sign, is_restored=is_restored)
@@ -68,7 +70,7 @@ class GroupSession(TaskSession):
             Restoring(context, self.clients.consumer, silent, groups, old.checkpoint.positions).run(state)
             self._mark_added(groups, state)
         read = 0 if state is None else state.read
-        manifest = state.manifest if state is not None and state.manifest.topic == own else None
+        manifest = state.manifests[0] if state is not None and [one.topic for one in state.manifests] == [own] else None
         must_save = manifest is None or read == UNKNOWN
         if manifest is None:  # the groups have no chunks of their own yet
             manifest = Manifest(own, state_topic_id(context.services, own, context.alive), sign)
@@ -86,7 +88,7 @@ class GroupSession(TaskSession):
 
     def _mark_added(self, groups: GroupState, state: CheckpointState) -> None:
         """A partition that was added begins with the least watermark: before that, windows have closed without it."""
-        marks, known = groups.marks(), state.manifest.saved.keys()
+        marks, known = groups.marks(), state.saved.keys()
         if marks.keys() == known:
             groups.set_marks(dict.fromkeys(self.sources.offsets.keys() - known, min(marks.values())))
 
