@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from jobplane.processors.evaluation.place import Place
@@ -152,6 +153,17 @@ class TaskContext:
         self.enter(None)
         if self.release.is_set():
             raise Released
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """The interpreter's turn, with signs of life until it comes."""
+        turn = self.services.interpreter_turn
+        while not turn.acquire(timeout=1):
+            self.alive()
+        try:
+            yield
+        finally:
+            turn.release()
 
     def narrow(self) -> bool:
         """Reads fewer records at once from now on; False if it is one record already."""

@@ -226,10 +226,7 @@ class TaskSession:
 
         Tasks of a host take turns: threads that contend for the interpreter in these steps cost half as much again.
         """
-        turn = self.context.services.interpreter_turn
-        while not turn.acquire(timeout=1):
-            self.context.alive()
-        try:
+        with self.context.turn():
             began = time.thread_time()  # what other processes take of the core must not make batches smaller
             self.context.enter(Step.POLL)
             asked = min(self.context.batch, self.size)
@@ -249,8 +246,6 @@ class TaskSession:
             if count >= asked:
                 self.size = next_batch(asked, self.most, time.thread_time() - began)
             return count > asked // 2
-        finally:
-            turn.release()
 
     @contextmanager
     def _checking_offsets(self) -> Iterator[None]:

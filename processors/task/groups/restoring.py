@@ -97,13 +97,8 @@ class Restoring:
         """As it was done before; records that cannot be evaluated have had their verdict then."""
         if not messages:
             return 0
-        turn = self.context.services.interpreter_turn
-        while not turn.acquire(timeout=1):
-            self.context.alive()
-        try:
+        with self.context.turn():
             self.evaluation.run(RecordBatch(messages))
-        finally:
-            turn.release()
         return len(messages)
 
 

@@ -4,8 +4,7 @@ Beside what any session does, it restores the groups before its first transactio
 rests, stops and ends only when the groups are saved.
 """
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import cast
 
@@ -112,7 +111,7 @@ class GroupSession(TaskSession):
         """The steps EMIT and SAVE, then those of any session."""
         commits, counters = self._group_commits, self.context.counters
         groups, late = commits.groups, commits.late
-        with self._turn():
+        with self.context.turn():
             self.context.enter(Step.EMIT)
             if self.sources.at_end:
                 groups.close_all()
@@ -129,16 +128,6 @@ class GroupSession(TaskSession):
         commits.write(plan, save=save, pin=bool(due))
         super()._commit()
         self.context.pinned |= due
-
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        turn = self.context.services.interpreter_turn
-        while not turn.acquire(timeout=1):
-            self.context.alive()
-        try:
-            yield
-        finally:
-            turn.release()
 
     def _settle(self) -> None:
         """Saves the groups as they are, and for a snapshot; at the end of a bounded job all windows close first."""
