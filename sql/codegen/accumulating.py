@@ -45,6 +45,8 @@ class GroupClass:
     keys: tuple[KeyKind, ...]
     timed: bool
     retracts: bool
+    compares: bool
+    """See jobplane.sql.runtime.groups_due.GroupShape."""
     session: type[msgspec.Struct] | None
     """Where a key has sessions, what each is (see jobplane.sql.runtime.groups_sessions)."""
     merge: Callable[[Any, Any], Any]
@@ -59,6 +61,11 @@ class GroupClass:
         """The same states in a group that shares nothing with it that can change."""
         states = [one.accumulator.init() for one in self.columns]
         return group if all(map(_is_fixed, states)) else self.merge(self.kind(*states), group)
+
+    def keeping(self) -> Callable[[Any], Any]:
+        """What makes a group that is as this one now, whatever is added to this one later."""
+        copied: Callable[[Any], Any] = self.kind.__copy__  # type: ignore[attr-defined]
+        return copied if all(_is_fixed(one.accumulator.init()) for one in self.columns) else self.copy
 
     def joined(self, sessions: Sequence[Any]) -> Any:
         """The group of several sessions, which shares nothing with theirs that can change."""
@@ -87,7 +94,7 @@ class GroupClass:
         return msgpack_decoder(dict.__class_getitem__((key, value))).decode
 
 
-def group_class(group: GroupOperator, *, timed: bool, retracts: bool, sessions: bool) -> GroupClass:
+def group_class(group: GroupOperator, *, timed: bool, retracts: bool, compares: bool, sessions: bool) -> GroupClass:
     columns = tuple(map(_column, group.aggregates))
     members: list[Any] = [(f"s{i}", one.accumulator.state_type) for i, one in enumerate(columns)]
     members += [("time", int, NO_TIME)] if timed else []
@@ -99,7 +106,7 @@ def group_class(group: GroupOperator, *, timed: bool, retracts: bool, sessions: 
         times = [("start", datetime), ("end", datetime)]
         session = msgspec.defstruct("Session", [*times, ("group", kind)], array_like=True, gc=False)
     merge = _merging(kind, columns, timed=timed, retracts=retracts)
-    return GroupClass(kind, columns, keys, timed, retracts, session, merge)
+    return GroupClass(kind, columns, keys, timed, retracts, compares, session, merge)
 
 
 def _merging(
@@ -155,6 +162,10 @@ def adding_lines(made: GroupClass, inputs: Sequence[Input], bound: dict[str, Any
     risky = made.risky
     _bind_adding(made, bound)
     bound["fresh"] = [made.columns[i].accumulator.init() for i in risky]
+    keeping: list[str] = []
+    if made.compares:
+        bound["keep"] = made.keeping()
+        keeping = ["    else:", "        span.before[key] = keep(group)"]
     bound["states"] = attrgetter(*(f"s{i}" for i in risky), "s0")  # of two or more it makes a tuple
     lines = [
         "group = get(key)",
@@ -163,11 +174,17 @@ def adding_lines(made: GroupClass, inputs: Sequence[Input], bound: dict[str, Any
         "    group = behind(key)",
         "    if group is None:",
         f"        group = kind({_initial(made.columns, bound)})",
-        *([] if risky else ["        span.groups += 1", "    front[key] = group"]),
+        *([] if risky else ["        span.groups += 1", *keeping, "    front[key] = group"]),
         *_risky_lines(made, inputs),
     ]
     if risky:
-        lines += ["if new:", "    if behind(key) is None:", "        span.groups += 1", "    front[key] = group"]
+        lines += [
+            "if new:",
+            "    if behind(key) is None:",
+            "        span.groups += 1",
+            *keeping,
+            "    front[key] = group",
+        ]
     return lines + _state_lines(made, inputs)
 
 

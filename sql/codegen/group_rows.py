@@ -14,6 +14,7 @@ from jobplane.sql.codegen.accumulating import NO_TIME, GroupClass
 from jobplane.sql.codegen.branch import comments, names_legend, new_code
 from jobplane.sql.codegen.encode import arguments, encode, encode_tombstone
 from jobplane.sql.codegen.expressions import Code
+from jobplane.sql.codegen.group_changes import compared_parts, is_told, telling
 from jobplane.sql.codegen.group_keys import may_lack_key, replaces_rows
 from jobplane.sql.codegen.row import Row
 from jobplane.sql.codegen.rows import change
@@ -26,6 +27,13 @@ from jobplane.sql.runtime.operations import bad_record
 from jobplane.sql.syntax.parts import KEY
 from jobplane.sql.types.typed import GENERATED, Field
 
+_SAME = """\
+def same(group, before):
+    try:
+        return {conditions}
+    except refused:
+        return False
+"""
 _HEAD = """\
 def emit(groups, bounds, produce, full):
     written = 0
@@ -81,12 +89,21 @@ def emit_code(
     code.locals |= dict(zip(group.window, ("start", "end"), strict=False))
     code.indent = _INDENT - 1
     branch = _time_once(code, branch, group)
-    code.line("for key, group in groups:")
+    code.line(f"for key, group{', before' if made.compares else ''} in groups:")
     code.indent = _INDENT
+    compares_rows = made.compares and not is_told(branch, made)
+    if compares_rows:
+        code.line("last = None")
+        code.line("for group in ((before, group) if same(group, before) else (group,)):")
+        code.line("    try:")
+        code.indent += 2
+    elif made.compares:
+        with code.block("if same(group, before):"):
+            code.line("continue")
     _unpack(code, group, made)
     row = Row(code, (), {}, {})
     lines = code.lines
-    if made.retracts:
+    if made.retracts and not compares_rows:
         code.line("for once in (True,):")
         code.indent += 1
     change(row, branch.after)
@@ -94,6 +111,8 @@ def emit_code(
     if may_lack_key(branch, group):
         with code.block(f"if {KEY} is None:"):
             code.line(f"{code.function('no_row_key', raise_no_row_key)}({code.constant(KEY)})")
+    if compares_rows:
+        _close_comparison(code, branch)
     lines += _produced(row, branch, topic, partitions)
     if made.retracts:
         code.line("group.held = True")
@@ -105,7 +124,8 @@ def emit_code(
             encode_tombstone(row, branch)
             lines += _produced(row, branch, topic, partitions)
     window = "    start, end = bounds\n" if group.window else ""
-    text = _HEAD.format(window=window) + "".join(line + "\n" for line in lines) + _TAIL
+    same = _SAME.format(conditions=_conditions(code, branch, made)) if made.compares else ""
+    text = same + _HEAD.format(window=window) + "".join(line + "\n" for line in lines) + _TAIL
     said = [f"topic = {topic!r}", *(f"output {i} = {'.'.join(one.path)!r}" for i, one in enumerate(branch.outputs))]
     return EmitCode(text, code.bound | code.constants | code.functions, comments(said) + names_legend(code))
 
@@ -121,6 +141,30 @@ def _time_once(code: Code, branch: Branch, group: GroupOperator) -> Branch:
     return replace(
         branch, columns=tuple(changed(one, value=known) if one.name == name else one for one in branch.columns)
     )
+
+
+def _close_comparison(code: Code, branch: Branch) -> None:
+    """The row of the group as it was is kept; that as it is goes on if it is another one."""
+    code.line(f"row = ({', '.join(['v', *compared_parts(branch)])},)")
+    code.indent -= 1
+    with code.block("except refused:"):  # of a snapshot, which another query has made
+        with code.block("if group is before:"):
+            code.line("continue")
+        code.line("raise")
+    with code.block("if group is before:"):
+        code.line("last = row")
+        code.line("continue")
+    with code.block("if row == last:"):
+        code.line("break")
+
+
+def _conditions(code: Code, branch: Branch, made: GroupClass) -> str:
+    """Python for whether a row of the group was written before, and no aggregate tells that it is another one now."""
+    conditions = ["before is not None", *(["group.held"] if made.retracts else [])]
+    for i in telling(branch, made):
+        result = code.function("result", made.columns[i].accumulator.result)
+        conditions.append(f"{result}(group.s{i}) == {result}(before.s{i})")
+    return " and ".join(conditions)
 
 
 def _unpack(code: Code, group: GroupOperator, made: GroupClass) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from jobplane.sql.codegen.absorb import absorb_code
 from jobplane.sql.codegen.accumulating import group_class
 from jobplane.sql.codegen.compile import Step, Wiring, execute
+from jobplane.sql.codegen.group_changes import compares
 from jobplane.sql.codegen.group_rows import emit_code, is_timed, retracts
 from jobplane.sql.plan.graph import Branch, NotFused, Plan
 from jobplane.sql.plan.grouping.group_windows import gap_of, slices_of
@@ -53,7 +54,11 @@ def compile_groups(plan: Plan, wiring: Wiring, *, skip_late: bool = False) -> Co
     if group is None or len(branches) < len(plan.branches) or not all(_alike(one, first) for one in branches.values()):
         raise NotFused("groups of several SELECTs need a newer version")
     made = group_class(
-        group, timed=is_timed(first), retracts=retracts(first, group), sessions=gap_of(first, group) is not None
+        group,
+        timed=is_timed(first),
+        retracts=retracts(first, group),
+        compares=compares(first, group),
+        sessions=gap_of(first, group) is not None,
     )
     emit = emit_code(first, group, made, wiring.topic, wiring.partitions, wiring.functions)
     shape = GroupShape(
@@ -67,6 +72,7 @@ def compile_groups(plan: Plan, wiring: Wiring, *, skip_late: bool = False) -> Co
         bound=group.bound,
         once=not made.columns,
         retracts=made.retracts,
+        compares=made.compares,
         gap=gap_of(first, group),
     )
     binds: dict[str, Bind] = {}

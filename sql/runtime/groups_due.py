@@ -9,8 +9,8 @@ from jobplane.sql.runtime.groups_parts import NEVER, Bounds, Groups, Partition, 
 from jobplane.sql.runtime.windows import Panes, Windows
 
 Produce = Callable[..., None]
-Emit = Callable[[Iterable[tuple[Any, Any]], Bounds, Produce, Produce], int]
-"""`emit(groups with their keys, window, produce, full)` → records written. Raises GroupFailed."""
+Emit = Callable[[Iterable[tuple[Any, ...]], Bounds, Produce, Produce], int]
+"""`emit(keys with groups, window, produce, full)` → records written. Raises GroupFailed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,8 @@ class GroupShape:
 
     `slices`: the windows of which spans are only parts, if groups are kept so. `changes`: a group is emitted whenever
     it changed. `once`: a group is nothing but its key, so it never changes. `retracts`: a group that was emitted may
-    cease to be one to emit, so groups know whether they are (`held`).
+    cease to be one to emit, so groups know whether they are (`held`). `compares`: a group may change and its row stay,
+    so `emit` also takes what the group was when changes were last emitted.
     `gap`: a group has sessions, each of which ends so long after its last record.
     `merge(group, later)` may change states of `group`; `copy` makes a group for that. `widen` is that of chunks.
     """
@@ -34,6 +35,7 @@ class GroupShape:
     bound: bool = False
     once: bool = False
     retracts: bool = False
+    compares: bool = False
     gap: timedelta | None = None
 
 
@@ -81,7 +83,7 @@ class PartitionSet:
         for bounds in self._changed():
             spans = [part.spans[bounds] for part in self._parts if bounds in part.spans]
             several = len(spans) > 1
-            groups = self._joined(spans) if several else spans[0].front.items()
+            groups = self._joined(spans) if several else self._changed_in(spans[0])
             written += self._shape.emit(groups, bounds, produce, full)
             if several and self._shape.retracts:
                 _spread_held(groups, spans)
@@ -93,19 +95,32 @@ class PartitionSet:
         bounds = {span.bounds: None for part in self._parts for span in part.spans.values() if span.front}
         return sorted(bounds, key=_by_end)
 
-    def _joined(self, spans: Sequence[Span]) -> list[tuple[Any, Any]]:
+    def _changed_in(self, span: Span) -> Iterable[tuple[Any, ...]]:
+        if not self._shape.compares:
+            return span.front.items()
+        return [(key, group, span.before.get(key)) for key, group in span.front.items()]
+
+    def _joined(self, spans: Sequence[Span]) -> list[tuple[Any, ...]]:
         """What changed in any partition, with what all partitions have of it."""
-        joined = []
+        joined: list[tuple[Any, ...]] = []
         for key in {key: None for span in spans for key in span.front}:
             if self._shape.once and any(span.behind(key) is not None for span in spans):
                 continue
-            group, *others = [found for span in spans if (found := span.find(key)) is not None]
-            if others and not self._shape.once:
-                group = self._shape.copy(group)
-                for other in others:
-                    group = self._shape.merge(group, other)
-            joined.append((key, group))
+            group = self._join(span.find(key) for span in spans)
+            if self._shape.compares:
+                joined.append((key, group, self._join(span.find_last(key) for span in spans)))
+            else:
+                joined.append((key, group))
         return joined
+
+    def _join(self, found: Iterable[Any]) -> Any:
+        """The group that the parts make that are there; None if none is."""
+        group, *others = [part for part in found if part is not None] or (None,)
+        if others and not self._shape.once:
+            group = self._shape.copy(group)
+            for other in others:
+                group = self._shape.merge(group, other)
+        return group
 
     def _due(self, watermark: datetime) -> list[tuple[Bounds, list[Span]]]:
         due: dict[Bounds, list[Span]] = {}
@@ -165,9 +180,9 @@ def _by_end(bounds: Bounds) -> tuple[datetime, ...]:
     return () if bounds is None else (bounds[1], bounds[0])
 
 
-def _spread_held(groups: Iterable[tuple[Any, Any]], spans: Sequence[Span]) -> None:
+def _spread_held(groups: Iterable[tuple[Any, ...]], spans: Sequence[Span]) -> None:
     """All parts of a group know whether it is emitted."""
-    for key, group in groups:
+    for key, group, *_ in groups:
         for span in spans:
             part = span.find(key)
             if part is not None and part.held != group.held:

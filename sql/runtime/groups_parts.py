@@ -2,7 +2,8 @@
 
 A group is a struct of states; groups lie in dictionaries by their key. `front` has those touched lately, `old` all
 others, so that records work on one small dictionary, and a checkpoint of the state writes no more than `front`. Where
-changes are emitted there is a tier between the two: `young` has what was emitted since the last checkpoint.
+changes are emitted there is a tier between the two: `young` has what was emitted since the last checkpoint. Where rows
+are compared with those written last, `before` has groups of `front` as they were when they came there.
 """
 
 from datetime import UTC, datetime
@@ -29,12 +30,13 @@ ALWAYS: Bounds = (NEVER, FOREVER)
 class Span:
     """Groups of one window, one slice, or no window: so many `groups`."""
 
-    __slots__ = ("_changes", "behind", "bounds", "front", "groups", "old", "young")
+    __slots__ = ("_changes", "before", "behind", "bounds", "front", "groups", "old", "young")
 
     def __init__(self, bounds: Bounds, *, changes: bool) -> None:
         self.bounds, self._changes = bounds, changes
         self.groups = 0
         self.front: Groups = {}
+        self.before: Groups = {}
         self.young: Groups = {}
         self._take_as_old({})
 
@@ -45,6 +47,10 @@ class Span:
 
     def find(self, key: Any) -> Any:
         return self.front.get(key) or self.behind(key)
+
+    def find_last(self, key: Any) -> Any:
+        """The group as it was when changes were last emitted; None for one that is new."""
+        return self.before.get(key) if key in self.front else self.behind(key)
 
     def all(self) -> Groups:
         """All groups, those without a change for long first. Not to be changed."""
@@ -64,7 +70,7 @@ class Span:
             self.young.update(self.front)
         else:
             self.young = self.front
-        self.front = {}
+        self.front, self.before = {}, {}
 
     def take_touched(self) -> Groups:
         """What was touched since this was asked last, which counts as old from now on."""

@@ -56,7 +56,8 @@ CALLS = {
     "latest_by_offset(x)": "last(x order by time, p, o) filter (where x is not null)",
 }
 """Aggregates, and what DuckDB has for them if it is not the same."""
-NAMES = tuple(f"c{i}" for i in range(len(CALLS)))
+SOME = (tuple(CALLS), tuple(CALLS), ("min(x)",), ("min(x)", "count(distinct x)"), ("avg(x)", "latest_by_offset(x)"))
+"""What a query has of them: not all rows change with each record."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ class Case:
     apart: bool
     skip_late: bool
     closes: bool
+    calls: tuple[str, ...]
     logs: tuple[tuple[tuple[int, str | None, Any], ...], ...]
 
 
@@ -93,15 +95,17 @@ def draw(seed: int) -> Case:
     having = rnd.random() < 0.4
     apart = window == "session" or rnd.random() < 0.7
     skip_late, closes = rnd.random() < 0.5, rnd.random() < 0.5
-    return Case(seed, window, changes, bound, having, apart, skip_late, closes, tuple(logs))
+    return Case(seed, window, changes, bound, having, apart, skip_late, closes, rnd.choice(SOME), tuple(logs))
 
 
 @cache
-def compiled(window: str, *, changes: bool, bound: bool, having: bool, apart: bool, skip_late: bool) -> CompiledGroups:
+def compiled(
+    window: str, calls: tuple[str, ...], *, changes: bool, bound: bool, having: bool, apart: bool, skip_late: bool
+) -> CompiledGroups:
     windows, keys = ("window_start, window_end, ", ", window_start, window_end") if window else ("", "")
     condition = f"x IS DISTINCT FROM {FILTERED} AND (x IS NULL OR 9 / (x - {UNDEFINED}) < 10)"
     condition += "" if apart or not window else " AND window_start < window_end"
-    listed = ", ".join(f"{call} AS {name}" for call, name in zip(CALLS, NAMES, strict=True))
+    listed = ", ".join(f"{call} AS c{i}" for i, call in enumerate(calls))
     query = f"SELECT u, {windows}{listed} FROM {FUNCTIONS[window]} WHERE {condition} GROUP BY u{keys}"
     query += f"{', k' if bound else ''}{' HAVING sum(x) > 0' if having else ''}{' EMIT CHANGES' if changes else ''}"
     made = planned(query, MAPPING, JSON_KEYS)
@@ -136,6 +140,7 @@ class Run:
         self.case, self.rnd = case, rnd
         self.by = compiled(
             case.window,
+            case.calls,
             changes=case.changes,
             bound=case.bound,
             having=case.having,
@@ -146,6 +151,7 @@ class Run:
         zeros = [0] * len(case.logs)
         self.saved = Saved(state_at=zeros, committed=zeros)
         self.out: list[tuple[Any, ...]] = []
+        self.last: dict[bytes, bytes | None] = {}
         self.late: set[tuple[int, int]] = set()
         self.bad: set[tuple[int, int]] = set()
         self.state = self.begin()
@@ -180,10 +186,12 @@ class Run:
         assert written == len(emitted)
         if self.case.changes:
             assert len({one[2] for one in emitted}) == len(emitted)
+            assert all(one[1] != self.last.get(one[2]) for one in emitted)
         if self.rnd.random() < 0.15:
             self.crash()
             return
         self.out += emitted
+        self.last |= {one[2]: one[1] for one in emitted}
         self.saved.committed, self.saved.committed_marks = list(self.at), self.state.marks()
         live = self.state.spans()
         self.saved.chunks = [one for one in self.saved.chunks if (one.at, one.span) in live]
@@ -235,13 +243,13 @@ def finals(case: Case, out: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
         values = [value for value in last.values() if value is not None]
     else:
         values = [one[1] for one in out]
-    return sorted(map(row_of, values), key=str)
+    return sorted((row_of(value, len(case.calls)) for value in values), key=str)
 
 
-def row_of(value: bytes) -> tuple[Any, ...]:
+def row_of(value: bytes, count: int) -> tuple[Any, ...]:
     row = json.loads(value)
     times = [_seconds(row[one]) if one in row else 0 for one in ("window_start", "window_end")]
-    return (row["u"], *times, *(row[name] for name in NAMES))
+    return (row["u"], *times, *(row[f"c{i}"] for i in range(count)))
 
 
 def _seconds(text: str) -> int:
@@ -313,8 +321,9 @@ def referee(cases: Sequence[Case], window: str, folder: Path) -> tuple[dict[int,
     con.close()
     rows: dict[int, list[Any]] = {case.seed: [] for case in cases}
     lates: dict[int, set[Any]] = {case.seed: set() for case in cases}
-    for seed, *row in found:
-        rows[seed].append(tuple(row))
+    wanted = {case.seed: [i for i, call in enumerate(CALLS) if call in case.calls] for case in cases}
+    for seed, user, start, end, *results in found:
+        rows[seed].append((user, start, end, *(results[i] for i in wanted[seed])))
     for seed, p, o in late:
         lates[seed].add((p, o))
     return {seed: sorted(some, key=str) for seed, some in rows.items()}, lates
