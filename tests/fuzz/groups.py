@@ -13,7 +13,6 @@ from tests.fuzz.expressions import NUMERIC, ORDERED, Expressions, unified
 from tests.fuzz.literals import SCALARS, literal
 from tests.fuzz.world import Columns
 
-DEPTH = 2
 _ALL = [one for several in AGGREGATES.values() for one in several]
 _KEYS = tuple(one for one in SCALARS if one != t.JSON)
 
@@ -70,8 +69,8 @@ def _gives(made: Aggregate, one: Type) -> bool:
 class Groups:
     """A SELECT with groups over the rows of a source."""
 
-    def __init__(self, chance: Random, columns: Columns, rows: Expressions) -> None:
-        self._chance, self._rows, self._columns = chance, rows, columns
+    def __init__(self, chance: Random, columns: Columns, rows: Expressions, depth: int) -> None:
+        self._chance, self._rows, self._columns, self._depth = chance, rows, columns, min(depth, 2)
         self._items: list[statements.Item] = []
         self._keys: list[ex.Expression] = []
         self._by: dict[Type, tuple[str, ...]] = {}
@@ -82,21 +81,26 @@ class Groups:
         source: statements.Source,
         unnests: tuple[statements.UnnestClause, ...],
         where: ex.Expression | None,
+        *,
+        fixed: bool,
     ) -> statements.Select:
-        chance = self._chance
-        if chance.random() < 0.15:
-            items = tuple(statements.Item(self._key(), statements.Name(name)) for name, _ in wanted)
-            return statements.Select(items, source, unnests, where, distinct=True)
-        self._add_keys(isinstance(source, statements.Windowed))
+        """`fixed`: without columns beside those wanted."""
+        chance, windowed = self._chance, isinstance(source, statements.Windowed)
+        if chance.random() < (0.02 if windowed and fixed else 0.15):
+            keys = [statements.Item(self._key(), statements.Name(name)) for name, _ in wanted]
+            if windowed and not fixed:
+                keys += [statements.Item(ex.Column(name), None) for name in ("window_start", "window_end")]
+            return statements.Select(tuple(keys), source, unnests, where, distinct=True)
+        self._add_keys(windowed=windowed, fixed=fixed)
         made = GroupedExpressions(chance, self._by, self._rows)
-        self._items += [statements.Item(made.of(one, DEPTH), statements.Name(name)) for name, one in wanted]
-        having = made.of(t.BOOLEAN, DEPTH) if chance.random() < 0.3 else None
+        self._items += [statements.Item(made.of(one, self._depth), statements.Name(name)) for name, one in wanted]
+        having = made.of(t.BOOLEAN, self._depth) if chance.random() < 0.3 else None
         distinct = chance.random() < 0.01
         return statements.Select(
             tuple(self._items), source, unnests, where, tuple(self._keys), having, distinct=distinct
         )
 
-    def _add_keys(self, windowed: bool) -> None:  # noqa: FBT001
+    def _add_keys(self, *, windowed: bool, fixed: bool) -> None:
         chance = self._chance
         if windowed:
             bounds = [name for name in ("window_start", "window_end") if chance.random() < 0.85]
@@ -104,13 +108,13 @@ class Groups:
             self._by[t.TIMESTAMP_TZ] = tuple(bounds)
         for i in range(chance.choice((0, 1, 1, 1, 2, 3))):
             one, key = chance.choice(_KEYS), self._key()
-            match chance.randrange(4):
+            match chance.randrange(2, 4) if fixed and chance.random() < 0.95 else chance.randrange(4):
                 case 0:
                     self._items.append(statements.Item(key, statements.Name(f"g{i}")))
                     key = ex.Column(f"g{i}")
                 case 1:
                     self._items.append(statements.Item(key, statements.Name(f"g{i}")))
-                    key = ex.Number(len(self._items) if chance.random() < 0.95 else chance.choice((0, 9, 1.5, 2**70)))
+                    key = ex.Number(len(self._items) if chance.random() < 0.98 else chance.choice((0, 9, 1.5, 2**70)))
                 case _ if isinstance(key, ex.Column):
                     self._by[one] = (*self._by.get(one, ()), key.name)
             self._keys.append(key)

@@ -14,7 +14,8 @@ from tests.fuzz.groups import Groups
 from tests.fuzz.literals import any_type
 from tests.fuzz.world import SOURCES, TARGETS, WATERMARKS, Columns
 
-DEPTH = 3
+DEPTHS = (1, 1, 2, 3)
+"""How deep the expressions of a query are at most: the deeper, the more often one of them is refused."""
 GROUPED = 0.3
 """The part of queries that has groups."""
 
@@ -34,6 +35,7 @@ class Queries:
     def __init__(self, chance: Random) -> None:
         self._chance = chance
         self._bindings: list[tuple[statements.Binding, Columns]] = []
+        self._depth = chance.choice(DEPTHS)
 
     def insert(self) -> statements.Insert:
         chance = self._chance
@@ -48,21 +50,21 @@ class Queries:
         grouped = chance.random() < GROUPED
         branches = [self._select(wanted, 0) for _ in range(chance.choice((1,) * 9 + (2, 3)))]
         if grouped:
-            branches = [self._grouped(wanted), *(branches if chance.random() < 0.02 else ())]
+            branches = [self._grouped(wanted, fixed=bool(names)), *(branches if chance.random() < 0.02 else ())]
         query = statements.Query(tuple(one for one, _ in self._bindings), tuple(branches))
         emit = self._emit(branches[0], grouped=grouped)
         return statements.Insert(chance.choice(list(statements.Keyword)), statements.Name(target), names, query, emit)
 
     def _emit(self, select: statements.Select, *, grouped: bool) -> statements.Emit | None:
         chance = self._chance
-        if chance.random() > (0.4 if grouped else 0.01):
+        if chance.random() > (0.4 if grouped else 0.003):
             return None
         final = isinstance(select.source, statements.Windowed) or chance.random() < 0.1
         modes = list(statements.EmitMode) if final else [statements.EmitMode.CHANGES]
         return statements.Emit(chance.choice(modes))
 
-    def _grouped(self, wanted: Sequence[tuple[str, Type]]) -> statements.Select:
-        """A SELECT with groups, or one above it."""
+    def _grouped(self, wanted: Sequence[tuple[str, Type]], *, fixed: bool) -> statements.Select:
+        """A SELECT with groups, or one above it. `fixed`: it has these columns, and no others."""
         chance = self._chance
         above = chance.random() < 0.15
         inner = [(f"i{i}", any_type(chance)) for i in range(chance.randint(1, 3))] if above else wanted
@@ -74,8 +76,8 @@ class Queries:
             below = _Below(self._imposed(below.source, "__timestamp"), below.columns)
         columns: dict[Type, tuple[str, ...]] = dict(below.columns)
         unnests = (self._unnest(columns, 0),) if chance.random() < 0.1 else ()
-        groups = Groups(chance, columns, Expressions(chance, columns))
-        select = groups.select(inner, below.source, unnests, self._where(columns))
+        groups = Groups(chance, columns, Expressions(chance, columns), self._depth)
+        select = groups.select(inner, below.source, unnests, self._where(columns), fixed=fixed and not above)
         if not above:
             return select
         found: dict[Type, tuple[str, ...]] = {}
@@ -83,7 +85,7 @@ class Queries:
             found[one] = (*found.get(one, ()), name)
         source = statements.Derived(statements.Query((), (select,)), None)
         made = Expressions(chance, found)
-        items = tuple(statements.Item(made.of(one, DEPTH), statements.Name(name)) for name, one in wanted)
+        items = tuple(statements.Item(made.of(one, self._depth), statements.Name(name)) for name, one in wanted)
         return statements.Select(items, source, (), self._where(found))
 
     def _ordered(self, below: _Below, times: Sequence[str]) -> _Below:
@@ -91,17 +93,18 @@ class Queries:
         chance = self._chance
         made = self._windowed(below, times, grouped=True)
         assert isinstance(made.source, statements.Windowed)
-        if chance.random() < 0.7:
+        watermark = WATERMARKS.get(getattr(getattr(below.source, "name", None), "text", ""))
+        if chance.random() < (0.5 if watermark else 0.97):
             time = made.source.time if chance.random() < 0.97 else ex.Column("__timestamp")
             assert isinstance(time, ex.Column)
             return replace(made, source=replace(made.source, source=self._imposed(made.source.source, time.name)))
-        if (watermark := WATERMARKS.get(getattr(getattr(below.source, "name", None), "text", ""))) is not None:
+        if watermark is not None:
             return replace(made, source=replace(made.source, time=ex.Column(watermark)))
         return made
 
     def _imposed(self, source: statements.Source, time: str) -> statements.Ordered:
         lag = "5", "SECOND"
-        if self._chance.random() < 0.1:
+        if self._chance.random() < 0.03:
             lag = self._chance.choice(
                 (("0", "SECOND"), ("-1", "SECOND"), ("99999", "DAY"), ("1", "MONTH"), ("", "DAY"))
             )
@@ -131,17 +134,20 @@ class Queries:
         assert not isinstance(source, statements.Windowed)
         session = statements.WindowFunction.SESSION
         function = chance.choice([one for one in statements.WindowFunction if grouped or one is not session])
-        unit = chance.choice(("SECOND", "MINUTE", "DAY", "MONTH"))
-        step, size, offset = (ex.Interval(one, unit, "") for one in ("1", chance.choice(("1", "2", "60")), "-1"))
+        month = chance.random() < (0.02 if function is session else 0.25)
+        unit = "MONTH" if month else chance.choice(("SECOND", "MINUTE", "DAY"))
+        times_step = chance.choice(("1", "2", "60"))
+        step, size, offset = (ex.Interval(one, unit, "") for one in ("1", times_step, "-1"))
+        moved = chance.random() < (0.02 if times_step == "1" or function is session else 0.15)
         names = [name for several in below.columns.values() for name in several]
-        keys = tuple(ex.Column(chance.choice(names)) for _ in range(chance.choice((0, 1, 1, 2)))) if names else ()
+        keys = tuple(ex.Column(chance.choice(names)) for _ in range(chance.choice((0, 0, 0, 1, 2)))) if names else ()
         windowed = statements.Windowed(
             function,
             replace(source, alias=None),
             ex.Column(chance.choice([*times, "__timestamp"])),
             size,
             None if function in _WITHOUT_STEP else step,
-            offset if chance.random() < 0.1 else None,
+            offset if moved else None,
             ex.String("Europe/Berlin") if chance.random() < (0.4 if unit in ("DAY", "MONTH") else 0.02) else None,
             source.alias,
             keys=keys if function is session else (),
@@ -187,7 +193,7 @@ class Queries:
         if chance.random() < 0.1:
             items.append(statements.Star())
         if not items or chance.random() < 0.5:
-            items += [statements.Item(made.of(one, DEPTH), statements.Name(name)) for name, one in wanted]
+            items += [statements.Item(made.of(one, self._depth), statements.Name(name)) for name, one in wanted]
             items += self._parts(made)
         return statements.Select(tuple(items), below.source, tuple(unnests), self._where(columns))
 
@@ -201,13 +207,13 @@ class Queries:
             (0.91, "__partition", t.INTEGER),
         ):
             if draw > least:
-                yield statements.Item(made.of(one, DEPTH), statements.Name(name))
+                yield statements.Item(made.of(one, self._depth), statements.Name(name))
                 return
 
     def _where(self, columns: Columns) -> ex.Expression | None:
         if self._chance.random() < 0.75:
             return None
-        return Expressions(self._chance, columns).of(t.BOOLEAN, DEPTH)
+        return Expressions(self._chance, columns).of(t.BOOLEAN, self._depth)
 
     def _unnest(self, columns: dict[Type, tuple[str, ...]], number: int) -> statements.UnnestClause:
         """An UNNEST; its columns are added to those there are."""
