@@ -94,10 +94,23 @@ def step(messages, produce, full):
 
 
 @dataclass(frozen=True, slots=True)
+class TargetTopic:
+    """A topic written to with its partitions at CREATE.
+
+    `mirrors`, by the name a source has in the query: a copy keeps partition numbers below that, none where it is 0.
+    """
+
+    topic: str
+    partitions: int
+    mirrors: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Wiring:
     """The topic written to with its partitions at CREATE and, by the name a source has in the query, the topic read.
 
-    `mirrors`, by the same names: a copy keeps partition numbers below that, none where it is 0.
+    `mirrors` are those of a TargetTopic. Where a statement has several targets, `targets` are they by the names that it
+    calls them.
     `functions` are those that the query may call, `schemas` those of the registry that its records may be written by.
     `tombstones` is the option of the job; with FORWARD all branches of the plan must be able to: see
     jobplane.sql.plan.tombstones.
@@ -110,6 +123,11 @@ class Wiring:
     functions: FunctionCatalogue = BUILT_IN
     schemas: KnownSchemas = field(default_factory=KnownSchemas)
     tombstones: Tombstones = Tombstones.SKIP
+    targets: Mapping[str, TargetTopic] = field(default_factory=dict)
+
+    def target_of(self, branch: Branch) -> TargetTopic:
+        name = branch.sink.target
+        return self.targets[name] if name else TargetTopic(self.topic, self.partitions, self.mirrors)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +172,9 @@ def _of_topic(branches: list[Branch], wiring: Wiring) -> CompiledStep:
 
 
 def _branch_code(branch: Branch, wiring: Wiring, encode: Callable[[Row, Branch], None]) -> BranchCode:
-    mirror, schema_text = wiring.mirrors[branch.source], wiring.schemas.text
-    return branch_code(branch, wiring.topic, wiring.partitions, mirror, wiring.functions, schema_text, encode)
+    target = wiring.target_of(branch)
+    mirror, schema_text = target.mirrors[branch.source], wiring.schemas.text
+    return branch_code(branch, target.topic, target.partitions, mirror, wiring.functions, schema_text, encode)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """A plan: operators and the edges between them, and the branches that edges without a shuffle make of them."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import assert_never
 
 import msgspec
@@ -93,10 +93,12 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """One source's way to the target: the operators from a scan to the sink along Forward edges.
+    """One source's way to a target: the operators from a scan to a sink along Forward edges.
 
     `columns` are those of the projection that the sink takes its rows from, none where it takes records as they are.
     With a `group` the `steps` are what is done to rows before it, `after` and `columns` to the rows of groups.
+    `group_number` counts the groups of the plan: branches with the same one meet before the group, and share it and
+    all that follows.
     """
 
     scan: ScanOperator
@@ -105,6 +107,7 @@ class Branch:
     sink: SinkOperator
     group: GroupOperator | None = None
     after: tuple[Step, ...] = ()
+    group_number: int = 0
 
     @property
     def source(self) -> str:
@@ -169,7 +172,7 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
 
     @property
     def branches(self) -> tuple[Branch, ...]:
-        """Raises NotFused for a plan that needs more than Forward edges from scans to a sink."""
+        """Raises NotFused for a plan that needs more than Forward edges from scans to sinks."""
         downstream: dict[int, int] = {}
         for edge in self.edges:
             if isinstance(edge, Shuffle):
@@ -178,11 +181,14 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
                 raise NotFused(f"the edge from operator {edge.upstream} to {edge.downstream} has no meaning")
             downstream[edge.upstream] = edge.downstream
         scans = ((i, one) for i, one in enumerate(self.operators) if isinstance(one, ScanOperator))
-        return tuple(self._branch(i, one, downstream) for i, one in scans)
+        numbers: dict[int, int] = {}
+        return tuple(self._branch(i, one, downstream, numbers) for i, one in scans)
 
-    def _branch(self, at: int, scan: ScanOperator, downstream: Mapping[int, int]) -> Branch:
+    def _branch(self, at: int, scan: ScanOperator, downstream: Mapping[int, int], numbers: dict[int, int]) -> Branch:
+        """`numbers` are those of the groups met before, by their positions; a new one is added."""
         before: list[Step] = []
         group: GroupOperator | None = None
+        number = 0
         steps = before
         while True:
             if at not in downstream:
@@ -201,38 +207,68 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
                     if group is not None:
                         raise NotFused("groups of groups need a newer version")
                     group, steps = one, []
+                    number = numbers.setdefault(at, len(numbers))
                 case UnionOperator():
                     pass
                 case SinkOperator() as sink:
                     last = steps.pop() if steps and is_last(steps[-1]) else None
                     columns = last.columns if isinstance(last, ProjectOperator) else ()
                     after = () if group is None else tuple(steps)
-                    return Branch(scan, tuple(before), columns, sink, group, after)
+                    return Branch(scan, tuple(before), columns, sink, group, after, number)
                 case ScanOperator():
                     raise NotFused("a scan takes no rows")
                 case never:
                     assert_never(never)
 
 
-def plan_of(branches: tuple[Branch, ...]) -> Plan:
-    """One plan of planned branches, which have a target in common."""
-    operators: list[Operator] = []
-    edges: list[Edge] = []
-    ends: list[int] = []
-    for branch in branches:
-        last = (ProjectOperator(branch.columns),) if branch.columns else ()
-        way: tuple[Operator, ...] = (branch.scan, *branch.steps, *branch.grouping, *last)
-        first = len(operators)
-        edges += [Forward(at, at + 1) for at in range(first, first + len(way) - 1)]
-        operators += way
-        ends.append(len(operators) - 1)
-    if len(branches) > 1:
-        edges += [Forward(end, len(operators)) for end in ends]
-        operators.append(UnionOperator())
-    edges.append(Forward(len(operators) - 1, len(operators)))
-    columns = {one.column: one for branch in branches for one in branch.sink.columns}
-    operators.append(msgspec.structs.replace(branches[0].sink, columns=tuple(columns.values())))
-    return Plan(tuple(operators), tuple(edges))
+def plan_of(branches: Sequence[Branch]) -> Plan:
+    """One plan of planned branches. Those with one group number share its group and what follows, which must be alike.
+
+    Sinks that differ in nothing but their columns are one sink, with the columns of all.
+    """
+    building = _Building()
+    ways: dict[int, list[Branch]] = {}
+    for i, branch in enumerate(branches):
+        ways.setdefault(-1 - i if branch.group is None else branch.group_number, []).append(branch)
+    sinks: list[tuple[SinkOperator, list[int], dict[str, WrittenColumn]]] = []
+    for first, *others in ways.values():
+        last = (ProjectOperator(first.columns),) if first.columns else ()
+        end = building.join([building.add((branch.scan, *branch.steps)) for branch in (first, *others)])
+        sink = msgspec.structs.replace(first.sink, columns=())
+        known = next((one for one in sinks if one[0] == sink), None)
+        if known is None:
+            sinks.append(known := (sink, [], {}))
+        known[1].append(building.add((*first.grouping, *last), end))
+        known[2].update((one.column, one) for one in first.sink.columns)
+    for sink, ends, columns in sinks:
+        building.add((msgspec.structs.replace(sink, columns=tuple(columns.values())),), building.join(ends))
+    return Plan(tuple(building.operators), tuple(building.edges))
+
+
+@dataclass(frozen=True, slots=True)
+class _Building:
+    """The operators and edges of a plan that grows."""
+
+    operators: list[Operator] = field(default_factory=list)
+    edges: list[Edge] = field(default_factory=list)
+
+    def add(self, way: Iterable[Operator], upstream: int | None = None) -> int:
+        """Adds operators, each behind the one before; returns the position of the last, `upstream` if there is none."""
+        at = -1 if upstream is None else upstream
+        for one in way:
+            if at >= 0:
+                self.edges.append(Forward(at, len(self.operators)))
+            at = len(self.operators)
+            self.operators.append(one)
+        return at
+
+    def join(self, ends: Sequence[int]) -> int:
+        """Adds a union where rows of several operators meet; returns its position."""
+        if len(ends) == 1:
+            return ends[0]
+        self.edges.extend(Forward(end, len(self.operators)) for end in ends)
+        self.operators.append(UnionOperator())
+        return len(self.operators) - 1
 
 
 def opens_loop(step: Step) -> bool:

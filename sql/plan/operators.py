@@ -172,12 +172,15 @@ class SinkOperator(_Operator, frozen=True, tag="sink"):
     With `star` all fields of the record that was read are written, the columns over them. A row without columns is then
     the record as it was; where nothing but filters was on its way, also its partition and headers. A row without a
     column for the key has the key of the record that was read, and so on for its other parts.
+
+    `target` is what the statement calls the topic; empty where a plan has one target.
     """
 
     key_format: SideFormat | None
     value_format: SideFormat
     star: bool
     columns: tuple[WrittenColumn, ...]
+    target: str = ""
 
 
 Operator = (

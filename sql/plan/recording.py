@@ -29,7 +29,7 @@ from jobplane.sql.plan.graph import Branch, NotFused, Plan, Shuffle, values_of
 from jobplane.sql.plan.usage import post_order
 from jobplane.sql.types.typed import Apply, ApplyNullable, Constant, Typed
 
-PLANNER = 3
+PLANNER = 4
 """The version of the planner, and of the form in which it records plans."""
 _EXPRESSIONS = frozenset(get_args(Typed))
 _AS_IT_IS = frozenset({str, int, bool, type(None)})

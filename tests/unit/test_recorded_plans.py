@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from confluent_kafka import Message
 
 from jobplane.processors.pipeline import pipeline
 from jobplane.schemas.failures import PlanUnreadable
@@ -21,7 +22,7 @@ from jobplane.schemas.records.plans import RecordedPlan, keeps_state
 from jobplane.schemas.records.sources import Sink, Source
 from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.datatypes import Type
-from jobplane.sql.codegen.compile import Wiring, compile_step
+from jobplane.sql.codegen.compile import TargetTopic, Wiring, compile_step
 from jobplane.sql.plan.constants import constant_from_json, constant_to_json
 from jobplane.sql.plan.graph import Branch, Forward, NotFused, Plan, Shuffle, plan_of
 from jobplane.sql.plan.operators import (
@@ -30,6 +31,7 @@ from jobplane.sql.plan.operators import (
     GroupOperator,
     OrderItem,
     ProjectedColumn,
+    SinkOperator,
     WatermarkOperator,
     WrittenColumn,
 )
@@ -227,6 +229,41 @@ def test_groups_survive() -> None:
     names = [type(step).__name__ for step in (*branch.steps, *branch.grouping)]
     assert names == ["WatermarkOperator", "FilterOperator", "GroupOperator", "FilterOperator"]
     assert branch.used >= {"a", "__timestamp", "\x1f9", "\x1f10"}
+
+
+def test_branches_that_meet_before_a_group_share_it() -> None:
+    (first,), (other,) = (grouped(planned(f"SELECT a FROM {name}")).branches for name in "st")
+    plain = planned("SELECT a FROM s").branches
+    one = plan_of((first, other, *plain, replace(other, group_number=1)))
+    names = [type(operator).__name__.removesuffix("Operator") for operator in one.operators]
+    shared = ["Scan", "Watermark", "Scan", "Watermark", "Union", "Group", "Filter", "Project"]
+    assert names == [*shared, "Scan", "Project", "Scan", "Watermark", "Group", "Filter", "Project", "Union", "Sink"]
+    again = read(record(one))
+    assert again == one
+    assert [branch.group_number for branch in again.branches] == [0, 0, 0, 1]
+    assert [branch.group is None for branch in again.branches] == [False, False, True, False]
+
+
+def test_branches_of_one_target_have_one_sink() -> None:
+    (first,), (other,) = (planned(f"SELECT {name} FROM s").branches for name in "ab")
+    elsewhere = replace(first, sink=msgspec.structs.replace(first.sink, target="elsewhere"))
+    one = plan_of((first, elsewhere, other))
+    sinks = [operator for operator in one.operators if isinstance(operator, SinkOperator)]
+    assert [(sink.target, [column.column for column in sink.columns]) for sink in sinks] == [
+        ("", ["a", "b"]),
+        ("elsewhere", ["a"]),
+    ]
+    again = read(record(one))
+    assert again == one
+    wiring = replace(WIRING, targets={"elsewhere": TargetTopic("there", 1, {"s": 0})})
+    written: list[tuple[Any, ...]] = []
+
+    def take(*record: Any) -> None:
+        written.append(record[:2])
+
+    message = Message("s", 0, 0, b"k", b'{"a":1,"b":2}', None, None, (1, 1))
+    compile_step(again, wiring).step(iter([message]), take, take)
+    assert written == [("out", b'{"a":1}'), ("there", b'{"a":1}'), ("out", b'{"b":2}')]
 
 
 def test_groups_of_groups_are_not_fused() -> None:
