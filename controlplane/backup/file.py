@@ -20,7 +20,8 @@ import msgspec
 from jobplane.schemas.msgspec_types import msgpack_decoder
 from jobplane.schemas.setup_errors import BadBackup
 
-FORMAT = 1
+FORMAT = 2
+"""Since 2 with the state topics of jobs. Files of all formats can be restored."""
 _LENGTH = struct.Struct(">I")
 LONGEST = 64 * 1024 * 1024
 

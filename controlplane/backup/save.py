@@ -1,4 +1,4 @@
-"""Copies all control topics of a prefix into one file, at one moment.
+"""Copies all control topics of a prefix, and the state topics of its jobs, into one file, at one moment.
 
 1 read the end of every partition · 2 copy every committed record before it, of compacted topics the last of each key ·
 3 check that the ends and the topics have not changed · 4 check that the state is that of the last event.
@@ -36,17 +36,18 @@ def back_up(kafka: Kafka, prefix: str, path: Path, watch: Watch = lambda text: N
     with open_writer(path, head) as writer:
         # 2
         last, position = b"", Position()
-        for topic in TOPICS:
-            for record in _records(kafka, prefix, topic.name, compacted=topic.cleanup == "compact"):
+        compacted = {topic.name: topic.cleanup == "compact" for topic in TOPICS}
+        for topic in (*compacted, *sorted(topics.keys() - compacted.keys())):
+            for record in _records(kafka, prefix, topic, compacted=compacted.get(topic, True)):
                 writer.add(record)
-                if topic.name == EVENTS:
+                if topic == EVENTS:
                     last = record.value or b""
-                elif topic.name == STATE and record.key == encode_key(POSITION):
+                elif topic == STATE and record.key == encode_key(POSITION):
                     position = decode(record.value or b"", Position)
-            watch(f"{topic.name}: {quantity(writer.records[topic.name], 'record')}")
+            watch(f"{topic}: {quantity(writer.records[topic], 'record')}")
         # 3
         now = topic_ranges(kafka, prefix)
-        if moved := sorted(name for name in topics if topics[name] != now.get(name)):
+        if moved := sorted(name for name in topics.keys() | now.keys() if topics.get(name) != now.get(name)):
             raise StillWritten(f"topics changed during the copy: {', '.join(moved)}; stop all workers, then try again")
         # 4
         seq = decode(last, Event).seq if last else 0
@@ -59,8 +60,9 @@ def back_up(kafka: Kafka, prefix: str, path: Path, watch: Watch = lambda text: N
 
 
 def topic_ranges(kafka: Kafka, prefix: str) -> dict[str, BackupTopic]:
-    """The control topics with their current ranges. Raises NotSetUp if one is missing."""
-    have = kafka.topics([f"{prefix}{topic.name}" for topic in TOPICS])
+    """The control topics and the state topics of jobs, with their current ranges. Raises NotSetUp."""
+    states = ControlTopics(kafka, prefix).job_states(kafka.topic_names())
+    have = kafka.topics([*(f"{prefix}{topic.name}" for topic in TOPICS), *states.values()])
     if missing := sorted(name for topic in TOPICS if (name := f"{prefix}{topic.name}") not in have):
         raise NotSetUp(f"there is no topic {', '.join(missing)} at {kafka.bootstrap}; check the prefix")
     places = [(name, p) for name, (_, count) in have.items() for p in range(count)]

@@ -3,6 +3,8 @@
 All readers are assigned, never subscribed: their groups only name them.
 """
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from jobplane.processors.kafka.cluster import Consumer, Kafka
@@ -12,6 +14,19 @@ from jobplane.schemas.records.tasks import Task
 READ_AHEAD_KIB = 16_384
 JOB_STATE = ".state"
 """Ends the name of the topic with the state of a job's groups, behind that of its group."""
+STATE_PARTITION = 0
+"""No client reads a job's state but by offset, so its partition may be the only one."""
+_IN_SYNC = "min.insync.replicas"
+_STATE_SETTINGS = {
+    "cleanup.policy": "compact",
+    "min.cleanable.dirty.ratio": "0.2",
+    "segment.bytes": str(16 * 1024 * 1024),
+    "segment.ms": "600000",
+    "max.message.bytes": str(8 * 1024 * 1024),
+}
+"""Compacted in small segments and soon: what is dead would be kept for long otherwise. A chunk has 512 KiB, unless one
+group alone is larger."""
+_STATE_OF_JOB = re.compile(r"job\.([0-9a-f]{8}-\d+)\.state$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +71,26 @@ class ControlTopics:
     def job_state(self, uid: str) -> str:
         """The topic with the state of a job's groups."""
         return f"{self.job_group(uid)}{JOB_STATE}"
+
+    def job_state_like(self, topic: str) -> str:
+        """The topic here for what `topic` had in the control plane from which this one was restored."""
+        found = _STATE_OF_JOB.search(topic)
+        return self.job_state(found[1]) if found else topic
+
+    def create_job_state(self, topic: str) -> None:
+        """Creates a topic for the state of a job, unless it exists, with the replicas of `checkpoints`.
+
+        Raises TopicRefused, and Doubt where Kafka does not say in time.
+        """
+        replicas = max(len(one.all) for one in self.kafka.replicas(self.checkpoints).values())
+        own = self.kafka.changed_settings(self.checkpoints)
+        settings = _STATE_SETTINGS | ({_IN_SYNC: own[_IN_SYNC]} if _IN_SYNC in own else {})
+        self.kafka.create(topic, STATE_PARTITION + 1, replicas, settings)
+
+    def job_states(self, topics: Iterable[str]) -> dict[str, str]:
+        """Those of these topics that have the state of a job, by the uid of the job."""
+        found = ((topic, _STATE_OF_JOB.fullmatch(topic.removeprefix(self.prefix))) for topic in topics)
+        return {one[1]: topic for topic, one in found if one and topic.startswith(self.prefix)}
 
     def transactional_id(self, task: Task) -> str:
         return f"{self.prefix}{task.transactional_id}"

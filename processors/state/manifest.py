@@ -141,8 +141,13 @@ def merge_states(states: Iterable[CheckpointState], owned: Iterable[At]) -> Chec
         has_state, read = True, UNKNOWN if state.read else read
         marks |= {at: mark for at, mark in state.marks_by_partition.items() if at in wanted}
         holders |= {at: one for one in state.manifests for at in one.by_partition if at in wanted}
-    held = defaultdict[Manifest, list[SavedPartition]](list)
-    for at, one in holders.items():
-        held[replace(one, partitions=())].append(one.by_partition[at])
-    merged = (replace(one, partitions=tuple(partitions)) for one, partitions in held.items())
+    merged = join_manifests(replace(one, partitions=(one.by_partition[at],)) for at, one in holders.items())
     return state_of(merged, marks, read) if has_state else None
+
+
+def join_manifests(manifests: Iterable[Manifest]) -> tuple[Manifest, ...]:
+    """Those of one topic as one: each partition is in one of them."""
+    held = defaultdict[Manifest, list[SavedPartition]](list)
+    for one in manifests:
+        held[replace(one, partitions=())] += one.partitions
+    return tuple(replace(one, partitions=tuple(partitions)) for one, partitions in held.items())

@@ -21,6 +21,7 @@ from jobplane.schemas.records.events import CommandRepeated
 from jobplane.schemas.setup_errors import BadBackup, NotEmpty, NotSetUp, StillWritten
 from jobplane.sql.syntax.parser import parse
 from tests.support.broker import KafkaBroker
+from tests.support.orders import Orders, totals_in
 from tests.support.system import System, jobplane, system, until
 
 EACH = 500
@@ -138,6 +139,62 @@ def test_a_restored_plane_goes_on_exactly_once(plane: System, tmp_path: Path, sa
     assert verify_log(kafka, plane.prefix).differences == ()
     told_of = [row["event"] for row in history.history_of(kafka, plane.prefix, "copy")]
     assert (told_of[0], told_of.count("JobCreated"), told_of.count("SnapshotClosed")) == ("JobCreated", 1, 2)
+
+
+def move(plane: System, folder: Path) -> None:
+    """To another prefix, by a backup, with the states of two jobs. The worker is started there."""
+    kafka, file = Kafka(plane.bootstrap), folder / f"{plane.prefix}backup"
+    foot = back_up(kafka, plane.prefix, file)
+    states = [name for name in foot.records if name.endswith(".state")]
+    assert len(states) == 2
+    with pytest.raises(NotEmpty, match=states[0]):
+        restore(kafka, plane.settings, file)
+    plane.prefix = f"{plane.prefix}again."
+    restore(kafka, plane.settings, file)
+    assert verify_log(kafka, plane.prefix).differences == ()
+    plane.worker()
+
+
+def test_groups_go_on_in_a_restored_plane(plane: System, tmp_path: Path) -> None:
+    """Of jobs that ran and were suspended, and of snapshots, also those from before the first of two restores."""
+    plane.worker()
+    orders = Orders(plane, "groups")
+    running, rested, early, later = (plane.topic(name) for name in ("running", "rested", "early", "later"))
+    often = "parallelism '2', onLate 'skip', stateIntervalMillis '200', snapshotIntervalMillis '20'"
+    plane.done(f"CREATE JOB running OPTIONS ({often}) AS {orders.windows(running)}")
+    plane.done(f"CREATE JOB rested OPTIONS ({often}) AS {orders.windows(rested)}")
+    for _ in range(5):
+        orders.send(100)
+    plane.await_values(running, 1)
+    plane.done("CREATE SNAPSHOT early FOR JOB running")
+    before_early = plane.read(running)
+    orders.send(300)
+    plane.done("ALTER JOB rested SUSPEND")
+    plane.workers.pop().stop()
+    orders.send(300)
+    move(plane, tmp_path)
+    orders.send(300)
+    plane.done("ALTER JOB rested RESUME")
+    orders.send(300)
+    plane.done("ALTER JOB rested SUSPEND")
+    plane.done("CREATE SNAPSHOT later FOR JOB running")
+    before_later = plane.read(running)
+    plane.workers.pop().stop()
+    move(plane, tmp_path)
+    orders.send(300)
+    plane.done("ALTER JOB rested RESUME")
+    for name, sink in (("early", early), ("later", later)):
+        options = f"{often}, initialSnapshotName '{name}'"
+        plane.done(f"CREATE JOB from_{name} OPTIONS ({options}) AS {orders.windows(sink)}")
+    orders.send(300)
+    orders.close()
+    orders.check(running)
+    orders.check(rested)
+    totals, _ = orders.expected()
+    for name, before, sink in (("early", before_early, early), ("later", before_later, later)):
+        earlier = totals_in(before)  # some of them perhaps from after the snapshot
+        until(lambda s=sink, e=earlier: totals.keys() <= e.keys() | totals_in(plane.read(s)).keys(), 60, name)  # type: ignore[misc]
+        assert (earlier | totals_in(plane.read(sink))).items() <= totals.items()
 
 
 def test_a_plane_that_is_written_to_is_not_backed_up(plane: System, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from jobplane.processors.state.manifest import (
     pin_chunks,
     state_of,
 )
+from jobplane.processors.state.restored import decode_restored, encode_restored, restored_chunks
 from jobplane.processors.state.saving import MOST_LAYERS, Span, close_spans, plan_save
 from jobplane.sql.runtime.groups_chunks import Chunk
 from jobplane.sql.runtime.groups_parts import At
@@ -128,6 +129,14 @@ def check(topic: Topic) -> None:
 @given(ACTIONS)
 def test_live_chunks_are_the_state(actions: list[tuple[object, ...]]) -> None:
     topic = Topic()
+    play(topic, actions)
+    topic.save()
+    check(topic)
+    assert topic.manifest.saved == dict.fromkeys(OWNED, topic.manifest.partitions[0].saved)
+    assert {one.at: one.mark for one in topic.manifest.partitions} == {OWNED[0]: 7, OWNED[1]: None}
+
+
+def play(topic: Topic, actions: list[tuple[object, ...]]) -> None:
     for count, action in enumerate(actions):
         match action:
             case ("touch", (str(name), int(partition)), str(span), int(group)):
@@ -142,10 +151,34 @@ def test_live_chunks_are_the_state(actions: list[tuple[object, ...]]) -> None:
             case ("save",):
                 topic.save()
                 check(topic)
-    topic.save()
-    check(topic)
-    assert topic.manifest.saved == dict.fromkeys(OWNED, topic.manifest.partitions[0].saved)
-    assert {one.at: one.mark for one in topic.manifest.partitions} == {OWNED[0]: 7, OWNED[1]: None}
+
+
+@given(ACTIONS)
+def test_chunks_are_found_where_a_restore_has_put_them(actions: list[tuple[object, ...]]) -> None:
+    """Also by snapshots from before, and after a second restore."""
+    topic = Topic()
+    play(topic, actions)
+    topic.snapshot()
+    manifests = [topic.manifest, *(one for one, _ in topic.snapshots)]
+    expected = [topic.restored(one) for one in manifests]
+    ids: list[str] = ["id"]
+    for topic_id in ("second", "third"):
+        kept = sorted(topic.records.items(), key=lambda item: item[1][0])
+        restored = restored_chunks(ids, [key for key, _ in kept])
+        assert decode_restored(encode_restored(restored)) == restored
+        topic.records = {key: (offset, value) for offset, (key, (_, value)) in enumerate(kept, 1)}
+        moved = [restored.relocate(one, "elsewhere", topic_id) for one in manifests]
+        assert [topic.restored(one) for one in moved] == expected
+        assert {(one.topic, one.topic_id) for one in moved} == {("elsewhere", topic_id)}
+        manifests[0] = moved[0]  # of a job that has gone on, but its snapshots are as they were
+        ids.append(topic_id)
+
+
+def test_a_chunk_that_was_not_restored_is_named() -> None:
+    places = tuple(ChunkPlace("", number, 0, 1, 10, 3) for number in (4, 5))
+    manifest = Manifest("state", "id", "signature", (SavedPartition("orders", 0, 10, None, 6, places),))
+    with pytest.raises(KeyError, match="orders/0/5"):
+        restored_chunks(["id"], ["orders/0/4"]).relocate(manifest, "state", "new")
 
 
 @given(some.lists(some.integers(0, 999), min_size=1, max_size=300))
@@ -185,11 +218,15 @@ def test_the_bytes_of_a_chunk_and_of_a_manifest_are_read_for_ever() -> None:
     )
     assert encode_state(state) == data
     assert decode_state(data) == state
+    restored = restored_chunks(["AbC"], ["orders/3/4", "orders/3/7"])
+    data = bytes.fromhex("019291a341624381a86f72646572732f338204010702")
+    assert encode_restored(restored) == data
+    assert decode_restored(data) == restored
 
 
 @pytest.mark.parametrize("data", [b"", b"\x02\x93", b"\x01\x93", b"\x01not", b"\x00"])
 def test_other_bytes_are_refused_in_words(data: bytes) -> None:
-    for read in (decode_state, lambda value: decode_chunk(("orders", 0), value)):
+    for read in (decode_state, decode_restored, lambda value: decode_chunk(("orders", 0), value)):
         with pytest.raises(UnknownState):
             read(data)
 

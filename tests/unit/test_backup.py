@@ -16,6 +16,7 @@ from jobplane.controlplane.backup.file import (
     verify,
 )
 from jobplane.controlplane.backup.restore import RestorePlan
+from jobplane.processors.state.restored import encode_restored, restored_chunks
 from jobplane.schemas.records.state import Position, encode_key
 from jobplane.schemas.setup_errors import BadBackup
 from jobplane.schemas.wire.codec import encode
@@ -79,7 +80,7 @@ def test_a_restore_knows_what_was_judged() -> None:
         for at, (key, record) in enumerate(plane.state.records().items())
     ]
     reports = [BackupRecord("reports", 0, offset, 0, b"", b"", []) for offset in (1_000, 1_001, 1_003)]
-    plan = RestorePlan.of([*reports[:1], *state, *reports[1:]])
+    plan = RestorePlan.of([*reports[:1], *state, *reports[1:]], {})
     assert (plan.position, plan.reports, list(plan.jobs)) == (position, 2, list(plane.state.jobs))
     restored = [plan.restored_value(one) for one in state]
     assert restored[-1] == encode(Position(commands=5, reports=2, seq=1))
@@ -89,4 +90,25 @@ def test_a_restore_knows_what_was_judged() -> None:
 
 def test_a_state_that_cannot_be_read_is_not_restored() -> None:
     with pytest.raises(BadBackup, match="newest version"):
-        RestorePlan.of([BackupRecord("state", 0, 0, 0, encode_key(("position",)), b"\xc3\x01what is this", [])])
+        RestorePlan.of([BackupRecord("state", 0, 0, 0, encode_key(("position",)), b"\xc3\x01what is this", [])], {})
+
+
+def test_a_file_of_before_can_be_restored(tmp_path: Path) -> None:
+    head = Head(1, "0.1.0", "jobplane.", 7, {})
+    foot = written(tmp_path / "a", head=head)
+    assert verify(tmp_path / "a") == (head, foot)
+
+
+def test_chunks_get_new_places() -> None:
+    """A record of a restore before only adds the ids that the topic had."""
+    topics = {"job.11223344-5.state": BackupTopic("now", [PartitionRange(0, 9)]), **HEAD.topics}
+    before = encode_restored(restored_chunks(["first", "second"], ["src/0/1"]))
+    chunks = [
+        BackupRecord("job.11223344-5.state", 0, offset, 0, key, value, [])
+        for offset, key, value in ((0, b"restored", before), (1, b"src/0/1", b"a"), (7, b"src/0/3", b"b"))
+    ]
+    plan = RestorePlan.of(chunks, topics)
+    assert plan.chunks == {"job.11223344-5.state": ["src/0/1", "src/0/3"]}
+    assert plan.ids == {"job.11223344-5.state": ("now", "first", "second")}
+    with pytest.raises(BadBackup, match="newest version"):
+        RestorePlan.of([BackupRecord("job.11223344-5.state", 0, 0, 0, b"restored", b"\x09", [])], topics)

@@ -7,12 +7,12 @@ since then is read again after a crash. The chunks of windows that have closed a
 import time
 from dataclasses import dataclass, field
 
+from jobplane.processors.kafka.control_topics import STATE_PARTITION
 from jobplane.processors.protocol.steps import Step
 from jobplane.processors.state.chunks import encode_chunk
 from jobplane.processors.state.manifest import Manifest, encode_state, pin_chunks, state_of
 from jobplane.processors.state.saving import Save, close_spans, plan_save
 from jobplane.processors.task.commits import Commits
-from jobplane.processors.task.groups.topic import PARTITION
 from jobplane.schemas.failures import RecordTooLarge, StateFull
 from jobplane.sql.runtime.groups import GroupState
 
@@ -71,10 +71,11 @@ class GroupCommits(Commits):
         if not save:
             manifest, deleted = close_spans(self.manifest, groups.spans())
             return Save((), deleted, manifest)
-        young, live = groups.young_chunks(), groups.spans()
-        if not self.manifest.partitions:  # nothing is saved in the topic yet, whatever was restored
-            young = [chunk for at, span in sorted(live) for chunk in groups.whole(at, span)]
-        return plan_save(self.manifest, young, live, groups.whole, self.sources.offsets, groups.marks())
+        young, live, saved = groups.young_chunks(), groups.spans(), self.manifest.saved
+        of_saved = [chunk for chunk in young if chunk.at in saved]
+        # of other partitions nothing is saved in the topic yet, whatever was restored
+        others = [chunk for at, span in sorted(live) if at not in saved for chunk in groups.whole(at, span)]
+        return plan_save(self.manifest, [*of_saved, *others], live, groups.whole, self.sources.offsets, groups.marks())
 
     def write(self, plan: Save, *, save: bool, pin: bool) -> None:
         """The step SAVE. With `pin` the chunks are not deleted any more: a snapshot is to hold them."""
@@ -85,7 +86,7 @@ class GroupCommits(Commits):
             self.context.enter(Step.SAVE)
             written = [(one.key, encode_chunk(one.chunk)) for one in plan.chunks]
             deleted = [(key, None) for key in plan.deleted]
-            offsets = self.write_records(self.manifest.topic, PARTITION, [*written, *deleted])
+            offsets = self.write_records(self.manifest.topic, STATE_PARTITION, [*written, *deleted])
         self.manifest = plan.manifest(offsets)
         if pin:
             self.manifest = pin_chunks(self.manifest)

@@ -7,6 +7,7 @@ neighbour, which may be open before them, hides nothing then.
 import asyncio
 from collections.abc import Callable, Iterable
 
+from jobplane.processors.kafka.control_topics import STATE_PARTITION
 from jobplane.processors.kafka.wire.batches import NotUnderstood, passage, records_of
 from jobplane.processors.kafka.wire.requests import FETCH, FETCH_VERSION, fetch, fetched
 from jobplane.processors.kafka.wire.settings import WireUnavailable
@@ -14,7 +15,6 @@ from jobplane.processors.kafka.wire.wire import Wire, check
 from jobplane.processors.state.chunks import UnknownState, chunk_key, decode_chunk
 from jobplane.processors.state.manifest import ChunkPlace, Manifest, SavedPartition
 from jobplane.processors.task.context import TaskServices
-from jobplane.processors.task.groups.topic import PARTITION
 from jobplane.schemas.failures import CheckpointLost
 from jobplane.sql.runtime.groups_chunks import Chunk
 
@@ -55,7 +55,7 @@ def _records(services: TaskServices, topic: str, offsets: Iterable[int]) -> list
     try:
         return services.wire.run(_all(services.wire, topic, offsets)).result(WAIT_S)
     except (WireUnavailable, NotUnderstood, TimeoutError):
-        return [services.records.record_at(topic, PARTITION, offset) for offset in offsets]
+        return [services.records.record_at(topic, STATE_PARTITION, offset) for offset in offsets]
 
 
 async def _all(wire: Wire, topic: str, offsets: Iterable[int]) -> list[Record]:
@@ -63,12 +63,12 @@ async def _all(wire: Wire, topic: str, offsets: Iterable[int]) -> list[Record]:
 
 
 async def _one(wire: Wire, topic: str, offset: int) -> Record:
-    lane = await wire.lane(await wire.leader(topic, PARTITION))
-    body = fetch(topic, {PARTITION: offset}, 0, 1, 1, committed=False)  # a batch, at least
+    lane = await wire.lane(await wire.leader(topic, STATE_PARTITION))
+    body = fetch(topic, {STATE_PARTITION: offset}, 0, 1, 1, committed=False)  # a batch, at least
     answer = await lane.send(FETCH, FETCH_VERSION, body)
     partitions, code, _ = fetched(answer)
     check(code)
-    one = partitions[PARTITION]
+    one = partitions[STATE_PARTITION]
     check(one.code, topic)
     lying = passage(one.records, offset, offset + 1, one.aborted)
     return next(((record.key, record.value) for batch in lying.batches for record in records_of(batch)), (None, None))

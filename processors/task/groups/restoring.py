@@ -17,7 +17,6 @@ from jobplane.processors.state.chunks import UnknownState
 from jobplane.processors.state.manifest import UNKNOWN, CheckpointState, Manifest, decode_state
 from jobplane.processors.task.context import BATCH, TaskContext
 from jobplane.processors.task.groups.fetching import fetch_chunks
-from jobplane.processors.task.groups.topic import state_topic_id
 from jobplane.processors.task.topic_checks import check_held
 from jobplane.schemas.failures import CheckpointLost, DataLost, StateMismatch
 from jobplane.sql.runtime.groups import GroupState
@@ -56,10 +55,7 @@ class Restoring:
             )
 
     def _load(self, manifest: Manifest) -> None:
-        services, alive = self.context.services, self.context.alive
-        if state_topic_id(services, manifest.topic, alive) != manifest.topic_id:
-            raise CheckpointLost(f"the topic '{manifest.topic}' with the state of groups was recreated; {_REMEDY}")
-        fetch_chunks(services, manifest, self.groups.load, alive)
+        fetch_chunks(self.context.services, manifest, self.groups.load, self.context.alive)
         self.groups.set_marks({one.at: one.mark for one in manifest.partitions if one.mark is not None})
 
     def _replay(self, starts: Positions) -> int:

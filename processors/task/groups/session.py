@@ -15,7 +15,7 @@ from jobplane.processors.protocol.steps import Step, TaskEnd
 from jobplane.processors.state.manifest import UNKNOWN, CheckpointState, Manifest, pin_chunks
 from jobplane.processors.task.groups.commits import GroupCommits, too_large
 from jobplane.processors.task.groups.restoring import Restoring, refuse, state_in
-from jobplane.processors.task.groups.topic import state_topic_id
+from jobplane.processors.task.groups.topic import located, state_topic_id
 from jobplane.processors.task.session import TaskSession
 from jobplane.schemas.failures import LateRecord, PartitionsChanged, RecordTooLarge
 from jobplane.schemas.records.progress import PartitionProgress
@@ -64,13 +64,15 @@ class GroupSession(TaskSession):
         groups = kept or compiled.state(self.sources.offsets)
         self.evaluation = replace(self.evaluation, step=groups.absorb, recount=compiled.count)
         if state is not None and kept is None:
+            state = located(context.services, state, context.alive)
             registry = context.services.registry
             silent = Evaluation(groups.absorb, refuse, refuse, registry, recount=compiled.count)
             Restoring(context, self.clients.consumer, silent, groups, old.checkpoint.positions).run(state)
             self._mark_added(groups, state)
         read = 0 if state is None else state.read
-        manifest = state.manifests[0] if state is not None and [one.topic for one in state.manifests] == [own] else None
-        must_save = manifest is None or read == UNKNOWN
+        manifests = () if state is None else state.manifests
+        manifest = next((one for one in manifests if one.topic == own), None)
+        must_save = manifest is None or len(manifests) > 1 or read == UNKNOWN
         if manifest is None:  # the groups have no chunks of their own yet
             manifest = Manifest(own, state_topic_id(context.services, own, context.alive), sign)
         elif self._is_perhaps_copied:

@@ -1,27 +1,18 @@
-"""The topic with the state of a job's groups: the first task makes it, the decider deletes it at the job's end.
-
-It is compacted, in small segments and soon: what is dead in it would be kept for long otherwise. No client reads it
-but by offset, so its partition may be the only one.
-"""
+"""The topic with the state of a job's groups: the first task makes it, the decider deletes it at the job's end."""
 
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from jobplane.processors.kafka.cluster import insisting
+from jobplane.processors.kafka.control_topics import STATE_PARTITION
+from jobplane.processors.state.chunks import UnknownState
+from jobplane.processors.state.manifest import CheckpointState, Manifest, join_manifests
+from jobplane.processors.state.restored import KEY, decode_restored
 from jobplane.processors.task.context import TaskServices
 from jobplane.schemas.errors import TopicRefused
 from jobplane.schemas.failures import CheckpointLost, KafkaRefused
 from jobplane.schemas.records.tasks import Task
-
-PARTITION = 0
-_IN_SYNC = "min.insync.replicas"
-_SETTINGS = {
-    "cleanup.policy": "compact",
-    "min.cleanable.dirty.ratio": "0.2",
-    "segment.bytes": str(16 * 1024 * 1024),
-    "segment.ms": "600000",
-    "max.message.bytes": str(8 * 1024 * 1024),
-}
-"""A chunk has 512 KiB, unless one group alone is larger."""
 
 
 def ensure_state_topic(services: TaskServices, task: Task, alive: Callable[[], None]) -> None:
@@ -36,12 +27,8 @@ def ensure_state_topic(services: TaskServices, task: Task, alive: Callable[[], N
 
     if found() or (task.started and insisting(found, alive)):  # a broker that has just come back may not know it yet
         return
-    checkpoints = services.topics.checkpoints
-    replicas = max(len(one.all) for one in kafka.replicas(checkpoints).values())
-    own = kafka.changed_settings(checkpoints)
-    settings = _SETTINGS | ({_IN_SYNC: own[_IN_SYNC]} if _IN_SYNC in own else {})
     try:
-        kafka.create(name, PARTITION + 1, replicas, settings)
+        services.topics.create_job_state(name)
     except TopicRefused as refused:
         raise KafkaRefused(f"the state of the job's groups has no place: {refused.message}") from refused
     insisting(found, alive)
@@ -53,3 +40,29 @@ def state_topic_id(services: TaskServices, topic: str, alive: Callable[[], None]
     if not found:
         raise CheckpointLost(f"the topic '{topic}' with the state of groups is gone; DROP the job")
     return found[topic][0]
+
+
+def located(services: TaskServices, state: CheckpointState, alive: Callable[[], None]) -> CheckpointState:
+    """The state with manifests of the topics here. Raises CheckpointLost where one is gone, or another than it was."""
+    return replace(state, manifests=join_manifests(_located(services, one, alive) for one in state.manifests))
+
+
+def _located(services: TaskServices, manifest: Manifest, alive: Callable[[], None]) -> Manifest:
+    topic = services.topics.job_state_like(manifest.topic)
+    topic_id = state_topic_id(services, topic, alive)
+    if topic_id == manifest.topic_id:
+        return manifest
+    key, value = services.records.record_at(topic, STATE_PARTITION, 0)
+    try:
+        restored = decode_restored(value or b"") if key == KEY.encode() else None
+        if restored is not None and manifest.topic_id in restored.ids:
+            return restored.relocate(manifest, topic, topic_id)
+    except UnknownState as bad:
+        raise CheckpointLost(f"the state of groups in '{topic}' cannot be read: {bad}") from bad
+    except KeyError as gone:
+        raise CheckpointLost(
+            f"the chunk {gone.args[0]} of the job's state was not in the backup of '{topic}'"
+        ) from None
+    raise CheckpointLost(
+        f"the topic '{topic}' with the state of groups was recreated; DROP the job and create it again"
+    )
