@@ -5,6 +5,7 @@ turn of the loop over one row ends with `break` once it is written, and else in 
 """
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 from msgspec.structs import replace as changed
@@ -20,7 +21,7 @@ from jobplane.sql.codegen.row import Row
 from jobplane.sql.codegen.rows import change
 from jobplane.sql.functions import FunctionCatalogue
 from jobplane.sql.plan.graph import Branch, keys_of_operators
-from jobplane.sql.plan.operators import GROUP_TIME, FilterOperator, GroupOperator, ProjectOperator
+from jobplane.sql.plan.operators import GROUP_TIME, WINDOW_TIME, FilterOperator, GroupOperator, ProjectOperator
 from jobplane.sql.plan.usage import keys_of
 from jobplane.sql.runtime.groups_parts import Bounds, raise_no_row_key, text_of_bounds
 from jobplane.sql.runtime.operations import bad_record
@@ -35,7 +36,7 @@ def same(group, before):
         return False
 """
 _HEAD = """\
-def emit(groups, bounds, produce, full):
+def emit(groups, bounds, now, produce, full):
     written = 0
     key = None
 {window}    try:
@@ -87,6 +88,9 @@ def emit_code(
         "words": _words,
     }
     code.locals |= dict(zip(group.window, ("start", "end"), strict=False))
+    if group.window:
+        code.bound["millisecond"] = timedelta(milliseconds=1)
+        code.locals[WINDOW_TIME] = "min(end - millisecond, now)"
     code.indent = _INDENT - 1
     branch = _time_once(code, branch, group)
     code.line(f"for key, group{', before' if made.compares else ''} in groups:")
@@ -133,7 +137,7 @@ def emit_code(
 def _time_once(code: Code, branch: Branch, group: GroupOperator) -> Branch:
     """Computes a timestamp that depends on the window alone before the loop over its groups."""
     value = branch.parts.get("__timestamp")
-    if value is None or not group.window or not keys_of(value).keys() <= {*group.window}:
+    if value is None or not group.window or not keys_of(value).keys() <= {*group.window, WINDOW_TIME}:
         return branch
     code.locals[_TIME] = code.name_for(code.result(value))
     (name,) = (one.column for one in branch.sink.columns if one.part == "__timestamp")

@@ -132,7 +132,8 @@ class AggregateColumn(msgspec.Struct, frozen=True, omit_defaults=True, forbid_un
 
 
 class GroupOperator(_Operator, frozen=True, tag="group"):
-    """Rows with equal `keys` become one, with the keys and the aggregates, each under its name, and GROUP_TIME.
+    """Rows with equal `keys` become one, with the keys and the aggregates, each under its name, GROUP_TIME and
+    WINDOW_TIME.
 
     `window` are the names, among `keys`, of the start and the end of the window; empty without a window. `slice` is
     that of the WindowOperator: a row that reaches the group when the watermark of its partition has passed it is late.
@@ -196,6 +197,9 @@ Operator = (
 )
 GROUP_TIME = f"{GENERATED}group time"
 """The key of the newest timestamp of a record in a group: a BIGINT of milliseconds, NULL if none has a timestamp."""
+WINDOW_TIME = f"{GENERATED}window time"
+"""The key of the last millisecond of a group's window, a TIMESTAMP WITH TIME ZONE; of the moment of writing where that
+is earlier, since Kafka takes no timestamps from the future."""
 VALUE_PART, KEY_PART = "value", "key"
 """Parts of a record that are encoded. A column may go to another part, by the name that the query has for that."""
 

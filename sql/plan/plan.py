@@ -26,12 +26,13 @@ from jobplane.sql.plan.chains import Chain, chains
 from jobplane.sql.plan.format_checks import check_branch, check_written
 from jobplane.sql.plan.graph import Branch, Output, Plan, Step, keys_of_operators, order_steps, plan_of, values_of
 from jobplane.sql.plan.grouping.groups import place_of_groups
-from jobplane.sql.plan.grouping.outputs import check_key, key_columns, key_of_group, time_of_window
+from jobplane.sql.plan.grouping.outputs import check_key, key_columns, key_of_group
 from jobplane.sql.plan.grouping.sessions import check_grouped
 from jobplane.sql.plan.operators import (
     GROUP_TIME,
     KEY_PART,
     VALUE_PART,
+    WINDOW_TIME,
     AggregateColumn,
     FilterOperator,
     GroupOperator,
@@ -267,7 +268,7 @@ class _BranchPlanner:
             self._check_key_of_group(value, analysis)
             found.append(SelectedColumn(KEY, value, place))
         if TIMESTAMP not in names and not group.changes:
-            found.append(SelectedColumn(TIMESTAMP, time_of_window(group, place, analysis.coercion), place))
+            found.append(SelectedColumn(TIMESTAMP, Field(WINDOW_TIME, t.TIMESTAMP_TZ), place))
         return found
 
     def _check_key_of_group(self, value: Typed, analysis: Analysis) -> None:

@@ -10,7 +10,7 @@ mode, is the same state again. Nothing here knows of transactions, clocks or Kaf
 """
 
 from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from jobplane.sql.runtime.groups_chunks import Chunk, chunks_of, groups_in
@@ -98,16 +98,16 @@ class GroupState:
         """All records are read: every window is due at the next emit()."""
         self._ends = True
 
-    def emit(self, produce: Produce, full: Produce) -> int:
+    def emit(self, produce: Produce, full: Produce, now: datetime = FOREVER) -> int:
         """Emits what changed, or the windows that are due, and drops those; returns the number of records written.
 
-        Windows come in the order of their ends. After a BufferError `full` is called with the arguments of `produce`.
-        Raises GroupFailed for a group that has no result.
+        Windows come in the order of their ends; the time of one that ends after `now` is `now`. After a BufferError
+        `full` is called with the arguments of `produce`. Raises GroupFailed for a group that has no result.
         """
         written = 0
         for some in self._sets:
             watermark = FOREVER if self._ends else some.watermark
-            written += some.close(watermark) if self.silent else some.emit(watermark, produce, full)
+            written += some.close(watermark) if self.silent else some.emit(watermark, now, produce, full)
         return written
 
     def young_chunks(self) -> list[Chunk]:

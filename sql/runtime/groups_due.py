@@ -9,8 +9,8 @@ from jobplane.sql.runtime.groups_parts import NEVER, Bounds, Groups, Partition, 
 from jobplane.sql.runtime.windows import Panes, Windows
 
 Produce = Callable[..., None]
-Emit = Callable[[Iterable[tuple[Any, ...]], Bounds, Produce, Produce], int]
-"""`emit(keys with groups, window, produce, full)` → records written. Raises GroupFailed."""
+Emit = Callable[[Iterable[tuple[Any, ...]], Bounds, datetime, Produce, Produce], int]
+"""`emit(keys with groups, window, now, produce, full)` → records written. Raises GroupFailed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +56,21 @@ class PartitionSet:
     def watermark(self) -> datetime:
         return min((part.mark for part in self._parts), default=NEVER)
 
-    def emit(self, watermark: datetime, produce: Produce, full: Produce) -> int:
+    def emit(self, watermark: datetime, now: datetime, produce: Produce, full: Produce) -> int:
         """Emits what changed, or the windows that are due, and drops those; returns the number of records written."""
         if self._shape.changes:
-            written = self._emit_changes(produce, full)
+            written = self._emit_changes(now, produce, full)
         else:
             written = 0
             for bounds, spans in self._due(watermark):
-                written += self._shape.emit(self._groups(spans), bounds, produce, full)
+                written += self._shape.emit(self._groups(spans), bounds, now, produce, full)
         self._drop(watermark)
         return written
 
     def close(self, watermark: datetime) -> int:
         """As emit(), without records: their number is 0."""
         if self._shape.retracts:
-            self._emit_changes(_discard, _discard)
+            self._emit_changes(watermark, _discard, _discard)
         elif self._shape.changes:
             for part in self._parts:
                 for span in part.spans.values():
@@ -78,13 +78,13 @@ class PartitionSet:
         self._drop(watermark)
         return 0
 
-    def _emit_changes(self, produce: Produce, full: Produce) -> int:
+    def _emit_changes(self, now: datetime, produce: Produce, full: Produce) -> int:
         written = 0
         for bounds in self._changed():
             spans = [part.spans[bounds] for part in self._parts if bounds in part.spans]
             several = len(spans) > 1
             groups = self._joined(spans) if several else self._changed_in(spans[0])
-            written += self._shape.emit(groups, bounds, produce, full)
+            written += self._shape.emit(groups, bounds, now, produce, full)
             if several and self._shape.retracts:
                 _spread_held(groups, spans)
             for span in spans:

@@ -114,7 +114,7 @@ class SessionSet:
     def watermark(self) -> datetime:
         return min((part.mark for part in self._parts), default=NEVER)
 
-    def emit(self, watermark: datetime, produce: Callable[..., None], full: Callable[..., None]) -> int:
+    def emit(self, watermark: datetime, now: datetime, produce: Callable[..., None], full: Callable[..., None]) -> int:
         """Emits the sessions that are due, in the order of their ends, and drops them; returns how many."""
         written = 0
         groups: dict[tuple[datetime, datetime], list[tuple[Any, Any]]] = {}
@@ -124,7 +124,7 @@ class SessionSet:
                 group = self._merge(group, other.group)
             groups.setdefault((end, start), []).append((key, group))
         for end, start in sorted(groups):
-            written += self._emit(groups[end, start], (start, end), produce, full)
+            written += self._emit(groups[end, start], (start, end), now, produce, full)
         return written
 
     def close(self, watermark: datetime) -> int:

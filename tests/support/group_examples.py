@@ -2,7 +2,8 @@
 
 `= commit` is a commit of the job, `= end` the end of all records, at which every window closes: each is followed by the
 rows written. `^ partition 1` is where records are from there on: the topic has as many partitions as the block names.
-`^` also gives the `key` or `timestamp` of records; in a block that does, `:` shows key and timestamp of each row.
+`^` also gives the `key` or `timestamp` of records, and the clock (`now`) when rows are written; in a block that does,
+`:` shows key and timestamp of each row.
 """
 
 from collections import Counter
@@ -18,6 +19,7 @@ from jobplane.schemas.shown import utc_text
 from jobplane.sql.codegen.compile import Wiring
 from jobplane.sql.codegen.groups import compile_groups
 from jobplane.sql.runtime.groups import GroupState
+from jobplane.sql.runtime.groups_parts import FOREVER
 from tests.support.rows import Block, octets, shown
 
 _PARTITION = "^ partition "
@@ -44,6 +46,7 @@ class _Session:
     partition: int = 0
     timestamp: int = 5
     tells: bool = False
+    now: datetime = FOREVER
     offsets: Counter[int] = field(default_factory=Counter)
 
     def answers(self, line: str) -> Iterator[str]:
@@ -63,6 +66,8 @@ class _Session:
         self.tells = True
         if name == "key":
             self.key = octets(text)
+        elif name == "now":
+            self.now = datetime.fromisoformat(text)
         else:
             assert name == "timestamp"
             self.timestamp = round(datetime.fromisoformat(text).timestamp() * 1000)
@@ -85,7 +90,7 @@ class _Session:
         written: list[tuple[Any, ...]] = []
         failures = []
         try:
-            self.state.emit(lambda *record: written.append(record), lambda *_: None)
+            self.state.emit(lambda *record: written.append(record), lambda *_: None, self.now)
         except GroupFailed as error:
             failures.append(f"! {error}")
         for record in written:

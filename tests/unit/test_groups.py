@@ -1,6 +1,7 @@
 """Groups as generated code fills and emits them; see also tests/property/test_group_oracle.py."""
 
 import re
+from datetime import UTC, datetime
 from operator import length_hint
 from typing import Any
 
@@ -29,6 +30,21 @@ def test_a_window_is_emitted_once_and_dropped() -> None:
     assert values(state) == []
     assert state.groups == 1
     assert state.marks() == {("s", 0): 1_767_225_610_000_000}
+
+
+def test_no_row_of_a_window_is_of_the_future() -> None:
+    query = f"SELECT u, window_end AS e, COUNT(*) AS n {TUMBLE} GROUP BY u, window_end"
+    own = query.replace("COUNT(*) AS n", "window_end AS __timestamp")
+    session = query.replace("TUMBLE", "SESSION").replace("u, window_end", "u, window_start, window_end")
+    now = datetime(2026, 1, 1, 0, 0, 15, tzinfo=UTC)
+    first, last = 1_767_225_609_999, 1_767_225_615_000
+    for each, expected in ((query, [first, last]), (session, [last, last]), (own, [first + 1, 1_767_225_620_000])):
+        state = state_of(each)
+        absorb(state, message(6), message(17))
+        state.close_all()
+        out: list[int] = []
+        state.emit(lambda *record, out=out: out.append(record[6]), never, now)
+        assert out == expected
 
 
 def test_groups_of_partitions_are_merged_when_the_least_watermark_passes() -> None:

@@ -6,6 +6,7 @@ rests, stops and ends only when the groups are saved.
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import cast
 
 from jobplane.processors.evaluation.batch import Evaluation
@@ -118,7 +119,7 @@ class GroupSession(TaskSession):
             if self.sources.at_end:
                 groups.close_all()
             try:
-                written = groups.emit(self.evaluation.produce, self.evaluation.when_full)
+                written = groups.emit(self.evaluation.produce, self.evaluation.when_full, datetime.now(UTC))
             except RecordTooLarge as failure:
                 raise too_large(failure, self.policy.topic) from failure
             plan = commits.plan(save=save)

@@ -5,13 +5,11 @@ millisecond as timestamp. A row that replaces the one before has all columns of 
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
 
 import msgspec
 
 from jobplane.schemas.errors import NotSupported, Place
 from jobplane.schemas.types import datatypes as t
-from jobplane.sql.analysis.arithmetic import arithmetic
 from jobplane.sql.analysis.calls import resolve_call
 from jobplane.sql.functions import BUILT_IN
 from jobplane.sql.plan.graph import Step
@@ -20,9 +18,7 @@ from jobplane.sql.plan.operators import GroupOperator, ProjectOperator, WindowOp
 from jobplane.sql.plan.usage import keys_of
 from jobplane.sql.syntax.parts import KEY
 from jobplane.sql.types.coercion import Coercion
-from jobplane.sql.types.typed import Constant, Field, Typed
-
-_MILLISECOND = Constant(timedelta(milliseconds=1), t.DAY_TO_SECOND)
+from jobplane.sql.types.typed import Constant, Typed
 
 
 def key_columns(groups: SelectGroups, group: GroupOperator, before: Sequence[Step]) -> list[GroupKey]:
@@ -46,11 +42,6 @@ def key_of_group(columns: Sequence[GroupKey], group: GroupOperator, place: Place
             return Constant(msgspec.Raw(b"{}"), t.JSON) if group.changes else Constant(None, t.NULL)
     pairs = [pair for one in columns for pair in ((Constant(one.name, t.VARCHAR), place), (one.field, place))]
     return resolve_call("JSON_OBJECT", pairs, place, coercion, BUILT_IN)
-
-
-def time_of_window(group: GroupOperator, place: Place, coercion: Coercion) -> Typed:
-    """The last millisecond of a window."""
-    return arithmetic("-", Field(group.window[1], t.TIMESTAMP_TZ), _MILLISECOND, (place, place), coercion)
 
 
 def check_key(
