@@ -26,13 +26,14 @@ from jobplane.sql.codegen.accumulating import (
 )
 from jobplane.sql.codegen.branch import comments, names_legend, new_code
 from jobplane.sql.codegen.decode import decode
-from jobplane.sql.codegen.group_keys import is_of_record_key, key_of_rows, needs_record_key
+from jobplane.sql.codegen.group_keys import is_of_record_key, key_of_rows
 from jobplane.sql.codegen.row import Row
 from jobplane.sql.codegen.rows import change
 from jobplane.sql.functions import FunctionCatalogue
 from jobplane.sql.plan.graph import Branch, opens_loop
 from jobplane.sql.plan.grouping.group_windows import gap_of, is_apart, is_of_window, window_of
 from jobplane.sql.plan.operators import GroupOperator, WatermarkOperator, WindowOperator
+from jobplane.sql.plan.stateful import needs_record_key
 from jobplane.sql.runtime.groups_parts import (
     ALWAYS,
     FOREVER,

@@ -6,7 +6,7 @@ replace one another have their key for it; as JSON that may be `null`.
 
 from collections.abc import Iterable
 
-from jobplane.sql.analysis.record import KEY_FIELDS, KEY_WHOLE, PARTITION
+from jobplane.sql.analysis.record import KEY_FIELDS, KEY_WHOLE
 from jobplane.sql.plan.graph import Branch
 from jobplane.sql.plan.operators import KEY_PART, GroupOperator, ProjectedColumn, ScannedField
 from jobplane.sql.syntax.parts import KEY
@@ -16,12 +16,6 @@ from jobplane.sql.types.typed import Apply, Field, Typed, strip_view
 def replaces_rows(group: GroupOperator) -> bool:
     """Whether a row of a group replaces the one before."""
     return group.changes or not group.window
-
-
-def needs_record_key(group: GroupOperator) -> bool:
-    """Whether groups are right only of records that have a key."""
-    partition = (strip_view(one.value) for one in group.keys)
-    return group.bound and not any(isinstance(one, Field) and one.key == PARTITION for one in partition)
 
 
 def is_of_record_key(value: Typed, fields: Iterable[ScannedField]) -> bool:

@@ -210,7 +210,7 @@ def test_state_of_other_groups_is_refused(plane: System) -> None:
 
 @pytest.mark.parametrize("first", ["rested", "read"])
 def test_partitions_that_are_added_are_read_or_stop_the_job(plane: System, first: str) -> None:
-    """One task reads them as well. Where groups are to stay in their partitions, keys have moved."""
+    """One task reads them as well. Groups of `__partition` are in no other; where groups go by keys, keys have moved."""
     orders = Orders(plane, f"grown-{first}", 2)
     sink, other = plane.topic(f"grown-{first}-out"), plane.topic(f"grown-{first}-too")
     plane.done(f"CREATE JOB bound OPTIONS (parallelism '2', onLate 'skip', {OFTEN}) AS {orders.windows(sink)}")
@@ -218,16 +218,31 @@ def test_partitions_that_are_added_are_read_or_stop_the_job(plane: System, first
     unbound = unbound.replace("SELECT __key AS who", "SELECT COALESCE(__key, '') AS who")
     plane.done(f"CREATE JOB all_keys OPTIONS (onLate 'skip', {OFTEN}) AS {unbound}")
     assert plane.jobs()["all_keys"]["tasks"] == 1
+    each = plane.topic(f"grown-{first}-each")
+    apart = orders.windows(each).replace("GROUP BY __key", "GROUP BY __partition")
+    apart = apart.replace("SELECT __key AS who", "SELECT __partition AS who")
+    plane.done(f"CREATE JOB apart OPTIONS (parallelism '2', onLate 'skip', {OFTEN}) AS {apart}")
     orders.send(200)
+    plane.done("CREATE SNAPSHOT before FOR JOB bound")
     if first == "rested":
         until(lambda: all(row["status"] == "DORMANT" for row in plane.rows("DESCRIBE JOB all_keys")), 60, "it rests")
     plane.admin.create_partitions([NewPartitions(orders.topic, 3)])[orders.topic].result(10)
     orders.partitions = 3
     assert "had 2 at CREATE JOB" in await_failure(plane, "bound", "PARTITIONS_CHANGED")
+    again = f"CREATE JOB again OPTIONS (initialSnapshotName 'before') AS {orders.windows(sink)}"
+    assert "keys have moved" in str(plane.sql(again).reply)
+    plane.done("DROP SNAPSHOT before")
     orders.clock += timedelta(minutes=10)  # in the new partition too, no order is of a window that has closed
     orders.send(300)
     orders.close()
     orders.check(other)
+    totals = orders.expected()[0].values()
+    counts, sums = sum(n for n, _ in totals), sum(x for _, x in totals)
+    until(lambda: sum(n for n, _ in totals_in(plane.read(each)).values()) >= counts, 60, "groups of each partition")
+    found = totals_in(plane.read(each))
+    assert (sum(n for n, _ in found.values()), sum(x for _, x in found.values())) == (counts, sums)
+    assert {str(who) for who, _ in found} == {"0", "1", "2"}
+    plane.done("DROP JOB apart")
     plane.done("DROP JOB bound")
     plane.done("DROP JOB all_keys")
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from jobplane.controlplane.core.decide.alter_job import check_interval, check_parallelism
 from jobplane.controlplane.core.decide.formats import add_writer_schemas
-from jobplane.controlplane.core.decide.groups import check_groups, choose_parallelism
+from jobplane.controlplane.core.decide.groups import check_groups, check_restored_groups, choose_parallelism
 from jobplane.controlplane.core.decide.retries import RETRY_OF, resolve_retry
 from jobplane.controlplane.core.decide.sources import (
     Sources,
@@ -116,6 +116,9 @@ def resolve_job(
     partitions = {source.topic: len(source.start) for source in sources}
     check_parallelism(create.options, options.parallelism, partitions, create.name.place)
     sources, restore = (sources, None) if options.retry_of else choose_offsets(state, create, options, sources, facts)
+    if restore is not None:
+        where = value_place(create.options, "initialSnapshotName", create.name.place)
+        check_restored_groups(state.snapshots[restore.name], recorded, partitions, where)
     return ResolvedJob(sources, sink, recorded, restore, notices)
 
 

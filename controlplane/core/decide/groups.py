@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 
 from jobplane.controlplane.core.facts import value_place
-from jobplane.schemas.errors import BadOptionValue, Place
+from jobplane.schemas.errors import BadOptionValue, Place, SnapshotMismatch
 from jobplane.schemas.options import Guarantee, JobOptions, sql_name
 from jobplane.schemas.records.plans import RecordedPlan, keeps_state
+from jobplane.schemas.records.state import Snapshot
 from jobplane.sql.plan.recording import UnreadablePlan, read
-from jobplane.sql.plan.stateful import needs_one_task
+from jobplane.sql.plan.stateful import grouped_branches, needs_one_task, needs_record_key
 from jobplane.sql.syntax import statements
 
 DEFAULT_PARALLELISM = 4
@@ -53,3 +54,21 @@ def check_groups(
                 place,
             )
     return ()
+
+
+def check_restored_groups(snapshot: Snapshot, plan: RecordedPlan, partitions: Mapping[str, int], where: Place) -> None:
+    """Raises SnapshotMismatch for a query whose groups cannot go on with those in the snapshot.
+
+    `partitions` are those of the sources now, by topic.
+    """
+    if not keeps_state(plan):
+        return
+    for one in snapshot.sources:
+        count, before = partitions[one.topic], len(one.offsets)
+        if count > before and any(b.group and needs_record_key(b.group) for b in grouped_branches(read(plan))):
+            raise SnapshotMismatch(
+                f"'{one.topic}' has {count} partitions now and had {before} when snapshot '{snapshot.name}' was made: "
+                "keys have moved to other partitions than their groups; create the job without the snapshot, with "
+                "startFrom at a time after that",
+                where,
+            )

@@ -21,7 +21,7 @@ from jobplane.processors.task.session import TaskSession
 from jobplane.schemas.failures import LateRecord, PartitionsChanged, RecordTooLarge
 from jobplane.schemas.records.progress import PartitionProgress
 from jobplane.sql.codegen.compile import Step as EvaluationStep
-from jobplane.sql.plan.stateful import needs_one_task, signature
+from jobplane.sql.plan.stateful import grouped_branches, needs_record_key, signature
 from jobplane.sql.runtime.groups import GroupState
 
 
@@ -69,7 +69,8 @@ class GroupSession(TaskSession):
             registry = context.services.registry
             silent = Evaluation(groups.absorb, refuse, refuse, registry, recount=compiled.count)
             Restoring(context, self.clients.consumer, silent, groups, old.checkpoint.positions).run(state)
-            self._mark_added(groups, state)
+            if not compiled.shape.bound:
+                self._mark_added(groups, state)
         read = 0 if state is None else state.read
         manifests = () if state is None else state.manifests
         manifest = next((one for one in manifests if one.topic == own), None)
@@ -151,14 +152,16 @@ class GroupSession(TaskSession):
     def _require_partitions(self) -> None:
         """Raises PartitionsChanged where keys have moved to partitions that are new."""
         bounded = self.sources.bounded
-        if bounded or needs_one_task(self.pipeline.read_plan()):
+        grouped = grouped_branches(self.pipeline.read_plan())
+        if bounded or not any(one.group is not None and needs_record_key(one.group) for one in grouped):
             return
         for topic, source in self.pipeline.sources.items():
             count, before = self.commits.partitions[topic], len(source.start)
             if count > before:
                 raise PartitionsChanged(
                     f"'{topic}' has {count} partitions now and had {before} at CREATE JOB: keys have moved to other "
-                    "partitions than their groups; DROP the job and create it again"
+                    "partitions than their groups; DROP the job and create it again, with startFrom at a time after "
+                    "that: records of one key are in two partitions before it"
                 )
 
     def _progress(self) -> tuple[PartitionProgress, ...]:
