@@ -38,7 +38,7 @@ def _operation(operator: str, left: Typed, right: Typed, places: tuple[Place, Pl
 
 def negation(value: Typed, place: Place, coercion: Coercion) -> Typed:
     if value.type in _INTERVALS:
-        return apply("negate", (value,), value.type)
+        return apply(_of_interval("negate", value.type), (value,), value.type)
     number = value if t.is_numeric(value.type) else coercion.to(value, t.NUMBER, "the sign -", place)
     if number.type.name == "DECIMAL":
         return apply("negate-decimal", (number,), number.type)
@@ -104,7 +104,7 @@ def _temporal(operator: str, left: Typed, right: Typed, places: tuple[Place, Pla
     if operator == "+" and a in _INTERVALS and b not in _INTERVALS:
         return _temporal(operator, right, left, (places[1], places[0]), coercion)
     if operator in "+-" and a == b and a in _INTERVALS:
-        return apply(_NAMES[operator], (left, right), a)
+        return apply(_of_interval(_NAMES[operator], a), (left, right), a)
     if operator in "+-" and b in _INTERVALS and (a in (t.DATE, *_MOMENTS) or (a == t.TIME and b == t.DAY_TO_SECOND)):
         return _add_interval(operator, left, right)
     if operator == "*" and b in _INTERVALS and t.is_numeric(a):
@@ -112,6 +112,11 @@ def _temporal(operator: str, left: Typed, right: Typed, places: tuple[Place, Pla
     if operator in "*/" and a in _INTERVALS and t.is_numeric(b):
         return _scale_interval(operator, left, right)
     raise TypeMismatch(f"{a.words} {operator} {b.words} has no meaning", places[0])
+
+
+def _of_interval(name: str, one: Type) -> str:
+    """Months are whole numbers, of 64 bits like all others."""
+    return f"{name}-bigint" if one == t.YEAR_TO_MONTH else name
 
 
 def _guess_types(
