@@ -4,13 +4,14 @@ The results are the same whether or not the columns have types.
 """
 
 import json
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
 import pytest
 from confluent_kafka import Message
 
-from jobplane.schemas.failures import BadRecord
+from jobplane.schemas.failures import BadRecord, GroupFailed
 from jobplane.sql.codegen.compile import Wiring
 from jobplane.sql.codegen.groups import CompiledGroups, compile_groups
 from jobplane.sql.plan.plan import plan
@@ -52,6 +53,8 @@ def value_of(selected: str, *records: dict[str, Any], typed: bool) -> Any:
 
     messages = [message(offset, record) for offset, record in enumerate(records)]
     before.absorb(iter(messages[:2]), produce, produce)
+    with suppress(GroupFailed):  # a sum that is out of range only so far
+        before.emit(produce, produce)
     for chunk in before.young_chunks():
         after.load(chunk)
     after.absorb(iter(messages[2:]), produce, produce)
