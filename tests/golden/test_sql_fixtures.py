@@ -35,7 +35,7 @@ def test_identity(text: str, canonical: str) -> None:
     assert parse(canonical) == statement
 
 
-@pytest.mark.parametrize("name", ["errors.txt", "peers.txt", "slips.txt"])
+@pytest.mark.parametrize("name", ["errors.txt", "peers.txt", "slips.txt", "unbounded.txt"])
 def test_errors(name: str) -> None:
     path = HERE / name
     before = path.read_text()

@@ -210,7 +210,7 @@ def test_state_of_other_groups_is_refused(plane: System) -> None:
 
 @pytest.mark.parametrize("first", ["rested", "read"])
 def test_partitions_that_are_added_are_read_or_stop_the_job(plane: System, first: str) -> None:
-    """One task reads them as well. Groups of `__partition` are in no other; where groups go by keys, keys have moved."""
+    """One task reads them as well. Groups of `__partition` are in no other; where keys make groups, keys have moved."""
     orders = Orders(plane, f"grown-{first}", 2)
     sink, other = plane.topic(f"grown-{first}-out"), plane.topic(f"grown-{first}-too")
     plane.done(f"CREATE JOB bound OPTIONS (parallelism '2', onLate 'skip', {OFTEN}) AS {orders.windows(sink)}")

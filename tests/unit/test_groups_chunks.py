@@ -13,11 +13,23 @@ from tests.support.grouping import absorb, compiled, message, values
 GOLDEN = Path(__file__).parents[1] / "golden" / "groups"
 TUMBLE = "FROM TABLE(TUMBLE(TABLE s, DESCRIPTOR(ts), INTERVAL '10' SECOND))"
 SESSION = "FROM TABLE(SESSION(TABLE s, DESCRIPTOR(ts), INTERVAL '10' SECOND))"
+USER = "COALESCE(u, '')"
 QUERIES = {
     "counts": f"SELECT u, COUNT(*) AS n, SUM(x) AS total, AVG(x) AS mean {TUMBLE} GROUP BY u, window_start",
     "changes": "SELECT u, x, COUNT(DISTINCT x) AS n, MAX(x) AS high FROM s GROUP BY u, x HAVING MAX(x) > 0",
     "positions": "SELECT ARRAY_AGG(x ORDER BY u DESC), ARRAY_AGG(DISTINCT x) AS d, LATEST_BY_OFFSET(u) AS u FROM s",
     "sessions": f"SELECT u, SUM(x) AS total, ARRAY_AGG(x) AS xs {SESSION} GROUP BY u, window_start, window_end",
+    "collected": """SELECT STRING_AGG(u, ',') AS us, MAP_AGG(u, x) AS m, HISTOGRAM(x) AS h, TOPK(x, 2) AS top,
+        EVERY(x > 3) AS e FROM s""",
+    "ranked": "SELECT MIN_BY(u, x) AS low, MAX_BY(x, u) AS high, MIN(ts) AS first, EARLIEST_BY_OFFSET(ts) AS e FROM s",
+    "moments": f"""SELECT {USER} AS u, STDDEV(x) AS s, CORR(x, x) AS c, COVAR_POP(x, x) AS v, AVG(x / 4.0) AS m
+        FROM s GROUP BY {USER}""",
+    "estimates": f"""SELECT {USER} AS u, APPROX_COUNT_DISTINCT(x) AS n, APPROX_PERCENTILE(x, 0.5) AS p
+        FROM s GROUP BY {USER}""",
+    "decimals": """SELECT SUM(CAST(x AS DECIMAL(22, 2))) AS s, AVG(CAST(x AS DECIMAL(22, 2))) AS m, SUM(x * 0.5) AS d
+        FROM s""",
+    "hops": """SELECT u, COUNT(*) AS n FROM HOP(TABLE s, DESCRIPTOR(ts), INTERVAL '5' SECOND, INTERVAL '10' SECOND)
+        GROUP BY u, window_start, window_end""",
     "alone": "SELECT DISTINCT x FROM s",
 }
 AT = ("s", 0)

@@ -47,6 +47,9 @@ _JOIN = f"JOIN is {_NOW}"
 _WINDOW = "windows stand after FROM: FROM TUMBLE(TABLE name, DESCRIPTOR(column), INTERVAL '10' MINUTE)"
 _WINDOWS = r"\b(TUMBLE|HOP|CUMULATE|SESSION|IMPOSE_ORDER)\s*\(\s*"
 _ONE_GROUP = "write a job for each grouping"
+_TOGETHER = "bring the topics together by UNION ALL, and the rows of a key by GROUP BY"
+_QUALIFY = f"QUALIFY is {_NOW}, and neither is OVER; HAVING chooses groups"
+_SORTED = "ARRAY_AGG(x ORDER BY y) sorts the values of a group"
 _TRY = "EXPLAIN ANALYZE shows what a query makes of the newest records"
 
 UNSUPPORTED = (
@@ -98,6 +101,25 @@ UNSUPPORTED = (
         BadSyntax,
     ),
     RefusalRow(r"\bOVER\s*", r"\(", f"OVER is {_NOW}; GROUP BY makes one row of many"),
+    RefusalRow(r"\)\s*(?P<here>OVER)\s+", NAME, f"OVER is {_NOW}; GROUP BY makes one row of many"),
+    RefusalRow(
+        r"\b(?P<here>MATCH_RECOGNIZE)\s*",
+        r"\(",
+        f"MATCH_RECOGNIZE is {_NOW}; ARRAY_AGG gives the values of a window in the order of time",
+    ),
+    RefusalRow(
+        r"\b(?P<here>PIVOT)\s*",
+        r"\(",
+        f"PIVOT is {_NOW}; write an aggregate for each column: SUM(x) FILTER (WHERE y = 'a') AS a",
+    ),
+    RefusalRow(
+        r"\b(?P<here>UNPIVOT)\s*",
+        r"\(",
+        f"UNPIVOT is {_NOW}; CROSS JOIN UNNEST(ARRAY[a, b]) AS value makes a row of each column",
+    ),
+    RefusalRow(
+        r"\b(?P<here>TABLESAMPLE)\s*", r"[\w(]", f"TABLESAMPLE is {_NOW}; choose records by WHERE __offset % 10 = 0"
+    ),
     RefusalRow(r"", r"WINDOW\b(?=\s+\w+\s+AS\b)", f"WINDOW is {_NOW}; {_WINDOW}"),
     RefusalRow(r"\b(?P<here>WINDOW)\s+", r"(TUMBLING|HOPPING|SESSION)\b", _WINDOW),
     RefusalRow(r"\bEMIT\s+(CHANGES|FINAL)\s+", r"EMIT\b", "EMIT stands once; leave out one of the two", BadSyntax),
@@ -123,6 +145,16 @@ UNSUPPORTED = (
     ),
     RefusalRow(
         rf"{_WINDOWS}[^;]*[,>]\s*", r"\d+", "a length is an interval, such as INTERVAL '{found}' MINUTE", BadSyntax
+    ),
+    RefusalRow(
+        r"\bDESCRIPTOR\s*\(\s*(?P<here>(NOW|PROCTIME|CURRENT_TIMESTAMP|GETDATE|SYSDATE))\s*",
+        r"\(",
+        "windows are of a time of the records, so that a restart gives the same: write DESCRIPTOR(__timestamp)",
+    ),
+    RefusalRow(
+        rf"\bDESCRIPTOR\s*\(\s*(?P<here>{NAME})\s*",
+        r"\(",
+        "DESCRIPTOR names a column; compute one in the source: TUMBLE((SELECT *, … AS at FROM …), DESCRIPTOR(at), …)",
     ),
     RefusalRow(
         rf"\bDESCRIPTOR\s*\(\s*{_NAME}", r",", "DESCRIPTOR names one column, which holds the time; leave out the others"
@@ -152,7 +184,9 @@ UNSUPPORTED = (
         r"\bGROUP\s+BY\s+(?P<here>\()[^()]*", r",", "GROUP BY takes no list in parentheses; leave them out", BadSyntax
     ),
     RefusalRow(r"\bGROUP\s+BY\b[^;]*", r"WITH\s+(ROLLUP|CUBE)\b", f"{{found}} is {_NOW}; {_ONE_GROUP}"),
-    RefusalRow(r"", r"(QUALIFY|WITHIN\s+GROUP)\b", f"{{found}} is {_NOW}"),
+    RefusalRow(r"", r"QUALIFY\b", _QUALIFY),
+    RefusalRow(r"\b(?P<here>QUALIFY)\s+", r"\w", _QUALIFY),
+    RefusalRow(r"", r"WITHIN\s+GROUP\b", f"{{found}} is {_NOW}"),
     RefusalRow(r"\b(?P<here>WITHIN)\s+", r"GROUP\b", f"WITHIN GROUP is {_NOW}"),
     RefusalRow(
         r"(?P<here>\bFILTER)\s*",
@@ -160,11 +194,14 @@ UNSUPPORTED = (
         "FILTER (WHERE …) stands right behind the ) of an aggregate",
         BadSyntax,
     ),
-    RefusalRow(r"", r"ORDER\s+BY\b", f"ORDER BY is {_NOW}; a stream has no end to sort by"),
+    RefusalRow(r"", r"ORDER\s+BY\b", f"ORDER BY is {_NOW}: a stream has no end; {_SORTED}"),
     RefusalRow(
         r"",
         r"(LIMIT|OFFSET|FETCH)\b(?=\s+[\w?])",
         f"{{found}} is {_NOW}: a job has no end, unless OPTIONS (stopAt 'latest') gives it one; {_TRY}",
+    ),
+    RefusalRow(
+        r"\b(?P<here>OFFSET|FETCH)\s+", r"(\d|FIRST\b|NEXT\b)", f"{{before}} is {_NOW}: a job has no end; {_TRY}"
     ),
     RefusalRow(r"\bSELECT\s+(?P<here>TOP)\s+", r"\d", f"TOP is {_NOW}: a job has no end; {_TRY}"),
     RefusalRow(
@@ -180,23 +217,25 @@ UNSUPPORTED = (
         r"(VIEW|FLATTEN|TABLE|\()",
         "elements are taken out of arrays by CROSS JOIN UNNEST(array) AS name",
     ),
-    RefusalRow(r"", r"((INNER|CROSS|NATURAL|LEFT|RIGHT|FULL)\s+(OUTER\s+)?)*JOIN\b", _JOIN),
+    RefusalRow(r"", r"((INNER|CROSS|NATURAL|LEFT|RIGHT|FULL)\s+(OUTER\s+)?)*JOIN\b", f"{_JOIN}; {_TOGETHER}"),
     RefusalRow(r"\bCROSS\s+JOIN\s+", _NAME, f"{_JOIN}; CROSS JOIN UNNEST(…) is there"),
-    RefusalRow(rf"\bFROM\s+{_NAME}((AS\s+)?{_NAME})?,\s*", _NAME, f"{_JOIN}; name one source"),
+    RefusalRow(rf"\bFROM\s+{_NAME}((AS\s+)?{_NAME})?,\s*", _NAME, f"{_JOIN}; {_TOGETHER}"),
     RefusalRow(
         r"\bFROM\s+(?P<here>UNNEST)\s*",
         r"\(",
         "UNNEST takes arrays out of records: FROM source CROSS JOIN UNNEST(…) AS name",
     ),
     RefusalRow(r"\bWITH\s+RECURSIVE\s+", _NAME, f"WITH RECURSIVE is {_NOW}"),
-    RefusalRow(r"(\(|,|=|<|>)\s*", r"(SELECT|WITH)\b", "subqueries stand after FROM only"),
+    RefusalRow(
+        r"(\(|,|=|<|>)\s*", r"(SELECT|WITH)\b", f"subqueries stand after FROM only; write the value, or {_TOGETHER}"
+    ),
     RefusalRow(
         r"\bSELECT\s+DISTINCT\s+",
         r"ON\b",
         f"SELECT DISTINCT ON is {_NOW}; write GROUP BY and EARLIEST_BY_OFFSET(column)",
     ),
     RefusalRow(r"\bSELECT\s+(?P<here>ALL)\s+\*\s*", r"FROM\b", "leave out ALL: all rows are what SELECT gives"),
-    RefusalRow(r"", r"EXISTS\s*\(", f"EXISTS is {_NOW}"),
+    RefusalRow(r"", r"EXISTS\s*\(", f"EXISTS is {_NOW}; {_TOGETHER}"),
     RefusalRow(
         r"\bPARTITION\s+", r"BY\b", "records are spread by their keys: name the key in the query, SELECT … AS __key"
     ),
