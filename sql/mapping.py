@@ -41,12 +41,8 @@ def build_mapping(create: statements.CreateMapping) -> TopicMapping:
 
 
 def _watermark(definition: statements.WatermarkDefinition) -> WatermarkRule:
-    if definition.idle is not None:
-        message = (
-            "IDLE AFTER is not supported by this version; leave it out: a partition without records holds time back"
-        )
-        raise NotSupported(message, definition.idle.place)
-    return WatermarkRule(definition.column.text, render_expression(definition.expression))
+    idle = "" if definition.idle is None else render_expression(definition.idle)
+    return WatermarkRule(definition.column.text, render_expression(definition.expression), idle)
 
 
 def _type(column: statements.ColumnDefinition) -> Type:

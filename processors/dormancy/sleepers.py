@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
+import math
 import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from heapq import heappop, heappush
 
 from jobplane.processors.dormancy.batch_start import StartedTasks
 from jobplane.processors.dormancy.sink_limits import SinkLimits
@@ -48,6 +50,8 @@ class Sleepers:
         self._resting: dict[str, tuple[Runner, Rest]] = {}
         self._later = set[str]()
         """Tasks that are woken when their interval is over."""
+        self._alarms: list[tuple[float, str]] = []
+        """When tasks wake though nothing has come, the first at the front."""
         self._is_closing = False
         self._asked = queue.SimpleQueue[str]()
         self._held_back = set[bytes]()
@@ -64,6 +68,9 @@ class Sleepers:
             self._resting[key] = runner, rest
             if not self._keeper.is_alive():
                 self._keeper.start()
+            if rest.until < math.inf:
+                heappush(self._alarms, (rest.until, key))
+                self._asked.put("")  # the keeper looks at the alarms
         self._watcher.watch(key, rest.positions)
         if key not in self._resting:
             self._watcher.forget(key, rest.positions)
@@ -158,18 +165,32 @@ class Sleepers:
         returns(lambda: self._steps.shutdown(cancel_futures=True), STOP_S)
 
     def _keep(self) -> None:
-        """Answers what is asked of dormant tasks, and checks their topics now and then."""
+        """Answers what is asked of dormant tasks, wakes them in time, and checks their topics now and then."""
         due = time.monotonic() + CHECK_S
         while True:
+            alarm = self._wake_in_time()
             try:
-                key = self._asked.get(timeout=max(0.0, due - time.monotonic()))
+                key = self._asked.get(timeout=max(0.0, min(due, alarm) - time.monotonic()))
             except queue.Empty:
-                began = time.monotonic()
-                self._check()
-                now = time.monotonic()
-                due = now + max(CHECK_S, SHARE * (now - began))
+                if (began := time.monotonic()) >= due:
+                    self._check()
+                    now = time.monotonic()
+                    due = now + max(CHECK_S, SHARE * (now - began))
             else:
                 self._answer(key)
+
+    def _wake_in_time(self) -> float:
+        """Wakes the tasks whose time has come; returns when that of the next comes, of the monotonic clock."""
+        now, keys = time.monotonic(), list[str]()
+        with self._lock:
+            while self._alarms and self._alarms[0][0] <= now:
+                _, key = heappop(self._alarms)
+                held = self._resting.get(key)
+                if held is not None and held[1].until <= now:  # else it has rested again since
+                    keys.append(key)
+            alarm = self._alarms[0][0] if self._alarms else math.inf
+        self.wake(keys)
+        return alarm
 
     def _answer(self, key: str) -> None:
         """Copies for snapshots, and stops. A task for which that does not go through wakes, and finds out why."""

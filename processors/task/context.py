@@ -1,5 +1,6 @@
 """What the sessions of one task share, and what the task host gives to all of its tasks."""
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -30,6 +31,7 @@ from jobplane.schemas.records.progress import Progress
 from jobplane.schemas.records.snapshots import SnapshotRequest
 from jobplane.schemas.records.tasks import Task
 from jobplane.sql.runtime.groups import GroupState
+from jobplane.sql.runtime.idle import SilentPartitions
 
 BATCH = 1_000
 """Records read at once: the memory of more would not stay in the cache of a core."""
@@ -61,7 +63,8 @@ class Rest:
 
     Positions may be past those of the checkpoint by markers of transactions, never by records. `producer` has the
     task's transactional id, if nobody was seen to have fenced it since. `stepped_at` is when the task has last moved
-    records without clients of its own, `often` how many such steps have followed each other quickly.
+    records without clients of its own, `often` how many such steps have followed each other quickly. `until` is when it
+    wakes though nothing has come, of the monotonic clock.
     """
 
     task: Task
@@ -71,6 +74,7 @@ class Rest:
     producer: WireProducer | None = None
     stepped_at: float = 0.0
     often: int = 0
+    until: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +127,9 @@ class TaskContext:
     `flushed` is how far the output is known to be written, in a job without checkpoints: the next session goes on
     there. `rest` is where the task has last rested. `rows_because` is why it copies record by record, if it need not.
 
-    `groups` are those of the query that were kept in memory when the task rested. `first_attempt` is that of the first
-    session with groups, and `pinned` are the versions of snapshots that hold chunks which stay for that reason.
+    `groups` are those of the query that were kept in memory when the task rested. `silent` is what is known of silence
+    in its partitions, also while it rests. `first_attempt` is that of the first session with groups, and `pinned` are
+    the versions of snapshots that hold chunks which stay for that reason.
 
     `logged` are the references of the faults that are in the log. `faults` counts those that no single record caused.
     """
@@ -140,6 +145,7 @@ class TaskContext:
     flushed: Positions = field(default_factory=dict)
     rest: Rest | None = None
     groups: GroupState | None = None
+    silent: SilentPartitions | None = None
     first_attempt: int = 0
     pinned: set[int] = field(default_factory=set)
     logged: set[str] = field(default_factory=set)

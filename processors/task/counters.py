@@ -4,9 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from jobplane.schemas.records.progress import REFUSED, PartitionProgress, Progress
+from jobplane.schemas.records.progress import (
+    OPEN_WINDOWS,
+    REFUSED,
+    WATERMARK,
+    PartitionProgress,
+    Progress,
+    WindowProgress,
+)
 
-_NOT_COUNTERS = frozenset({"partitions", "refused_by_code", "on_first_commit"})
+_NOT_COUNTERS = frozenset({"partitions", "refused_by_code", "on_first_commit", "windows"})
 
 
 @dataclass(slots=True)
@@ -15,7 +22,8 @@ class Counters:
 
     `busy_seconds` is the CPU time of the task's thread, as of its last batch of records.
 
-    `groups` is how many groups the task holds, if its query has any, and `state_bytes` their size.
+    `groups` is how many groups the task holds, if its query has any, and `state_bytes` their size; `windows` are those
+    that are open.
 
     `records_shared` came from a fetch that tasks of the host share. `records_committed` is `records_in` as of the last
     commit; `host_deaths` how often the task's process has died.
@@ -42,6 +50,7 @@ class Counters:
     committed_at: int = 0
     state_bytes: int = 0
     groups: int = 0
+    windows: WindowProgress | None = None
     partitions: tuple[PartitionProgress, ...] = ()
     refused_by_code: dict[str, int] = field(default_factory=dict)
     on_first_commit: Callable[[], None] = field(default=lambda: None, compare=False)
@@ -92,6 +101,8 @@ class Counters:
 
     def as_dict(self) -> dict[str, Any]:
         plain = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in _NOT_COUNTERS}
+        if self.windows is not None:
+            plain |= {OPEN_WINDOWS: self.windows.open, WATERMARK: self.windows.watermark or 0}
         return plain | {f"{REFUSED}{code}": count for code, count in self.refused_by_code.items()}
 
     def metrics(self) -> dict[str, float]:
@@ -115,4 +126,5 @@ class Counters:
             self.state_bytes,
             metrics,
             "; ".join(filter(None, (self.notice, self._deaths, self.last_doubt))),
+            windows=self.windows,
         )

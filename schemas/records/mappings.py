@@ -25,10 +25,14 @@ class AvroSchema:
 
 @dataclass(frozen=True, slots=True)
 class WatermarkRule:
-    """`WATERMARK FOR column AS expression`: how late a record may be. The expression is SQL over the columns."""
+    """`WATERMARK FOR column AS expression IDLE AFTER idle`: how late a record may be, and when silence counts as time.
+
+    The expression is SQL over the columns, `idle` an interval in SQL; it is empty where silence never counts.
+    """
 
     column: str
     expression: str
+    idle: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,11 +85,13 @@ class WatermarkOperator(_Operator, frozen=True, tag="watermark"):
     """The row asserts that no time before `value` is to come in its partition: the newest of these is the watermark.
 
     `value` is an instant; a row for which it is NULL is a BadRecord. `text` is it as SQL, for people. Rows go on
-    unchanged.
+    unchanged. A partition that was read to its end, and is silent for `idle` microseconds, holds back no window; 0: it
+    does so for ever.
     """
 
     value: Typed
     text: str
+    idle: int = 0
 
 
 class WindowOperator(_Operator, frozen=True, tag="window"):

@@ -18,6 +18,7 @@ from jobplane.sql.types.typed import Typed, apply
 MAX_WINDOWS = 1_000
 WINDOW_COLUMNS = ("window_start", "window_end")
 _DAY = timedelta(days=1)
+MAX_IDLE = 365 * _DAY
 _MICROSECOND = timedelta(microseconds=1)
 _LONGEST = {"microsecond": 36_525 * _DAY // _MICROSECOND, "day": 36_525, "month": 1_200}
 _STEPS = {WindowFunction.HOP: "slide", WindowFunction.CUMULATE: "step"}
@@ -45,6 +46,16 @@ def lag_of(ordered: statements.Ordered, analysis: Analysis) -> Typed:
     if value.type != t.DAY_TO_SECOND or value.value < timedelta(0):
         raise TypeMismatch("a lag is an interval of days or less, and not negative", ordered.lag.place)
     return value  # type: ignore[no-any-return]
+
+
+def idle_of(interval: ex.Expression, analysis: Analysis) -> int:
+    """How long a partition is silent before it counts as idle, in microseconds. Raises TypeMismatch."""
+    value: Any = analysis.typed(interval)  # a Constant
+    if value.type != t.DAY_TO_SECOND or value.value <= timedelta(0):
+        raise TypeMismatch("IDLE AFTER needs a positive interval of days or less", interval.place)
+    if value.value > MAX_IDLE:
+        raise TypeMismatch("IDLE AFTER has at most 365 days; write a shorter interval", interval.place)
+    return int(value.value // _MICROSECOND)
 
 
 def windows_of(windowed: statements.Windowed, analysis: Analysis) -> Windows:

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from jobplane.sql.runtime.groups_chunks import Chunk, chunks_of, groups_in
-from jobplane.sql.runtime.groups_due import GroupShape, PartitionSet, Produce
+from jobplane.sql.runtime.groups_due import GroupShape, OpenWindows, PartitionSet, Produce
 from jobplane.sql.runtime.groups_parts import (
     ALWAYS,
     FOREVER,
@@ -32,6 +32,7 @@ from jobplane.sql.runtime.record_parts import EPOCH
 _MICROSECOND = timedelta(microseconds=1)
 _GROUP_BYTES = 150
 """Of a group in memory, besides what its key and its states take, which is about twice what they take in a chunk."""
+_LATEST = (FOREVER - EPOCH) // _MICROSECOND
 Absorb = Callable[[Iterator[Any], Produce, Produce], tuple[int, int]]
 
 
@@ -83,8 +84,8 @@ class GroupState:
 
     def marks(self) -> dict[At, int]:
         """The watermarks in µs since 1970 of the partitions that have one."""
-        marks = {at: part.mark for at, part in self._parts.items()}
-        return {at: (mark - EPOCH) // _MICROSECOND for at, mark in marks.items() if mark != NEVER}
+        marks = {at: _micros(part.mark) for at, part in self._parts.items()}
+        return {at: mark for at, mark in marks.items() if mark is not None}
 
     def set_marks(self, marks: Mapping[At, int]) -> None:
         """The watermarks as they were when the chunks were taken, after an emit()."""
@@ -93,6 +94,21 @@ class GroupState:
         for some in self._sets:
             if isinstance(some, PartitionSet):
                 some.closed = some.watermark
+
+    def open_windows(self) -> list[OpenWindows]:
+        """Those of each set of partitions whose windows close together."""
+        found = []
+        for some in self._sets:
+            count, end = some.open()
+            marks = {part.at: _micros(part.mark) for part in some.partitions}
+            found.append(OpenWindows(marks, count, None if end is None else _micros(end)))
+        return found
+
+    def pass_time(self, partitions: Iterable[At], mark: int) -> None:
+        """Time has reached `mark` without records in these partitions: a record of a time before it is late there."""
+        reached = EPOCH + min(mark, _LATEST) * _MICROSECOND
+        for at in partitions:
+            self._parts[at].mark = max(self._parts[at].mark, reached)
 
     def close_all(self) -> None:
         """All records are read: every window is due at the next emit()."""
@@ -146,3 +162,8 @@ class GroupState:
 
     def _chunks(self, at: At, bounds: Bounds, groups: Groups) -> Iterator[Chunk]:
         return chunks_of(at, text_of_bounds(bounds), groups, self._shape.widen)
+
+
+def _micros(moment: datetime) -> int | None:
+    """In µs since 1970; None for NEVER."""
+    return None if moment == NEVER else (moment - EPOCH) // _MICROSECOND

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from jobplane.sql.runtime.groups_parts import NEVER, Bounds, Groups, Partition, Span
+from jobplane.sql.runtime.groups_parts import NEVER, At, Bounds, Groups, Partition, Span
 from jobplane.sql.runtime.windows import Panes, Windows
 
 Produce = Callable[..., None]
@@ -39,6 +39,18 @@ class GroupShape:
     gap: timedelta | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class OpenWindows:
+    """The windows of partitions that close together: how many there are, and the first end. Times are in µs since 1970.
+
+    Where they are sessions, a key counts once. `marks` are the watermarks of the partitions.
+    """
+
+    marks: dict[At, int | None]
+    count: int
+    end: int | None
+
+
 class PartitionSet:
     """Partitions whose groups are merged, and whose windows close together: when the least watermark passes their end.
 
@@ -55,6 +67,16 @@ class PartitionSet:
     @property
     def watermark(self) -> datetime:
         return min((part.mark for part in self._parts), default=NEVER)
+
+    @property
+    def partitions(self) -> Sequence[Partition]:
+        return self._parts
+
+    def open(self) -> tuple[int, datetime | None]:
+        """The number of windows that are not closed, and the first of their ends."""
+        spans = [span for part in self._parts for span in part.spans.values()]
+        windows = {window for span in spans for window in self._windows(span) if window[1] > self.closed}
+        return len(windows), min((end for _, end in windows), default=None)
 
     def emit(self, watermark: datetime, now: datetime, produce: Produce, full: Produce) -> int:
         """Emits what changed, or the windows that are due, and drops those; returns the number of records written."""

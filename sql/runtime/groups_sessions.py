@@ -114,6 +114,25 @@ class SessionSet:
     def watermark(self) -> datetime:
         return min((part.mark for part in self._parts), default=NEVER)
 
+    @property
+    def partitions(self) -> Sequence[Partition]:
+        return self._parts
+
+    def open(self) -> tuple[int, datetime | None]:
+        """The number of keys with sessions, and the first end that one of them has now."""
+        self._wait_for_opened()
+        while self._ends:
+            known, _, key = self._ends[0]
+            end = next((end for _, end, _ in self._joined(key)), None)
+            if known == end == self._waiting.get(key):
+                return len(self._waiting), end
+            heappop(self._ends)
+            if known == self._waiting.get(key):  # more records have come since it was looked at
+                del self._waiting[key]
+                if end is not None:
+                    self._wait(key, end)
+        return 0, None
+
     def emit(self, watermark: datetime, now: datetime, produce: Callable[..., None], full: Callable[..., None]) -> int:
         """Emits the sessions that are due, in the order of their ends, and drops them; returns how many."""
         written = 0
@@ -144,6 +163,16 @@ class SessionSet:
             yield from self._take_of(key, watermark)
 
     def _take_of(self, key: Any, watermark: datetime) -> Iterator[tuple[datetime, datetime, Any, list[Session]]]:
+        for start, end, parts in self._joined(key):
+            if end > watermark:
+                self._wait(key, end)
+                continue
+            for span in {id(span): span for _, span in parts}.values():
+                span.drop(key, [session for session, of in parts if of is span])
+            yield start, end, key, [session for session, _ in parts]
+
+    def _joined(self, key: Any) -> Iterator[tuple[datetime, datetime, list[tuple[Session, SessionSpan]]]]:
+        """Start, end and parts of the sessions of a key, over all partitions, the earliest first."""
         spans = [span for part in self._parts for span in part.spans.values() if isinstance(span, SessionSpan)]
         parts = [(session, span) for span in spans for session in span.find(key) or ()]
         parts.sort(key=lambda one: one[0].start)
@@ -152,12 +181,7 @@ class SessionSet:
             first, start, end = at, parts[at][0].start, parts[at][0].end
             while (at := at + 1) < len(parts) and parts[at][0].start <= end:
                 end = max(end, parts[at][0].end)
-            if end > watermark:
-                self._wait(key, end)
-                continue
-            for span in {id(span): span for _, span in parts[first:at]}.values():
-                span.drop(key, [session for session, of in parts[first:at] if of is span])
-            yield start, end, key, [session for session, _ in parts[first:at]]
+            yield start, end, parts[first:at]
 
     def _wait_for_opened(self) -> None:
         for part in self._parts:

@@ -83,6 +83,10 @@ def test_a_key_that_the_target_cannot_hold_is_told(query: str, target: str, reas
         ("ts TIMESTAMP, WATERMARK FOR ts AS later", "1:53"),
         ("ts TIMESTAMP, WATERMARK FOR at AS ts", "1:47"),
         ("ts TIMESTAMP, WATERMARK FOR ts AS MAX(ts)", "1:53"),
+        ("ts TIMESTAMP, WATERMARK FOR ts AS ts IDLE AFTER INTERVAL '0' SECOND", "1:67"),
+        ("ts TIMESTAMP, WATERMARK FOR ts AS ts IDLE AFTER INTERVAL '-1' SECOND", "1:67"),
+        ("ts TIMESTAMP, WATERMARK FOR ts AS ts IDLE AFTER INTERVAL '1' MONTH", "1:67"),
+        ("ts TIMESTAMP, WATERMARK FOR ts AS ts IDLE AFTER INTERVAL '366' DAY", "1:67"),
     ],
 )
 def test_a_watermark_is_judged_with_its_mapping(columns: str, place: str) -> None:

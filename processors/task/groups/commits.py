@@ -13,6 +13,7 @@ from jobplane.processors.state.chunks import encode_chunk
 from jobplane.processors.state.manifest import Manifest, encode_state, pin_chunks, state_of
 from jobplane.processors.state.saving import Save, close_spans, plan_save
 from jobplane.processors.task.commits import Commits
+from jobplane.processors.task.groups.silence import Silence
 from jobplane.schemas.failures import RecordTooLarge, StateFull
 from jobplane.sql.runtime.groups import GroupState
 
@@ -25,7 +26,8 @@ class GroupCommits(Commits):
     """`manifest` is that of the last state checkpoint, at `saved_at` of the monotonic clock.
 
     `counted` is the task's counter of records at the state checkpoint. `must_save`: the next commit saves the groups.
-    `late` counts the late records that the query has passed over by itself, as of the last commit.
+    `late` counts the late records that the query has passed over by itself, as of the last commit. `silence` is None
+    for groups without a window.
     """
 
     groups: GroupState
@@ -34,6 +36,7 @@ class GroupCommits(Commits):
     must_save: bool
     saved_at: float = field(default_factory=time.monotonic)
     late: int = 0
+    silence: Silence | None = None
 
     def __post_init__(self) -> None:
         self.late = self.groups.late

@@ -4,6 +4,7 @@ Beside what any session does, it restores the groups before its first transactio
 rests, stops and ends only when the groups are saved.
 """
 
+import time
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,15 +15,18 @@ from jobplane.processors.kafka.cluster import Doubt, KafkaException, judged
 from jobplane.processors.pipeline import Pipeline
 from jobplane.processors.protocol.steps import Step, TaskEnd
 from jobplane.processors.state.manifest import UNKNOWN, CheckpointState, Manifest, pin_chunks
+from jobplane.processors.task.context import BATCH
 from jobplane.processors.task.groups.commits import GroupCommits, too_large
 from jobplane.processors.task.groups.restoring import Restoring, refuse, state_in
+from jobplane.processors.task.groups.silence import SOON_S, Silence
 from jobplane.processors.task.groups.topic import located, state_topic_id
 from jobplane.processors.task.session import TaskSession
 from jobplane.schemas.failures import LateRecord, PartitionsChanged, RecordTooLarge
 from jobplane.schemas.records.progress import PartitionProgress
 from jobplane.sql.codegen.compile import Step as EvaluationStep
-from jobplane.sql.plan.stateful import grouped_branches, needs_record_key, signature
+from jobplane.sql.plan.stateful import grouped_branches, idle_rules, needs_record_key, signature
 from jobplane.sql.runtime.groups import GroupState
+from jobplane.sql.runtime.idle import SilentPartitions
 
 
 class GroupSession(TaskSession):
@@ -48,9 +52,34 @@ class GroupSession(TaskSession):
     def loop(self) -> TaskEnd:
         """As any session; where the task rests, its groups stay in memory."""
         end = super().loop()
-        if end is TaskEnd.DORMANT:
-            self.context.groups = self._group_commits.groups
+        rest, commits = self.context.rest, self._group_commits
+        if end is TaskEnd.DORMANT and rest is not None:
+            self.context.groups = commits.groups
+            if commits.silence is not None:
+                self.context.rest = replace(rest, until=commits.silence.next_due())
         return end
+
+    def _look_round(self) -> None:
+        """As any session; where time goes on without records, windows close with the next commit, which saves."""
+        super()._look_round()
+        silence = self._group_commits.silence
+        if silence is None or self.sources.bounded or self.culprit is not None or self.context.batch < BATCH:
+            return
+        if silence.look(self.sources.offsets):
+            if not self.open_since:
+                self.sources.advance()
+            if silence.decide(self.sources.offsets):
+                self._group_commits.must_save = True
+                if not self.open_since:
+                    self._begin()
+
+    def _may_rest(self) -> bool:
+        """As any session, unless time closes a window soon."""
+        silence = self._group_commits.silence
+        is_quiet = time.monotonic() - self.read_at >= self.context.services.dormant_after_s
+        if is_quiet and silence is not None and silence.next_due() - time.monotonic() < SOON_S:
+            return False
+        return super()._may_rest()
 
     def _restore(self) -> GroupCommits:
         """The groups at the checkpoint. Where a task wakes, they are those that it has kept."""
@@ -87,7 +116,22 @@ class GroupSession(TaskSession):
             manifest=manifest,
             counted=context.counters.records_in - max(0, read),
             must_save=must_save,
+            silence=self._silence(groups),
         )
+
+    def _silence(self, groups: GroupState) -> Silence | None:
+        """What is known of silent partitions; None for groups without a window, which nothing closes."""
+        plan, context = self.pipeline.read_plan(), self.context
+        if not any(branch.group and branch.group.window for branch in plan.branches):
+            return None
+        if context.silent is None:
+            rules = idle_rules(plan)
+            sources = self.pipeline.sources.items()
+            context.silent = SilentPartitions(
+                {topic: rules[source.name] for topic, source in sources if source.name in rules}
+            )
+        context.silent.read(self.sources.offsets, time.monotonic())
+        return Silence(context, context.silent, groups)
 
     def _mark_added(self, groups: GroupState, state: CheckpointState) -> None:
         """A partition that was added begins with the least watermark: before that, windows have closed without it."""
@@ -165,12 +209,20 @@ class GroupSession(TaskSession):
                 )
 
     def _progress(self) -> tuple[PartitionProgress, ...]:
-        """With the watermarks, in milliseconds."""
-        marks = self._group_commits.groups.marks() if isinstance(self.commits, GroupCommits) else {}
-        return tuple(
-            replace(one, watermark=marks[at] // 1000) if (at := (one.topic, one.partition)) in marks else one
-            for one in super()._progress()
-        )
+        """With the watermarks, in milliseconds, and since when nothing has come."""
+        found = super()._progress()
+        if not isinstance(self.commits, GroupCommits):
+            return found
+        marks, silence = self.commits.groups.marks(), self.commits.silence
+        if silence is not None and (windows := silence.windows()) is not None:
+            self.context.counters.windows = windows
+
+        def with_time(one: PartitionProgress) -> PartitionProgress:
+            at = one.topic, one.partition
+            mark, since = marks.get(at), None if silence is None else silence.since(at)
+            return replace(one, watermark=None if mark is None else mark // 1000, silent_since=since)
+
+        return tuple(map(with_time, found))
 
     def cause_of(self, error: KafkaException) -> Exception:
         """What an error of the client means. No single record that was read is to blame for what Kafka refuses."""

@@ -12,7 +12,7 @@ from jobplane.sql.analysis.names import SourceRecord, record_names
 from jobplane.sql.analysis.topic_format import topic_format_of
 from jobplane.sql.functions import BUILT_IN
 from jobplane.sql.plan.operators import WatermarkOperator
-from jobplane.sql.plan.windows import lag_of, time_of
+from jobplane.sql.plan.windows import idle_of, lag_of, time_of
 from jobplane.sql.syntax import expressions as ex
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parser import parse_expression
@@ -45,14 +45,18 @@ def imposed_watermark(ordered: statements.Ordered, analysis: Analysis) -> Waterm
 
 def declared_watermark(rule: WatermarkRule, analysis: Analysis) -> Watermark:
     """That of a mapping."""
-    return watermark_of(ex.Column(rule.column), parse_expression(rule.expression), analysis)
+    idle = parse_expression(rule.idle) if rule.idle else None
+    return watermark_of(ex.Column(rule.column), parse_expression(rule.expression), idle, analysis)
 
 
-def watermark_of(column: ex.Column, expression: ex.Expression, analysis: Analysis) -> Watermark:
-    """Raises TypeMismatch where the column is not a time, or the expression is not an instant."""
+def watermark_of(
+    column: ex.Column, expression: ex.Expression, idle: ex.Expression | None, analysis: Analysis
+) -> Watermark:
+    """Raises TypeMismatch where column and expression are not times, or `idle` is not a length."""
     time = time_of(column, analysis, "WATERMARK FOR")
     value = time_of(expression, analysis, "WATERMARK")
-    return Watermark(time, quote_name(column.name), WatermarkOperator(value, render_expression(expression)))
+    silence = 0 if idle is None else idle_of(idle, analysis)
+    return Watermark(time, quote_name(column.name), WatermarkOperator(value, render_expression(expression), silence))
 
 
 def check_watermark(definition: statements.WatermarkDefinition, mapping: TopicMapping) -> None:
@@ -62,7 +66,9 @@ def check_watermark(definition: statements.WatermarkDefinition, mapping: TopicMa
     for learned in (False, True):
         slots.learned = learned
         record = SourceRecord(source, {one.name: one for one in source.source_columns}, slots)
-        watermark_of(column, definition.expression, Analysis(slots, record_names(record), faults, BUILT_IN))
+        watermark_of(
+            column, definition.expression, definition.idle, Analysis(slots, record_names(record), faults, BUILT_IN)
+        )
     faults.refuse()
 
 

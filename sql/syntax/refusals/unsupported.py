@@ -136,6 +136,24 @@ UNSUPPORTED = (
     RefusalRow(
         r"\bFROM\s+(?P<here>TABLE)\s*", r"\(", "FROM TABLE(…) takes TUMBLE, HOP, CUMULATE, SESSION or IMPOSE_ORDER"
     ),
+    RefusalRow(
+        r"\b(IMPOSE_ORDER|TUMBLE|HOP|CUMULATE|SESSION)\b[^;]*",
+        r"IDLE\s+AFTER\b",
+        "IDLE AFTER belongs to the watermark of a mapping: WATERMARK FOR column AS … IDLE AFTER INTERVAL '1' MINUTE",
+        BadSyntax,
+    ),
+    RefusalRow(
+        r"(?P<here>\bIDLE\s+AFTER)\s+",
+        r"INTERVAL\b",
+        "IDLE AFTER stands behind the watermark: WATERMARK FOR column AS … IDLE AFTER INTERVAL '1' MINUTE",
+        BadSyntax,
+    ),
+    RefusalRow(
+        r"\bIDLE\s+AFTER\s+",
+        r"('[^']*'|\d+)",
+        "the length of silence is an interval, such as INTERVAL '1' MINUTE",
+        BadSyntax,
+    ),
     RefusalRow(rf"{_WINDOWS}(?P<here>{NAME})\s*", r",", "the first argument is a table: write TABLE {here}", BadSyntax),
     RefusalRow(
         rf"{_WINDOWS}[^()]*(\([^()]*\))?[^()]*,\s*(?P<here>{NAME})\s*",

@@ -1,0 +1,109 @@
+"""Time that goes on where no records come: the decisions of IDLE AFTER, and what is shown of open windows.
+
+A decision is made by the clock, so it does not follow from the records. It gives silent partitions a later watermark,
+and the commit that has it also saves the groups, with their watermarks: what a crash makes a task read again begins
+behind it. The broker is asked where the partitions end after they were read; one with more to read is never idle.
+"""
+
+import math
+import time
+from collections.abc import Collection
+
+from jobplane.processors.pipeline import Positions
+from jobplane.processors.task.context import TaskContext
+from jobplane.schemas.records.progress import WindowProgress
+from jobplane.sql.runtime.groups import GroupState
+from jobplane.sql.runtime.groups_due import OpenWindows
+from jobplane.sql.runtime.groups_parts import At
+from jobplane.sql.runtime.idle import SilentPartitions
+
+LOOK_S, DECIDE_S = 0.1, 1.0
+"""How often silence is looked at, and how often a decision is made at most: each saves the groups."""
+SOON_S = 15.0
+"""A task does not rest for less than this: to wake costs the broker more than to stay awake."""
+
+
+class Silence:
+    """`silent` outlives the session: a partition is not heard again because a task begins again."""
+
+    def __init__(self, context: TaskContext, silent: SilentPartitions, groups: GroupState) -> None:
+        self._context, self._silent, self._groups = context, silent, groups
+        self._looked_at = self._decided_at = self._shown_at = -math.inf
+
+    def look(self, positions: Positions) -> bool:
+        """Whether time may have gone on without records, at these positions."""
+        now = time.monotonic()
+        if now - self._looked_at < LOOK_S:
+            return False
+        self._looked_at = now
+        self._silent.read(positions, now)
+        if not self._silent.has_rule or now - self._decided_at < DECIDE_S:
+            return False
+        return bool(self._silent.idle(positions, now) and self._due(now))
+
+    def decide(self, positions: Positions) -> bool:
+        """Lets time go on in the partitions that are idle, if that closes a window; returns whether it did.
+
+        Raises Doubt where the broker does not say where they end.
+        """
+        now = time.monotonic()
+        self._silent.read(positions, now)
+        asked = {at for one in self._due(now) for at in self._silent.idle(one.marks, now)}
+        if not asked:
+            return False
+        ends = self._context.services.kafka.last_offsets(asked, self._context.alive)
+        now = self._decided_at = time.monotonic()
+        self._silent.compare(ends, now)
+        has_passed = False
+        for one in self._due(now):
+            mark = self._silent.watermark(one.marks, now)
+            idle = self._silent.idle(one.marks, now)
+            if mark is not None and one.end is not None and mark >= one.end and asked.issuperset(idle):
+                self._groups.pass_time(idle, mark)
+                self._silent.passed(idle, now)
+                has_passed = True
+        return has_passed
+
+    def next_due(self) -> float:
+        """The moment, of the monotonic clock, at which time closes the next window if nothing comes."""
+        if not self._silent.has_rule:
+            return math.inf
+        opened = self._groups.open_windows()
+        return min((self._silent.due(one.marks, one.end) for one in opened if one.end is not None), default=math.inf)
+
+    def windows(self) -> WindowProgress | None:
+        """The open windows, if some time has passed since this was asked; else None."""
+        now = time.monotonic()
+        if now - self._shown_at < DECIDE_S:
+            return None
+        self._shown_at = now
+        return window_progress(self._groups.open_windows())
+
+    def since(self, at: At) -> int | None:
+        """When a record of the partition came last, in epoch milliseconds."""
+        silent_for = time.monotonic() - self._silent.since(at)
+        return round((time.time() - silent_for) * 1000)
+
+    def _due(self, now: float) -> list[OpenWindows]:
+        return [
+            one
+            for one in self._groups.open_windows()
+            if one.end is not None and self._silent.due(one.marks, one.end) <= now
+        ]
+
+
+def window_progress(opened: Collection[OpenWindows]) -> WindowProgress:
+    """In milliseconds. Where several sets of partitions close windows, none of these holds back the others."""
+    ends = [one.end for one in opened if one.end is not None]
+    marks = {at: mark for one in opened for at, mark in one.marks.items()}
+    least = min(marks, key=lambda at: (-math.inf if marks[at] is None else marks[at], at), default=None)
+    mark = None if least is None else marks[least]
+    held_by = ""
+    if len(opened) == 1 and least is not None and len(set(marks.values())) > 1:
+        held_by = f"{least[0]}-{least[1]}"
+    return WindowProgress(
+        sum(one.count for one in opened),
+        min(ends) // 1000 if ends else None,
+        None if mark is None else mark // 1000,
+        held_by,
+    )
