@@ -266,7 +266,10 @@ def test_every_column_is_explained() -> None:
     assert first_cells(show, "SHOW TOPICS") == views.TOPIC_COLUMNS
     assert first_cells(show, "SHOW FUNCTIONS") == views.FUNCTION_COLUMNS
     assert {f"SHOW {one}" for one in statements.ShowSubject} <= headings(show)
-    assert first_cells(describe, "DESCRIBE JOB") == (*descriptions.TASK_COLUMNS, descriptions.WATERMARK)
+    assert first_cells(describe, "DESCRIBE JOB") == (
+        *descriptions.TASK_COLUMNS,
+        *descriptions.GROUP_COLUMNS,
+    )
     assert first_cells(describe, "DESCRIBE MAPPING") == descriptions.COLUMN_COLUMNS
     assert first_cells(describe, "DESCRIBE SNAPSHOT") == descriptions.OFFSET_COLUMNS
     assert {f"DESCRIBE {one}" for one in statements.DescribeKind} <= headings(describe)
@@ -285,7 +288,7 @@ def test_what_describe_says_about_the_whole_is_explained() -> None:
     for kind in statements.DescribeKind:
         text = section(ROOT / "docs/statements/describe.md", f"DESCRIBE {kind}").partition("| about |")[2]
         explained = re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`[^|]*`) \|", text, re.MULTILINE)))
-        of_groups = {"groups"} if kind is statements.DescribeKind.JOB else set()
+        of_groups = {*descriptions.ABOUT_GROUPS} if kind is statements.DescribeKind.JOB else set()
         assert sorted(explained) == sorted({*listing(plane, parse(f"DESCRIBE {kind} x")).about, *of_groups})
 
 

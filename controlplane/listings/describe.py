@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from jobplane.controlplane.core.state import State, jobs_using_mapping
 from jobplane.controlplane.listings.rows import Listing, Row, Screen, job_row
 from jobplane.schemas.errors import JobNotFound, MappingNotFound, SnapshotNotFound
+from jobplane.schemas.failures import LateRecord
 from jobplane.schemas.formats import JSON_FLAT, KEY_FORMAT, VALUE_FORMAT
 from jobplane.schemas.options import JobOptions
 from jobplane.schemas.records.plans import keeps_state
@@ -19,10 +20,16 @@ TASK_COLUMNS = (
     *("task", "status", "worker", "partition", "position", "end", "lag"),
     *("rate_in", "rate_out", "committed", "state_bytes", "trouble"),
 )
-WATERMARK = "watermark"
-"""Shown of a job with groups: what its windows wait for."""
+WATERMARK, WATERMARK_SPREAD, SILENT_SINCE = "watermark", "watermark_spread", "silent_since"
+"""Shown of a job with groups: what its windows wait for, how far partitions are apart, since when nothing came."""
 DORMANT = "DORMANT"
 """Shown as the status of a task that rests, which is one that runs."""
+GROUP_COLUMNS = (WATERMARK, SILENT_SINCE)
+ABOUT_GROUPS = (
+    *("groups", "state_bytes", "late", "open_windows", "oldest_window_end"),
+    *(WATERMARK, WATERMARK_SPREAD, "held_back_by", "held_back_since"),
+)
+"""What is known of a job with groups; of one without windows only the first two."""
 OFFSET_COLUMNS = ("topic", "partition", "offset")
 COLUMN_COLUMNS = ("column", "type", "path")
 
@@ -59,16 +66,33 @@ def describe_job(job: Job, progress: Mapping[str, Progress], committed: Iterable
         about |= {"failure_code": job.failure.code, "failure_at": job.failure.at}
     resting = list(committed)
     rows = [row for i in range(len(job.tasks)) for row in _task_rows(job, i, progress, resting)]
-    columns = (*TASK_COLUMNS, WATERMARK) if keeps_state(job.plan) else TASK_COLUMNS
+    columns = (*TASK_COLUMNS, *GROUP_COLUMNS) if keeps_state(job.plan) else TASK_COLUMNS
     return Listing(columns, rows, about, screen=Screen.JOB)
 
 
 def _about_groups(job: Job, progress: Mapping[str, Progress]) -> Row:
-    """How many groups the tasks hold, as they have reported; nothing about a query without groups."""
+    """The groups of the tasks, and how far time is, as they have reported; nothing about a query without groups."""
     if not keeps_state(job.plan):
         return {}
     now = [one for i in range(len(job.tasks)) if (one := _live_progress(job, i, progress))]
-    return {"groups": sum(int(one.metrics.get("groups", 0)) for one in now)}
+    found: list[object] = [sum(int(one.metrics.get("groups", 0)) for one in now), sum(one.state_bytes for one in now)]
+    windows = [one.windows for one in now if one.windows is not None]
+    if windows:
+        marks = [at.watermark for one in now for at in one.partitions if at.watermark is not None]
+        ends = [one.oldest_end for one in windows if one.oldest_end is not None]
+        least = [one.watermark for one in windows if one.watermark is not None]
+        held_by = next((one.held_by for one in windows), "")
+        silent = {f"{at.topic}-{at.partition}": at.silent_since for one in now for at in one.partitions}
+        found += [
+            _count_refused(job, progress).get(LateRecord.code, 0),
+            sum(one.open for one in windows),
+            min(ends, default=None),
+            min(least) if len(least) == len(windows) else None,
+            max(marks) - min(marks) if marks else None,
+            held_by,
+            silent.get(held_by),
+        ]
+    return dict(zip(ABOUT_GROUPS, found, strict=False))
 
 
 def _count_refused(job: Job, progress: Mapping[str, Progress]) -> dict[str, int]:
@@ -107,7 +131,7 @@ def _task_rows(job: Job, index: int, progress: Mapping[str, Progress], committed
             "committed": (now.committed or None) if now else None,
             "state_bytes": now.state_bytes if now else None,
             "trouble": now.trouble if now else "",
-            **({WATERMARK: one.watermark} if keeps_state(job.plan) else {}),
+            **({WATERMARK: one.watermark, SILENT_SINCE: one.silent_since} if keeps_state(job.plan) else {}),
             **({"metrics": task.metrics} if task.metrics else {}),
         }
         for one in held

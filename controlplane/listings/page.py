@@ -14,8 +14,10 @@ from jobplane.schemas.shown import quantity, to_one_line, to_printable, utc_text
 from jobplane.sql.syntax.parser import parse, parse_insert
 from jobplane.sql.syntax.render.lines import render_lines
 
-_COUNTS = frozenset({"lag", "rate", "rate_in", "rate_out", "state_bytes"})
+_COUNTS = frozenset({"lag", "rate", "rate_in", "rate_out", "state_bytes", "groups", "late", "open_windows"})
 """Columns whose numbers people compare; all other numbers are names, and are written without commas."""
+_DURATIONS = frozenset({"watermark_spread"})
+"""Columns of milliseconds."""
 _STATEMENTS = frozenset({"statement", "query"})
 UNKNOWN = "-"
 AGO = "ago"
@@ -154,14 +156,14 @@ def _job(listing: Listing, now: int) -> list[Part]:
         _facts(about, now),
         _grid(_TASK_COLUMNS, tasks, now, "tasks", only_ago=True),
         *(
-            _grid(_PARTITION_COLUMNS, rows, now, f"partitions of {to_one_line(name)}")
+            _grid(_PARTITION_COLUMNS, rows, now, f"partitions of {to_one_line(name)}", only_ago=True)
             for name, rows in partitions.items()
         ),
     ]
 
 
 _TASK_COLUMNS = ("task", "status", "rate_in", "rate_out", "committed", "state_bytes", "worker", "trouble")
-_PARTITION_COLUMNS = ("partition", "task", "position", "end", "lag")
+_PARTITION_COLUMNS = ("partition", "task", "position", "end", "lag", "watermark", "silent_since")
 _SHOWN_ELSEWHERE = frozenset({"query", "failure_code", "failure_at"})
 """The failure text already contains its code and place, so their own columns are left out."""
 
@@ -296,7 +298,10 @@ def _format_value(name: str, value: Any, now: int) -> str:
     if value is None:
         return ""
     if name in TIMES:
-        return f"{_format_time(value)} ({age(now - value)} ago)"
+        away = f"{age(now - value)} ago" if value <= now else f"in {age(value - now)}"
+        return f"{_format_time(value)} ({away})"
+    if name in _DURATIONS:
+        return age(value)
     return _format_count(value) if name in _COUNTS else cell(name, value)
 
 

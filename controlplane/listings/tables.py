@@ -6,7 +6,9 @@ from typing import Any
 from jobplane.controlplane.listings.rows import Listing, Row, Screen
 from jobplane.schemas.shown import to_one_line, utc_text
 
-TIMES = frozenset({"time", "created", "closed", "committed", "watermark"})
+TIMES = frozenset(
+    {"time", "created", "closed", "committed", "watermark", "oldest_window_end", "held_back_since", "silent_since"}
+)
 """Columns that hold epoch milliseconds."""
 
 

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from jobplane.schemas.records.progress import refusals_by_code
+from jobplane.schemas.records.progress import OPEN_WINDOWS, WATERMARK, refusals_by_code
 
 _TASK_COUNTERS = {
     "records_in": "Source records read and committed or about to be.",
@@ -20,6 +20,10 @@ _TASK_COUNTERS = {
     "commit_seconds": "Seconds spent ending transactions, flush included.",
     "busy_seconds": "CPU seconds of the task's thread.",
 }
+_GROUP_GAUGES = {
+    "groups": "Groups that a task of a query with groups holds.",
+    "state_bytes": "An estimate of the memory that the groups of a task take.",
+}
 _RESULTS = {"transactions_committed": "committed", "transactions_aborted": "aborted"}
 _LABELS = ["job", "task"]
 FAULT_PLACES = ("command", "report", "decider", "task", "page", "worker")
@@ -29,7 +33,7 @@ FAULT_PLACES = ("command", "report", "decider", "task", "page", "worker")
 class WorkerMetrics:
     """The counters of one worker: its tasks (job, task key, counters), the jobs it knows, the verdicts of its decider.
 
-    `faults` are unexpected exceptions by place: one of FAULT_PLACES.
+    `faults` are unexpected exceptions by place: one of FAULT_PLACES. `now` is in epoch milliseconds.
     """
 
     tasks: Iterable[tuple[str, str, Mapping[str, Any]]] = ()
@@ -39,6 +43,7 @@ class WorkerMetrics:
     decider_restarts: int = 0
     hosts: int = 0
     faults: Mapping[str, int] = field(default_factory=dict)
+    now: float = 0.0
 
 
 class _Collector:
@@ -70,6 +75,7 @@ class _Collector:
         yield transactions
         yield refused
         yield lag
+        yield from self._groups(tasks)
         state = GaugeMetricFamily("jobplane_job_status", "1 for the status a job has.", labels=["job", "status"])
         for job, status in seen.jobs:
             state.add_metric([job, status], 1)
@@ -91,6 +97,28 @@ class _Collector:
             faults.add_metric([where], seen.faults.get(where, 0))
         yield faults
         yield GaugeMetricFamily("jobplane_task_hosts", "Task host processes of this worker.", value=seen.hosts)
+
+    def _groups(self, tasks: Iterable[tuple[str, str, Mapping[str, Any]]]) -> Iterable[Metric]:
+        """Of tasks that have groups, or windows to come."""
+        grouped = [one for one in tasks if one[2].get("groups") or OPEN_WINDOWS in one[2]]
+        for name, text in _GROUP_GAUGES.items():
+            family = GaugeMetricFamily(f"jobplane_task_{name}", text, labels=_LABELS)
+            for job, task, counters in grouped:
+                family.add_metric([job, task], counters.get(name, 0))
+            yield family
+        opened = GaugeMetricFamily("jobplane_task_open_windows", "Windows that wait for their end.", labels=_LABELS)
+        behind = GaugeMetricFamily(
+            "jobplane_task_watermark_lag_seconds",
+            "How far the watermark that windows wait for is behind the clock.",
+            labels=_LABELS,
+        )
+        for job, task, counters in grouped:
+            if OPEN_WINDOWS in counters:
+                opened.add_metric([job, task], counters[OPEN_WINDOWS])
+            if mark := counters.get(WATERMARK):
+                behind.add_metric([job, task], (self._measured.now - mark) / 1000)
+        yield opened
+        yield behind
 
 
 def exposition(measured: WorkerMetrics) -> tuple[str, bytes]:

@@ -267,7 +267,9 @@ class Worker:
         tally = self._tally
         faults = {**tally.faults, "task": self._supervisor.faults}
         content_type, body = exposition(
-            WorkerMetrics(tasks, jobs, dict(tally.verdicts), tally.leading, tally.restarts, len(hosts), faults)
+            WorkerMetrics(
+                tasks, jobs, dict(tally.verdicts), tally.leading, tally.restarts, len(hosts), faults, time.time() * 1000
+            )
         )
         return 200, content_type, body
 

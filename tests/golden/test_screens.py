@@ -20,7 +20,7 @@ from jobplane.controlplane.log import history
 from jobplane.controlplane.query import dry_run_listing
 from jobplane.schemas.options import JobOptions
 from jobplane.schemas.records.failure import Failure
-from jobplane.schemas.records.progress import PartitionProgress, Progress
+from jobplane.schemas.records.progress import REFUSED, PartitionProgress, Progress, WindowProgress
 from jobplane.schemas.records.reports import Report, ReportKind
 from jobplane.schemas.records.state import Job
 from jobplane.schemas.records.tasks import task_key
@@ -106,6 +106,25 @@ def job() -> Listing:
     say(plane, "lines", ReportKind.RUNNING)
     (one,) = plane.state.jobs.values()
     return describe.describe_job(one, progress_of(one, 12, 4.25), ())
+
+
+def job_with_groups() -> Listing:
+    plane = plane_of(
+        """CREATE MAPPING timed EXTERNAL NAME orders (at TIMESTAMP, WATERMARK FOR at AS at) TYPE Kafka""",
+        """CREATE JOB minutes OPTIONS (parallelism '1') AS INSERT INTO big_orders
+        SELECT window_end, COUNT(*) AS orders FROM TUMBLE(TABLE timed, DESCRIPTOR(at), INTERVAL '1' MINUTE)
+        GROUP BY window_start, window_end""",
+    )
+    say(plane, "minutes", ReportKind.RUNNING)
+    (one,) = plane.state.jobs.values()
+    partitions = tuple(
+        PartitionProgress("orders", i, 25_000, 25_000, 0, mark, NOW - silent)
+        for i, (mark, silent) in enumerate([(NOW - 4_000, 1_000), (NOW - 200_000, 190_000), (NOW - 9_000, 3_000)])
+    )
+    windows = WindowProgress(4, NOW - 190_000, NOW - 200_000, "orders-1")
+    metrics = {"groups": 2_411.0, f"{REFUSED}LATE": 3.0}
+    told = Progress(NOW, partitions, 410.0, 2.0, NOW - 3000, 812_000, metrics, windows=windows)
+    return describe.describe_job(one, {task_key(one.uid, 0): told}, ())
 
 
 def suspended_job() -> Listing:
@@ -199,6 +218,7 @@ def statement() -> Listing:
 SCREENS: dict[str, Callable[[], Listing]] = {
     "show-jobs": jobs,
     "describe-job": job,
+    "describe-job-groups": job_with_groups,
     "describe-job-suspended": suspended_job,
     "describe-mapping": mapping,
     "show-mappings": mappings,

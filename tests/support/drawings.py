@@ -165,7 +165,7 @@ def topics() -> str:
 
 def metrics() -> str:
     """Every family with its labels, from an exposition of one task and one job."""
-    tasks = [("job", "task", {"records_refused_BAD_RECORD": 1})]
+    tasks = [("job", "task", {"records_refused_BAD_RECORD": 1, "open_windows": 1, "watermark": 1})]
     text = exposition(WorkerMetrics(tasks=tasks, jobs=[("job", "RUNNING")]))[1].decode()
     rows = []
     for family, about in re.findall(r"^# HELP (\S+) (.*)$", text, re.MULTILINE):
