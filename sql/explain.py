@@ -5,11 +5,13 @@ of the operators whose rows it takes: `3 filter ← 2`. The numbers are the posi
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import assert_never
 
 from jobplane.schemas.names import quote_name
 from jobplane.schemas.options import Tombstones
 from jobplane.schemas.records.mappings import TopicMapping
+from jobplane.schemas.types.temporal_text import text_of as duration_text
 from jobplane.sql.analysis.record import RAW_HEADERS, READABLE
 from jobplane.sql.codegen.compile import Wiring, compile_step
 from jobplane.sql.codegen.groups import compile_groups
@@ -99,8 +101,9 @@ def _operator(operator: Operator, branches: Sequence[Branch], topics: Mapping[st
             return "unnest", f"{text}, {value.type}"
         case WindowOperator(windows=windows, text=text):
             return "window", f"{text}, {windows.words}"
-        case WatermarkOperator(text=text):
-            return "watermark", f"{text}, of each partition"
+        case WatermarkOperator(text=text, idle=idle):
+            silence = f"; idle after {duration_text(timedelta(microseconds=idle))} without records" if idle else ""
+            return "watermark", f"{text}, of each partition{silence}"
         case GroupOperator():
             return "group", _groups(operator)
         case UnionOperator():

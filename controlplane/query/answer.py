@@ -82,6 +82,7 @@ def _describe(kafka: Kafka, prefix: str, statement: statements.ShowCreate | stat
 def _explain(dry: "DryRun", explained: statements.CreateJob | statements.Insert, *, shows_code: bool) -> Listing:
     from jobplane.controlplane.core.request import options_of
     from jobplane.controlplane.query.dry_run import job_of_insert
+    from jobplane.controlplane.query.group_explanation import explain_groups
     from jobplane.processors import copy_path, user_functions
     from jobplane.sql.explain import explain_plan
     from jobplane.sql.plan.recording import read, text_of
@@ -98,6 +99,7 @@ def _explain(dry: "DryRun", explained: statements.CreateJob | statements.Insert,
     if copy_path.copies_records(planned):
         path = copy_path.path(planned, options, sources, sink)
         plan_rows.insert(len(planned.operators), ("copy", path))
+    plan_rows[len(planned.operators) : len(planned.operators)] = explain_groups(planned, sources, options)
     plan = msgspec.json.decode(text_of(wired.plan))
     recorded = {"planner": wired.plan.planner, "digest": wired.plan.digest, "plan": plan}
     return Listing(

@@ -43,6 +43,7 @@ from jobplane.schemas.wire.command_record import read_command
 from jobplane.sql.codegen.compile import Wiring
 from jobplane.sql.codegen.groups import compile_groups
 from jobplane.sql.plan.recording import read
+from jobplane.sql.plan.stateful import idle_rules
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parser import parse, parse_insert
 from jobplane.sql.syntax.render.statements import render
@@ -135,7 +136,7 @@ class DryRun:
             wiring = Wiring(sink.topic, sink.partitions, topics, {}, made.functions, self._schemas)
             compiled = compile_groups(planned, wiring)  # late records are shown, whatever the job does with them
             found = group_listing(tried_in_groups(compiled, messages, self._registry, *clocks), value_reader(sink))
-            notices += (how_groups_are_shown(compiled.shape),)
+            notices += (how_groups_are_shown(compiled.shape, has_idle_rule=bool(idle_rules(planned))),)
         return replace(found, notices=notices)
 
     @jobplane_errors()

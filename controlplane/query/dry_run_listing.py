@@ -56,11 +56,12 @@ def group_listing(trial: GroupTrial, value_of: ValueOf = value_text) -> Listing:
     return Listing(GROUP_COLUMNS, rows, about, others, f"{said}{_speed(about)}", Screen.RECORDS)
 
 
-def how_groups_are_shown(shape: GroupShape) -> str:
+def how_groups_are_shown(shape: GroupShape, *, has_idle_rule: bool) -> str:
     """What a dry run takes for the end of groups that a job would still add to."""
+    idle = "; IDLE AFTER closes none here, and makes no record late, because a dry run has no clock"
     if shape.changes:
-        return "each group is shown once, as if a single commit had all records"
-    return "windows that are open are shown as if they closed now"
+        return f"each group is shown once, as if a single commit had all records{idle if has_idle_rule else ''}"
+    return f"windows that are open are shown as if they closed now{idle if has_idle_rule else ''}"
 
 
 def _cost(cost: Cost) -> Row:

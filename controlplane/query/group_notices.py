@@ -6,6 +6,7 @@ from jobplane.processors.kafka.cluster import Message
 from jobplane.schemas.records.sources import Source
 from jobplane.sql.plan.graph import Plan
 from jobplane.sql.plan.operators import KEY_PART, GroupOperator
+from jobplane.sql.plan.stateful import idle_rules
 from jobplane.sql.syntax.parts import KEY
 from jobplane.sql.types.typed import Constant
 
@@ -13,6 +14,8 @@ _FOR_EVER = (
     "without a window groups are kept for ever, and their number grows with the values of GROUP BY; a window bounds "
     "it: FROM TUMBLE(TABLE …, DESCRIPTOR(…), INTERVAL '1' DAY) … GROUP BY window_start, window_end, …"
 )
+
+_IDLE = "IDLE AFTER INTERVAL '1' MINUTE"
 
 
 def group_notices(
@@ -37,9 +40,13 @@ def group_notices(
         )
     if is_compacted and _writes_no_key(planned):
         yield f"'{sink}' is compacted and takes only records with a key, and the rows have none; write … AS {KEY}"
-    if group.window and not group.bound:
+    if group.window:
+        ruled = idle_rules(planned)
         for source in sources:
-            yield from _empty_partitions(group, source, messages.get(source.name, ()), most)
+            if source.name not in ruled and not source.end:
+                if not group.bound:
+                    yield from _empty_partitions(group, source, messages.get(source.name, ()), most)
+                yield _without_rule(group, source)
 
 
 def _writes_no_key(planned: Plan) -> bool:
@@ -62,4 +69,20 @@ def _empty_partitions(group: GroupOperator, source: Source, found: Sequence[Mess
         f"partitions {named} of '{source.topic}' have" if several else f"partition {named} of '{source.topic}' has"
     )
     until = "each of them has one" if several else "it has one"
-    yield f"{subject} no records, which holds back time: {what} until {until}, or the job reaches its stopAt"
+    yield f"{subject} no records, which holds back time: {what} until {until}, unless its WATERMARK has IDLE AFTER"
+
+
+def _without_rule(group: GroupOperator, source: Source) -> str:
+    """What silence does to windows, and what to write."""
+    silent = (
+        f"a partition of '{source.topic}' is silent, its own windows wait"
+        if group.bound
+        else f"one partition of '{source.topic}' is silent, all windows wait"
+    )
+    rule = None if source.mapping is None else source.mapping.watermark
+    where = (
+        f"add {_IDLE} to WATERMARK in the mapping"
+        if rule and not rule.idle
+        else f"write WATERMARK FOR … AS … {_IDLE} in the mapping instead of IMPOSE_ORDER"
+    )
+    return f"time goes on only with records: while {silent} for its next one; to close them by the clock, {where}"

@@ -61,6 +61,11 @@ class Windows(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
         offset = f", offset {self._text(self.offset)}" if self.offset else ""
         return f"windows of {self._text(self.size)}{every}{offset}{f', in {self.zone}' if self.zone else ''}"
 
+    @property
+    def step_words(self) -> str:
+        """How long a pane is."""
+        return self._text(self.step)
+
     def _text(self, number: int) -> str:
         if self.unit == "month":
             return text_of_months(Months(number))

@@ -152,6 +152,7 @@ TIMED = """
 """
 WINDOWS = "FROM TUMBLE(TABLE orders, DESCRIPTOR(ts), INTERVAL '1' HOUR) GROUP BY window_start"
 FOR_EVER = "without a window groups are kept for ever"
+NO_RULE = "time goes on only with records: while one partition of 'orders' is silent, all windows wait"
 NOT_COMPACTED = "a row of a group replaces the one before it by its key, and 'out' is not compacted"
 
 
@@ -162,15 +163,15 @@ NOT_COMPACTED = "a row of a group replaces the one before it by its key, and 'ou
         ("SELECT state, COUNT(*) AS n FROM orders GROUP BY state", True, [FOR_EVER]),
         ("SELECT DISTINCT state FROM orders", True, [FOR_EVER]),
         ("SELECT COUNT(*) AS n FROM orders", True, []),
-        (f"SELECT state, COUNT(*) AS n {WINDOWS}, state", False, []),
-        (f"SELECT state, COUNT(*) AS n {WINDOWS}, state", True, []),
-        (f"SELECT state, COUNT(*) AS n {WINDOWS}, state EMIT CHANGES", False, [NOT_COMPACTED]),
+        (f"SELECT state, COUNT(*) AS n {WINDOWS}, state", False, [NO_RULE]),
+        (f"SELECT state, COUNT(*) AS n {WINDOWS}, state", True, [NO_RULE]),
+        (f"SELECT state, COUNT(*) AS n {WINDOWS}, state EMIT CHANGES", False, [NOT_COMPACTED, NO_RULE]),
         (
             f"SELECT window_start, COUNT(*) AS n {WINDOWS}",
             True,
-            ["'out' is compacted and takes only records with a key"],
+            ["'out' is compacted and takes only records with a key", NO_RULE],
         ),
-        (f"SELECT window_start, COUNT(*) AS n {WINDOWS} EMIT CHANGES", True, []),
+        (f"SELECT window_start, COUNT(*) AS n {WINDOWS} EMIT CHANGES", True, [NO_RULE]),
     ],
 )
 def test_what_groups_ask_of_the_topics(query: str, compacted: bool, notices: list[str]) -> None:  # noqa: FBT001
@@ -191,10 +192,21 @@ def test_what_groups_ask_of_the_topics(query: str, compacted: bool, notices: lis
     ],
 )
 def test_an_empty_partition_holds_time_back(query: str, partitions: int, notice: str) -> None:
-    (*_, found) = told(f"SELECT COUNT(*) AS n {WINDOWS}{query}", mapping=TIMED, partitions=partitions)
+    (*_, found, rule) = told(f"SELECT COUNT(*) AS n {WINDOWS}{query}", mapping=TIMED, partitions=partitions)
     assert found.startswith(notice)
+    assert rule.startswith(NO_RULE)
 
 
 def test_it_does_not_where_groups_stay_in_their_partition() -> None:
-    assert told(f"SELECT k, COUNT(*) AS n {WINDOWS}, k", mapping=TIMED, partitions=2) == []
+    (alone,) = told(f"SELECT k, COUNT(*) AS n {WINDOWS}, k", mapping=TIMED, partitions=2)
+    assert alone.startswith("time goes on only with records: while a partition of 'orders' is silent, its own windows")
     assert told("SELECT COUNT(*) AS n FROM orders", mapping=TIMED, partitions=2, compacted=True) == []
+
+
+def test_a_rule_lets_time_go_on_and_imposed_order_has_none() -> None:
+    ruled = TIMED.replace("WATERMARK FOR ts AS ts", "WATERMARK FOR ts AS ts IDLE AFTER INTERVAL '1' MINUTE")
+    assert told(f"SELECT COUNT(*) AS n {WINDOWS}", mapping=ruled, partitions=2) == []
+    imposed = WINDOWS.replace("TABLE orders", "TABLE(IMPOSE_ORDER(TABLE orders, DESCRIPTOR(ts), INTERVAL '5' SECOND))")
+    for mapping in (TIMED.replace("WATERMARK FOR ts AS ts", "a INT"), ruled):
+        (notice,) = told(f"SELECT COUNT(*) AS n {imposed}", mapping=mapping)
+        assert notice.endswith("IDLE AFTER INTERVAL '1' MINUTE in the mapping instead of IMPOSE_ORDER")
