@@ -1,5 +1,7 @@
 """Functions that installed packages offer under the entry points `jobplane.functions`, made functions of the language.
 
+A class is an aggregate.
+
 What is wrong with a function, or with its package, keeps that function out and nothing else: the catalogue has the
 reason, and a query that calls the function is refused with it. Packages are looked at once in a process, at its start
 or with its first statement.
@@ -17,9 +19,10 @@ from itertools import groupby
 
 from jobplane.schemas.records.packages import Package
 from jobplane.sql.functions import BUILT_IN, FunctionCatalogue
+from jobplane.sql.functions.aggregates.aggregate import Aggregate
 from jobplane.sql.functions.guarded import describe_exception
 from jobplane.sql.functions.signature import Function
-from jobplane.sql.packages import is_free_name, package_function
+from jobplane.sql.packages import is_free_name, package_aggregate, package_function
 
 LOG = logging.getLogger("jobplane.functions")
 GROUP = "jobplane.functions"
@@ -40,10 +43,11 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class OfferedFunctions:
-    """The functions of all packages, and by name why others are none."""
+    """The functions and aggregates of all packages, and by name why others are none."""
 
     functions: tuple[Function, ...]
     refused: dict[str, str]
+    aggregates: tuple[Aggregate, ...] = ()
 
 
 def load() -> FunctionCatalogue:
@@ -55,7 +59,7 @@ def load() -> FunctionCatalogue:
 @cache
 def _catalogue() -> FunctionCatalogue:
     here = found()
-    return BUILT_IN.with_packages(here.functions, here.refused)
+    return BUILT_IN.with_packages(here.functions, here.refused, here.aggregates)
 
 
 def load_and_tell() -> FunctionCatalogue:
@@ -74,14 +78,19 @@ def found() -> OfferedFunctions:
         LOG.warning("no functions of packages: their metadata cannot be read: %s", describe_exception(error))
         return OfferedFunctions((), {})
     offers = sorted(map(_offer, entries), key=lambda one: (one.name, one.package.name))
-    functions, refused = [], {}
+    functions, aggregates, refused = list[Function](), list[Aggregate](), dict[str, str]()
     with redirect_stdout(sys.stderr):
         for name, several in groupby(offers, lambda one: one.name):
             try:
-                functions.append(_function(list(several)))
+                made = _function(list(several))
             except TypeError as reason:
                 refused[name] = str(reason)
-    return OfferedFunctions(tuple(functions), refused)
+                continue
+            if isinstance(made, Aggregate):
+                aggregates.append(made)
+            else:
+                functions.append(made)
+    return OfferedFunctions(tuple(functions), refused, tuple(aggregates))
 
 
 def _offer(entry: EntryPoint) -> Offer:
@@ -90,7 +99,7 @@ def _offer(entry: EntryPoint) -> Offer:
     return Offer(entry.name.upper(), Package(name or "unknown", version or "unknown"), entry)
 
 
-def _function(offers: list[Offer]) -> Function:
+def _function(offers: list[Offer]) -> Function | Aggregate:
     """Raises TypeError with what people are told."""
     first, *others = offers
     if others:
@@ -98,7 +107,9 @@ def _function(offers: list[Offer]) -> Function:
     if not is_free_name(first.name):
         raise TypeError(_not_offered(first, "the language has that name itself, or has no such names"))
     try:
-        return package_function(first.entry.load(), first.name, first.package)
+        made = first.entry.load()
+        make = package_aggregate if isinstance(made, type) else package_function
+        return make(made, first.name, first.package)
     except (Exception, SystemExit) as error:
         reason = str(error) if type(error) is TypeError else describe_exception(error)
         raise TypeError(_not_offered(first, reason)) from error

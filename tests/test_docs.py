@@ -42,6 +42,7 @@ from jobplane.sql.syntax.refusals.diagnostics import caret
 from jobplane.sql.types.names import ALIASES, NESTED, SIMPLE, SIZED
 from tests.support import group_examples, rows
 from tests.support.drawings import DRAWINGS
+from tests.support.packages import EXAMPLE_FUNCTIONS
 from tests.support.plane import Plane, topic
 
 ROOT = Path(__file__).parents[1]
@@ -105,7 +106,7 @@ def test_what_a_page_shows_is_what_happens(page: Path) -> None:
                 statement = text.partition("\n")[0]
                 assert f"{statement}\n{tables.text(listing(plane, parse(statement)))}" == text
             case "rows":
-                block = rows.block_of(text.rstrip("\n"))
+                block = replace(rows.block_of(text.rstrip("\n")), functions=EXAMPLE_FUNCTIONS)
                 answered = group_examples.answered(block) if group_examples.is_grouped(block) else block.answered()
                 assert answered == text.rstrip("\n")
             case "python":

@@ -46,8 +46,8 @@ def _needed(task: Task, pipeline: Pipeline) -> tuple[tuple[str, ...], tuple[Pack
     if task.plan is None:
         return functions_of_text(task.statement), task.packages
     calls = calls_of_packages(pipeline.read_plan())
-    owners = {call.package for call in calls}
-    return tuple(call.name for call in calls), tuple(one for one in task.packages if one.name in owners)
+    owners = {package for _, package in calls}
+    return tuple(name for name, _ in calls), tuple(one for one in task.packages if one.name in owners)
 
 
 def _missing(package: Package, worker: str, why: str) -> FunctionMissing:

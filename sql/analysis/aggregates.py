@@ -11,7 +11,7 @@ from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.datatypes import Type
 from jobplane.sql.analysis.calls import BoundCall, choose_function
 from jobplane.sql.analysis.foreign_functions import ELSEWHERE
-from jobplane.sql.functions.aggregates import AGGREGATES
+from jobplane.sql.functions import FunctionCatalogue
 from jobplane.sql.functions.aggregates.aggregate import Aggregate
 from jobplane.sql.syntax import expressions as ex
 from jobplane.sql.syntax.walk import walk
@@ -38,12 +38,16 @@ class ResolvedAggregate:
 
 
 def resolve_aggregate(
-    name: str, arguments: Sequence[tuple[Typed, Place]], place: Place, coercion: Coercion
+    name: str,
+    arguments: Sequence[tuple[Typed, Place]],
+    place: Place,
+    coercion: Coercion,
+    catalogue: FunctionCatalogue,
 ) -> ResolvedAggregate:
-    """`name` is one of AGGREGATES; COUNT(*) has no arguments. Raises TypeMismatch with its place."""
+    """`name` is that of an aggregate; COUNT(*) has no arguments. Raises TypeMismatch with its place."""
     if name == "COUNT" and len(arguments) > 1:
         raise TypeMismatch(f"COUNT takes * or one value, not {len(arguments)}", arguments[1][1])
-    alike = {one.function: one for one in AGGREGATES[name]}
+    alike = {one.function: one for one in catalogue.aggregates[name]}
     function = choose_function(list(alike), arguments, place, coercion)
     aggregate = alike[function]
     for value, at in arguments[aggregate.values :]:
@@ -53,22 +57,24 @@ def resolve_aggregate(
     converted = binding.converted()
     if not coercion.slots.learned and (found := binding.of_slot(function.returns)):
         return ResolvedAggregate(aggregate, converted, found.type, slot_of(found))
+    if function.package is not None:
+        return ResolvedAggregate(aggregate, converted, binding.returns)
     return ResolvedAggregate(aggregate, converted, aggregate.result_type(tuple(one.type for one in converted)))
 
 
-def is_aggregate(tree: object) -> bool:
+def is_aggregate(tree: object, catalogue: FunctionCatalogue) -> bool:
     """Whether it is the call of an aggregate."""
-    return isinstance(tree, ex.Call) and tree.name in AGGREGATES
+    return isinstance(tree, ex.Call) and tree.name in catalogue.aggregates
 
 
-def has_aggregate(tree: object) -> bool:
+def has_aggregate(tree: object, catalogue: FunctionCatalogue) -> bool:
     """Whether the call of an aggregate is in it."""
-    return any(is_aggregate(one) for one in walk(tree))
+    return any(is_aggregate(one, catalogue) for one in walk(tree))
 
 
-def refuse_aggregate(call: ex.Call, clause: str) -> None:
+def refuse_aggregate(call: ex.Call, clause: str, catalogue: FunctionCatalogue) -> None:
     """Raises NotSupported for an aggregate where none may stand, and for what only aggregates take."""
-    if is_aggregate(call):
+    if is_aggregate(call, catalogue):
         if call.name in ELSEWHERE:
             raise UnknownFunction(f"{call.name} is an aggregate; for an array write {ELSEWHERE[call.name]}", call.place)
         raise NotSupported(_MISPLACED.get(clause, "aggregates stand in SELECT and HAVING only"), call.place)

@@ -12,7 +12,6 @@ from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.datatypes import Type
 from jobplane.sql.analysis.foreign_functions import ANOTHER, ELSEWHERE
 from jobplane.sql.functions import FunctionCatalogue
-from jobplane.sql.functions.aggregates import AGGREGATES
 from jobplane.sql.functions.listing import FORMS
 from jobplane.sql.functions.signature import ANY, DECIMAL, NOT_CONSTANT, VARIABLES, Function, Parameter
 from jobplane.sql.operations.operation import JsonArgument, call_of
@@ -93,7 +92,7 @@ def _instead(name: str, catalogue: FunctionCatalogue) -> str:
     """The end of a message about an unknown function: what to write instead."""
     if name in ELSEWHERE:
         return f"; write {ELSEWHERE[name]}"
-    known = [] if name in ANOTHER else nearest_names(name, [*catalogue.functions, *AGGREGATES, *_FORMS])
+    known = [] if name in ANOTHER else nearest_names(name, [*catalogue.functions, *catalogue.aggregates, *_FORMS])
     return proposal(f"'{one}'" for one in known) or "; SHOW FUNCTIONS lists them"
 
 
@@ -201,12 +200,17 @@ class BoundCall:
     def made(self) -> Typed:
         function, arguments = self.function, self.converted()
         nulls = any(function.parameter(i).takes_null for i in range(len(arguments)))
-        returns = self._substituted(function.returns)
+        returns = self.returns
         if not self.coercion.slots.learned and (result := self.of_slot(function.returns)):
             return result
         made = self._applied(arguments, returns, nulls=nulls)
         reason = self._refused(arguments)
         return with_fault(made, reason) if reason else made
+
+    @property
+    def returns(self) -> Type:
+        """The type of the result, once the arguments are converted."""
+        return self._substituted(self.function.returns)
 
     def _refused(self, arguments: tuple[Typed, ...]) -> str:
         """Why the call fails for every record, if its constant arguments show that."""

@@ -189,7 +189,7 @@ class Analysis:
         return element(self.typed(operand), self.typed(index), (place, index.place), self.coercion)
 
     def _call(self, tree: ex.Call) -> Typed:
-        refuse_aggregate(tree, self.clause)
+        refuse_aggregate(tree, self.clause, self.functions)
         if tree.name in LAMBDA_FORMS or any(isinstance(one, ex.Lambda) for one in tree.arguments):
             return apply_lambda(tree, self)
         match tree.name, tree.arguments:

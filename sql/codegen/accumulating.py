@@ -15,8 +15,10 @@ import msgspec
 from jobplane.schemas.msgspec_types import msgpack_decoder
 from jobplane.sql.codegen.compile import execute
 from jobplane.sql.codegen.distinct import DistinctValues, KeyKind, key_kind
-from jobplane.sql.functions.aggregates import AGGREGATES
+from jobplane.sql.functions import FunctionCatalogue
 from jobplane.sql.functions.aggregates.accumulator import Accumulator, Arguments, Ordering
+from jobplane.sql.functions.aggregates.aggregate import Aggregate, offered_call
+from jobplane.sql.operations.operation import UnknownOperation
 from jobplane.sql.plan.operators import AggregateColumn, GroupOperator
 from jobplane.sql.runtime.groups_sessions import joined_by
 from jobplane.sql.types.typed import Constant, Typed
@@ -51,6 +53,10 @@ class GroupClass:
     """Where a key has sessions, what each is (see jobplane.sql.runtime.groups_sessions)."""
     merge: Callable[[Any, Any], Any]
     """`merge(group, later)` → one with both; it may share with `group`, and change there, what can change."""
+    keep: Callable[[Any], Any]
+    """`keep(group)` → one that is as this one now, whatever is added to this one later."""
+    changes: bool
+    """Whether there are states that can change."""
 
     @property
     def risky(self) -> list[int]:
@@ -59,13 +65,7 @@ class GroupClass:
 
     def copy(self, group: Any) -> Any:
         """The same states in a group that shares nothing with it that can change."""
-        states = [one.accumulator.init() for one in self.columns]
-        return group if all(map(_is_fixed, states)) else self.merge(self.kind(*states), group)
-
-    def keeping(self) -> Callable[[Any], Any]:
-        """What makes a group that is as this one now, whatever is added to this one later."""
-        copied: Callable[[Any], Any] = self.kind.__copy__  # type: ignore[attr-defined]
-        return copied if all(_is_fixed(one.accumulator.init()) for one in self.columns) else self.copy
+        return self.keep(group) if self.changes else group
 
     def joined(self, sessions: Sequence[Any]) -> Any:
         """The group of several sessions, which shares nothing with theirs that can change."""
@@ -76,9 +76,7 @@ class GroupClass:
 
     def detached(self, sessions: Sequence[Any]) -> list[Any]:
         """The same sessions, which share nothing with these that can change."""
-        states = [one.accumulator.init for one in self.columns]
-        groups = [self.merge(self.kind(*(init() for init in states)), one.group) for one in sessions]
-        return [msgspec.structs.replace(one, group=group) for one, group in zip(sessions, groups, strict=True)]
+        return [msgspec.structs.replace(one, group=self.keep(one.group)) for one in sessions]
 
     def widen(self, group: Any) -> Any:
         if isinstance(group, list):
@@ -94,8 +92,17 @@ class GroupClass:
         return msgpack_decoder(dict.__class_getitem__((key, value))).decode
 
 
-def group_class(group: GroupOperator, *, timed: bool, retracts: bool, compares: bool, sessions: bool) -> GroupClass:
-    columns = tuple(map(_column, group.aggregates))
+def group_class(
+    group: GroupOperator,
+    functions: FunctionCatalogue,
+    *,
+    timed: bool,
+    retracts: bool,
+    compares: bool,
+    sessions: bool,
+) -> GroupClass:
+    """Raises UnknownOperation for an aggregate that is not there."""
+    columns = tuple(_column(one, functions) for one in group.aggregates)
     members: list[Any] = [(f"s{i}", one.accumulator.state_type) for i, one in enumerate(columns)]
     members += [("time", int, NO_TIME)] if timed else []
     members += [("held", bool, False)] if retracts else []
@@ -106,7 +113,9 @@ def group_class(group: GroupOperator, *, timed: bool, retracts: bool, compares: 
         times = [("start", datetime), ("end", datetime)]
         session = msgspec.defstruct("Session", [*times, ("group", kind)], array_like=True, gc=False)
     merge = _merging(kind, columns, timed=timed, retracts=retracts)
-    return GroupClass(kind, columns, keys, timed, retracts, compares, session, merge)
+    changing = [i for i, one in enumerate(columns) if not _is_fixed(one.accumulator.init())]
+    keep = _keeping(kind, columns, changing)
+    return GroupClass(kind, columns, keys, timed, retracts, compares, session, merge, keep, bool(changing))
 
 
 def _merging(
@@ -122,18 +131,44 @@ def _merging(
     return made
 
 
+def _keeping(
+    kind: type[msgspec.Struct], columns: Sequence[AggregateCode], changing: Sequence[int]
+) -> Callable[[Any], Any]:
+    """`changing` are the numbers of the states that can change."""
+    copied: Callable[[Any], Any] = kind.__copy__  # type: ignore[attr-defined]
+    if not changing:
+        return copied
+    lines = [f"    kept.s{i} = copy{i}(group.s{i})\n" for i in changing]
+    text = f"def keep(group):\n    kept = copied(group)\n{''.join(lines)}    return kept\n"
+    made: Callable[[Any], Any] = execute(
+        text, {"copied": copied, **{f"copy{i}": columns[i].accumulator.copy for i in changing}}
+    )["keep"]
+    return made
+
+
 def _is_fixed(state: Any) -> bool:
     """Whether a state cannot change, so that any number of groups may share it."""
     return isinstance(state, int | float | str | bytes | None)
 
 
-def _column(one: AggregateColumn) -> AggregateCode:
-    aggregate = next(each for each in AGGREGATES[one.function] if each.function.takes(len(one.arguments)))
+def _aggregate(one: AggregateColumn, functions: FunctionCatalogue) -> Aggregate:
+    count = len(one.arguments)
+    for aggregate in functions.aggregates.get(one.function, ()):
+        if aggregate.function.takes(count) and offered_call(aggregate, count) == one.offered:
+            return aggregate
+    if one.offered is None:
+        raise UnknownOperation(f"there is no aggregate {one.function} of {count} arguments")
+    taken = ", ".join(one.offered.parameters)
+    raise UnknownOperation(f"there is no aggregate {one.function}({taken}) with a state of {one.offered.state}")
+
+
+def _column(one: AggregateColumn, functions: FunctionCatalogue) -> AggregateCode:
+    aggregate = _aggregate(one, functions)
     values, constants = one.arguments[: aggregate.values], one.arguments[aggregate.values :]
     order = tuple(Ordering(item.value.type, item.descending, item.nulls_first) for item in one.order)
     types = tuple(value.type for value in one.arguments)
     fixed = tuple(value.value for value in constants if isinstance(value, Constant))
-    accumulator = aggregate.accumulator(Arguments(types, fixed, order))
+    accumulator = aggregate.accumulator(Arguments(types, fixed, order, one.type))
     if one.distinct:
         accumulator = DistinctValues(accumulator, tuple(value.type for value in values))
     return AggregateCode(one.name, accumulator, values, one.where, tuple(item.value for item in one.order))
@@ -164,7 +199,7 @@ def adding_lines(made: GroupClass, inputs: Sequence[Input], bound: dict[str, Any
     bound["fresh"] = [made.columns[i].accumulator.init() for i in risky]
     keeping: list[str] = []
     if made.compares:
-        bound["keep"] = made.keeping()
+        bound["keep"] = made.keep
         keeping = ["    else:", "        span.before[key] = keep(group)"]
     bound["states"] = attrgetter(*(f"s{i}" for i in risky), "s0")  # of two or more it makes a tuple
     lines = [

@@ -10,7 +10,6 @@ from typing import Any
 
 from msgspec.structs import replace as changed
 
-from jobplane.schemas.failures import BadRecord, GroupFailed
 from jobplane.sql.codegen.accumulating import NO_TIME, GroupClass
 from jobplane.sql.codegen.branch import comments, names_legend, new_code
 from jobplane.sql.codegen.encode import arguments, encode, encode_tombstone
@@ -23,8 +22,7 @@ from jobplane.sql.functions import FunctionCatalogue
 from jobplane.sql.plan.graph import Branch, keys_of_operators
 from jobplane.sql.plan.operators import GROUP_TIME, WINDOW_TIME, FilterOperator, GroupOperator, ProjectOperator
 from jobplane.sql.plan.usage import keys_of
-from jobplane.sql.runtime.groups_parts import Bounds, raise_no_row_key, text_of_bounds
-from jobplane.sql.runtime.operations import bad_record
+from jobplane.sql.runtime.groups_parts import REFUSED, group_failed, group_words, raise_no_row_key
 from jobplane.sql.syntax.parts import KEY
 from jobplane.sql.types.typed import GENERATED, Field
 
@@ -83,9 +81,9 @@ def emit_code(
     """Raises UnknownOperation."""
     code = new_code(topic, functions)
     code.bound |= {
-        "refused": (ArithmeticError, BadRecord, RecursionError, ValueError),
-        "failed": _failed,
-        "words": _words,
+        "refused": REFUSED,
+        "failed": group_failed,
+        "words": group_words,
     }
     code.locals |= dict(zip(group.window, ("start", "end"), strict=False))
     if group.window:
@@ -195,29 +193,3 @@ def _unpack(code: Code, group: GroupOperator, made: GroupClass) -> None:
 def _produced(row: Row, branch: Branch, topic: str, partitions: int) -> list[str]:
     made = arguments(row, branch, topic, partitions, 0)
     return _PRODUCE.format(indent="    " * row.code.indent, arguments=made).splitlines()
-
-
-def _failed(error: Exception, key: Any, bounds: Bounds) -> GroupFailed:
-    reason = error if isinstance(error, BadRecord) else bad_record(error)
-    return GroupFailed(f"{_words(key, bounds)}: {reason.message}")
-
-
-def _words(key: Any, bounds: Bounds) -> str:
-    """`the group ('a', 3) of the window 2026-01-31T08:30:00Z/2026-01-31T08:40:00Z`"""
-    return f"the group {_literal(key):.200}{f' of the window {text_of_bounds(bounds)}' if bounds else ''}"
-
-
-def _literal(key: Any) -> str:
-    """The key as SQL has it."""
-    match key:
-        case None:
-            return "NULL"
-        case tuple():
-            return f"({', '.join(map(_literal, key))})"
-        case str():
-            return "'" + key.replace("'", "''") + "'"
-        case bytes():
-            return f"X'{key.hex().upper()}'"
-        case True | False:
-            return str(key).upper()
-    return str(key)

@@ -46,7 +46,7 @@ class CompiledGroups:
 def compile_groups(plan: Plan, wiring: Wiring, *, skip_late: bool = False) -> CompiledGroups:
     """`skip_late`: late records are counted and passed over; else one that is late is to blame, with LateRecord.
 
-    Raises NotFused for a plan that has no groups, or in which not all rows come to the same ones.
+    Raises UnknownOperation, and NotFused for a plan that has no groups, or in which not all rows come to the same ones.
     """
     branches = {wiring.topics[branch.source]: branch for branch in plan.branches}
     first = plan.branches[0]
@@ -55,6 +55,7 @@ def compile_groups(plan: Plan, wiring: Wiring, *, skip_late: bool = False) -> Co
         raise NotFused("groups of several SELECTs need a newer version")
     made = group_class(
         group,
+        wiring.functions,
         timed=is_timed(first),
         retracts=retracts(first, group),
         compares=compares(first, group),

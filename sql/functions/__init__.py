@@ -1,7 +1,7 @@
 """The functions of the language: one typed Python function each, in a module by family.
 
-`BUILT_IN` has the language's own functions; a catalogue with the functions of installed packages is made from it. A
-catalogue never changes: whoever plans, compiles or lists is given one.
+`BUILT_IN` has the language's own functions and aggregates; a catalogue with those of installed packages is made from
+it. A catalogue never changes: whoever plans, compiles or lists is given one.
 """
 
 from collections.abc import Iterable, Mapping
@@ -22,6 +22,8 @@ from jobplane.sql.functions import (
     text,
     urls,
 )
+from jobplane.sql.functions.aggregates import AGGREGATES
+from jobplane.sql.functions.aggregates.aggregate import Aggregate
 from jobplane.sql.functions.signature import Function, functions_in
 
 _FAMILIES = (
@@ -42,7 +44,8 @@ _FAMILIES = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FunctionCatalogue:
-    """`functions` by name, in capital letters: of those of one name the first that takes the arguments is taken.
+    """`functions` and `aggregates` by name, in capital letters: of those of one name the first that takes the arguments
+    is taken.
 
     `not_offered`, by name: why a function of an installed package is not offered. A catalogue equals itself alone.
     """
@@ -51,17 +54,27 @@ class FunctionCatalogue:
     not_offered: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     has_packages: bool = False
     """Whether any function is that of an installed package."""
+    aggregates: Mapping[str, tuple[Aggregate, ...]] = field(default_factory=lambda: AGGREGATES)
 
     def with_packages(
-        self, functions: Iterable[Function], not_offered: Mapping[str, str] = MappingProxyType({})
+        self,
+        functions: Iterable[Function],
+        not_offered: Mapping[str, str] = MappingProxyType({}),
+        aggregates: Iterable[Aggregate] = (),
     ) -> "FunctionCatalogue":
-        """A catalogue that has these functions too, each the only one of its name."""
+        """A catalogue that has these too, each the only one of its name."""
         more = {one.name: (one,) for one in functions}
+        others = {one.name: (one,) for one in aggregates}
         return FunctionCatalogue(
             MappingProxyType({**self.functions, **more}),
             MappingProxyType({**self.not_offered, **not_offered}),
-            has_packages=self.has_packages or bool(more),
+            has_packages=self.has_packages or bool(more or others),
+            aggregates=MappingProxyType({**self.aggregates, **others}),
         )
+
+    def of_name(self, name: str) -> tuple[Function, ...]:
+        """What a call of this name may mean: functions, or what aggregates are called with."""
+        return (*self.functions.get(name, ()), *(one.function for one in self.aggregates.get(name, ())))
 
 
 def _catalogue_of(functions: Iterable[Function]) -> FunctionCatalogue:

@@ -1,7 +1,6 @@
 """The rows of SHOW FUNCTIONS: operators and forms of the grammar, aggregates, then functions with their signatures."""
 
 from jobplane.sql.functions import BUILT_IN, FunctionCatalogue
-from jobplane.sql.functions.aggregates import AGGREGATES
 
 OPERATORS = (
     ("+", "number + number → number", "sum; also of a time and an interval"),
@@ -63,11 +62,13 @@ FORMS = (
 
 def list_functions(catalogue: FunctionCatalogue = BUILT_IN) -> list[tuple[str, str, str, str]]:
     """(name, signature, meaning, package) of all that an expression may call upon; the language's own has none."""
-    forms = [(*one, "") for one in (*OPERATORS, *FORMS, *list_aggregates())]
+    forms = [(*one, "") for one in (*OPERATORS, *FORMS)]
     functions = [one for name in sorted(catalogue.functions) for one in catalogue.functions[name]]
-    return [*forms, *((one.name, one.signature, one.summary, str(one.package or "")) for one in functions)]
+    listed = ((one.name, one.signature, one.summary, str(one.package or "")) for one in functions)
+    return [*forms, *list_aggregates(catalogue), *listed]
 
 
-def list_aggregates() -> list[tuple[str, str, str]]:
-    """(name, signature, meaning) of all aggregates."""
-    return [(name, one.signature, one.function.summary) for name in sorted(AGGREGATES) for one in AGGREGATES[name]]
+def list_aggregates(catalogue: FunctionCatalogue = BUILT_IN) -> list[tuple[str, str, str, str]]:
+    """(name, signature, meaning, package) of all aggregates."""
+    found = [one for name in sorted(catalogue.aggregates) for one in catalogue.aggregates[name]]
+    return [(one.name, one.signature, one.function.summary, str(one.function.package or "")) for one in found]

@@ -9,7 +9,7 @@ BadRecord, ValueError or ArithmeticError of the function is the error of its rec
 """
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -163,16 +163,24 @@ def function_of(call: Callable[..., Any], name: str) -> Function:
     hints = get_type_hints(call, include_extras=True)
     parameters = inspect.signature(call).parameters.values()
     variadic = any(one.kind is one.VAR_POSITIONAL for one in parameters)
-    returns, gives_null = _nullable(hints["return"])
-    return Function(
-        name,
-        call,
-        tuple(_parameter(one, hints[one.name]) for one in parameters),
-        variadic,
-        _type(returns),
-        gives_null,
-        (inspect.getdoc(call) or "").partition("\n\n")[0].replace("\n", " "),
-    )
+    returns, gives_null = result_type(hints["return"])
+    return Function(name, call, typed_parameters(parameters, hints), variadic, returns, gives_null, summary_of(call))
+
+
+def result_type(hint: Any) -> tuple[Type, bool]:
+    """The type of a result by its annotation, and whether it may be NULL. Raises TypeError."""
+    returns, gives_null = _nullable(hint)
+    return _type(returns), gives_null
+
+
+def typed_parameters(parameters: Iterable[inspect.Parameter], hints: Mapping[str, Any]) -> tuple[Parameter, ...]:
+    """The parameters with the types of their annotations. Raises TypeError."""
+    return tuple(_parameter(one, hints[one.name]) for one in parameters)
+
+
+def summary_of(documented: object) -> str:
+    """The first paragraph of a docstring, in one line."""
+    return (inspect.getdoc(documented) or "").partition("\n\n")[0].replace("\n", " ")
 
 
 def _parameter(one: inspect.Parameter, hint: Any) -> Parameter:

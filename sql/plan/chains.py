@@ -9,6 +9,7 @@ from typing import assert_never
 
 from jobplane.schemas.errors import StatementTooLarge
 from jobplane.sql.analysis.aggregates import has_aggregate
+from jobplane.sql.functions import BUILT_IN, FunctionCatalogue
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.column_names import column_names
 
@@ -53,16 +54,20 @@ class Chain:
     links: tuple[Link, ...]
 
 
-def chains(query: statements.Query, bindings: Bindings | None = None) -> list[Chain]:
-    """Raises StatementTooLarge if UNION ALL in WITH makes more than MAX_CHAINS."""
+def chains(
+    query: statements.Query, functions: FunctionCatalogue = BUILT_IN, bindings: Bindings | None = None
+) -> list[Chain]:
+    """`functions` tell which calls are aggregates. Raises StatementTooLarge if UNION ALL in WITH makes more than
+    MAX_CHAINS.
+    """
     known = dict(bindings or {})
     for binding in query.bindings:
         known[binding.name.text] = BoundQuery(binding.query, dict(known))
     found = []
     columns: tuple[str, ...] = ()
     for select in query.branches:
-        grouped = _is_grouped(select)
-        for chain in _chains_below(select.source, known):
+        grouped = _is_grouped(select, functions)
+        for chain in _chains_below(select.source, functions, known):
             link = Link(select, source_names(select.source), columns, grouped)
             found.append(Chain(chain.source, (*chain.links, link)))
             if len(found) > MAX_CHAINS:
@@ -72,17 +77,19 @@ def chains(query: statements.Query, bindings: Bindings | None = None) -> list[Ch
     return found
 
 
-def _is_grouped(select: statements.Select) -> bool:
-    return select.distinct or bool(select.group) or select.having is not None or has_aggregate(select.items)
+def _is_grouped(select: statements.Select, functions: FunctionCatalogue) -> bool:
+    if select.distinct or select.group or select.having is not None:
+        return True
+    return has_aggregate(select.items, functions)
 
 
-def _chains_below(source: statements.Source, known: Bindings) -> list[Chain]:
+def _chains_below(source: statements.Source, functions: FunctionCatalogue, known: Bindings) -> list[Chain]:
     if isinstance(source, statements.Windowed | statements.Ordered):
-        return _chains_below(source.source, known)
+        return _chains_below(source.source, functions, known)
     if isinstance(source, statements.Derived):
-        return chains(source.query, known)
+        return chains(source.query, functions, known)
     if bound := known.get(source.name.text):
-        return chains(bound.query, bound.bindings)
+        return chains(bound.query, functions, bound.bindings)
     return [Chain(source.name, ())]
 
 

@@ -11,7 +11,6 @@ from jobplane.schemas.formats.fields import FieldPath
 from jobplane.schemas.names import quote_name
 from jobplane.schemas.suggestions import did_you_mean
 from jobplane.schemas.types.datatypes import Type
-from jobplane.sql.analysis.aggregates import has_aggregate
 from jobplane.sql.analysis.record import READABLE
 from jobplane.sql.plan.chains import chains
 from jobplane.sql.plan.graph import Plan
@@ -30,7 +29,10 @@ def missing_fields(planned: Plan, insert: statements.Insert, records: Mapping[st
 
     Sources without records are left out.
     """
-    aliases, texts = _aliases(insert), {column.name: column.quoted for one in walk(insert) for column in _texts(one)}
+    aliases, texts = (
+        _aliases(planned, insert),
+        {column.name: column.quoted for one in walk(insert) for column in _texts(one)},
+    )
     told: dict[str, None] = {}
     for source, values in records.items():
         objects = [value for value in values if isinstance(value, dict)]
@@ -85,12 +87,13 @@ def _absent(
             yield from _absent(field, argument, (*above, name), inner)
 
 
-def _aliases(insert: statements.Insert) -> dict[str, str]:
+def _aliases(planned: Plan, insert: statements.Insert) -> dict[str, str]:
     """What a SELECT calls by another name than a field has, and what to write instead of the name."""
+    aggregates = {one.function for branch in planned.branches if branch.group for one in branch.group.aggregates}
     items = [item for chain in chains(insert.query) for link in chain.links for item in link.select.items]
     return {
         item.alias.text: "put the condition into HAVING"
-        if has_aggregate(item.expression)
+        if any(isinstance(one, ex.Call) and one.name in aggregates for one in walk(item.expression))
         else f"write {render_expression(item.expression)}"
         for item in items
         if isinstance(item, statements.Item) and item.alias and item.expression != Column(item.alias.text)

@@ -10,6 +10,7 @@ from jobplane.schemas.formats.fields import FieldPath, TypedField
 from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.datatypes import Type
 from jobplane.sql.analysis.topic_format import SideFormat
+from jobplane.sql.functions.aggregates.aggregate import OfferedCall
 from jobplane.sql.runtime.windows import Windows
 from jobplane.sql.types.typed import GENERATED, Typed
 
@@ -121,7 +122,7 @@ class AggregateColumn(msgspec.Struct, frozen=True, omit_defaults=True, forbid_un
     """What `function` makes of the rows of a group; the row of the group has it under the key `name`.
 
     Rows for which `where` is not TRUE are left out. With `distinct` rows with equal arguments count once. `order` is
-    that of the rows, for functions to which it matters.
+    that of the rows, for functions to which it matters. `offered`: the aggregate is that of a package.
     """
 
     name: str
@@ -131,6 +132,7 @@ class AggregateColumn(msgspec.Struct, frozen=True, omit_defaults=True, forbid_un
     distinct: bool = False
     where: Typed | None = None
     order: tuple[OrderItem, ...] = ()
+    offered: OfferedCall | None = None
 
 
 class GroupOperator(_Operator, frozen=True, tag="group"):

@@ -83,8 +83,8 @@ def plan(
     Raises TypeMismatch, ColumnMismatch, UnknownColumn, UnknownFunction or NotSupported with its place.
     """
     planned: list[Branch] = []
-    found = chains(insert.query)
-    _check_groups(insert, found)
+    found = chains(insert.query, functions)
+    _check_groups(insert, found, functions)
     for chain in found:
         branch, faults = _BranchPlanner(insert, chain, sources.get(chain.source.text), target, functions).branch()
         if not judged_before:
@@ -108,7 +108,7 @@ def with_target(planned: Plan, insert: statements.Insert, target: TopicMapping |
     return made
 
 
-def _check_groups(insert: statements.Insert, found: Sequence[Chain]) -> None:
+def _check_groups(insert: statements.Insert, found: Sequence[Chain], functions: FunctionCatalogue) -> None:
     """Raises NotSupported for groups of several branches, BadSyntax for EMIT without groups."""
     grouped = [link.select for chain in found for link in chain.links if link.grouped]
     if grouped and len(found) > 1:
@@ -116,7 +116,7 @@ def _check_groups(insert: statements.Insert, found: Sequence[Chain]) -> None:
             "groups beside or above UNION ALL are not supported by this version: write a job for each branch, or first "
             "the union to a topic"
         )
-        raise NotSupported(message, place_of_groups(grouped[0]))
+        raise NotSupported(message, place_of_groups(grouped[0], functions))
     if insert.emit is not None and not grouped:
         message = f"leave out EMIT {insert.emit.mode}: without groups, a row is written as soon as its record comes"
         raise BadSyntax(message, insert.emit.place)

@@ -184,10 +184,12 @@ class SelectChain:
     def _begin_groups(self, select: statements.Select, analysis: Analysis, names: Names) -> GroupAnalysis:
         """The keys of GROUP BY. Those of DISTINCT, and aggregates, are found in the columns."""
         if self.group is not None:
-            raise NotSupported(_GROUPS_OF_GROUPS, place_of_groups(select))
-        if select.distinct and (select.group or select.having or has_aggregate(select.items)):
-            raise NotSupported(_DISTINCT_GROUPS, place_of_groups(select))
-        if select.having is not None and not (select.group or has_aggregate((*select.items, select.having))):
+            raise NotSupported(_GROUPS_OF_GROUPS, place_of_groups(select, self.functions))
+        if select.distinct and (select.group or select.having or has_aggregate(select.items, self.functions)):
+            raise NotSupported(_DISTINCT_GROUPS, place_of_groups(select, self.functions))
+        if select.having is not None and not (
+            select.group or has_aggregate((*select.items, select.having), self.functions)
+        ):
             raise NotSupported(_HAVING_OF_ROWS, select.having.place)
         self.groups = SelectGroups(analysis, self._key)
         add_group_by(self.groups, select, names)
@@ -201,7 +203,7 @@ class SelectChain:
             analysis.aliases = names.given
             condition = analysis.condition(select.having, "HAVING")
             after.append(FilterOperator(condition, render_expression(select.having)))
-        window, place = find_window(analysis.groups, self.steps), place_of_groups(select)
+        window, place = find_window(analysis.groups, self.steps), place_of_groups(select, self.functions)
         if window is not None:
             watermark = self.imposed or self._declared_watermark(place)
             if self.record.slots.learned:

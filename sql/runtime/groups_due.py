@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from jobplane.sql.runtime.groups_parts import NEVER, At, Bounds, Groups, Partition, Span
+from jobplane.sql.runtime.groups_parts import NEVER, REFUSED, At, Bounds, Groups, Partition, Span, group_failed
 from jobplane.sql.runtime.windows import Panes, Windows
 
 Produce = Callable[..., None]
@@ -85,7 +85,7 @@ class PartitionSet:
         else:
             written = 0
             for bounds, spans in self._due(watermark):
-                written += self._shape.emit(self._groups(spans), bounds, now, produce, full)
+                written += self._shape.emit(self._groups(spans, bounds), bounds, now, produce, full)
         self._drop(watermark)
         return written
 
@@ -128,11 +128,12 @@ class PartitionSet:
         for key in {key: None for span in spans for key in span.front}:
             if self._shape.once and any(span.behind(key) is not None for span in spans):
                 continue
-            group = self._join(span.find(key) for span in spans)
-            if self._shape.compares:
-                joined.append((key, group, self._join(span.find_last(key) for span in spans)))
-            else:
-                joined.append((key, group))
+            try:
+                group = self._join(span.find(key) for span in spans)
+                last = self._join(span.find_last(key) for span in spans) if self._shape.compares else None
+            except REFUSED as error:
+                raise group_failed(error, key, spans[0].bounds) from error
+            joined.append((key, group, last) if self._shape.compares else (key, group))
         return joined
 
     def _join(self, found: Iterable[Any]) -> Any:
@@ -159,33 +160,37 @@ class PartitionSet:
             return ()
         return (span.bounds,) if self._panes is None else self._panes.find(span.bounds[0])[2]
 
-    def _groups(self, spans: list[Span]) -> Iterable[tuple[Any, Any]]:
+    def _groups(self, spans: list[Span], window: Bounds) -> Iterable[tuple[Any, Any]]:
         if self._panes is None:
-            return self._merged([span.all() for span in spans]).items()
+            return self._merged([span.all() for span in spans], window).items()
         slices: dict[Bounds, list[Groups]] = {}
         for span in spans:
             slices.setdefault(span.bounds, []).append(span.all())
         for bounds, groups in slices.items():
             if bounds not in self._of_slices:
-                self._of_slices[bounds] = self._merged(groups)
-        return self._merged([self._of_slices[bounds] for bounds in sorted(slices, key=_by_end)]).items()
+                self._of_slices[bounds] = self._merged(groups, window)
+        return self._merged([self._of_slices[bounds] for bounds in sorted(slices, key=_by_end)], window).items()
 
-    def _merged(self, parts: Sequence[Groups]) -> Groups:
-        """Not to be changed."""
+    def _merged(self, parts: Sequence[Groups], window: Bounds) -> Groups:
+        """Not to be changed. Raises GroupFailed."""
         if len(parts) == 1:
             return parts[0]
         merged: Groups = {}
         copied = set()
-        for groups in parts:
-            for key, group in groups.items():
-                before = merged.get(key)
-                if before is None:
-                    merged[key] = group
-                    continue
-                if key not in copied:
-                    copied.add(key)
-                    before = self._shape.copy(before)
-                merged[key] = self._shape.merge(before, group)
+        key = None
+        try:
+            for groups in parts:
+                for key, group in groups.items():
+                    before = merged.get(key)
+                    if before is None:
+                        merged[key] = group
+                        continue
+                    if key not in copied:
+                        copied.add(key)
+                        before = self._shape.copy(before)
+                    merged[key] = self._shape.merge(before, group)
+        except REFUSED as error:
+            raise group_failed(error, key, window) from error
         return merged
 
     def _drop(self, watermark: datetime) -> None:

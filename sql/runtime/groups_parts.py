@@ -9,8 +9,9 @@ are compared with those written last, `before` has groups of `front` as they wer
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from jobplane.schemas.failures import BadRecord, LateRecord
+from jobplane.schemas.failures import BadRecord, GroupFailed, LateRecord
 from jobplane.schemas.types.temporal_text import instant_of, text_of
+from jobplane.sql.runtime.operations import bad_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +26,9 @@ NEVER = datetime.min.replace(tzinfo=UTC)
 FOREVER = datetime.max.replace(tzinfo=UTC)
 ALWAYS: Bounds = (NEVER, FOREVER)
 """The bounds of the span in which all sessions are."""
+
+REFUSED = (ArithmeticError, BadRecord, RecursionError, ValueError)
+"""What aggregates and functions raise for values that have no result."""
 
 
 class Span:
@@ -148,3 +152,30 @@ def bounds_of_text(text: str) -> Bounds:
         return None
     start, end = map(instant_of, text.split("/"))
     return start, end
+
+
+def group_failed(error: Exception, key: Any, bounds: Bounds) -> GroupFailed:
+    """The failure where a group has no result, of one of REFUSED."""
+    reason = error if isinstance(error, BadRecord) else bad_record(error)
+    return GroupFailed(f"{group_words(key, bounds)}: {reason.message}")
+
+
+def group_words(key: Any, bounds: Bounds) -> str:
+    """`the group ('a', 3) of the window 2026-01-31T08:30:00Z/2026-01-31T08:40:00Z`"""
+    return f"the group {_literal(key):.200}{f' of the window {text_of_bounds(bounds)}' if bounds else ''}"
+
+
+def _literal(key: Any) -> str:
+    """The key as SQL has it."""
+    match key:
+        case None:
+            return "NULL"
+        case tuple():
+            return f"({', '.join(map(_literal, key))})"
+        case str():
+            return "'" + key.replace("'", "''") + "'"
+        case bytes():
+            return f"X'{key.hex().upper()}'"
+        case True | False:
+            return str(key).upper()
+    return str(key)

@@ -14,7 +14,7 @@ from datetime import datetime
 from heapq import heappop, heappush
 from typing import Any, Protocol
 
-from jobplane.sql.runtime.groups_parts import ALWAYS, NEVER, Groups, Partition, Span
+from jobplane.sql.runtime.groups_parts import ALWAYS, NEVER, REFUSED, Groups, Partition, Span, group_failed
 
 Merge = Callable[[Any, Any], Any]
 
@@ -139,8 +139,11 @@ class SessionSet:
         groups: dict[tuple[datetime, datetime], list[tuple[Any, Any]]] = {}
         for start, end, key, sessions in self._take(watermark):
             group = sessions[0].group
-            for other in sessions[1:]:
-                group = self._merge(group, other.group)
+            try:
+                for other in sessions[1:]:
+                    group = self._merge(group, other.group)
+            except REFUSED as error:
+                raise group_failed(error, key, (start, end)) from error
             groups.setdefault((end, start), []).append((key, group))
         for end, start in sorted(groups):
             written += self._emit(groups[end, start], (start, end), now, produce, full)

@@ -211,3 +211,61 @@ def test_what_a_function_prints_and_how_it_exits_harm_nobody(plane: System, envi
     until(lambda: plane.jobs()["exits"]["status"] == "SUSPENDED", 30, "the job is suspended")
     assert "BAD_RECORD: MOVING_AVERAGE: SystemExit: 3" in plane.jobs()["exits"]["failure"]
     assert plane.workers[-1].host_pids() == hosts
+
+
+def approvals(plane: System, sink: str) -> dict[str, float | None]:
+    """The newest row of each group."""
+    rows = [json.loads(value or b"null") for value in plane.values(sink)]
+    return {row["shop"]: row["approval"] for row in rows}
+
+
+def test_an_aggregate_from_its_installation_to_its_return(plane: System, environment: Environment) -> None:
+    environment.install("1.0")
+    plane.worker()
+    source, sink = plane.topic("texts", 2), plane.topic("approvals", 1, cleanup_policy="compact")
+
+    def say(*texts: str) -> None:
+        for i, text in enumerate(texts):
+            plane.produce(source, [(b"k", json.dumps({"shop": "Ulm", "remark": text}).encode())], partition=i % 2)
+
+    shown = {row["name"]: row for row in json.loads(run(plane, environment, "SHOW FUNCTIONS").stdout)["rows"]}
+    assert shown["APPROVAL"]["signature"] == "APPROVAL(text VARCHAR) → DOUBLE"
+    assert shown["APPROVAL"]["package"] == "sentiment 1.0"
+    create = f"""CREATE JOB approval OPTIONS (parallelism '1', stateIntervalMillis '300') AS INSERT INTO "{sink}"
+                 SELECT shop, APPROVAL(remark) AS approval FROM "{source}" GROUP BY shop"""
+    say("great", "sad", "a box", "bad")
+    analyzed = run(plane, environment, f"EXPLAIN ANALYZE {create}")
+    assert analyzed.returncode == 0, analyzed.stderr
+    assert '"approval":0.3333' in analyzed.stdout.replace("\\", "").replace(" ", "")
+    plane.done(create)
+    until(lambda: approvals(plane, sink) == {"Ulm": 1 / 3}, 30, "the share is there")
+    assert plane.about("DESCRIBE JOB approval")["packages"] == ["sentiment 1.0"]
+
+    # removed: the job is suspended, and keeps its groups
+    environment.uninstall()
+    another_worker(plane)
+    until(lambda: plane.jobs()["approval"]["status"] == "SUSPENDED", 60, "the job is suspended")
+    assert "FUNCTION_MISSING: the query calls functions of package sentiment 1.0" in plane.jobs()["approval"]["failure"]
+    environment.install("1.1")
+    another_worker(plane)
+    plane.done("ALTER JOB approval RESUME")
+    say("thanks", "love")
+    until(lambda: approvals(plane, sink) == {"Ulm": 3 / 5}, 30, "the groups go on")
+
+    # what merge raises suspends the job, and the host lives on
+    module = environment.site / "sentiment.py"
+    text = module.read_text()
+    module.write_text(
+        text.replace("        return state[0] + later[0]", "        raise SystemExit(7)\n        return 0")
+    )
+    another_worker(plane)
+    hosts = plane.workers[-1].host_pids()
+    say("sad")
+    until(lambda: plane.jobs()["approval"]["status"] == "SUSPENDED", 60, "the job is suspended")
+    assert "GROUP_FAILED: the group 'Ulm': APPROVAL.merge: SystemExit: 7" in plane.jobs()["approval"]["failure"]
+    assert plane.workers[-1].host_pids() == hosts
+    module.write_text(text)
+    another_worker(plane)
+    plane.done("ALTER JOB approval RESUME")
+    until(lambda: approvals(plane, sink) == {"Ulm": 3 / 6}, 30, "the groups go on again")
+    plane.done("DROP JOB approval")

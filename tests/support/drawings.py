@@ -76,7 +76,7 @@ def functions(module: str) -> str:
 def aggregates() -> str:
     """Those of one name and meaning that differ in the types they take are one row."""
     rows: dict[tuple[str, str], list[str]] = {}
-    for name, signature, meaning in list_aggregates():
+    for name, signature, meaning, _ in list_aggregates():
         rows.setdefault((name, meaning), []).append(f"`{signature}`")
     return table("signature | meaning", [("<br>".join(ways), meaning) for (_, meaning), ways in rows.items()])
 

@@ -16,7 +16,6 @@ from confluent_kafka import Message
 
 from jobplane.schemas.failures import GroupFailed, RecordFailure
 from jobplane.schemas.shown import utc_text
-from jobplane.sql.codegen.compile import Wiring
 from jobplane.sql.codegen.groups import compile_groups
 from jobplane.sql.runtime.groups import GroupState
 from jobplane.sql.runtime.groups_parts import FOREVER
@@ -31,7 +30,7 @@ def is_grouped(block: Block) -> bool:
 
 def answered(block: Block) -> str:
     """The block with its answers given anew."""
-    compiled = compile_groups(block.planned(), Wiring("out", 1, {"s": "s"}, {"s": 0}))
+    compiled = compile_groups(block.planned(), block.wiring())
     last = max(int(line.removeprefix(_PARTITION)) if line.startswith(_PARTITION) else 0 for line in block.lines)
     session = _Session(compiled.state(("s", partition) for partition in range(last + 1)))
     assert block.lines[-1].startswith("= "), "what the records after the last commit give is not shown"

@@ -26,10 +26,11 @@ WIRING = Wiring("out", 4, {"s": "s"}, {"s": 0})
 
 def mapped(columns: str) -> TopicMapping:
     """A mapping of JSON with these columns."""
-    return _built(f"CREATE MAPPING s ({columns}) TYPE Kafka")
+    return mapping_of(f"CREATE MAPPING s ({columns}) TYPE Kafka")
 
 
-def _built(text: str) -> TopicMapping:
+def mapping_of(text: str) -> TopicMapping:
+    """That of a CREATE MAPPING."""
     statement = parse(text)
     assert isinstance(statement, statements.CreateMapping)
     return build_mapping(statement)
@@ -39,7 +40,7 @@ def planned(query: str, mapping: str = MAPPING, target: str = "") -> Plan:
     """`target` is the mapping of the target, if it has one."""
     statement = parse(f"CREATE JOB j AS INSERT INTO out {query}")
     assert isinstance(statement, statements.CreateJob)
-    return plan(statement.insert, {"s": _built(mapping)}, _built(target) if target else None)
+    return plan(statement.insert, {"s": mapping_of(mapping)}, mapping_of(target) if target else None)
 
 
 def compiled(query: str, mapping: str = MAPPING, *, skip_late: bool = False) -> CompiledGroups:

@@ -16,9 +16,10 @@ from confluent_kafka import Message
 from jobplane.controlplane.core.decide.formats import add_inline_schemas
 from jobplane.schemas.errors import STATEMENT_START
 from jobplane.schemas.failures import BadRecord
-from jobplane.schemas.options import JobOptions
+from jobplane.schemas.options import JobOptions, Tombstones
 from jobplane.schemas.records.mappings import TopicMapping
 from jobplane.sql.codegen.compile import CompiledStep, Wiring, compile_step
+from jobplane.sql.functions import BUILT_IN, FunctionCatalogue
 from jobplane.sql.mapping import build_mapping
 from jobplane.sql.plan.graph import Plan
 from jobplane.sql.plan.plan import plan
@@ -53,6 +54,7 @@ class Block:
     options: str
     query: str
     lines: list[str] = field(default_factory=list)
+    functions: FunctionCatalogue = BUILT_IN
 
     def answered(self, by: CompiledStep | None = None) -> str:
         """The block with the answers that a step gives: the step of its own plan, or another."""
@@ -68,11 +70,14 @@ class Block:
 
     def compiled(self) -> CompiledStep:
         options = JobOptions.of({option.name.text: option.value for option in self._job().options})
-        return compile_step(self.planned(), Wiring("out", 1, {"s": "s"}, {"s": 0}, tombstones=options.tombstones))
+        return compile_step(self.planned(), self.wiring(options.tombstones))
 
     def planned(self) -> Plan:
         mappings = {one.name: one for one in map(mapping, self.mappings)}
-        return plan(self._job().insert, mappings, mappings.get("out"))
+        return plan(self._job().insert, mappings, mappings.get("out"), self.functions)
+
+    def wiring(self, tombstones: Tombstones = Tombstones.SKIP) -> Wiring:
+        return Wiring("out", 1, {"s": "s"}, {"s": 0}, self.functions, tombstones=tombstones)
 
     def _job(self) -> statements.CreateJob:
         statement = parse(f"CREATE JOB j {self.options.removeprefix('@ ')} AS INSERT INTO out {self.query}")

@@ -16,6 +16,7 @@ from jobplane.schemas.formats.json.values import row_class
 from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.datatypes import Type
 from jobplane.sql.analysis.aggregates import resolve_aggregate
+from jobplane.sql.functions import BUILT_IN
 from jobplane.sql.functions.aggregates import AGGREGATES, accumulator_of
 from jobplane.sql.functions.aggregates.accumulator import Accumulator, Arguments
 from jobplane.sql.functions.listing import list_functions
@@ -206,7 +207,7 @@ def test_the_code_of_an_aggregate_does_what_it_does(name: str, types: list[Type]
 
 
 def resolved_type(name: str, *arguments: Typed, learned: bool = True) -> str:
-    found = resolve_aggregate(name, [(one, PLACE) for one in arguments], PLACE, Coercion(Slots(learned)))
+    found = resolve_aggregate(name, [(one, PLACE) for one in arguments], PLACE, Coercion(Slots(learned)), BUILT_IN)
     return str(found.type)
 
 
@@ -245,7 +246,7 @@ def test_the_type_of_the_result(name: str, types: list[Type], expected: str) -> 
 def test_the_use_of_a_result_tells_the_type_of_its_values() -> None:
     slots = Slots()
     value = Field("price", t.UNKNOWN, ("price",))
-    found = resolve_aggregate("MIN", [(value, PLACE)], PLACE, Coercion(slots))
+    found = resolve_aggregate("MIN", [(value, PLACE)], PLACE, Coercion(slots), BUILT_IN)
     assert (found.type, found.slot) == (t.UNKNOWN, ("price",))
     Coercion(slots).to(Field("", found.type, found.slot), t.DOUBLE, "+", PLACE)
     assert slots.columns() == {"price": t.NUMBER}

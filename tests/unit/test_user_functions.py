@@ -65,7 +65,7 @@ UNUSABLE = {
         "parameter 'a' is keyword-only, but SQL passes arguments by position",
     ),
     "slow": ("async def slow(a: int) -> int: return 1", "it returns a coroutine or generator, not a value"),
-    "thing": ("class thing: pass", "it is a type, not a function"),
+    "thing": ("class thing: pass", "it is a class without init, add, merge and result"),
     "number": ("number = 3", "it is an int, not a function"),
     "words": (
         "from typing import Literal\ndef words(a: Literal['x']) -> int: return 1",

@@ -24,11 +24,15 @@ class Ordering:
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """What an aggregate is called with. `constants` are the values of the arguments after those of the records."""
+    """What an aggregate is called with. `constants` are the values of the arguments after those of the records.
+
+    `returns` is the type that the result is checked for, where the aggregate is that of a package.
+    """
 
     types: tuple[Type, ...]
     constants: tuple[Any, ...] = ()
     order: tuple[Ordering, ...] = ()
+    returns: Type | None = None
 
 
 class Accumulator(ABC):
@@ -64,6 +68,10 @@ class Accumulator(ABC):
     @abstractmethod
     def result(self, state: Any) -> Any:
         """The value of the aggregate; None is NULL. The state stays as it is."""
+
+    def copy(self, state: Any) -> Any:
+        """The same state, which shares nothing with it that can change."""
+        return self.merge(self.init(), state)
 
     def widen(self, state: Any) -> Any:
         """The state as msgspec can write it, if it raised OverflowError for a whole number of more than 64 bits."""

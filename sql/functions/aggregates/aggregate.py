@@ -4,9 +4,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from jobplane.schemas.types.datatypes import Type
 from jobplane.sql.functions.aggregates.accumulator import Accumulator, Arguments
 from jobplane.sql.functions.signature import Function, Parameter
+
+
+class OfferedCall(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What a plan records of a call to an aggregate of a package: only the same one can go on with its groups.
+
+    `parameters` are the types that it takes, `state` says what it keeps.
+    """
+
+    package: str
+    parameters: tuple[str, ...]
+    state: str
+
 
 NUMBER, ORDERED, ANYTHING = Type("N"), Type("O"), Type("T")
 """Stand for the type of the argument: see sql/functions/signature.py."""
@@ -17,13 +31,15 @@ class Aggregate:
     """`function` has the name, the parameters and the meaning; a call of it makes the accumulator of `Arguments`.
 
     The first `values` arguments are values of records, those after them are constants. `result_type` has the type of
-    the result, for types of arguments that suit the parameters. `takes_order`: ORDER BY may stand in the call.
+    the result, for types of arguments that suit the parameters. `takes_order`: ORDER BY may stand in the call. `state`
+    says what an aggregate of a package keeps of a group.
     """
 
     function: Function
     values: int
     result_type: Callable[[tuple[Type, ...]], Type]
     takes_order: bool = False
+    state: str = ""
 
     @property
     def name(self) -> str:
@@ -39,6 +55,15 @@ class Aggregate:
         """The same for the same arguments, for ever: jobs record the name and the arguments."""
         made: Accumulator = self.function.call(arguments)
         return made
+
+
+def offered_call(aggregate: Aggregate, count: int) -> OfferedCall | None:
+    """A call with `count` arguments; None if the aggregate is one of the language."""
+    function = aggregate.function
+    if function.package is None:
+        return None
+    parameters = tuple(str(function.parameter(i).type) for i in range(count))
+    return OfferedCall(function.package.name, parameters, aggregate.state)
 
 
 def parameter(name: str, type_: Type, *, takes_null: bool = False) -> Parameter:

@@ -16,6 +16,8 @@ from jobplane.sql.analysis.expressions import Analysis
 from jobplane.sql.analysis.names import Names
 from jobplane.sql.analysis.nested import field_of
 from jobplane.sql.analysis.record import READABLE
+from jobplane.sql.functions import FunctionCatalogue
+from jobplane.sql.functions.aggregates.aggregate import offered_call
 from jobplane.sql.plan.graph import Step
 from jobplane.sql.plan.operators import AggregateColumn, GroupOperator, OrderItem, ProjectedColumn, WindowOperator
 from jobplane.sql.syntax import expressions as ex
@@ -87,7 +89,7 @@ class SelectGroups:
                 return value
         self.rows.clause = "an aggregate"
         typed = [self._argument(one, call) for one in call.arguments]
-        found = resolve_aggregate(call.name, typed, call.place, self.rows.coercion)
+        found = resolve_aggregate(call.name, typed, call.place, self.rows.coercion, self.rows.functions)
         where = None if call.where is None else self.rows.condition(call.where, "FILTER")
         order = tuple(self._sort_item(one) for one in call.order)
         if order and not found.aggregate.takes_order:
@@ -97,7 +99,8 @@ class SelectGroups:
             message = f"with DISTINCT, {call.name} sorts by its argument alone; leave out DISTINCT or ORDER BY"
             raise NotSupported(message, call.place)
         name = self.new_key()
-        made = AggregateColumn(name, call.name, found.arguments, found.type, call.distinct, where, order)
+        offered = offered_call(found.aggregate, len(found.arguments))
+        made = AggregateColumn(name, call.name, found.arguments, found.type, call.distinct, where, order, offered)
         value = Field(name, found.type, found.slot)
         self.aggregates.append((call, made, value))
         return value
@@ -170,7 +173,7 @@ class GroupAnalysis(Analysis):
                 return found
             if (alias := alias_of(tree, self.groups.rows.scope, self.aliases)) is not None:
                 return self.typed(alias)
-        if is_aggregate(tree) and isinstance(tree, ex.Call):
+        if is_aggregate(tree, self.functions) and isinstance(tree, ex.Call):
             return self._aggregate(tree)
         return Analysis.typed(self, tree)
 
@@ -212,7 +215,7 @@ def add_group_by(groups: SelectGroups, select: statements.Select, names: Names) 
             groups.add_key(item.expression, item_name(item, 0).text)
             continue
         alias = alias_of(tree, names, names.given)
-        if alias is not None and has_aggregate(alias):
+        if alias is not None and has_aggregate(alias, groups.rows.functions):
             raise NotSupported(
                 f"{render_expression(tree)} is an aggregate; GROUP BY takes columns of the rows", tree.place
             )
@@ -271,9 +274,10 @@ def make_group(
     return GroupOperator(groups.columns, groups.results, names, slice_, changes, bound)
 
 
-def place_of_groups(select: statements.Select) -> Place:
+def place_of_groups(select: statements.Select, functions: FunctionCatalogue) -> Place:
     """Where the SELECT says that it makes groups."""
     if select.group:
         return select.group[0].place
-    calls = [one for one in walk((select.items, select.having)) if isinstance(one, ex.Call) and is_aggregate(one)]
+    inside = walk((select.items, select.having))
+    calls = [one for one in inside if isinstance(one, ex.Call) and is_aggregate(one, functions)]
     return calls[0].place if calls else select.items[0].place
