@@ -167,6 +167,7 @@ def describe_snapshot(state: State, name: statements.Name) -> Listing:
         "version": snapshot.version,
         "time": snapshot.time,
         "parts": len(snapshot.parts),
+        "state": snapshot.state_bytes,
         "digest": snapshot.digest,
         "sink": snapshot.sink,
         "sink_ends": list(snapshot.sink_ends),

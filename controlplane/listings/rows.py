@@ -57,7 +57,7 @@ class Listing:
 
 
 JOB_COLUMNS = ("name", "status", "uid", "tasks", "query", "failure", "lag", "rate", "created", "closed")
-SNAPSHOT_COLUMNS = ("name", "job", "version", "offsets", "time")
+SNAPSHOT_COLUMNS = ("name", "job", "version", "offsets", "state", "time")
 MAPPING_COLUMNS = ("name", "topic", "columns", "jobs")
 TOPIC_COLUMNS = ("name", "partitions", "mappings")
 FUNCTION_COLUMNS = ("name", "signature", "meaning", "package")
@@ -137,6 +137,7 @@ def snapshot_row(snapshot: Snapshot) -> Row:
         "job": snapshot.job,
         "version": snapshot.version,
         "offsets": offsets_text(snapshot.sources),
+        "state": snapshot.state_bytes,
         "time": snapshot.time,
     }
 

@@ -129,6 +129,15 @@ def decode_state(data: bytes) -> CheckpointState:
         raise UnknownState(f"a damaged manifest: {bad}") from bad
 
 
+def size_of_state(data: bytes) -> int:
+    """The bytes of the chunks that the state of a checkpoint names; 0 without a state that can be read."""
+    try:
+        state = decode_state(data) if data else None
+    except UnknownState:
+        return 0
+    return 0 if state is None else sum(place.size for one in state.manifests for place in one.chunks)
+
+
 def merge_states(states: Iterable[CheckpointState], owned: Iterable[At]) -> CheckpointState | None:
     """The state of the partitions owned, from the checkpoints of several tasks, and of the snapshot that a job began
     with; None if none has any.

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from jobplane.processors.protocol.messages import TaskGoal
 from jobplane.processors.protocol.steps import TaskEnd
+from jobplane.processors.state.manifest import size_of_state
 from jobplane.processors.task.context import TaskContext
 from jobplane.processors.task.reports import Reporter
 from jobplane.schemas.failures import JobFailure
@@ -34,7 +35,8 @@ def _copy(reporter: Reporter, goal: TaskGoal, attempt: int, checkpoint: Checkpoi
         cause = Failure(failure.code, failure.message)
         reporter.snapshot(goal, attempt, ReportKind.SNAPSHOT_FAILED, request, failure=cause)
     else:
-        part = SnapshotPart(goal.task, key, offset, hashlib.sha256(value).hexdigest(), checkpoint.sources)
+        state_bytes = size_of_state(checkpoint.state)
+        part = SnapshotPart(goal.task, key, offset, hashlib.sha256(value).hexdigest(), checkpoint.sources, state_bytes)
         reporter.snapshot(goal, attempt, ReportKind.SNAPSHOTTED, request, part=part)
 
 

@@ -7,13 +7,17 @@ from jobplane.schemas.records.offsets import SourceOffsets
 
 @dataclass(frozen=True, slots=True)
 class SnapshotPart:
-    """One task's record in the snapshots topic: its key, offset, SHA-256 and what it holds of the sources."""
+    """One task's record in the snapshots topic: its key, offset, SHA-256 and what it holds of the sources.
+
+    `state_bytes` is the size of the chunks of groups that it names.
+    """
 
     task: int
     key: str
     offset: int
     digest: str
     sources: tuple[SourceOffsets, ...]
+    state_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

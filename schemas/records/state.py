@@ -130,7 +130,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The manifest: exactly one record a task in the snapshots topic."""
+    """The manifest: exactly one record a task in the snapshots topic.
+
+    `groups` says what the groups of its job are (sql/plan/grouping/signature.py), empty where that is not known.
+    """
 
     name: str
     version: int
@@ -144,6 +147,12 @@ class Snapshot:
     parts: tuple[SnapshotPart, ...]
     digest: str
     time: int
+    groups: str = ""
+
+    @property
+    def state_bytes(self) -> int:
+        """The size of the chunks of groups that it names; other snapshots may name some of them too."""
+        return sum(part.state_bytes for part in self.parts)
 
 
 ACCEPTED, UNCHANGED, REFUSED = "accepted", "unchanged", "refused"

@@ -19,12 +19,16 @@ from jobplane.sql.functions import FunctionCatalogue
 from jobplane.sql.functions.aggregates.accumulator import Accumulator, Arguments, Ordering
 from jobplane.sql.functions.aggregates.aggregate import Aggregate, offered_call
 from jobplane.sql.operations.operation import UnknownOperation
+from jobplane.sql.plan.grouping.going_on import StateLayout
 from jobplane.sql.plan.operators import AggregateColumn, GroupOperator
+from jobplane.sql.runtime.groups_parts import Groups
 from jobplane.sql.runtime.groups_sessions import joined_by
 from jobplane.sql.types.typed import Constant, Typed
 
 NO_TIME = -1
 """The `time` of a group whose records have no timestamps."""
+_MEMBERS: dict[str, Any] = {"time": ("time", int, NO_TIME), "held": ("held", bool, False)}
+"""What a group may keep besides its aggregates, as fields of its struct."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +88,42 @@ class GroupClass:
         states = {f"s{i}": one.accumulator.widen(getattr(group, f"s{i}")) for i, one in enumerate(self.columns)}
         return msgspec.structs.replace(group, **states)
 
-    def decoder(self) -> Any:
-        """Reads a chunk of groups."""
-        kinds = [one.kind for one in self.keys]
+    def decoder(self, layout: StateLayout | None = None) -> Callable[[bytes], Groups]:
+        """Reads a chunk of groups; with `layout` one of groups that had other keys and states beside these."""
+        if layout is None:
+            return self._decode_as(self.kind, self.session, [one.kind for one in self.keys])
+        states: dict[int, Any] = dict(
+            zip(layout.aggregates, (one.accumulator.state_type for one in self.columns), strict=True)
+        )
+        fields: list[Any] = [(f"s{i}", states.get(i, msgspec.Raw)) for i in range(layout.count)]
+        kept = msgspec.defstruct(
+            "Kept", [*fields, *(_MEMBERS[one] for one in layout.members)], array_like=True, gc=False
+        )
+        kinds = [kind for _, kind in sorted(zip(layout.keys, (one.kind for one in self.keys), strict=True))]
+        decode = self._decode_as(kept, None if self.session is None else _session(kept), kinds)
+        members = [name for name in self.members if name in layout.members]
+        is_apart = len(set(layout.aggregates)) == len(layout.aggregates)
+
+        def taken(group: Any) -> Any:
+            if self.session is not None and isinstance(group, list):
+                return [self.session(one.start, one.end, taken(one.group)) for one in group]
+            found = [getattr(group, f"s{i}") for i in layout.aggregates]
+            made = self.kind(*found, **{name: getattr(group, name) for name in members})
+            return made if is_apart else self.copy(made)
+
+        if layout.keys == tuple(range(len(layout.keys))):
+            return lambda data: {key: taken(group) for key, group in decode(data).items()}
+        return lambda data: {tuple(key[i] for i in layout.keys): taken(group) for key, group in decode(data).items()}
+
+    def _decode_as(self, kind: Any, session: Any, kinds: Sequence[Any]) -> Callable[[bytes], Groups]:
         key: Any = kinds[0] if len(kinds) == 1 else tuple.__class_getitem__(tuple(kinds))
-        value: Any = self.kind if self.session is None else list.__class_getitem__(self.session)
+        value: Any = kind if session is None else list.__class_getitem__(session)
         return msgpack_decoder(dict.__class_getitem__((key, value))).decode
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """What a group keeps besides its aggregates."""
+        return tuple(name for name in self.kind.__struct_fields__ if name in _MEMBERS)
 
 
 def group_class(
@@ -104,18 +138,22 @@ def group_class(
     """Raises UnknownOperation for an aggregate that is not there."""
     columns = tuple(_column(one, functions) for one in group.aggregates)
     members: list[Any] = [(f"s{i}", one.accumulator.state_type) for i, one in enumerate(columns)]
-    members += [("time", int, NO_TIME)] if timed else []
-    members += [("held", bool, False)] if retracts else []
+    members += [_MEMBERS["time"]] if timed else []
+    members += [_MEMBERS["held"]] if retracts else []
     kind = msgspec.defstruct("Group", members, array_like=True, gc=False)
     keys = tuple(key_kind(one.type) for one in group.keys if one.name not in group.window)
     session = None
     if sessions:
-        times = [("start", datetime), ("end", datetime)]
-        session = msgspec.defstruct("Session", [*times, ("group", kind)], array_like=True, gc=False)
+        session = _session(kind)
     merge = _merging(kind, columns, timed=timed, retracts=retracts)
     changing = [i for i, one in enumerate(columns) if not _is_fixed(one.accumulator.init())]
     keep = _keeping(kind, columns, changing)
     return GroupClass(kind, columns, keys, timed, retracts, compares, session, merge, keep, bool(changing))
+
+
+def _session(kind: type[msgspec.Struct]) -> type[msgspec.Struct]:
+    fields = [("start", datetime), ("end", datetime), ("group", kind)]
+    return msgspec.defstruct("Session", fields, array_like=True, gc=False)
 
 
 def _merging(

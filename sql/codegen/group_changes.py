@@ -6,9 +6,9 @@ newest record, makes no other row.
 
 from jobplane.schemas.types import datatypes as t
 from jobplane.sql.codegen.accumulating import GroupClass
-from jobplane.sql.codegen.group_keys import replaces_rows
 from jobplane.sql.plan.graph import Branch
 from jobplane.sql.plan.operators import GROUP_TIME, AggregateColumn, GroupOperator
+from jobplane.sql.plan.stateful import replaces_rows
 from jobplane.sql.plan.usage import keys_of
 from jobplane.sql.types.typed import Field
 

@@ -9,13 +9,9 @@ from collections.abc import Iterable
 from jobplane.sql.analysis.record import KEY_FIELDS, KEY_WHOLE
 from jobplane.sql.plan.graph import Branch
 from jobplane.sql.plan.operators import KEY_PART, GroupOperator, ProjectedColumn, ScannedField
+from jobplane.sql.plan.stateful import replaces_rows
 from jobplane.sql.syntax.parts import KEY
 from jobplane.sql.types.typed import Apply, Field, Typed, strip_view
-
-
-def replaces_rows(group: GroupOperator) -> bool:
-    """Whether a row of a group replaces the one before."""
-    return group.changes or not group.window
 
 
 def is_of_record_key(value: Typed, fields: Iterable[ScannedField]) -> bool:

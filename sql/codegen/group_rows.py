@@ -15,12 +15,12 @@ from jobplane.sql.codegen.branch import comments, names_legend, new_code
 from jobplane.sql.codegen.encode import arguments, encode, encode_tombstone
 from jobplane.sql.codegen.expressions import Code
 from jobplane.sql.codegen.group_changes import compared_parts, is_told, telling
-from jobplane.sql.codegen.group_keys import may_lack_key, replaces_rows
+from jobplane.sql.codegen.group_keys import may_lack_key
 from jobplane.sql.codegen.row import Row
 from jobplane.sql.codegen.rows import change
 from jobplane.sql.functions import FunctionCatalogue
-from jobplane.sql.plan.graph import Branch, keys_of_operators
-from jobplane.sql.plan.operators import GROUP_TIME, WINDOW_TIME, FilterOperator, GroupOperator, ProjectOperator
+from jobplane.sql.plan.graph import Branch
+from jobplane.sql.plan.operators import GROUP_TIME, WINDOW_TIME, GroupOperator
 from jobplane.sql.plan.usage import keys_of
 from jobplane.sql.runtime.groups_parts import REFUSED, group_failed, group_words, raise_no_row_key
 from jobplane.sql.syntax.parts import KEY
@@ -63,16 +63,6 @@ class EmitCode:
     text: str
     bound: dict[str, Any]
     legend: str
-
-
-def is_timed(branch: Branch) -> bool:
-    """Whether a row of a group has the newest timestamp of its records."""
-    return GROUP_TIME in keys_of_operators((*branch.after, ProjectOperator(branch.columns)))
-
-
-def retracts(branch: Branch, group: GroupOperator) -> bool:
-    """Whether a row that was written may be filtered out later."""
-    return replaces_rows(group) and any(isinstance(step, FilterOperator) for step in branch.after)
 
 
 def emit_code(

@@ -9,13 +9,16 @@ from jobplane.sql.codegen.absorb import absorb_code
 from jobplane.sql.codegen.accumulating import group_class
 from jobplane.sql.codegen.compile import Step, Wiring, execute
 from jobplane.sql.codegen.group_changes import compares
-from jobplane.sql.codegen.group_rows import emit_code, is_timed, retracts
+from jobplane.sql.codegen.group_rows import emit_code
 from jobplane.sql.plan.graph import Branch, NotFused, Plan
+from jobplane.sql.plan.grouping.going_on import StateLayout
 from jobplane.sql.plan.grouping.group_windows import gap_of, slices_of
+from jobplane.sql.plan.stateful import is_timed, retracts
 from jobplane.sql.runtime.groups import Absorb, GroupState
 from jobplane.sql.runtime.groups_due import GroupShape, Produce
-from jobplane.sql.runtime.groups_parts import At, Partition
+from jobplane.sql.runtime.groups_parts import At, Groups, Partition
 
+Decode = Callable[[bytes], Groups]
 Bind = Callable[[Mapping[int, Partition]], Absorb]
 
 
@@ -23,10 +26,12 @@ Bind = Callable[[Mapping[int, Partition]], Absorb]
 class CompiledGroups:
     """`source` is the functions' text with a legend of the values bound to them, for people.
 
+    `decoder` makes what reads chunks of a layout.
     `count` is a Step that changes nothing and returns what `absorb` of a state would.
     """
 
     shape: GroupShape
+    decoder: Callable[[StateLayout | None], Decode]
     count: Step
     source: str
     _binds: Mapping[str, Bind]
@@ -84,7 +89,7 @@ def compile_groups(plan: Plan, wiring: Wiring, *, skip_late: bool = False) -> Co
         sources.append(code.text + code.legend)
     opening = {topic for topic, branch in branches.items() if branch.opens_value}
     source = "\n".join([*sources, emit.text + emit.legend])
-    return CompiledGroups(shape, _counting(opening), source, binds)
+    return CompiledGroups(shape, made.decoder, _counting(opening), source, binds)
 
 
 def _alike(one: Branch, other: Branch) -> bool:

@@ -6,8 +6,8 @@ from hashlib import sha256
 from msgspec.structs import replace
 
 from jobplane.sql.analysis.record import PARTITION
-from jobplane.sql.plan.graph import Branch, Plan
-from jobplane.sql.plan.operators import FilterOperator, GroupOperator, WatermarkOperator
+from jobplane.sql.plan.graph import Branch, Plan, keys_of_operators
+from jobplane.sql.plan.operators import GROUP_TIME, FilterOperator, GroupOperator, ProjectOperator, WatermarkOperator
 from jobplane.sql.plan.recording import dump
 from jobplane.sql.types.typed import Field, strip_view
 
@@ -43,8 +43,28 @@ def idle_rules(plan: Plan) -> dict[str, float]:
     return {source: seconds for source, seconds in rules.items() if seconds < math.inf}
 
 
-def signature(plan: Plan) -> str:
-    """Says what groups are: only state with the same signature can be gone on with.
+def replaces_rows(group: GroupOperator) -> bool:
+    """Whether a row of a group replaces the one before."""
+    return group.changes or not group.window
+
+
+def is_timed(branch: Branch) -> bool:
+    """Whether a row of a group has the newest timestamp of its records."""
+    return GROUP_TIME in keys_of_operators((*branch.after, ProjectOperator(branch.columns)))
+
+
+def retracts(branch: Branch, group: GroupOperator) -> bool:
+    """Whether a row that was written may be filtered out later."""
+    return replaces_rows(group) and any(isinstance(step, FilterOperator) for step in branch.after)
+
+
+def members(branch: Branch, group: GroupOperator) -> tuple[str, ...]:
+    """What a group keeps besides its aggregates, in this order."""
+    return (*(["time"] if is_timed(branch) else []), *(["held"] if retracts(branch, group) else []))
+
+
+def digest_of_before(plan: Plan) -> str:
+    """What manifests had for a signature in the first version with groups: those are read for ever.
 
     Filters make no difference, nor does when silence counts as time.
     """

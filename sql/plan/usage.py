@@ -1,6 +1,6 @@
 """The parts of an expression, and the values that it names."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import assert_never
 
 from msgspec.structs import replace
@@ -75,6 +75,15 @@ def post_order(trees: Iterable[Typed]) -> Iterator[Typed]:
             if id(one) not in done:
                 done.add(id(one))
                 yield one
+
+
+def substitute(tree: Typed, value_of: Callable[[Field], Typed]) -> Typed:
+    """The expression with other values for its fields."""
+    made: dict[int, Typed] = {}
+    for one in post_order([tree]):
+        new = [made[id(child)] for child in children(one)]
+        made[id(one)] = value_of(one) if isinstance(one, Field) else _with_children(one, new)
+    return made[id(tree)]
 
 
 class ExpressionCleaner:

@@ -155,9 +155,12 @@ class GroupState:
             if span.groups
         }
 
-    def load(self, chunk: Chunk) -> None:
-        """Chunks of one span in the order in which they were taken. Raises ValueError for one that cannot be read."""
-        groups = groups_in(chunk, self._shape.decode)
+    def load(self, chunk: Chunk, decode: Callable[[bytes], Groups] | None = None) -> None:
+        """Chunks of one span in the order in which they were taken. Raises ValueError for one that cannot be read.
+
+        `decode` is for chunks of groups that had more than these have.
+        """
+        groups = groups_in(chunk, decode or self._shape.decode)
         self._parts[chunk.at].span(bounds_of_text(chunk.span)).load(groups)
 
     def _chunks(self, at: At, bounds: Bounds, groups: Groups) -> Iterator[Chunk]:

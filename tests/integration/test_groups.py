@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 from collections import Counter
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import NewPartitions
 
+from jobplane.schemas.errors import SnapshotMismatch
 from tests.support.broker import KafkaBroker
 from tests.support.orders import START, Orders, text, totals_in
 from tests.support.system import System, system, until
@@ -188,23 +190,45 @@ def test_a_task_that_holds_too_many_groups_stops_and_can_go_on(plane: System) ->
     plane.done("DROP JOB limited")
 
 
-def test_state_of_other_groups_is_refused(plane: System) -> None:
+def test_a_job_goes_on_with_fewer_aggregates_and_no_others(plane: System) -> None:
+    """Whatever cannot go on is refused at CREATE JOB, and EXPLAIN says the same."""
     orders, sink = Orders(plane, "others"), plane.topic("others-out")
     query = orders.windows(sink)
     plane.done(f'CREATE JOB plain AS INSERT INTO "{sink}" SELECT x FROM others')
-    plane.done(f"CREATE JOB counting OPTIONS (parallelism '1') AS {query}")
-    for job, snapshot, other in (
-        ("plain", "plain_part", query),
-        ("counting", "part", query.replace("SUM(x)", "MAX(x)")),
-        ("counting", "part", query.replace("60", "120")),
+    plane.done(f"CREATE JOB counting OPTIONS (parallelism '1', onLate 'skip', {OFTEN}) AS {query}")
+    orders.send(300)
+    plane.done("CREATE SNAPSHOT plain_part FOR JOB plain")
+    plane.done("CREATE SNAPSHOT part FOR JOB counting")
+    assert {row["name"]: row["state"] > 0 for row in plane.rows("SHOW SNAPSHOTS")} == {
+        "plain_part": False,
+        "part": True,
+    }
+    for snapshot, other, why in (
+        ("plain_part", query, "holds no groups"),
+        ("part", query.replace("SUM(x)", "MAX(x)"), "it has COUNT(*), SUM(x), not MAX(x)"),
+        ("part", query.replace("60", "120"), "it has windows of PT1M of ts, the query has windows of PT2M of ts"),
     ):
-        plane.done(f"CREATE SNAPSHOT {snapshot} FOR JOB {job}")
-        plane.sql(f"CREATE JOB changed OPTIONS (parallelism '1', initialSnapshotName '{snapshot}') AS {other}")
-        await_failure(plane, "changed", "STATE_MISMATCH")
-        plane.done("DROP JOB changed")
+        create = f"CREATE JOB changed OPTIONS (parallelism '1', initialSnapshotName '{snapshot}') AS {other}"
+        reply = plane.sql(create).reply
+        assert reply is not None
+        assert (reply.code, why in reply.message) == ("snapshot-mismatch", True), reply
+        with pytest.raises(SnapshotMismatch, match=re.escape(why)):
+            plane.rows(f"EXPLAIN {create}")
+    fewer, part = plane.topic("others-fewer"), OFTEN + ", onLate 'skip', parallelism '2', initialSnapshotName 'part'"
+    without = orders.windows(fewer).replace("COUNT(*) AS orders, ", "")
+    plane.done(f"CREATE JOB changed OPTIONS ({part}) AS {without}")
     filtered = query.replace("GROUP BY", "WHERE x > 1 GROUP BY")
-    plane.done(f"CREATE JOB changed OPTIONS (parallelism '1', initialSnapshotName 'part') AS {filtered}")
-    for job in ("plain", "counting", "changed"):
+    plane.done(f"CREATE JOB filtered OPTIONS ({part}) AS {filtered}")
+    before = len(plane.read(sink))
+    orders.send(300)
+    plane.done("ALTER JOB changed RESTART")
+    orders.close()
+    totals, _ = orders.expected()
+    rows = [json.loads(one or b"") for one in plane.await_values(fewer, len(totals) - before)]
+    found = {(row["who"], row["since"]): row["total"] for row in rows}
+    assert len(found) == len(rows)
+    assert found.items() <= {key: total for key, (_, total) in totals.items()}.items()
+    for job in ("plain", "counting", "changed", "filtered"):
         plane.done(f"DROP JOB {job}")
 
 

@@ -7,6 +7,8 @@ from jobplane.schemas.errors import BadOptionValue, Place, SnapshotMismatch
 from jobplane.schemas.options import Guarantee, JobOptions, sql_name
 from jobplane.schemas.records.plans import RecordedPlan, keeps_state
 from jobplane.schemas.records.state import Snapshot
+from jobplane.sql.plan.grouping.going_on import difference
+from jobplane.sql.plan.grouping.signature import decode_signatures, encode_signatures, signatures
 from jobplane.sql.plan.recording import UnreadablePlan, read
 from jobplane.sql.plan.stateful import grouped_branches, needs_one_task, needs_record_key
 from jobplane.sql.syntax import statements
@@ -56,6 +58,14 @@ def check_groups(
     return ()
 
 
+def signature_text(plan: RecordedPlan | None) -> str:
+    """What the groups of a job are, for its snapshots; empty where that cannot be known here."""
+    try:
+        return "" if plan is None else encode_signatures(signatures(read(plan)))
+    except UnreadablePlan:
+        return ""
+
+
 def check_restored_groups(snapshot: Snapshot, plan: RecordedPlan, partitions: Mapping[str, int], where: Place) -> None:
     """Raises SnapshotMismatch for a query whose groups cannot go on with those in the snapshot.
 
@@ -63,9 +73,23 @@ def check_restored_groups(snapshot: Snapshot, plan: RecordedPlan, partitions: Ma
     """
     if not keeps_state(plan):
         return
+    asked = read(plan)
+    kept = decode_signatures(snapshot.groups)
+    if kept is not None and not kept:
+        raise SnapshotMismatch(
+            f"snapshot '{snapshot.name}' holds no groups: the job would miss what came before it; create the job "
+            "without initialSnapshotName",
+            where,
+        )
+    if kept is not None and (why := difference(kept, signatures(asked))):
+        raise SnapshotMismatch(
+            f"the query cannot go on with the groups of snapshot '{snapshot.name}': {why}; create the job with the "
+            "query of the snapshot, or without initialSnapshotName",
+            where,
+        )
     for one in snapshot.sources:
         count, before = partitions[one.topic], len(one.offsets)
-        if count > before and any(b.group and needs_record_key(b.group) for b in grouped_branches(read(plan))):
+        if count > before and any(b.group and needs_record_key(b.group) for b in grouped_branches(asked)):
             raise SnapshotMismatch(
                 f"'{one.topic}' has {count} partitions now and had {before} when snapshot '{snapshot.name}' was made: "
                 "keys have moved to other partitions than their groups; create the job without the snapshot, with "

@@ -5,6 +5,7 @@ from collections import defaultdict
 from typing import assert_never
 
 from jobplane.controlplane.core.decide.drop_job import close_job
+from jobplane.controlplane.core.decide.groups import signature_text
 from jobplane.controlplane.core.facts import Facts
 from jobplane.controlplane.core.state import State
 from jobplane.controlplane.core.transitions import JobInput, reported_status
@@ -182,6 +183,7 @@ def _manifest(
         parts=ordered,
         digest=hashlib.sha256("".join(part.digest for part in ordered).encode()).hexdigest(),
         time=time,
+        groups=signature_text(job.plan),
     )
 
 

@@ -6,6 +6,7 @@ checked: as many records must come as before, and lead to the same watermarks.
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jobplane.processors.evaluation.batch import Evaluation, RecordBatch
@@ -19,6 +20,11 @@ from jobplane.processors.task.context import BATCH, TaskContext
 from jobplane.processors.task.groups.fetching import fetch_chunks
 from jobplane.processors.task.topic_checks import check_held
 from jobplane.schemas.failures import CheckpointLost, DataLost, StateMismatch
+from jobplane.sql.codegen.groups import CompiledGroups
+from jobplane.sql.plan.graph import Plan
+from jobplane.sql.plan.grouping.going_on import difference, layout_of
+from jobplane.sql.plan.grouping.signature import GroupSignature, decode_signatures
+from jobplane.sql.plan.stateful import digest_of_before
 from jobplane.sql.runtime.groups import GroupState
 
 WAIT_S, SILENT_S = 0.1, 30.0
@@ -34,6 +40,8 @@ class Restoring:
     consumer: Consumer
     evaluation: Evaluation
     groups: GroupState
+    compiled: CompiledGroups
+    asked: Sequence[GroupSignature]
     until: Positions
 
     def run(self, state: CheckpointState) -> None:
@@ -55,7 +63,10 @@ class Restoring:
             )
 
     def _load(self, manifest: Manifest) -> None:
-        fetch_chunks(self.context.services, manifest, self.groups.load, self.context.alive)
+        kept = decode_signatures(manifest.signature)
+        layouts = [layout_of(one, other) for one, other in zip(kept or (), self.asked, strict=True)] if kept else [None]
+        decode = self.compiled.decoder(layouts[0])
+        fetch_chunks(self.context.services, manifest, lambda chunk: self.groups.load(chunk, decode), self.context.alive)
         self.groups.set_marks({one.at: one.mark for one in manifest.partitions if one.mark is not None})
 
     def _replay(self, starts: Positions) -> int:
@@ -98,7 +109,7 @@ class Restoring:
         return len(messages)
 
 
-def state_in(data: bytes, signature: str, *, is_restored: bool) -> CheckpointState | None:
+def state_in(data: bytes, plan: Plan, asked: Sequence[GroupSignature], *, is_restored: bool) -> CheckpointState | None:
     """The state of a checkpoint; None for a task that begins.
 
     `is_restored`: it comes from a snapshot. Raises CheckpointLost, and StateMismatch for groups of another kind.
@@ -114,11 +125,17 @@ def state_in(data: bytes, signature: str, *, is_restored: bool) -> CheckpointSta
         state = decode_state(data)
     except UnknownState as bad:
         raise CheckpointLost(f"the state in the checkpoint cannot be read: {bad}") from bad
-    if any(manifest.signature != signature for manifest in state.manifests):
-        raise StateMismatch(
-            "the groups of the snapshot have other keys, windows or aggregates than those of the query; create the job "
-            "with the query of the snapshot, or without initialSnapshotName"
-        )
+    for manifest in state.manifests:
+        kept = decode_signatures(manifest.signature)
+        if kept is None and manifest.signature != digest_of_before(plan):
+            why = "it has other keys, windows or aggregates than the query"
+        else:
+            why = "" if kept is None else difference(kept, asked)
+        if why:
+            raise StateMismatch(
+                f"the query cannot go on with the groups of the snapshot: {why}; create the job with the query of the "
+                "snapshot, or without initialSnapshotName"
+            )
     return state
 
 

@@ -10,6 +10,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import cast
 
+from msgspec.structs import replace as replace_fields
+
 from jobplane.processors.evaluation.batch import Evaluation
 from jobplane.processors.kafka.cluster import Doubt, KafkaException, judged
 from jobplane.processors.pipeline import Pipeline
@@ -24,7 +26,8 @@ from jobplane.processors.task.session import TaskSession
 from jobplane.schemas.failures import LateRecord, PartitionsChanged, RecordTooLarge
 from jobplane.schemas.records.progress import PartitionProgress
 from jobplane.sql.codegen.compile import Step as EvaluationStep
-from jobplane.sql.plan.stateful import grouped_branches, idle_rules, needs_record_key, signature
+from jobplane.sql.plan.grouping.signature import encode_signatures, signatures
+from jobplane.sql.plan.stateful import grouped_branches, idle_rules, needs_record_key
 from jobplane.sql.runtime.groups import GroupState
 from jobplane.sql.runtime.idle import SilentPartitions
 
@@ -87,9 +90,10 @@ class GroupSession(TaskSession):
         kept, context.groups = context.groups if context.wakes_at(old.checkpoint) else None, None
         if kept is not None and kept.partitions != self.sources.offsets.keys():
             kept = None  # a partition was added while the task rested
-        sign, own = signature(self.pipeline.read_plan()), context.services.topics.job_state(task.uid)
+        plan, own = self.pipeline.read_plan(), context.services.topics.job_state(task.uid)
+        asked = signatures(plan)
         is_restored = task.restore is not None and not old.checkpoint.number
-        state = state_in(old.checkpoint.state, sign, is_restored=is_restored)
+        state = state_in(old.checkpoint.state, plan, asked, is_restored=is_restored)
         compiled = self.pipeline.compiled_groups()
         groups = kept or compiled.state(self.sources.offsets)
         self.evaluation = replace(self.evaluation, step=groups.absorb, recount=compiled.count)
@@ -97,7 +101,8 @@ class GroupSession(TaskSession):
             state = located(context.services, state, context.alive)
             registry = context.services.registry
             silent = Evaluation(groups.absorb, refuse, refuse, registry, recount=compiled.count)
-            Restoring(context, self.clients.consumer, silent, groups, old.checkpoint.positions).run(state)
+            positions = old.checkpoint.positions
+            Restoring(context, self.clients.consumer, silent, groups, compiled, asked, positions).run(state)
             if not compiled.shape.bound:
                 self._mark_added(groups, state)
         read = 0 if state is None else state.read
@@ -105,10 +110,11 @@ class GroupSession(TaskSession):
         manifest = next((one for one in manifests if one.topic == own), None)
         must_save = manifest is None or len(manifests) > 1 or read == UNKNOWN
         if manifest is None:  # the groups have no chunks of their own yet
-            manifest = Manifest(own, state_topic_id(context.services, own, context.alive), sign)
+            manifest = Manifest(own, state_topic_id(context.services, own, context.alive), "")
         elif self._is_perhaps_copied:
             manifest = pin_chunks(manifest)
             context.pinned |= context.copied
+        manifest = replace_fields(manifest, signature=encode_signatures(asked))
         self.context.counters.groups = groups.groups
         return GroupCommits(
             *(context, task, self.pipeline, self.clients, self.sources, old.checkpoint, old.partitions),
