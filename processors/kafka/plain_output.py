@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from jobplane.processors.kafka.abandoning import weakly
 from jobplane.processors.kafka.cluster import Doubt, Kafka, KafkaError, KafkaException
 from jobplane.processors.kafka.judging import judging
 
@@ -15,7 +16,7 @@ class PlainOutput:
         self._error: KafkaError | None = None
         with judging():
             self._producer = kafka.producer(
-                **{**settings, "delivery_report_only_error": True, "on_delivery": self._on_delivery}
+                **{**settings, "delivery_report_only_error": True, "on_delivery": weakly(self._on_delivery)}
             )
         self.produce = self._producer.produce
 

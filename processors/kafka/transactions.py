@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from jobplane.processors.kafka.abandoning import returns
+from jobplane.processors.kafka.abandoning import returns, weakly
 from jobplane.processors.kafka.cluster import CALL_S, Consumer, Doubt, Kafka, KafkaException, Producer, TopicPartition
 from jobplane.processors.kafka.hanging import TransactionPlace, end_hanging
 from jobplane.processors.kafka.judging import judging
@@ -69,7 +69,7 @@ class TransactionalProducer:
                 transactional_id=transactional_id,
                 transaction_timeout_ms=timeout_ms,
                 statistics_interval_ms=2000,
-                stats_cb=self._on_statistics,
+                stats_cb=weakly(self._on_statistics),
                 **settings,
             )
             for _ in range(2):
