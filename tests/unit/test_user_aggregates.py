@@ -17,9 +17,9 @@ from jobplane.sql.codegen.groups import compile_groups
 from jobplane.sql.explain import explain
 from jobplane.sql.functions import BUILT_IN, FunctionCatalogue
 from jobplane.sql.packages import package_aggregate
+from jobplane.sql.plan.grouping.signature import encode_signatures, signatures
 from jobplane.sql.plan.plan import plan
 from jobplane.sql.plan.recording import record
-from jobplane.sql.plan.stateful import signature
 from jobplane.sql.runtime.groups import GroupState
 from jobplane.sql.syntax.parser import parse_insert
 from tests.support.grouping import MAPPING, WIRING, absorb, emit, mapping_of, message, never, values
@@ -335,7 +335,7 @@ def test_a_recorded_plan_needs_the_aggregate_with_its_state() -> None:
 
 def test_groups_with_another_state_are_other_groups() -> None:
     def signed(functions: FunctionCatalogue) -> str:
-        return signature(plan(parse_insert(f"INSERT INTO out {QUERY}"), {}, None, functions))
+        return encode_signatures(signatures(plan(parse_insert(f"INSERT INTO out {QUERY}"), {}, None, functions)))
 
     assert signed(PRODUCT) == signed(with_aggregate(Product, owner=Package("mine", "1.3")))
     assert signed(PRODUCT) != signed(with_aggregate(Listed, "PRODUCT"))
