@@ -15,11 +15,13 @@ def copies_records(plan: Plan) -> bool:
     return any(branch.copies for branch in plan.branches)
 
 
-def why_rows(plan: Plan, options: JobOptions, sources: Sequence[Source], sink: Sink) -> str:
+def why_rows(plan: Plan, options: JobOptions, sources: Sequence[Source], sinks: Sequence[Sink]) -> str:
     """Why a job moves its records one by one; empty where it moves whole batches."""
     branches = plan.branches
     if not all(branch.copies for branch in branches):
         return "the query makes new records"
+    if any(branch.sink.target for branch in branches):
+        return "the job has several INSERTs"
     if len(branches) > 1:
         return "the query reads its source more than once, or several sources"
     if branches[0].steps:
@@ -30,13 +32,13 @@ def why_rows(plan: Plan, options: JobOptions, sources: Sequence[Source], sink: S
         return f"the option processingGuarantee is '{options.processing_guarantee}'"
     if any(source.letters for source in sources):
         return "the job reads dead letters"
-    partitions = len(sources[0].start)
+    partitions, (sink,) = len(sources[0].start), sinks
     if partitions != sink.partitions:
         return f"the source has {partitions} partitions and the sink {sink.partitions}"
     return ""
 
 
-def path(plan: Plan, options: JobOptions, sources: Sequence[Source], sink: Sink) -> str:
-    """How records go from the source to the sink, for EXPLAIN."""
-    reason = why_rows(plan, options, sources, sink)
+def path(plan: Plan, options: JobOptions, sources: Sequence[Source], sinks: Sequence[Sink]) -> str:
+    """How records go from the source to the sinks, for EXPLAIN."""
+    reason = why_rows(plan, options, sources, sinks)
     return f"record by record: {reason}" if reason else "whole record batches, where the sink's settings allow it"

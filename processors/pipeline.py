@@ -12,7 +12,7 @@ from jobplane.schemas.options import JobOptions, OnError, Tombstones
 from jobplane.schemas.records.plans import RecordedPlan
 from jobplane.schemas.records.sources import DeadLetterSource, Sink, Source, sources_by_topic
 from jobplane.schemas.records.tasks import Task
-from jobplane.sql.codegen.compile import CompiledStep, Step, Wiring, compile_step
+from jobplane.sql.codegen.compile import CompiledStep, Step, TargetTopic, Wiring, compile_step
 from jobplane.sql.codegen.groups import CompiledGroups, compile_groups
 from jobplane.sql.functions import BUILT_IN, FunctionCatalogue
 from jobplane.sql.plan.graph import Plan
@@ -30,10 +30,10 @@ class Pipeline:
     """
 
     sources: dict[str, Source]
-    sink: Sink
+    sinks: tuple[Sink, ...]
     options: JobOptions
-    compiled: Callable[[int], CompiledStep]
-    """By the number of partitions below which a mirror keeps the record's own."""
+    compiled: Callable[[bool], CompiledStep]
+    """Whether a source may have more partitions than a sink that mirrors it: then the sink's number is the limit."""
     read_plan: Callable[[], Plan]
     """Raises PlanUnreadable; what `plan` raises where no plan was recorded."""
     compiled_groups: Callable[[], CompiledGroups]
@@ -42,11 +42,16 @@ class Pipeline:
     """Those that the query may call."""
 
     @property
+    def sink_topics(self) -> tuple[str, ...]:
+        """The topics written to, each once."""
+        return tuple(dict.fromkeys(sink.topic for sink in self.sinks))
+
+    @property
     def step(self) -> Step:
         """Raises PlanUnreadable, and UnknownOperation where a function of a package is missing; what `plan` raises
         where no plan was recorded.
         """
-        return self.compiled(sys.maxsize).step
+        return self.compiled(False).step
 
     @property
     def interval_ms(self) -> int:
@@ -69,21 +74,23 @@ class Pipeline:
 
     def step_for(self, partitions: Iterable[tuple[str, int]]) -> Step:
         """The step for messages of these partitions."""
-        beyond = {topic for topic, p in partitions if p >= self.sink.partitions}
-        grown = any(_is_mirrored(self.sources[topic], self.sink) for topic in beyond)
-        return self.compiled(self.sink.partitions).step if grown else self.step
+        read = list(partitions)
+        grown = any(
+            p >= sink.partitions and _is_mirrored(self.sources[topic], sink) for sink in self.sinks for topic, p in read
+        )
+        return self.compiled(grown).step
 
 
 def pipeline_of(task: Task, functions: FunctionCatalogue = BUILT_IN, schemas: KnownSchemas | None = None) -> Pipeline:
     """The query of a task; tasks of one job share what it is compiled to."""
-    return pipeline(lambda: plan_of(task, functions), task.options, task.sources, task.sink, functions, schemas)
+    return pipeline(lambda: plan_of(task, functions), task.options, task.sources, task.sinks, functions, schemas)
 
 
 def pipeline(
     recorded: Callable[[], RecordedPlan],
     options: dict[str, str],
     sources: tuple[Source, ...],
-    sink: Sink,
+    sinks: tuple[Sink, ...],
     functions: FunctionCatalogue = BUILT_IN,
     schemas: KnownSchemas | None = None,
 ) -> Pipeline:
@@ -93,23 +100,45 @@ def pipeline(
     """
     schemas = schemas or KnownSchemas()
     topics = tuple({source.name: source.records_of for source in sources}.items())
-    mirrored = {source.name: _is_mirrored(source, sink) for source in sources}
     recorded, read_options = cache(recorded), JobOptions.of(options)
+    of_letters = any(source.letters for source in sources)  # they may come from partitions added since
 
-    def compiled(mirror: int) -> CompiledStep:
-        if any(source.letters for source in sources):  # they may come from partitions added since
-            mirror = min(mirror, sink.partitions)
-        mirrors = tuple((name, mirror if one else 0) for name, one in mirrored.items())
-        tombstones = read_options.tombstones
-        return _compiled(recorded(), sink.topic, sink.partitions, topics, mirrors, functions, schemas, tombstones)
+    def compiled(grown: bool) -> CompiledStep:  # noqa: FBT001  # one of two, and the cache's key
+        written = tuple(_written(sources, sink, limited=grown or of_letters) for sink in sinks)
+        return _compiled(recorded(), written, topics, functions, schemas, read_options.tombstones)
 
     def compiled_groups() -> CompiledGroups:
+        written = tuple(_written(sources, sink, limited=True) for sink in sinks)
         skip_late = read_options.on_late is OnError.SKIP
-        return _compiled_groups(recorded(), sink.topic, sink.partitions, topics, functions, schemas, skip_late)
+        return _compiled_groups(recorded(), written, topics, functions, schemas, skip_late)
 
     return Pipeline(
-        sources_by_topic(sources), sink, read_options, compiled, lambda: _read(recorded()), compiled_groups, functions
+        sources_by_topic(sources), sinks, read_options, compiled, lambda: _read(recorded()), compiled_groups, functions
     )
+
+
+_Written = tuple[str, str, int, tuple[tuple[str, int], ...]]
+"""What the statement calls a sink, its topic, its partitions, and below which number a copy of each source keeps its
+partition.
+"""
+
+
+def _written(sources: Iterable[Source], sink: Sink, *, limited: bool) -> _Written:
+    kept = sink.partitions if limited else sys.maxsize
+    mirrors = {source.name: kept if _is_mirrored(source, sink) else 0 for source in sources}
+    return sink.name, sink.topic, sink.partitions, tuple(mirrors.items())
+
+
+def _wiring(
+    written: Iterable[_Written],
+    topics: Iterable[tuple[str, str]],
+    functions: FunctionCatalogue,
+    schemas: KnownSchemas,
+    tombstones: Tombstones,
+) -> Wiring:
+    targets = {name: TargetTopic(topic, partitions, dict(kept)) for name, topic, partitions, kept in written}
+    first = next(iter(targets.values()))
+    return Wiring(first.topic, first.partitions, dict(topics), first.mirrors, functions, schemas, tombstones, targets)
 
 
 def _is_mirrored(source: Source, sink: Sink) -> bool:
@@ -131,27 +160,23 @@ def _read(recorded: RecordedPlan) -> Plan:
 @lru_cache(maxsize=256)
 def _compiled(
     recorded: RecordedPlan,
-    topic: str,
-    partitions: int,
+    written: tuple[_Written, ...],
     topics: tuple[tuple[str, str], ...],
-    mirrors: tuple[tuple[str, int], ...],
     functions: FunctionCatalogue,
     schemas: KnownSchemas,
     tombstones: Tombstones,
 ) -> CompiledStep:
-    wiring = Wiring(topic, partitions, dict(topics), dict(mirrors), functions, schemas, tombstones)
-    return compile_step(_read(recorded), wiring)
+    return compile_step(_read(recorded), _wiring(written, topics, functions, schemas, tombstones))
 
 
 @lru_cache(maxsize=256)
 def _compiled_groups(
     recorded: RecordedPlan,
-    topic: str,
-    partitions: int,
+    written: tuple[_Written, ...],
     topics: tuple[tuple[str, str], ...],
     functions: FunctionCatalogue,
     schemas: KnownSchemas,
     skip_late: bool,  # noqa: FBT001  # the cache tells keywords apart by their order
 ) -> CompiledGroups:
-    wiring = Wiring(topic, partitions, dict(topics), {}, functions, schemas)
+    wiring = _wiring(written, topics, functions, schemas, Tombstones.SKIP)
     return compile_groups(_read(recorded), wiring, skip_late=skip_late)

@@ -46,6 +46,8 @@ class RecordTooLarge(RecordFailure):
     """A record is larger than the sink topic takes (its max.message.bytes)."""
 
     code = "RECORD_TOO_LARGE"
+    topic: str = ""
+    """The topic, where it is known."""
 
 
 class LateRecord(RecordFailure):

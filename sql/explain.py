@@ -10,14 +10,14 @@ from typing import assert_never
 
 from jobplane.schemas.names import quote_name
 from jobplane.schemas.options import Tombstones
-from jobplane.schemas.records.mappings import TopicMapping
 from jobplane.schemas.types.temporal_text import text_of as duration_text
 from jobplane.sql.analysis.record import RAW_HEADERS, READABLE
-from jobplane.sql.codegen.compile import Wiring, compile_step
+from jobplane.sql.codegen.compile import TargetTopic, Wiring, compile_step
 from jobplane.sql.codegen.groups import compile_groups
 from jobplane.sql.functions import BUILT_IN, FunctionCatalogue
 from jobplane.sql.packages import called_packages
 from jobplane.sql.plan.graph import Branch, Plan
+from jobplane.sql.plan.inserts import Targets, first_inserts, plan_inserts
 from jobplane.sql.plan.operators import (
     KEY_PART,
     VALUE_PART,
@@ -32,30 +32,30 @@ from jobplane.sql.plan.operators import (
     WatermarkOperator,
     WindowOperator,
 )
-from jobplane.sql.plan.plan import Sources, plan
+from jobplane.sql.plan.plan import NO_SOURCES, Sources
 from jobplane.sql.plan.tombstones import describe_tombstones
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parts import KEY, THIS
 
 
 def explain(
-    insert: statements.Insert,
-    sources: Sources,
-    target: TopicMapping | None,
+    inserts: Sequence[statements.Insert],
+    sources: Sources = NO_SOURCES,
+    targets: Targets = NO_SOURCES,
     functions: FunctionCatalogue = BUILT_IN,
     *,
     shows_code: bool = False,
 ) -> list[tuple[str, str]]:
-    """Plans the query and explains the plan. Raises what `plan` and `compile_step` raise."""
-    planned = plan(insert, sources, target, functions)
-    return explain_plan(planned, insert, sources, target, functions, Tombstones.SKIP, shows_code=shows_code)
+    """Plans the queries and explains the plan. Raises what `plan` and `compile_step` raise."""
+    planned = plan_inserts(inserts, sources, targets, functions)
+    return explain_plan(planned, inserts, sources, targets, functions, Tombstones.SKIP, shows_code=shows_code)
 
 
 def explain_plan(
     planned: Plan,
-    insert: statements.Insert,
+    inserts: Sequence[statements.Insert],
     sources: Sources,
-    target: TopicMapping | None,
+    targets: Targets,
     functions: FunctionCatalogue,
     tombstones: Tombstones,
     *,
@@ -64,16 +64,25 @@ def explain_plan(
     """With `shows_code` the lines of the generated Python function too. Raises what `compile_step` raises."""
     names = {branch.source for branch in planned.branches}
     topics = {name: sources[name].topic if name in sources else name for name in names}
-    into = target.topic if target else insert.target.text
-    wiring = Wiring(into, 1, topics, dict.fromkeys(topics, 0), functions, tombstones=tombstones)
-    made = compile_groups(planned, wiring) if planned.branches[0].group is not None else compile_step(planned, wiring)
+    mirrors = dict.fromkeys(topics, 0)
+    into = {name: targets[name].topic if name in targets else name for name in first_inserts(inserts)}
+    written = {name: TargetTopic(topic, 1, mirrors) for name, topic in into.items()}
+    first = next(iter(into.values()))
+    wiring = Wiring(first, 1, topics, mirrors, functions, tombstones=tombstones, targets=written)
+    has_groups = any(branch.group is not None for branch in planned.branches)
+    made = compile_groups(planned, wiring) if has_groups else compile_step(planned, wiring)
     code = made.source.rstrip("\n").split("\n")
-    called = [("package", str(one)) for one in called_packages(insert, functions)]
+    called = [("package", str(one)) for one in called_packages(inserts, functions)]
     absent = ("tombstones", describe_tombstones(planned, tombstones))
-    return [*describe_plan(planned, topics, into), absent, *called, *(("code", line) for line in code if shows_code)]
+    return [
+        *describe_plan(planned, topics, {**into, "": first}),
+        absent,
+        *called,
+        *(("code", line) for line in code if shows_code),
+    ]
 
 
-def _operators(planned: Plan, topics: Mapping[str, str], into: str) -> Iterator[tuple[str, str]]:
+def _operators(planned: Plan, topics: Mapping[str, str], into: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     branches = planned.branches
     by_scan = {id(branch.scan): branch for branch in branches}
     for i, operator in enumerate(planned.operators):
@@ -83,7 +92,9 @@ def _operators(planned: Plan, topics: Mapping[str, str], into: str) -> Iterator[
         yield f"{i} {name}{f' ← {upstream}' if upstream else ''}", detail
 
 
-def _operator(operator: Operator, branches: Sequence[Branch], topics: Mapping[str, str], into: str) -> tuple[str, str]:
+def _operator(
+    operator: Operator, branches: Sequence[Branch], topics: Mapping[str, str], into: Mapping[str, str]
+) -> tuple[str, str]:
     """`branches` are all that end in a sink; for a scan the one that it begins."""
     match operator:
         case ScanOperator(source):
@@ -109,13 +120,16 @@ def _operator(operator: Operator, branches: Sequence[Branch], topics: Mapping[st
         case UnionOperator():
             return "union", "the rows of all, as they come"
         case SinkOperator():
-            return "sink", f"topic {quote_name(into)}: {_writes(operator, branches)}"
+            written = [branch for branch in branches if branch.sink is operator]
+            return "sink", f"topic {quote_name(into[operator.target])}: {_writes(operator, written)}"
         case never:
             assert_never(never)
 
 
-def describe_plan(planned: Plan, topics: Mapping[str, str], into: str) -> list[tuple[str, str]]:
-    """The operators of a plan, and the edges between them. `topics` are the sources' by their names in the query."""
+def describe_plan(planned: Plan, topics: Mapping[str, str], into: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The operators of a plan, and the edges between them. `topics` are the sources', `into` the targets', by their
+    names in the statement.
+    """
     return list(_operators(planned, topics, into))
 
 

@@ -162,16 +162,18 @@ def is_free_name(name: str) -> bool:
     return False
 
 
-def called_functions(insert: statements.Insert) -> tuple[str, ...]:
-    """The names of all functions in a query, each once."""
-    return tuple(sorted({one.name for one in walk(insert) if isinstance(one, ex.Call)}))
+def called_functions(inserts: Iterable[statements.Insert]) -> tuple[str, ...]:
+    """The names of all functions in the queries, each once."""
+    return tuple(sorted({one.name for insert in inserts for one in walk(insert) if isinstance(one, ex.Call)}))
 
 
-def called_packages(insert: statements.Insert, functions: FunctionCatalogue = BUILT_IN) -> tuple[Package, ...]:
-    """The packages whose functions a query calls, as they are installed here, by name."""
+def called_packages(
+    inserts: Iterable[statements.Insert], functions: FunctionCatalogue = BUILT_IN
+) -> tuple[Package, ...]:
+    """The packages whose functions the queries call, as they are installed here, by name."""
     if not functions.has_packages:
         return ()  # as for most: a query is not walked through for nothing
-    return packages_of(called_functions(insert), functions)
+    return packages_of(called_functions(inserts), functions)
 
 
 def packages_of(names: Iterable[str], functions: FunctionCatalogue) -> tuple[Package, ...]:

@@ -177,9 +177,9 @@ def listing(plane: Plane, statement: statements.Statement) -> views.Listing:
         case statements.Describe(statements.DescribeKind.SNAPSHOT, name):
             return descriptions.describe_snapshot(state, name)
         case statements.Explain(explained, mode):
-            insert = explained.insert if isinstance(explained, statements.CreateJob) else explained
+            inserts = explained.inserts if isinstance(explained, statements.CreateJob) else (explained,)
             shows_code = mode is statements.ExplainMode.CODE
-            rows = explain(insert, state.mappings, state.mappings.get(insert.target.text), shows_code=shows_code)
+            rows = explain(inserts, state.mappings, state.mappings, shows_code=shows_code)
             return views.Listing(views.PLAN_COLUMNS, [{"part": part, "detail": detail} for part, detail in rows])
         case _:
             pass

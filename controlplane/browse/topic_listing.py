@@ -78,7 +78,7 @@ def readers(state: State, topic: str) -> list[str]:
 def writers(state: State, topic: str) -> list[str]:
     """The live jobs that write to a topic."""
     jobs = (state.jobs[uid] for uid in state.names.values())
-    return sorted(job.name for job in jobs if job.sink.topic == topic)
+    return sorted(job.name for job in jobs if any(sink.topic == topic for sink in job.sinks))
 
 
 def mappings(state: State, topic: str) -> list[str]:

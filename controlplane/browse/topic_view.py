@@ -72,7 +72,7 @@ class TopicView:
         """A function that reports fields of the query that no given record has, if no mapping declares the fields."""
         if not takes_any_field(self.mapping):
             return lambda messages: ()
-        return lambda messages: missing_fields(planned, insert, {self.name: json_values(messages)})
+        return lambda messages: missing_fields(planned, [insert], {self.name: json_values(messages)})
 
     def _explain(self, refused: Refused) -> Refused:
         """The refusal with its place in the condition, and with a hint about the columns of a mapping."""

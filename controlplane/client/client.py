@@ -196,7 +196,7 @@ class Client:
             from jobplane.controlplane.client.source_notices import SourceNotices
             from jobplane.controlplane.query.notices import TopicSamples
 
-            source_notices = SourceNotices(TopicSamples(self._kafka, self._prefix), statement.insert)
+            source_notices = SourceNotices(TopicSamples(self._kafka, self._prefix), statement.inserts)
             result = follower.follow(command, statement, watch, alive, source_notices.begin)
             return replace(result, remarks=(*result.remarks, *source_notices.collect()))
 

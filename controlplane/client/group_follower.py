@@ -53,7 +53,7 @@ class GroupFollower:
         """Follows one more command, which is refused if the one before is."""
         notices = None
         if self._samples is not None and isinstance(statement, statements.CreateJob):
-            notices = SourceNotices(self._samples, statement.insert)
+            notices = SourceNotices(self._samples, statement.inserts)
         follower = self._new_follower()
         follower.begin(sent, statement, notices.begin if notices else lambda body: None)
         self._followed.append(_Followed(follower, notices))

@@ -6,6 +6,7 @@ job has started, there are no notices.
 
 import logging
 import threading
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from jobplane.processors.guard import format_traceback
@@ -23,10 +24,10 @@ PATIENCE_S = 2.0
 
 
 class SourceNotices:
-    """Reads the newest records of the sources of `insert`, the query of the job to be created."""
+    """Reads the newest records of the sources of `inserts`, which the job to be created carries out."""
 
-    def __init__(self, samples: "TopicSamples", insert: statements.Insert) -> None:
-        self._samples, self._insert = samples, insert
+    def __init__(self, samples: "TopicSamples", inserts: Sequence[statements.Insert]) -> None:
+        self._samples, self._inserts = samples, inserts
         self._thread: threading.Thread | None = None
         self._noticed: tuple[str, ...] = ()
 
@@ -44,7 +45,8 @@ class SourceNotices:
         try:
             if job.plan is not None:
                 planned = read(job.plan)
-                self._noticed = find_notices(self._samples, self._insert, planned, job.sources, job.sink)
+                sinks = (job.sink, *job.more_sinks)
+                self._noticed = find_notices(self._samples, self._inserts, planned, job.sources, sinks)
         except (Doubt, KafkaException, JobplaneError) as failed:
             LOG.debug("the newest records could not be read: %s", failed)
         except Exception as error:  # noqa: BLE001  # the guard of this thread, docs/decisions/0016

@@ -277,6 +277,7 @@ def new_job(new: JobCreated, time: int) -> Job:
         status=new.status,
         packages=new.packages,
         plan=new.plan,
+        more_sinks=new.more_sinks,
     )
 
 

@@ -58,6 +58,7 @@ def _task(job: Job, index: int) -> Task:
         worker=known.worker,
         packages=job.packages,
         plan=job.plan,
+        more_sinks=job.more_sinks,
     )
 
 

@@ -149,5 +149,5 @@ def jobs_using_mapping(state: State, mapping: str) -> list[str]:
 
 
 def _mappings_of(job: Job) -> set[str]:
-    used = [job.sink.mapping, *(source.mapping for source in job.sources)]
+    used = [*(sink.mapping for sink in job.sinks), *(source.mapping for source in job.sources)]
     return {one.name for one in used if one is not None and one.statement}

@@ -106,7 +106,7 @@ class RecordToJudge:
 
                 return self._guarded(lambda: needed_topics(state, request, self.judge.prefix, created), refused)
             case Report(said=ReportKind.SNAPSHOTTED, uid=uid) if uid in state.jobs:
-                return {state.jobs[uid].sink.topic}, set()
+                return {sink.topic for sink in state.jobs[uid].sinks}, set()
         return set(), set()
 
     def verdict(self, state: State, facts: Facts) -> tuple[tuple[EncodedEvent, ...], Facts]:

@@ -171,6 +171,7 @@ def describe_snapshot(state: State, name: statements.Name) -> Listing:
         "digest": snapshot.digest,
         "sink": snapshot.sink,
         "sink_ends": list(snapshot.sink_ends),
+        "sinks": {one.topic: list(one.ends) for one in snapshot.sinks},
         "statement": snapshot.statement,
     }
     rows = [

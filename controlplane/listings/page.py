@@ -11,14 +11,16 @@ from jobplane.controlplane.listings.rows import Listing, Row, Screen
 from jobplane.controlplane.listings.tables import TIMES, cell, tables_of
 from jobplane.schemas.errors import Refused
 from jobplane.schemas.shown import quantity, to_one_line, to_printable, utc_text
-from jobplane.sql.syntax.parser import parse, parse_insert
-from jobplane.sql.syntax.render.lines import render_lines
+from jobplane.sql.syntax.parser import parse, parse_insert, parse_job
+from jobplane.sql.syntax.render.lines import render_lines, render_set
 
 _COUNTS = frozenset({"lag", "rate", "rate_in", "rate_out", "state_bytes", "groups", "late", "open_windows"})
 """Columns whose numbers people compare; all other numbers are names, and are written without commas."""
 _DURATIONS = frozenset({"watermark_spread"})
 """Columns of milliseconds."""
 _STATEMENTS = frozenset({"statement", "query"})
+_SOME_JOB = "CREATE JOB j AS "
+"""Makes a statement of a set."""
 UNKNOWN = "-"
 AGO = "ago"
 ARROW = " → "
@@ -133,7 +135,7 @@ _ENDS = {"CANCELLED": "dropped", "COMPLETED": "reached stopAt"}
 
 
 def _flow(row: Row) -> str:
-    return f"{', '.join(map(to_one_line, row['sources']))}{ARROW}{to_one_line(row['sink'])}"
+    return f"{', '.join(map(to_one_line, row['sources']))}{ARROW}{', '.join(map(to_one_line, row['sinks']))}"
 
 
 def _cause(row: Row) -> str:
@@ -240,6 +242,8 @@ def _facts(about: Row, now: int) -> FactList:
 
 def _lines(statement: str) -> list[str]:
     try:
+        if statement.startswith("BEGIN"):
+            return [to_printable(line) for line in render_set(parse_job(f"{_SOME_JOB}{statement}").inserts)]
         parsed = parse_insert(statement) if statement.startswith(("INSERT", "SINK")) else parse(statement)
     except Refused:  # written by another version
         return [to_printable(statement)]

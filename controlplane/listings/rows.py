@@ -84,6 +84,7 @@ def _show_jobs_row(job: Job, progress: Mapping[str, Progress]) -> Row:
         "closed": job.closed or None,
         "sources": [source.topic for source in job.sources],
         "sink": job.sink.topic,
+        "sinks": list(dict.fromkeys(sink.topic for sink in job.sinks)),
         "failure_code": failure.code if failure else "",
         "failure_at": failure.at if failure else "",
     }

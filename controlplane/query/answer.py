@@ -84,20 +84,21 @@ def _explain(dry: "DryRun", explained: statements.CreateJob | statements.Insert,
     from jobplane.controlplane.query.dry_run import job_of_insert
     from jobplane.controlplane.query.group_explanation import explain_groups
     from jobplane.processors import copy_path, user_functions
+    from jobplane.schemas.records.sources import mappings_by_name
     from jobplane.sql.explain import explain_plan
     from jobplane.sql.plan.recording import read, text_of
 
     create = explained if isinstance(explained, statements.CreateJob) else job_of_insert(explained)
-    wired = dry.sources_and_sink(create)
-    sources, sink = wired.sources, wired.sink
-    mappings = {source.name: source.mapping for source in sources if source.mapping}
+    wired = dry.sources_and_sinks(create)
+    sources, sinks = wired.sources, wired.sinks
     planned = read(wired.plan)
     functions, options = user_functions.load(), options_of(create)
+    read_by, written_by = mappings_by_name(sources), mappings_by_name(sinks)
     plan_rows = explain_plan(
-        planned, create.insert, mappings, sink.mapping, functions, options.tombstones, shows_code=shows_code
+        planned, create.inserts, read_by, written_by, functions, options.tombstones, shows_code=shows_code
     )
     if copy_path.copies_records(planned):
-        path = copy_path.path(planned, options, sources, sink)
+        path = copy_path.path(planned, options, sources, sinks)
         plan_rows.insert(len(planned.operators), ("copy", path))
     plan_rows[len(planned.operators) : len(planned.operators)] = explain_groups(planned, sources, options)
     plan = msgspec.json.decode(text_of(wired.plan))
@@ -107,7 +108,7 @@ def _explain(dry: "DryRun", explained: statements.CreateJob | statements.Insert,
         [{"part": part, "detail": detail} for part, detail in plan_rows],
         recorded,
         screen=Screen.PLAN,
-        notices=dry.notices_of(create.insert, wired),
+        notices=dry.notices_of(create.inserts, wired),
     )
 
 

@@ -5,7 +5,7 @@ dry run knows the mappings created in it. It reads schemas from a schema registr
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar, assert_never
@@ -116,10 +116,10 @@ class DryRun:
         return self._state
 
     def _try_job(self, create: statements.CreateJob, last: int) -> Listing:
-        wired = self.sources_and_sink(create)
-        sources, sink = wired.sources, wired.sink
+        wired = self.sources_and_sinks(create)
+        sources, sinks = wired.sources, wired.sinks
         given = {option.name.text: option.value for option in create.options}
-        made = pipeline(lambda: wired.plan, given, sources, sink, user_functions.load(), self._schemas)
+        made = pipeline(lambda: wired.plan, given, sources, sinks, user_functions.load(), self._schemas)
         planned = made.read_plan()
         partitions = [
             (topic, p) for topic, source in sources_by_topic(sources).items() for p in range(len(source.start))
@@ -127,15 +127,16 @@ class DryRun:
         messages = read_newest(self._kafka, f"{self._prefix}dry-run", partitions, last)
         if letters := made.letters:
             messages = letters_of(letters.uid, messages)
-        notices = self.notices_of(create.insert, wired)
+        notices = self.notices_of(create.inserts, wired)
         clocks = time.perf_counter, time.process_time
         if planned.branches[0].group is None:
-            found = listing(tried(made.step, messages, self._registry, *clocks), value_reader(sink))
+            found = listing(tried(made.step, messages, self._registry, *clocks), value_reader(sinks), made.sink_topics)
         else:
             topics = {source.name: source.records_of for source in sources}
+            (sink,) = sinks
             wiring = Wiring(sink.topic, sink.partitions, topics, {}, made.functions, self._schemas)
             compiled = compile_groups(planned, wiring)  # late records are shown, whatever the job does with them
-            found = group_listing(tried_in_groups(compiled, messages, self._registry, *clocks), value_reader(sink))
+            found = group_listing(tried_in_groups(compiled, messages, self._registry, *clocks), value_reader(sinks))
             notices += (how_groups_are_shown(compiled.shape, has_idle_rule=bool(idle_rules(planned))),)
         return replace(found, notices=notices)
 
@@ -146,20 +147,20 @@ class DryRun:
         if not isinstance(statement, statements.CreateJob | statements.Insert):
             return ()
         create = statement if isinstance(statement, statements.CreateJob) else job_of_insert(statement)
-        wired = self.sources_and_sink(create)
-        return self.notices_of(create.insert, wired)
+        wired = self.sources_and_sinks(create)
+        return self.notices_of(create.inserts, wired)
 
-    def notices_of(self, insert: statements.Insert, wired: ResolvedJob) -> tuple[str, ...]:
+    def notices_of(self, inserts: Sequence[statements.Insert], wired: ResolvedJob) -> tuple[str, ...]:
         """The notices from the newest records; none if Kafka does not answer."""
         try:
             return find_notices(
-                TopicSamples(self._kafka, self._prefix), insert, read(wired.plan), wired.sources, wired.sink
+                TopicSamples(self._kafka, self._prefix), inserts, read(wired.plan), wired.sources, wired.sinks
             )
         except (Doubt, JobFailure):
             return ()
 
-    def sources_and_sink(self, create: statements.CreateJob) -> ResolvedJob:
-        """The sources and the sink of a job if it were created now. Raises what would refuse it, but for its name."""
+    def sources_and_sinks(self, create: statements.CreateJob) -> ResolvedJob:
+        """The sources and the sinks of a job if it were created now. Raises what would refuse it, but for its name."""
         facts = replace(self._facts(self._request(create)), functions=user_functions.load())
         judge = partial(resolve_job, self._known, create, options_of(create), prefix=self._prefix)
         return self._judge(facts, lambda facts: judge(facts=facts))
@@ -197,7 +198,7 @@ class DryRun:
 
 def job_of_insert(insert: statements.Insert) -> statements.CreateJob:
     """The CREATE JOB with which a dry run tries an INSERT."""
-    return statements.CreateJob(statements.Name("dry run"), if_not_exists=False, options=(), insert=insert)
+    return statements.CreateJob(statements.Name("dry run"), if_not_exists=False, options=(), inserts=(insert,))
 
 
 def parse_tryable(text: str) -> statements.Statement | statements.Insert:

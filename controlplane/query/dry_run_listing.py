@@ -1,6 +1,6 @@
 """The listing of a dry run. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from jobplane.controlplane.listings.rows import Listing, Row, Screen, text_of
 from jobplane.processors.dry_run import Cost, GroupTrial, Record, Trial, Tried
@@ -10,6 +10,8 @@ from jobplane.schemas.shown import quantity
 from jobplane.sql.runtime.groups_due import GroupShape
 
 ROW_COLUMNS = ("source", "key", "value", "other")
+SINK_COLUMN = "sink"
+"""Beside the others, of a job that writes to several topics."""
 GROUP_COLUMNS = ("key", "value", "other")
 REFUSAL_COLUMNS = ("source", "code", "reason", "value")
 ValueOf = Callable[[Record], str | None]
@@ -20,9 +22,17 @@ def value_text(record: Record) -> str | None:
     return text_of(record[1])
 
 
-def listing(trial: Trial, value_of: ValueOf = value_text) -> Listing:
-    """A row for each record written, then the refused records; `about` has the counts. `value_of` decodes a value."""
-    rows = [_row(one.message, record, value_of) for one in trial.tried for record in one.written]
+def listing(trial: Trial, value_of: ValueOf = value_text, topics: Sequence[str] = ()) -> Listing:
+    """A row for each record written, then the refused records; `about` has the counts. `value_of` decodes a value.
+
+    `topics` are those that the job writes to.
+    """
+    several = len(topics) > 1
+    rows = [
+        _row(one.message, record, value_of) | ({SINK_COLUMN: record[0]} if several else {})
+        for one in trial.tried
+        for record in one.written
+    ]
     refused = [_refusal(one) for one in trial.tried if one.refusal is not None]
     about = {
         "read": trial.read,
@@ -33,7 +43,8 @@ def listing(trial: Trial, value_of: ValueOf = value_text) -> Listing:
         **_cost(trial.cost),
     }
     others = {"refused": Listing(REFUSAL_COLUMNS, refused)}
-    return Listing(ROW_COLUMNS, rows, about, others, _summary(about), Screen.RECORDS)
+    columns = (ROW_COLUMNS[0], SINK_COLUMN, *ROW_COLUMNS[1:]) if several else ROW_COLUMNS
+    return Listing(columns, rows, about, others, _summary(about), Screen.RECORDS)
 
 
 def group_listing(trial: GroupTrial, value_of: ValueOf = value_text) -> Listing:

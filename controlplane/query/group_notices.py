@@ -1,12 +1,11 @@
 """Notices about a query with groups: what is kept for ever, what is not replaced, and what holds time back. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from jobplane.processors.kafka.cluster import Message
 from jobplane.schemas.records.sources import Source
-from jobplane.sql.plan.graph import Plan
+from jobplane.sql.plan.graph import Branch
 from jobplane.sql.plan.operators import KEY_PART, GroupOperator
-from jobplane.sql.plan.stateful import idle_rules
 from jobplane.sql.syntax.parts import KEY
 from jobplane.sql.types.typed import Constant
 
@@ -19,17 +18,21 @@ _IDLE = "IDLE AFTER INTERVAL '1' MINUTE"
 
 
 def group_notices(
-    planned: Plan,
+    branches: Sequence[Branch],
     sources: Sequence[Source],
     sink: str,
     messages: Mapping[str, Sequence[Message]],
     *,
     is_compacted: bool,
     most: int,
+    ruled: Collection[str],
 ) -> Iterator[str]:
-    """`messages` are records by the name of their source, of each partition that has any among `most` partitions."""
-    group = planned.branches[0].group
-    if group is None:
+    """`branches` write to `sink`. The sources that are `ruled` have an IDLE AFTER.
+
+    `messages` are records by the name of their source, of each partition that has any among `most` partitions.
+    """
+    branch = next((one for one in branches if one.group is not None), None)
+    if branch is None or (group := branch.group) is None:
         return
     if not group.window and group.keys:
         yield _FOR_EVER
@@ -38,10 +41,9 @@ def group_notices(
             f"a row of a group replaces the one before it by its key, and '{sink}' is not compacted, so it keeps both; "
             f"set cleanup.policy=compact for '{sink}' to keep the newest row of each group"
         )
-    if is_compacted and _writes_no_key(planned):
+    if is_compacted and _writes_no_key(branch):
         yield f"'{sink}' is compacted and takes only records with a key, and the rows have none; write … AS {KEY}"
     if group.window:
-        ruled = idle_rules(planned)
         for source in sources:
             if source.name not in ruled and not source.end:
                 if not group.bound:
@@ -49,9 +51,8 @@ def group_notices(
                 yield _without_rule(group, source)
 
 
-def _writes_no_key(planned: Plan) -> bool:
+def _writes_no_key(branch: Branch) -> bool:
     """Whether no row has a key: the final rows of windows alone."""
-    branch = planned.branches[0]
     to = {one.column: one.part for one in branch.sink.columns}
     keys = [one.value for one in branch.columns if to[one.name] in (KEY, KEY_PART)]
     return bool(keys) and all(isinstance(one, Constant) and one.value is None for one in keys)

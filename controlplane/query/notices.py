@@ -5,21 +5,22 @@ them: it reads no records.
 """
 
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 import msgspec
 
-from jobplane.controlplane.core.decide.sources import Sources
+from jobplane.controlplane.core.decide.sources import Sinks, Sources
 from jobplane.controlplane.query.group_notices import group_notices
 from jobplane.controlplane.query.newest_records import read_newest
 from jobplane.processors.kafka.cluster import Kafka, Message
-from jobplane.schemas.records.sources import Sink
 from jobplane.sql.analysis.topic_format import takes_any_field
-from jobplane.sql.plan.graph import Plan
+from jobplane.sql.plan.graph import Branch, Plan
+from jobplane.sql.plan.inserts import branches_into
 from jobplane.sql.plan.missing_fields import missing_fields
 from jobplane.sql.plan.null_comparisons import null_comparisons
+from jobplane.sql.plan.stateful import idle_rules
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parts import KEY
 
@@ -57,36 +58,42 @@ class TopicSamples:
 
 
 def find_notices(
-    samples: TopicSamples, insert: statements.Insert, planned: Plan, sources: Sources, sink: Sink
+    samples: TopicSamples, inserts: Sequence[statements.Insert], planned: Plan, sources: Sources, sinks: Sinks
 ) -> tuple[str, ...]:
-    """The notices from the newest records of the sources, and from the sink. `planned` is the plan of
-    `insert`. Raises Doubt if Kafka does not answer.
+    """The notices from the newest records of the sources, and from the sinks. `planned` is the plan of `inserts`.
+
+    Raises Doubt if Kafka does not answer.
     """
     if any(source.letters is not None for source in sources):
         return ()
     messages = {source.name: samples.records(source.topic, len(source.start)) for source in sources}
-    return notices_of(insert, planned, sources, sink, messages, is_compacted=samples.is_compacted(sink.topic))
+    compacted = {sink.topic for sink in sinks if samples.is_compacted(sink.topic)}
+    return notices_of(inserts, planned, sources, sinks, messages, compacted)
 
 
 def notices_of(
-    insert: statements.Insert,
+    inserts: Sequence[statements.Insert],
     planned: Plan,
     sources: Sources,
-    sink: Sink,
+    sinks: Sinks,
     messages: Mapping[str, Sequence[Message]],
-    *,
-    is_compacted: bool,
+    compacted: Collection[str],
 ) -> tuple[str, ...]:
-    """`messages` are records by the name of their source."""
+    """`messages` are records by the name of their source, `compacted` the topics that are."""
     is_open = [source.name for source in sources if takes_any_field(source.mapping)]
     records = {name: json_values(messages.get(name, ())) for name in is_open}
-    missing = missing_fields(planned, insert, records)
-    return (
-        *missing,
-        *null_comparisons(insert),
-        *(_keyless_notices(planned, sink.topic, messages) if is_compacted else ()),
-        *group_notices(planned, sources, sink.topic, messages, is_compacted=is_compacted, most=SAMPLE_SIZE),
-    )
+    found = [
+        *missing_fields(planned, inserts, records),
+        *(one for insert in inserts for one in null_comparisons(insert)),
+    ]
+    ruled = idle_rules(planned)
+    for sink in sinks:
+        branches, is_compacted = branches_into(planned, sink.name), sink.topic in compacted
+        found += _keyless_notices(branches, sink.topic, messages) if is_compacted else ()
+        found += group_notices(
+            branches, sources, sink.topic, messages, is_compacted=is_compacted, most=SAMPLE_SIZE, ruled=ruled
+        )
+    return tuple(dict.fromkeys(found))
 
 
 def json_values(messages: Collection[Message]) -> list[Any]:
@@ -98,9 +105,9 @@ def json_values(messages: Collection[Message]) -> list[Any]:
     return found
 
 
-def _keyless_notices(planned: Plan, sink: str, messages: Mapping[str, Sequence[Message]]) -> list[str]:
+def _keyless_notices(branches: Iterable[Branch], sink: str, messages: Mapping[str, Sequence[Message]]) -> list[str]:
     """A compacted topic refuses records without a key. Keys that the query sets are not checked."""
-    unkeyed = {one.source for one in planned.branches if KEY not in one.parts and not one.key and one.group is None}
+    unkeyed = {one.source for one in branches if KEY not in one.parts and not one.key and one.group is None}
     counts = {name: sum(one.key() is None for one in messages.get(name, ())) for name in sorted(unkeyed)}
     takes = f"'{sink}' is compacted and takes only records with a key"
     return [

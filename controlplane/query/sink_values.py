@@ -1,5 +1,6 @@
 """Shows the values of written records: values in a binary format are decoded again, and shown as JSON."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from jobplane.controlplane.core.decide.formats import sink_reader_mapping
@@ -21,8 +22,15 @@ from jobplane.sql.syntax.parts import KEY, THIS
 _BINARY = frozenset(name for name, one in FORMATS.items() if one.is_binary)
 
 
-def value_reader(sink: Sink) -> ValueOf:
-    """A function that decodes the value of a record of the sink; it returns None if there is no value."""
+def value_reader(sinks: Iterable[Sink]) -> ValueOf:
+    """A function that decodes the value of a record of a sink; it returns None if there is no value."""
+    of_topic: dict[str, ValueOf] = {}
+    for sink in sinks:
+        of_topic.setdefault(sink.topic, _reader_of(sink))
+    return lambda record: of_topic[record[0]](record)
+
+
+def _reader_of(sink: Sink) -> ValueOf:
     mapping = sink_reader_mapping(sink)
     if mapping is None or mapping.options.get(VALUE_FORMAT) not in _BINARY:
         return value_text

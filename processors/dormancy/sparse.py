@@ -16,7 +16,7 @@ from jobplane.processors.dormancy.messages import CREATE_TIME, FetchedMessage, H
 from jobplane.processors.dormancy.sink_limits import SinkLimits
 from jobplane.processors.dormancy.surroundings import Surroundings
 from jobplane.processors.evaluation.batch import Evaluation, RecordBatch
-from jobplane.processors.evaluation.sink import into_sink
+from jobplane.processors.evaluation.sink import into_sinks
 from jobplane.processors.evaluation.verdict import Interrupted, RecordPolicy
 from jobplane.processors.kafka.questions import At
 from jobplane.processors.kafka.wire.batches import NO_END, Passage, in_parts, new_batch, passage, records_of
@@ -58,18 +58,18 @@ def may_step(services: TaskServices, task: Task, pipeline: Pipeline) -> bool:
 
 @dataclass(slots=True)
 class SparseStep:
-    """One step of a task from where it rests. `output` are the records for the sink, by partition.
+    """One step of a task from where it rests. `output` are the records to write, by topic and partition.
 
-    `partitions` counts those of the sink, `largest` is how many bytes a record of it may have.
+    `partitions` counts those of each topic written to, `largest` is how many bytes a record of it may have.
     """
 
     services: TaskServices
     context: TaskContext
     rest: Rest
     limits: SinkLimits
-    partitions: int = 0
-    largest: int = 0
-    output: defaultdict[int, list[NewRecord]] = field(default_factory=lambda: defaultdict(list))
+    partitions: dict[str, int] = field(default_factory=dict)
+    largest: dict[str, int] = field(default_factory=dict)
+    output: defaultdict[At, list[NewRecord]] = field(default_factory=lambda: defaultdict(list))
 
     def run(self) -> Rest:
         """Where the task rests afterwards. Raises NotPlain, Fenced, Doubt, JobFailure or NotUnderstood."""
@@ -146,19 +146,18 @@ class SparseStep:
         """The step CONFIRM: the topics are those of the job, asked after the last record was read."""
         pipeline, kafka = self.rest.pipeline, self.services.kafka
         self.context.enter(Step.CONFIRM)
-        topics = kafka.topics({*pipeline.sources, pipeline.sink.topic})
+        topics = kafka.topics({*pipeline.sources, *pipeline.sink_topics})
         seen = Surroundings(topics, dict.fromkeys(positions, 0), positions)
         if seen.lag(replace(self.rest, positions=positions)) is None:
             raise NotPlain("a topic is not as it was")
-        self.partitions = topics[pipeline.sink.topic][1]
+        self.partitions = {topic: topics[topic][1] for topic in pipeline.sink_topics}
 
     def _evaluate(self, messages: list[FetchedMessage], positions: Positions) -> RecordBatch:
         pipeline, options = self.rest.pipeline, self.rest.pipeline.options
-        sink = pipeline.sink.topic
-        taken = self.limits.of(sink)
-        self.largest = taken.limit
-        produce = into_sink(self._produce, sink, taken, taken.limit)
-        policy = RecordPolicy(options.on_error, sink, taken.limit)
+        taken = {topic: self.limits.of(topic) for topic in pipeline.sink_topics}
+        self.largest = {topic: one.limit for topic, one in taken.items()}
+        produce = into_sinks(self._produce, taken, max(self.largest.values()))
+        policy = RecordPolicy(options.on_error, self.largest)
         evaluation = Evaluation(
             pipeline.step_for(positions), produce, self._produce, None, policy, True, self.context.refused
         )
@@ -183,13 +182,13 @@ class SparseStep:
         named = headers.items() if isinstance(headers, Mapping) else headers or ()
         kept: Headers = [(name, _bytes(one)) for name, one in named]
         size = sum(len(one or b"") for one in (key, value)) + sum(len(name) + len(one or b"") for name, one in kept)
-        if size + AROUND_RECORD > self.largest:
+        if size + AROUND_RECORD > self.largest[topic]:
             raise NotPlain("a large record")
         if timestamp <= 0:
             raise NotPlain("a record without a timestamp")
         if partition < 0:
-            partition = partition_of(key, self.partitions)
-        self.output[partition].append(NewRecord(key, value, kept, timestamp))
+            partition = partition_of(key, self.partitions[topic])
+        self.output[topic, partition].append(NewRecord(key, value, kept, timestamp))
 
     def _checkpoint(self, positions: Positions) -> Checkpoint:
         before = self.rest.checkpoint
@@ -198,16 +197,18 @@ class SparseStep:
     async def _commit(self, checkpoint: Checkpoint) -> None:
         """The steps BEGIN to COMMIT. All partitions enter the transaction in one request."""
         producer, topics, enter = self._producer, self.services.topics, self.context.enter
-        task, sink, wire = self.rest.task, self.rest.pipeline.sink.topic, self.services.wire
+        task, wire, written = self.rest.task, self.services.wire, defaultdict[str, list[int]](list)
+        for topic, partition in self.output:
+            written[topic].append(partition)
         enter(Step.BEGIN)
-        await producer.add({sink: list(self.output), topics.checkpoints: [task.partition]})
-        for partition, records in self.output.items():
-            lane = await wire.lane(await wire.leader(sink, partition))
-            for part in in_parts(records, self.largest):
-                sequence = producer.next_sequences(sink, partition, len(part))
+        await producer.add({**written, topics.checkpoints: [task.partition]})
+        for (topic, partition), records in self.output.items():
+            lane = await wire.lane(await wire.leader(topic, partition))
+            for part in in_parts(records, self.largest[topic]):
+                sequence = producer.next_sequences(topic, partition, len(part))
                 batch = new_batch(part, producer.producer_id, producer.epoch, sequence)
-                answer = await producer.send_batches(lane, sink, {partition: [batch]})
-                producer.check_produced(sink, answer, {partition})
+                answer = await producer.send_batches(lane, topic, {partition: [batch]})
+                producer.check_produced(topic, answer, {partition})
         await commit_checkpoint(producer, topics, task, checkpoint, enter)
 
 

@@ -18,9 +18,8 @@ class Surroundings:
 
     def lag(self, rest: Rest) -> int | None:
         """How many offsets are left to read; None where something has changed that the task would have to judge."""
-        task, sources, sink = rest.task, rest.pipeline.sources, rest.pipeline.sink
-        written = self.topics.get(sink.topic)
-        if written is None or written[0] != sink.topic_id:
+        task, sources, sinks = rest.task, rest.pipeline.sources, rest.pipeline.sinks
+        if any(self.topics.get(sink.topic, ("", 0))[0] != sink.topic_id for sink in sinks):
             return None
         for topic, source in sources.items():
             topic_id, count = self.topics.get(topic, ("", 0))
@@ -43,7 +42,7 @@ def observe(kafka: Kafka, rests: Iterable[Rest], alive: Callable[[], None]) -> S
     """Asks once for all. Raises Doubt where the broker does not answer."""
     names, partitions = set[str](), set[At]()
     for rest in rests:
-        names.update(rest.pipeline.sources, [rest.pipeline.sink.topic])
+        names.update(rest.pipeline.sources, rest.pipeline.sink_topics)
         partitions.update(rest.positions)
     topics = kafka.topics(names, alive)
     there = [at for at in partitions if at[1] < topics.get(at[0], ("", 0))[1]]

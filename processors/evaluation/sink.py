@@ -1,10 +1,23 @@
-"""Producer.produce into the sink, which raises for records that the sink topic does not take."""
+"""Producer.produce into the sinks, which raises for records that their topics do not take."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from jobplane.processors.kafka.cluster import Taken
 from jobplane.schemas.failures import RecordTooLarge, WithoutKey
+
+
+def into_sinks(produce: Callable[..., None], taken: Mapping[str, Taken], largest: int) -> Callable[..., None]:
+    """As `into_sink`, for the topics in `taken`. Where there are several, what is too large says for which of them."""
+    if len(taken) == 1:
+        ((topic, one),) = taken.items()
+        return into_sink(produce, topic, one, largest)
+    of_topic = {topic: into_sink(produce, topic, one, one.limit + 1) for topic, one in taken.items()}
+
+    def produce_into(topic: str, *record: Any) -> None:
+        of_topic[topic](topic, *record)
+
+    return produce_into
 
 
 def into_sink(produce: Callable[..., None], topic: str, taken: Taken, largest: int) -> Callable[..., None]:
@@ -24,7 +37,9 @@ def sized(produce: Callable[..., None], limit: int) -> Callable[..., None]:
 
     def produce_if_not_too_large(topic: str, value: bytes | None, key: bytes | str | None, *rest: Any) -> None:
         if len(value or b"") + len(key or b"") > limit:
-            raise RecordTooLarge("too large for its topic")
+            too_large = RecordTooLarge("too large for its topic")
+            too_large.topic = topic
+            raise too_large
         produce(topic, value, key, *rest)
 
     return produce_if_not_too_large

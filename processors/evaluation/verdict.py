@@ -4,8 +4,8 @@ A record whose failure is known, and of which nothing is in the open transaction
 of which a part is in the open transaction, or which Kafka has refused, is left out when the task begins again.
 """
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from jobplane.processors.evaluation.place import Place, place_of, position
@@ -52,15 +52,14 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class RecordPolicy:
-    """How the records of one job are judged: by onError and onLate, what the sink `topic` takes, the dead-letter topic.
+    """How the records of one job are judged: by onError and onLate, what the sinks take, the dead-letter topic.
 
-    `limit` is the size in bytes of the largest record that the sink takes. The defaults judge a record that nobody
-    writes to Kafka.
+    `limits` are the sizes in bytes of the largest records that the topics take that the job writes to. The defaults
+    judge a record that nobody writes to Kafka.
     """
 
     on_error: OnError = OnError.SKIP
-    topic: str = ""
-    limit: int = 0
+    limits: Mapping[str, int] = field(default_factory=dict)
     letters: str = ""
     on_late: OnError = OnError.SKIP
 
@@ -96,10 +95,22 @@ class RecordPolicy:
         if failure.at:
             return failure
         if isinstance(failure, RecordTooLarge):
-            text = f"the record is larger than the {self.limit} bytes '{self.topic}' takes"
-            failure = RecordTooLarge(f"{text}; raise max.message.bytes of the topic, then RESUME")
+            failure = RecordTooLarge(f"{self._limit_text(failure)}; raise max.message.bytes of the topic, then RESUME")
         failure.at = place_of(message)
         return failure
+
+    @property
+    def topics(self) -> str:
+        """The topics that the job writes to, quoted."""
+        return ", ".join(f"'{topic}'" for topic in self.limits)
+
+    def _limit_text(self, failure: RecordTooLarge) -> str:
+        limits = {failure.topic: self.limits[failure.topic]} if failure.topic in self.limits else self.limits
+        if len(limits) == 1:
+            ((topic, limit),) = limits.items()
+            return f"the record is larger than the {limit} bytes '{topic}' takes"
+        listed = ", ".join(f"'{topic}' {limit}" for topic, limit in limits.items())
+        return f"the record is larger than one of the topics takes that it gives a record to (bytes: {listed})"
 
     def verdict_on_refusal(
         self, refusal: RecordFailure, message: Message, last_treated: Place | None, refused: Collection[Place]

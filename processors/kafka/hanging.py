@@ -51,11 +51,12 @@ class TransactionPlace:
 
 
 def topics_written(task: Task, control: ControlTopics) -> list[str]:
-    """The sink, the topic of the state where there are groups, and that of the dead letters where there may be any."""
+    """The sinks, the topic of the state where there are groups, and that of the dead letters where there may be any."""
     options, stateful = JobOptions.of(task.options), keeps_state(task.plan)
     may_fail = options.on_error is OnError.DEAD_LETTER or (stateful and options.on_late is OnError.DEAD_LETTER)
     letters = [options.letters_topic(control.prefix)] if may_fail else []
-    return [task.sink.topic, *([control.job_state(task.uid)] if stateful else []), *letters]
+    sinks = dict.fromkeys(sink.topic for sink in task.sinks)
+    return [*sinks, *([control.job_state(task.uid)] if stateful else []), *letters]
 
 
 def task_place(task: Task, control: ControlTopics, topics: Mapping[str, tuple[str, int]]) -> TransactionPlace:

@@ -89,7 +89,7 @@ class CopySession(TaskSession):
 
     def _require_mirror(self) -> None:
         """Raises NotCopied where a partition was added to the source, and the sink has none of its number."""
-        sink = self.pipeline.sink
+        (sink,) = self.pipeline.sinks
         if any(partition >= sink.partitions for _, partition in self.sources.offsets):
             raise NotCopied(f"the source has more than the {sink.partitions} partitions of the sink")
 
@@ -109,7 +109,7 @@ def copies_batches(context: TaskContext, task: Task, pipeline: Pipeline) -> bool
         return False
     with suppress(JobFailure, Refused):  # a plan that nobody can read fails where the query is compiled
         sources = tuple(pipeline.sources.values())
-        return not why_rows(pipeline.read_plan(), pipeline.options, sources, pipeline.sink)
+        return not why_rows(pipeline.read_plan(), pipeline.options, sources, pipeline.sinks)
     return False
 
 
@@ -117,7 +117,7 @@ def copy_clients(
     context: TaskContext, task: Task, pipeline: Pipeline, taken: Taken, topics: Mapping[str, tuple[str, int]]
 ) -> TaskClients:
     """Raises NotCopied where the sink or the cluster does not allow copies of whole batches."""
-    services, sink = context.services, pipeline.sink.topic
+    services, (sink,) = context.services, pipeline.sink_topics
     if taken.keyed:
         raise NotCopied(f"'{sink}' is compacted")
     found = services.kafka.topic_settings([sink], context.alive).get(sink, {})

@@ -164,7 +164,7 @@ class Runner:
             services.kafka,
             services.topics.transactional_id(task),
             pipeline.interval_ms + TRANSACTION_SLACK_MS,
-            pipeline.sink.topic,
+            pipeline.sink_topics[0],
             self.context.alive,
             task_place(task, services.topics, topics),
             **settings,

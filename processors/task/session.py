@@ -9,7 +9,7 @@ from typing import Any
 from jobplane.processors.evaluation.batch import Evaluation, RecordBatch
 from jobplane.processors.evaluation.dead_letters import DeadLetterWriter, letters_of
 from jobplane.processors.evaluation.place import Place, place_of, position
-from jobplane.processors.evaluation.sink import into_sink
+from jobplane.processors.evaluation.sink import into_sinks
 from jobplane.processors.evaluation.verdict import RecordPolicy, Treatment, Verdict
 from jobplane.processors.guard import fault_of, log_fault
 from jobplane.processors.kafka.cluster import (
@@ -315,7 +315,7 @@ class TaskSession:
         reference = fault_of(fault).reference
         if reference not in self.context.logged:
             self.context.logged.add(reference)
-            log_fault(fault, f"record {place_of(record)}, on its way to '{self.policy.topic}'")
+            log_fault(fault, f"record {place_of(record)}, on its way to {self.policy.topics}")
 
     def cause_of(self, error: KafkaException) -> Exception:
         """What an error of the client means.
@@ -343,11 +343,12 @@ def open_session(
     taken: list[Taken],
     kind: type[TaskSession] = TaskSession,
 ) -> TaskSession:
-    """The session that continues at a checkpoint. `taken` is what each topic takes: first the sink, last dead letters.
+    """The session that continues at a checkpoint. `taken` is what each topic takes: first the sinks, last dead letters.
 
     Raises FunctionMissing, DataLost or SinkLost.
     """
-    services, options, sink = context.services, pipeline.options, pipeline.sink.topic
+    services, options = context.services, pipeline.options
+    of_sinks = dict(zip(pipeline.sink_topics, taken, strict=False))
     notice = compile_here(task, pipeline, services.reporter.worker)
     by_rows = f"copies record by record: {context.rows_because}" if context.rows_because else ""
     context.counters.notice = "; ".join(filter(None, (notice, by_rows)))
@@ -356,14 +357,15 @@ def open_session(
     commits.confirm()
     sources.adopt(commits.partitions)
     letters_topic, letter_limit = options.letters_topic(services.topics.prefix), taken[-1].limit
-    policy = RecordPolicy(options.on_error, sink, taken[0].limit, letters_topic, options.on_late)
+    limits = {topic: one.limit for topic, one in of_sinks.items()}
+    policy = RecordPolicy(options.on_error, limits, letters_topic, options.on_late)
     when_full = _waiting_for_room(context, clients)
     retried = pipeline.letters  # a record that fails again is a dead letter of its first job, not of the retry
     job, uid = (retried.job, retried.uid) if retried else (task.job, task.uid)
     letters = DeadLetterWriter(clients.output.produce, when_full, letters_topic, letter_limit, job, uid)
     evaluation = Evaluation(
         kind.step_for(pipeline, sources.offsets),
-        into_sink(clients.output.produce, sink, taken[0], max(one.limit for one in taken)),
+        into_sinks(clients.output.produce, of_sinks, max(one.limit for one in taken)),
         when_full,
         services.registry,
         policy,

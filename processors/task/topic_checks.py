@@ -13,8 +13,8 @@ F = TypeVar("F", bound=JobFailure)
 
 def confirm(services: TaskServices, pipeline: Pipeline, alive: Callable[[], None]) -> dict[str, int]:
     """The number of partitions of each source. Raises DataLost or SinkLost where a topic is not that of CREATE JOB."""
-    sources, sink = pipeline.sources, pipeline.sink
-    named = {*sources, sink.topic}
+    sources = pipeline.sources
+    named = {*sources, *pipeline.sink_topics}
 
     def complete() -> dict[str, tuple[str, int]] | None:
         found = services.kafka.topics(named, alive)
@@ -25,9 +25,10 @@ def confirm(services: TaskServices, pipeline: Pipeline, alive: Callable[[], None
         if (held := found.get(topic)) is None or held[0] != source.topic_id:
             what = "was deleted and recreated" if held else "was deleted"
             raise DataLost(f"the source topic '{topic}' {what}; DROP the job and create it again")
-    if (written := found.get(sink.topic)) is None or written[0] != sink.topic_id:
-        what = "was deleted and recreated" if written else "was deleted"
-        raise SinkLost(f"the sink topic '{sink.topic}' {what}; DROP the job and create it again")
+    for sink in pipeline.sinks:
+        if (written := found.get(sink.topic)) is None or written[0] != sink.topic_id:
+            what = "was deleted and recreated" if written else "was deleted"
+            raise SinkLost(f"the sink topic '{sink.topic}' {what}; DROP the job and create it again")
     return {topic: found[topic][1] for topic in sources}
 
 

@@ -34,7 +34,10 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class JobCreated:
-    """`plan` is None for a job that a version before recorded plans created."""
+    """`plan` is None for a job that a version before recorded plans created.
+
+    `sink` is the first target of the statement; a set with others has them in `more_sinks`, in its order.
+    """
 
     uid: str
     name: str
@@ -49,6 +52,7 @@ class JobCreated:
     notices: tuple[str, ...] = ()
     packages: tuple[Package, ...] = ()
     plan: RecordedPlan | None = None
+    more_sinks: tuple[Sink, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

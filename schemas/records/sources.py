@@ -1,4 +1,4 @@
-"""Topics of a job as they were at CREATE: its sources with their offsets, and its sink."""
+"""Topics of a job as they were at CREATE: its sources with their offsets, and its sinks."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -60,3 +60,13 @@ class Sink:
     topic_id: str
     partitions: int
     mapping: TopicMapping | None = None
+
+    @property
+    def name(self) -> str:
+        """What the statement calls it."""
+        return self.mapping.name if self.mapping else self.topic
+
+
+def mappings_by_name(topics: Iterable[Source | Sink]) -> dict[str, TopicMapping]:
+    """The mappings of those that have one, by what the statement calls the topic."""
+    return {one.name: one.mapping for one in topics if one.mapping}

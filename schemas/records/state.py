@@ -121,6 +121,13 @@ class Job:
     claimed: tuple[SourceOffsets, ...] = ()
     """Offsets of each topic of its dead letters before which no retry begins any more."""
     plan: RecordedPlan | None = None
+    more_sinks: tuple[Sink, ...] = ()
+    """The sinks of a set beside the first."""
+
+    @property
+    def sinks(self) -> tuple[Sink, ...]:
+        """One for each target in the statement, in its order; two may write to the same topic."""
+        return (self.sink, *self.more_sinks)
 
     @property
     def holds_name(self) -> bool:
@@ -129,10 +136,19 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class TopicEnds:
+    """The end of each partition of a topic."""
+
+    topic: str
+    ends: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """The manifest: exactly one record a task in the snapshots topic.
 
     `groups` says what the groups of its job are (sql/plan/grouping/signature.py), empty where that is not known.
+    `more_sinks` are the topics that a set writes to beside the first.
     """
 
     name: str
@@ -148,11 +164,17 @@ class Snapshot:
     digest: str
     time: int
     groups: str = ""
+    more_sinks: tuple[TopicEnds, ...] = ()
 
     @property
     def state_bytes(self) -> int:
         """The size of the chunks of groups that it names; other snapshots may name some of them too."""
         return sum(part.state_bytes for part in self.parts)
+
+    @property
+    def sinks(self) -> tuple[TopicEnds, ...]:
+        """The topics written to."""
+        return (TopicEnds(self.sink, self.sink_ends), *self.more_sinks)
 
 
 ACCEPTED, UNCHANGED, REFUSED = "accepted", "unchanged", "refused"

@@ -15,7 +15,8 @@ class Task:
     """If `run` is false, the task commits and stops. `phase`, `attempt` and `worker` are the latest that it reported.
 
     `former` are the layouts, newest first, from whose checkpoints a task without its own checkpoint continues.
-    `plan` is None where the job was created by a version before recorded plans.
+    `plan` is None where the job was created by a version before recorded plans. `more_sinks` are those of a set beside
+    the first.
     """
 
     uid: str
@@ -39,6 +40,12 @@ class Task:
     worker: str = ""
     packages: tuple[Package, ...] = ()
     plan: RecordedPlan | None = None
+    more_sinks: tuple[Sink, ...] = ()
+
+    @property
+    def sinks(self) -> tuple[Sink, ...]:
+        """One for each target in the statement, in its order; two may write to the same topic."""
+        return (self.sink, *self.more_sinks)
 
     @property
     def key(self) -> str:

@@ -24,15 +24,15 @@ MOST = 5
 """Fields that are told of, of each source."""
 
 
-def missing_fields(planned: Plan, insert: statements.Insert, records: Mapping[str, Sequence[Any]]) -> tuple[str, ...]:
+def missing_fields(
+    planned: Plan, inserts: Sequence[statements.Insert], records: Mapping[str, Sequence[Any]]
+) -> tuple[str, ...]:
     """What is to be said of fields that no record has. `records` are values of JSON, by the source they are of.
 
     Sources without records are left out.
     """
-    aliases, texts = (
-        _aliases(planned, insert),
-        {column.name: column.quoted for one in walk(insert) for column in _texts(one)},
-    )
+    aliases = {name: hint for insert in inserts for name, hint in _aliases(planned, insert).items()}
+    texts = {column.name: column.quoted for insert in inserts for one in walk(insert) for column in _texts(one)}
     told: dict[str, None] = {}
     for source, values in records.items():
         objects = [value for value in values if isinstance(value, dict)]

@@ -1,7 +1,7 @@
 """Plans a query. Everything that can be refused without a record is refused here."""
 
+from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as MappingOf
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import assert_never
 
@@ -23,7 +23,7 @@ from jobplane.sql.functions import BUILT_IN, FunctionCatalogue
 from jobplane.sql.operations.casts import Impossible, explicit
 from jobplane.sql.operations.operation import Convert
 from jobplane.sql.plan.chains import Chain, chains
-from jobplane.sql.plan.format_checks import check_branch, check_written
+from jobplane.sql.plan.format_checks import check_branch
 from jobplane.sql.plan.graph import Branch, Output, Plan, Step, keys_of_operators, order_steps, plan_of, values_of
 from jobplane.sql.plan.grouping.groups import place_of_groups
 from jobplane.sql.plan.grouping.outputs import check_key, key_columns, key_of_group
@@ -60,11 +60,12 @@ NO_SOURCES: Sources = {}
 TIMESTAMP = "__timestamp"
 
 
-def source_names(insert: statements.Insert) -> tuple[statements.Name, ...]:
-    """The mappings and topics the query reads, each once, in the order they are named."""
+def source_names(inserts: Iterable[statements.Insert]) -> tuple[statements.Name, ...]:
+    """The mappings and topics the queries read, each once, in the order they are named."""
     found: dict[str, statements.Name] = {}
-    for chain in chains(insert.query):
-        found.setdefault(chain.source.text, chain.source)
+    for insert in inserts:
+        for chain in chains(insert.query):
+            found.setdefault(chain.source.text, chain.source)
     return tuple(found.values())
 
 
@@ -93,19 +94,6 @@ def plan(
     for other in planned[1:]:
         _check_alike(planned[0], other, insert)
     return plan_of(tuple(planned))
-
-
-def with_target(planned: Plan, insert: statements.Insert, target: TopicMapping | None) -> Plan:
-    """The plan with the formats of its target as they are now that the target's schemas are known.
-
-    Raises ColumnMismatch where a schema cannot hold what the query writes.
-    """
-    formats = topic_format_of(target)
-    sink = changed(planned.operators[-1], key_format=formats.key, value_format=formats.value)
-    made = changed(planned, operators=(*planned.operators[:-1], sink))
-    for branch in made.branches:
-        check_written(branch, insert.target)
-    return made
 
 
 def _check_groups(insert: statements.Insert, found: Sequence[Chain], functions: FunctionCatalogue) -> None:

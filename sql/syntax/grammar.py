@@ -16,7 +16,7 @@ text            = _ statement semicolon* end
 statement       = create_job / create_snapshot / create_mapping / drop_job / drop_snapshot / drop_mapping / alter_job
                 / show_create / show_history / show / describe / explain
 
-create_job      = CREATE JOB if_not_exists? name options? AS insert
+create_job      = CREATE JOB if_not_exists? name options? AS inserts
 drop_job        = DROP JOB if_exists? name with_snapshot?
 alter_job       = ALTER JOB name (new_options / action)
 create_snapshot = CREATE or_replace? SNAPSHOT name FOR JOB name
@@ -64,6 +64,8 @@ options         = OPTIONS open option_list? close
 option_list     = option (comma option)*
 option          = (name equals? string) / (string equals string)
 
+inserts         = insert_set / insert
+insert_set      = BEGIN insert (semicolon+ insert)* semicolon* END
 insert          = (INSERT / SINK) INTO name columns? query emit?
 emit            = EMIT (FINAL / CHANGES)
 columns         = open name (comma name)* close
@@ -89,8 +91,10 @@ derived_input   = open query close
 descriptor      = DESCRIPTOR open column field* close
 derived         = open query close alias?
 table           = name alias?
-alias           = (AS name) / (!emit_begin name)
+alias           = (AS name) / (!no_alias name)
+no_alias        = emit_begin / set_end
 emit_begin      = ~r"EMIT\s+(?:FINAL|CHANGES)<EDGE>"ia
+set_end         = ~r"END(?:\s|;|--[^\n]*|//[^\n]*|/\*.*?\*/)*+\Z"ias
 unnest          = cross UNNEST open expression close ordinality? unnest_alias?
 cross           = (CROSS JOIN) / comma
 ordinality      = WITH ORDINALITY
@@ -196,8 +200,8 @@ _               = ~r"(?:\s+|--[^\n]*|//[^\n]*|/\*.*?\*/)*"s
 """
 
 _WORD_LIST = """
-    AFTER ALL ALTER ANALYZE AND ARRAY AS ASC ASYMMETRIC AT BETWEEN BOTH BY CASE CAST CHANGES CODE CREATE CROSS DATE
-    DESC DESCRIBE DESCRIPTOR DISTINCT DROP ELSE EMIT END ESCAPE EXISTS EXPLAIN EXTERNAL EXTRACT FALSE FILTER FINAL
+    AFTER ALL ALTER ANALYZE AND ARRAY AS ASC ASYMMETRIC AT BEGIN BETWEEN BOTH BY CASE CAST CHANGES CODE CREATE CROSS
+    DATE DESC DESCRIBE DESCRIPTOR DISTINCT DROP ELSE EMIT END ESCAPE EXISTS EXPLAIN EXTERNAL EXTRACT FALSE FILTER FINAL
     FIRST FOR FROM FUNCTIONS GROUP HAVING HISTORY IDLE IF IN INSERT INTERVAL INTO IS JOB JOBS JOIN JSON_OBJECT
     JSON_VALUE KEY LAST LEADING LIKE MAP MAPPING MAPPINGS NAME NOT NULL NULLS OF OFFSET OPTIONS OR ORDER ORDINALITY
     OVERLAY PARTITION PLACING POSITION PRECISION REPLACE RESTART RESUME RETURNING ROW SELECT SHOW SINK SNAPSHOT

@@ -18,6 +18,8 @@ _TOKEN = re.compile(
       | (?P<other> \w+ | . )""",
     re.VERBOSE | re.DOTALL,
 )
+_IN_SET = frozenset({"INSERT", "SINK", "END"})
+"""What follows a `;` within a statement set."""
 _OTHER_QUOTE = re.compile("[\u2018\u2019\u201c\u201d\xab\xbb\xb4`]")
 _UNCLOSED = {"'": "this string is not closed; end it with '", '"': 'this name is not closed; end it with "'}
 
@@ -63,19 +65,25 @@ def open_brackets(text: str) -> list[int]:
 def split_statements(text: str) -> list[tuple[int, str]]:
     """The statements of a script, each with the line it begins on, without its `;`. Comments alone are no statement.
 
+    In a statement set, which begins with AS BEGIN, a `;` before INSERT, SINK or END ends no statement.
     Raises BadSyntax for a string, name or comment that is never closed: nothing after it could be told apart.
     """
-    statements = []
+    statements: list[tuple[int, int]] = []
     start = end = -1
+    begins, before, is_set = True, "", False
     for token in _TOKEN.finditer(text):
         if token.lastgroup == "unclosed":
             raise _unclosed(text, token)
         if token.lastgroup == "end":
-            if start >= 0:
-                statements.append((start, end))
-            start = -1
+            begins = True
         elif token.lastgroup != "blank":
-            start, end = token.start() if start < 0 else start, token.end()
+            word = token.group().upper()
+            if begins and not (is_set and word in _IN_SET):
+                if start >= 0:
+                    statements.append((start, end))
+                start, is_set = token.start(), False
+            is_set = is_set or (before, word) == ("AS", "BEGIN")
+            begins, before, end = False, word, token.end()
     if start >= 0:
         statements.append((start, end))
     return [(place_of(text, first).line, text[first:last]) for first, last in statements]

@@ -198,10 +198,12 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CreateJob:
+    """Several `inserts` are a statement set: BEGIN INSERT …; INSERT …; END. A set of one is that INSERT."""
+
     name: Name
     if_not_exists: bool
     options: tuple[Option, ...]
-    insert: Insert
+    inserts: tuple[Insert, ...]
 
 
 @dataclass(frozen=True, slots=True)

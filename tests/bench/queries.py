@@ -51,7 +51,7 @@ def _select(item: str, count: int) -> str:
 def compiled(text: str) -> CompiledStep:
     statement = parse(text)
     assert isinstance(statement, statements.CreateJob)
-    return compile_step(plan(statement.insert), WIRING)
+    return compile_step(plan(statement.inserts[0]), WIRING)
 
 
 def _message(i: int, columns: int) -> "Message[bytes, bytes]":

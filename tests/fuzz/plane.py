@@ -153,7 +153,7 @@ def step_of(created: JobCreated) -> Step:
     recorded = created.plan
     assert recorded is not None
     assert record(read(recorded)) == recorded, "a plan is what was recorded"
-    return pipeline(lambda: recorded, created.options, created.sources, created.sink).step
+    return pipeline(lambda: recorded, created.options, created.sources, (created.sink, *created.more_sinks)).step
 
 
 def groups_of(created: JobCreated) -> CompiledGroups | None:

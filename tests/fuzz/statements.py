@@ -89,7 +89,7 @@ class Planned:
         except Refused as refused:
             return refused
         if self.explained:
-            explain(insert, known, target, shows_code=True)
+            explain([insert], known, {insert.target.text: target} if target else {}, shows_code=True)
         topics = {one.source: one.source for one in planned.branches}
         tombstones = Tombstones.SKIP if len(self.text) % 2 or columns_in_the_way(planned) else Tombstones.FORWARD
         wiring = Wiring(insert.target.text, 4, topics, dict.fromkeys(topics, 0), tombstones=tombstones)
@@ -201,8 +201,9 @@ class _Statements:
     def _create_job(self) -> statements.CreateJob:
         plain = [name for name in OPTION_NAMES if name not in FORMAT_OPTIONS and name in _GOOD]
         those = plain if self._yes(0.9) else list(OPTION_NAMES)
-        insert = Queries(self._chance).insert()
-        return statements.CreateJob(self._name("new", "other"), self._yes(), self._options(*those), insert)
+        several = self._chance.randint(2, 4) if self._yes(0.2) else 1
+        inserts = tuple(Queries(self._chance).insert() for _ in range(several))
+        return statements.CreateJob(self._name("new", "other"), self._yes(), self._options(*those), inserts)
 
     def _alter(self) -> statements.AlterJob:
         change: statements.Action | statements.NewOptions = self._chance.choice(list(statements.Action))

@@ -13,7 +13,7 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
-from jobplane.sql.codegen.compile import Wiring, compile_step
+from jobplane.sql.codegen.compile import compile_step
 from jobplane.sql.operations.operation import Operation
 from jobplane.sql.operations.table import TABLE
 from jobplane.sql.plan.operators import Operator
@@ -90,8 +90,8 @@ def test_every_word_of_a_plan_is_in_a_recorded_one() -> None:
 def test_a_recorded_plan_means_what_it_meant(one: dict[str, Any]) -> None:
     plan = load(msgspec.json.encode(one["plan"]).decode())
     assert msgspec.json.decode(dump(plan)) == one["plan"]
-    step = compile_step(plan, Wiring("out", 1, {"s": "s"}, {"s": 0}))
-    assert meaning(rows.block_of(one["text"]).answered(step)) == meaning(one["text"])
+    block = rows.block_of(one["text"])
+    assert meaning(block.answered(compile_step(plan, block.wiring()))) == meaning(one["text"])
 
 
 def meaning(text: str) -> list[str]:

@@ -20,7 +20,7 @@ FILE = Path(__file__).with_name("public_names.txt")
 NOT_IN_ASYNC = {
     "notices_of",  # what other parts of jobplane call of a dry run
     "tail",  # AsyncClient.events reads it, a batch at a time
-    "sources_and_sink",
+    "sources_and_sinks",
 }
 NOT_A_PARAMETER = {
     "alive",  # a call of asyncio is cancelled instead

@@ -204,7 +204,7 @@ def functions() -> Listing:
 
 def plan() -> Listing:
     insert = parse_insert(f"INSERT INTO big_orders {QUERY}")
-    rows = explain(insert, {}, None, shows_code=True)
+    rows = explain([insert], shows_code=True)
     few = [row for row in rows if row[0] != "code"] + [row for row in rows if row[0] == "code"][:4]
     return Listing(views.PLAN_COLUMNS, [{"part": part, "detail": detail} for part, detail in few], screen=Screen.PLAN)
 

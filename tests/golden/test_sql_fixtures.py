@@ -8,7 +8,7 @@ import pytest
 from jobplane.schemas.errors import Refused
 from jobplane.schemas.options import JobOptions
 from jobplane.sql.mapping import build_mapping
-from jobplane.sql.plan.plan import plan
+from jobplane.sql.plan.inserts import plan_inserts
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parser import parse
 from jobplane.sql.syntax.refusals.diagnostics import caret
@@ -35,7 +35,7 @@ def test_identity(text: str, canonical: str) -> None:
     assert parse(canonical) == statement
 
 
-@pytest.mark.parametrize("name", ["errors.txt", "peers.txt", "slips.txt", "unbounded.txt"])
+@pytest.mark.parametrize("name", ["errors.txt", "peers.txt", "sets.txt", "slips.txt", "unbounded.txt"])
 def test_errors(name: str) -> None:
     path = HERE / name
     before = path.read_text()
@@ -60,9 +60,9 @@ def refusal(text: str) -> str:
 def understand(statement: statements.Statement) -> None:
     """All that is judged without knowing what is there."""
     match statement:
-        case statements.CreateJob(options=options, insert=insert):
+        case statements.CreateJob(options=options, inserts=inserts):
             JobOptions.read((o.name.text, o.value, o.name.place, o.value_place) for o in options)
-            plan(insert)
+            plan_inserts(inserts)
         case statements.AlterJob(change=statements.NewOptions(options=options)):
             JobOptions.read((o.name.text, o.value, o.name.place, o.value_place) for o in options)
         case statements.CreateMapping():
@@ -73,7 +73,7 @@ def understand(statement: statements.Statement) -> None:
 
 def insert_of(statement: statements.Statement) -> statements.Insert:
     assert isinstance(statement, statements.CreateJob)
-    return statement.insert
+    return statement.inserts[0]
 
 
 @pytest.mark.parametrize("path", [*HERE.glob("rows/*.txt"), *HERE.glob("functions/*.txt")], ids=lambda path: path.stem)

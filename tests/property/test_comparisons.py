@@ -53,7 +53,7 @@ def step(expression: str, mapping: str = "") -> Step:
     assert isinstance(statement, statements.CreateJob)
     created = parse(mapping) if mapping else None
     known = {"s": build_mapping(created)} if isinstance(created, statements.CreateMapping) else {}
-    return compile_step(plan(statement.insert, known), Wiring("out", 1, {"s": "s"}, {"s": 0})).step
+    return compile_step(plan(statement.inserts[0], known), Wiring("out", 1, {"s": "s"}, {"s": 0})).step
 
 
 def outcome(expression: str, record: dict[str, Any], mapping: str = "") -> Any:

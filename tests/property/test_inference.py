@@ -83,7 +83,7 @@ def rows_through(mapping: TopicMapping, messages: list[Message]) -> int:
     )
     insert = parse(f"CREATE JOB j AS INSERT INTO out SELECT {columns or '*'} FROM m")
     assert isinstance(insert, statements.CreateJob)
-    made = compile_step(plan(insert.insert, {"m": mapping}), Wiring("out", 1, {"m": "t"}, {"m": 0}))
+    made = compile_step(plan(insert.inserts[0], {"m": mapping}), Wiring("out", 1, {"m": "t"}, {"m": 0}))
     written, _ = made.step(iter(messages), lambda *_: None, lambda *_: None)
     return written
 

@@ -42,7 +42,7 @@ def written(query: str, record: Any, *mappings: str) -> Any:
         assert isinstance(statement, statements.CreateJob)
         created = [parse(one) for one in mappings]
         known = {one.name.text: build_mapping(one) for one in created if isinstance(one, statements.CreateMapping)}
-        planned = plan(statement.insert, known, known.get("out"))
+        planned = plan(statement.inserts[0], known, known.get("out"))
         step = compile_step(planned, Wiring("out", 1, {"s": "s"}, {"s": 0})).step
         data = json.dumps(record, ensure_ascii=False).encode()
         step(iter([Message("s", 0, 0, b"k", data, None, None, (1, 5))]), lambda *one: found.append(one[1]), print)

@@ -192,7 +192,7 @@ def compiled(expression: str, mappings: dict[str, TopicMapping]) -> Step:
     statement = parse(f"CREATE JOB j AS INSERT INTO out SELECT {expression} AS z FROM s")
     assert isinstance(statement, statements.CreateJob)
     return compile_step(
-        plan(statement.insert, mappings, judged_before=True), Wiring("out", 1, {"s": "s"}, {"s": 0})
+        plan(statement.inserts[0], mappings, judged_before=True), Wiring("out", 1, {"s": "s"}, {"s": 0})
     ).step
 
 

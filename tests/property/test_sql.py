@@ -19,7 +19,7 @@ from jobplane.sql.plan.recording import dump, load
 from jobplane.sql.syntax import expressions as ex
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.grammar import EXPECTED
-from jobplane.sql.syntax.parser import parse
+from jobplane.sql.syntax.parser import parse, split_statements
 from jobplane.sql.syntax.render.insert_text import insert_text
 from jobplane.sql.syntax.render.lines import render_lines
 from jobplane.sql.syntax.render.statements import render
@@ -188,7 +188,7 @@ mapping = st.builds(
     *(st.lists(defined, max_size=3).map(tuple), name, options),
 )
 statement: st.SearchStrategy[statements.Statement] = st.one_of(
-    st.builds(statements.CreateJob, name, st.booleans(), options, insert),
+    st.builds(statements.CreateJob, name, st.booleans(), options, st.lists(insert, min_size=1, max_size=3).map(tuple)),
     st.builds(statements.DropJob, name, st.booleans(), st.none() | name),
     st.builds(
         statements.AlterJob,
@@ -226,7 +226,10 @@ def test_what_is_rendered_parses_to_the_same(tree: statements.Statement) -> None
     assert render(parse(text)) == text
     assert repr_of(parse("\n".join(render_lines(tree)))) == repr_of(tree)
     if isinstance(tree, statements.CreateJob):
-        assert insert_text(text) == render(tree.insert)
+        several = len(tree.inserts) > 1
+        listed = "; ".join(map(render, tree.inserts))
+        assert insert_text(text) == (f"BEGIN {listed}; END" if several else listed)
+    assert split_statements(f"{text};\n{text};") == [(1, text), (text.count("\n") + 2, text)]
 
 
 def repr_of(tree: statements.Statement) -> str:

@@ -42,7 +42,7 @@ class GroupedBlock:
     def answered(self, planned: Plan | None = None) -> str:
         """The block with the answers of its own plan, or of another."""
         planned = planned or self.planned()
-        operators = [f"| {part}: {detail}" for part, detail in describe_plan(planned, {"s": "s"}, "out")]
+        operators = [f"| {part}: {detail}" for part, detail in describe_plan(planned, {"s": "s"}, {"": "out"})]
         answers = _answers(compile_groups(planned, WIRING), self.lines)
         return "\n".join([*self.mappings, self.query, *operators, *answers])
 

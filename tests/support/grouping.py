@@ -40,7 +40,7 @@ def planned(query: str, mapping: str = MAPPING, target: str = "") -> Plan:
     """`target` is the mapping of the target, if it has one."""
     statement = parse(f"CREATE JOB j AS INSERT INTO out {query}")
     assert isinstance(statement, statements.CreateJob)
-    return plan(statement.insert, {"s": mapping_of(mapping)}, mapping_of(target) if target else None)
+    return plan(statement.inserts[0], {"s": mapping_of(mapping)}, mapping_of(target) if target else None)
 
 
 def compiled(query: str, mapping: str = MAPPING, *, skip_late: bool = False) -> CompiledGroups:

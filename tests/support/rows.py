@@ -3,7 +3,7 @@
 A block is a query, before it the mappings of s and out and the job's OPTIONS (`@`), after it records: `>` the value
 read (NULL: a tombstone), `<` the value written, nothing: filtered out, `~` skipped, `!` refused as BAD_RECORD. `^` says
 what else the records read have from there on, `:` what of a record written is not as it was read. Bytes that are no
-text are `0x…`.
+text are `0x…`. A set of INSERTs begins with BEGIN; then `:` names the topic as well.
 """
 
 from collections.abc import Iterator
@@ -16,13 +16,13 @@ from confluent_kafka import Message
 from jobplane.controlplane.core.decide.formats import add_inline_schemas
 from jobplane.schemas.errors import STATEMENT_START
 from jobplane.schemas.failures import BadRecord
-from jobplane.schemas.options import JobOptions, Tombstones
+from jobplane.schemas.options import JobOptions
 from jobplane.schemas.records.mappings import TopicMapping
-from jobplane.sql.codegen.compile import CompiledStep, Wiring, compile_step
+from jobplane.sql.codegen.compile import CompiledStep, TargetTopic, Wiring, compile_step
 from jobplane.sql.functions import BUILT_IN, FunctionCatalogue
 from jobplane.sql.mapping import build_mapping
 from jobplane.sql.plan.graph import Plan
-from jobplane.sql.plan.plan import plan
+from jobplane.sql.plan.inserts import plan_inserts
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parser import parse
 
@@ -69,18 +69,21 @@ class Block:
         )
 
     def compiled(self) -> CompiledStep:
+        return compile_step(self.planned(), self.wiring())
+
+    def wiring(self) -> Wiring:
         options = JobOptions.of({option.name.text: option.value for option in self._job().options})
-        return compile_step(self.planned(), self.wiring(options.tombstones))
+        targets = {insert.target.text: TargetTopic(insert.target.text, 1, {"s": 0}) for insert in self._job().inserts}
+        tombstones = options.tombstones
+        return Wiring("out", 1, {"s": "s"}, {"s": 0}, self.functions, tombstones=tombstones, targets=targets)
 
     def planned(self) -> Plan:
         mappings = {one.name: one for one in map(mapping, self.mappings)}
-        return plan(self._job().insert, mappings, mappings.get("out"), self.functions)
-
-    def wiring(self, tombstones: Tombstones = Tombstones.SKIP) -> Wiring:
-        return Wiring("out", 1, {"s": "s"}, {"s": 0}, self.functions, tombstones=tombstones)
+        return plan_inserts(self._job().inserts, mappings, mappings, self.functions)
 
     def _job(self) -> statements.CreateJob:
-        statement = parse(f"CREATE JOB j {self.options.removeprefix('@ ')} AS INSERT INTO out {self.query}")
+        done = self.query if self.query.startswith("BEGIN") else f"INSERT INTO out {self.query}"
+        statement = parse(f"CREATE JOB j {self.options.removeprefix('@ ')} AS {done}")
         assert isinstance(statement, statements.CreateJob)
         return statement
 
@@ -153,8 +156,8 @@ def _answers(compiled: CompiledStep, line: str, parts: Parts) -> Iterator[str]:
 
 def _other(record: tuple[Any, ...], parts: Parts) -> Iterator[str]:
     """What of a record is not simply kept."""
-    _, _, key, partition, _, _, timestamp, *headers = record
-    said = []
+    topic, _, key, partition, _, _, timestamp, *headers = record
+    said = [f"topic {topic}"] if topic != "out" else []
     if key != parts.key:
         said.append(f"key {shown(key)}")
     if partition != -1:

@@ -34,7 +34,7 @@ RECORDS: list[dict[str, Any]] = [
 def compiled(selected: str, *, typed: bool) -> CompiledGroups:
     statement = parse(f"CREATE JOB j AS INSERT INTO out SELECT {selected} AS a, 'all' AS one FROM s GROUP BY 'all'")
     assert isinstance(statement, statements.CreateJob)
-    made = plan(statement.insert, {"s": mapped(COLUMNS)} if typed else {})
+    made = plan(statement.inserts[0], {"s": mapped(COLUMNS)} if typed else {})
     return compile_groups(made, Wiring("out", 4, {"s": "s"}, {"s": 0}))
 
 

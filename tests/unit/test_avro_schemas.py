@@ -56,7 +56,7 @@ def step_of(reader: str, query: str, schemas: KnownSchemas) -> Step:
     statement = parse(f"CREATE JOB j AS INSERT INTO out {query}")
     assert isinstance(statement, statements.CreateJob)
     wiring = Wiring("out", 1, {"s": "s"}, {"s": 0}, schemas=schemas)
-    return compile_step(plan(statement.insert, {"s": source}), wiring).step
+    return compile_step(plan(statement.inserts[0], {"s": source}), wiring).step
 
 
 MONEY = {"type": "bytes", "logicalType": "decimal", "precision": 10, "scale": 2}
@@ -330,7 +330,7 @@ def test_a_sink_of_an_older_version_keeps_its_digits() -> None:
     source = rows.mapping("@ CREATE MAPPING s (f DECIMAL(38, 18)) TYPE Kafka")
     statement = parse("CREATE JOB j AS INSERT INTO out SELECT f + 1 AS x FROM s")
     assert isinstance(statement, statements.CreateJob)
-    planned = plan(statement.insert, {"s": source}, target)
+    planned = plan(statement.inserts[0], {"s": source}, target)
     compiled = compile_step(planned, Wiring("out", 1, {"s": "s"}, {"s": 0}))
     written: list[Any] = []
     message = Message("s", 0, 0, b"k", b'{"f": 0.000000000000000015}', None, None, (1, 5))

@@ -29,7 +29,7 @@ FAULTS = [
 @pytest.mark.parametrize(("expression", "message"), FAULTS)
 def test_refused_where_it_is_judged(expression: str, message: str) -> None:
     insert = parse_insert(f"INSERT INTO out SELECT {expression} AS n FROM s")
-    for judge in (lambda: plan(insert), lambda: explain(insert, {}, None)):
+    for judge in (lambda: plan(insert), lambda: explain([insert])):
         with pytest.raises(TypeMismatch) as caught:
             judge()
         assert caught.value.message.startswith(message)
@@ -41,8 +41,8 @@ def test_a_job_accepted_before_goes_on(expression: str, message: str) -> None:
     """Its records without an `x` or `y` may have a value, the others fail as they did."""
     statement = f"CREATE JOB j AS INSERT INTO out SELECT {expression} AS n FROM s WHERE id > 0"
     sources = (Source("s", "id-s", (0,)),)
-    sink = Sink("out", "id-out", 1)
-    step = pipeline(lambda: plan_of_text(statement, sources, sink), {}, sources, sink).step
+    sinks = (Sink("out", "id-out", 1),)
+    step = pipeline(lambda: plan_of_text(statement, sources, sinks), {}, sources, sinks).step
     written: list[Any] = []
 
     def through(value: bytes) -> tuple[int, int]:
@@ -59,7 +59,7 @@ def test_a_job_accepted_before_goes_on(expression: str, message: str) -> None:
 def value_of(expression: str) -> Any:
     statement = parse(f"CREATE JOB j AS INSERT INTO out SELECT {expression} AS n FROM s")
     assert isinstance(statement, statements.CreateJob)
-    (branch,) = plan(statement.insert).branches
+    (branch,) = plan(statement.inserts[0]).branches
     return branch.outputs[0].value
 
 

@@ -18,13 +18,13 @@ def planned(query: str) -> Plan:
 
 
 def reason(query: str = "SELECT * FROM s", options: JobOptions | None = None, *, source: Source = SOURCE) -> str:
-    return why_rows(planned(query), options or JobOptions(), [source], SINK)
+    return why_rows(planned(query), options or JobOptions(), [source], [SINK])
 
 
 def test_a_query_that_takes_each_record_as_it_is_moves_batches() -> None:
     assert reason() == ""
     assert reason(options=JobOptions(stop_at="latest", parallelism=2, snapshot_interval_millis=5)) == ""
-    assert path(planned("SELECT * FROM s"), JobOptions(), [SOURCE], SINK).startswith("whole record batches")
+    assert path(planned("SELECT * FROM s"), JobOptions(), [SOURCE], [SINK]).startswith("whole record batches")
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_a_query_that_takes_each_record_as_it_is_moves_batches() -> None:
 )
 def test_other_queries_say_why_not(query: str, said: str) -> None:
     assert said in reason(query)
-    assert said in path(planned(query), JobOptions(), [SOURCE], SINK)
+    assert said in path(planned(query), JobOptions(), [SOURCE], [SINK])
 
 
 @pytest.mark.parametrize(

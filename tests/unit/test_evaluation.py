@@ -24,7 +24,7 @@ LARGE = b'{"a": "%s"}' % (b"x" * 100)
 def step(query: str) -> Step:
     statement = parse(f"CREATE JOB j AS INSERT INTO out {query}")
     assert isinstance(statement, statements.CreateJob)
-    return compile_step(plan(statement.insert), Wiring("out", 1, {"s": "s"}, {"s": 0})).step
+    return compile_step(plan(statement.inserts[0]), Wiring("out", 1, {"s": "s"}, {"s": 0})).step
 
 
 def messages(*values: bytes) -> list[Any]:
@@ -39,7 +39,7 @@ class Bench:
         self.letters: list[int] = []
         self.codes: list[str] = []
         self.left_out: dict[Place, RecordFailure] = {}
-        self.policy = RecordPolicy(on_error, "out", 100, "letters")
+        self.policy = RecordPolicy(on_error, {"out": 100}, "letters")
 
         def produce(_: str, value: bytes, *__: Any) -> None:
             if value == WITHOUT:
@@ -105,14 +105,14 @@ def test_a_dead_letter_that_is_too_large_stops_the_task() -> None:
 
 
 def test_a_refused_record_is_left_out_once_and_its_dead_letter_never() -> None:
-    policy, (message,) = RecordPolicy(OnError.DEAD_LETTER, "out", 100, "letters"), messages(b"{}")
+    policy, (message,) = RecordPolicy(OnError.DEAD_LETTER, {"out": 100}, "letters"), messages(b"{}")
     refusal = BadRecord("the broker said so")
     assert policy.verdict_on_refusal(refusal, message, None, ()).treatment is Treatment.LEAVE_OUT
     assert policy.verdict_on_refusal(refusal, message, None, [("s", 0, 0)]).treatment is Treatment.STOP
     stopped = policy.verdict_on_refusal(refusal, message, ("s", 0, 0), ())
     assert (stopped.treatment, stopped.failure.at) == (Treatment.STOP, "s-0@0")
     assert stopped.failure.message.startswith("'letters' does not take its dead letter: the broker said so; ALTER JOB")
-    fail = RecordPolicy(OnError.FAIL, "out", 100, "letters")
+    fail = RecordPolicy(OnError.FAIL, {"out": 100}, "letters")
     assert fail.verdict_on_refusal(refusal, message, None, ()).treatment is Treatment.STOP
 
 
@@ -171,7 +171,7 @@ def test_keyed_stops_records_without_a_key() -> None:
 
 @pytest.mark.parametrize("on_late", OnError)
 def test_a_late_record_goes_the_way_of_on_late(on_late: OnError) -> None:
-    policy, (message,) = RecordPolicy(OnError.FAIL, "out", 100, "letters", on_late), messages(b"{}")
+    policy, (message,) = RecordPolicy(OnError.FAIL, {"out": 100}, "letters", on_late), messages(b"{}")
     late = LateRecord("2026-01-31T08:31:00Z", "2026-01-31T08:31:05Z", "PT5S", "s-0")
     verdict = policy.verdict(late, message)
     assert (verdict.treatment, verdict.failure.code) == (TREATMENTS[on_late], "LATE")

@@ -24,7 +24,7 @@ NUMBERS = st.lists(st.none() | st.integers(-9, 9), max_size=6)
 def insert_of(items: str, source: str = "s") -> statements.Insert:
     statement = parse(f"CREATE JOB j AS INSERT INTO out SELECT {items} FROM {source}")
     assert isinstance(statement, statements.CreateJob)
-    return statement.insert
+    return statement.inserts[0]
 
 
 def answer(item: str | tuple[str, ...], record: dict[str, Any], source: str = "s") -> Any:
@@ -149,7 +149,7 @@ def test_an_accumulator_of_accumulators_is_analysed_in_time() -> None:
 
 def test_functions_in_lambdas_are_found() -> None:
     insert = insert_of("TRANSFORM(m, (k, v) => UCASE(k), (k, v) => REDUCE(v, 0, (a, x) => a + ABS(x))) AS x")
-    assert called_functions(insert) == ("ABS", "REDUCE", "TRANSFORM", "UCASE")
+    assert called_functions([insert]) == ("ABS", "REDUCE", "TRANSFORM", "UCASE")
 
 
 @pytest.mark.parametrize("name", ["TRANSFORM", "FILTER", "REDUCE", "IFNULL", "NULLIF", "COALESCE", "INSTR"])
@@ -158,6 +158,6 @@ def test_no_package_takes_a_name_of_the_language(name: str) -> None:
 
 
 def test_explain_shows_what_a_lambda_reads() -> None:
-    told = dict(reversed(explain(insert_of("FILTER(items, i => i.qty > n + 0) AS x"), {}, None)))
+    told = dict(reversed(explain([insert_of("FILTER(items, i => i.qty > n + 0) AS x")])))
     assert told["0 scan"] == "topic s: items ARRAY<JSON>, n NUMBER"
     assert told["2 sink ← 1"] == "topic out: x ARRAY<JSON>"

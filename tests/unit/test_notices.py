@@ -42,7 +42,7 @@ def told(
     source, sink = Source("orders", "id", (0,) * partitions, mapping=known), Sink("out", "id", 1)
     insert = parse_insert(statement)
     planned = plan(insert, {"orders": known} if known else {}, None, judged_before=True)
-    return list(notices_of(insert, planned, (source,), sink, {"orders": messages}, is_compacted=compacted))
+    return list(notices_of([insert], planned, (source,), (sink,), {"orders": messages}, {"out"} if compacted else ()))
 
 
 @pytest.mark.parametrize(

@@ -46,12 +46,10 @@ WIRING = Wiring("out", 1, {"s": "s"}, {"s": 0})
 _ADDRESS = re.compile(r" object at 0x[0-9a-f]+")
 
 
-def blocks() -> Iterator[tuple[str, dict[str, TopicMapping]]]:
-    """Each query of the fixtures with its mappings."""
+def blocks() -> Iterator[rows.Block]:
+    """The queries of the fixtures."""
     for path in sorted([*GOLDEN.glob("rows/*.txt"), *GOLDEN.glob("functions/*.txt")]):
-        for text in rows.blocks(path):
-            block = rows.block_of(text)
-            yield block.query, {one.name: one for one in map(rows.mapping, block.mappings)}
+        yield from map(rows.block_of, rows.blocks(path))
 
 
 def planned(query: str, mappings: dict[str, TopicMapping] | None = None) -> Plan:
@@ -59,8 +57,8 @@ def planned(query: str, mappings: dict[str, TopicMapping] | None = None) -> Plan
     return plan(parse_insert(f"INSERT INTO out {query}"), known, known.get("out"))
 
 
-def code(one: Plan) -> str:
-    return _ADDRESS.sub("", compile_step(one, WIRING).source)
+def code(one: Plan, wiring: Wiring = WIRING) -> str:
+    return _ADDRESS.sub("", compile_step(one, wiring).source)
 
 
 def recorded_as(text: str) -> RecordedPlan:
@@ -70,13 +68,13 @@ def recorded_as(text: str) -> RecordedPlan:
 
 
 def test_the_queries_of_all_fixtures_survive() -> None:
-    for query, mappings in blocks():
-        one = planned(query, mappings)
+    for block in blocks():
+        one, wiring, query = block.planned(), block.wiring(), block.query
         text = dump(one)
         again = load(text)
         assert again == one, query
         assert dump(again) == text, query
-        assert code(again) == code(one), query
+        assert code(again, wiring) == code(one, wiring), query
 
 
 def test_a_chain_as_long_as_a_statement_may_be_survives() -> None:
@@ -159,7 +157,7 @@ def test_what_a_newer_version_wrote_is_told(old: str, new: str, reason: str) -> 
     assert old in text
     recorded = recorded_as(text.replace(old, new))
     with pytest.raises(PlanUnreadable, match=reason) as caught:
-        pipeline(lambda: recorded, {}, (Source("s", "id-s", (0,)),), Sink("out", "id-out", 1)).step  # noqa: B018
+        pipeline(lambda: recorded, {}, (Source("s", "id-s", (0,)),), (Sink("out", "id-out", 1),)).step  # noqa: B018
     assert caught.value.code == "PLAN_UNREADABLE"
 
 
@@ -176,7 +174,7 @@ def test_windows_that_this_version_does_not_know_are_told(old: str, new: str, re
 
 def test_a_plan_of_a_newer_planner_stops_the_job_with_a_code() -> None:
     recorded = replace(record(planned("SELECT a FROM s")), planner=PLANNER + 1)
-    made = pipeline(lambda: recorded, {}, (Source("s", "id-s", (0,)),), Sink("out", "id-out", 1))
+    made = pipeline(lambda: recorded, {}, (Source("s", "id-s", (0,)),), (Sink("out", "id-out", 1),))
     with pytest.raises(PlanUnreadable, match=f"version {PLANNER + 1} of the planner wrote it"):
         made.step  # noqa: B018
 

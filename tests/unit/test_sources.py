@@ -1,6 +1,5 @@
 """Several sources of one task: each topic is read once, and its partitions are divided by their numbers."""
 
-import sys
 from collections.abc import Callable
 from operator import length_hint
 from typing import Any
@@ -62,14 +61,14 @@ def grown(*_: object) -> tuple[int, int]:
 
 
 def pipeline(*sources: Source) -> Pipeline:
-    def compiled(mirror: int) -> CompiledStep:
-        return CompiledStep(usual if mirror == sys.maxsize else grown, "")
+    def compiled(is_grown: bool) -> CompiledStep:  # noqa: FBT001
+        return CompiledStep(grown if is_grown else usual, "")
 
     def groups() -> CompiledGroups:
         return compile_groups(Plan((), ()), Wiring("out", 2, {}, {}))
 
     by_topic = sources_by_topic(sources or SOURCES)
-    return Pipeline(by_topic, Sink("out", "id-out", 2), JobOptions(), compiled, lambda: Plan((), ()), groups)
+    return Pipeline(by_topic, (Sink("out", "id-out", 2),), JobOptions(), compiled, lambda: Plan((), ()), groups)
 
 
 def test_a_topic_is_read_once_whatever_the_query_calls_it() -> None:

@@ -56,7 +56,7 @@ REFUSED = {
 def compiled(query: str) -> None:
     statement = parse(f"CREATE JOB j AS INSERT INTO out {query}")
     assert isinstance(statement, statements.CreateJob)
-    compile_step(plan(statement.insert), WIRING)
+    compile_step(plan(statement.inserts[0]), WIRING)
 
 
 @pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES)

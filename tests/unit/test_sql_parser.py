@@ -44,7 +44,7 @@ def test_the_deepest_text_needs_less_than_the_stack_python_has(query: str) -> No
             return everything(frames - 1)
         statement = parse(CREATE + query)
         assert isinstance(statement, statements.CreateJob)
-        compile_step(plan(statement.insert), WIRING)
+        compile_step(plan(statement.inserts[0]), WIRING)
         return parse(render(statement))
 
     assert everything(250) == parse(CREATE + query)
@@ -72,7 +72,7 @@ def test_brackets_in_strings_names_and_comments_do_not_count() -> None:
 def test_long_chains_are_not_deep(query: str) -> None:
     statement = parse(CREATE + query)
     assert isinstance(statement, statements.CreateJob)
-    compile_step(plan(statement.insert), WIRING)
+    compile_step(plan(statement.inserts[0]), WIRING)
     assert render(statement) == CREATE + query
 
 
@@ -110,7 +110,7 @@ def test_places_count_lines_and_characters() -> None:
     places = (first.name.place, first.value_place, second.name.place)
     assert places == (Place(3, 5), Place(3, 7), Place(3, 12))
     with pytest.raises(Refused) as caught:
-        plan(statement.insert)
+        plan(statement.inserts[0])
     assert caught.value.place == Place(4, 27)
 
 
@@ -129,6 +129,27 @@ CREATE JOB j AS INSERT INTO out SELECT 'it''s; ' FROM s
         (6, "CREATE JOB j AS INSERT INTO out SELECT 'it''s; ' FROM s"),
     ]
     assert split_statements("") == split_statements(" ;; -- nothing\n") == []
+
+
+def test_split_keeps_the_inserts_of_a_set_together() -> None:
+    first, second = "INSERT INTO b SELECT * FROM s", "INSERT INTO c SELECT end FROM s AS end"
+    whole = [
+        f"CREATE JOB j AS BEGIN {first}; {second}; END",
+        f"explain create job j as /* ; */ begin\n{first};\n-- more;\n ; {second} end",
+        f"CREATE JOB j AS BEGIN {first}; sink into d SELECT 'x; ' AS x FROM s;\nEND",
+    ]
+    for one in whole:
+        assert split_statements(f"SHOW JOBS;{one};;DROP JOB j;") == [
+            (1, "SHOW JOBS"),
+            (1, one),
+            (one.count("\n") + 1, "DROP JOB j"),
+        ]
+    assert [text for _, text in split_statements(f"CREATE JOB j AS BEGIN {first}; DROP JOB k; {second}; END")] == [
+        f"CREATE JOB j AS BEGIN {first}",
+        "DROP JOB k",
+        second,
+        "END",
+    ]
 
 
 def test_split_refuses_what_is_never_closed() -> None:

@@ -14,7 +14,7 @@ from jobplane.sql.syntax.parser import parse
 def planned(query: str, target: str = "out") -> Branch:
     statement = parse(f"CREATE JOB j AS INSERT INTO {target} {query}")
     assert isinstance(statement, statements.CreateJob)
-    (branch,) = plan(statement.insert).branches
+    (branch,) = plan(statement.inserts[0]).branches
     return branch
 
 

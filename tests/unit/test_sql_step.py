@@ -19,7 +19,7 @@ W2 = "SELECT id, user, amount * 2 AS doubled FROM s WHERE amount > 50"
 def compiled(query: str, *, mirror: int = 0) -> CompiledStep:
     statement = parse(f"CREATE JOB j AS INSERT INTO out {query}")
     assert isinstance(statement, statements.CreateJob)
-    return compile_step(plan(statement.insert), Wiring("out", 1, {"s": "s"}, {"s": mirror}))
+    return compile_step(plan(statement.inserts[0]), Wiring("out", 1, {"s": "s"}, {"s": mirror}))
 
 
 def message(

@@ -313,7 +313,7 @@ def test_show_and_explain_name_the_package() -> None:
         "meaning": "The product of the numbers.",
         "package": "mine 1.2",
     }
-    assert explain(parse_insert(f"INSERT INTO out {QUERY}"), {}, None, PRODUCT)[-1] == ("package", "mine 1.2")
+    assert explain([parse_insert(f"INSERT INTO out {QUERY}")], {}, {}, PRODUCT)[-1] == ("package", "mine 1.2")
 
 
 def test_a_recorded_plan_needs_the_aggregate_with_its_state() -> None:

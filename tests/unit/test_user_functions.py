@@ -166,9 +166,9 @@ def test_the_packages_of_a_query_are_known_wherever_they_are_called() -> None:
         "SELECT a FROM s UNION ALL SELECT louder(a) AS a FROM r",
         "SELECT TRANSFORM(a, x => louder(x)) AS b FROM s",
     ):
-        assert called_packages(insert_of(query), WITH_LOUDER) == (OWNER,), query
-    assert called_packages(insert_of("SELECT UPPER(louder) AS a FROM s"), WITH_LOUDER) == ()
-    assert called_functions(insert_of("SELECT UPPER(louder(a)) AS a, upper(b) AS c FROM s")) == ("LOUDER", "UPPER")
+        assert called_packages([insert_of(query)], WITH_LOUDER) == (OWNER,), query
+    assert called_packages([insert_of("SELECT UPPER(louder) AS a FROM s")], WITH_LOUDER) == ()
+    assert called_functions([insert_of("SELECT UPPER(louder(a)) AS a, upper(b) AS c FROM s")]) == ("LOUDER", "UPPER")
 
 
 def test_show_and_explain_name_the_package() -> None:
@@ -181,8 +181,8 @@ def test_show_and_explain_name_the_package() -> None:
     }
     assert rows["UPPER"]["package"] == ""
     insert = insert_of("SELECT louder(a) AS b FROM s")
-    assert explain(insert, {}, None, WITH_LOUDER)[-1] == ("package", "mine 1.2")
-    parts = explain(insert, {}, None, WITH_LOUDER, shows_code=True)
+    assert explain([insert], {}, {}, WITH_LOUDER)[-1] == ("package", "mine 1.2")
+    parts = explain([insert], {}, {}, WITH_LOUDER, shows_code=True)
     assert ("code", "# g0 = LOUDER") in parts
 
 

@@ -107,13 +107,13 @@ def needed_topics(
         return _topics_behind(state, name) | created.get(name, set())
 
     match request.statement:
-        case statements.CreateJob(insert=insert, options=options):
+        case statements.CreateJob(inserts=inserts, options=options):
             topics |= _dead_letter_topics(options)
             if retry := request.options.retry_of:
                 job = state.live_job(retry)
                 topics.add(letters_topic(job, prefix) if job else JobOptions().letters_topic(prefix))
-            sources = {topic for name in source_names(insert) for topic in behind(name.text)}
-            topics |= sources | behind(insert.target.text)
+            sources = {topic for name in source_names(inserts) for topic in behind(name.text)}
+            topics |= sources.union(*(behind(insert.target.text) for insert in inserts))
             if (instant := request.options.start_instant) is not None:
                 instants |= {(topic, instant) for topic in sources}
         case statements.CreateMapping() as create:

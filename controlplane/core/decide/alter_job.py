@@ -35,7 +35,7 @@ def alter_job(state: State, alter: statements.AlterJob, facts: Facts, prefix: st
     runs = job.target is Target.RUN
     match alter.change:
         case statements.NewOptions() as new:
-            taken = {job.sink.topic, *(source.topic for source in job.sources)}
+            taken = {*(sink.topic for sink in job.sinks), *(source.topic for source in job.sources)}
             check_dead_letters(new.options, taken, facts, prefix, alter.name.place)
             return _new_options(state, job, alter.name, new, facts)
         case statements.Action.RESUME:

@@ -7,6 +7,7 @@ from jobplane.controlplane.core.decide.formats import add_writer_schemas
 from jobplane.controlplane.core.decide.groups import check_groups, check_restored_groups, choose_parallelism
 from jobplane.controlplane.core.decide.retries import RETRY_OF, resolve_retry
 from jobplane.controlplane.core.decide.sources import (
+    Sinks,
     Sources,
     check_dead_letters,
     choose_offsets,
@@ -30,10 +31,10 @@ from jobplane.schemas.records.events import (
 )
 from jobplane.schemas.records.plans import RecordedPlan
 from jobplane.schemas.records.snapshots import Restore
-from jobplane.schemas.records.sources import Sink
+from jobplane.schemas.records.sources import mappings_by_name
 from jobplane.schemas.records.state import Job, Status, Target
 from jobplane.sql.packages import called_packages
-from jobplane.sql.plan.plan import plan, with_target
+from jobplane.sql.plan.inserts import branches_into, first_inserts, plan_inserts, with_targets
 from jobplane.sql.plan.recording import record
 from jobplane.sql.syntax import statements
 
@@ -53,7 +54,7 @@ def create_job(
         other = () if _is_same_job(holder, request) else ("the existing job has another definition",)
         return (CommandUnchanged(holder.uid, f"job '{name}' exists", other, holder.status),)
     wired = resolve_job(state, create, request.options, facts, prefix)
-    sources, sink = wired.sources, wired.sink
+    sources = wired.sources
     count = choose_parallelism(request.options, wired.plan, {source.topic: len(source.start) for source in sources})
     return (
         JobCreated(
@@ -62,7 +63,7 @@ def create_job(
             statement=request.text,
             options={option.name.text: option.value for option in create.options},
             sources=sources,
-            sink=sink,
+            sink=wired.sinks[0],
             partitions=choose_partitions(state, count),
             restore=wired.restore,
             waits_for=state.closing.get(name, ""),
@@ -72,21 +73,22 @@ def create_job(
                 *wired.notices,
                 *future_start_notices(request.options, sources, facts),
             ),
-            packages=called_packages(create.insert, facts.functions),
+            packages=called_packages(create.inserts, facts.functions),
             plan=wired.plan,
+            more_sinks=wired.sinks[1:],
         ),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class ResolvedJob:
-    """The sources, sink and plan of a new job, and the snapshot that it restores from.
+    """The sources, sinks and plan of a new job, and the snapshot that it restores from.
 
     `notices` are about options of the job, for its query.
     """
 
     sources: Sources
-    sink: Sink
+    sinks: Sinks
     plan: RecordedPlan
     restore: Restore | None
     notices: tuple[str, ...]
@@ -99,18 +101,21 @@ def resolve_job(
     given = {option.name.text: option.value for option in create.options}
     if options.retry_of:
         where = value_place(create.options, RETRY_OF, create.name.place)
-        sources, sink, recorded = resolve_retry(state, create, options.retry_of, facts, prefix, where)
+        sources, sinks, recorded = resolve_retry(state, create, options.retry_of, facts, prefix, where)
     else:
-        sources, sink = resolve_topics(state, create.insert, given, facts, prefix)
-        mappings = {source.name: source.mapping for source in sources if source.mapping}
-        planned = plan(create.insert, mappings, sink.mapping, facts.functions)
-        written = add_writer_schemas(sink, planned, facts, create.insert.target.place)
-        if written != sink:
-            sink, planned = written, with_target(planned, create.insert, written.mapping)
+        sources, sinks = resolve_topics(state, create.inserts, given, facts, prefix)
+        planned = plan_inserts(create.inserts, mappings_by_name(sources), mappings_by_name(sinks), facts.functions)
+        targets = [insert.target for insert in first_inserts(create.inserts).values()]
+        written = tuple(
+            add_writer_schemas(sink, branches_into(planned, target.text), facts, target.place)
+            for sink, target in zip(sinks, targets, strict=True)
+        )
+        if written != sinks:
+            sinks, planned = written, with_targets(planned, create.inserts, mappings_by_name(written))
         recorded = record(planned)
     notices = check_tombstones(create.options, options, lambda: recorded, create.name.place)
     notices += check_groups(create.options, options, recorded, create.name.place)
-    named = {sink.topic, *(source.records_of for source in sources)}
+    named = {*(sink.topic for sink in sinks), *(source.records_of for source in sources)}
     check_dead_letters(create.options, named, facts, prefix, create.name.place)
     check_interval(create.options, options.snapshot_interval_millis, facts, create.name.place)
     partitions = {source.topic: len(source.start) for source in sources}
@@ -119,7 +124,7 @@ def resolve_job(
     if restore is not None:
         where = value_place(create.options, "initialSnapshotName", create.name.place)
         check_restored_groups(state.snapshots[restore.name], recorded, partitions, where)
-    return ResolvedJob(sources, sink, recorded, restore, notices)
+    return ResolvedJob(sources, sinks, recorded, restore, notices)
 
 
 def _is_same_job(job: Job, request: Request) -> bool:

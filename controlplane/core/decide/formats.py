@@ -18,7 +18,7 @@ from jobplane.schemas.records.mappings import AvroSchema, MappedColumn, TopicMap
 from jobplane.schemas.records.sources import Sink
 from jobplane.schemas.types import datatypes as t
 from jobplane.schemas.types.datatypes import Type
-from jobplane.sql.plan.graph import Plan
+from jobplane.sql.plan.graph import Branch
 from jobplane.sql.syntax.parts import KEY
 from jobplane.sql.types.names import parse_type
 
@@ -62,8 +62,8 @@ def add_schema_columns(mapping: TopicMapping, facts: Facts, place: Place) -> tup
     return mapping, tuple(notices)
 
 
-def add_writer_schemas(sink: Sink, planned: Plan, facts: Facts, place: Place) -> Sink:
-    """The sink with its writers' schemas; those that are not registered yet are registered.
+def add_writer_schemas(sink: Sink, branches: Sequence[Branch], facts: Facts, place: Place) -> Sink:
+    """The sink, which `branches` write to, with its writers' schemas; those that are not registered yet are registered.
 
     Raises ColumnMismatch, SchemaIncompatible, NoRegistry, FactsUnavailable.
     """
@@ -71,7 +71,7 @@ def add_writer_schemas(sink: Sink, planned: Plan, facts: Facts, place: Place) ->
     if mapping is None:
         return sink
     for role in _schema_roles(mapping):
-        branch = planned.branches[0]
+        branch = branches[0]
         outputs = branch.key if role == "key" else branch.outputs
         fields = _fields(mapping, role) or tuple(one.field for one in outputs)
         if fields and (role == "value" or outputs):

@@ -25,7 +25,7 @@ from jobplane.schemas.records.failure import Failure
 from jobplane.schemas.records.offsets import PartitionOffset, SourceOffsets
 from jobplane.schemas.records.reports import Report, ReportKind
 from jobplane.schemas.records.snapshots import SnapshotPart
-from jobplane.schemas.records.state import TASK_ENDED, Job, PendingSnapshot, Phase, Snapshot, Status, Target
+from jobplane.schemas.records.state import TASK_ENDED, Job, PendingSnapshot, Phase, Snapshot, Status, Target, TopicEnds
 
 
 def decide_report(state: State, report: Report, facts: Facts, time: int) -> tuple[Body, ...]:
@@ -130,8 +130,7 @@ def _decide_snapshotted(state: State, job: Job, report: Report, facts: Facts, ti
     parts = (*pending.parts, report.part)
     if len(parts) < len(job.tasks):
         return (came,)
-    sink = facts.topics.get(job.sink.topic)
-    snapshot = _manifest(job, pending, parts, sink.latest if sink else (), time)
+    snapshot = _manifest(job, pending, parts, _sink_ends(job, facts), time)
     last = len(job.pending) == 1
     status = reported_status(job.status, JobInput.EXPORTED) if last else job.status
     ended = job.target is Target.END and last and all(task.phase in TASK_ENDED for task in job.tasks)
@@ -165,8 +164,14 @@ def _find_pending(job: Job, report: Report) -> PendingSnapshot | None:
     return next((one for one in job.pending if one.request == report.snapshot), None)
 
 
+def _sink_ends(job: Job, facts: Facts) -> tuple[TopicEnds, ...]:
+    """The end of each topic that the job writes to; of one that is gone, none."""
+    topics = dict.fromkeys(sink.topic for sink in job.sinks)
+    return tuple(TopicEnds(one, facts.topics[one].latest if one in facts.topics else ()) for one in topics)
+
+
 def _manifest(
-    job: Job, pending: PendingSnapshot, parts: tuple[SnapshotPart, ...], sink_ends: tuple[int, ...], time: int
+    job: Job, pending: PendingSnapshot, parts: tuple[SnapshotPart, ...], sinks: tuple[TopicEnds, ...], time: int
 ) -> Snapshot:
     """The record that names exactly one part a task. Its digest is over those of the parts, in the tasks' order."""
     ordered = tuple(sorted(parts, key=lambda part: part.task))
@@ -178,12 +183,13 @@ def _manifest(
         statement=job.statement,
         options=job.options,
         sources=_merge_offsets(ordered),
-        sink=job.sink.topic,
-        sink_ends=sink_ends,
+        sink=sinks[0].topic,
+        sink_ends=sinks[0].ends,
         parts=ordered,
         digest=hashlib.sha256("".join(part.digest for part in ordered).encode()).hexdigest(),
         time=time,
         groups=signature_text(job.plan),
+        more_sinks=sinks[1:],
     )
 
 

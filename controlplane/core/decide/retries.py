@@ -15,8 +15,8 @@ _FORBIDDEN_OPTIONS = frozenset({"startFrom", "stopAt", "initialSnapshotName"})
 
 def resolve_retry(
     state: State, create: statements.CreateJob, name: str, facts: Facts, prefix: str, place: Place
-) -> tuple[tuple[Source, ...], Sink, RecordedPlan]:
-    """The sources of the job, each with its dead letters that no retry has read; sink and plan are the job's.
+) -> tuple[tuple[Source, ...], tuple[Sink, ...], RecordedPlan]:
+    """The sources of the job, each with its dead letters that no retry has read; sinks and plan are the job's.
 
     Raises JobNotFound, or BadOptionValue if the query is not the job's, or an option says where to begin.
     """
@@ -25,7 +25,7 @@ def resolve_retry(
             message = f"a retry begins where the previous retry ended; leave {option.name} out"
             raise BadOptionValue(message, option.value_place)
     job = require_live_job(state, statements.Name(name, place))
-    if create.insert != parse_job(job.statement).insert:
+    if create.inserts != parse_job(job.statement).inserts:
         raise BadOptionValue(f"a retry of '{name}' must have the query of that job; see SHOW CREATE JOB", place)
     if keeps_state(job.plan):
         raise BadOptionValue(
@@ -49,4 +49,4 @@ def resolve_retry(
         )
         for source in job.sources
     )
-    return sources, job.sink, plan_of(job, facts.functions)
+    return sources, job.sinks, plan_of(job, facts.functions)

@@ -1,4 +1,4 @@
-"""The sources of a new job with their offsets, and its sink, as they are at CREATE."""
+"""The sources of a new job with their offsets, and its sinks, as they are at CREATE."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -19,41 +19,55 @@ from jobplane.schemas.records.snapshots import Restore
 from jobplane.schemas.records.sources import Sink, Source, sources_by_topic
 from jobplane.schemas.records.state import Snapshot
 from jobplane.schemas.suggestions import did_you_mean
+from jobplane.sql.plan.inserts import first_inserts
 from jobplane.sql.plan.plan import source_names
 from jobplane.sql.syntax import statements
 
 Sources = tuple[Source, ...]
 """One for each name in the query, in its order; two sources may read the same topic."""
+Sinks = tuple[Sink, ...]
+"""One for each target in the statement, in its order; two sinks may write to the same topic."""
 
 
 def resolve_topics(
-    state: State, insert: statements.Insert, options: Mapping[str, str], facts: Facts, prefix: str
-) -> tuple[Sources, Sink]:
-    """The sources and the sink. Refuses topics that are reserved, missing, both source and sink, or not readable."""
-    target = insert.target
-    sink, into = topic_and_mapping(state, target)
-    named = [(name, *topic_and_mapping(state, name)) for name in source_names(insert)]
-    check_reserved(sink, prefix, target.place)
+    state: State, inserts: Sequence[statements.Insert], options: Mapping[str, str], facts: Facts, prefix: str
+) -> tuple[Sources, Sinks]:
+    """The sources and the sinks. Refuses topics that are reserved, missing, both source and sink, or not readable."""
+    named = [(name, *topic_and_mapping(state, name)) for name in source_names(inserts)]
+    written = [(insert, *topic_and_mapping(state, insert.target)) for insert in first_inserts(inserts).values()]
+    for insert, topic, _ in written:
+        check_reserved(topic, prefix, insert.target.place)
     for name, topic, _ in named:
         check_reserved(topic, prefix, name.place)
-    if any(topic == sink for _, topic, _ in named):
-        raise SinkIsSource(
-            f"'{sink}' is both source and sink; a job that reads its own output never ends", target.place
-        )
+    topics_read = {topic for _, topic, _ in named}
+    for insert, topic, _ in written:
+        if topic in topics_read:
+            raise SinkIsSource(_both_text(state, insert, topic), insert.target.place)
     sources = []
     for name, topic, mapping in named:
         read = facts.topic(topic, name.place)
         through = source_mapping(effective_mapping(mapping, topic, options), facts, name.place)
         sources.append(Source(topic, read.topic_id, read.earliest, mapping=through))
-    written = facts.topic(sink, target.place)
-    through = add_inline_schemas(effective_mapping(into, sink, options), target.place)
-    return tuple(sources), Sink(sink, written.topic_id, len(written.earliest), through)
+    sinks = []
+    for insert, topic, mapping in written:
+        place = insert.target.place
+        there = facts.topic(topic, place)
+        through = add_inline_schemas(effective_mapping(mapping, topic, options), place)
+        sinks.append(Sink(topic, there.topic_id, len(there.earliest), through))
+    return tuple(sources), tuple(sinks)
+
+
+def _both_text(state: State, insert: statements.Insert, topic: str) -> str:
+    """What is wrong with a topic that is read and written: by one INSERT, or by one of a set and another."""
+    if any(topic_and_mapping(state, name)[0] == topic for name in source_names([insert])):
+        return f"'{topic}' is both source and sink; a job that reads its own output never ends"
+    return f"'{topic}' is both source and sink: another INSERT of the job reads it; write a job of its own for that one"
 
 
 def check_dead_letters(
     given: Sequence[statements.Option], taken: Iterable[str], facts: Facts, prefix: str, otherwise: Place
 ) -> None:
-    """Raises if dead letters cannot be written to the topic in the options: `taken` are the job's sources and sink."""
+    """Raises if dead letters cannot be written to the topic in the options: `taken` are the job's sources and sinks."""
     topic = next((option.value for option in given if option.name.text == DEAD_LETTER_TOPIC), "")
     if not topic:
         return
@@ -61,7 +75,7 @@ def check_dead_letters(
     if topic != f"{prefix}{DEAD_LETTERS}":
         check_reserved(topic, prefix, place)
     if topic in taken:
-        raise BadOptionValue(f"'{topic}' is a source or the sink of the job; dead letters need another topic", place)
+        raise BadOptionValue(f"'{topic}' is a source or a sink of the job; dead letters need another topic", place)
     facts.topic(topic, place)
 
 

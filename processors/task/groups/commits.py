@@ -7,6 +7,7 @@ since then is read again after a crash. The chunks of windows that have closed a
 import time
 from dataclasses import dataclass, field
 
+from jobplane.processors.evaluation.verdict import RecordPolicy
 from jobplane.processors.kafka.control_topics import STATE_PARTITION
 from jobplane.processors.protocol.steps import Step
 from jobplane.processors.state.chunks import encode_chunk
@@ -106,7 +107,8 @@ class GroupCommits(Commits):
             )
 
 
-def too_large(failure: RecordTooLarge, sink: str) -> RecordTooLarge:
+def too_large(failure: RecordTooLarge, policy: RecordPolicy) -> RecordTooLarge:
     """The failure where a record of groups, which no record that was read is to blame for, is too large."""
-    text = f"a row of a group is larger than '{sink}' takes, or the state of one group is larger than a record may be"
+    topics = f"'{failure.topic}'" if failure.topic else policy.topics
+    text = f"a row of a group is larger than {topics} takes, or the state of one group is larger than a record may be"
     return RecordTooLarge(f"{text} ({failure.message}); raise max.message.bytes of the topic, then RESUME")

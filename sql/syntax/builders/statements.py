@@ -5,16 +5,17 @@ from typing import TYPE_CHECKING, Any
 
 from parsimonious.nodes import Node
 
-from jobplane.schemas.errors import BadSyntax, NotSupported, RepeatedOption
+from jobplane.schemas.errors import BadSyntax, NotSupported, RepeatedOption, StatementTooLarge
 from jobplane.schemas.options import canonical_value, parse_instant
 from jobplane.sql.syntax import statements
-from jobplane.sql.syntax.builders.base import Builder, children_of, first_child, keyword
+from jobplane.sql.syntax.builders.base import Builder, children_of, first_child, keyword, list_items
 from jobplane.sql.syntax.parts import KEY, THIS, column_refusal
 
 if TYPE_CHECKING:
     from jobplane.sql.syntax import expressions as ex
     from jobplane.sql.syntax.builders.queries import QueryBuilder
 
+MAX_INSERTS = 256
 _OF_QUERIES = frozenset({"insert", "expression", "number", "string", "type", "watermark"})
 """Queries, and the rules of queries that are also met outside of them."""
 
@@ -41,8 +42,18 @@ class StatementBuilder(Builder):
     # Statements
 
     def visit_create_job(self, _: Node, children: list[Any]) -> statements.CreateJob:
-        _, _, if_not_exists, name, options, _, insert = children
-        return statements.CreateJob(name, bool(children_of(if_not_exists)), tuple(first_child(options) or ()), insert)
+        _, _, if_not_exists, name, options, _, inserts = children
+        return statements.CreateJob(name, bool(children_of(if_not_exists)), tuple(first_child(options) or ()), inserts)
+
+    def visit_inserts(self, _: Node, children: list[Any]) -> tuple[statements.Insert, ...]:
+        found = children[0]
+        return (found,) if isinstance(found, statements.Insert) else found
+
+    def visit_insert_set(self, node: Node, children: list[Any]) -> tuple[statements.Insert, ...]:
+        inserts = tuple(list_items(children[1], children[2]))
+        if len(inserts) > MAX_INSERTS:
+            raise StatementTooLarge(f"a set has at most {MAX_INSERTS} INSERTs, not {len(inserts)}", self.place(node))
+        return inserts
 
     def visit_drop_job(self, _: Node, children: list[Any]) -> statements.DropJob:
         _, _, if_exists, name, with_snapshot = children

@@ -56,9 +56,10 @@ def _answer_of_rows(text: str, offset: int, rules: set[str]) -> Refused | None:
 def _rows() -> tuple[RefusalRow, ...]:
     """The rows of all tables; they are loaded only when a text does not parse."""
     from jobplane.sql.syntax.refusals.peers import PEERS
+    from jobplane.sql.syntax.refusals.sets import SETS
     from jobplane.sql.syntax.refusals.slips import SLIPS
 
-    return (*PEERS, *SLIPS, *UNSUPPORTED)
+    return (*SETS, *PEERS, *SLIPS, *UNSUPPORTED)
 
 
 def _start(text: str) -> int:

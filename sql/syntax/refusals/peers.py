@@ -64,7 +64,6 @@ _CREATED = {
     r"(?:DATABASE|SCHEMA|CATALOG|NAMESPACE)\b": _NO_DATABASES,
     r"(?:USER|ROLE)\b": _NO_USERS,
     r"(?:FUNCTION|UDF)\b": "functions are Python packages that are installed with jobplane: docs/user-functions.md",
-    r"STATEMENT\s+SET\b": "write a job for each INSERT, or UNION ALL",
 }
 """What follows CREATE → what to do."""
 _DROPPED = {

@@ -34,9 +34,24 @@ def render_lines(statement: statements.Statement | statements.Insert) -> list[st
     return [text] if len(text) <= WIDTH else list(_break_lines(statement, text))
 
 
+def render_set(inserts: Sequence[statements.Insert]) -> list[str]:
+    """BEGIN, the INSERTs, and END."""
+    lines = ["BEGIN"]
+    for insert in inserts:
+        *before, last = render_lines(insert)
+        lines += _indent([*before, f"{last};"])
+    return [*lines, "END"]
+
+
 def _break_lines(statement: statements.Statement | statements.Insert, text: str) -> Iterator[str]:
     match statement:
-        case statements.CreateJob(options=options, insert=insert):
+        case statements.CreateJob(options=options, inserts=inserts) if len(inserts) > 1:
+            yield job_head(statement)
+            yield from filter(None, [option_list(options)])
+            first, *lines = render_set(inserts)
+            yield f"AS {first}"
+            yield from lines
+        case statements.CreateJob(options=options, inserts=(insert,)):
             yield job_head(statement)
             yield from filter(None, [option_list(options)])
             head, *query = _break_lines(insert, "")

@@ -10,8 +10,8 @@ from jobplane.sql.syntax.render.expressions import render_expression, string_lit
 
 def render(statement: statements.Statement | statements.Insert) -> str:
     match statement:
-        case statements.CreateJob(options=options, insert=insert):
-            return " ".join(filter(None, (job_head(statement), option_list(options), "AS", render(insert))))
+        case statements.CreateJob(options=options, inserts=inserts):
+            return " ".join(filter(None, (job_head(statement), option_list(options), "AS", _inserts(inserts))))
         case statements.Insert():
             return f"{insert_head(statement)} {_query(statement.query)}{emit_clause(statement.emit)}"
         case statements.DropJob(job, if_exists, snapshot):
@@ -50,6 +50,11 @@ def render(statement: statements.Statement | statements.Insert) -> str:
 def job_head(create: statements.CreateJob) -> str:
     """CREATE JOB and its name."""
     return f"CREATE JOB {'IF NOT EXISTS ' if create.if_not_exists else ''}{quote_name(create.name.text)}"
+
+
+def _inserts(inserts: Sequence[statements.Insert]) -> str:
+    listed = "; ".join(map(render, inserts))
+    return f"BEGIN {listed}; END" if len(inserts) > 1 else listed
 
 
 def insert_head(insert: statements.Insert) -> str:
