@@ -106,6 +106,6 @@ def _safer(step: WatermarkOperator) -> Iterator[str]:
             return
     safer = f"LEAST({render_expression(column)}, {TIMESTAMP}){behind}"
     yield (
-        f"one record with a time in the future makes all after it late; WATERMARK FOR {render_expression(column)} AS "
-        f"{safer} in the mapping does not let it"
+        f"one record from the future makes all records after it late; safer: WATERMARK FOR {render_expression(column)} "
+        f"AS {safer} in the mapping"
     )

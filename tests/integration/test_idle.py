@@ -162,3 +162,46 @@ def test_a_crash_around_a_decision_changes_no_result(plane: System, step: str, t
     assert len(plane.read(readings.letters)) == 1
     assert (plane.folder / readings.name).exists(), "the host was not killed"
     plane.done(f"DROP JOB {readings.name}")
+
+
+def test_many_tasks_rest_while_their_windows_are_open_and_wake_for_them(plane: System) -> None:
+    """Sixty jobs at once: no thread waits for the end of a window."""
+    source, sink = plane.topic("many-in", 2), plane.topic("many-out", 1)
+    plane.done(
+        f"""CREATE MAPPING many EXTERNAL NAME "{source}" (ts TIMESTAMP WITH TIME ZONE, x BIGINT,
+            WATERMARK FOR ts AS ts IDLE AFTER INTERVAL '{IDLE_S}' SECOND) TYPE Kafka"""
+    )
+    command(
+        plane,
+        f"""CREATE JOB {{job}} OPTIONS (parallelism '1') AS INSERT INTO "{sink}"
+        SELECT '{{job}}' AS job, window_start, COUNT(*) AS n
+        FROM TUMBLE(TABLE many, DESCRIPTOR(ts), INTERVAL '60' SECOND) GROUP BY window_start, window_end""",
+    )
+    until(lambda: tasks_at_rest(plane) == dict.fromkeys(MANY, 0), 90, "all run, and rest")
+    plane.produce(source, [(None, reading(second)) for second in (2, 10, 15)], partition=0)
+    until(lambda: tasks_at_rest(plane) == dict.fromkeys(MANY, 1), 40, "all have read, and rest")
+    assert plane.values(sink) == []
+    found = [json.loads(value or b"") for value in plane.await_values(sink, len(MANY), 90)]
+    assert sorted((row["job"], row["n"]) for row in found) == [(job, 3) for job in sorted(MANY)]
+    until(lambda: tasks_at_rest(plane) == dict.fromkeys(MANY, 0), 60, "all rest again")
+    about = plane.about(f"DESCRIBE JOB {MANY[0]}")
+    assert (about["groups"], about["open_windows"], about["oldest_window_end"], about["late"]) == (0, 0, None, 0)
+    command(plane, "DROP JOB {job}")
+    until(lambda: not tasks_at_rest(plane), 60, "all are dropped")
+
+
+MANY = [f"many{number}" for number in range(60)]
+
+
+def command(plane: System, statement: str) -> None:
+    """Sends a statement for each of the jobs, all at once."""
+    producer = Producer({"bootstrap.servers": plane.bootstrap})
+    for job in MANY:
+        producer.produce(f"{plane.prefix}commands", statement.format(job=job).encode())
+    assert producer.flush(30) == 0
+
+
+def tasks_at_rest(plane: System) -> dict[str, int]:
+    """How many groups each task has that rests."""
+    tasks = [task for worker in plane.workers for task in worker.tasks if task.get("step") == "dormant"]
+    return {task["job"]: task.get("groups", 0) for task in tasks if task["job"] in MANY}

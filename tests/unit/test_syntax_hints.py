@@ -15,7 +15,7 @@ from jobplane.sql.syntax.refusals.unsupported import UNSUPPORTED, RefusalRow
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 ROWS = (*PEERS, *SLIPS, *UNSUPPORTED)
-ANSWERS = "\n".join((GOLDEN / name).read_text() for name in ("errors.txt", "peers.txt", "slips.txt"))
+ANSWERS = "\n".join((GOLDEN / name).read_text() for name in ("errors.txt", "peers.txt", "slips.txt", "unbounded.txt"))
 
 
 def fields(row: RefusalRow) -> set[str]:

@@ -59,6 +59,7 @@ class GroupSession(TaskSession):
         if end is TaskEnd.DORMANT and rest is not None:
             self.context.groups = commits.groups
             if commits.silence is not None:
+                commits.silence.show(at_once=True)
                 self.context.rest = replace(rest, until=commits.silence.next_due())
         return end
 
@@ -220,8 +221,8 @@ class GroupSession(TaskSession):
         if not isinstance(self.commits, GroupCommits):
             return found
         marks, silence = self.commits.groups.marks(), self.commits.silence
-        if silence is not None and (windows := silence.windows()) is not None:
-            self.context.counters.windows = windows
+        if silence is not None:
+            silence.show()
 
         def with_time(one: PartitionProgress) -> PartitionProgress:
             at = one.topic, one.partition

@@ -71,13 +71,12 @@ class Silence:
         opened = self._groups.open_windows()
         return min((self._silent.due(one.marks, one.end) for one in opened if one.end is not None), default=math.inf)
 
-    def windows(self) -> WindowProgress | None:
-        """The open windows, if some time has passed since this was asked; else None."""
+    def show(self, *, at_once: bool = False) -> None:
+        """Counts the open windows, at once or if some time has passed since this was done."""
         now = time.monotonic()
-        if now - self._shown_at < DECIDE_S:
-            return None
-        self._shown_at = now
-        return window_progress(self._groups.open_windows())
+        if at_once or now - self._shown_at >= DECIDE_S:
+            self._shown_at = now
+            self._context.counters.windows = window_progress(self._groups.open_windows())
 
     def since(self, at: At) -> int | None:
         """When a record of the partition came last, in epoch milliseconds."""
