@@ -261,7 +261,8 @@ def test_groups_are_tried_in_memory(plane: System) -> None:
         ),
     ]
     assert f"{source}-0@3\tLATE\tthe record is late by PT10S" in done.stdout
-    notice, summary = done.stderr.splitlines()
+    silence, notice, summary = done.stderr.splitlines()
+    assert silence.startswith("notice: time goes on only with records: while one partition of")
     assert notice == "notice: windows that are open are shown as if they closed now"
     assert summary.startswith("6 records read: 3 rows of groups, 0 skipped, 1 late, 0 refused; ")
 

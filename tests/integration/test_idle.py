@@ -15,6 +15,7 @@ from tests.support.system import System, system, until
 START = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
 """Kafka deletes records with old timestamps, and a window's row has the time of its end."""
 IDLE_S, WINDOW_S = 2, 10
+RULE = f"IDLE AFTER INTERVAL '{IDLE_S}' SECOND"
 
 
 @pytest.fixture(scope="module")
@@ -33,15 +34,17 @@ def plane(broker: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> Iter
 class Readings:
     """A topic, its mapping, and a job that counts and sums in windows of ten seconds."""
 
-    def __init__(
-        self, plane: System, name: str, partitions: int = 2, rule: str = f"IDLE AFTER INTERVAL '{IDLE_S}' SECOND"
-    ) -> None:
+    def __init__(self, plane: System, name: str, partitions: int = 2, rule: str = RULE) -> None:
         self.plane, self.name = plane, name
         self.topic, self.sink = plane.topic(f"{name}-in", partitions), plane.topic(f"{name}-out", 1)
         self.letters = plane.topic(f"{name}-late", 1)
-        plane.done(
-            f"""CREATE MAPPING "{name}" EXTERNAL NAME "{self.topic}" (ts TIMESTAMP WITH TIME ZONE, x BIGINT,
-                    WATERMARK FOR ts AS ts {rule}) TYPE Kafka"""
+        self.map(rule)
+
+    def map(self, rule: str) -> None:
+        self.plane.done(
+            f"""CREATE OR REPLACE MAPPING "{self.name}" EXTERNAL NAME "{self.topic}" (
+                    ts TIMESTAMP WITH TIME ZONE, x BIGINT, WATERMARK FOR ts AS ts {rule}
+                ) TYPE Kafka"""
         )
 
     def start(self, options: str = "") -> None:
@@ -98,6 +101,7 @@ def test_a_silent_partition_holds_back_no_window(plane: System) -> None:
 
 
 def test_without_a_rule_it_does(plane: System) -> None:
+    """A job that is created from a snapshot goes on with the rule that the mapping has got since."""
     readings = Readings(plane, "unruled", rule="")
     readings.send(0, *range(0, 60, 5))
     readings.start()
@@ -106,9 +110,11 @@ def test_without_a_rule_it_does(plane: System) -> None:
         until(readings.windows, 3 * IDLE_S, "no window closes")
     assert readings.windows() == {}
     about = plane.about("DESCRIBE JOB unruled")
-    assert about["held_back_by"] == f"{readings.topic}-1"
-    readings.send(1, 60)
-    readings.await_windows(0, 10, 20, 30, 40)
+    assert (about["held_back_by"], about["open_windows"]) == (f"{readings.topic}-1", 6)
+    plane.done("DROP JOB unruled WITH SNAPSHOT unruled_open")
+    readings.map(RULE)
+    readings.start(", initialSnapshotName 'unruled_open'")
+    assert readings.await_windows(0, 10, 20, 30, 40, 50)[50] == (2, 105)
     plane.done("DROP JOB unruled")
 
 
