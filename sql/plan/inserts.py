@@ -3,13 +3,15 @@
 A job with one INSERT has the plan of that, whose sink has no name.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 from msgspec.structs import replace as changed
 
 from jobplane.schemas.errors import NotSupported
 from jobplane.sql.analysis.topic_format import topic_format_of
 from jobplane.sql.functions import BUILT_IN, FunctionCatalogue
+from jobplane.sql.plan.chains import chains
 from jobplane.sql.plan.format_checks import check_written
 from jobplane.sql.plan.graph import Branch, Edge, Plan
 from jobplane.sql.plan.operators import Operator, SinkOperator
@@ -56,7 +58,6 @@ def with_targets(planned: Plan, inserts: Sequence[statements.Insert], targets: T
 
     Raises ColumnMismatch where a schema cannot hold what a query writes.
     """
-    names = {text: one.target for text, one in first_inserts(inserts).items()}
     first = inserts[0].target
 
     def formatted(operator: Operator) -> Operator:
@@ -66,9 +67,19 @@ def with_targets(planned: Plan, inserts: Sequence[statements.Insert], targets: T
         return changed(operator, key_format=formats.key, value_format=formats.value)
 
     made = changed(planned, operators=tuple(map(formatted, planned.operators)))
-    for branch in made.branches:
-        check_written(branch, names.get(branch.sink.target, first))
+    for insert, branches in branches_by_insert(made, inserts):
+        for branch in branches:
+            check_written(branch, insert.target)
     return made
+
+
+def branches_by_insert(
+    planned: Plan, inserts: Iterable[statements.Insert]
+) -> Iterator[tuple[statements.Insert, tuple[Branch, ...]]]:
+    """Each INSERT with its branches."""
+    left = iter(planned.branches)
+    for insert in inserts:
+        yield insert, tuple(islice(left, len(chains(insert.query))))
 
 
 def branches_into(planned: Plan, target: str) -> tuple[Branch, ...]:

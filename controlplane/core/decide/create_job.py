@@ -1,9 +1,10 @@
 """Decides CREATE JOB: what the job reads, what it writes and where it starts. The only place that plans a query."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from jobplane.controlplane.core.decide.alter_job import check_interval, check_parallelism
-from jobplane.controlplane.core.decide.formats import add_writer_schemas
+from jobplane.controlplane.core.decide.formats import Writer, add_writer_schemas
 from jobplane.controlplane.core.decide.groups import check_groups, check_restored_groups, choose_parallelism
 from jobplane.controlplane.core.decide.retries import RETRY_OF, resolve_retry
 from jobplane.controlplane.core.decide.sources import (
@@ -31,10 +32,11 @@ from jobplane.schemas.records.events import (
 )
 from jobplane.schemas.records.plans import RecordedPlan
 from jobplane.schemas.records.snapshots import Restore
-from jobplane.schemas.records.sources import mappings_by_name
+from jobplane.schemas.records.sources import Sink, mappings_by_name
 from jobplane.schemas.records.state import Job, Status, Target
 from jobplane.sql.packages import called_packages
-from jobplane.sql.plan.inserts import branches_into, first_inserts, plan_inserts, with_targets
+from jobplane.sql.plan.graph import Branch
+from jobplane.sql.plan.inserts import branches_by_insert, plan_inserts, with_targets
 from jobplane.sql.plan.recording import record
 from jobplane.sql.syntax import statements
 
@@ -105,11 +107,8 @@ def resolve_job(
     else:
         sources, sinks = resolve_topics(state, create.inserts, given, facts, prefix)
         planned = plan_inserts(create.inserts, mappings_by_name(sources), mappings_by_name(sinks), facts.functions)
-        targets = [insert.target for insert in first_inserts(create.inserts).values()]
-        written = tuple(
-            add_writer_schemas(sink, branches_into(planned, target.text), facts, target.place)
-            for sink, target in zip(sinks, targets, strict=True)
-        )
+        of_inserts = list(branches_by_insert(planned, create.inserts))
+        written = tuple(add_writer_schemas(sink, _writers(of_inserts, sink), facts) for sink in sinks)
         if written != sinks:
             sinks, planned = written, with_targets(planned, create.inserts, mappings_by_name(written))
         recorded = record(planned)
@@ -125,6 +124,13 @@ def resolve_job(
         where = value_place(create.options, "initialSnapshotName", create.name.place)
         check_restored_groups(state.snapshots[restore.name], recorded, partitions, where)
     return ResolvedJob(sources, sinks, recorded, restore, notices)
+
+
+def _writers(of_inserts: Iterable[tuple[statements.Insert, Sequence[Branch]]], sink: Sink) -> tuple[Writer, ...]:
+    """The INSERTs into a sink; the branches of one have the same columns."""
+    return tuple(
+        (insert.target.place, branches[0]) for insert, branches in of_inserts if insert.target.text == sink.name
+    )
 
 
 def _is_same_job(job: Job, request: Request) -> bool:

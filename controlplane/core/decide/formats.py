@@ -62,22 +62,41 @@ def add_schema_columns(mapping: TopicMapping, facts: Facts, place: Place) -> tup
     return mapping, tuple(notices)
 
 
-def add_writer_schemas(sink: Sink, branches: Sequence[Branch], facts: Facts, place: Place) -> Sink:
-    """The sink, which `branches` write to, with its writers' schemas; those that are not registered yet are registered.
+Writer = tuple[Place, Branch]
+"""An INSERT into a sink: where it names the sink, and a branch of its query."""
+
+
+def add_writer_schemas(sink: Sink, writers: Sequence[Writer], facts: Facts) -> Sink:
+    """The sink with its writers' schemas; those that are not registered yet are registered.
 
     Raises ColumnMismatch, SchemaIncompatible, NoRegistry, FactsUnavailable.
     """
     mapping = sink.mapping
     if mapping is None:
         return sink
+    (place, first), *others = writers
     for role in _schema_roles(mapping):
-        branch = branches[0]
-        outputs = branch.key if role == "key" else branch.outputs
-        fields = _fields(mapping, role) or tuple(one.field for one in outputs)
+        outputs, declared = _outputs(first, role), _fields(mapping, role)
+        for there, other in others:
+            if not declared and _outputs(other, role) != outputs:
+                raise ColumnMismatch(_other_columns_text(sink, outputs, _outputs(other, role)), there)
+        fields = declared or outputs
         if fields and (role == "value" or outputs):
             schema = _inline_schema(mapping, role) or _find_or_register(mapping, role, fields, facts, place)
             mapping = _set_schema(mapping, role, schema)
     return replace(sink, mapping=mapping)
+
+
+def _outputs(branch: Branch, role: str) -> tuple[TypedField, ...]:
+    return tuple(one.field for one in (branch.key if role == "key" else branch.outputs))
+
+
+def _other_columns_text(sink: Sink, first: Sequence[TypedField], other: Sequence[TypedField]) -> str:
+    one, two = (", ".join(f"{'.'.join(field.path)} {field.type}" for field in each) for each in (first, other))
+    return (
+        f"the INSERTs into '{sink.name}' give other columns ({one}; {two}), and its schema is made of them: give the "
+        "same columns, or declare them with CREATE MAPPING"
+    )
 
 
 def sink_reader_mapping(sink: Sink) -> TopicMapping | None:
