@@ -1,5 +1,6 @@
 """Which groups are emitted, in what order, and when their spans are dropped."""
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -74,9 +75,15 @@ class PartitionSet:
 
     def open(self) -> tuple[int, datetime | None]:
         """The number of windows that are not closed, and the first of their ends."""
-        spans = [span for part in self._parts for span in part.spans.values()]
-        windows = {window for span in spans for window in self._windows(span) if window[1] > self.closed}
-        return len(windows), min((end for _, end in windows), default=None)
+        spans = {bounds: span for part in self._parts for bounds, span in part.spans.items()}
+        count, last, first = 0, self.closed, None
+        for bounds in sorted(bounds for bounds in spans if bounds is not None):
+            windows = self._windows(spans[bounds])  # in the order of their ends, as slices are in theirs
+            new = bisect_right(windows, last, key=_end_of)
+            if new < len(windows):
+                first = first or windows[new][1]
+                count, last = count + len(windows) - new, windows[-1][1]
+        return count, first
 
     def emit(self, watermark: datetime, now: datetime, produce: Produce, full: Produce) -> int:
         """Emits what changed, or the windows that are due, and drops those; returns the number of records written."""
@@ -201,6 +208,10 @@ class PartitionSet:
                     del part.spans[bounds]
                     self._of_slices.pop(bounds, None)
         self.closed = watermark
+
+
+def _end_of(window: tuple[datetime, datetime]) -> datetime:
+    return window[1]
 
 
 def _by_end(bounds: Bounds) -> tuple[datetime, ...]:

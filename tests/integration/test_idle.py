@@ -155,6 +155,18 @@ def test_a_partition_with_more_to_read_is_not_silent(plane: System) -> None:
     plane.done("DROP JOB behind")
 
 
+def test_a_backlog_makes_no_partition_idle(plane: System) -> None:
+    """It is read for longer than the rule's time, one partition after the other, and every record counts."""
+    readings = Readings(plane, "backlog", rule="IDLE AFTER INTERVAL '0.1' SECOND")
+    for partition in (1, 0):
+        readings.send(partition, *(number // 40 for number in range(80_000)))
+    readings.start()
+    found = readings.await_windows(*range(0, 2_000, WINDOW_S), limit=90)
+    assert {n for n, _ in found.values()} == {2 * 40 * WINDOW_S}
+    assert plane.read(readings.letters) == []
+    plane.done("DROP JOB backlog")
+
+
 @pytest.mark.parametrize(("step", "times"), [("emit", 3), ("save", 1), ("commit", 3), ("report", 3)])
 def test_a_crash_around_a_decision_changes_no_result(plane: System, step: str, times: int) -> None:
     """Killed at the commit that has the decision, or right behind it; then more comes, some of it late."""

@@ -10,6 +10,7 @@ from jobplane.schemas.records.progress import REFUSED, PartitionProgress, Progre
 from jobplane.schemas.records.state import Job, Phase
 from jobplane.schemas.records.tasks import task_key
 from jobplane.sql.runtime.groups_due import OpenWindows
+from jobplane.sql.runtime.idle import SilentPartitions
 from tests.support.plane import Plane, topic
 
 
@@ -61,19 +62,29 @@ def test_the_partition_that_holds_time_back_is_named() -> None:
     assert "held_back_by" not in describe_job(job, {task_key(job.uid, 0): dormant}, ()).about
 
 
+A, B = ("s", 0), ("s", 1)
+
+
 @pytest.mark.parametrize(
     ("opened", "expected"),
     [
-        ([OpenWindows({("s", 0): 9_000, ("s", 1): 5_000}, 2, 7_000)], WindowProgress(2, 7, 5, "s-1")),
-        ([OpenWindows({("s", 0): 9_000, ("s", 1): None}, 1, 7_000)], WindowProgress(1, 7, None, "s-1")),
-        ([OpenWindows({("s", 0): 9_000, ("s", 1): 9_000}, 0, None)], WindowProgress(0, None, 9)),
-        ([OpenWindows({("s", 0): None}, 0, None)], WindowProgress(0, None, None)),
-        (
-            [OpenWindows({("s", 0): 9_000}, 1, 10_000), OpenWindows({("s", 1): 5_000}, 2, 7_000)],
-            WindowProgress(3, 7, 5),
-        ),
+        ([OpenWindows({A: 9_000, B: 5_000}, 2, 7_000)], WindowProgress(2, 7, 5, "s-1")),
+        ([OpenWindows({A: 9_000, B: None}, 1, 7_000)], WindowProgress(1, 7, None, "s-1")),
+        ([OpenWindows({A: 9_000, B: 9_000}, 0, None)], WindowProgress(0, None, 9)),
+        ([OpenWindows({A: None}, 0, None)], WindowProgress(0, None, None)),
+        ([OpenWindows({A: 9_000}, 1, 10_000), OpenWindows({B: 5_000}, 2, 7_000)], WindowProgress(3, 7, 5)),
         ([], WindowProgress(0, None, None)),
     ],
 )
 def test_what_a_task_tells_of_its_windows(opened: list[OpenWindows], expected: WindowProgress) -> None:
-    assert window_progress(opened) == expected
+    assert window_progress(opened, SilentPartitions({}), 0.0) == expected
+
+
+def test_an_idle_partition_holds_back_nothing() -> None:
+    """Where all are, the watermark is what the clock says."""
+    silent, opened = SilentPartitions({"s": 10}), [OpenWindows({A: 9_000, B: 5_000}, 2, 7_000)]
+    silent.read({A: 1, B: 1}, 100.0)
+    silent.read({A: 2}, 105.0)
+    assert window_progress(opened, silent, 109.0) == WindowProgress(2, 7, 5, "s-1")
+    assert window_progress(opened, silent, 110.0) == WindowProgress(2, 7, 9)
+    assert window_progress(opened, silent, 116.0) == WindowProgress(2, 7, 1_009)

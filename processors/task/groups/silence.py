@@ -15,7 +15,7 @@ from jobplane.schemas.records.progress import WindowProgress
 from jobplane.sql.runtime.groups import GroupState
 from jobplane.sql.runtime.groups_due import OpenWindows
 from jobplane.sql.runtime.groups_parts import At
-from jobplane.sql.runtime.idle import SilentPartitions
+from jobplane.sql.runtime.idle import Marks, SilentPartitions
 
 LOOK_S, DECIDE_S = 0.1, 1.0
 """How often silence is looked at, and how often a decision is made at most: each saves the groups."""
@@ -76,7 +76,7 @@ class Silence:
         now = time.monotonic()
         if at_once or now - self._shown_at >= DECIDE_S:
             self._shown_at = now
-            self._context.counters.windows = window_progress(self._groups.open_windows())
+            self._context.counters.windows = window_progress(self._groups.open_windows(), self._silent, now)
 
     def since(self, at: At) -> int | None:
         """When a record of the partition came last, in epoch milliseconds."""
@@ -91,18 +91,22 @@ class Silence:
         ]
 
 
-def window_progress(opened: Collection[OpenWindows]) -> WindowProgress:
+def window_progress(opened: Collection[OpenWindows], silent: SilentPartitions, now: float) -> WindowProgress:
     """In milliseconds. Where several sets of partitions close windows, none of these holds back the others."""
     ends = [one.end for one in opened if one.end is not None]
-    marks = {at: mark for one in opened for at, mark in one.marks.items()}
-    least = min(marks, key=lambda at: (-math.inf if marks[at] is None else marks[at], at), default=None)
-    mark = None if least is None else marks[least]
-    held_by = ""
-    if len(opened) == 1 and least is not None and len(set(marks.values())) > 1:
-        held_by = f"{least[0]}-{least[1]}"
+    marks = [silent.watermark(one.marks, now) for one in opened]
+    known = [mark for mark in marks if mark is not None]
     return WindowProgress(
         sum(one.count for one in opened),
         min(ends) // 1000 if ends else None,
-        None if mark is None else mark // 1000,
-        held_by,
+        min(known) // 1000 if known and len(known) == len(marks) else None,
+        _holder(next(iter(opened)).marks, silent, now) if len(opened) == 1 else "",
     )
+
+
+def _holder(marks: Marks, silent: SilentPartitions, now: float) -> str:
+    """The partition that windows wait for, if others are further; empty if there is none."""
+    order = {at: -math.inf if mark is None else mark for at, mark in marks.items()}
+    awake = order.keys() - silent.idle(order, now)
+    least = min(awake, key=lambda at: (order[at], at), default=None)
+    return "" if least is None or order[least] == max(order.values()) else f"{least[0]}-{least[1]}"
