@@ -44,8 +44,9 @@ def group_notices(
     if is_compacted and _writes_no_key(branch):
         yield f"'{sink}' is compacted and takes only records with a key, and the rows have none; write … AS {KEY}"
     if group.window:
+        read = {one.source for one in branches if one.group is not None}
         for source in sources:
-            if source.name not in ruled and not source.end:
+            if source.name in read - {*ruled} and not source.end:
                 if not group.bound:
                     yield from _empty_partitions(group, source, messages.get(source.name, ()), most)
                 yield _without_rule(group, source)

@@ -24,8 +24,11 @@ class SilentPartitions:
         self._after = after
         self._positions: dict[At, int] = {}
         self._since: dict[At, float] = {}
-        self._passed: dict[At, float] = {}
-        """When a partition's watermark was last one that time had reached without records."""
+        self._passed: dict[At, dict[int, float]] = {}
+        """By watermark: when it was given to a silent partition, because time had reached it without records.
+
+        Groups that are not closed together have watermarks of their own.
+        """
 
     @property
     def has_rule(self) -> bool:
@@ -36,6 +39,7 @@ class SilentPartitions:
         for at, position in positions.items():
             if self._positions.get(at) != position:
                 self._positions[at], self._since[at] = position, now
+                self._passed.pop(at, None)
 
     def compare(self, ends: Mapping[At, int], now: float) -> None:
         """These are the ends, asked for after the positions were told: where more is to be read is no silence."""
@@ -68,17 +72,18 @@ class SilentPartitions:
         newest = _newest(marks)
         return math.inf if newest is None else self._stands_since(marks) + max(0, end - newest) / 1_000_000
 
-    def passed(self, partitions: Iterable[At], now: float) -> None:
+    def passed(self, partitions: Iterable[At], mark: int, now: float) -> None:
         """These have got the watermark of that moment as their own."""
         for at in partitions:
-            self._passed[at] = now
+            self._passed.setdefault(at, {})[mark] = now
 
     def _idle_at(self, at: At) -> float:
         return self._since.get(at, math.inf) + self._after.get(at[0], math.inf)
 
     def _stands_since(self, marks: Marks) -> float:
         """Since when all are idle and the newest watermark is what it is."""
-        return max(max(self._idle_at(at), self._passed.get(at, -math.inf)) for at in marks)
+        given = (self._passed.get(at, {}).get(mark, -math.inf) for at, mark in marks.items() if mark is not None)
+        return max(*map(self._idle_at, marks), *given)
 
 
 def _newest(marks: Marks) -> int | None:

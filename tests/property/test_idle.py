@@ -113,12 +113,25 @@ def test_time_stands_where_it_was_told_to_go_on() -> None:
     silent.read({a: 1, b: 1}, 100.0)
     assert silent.watermark({a: 5 * SECOND, b: None}, 110.0) == 5 * SECOND
     assert silent.watermark({a: 5 * SECOND, b: None}, 130.0) == 25 * SECOND
-    silent.passed([a, b], 130.0)
+    silent.passed([a, b], 25 * SECOND, 130.0)
     assert silent.watermark({a: 25 * SECOND, b: 25 * SECOND}, 131.0) == 26 * SECOND
     assert silent.due({a: 25 * SECOND, b: 25 * SECOND}, 30 * SECOND) == 135.0
     silent.read({b: 2}, 132.0)
     assert silent.watermark({a: 25 * SECOND, b: 25 * SECOND}, 141.0) == 25 * SECOND
     assert silent.due({a: 25 * SECOND, b: 25 * SECOND}, 30 * SECOND) == 147.0
+
+
+def test_groups_of_other_watermarks_have_a_time_of_their_own() -> None:
+    """One task has several groups: a decision for some is none for others."""
+    silent, a = SilentPartitions({"s": 10}), ("s", 0)
+    silent.read({a: 1}, 100.0)
+    silent.passed([a], 25 * SECOND, 130.0)
+    silent.passed([a], 70 * SECOND, 140.0)
+    assert silent.watermark({a: 25 * SECOND}, 141.0) == 36 * SECOND
+    assert silent.watermark({a: 70 * SECOND}, 141.0) == 71 * SECOND
+    assert silent.watermark({a: 50 * SECOND}, 141.0) == 81 * SECOND
+    silent.read({a: 2}, 150.0)
+    assert silent.watermark({a: 25 * SECOND}, 161.0) == 26 * SECOND
 
 
 WINDOWS = {
@@ -188,7 +201,7 @@ class Task:
             mark, idle = self.silent.watermark(one.marks, self.now), self.silent.idle(one.marks, self.now)
             if mark is not None and mark >= one.end:
                 self.state.pass_time(idle, mark)
-                self.silent.passed(idle, self.now)
+                self.silent.passed(idle, mark, self.now)
                 decided = True
         self.commit(save=self.plan.random() < 0.2 or decided)
 
