@@ -4,6 +4,7 @@ from typing import assert_never
 
 from jobplane.controlplane.core.outcome import answer_of
 from jobplane.controlplane.core.state import POSITION, Changes, State
+from jobplane.controlplane.core.state_topics import changed_kept
 from jobplane.controlplane.topics import COMMANDS, REPORTS
 from jobplane.schemas.changed import replace
 from jobplane.schemas.records.events import (
@@ -35,7 +36,8 @@ from jobplane.schemas.records.events import (
 )
 from jobplane.schemas.records.layouts import FormerLayout, LayoutTask
 from jobplane.schemas.records.offsets import PartitionOffset, SourceOffsets
-from jobplane.schemas.records.snapshots import SnapshotPart
+from jobplane.schemas.records.plans import keeps_state
+from jobplane.schemas.records.snapshots import SnapshotPart, SnapshotRequest
 from jobplane.schemas.records.state import (
     TASK_ENDED,
     Job,
@@ -77,6 +79,7 @@ def fold(state: State, event: Event) -> Changes:
 def evolve(state: State, event: Event) -> Changes:
     """The records an event changes. Total: an event about something that does not exist changes only the position."""
     changes = _changes(state, event)
+    changes |= changed_kept(state, changes)
     changes |= _answer_changes(state, event)
     cause, position = event.cause, state.position
     changes[POSITION] = Position(
@@ -164,12 +167,12 @@ def _change_job(job: Job, change: JobChange) -> Job:
         case JobResumed(generation=generation, status=status) | JobRestarted(generation=generation, status=status):
             return _resume_job(job, generation, status)
         case JobDropped(snapshot=request, status=status):
-            pending = (PendingSnapshot(request),) if request else ()
-            return replace(job, target=Target.END, status=status, pending=pending)
+            dropped = replace(job, target=Target.END, status=status, pending=())
+            return _ask(dropped, request) if request else dropped
         case JobAltered():
             return _alter_job(job, change)
         case SnapshotRequested(snapshot=request, status=status):
-            return replace(job, status=status, pending=(*job.pending, PendingSnapshot(request)))
+            return _ask(replace(job, status=status), request)
         case SnapshotFailed(snapshot=request, target=target, status=status, failure=failure):
             kept = _remove_pending(job, request.version)
             return replace(kept, target=target, status=status, failure=failure if target != job.target else job.failure)
@@ -220,6 +223,13 @@ def _end_task(job: Job, event: TaskStopped | TaskCompleted | TaskFailed, phase: 
             for task, one in enumerate(job.tasks)
         ),
     )
+
+
+def _ask(job: Job, request: SnapshotRequest) -> Job:
+    """The job with one more snapshot under way."""
+    states = job.restore.states if job.restore is not None else ()
+    asked = request.version if keeps_state(job.plan) else job.asked
+    return replace(job, pending=(*job.pending, PendingSnapshot(request, states=states)), asked=asked)
 
 
 def _add_part(pending: PendingSnapshot, version: int, part: SnapshotPart) -> PendingSnapshot:

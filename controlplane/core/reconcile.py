@@ -59,6 +59,8 @@ def _task(job: Job, index: int) -> Task:
         packages=job.packages,
         plan=job.plan,
         more_sinks=job.more_sinks,
+        asked=job.asked,
+        kept=job.kept,
     )
 
 

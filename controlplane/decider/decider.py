@@ -198,7 +198,8 @@ class Decider:
             self._tally.leading = True
             for job in state.jobs.values():
                 self._fencer.watch(job.uid, unstopped_tasks(job))
-            self._closed_states = ClosedStates(state)
+            existing = ControlTopics(kafka, prefix).job_states(kafka.topic_names())
+            self._closed_states = ClosedStates(state, existing)
             self._fencer.delete_states(self._closed_states.released(state))
             while True:
                 self._alive()

@@ -26,6 +26,8 @@ LOG = logging.getLogger("jobplane.fencer")
 GRACE_S = 10.0
 FENCE_S = 30.0
 TRANSACTION_MS = 60_000
+AGAIN_S = 30.0
+"""How long after it failed the deletion of a topic is tried again."""
 
 
 class Fencer:
@@ -35,6 +37,7 @@ class Fencer:
         self._kafka, self._prefix, self._groups = kafka, prefix, groups
         self._unfenced_grace_s = max(GRACE_S, 2 * session_timeout)
         self._due: dict[str, dict[int, tuple[float, Task]]] = {}
+        self._undeleted, self._delete_at = set[str](), 0.0
         self._background = ThreadPoolExecutor(1, "fencer")
 
     def watch(self, uid: str, unstopped: tuple[Task, ...]) -> None:
@@ -53,6 +56,9 @@ class Fencer:
 
     def tick(self) -> None:
         now = time.monotonic()
+        if self._undeleted and now >= self._delete_at:
+            self._delete_at = now + AGAIN_S
+            self._background.submit(self._delete_again)
         for tasks in self._due.values():
             for index, (due, task) in tasks.items():
                 if now >= due:
@@ -67,6 +73,12 @@ class Fencer:
         if uids:
             topics = ControlTopics(self._kafka, self._prefix)
             self._background.submit(self._delete_topics, [topics.job_state(uid) for uid in uids])
+
+    def _delete_again(self) -> None:
+        """The topics that were not deleted before."""
+        topics = sorted(self._undeleted)
+        self._undeleted.clear()
+        self._delete_topics(topics)
 
     def _fence(self, task: Task) -> None:
         deadline, topics = time.monotonic() + FENCE_S, ControlTopics(self._kafka, self._prefix)
@@ -105,4 +117,6 @@ class Fencer:
                 with judging():
                     deleted.result(CALL_S * 2)
         except (Doubt, Fenced, JobFailure, TimeoutError) as failed:
-            LOG.warning("topics of %s were not deleted; the next decider tries again: %s", ", ".join(topics), failed)
+            LOG.warning("%s: not deleted, tried again in %.0f s: %s", ", ".join(topics), AGAIN_S, failed)
+            self._delete_at = time.monotonic() + AGAIN_S
+            self._undeleted.update(topics)

@@ -27,6 +27,8 @@ class TaskGoal(Struct, frozen=True):
     phase: Phase
     attempt: int
     snapshots: tuple[SnapshotRequest, ...] = ()
+    asked: int = -1
+    kept: tuple[int, ...] = ()
 
     @property
     def key(self) -> str:
@@ -34,7 +36,8 @@ class TaskGoal(Struct, frozen=True):
 
 
 def goal_of(task: Task) -> TaskGoal:
-    return TaskGoal(task.uid, task.task, task.generation, task.run, task.phase, task.attempt, task.snapshots)
+    asked = (task.uid, task.task, task.generation, task.run, task.phase, task.attempt)
+    return TaskGoal(*asked, task.snapshots, task.asked, task.kept)
 
 
 class Opening(Struct, tag="opening", frozen=True):

@@ -6,7 +6,7 @@ partition, so that a change of parallelism only hands partitions over.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 from msgspec.structs import replace
@@ -23,7 +23,8 @@ UNKNOWN = -1
 class ChunkPlace(msgspec.Struct, frozen=True, array_like=True):
     """Where a chunk lies in the state topic. `layer` is the number of the first chunk that was written with it.
 
-    `pinned`: a snapshot may name it, so it is never deleted before the topic is.
+    `pinned` is the first version of a snapshot that may name it, which all later ones do as well; False if there is
+    none. It is True in manifests of the first version with groups: then it stays until the topic is deleted.
     """
 
     span: str
@@ -32,13 +33,22 @@ class ChunkPlace(msgspec.Struct, frozen=True, array_like=True):
     groups: int
     size: int
     offset: int
-    pinned: bool = False
+    pinned: int | bool = False
+
+
+class DeadChunk(msgspec.Struct, frozen=True, array_like=True):
+    """A chunk that only snapshots name, of versions from `first` to `last`: it is deleted when they are gone."""
+
+    number: int
+    first: int
+    last: int
 
 
 class SavedPartition(msgspec.Struct, frozen=True, array_like=True):
     """The state of a source partition: all records before `saved`, of which `mark` is the watermark in microseconds.
 
-    `next_number` is the number of the next chunk.
+    `next_number` is the number of the next chunk. `pinned` is the newest version of a snapshot that may name the
+    chunks.
     """
 
     topic: str
@@ -47,6 +57,8 @@ class SavedPartition(msgspec.Struct, frozen=True, array_like=True):
     mark: int | None = None
     next_number: int = 0
     chunks: tuple[ChunkPlace, ...] = ()
+    dead: tuple[DeadChunk, ...] = ()
+    pinned: int = -1
 
     @property
     def at(self) -> At:
@@ -76,12 +88,39 @@ class Manifest(msgspec.Struct, frozen=True, array_like=True):
         return tuple(place for one in self.partitions for place in one.chunks)
 
 
-def pin_chunks(manifest: Manifest) -> Manifest:
-    """The manifest once a snapshot may hold a copy of it."""
+def pin_chunks(manifest: Manifest, versions: Collection[int]) -> Manifest:
+    """The manifest once these versions of snapshots may hold a copy of it."""
+    if not versions:
+        return manifest
+    first, last = min(versions), max(versions)
+
+    def pinned(place: ChunkPlace) -> ChunkPlace:
+        return replace(place, pinned=first) if place.pinned is False else place
+
     partitions = tuple(
-        replace(one, chunks=tuple(replace(place, pinned=True) for place in one.chunks)) for one in manifest.partitions
+        replace(one, chunks=tuple(map(pinned, one.chunks)), pinned=max(last, one.pinned)) for one in manifest.partitions
     )
     return replace(manifest, partitions=partitions)
+
+
+def pin_unseen(manifest: Manifest, versions: Collection[int]) -> Manifest:
+    """The manifest in a checkpoint that was found: it may have been copied for versions that it does not know of."""
+    parts = (replace(manifest, partitions=(one,)) for one in manifest.partitions)
+    pinned = (pin_chunks(one, [v for v in versions if v > one.partitions[0].pinned]) for one in parts)
+    return replace(manifest, partitions=tuple(one.partitions[0] for one in pinned))
+
+
+def is_pinned(manifest: Manifest, versions: Collection[int]) -> bool:
+    """Whether these versions may hold a copy of the manifest."""
+    return all(
+        one.pinned >= max(versions)
+        and all(
+            place.pinned is True or (place.pinned is not False and place.pinned <= min(versions))
+            for place in one.chunks
+        )
+        for one in manifest.partitions
+        if versions
+    )
 
 
 class CheckpointState(msgspec.Struct, frozen=True, array_like=True):

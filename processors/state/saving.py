@@ -13,7 +13,7 @@ from itertools import groupby
 from msgspec.structs import replace
 
 from jobplane.processors.state.chunks import chunk_key
-from jobplane.processors.state.manifest import ChunkPlace, Manifest, SavedPartition
+from jobplane.processors.state.manifest import ChunkPlace, DeadChunk, Manifest, SavedPartition
 from jobplane.sql.runtime.groups_chunks import Chunk
 from jobplane.sql.runtime.groups_parts import At
 
@@ -22,6 +22,17 @@ MOST_LAYERS = 12
 Span = tuple[At, str]
 Whole = Callable[[At, str], Sequence[Chunk]]
 """All groups of a span."""
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotVersions:
+    """What is known of a job's snapshots: of all versions up to `asked` there are only `kept`."""
+
+    asked: int = -1
+    kept: Collection[int] = ()
+
+
+NO_SNAPSHOTS = SnapshotVersions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +67,42 @@ class Save:
         return replace(self.unplaced, partitions=partitions)
 
 
-def close_spans(manifest: Manifest, live: Collection[Span]) -> tuple[Manifest, tuple[str, ...]]:
-    """The manifest without the chunks of spans that have closed, and the keys to delete."""
+def close_spans(
+    manifest: Manifest, live: Collection[Span], versions: SnapshotVersions
+) -> tuple[Manifest, tuple[str, ...]]:
+    """The manifest without the chunks of spans that have closed, and the keys to delete.
+
+    Chunks that only snapshots named which are gone are deleted too.
+    """
     deleted, partitions = list[str](), list[SavedPartition]()
     for one in manifest.partitions:
-        kept = tuple(place for place in one.chunks if (one.at, place.span) in live)
-        deleted += _deleted(one.at, (place for place in one.chunks if (one.at, place.span) not in live))
-        partitions.append(replace(one, chunks=kept))
+        gone = [place for place in one.chunks if (one.at, place.span) not in live]
+        kept = tuple(place for place in one.chunks if (one.at, place.span) in live) if gone else one.chunks
+        keys, dead = _let_go(one, gone, versions)
+        deleted += keys
+        partitions.append(replace(one, chunks=kept, dead=dead))
     return replace(manifest, partitions=tuple(partitions)), tuple(deleted)
 
 
-def _deleted(at: At, places: Iterable[ChunkPlace]) -> list[str]:
-    """The keys to delete of chunks that no manifest of this job needs any more."""
-    return [chunk_key(at, place.number) for place in places if not place.pinned]
+def is_releasing(manifest: Manifest, versions: SnapshotVersions) -> bool:
+    """Whether there are chunks to delete that only snapshots named that are gone."""
+    return any(not _is_named(dead, versions) for one in manifest.partitions for dead in one.dead)
+
+
+def _let_go(
+    one: SavedPartition, places: Iterable[ChunkPlace], versions: SnapshotVersions
+) -> tuple[list[str], tuple[DeadChunk, ...]]:
+    """Of chunks that this job needs no more, and of those before: the keys to delete, and what snapshots still name."""
+    unnamed = [place.number for place in places if place.pinned is False]
+    pinned = ((place.number, place.pinned) for place in places if not isinstance(place.pinned, bool))
+    dead = [*one.dead, *(DeadChunk(number, first, one.pinned) for number, first in pinned)]
+    left = tuple(chunk for chunk in dead if _is_named(chunk, versions))
+    freed = [chunk.number for chunk in dead if chunk not in left]
+    return [chunk_key(one.at, number) for number in (*unnamed, *freed)], left
+
+
+def _is_named(chunk: DeadChunk, versions: SnapshotVersions) -> bool:
+    return chunk.last > versions.asked or any(chunk.first <= version <= chunk.last for version in versions.kept)
 
 
 def plan_save(
@@ -78,32 +112,36 @@ def plan_save(
     whole: Whole,
     positions: Mapping[At, int],
     marks: Mapping[At, int],
+    versions: SnapshotVersions = NO_SNAPSHOTS,
 ) -> Save:
-    """The state checkpoint at these positions and watermarks.
+    """The state checkpoint at these positions and watermarks; `versions` as in `close_spans`.
 
     `young` are the groups touched since the last one, `live` the spans that have groups.
     """
-    manifest, deleted = close_spans(manifest, live)
-    known, dead = manifest.by_partition, [*deleted]
+    manifest, deleted = close_spans(manifest, live, versions)
+    known, deleted_keys = manifest.by_partition, [*deleted]
     touched: defaultdict[At, dict[str, list[Chunk]]] = defaultdict(dict)
     for chunk in young:
         touched[chunk.at].setdefault(chunk.span, []).append(chunk)
     written, partitions = list[NewChunk](), list[SavedPartition]()
     for at, position in sorted(positions.items()):
         one = known.get(at) or SavedPartition(*at, position)
-        chunks, number = [*one.chunks], one.next_number
+        chunks, number, gone = [*one.chunks], one.next_number, list[ChunkPlace]()
         for span, new in touched[at].items():
             old, layer = [place for place in chunks if place.span == span], number
             is_whole = _is_whole_due(old, new)
             if is_whole:
-                dead += _deleted(at, old)
+                gone += old
                 chunks = [place for place in chunks if place.span != span]
             for chunk in whole(at, span) if is_whole else new:
                 written.append(NewChunk(chunk_key(at, number), chunk))
                 chunks.append(ChunkPlace(span, number, layer, chunk.groups, len(chunk.data), -1))
                 number += 1
-        partitions.append(SavedPartition(*at, position, marks.get(at), number, tuple(chunks)))
-    return Save(tuple(written), tuple(dead), replace(manifest, partitions=tuple(partitions)))
+        keys, left = _let_go(one, gone, versions)
+        deleted_keys += keys
+        saved = SavedPartition(*at, position, marks.get(at), number, tuple(chunks), left, one.pinned)
+        partitions.append(saved)
+    return Save(tuple(written), tuple(deleted_keys), replace(manifest, partitions=tuple(partitions)))
 
 
 def _is_whole_due(old: Sequence[ChunkPlace], new: Sequence[Chunk]) -> bool:

@@ -128,8 +128,7 @@ class TaskContext:
     there. `rest` is where the task has last rested. `rows_because` is why it copies record by record, if it need not.
 
     `groups` are those of the query that were kept in memory when the task rested. `silent` is what is known of silence
-    in its partitions, also while it rests. `first_attempt` is that of the first session with groups, and `pinned` are
-    the versions of snapshots that hold chunks which stay for that reason.
+    in its partitions, also while it rests.
 
     `logged` are the references of the faults that are in the log. `faults` counts those that no single record caused.
     """
@@ -146,8 +145,6 @@ class TaskContext:
     rest: Rest | None = None
     groups: GroupState | None = None
     silent: SilentPartitions | None = None
-    first_attempt: int = 0
-    pinned: set[int] = field(default_factory=set)
     logged: set[str] = field(default_factory=set)
     rows_because: str = ""
     faults: int = 0

@@ -29,9 +29,21 @@ class SnapshotRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class StateVersion:
+    """A version of a snapshot of the job `uid`: its chunks of groups are in the state topic of that job."""
+
+    uid: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
 class Restore:
-    """The snapshot version a job was created from, pinned until every task has a checkpoint of its own."""
+    """The snapshot version a job was created from, pinned until every task has a checkpoint of its own.
+
+    `states` are the versions whose chunks it may name: itself, and those that its job was being created from.
+    """
 
     name: str
     version: int
     parts: tuple[SnapshotPart, ...]
+    states: tuple[StateVersion, ...] = ()

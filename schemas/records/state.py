@@ -14,7 +14,7 @@ from jobplane.schemas.records.mappings import TopicMapping
 from jobplane.schemas.records.offsets import SourceOffsets
 from jobplane.schemas.records.packages import Package
 from jobplane.schemas.records.plans import RecordedPlan
-from jobplane.schemas.records.snapshots import Restore, SnapshotPart, SnapshotRequest
+from jobplane.schemas.records.snapshots import Restore, SnapshotPart, SnapshotRequest, StateVersion
 from jobplane.schemas.records.sources import Sink, Source
 
 FORMAT = 1
@@ -89,6 +89,8 @@ class PendingSnapshot:
 
     request: SnapshotRequest
     parts: tuple[SnapshotPart, ...] = ()
+    states: tuple[StateVersion, ...] = ()
+    """Of the snapshot that the job was being created from: its chunks may be named too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,10 @@ class Job:
     plan: RecordedPlan | None = None
     more_sinks: tuple[Sink, ...] = ()
     """The sinks of a set beside the first."""
+    asked: int = -1
+    """The newest version that was asked for of its snapshots, if it has groups."""
+    kept: tuple[int, ...] = ()
+    """The versions of its snapshots that may name chunks of its groups, in order: of all others chunks may go."""
 
     @property
     def sinks(self) -> tuple[Sink, ...]:
@@ -149,6 +155,7 @@ class Snapshot:
 
     `groups` says what the groups of its job are (sql/plan/grouping/signature.py), empty where that is not known.
     `more_sinks` are the topics that a set writes to beside the first.
+    `states` are versions of other snapshots, whose chunks it may name besides those of its own job.
     """
 
     name: str
@@ -165,6 +172,7 @@ class Snapshot:
     time: int
     groups: str = ""
     more_sinks: tuple[TopicEnds, ...] = ()
+    states: tuple[StateVersion, ...] = ()
 
     @property
     def state_bytes(self) -> int:

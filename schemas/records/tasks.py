@@ -16,7 +16,7 @@ class Task:
 
     `former` are the layouts, newest first, from whose checkpoints a task without its own checkpoint continues.
     `plan` is None where the job was created by a version before recorded plans. `more_sinks` are those of a set beside
-    the first.
+    the first. Of all versions of snapshots up to `asked`, only `kept` may name chunks of the job's groups.
     """
 
     uid: str
@@ -41,6 +41,8 @@ class Task:
     packages: tuple[Package, ...] = ()
     plan: RecordedPlan | None = None
     more_sinks: tuple[Sink, ...] = ()
+    asked: int = -1
+    kept: tuple[int, ...] = ()
 
     @property
     def sinks(self) -> tuple[Sink, ...]:

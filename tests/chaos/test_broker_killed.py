@@ -1,11 +1,36 @@
 """SIGKILL of Kafka itself while records and commands flow: the worker outlives it, nothing is lost or doubled."""
 
-from collections import Counter
+import json
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from jobplane.controlplane.embedded.broker import Broker
 from tests.chaos.test_two_workers import Flow, outcomes
-from tests.support.system import system, until
+from tests.support.orders import Orders
+from tests.support.system import System, system, until
+
+OFTEN = "onLate 'skip', parallelism '2', stateIntervalMillis '1000'"
+
+
+@contextmanager
+def coming(orders: Orders) -> Iterator[None]:
+    """Orders come until the block ends."""
+    stop = threading.Event()
+
+    def send() -> None:
+        while not stop.wait(0.05):
+            orders.send(20)
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 def test_the_broker_is_killed_and_comes_back(tmp_path: Path) -> None:
@@ -14,14 +39,22 @@ def test_the_broker_is_killed_and_comes_back(tmp_path: Path) -> None:
         system(broker.bootstrap, "killed.", tmp_path, hosts=1) as plane,
     ):
         source, sink, side, beside = (plane.topic(name, 4) for name in ("in", "out", "side", "beside"))
+        windows, totals = plane.topic("windows", 4), plane.topic("totals", 4, cleanup_policy="compact")
         worker = plane.worker()
         for name, target, copy in (("flow", sink, "batches"), ("side", side, "rows"), ("beside", beside, "rows")):
             options = f"OPTIONS (copy '{copy}')"  # those that go row by row share the fetch
             plane.done(f'CREATE JOB {name} {options} AS INSERT INTO "{target}" SELECT * FROM "{source}"')
-        with Flow(plane, source).running() as flow:
+        orders = Orders(plane, "orders")
+        plane.done(f"CREATE JOB windows OPTIONS ({OFTEN}) AS {orders.windows(windows)}")
+        plane.done(
+            f"""CREATE JOB totals OPTIONS ({OFTEN}) AS INSERT INTO "{totals}"
+                SELECT __key AS who, COUNT(*) AS orders, SUM(x) AS total FROM orders GROUP BY __key EMIT CHANGES"""
+        )
+        with Flow(plane, source).running() as flow, coming(orders):
             for _ in range(3):
-                before = len(plane.values(sink))
+                before, rows = len(plane.values(sink)), len(plane.values(windows))
                 until(lambda least=before + 300: len(plane.values(sink)) > least, 60, "records flow")  # type: ignore[misc]
+                until(lambda least=rows: len(plane.values(windows)) > least, 60, "windows close")  # type: ignore[misc]
                 broker.kill()
                 broker.start()
         for target in (sink, beside):
@@ -30,4 +63,21 @@ def test_the_broker_is_killed_and_comes_back(tmp_path: Path) -> None:
         assert Counter(plane.values(sink)) == Counter(plane.values(beside)) == Counter(flow.records)
         assert set(outcomes(plane).values()) == {1}
         assert not Counter(plane.values(side)) - Counter(flow.records)
+        orders.close()
+        orders.check(windows)
+        check_totals(plane, orders, totals)
         assert worker.get("/healthz")[0] == 200
+
+
+def check_totals(plane: System, orders: Orders, sink: str) -> None:
+    """The last row of each user is what all of its orders give. The records that end windows are in all partitions."""
+    expected = defaultdict[str, list[int]](list)
+    for one in plane.read(orders.topic):
+        if one.key() != b"end":
+            expected[(one.key() or b"").decode()].append(json.loads(one.value() or b"")["x"])
+
+    def last() -> dict[str, tuple[int, int]]:
+        rows = {one.key(): json.loads(one.value() or b"") for one in plane.read(sink)}
+        return {row["who"]: (row["orders"], row["total"]) for row in rows.values() if row["who"] != "end"}
+
+    until(lambda: last() == {who: (len(xs), sum(xs)) for who, xs in expected.items()}, 60, "the totals")

@@ -13,16 +13,26 @@ from jobplane.processors.state.manifest import (
     UNKNOWN,
     CheckpointState,
     ChunkPlace,
+    DeadChunk,
     Manifest,
     SavedPartition,
     decode_state,
     encode_state,
+    is_pinned,
     merge_states,
     pin_chunks,
+    pin_unseen,
     state_of,
 )
 from jobplane.processors.state.restored import decode_restored, encode_restored, restored_chunks
-from jobplane.processors.state.saving import MOST_LAYERS, Span, close_spans, plan_save
+from jobplane.processors.state.saving import (
+    MOST_LAYERS,
+    SnapshotVersions,
+    Span,
+    close_spans,
+    is_releasing,
+    plan_save,
+)
 from jobplane.sql.runtime.groups_chunks import Chunk
 from jobplane.sql.runtime.groups_parts import At
 
@@ -41,7 +51,8 @@ class Topic:
     young: defaultdict[Span, set[str]] = field(default_factory=lambda: defaultdict(set))
     records: dict[str, tuple[int, bytes]] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
-    snapshots: list[tuple[Manifest, dict[Span, dict[str, int]]]] = field(default_factory=list)
+    snapshots: dict[int, tuple[Manifest, dict[Span, dict[str, int]]]] = field(default_factory=dict)
+    asked: int = -1
     offset: int = 0
 
     def touch(self, at: At, span: str, group: str, value: int) -> None:
@@ -58,19 +69,36 @@ class Topic:
             del self.records[key]
 
     def commit(self) -> None:
-        self.manifest, dead = close_spans(self.manifest, self.groups.keys())
+        self.manifest, dead = close_spans(self.manifest, self.groups.keys(), self.versions)
+        assert not is_releasing(self.manifest, self.versions)
         self.delete(dead)
 
     def snapshot(self) -> None:
         self.save()
-        self.manifest = pin_chunks(self.manifest)
-        self.snapshots.append((self.manifest, self.restored(self.manifest)))
+        self.asked += 3
+        self.manifest = pin_chunks(self.manifest, [self.asked])
+        assert is_pinned(self.manifest, [self.asked])
+        self.snapshots[self.asked] = self.manifest, self.restored(self.manifest)
+
+    def suspended_snapshot(self) -> None:
+        """A copy of the checkpoint as it is; the next session sees that there is one."""
+        self.asked += 3
+        self.snapshots[self.asked] = self.manifest, self.restored(self.manifest)
+        self.manifest = pin_unseen(self.manifest, self.snapshots)
+
+    def drop(self, which: int) -> None:
+        if self.snapshots:
+            del self.snapshots[[*self.snapshots][which % len(self.snapshots)]]
+
+    @property
+    def versions(self) -> SnapshotVersions:
+        return SnapshotVersions(self.asked, [*self.snapshots])
 
     def save(self) -> None:
         young = [one for (at, span), names in self.young.items() for one in self.cut(at, span, sorted(names))]
         self.young.clear()
         positions = dict.fromkeys(OWNED, self.offset)
-        save = plan_save(self.manifest, young, self.groups.keys(), self.whole, positions, {OWNED[0]: 7})
+        save = plan_save(self.manifest, young, self.groups.keys(), self.whole, positions, {OWNED[0]: 7}, self.versions)
         offsets = []
         for one in save.chunks:
             assert one.key not in self.used
@@ -109,6 +137,8 @@ ACTIONS = some.lists(
         some.tuples(some.just("commit")),
         some.tuples(some.just("save")),
         some.tuples(some.just("snapshot")),
+        some.tuples(some.just("suspended snapshot")),
+        some.tuples(some.just("drop"), some.integers(0, 9)),
     ),
     max_size=80,
 )
@@ -116,9 +146,11 @@ ACTIONS = some.lists(
 
 def check(topic: Topic) -> None:
     assert topic.restored(topic.manifest) == {span: held for span, held in topic.groups.items() if held}
-    for manifest, held in topic.snapshots:
+    for manifest, held in topic.snapshots.values():
         assert topic.restored(manifest) == held
-    named = {place.offset for one in (topic.manifest, *(one for one, _ in topic.snapshots)) for place in one.chunks}
+    named = {
+        place.offset for one in (topic.manifest, *(one for one, _ in topic.snapshots.values())) for place in one.chunks
+    }
     assert named == {offset for offset, _ in topic.records.values()}, "nothing else is left in the topic"
     for one in topic.manifest.partitions:
         for span in {place.span for place in one.chunks}:
@@ -148,6 +180,10 @@ def play(topic: Topic, actions: list[tuple[object, ...]]) -> None:
                 topic.commit()
             case ("snapshot",):
                 topic.snapshot()
+            case ("suspended snapshot",):
+                topic.suspended_snapshot()
+            case ("drop", int(which)):
+                topic.drop(which)
             case ("save",):
                 topic.save()
                 check(topic)
@@ -159,7 +195,7 @@ def test_chunks_are_found_where_a_restore_has_put_them(actions: list[tuple[objec
     topic = Topic()
     play(topic, actions)
     topic.snapshot()
-    manifests = [topic.manifest, *(one for one, _ in topic.snapshots)]
+    manifests = [topic.manifest, *(one for one, _ in topic.snapshots.values())]
     expected = [topic.restored(one) for one in manifests]
     ids: list[str] = ["id"]
     for topic_id in ("second", "third"):
@@ -215,6 +251,13 @@ def test_the_bytes_of_a_chunk_and_of_a_manifest_are_read_for_ever() -> None:
     data = bytes.fromhex(
         "01939194b66a6f62706c616e652e6a6f622e312d352e7374617465a3416243a66469676573749196a66f72646572730378cf00"
         "0649aa79faa000059197a0040464cd07d011c29193a66f726465727303cf000649aa7a09e2400c"
+    )
+    assert decode_state(data) == state
+    pinned = (ChunkPlace("", 4, 4, 100, 2_000, 17, 12),)
+    later = SavedPartition("orders", 3, 120, None, 5, pinned, (DeadChunk(2, 7, 12),), 12)
+    state = state_of((Manifest("jobplane.job.1-5.state", "AbC", "digest", (later,)),), {}, 12)
+    data = bytes.fromhex(
+        "01939194b66a6f62706c616e652e6a6f622e312d352e7374617465a3416243a66469676573749198a66f72646572730378c0059197a0040464cd07d0110c919302070c0c900c"
     )
     assert encode_state(state) == data
     assert decode_state(data) == state

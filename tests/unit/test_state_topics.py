@@ -17,10 +17,18 @@ class Watched:
 
     def __init__(self) -> None:
         self.plane = Plane({"src": topic(1), "out": topic(1)})
-        self.closed = ClosedStates(self.plane.state)
+        self.closed = ClosedStates(self.plane.state, ())
 
     def command(self, sql: str) -> set[str]:
         return self._released(self.plane.command(sql))
+
+    def command_offset(self, sql: str) -> int:
+        self.command(sql)
+        return self.plane.commands - 1
+
+    def kept(self, job: str) -> tuple[int, ...]:
+        """The versions of the job's snapshots that its newest tasks know of."""
+        return next(one.kept for one in self.plane.state.jobs.values() if one.name == job)
 
     def report(self, said: ReportKind, job: str) -> set[str]:
         """The released states, as names of jobs."""
@@ -82,4 +90,72 @@ def test_what_was_not_deleted_is_found_at_the_next_start() -> None:
     watched.report(ReportKind.RUNNING, "a")
     watched.end("a")
     (job,) = watched.plane.state.jobs.values()
-    assert ClosedStates(watched.plane.state).released(watched.plane.state) == {job.uid}
+    assert ClosedStates(watched.plane.state, [job.uid]).released(watched.plane.state) == {job.uid}
+
+
+def test_a_job_that_never_starts_holds_only_the_state_it_is_created_from() -> None:
+    watched = Watched()
+    for job in ("a", "b"):
+        watched.command(f"CREATE JOB {job} {GROUPS}")
+        watched.report(ReportKind.RUNNING, job)
+    watched.snapshot("one", "a")
+    watched.command(f"CREATE JOB c OPTIONS (initialSnapshotName 'one') {GROUPS}")
+    assert watched.end("b") == {"b"}
+    watched.command("DROP SNAPSHOT one")
+    assert watched.end("a") == set()
+    assert watched.end("c") == {"a", "c"}
+
+
+def test_a_snapshot_of_a_job_that_has_not_started_holds_what_that_is_created_from() -> None:
+    """Its parts are copies of those that the job has not begun with yet."""
+    watched = Watched()
+    watched.command(f"CREATE JOB a {GROUPS}")
+    watched.report(ReportKind.RUNNING, "a")
+    watched.snapshot("one", "a")
+    (version,) = watched.kept("a")
+    watched.command(f"CREATE JOB b OPTIONS (initialSnapshotName 'one') {GROUPS}")
+    watched.snapshot("two", "b")
+    watched.report(ReportKind.RUNNING, "b")
+    watched.command("DROP SNAPSHOT one")
+    assert watched.kept("a") == (version,)
+    assert watched.end("a") == set()
+    watched.command(f"CREATE JOB c OPTIONS (initialSnapshotName 'two') {GROUPS}")
+    watched.command("DROP SNAPSHOT two")
+    assert watched.report(ReportKind.RUNNING, "c") == {"a"}
+
+
+def test_tasks_know_which_versions_of_snapshots_there_are() -> None:
+    watched = Watched()
+    watched.command(f"CREATE JOB a {GROUPS}")
+    watched.report(ReportKind.RUNNING, "a")
+    first = watched.command_offset("CREATE SNAPSHOT one FOR JOB a")
+    assert watched.kept("a") == (first,), "it is under way"
+    watched.report(ReportKind.SNAPSHOTTED, "a")
+    second = watched.command_offset("CREATE SNAPSHOT two FOR JOB a")
+    watched.report(ReportKind.SNAPSHOTTED, "a")
+    assert watched.kept("a") == (first, second)
+    third = watched.command_offset("CREATE OR REPLACE SNAPSHOT one FOR JOB a")
+    assert watched.kept("a") == (first, second, third), "the older one is there until the newer is complete"
+    watched.report(ReportKind.SNAPSHOTTED, "a")
+    assert watched.kept("a") == (second, third)
+    watched.command(f"CREATE JOB b OPTIONS (initialSnapshotName 'two') {GROUPS}")
+    watched.command("DROP SNAPSHOT two")
+    assert watched.kept("a") == (second, third), "b has not begun with it"
+    watched.report(ReportKind.RUNNING, "b")
+    assert watched.kept("a") == (third,)
+    watched.command("DROP SNAPSHOT one")
+    (task,) = (one for one in watched.plane.tasks.values() if one.job == "a")
+    assert (task.asked, task.kept) == (third, ())
+
+
+def test_snapshots_of_jobs_without_groups_change_no_task() -> None:
+    watched = Watched()
+    watched.command("CREATE JOB plain AS INSERT INTO out SELECT * FROM src")
+    watched.report(ReportKind.RUNNING, "plain")
+    watched.snapshot("one", "plain")
+    assert watched.kept("plain") == ()
+
+
+def test_a_topic_of_a_job_that_nobody_knows_is_deleted() -> None:
+    plane = Watched().plane
+    assert ClosedStates(plane.state, ["0a1b2c3d-7"]).released(plane.state) == {"0a1b2c3d-7"}

@@ -190,6 +190,7 @@ def _manifest(
         time=time,
         groups=signature_text(job.plan),
         more_sinks=sinks[1:],
+        states=pending.states,
     )
 
 

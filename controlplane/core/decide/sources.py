@@ -15,7 +15,7 @@ from jobplane.schemas.errors import (
 )
 from jobplane.schemas.options import DEAD_LETTER_TOPIC, DEAD_LETTERS, LATEST, Guarantee, JobOptions
 from jobplane.schemas.records.offsets import SourceOffsets
-from jobplane.schemas.records.snapshots import Restore
+from jobplane.schemas.records.snapshots import Restore, StateVersion
 from jobplane.schemas.records.sources import Sink, Source, sources_by_topic
 from jobplane.schemas.records.state import Snapshot
 from jobplane.schemas.suggestions import did_you_mean
@@ -93,7 +93,8 @@ def choose_offsets(
         held = {one.topic: one for one in snapshot.sources}
         sources = tuple(_restore_offsets(source, held[source.topic], snapshot.name, where) for source in sources)
         if options.processing_guarantee is not Guarantee.NONE:  # it keeps no checkpoints: the offsets suffice
-            restore = Restore(snapshot.name, snapshot.version, snapshot.parts)
+            states = (StateVersion(snapshot.uid, snapshot.version), *snapshot.states)
+            restore = Restore(snapshot.name, snapshot.version, snapshot.parts, states)
     elif options.start_from == LATEST:
         sources = tuple(replace(source, start=facts.topics[source.topic].latest) for source in sources)
     elif (instant := options.start_instant) is not None:

@@ -5,6 +5,7 @@ since then is read again after a crash. The chunks of windows that have closed a
 """
 
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from jobplane.processors.evaluation.verdict import RecordPolicy
@@ -12,7 +13,7 @@ from jobplane.processors.kafka.control_topics import STATE_PARTITION
 from jobplane.processors.protocol.steps import Step
 from jobplane.processors.state.chunks import encode_chunk
 from jobplane.processors.state.manifest import Manifest, encode_state, pin_chunks, state_of
-from jobplane.processors.state.saving import Save, close_spans, plan_save
+from jobplane.processors.state.saving import Save, SnapshotVersions, close_spans, plan_save
 from jobplane.processors.task.commits import Commits
 from jobplane.processors.task.groups.silence import Silence
 from jobplane.schemas.failures import RecordTooLarge, StateFull
@@ -73,16 +74,30 @@ class GroupCommits(Commits):
         self._require_room()
         groups = self.groups
         if not save:
-            manifest, deleted = close_spans(self.manifest, groups.spans())
+            manifest, deleted = close_spans(self.manifest, groups.spans(), self.versions)
             return Save((), deleted, manifest)
         young, live, saved = groups.young_chunks(), groups.spans(), self.manifest.saved
         of_saved = [chunk for chunk in young if chunk.at in saved]
         # of other partitions nothing is saved in the topic yet, whatever was restored
         others = [chunk for at, span in sorted(live) if at not in saved for chunk in groups.whole(at, span)]
-        return plan_save(self.manifest, [*of_saved, *others], live, groups.whole, self.sources.offsets, groups.marks())
+        return plan_save(
+            self.manifest,
+            [*of_saved, *others],
+            live,
+            groups.whole,
+            self.sources.offsets,
+            groups.marks(),
+            self.versions,
+        )
 
-    def write(self, plan: Save, *, save: bool, pin: bool) -> None:
-        """The step SAVE. With `pin` the chunks are not deleted any more: a snapshot is to hold them."""
+    @property
+    def versions(self) -> SnapshotVersions:
+        """What the task record says of the job's snapshots."""
+        goal = self.context.latest_goal
+        return SnapshotVersions(goal.asked, goal.kept)
+
+    def write(self, plan: Save, *, save: bool, pin: Collection[int]) -> None:
+        """The step SAVE. `pin` are the versions of snapshots that are to hold the chunks."""
         if not self.in_transaction:
             self._begin_transaction()
         offsets = list[int]()
@@ -92,8 +107,7 @@ class GroupCommits(Commits):
             deleted = [(key, None) for key in plan.deleted]
             offsets = self.write_records(self.manifest.topic, STATE_PARTITION, [*written, *deleted])
         self.manifest = plan.manifest(offsets)
-        if pin:
-            self.manifest = pin_chunks(self.manifest)
+        self.manifest = pin_chunks(self.manifest, pin)
         if save:
             self.counted, self.saved_at, self.must_save = self.context.counters.records_in, time.monotonic(), False
 

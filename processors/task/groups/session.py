@@ -16,7 +16,8 @@ from jobplane.processors.evaluation.batch import Evaluation
 from jobplane.processors.kafka.cluster import Doubt, KafkaException, judged
 from jobplane.processors.pipeline import Pipeline
 from jobplane.processors.protocol.steps import Step, TaskEnd
-from jobplane.processors.state.manifest import UNKNOWN, CheckpointState, Manifest, pin_chunks
+from jobplane.processors.state.manifest import UNKNOWN, CheckpointState, Manifest, is_pinned, pin_unseen
+from jobplane.processors.state.saving import is_releasing
 from jobplane.processors.task.context import BATCH
 from jobplane.processors.task.groups.commits import GroupCommits, too_large
 from jobplane.processors.task.groups.restoring import Restoring, refuse, state_in
@@ -64,9 +65,15 @@ class GroupSession(TaskSession):
         return end
 
     def _look_round(self) -> None:
-        """As any session; where time goes on without records, windows close with the next commit, which saves."""
+        """As any session; where time goes on without records, windows close with the next commit, which saves.
+
+        Chunks that only snapshots named which are gone are deleted with a commit, if there is none by itself.
+        """
         super()._look_round()
-        silence = self._group_commits.silence
+        commits = self._group_commits
+        if not self.open_since and is_releasing(commits.manifest, commits.versions):
+            self._begin()
+        silence = commits.silence
         if silence is None or self.sources.bounded or self.culprit is not None or self.context.batch < BATCH:
             return
         if silence.look(self.sources.offsets):
@@ -112,9 +119,7 @@ class GroupSession(TaskSession):
         must_save = manifest is None or len(manifests) > 1 or read == UNKNOWN
         if manifest is None:  # the groups have no chunks of their own yet
             manifest = Manifest(own, state_topic_id(context.services, own, context.alive), "")
-        elif self._is_perhaps_copied:
-            manifest = pin_chunks(manifest)
-            context.pinned |= context.copied
+        manifest = pin_unseen(manifest, task.kept)
         manifest = replace_fields(manifest, signature=encode_signatures(asked))
         self.context.counters.groups = groups.groups
         return GroupCommits(
@@ -146,16 +151,6 @@ class GroupSession(TaskSession):
         if marks.keys() == known:
             groups.set_marks(dict.fromkeys(self.sources.offsets.keys() - known, min(marks.values())))
 
-    @property
-    def _is_perhaps_copied(self) -> bool:
-        """Whether a snapshot may have been made of the checkpoint since it was committed.
-
-        Those that this task makes while it runs are in the checkpoint before they are made.
-        """
-        context = self.context
-        context.first_attempt = context.first_attempt or context.attempt
-        return self.commits.checkpoint.attempt < context.first_attempt or not context.copied <= context.pinned
-
     def _commit(self) -> None:
         latest = self.context.latest_goal
         ends = self.context.release.is_set() or not latest.run or self.culprit is not None or self.sources.at_end
@@ -180,16 +175,15 @@ class GroupSession(TaskSession):
             counters.refused(LateRecord.code, groups.late - late)
             commits.late = groups.late
         due = {one.version for one in self.context.snapshots_due(self.context.latest_goal)}
-        commits.write(plan, save=save, pin=bool(due))
+        commits.write(plan, save=save, pin=due)
         super()._commit()
-        self.context.pinned |= due
 
     def _settle(self) -> None:
         """Saves the groups as they are, and for a snapshot; at the end of a bounded job all windows close first."""
         commits = self._group_commits
         open_windows = self.sources.at_end and any(span for _, span in commits.groups.spans())
         due = {one.version for one in self.context.snapshots_due(self.context.latest_goal)}
-        if not commits.is_saved or open_windows or not due <= self.context.pinned:
+        if not commits.is_saved or open_windows or not is_pinned(commits.manifest, due):
             self._begin()
             self._commit_groups(save=True)
 
