@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jobplane.processors.evaluation.batch import Evaluation, RecordBatch
+from jobplane.processors.evaluation.batch import Evaluation, RecordBatch, discard
 from jobplane.processors.kafka.cluster import Message
 from jobplane.processors.registry.client import Registry
 from jobplane.schemas.failures import GroupFailed, LateRecord, RecordFailure
@@ -76,7 +76,8 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class GroupTrial:
-    """`written` are the rows of groups, as if all windows closed, or a commit came, after the newest record.
+    """`written` are the rows of groups, as if all windows closed, or a commit came, after the newest record; before
+    them those of branches without groups.
 
     `refused` are the records that are in no group, late ones included. `failure`: the group that has no result; those
     after it are not in `written`.
@@ -102,7 +103,7 @@ def tried(
 ) -> Trial:
     """Each record first, for what it gives; then all at once, for the time. Raises Doubt where a registry is silent."""
     found = tuple(_try_alone(step, message, registry) for message in messages)
-    evaluation = Evaluation(step, _discard, _discard, registry)
+    evaluation = Evaluation(step, discard, discard, registry)
     began, cpu_began = clock(), cpu()
     evaluation.run(RecordBatch(list(messages)))
     return Trial(found, Cost(len(found), clock() - began, cpu() - cpu_began))
@@ -133,7 +134,7 @@ def _grouped(
     def take(*record: Any) -> None:
         written.append(record)
 
-    evaluation = Evaluation(state.absorb, _discard, _discard, registry, recount=groups.count)
+    evaluation = Evaluation(state.absorb, take, take, registry, recount=groups.count)
     refused = tuple(Tried(one.record, refusal=one.failure) for one in evaluation.verdicts(batch))
     state.close_all()
     try:
@@ -153,7 +154,3 @@ def _try_alone(step: Step, message: Message, registry: Registry | None) -> Tried
     for verdict in Evaluation(step, take, take, registry).verdicts(batch):
         return Tried(message, refusal=verdict.failure)
     return Tried(message, tuple(written), skipped=batch.skipped > 0 and not written)
-
-
-def _discard(*_: Any) -> None:
-    """Takes the records of an evaluation that is only timed."""

@@ -33,6 +33,7 @@ from jobplane.sql.plan.operators import (
     WindowOperator,
 )
 from jobplane.sql.plan.plan import NO_SOURCES, Sources
+from jobplane.sql.plan.stateful import grouped_branches
 from jobplane.sql.plan.tombstones import describe_tombstones
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parts import KEY, THIS
@@ -69,8 +70,7 @@ def explain_plan(
     written = {name: TargetTopic(topic, 1, mirrors) for name, topic in into.items()}
     first = next(iter(into.values()))
     wiring = Wiring(first, 1, topics, mirrors, functions, tombstones=tombstones, targets=written)
-    has_groups = any(branch.group is not None for branch in planned.branches)
-    made = compile_groups(planned, wiring) if has_groups else compile_step(planned, wiring)
+    made = compile_groups(planned, wiring) if grouped_branches(planned) else compile_step(planned, wiring)
     code = made.source.rstrip("\n").split("\n")
     called = [("package", str(one)) for one in called_packages(inserts, functions)]
     absent = ("tombstones", describe_tombstones(planned, tombstones))

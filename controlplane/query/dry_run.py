@@ -35,15 +35,13 @@ from jobplane.processors.registry.client import Registry
 from jobplane.schemas.errors import InsertNeedsJob, JobNotFound, JobplaneError, MappingNotFound, SnapshotNotFound
 from jobplane.schemas.failures import JobFailure
 from jobplane.schemas.formats.avro.known_schemas import KnownSchemas
-from jobplane.schemas.options import JobOptions
+from jobplane.schemas.options import JobOptions, sql_name
 from jobplane.schemas.records.events import Cause, CommandUnchanged, MappingCreated, MappingDropped
 from jobplane.schemas.records.mappings import AvroSchema
 from jobplane.schemas.records.sources import sources_by_topic
 from jobplane.schemas.wire.command_record import read_command
-from jobplane.sql.codegen.compile import Wiring
-from jobplane.sql.codegen.groups import compile_groups
 from jobplane.sql.plan.recording import read
-from jobplane.sql.plan.stateful import idle_rules
+from jobplane.sql.plan.stateful import grouped_branches, idle_rules
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parser import parse, parse_insert
 from jobplane.sql.syntax.render.statements import render
@@ -118,7 +116,8 @@ class DryRun:
     def _try_job(self, create: statements.CreateJob, last: int) -> Listing:
         wired = self.sources_and_sinks(create)
         sources, sinks = wired.sources, wired.sinks
-        given = {option.name.text: option.value for option in create.options}
+        shown = [one for one in create.options if one.name.text != sql_name("on_late")]  # late records are shown anyway
+        given = {option.name.text: option.value for option in shown}
         made = pipeline(lambda: wired.plan, given, sources, sinks, user_functions.load(), self._schemas)
         planned = made.read_plan()
         partitions = [
@@ -129,15 +128,14 @@ class DryRun:
             messages = letters_of(letters.uid, messages)
         notices = self.notices_of(create.inserts, wired)
         clocks = time.perf_counter, time.process_time
-        if planned.branches[0].group is None:
-            found = listing(tried(made.step, messages, self._registry, *clocks), value_reader(sinks), made.sink_topics)
+        value_of = value_reader(sinks)
+        if not grouped_branches(planned):
+            found = listing(tried(made.step, messages, self._registry, *clocks), value_of, made.sink_topics)
         else:
-            topics = {source.name: source.records_of for source in sources}
-            (sink,) = sinks
-            wiring = Wiring(sink.topic, sink.partitions, topics, {}, made.functions, self._schemas)
-            compiled = compile_groups(planned, wiring)  # late records are shown, whatever the job does with them
-            found = group_listing(tried_in_groups(compiled, messages, self._registry, *clocks), value_reader(sinks))
-            notices += (how_groups_are_shown(compiled.shape, has_idle_rule=bool(idle_rules(planned))),)
+            compiled = made.compiled_groups()
+            trial = tried_in_groups(compiled, messages, self._registry, *clocks)
+            found = group_listing(trial, value_of, made.sink_topics)
+            notices += (how_groups_are_shown(compiled.shapes, has_idle_rule=bool(idle_rules(planned))),)
         return replace(found, notices=notices)
 
     @jobplane_errors()

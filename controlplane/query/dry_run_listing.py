@@ -1,6 +1,6 @@
 """The listing of a dry run. Pure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from jobplane.controlplane.listings.rows import Listing, Row, Screen, text_of
 from jobplane.processors.dry_run import Cost, GroupTrial, Record, Trial, Tried
@@ -47,9 +47,13 @@ def listing(trial: Trial, value_of: ValueOf = value_text, topics: Sequence[str] 
     return Listing(columns, rows, about, others, _summary(about), Screen.RECORDS)
 
 
-def group_listing(trial: GroupTrial, value_of: ValueOf = value_text) -> Listing:
-    """A row for each group, then the records that are in none, and the group that has no result."""
-    rows = [_group_row(record, value_of) for record in trial.written]
+def group_listing(trial: GroupTrial, value_of: ValueOf = value_text, topics: Sequence[str] = ()) -> Listing:
+    """A row for each group, then the records that are in none, and the group that has no result.
+
+    Rows of branches without groups come first. `topics` are as of `listing`.
+    """
+    several = len(topics) > 1
+    rows = [_group_row(record, value_of) | ({SINK_COLUMN: record[0]} if several else {}) for record in trial.written]
     refused = [_refusal(one) for one in trial.refused]
     if failure := trial.failure:
         refused.append({"source": "", "code": failure.code, "reason": failure.message, "value": None})
@@ -64,15 +68,17 @@ def group_listing(trial: GroupTrial, value_of: ValueOf = value_text) -> Listing:
     counts = f"{about['skipped']:,} skipped, {about['late']:,} late, {about['refused']:,} refused"
     said = f"{quantity(about['read'], 'record')} read: {quantity(about['written'], 'row')} of groups, {counts}"
     others = {"refused": Listing(REFUSAL_COLUMNS, refused)}
-    return Listing(GROUP_COLUMNS, rows, about, others, f"{said}{_speed(about)}", Screen.RECORDS)
+    columns = (SINK_COLUMN, *GROUP_COLUMNS) if several else GROUP_COLUMNS
+    return Listing(columns, rows, about, others, f"{said}{_speed(about)}", Screen.RECORDS)
 
 
-def how_groups_are_shown(shape: GroupShape, *, has_idle_rule: bool) -> str:
+def how_groups_are_shown(shapes: Iterable[GroupShape], *, has_idle_rule: bool) -> str:
     """What a dry run takes for the end of groups that a job would still add to."""
     idle = "; IDLE AFTER closes none here, and makes no record late, because a dry run has no clock"
-    if shape.changes:
-        return f"each group is shown once, as if a single commit had all records{idle if has_idle_rule else ''}"
-    return f"windows that are open are shown as if they closed now{idle if has_idle_rule else ''}"
+    once = "each group is shown once, as if a single commit had all records"
+    closed = "windows that are open are shown as if they closed now"
+    shown = "; ".join(dict.fromkeys(once if shape.changes else closed for shape in shapes))
+    return f"{shown}{idle if has_idle_rule else ''}"
 
 
 def _cost(cost: Cost) -> Row:

@@ -6,6 +6,7 @@ from jobplane.processors.kafka.cluster import Message
 from jobplane.schemas.records.sources import Source
 from jobplane.sql.plan.graph import Branch
 from jobplane.sql.plan.operators import KEY_PART, GroupOperator
+from jobplane.sql.plan.stateful import grouped_together
 from jobplane.sql.syntax.parts import KEY
 from jobplane.sql.types.typed import Constant
 
@@ -31,8 +32,25 @@ def group_notices(
 
     `messages` are records by the name of their source, of each partition that has any among `most` partitions.
     """
-    branch = next((one for one in branches if one.group is not None), None)
-    if branch is None or (group := branch.group) is None:
+    for some in grouped_together(branches):
+        yield from _notices(some, sources, sink, messages, ruled, is_compacted=is_compacted, most=most)
+
+
+def _notices(
+    branches: Sequence[Branch],
+    sources: Sequence[Source],
+    sink: str,
+    messages: Mapping[str, Sequence[Message]],
+    ruled: Collection[str],
+    *,
+    is_compacted: bool,
+    most: int,
+) -> Iterator[str]:
+    """Those about one group, which these branches share. `ruled` are the sources whose silent partitions hold back none
+    of its windows.
+    """
+    group = branches[0].group
+    if group is None:
         return
     if not group.window and group.keys:
         yield _FOR_EVER
@@ -41,12 +59,12 @@ def group_notices(
             f"a row of a group replaces the one before it by its key, and '{sink}' is not compacted, so it keeps both; "
             f"set cleanup.policy=compact for '{sink}' to keep the newest row of each group"
         )
-    if is_compacted and _writes_no_key(branch):
+    if is_compacted and _writes_no_key(branches[0]):
         yield f"'{sink}' is compacted and takes only records with a key, and the rows have none; write … AS {KEY}"
     if group.window:
-        read = {one.source for one in branches if one.group is not None}
+        read = {one.source for one in branches} - {*ruled}
         for source in sources:
-            if source.name in read - {*ruled} and not source.end:
+            if source.name in read and not source.end:
                 if not group.bound:
                     yield from _empty_partitions(group, source, messages.get(source.name, ()), most)
                 yield _without_rule(group, source)

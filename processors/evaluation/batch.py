@@ -18,6 +18,10 @@ from jobplane.schemas.formats.avro.known_schemas import UnknownWriter
 from jobplane.sql.codegen.compile import Step
 
 
+def discard(*_: Any) -> None:
+    """Takes the records of an evaluation that writes nothing."""
+
+
 @dataclass(slots=True)
 class RecordBatch:
     """Messages, how many of them are done, and what they gave: records written, and tombstones skipped."""
@@ -44,6 +48,7 @@ class Evaluation:
     transaction, and what a record has written can be undone. `refused` are records that Kafka is known to refuse.
 
     `recount` says once more what messages gave that are evaluated: it is the step itself, unless that has state.
+    `check` raises what `produce` does for a record that the sink does not take, and writes nothing.
     """
 
     step: Step
@@ -54,6 +59,7 @@ class Evaluation:
     atomic: bool = False
     refused: Mapping[Place, RecordFailure] = field(default_factory=dict)
     recount: Step | None = None
+    check: Callable[..., None] = discard
 
     def verdicts(self, batch: RecordBatch) -> Iterator[Verdict]:
         """Evaluates a batch. At each record that fails its verdict is given: asking for more continues after it.
@@ -112,7 +118,7 @@ class Evaluation:
         return self._count([message])[0] > 1
 
     def _count(self, messages: list[Message]) -> tuple[int, int]:
-        return (self.recount or self.step)(iter(messages), _discard, _discard)
+        return (self.recount or self.step)(iter(messages), discard, discard)
 
     def _learn(self, unknown: UnknownWriter) -> BadRecord | None:
         """Fetches the schema. Raises Doubt where the registry does not answer: the task begins again, and says why."""
@@ -127,7 +133,3 @@ class Evaluation:
         except BadRecord as unheard:
             return unheard
         return None
-
-
-def _discard(*_: Any) -> None:
-    """Takes the records of an evaluation that only counts."""

@@ -6,18 +6,21 @@ partition, so that a change of parallelism only hands partitions over.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 
 import msgspec
 from msgspec.structs import replace
 
 from jobplane.processors.state.chunks import UnknownState
 from jobplane.schemas.msgspec_types import msgpack_decoder
+from jobplane.sql.runtime.groups import Marks
 from jobplane.sql.runtime.groups_parts import At
 
 VERSION = 1
 UNKNOWN = -1
 """The number of records is not known."""
+_MarkList = tuple[tuple[str, int, int], ...]
+"""Watermarks: topic, partition, microseconds."""
 
 
 class ChunkPlace(msgspec.Struct, frozen=True, array_like=True):
@@ -48,7 +51,7 @@ class SavedPartition(msgspec.Struct, frozen=True, array_like=True):
     """The state of a source partition: all records before `saved`, of which `mark` is the watermark in microseconds.
 
     `next_number` is the number of the next chunk. `pinned` is the newest version of a snapshot that may name the
-    chunks.
+    chunks. A query with several groupings has the watermarks of all but the first in `more_marks`.
     """
 
     topic: str
@@ -59,6 +62,7 @@ class SavedPartition(msgspec.Struct, frozen=True, array_like=True):
     chunks: tuple[ChunkPlace, ...] = ()
     dead: tuple[DeadChunk, ...] = ()
     pinned: int = -1
+    more_marks: tuple[int | None, ...] = ()
 
     @property
     def at(self) -> At:
@@ -81,6 +85,16 @@ class Manifest(msgspec.Struct, frozen=True, array_like=True):
     def saved(self) -> dict[At, int]:
         """Where the records begin that are not in the chunks."""
         return {one.at: one.saved for one in self.partitions}
+
+    @property
+    def marks(self) -> tuple[dict[At, int], ...]:
+        """The watermarks at that point, by grouping and partition."""
+        listed = [(one.at, (one.mark, *one.more_marks)) for one in self.partitions]
+        count = max((len(marks) for _, marks in listed), default=0)
+        return tuple(
+            {at: mark for at, marks in listed if i < len(marks) and (mark := marks[i]) is not None}
+            for i in range(count)
+        )
 
     @property
     def chunks(self) -> tuple[ChunkPlace, ...]:
@@ -127,16 +141,20 @@ class CheckpointState(msgspec.Struct, frozen=True, array_like=True):
     """The state in a checkpoint: manifests, and the watermarks at the checkpoint's own offsets.
 
     There is one manifest, but where a task takes over partitions whose chunks lie in several topics. `read` is the
-    number of records between the chunks and the checkpoint.
+    number of records between the chunks and the checkpoint. `first_marks` are those of the first grouping, `more_marks`
+    those of the others.
     """
 
     manifests: tuple[Manifest, ...]
-    marks: tuple[tuple[str, int, int], ...] = ()
+    first_marks: _MarkList = ()
     read: int = 0
+    more_marks: tuple[_MarkList, ...] = ()
 
     @property
-    def marks_by_partition(self) -> dict[At, int]:
-        return {(topic, partition): mark for topic, partition, mark in self.marks}
+    def marks(self) -> tuple[dict[At, int], ...]:
+        """The watermarks by grouping and partition."""
+        listed = (self.first_marks, *self.more_marks)
+        return tuple({(topic, partition): mark for topic, partition, mark in marks} for marks in listed)
 
     @property
     def saved(self) -> dict[At, int]:
@@ -148,10 +166,9 @@ _decoder = msgpack_decoder(CheckpointState)
 _encode = msgspec.msgpack.encode
 
 
-def state_of(manifests: Iterable[Manifest], marks: Mapping[At, int], read: int) -> CheckpointState:
-    return CheckpointState(
-        tuple(manifests), tuple((topic, p, mark) for (topic, p), mark in sorted(marks.items())), read
-    )
+def state_of(manifests: Iterable[Manifest], marks: Marks, read: int) -> CheckpointState:
+    listed = [tuple((topic, p, mark) for (topic, p), mark in sorted(one.items())) for one in marks] or [()]
+    return CheckpointState(tuple(manifests), listed[0], read, tuple(listed[1:]))
 
 
 def encode_state(state: CheckpointState) -> bytes:
@@ -183,14 +200,16 @@ def merge_states(states: Iterable[CheckpointState], owned: Iterable[At]) -> Chec
 
     A later one wins. How many records lie between manifests and checkpoint is known only if there are none.
     """
-    wanted, marks, read = set(owned), dict[At, int](), 0
+    wanted, marks, read = set(owned), list[dict[At, int]](), 0
     holders, has_state = dict[At, Manifest](), False
     for state in states:
         has_state, read = True, UNKNOWN if state.read else read
-        marks |= {at: mark for at, mark in state.marks_by_partition.items() if at in wanted}
+        marks += [{} for _ in state.marks[len(marks) :]]
+        for merged, new in zip(marks, state.marks, strict=False):
+            merged |= {at: mark for at, mark in new.items() if at in wanted}
         holders |= {at: one for one in state.manifests for at in one.by_partition if at in wanted}
-    merged = join_manifests(replace(one, partitions=(one.by_partition[at],)) for at, one in holders.items())
-    return state_of(merged, marks, read) if has_state else None
+    manifests = join_manifests(replace(one, partitions=(one.by_partition[at],)) for at, one in holders.items())
+    return state_of(manifests, marks, read) if has_state else None
 
 
 def join_manifests(manifests: Iterable[Manifest]) -> tuple[Manifest, ...]:

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from jobplane.processors.state.chunks import chunk_key
 from jobplane.processors.state.manifest import ChunkPlace, DeadChunk, Manifest, SavedPartition
+from jobplane.sql.runtime.groups import Marks
 from jobplane.sql.runtime.groups_chunks import Chunk
 from jobplane.sql.runtime.groups_parts import At
 
@@ -111,7 +112,7 @@ def plan_save(
     live: Collection[Span],
     whole: Whole,
     positions: Mapping[At, int],
-    marks: Mapping[At, int],
+    marks: Marks,
     versions: SnapshotVersions = NO_SNAPSHOTS,
 ) -> Save:
     """The state checkpoint at these positions and watermarks; `versions` as in `close_spans`.
@@ -139,7 +140,8 @@ def plan_save(
                 number += 1
         keys, left = _let_go(one, gone, versions)
         deleted_keys += keys
-        saved = SavedPartition(*at, position, marks.get(at), number, tuple(chunks), left, one.pinned)
+        mark, *more = [of_grouping.get(at) for of_grouping in marks] or [None]
+        saved = SavedPartition(*at, position, mark, number, tuple(chunks), left, one.pinned, tuple(more))
         partitions.append(saved)
     return Save(tuple(written), tuple(deleted_keys), replace(manifest, partitions=tuple(partitions)))
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from jobplane.processors.evaluation.batch import Evaluation, RecordBatch
+from jobplane.processors.evaluation.batch import Evaluation, RecordBatch, discard
 from jobplane.processors.evaluation.dead_letters import DeadLetterWriter, letters_of
 from jobplane.processors.evaluation.place import Place, place_of, position
 from jobplane.processors.evaluation.sink import into_sinks
@@ -371,6 +371,7 @@ def open_session(
         policy,
         commits.atomic,
         context.refused,
+        check=into_sinks(discard, of_sinks, max(one.limit for one in taken) + 1),
     )
     most = SMALL_BATCH if task.packages else BATCH
     return kind(*(context, task, pipeline, clients, commits, sources, policy, letters, evaluation, goal_of(task), most))

@@ -7,6 +7,8 @@ are times minus a `lag`, the two are such times, and the lag is added to the end
 A message gives one row, and the loop adds it at once, unless something makes several of it. The windows of a time are
 not such a thing where nothing else depends on them: then they are looked up when the time leaves its pane, and the row
 is added to each, or to the pane alone if windows are put together from panes when they are emitted.
+
+Where other branches take the same messages, a generator takes one in two stages instead: what may raise, and the rest.
 """
 
 from collections.abc import Iterable
@@ -17,10 +19,10 @@ from typing import Any
 from jobplane.schemas.formats.fields import SchemaText
 from jobplane.sql.codegen.accumulating import (
     NO_TIME,
-    AggregateCode,
     GroupClass,
     Input,
     adding_lines,
+    input_of,
     session_lines,
     trying_lines,
 )
@@ -31,7 +33,7 @@ from jobplane.sql.codegen.row import Row
 from jobplane.sql.codegen.rows import change
 from jobplane.sql.functions import FunctionCatalogue
 from jobplane.sql.plan.graph import Branch, opens_loop
-from jobplane.sql.plan.grouping.group_windows import gap_of, is_apart, is_of_window, window_of
+from jobplane.sql.plan.grouping.group_windows import gap_of, is_of_window, lag_of, window_of
 from jobplane.sql.plan.operators import GroupOperator, WatermarkOperator, WindowOperator
 from jobplane.sql.plan.stateful import needs_record_key
 from jobplane.sql.runtime.groups_parts import (
@@ -46,7 +48,6 @@ from jobplane.sql.runtime.groups_parts import (
 )
 from jobplane.sql.runtime.record_parts import EPOCH
 from jobplane.sql.runtime.windows import Panes, raise_no_time, raise_no_window
-from jobplane.sql.types.typed import Apply, Constant, Typed
 
 _HEAD = """\
 def bind(parts):
@@ -86,6 +87,29 @@ _TAIL = """\
         return 0, skipped
     return absorb
 """
+_STAGED_HEAD = """\
+def bind(parts):
+    def stage(m, tried):
+        skipped = late = 0
+        partition = m.partition()
+        part = parts[partition]
+        high = pending = part.mark{more}
+        low = end = limit = never
+        rows = []
+        try:
+            for m in (m,):
+                v = m.value()
+"""
+_STAGED_MIDDLE = """\
+        except (ArithmeticError, RecursionError, ValueError) as error:
+            raise bad_record(error) from error
+        yield skipped
+        part.mark = max(high, pending){less}
+        part.late += late
+"""
+_STAGED_TAIL = """\
+    return stage
+"""
 _INDENT = 4
 _TIERS = "front, get, behind = span.front, span.front.get, span.behind"
 _MICROSECOND = timedelta(microseconds=1)
@@ -93,11 +117,30 @@ _MICROSECOND = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class AbsorbCode:
-    """`text` defines bind(partitions by their numbers) → the Step of them."""
+    """`text` defines bind(partitions by their numbers) → the Step of them.
+
+    If it is staged, bind gives `stage(message, tried)` instead, a generator: when it has yielded the number of skipped
+    tombstones, nothing can raise any more, and nothing is changed before it goes on. `tried` is a dictionary that the
+    stages of one message have in common if they fill the same groups.
+    """
 
     text: str
     bound: dict[str, Any]
     legend: str
+
+
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """How a branch fills its groups. `skip_late`: late records are counted and passed over; else one is to blame.
+
+    `apart`: windows are nothing but keys of the group, in all branches that fill it; `rank` is the number of this one
+    among them. `staged`: other branches take the same messages.
+    """
+
+    skip_late: bool
+    apart: bool
+    rank: int
+    staged: bool
 
 
 def absorb_code(
@@ -106,19 +149,24 @@ def absorb_code(
     made: GroupClass,
     functions: FunctionCatalogue,
     schema_text: SchemaText,
-    *,
-    skip_late: bool,
+    filling: Filling,
 ) -> AbsorbCode:
-    """`skip_late`: late records are counted and passed over; else one is to blame. Raises UnknownOperation."""
+    """Raises UnknownOperation."""
     code = new_code("", functions)
     code.indent = _INDENT
     code.bound |= {"never": NEVER, "late": raise_late}
     row = decode(code, branch.scan, schema_text)
-    _Absorbing(row, branch, group, made, skip_late=skip_late).write()
+    end = _Absorbing(row, branch, group, made, filling).write()
     lag = "lag" in code.bound
     less, more = (" - lag", " + lag") if lag else ("", "")
-    head, tail = _HEAD.format(less=less, more=more), _TAIL.format(less=less)
-    text = head + (_SKIP if branch.opens_value else "") + "".join(line + "\n" for line in code.lines) + tail
+    skip = _SKIP if branch.opens_value else ""
+    lines = [line + "\n" for line in code.lines]
+    if filling.staged:
+        before, after = "".join(lines[:end]), "".join(lines[end:])
+        middle = _STAGED_MIDDLE.format(less=less)
+        text = _STAGED_HEAD.format(more=more) + skip + before + middle + after + _STAGED_TAIL
+    else:
+        text = _HEAD.format(less=less, more=more) + skip + "".join(lines) + _TAIL.format(less=less)
     fields = (f"f{i} = {'.'.join(read.path)!r}, {read.type}" for i, read in enumerate(branch.reads))
     return AbsorbCode(text, code.bound | code.constants | code.functions, comments(fields) + names_legend(code))
 
@@ -126,21 +174,22 @@ def absorb_code(
 class _Absorbing:
     """Writes the lines behind those that decode."""
 
-    def __init__(self, row: Row, branch: Branch, group: GroupOperator, made: GroupClass, *, skip_late: bool) -> None:
+    def __init__(self, row: Row, branch: Branch, group: GroupOperator, made: GroupClass, filling: Filling) -> None:
         steps = branch.steps
         self._row, self._code, self._branch, self._steps = row, row.code, branch, steps
-        self._group, self._made, self._skip_late = group, made, skip_late
+        self._group, self._made, self._filling = group, made, filling
         self._window = window_of(steps, group)
-        self._apart = is_apart(steps, group)
+        self._apart = filling.apart
         self._plain = self._window is None or is_of_window(self._window, group)
         self._time = ""
         loops = [step for step in steps if opens_loop(step) and not (step is self._window and self._apart)]
         self._several = self._window is not None and opens_loop(self._window) and self._apart and not self._slices
-        self._gathers = bool(loops) or not self._plain or (self._several and bool(made.risky))
+        self._gathers = filling.staged or bool(loops) or not self._plain or (self._several and bool(made.risky))
 
-    def write(self) -> None:
+    def write(self) -> int:
+        """Returns where the lines begin that change the groups, if they are a stage of their own."""
         code = self._code
-        if self._gathers:
+        if self._gathers and not self._filling.staged:
             code.line("rows = []")
         for step in self._steps:
             if isinstance(step, WatermarkOperator):
@@ -152,17 +201,17 @@ class _Absorbing:
         self._judge_late()
         key = self._key()
         self._stamp()
-        inputs = [self._input(i, column) for i, column in enumerate(self._made.columns)]
+        inputs = [input_of(self._row, i, column) for i, column in enumerate(self._made.columns)]
         if self._gathers:
-            self._gather(key, inputs)
-        else:
-            code.line(f"key = {key}")
-            self._add_here(inputs)
+            return self._gather(key, inputs)
+        code.line(f"key = {key}")
+        self._add_here(inputs)
+        return 0
 
     def _watermark(self, step: WatermarkOperator) -> None:
         code = self._code
         value = step.value
-        if (lag := _lag(value)) is not None:
+        if (lag := lag_of(value)) is not None:
             code.bound["lag"], value = lag
         self._row.load(value)
         code.line(f"asserted = {code.result(value)}")
@@ -204,14 +253,13 @@ class _Absorbing:
         if session:
             code.bound["late"] = raise_late_of_session
         with code.block(f"if {limit} <= high:"):
-            if self._skip_late and self._gathers:
-                code.line("rows.append(None)")
-                code.line("continue")
-            elif self._skip_late:
-                code.line("part.late += 1")
+            if self._filling.skip_late:
+                code.line("rows.append(None)" if self._gathers else "part.late += 1")
                 code.line("continue")
             else:
                 code.line("mark, high = high, max(high, pending)")
+                if self._filling.staged:
+                    code.line(f"part.mark = high{' - lag' if self._more else ''}")
                 code.line(f"late({end}, mark{' - lag' if self._more else ''}, part)")
 
     def _key(self) -> str:
@@ -245,35 +293,10 @@ class _Absorbing:
             code.line(f"time = stamp[1] if stamp[0] else {NO_TIME}")
         if any(one.accumulator.ordered for one in self._made.columns):
             at = f"{code.function('micros', _microseconds)}({self._time})" if self._time else "m.timestamp()[1] * 1000"
-            code.line(f"position = ({at}, partition, m.offset())")
-
-    def _input(self, i: int, column: AggregateCode) -> Input:
-        """Lines that leave what the aggregate takes of the row in locals."""
-        code = self._code
-        where = () if column.where is None else (column.where,)
-        self._row.load(*where, *column.values, *column.order)
-        values = [f"x{i}_{j}" for j in range(len(column.values))]
-        ordered = column.accumulator.ordered
-        given = (f"p{i}", *values) if ordered else tuple(values)
-        conditions = [] if column.accumulator.takes_null else [f"{name} is not None" for name in values]
-        if column.where is None:
-            self._values(i, column, values)
-            return Input(given, tuple(conditions))
-        taken = f"w{i}"
-        code.line(f"{taken} = {code.truth(column.where)}")
-        code.line(f"{''.join(f'{name} = ' for name in given)}None" if given else "pass")
-        with code.block(f"if {taken}:"):
-            code.line("pass")
-            self._values(i, column, values)
-        return Input(given, (taken, *conditions))
-
-    def _values(self, i: int, column: AggregateCode, names: list[str]) -> None:
-        code = self._code
-        for name, value in zip(names, column.values, strict=True):
-            code.line(f"{name} = {code.result(value)}")
-        if column.accumulator.ordered:
-            order = [f"{code.result(value)}, " for value in column.order]
-            code.line(f"p{i} = ({''.join(order)}*position)" if order else f"p{i} = position")
+            of_branch = (
+                f" + {self._filling.rank << 32}" if self._filling.rank else ""
+            )  # partitions of several topics have a number
+            code.line(f"position = ({at}, partition{of_branch}, m.offset())")
 
     def _add_here(self, inputs: list[Input]) -> None:
         code = self._code
@@ -309,28 +332,43 @@ class _Absorbing:
     def _slices(self) -> bool:
         return self._apart and not self._group.changes
 
-    def _gather(self, key: str, inputs: list[Input]) -> None:
-        """The rows wait for the end of the message, each with the bounds of the spans that it belongs to."""
+    def _gather(self, key: str, inputs: list[Input]) -> int:
+        """The rows wait for the end of the message, each with the bounds of the spans that it belongs to.
+
+        Returns where the lines begin that add them.
+        """
         code = self._code
         names = list(dict.fromkeys(name for one in inputs for name in (*one.values, *_names(one.conditions))))
         if self._made.session is not None:
             names.append(self._time)
         code.line(f"rows.append(({self._targets()}, {', '.join([key, *names])}))")
         code.indent = _INDENT
-        if self._skip_late and self._window is not None:
+        if self._filling.skip_late and self._window is not None:
             with code.block("if None in rows:"):
-                code.line("part.late += 1")
+                code.line("late, rows = 1, []" if self._filling.staged else "part.late += 1")
                 code.line("continue")
         if self._made.risky:
-            with code.block("if len(rows) > 1 or rows and len(rows[0][0]) > 1:"):
-                if self._made.session is None:
-                    code.line("tried = {}")
-                    self._for_rows(names, trying_lines(self._made, inputs))
-                else:
-                    code.bound["detached"] = self._made.detached
-                    code.line("span = part.span(always).trial(detached)")
-                    self._for_rows(names, [_TIERS, *self._adding(inputs)])
+            self._try(names, inputs)
+        added = len(code.lines)
+        if self._filling.staged:
+            code.indent = 2
         self._for_rows(names, ["span = part.span(bounds)", _TIERS, *self._adding(inputs)])
+        return added
+
+    def _try(self, names: list[str], inputs: list[Input]) -> None:
+        """A row alone is tried when it is added, before anything is kept."""
+        code, sessions = self._code, self._made.session is not None
+        with code.block("if rows:" if self._filling.staged else "if len(rows) > 1 or rows and len(rows[0][0]) > 1:"):
+            if not self._filling.staged:
+                code.line("tried = {}")
+            if not sessions:
+                self._for_rows(names, trying_lines(self._made, inputs))
+                return
+            code.bound["detached"] = self._made.detached
+            code.line("span = tried.get(partition)")
+            with code.block("if span is None:"):
+                code.line("span = tried[partition] = part.span(always).trial(detached)")
+            self._for_rows(names, [_TIERS, *self._adding(inputs)])
 
     def _for_rows(self, names: list[str], lines: list[str]) -> None:
         code = self._code
@@ -349,14 +387,6 @@ class _Absorbing:
         if self._window.windows.count == 1 or self._slices:
             return "((low, end),)"
         return "windows" if self._apart else "((start, stop),)"
-
-
-def _lag(value: Typed) -> tuple[timedelta, Typed] | None:
-    """The interval that is subtracted from a time, and the time."""
-    match value:
-        case Apply("subtract-interval", (time, Constant(timedelta() as lag))) if lag >= timedelta():
-            return lag, time
-    return None
 
 
 def _names(conditions: Iterable[str]) -> list[str]:

@@ -15,6 +15,8 @@ import msgspec
 from jobplane.schemas.msgspec_types import msgpack_decoder
 from jobplane.sql.codegen.compile import execute
 from jobplane.sql.codegen.distinct import DistinctValues, KeyKind, key_kind
+from jobplane.sql.codegen.expressions import Code
+from jobplane.sql.codegen.row import Row
 from jobplane.sql.functions import FunctionCatalogue
 from jobplane.sql.functions.aggregates.accumulator import Accumulator, Arguments, Ordering
 from jobplane.sql.functions.aggregates.aggregate import Aggregate, offered_call
@@ -218,6 +220,34 @@ class Input:
 
     values: tuple[str, ...]
     conditions: tuple[str, ...]
+
+
+def input_of(row: Row, i: int, column: AggregateCode) -> Input:
+    """What an aggregate, the one with number `i`, takes of a row, for which lines are written. They know `position`."""
+    code = row.code
+    where = () if column.where is None else (column.where,)
+    row.load(*where, *column.values, *column.order)
+    values = [f"x{i}_{j}" for j in range(len(column.values))]
+    given = (f"p{i}", *values) if column.accumulator.ordered else tuple(values)
+    conditions = [] if column.accumulator.takes_null else [f"{name} is not None" for name in values]
+    if column.where is None:
+        _load_input(code, i, column, values)
+        return Input(given, tuple(conditions))
+    taken = f"w{i}"
+    code.line(f"{taken} = {code.truth(column.where)}")
+    code.line(f"{''.join(f'{name} = ' for name in given)}None" if given else "pass")
+    with code.block(f"if {taken}:"):
+        code.line("pass")
+        _load_input(code, i, column, values)
+    return Input(given, (taken, *conditions))
+
+
+def _load_input(code: Code, i: int, column: AggregateCode, names: Sequence[str]) -> None:
+    for name, value in zip(names, column.values, strict=True):
+        code.line(f"{name} = {code.result(value)}")
+    if column.accumulator.ordered:
+        order = [f"{code.result(value)}, " for value in column.order]
+        code.line(f"p{i} = ({''.join(order)}*position)" if order else f"p{i} = position")
 
 
 def adding_lines(made: GroupClass, inputs: Sequence[Input], bound: dict[str, Any]) -> list[str]:

@@ -26,6 +26,9 @@ Step = Callable[[Iterator[Any], Callable[..., None], Callable[..., None]], tuple
 None, timestamp[, headers]); after a BufferError `full` is called with the same arguments. Raises BadRecord.
 """
 
+Rows = Callable[[Any], Iterator[tuple[Any, ...] | None]]
+"""From a message to the records that it gives, None for a tombstone skipped."""
+
 _HEAD = """\
 def step(messages, produce, full):
     written = skipped = 0
@@ -143,14 +146,14 @@ def compile_step(plan: Plan, wiring: Wiring) -> CompiledStep:
     of_topic: dict[str, list[Branch]] = {}
     for branch in plan.branches:
         of_topic.setdefault(wiring.topics[branch.source], []).append(branch)
-    compiled = {topic: _of_topic(branches, wiring) for topic, branches in of_topic.items()}
+    compiled = {topic: compile_topic(branches, wiring) for topic, branches in of_topic.items()}
     source = "\n".join(one.source for one in compiled.values())
     if len(compiled) == 1:
         return CompiledStep(next(iter(compiled.values())).step, source)
-    return CompiledStep(_dispatch_by_topic({topic: one.step for topic, one in compiled.items()}), source)
+    return CompiledStep(dispatch_by_topic({topic: one.step for topic, one in compiled.items()}), source)
 
 
-def _dispatch_by_topic(steps: Mapping[str, Step]) -> Step:
+def dispatch_by_topic(steps: Mapping[str, Step]) -> Step:
     """Runs of messages of one topic go through that topic's step."""
 
     def step(messages: Iterator[Any], produce: Callable[..., None], full: Callable[..., None]) -> tuple[int, int]:
@@ -163,7 +166,8 @@ def _dispatch_by_topic(steps: Mapping[str, Step]) -> Step:
     return step
 
 
-def _of_topic(branches: list[Branch], wiring: Wiring) -> CompiledStep:
+def compile_topic(branches: Sequence[Branch], wiring: Wiring) -> CompiledStep:
+    """The step that takes messages of the one topic that these branches read."""
     made = [_branch_code(branch, wiring, encode) for branch in branches]
     tombstones = [_tombstone(branch, wiring) for branch in branches]
     if len(made) == 1 and not made[0].several:
@@ -177,11 +181,17 @@ def _branch_code(branch: Branch, wiring: Wiring, encode: Callable[[Row, Branch],
     return branch_code(branch, target.topic, target.partitions, mirror, wiring.functions, schema_text, encode)
 
 
+def rows_of_topic(branches: Sequence[Branch], wiring: Wiring) -> list[Rows]:
+    """What the branches that read a topic make of a message."""
+    made = [_branch_code(branch, wiring, encode) for branch in branches]
+    return [one.function for one in _rows_of(made, [_tombstone(branch, wiring) for branch in branches])]
+
+
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """A function from a message to the records that it gives, None for a tombstone skipped; and its text."""
+    """A function with its text."""
 
-    function: Callable[[Any], Iterator[tuple[Any, ...] | None]]
+    function: Rows
     source: str
 
 
@@ -213,15 +223,17 @@ def _loop(one: BranchCode, tombstone: _Rows | None) -> CompiledStep:
 
 def _gather_rows(made: Sequence[BranchCode], tombstones: Sequence[_Rows | None]) -> CompiledStep:
     """A record may give several here: they are gathered, so that none is produced if one of them fails."""
-    bound: dict[str, Any] = {}
-    sources = []
-    for i, (one, tombstone) in enumerate(zip(made, tombstones, strict=True)):
+    rows = list(_rows_of(made, tombstones))
+    bound = {f"rows{i}": one.function for i, one in enumerate(rows)}
+    step = _GATHERED.format(gathered=", ".join(f"*rows{i}(m)" for i in range(len(rows))))
+    return CompiledStep(execute(step, bound)["step"], "\n".join([*(one.source for one in rows), step]))
+
+
+def _rows_of(made: Sequence[BranchCode], tombstones: Sequence[_Rows | None]) -> Iterator[_Rows]:
+    for one, tombstone in zip(made, tombstones, strict=True):
         without_value, names = _without_value(one, tombstone, _ROWS_SKIP, _ROWS_FORWARD)
         rows = _rows("rows", one, without_value, **names)
-        bound[f"rows{i}"] = rows.function
-        sources += [*([tombstone.source] if tombstone else []), rows.source]
-    step = _GATHERED.format(gathered=", ".join(f"*rows{i}(m)" for i in range(len(made))))
-    return CompiledStep(execute(step, bound)["step"], "\n".join([*sources, step]))
+        yield _Rows(rows.function, "\n".join([*([tombstone.source] if tombstone else []), rows.source]))
 
 
 def execute(text: str, bound: Mapping[str, Any]) -> dict[str, Any]:

@@ -50,8 +50,20 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
+    """`path` tells, from the outermost link inwards, of which branch of its query each link is."""
+
     source: statements.Name
     links: tuple[Link, ...]
+    path: tuple[int, ...] = ()
+
+    @property
+    def group_path(self) -> tuple[int, ...]:
+        """The path to the innermost link that makes groups; empty where none does. Chains with the same one meet there.
+
+        Where a query of WITH is named twice, its rows go two ways, and its groups are made for each.
+        """
+        at = next((i for i, link in enumerate(self.links) if link.grouped), len(self.links))
+        return self.path[: len(self.links) - at]
 
 
 def chains(
@@ -65,11 +77,11 @@ def chains(
         known[binding.name.text] = BoundQuery(binding.query, dict(known))
     found = []
     columns: tuple[str, ...] = ()
-    for select in query.branches:
+    for i, select in enumerate(query.branches):
         grouped = _is_grouped(select, functions)
         for chain in _chains_below(select.source, functions, known):
             link = Link(select, source_names(select.source), columns, grouped)
-            found.append(Chain(chain.source, (*chain.links, link)))
+            found.append(Chain(chain.source, (*chain.links, link), (i, *chain.path)))
             if len(found) > MAX_CHAINS:
                 message = f"with UNION ALL the query has more than {MAX_CHAINS} branches"
                 raise StatementTooLarge(message, chain.source.place)

@@ -8,12 +8,12 @@ from itertools import islice
 
 from msgspec.structs import replace as changed
 
-from jobplane.schemas.errors import NotSupported
 from jobplane.sql.analysis.topic_format import topic_format_of
 from jobplane.sql.functions import BUILT_IN, FunctionCatalogue
 from jobplane.sql.plan.chains import chains
 from jobplane.sql.plan.format_checks import check_written
 from jobplane.sql.plan.graph import Branch, Edge, Plan
+from jobplane.sql.plan.grouping.outputs import check_keys_apart
 from jobplane.sql.plan.operators import Operator, SinkOperator
 from jobplane.sql.plan.plan import NO_SOURCES, Sources, plan
 from jobplane.sql.syntax import statements
@@ -44,13 +44,11 @@ def plan_inserts(
     ]
     if len(plans) == 1:
         return plans[0]
-    for insert, one in zip(inserts, plans, strict=True):
-        if any(branch.group is not None for branch in one.branches):
-            message = (
-                "groups in a set of several INSERTs are not supported by this version: write a job for each INSERT"
-            )
-            raise NotSupported(message, insert.target.place)
-    return _join_plans([_name_sink(one, insert.target.text) for one, insert in zip(plans, inserts, strict=True)])
+    joined = _join_plans([_name_sink(one, insert.target.text) for one, insert in zip(plans, inserts, strict=True)])
+    check_keys_apart(
+        joined.branches, [insert.target.place for insert, one in zip(inserts, plans, strict=True) for _ in one.branches]
+    )
+    return joined
 
 
 def with_targets(planned: Plan, inserts: Sequence[statements.Insert], targets: Targets) -> Plan:

@@ -2,10 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as MappingOf
-from dataclasses import replace
-from typing import assert_never
-
-from msgspec.structs import replace as changed
+from dataclasses import dataclass, replace
 
 from jobplane.schemas.errors import BadSyntax, ColumnMismatch, NotSupported, Place, TypeMismatch, UnknownColumn
 from jobplane.schemas.formats.fields import WHOLE, FieldPath
@@ -26,28 +23,25 @@ from jobplane.sql.plan.chains import Chain, chains
 from jobplane.sql.plan.format_checks import check_branch
 from jobplane.sql.plan.graph import Branch, Output, Plan, Step, keys_of_operators, order_steps, plan_of, values_of
 from jobplane.sql.plan.grouping.groups import place_of_groups
-from jobplane.sql.plan.grouping.outputs import check_key, key_columns, key_of_group
+from jobplane.sql.plan.grouping.outputs import check_key, check_keys_apart, key_columns, key_of_group
+from jobplane.sql.plan.grouping.rewriting import clean_branch
 from jobplane.sql.plan.grouping.sessions import check_grouped
+from jobplane.sql.plan.grouping.sharing import share_group
+from jobplane.sql.plan.grouping.union_types import common_types
 from jobplane.sql.plan.operators import (
     GROUP_TIME,
     KEY_PART,
     VALUE_PART,
     WINDOW_TIME,
-    AggregateColumn,
-    FilterOperator,
     GroupOperator,
     ProjectedColumn,
     ProjectOperator,
     ScannedField,
     ScanOperator,
     SinkOperator,
-    UnnestOperator,
-    WatermarkOperator,
-    WindowOperator,
     WrittenColumn,
 )
 from jobplane.sql.plan.selects import Rows, SelectChain, SelectedColumn, check_names
-from jobplane.sql.plan.usage import ExpressionCleaner
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parts import KEY, THIS
 from jobplane.sql.types.coercion import common_type
@@ -83,29 +77,42 @@ def plan(
     `judged_before`: perhaps by an older version; constants at fault are left to the records.
     Raises TypeMismatch, ColumnMismatch, UnknownColumn, UnknownFunction or NotSupported with its place.
     """
-    planned: list[Branch] = []
     found = chains(insert.query, functions)
-    _check_groups(insert, found, functions)
-    for chain in found:
-        branch, faults = _BranchPlanner(insert, chain, sources.get(chain.source.text), target, functions).branch()
+    _check_emit(insert, found)
+    meeting: dict[tuple[int, ...], list[Chain]] = {}
+    for i, chain in enumerate(found):
+        meeting.setdefault(chain.group_path or (i, -1), []).append(chain)
+    planned: list[Branch] = []
+    places: list[Place] = []
+    number = 0
+    for some in meeting.values():
+        planners = [_BranchPlanner(insert, one, sources.get(one.source.text), target, functions) for one in some]
+        made = [planner.branch() for planner in planners]
+        place = next(
+            (place_of_groups(link.select, functions) for link in some[0].links if link.grouped), insert.target.place
+        )
+        if len(some) > 1 and (common := common_types([one.rows for one in made], place)):
+            made = [planner.branch(common) for planner in planners]
         if not judged_before:
-            faults.refuse()
-        planned.append(branch)
+            for one in made:
+                one.faults.refuse()
+        branches = [one.branch for one in made]
+        if len(some) > 1:
+            mapped = [sources.get(one.source.text) for one in some]
+            topics = [one.topic if one else chain.source.text for one, chain in zip(mapped, some, strict=True)]
+            branches = share_group(branches, topics, functions, place)
+        planned += (replace(branch, group_number=number) for branch in branches)
+        places += [place] * len(branches)
+        number += branches[0].group is not None
     for other in planned[1:]:
         _check_alike(planned[0], other, insert)
-    return plan_of(tuple(planned))
+    check_keys_apart(planned, places)
+    return plan_of(planned)
 
 
-def _check_groups(insert: statements.Insert, found: Sequence[Chain], functions: FunctionCatalogue) -> None:
-    """Raises NotSupported for groups of several branches, BadSyntax for EMIT without groups."""
-    grouped = [link.select for chain in found for link in chain.links if link.grouped]
-    if grouped and len(found) > 1:
-        message = (
-            "groups beside or above UNION ALL are not supported by this version: write a job for each branch, or first "
-            "the union to a topic"
-        )
-        raise NotSupported(message, place_of_groups(grouped[0], functions))
-    if insert.emit is not None and not grouped:
+def _check_emit(insert: statements.Insert, found: Sequence[Chain]) -> None:
+    """Raises BadSyntax for EMIT without groups."""
+    if insert.emit is not None and not any(chain.group_path for chain in found):
         message = f"leave out EMIT {insert.emit.mode}: without groups, a row is written as soon as its record comes"
         raise BadSyntax(message, insert.emit.place)
 
@@ -118,7 +125,7 @@ def _check_alike(first: Branch, other: Branch, insert: statements.Insert) -> Non
         raise ColumnMismatch(message, insert.target.place)
     for a, b in zip(first.outputs, other.outputs, strict=True):
         types = (a.value.type, b.value.type)
-        if a.declared is None and t.JSON not in types and common_type(types) is None:
+        if a.declared is None and not {t.JSON, t.SCALAR} & {*types} and common_type(types) is None:
             message = f"column {a.name} is {types[0].words} in one branch of UNION ALL and {types[1].words} in another"
             raise TypeMismatch(message, insert.target.place)
 
@@ -129,6 +136,15 @@ def _check_mapped(columns: Sequence[statements.Name], mapping: str, mapped: Sequ
         if column.text not in mapped and column.text not in WRITABLE:
             hint = did_you_mean(column.text, mapped) or f"; columns are {', '.join(mapped)}"
             raise UnknownColumn(f"mapping '{mapping}' has no column '{column}'{hint}", column.place)
+
+
+@dataclass(frozen=True, slots=True)
+class _PlannedBranch:
+    """`rows` are those that come to its group, of a branch that has one."""
+
+    branch: Branch
+    faults: Faults
+    rows: Rows | None
 
 
 class _BranchPlanner:
@@ -148,12 +164,13 @@ class _BranchPlanner:
         self._into = target.name if target else insert.target.text
         self._declared = {one.name: one for one in self._source.source_columns}
 
-    def branch(self) -> tuple[Branch, Faults]:
+    def branch(self, common: Sequence[Type] = ()) -> _PlannedBranch:
+        """`common` are the types that columns have where the rows of several branches come to one group."""
         slots = Slots()
-        self._analyze(SourceRecord(self._source, self._declared, slots))
+        self._analyze(SourceRecord(self._source, self._declared, slots), common)
         slots.learned = True
         record = SourceRecord(self._source, self._declared, slots)
-        selects, rows, analysis = self._analyze(record)
+        selects, rows, analysis = self._analyze(record, common)
         outputs = self._outputs(selects, rows, analysis)
         self._check_imposed(selects)
         check_grouped(selects.sessions, (*selects.before, *selects.steps), selects.group)
@@ -170,9 +187,9 @@ class _BranchPlanner:
         source, target = self._source, self._target
         scan = ScanOperator(self._chain.source.text, source.key, source.value, fields)
         sink = SinkOperator(target.key, target.value, rows.open, tuple(one.to for one in outputs))
-        branch = _clean_branch(Branch(scan, steps, columns, sink, group, after))
+        branch = clean_branch(Branch(scan, steps, columns, sink, group, after))
         check_branch(branch, self._chain.source, self._insert.target)
-        return branch, selects.faults
+        return _PlannedBranch(branch, selects.faults, selects.grouped)
 
     def _check_imposed(self, selects: SelectChain) -> None:
         """Raises NotSupported for IMPOSE_ORDER that has no effect."""
@@ -185,8 +202,8 @@ class _BranchPlanner:
             message = "GROUP BY has neither window_start nor window_end, so no window makes a group final; add them"
         raise NotSupported(message, functions[0].place)
 
-    def _analyze(self, record: SourceRecord) -> tuple[SelectChain, Rows, Analysis]:
-        selects = SelectChain(record, self._functions, self._watermark, self._insert.emit)
+    def _analyze(self, record: SourceRecord, common: Sequence[Type]) -> tuple[SelectChain, Rows, Analysis]:
+        selects = SelectChain(record, self._functions, self._watermark, self._insert.emit, common)
         rows = selects.source()
         *inner, last = self._chain.links
         for link in inner:
@@ -355,33 +372,3 @@ class _BranchPlanner:
 def _declared_output(name: str, value: Typed, part: str, path: FieldPath, one: Type) -> Output:
     """A column that the target declares."""
     return Output(ProjectedColumn(name, value, value.type), WrittenColumn(name, part, path, one))
-
-
-def _clean_branch(branch: Branch) -> Branch:
-    """The branch without what only the analysis of its expressions needs."""
-    cleaner = ExpressionCleaner()
-
-    def column(one: ProjectedColumn) -> ProjectedColumn:
-        return changed(one, value=cleaner.clean(one.value))
-
-    def step(one: Step) -> Step:
-        match one:
-            case FilterOperator(condition):
-                return changed(one, condition=cleaner.clean(condition))
-            case ProjectOperator(columns):
-                return changed(one, columns=tuple(map(column, columns)))
-            case UnnestOperator(value) | WatermarkOperator(value) | WindowOperator(value):
-                return changed(one, value=cleaner.clean(value))
-            case never:
-                assert_never(never)
-
-    def aggregate(one: AggregateColumn) -> AggregateColumn:
-        order = tuple(changed(item, value=cleaner.clean(item.value)) for item in one.order)
-        where = None if one.where is None else cleaner.clean(one.where)
-        return changed(one, arguments=tuple(map(cleaner.clean, one.arguments)), where=where, order=order)
-
-    group = branch.group
-    if group is not None:
-        group = changed(group, keys=tuple(map(column, group.keys)), aggregates=tuple(map(aggregate, group.aggregates)))
-    steps, after = tuple(map(step, branch.steps)), tuple(map(step, branch.after))
-    return Branch(branch.scan, steps, tuple(map(column, branch.columns)), branch.sink, group, after)

@@ -7,6 +7,7 @@ from math import prod
 from jobplane.schemas.errors import STATEMENT_START, ColumnMismatch, NestedTooDeep, NotSupported, Place, TypeMismatch
 from jobplane.schemas.records.mappings import WatermarkRule
 from jobplane.schemas.types import datatypes as t
+from jobplane.schemas.types.datatypes import Type
 from jobplane.sql.analysis.aggregates import has_aggregate
 from jobplane.sql.analysis.expressions import Analysis
 from jobplane.sql.analysis.faults import Faults
@@ -48,12 +49,17 @@ from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.column_names import item_name
 from jobplane.sql.syntax.parts import KEY
 from jobplane.sql.syntax.render.expressions import render_expression
+from jobplane.sql.types.coercion import Coercion
 from jobplane.sql.types.typed import ELEMENT, GENERATED, Constant, Field, Typed, slot_of, strip_view
 
 MAX_LOOPS = 12
 MAX_PARTS = 100_000
 _GROUPS_OF_GROUPS = (
     "groups of groups are not supported by this version; write the inner ones to a topic, and read that with a job"
+)
+_UNNEST_OF_CHANGES = (
+    "elements of a row that another replaces would stay when they are gone: use groups of windows with EMIT FINAL, "
+    "whose rows are written once, or write the arrays to a topic, and read that with a job"
 )
 _DISTINCT_GROUPS = (
     "DISTINCT of groups is not supported by this version; leave out DISTINCT: groups are different in the columns of "
@@ -83,12 +89,16 @@ class SelectChain:
 
     `watermark` is the one of the source. With a `group`, `before` are the steps that lead to it, `steps` those behind.
     `imposed` is the watermark of IMPOSE_ORDER, and `sessions` are those of SESSION.
+
+    `grouped` are the columns of the rows that come to the group. Where those of several branches do, `common` are the
+    types that their columns have there.
     """
 
     record: SourceRecord
     functions: FunctionCatalogue
     watermark: WatermarkRule | None = None
     emit: statements.Emit | None = None
+    common: Sequence[Type] = ()
     steps: list[Step] = field(default_factory=list)
     faults: Faults = field(default_factory=Faults)
     before: list[Step] = field(default_factory=list)
@@ -96,6 +106,7 @@ class SelectChain:
     groups: SelectGroups | None = None
     imposed: Watermark | None = None
     sessions: list[Sessions] = field(default_factory=list)
+    grouped: Rows | None = None
     _keys: int = 0
 
     def source(self) -> Rows:
@@ -107,6 +118,8 @@ class SelectChain:
 
     def apply_select(self, link: Link, below: Rows, *, last: bool) -> tuple[Rows, Analysis]:
         """The rows that a SELECT makes of the rows below it. Raises Refused with its place."""
+        if link.grouped and self.group is None:
+            self.grouped = below = self._with_common_types(below)
         for function in link.functions:
             below = self._add_function(function, below)
         columns = {column.name: column.value for column in below.columns}
@@ -120,7 +133,8 @@ class SelectChain:
         analysis = Analysis(self.record.slots, names, self.faults, self.functions)
         added: list[SelectedColumn] = []
         for unnest in link.select.unnests:
-            self._refuse_behind_groups("UNNEST", unnest.place)
+            if self.group is not None and self.group.changes:
+                raise NotSupported(_UNNEST_OF_CHANGES, unnest.place)
             made = self._add_unnest(unnest, analysis)
             added += (SelectedColumn(name, value, unnest.place) for name, value in made.items())
             columns |= made
@@ -164,12 +178,22 @@ class SelectChain:
         self._end_groups(link.select, grouped, names)
         return rows, grouped
 
+    def _with_common_types(self, rows: Rows) -> Rows:
+        if not self.common:
+            return rows
+        coercion = Coercion(self.record.slots)
+        pairs = zip(rows.columns, self.common, strict=True)
+        values = [(one, coercion.to(one.value, wanted, f"column {one.name}", one.place)) for one, wanted in pairs]
+        columns = (replace(one, value=self._compute_once(value, one.place)) for one, value in values)
+        return replace(rows, columns=tuple(columns))
+
     def _add_filter(self, analysis: Analysis, condition: ex.Expression, by: str) -> None:
         self.steps.append(FilterOperator(analysis.condition(condition, by), render_expression(condition)))
 
     def _add_function(self, function: statements.TableFunction, below: Rows) -> Rows:
         """The rows of a source as a table function gives them."""
-        self._refuse_behind_groups("a table function", function.place)
+        if self.group is not None:
+            raise NotSupported("a table function stands before GROUP BY, not behind it", function.place)
         columns = {column.name: column.value for column in below.columns}
         names = Names(self.record, columns, below.open, dict.fromkeys(source_names(function.source)), {})
         analysis = Analysis(self.record.slots, names, self.faults, self.functions)
@@ -233,10 +257,6 @@ class SelectChain:
             return True
         of_key = [self.record.column(name) for name in self.record.key_columns]
         return bool(of_key) and all(strip_view(one) in values for one in of_key)
-
-    def _refuse_behind_groups(self, what: str, place: Place) -> None:
-        if self.group is not None:
-            raise NotSupported(f"{what} stands before GROUP BY, not behind it", place)
 
     def _add_windows(self, windowed: statements.Windowed, below: Rows, analysis: Analysis) -> Rows:
         """The rows of a source, each with every window that its time is in."""

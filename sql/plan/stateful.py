@@ -1,6 +1,7 @@
 """What the groups of a plan need: state that outlives a task, and all records of a group in one place."""
 
 import math
+from collections.abc import Iterable
 from hashlib import sha256
 
 from msgspec.structs import replace
@@ -16,11 +17,26 @@ def grouped_branches(plan: Plan) -> tuple[Branch, ...]:
     return tuple(branch for branch in plan.branches if branch.group is not None)
 
 
+def groupings(plan: Plan) -> tuple[tuple[Branch, ...], ...]:
+    """The branches of the plan's groups: those that share one are together, in the order of their numbers."""
+    return grouped_together(plan.branches)
+
+
+def grouped_together(branches: Iterable[Branch]) -> tuple[tuple[Branch, ...], ...]:
+    """As `groupings`, of some branches of a plan."""
+    found: dict[int, list[Branch]] = {}
+    for branch in branches:
+        if branch.group is not None:
+            found.setdefault(branch.group_number, []).append(branch)
+    return tuple(map(tuple, found.values()))
+
+
 def needs_one_task(plan: Plan) -> bool:
     """Whether records of one group may be in several partitions."""
-    grouped = grouped_branches(plan)
-    sources = {branch.source for branch in plan.branches}
-    return bool(grouped) and not (len(sources) == 1 and all(one.group and one.group.bound for one in grouped))
+    return any(
+        len({one.source for one in branches}) > 1 or not all(one.group and one.group.bound for one in branches)
+        for branches in groupings(plan)
+    )
 
 
 def needs_record_key(group: GroupOperator) -> bool:

@@ -9,7 +9,7 @@ State that was taken as chunks, with the watermarks of that moment, and the reco
 mode, is the same state again. Nothing here knows of transactions, clocks or Kafka.
 """
 
-from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -36,40 +36,55 @@ _LATEST = (FOREVER - EPOCH) // _MICROSECOND
 Absorb = Callable[[Iterator[Any], Produce, Produce], tuple[int, int]]
 
 
-class GroupState:
-    """The groups of these partitions of the sources, all that one task reads.
+Marks = Sequence[Mapping[At, int]]
+"""For each grouping the watermarks, in µs since 1970, of the partitions that have one."""
+_NUMBER = "#"
+"""Stands between the number of a grouping and a span of it. The first one has no number."""
 
-    `absorb` is a Step (see jobplane.sql.codegen.compile) that produces nothing: where it raises, nothing of the message
-    to blame is in the groups or in the watermark, and all before it is. `silent`: emit() closes, and produces nothing.
+
+class GroupState:
+    """The groups of the partitions of the sources, all that one task reads.
+
+    Each GROUP BY of the query is a grouping, and has a shape and the partitions whose records fill it. Watermarks are
+    by grouping too: what a record asserts follows from the way that it takes.
+
+    `absorb` is a Step (see jobplane.sql.codegen.compile) that produces nothing but the rows of branches without groups:
+    where it raises, nothing of the message to blame is in the groups or in the watermark, and all before it is.
+    `silent`: emit() closes, and produces nothing.
     """
 
     def __init__(
-        self, shape: GroupShape, partitions: Iterable[At], bind: Callable[[Mapping[At, Partition]], Absorb]
+        self,
+        groupings: Sequence[tuple[GroupShape, Iterable[At]]],
+        partitions: Iterable[At],
+        bind: Callable[[Sequence[Mapping[At, Partition]]], Absorb],
     ) -> None:
-        self._shape = shape
-        self._parts = {at: Partition(at, changes=shape.changes) for at in sorted(partitions)}
-        parts = list(self._parts.values())
-        if shape.gap is not None:
-            for part in parts:
-                part.spans[ALWAYS] = SessionSpan()
-        together = [[one] for one in parts] if shape.bound else [parts]
-        self._sets = [
-            PartitionSet(shape, some) if shape.gap is None else SessionSet(shape.emit, shape.merge, some)
-            for some in together
+        self.partitions = frozenset(partitions)
+        self._shapes = [shape for shape, _ in groupings]
+        self._parts = [
+            {at: Partition(at, changes=shape.changes) for at in sorted(filled)} for shape, filled in groupings
         ]
+        self._sets: list[tuple[int, PartitionSet | SessionSet]] = []
+        """With the numbers of their groupings."""
+        for number, shape in enumerate(self._shapes):
+            parts = list(self._parts[number].values())
+            if shape.gap is not None:
+                for part in parts:
+                    part.spans[ALWAYS] = SessionSpan()
+            together = [[one] for one in parts] if shape.bound else [parts]
+            self._sets += [
+                (number, PartitionSet(shape, some) if shape.gap is None else SessionSet(shape.emit, shape.merge, some))
+                for some in together
+            ]
         self._ends = False
         self._encoded_bytes = self._encoded_groups = 0
         self.silent = False
         self.absorb = bind(self._parts)
 
     @property
-    def partitions(self) -> KeysView[At]:
-        return self._parts.keys()
-
-    @property
     def groups(self) -> int:
         """The number of groups; one of several windows, or slices of windows, or partitions counts for each."""
-        return sum(span.groups for part in self._parts.values() for span in part.spans.values())
+        return sum(span.groups for _, part in self._all for span in part.spans.values())
 
     @property
     def size(self) -> int:
@@ -80,35 +95,68 @@ class GroupState:
     @property
     def late(self) -> int:
         """How many late records were passed over, where the query does so."""
-        return sum(part.late for part in self._parts.values())
+        return sum(part.late for _, part in self._all)
 
-    def marks(self) -> dict[At, int]:
-        """The watermarks in µs since 1970 of the partitions that have one."""
-        marks = {at: _micros(part.mark) for at, part in self._parts.items()}
-        return {at: mark for at, mark in marks.items() if mark is not None}
+    @property
+    def has_windows(self) -> bool:
+        """Whether groups wait for the end of a window."""
+        return any(bounds is not None and span.groups for _, part in self._all for bounds, span in part.spans.items())
 
-    def set_marks(self, marks: Mapping[At, int]) -> None:
+    def marks(self) -> tuple[dict[At, int], ...]:
+        """The watermarks."""
+        return tuple(
+            {at: mark for at, part in parts.items() if (mark := _micros(part.mark)) is not None}
+            for parts in self._parts
+        )
+
+    def watermarks(self) -> dict[At, int]:
+        """The least watermark of each partition that has one."""
+        least: dict[At, int] = {}
+        for marks in self.marks():
+            for at, mark in marks.items():
+                least[at] = min(mark, least.get(at, mark))
+        return least
+
+    def set_marks(self, marks: Marks) -> None:
         """The watermarks as they were when the chunks were taken, after an emit()."""
-        for at, mark in marks.items():
-            self._parts[at].mark = EPOCH + mark * _MICROSECOND
-        for some in self._sets:
+        for parts, known in zip(self._parts, marks, strict=False):
+            for at, mark in known.items():
+                parts[at].mark = EPOCH + mark * _MICROSECOND
+        for _, some in self._sets:
             if isinstance(some, PartitionSet):
                 some.closed = some.watermark
+
+    def add_partitions(self, known: Collection[At]) -> None:
+        """Partitions that are not among these begin with the least watermark: windows have closed without them.
+
+        Groups that are bound to their partitions have not.
+        """
+        marks = self.marks()
+        for shape, parts, of_known in zip(self._shapes, self._parts, marks, strict=True):
+            before = parts.keys() & set(known)
+            if not shape.bound and before and before == of_known.keys():
+                for at in parts.keys() - before:
+                    parts[at].mark = min(parts[one].mark for one in before)
+        self.set_marks(self.marks())
 
     def open_windows(self) -> list[OpenWindows]:
         """Those of each set of partitions whose windows close together."""
         found = []
-        for some in self._sets:
+        for number, some in self._sets:
             count, end = some.open()
             marks = {part.at: _micros(part.mark) for part in some.partitions}
-            found.append(OpenWindows(marks, count, None if end is None else _micros(end)))
+            found.append(OpenWindows(marks, count, None if end is None else _micros(end), number))
         return found
 
-    def pass_time(self, partitions: Iterable[At], mark: int) -> None:
-        """Time has reached `mark` without records in these partitions: a record of a time before it is late there."""
+    def pass_time(self, grouping: int, partitions: Iterable[At], mark: int) -> None:
+        """Time has reached `mark` without records in these partitions: a record of a time before it is late there.
+
+        `grouping` is its number.
+        """
         reached = EPOCH + min(mark, _LATEST) * _MICROSECOND
         for at in partitions:
-            self._parts[at].mark = max(self._parts[at].mark, reached)
+            part = self._parts[grouping][at]
+            part.mark = max(part.mark, reached)
 
     def close_all(self) -> None:
         """All records are read: every window is due at the next emit()."""
@@ -121,7 +169,7 @@ class GroupState:
         `full` is called with the arguments of `produce`. Raises GroupFailed for a group that has no result.
         """
         written = 0
-        for some in self._sets:
+        for _, some in self._sets:
             watermark = FOREVER if self._ends else some.watermark
             written += some.close(watermark) if self.silent else some.emit(watermark, now, produce, full)
         return written
@@ -130,10 +178,10 @@ class GroupState:
         """The groups touched since this was asked last. Call it after emit()."""
         taken = [
             chunk
-            for part in self._parts.values()
+            for number, part in self._all
             for bounds, span in part.spans.items()
             if span.is_touched
-            for chunk in self._chunks(part.at, bounds, span.take_touched())
+            for chunk in self._chunks(number, part.at, bounds, span.take_touched())
         ]
         if taken:
             self._encoded_bytes = sum(len(chunk.data) for chunk in taken)
@@ -142,31 +190,47 @@ class GroupState:
 
     def whole(self, at: At, span: str) -> list[Chunk]:
         """All groups of a span: what takes the place of all its chunks, with those of the last young_chunks()."""
-        part = self._parts[at]
-        bounds = next(one for one in part.spans if text_of_bounds(one) == span)
-        return list(self._chunks(at, bounds, part.spans[bounds].all()))
+        number, bounds = _place_of(span)
+        return list(self._chunks(number, at, bounds, self._parts[number][at].spans[bounds].all()))
 
     def spans(self) -> set[tuple[At, str]]:
         """Those that have groups: chunks of others are of no use any more."""
         return {
-            (part.at, text_of_bounds(bounds))
-            for part in self._parts.values()
+            (part.at, _text_of(number, bounds))
+            for number, part in self._all
             for bounds, span in part.spans.items()
             if span.groups
         }
 
-    def load(self, chunk: Chunk, decode: Callable[[bytes], Groups] | None = None) -> None:
+    def load(self, chunk: Chunk, decoders: Sequence[Callable[[bytes], Groups]] = ()) -> None:
         """Chunks of one span in the order in which they were taken. Raises ValueError for one that cannot be read.
 
-        `decode` is for chunks of groups that had more than these have.
+        `decoders` are, by grouping, for chunks of groups that had more than these have.
         """
-        groups = groups_in(chunk, decode or self._shape.decode)
-        self._parts[chunk.at].span(bounds_of_text(chunk.span)).load(groups)
+        number, bounds = _place_of(chunk.span)
+        groups = groups_in(chunk, decoders[number] if decoders else self._shapes[number].decode)
+        self._parts[number][chunk.at].span(bounds).load(groups)
 
-    def _chunks(self, at: At, bounds: Bounds, groups: Groups) -> Iterator[Chunk]:
-        return chunks_of(at, text_of_bounds(bounds), groups, self._shape.widen)
+    @property
+    def _all(self) -> Iterator[tuple[int, Partition]]:
+        """The partitions, with the numbers of their groupings."""
+        return ((number, part) for number, parts in enumerate(self._parts) for part in parts.values())
+
+    def _chunks(self, number: int, at: At, bounds: Bounds, groups: Groups) -> Iterator[Chunk]:
+        return chunks_of(at, _text_of(number, bounds), groups, self._shapes[number].widen)
 
 
 def _micros(moment: datetime) -> int | None:
     """In µs since 1970; None for NEVER."""
     return None if moment == NEVER else (moment - EPOCH) // _MICROSECOND
+
+
+def _text_of(number: int, bounds: Bounds) -> str:
+    """A span of a grouping, as chunks have it."""
+    return f"{number}{_NUMBER}{text_of_bounds(bounds)}" if number else text_of_bounds(bounds)
+
+
+def _place_of(span: str) -> tuple[int, Bounds]:
+    """The number of the grouping, and the span. Raises ValueError."""
+    number, _, text = span.rpartition(_NUMBER)
+    return int(number or 0), bounds_of_text(text)

@@ -44,12 +44,14 @@ class GroupShape:
 class OpenWindows:
     """The windows of partitions that close together: how many there are, and the first end. Times are in µs since 1970.
 
-    Where they are sessions, a key counts once. `marks` are the watermarks of the partitions.
+    Where they are sessions, a key counts once. `marks` are the watermarks of the partitions; `grouping` is the number
+    of the grouping.
     """
 
     marks: dict[At, int | None]
     count: int
     end: int | None
+    grouping: int = 0
 
 
 class PartitionSet:

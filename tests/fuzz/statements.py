@@ -18,6 +18,7 @@ from jobplane.sql.codegen.compile import Wiring, compile_step
 from jobplane.sql.codegen.groups import compile_groups
 from jobplane.sql.explain import explain
 from jobplane.sql.plan.plan import plan
+from jobplane.sql.plan.stateful import grouped_branches
 from jobplane.sql.plan.tombstones import columns_in_the_way
 from jobplane.sql.syntax import expressions as ex
 from jobplane.sql.syntax import statements
@@ -93,7 +94,7 @@ class Planned:
         topics = {one.source: one.source for one in planned.branches}
         tombstones = Tombstones.SKIP if len(self.text) % 2 or columns_in_the_way(planned) else Tombstones.FORWARD
         wiring = Wiring(insert.target.text, 4, topics, dict.fromkeys(topics, 0), tombstones=tombstones)
-        if planned.branches[0].group is not None:
+        if grouped_branches(planned):
             compiled_groups = compile_groups(planned, wiring, skip_late=len(self.text) % 3 == 0)
             for source in topics:
                 absorbed(compiled_groups, source, range(0, RECORDS, 5))

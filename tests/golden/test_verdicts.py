@@ -39,7 +39,7 @@ def verdict(kept: str, asked: str) -> str:
     absorb(old, *RECORDS)
     old.emit(lambda *_: None, lambda *_: None)
     for chunk in old.young_chunks():
-        new.load(chunk, compiled(asked).decoder(layout))
+        new.load(chunk, compiled(asked).decoders([layout]))
     fresh = compiled(asked).state([AT])
     if "WHERE" not in asked:
         absorb(fresh, *RECORDS)

@@ -21,7 +21,7 @@ from confluent_kafka import Message
 
 from jobplane.schemas.failures import BadRecord, LateRecord
 from jobplane.sql.codegen.groups import CompiledGroups, compile_groups
-from jobplane.sql.runtime.groups import GroupState
+from jobplane.sql.runtime.groups import GroupState, Marks
 from jobplane.sql.runtime.groups_chunks import Chunk
 from jobplane.sql.runtime.groups_parts import At
 from tests.support.grouping import JSON_KEYS, WIRING, never, planned
@@ -127,10 +127,10 @@ class Saved:
     """What a process leaves behind: of its last checkpoint of the state, and of its last commit."""
 
     chunks: list[Chunk] = field(default_factory=list)
-    marks: dict[At, int] = field(default_factory=dict)
+    marks: Marks = ()
     state_at: list[int] = field(default_factory=list)
     committed: list[int] = field(default_factory=list)
-    committed_marks: dict[At, int] = field(default_factory=dict)
+    committed_marks: Marks = ({},)
 
 
 class Run:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from jobplane.schemas.failures import LateRecord
-from jobplane.sql.runtime.groups import GroupState
+from jobplane.sql.runtime.groups import GroupState, Marks
 from jobplane.sql.runtime.groups_chunks import Chunk
 from jobplane.sql.runtime.groups_parts import At
 from jobplane.sql.runtime.idle import SilentPartitions
@@ -145,7 +145,7 @@ WINDOWS = {
 @dataclass
 class Saved:
     chunks: list[Chunk] = field(default_factory=list)
-    marks: dict[At, int] = field(default_factory=dict)
+    marks: Marks = ()
     at: list[int] = field(default_factory=lambda: [0, 0])
 
 
@@ -200,7 +200,7 @@ class Task:
                 continue
             mark, idle = self.silent.watermark(one.marks, self.now), self.silent.idle(one.marks, self.now)
             if mark is not None and mark >= one.end:
-                self.state.pass_time(idle, mark)
+                self.state.pass_time(one.grouping, idle, mark)
                 self.silent.passed(idle, mark, self.now)
                 decided = True
         self.commit(save=self.plan.random() < 0.2 or decided)

@@ -98,7 +98,9 @@ class Topic:
         young = [one for (at, span), names in self.young.items() for one in self.cut(at, span, sorted(names))]
         self.young.clear()
         positions = dict.fromkeys(OWNED, self.offset)
-        save = plan_save(self.manifest, young, self.groups.keys(), self.whole, positions, {OWNED[0]: 7}, self.versions)
+        save = plan_save(
+            self.manifest, young, self.groups.keys(), self.whole, positions, [{OWNED[0]: 7}], self.versions
+        )
         offsets = []
         for one in save.chunks:
             assert one.key not in self.used
@@ -155,7 +157,7 @@ def check(topic: Topic) -> None:
     for one in topic.manifest.partitions:
         for span in {place.span for place in one.chunks}:
             assert len({place.layer for place in one.chunks if place.span == span}) <= MOST_LAYERS
-    assert decode_state(encode_state(state_of((topic.manifest,), {}, 5))) == state_of((topic.manifest,), {}, 5)
+    assert decode_state(encode_state(state_of((topic.manifest,), [], 5))) == state_of((topic.manifest,), [], 5)
 
 
 @given(ACTIONS)
@@ -247,7 +249,7 @@ def test_the_bytes_of_a_chunk_and_of_a_manifest_are_read_for_ever() -> None:
         "digest",
         (SavedPartition("orders", 3, 120, 1_769_846_400_000_000, 5, places),),
     )
-    state = state_of((manifest,), {("orders", 3): 1_769_846_401_000_000}, 12)
+    state = state_of((manifest,), [{("orders", 3): 1_769_846_401_000_000}], 12)
     data = bytes.fromhex(
         "01939194b66a6f62706c616e652e6a6f622e312d352e7374617465a3416243a66469676573749196a66f72646572730378cf00"
         "0649aa79faa000059197a0040464cd07d011c29193a66f726465727303cf000649aa7a09e2400c"
@@ -255,12 +257,23 @@ def test_the_bytes_of_a_chunk_and_of_a_manifest_are_read_for_ever() -> None:
     assert decode_state(data) == state
     pinned = (ChunkPlace("", 4, 4, 100, 2_000, 17, 12),)
     later = SavedPartition("orders", 3, 120, None, 5, pinned, (DeadChunk(2, 7, 12),), 12)
-    state = state_of((Manifest("jobplane.job.1-5.state", "AbC", "digest", (later,)),), {}, 12)
+    state = state_of((Manifest("jobplane.job.1-5.state", "AbC", "digest", (later,)),), [], 12)
     data = bytes.fromhex(
         "01939194b66a6f62706c616e652e6a6f622e312d352e7374617465a3416243a66469676573749198a66f72646572730378c0059197a0040464cd07d0110c919302070c0c900c"
     )
+    assert decode_state(data) == state
+    one = SavedPartition("orders", 3, 120, 1_769_846_400_000_000, 5, places, (), -1, (None, 1_769_846_402_000_000))
+    manifest = Manifest("jobplane.job.1-5.state", "AbC", "digest", (one,))
+    marks = [{}, {("orders", 3): 1_769_846_401_000_000}, {("orders", 3): 1_769_846_402_000_000}]
+    state = state_of((manifest,), marks, 12)
+    data = bytes.fromhex(
+        "01949194b66a6f62706c616e652e6a6f622e312d352e7374617465a3416243a66469676573749199a66f72646572730378cf"
+        "000649aa79faa000059197a0040464cd07d011c290ff92c0cf000649aa7a192480900c929193a66f726465727303cf000649"
+        "aa7a09e2409193a66f726465727303cf000649aa7a192480"
+    )
     assert encode_state(state) == data
     assert decode_state(data) == state
+    assert manifest.marks == ({("orders", 3): 1_769_846_400_000_000}, {}, {("orders", 3): 1_769_846_402_000_000})
     restored = restored_chunks(["AbC"], ["orders/3/4", "orders/3/7"])
     data = bytes.fromhex("019291a341624381a86f72646572732f338204010702")
     assert encode_restored(restored) == data
@@ -277,12 +290,12 @@ def test_other_bytes_are_refused_in_words(data: bytes) -> None:
 def test_partitions_are_handed_over_with_their_state() -> None:
     def task(partition: int, saved: int, read: int) -> CheckpointState:
         one = SavedPartition("orders", partition, saved, 5, 1, (ChunkPlace("", 0, 0, 1, 10, saved),))
-        return state_of((Manifest("state", "id", "signature", (one,)),), {one.at: 6}, read)
+        return state_of((Manifest("state", "id", "signature", (one,)),), [{one.at: 6}, {one.at: 7}], read)
 
     merged = merge_states([task(0, 10, 0), task(1, 20, 3)], [("orders", 1)])
     assert merged is not None
     assert merged.saved == {("orders", 1): 20}
-    assert merged.marks_by_partition == {("orders", 1): 6}
+    assert merged.marks == ({("orders", 1): 6}, {("orders", 1): 7})
     assert merged.read == UNKNOWN
     both = merge_states([task(0, 10, 0), task(1, 20, 0), task(1, 30, 0)], OWNED)
     assert both is not None
@@ -295,7 +308,7 @@ def test_chunks_of_a_snapshot_and_of_the_job_itself_stay_apart() -> None:
     """A task of the job has started and written chunks of its own, another has not."""
 
     def state(topic: str, *partitions: SavedPartition) -> CheckpointState:
-        return state_of((Manifest(topic, topic, "signature", partitions),), {}, 0)
+        return state_of((Manifest(topic, topic, "signature", partitions),), [], 0)
 
     copied = [SavedPartition("orders", p, 10, None, 1, (ChunkPlace("", 0, 0, 1, 10, 3),)) for p in (0, 1)]
     own = SavedPartition("orders", 0, 20, None, 1, (ChunkPlace("", 0, 0, 1, 10, 7),))

@@ -1,9 +1,9 @@
 """Queries with groups and their records, as the pages show them: blocks of support/rows.py.
 
 `= commit` is a commit of the job, `= end` the end of all records, at which every window closes: each is followed by the
-rows written. `^ partition 1` is where records are from there on: the topic has as many partitions as the block names.
-`^` also gives the `key` or `timestamp` of records, and the clock (`now`) when rows are written; in a block that does,
-`:` shows key and timestamp of each row.
+rows written. `^ partition 1` is where records are from there on: a topic has as many partitions as the block names.
+`^ topic t` is their topic, which is `s` at first. `^` also gives the `key` or `timestamp` of records, and the clock
+(`now`) when rows are written; in a block that does, `:` shows key and timestamp of each row.
 """
 
 from collections import Counter
@@ -17,6 +17,7 @@ from confluent_kafka import Message
 from jobplane.schemas.failures import GroupFailed, RecordFailure
 from jobplane.schemas.shown import utc_text
 from jobplane.sql.codegen.groups import compile_groups
+from jobplane.sql.plan.stateful import grouped_branches
 from jobplane.sql.runtime.groups import GroupState
 from jobplane.sql.runtime.groups_parts import FOREVER
 from tests.support.rows import Block, octets, shown
@@ -25,14 +26,17 @@ _PARTITION = "^ partition "
 
 
 def is_grouped(block: Block) -> bool:
-    return block.planned().branches[0].group is not None
+    return bool(grouped_branches(block.planned()))
 
 
 def answered(block: Block) -> str:
     """The block with its answers given anew."""
-    compiled = compile_groups(block.planned(), block.wiring())
+    wiring = block.wiring()
+    compiled = compile_groups(block.planned(), wiring)
     last = max(int(line.removeprefix(_PARTITION)) if line.startswith(_PARTITION) else 0 for line in block.lines)
-    session = _Session(compiled.state(("s", partition) for partition in range(last + 1)))
+    session = _Session(
+        compiled.state((topic, partition) for topic in wiring.topics.values() for partition in range(last + 1))
+    )
     assert block.lines[-1].startswith("= "), "what the records after the last commit give is not shown"
     answers = [answer for line in block.lines for answer in (line, *session.answers(line))]
     return "\n".join([*block.mappings, *filter(None, [block.options]), block.query, *answers])
@@ -42,11 +46,12 @@ def answered(block: Block) -> str:
 class _Session:
     state: GroupState
     key: bytes = b"k"
+    topic: str = "s"
     partition: int = 0
     timestamp: int = 5
     tells: bool = False
     now: datetime = FOREVER
-    offsets: Counter[int] = field(default_factory=Counter)
+    offsets: Counter[tuple[str, int]] = field(default_factory=Counter)
 
     def answers(self, line: str) -> Iterator[str]:
         sign, text = line[0], line[2:]
@@ -62,6 +67,9 @@ class _Session:
         if name == "partition":
             self.partition = int(text)
             return
+        if name == "topic":
+            self.topic = text
+            return
         self.tells = True
         if name == "key":
             self.key = octets(text)
@@ -72,14 +80,17 @@ class _Session:
             self.timestamp = round(datetime.fromisoformat(text).timestamp() * 1000)
 
     def _absorb(self, value: bytes | None) -> Iterator[str]:
-        offset = self.offsets[self.partition]
-        self.offsets[self.partition] += 1
-        message = Message("s", self.partition, offset, self.key, value, None, None, (1, self.timestamp))
+        at = self.topic, self.partition
+        offset = self.offsets[at]
+        self.offsets[at] += 1
+        message = Message(*at, offset, self.key, value, None, None, (1, self.timestamp))
+        written: list[tuple[Any, ...]] = []
         try:
-            _, skipped = self.state.absorb(iter([message]), lambda *_: None, lambda *_: None)
+            _, skipped = self.state.absorb(iter([message]), lambda *record: written.append(record), lambda *_: None)
         except RecordFailure as error:
             yield f"! {error}"
             return
+        yield from (f"< {shown(record[1])}" for record in written)
         yield from ["~ skipped"] * skipped
 
     def _emit(self, what: str) -> Iterator[str]:

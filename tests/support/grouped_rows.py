@@ -2,8 +2,8 @@
 
 A block is a query, before it the mappings (`@`), after it the operators of its plan (`|`) and what happens: `> 0 value`
 is a record in partition 0, `= emit` what a commit does, `= end` the end of all records. `<` is a record written: its
-key, value and timestamp, `!` why a record is refused. `^ key x` is the key that records have from there on. The
-timestamps of records are 1, 2, 3 … in their order.
+key, value and timestamp, `!` why a record is refused. `^ key x` is the key that records have from there on, `^ topic t`
+their topic, which is `s` at first. The timestamps of records are 1, 2, 3 … in their order.
 """
 
 from collections import Counter
@@ -15,15 +15,15 @@ from confluent_kafka import Message
 
 from jobplane.schemas.failures import BadRecord, RecordFailure
 from jobplane.sql.codegen.compile import Wiring
-from jobplane.sql.codegen.groups import CompiledGroups, compile_groups
+from jobplane.sql.codegen.groups import compile_groups
 from jobplane.sql.explain import describe_plan
 from jobplane.sql.plan.graph import Plan
 from jobplane.sql.plan.plan import plan
+from jobplane.sql.runtime.groups import GroupState
 from jobplane.sql.syntax.parser import parse_insert
 from tests.support.rows import mapping, octets, shown
 
 PARTITIONS = 2
-WIRING = Wiring("out", 1, {"s": "s"}, {"s": 0})
 _GIVEN = ("> ", "^ ", "= ")
 
 
@@ -42,8 +42,11 @@ class GroupedBlock:
     def answered(self, planned: Plan | None = None) -> str:
         """The block with the answers of its own plan, or of another."""
         planned = planned or self.planned()
-        operators = [f"| {part}: {detail}" for part, detail in describe_plan(planned, {"s": "s"}, {"": "out"})]
-        answers = _answers(compile_groups(planned, WIRING), self.lines)
+        topics = {branch.source: branch.source for branch in planned.branches}
+        operators = [f"| {part}: {detail}" for part, detail in describe_plan(planned, topics, {"": "out"})]
+        compiled = compile_groups(planned, Wiring("out", 1, topics, dict.fromkeys(topics, 0)))
+        state = compiled.state((topic, partition) for topic in topics for partition in range(PARTITIONS))
+        answers = _answers(state, self.lines)
         return "\n".join([*self.mappings, self.query, *operators, *answers])
 
 
@@ -54,27 +57,34 @@ def grouped_block_of(text: str) -> GroupedBlock:
     return GroupedBlock(mappings, lines[len(mappings)], given)
 
 
-def _answers(compiled: CompiledGroups, lines: list[str]) -> Iterator[str]:
-    state = compiled.state(("s", partition) for partition in range(PARTITIONS))
-    key, offsets, written = b"k", Counter[int](), list[tuple[Any, ...]]()
+def _answers(state: GroupState, lines: list[str]) -> Iterator[str]:
+    key, topic, offsets, written = b"k", "s", Counter[tuple[str, int]](), list[tuple[Any, ...]]()
     for line in lines:
         yield line
         sign, what = line[0], line[2:]
-        if sign == "^":
+        if sign == "^" and what.startswith("topic "):
+            topic = what.removeprefix("topic ")
+        elif sign == "^":
             key = octets(what.removeprefix("key "))
         elif sign == "=":
             if what == "end":
                 state.close_all()
             state.emit(lambda *record: written.append(record), lambda *_: None)
-            yield from (f"< {shown(record[2])} {shown(record[1])} @{record[6]}" for record in written)
+            yield from map(_written, written)
             written.clear()
         else:
             partition, _, value = what.partition(" ")
-            at, time = offsets[int(partition)], offsets.total() + 1
-            offsets[int(partition)] += 1
+            at, time = (topic, int(partition)), offsets.total() + 1
+            offsets[at] += 1
             data = None if value == "NULL" else octets(value)
-            message = Message("s", int(partition), at, key, data, None, None, (1, time))
+            message = Message(*at, offsets[at] - 1, key, data, None, None, (1, time))
             try:
-                state.absorb(iter([message]), lambda *_: None, lambda *_: None)
+                state.absorb(iter([message]), lambda *record: written.append(record), lambda *_: None)
             except (BadRecord, RecordFailure) as error:
                 yield f"! {error}"
+            yield from map(_written, written)
+            written.clear()
+
+
+def _written(record: tuple[Any, ...]) -> str:
+    return f"< {shown(record[2])} {shown(record[1])} @{record[6]}"

@@ -73,9 +73,11 @@ class Block:
 
     def wiring(self) -> Wiring:
         options = JobOptions.of({option.name.text: option.value for option in self._job().options})
-        targets = {insert.target.text: TargetTopic(insert.target.text, 1, {"s": 0}) for insert in self._job().inserts}
+        topics = {branch.source: branch.source for branch in self.planned().branches}
+        mirrors = dict.fromkeys(topics, 0)
+        targets = {insert.target.text: TargetTopic(insert.target.text, 1, mirrors) for insert in self._job().inserts}
         tombstones = options.tombstones
-        return Wiring("out", 1, {"s": "s"}, {"s": 0}, self.functions, tombstones=tombstones, targets=targets)
+        return Wiring("out", 1, topics, mirrors, self.functions, tombstones=tombstones, targets=targets)
 
     def planned(self) -> Plan:
         mappings = {one.name: one for one in map(mapping, self.mappings)}

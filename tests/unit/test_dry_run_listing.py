@@ -143,7 +143,7 @@ def test_groups_are_shown_as_if_all_windows_closed() -> None:
     assert shown.summary == (
         "7 records read: 2 rows of groups, 1 skipped, 1 late, 1 refused; 2 records a second, 142857 µs of CPU each"
     )
-    assert dry_run_listing.how_groups_are_shown(grouping.compiled(WINDOWED).shape, has_idle_rule=False) == (
+    assert dry_run_listing.how_groups_are_shown(grouping.compiled(WINDOWED).shapes, has_idle_rule=False) == (
         "windows that are open are shown as if they closed now"
     )
 
@@ -152,7 +152,7 @@ def test_a_group_without_a_window_is_shown_once() -> None:
     query = "SELECT u, COUNT(*) AS n FROM s GROUP BY u HAVING COUNT(*) > 1"
     trial = group_trial_of(query, *(grouping.message(1, o=o, u="ab"[o % 2]) for o in range(3)))
     assert [row["value"] for row in dry_run_listing.group_listing(trial).rows] == ['{"u":"a","n":2}']
-    assert dry_run_listing.how_groups_are_shown(grouping.compiled(query).shape, has_idle_rule=False) == (
+    assert dry_run_listing.how_groups_are_shown(grouping.compiled(query).shapes, has_idle_rule=False) == (
         "each group is shown once, as if a single commit had all records"
     )
 

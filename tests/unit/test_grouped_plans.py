@@ -5,9 +5,9 @@ import pytest
 from jobplane.schemas.errors import ColumnMismatch, Refused
 from jobplane.sql.mapping import build_mapping
 from jobplane.sql.plan.graph import Plan
-from jobplane.sql.plan.grouping.one_task import grouped_alone
 from jobplane.sql.plan.grouping.watermarks import check_watermark
 from jobplane.sql.plan.plan import plan
+from jobplane.sql.plan.stateful import needs_one_task
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parser import parse, parse_insert
 from tests.support.rows import mapping
@@ -45,7 +45,7 @@ def planned(query: str, target: str = "out") -> Plan:
     ],
 )
 def test_groups_that_stay_in_their_partition_need_no_single_task(query: str) -> None:
-    assert grouped_alone(planned(query)) == ""
+    assert not needs_one_task(planned(query))
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_groups_that_stay_in_their_partition_need_no_single_task(query: str) -> 
     ],
 )
 def test_other_groups_need_one(query: str) -> None:
-    assert "write OPTIONS (parallelism '1')" in grouped_alone(planned(query))
+    assert needs_one_task(planned(query))
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def test_a_window_is_emitted_once_and_dropped() -> None:
     assert emit(state) == [(b'{"u":"a","n":2,"total":5}', b"a", 1_767_225_609_999)]
     assert values(state) == []
     assert state.groups == 1
-    assert state.marks() == {("s", 0): 1_767_225_610_000_000}
+    assert state.watermarks() == {("s", 0): 1_767_225_610_000_000}
 
 
 def test_no_row_of_a_window_is_of_the_future() -> None:
@@ -77,7 +77,7 @@ def test_of_a_record_to_blame_nothing_is_kept() -> None:
     with pytest.raises(BadRecord, match="division by zero"):
         state.absorb(messages, never, never)
     assert length_hint(messages) == 1
-    assert state.marks() == {("s", 0): 1_767_225_596_000_000}
+    assert state.watermarks() == {("s", 0): 1_767_225_596_000_000}
     state.absorb(messages, never, never)
     state.close_all()
     assert values(state) == [{"u": "a", "n": 2, "total": 7}]

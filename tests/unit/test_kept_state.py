@@ -15,7 +15,7 @@ DIGEST = "54bed36f5de617e980dcadaf8944e6edd3a990c376cde6ef225282a55d17ee2a"
 
 
 def kept(signature: str) -> bytes:
-    return encode_state(state_of((Manifest("state", "id", signature),), {}, 0))
+    return encode_state(state_of((Manifest("state", "id", signature),), [], 0))
 
 
 def goes_on(data: bytes, query: str = QUERY, *, is_restored: bool = True) -> bool:

@@ -8,6 +8,7 @@ checked: as many records must come as before, and lead to the same watermarks.
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from jobplane.processors.evaluation.batch import Evaluation, RecordBatch
 from jobplane.processors.evaluation.place import position
@@ -55,7 +56,7 @@ class Restoring:
         self.groups.silent = True
         self.groups.emit(refuse, refuse)
         self.groups.silent = False
-        if state.read not in (UNKNOWN, count) or self.groups.marks() != state.marks_by_partition:
+        if state.read not in (UNKNOWN, count) or self.groups.marks() != state.marks:
             raise DataLost(
                 f"records between the state checkpoint and the last commit are not what they were: {state.read:,} were "
                 f"read, now there are {count:,}. A source of groups must keep its records, also those under one key, "
@@ -64,10 +65,11 @@ class Restoring:
 
     def _load(self, manifest: Manifest) -> None:
         kept = decode_signatures(manifest.signature)
-        layouts = [layout_of(one, other) for one, other in zip(kept or (), self.asked, strict=True)] if kept else [None]
-        decode = self.compiled.decoder(layouts[0])
-        fetch_chunks(self.context.services, manifest, lambda chunk: self.groups.load(chunk, decode), self.context.alive)
-        self.groups.set_marks({one.at: one.mark for one in manifest.partitions if one.mark is not None})
+        pairs = zip(kept, self.asked, strict=True) if kept else ()
+        decoders = self.compiled.decoders([layout_of(*pair) for pair in pairs]) if kept else ()
+        take = partial(self.groups.load, decoders=decoders)
+        fetch_chunks(self.context.services, manifest, take, self.context.alive)
+        self.groups.set_marks(manifest.marks)
 
     def _replay(self, starts: Positions) -> int:
         """Reads the records from `starts` to `until` without output; returns their number."""

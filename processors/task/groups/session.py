@@ -16,11 +16,11 @@ from jobplane.processors.evaluation.batch import Evaluation
 from jobplane.processors.kafka.cluster import Doubt, KafkaException, judged
 from jobplane.processors.pipeline import Pipeline
 from jobplane.processors.protocol.steps import Step, TaskEnd
-from jobplane.processors.state.manifest import UNKNOWN, CheckpointState, Manifest, is_pinned, pin_unseen
+from jobplane.processors.state.manifest import UNKNOWN, Manifest, is_pinned, pin_unseen
 from jobplane.processors.state.saving import is_releasing
 from jobplane.processors.task.context import BATCH
 from jobplane.processors.task.groups.commits import GroupCommits, too_large
-from jobplane.processors.task.groups.restoring import Restoring, refuse, state_in
+from jobplane.processors.task.groups.restoring import Restoring, state_in
 from jobplane.processors.task.groups.silence import SOON_S, Silence
 from jobplane.processors.task.groups.topic import located, state_topic_id
 from jobplane.processors.task.session import TaskSession
@@ -108,11 +108,11 @@ class GroupSession(TaskSession):
         if state is not None and kept is None:
             state = located(context.services, state, context.alive)
             registry = context.services.registry
-            silent = Evaluation(groups.absorb, refuse, refuse, registry, recount=compiled.count)
+            check = self.evaluation.check
+            silent = Evaluation(groups.absorb, check, check, registry, recount=compiled.count)
             positions = old.checkpoint.positions
             Restoring(context, self.clients.consumer, silent, groups, compiled, asked, positions).run(state)
-            if not compiled.shape.bound:
-                self._mark_added(groups, state)
+            groups.add_partitions(state.saved.keys())
         read = 0 if state is None else state.read
         manifests = () if state is None else state.manifests
         manifest = next((one for one in manifests if one.topic == own), None)
@@ -145,12 +145,6 @@ class GroupSession(TaskSession):
         context.silent.read(self.sources.offsets, time.monotonic())
         return Silence(context, context.silent, groups)
 
-    def _mark_added(self, groups: GroupState, state: CheckpointState) -> None:
-        """A partition that was added begins with the least watermark: before that, windows have closed without it."""
-        marks, known = groups.marks(), state.saved.keys()
-        if marks.keys() == known:
-            groups.set_marks(dict.fromkeys(self.sources.offsets.keys() - known, min(marks.values())))
-
     def _commit(self) -> None:
         latest = self.context.latest_goal
         ends = self.context.release.is_set() or not latest.run or self.culprit is not None or self.sources.at_end
@@ -181,7 +175,7 @@ class GroupSession(TaskSession):
     def _settle(self) -> None:
         """Saves the groups as they are, and for a snapshot; at the end of a bounded job all windows close first."""
         commits = self._group_commits
-        open_windows = self.sources.at_end and any(span for _, span in commits.groups.spans())
+        open_windows = self.sources.at_end and commits.groups.has_windows
         due = {one.version for one in self.context.snapshots_due(self.context.latest_goal)}
         if not commits.is_saved or open_windows or not is_pinned(commits.manifest, due):
             self._begin()
@@ -214,7 +208,7 @@ class GroupSession(TaskSession):
         found = super()._progress()
         if not isinstance(self.commits, GroupCommits):
             return found
-        marks, silence = self.commits.groups.marks(), self.commits.silence
+        marks, silence = self.commits.groups.watermarks(), self.commits.silence
         if silence is not None:
             silence.show()
 

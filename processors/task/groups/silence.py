@@ -59,7 +59,7 @@ class Silence:
             mark = self._silent.watermark(one.marks, now)
             idle = self._silent.idle(one.marks, now)
             if mark is not None and one.end is not None and mark >= one.end and asked.issuperset(idle):
-                self._groups.pass_time(idle, mark)
+                self._groups.pass_time(one.grouping, idle, mark)
                 self._silent.passed(idle, mark, now)
                 has_passed = True
         return has_passed

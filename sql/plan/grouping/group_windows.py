@@ -9,13 +9,16 @@ from jobplane.sql.plan.graph import Branch, Step, values_of
 from jobplane.sql.plan.operators import GroupOperator, WindowOperator
 from jobplane.sql.plan.usage import keys_of
 from jobplane.sql.runtime.windows import Windows
-from jobplane.sql.types.typed import Field
+from jobplane.sql.types.typed import Apply, Constant, Field, Typed
 
 
-def slices_of(branch: Branch, group: GroupOperator) -> Windows | None:
-    """The windows that are put together from panes when they are emitted; None where groups lie in whole windows."""
+def slices_of(branch: Branch, group: GroupOperator, *, apart: bool) -> Windows | None:
+    """The windows that are put together from panes when they are emitted; None where groups lie in whole windows.
+
+    `apart` is that of all branches that fill the group.
+    """
     window = window_of(branch.steps, group)
-    if window is None or window.windows.count == 1 or group.changes or not is_apart(branch.steps, group):
+    if window is None or window.windows.count == 1 or group.changes or not apart:
         return None
     return window.windows
 
@@ -51,3 +54,16 @@ def is_apart(steps: tuple[Step, ...], group: GroupOperator) -> bool:
     keys = tuple(one for one in group.keys if one.name not in group.window)
     used = [*after, *values_of(replace(group, keys=keys))]
     return not any({window.start, window.end} & keys_of(value).keys() for value in used)
+
+
+def are_apart(branches: Iterable[Branch], group: GroupOperator) -> bool:
+    """`is_apart` of all branches that fill a group."""
+    return all(is_apart(one.steps, group) for one in branches)
+
+
+def lag_of(value: Typed) -> tuple[timedelta, Typed] | None:
+    """The interval that a watermark subtracts from a time, and the time."""
+    match value:
+        case Apply("subtract-interval", (time, Constant(timedelta() as lag))) if lag >= timedelta():
+            return lag, time
+    return None

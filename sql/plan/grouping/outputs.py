@@ -12,13 +12,18 @@ from jobplane.schemas.errors import NotSupported, Place
 from jobplane.schemas.types import datatypes as t
 from jobplane.sql.analysis.calls import resolve_call
 from jobplane.sql.functions import BUILT_IN
-from jobplane.sql.plan.graph import Step
+from jobplane.sql.plan.graph import Branch, Step
 from jobplane.sql.plan.grouping.groups import GroupKey, SelectGroups
-from jobplane.sql.plan.operators import GroupOperator, ProjectOperator, WindowOperator
-from jobplane.sql.plan.usage import keys_of
+from jobplane.sql.plan.operators import KEY_PART, GroupOperator, ProjectOperator, WindowOperator
+from jobplane.sql.plan.usage import children, keys_of
 from jobplane.sql.syntax.parts import KEY
 from jobplane.sql.types.coercion import Coercion
-from jobplane.sql.types.typed import Constant, Typed
+from jobplane.sql.types.typed import Constant, Field, Typed
+
+_SAME_KEYS = (
+    "rows of these groups would replace rows of other groups that go to the same topic and have the same key: tell "
+    "them apart in GROUP BY: SELECT 'a' AS part, … GROUP BY part, … and SELECT 'b' AS part, … GROUP BY part, …"
+)
 
 
 def key_columns(groups: SelectGroups, group: GroupOperator, before: Sequence[Step]) -> list[GroupKey]:
@@ -67,3 +72,34 @@ def check_key(
             f"it, or leave out {KEY}, which is then made of all columns of GROUP BY"
         )
         raise NotSupported(message, place)
+
+
+def check_keys_apart(branches: Sequence[Branch], places: Sequence[Place]) -> None:
+    """Raises NotSupported where rows that replace one another by their key come from several groups of one target,
+    and nothing in the key tells them apart.
+    """
+    grouped = [(one, place, _constants_of_key(one)) for one, place in zip(branches, places, strict=True) if one.group]
+    for i, (one, place, constants) in enumerate(grouped):
+        for other, _, known in grouped[:i]:
+            if other.sink.target != one.sink.target or other.group_number == one.group_number:
+                continue
+            if constants == known and any(each.group and each.group.changes for each in (one, other)):
+                raise NotSupported(_SAME_KEYS, place)
+
+
+def _constants_of_key(branch: Branch) -> set[tuple[str, str]]:
+    """The constants that the key of a row is made of."""
+    to = {one.column: one.part for one in branch.sink.columns}
+    grouping = () if branch.group is None else branch.group.keys
+    computed = [step for step in (*branch.steps, *branch.after) if isinstance(step, ProjectOperator)]
+    known = {one.name: one.value for one in (*grouping, *(column for step in computed for column in step.columns))}
+    waiting = [one.value for one in branch.columns if to[one.name] in (KEY, KEY_PART)]
+    found = set()
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, Constant):
+            found.add((value.type.name, repr(value.value)))
+        elif isinstance(value, Field) and value.key in known:
+            waiting.append(known.pop(value.key))
+        waiting += children(value)
+    return found

@@ -24,7 +24,7 @@ from jobplane.sql.plan.grouping.expression_words import (
     call_words,
     expression_words,
 )
-from jobplane.sql.plan.grouping.group_windows import slices_of, window_of
+from jobplane.sql.plan.grouping.group_windows import are_apart, slices_of, window_of
 from jobplane.sql.plan.operators import (
     AggregateColumn,
     FilterOperator,
@@ -37,7 +37,7 @@ from jobplane.sql.plan.operators import (
     WindowOperator,
 )
 from jobplane.sql.plan.recording import dump
-from jobplane.sql.plan.stateful import grouped_branches, members
+from jobplane.sql.plan.stateful import groupings, members
 from jobplane.sql.plan.usage import substitute
 from jobplane.sql.types.typed import Field, Typed
 
@@ -76,10 +76,7 @@ _decoder = json_decoder(_Signatures)
 
 def signatures(plan: Plan) -> tuple[GroupSignature, ...]:
     """Of each group of a plan, in the order of their numbers."""
-    ways: dict[int, list[Branch]] = {}
-    for branch in grouped_branches(plan):
-        ways.setdefault(branch.group_number, []).append(branch)
-    return tuple(_signature(ways[number]) for number in sorted(ways))
+    return tuple(map(_signature, groupings(plan)))
 
 
 def encode_signatures(groups: Iterable[GroupSignature]) -> str:
@@ -109,7 +106,7 @@ def _signature(branches: Sequence[Branch]) -> GroupSignature:
     emit = "EMIT CHANGES" if group.changes or not group.window else "EMIT FINAL"
     window = window_of(first.steps, group)
     bounds = [one for one in group.keys if one.name in group.window]
-    sliced = slices_of(first, group) is not None
+    sliced = slices_of(first, group, apart=are_apart(branches, group)) is not None
     settings = [group.bound, sliced, window and msgspec.to_builtins(window.windows)]
     times = [] if window is None else [ProjectedColumn("", window.value, window.value.type)]
     of_window = "no window" if window is None else f"{window.windows.words} of {window.text}"
