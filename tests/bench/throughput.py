@@ -9,8 +9,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
-
 from tests.bench import records
 from tests.bench.bench import Bench, progress
 from tests.bench.cost import cpu_seconds, peak_mib
@@ -130,7 +128,4 @@ def _are_quiet(hosts: Sequence[int]) -> bool:
 
 def committed(plane: System, uid: str, source: str, partitions: int = PARTITIONS) -> int:
     """Records of the source that the job has committed."""
-    group = f"{plane.prefix}job.{uid}"
-    asked = ConsumerGroupTopicPartitions(group, [TopicPartition(source, p) for p in range(partitions)])
-    answer = plane.admin.list_consumer_group_offsets([asked])[group].result(10)
-    return sum(max(0, at.offset) for at in answer.topic_partitions)
+    return sum(max(0, at.offset) for at in plane.committed(f"{plane.prefix}job.{uid}", source, partitions))

@@ -113,6 +113,7 @@ class System:
     hosts: int = 2
     environment: dict[str, str] = field(default_factory=dict)
     workers: list[Worker] = field(default_factory=list)
+    _askers: dict[str, Consumer] = field(default_factory=dict)
 
     @property
     def settings(self) -> Settings:
@@ -153,6 +154,8 @@ class System:
         return worker
 
     def close(self) -> None:
+        for asker in self._askers.values():
+            asker.close()
         for worker in self.workers:
             if worker.process.poll() is None:
                 worker.signal_all(signal.SIGCONT)
@@ -268,6 +271,17 @@ class System:
             yield consumer
         finally:
             consumer.close()
+
+    def committed(self, group: str, topic: str, partitions: int) -> list[TopicPartition]:
+        """What a group has committed of a topic; offsets are negative where that is nothing.
+
+        A consumer asks. librdkafka's admin client ends the process where a coordinator answers that it is none
+        (confluentinc/librdkafka#5040).
+        """
+        if group not in self._askers:
+            settings = {"bootstrap.servers": self.bootstrap, "group.id": group, "enable.auto.commit": False}
+            self._askers[group] = Consumer(settings)
+        return self._askers[group].committed([TopicPartition(topic, p) for p in range(partitions)], 10)
 
     def values(self, topic: str) -> list[bytes | None]:
         return [message.value() for message in self.read(topic)]
