@@ -20,7 +20,7 @@ from tests.bench.commands import commands
 from tests.bench.formats import formats
 from tests.bench.groups import groups
 from tests.bench.history import history
-from tests.bench.latency import latency
+from tests.bench.latency import groups_latency, latency
 from tests.bench.many_jobs import jobs, plane_of
 from tests.bench.queries import queries
 from tests.bench.report import Row, facts, save, table
@@ -49,6 +49,7 @@ BENCHMARKS = {
     "backlog": Benchmark(backlog, 1, "memory while a backlog of 10 GB is worked off, and without Kafka"),
     "queries": Benchmark(queries, 9, "compiling a query, and what a column costs, without Kafka"),
     "latency": Benchmark(latency, 1, "from source to sink at a steady rate"),
+    "groups-latency": Benchmark(groups_latency, 1, "the same through groups, whose rows are written as they change"),
     "start": Benchmark(start, 5, "until a worker is ready"),
     "create": Benchmark(create, 5, "until a new job's first output"),
     "commands": Benchmark(commands, 5, "until a command's outcome"),

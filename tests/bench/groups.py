@@ -46,12 +46,12 @@ def groups(bench: Bench) -> Iterator[Row]:
     for users, target in TARGETS.items():
         with bench.plane() as plane:
             source = _fill(plane, bench.records, users)
-            finals = _finals(bench.records, users)
+            expected = finals(bench.records, users)
             work = Work("groups", GROUPED.format(size=WINDOW_MS / 1_000), target)
             ratios, peaks = list[float](), list[float]()
             for _ in range(bench.repeat):
                 stateless = measured(bench, plane, source, FILTER, _passing(bench.records, users))
-                grouped = measured(bench, plane, source, work, finals, _count_of)
+                grouped = measured(bench, plane, source, work, expected, count_of)
                 ratios.append(grouped.hosts / stateless.hosts)
                 peaks.append(grouped.peak)
         name = f"groups of {users:,} users"
@@ -75,7 +75,7 @@ def _restored(bench: Bench) -> Iterator[Row]:
         began = time.monotonic()
         for pid in worker.host_pids():
             os.kill(pid, signal.SIGKILL)
-        records.fill(plane, source, PARTITIONS, PARTITIONS, _orders(PARTITIONS, PARTITIONS))
+        records.fill(plane, source, PARTITIONS, PARTITIONS, orders(PARTITIONS, PARTITIONS))
         until(lambda: committed(plane, uid, source) == count + PARTITIONS, LIMIT_S, "the tasks run again")
         back = time.monotonic() - began
     progress(f"{count:,} groups: {memory:.0f} MiB a host, back after {back:.2f} s")
@@ -86,14 +86,14 @@ def _restored(bench: Bench) -> Iterator[Row]:
 def _fill(plane: System, count: int, users: int, *, each_once: bool = False) -> str:
     source = plane.topic("in", PARTITIONS)
     progress(f"filling {source} with {count:,} records of {users:,} users")
-    records.fill(plane, source, PARTITIONS, count, _orders(count, users, each_once=each_once))
+    records.fill(plane, source, PARTITIONS, count, orders(count, users, each_once=each_once))
     worker = plane.worker()
     plane.done(MAPPING.format(source=source, lag=JITTER_MS // 1_000))
     worker.stop()
     return source
 
 
-def _orders(count: int, users: int, *, each_once: bool = False) -> Iterator[tuple[bytes, bytes]]:
+def orders(count: int, users: int, *, each_once: bool = False) -> Iterator[tuple[bytes, bytes]]:
     """(key, value) of 200 bytes; record i goes to partition i modulo PARTITIONS, and so do all of its user."""
     for i, user, amount, at_ms in _drawn(count, users):
         at = BEGIN + timedelta(milliseconds=at_ms)
@@ -116,8 +116,11 @@ def _passing(count: int, users: int) -> records.Expected:
     return records.Expected(len(ids), sum(ids))
 
 
-def _finals(count: int, users: int) -> records.Expected:
-    """How many groups of closed windows there are, and how many records are in them."""
+def finals(count: int, users: int, *, but_last: int = 0) -> records.Expected:
+    """How many groups of closed windows there are, and how many records are in them.
+
+    `but_last` leaves out so many of the windows that each partition closes last.
+    """
     newest = [-JITTER_MS] * PARTITIONS
     grouped: dict[tuple[int, int], int] = defaultdict(int)
     for i, user, _, at_ms in _drawn(count, users):
@@ -126,7 +129,7 @@ def _finals(count: int, users: int) -> records.Expected:
     closed = {
         (window, user): records_in
         for (window, user), records_in in grouped.items()
-        if (window + 1) * WINDOW_MS <= newest[user % PARTITIONS] - JITTER_MS
+        if (window + 1 + but_last) * WINDOW_MS <= newest[user % PARTITIONS] - JITTER_MS
     }
     return records.Expected(len(closed), sum(closed.values()))
 
@@ -134,5 +137,5 @@ def _finals(count: int, users: int) -> records.Expected:
 _decoder = json_decoder(_Final)
 
 
-def _count_of(value: bytes) -> int:
+def count_of(value: bytes) -> int:
     return _decoder.decode(value).orders

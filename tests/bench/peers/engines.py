@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.bench.groups import GROUPED, JITTER_MS, MAPPING, WINDOW_MS
 from tests.support.system import System
 
 HERE = Path(__file__).parent
@@ -14,7 +15,9 @@ COMMIT_MS = 1_000
 QUERIES = {
     "copy": 'SELECT * FROM "{source}"',
     "filter": 'SELECT id, user, amount * 2 AS doubled FROM "{source}" WHERE amount > 50',
+    "windows": GROUPED.format(size=WINDOW_MS / 1_000),
 }
+"""By the work that they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,8 @@ Engine = Callable[[System, str, str, str, Begin], AbstractContextManager[Run]]
 def product(plane: System, source: str, sink: str, work: str, begin: Begin) -> Iterator[Run]:
     """A worker that has started, with its hosts; the job is created in the run."""
     worker = plane.worker()
+    if work == "windows":
+        plane.done(MAPPING.format(source=source, lag=JITTER_MS // 1_000))
     begin(worker.process.pid)
     options = f"OPTIONS (snapshotIntervalMillis '{COMMIT_MS}')"
     result = plane.done(f'CREATE JOB load {options} AS INSERT INTO "{sink}" {QUERIES[work].format(source=source)}')
@@ -69,3 +74,4 @@ ENGINES: dict[str, Engine] = {
     "Kafka Streams 4.1": peer(*JAVA, "peers.StreamsPeer"),
     "a loop in Python": peer(sys.executable, str(HERE / "loop.py")),
 }
+WITHOUT_WINDOWS = frozenset({"a loop in Python"})

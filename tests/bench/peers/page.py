@@ -6,7 +6,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 DOCS = Path(__file__).parents[3] / "docs"
-TITLES = {"copy": "SELECT *", "filter": "SELECT three columns, half the records pass"}
+TITLES = {
+    "copy": "SELECT *",
+    "filter": "SELECT three columns, half the records pass",
+    "windows": "COUNT and SUM of 1,000 users, in windows",
+}
 COLOURS = {"jobplane": "#2f6fb3"}
 OTHER = "#9aa5b1"
 BAR, GAP, LEFT, WIDTH = 18, 6, 150, 640
@@ -31,6 +35,8 @@ those of another machine.
 |---|---|---|
 | SELECT * | the query | key and value copied as bytes |
 | half pass | `SELECT id, user, amount * 2 AS doubled … WHERE amount > 50` | by hand, with Jackson or `json` |
+| windows | `SELECT …, COUNT(*), SUM(amount) FROM TUMBLE(…) GROUP BY window_start, window_end, __key`, half a million \
+records in a window | `windowedBy`, `onWindowClose`, `aggregate`, with its store and changelog |
 
 The loop in Python (`tests/bench/peers/loop.py`) polls records one by one with confluent-kafka. Kafka Streams
 (`tests/bench/peers/src`) has its default settings but for `exactly_once_v2` and the commit interval.
