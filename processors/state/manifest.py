@@ -212,6 +212,15 @@ def merge_states(states: Iterable[CheckpointState], owned: Iterable[At]) -> Chec
     return state_of(manifests, marks, read) if has_state else None
 
 
+def manifest_in(manifests: Iterable[Manifest], topic: str) -> Manifest | None:
+    """What lies in one topic, as one manifest; None if nothing does.
+
+    Tasks of two versions may have written other signatures. All their numbers are used, so all must be known.
+    """
+    held = [one for one in manifests if one.topic == topic]
+    return replace(held[0], partitions=tuple(part for one in held for part in one.partitions)) if held else None
+
+
 def join_manifests(manifests: Iterable[Manifest]) -> tuple[Manifest, ...]:
     """Those of one topic as one: each partition is in one of them."""
     held = defaultdict[Manifest, list[SavedPartition]](list)

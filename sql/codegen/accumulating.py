@@ -65,6 +65,11 @@ class GroupClass:
     """Whether there are states that can change."""
 
     @property
+    def once(self) -> bool:
+        """Whether a group is nothing but its key, so that its row is written once and for all."""
+        return not self.columns and not self.retracts
+
+    @property
     def risky(self) -> list[int]:
         """The aggregates that may refuse a value, by their numbers."""
         return [i for i, one in enumerate(self.columns) if one.accumulator.may_raise]
@@ -104,13 +109,14 @@ class GroupClass:
         kinds = [kind for _, kind in sorted(zip(layout.keys, (one.kind for one in self.keys), strict=True))]
         decode = self._decode_as(kept, None if self.session is None else _session(kept), kinds)
         members = [name for name in self.members if name in layout.members]
+        written = {} if "held" in members or not self.retracts else {"held": True}  # without HAVING each row was
         is_apart = len(set(layout.aggregates)) == len(layout.aggregates)
 
         def taken(group: Any) -> Any:
             if self.session is not None and isinstance(group, list):
                 return [self.session(one.start, one.end, taken(one.group)) for one in group]
             found = [getattr(group, f"s{i}") for i in layout.aggregates]
-            made = self.kind(*found, **{name: getattr(group, name) for name in members})
+            made = self.kind(*found, **written, **{name: getattr(group, name) for name in members})
             return made if is_apart else self.copy(made)
 
         if layout.keys == tuple(range(len(layout.keys))):
@@ -256,7 +262,7 @@ def adding_lines(made: GroupClass, inputs: Sequence[Input], bound: dict[str, Any
     Nothing is kept before all that may raise is done. The names that are needed are put into `bound`.
     """
     bound["kind"] = made.kind
-    if not made.columns:
+    if made.once:
         return [
             "if get(key) is None and behind(key) is None:",
             f"    front[key] = kind({'time' if made.timed else ''})",

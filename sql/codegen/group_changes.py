@@ -8,7 +8,7 @@ from jobplane.schemas.types import datatypes as t
 from jobplane.sql.codegen.accumulating import GroupClass
 from jobplane.sql.plan.graph import Branch
 from jobplane.sql.plan.operators import GROUP_TIME, AggregateColumn, GroupOperator
-from jobplane.sql.plan.stateful import replaces_rows
+from jobplane.sql.plan.stateful import replaces_rows, retracts
 from jobplane.sql.plan.usage import keys_of
 from jobplane.sql.types.typed import Field
 
@@ -20,7 +20,7 @@ _TELLING = _EXACT | {t.NUMBER}
 
 def compares(branch: Branch, group: GroupOperator) -> bool:
     """Whether a group may change and its row not. It cannot where the row has the number of its records."""
-    if not replaces_rows(group) or not group.aggregates:
+    if not replaces_rows(group) or not (group.aggregates or retracts(branch, group)):
         return False
     return not any(_counts_all(one) and one.name in _written(branch) for one in group.aggregates)
 

@@ -83,7 +83,8 @@ def emit_code(
     branch = _time_once(code, branch, group)
     code.line(f"for key, group{', before' if made.compares else ''} in groups:")
     code.indent = _INDENT
-    compares_rows = made.compares and not is_told(branch, made)
+    # the row that was written may be one that HAVING, which was another one before a snapshot, leaves out
+    compares_rows = made.compares and (made.retracts or not is_told(branch, made))
     if compares_rows:
         code.line("last = None")
         code.line("for group in ((before, group) if same(group, before) else (group,)):")

@@ -147,7 +147,7 @@ def _grouping(branches: Sequence[Branch], wiring: Wiring) -> _Grouping:
         slices=slices_of(first, group, apart=are_apart(branches, group)),
         changes=group.changes or not group.window,
         bound=group.bound,
-        once=not made.columns,
+        once=made.once,
         retracts=made.retracts,
         compares=made.compares,
         gap=gap_of(first, group),

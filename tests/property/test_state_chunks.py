@@ -19,6 +19,7 @@ from jobplane.processors.state.manifest import (
     decode_state,
     encode_state,
     is_pinned,
+    manifest_in,
     merge_states,
     pin_chunks,
     pin_unseen,
@@ -316,3 +317,20 @@ def test_chunks_of_a_snapshot_and_of_the_job_itself_stay_apart() -> None:
     assert merged is not None
     assert {one.topic: one.partitions for one in merged.manifests} == {"of-snapshot": (copied[1],), "own": (own,)}
     assert merged.saved == {("orders", 0): 20, ("orders", 1): 10}
+
+
+def test_numbers_go_on_where_tasks_of_two_versions_have_written() -> None:
+    """A key of a chunk is used once, also if the signatures beside the chunks are not the same text."""
+
+    def task(partition: int, signature: str) -> CheckpointState:
+        one = SavedPartition("orders", partition, 10, None, 4, (ChunkPlace("", 3, 3, 1, 10, 7),))
+        return state_of((Manifest("own", "id", signature, (one,)),), [], 0)
+
+    merged = merge_states([task(0, "of before"), task(1, "of now")], OWNED)
+    assert merged is not None
+    manifest = manifest_in(merged.manifests, "own")
+    assert manifest is not None
+    young = [Chunk(at, "", 1, b"a") for at in OWNED]
+    save = plan_save(manifest, young, {(at, "") for at in OWNED}, lambda at, span: [], dict.fromkeys(OWNED, 11), [])
+    assert [one.key for one in save.chunks] == ["orders/0/4", "orders/1/4"]
+    assert manifest_in(merged.manifests, "other") is None

@@ -1,14 +1,18 @@
 """The state in a checkpoint is gone on with only by groups of the same kind, whatever version has written it."""
 
+from typing import Any
+
 import pytest
 
 from jobplane.processors.state.manifest import Manifest, encode_state, state_of
 from jobplane.processors.task.groups.restoring import state_in
 from jobplane.schemas.failures import CheckpointLost, StateMismatch
+from jobplane.sql.plan.grouping.going_on import difference, layout_of
 from jobplane.sql.plan.grouping.signature import encode_signatures, signatures
 from jobplane.sql.plan.stateful import digest_of_before
-from tests.support.grouping import planned
+from tests.support.grouping import absorb, compiled, emit, message, planned, values
 
+AT = ("s", 0)
 QUERY = "SELECT u, SUM(x) AS total, COUNT(*) AS n FROM s GROUP BY u"
 DIGEST = "54bed36f5de617e980dcadaf8944e6edd3a990c376cde6ef225282a55d17ee2a"
 """What the first version with groups has written for QUERY."""
@@ -48,3 +52,45 @@ def test_a_job_begins_without_state_and_is_not_restored_without() -> None:
         goes_on(b"\x09")
     with pytest.raises(StateMismatch):
         goes_on(kept('{"version": 2, "groups": []}'))
+
+
+# Rows that the job of a snapshot has written, or has left out
+
+
+def changes_of(kept_query: str, asked_query: str, *numbers: int) -> list[Any]:
+    """What a job writes for the numbers behind the first, which that of its snapshot has read."""
+    first, *others = (message(1, o=o, x=x) for o, x in enumerate(numbers))
+    old, new = compiled(kept_query).state([AT]), compiled(asked_query)
+    absorb(old, first)
+    emit(old)
+    (before,), (asked,) = signatures(planned(kept_query)), signatures(planned(asked_query))
+    assert not difference([before], [asked])
+    state = new.state([AT])
+    for chunk in old.young_chunks():
+        state.load(chunk, new.decoders([layout_of(before, asked)]))
+    absorb(state, *others)
+    return values(state)
+
+
+LEAST_AND_MOST = "SELECT u, MIN(x) AS least, MAX(x) AS most FROM s GROUP BY u"
+MOST = "SELECT u, MAX(x) AS most FROM s GROUP BY u"
+
+
+def test_a_row_written_before_is_taken_back_by_a_new_having() -> None:
+    assert changes_of(LEAST_AND_MOST, f"{MOST} HAVING MIN(x) > 0", 3, -1) == [None]
+    assert changes_of(f"{MOST} HAVING MAX(x) > 1", f"{MOST} HAVING MAX(x) > 10", 3, -1) == [None]
+    assert changes_of(MOST, "SELECT u FROM s GROUP BY u HAVING u <> 'a'", 3, -1) == [None]
+
+
+def test_a_row_written_before_is_written_again_only_if_it_changes() -> None:
+    assert changes_of(LEAST_AND_MOST, f"{MOST} HAVING MIN(x) > 0", 3, 2) == []
+    assert changes_of(LEAST_AND_MOST, f"{MOST} HAVING MIN(x) > 0", 3, 4) == [{"u": "a", "most": 4}]
+    assert changes_of(LEAST_AND_MOST, MOST, 3, 2) == []
+
+
+def test_a_row_that_having_has_left_out_is_written() -> None:
+    left_out = f"{MOST} HAVING MAX(x) > 10"
+    assert changes_of(left_out, f"{MOST} HAVING TRUE", 3, 2) == [{"u": "a", "most": 3}]
+    assert changes_of(left_out, "SELECT u FROM s GROUP BY u HAVING TRUE", 3, 2, 1) == [{"u": "a"}]
+    with pytest.raises(StateMismatch, match="its HAVING has left out"):
+        goes_on(kept(encode_signatures(signatures(planned(left_out)))), MOST)

@@ -16,7 +16,7 @@ from jobplane.processors.evaluation.batch import Evaluation
 from jobplane.processors.kafka.cluster import Doubt, KafkaException, judged
 from jobplane.processors.pipeline import Pipeline
 from jobplane.processors.protocol.steps import Step, TaskEnd
-from jobplane.processors.state.manifest import UNKNOWN, Manifest, is_pinned, pin_unseen
+from jobplane.processors.state.manifest import UNKNOWN, Manifest, is_pinned, manifest_in, pin_unseen
 from jobplane.processors.state.saving import is_releasing
 from jobplane.processors.task.context import BATCH
 from jobplane.processors.task.groups.commits import GroupCommits, too_large
@@ -115,7 +115,7 @@ class GroupSession(TaskSession):
             groups.add_partitions(state.saved.keys())
         read = 0 if state is None else state.read
         manifests = () if state is None else state.manifests
-        manifest = next((one for one in manifests if one.topic == own), None)
+        manifest = manifest_in(manifests, own)
         must_save = manifest is None or len(manifests) > 1 or read == UNKNOWN
         if manifest is None:  # the groups have no chunks of their own yet
             manifest = Manifest(own, state_topic_id(context.services, own, context.alive), "")
