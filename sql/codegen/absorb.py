@@ -90,7 +90,7 @@ _TAIL = """\
 _STAGED_HEAD = """\
 def bind(parts):
     def stage(m, tried):
-        skipped = late = 0
+        skipped = passed = 0
         partition = m.partition()
         part = parts[partition]
         high = pending = part.mark{more}
@@ -105,7 +105,7 @@ _STAGED_MIDDLE = """\
             raise bad_record(error) from error
         yield skipped
         part.mark = max(high, pending){less}
-        part.late += late
+        part.late += passed
 """
 _STAGED_TAIL = """\
     return stage
@@ -254,7 +254,9 @@ class _Absorbing:
             code.bound["late"] = raise_late_of_session
         with code.block(f"if {limit} <= high:"):
             if self._filling.skip_late:
-                code.line("rows.append(None)" if self._gathers else "part.late += 1")
+                of_several = code.indent > _INDENT + 1  # in a loop over the rows of a message
+                passes = "passed = 1" if self._filling.staged else "part.late += 1"
+                code.line("rows.append(None)" if of_several else passes)
                 code.line("continue")
             else:
                 code.line("mark, high = high, max(high, pending)")
@@ -345,7 +347,7 @@ class _Absorbing:
         code.indent = _INDENT
         if self._filling.skip_late and self._window is not None:
             with code.block("if None in rows:"):
-                code.line("late, rows = 1, []" if self._filling.staged else "part.late += 1")
+                code.line("passed, rows = 1, []" if self._filling.staged else "part.late += 1")
                 code.line("continue")
         if self._made.risky:
             self._try(names, inputs)

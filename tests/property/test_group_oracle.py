@@ -3,11 +3,16 @@
 Records of some partitions come in any interleaving and in any batches; the process is killed at any moment and goes on
 from its chunks, the records since then read again in silence. What is emitted equals what DuckDB computes over all
 records, with the rule of lateness written in SQL; the last change of each group equals its final result.
+
+The partitions may be those of two topics, whose rows come together by UNION ALL. Beside the query there may be others
+that read the same records: one with groups of its own, and one without. A record that is bad or late for the first is
+in none of them.
 """
 
 import json
 import os
 import random
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -20,11 +25,14 @@ import pytest
 from confluent_kafka import Message
 
 from jobplane.schemas.failures import BadRecord, LateRecord
+from jobplane.sql.codegen.compile import TargetTopic, Wiring
 from jobplane.sql.codegen.groups import CompiledGroups, compile_groups
+from jobplane.sql.plan.inserts import plan_inserts
 from jobplane.sql.runtime.groups import GroupState, Marks
 from jobplane.sql.runtime.groups_chunks import Chunk
 from jobplane.sql.runtime.groups_parts import At
-from tests.support.grouping import JSON_KEYS, WIRING, never, planned
+from jobplane.sql.syntax.parser import parse_insert
+from tests.support.grouping import JSON_KEYS, mapping_of, never
 
 LAG, SIZE, STEP, GAP = 8, 20, 5, 4
 """Seconds."""
@@ -62,7 +70,10 @@ SOME = (tuple(CALLS), tuple(CALLS), ("min(x)",), ("min(x)", "count(distinct x)")
 
 @dataclass(frozen=True)
 class Case:
-    """What is drawn for a seed. `apart`: no expression depends on the window, so no row is made for each."""
+    """What is drawn for a seed. `apart`: no expression depends on the window, so no row is made for each.
+
+    `union`: the later half of the partitions are those of another topic. `beside`: there are other queries.
+    """
 
     seed: int
     window: str
@@ -73,7 +84,18 @@ class Case:
     skip_late: bool
     closes: bool
     calls: tuple[str, ...]
+    union: bool
+    beside: bool
     logs: tuple[tuple[tuple[int, str | None, Any], ...], ...]
+
+    def place(self, p: int) -> At:
+        """The partition with a number among those of both topics."""
+        of_first = (len(self.logs) + 1) // 2 if self.union else len(self.logs)
+        return ("s", p) if p < of_first else ("t", p - of_first)
+
+    @property
+    def places(self) -> list[At]:
+        return [self.place(p) for p in range(len(self.logs))]
 
 
 def draw(seed: int) -> Case:
@@ -95,12 +117,22 @@ def draw(seed: int) -> Case:
     having = rnd.random() < 0.4
     apart = window == "session" or rnd.random() < 0.7
     skip_late, closes = rnd.random() < 0.5, rnd.random() < 0.5
-    return Case(seed, window, changes, bound, having, apart, skip_late, closes, rnd.choice(SOME), tuple(logs))
+    calls, union, beside = rnd.choice(SOME), not bound and rnd.random() < 0.4, rnd.random() < 0.4
+    return Case(seed, window, changes, bound, having, apart, skip_late, closes, calls, union, beside, tuple(logs))
 
 
 @cache
 def compiled(
-    window: str, calls: tuple[str, ...], *, changes: bool, bound: bool, having: bool, apart: bool, skip_late: bool
+    window: str,
+    calls: tuple[str, ...],
+    *,
+    changes: bool,
+    bound: bool,
+    having: bool,
+    apart: bool,
+    skip_late: bool,
+    union: bool,
+    beside: bool,
 ) -> CompiledGroups:
     windows, keys = ("window_start, window_end, ", ", window_start, window_end") if window else ("", "")
     condition = f"x IS DISTINCT FROM {FILTERED} AND (x IS NULL OR 9 / (x - {UNDEFINED}) < 10)"
@@ -108,18 +140,29 @@ def compiled(
     listed = ", ".join(f"{call} AS c{i}" for i, call in enumerate(calls))
     query = f"SELECT u, {windows}{listed} FROM {FUNCTIONS[window]} WHERE {condition} GROUP BY u{keys}"
     query += f"{', k' if bound else ''}{' HAVING sum(x) > 0' if having else ''}{' EMIT CHANGES' if changes else ''}"
-    made = planned(query, MAPPING, JSON_KEYS)
-    (branch,) = made.branches
-    assert branch.group is not None
-    assert branch.group.bound is bound
-    return compile_groups(made, WIRING, skip_late=skip_late)
+    queries = {"out": query}
+    if beside:
+        queries |= {"counts": "SELECT u, COUNT(*) AS n FROM s GROUP BY u", "plain": "SELECT u, x FROM s"}
+    both = "WITH s AS (SELECT u, x, ts FROM s UNION ALL SELECT v AS u, x, ts FROM t) " if union else ""
+    inserts = [parse_insert(f"INSERT INTO {name} {both}{one}") for name, one in queries.items()]
+    other = mapping_of(MAPPING.replace("MAPPING s (u ", "MAPPING t (v "))
+    targets = {name: mapping_of(JSON_KEYS.replace("out", name)) for name in queries if name != "plain"}
+    made = plan_inserts(inserts, {"s": mapping_of(MAPPING), "t": other}, targets)
+    first = made.branches[0]
+    assert first.group is not None
+    assert first.group.bound is bound
+    topics = {branch.source: branch.source for branch in made.branches}
+    mirrors = dict.fromkeys(topics, 0)
+    written = {name: TargetTopic(name, 4, mirrors) for name in queries}
+    wiring = Wiring("out", 4, topics, mirrors, targets=written)
+    return compile_groups(made, wiring, skip_late=skip_late)
 
 
-def message(p: int, o: int, record: tuple[int, str | None, Any]) -> "Message[bytes, bytes]":
+def message(at: At, o: int, record: tuple[int, str | None, Any]) -> "Message[bytes, bytes]":
     time, user, x = record
     text = f"2026-01-01T01:{time // 60:02}:{time % 60:02}Z"
-    value = json.dumps({"u": user, "x": x, "ts": text}).encode()
-    return Message("s", p, o, b"%d" % p, value, None, None, (1, 1_000 + o))
+    value = json.dumps({"u" if at[0] == "s" else "v": user, "x": x, "ts": text}).encode()
+    return Message(*at, o, b"%d" % at[1], value, None, None, (1, 1_000 + o))
 
 
 @dataclass
@@ -130,7 +173,7 @@ class Saved:
     marks: Marks = ()
     state_at: list[int] = field(default_factory=list)
     committed: list[int] = field(default_factory=list)
-    committed_marks: Marks = ({},)
+    committed_marks: Marks = ()
 
 
 class Run:
@@ -146,19 +189,27 @@ class Run:
             having=case.having,
             apart=case.apart,
             skip_late=case.skip_late,
+            union=case.union,
+            beside=case.beside,
         )
-        self.messages = [[message(p, o, one) for o, one in enumerate(log)] for p, log in enumerate(case.logs)]
+        self.messages = [
+            [message(case.place(p), o, one) for o, one in enumerate(log)] for p, log in enumerate(case.logs)
+        ]
         zeros = [0] * len(case.logs)
         self.saved = Saved(state_at=zeros, committed=zeros)
         self.out: list[tuple[Any, ...]] = []
         self.last: dict[bytes, bytes | None] = {}
+        self.given: list[bytes] = []
+        self.plain: list[bytes] = []
+        self.counts: dict[bytes, bytes] = {}
         self.late: set[tuple[int, int]] = set()
         self.bad: set[tuple[int, int]] = set()
         self.state = self.begin()
+        self.saved.committed_marks = self.state.marks()
         self.at = list(zeros)
 
     def begin(self) -> GroupState:
-        state = self.by.state(("s", p) for p in range(len(self.case.logs)))
+        state = self.by.state(self.case.places)
         for chunk in self.saved.chunks:
             state.load(chunk)
         state.set_marks(self.saved.marks)
@@ -170,7 +221,7 @@ class Run:
         rows = iter(batch)
         while True:
             try:
-                self.state.absorb(rows, never, never)
+                self.state.absorb(rows, self.give, never)
             except LateRecord:
                 self.late.add((p, self.at[p] + len(batch) - length_hint(rows) - 1))
             except BadRecord:
@@ -179,17 +230,27 @@ class Run:
                 break
         self.at[p] += len(batch)
 
+    def give(self, *record: Any) -> None:
+        """What a query without groups produces; in silence nobody takes it."""
+        assert record[0] == "plain"
+        if not self.state.silent:
+            self.given.append(record[1])
+
     def commit(self) -> None:
         """All that was emitted, the positions, and perhaps the state, at once; or nothing of it."""
-        emitted: list[tuple[Any, ...]] = []
-        written = self.state.emit(lambda *record: emitted.append(record), never)
-        assert written == len(emitted)
+        found: list[tuple[Any, ...]] = []
+        written = self.state.emit(lambda *record: found.append(record), never)
+        assert written == len(found)
+        emitted = [one for one in found if one[0] == "out"]
         if self.case.changes:
             assert len({one[2] for one in emitted}) == len(emitted)
             assert all(one[1] != self.last.get(one[2]) for one in emitted)
         if self.rnd.random() < 0.15:
             self.crash()
             return
+        self.plain += self.given
+        self.given.clear()
+        self.counts |= {one[2]: one[1] for one in found if one[0] == "counts"}
         self.out += emitted
         self.last |= {one[2]: one[1] for one in emitted}
         self.saved.committed, self.saved.committed_marks = list(self.at), self.state.marks()
@@ -207,6 +268,7 @@ class Run:
 
     def crash(self) -> None:
         """The process begins again from its chunks, and reads in silence what was committed since then."""
+        self.given.clear()
         self.state, self.at = self.begin(), list(self.saved.state_at)
         self.state.silent = True
         while waiting := [p for p, at in enumerate(self.at) if at < self.saved.committed[p]]:
@@ -233,7 +295,21 @@ class Run:
         chunks = [chunk for at, span in self.state.spans() for chunk in self.state.whole(at, span)]
         assert self.state.groups == sum(chunk.groups for chunk in chunks)
         self.state.emit(lambda *record: self.out.append(record), never)
+        self.check_beside()
         return self.out
+
+    def check_beside(self) -> None:
+        """The other queries have each record once that is neither bad nor late for the first."""
+        blamed = self.bad if self.case.skip_late else self.bad | self.late
+        taken = [
+            (user, x)
+            for p, log in enumerate(self.case.logs)
+            for o, (_, user, x) in enumerate(log)
+            if (p, o) not in blamed and self.case.beside
+        ]
+        counts = {user: sum(one[0] == user for one in taken) for user, _ in taken}
+        assert {one["u"]: one["n"] for one in map(json.loads, self.counts.values())} == counts
+        assert Counter((one["u"], one["x"]) for one in map(json.loads, self.plain)) == Counter(taken)
 
 
 def finals(case: Case, out: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
