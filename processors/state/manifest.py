@@ -39,10 +39,14 @@ class ChunkPlace(msgspec.Struct, frozen=True, array_like=True):
     pinned: int | bool = False
 
 
-class DeadChunk(msgspec.Struct, frozen=True, array_like=True):
-    """A chunk that only snapshots name, of versions from `first` to `last`: it is deleted when they are gone."""
+class DeadChunks(msgspec.Struct, frozen=True, array_like=True):
+    """Chunks that only snapshots name, of versions from `first` to `last`: they are deleted when those are gone.
+
+    `number` is that of the first of `count` chunks with numbers in a row.
+    """
 
     number: int
+    count: int
     first: int
     last: int
 
@@ -60,7 +64,7 @@ class SavedPartition(msgspec.Struct, frozen=True, array_like=True):
     mark: int | None = None
     next_number: int = 0
     chunks: tuple[ChunkPlace, ...] = ()
-    dead: tuple[DeadChunk, ...] = ()
+    dead: tuple[DeadChunks, ...] = ()
     pinned: int = -1
     more_marks: tuple[int | None, ...] = ()
 

@@ -5,15 +5,16 @@ is in several, the last counts. A span whose layers become too many, or too larg
 So a restart reads at most about one and a half times the state.
 """
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby
 
 from msgspec.structs import replace
 
 from jobplane.processors.state.chunks import chunk_key
-from jobplane.processors.state.manifest import ChunkPlace, DeadChunk, Manifest, SavedPartition
+from jobplane.processors.state.manifest import ChunkPlace, DeadChunks, Manifest, SavedPartition
 from jobplane.sql.runtime.groups import Marks
 from jobplane.sql.runtime.groups_chunks import Chunk
 from jobplane.sql.runtime.groups_parts import At
@@ -27,10 +28,10 @@ Whole = Callable[[At, str], Sequence[Chunk]]
 
 @dataclass(frozen=True, slots=True)
 class SnapshotVersions:
-    """What is known of a job's snapshots: of all versions up to `asked` there are only `kept`."""
+    """What is known of a job's snapshots: of all versions up to `asked` there are only `kept`, which are in order."""
 
     asked: int = -1
-    kept: Collection[int] = ()
+    kept: Sequence[int] = ()
 
 
 NO_SNAPSHOTS = SnapshotVersions()
@@ -87,23 +88,37 @@ def close_spans(
 
 def is_releasing(manifest: Manifest, versions: SnapshotVersions) -> bool:
     """Whether there are chunks to delete that only snapshots named that are gone."""
-    return any(not _is_named(dead, versions) for one in manifest.partitions for dead in one.dead)
+    return any(not _are_named(dead, versions) for one in manifest.partitions for dead in one.dead)
 
 
 def _let_go(
     one: SavedPartition, places: Iterable[ChunkPlace], versions: SnapshotVersions
-) -> tuple[list[str], tuple[DeadChunk, ...]]:
+) -> tuple[list[str], tuple[DeadChunks, ...]]:
     """Of chunks that this job needs no more, and of those before: the keys to delete, and what snapshots still name."""
     unnamed = [place.number for place in places if place.pinned is False]
-    pinned = ((place.number, place.pinned) for place in places if not isinstance(place.pinned, bool))
-    dead = [*one.dead, *(DeadChunk(number, first, one.pinned) for number, first in pinned)]
-    left = tuple(chunk for chunk in dead if _is_named(chunk, versions))
-    freed = [chunk.number for chunk in dead if chunk not in left]
-    return [chunk_key(one.at, number) for number in (*unnamed, *freed)], left
+    pinned = [(place.number, place.pinned) for place in places if not isinstance(place.pinned, bool)]
+    dead = [*one.dead, *_in_rows(pinned, one.pinned)]
+    left = tuple(chunks for chunks in dead if _are_named(chunks, versions))
+    freed = [chunks for chunks in dead if not _are_named(chunks, versions)] if len(left) < len(dead) else []
+    numbers = chain(unnamed, *(range(chunks.number, chunks.number + chunks.count) for chunks in freed))
+    return [chunk_key(one.at, number) for number in numbers], left
 
 
-def _is_named(chunk: DeadChunk, versions: SnapshotVersions) -> bool:
-    return chunk.last > versions.asked or any(chunk.first <= version <= chunk.last for version in versions.kept)
+def _in_rows(pinned: Iterable[tuple[int, int]], last: int) -> Iterable[DeadChunks]:
+    """Chunks by their number and the first version that names them, those with numbers in a row together."""
+    rows: list[DeadChunks] = []
+    for number, first in sorted(pinned):
+        before = rows[-1] if rows else None
+        if before is not None and (before.number + before.count, before.first) == (number, first):
+            rows[-1] = replace(before, count=before.count + 1)
+        else:
+            rows.append(DeadChunks(number, 1, first, last))
+    return rows
+
+
+def _are_named(chunks: DeadChunks, versions: SnapshotVersions) -> bool:
+    at = bisect_left(versions.kept, chunks.first)
+    return chunks.last > versions.asked or (at < len(versions.kept) and versions.kept[at] <= chunks.last)
 
 
 def plan_save(

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 from confluent_kafka import Message
+from confluent_kafka.admin import NewTopic
 
 from tests.support.broker import KafkaBroker
 from tests.support.orders import START, Orders, minute, text, totals_in
@@ -63,6 +64,16 @@ def test_chunks_go_with_the_snapshots_that_name_them(plane: System) -> None:
     until(lambda: chunks(plane, "freed") <= 1, 20, "all windows but the last have closed")
     for job in ("freed", "again"):
         plane.done(f"DROP JOB {job}")
+
+
+def test_a_new_decider_deletes_the_state_of_jobs_that_nobody_knows(plane: System) -> None:
+    """What a decider before could not delete, and of a log before this one."""
+    name = f"{plane.prefix}job.0a1b2c3d-7.state"
+    plane.admin.create_topics([NewTopic(name, 1, 1)])[name].result(10)
+    until(lambda: name in plane.admin.list_topics(timeout=10).topics, 10, "the topic is there")
+    plane.workers.pop().stop()
+    plane.worker()
+    until(lambda: name not in plane.admin.list_topics(timeout=10).topics, 30, "the topic is deleted")
 
 
 @dataclass

@@ -13,7 +13,7 @@ from jobplane.processors.kafka.control_topics import STATE_PARTITION
 from jobplane.processors.protocol.steps import Step
 from jobplane.processors.state.chunks import encode_chunk
 from jobplane.processors.state.manifest import Manifest, encode_state, pin_chunks, state_of
-from jobplane.processors.state.saving import Save, SnapshotVersions, close_spans, plan_save
+from jobplane.processors.state.saving import Save, SnapshotVersions, close_spans, is_releasing, plan_save
 from jobplane.processors.task.commits import Commits
 from jobplane.processors.task.groups.silence import Silence
 from jobplane.schemas.failures import RecordTooLarge, StateFull
@@ -39,6 +39,8 @@ class GroupCommits(Commits):
     saved_at: float = field(default_factory=time.monotonic)
     late: int = 0
     silence: Silence | None = None
+    known: SnapshotVersions | None = None
+    """The snapshots that there were when chunks were last deleted, or there was none to delete."""
 
     def __post_init__(self) -> None:
         self.late = self.groups.late
@@ -72,9 +74,9 @@ class GroupCommits(Commits):
     def plan(self, *, save: bool) -> Save:
         """What a commit writes of the state, after the rows of groups are emitted: chunks only with `save`."""
         self._require_room()
-        groups = self.groups
+        groups, self.known = self.groups, self.versions
         if not save:
-            manifest, deleted = close_spans(self.manifest, groups.spans(), self.versions)
+            manifest, deleted = close_spans(self.manifest, groups.spans(), self.known)
             return Save((), deleted, manifest)
         young, live, saved = groups.young_chunks(), groups.spans(), self.manifest.saved
         of_saved = [chunk for chunk in young if chunk.at in saved]
@@ -87,8 +89,17 @@ class GroupCommits(Commits):
             groups.whole,
             self.sources.offsets,
             groups.marks(),
-            self.versions,
+            self.known,
         )
+
+    @property
+    def is_releasing(self) -> bool:
+        """Whether there are chunks to delete because of snapshots that have gone."""
+        versions = self.versions
+        if versions == self.known:
+            return False
+        self.known = versions
+        return is_releasing(self.manifest, versions)
 
     @property
     def versions(self) -> SnapshotVersions:

@@ -17,7 +17,6 @@ from jobplane.processors.kafka.cluster import Doubt, KafkaException, judged
 from jobplane.processors.pipeline import Pipeline
 from jobplane.processors.protocol.steps import Step, TaskEnd
 from jobplane.processors.state.manifest import UNKNOWN, Manifest, is_pinned, manifest_in, pin_unseen
-from jobplane.processors.state.saving import is_releasing
 from jobplane.processors.task.context import BATCH
 from jobplane.processors.task.groups.commits import GroupCommits, too_large
 from jobplane.processors.task.groups.restoring import Restoring, state_in
@@ -71,7 +70,7 @@ class GroupSession(TaskSession):
         """
         super()._look_round()
         commits = self._group_commits
-        if not self.open_since and is_releasing(commits.manifest, commits.versions):
+        if not self.open_since and commits.is_releasing:
             self._begin()
         silence = commits.silence
         if silence is None or self.sources.bounded or self.culprit is not None or self.context.batch < BATCH:

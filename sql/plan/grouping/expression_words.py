@@ -4,8 +4,19 @@ from collections.abc import Iterable
 
 from jobplane.schemas.names import quote_name
 from jobplane.sql.analysis.record import KEY_FIELDS, KEY_WHOLE, RAW_HEADERS, VALUE_WHOLE
-from jobplane.sql.operations.operation import CallOperation, Convert, Fit, View, Widen
-from jobplane.sql.types.typed import Apply, ApplyNullable, Constant, Field, Typed
+from jobplane.sql.operations.operation import CallOperation, CastOperation, Convert, Fit, View, Widen
+from jobplane.sql.types.typed import (
+    Apply,
+    ApplyNullable,
+    Choice,
+    Coalesce,
+    Constant,
+    Field,
+    Junction,
+    Loop,
+    NullTest,
+    Typed,
+)
 
 LONGEST = 60
 PART, VALUE_FIELD, KEY_FIELD, MADE = "part", "value", "key", "made"
@@ -54,9 +65,21 @@ def _words(value: Typed, depth: int) -> str:
             if isinstance(operation, str):
                 sign = _SIGNS.get(operation) or _SIGNS.get(operation.partition("-")[0])
                 return f" {sign} ".join(parts) if sign and len(parts) == 2 else f"{operation}({', '.join(parts)})"
+            if isinstance(operation, CastOperation):
+                return f"CAST({parts[0]} AS {operation.target})"
+        case Coalesce(operands) if depth:
+            return f"COALESCE({', '.join(_words(one, depth - 1) for one in operands)})"
+        case Junction(operands, ends_with) if depth:
+            return (" OR " if ends_with else " AND ").join(_words(one, depth - 1) for one in operands)
+        case NullTest(operand, negated) if depth:
+            return f"{_words(operand, depth - 1)} IS {'NOT ' if negated else ''}NULL"
+        case Choice() if depth:
+            return "CASE …"
+        case Loop(name, over) if depth:
+            return f"{name}({_words(over, depth - 1)}, …)"
         case _:
             pass
-    return "an expression"
+    return "…"
 
 
 def _name(kind: str, *path: str) -> str:
