@@ -9,8 +9,9 @@ difference to what it says of a moment, but that silence begins when a position 
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
+from jobplane.sql.runtime.groups import GroupState
 from jobplane.sql.runtime.groups_parts import At
 
 Marks = Mapping[At, int | None]
@@ -88,3 +89,18 @@ class SilentPartitions:
 
 def _newest(marks: Marks) -> int | None:
     return max((mark for mark in marks.values() if mark is not None), default=None)
+
+
+def pass_time(groups: GroupState, silent: SilentPartitions, now: float, asked: Collection[At]) -> bool:
+    """Lets time go on in the partitions that are idle, where that closes a window; returns whether it did.
+
+    `asked` are those whose ends were compared at this moment: others are not taken for idle.
+    """
+    has_passed = False
+    for one in groups.open_windows():
+        mark, idle = silent.watermark(one.marks, now), silent.idle(one.marks, now)
+        if mark is not None and one.end is not None and mark >= one.end and idle and set(idle) <= {*asked}:
+            groups.pass_time(one.grouping, idle, mark)
+            silent.passed(idle, mark, now)
+            has_passed = True
+    return has_passed

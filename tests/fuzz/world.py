@@ -67,7 +67,8 @@ STATEMENTS = {
     "csv": f"CREATE MAPPING csv ({_listed(FLAT)}, WATERMARK FOR {WATERMARKS['csv']} AS {WATERMARKS['csv']}) TYPE Kafka "
     "OPTIONS (valueFormat 'csv', csvDelimiter ';')",
     "keyed": f'CREATE MAPPING keyed ({_listed(TYPED)}, k BIGINT EXTERNAL NAME "__key.k", '
-    f"WATERMARK FOR {WATERMARKS['keyed']} AS LEAST({WATERMARKS['keyed']}, __timestamp) - INTERVAL '5' SECOND) "
+    f"WATERMARK FOR {WATERMARKS['keyed']} AS LEAST({WATERMARKS['keyed']}, __timestamp) - INTERVAL '5' SECOND "
+    "IDLE AFTER INTERVAL '1' MINUTE) "
     "TYPE Kafka OPTIONS (keyFormat 'json-flat')",
     "to_json": f"CREATE MAPPING to_json ({_listed(TYPED)}) TYPE Kafka",
     "to_avro": "CREATE MAPPING to_avro TYPE Kafka OPTIONS (valueFormat 'avro', valueAvroSchema '{schema}')",

@@ -16,7 +16,7 @@ from jobplane.schemas.failures import LateRecord
 from jobplane.sql.runtime.groups import GroupState, Marks
 from jobplane.sql.runtime.groups_chunks import Chunk
 from jobplane.sql.runtime.groups_parts import At
-from jobplane.sql.runtime.idle import SilentPartitions
+from jobplane.sql.runtime.idle import SilentPartitions, pass_time
 from tests.support.grouping import compiled, message, never, values
 
 SEEDS = range(int(os.environ.get("IDLE_SEEDS", "60")))
@@ -194,15 +194,7 @@ class Task:
             self.absorb(p, self.at[p], len(self.logs[p]))
             self.at[p] = len(self.logs[p])
         self.silent.read({("s", p): self.at[p] for p in (0, 1)}, self.now)
-        decided = False
-        for one in self.state.open_windows():
-            if one.end is None or self.silent.due(one.marks, one.end) > self.now:
-                continue
-            mark, idle = self.silent.watermark(one.marks, self.now), self.silent.idle(one.marks, self.now)
-            if mark is not None and mark >= one.end:
-                self.state.pass_time(one.grouping, idle, mark)
-                self.silent.passed(idle, mark, self.now)
-                decided = True
+        decided = pass_time(self.state, self.silent, self.now, self.state.partitions)
         self.commit(save=self.plan.random() < 0.2 or decided)
 
     def commit(self, *, save: bool) -> None:

@@ -1,9 +1,10 @@
 """Queries with groups and their records, as the pages show them: blocks of support/rows.py.
 
 `= commit` is a commit of the job, `= end` the end of all records, at which every window closes: each is followed by the
-rows written. `^ partition 1` is where records are from there on: a topic has as many partitions as the block names.
-`^ topic t` is their topic, which is `s` at first. `^` also gives the `key` or `timestamp` of records, and the clock
-(`now`) when rows are written; in a block that does, `:` shows key and timestamp of each row.
+rows written. `= 90 s` is a commit so many seconds later, in which nothing came. `^ partition 1` is where records are
+from there on: a topic has as many partitions as the block names. `^ topic t` is their topic, which is `s` at first. `^`
+also gives the `key` or `timestamp` of records, and the clock (`now`) when rows are written; in a block that does, `:`
+shows key and timestamp of each row.
 """
 
 from collections import Counter
@@ -17,9 +18,10 @@ from confluent_kafka import Message
 from jobplane.schemas.failures import GroupFailed, RecordFailure
 from jobplane.schemas.shown import utc_text
 from jobplane.sql.codegen.groups import compile_groups
-from jobplane.sql.plan.stateful import grouped_branches
+from jobplane.sql.plan.stateful import grouped_branches, idle_rules
 from jobplane.sql.runtime.groups import GroupState
 from jobplane.sql.runtime.groups_parts import FOREVER
+from jobplane.sql.runtime.idle import SilentPartitions, pass_time
 from tests.support.rows import Block, octets, shown
 
 _PARTITION = "^ partition "
@@ -34,9 +36,9 @@ def answered(block: Block) -> str:
     wiring = block.wiring()
     compiled = compile_groups(block.planned(), wiring)
     last = max(int(line.removeprefix(_PARTITION)) if line.startswith(_PARTITION) else 0 for line in block.lines)
-    session = _Session(
-        compiled.state((topic, partition) for topic in wiring.topics.values() for partition in range(last + 1))
-    )
+    state = compiled.state((topic, partition) for topic in wiring.topics.values() for partition in range(last + 1))
+    rules = idle_rules(block.planned())
+    session = _Session(state, SilentPartitions({wiring.topics[source]: after for source, after in rules.items()}))
     assert block.lines[-1].startswith("= "), "what the records after the last commit give is not shown"
     answers = [answer for line in block.lines for answer in (line, *session.answers(line))]
     return "\n".join([*block.mappings, *filter(None, [block.options]), block.query, *answers])
@@ -45,6 +47,8 @@ def answered(block: Block) -> str:
 @dataclass(slots=True)
 class _Session:
     state: GroupState
+    silent: SilentPartitions
+    seconds: float = 0.0
     key: bytes = b"k"
     topic: str = "s"
     partition: int = 0
@@ -94,9 +98,12 @@ class _Session:
         yield from ["~ skipped"] * skipped
 
     def _emit(self, what: str) -> Iterator[str]:
-        assert what in ("commit", "end")
+        self.silent.read({at: self.offsets[at] for at in self.state.partitions}, self.seconds)
         if what == "end":
             self.state.close_all()
+        elif what != "commit":
+            self.seconds += float(what.removesuffix(" s"))
+            pass_time(self.state, self.silent, self.seconds, self.state.partitions)
         written: list[tuple[Any, ...]] = []
         failures = []
         try:

@@ -15,7 +15,7 @@ from jobplane.schemas.records.progress import WindowProgress
 from jobplane.sql.runtime.groups import GroupState
 from jobplane.sql.runtime.groups_due import OpenWindows
 from jobplane.sql.runtime.groups_parts import At
-from jobplane.sql.runtime.idle import Marks, SilentPartitions
+from jobplane.sql.runtime.idle import Marks, SilentPartitions, pass_time
 
 LOOK_S, DECIDE_S = 0.1, 1.0
 """How often silence is looked at, and how often a decision is made at most: each saves the groups."""
@@ -54,15 +54,7 @@ class Silence:
         ends = self._context.services.kafka.last_offsets(asked, self._context.alive)
         now = self._decided_at = time.monotonic()
         self._silent.compare(ends, now)
-        has_passed = False
-        for one in self._due(now):
-            mark = self._silent.watermark(one.marks, now)
-            idle = self._silent.idle(one.marks, now)
-            if mark is not None and one.end is not None and mark >= one.end and asked.issuperset(idle):
-                self._groups.pass_time(one.grouping, idle, mark)
-                self._silent.passed(idle, mark, now)
-                has_passed = True
-        return has_passed
+        return pass_time(self._groups, self._silent, now, asked)
 
     def next_due(self) -> float:
         """The moment, of the monotonic clock, at which time closes the next window if nothing comes."""
