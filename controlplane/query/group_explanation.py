@@ -42,17 +42,18 @@ def _closes(group: GroupOperator, step: WatermarkOperator, source: Source) -> st
     """What closes windows, and what keeps them open."""
     idle = text_of(timedelta(microseconds=step.idle))
     is_bounded = "; at stopAt all close" if source.end else ""
-    if group.bound:
+    if group.bound or len(source.start) == 1:
         goes_on = f"once it is silent for {idle}, its time goes on with the clock"
         when = goes_on if step.idle else "while it is silent they wait"
-        return f"windows of a partition close by its own watermark; {when}{is_bounded}"
-    of = f"{quantity(len(source.start), 'partition')} of '{source.topic}'"
+        which = f"their own partition of '{source.topic}'" if group.bound else f"the only partition of '{source.topic}'"
+        return f"windows wait for the watermark of {which}; {when}{is_bounded}"
+    of = f"all {quantity(len(source.start), 'partition')} of '{source.topic}'"
     waits = (
         f"one that is read to its end and silent for {idle} holds back none; when all are, time goes on with the clock"
         if step.idle
         else "one that is empty or silent holds back all"
     )
-    return f"windows close by the least watermark of {of}: {waits}{is_bounded}"
+    return f"windows wait for the watermarks of {of}: {waits}{is_bounded}"
 
 
 def _bound(branch: Branch, group: GroupOperator, step: WatermarkOperator | None) -> str:

@@ -97,7 +97,7 @@ def _without_rule(group: GroupOperator, source: Source) -> str:
     silent = (
         f"a partition of '{source.topic}' is silent, its own windows wait"
         if group.bound
-        else f"one partition of '{source.topic}' is silent, all windows wait"
+        else f"{'one partition of ' if len(source.start) > 1 else ''}'{source.topic}' is silent, all windows wait"
     )
     rule = None if source.mapping is None else source.mapping.watermark
     where = (

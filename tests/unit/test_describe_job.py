@@ -73,6 +73,7 @@ A, B = ("s", 0), ("s", 1)
         ([OpenWindows({A: 9_000, B: 9_000}, 0, None)], WindowProgress(0, None, 9)),
         ([OpenWindows({A: None}, 0, None)], WindowProgress(0, None, None)),
         ([OpenWindows({A: 9_000}, 1, 10_000), OpenWindows({B: 5_000}, 2, 7_000)], WindowProgress(3, 7, 5)),
+        ([OpenWindows({A: 3, B: 3}, 1, 4), OpenWindows({A: 9, B: 5}, 1, 8, 1)], WindowProgress(2, 0, 0, "s-1")),
         ([], WindowProgress(0, None, None)),
     ],
 )

@@ -25,27 +25,27 @@ def explained(query: str, mapping: str = MAPPING, most: int = -1, end: tuple[int
         (
             f"SELECT window_end, count(*) AS n FROM {WINDOWS} {BY}",
             MAPPING,
-            "windows close by the least watermark of 3 partitions of 's': one that is empty or silent holds back all",
+            "windows wait for the watermarks of all 3 partitions of 's': one that is empty or silent holds back all",
         ),
         (
             f"SELECT window_end, count(*) AS n FROM {WINDOWS} {BY}",
             RULED,
             (
-                "windows close by the least watermark of 3 partitions of 's': one that is read to its end and "
+                "windows wait for the watermarks of all 3 partitions of 's': one that is read to its end and "
                 "silent for PT1M holds back none; when all are, time goes on with the clock"
             ),
         ),
         (
             f"SELECT window_end, k, count(*) AS n FROM {WINDOWS} {BY}, k",
             MAPPING,
-            "windows of a partition close by its own watermark; while it is silent they wait",
+            "windows wait for the watermark of their own partition of 's'; while it is silent they wait",
         ),
         (
             f"SELECT window_end, k, count(*) AS n FROM {WINDOWS} {BY}, k",
             RULED,
             (
-                "windows of a partition close by its own watermark; once it is silent for PT1M, its time goes on with "
-                "the clock"
+                "windows wait for the watermark of their own partition of 's'; once it is silent for "
+                "PT1M, its time goes on with the clock"
             ),
         ),
     ],

@@ -84,7 +84,7 @@ class Silence:
 
 
 def window_progress(opened: Collection[OpenWindows], silent: SilentPartitions, now: float) -> WindowProgress:
-    """In milliseconds. Where several sets of partitions close windows, none of these holds back the others."""
+    """In milliseconds. Partitions of different sets do not hold back one another."""
     ends = [one.end for one in opened if one.end is not None]
     marks = [silent.watermark(one.marks, now) for one in opened]
     known = [mark for mark in marks if mark is not None]
@@ -92,7 +92,7 @@ def window_progress(opened: Collection[OpenWindows], silent: SilentPartitions, n
         sum(one.count for one in opened),
         min(ends) // 1000 if ends else None,
         min(known) // 1000 if known and len(known) == len(marks) else None,
-        _holder(next(iter(opened)).marks, silent, now) if len(opened) == 1 else "",
+        next(filter(None, (_holder(one.marks, silent, now) for one in opened)), ""),
     )
 
 
