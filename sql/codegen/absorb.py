@@ -104,7 +104,7 @@ _STAGED_MIDDLE = """\
         except (ArithmeticError, RecursionError, ValueError) as error:
             raise bad_record(error) from error
         yield skipped
-        part.mark = max(high, pending){less}
+        part.mark = max(part.mark, max(high, pending){less})
         part.late += passed
 """
 _STAGED_TAIL = """\

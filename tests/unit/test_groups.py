@@ -305,3 +305,18 @@ def test_if_an_aggregate_refuses_a_record_in_one_of_its_windows_it_is_in_none() 
         absorb(state, message(11, v="x"))
     absorb(state, message(11, v=5))
     assert [(one["n"], one["high"]) for one in values(state)] == [(1, 2), (2, 5), (1, 5)]
+
+
+@pytest.mark.parametrize("last", [0, 1])
+def test_a_record_moves_the_watermark_whichever_select_of_a_union_filters_it_first(last: int) -> None:
+    ordered = "SELECT x, ts FROM TABLE(IMPOSE_ORDER({}, DESCRIPTOR(ts), INTERVAL '5' SECOND))"
+    selects = [ordered.format("TABLE s"), ordered.format("TABLE(SELECT * FROM s WHERE x > 0)")]
+    union = " UNION ALL ".join([selects[1 - last], selects[last]])
+    window = "TABLE(TUMBLE(TABLE b, DESCRIPTOR(ts), INTERVAL '10' SECOND))"
+    mapping = "CREATE MAPPING s (x BIGINT, ts TIMESTAMP WITH TIME ZONE) TYPE Kafka"
+    query = f"WITH b AS ({union}) SELECT COUNT(*) AS n FROM {window} GROUP BY window_start"
+    state = state_of(query, mapping=mapping)
+    absorb(state, message(1, x=1), message(15, x=-1))
+    assert values(state) == [{"n": 2}]
+    with pytest.raises(LateRecord):
+        absorb(state, message(2, x=1))
