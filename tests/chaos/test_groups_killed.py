@@ -9,7 +9,7 @@ import pytest
 
 from jobplane.processors.protocol.steps import Step
 from tests.support.broker import KafkaBroker
-from tests.support.orders import Orders, sessions_in
+from tests.support.orders import Orders, sessions_in, totals_in
 from tests.support.system import System, system, until
 
 OFTEN = "snapshotIntervalMillis '20', stateIntervalMillis '200'"
@@ -105,3 +105,48 @@ def test_tasks_move_between_workers_that_are_killed(broker: KafkaBroker, prefix:
         assert orders.check_sessions(sinks["visits"]) > 0
         orders.check_changes(sinks["sums"])
         assert {job["status"] for job in plane.jobs().values()} == {"RUNNING"}
+
+
+@pytest.mark.parametrize(
+    ("step", "times"), [(Step.SAVE, 9), (Step.FLUSH, 9), (Step.COMMIT, 9), (Step.REPORT, 2)], ids=str
+)
+def test_snapshots_come_and_go_while_the_host_dies(plane: System, step: Step, times: int) -> None:
+    """The chunks of those that are gone are deleted, and the last one is whole."""
+    name = f"kill_{step}_{times}_kept"
+    orders, sink, other = Orders(plane, name), plane.topic(f"{name}-out"), plane.topic(f"{name}-too")
+    options = f"parallelism '2', onLate 'skip', {OFTEN}"
+    plane.done(f"CREATE JOB {name} OPTIONS ({options}) AS {orders.windows(sink)}")
+    made = 0
+
+    def is_killed_while_snapshots_are_made() -> bool:
+        nonlocal made
+        orders.send(100)
+        plane.done(f"CREATE SNAPSHOT {name}{made % 3} FOR JOB {name}")
+        plane.sql(f"DROP SNAPSHOT IF EXISTS {name}{(made + 1) % 3}")
+        made += 1
+        return (plane.folder / name).exists() and made > 5
+
+    until(is_killed_while_snapshots_are_made, 90, "the host was killed")
+    last = f"{name}{(made - 1) % 3}"
+    before = totals_in(plane.read(sink))
+    for i in range(3):
+        if f"{name}{i}" != last:
+            plane.sql(f"DROP SNAPSHOT IF EXISTS {name}{i}")
+    orders.send(1_000)
+    plane.done(f"ALTER JOB {name} RESTART")
+    plane.done(f"CREATE JOB {name}_2 OPTIONS ({options}, initialSnapshotName '{last}') AS {orders.windows(other)}")
+    orders.close()
+    orders.check(sink)
+    totals, _ = orders.expected()
+    until(lambda: totals.keys() <= before.keys() | totals_in(plane.read(other)).keys(), 60, "all windows")
+    assert (before | totals_in(plane.read(other))).items() <= totals.items()
+    plane.done(f"DROP SNAPSHOT {last}")
+    uid = plane.about(f"DESCRIBE JOB {name}")["uid"]
+
+    def chunks() -> int:
+        newest = {one.key(): one.value() for one in plane.read(f"{plane.prefix}job.{uid}.state")}
+        return sum(value is not None for value in newest.values())
+
+    until(lambda: chunks() <= orders.partitions, 30, "only the chunks of the last window are left")
+    for job in (name, f"{name}_2"):
+        plane.done(f"DROP JOB {job}")
