@@ -132,8 +132,8 @@ class GroupCommits(Commits):
             )
 
 
-def too_large(failure: RecordTooLarge, policy: RecordPolicy) -> RecordTooLarge:
+def too_large(failure: RecordTooLarge, policy: RecordPolicy, state_topic: str) -> RecordTooLarge:
     """The failure where a record of groups, which no record that was read is to blame for, is too large."""
     topics = f"'{failure.topic}'" if failure.topic else policy.topics
-    text = f"a row of a group is larger than {topics} takes, or the state of one group is larger than a record may be"
-    return RecordTooLarge(f"{text} ({failure.message}); raise max.message.bytes of the topic, then RESUME")
+    text = f"a row of a group is larger than {topics} takes, or the state of one group than '{state_topic}' takes"
+    return RecordTooLarge(f"{text} ({failure.message}); raise max.message.bytes of that topic, then RESUME")

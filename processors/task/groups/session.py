@@ -161,7 +161,7 @@ class GroupSession(TaskSession):
             try:
                 written = groups.emit(self.evaluation.produce, self.evaluation.when_full, datetime.now(UTC))
             except RecordTooLarge as failure:
-                raise too_large(failure, self.policy) from failure
+                raise self._too_large(failure) from failure
             plan = commits.plan(save=save)
         counters.emitted(written, groups.groups)
         if groups.late > late:  # the query passes over them by itself
@@ -221,4 +221,7 @@ class GroupSession(TaskSession):
     def cause_of(self, error: KafkaException) -> Exception:
         """What an error of the client means. No single record that was read is to blame for what Kafka refuses."""
         cause = judged(self.commits.failed_with(error))
-        return too_large(cause, self.policy) if isinstance(cause, RecordTooLarge) else cause
+        return self._too_large(cause) if isinstance(cause, RecordTooLarge) else cause
+
+    def _too_large(self, failure: RecordTooLarge) -> RecordTooLarge:
+        return too_large(failure, self.policy, self.context.services.topics.job_state(self.task.uid))
