@@ -90,7 +90,7 @@ class Orders:
 
     def expected(self) -> tuple[Totals, int]:
         """The totals, by windows that close, and how many orders are late."""
-        kept, late = self._kept(lambda time: minute(time) + SIZE)
+        kept, late = self.kept(lambda time: minute(time) + SIZE)
         found: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
         for user, time, x in kept:
             found[user, text(minute(time))].append(x)
@@ -98,7 +98,7 @@ class Orders:
 
     def expected_sessions(self) -> tuple[Counter[Session], int]:
         """The sessions that end, and how many orders are late."""
-        kept, late = self._kept(lambda time: time)
+        kept, late = self.kept(lambda time: time)
         found = Counter[Session]()
         for _, orders in groupby(sorted(kept), key=lambda one: one[0]):
             open_ones: list[tuple[str, datetime, int]] = []
@@ -110,7 +110,7 @@ class Orders:
             found[_session(open_ones)] += 1
         return found, late
 
-    def _kept(self, end_of: Callable[[datetime], datetime]) -> tuple[list[tuple[str, datetime, int]], int]:
+    def kept(self, end_of: Callable[[datetime], datetime]) -> tuple[list[tuple[str, datetime, int]], int]:
         """User, time and x of the orders that are not late, and how many are: their part of a window had ended."""
         marks: dict[int, datetime] = {}
         kept, late = [], 0
