@@ -48,9 +48,8 @@ def test_bounded_jobs_with_groups(broker: KafkaBroker, prefix: str, tmp_path: Pa
         sinks = {name: plane.topic(f"out-{i}", 1, **KEPT) for i, name in enumerate(QUERIES)}
         producer = Producer({"bootstrap.servers": plane.bootstrap})
         for name, query in QUERIES.items():
-            select = query.ours("avro" if query.avro else "json")
             statement = f"""CREATE JOB "{name}" OPTIONS (stopAt 'latest', onError 'deadLetter', onLate 'deadLetter',
-                deadLetterTopic '{letters}') AS INSERT INTO "{sinks[name]}" {select}"""
+                deadLetterTopic '{letters}') AS INSERT INTO "{sinks[name]}" {query.ours}"""
             producer.produce(f"{plane.prefix}commands", statement.encode())
         assert producer.flush(30) == 0
         until(
@@ -65,9 +64,9 @@ def test_bounded_jobs_with_groups(broker: KafkaBroker, prefix: str, tmp_path: Pa
             found[headers["jobplane-job"], headers["jobplane-code"]].append(headers["jobplane-source"])
         referee = Referee()
         for name, query in QUERIES.items():
-            topic = topics["avro" if query.avro else "json"]
             for code, places in (("LATE", referee.late(query)), ("BAD_RECORD", referee.bad(query))):
-                assert sorted(found[name, code]) == sorted(f"{topic}-{p}@{o}" for p, o in places), (name, code)
+                expected = [f"{topics[source]}-{p}@{o}" for source in query.sources for p, o in places]
+                assert sorted(found[name, code]) == sorted(expected), (name, code)
             ours, theirs = ordered(rows_in(plane, sinks[name], query)), ordered(referee.rows(query))
             assert theirs, f"{name} has rows"
             different = [(mine, other) for mine, other in zip_longest(ours, theirs) if not same(mine, other)]

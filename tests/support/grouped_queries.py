@@ -125,24 +125,33 @@ _TIME = " ORDER BY time, p, o"
 
 @dataclass(frozen=True, slots=True)
 class Grouped:
-    """A query over `{s}`, by the name of its window, if it has one."""
+    """A query over `{s}`, by the name of its window, if it has one. `sources` are the mappings that `{s}` is."""
 
     window: str
     text: str
     where: str = ""
     avro: bool = False
+    union: bool = False
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return ("json", "avro") if self.union else ("avro",) if self.avro else ("json",)
 
     @property
     def changes(self) -> bool:
         return not self.window or "EMIT CHANGES" in self.text
 
-    def ours(self, source: str) -> str:
+    @property
+    def ours(self) -> str:
+        source = "both" if self.union else self.sources[0]
+        selects = " UNION ALL ".join(f"SELECT u, x, ts FROM {one}" for one in self.sources)
         rows = WINDOWS[self.window].ours.format(s=source) if self.window else source
-        return self._of(1, rows)
+        return (f"WITH both AS ({selects}) " if self.union else "") + self._of(1, rows)
 
     @property
     def theirs(self) -> str:
-        return self._of(2, "rows_of").replace("EMIT CHANGES", "")
+        rows = "(SELECT * FROM rows_of UNION ALL SELECT * FROM rows_of)" if self.union else "rows_of"
+        return self._of(2, rows).replace("EMIT CHANGES", "")
 
     def _of(self, side: int, rows: str) -> str:
         text = re.sub(r"\{([^|{}]*)\|([^{}]*)\}", lambda found: found[side], self.text)
@@ -246,6 +255,28 @@ QUERIES = {
     "patient": Grouped("imposed", f"SELECT window_start, COUNT(*) AS c FROM {{s}} {W}", where="u <> 'cat'"),
     "of Kafka": Grouped("of Kafka", f"SELECT window_start, u, COUNT(ts) AS c FROM {{s}} {W}, u"),
     "once": Grouped("tumble", "SELECT DISTINCT window_start, window_end, LOWER(u) AS u FROM {s}", avro=True),
+    "of both": Grouped(
+        "", "SELECT COALESCE(u, '') AS u, COUNT(x) AS c, SUM(x) AS total FROM {s} GROUP BY 1", union=True
+    ),
+    "hops of both": Grouped(
+        "hop", f"SELECT window_start, u, COUNT(*) AS c, SUM(x) AS total FROM {{s}} {W}, u", where="x > -8", union=True
+    ),
+    "sessions of both": Grouped(
+        "session", f"SELECT u, window_start, window_end, COUNT(*) AS c FROM {{s}} {W}, u", union=True
+    ),
+    "groups and rows": Grouped(
+        "tumble",
+        f"""SELECT 'group' AS what, window_start, u, COUNT(*) AS n FROM {{s}} {W}, what, u UNION ALL
+            SELECT 'row' AS what, window_end AS window_start, u, n FROM {{s}} WHERE n > 190""",
+    ),
+    "elements": Grouped(
+        "tumble",
+        f"""SELECT window_start, x, place FROM ({{|SELECT window_start, UNNEST(xs[1:2]) AS x,
+            GENERATE_SUBSCRIPTS(xs[1:2], 1) AS place FROM (}}SELECT window_start, ARRAY_AGG(x ORDER BY x DESC) AS xs
+            FROM {{s}} {W}{{|)}})
+            {{CROSS JOIN UNNEST(xs) WITH ORDINALITY AS t (x, place) WHERE place <= 2|}}""",
+        where="x IS NOT NULL",
+    ),
     "sessions": Grouped(
         "session",
         f"""SELECT u, window_start, window_end, COUNT(*) AS c, {{ARRAY_AGG(x)|LIST(x{_TIME})}} AS xs
