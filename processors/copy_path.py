@@ -18,10 +18,10 @@ def copies_records(plan: Plan) -> bool:
 def why_rows(plan: Plan, options: JobOptions, sources: Sequence[Source], sinks: Sequence[Sink]) -> str:
     """Why a job moves its records one by one; empty where it moves whole batches."""
     branches = plan.branches
-    if not all(branch.copies for branch in branches):
-        return "the query makes new records"
     if any(branch.sink.target for branch in branches):
         return "the job has several INSERTs"
+    if not all(branch.copies for branch in branches):
+        return "the query makes new records"
     if len(branches) > 1:
         return "the query reads its source more than once, or several sources"
     if branches[0].steps:

@@ -14,6 +14,7 @@ from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 
 from jobplane.processors.evaluation.dead_letters import REASON, SOURCE
 from tests.support.broker import KafkaBroker
+from tests.support.orders import Orders
 from tests.support.system import System, jobplane, system, until
 
 ORDERS, BAD = 1_500, 100
@@ -228,3 +229,42 @@ def test_scripts_and_dry_runs_take_sets(plane: System) -> None:
     assert ids(plane.await_values(first, 1)) == ids(plane.await_values(second, 1)) == Counter([7])
     explained = jobplane(plane, "sql", f"EXPLAIN {script.partition('SHOW')[0].strip()}")
     assert f'topic "{second}": id JSON' in explained.stdout, explained
+
+
+def test_groups_of_a_set_are_exact_through_kills_and_snapshots(plane: System) -> None:
+    """Windows, totals that replace one another, and copies: all from one reading of the orders."""
+    orders = Orders(plane, "grouped")
+    windows, totals = plane.topic("grouped-windows"), plane.topic("grouped-totals", 1)
+    copies = plane.topic("grouped-copies", 3)
+    set_of = f"""BEGIN {orders.windows(windows)}; {orders.totals(totals)};
+        INSERT INTO "{copies}" SELECT * FROM "{orders.topic}"; END"""
+    options = "parallelism '1', onLate 'skip', stateIntervalMillis '300', snapshotIntervalMillis '20'"
+    plane.done(f"CREATE JOB grouped OPTIONS ({options}) AS {set_of}")
+    for _ in range(4):
+        orders.send(200)
+        plane.await_values(copies, orders.sent)
+        for pid in plane.workers[0].host_pids():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+    plane.done("ALTER JOB grouped SUSPEND")
+    orders.send(100)
+    plane.done("ALTER JOB grouped RESUME")
+    orders.send(100)
+    plane.await_values(copies, orders.sent)
+    plane.done("DROP JOB grouped WITH SNAPSHOT grouped")
+    orders.send(200)
+    plane.done(f"CREATE JOB grouped OPTIONS ({options}, initialSnapshotName 'grouped') AS {set_of}")
+    orders.close()
+    assert orders.check(windows) > 0
+    orders.check_changes(totals)
+    wanted = Counter((one.key(), one.value()) for one in plane.read(orders.topic))
+    plane.await_values(copies, wanted.total())
+    assert Counter((one.key(), one.value()) for one in plane.read(copies)) == wanted
+    until(lambda: plane.about("DESCRIBE JOB grouped")["groups"] > 0, 30, "the groups are counted")
+    refused = plane.sql(
+        f"CREATE JOB grouped2 OPTIONS (initialSnapshotName 'grouped') AS BEGIN {orders.totals(totals)}; "
+        f'INSERT INTO "{copies}" SELECT * FROM "{orders.topic}"; END'
+    )
+    assert refused.reply is not None
+    assert refused.reply.verdict == "refused", refused.reply
+    plane.done("DROP JOB grouped")

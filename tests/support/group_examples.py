@@ -4,7 +4,7 @@
 rows written. `= 90 s` is a commit so many seconds later, in which nothing came. `^ partition 1` is where records are
 from there on: a topic has as many partitions as the block names. `^ topic t` is their topic, which is `s` at first. `^`
 also gives the `key` or `timestamp` of records, and the clock (`now`) when rows are written; in a block that does, `:`
-shows key and timestamp of each row.
+shows key and timestamp of each row. Of a set of INSERTs `:` names the topic.
 """
 
 from collections import Counter
@@ -94,7 +94,9 @@ class _Session:
         except RecordFailure as error:
             yield f"! {error}"
             return
-        yield from (f"< {shown(record[1])}" for record in written)
+        for record in written:
+            yield f"< {shown(record[1])}"
+            yield from ([f": topic {record[0]}"] if record[0] != "out" else [])
         yield from ["~ skipped"] * skipped
 
     def _emit(self, what: str) -> Iterator[str]:
@@ -112,6 +114,8 @@ class _Session:
             failures.append(f"! {error}")
         for record in written:
             yield f"< {shown(record[1])}"
+            said = [f"topic {record[0]}"] if record[0] != "out" else []
             if self.tells:
-                yield f": key {shown(record[2])}, timestamp {utc_text(record[6])}Z"
+                said += [f"key {shown(record[2])}", f"timestamp {utc_text(record[6])}Z"]
+            yield from ([f": {', '.join(said)}"] if said else [])
         yield from failures
