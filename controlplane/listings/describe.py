@@ -11,7 +11,7 @@ from jobplane.schemas.formats import JSON_FLAT, KEY_FORMAT, VALUE_FORMAT
 from jobplane.schemas.options import JobOptions
 from jobplane.schemas.records.plans import keeps_state
 from jobplane.schemas.records.progress import PartitionProgress, Progress, refusals_by_code
-from jobplane.schemas.records.state import TASK_ENDED, Job
+from jobplane.schemas.records.state import TASK_ENDED, Job, Snapshot
 from jobplane.schemas.records.tasks import task_key
 from jobplane.schemas.suggestions import did_you_mean
 from jobplane.sql.syntax import statements
@@ -155,6 +155,14 @@ def describe_mapping(state: State, name: statements.Name) -> Listing:
     return Listing(COLUMN_COLUMNS, rows, about)
 
 
+def _groups_of(snapshot: Snapshot) -> list[str]:
+    """What the groups in a snapshot are; empty where there are none, or an older version has made it."""
+    from jobplane.sql.plan.grouping.going_on import describe_groups
+    from jobplane.sql.plan.grouping.signature import decode_signatures
+
+    return describe_groups(decode_signatures(snapshot.groups) or ())
+
+
 def describe_snapshot(state: State, name: statements.Name) -> Listing:
     snapshot = state.snapshots.get(name.text)
     if snapshot is None:
@@ -168,6 +176,7 @@ def describe_snapshot(state: State, name: statements.Name) -> Listing:
         "time": snapshot.time,
         "parts": len(snapshot.parts),
         "state": snapshot.state_bytes,
+        "groups": _groups_of(snapshot),
         "digest": snapshot.digest,
         "sink": snapshot.sink,
         "sink_ends": list(snapshot.sink_ends),

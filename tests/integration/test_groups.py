@@ -203,6 +203,10 @@ def test_a_job_goes_on_with_fewer_aggregates_and_no_others(plane: System) -> Non
         "plain_part": False,
         "part": True,
     }
+    assert plane.about("DESCRIBE SNAPSHOT plain_part")["groups"] == []
+    assert plane.about("DESCRIBE SNAPSHOT part")["groups"] == [
+        "by __key; windows of PT1M of ts; EMIT FINAL; aggregates: COUNT(*), SUM(x)"
+    ]
     for snapshot, other, why in (
         ("plain_part", query, "holds no groups"),
         ("part", query.replace("SUM(x)", "MAX(x)"), "it has COUNT(*), SUM(x), not MAX(x)"),

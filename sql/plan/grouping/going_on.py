@@ -38,6 +38,14 @@ def difference(kept: Sequence[GroupSignature], asked: Sequence[GroupSignature]) 
     return next((why for one, other in zip(kept, asked, strict=True) if (why := _difference(one, other))), "")
 
 
+def describe_groups(groups: Sequence[GroupSignature]) -> list[str]:
+    """What groups are, in words: what a query that goes on with them must have."""
+    return [
+        f"by {_listed(one.keys)}; {one.window.text}; {one.emit.text}; aggregates: {_listed(one.aggregates)}"
+        for one in groups
+    ]
+
+
 def _difference(kept: GroupSignature, asked: GroupSignature) -> str:
     if sorted(_digests(kept.keys)) != sorted(_digests(asked.keys)):
         return _other("groups by", _listed(kept.keys), _listed(asked.keys))
