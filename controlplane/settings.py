@@ -24,7 +24,12 @@ REGISTRY = "JOBPLANE_REGISTRY_"
 FILE = "jobplane.toml"
 LONGEST_ISSUER = 500
 """The most characters that issued_by may have."""
-RANGES = {"replication_factor": (0, 32_767), "web_port": (0, LAST_PORT), "hosts": (0, 10_000)}
+RANGES = {
+    "replication_factor": (0, 32_767),
+    "web_port": (0, LAST_PORT),
+    "hosts": (0, 10_000),
+    "state_budget": (0, 2**40),
+}
 """The least and the greatest value of each integer setting."""
 TABLES = ("kafka", "registry")
 ENVIRONMENT_ORIGIN = "environment"
@@ -55,6 +60,7 @@ class Settings:
     hosts: int = _setting(0, "Task hosts (processes) of a worker; 0: one per core.")
     session_timeout: float = _setting(6.0, "Seconds of silence after which a worker counts as lost.")
     dormant_after: float = _setting(10.0, "Seconds without input after which a task gives back its Kafka clients.")
+    state_budget: int = _setting(1024, "MiB of memory for the groups of all tasks of a task host; 0: no limit.")
     data: str = _setting(".jobplane", "Folder for the files of the embedded broker and of the workers.")
     host_module: str = _setting("jobplane.processors.host", "Python module run as task host.")
     kafka: dict[str, str] = field(default_factory=dict)

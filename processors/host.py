@@ -42,6 +42,7 @@ from jobplane.processors.protocol.messages import (
 from jobplane.processors.protocol.steps import Step, TaskEnd
 from jobplane.processors.registry.client import registry_of
 from jobplane.processors.task.context import Rest, TaskServices
+from jobplane.processors.task.groups.budget import MIB, StateBudget
 from jobplane.processors.task.records import ControlRecords
 from jobplane.processors.task.reports import Reporter
 from jobplane.processors.task.runner import Runner
@@ -100,6 +101,7 @@ class Host:
             registry_of(opening.registry),
             Wire(kafka),
             opening.dormant_after_s,
+            StateBudget(opening.state_budget * MIB),
             SharedFetch(lambda: kafka.consumer(f"{opening.prefix}{GROUP}", **CONSUMER_SETTINGS)) if shares else None,
         )
         self._hook, self._out = hook, out
@@ -196,6 +198,7 @@ class Host:
         """Forgets a task, and tells the worker how it has ended."""
         key, context = runner.goal.key, runner.context
         del self._runs[key]
+        self._services.state_budget.forget(key)
         self._fell_asleep.pop(key, None)
         copied = frozenset(context.copied)
         self._tell(RunnerEnded(key, runner.goal.generation, end, copied, context.faults))

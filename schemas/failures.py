@@ -96,7 +96,8 @@ class StateMismatch(JobFailure):
 
 
 class StateFull(JobFailure):
-    """A task holds more groups than maxProcessorAccumulatedRecords allows."""
+    """A task holds more groups than maxProcessorAccumulatedRecords allows, or those of a host take more memory than
+    state_budget does."""
 
     code = "STATE_FULL"
     blame = Blame.USER

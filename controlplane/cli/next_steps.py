@@ -29,7 +29,7 @@ _STEPS: dict[type[JobFailure], str] = {
     RecordTooLarge: "to continue after max.message.bytes of the topic is raised: ALTER JOB {job} RESUME",
     LateRecord: "to keep late records apart: ALTER JOB {job} OPTIONS (onLate 'deadLetter') RESUME",
     GroupFailed: f"{_AGAIN} with another query",
-    StateFull: "to allow more groups: ALTER JOB {job} OPTIONS (maxProcessorAccumulatedRecords '-1') RESUME",
+    StateFull: "to continue once there is room, as the failure says: ALTER JOB {job} RESUME",
     StateMismatch: f"{_AGAIN}, without that snapshot",
     PartitionsChanged: _AGAIN,
     DataLost: f"{_AGAIN}; the new job begins at the oldest record",

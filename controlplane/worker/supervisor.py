@@ -223,6 +223,7 @@ class Supervisor:
             *(settings.bootstrap, settings.kafka, settings.prefix, self._worker, settings.session_timeout),
             settings.registry,
             settings.dormant_after,
+            settings.state_budget,
         )
         self._send(number, opening)
         for does, name in ((self._listen, "host"), (_speak, "to-host")):

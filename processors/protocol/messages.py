@@ -44,7 +44,7 @@ class Opening(Struct, tag="opening", frozen=True):
     """The first line: where Kafka is, and which worker the host belongs to.
 
     `in_touch_s` is how long tasks may continue after the last InTouch; `dormant_after_s` how long a task without input
-    keeps its clients.
+    keeps its clients; `state_budget` how many MiB the groups of all tasks may take.
     """
 
     bootstrap: str
@@ -54,6 +54,7 @@ class Opening(Struct, tag="opening", frozen=True):
     in_touch_s: float
     registry: dict[str, str] = {}
     dormant_after_s: float = 10.0
+    state_budget: int = 0
 
 
 class RunTask(Struct, tag="run", frozen=True):

@@ -21,6 +21,7 @@ from jobplane.processors.protocol.steps import Step
 from jobplane.processors.registry.client import Registry
 from jobplane.processors.task.counters import Counters
 from jobplane.processors.task.gate import Gate
+from jobplane.processors.task.groups.budget import StateBudget
 from jobplane.processors.task.records import ControlRecords
 from jobplane.processors.task.reports import Reporter
 from jobplane.processors.task.turns import InterpreterTurn
@@ -82,9 +83,10 @@ class TaskServices:
     """What a task host gives to its tasks.
 
     `require_in_touch` raises Doubt while the worker may have lost its place in the group. `interpreter_turn` is held by
-    the one task that evaluates records. After `dormant_after_s` without input a task rests. `must_restart` is set when
-    so many calls did not come back that the process must be replaced. `schemas` are those of the registry that any of
-    the tasks has needed. Without `shared_fetch` each task fetches for itself.
+    the one task that evaluates records. `state_budget` limits the memory of groups. After `dormant_after_s` without
+    input a task rests. `must_restart` is set when so many calls did not come back that the process must be replaced.
+    `schemas` are those of the registry that any of the tasks has needed. Without `shared_fetch` each task fetches for
+    itself.
     """
 
     kafka: Kafka
@@ -95,6 +97,7 @@ class TaskServices:
     registry: Registry | None
     wire: Wire
     dormant_after_s: float = 10.0
+    state_budget: StateBudget = field(default_factory=StateBudget)
     shared_fetch: SharedFetch | None = None
     gate: Gate = field(default_factory=lambda: Gate(STARTING, STARTING_S))
     interpreter_turn: InterpreterTurn = field(default_factory=InterpreterTurn)
@@ -167,6 +170,10 @@ class TaskContext:
             yield
         finally:
             turn.release()
+
+    def let_go_of_groups(self) -> None:
+        """Takes the groups out of memory that were kept when the task rested; it loads them when it wakes."""
+        self.groups = None
 
     def narrow(self) -> bool:
         """Reads fewer records at once from now on; False if it is one record already."""

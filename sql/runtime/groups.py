@@ -30,8 +30,6 @@ from jobplane.sql.runtime.groups_sessions import SessionSet, SessionSpan
 from jobplane.sql.runtime.record_parts import EPOCH
 
 _MICROSECOND = timedelta(microseconds=1)
-_GROUP_BYTES = 150
-"""Of a group in memory, besides what its key and its states take, which is about twice what they take in a chunk."""
 _LATEST = (FOREVER - EPOCH) // _MICROSECOND
 Absorb = Callable[[Iterator[Any], Produce, Produce], tuple[int, int]]
 
@@ -77,7 +75,6 @@ class GroupState:
                 for some in together
             ]
         self._ends = False
-        self._encoded_bytes = self._encoded_groups = 0
         self.silent = False
         self.absorb = bind(self._parts)
 
@@ -86,11 +83,9 @@ class GroupState:
         """The number of groups; one of several windows, or slices of windows, or partitions counts for each."""
         return sum(span.groups for _, part in self._all for span in part.spans.values())
 
-    @property
-    def size(self) -> int:
-        """An estimate of the bytes in memory."""
-        encoded = self._encoded_bytes // self._encoded_groups if self._encoded_groups else 0
-        return self.groups * (_GROUP_BYTES + 2 * encoded)
+    def tiers(self) -> Iterator[Groups]:
+        """The dictionaries in which the groups are. Not to be changed."""
+        return (tier for _, part in self._all for span in part.spans.values() for tier in span.tiers)
 
     @property
     def late(self) -> int:
@@ -176,17 +171,13 @@ class GroupState:
 
     def young_chunks(self) -> list[Chunk]:
         """The groups touched since this was asked last. Call it after emit()."""
-        taken = [
+        return [
             chunk
             for number, part in self._all
             for bounds, span in part.spans.items()
             if span.is_touched
             for chunk in self._chunks(number, part.at, bounds, span.take_touched())
         ]
-        if taken:
-            self._encoded_bytes = sum(len(chunk.data) for chunk in taken)
-            self._encoded_groups = sum(chunk.groups for chunk in taken)
-        return taken
 
     def whole(self, at: At, span: str) -> list[Chunk]:
         """All groups of a span: what takes the place of all its chunks, with those of the last young_chunks()."""

@@ -49,6 +49,11 @@ class Span:
         """Whether take_touched() has something."""
         return bool(self.front or self.young)
 
+    @property
+    def tiers(self) -> tuple[Groups, ...]:
+        """The groups, those without a change for long first."""
+        return self.old, self.young, self.front
+
     def find(self, key: Any) -> Any:
         return self.front.get(key) or self.behind(key)
 
@@ -58,7 +63,7 @@ class Span:
 
     def all(self) -> Groups:
         """All groups, those without a change for long first. Not to be changed."""
-        tiers = [tier for tier in (self.old, self.young, self.front) if tier]
+        tiers = [tier for tier in self.tiers if tier]
         if len(tiers) == 1:
             return tiers[0]
         return {key: group for tier in tiers for key, group in tier.items()}

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from jobplane.processors.state.size import GroupSize
 from jobplane.sql.runtime.groups import GroupState
 from jobplane.sql.runtime.groups_chunks import LARGEST_CHUNK, Chunk
 from tests.support.grouping import absorb, compiled, message, values
@@ -96,7 +97,7 @@ def test_many_groups_are_several_chunks() -> None:
     for chunk in chunks:
         again.load(chunk)
     assert again.groups == 20_001
-    assert state.size > sum(len(chunk.data) for chunk in chunks)
+    assert GroupSize(state).bytes > sum(len(chunk.data) for chunk in chunks)
 
 
 def test_a_sum_of_more_than_64_bits() -> None:

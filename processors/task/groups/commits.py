@@ -14,6 +14,7 @@ from jobplane.processors.protocol.steps import Step
 from jobplane.processors.state.chunks import encode_chunk
 from jobplane.processors.state.manifest import Manifest, encode_state, pin_chunks, state_of
 from jobplane.processors.state.saving import Save, SnapshotVersions, close_spans, is_releasing, plan_save
+from jobplane.processors.state.size import GroupSize
 from jobplane.processors.task.commits import Commits
 from jobplane.processors.task.groups.silence import Silence
 from jobplane.schemas.failures import RecordTooLarge, StateFull
@@ -41,9 +42,11 @@ class GroupCommits(Commits):
     silence: Silence | None = None
     known: SnapshotVersions | None = None
     """The snapshots that there were when chunks were last deleted, or there was none to delete."""
+    size: GroupSize = field(init=False)
 
     def __post_init__(self) -> None:
         self.late = self.groups.late
+        self.size = GroupSize(self.groups)
 
     @property
     def read(self) -> int:
@@ -65,7 +68,7 @@ class GroupCommits(Commits):
     @property
     def state_bytes(self) -> int:
         """The size of the groups in memory."""
-        return self.groups.size
+        return self.size.bytes
 
     def state(self) -> bytes:
         """The manifest and the watermarks."""
@@ -121,15 +124,17 @@ class GroupCommits(Commits):
         self.manifest = pin_chunks(self.manifest, pin)
         if save:
             self.counted, self.saved_at, self.must_save = self.context.counters.records_in, time.monotonic(), False
+            self.size.look()
 
     def _require_room(self) -> None:
-        """Raises StateFull where there are more groups than the job may hold."""
+        """Raises StateFull where there are more groups than the job, or the host, may hold."""
         most, held = self.pipeline.options.max_processor_accumulated_records, self.groups.groups
         if 0 <= most < held:
             raise StateFull(
                 f"task {self.task.key} holds {held:,} groups; maxProcessorAccumulatedRecords allows {most:,}: raise it "
                 "and RESUME, or DROP the job"
             )
+        self.context.services.state_budget.require_room(self.task.key, self.size.bytes)
 
 
 def too_large(failure: RecordTooLarge, policy: RecordPolicy, state_topic: str) -> RecordTooLarge:

@@ -17,6 +17,7 @@ from jobplane.processors.kafka.cluster import Doubt, KafkaException, judged
 from jobplane.processors.pipeline import Pipeline
 from jobplane.processors.protocol.steps import Step, TaskEnd
 from jobplane.processors.state.manifest import UNKNOWN, Manifest, is_pinned, manifest_in, pin_unseen
+from jobplane.processors.state.size import size_of_saved
 from jobplane.processors.task.context import BATCH
 from jobplane.processors.task.groups.commits import GroupCommits, too_large
 from jobplane.processors.task.groups.restoring import Restoring, state_in
@@ -58,6 +59,7 @@ class GroupSession(TaskSession):
         rest, commits = self.context.rest, self._group_commits
         if end is TaskEnd.DORMANT and rest is not None:
             self.context.groups = commits.groups
+            self.context.services.state_budget.rest(self.task.key, self.context.let_go_of_groups)
             if commits.silence is not None:
                 commits.silence.show(at_once=True)
                 self.context.rest = replace(rest, until=commits.silence.next_due())
@@ -105,6 +107,7 @@ class GroupSession(TaskSession):
         groups = kept or compiled.state(self.sources.offsets)
         self.evaluation = replace(self.evaluation, step=groups.absorb, recount=compiled.count)
         if state is not None and kept is None:
+            context.services.state_budget.require_room(task.key, size_of_saved(state))
             state = located(context.services, state, context.alive)
             registry = context.services.registry
             check = self.evaluation.check
