@@ -113,7 +113,9 @@ def pin_chunks(manifest: Manifest, versions: Collection[int]) -> Manifest:
     first, last = min(versions), max(versions)
 
     def pinned(place: ChunkPlace) -> ChunkPlace:
-        return replace(place, pinned=first) if place.pinned is False else place
+        if place.pinned is True:
+            return place
+        return replace(place, pinned=first if place.pinned is False else min(first, place.pinned))
 
     partitions = tuple(
         replace(one, chunks=tuple(map(pinned, one.chunks)), pinned=max(last, one.pinned)) for one in manifest.partitions

@@ -1,8 +1,8 @@
 """Whether groups can go on with the state of others, in words; and where they can, that they give what they must.
 
 `verdicts.txt` has blocks: the query whose state is kept, the query that is asked for, and the verdict. UPDATE_GOLDEN=1
-rewrites the verdicts. `signatures.txt` has what snapshots of these queries have recorded, which every later version must
-know again: UPDATE_GOLDEN=1 adds queries that are new; never change a line.
+rewrites the verdicts. `signatures.txt` has what snapshots of these queries have recorded, which every later version
+must know again: UPDATE_GOLDEN=1 adds queries that are new; never change a line.
 """
 
 import os

@@ -220,6 +220,23 @@ def test_a_chunk_that_was_not_restored_is_named() -> None:
         restored_chunks(["id"], ["orders/0/4"]).relocate(manifest, "state", "new")
 
 
+def test_a_copy_that_is_made_again_names_what_there_is_then() -> None:
+    """A task that dies before its report is known makes an old copy again, after newer ones."""
+    topic = Topic()
+    topic.touch(OWNED[0], "", "first", 1)
+    topic.snapshot()
+    topic.touch(OWNED[0], SPANS[1], "second", 1)
+    topic.snapshot()
+    old, newer = topic.snapshots
+    topic.manifest = pin_chunks(topic.manifest, [old, newer])
+    assert is_pinned(topic.manifest, [old, newer])
+    topic.snapshots[old] = topic.snapshots.pop(newer)
+    topic.close(SPANS[1])
+    topic.commit()
+    manifest, held = topic.snapshots[old]
+    assert topic.restored(manifest) == held
+
+
 def test_a_task_that_knows_less_than_its_checkpoint_deletes_nothing() -> None:
     """Its newest task record may be older than the copy for a snapshot that it was told of before."""
     topic = Topic()
