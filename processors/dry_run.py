@@ -4,7 +4,7 @@ Each record is tried by itself, but where a query makes groups: then the rows ar
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from jobplane.processors.evaluation.batch import Evaluation, RecordBatch, discard
@@ -88,6 +88,8 @@ class GroupTrial:
     skipped: int
     failure: GroupFailed | None
     cost: Cost
+    plain: int = 0
+    """How many rows in `written` are not of groups."""
 
     @property
     def late(self) -> int:
@@ -119,29 +121,28 @@ def tried_in_groups(
     """The messages of each partition are in their order. Raises Doubt where a registry is silent."""
     _grouped(groups, messages, registry)  # learns schemas, so that they are not in the time
     began, cpu_began = clock(), cpu()
-    refused, skipped, written, failure = _grouped(groups, messages, registry)
-    cost = Cost(len(messages), clock() - began, cpu() - cpu_began)
-    return GroupTrial(written, refused, skipped, failure, cost)
+    trial = _grouped(groups, messages, registry)
+    return replace(trial, cost=Cost(len(messages), clock() - began, cpu() - cpu_began))
 
 
-def _grouped(
-    groups: CompiledGroups, messages: Sequence[Message], registry: Registry | None
-) -> tuple[tuple[Tried, ...], int, tuple[Record, ...], GroupFailed | None]:
-    """The records refused, how many were skipped, what is written, and the group that has no result."""
+def _grouped(groups: CompiledGroups, messages: Sequence[Message], registry: Registry | None) -> GroupTrial:
+    """Of no cost."""
     state = groups.state({(one.topic() or "", one.partition() or 0) for one in messages})
     batch, written = RecordBatch(list(messages)), list[Record]()
+    failure: GroupFailed | None = None
 
     def take(*record: Any) -> None:
         written.append(record)
 
     evaluation = Evaluation(state.absorb, take, take, registry, recount=groups.count)
     refused = tuple(Tried(one.record, refusal=one.failure) for one in evaluation.verdicts(batch))
+    plain = len(written)
     state.close_all()
     try:
         state.emit(take, take)
-    except GroupFailed as failure:
-        return refused, batch.skipped, tuple(written), failure
-    return refused, batch.skipped, tuple(written), None
+    except GroupFailed as failed:
+        failure = failed
+    return GroupTrial(tuple(written), refused, batch.skipped, failure, Cost(len(messages), 0.0, 0.0), plain)
 
 
 def _try_alone(step: Step, message: Message, registry: Registry | None) -> Tried:

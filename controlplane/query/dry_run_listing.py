@@ -66,7 +66,9 @@ def group_listing(trial: GroupTrial, value_of: ValueOf = value_text, topics: Seq
         **_cost(trial.cost),
     }
     counts = f"{about['skipped']:,} skipped, {about['late']:,} late, {about['refused']:,} refused"
-    said = f"{quantity(about['read'], 'record')} read: {quantity(about['written'], 'row')} of groups, {counts}"
+    rows_of_groups = f"{quantity(len(trial.written) - trial.plain, 'row')} of groups"
+    written = f"{rows_of_groups}, {quantity(trial.plain, 'other row')}" if trial.plain else rows_of_groups
+    said = f"{quantity(about['read'], 'record')} read: {written}, {counts}"
     others = {"refused": Listing(REFUSAL_COLUMNS, refused)}
     columns = (SINK_COLUMN, *GROUP_COLUMNS) if several else GROUP_COLUMNS
     return Listing(columns, rows, about, others, f"{said}{_speed(about)}", Screen.RECORDS)
