@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from datetime import datetime, timedelta
 from typing import Any
 
+from jobplane.schemas.failures import StateMismatch
 from jobplane.sql.runtime.groups_chunks import Chunk, chunks_of, groups_in
 from jobplane.sql.runtime.groups_due import GroupShape, OpenWindows, PartitionSet, Produce
 from jobplane.sql.runtime.groups_parts import (
@@ -116,7 +117,7 @@ class GroupState:
         """The watermarks as they were when the chunks were taken, after an emit()."""
         for parts, known in zip(self._parts, marks, strict=False):
             for at, mark in known.items():
-                parts[at].mark = EPOCH + mark * _MICROSECOND
+                _part_of(parts, at).mark = EPOCH + mark * _MICROSECOND
         for _, some in self._sets:
             if isinstance(some, PartitionSet):
                 some.closed = some.watermark
@@ -194,13 +195,14 @@ class GroupState:
         }
 
     def load(self, chunk: Chunk, decoders: Sequence[Callable[[bytes], Groups]] = ()) -> None:
-        """Chunks of one span in the order in which they were taken. Raises ValueError for one that cannot be read.
+        """Chunks of one span in the order in which they were taken.
 
+        Raises ValueError for one that cannot be read, and StateMismatch for one of a partition that fills other groups.
         `decoders` are, by grouping, for chunks of groups that had more than these have.
         """
         number, bounds = _place_of(chunk.span)
         groups = groups_in(chunk, decoders[number] if decoders else self._shapes[number].decode)
-        self._parts[number][chunk.at].span(bounds).load(groups)
+        _part_of(self._parts[number], chunk.at).span(bounds).load(groups)
 
     @property
     def _all(self) -> Iterator[tuple[int, Partition]]:
@@ -209,6 +211,15 @@ class GroupState:
 
     def _chunks(self, number: int, at: At, bounds: Bounds, groups: Groups) -> Iterator[Chunk]:
         return chunks_of(at, _text_of(number, bounds), groups, self._shapes[number].widen)
+
+
+def _part_of(parts: Mapping[At, Partition], at: At) -> Partition:
+    if at not in parts:
+        raise StateMismatch(
+            f"the snapshot has groups of '{at[0]}' where the query makes groups of other topics: write its SELECTs and "
+            "INSERTs in the order of the snapshot, or create the job without initialSnapshotName"
+        )
+    return parts[at]
 
 
 def _micros(moment: datetime) -> int | None:

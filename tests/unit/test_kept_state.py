@@ -1,5 +1,6 @@
 """The state in a checkpoint is gone on with only by groups of the same kind, whatever version has written it."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -94,3 +95,31 @@ def test_a_row_that_having_has_left_out_is_written() -> None:
     assert changes_of(left_out, "SELECT u FROM s GROUP BY u HAVING TRUE", 3, 2, 1) == [{"u": "a"}]
     with pytest.raises(StateMismatch, match="its HAVING has left out"):
         goes_on(kept(encode_signatures(signatures(planned(left_out)))), MOST)
+
+
+# Several groups
+
+
+def test_groups_go_on_with_their_own_only() -> None:
+    """Whose order is another one would count what others have counted."""
+    small, large = (
+        "SELECT window_end, COUNT(*) AS n FROM TUMBLE(TABLE(SELECT * FROM s WHERE x < 9), DESCRIPTOR(ts), INTERVAL '1' "
+        "MINUTE) GROUP BY window_start, window_end".replace("x < 9", condition)
+        for condition in ("x < 9", "x >= 9")
+    )
+    data = kept(encode_signatures(signatures(planned(f"{small} UNION ALL {large}"))))
+    assert goes_on(data, f"{small} UNION ALL {large}")
+    assert goes_on(data, f"{small} UNION ALL {large.replace('9', '10')}")
+    with pytest.raises(StateMismatch, match="are in another order"):
+        goes_on(data, f"{large} UNION ALL {small}")
+
+
+def test_groups_of_another_topic_are_refused() -> None:
+    old, new = compiled(QUERY).state([AT]), compiled(QUERY).state([AT])
+    absorb(old, message(1))
+    emit(old)
+    (chunk,) = old.young_chunks()
+    with pytest.raises(StateMismatch, match="has groups of 't'"):
+        new.load(replace(chunk, at=("t", 0)))
+    with pytest.raises(StateMismatch, match="has groups of 't'"):
+        new.set_marks([{("t", 0): 5}])

@@ -35,6 +35,8 @@ def difference(kept: Sequence[GroupSignature], asked: Sequence[GroupSignature]) 
     """
     if len(kept) != len(asked):
         return f"it has the groups of {len(kept)} SELECTs, the query those of {len(asked)}"
+    if _are_swapped([one.place for one in kept], [one.place for one in asked]):
+        return "the SELECTs or INSERTs of the query are in another order: write them in that of the snapshot"
     return next((why for one, other in zip(kept, asked, strict=True) if (why := _difference(one, other))), "")
 
 
@@ -44,6 +46,11 @@ def describe_groups(groups: Sequence[GroupSignature]) -> list[str]:
         f"by {_listed(one.keys)}; {one.window.text}; {one.emit.text}; aggregates: {_listed(one.aggregates)}"
         for one in groups
     ]
+
+
+def _are_swapped(kept: Sequence[str], asked: Sequence[str]) -> bool:
+    """Whether the groups of a SELECT would go on with those of another, which the query has too."""
+    return any(one != other and one in asked and other in kept for one, other in zip(kept, asked, strict=True))
 
 
 def _difference(kept: GroupSignature, asked: GroupSignature) -> str:

@@ -55,7 +55,8 @@ class Part(msgspec.Struct, frozen=True, array_like=True):
 class GroupSignature(msgspec.Struct, frozen=True, omit_defaults=True):
     """Keys and aggregates are in the order in which chunks have them; `members` is what follows the aggregates there.
 
-    `rows` are those that groups are made of.
+    `rows` are those that groups are made of. `place` tells the groups of several SELECTs apart: a digest of what they
+    read, leave out and write to; empty where there is one.
     """
 
     keys: tuple[Part, ...]
@@ -64,6 +65,7 @@ class GroupSignature(msgspec.Struct, frozen=True, omit_defaults=True):
     emit: Part
     rows: Part
     members: tuple[str, ...] = ()
+    place: str = ""
 
 
 class _Signatures(msgspec.Struct, frozen=True):
@@ -76,7 +78,8 @@ _decoder = json_decoder(_Signatures)
 
 def signatures(plan: Plan) -> tuple[GroupSignature, ...]:
     """Of each group of a plan, in the order of their numbers."""
-    return tuple(map(_signature, groupings(plan)))
+    of_groups = groupings(plan)
+    return tuple(_signature(branches, several=len(of_groups) > 1) for branches in of_groups)
 
 
 def encode_signatures(groups: Iterable[GroupSignature]) -> str:
@@ -92,7 +95,7 @@ def decode_signatures(text: str) -> tuple[GroupSignature, ...] | None:
     return found.groups if found.version == VERSION else None
 
 
-def _signature(branches: Sequence[Branch]) -> GroupSignature:
+def _signature(branches: Sequence[Branch], *, several: bool) -> GroupSignature:
     """Of branches that share a group; their rows may be of several sources."""
     first = branches[0]
     group = cast("GroupOperator", first.group)
@@ -118,6 +121,9 @@ def _signature(branches: Sequence[Branch]) -> GroupSignature:
         Part(emit, emit),
         Part(f"the rows of {of_rows}", _digest([one.steps for one in rows])),
         members(first, group),
+        _digest([first.sink.target, [(one.source, of.filters) for one, of in zip(branches, rows, strict=True)]])
+        if several
+        else "",
     )
 
 
@@ -126,13 +132,15 @@ class _RowValues:
     """The rows that a branch gives to a group: of the keys that they have, `values` are what expressions compute,
     `places` the canonical keys of all else.
 
-    `steps` are the canonical texts of the steps that make several rows of one, and `texts` their words.
+    `steps` are the canonical texts of the steps that make several rows of one, and `texts` their words. `filters` are
+    the canonical texts of conditions.
     """
 
     places: dict[str, str] = field(default_factory=dict)
     values: dict[str, Typed] = field(default_factory=dict)
     steps: list[object] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
+    filters: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, branch: Branch) -> "_RowValues":
@@ -143,7 +151,9 @@ class _RowValues:
 
     def _pass(self, step: Step, group: GroupOperator | None) -> None:
         match step:
-            case FilterOperator() | WatermarkOperator():
+            case FilterOperator(condition):
+                self.filters.append(self._text([ProjectedColumn("", condition, condition.type)]))
+            case WatermarkOperator():
                 return
             case ProjectOperator(columns, keeps):
                 made = {one.name: self.value(one.value) for one in columns}
