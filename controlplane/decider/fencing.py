@@ -56,7 +56,7 @@ class Fencer:
 
     def tick(self) -> None:
         now = time.monotonic()
-        if self._undeleted and now >= self._delete_at:
+        if self.is_deleting_again and now >= self._delete_at:
             self._delete_at = now + AGAIN_S
             self._background.submit(self._delete_again)
         for tasks in self._due.values():
@@ -73,6 +73,11 @@ class Fencer:
         if uids:
             topics = ControlTopics(self._kafka, self._prefix)
             self._background.submit(self._delete_topics, [topics.job_state(uid) for uid in uids])
+
+    @property
+    def is_deleting_again(self) -> bool:
+        """Whether there are topics to delete that it could not delete before."""
+        return bool(self._undeleted)
 
     def _delete_again(self) -> None:
         """The topics that were not deleted before."""
@@ -113,8 +118,9 @@ class Fencer:
     def _delete_topics(self, topics: list[str]) -> None:
         try:
             found = [*self._kafka.topics(topics)]
-            for deleted in self._kafka.admin.delete_topics(found, operation_timeout=CALL_S).values() if found else ():
-                with judging():
+            with judging():
+                asked = self._kafka.admin.delete_topics(found, operation_timeout=CALL_S) if found else {}
+                for deleted in asked.values():
                     deleted.result(CALL_S * 2)
         except (Doubt, Fenced, JobFailure, TimeoutError) as failed:
             LOG.warning("%s: not deleted, tried again in %.0f s: %s", ", ".join(topics), AGAIN_S, failed)

@@ -4,10 +4,16 @@ import json
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
+import pytest
+from confluent_kafka.admin import NewTopic
+
+from jobplane.controlplane.decider import fencing
 from jobplane.controlplane.embedded.broker import Broker
+from jobplane.controlplane.fetch.groups import Groups
+from jobplane.processors.kafka.cluster import Kafka
 from tests.chaos.test_two_workers import Flow, outcomes
 from tests.support.orders import Orders
 from tests.support.system import System, system, until
@@ -67,6 +73,25 @@ def test_the_broker_is_killed_and_comes_back(tmp_path: Path) -> None:
         orders.check(windows)
         check_totals(plane, orders, totals)
         assert worker.get("/healthz")[0] == 200
+
+
+def test_a_state_that_was_not_deleted_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fencing, "AGAIN_S", 0.5)
+    with Broker(tmp_path / "kafka") as broker:
+        plane, topic = System(broker.bootstrap, "killed.", tmp_path), "killed.job.0a1b2c3d-7.state"
+        plane.admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(10)
+        with closing(Groups(plane.settings)) as groups:
+            fencer = fencing.Fencer(Kafka(broker.bootstrap), plane.prefix, groups, 6)
+            broker.kill()
+            fencer.delete_states(["0a1b2c3d-7"])
+            until(lambda: fencer.is_deleting_again, 30, "it was not deleted")
+            broker.start()
+
+            def is_deleted() -> bool:
+                fencer.tick()
+                return topic not in plane.admin.list_topics(timeout=10).topics
+
+            until(is_deleted, 60, "it is deleted")
 
 
 def check_totals(plane: System, orders: Orders, sink: str) -> None:
