@@ -15,7 +15,7 @@ from jobplane.controlplane.core.state import State
 from jobplane.controlplane.fetch.schemas import RegistryLookup
 from jobplane.controlplane.topics import COMMANDS
 from jobplane.processors.kafka.cluster import Doubt
-from jobplane.processors.pipeline import pipeline
+from jobplane.processors.pipeline import Pipeline, pipeline
 from jobplane.schemas.errors import JobplaneError, Refused, SchemaIncompatible
 from jobplane.schemas.failures import BadRecord, GroupFailed, RecordFailure
 from jobplane.schemas.formats.avro.known_schemas import UnknownSchema
@@ -24,8 +24,8 @@ from jobplane.schemas.records.mappings import AvroSchema
 from jobplane.schemas.records.state import Job
 from jobplane.schemas.wire.codec import decode, encode
 from jobplane.schemas.wire.command_record import Headers, read_command
-from jobplane.sql.codegen.compile import Step, Wiring
-from jobplane.sql.codegen.groups import CompiledGroups, compile_groups
+from jobplane.sql.codegen.compile import Step
+from jobplane.sql.codegen.groups import CompiledGroups
 from jobplane.sql.plan.recording import read, record
 from jobplane.sql.plan.stateful import grouped_branches
 from jobplane.sql.runtime.groups import GroupState
@@ -151,23 +151,20 @@ def runs(bodies: Sequence[Body]) -> None:
 
 def step_of(created: JobCreated) -> Step:
     """What a host compiles: the recorded plan."""
-    recorded = created.plan
-    assert recorded is not None
-    assert record(read(recorded)) == recorded, "a plan is what was recorded"
-    return pipeline(lambda: recorded, created.options, created.sources, (created.sink, *created.more_sinks)).step
+    return _pipeline_of(created).step
 
 
 def groups_of(created: JobCreated) -> CompiledGroups | None:
     """As `step_of`, of a plan with groups."""
-    assert created.plan is not None
-    planned = read(created.plan)
-    if not grouped_branches(planned):
-        return None
-    assert record(planned) == created.plan, "a plan is what was recorded"
-    topics = {source.name: source.records_of for source in created.sources}
-    return compile_groups(
-        planned, Wiring(created.sink.topic, created.sink.partitions, topics, dict.fromkeys(topics, 0))
-    )
+    made = _pipeline_of(created)
+    return made.compiled_groups() if grouped_branches(made.read_plan()) else None
+
+
+def _pipeline_of(created: JobCreated) -> Pipeline:
+    recorded = created.plan
+    assert recorded is not None
+    assert record(read(recorded)) == recorded, "a plan is what was recorded"
+    return pipeline(lambda: recorded, created.options, created.sources, (created.sink, *created.more_sinks))
 
 
 def absorbed(compiled: CompiledGroups, source: str, which: Sequence[int]) -> None:

@@ -215,6 +215,26 @@ def statement() -> Listing:
     return Listing(("statement",), [{"statement": one.statement}], screen=Screen.STATEMENT)
 
 
+SET = f"""CREATE JOB shop OPTIONS (parallelism '1') AS BEGIN INSERT INTO copies SELECT * FROM orders;
+    INSERT INTO big_orders SELECT id, user, amount * 2 AS doubled FROM orders WHERE amount > 50 AND state = 'paid';
+    INSERT INTO "{LONG}" SELECT user, COUNT(*) AS orders FROM orders GROUP BY user EMIT CHANGES; END"""
+
+
+def jobs_with_sets() -> Listing:
+    rows = views.jobs(plane_of(SET).state)
+    return Listing(views.JOB_COLUMNS, rows, screen=Screen.JOBS)
+
+
+def job_with_a_set() -> Listing:
+    (one,) = plane_of(SET).state.jobs.values()
+    return describe.describe_job(one, {}, ())
+
+
+def statement_with_a_set() -> Listing:
+    (one,) = plane_of(SET).state.jobs.values()
+    return Listing(("statement",), [{"statement": one.statement}], screen=Screen.STATEMENT)
+
+
 SCREENS: dict[str, Callable[[], Listing]] = {
     "show-jobs": jobs,
     "describe-job": job,
@@ -230,6 +250,9 @@ SCREENS: dict[str, Callable[[], Listing]] = {
     "show-functions": functions,
     "explain-code": plan,
     "show-create-job": statement,
+    "show-jobs-sets": jobs_with_sets,
+    "describe-job-set": job_with_a_set,
+    "show-create-job-set": statement_with_a_set,
 }
 
 
@@ -243,7 +266,7 @@ def test_a_screen(name: str) -> None:
     assert path.read_text() == shown
 
 
-@pytest.mark.parametrize("name", sorted(SCREENS.keys() - {"explain-code", "show-create-job"}))
+@pytest.mark.parametrize("name", sorted(SCREENS.keys() - {"explain-code", "show-create-job", "show-create-job-set"}))
 @pytest.mark.parametrize("width", [100, 80, 60, 40, 30])
 def test_nothing_is_wider_than_the_screen(name: str, width: int) -> None:
     """A name alone on its line may be, and a title."""

@@ -8,8 +8,9 @@ from confluent_kafka import Message
 from jobplane.processors.evaluation.batch import Evaluation, RecordBatch
 from jobplane.processors.evaluation.dead_letters import DeadLetterWriter
 from jobplane.processors.evaluation.place import Place, position
-from jobplane.processors.evaluation.sink import keyed
+from jobplane.processors.evaluation.sink import into_sinks, keyed
 from jobplane.processors.evaluation.verdict import TREATMENTS, RecordPolicy, Treatment
+from jobplane.processors.kafka.cluster import Taken
 from jobplane.schemas.failures import BadRecord, LateRecord, RecordFailure, RecordTooLarge, WithoutKey
 from jobplane.schemas.options import OnError
 from jobplane.sql.codegen.compile import Step, Wiring, compile_step
@@ -158,6 +159,27 @@ def test_one_without_a_key_among_several_of_a_message_needs_a_new_session() -> N
     again, culprit = bench.run(messages(b'{"list":["x"]}', message))
     assert (len(again.unread), again.written, str(culprit)) == (1, 1, "no key")
     assert getattr(culprit, "at", "") == "s-0@1"
+
+
+def test_of_several_sinks_each_takes_what_it_takes_and_what_is_refused_says_which() -> None:
+    took: list[str] = []
+    produce = into_sinks(
+        lambda topic, *_: took.append(topic), {"a": Taken(10, keyed=False), "b": Taken(5, keyed=True)}, 10
+    )
+    produce("a", b"12345678", None)
+    produce("b", b"1234", b"k")
+    policy, (message,) = RecordPolicy(OnError.SKIP, {"a": 10, "b": 5}), messages(b"{}")
+    for topic, value, key, said in (
+        ("a", b"12345678901", b"", "the record is larger than the 10 bytes 'a' takes; raise max.message.bytes"),
+        ("b", b"123456", b"k", "the record is larger than the 5 bytes 'b' takes; raise max.message.bytes"),
+        ("b", b"1", None, "'b' is compacted and takes only records with a key"),
+    ):
+        with pytest.raises((RecordTooLarge, WithoutKey)) as refused:
+            produce(topic, value, key)
+        assert policy.verdict(refused.value, message).failure.message.startswith(said)
+    assert took == ["a", "b"]
+    of_kafka = policy.verdict_on_refusal(RecordTooLarge("Kafka said so"), message, None, ()).failure.message
+    assert "larger than one of the topics takes that it gives a record to (bytes: 'a' 10, 'b' 5)" in of_kafka
 
 
 def test_keyed_stops_records_without_a_key() -> None:
