@@ -18,6 +18,7 @@ from jobplane.sql.syntax.parser import parse_expression
 from jobplane.sql.syntax.render.expressions import render_expression
 from jobplane.sql.types.typed import Apply, Constant
 
+_ORDER = ("time", "state", "advice")
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -35,7 +36,7 @@ def explain_groups(planned: Plan, sources: Sequence[Source], options: JobOptions
         found["state", f"{_bound(branch, group, step)}; {_limit(options)}"] = None
         if group.window and step is not None:
             found |= {("advice", advice): None for advice in _safer(step)}
-    return list(found)
+    return sorted(found, key=lambda one: _ORDER.index(one[0]))
 
 
 def _closes(group: GroupOperator, step: WatermarkOperator, source: Source) -> str:
@@ -69,9 +70,9 @@ def _bound(branch: Branch, group: GroupOperator, step: WatermarkOperator | None)
     panes = windows.count > 1 and not group.changes and is_apart(branch.steps, group)
     number = _windows_at_once(windows, lag)
     kept = "the groups of open windows" + (f", about {number:,} at once" if number else "")
-    behind = "the lag of the watermark" if lag is None else f"a lag of {text_of(lag)}"
+    behind = " and the lag of the watermark" if lag is None else f" and a lag of {text_of(lag)}" if lag else ""
     parts = f", kept in parts of {windows.step_words}" if panes else ""
-    return f"{kept} ({windows.words} and {behind}){parts}{more}"
+    return f"{kept} ({windows.words}{behind}){parts}{more}"
 
 
 def _windows_at_once(windows: Windows, lag: timedelta | None) -> int | None:

@@ -110,3 +110,11 @@ def test_a_safer_watermark(watermark: str, advice: str) -> None:
     query = f"SELECT window_end, count(*) AS n FROM {WINDOWS.replace('(ts)', f'({time})')} {BY}"
     found = explained(query, mapping).get("advice", "")
     assert (f"WATERMARK FOR ts AS {advice} in the mapping" in found) if advice else not found
+
+
+def test_a_lag_that_is_not_known() -> None:
+    query = f"SELECT window_end, count(*) AS n FROM {WINDOWS} {BY}"
+    state = explained(query, MAPPING.replace("ts - INTERVAL '5' SECOND", "ts"))["state"]
+    assert state.startswith("the groups of open windows, about 2 at once (windows of PT1M), and more")
+    state = explained(query, MAPPING.replace("ts - INTERVAL '5' SECOND", "ts - INTERVAL '1' SECOND * x"))["state"]
+    assert state.startswith("the groups of open windows (windows of PT1M and the lag of the watermark), and more")
