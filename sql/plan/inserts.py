@@ -45,9 +45,8 @@ def plan_inserts(
     if len(plans) == 1:
         return plans[0]
     joined = _join_plans([_name_sink(one, insert.target.text) for one, insert in zip(plans, inserts, strict=True)])
-    check_keys_apart(
-        joined.branches, [insert.target.place for insert, one in zip(inserts, plans, strict=True) for _ in one.branches]
-    )
+    places = [insert.target.place for insert, one in zip(inserts, plans, strict=True) for _ in one.branches]
+    check_keys_apart(joined.branches, places, {name: one.topic for name, one in targets.items()})
     return joined
 
 

@@ -106,7 +106,7 @@ def plan(
         number += branches[0].group is not None
     for other in planned[1:]:
         _check_alike(planned[0], other, insert)
-    check_keys_apart(planned, places)
+    check_keys_apart(planned, places, {})
     return plan_of(planned)
 
 

@@ -4,7 +4,7 @@ A final row has the group's columns without its window as key, since a window ha
 millisecond as timestamp. A row that replaces the one before has all columns of the group as key.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -74,14 +74,15 @@ def check_key(
         raise NotSupported(message, place)
 
 
-def check_keys_apart(branches: Sequence[Branch], places: Sequence[Place]) -> None:
-    """Raises NotSupported where rows that replace one another by their key come from several groups of one target,
-    and nothing in the key tells them apart.
+def check_keys_apart(branches: Sequence[Branch], places: Sequence[Place], topics: Mapping[str, str]) -> None:
+    """Raises NotSupported where rows that replace one another by their key come from several groups of one topic,
+    and nothing in the key tells them apart. `topics` are those of the targets that are called otherwise.
     """
     grouped = [(one, place, _constants_of_key(one)) for one, place in zip(branches, places, strict=True) if one.group]
     for i, (one, place, constants) in enumerate(grouped):
         for other, _, known in grouped[:i]:
-            if other.sink.target != one.sink.target or other.group_number == one.group_number:
+            into, beside = (topics.get(each.sink.target, each.sink.target) for each in (one, other))
+            if into != beside or other.group_number == one.group_number:
                 continue
             if constants == known and any(each.group and each.group.changes for each in (one, other)):
                 raise NotSupported(_SAME_KEYS, place)
