@@ -93,7 +93,9 @@ def _sessions_of(interval: ex.Interval, analysis: Analysis) -> Windows:
 def check_count(count: int, place: Place) -> None:
     """Raises NotSupported. `count` is how many windows one record may be in, through all window functions."""
     if count > MAX_WINDOWS:
-        message = f"a record would be in {count:,} windows; at most {MAX_WINDOWS:,} are allowed: write a longer step"
+        message = (
+            f"a record would be in {count:,} windows; at most {MAX_WINDOWS:,} are allowed: write a longer slide or step"
+        )
         raise NotSupported(message, place)
 
 

@@ -50,7 +50,11 @@ class Queries:
         grouped = chance.random() < GROUPED
         branches = [self._select(wanted, 0) for _ in range(chance.choice((1,) * 9 + (2, 3)))]
         if grouped:
-            branches = [self._grouped(wanted, fixed=bool(names)), *(branches if chance.random() < 0.02 else ())]
+            several = chance.random() < 0.15
+            fixed = bool(names) or several
+            branches = [self._grouped(wanted, fixed=fixed) for _ in range(chance.choice((1, 2, 3)) if several else 1)]
+            if several and len(branches) < 3:
+                branches.append(self._select(wanted, 0))
         query = statements.Query(tuple(one for one, _ in self._bindings), tuple(branches))
         emit = self._emit(branches[0], grouped=grouped)
         return statements.Insert(chance.choice(list(statements.Keyword)), statements.Name(target), names, query, emit)
