@@ -84,9 +84,12 @@ def _windows_at_once(windows: Windows, lag: timedelta | None) -> int | None:
 
 def _limit(options: JobOptions) -> str:
     most = options.max_processor_accumulated_records
-    if most < 0:
-        return "the number of groups is not limited (maxProcessorAccumulatedRecords '-1')"
-    return f"with more than {quantity(most, 'group')} in a task the job stops (maxProcessorAccumulatedRecords)"
+    limit = (
+        "the number of groups is not limited (maxProcessorAccumulatedRecords '-1')"
+        if most < 0
+        else f"with more than {quantity(most, 'group')} in a task the job stops (maxProcessorAccumulatedRecords)"
+    )
+    return f"{limit}; the worker's state_budget limits their memory"
 
 
 def _lag(step: WatermarkOperator) -> timedelta | None:

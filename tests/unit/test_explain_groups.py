@@ -84,13 +84,11 @@ def test_what_closes_windows(query: str, mapping: str, time: str) -> None:
     ],
 )
 def test_what_bounds_the_state(query: str, state: str) -> None:
-    assert (
-        explained(query)["state"]
-        == f"{state}; the number of groups is not limited (maxProcessorAccumulatedRecords '-1')"
-    )
-    assert explained(query, most=5_000)["state"] == (
-        f"{state}; with more than 5,000 groups in a task the job stops (maxProcessorAccumulatedRecords)"
-    )
+    unlimited = "the number of groups is not limited (maxProcessorAccumulatedRecords '-1')"
+    limited = "with more than 5,000 groups in a task the job stops (maxProcessorAccumulatedRecords)"
+    for most, limit in ((-1, unlimited), (5_000, limited)):
+        found = explained(query, most=most)["state"]
+        assert found == f"{state}; {limit}; the worker's state_budget limits their memory"
 
 
 @pytest.mark.parametrize(
