@@ -1,6 +1,6 @@
 """A control plane without Kafka whose state stays as it is: each command is judged, folded and written alone."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, partial
@@ -142,7 +142,7 @@ def runs(bodies: Sequence[Body]) -> None:
     for body in bodies:
         if isinstance(body, JobCreated):
             if (groups := groups_of(body)) is not None:
-                absorbed(groups, body.sources[0].name, range(0, RECORDS, 5))
+                absorbed(groups, [one.name for one in body.sources], range(0, RECORDS, 5))
                 continue
             step = step_of(body)
             for source in body.sources:
@@ -167,14 +167,14 @@ def _pipeline_of(created: JobCreated) -> Pipeline:
     return pipeline(lambda: recorded, created.options, created.sources, (created.sink, *created.more_sinks))
 
 
-def absorbed(compiled: CompiledGroups, source: str, which: Sequence[int]) -> None:
-    """Records of a source become groups, and those records, or are refused. Groups kept as chunks are the same."""
-    if source not in SOURCES:
-        return
-    state, again = (compiled.state([(source, 0)]) for _ in range(2))
-    for i in which:
-        with suppress(RecordFailure, UnknownSchema):
-            state.absorb(iter([records(source)[i]]), _nowhere, _nowhere)
+def absorbed(compiled: CompiledGroups, sources: Iterable[str], which: Sequence[int]) -> None:
+    """Records of sources become groups, and those records, or are refused. Groups kept as chunks are the same."""
+    known = [source for source in sources if source in SOURCES]
+    state, again = (compiled.state((source, 0) for source in known) for _ in range(2))
+    for source in known:
+        for i in which:
+            with suppress(RecordFailure, UnknownSchema):
+                state.absorb(iter([records(source)[i]]), _nowhere, _nowhere)
     if isinstance(emitted(state), str):
         return
     for chunk in state.young_chunks():

@@ -96,8 +96,7 @@ class Planned:
         wiring = Wiring(insert.target.text, 4, topics, dict.fromkeys(topics, 0), tombstones=tombstones)
         if grouped_branches(planned):
             compiled_groups = compile_groups(planned, wiring, skip_late=len(self.text) % 3 == 0)
-            for source in topics:
-                absorbed(compiled_groups, source, range(0, RECORDS, 5))
+            absorbed(compiled_groups, topics, range(0, RECORDS, 5))
             return None
         compiled = compile_step(planned, wiring)
         for source in topics:
