@@ -1,7 +1,7 @@
 """What the groups of a plan need: state that outlives a task, and all records of a group in one place."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 
 from msgspec.structs import replace
@@ -11,6 +11,8 @@ from jobplane.sql.plan.graph import Branch, Plan, keys_of_operators
 from jobplane.sql.plan.operators import GROUP_TIME, FilterOperator, GroupOperator, ProjectOperator, WatermarkOperator
 from jobplane.sql.plan.recording import dump
 from jobplane.sql.types.typed import Field, strip_view
+
+NO_TOPICS: Mapping[str, str] = {}
 
 
 def grouped_branches(plan: Plan) -> tuple[Branch, ...]:
@@ -48,14 +50,18 @@ def needs_record_key(group: GroupOperator) -> bool:
     return group.bound and not any(isinstance(one, Field) and one.key == PARTITION for one in values)
 
 
-def idle_rules(plan: Plan) -> dict[str, float]:
-    """By source: after how many seconds of silence a partition holds back no window; none where it does for ever."""
+def idle_rules(plan: Plan, topics: Mapping[str, str] = NO_TOPICS) -> dict[str, float]:
+    """By source: after how many seconds of silence a partition holds back no window; none where it does for ever.
+
+    With the `topics` of sources the rules are by topic: where several sources are one topic, all have their rule.
+    """
     rules: dict[str, float] = {}
     for branch in grouped_branches(plan):
         if branch.group is not None and branch.group.window:
             idle = sum(step.idle for step in branch.steps if isinstance(step, WatermarkOperator))
-            before = rules.get(branch.source, 0.0)
-            rules[branch.source] = max(before, idle / 1_000_000 if idle else math.inf)
+            of = topics.get(branch.source, branch.source)
+            before = rules.get(of, 0.0)
+            rules[of] = max(before, idle / 1_000_000 if idle else math.inf)
     return {source: seconds for source, seconds in rules.items() if seconds < math.inf}
 
 

@@ -139,11 +139,7 @@ class GroupSession(TaskSession):
         if not any(branch.group and branch.group.window for branch in plan.branches):
             return None
         if context.silent is None:
-            rules = idle_rules(plan)
-            sources = self.pipeline.sources.items()
-            context.silent = SilentPartitions(
-                {topic: rules[source.name] for topic, source in sources if source.name in rules}
-            )
+            context.silent = SilentPartitions(idle_rules(plan, {one.name: one.topic for one in self.task.sources}))
         context.silent.read(self.sources.offsets, time.monotonic())
         return Silence(context, context.silent, groups)
 
@@ -192,13 +188,14 @@ class GroupSession(TaskSession):
 
     def _require_partitions(self) -> None:
         """Raises PartitionsChanged where keys have moved to partitions that are new."""
-        bounded = self.sources.bounded
-        grouped = grouped_branches(self.pipeline.read_plan())
-        if bounded or not any(one.group is not None and needs_record_key(one.group) for one in grouped):
+        if self.sources.bounded:
             return
+        grouped = grouped_branches(self.pipeline.read_plan())
+        keyed = {one.source for one in grouped if one.group is not None and needs_record_key(one.group)}
+        topics = {one.topic for one in self.task.sources if one.name in keyed}
         for topic, source in self.pipeline.sources.items():
             count, before = self.commits.partitions[topic], len(source.start)
-            if count > before:
+            if count > before and topic in topics:
                 raise PartitionsChanged(
                     f"'{topic}' has {count} partitions now and had {before} at CREATE JOB: keys have moved to other "
                     "partitions than their groups; DROP the job and create it again, with startFrom at a time after "
