@@ -232,7 +232,7 @@ class _Absorbing:
                 code.line(f"{code.function('no_window', raise_no_window)}({self._time})")
             return
         with code.block(f"if not low <= {self._time} < end:"):
-            code.line(f"low, end, windows = {code.constant(Panes(step.windows))}.find({self._time})")
+            code.line(f"low, end, windows = {code.constant(Panes(step.windows, bare=self._slices))}.find({self._time})")
             code.line(f"limit = end{self._more}")
             code.line("spans = None")
         code.locals[step.slice] = "end"

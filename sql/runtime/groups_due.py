@@ -1,12 +1,11 @@
 """Which groups are emitted, in what order, and when their spans are dropped."""
 
-from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from jobplane.sql.runtime.groups_parts import NEVER, REFUSED, At, Bounds, Groups, Partition, Span, group_failed
+from jobplane.sql.runtime.groups_parts import FOREVER, NEVER, REFUSED, At, Bounds, Groups, Partition, Span, group_failed
 from jobplane.sql.runtime.windows import Panes, Windows
 
 Produce = Callable[..., None]
@@ -77,14 +76,11 @@ class PartitionSet:
 
     def open(self) -> tuple[int, datetime | None]:
         """The number of windows that are not closed, and the first of their ends."""
-        spans = {bounds: span for part in self._parts for bounds, span in part.spans.items()}
         count, last, first = 0, self.closed, None
-        for bounds in sorted(bounds for bounds in spans if bounds is not None):
-            windows = self._windows(spans[bounds])  # in the order of their ends, as slices are in theirs
-            new = bisect_right(windows, last, key=_end_of)
-            if new < len(windows):
-                first = first or windows[new][1]
-                count, last = count + len(windows) - new, windows[-1][1]
+        for bounds in sorted({bounds for part in self._parts for bounds in part.spans if bounds is not None}):
+            for _, end in self._windows(bounds, last, FOREVER):  # in the order of their ends, as slices are in theirs
+                first = first or end
+                count, last = count + 1, end
         return count, first
 
     def emit(self, watermark: datetime, now: datetime, produce: Produce, full: Produce) -> int:
@@ -155,19 +151,31 @@ class PartitionSet:
         return group
 
     def _due(self, watermark: datetime) -> list[tuple[Bounds, list[Span]]]:
-        due: dict[Bounds, list[Span]] = {}
+        if self._is_nothing_over(watermark):
+            return []
+        spans: dict[Bounds, list[Span]] = {}
         for part in self._parts:
-            for span in part.spans.values():
-                for window in self._windows(span):
-                    if self.closed < window[1] <= watermark:
-                        due.setdefault(window, []).append(span)
+            for bounds, span in part.spans.items():
+                spans.setdefault(bounds, []).append(span)
+        due: dict[Bounds, list[Span]] = {}
+        for bounds, some in spans.items():
+            for window in self._windows(bounds, self.closed, watermark):
+                due.setdefault(window, []).extend(some)
         return sorted(due.items(), key=lambda one: _by_end(one[0]))
 
-    def _windows(self, span: Span) -> Sequence[tuple[datetime, datetime]]:
-        """The windows that a span is a part of, the one that ends last at the end."""
-        if span.bounds is None:
+    def _is_nothing_over(self, watermark: datetime) -> bool:
+        """Whether no window has ended since windows were closed."""
+        if watermark <= self.closed:
+            return True
+        return self._panes is not None and self._panes.is_same(self.closed, watermark)
+
+    def _windows(self, bounds: Bounds, after: datetime, until: datetime) -> Iterable[tuple[datetime, datetime]]:
+        """The windows that a span is a part of, of those that end later than `after` and not later than `until`."""
+        if bounds is None:
             return ()
-        return (span.bounds,) if self._panes is None else self._panes.find(span.bounds[0])[2]
+        if self._panes is not None:
+            return self._panes.ending(bounds[0], after, until)
+        return (bounds,) if after < bounds[1] <= until else ()
 
     def _groups(self, spans: list[Span], window: Bounds) -> Iterable[tuple[Any, Any]]:
         if self._panes is None:
@@ -203,17 +211,15 @@ class PartitionSet:
         return merged
 
     def _drop(self, watermark: datetime) -> None:
-        for part in self._parts:
-            for bounds, span in list(part.spans.items()):
-                windows = self._windows(span)
-                if windows and windows[-1][1] <= watermark:
+        for part in () if self._is_nothing_over(watermark) else self._parts:
+            for bounds in list(part.spans):
+                if bounds is not None and self._last_end(bounds) <= watermark:
                     del part.spans[bounds]
                     self._of_slices.pop(bounds, None)
         self.closed = watermark
 
-
-def _end_of(window: tuple[datetime, datetime]) -> datetime:
-    return window[1]
+    def _last_end(self, bounds: tuple[datetime, datetime]) -> datetime:
+        return bounds[1] if self._panes is None else self._panes.last_end(bounds[0])
 
 
 def _by_end(bounds: Bounds) -> tuple[datetime, ...]:

@@ -5,6 +5,7 @@ Panes are half-open and follow one another without a gap, from 1970-01-01 plus t
 they are days or months of its calendar: a day begins at the first instant at which a clock of the zone shows its date.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal, NoReturn
 
@@ -73,10 +74,13 @@ class Windows(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
 
 
 class Panes:
-    """The panes met so far. `last` is the one found last: one value, so that no thread sees a part of another's."""
+    """The panes met so far. `last` is the one found last: one value, so that no thread sees a part of another's.
 
-    def __init__(self, windows: Windows) -> None:
-        self._windows = windows
+    Those that are `bare` have only the first and the last of their windows.
+    """
+
+    def __init__(self, windows: Windows, *, bare: bool = False) -> None:
+        self._windows, self._bare = windows, bare
         self._calendar = _Spans(windows) if windows.unit == "microsecond" else _Days(windows)
         self._known: dict[int, Pane] = {}
         never = datetime.max.replace(tzinfo=UTC)
@@ -95,18 +99,47 @@ class Panes:
         self.last = pane
         return pane
 
-    def _pane(self, number: int) -> Pane:
-        if len(self._known) * self._windows.count >= KEPT_WINDOWS:
-            self._known.clear()
+    def ending(self, pane: datetime, after: datetime, until: datetime) -> Iterable[tuple[datetime, datetime]]:
+        """The windows of the pane that begins then, of those that end later than `after` and not later than `until`."""
+        number = self._calendar.number(pane)
+        last = self._last_end(number)
+        return self._made(number, range(self._reached(after, number, last) + 1, self._reached(until, number, last) + 1))
+
+    def last_end(self, pane: datetime) -> datetime:
+        """The end of the last window of the pane that begins then."""
+        return self._calendar.begin(self._last_end(self._calendar.number(pane)))
+
+    def is_same(self, moment: datetime, later: datetime) -> bool:
+        """Whether no window ends after a moment and until a later one."""
+        try:
+            return self._calendar.number(moment) == self._calendar.number(later)
+        except (OverflowError, ValueError):
+            return False
+
+    def _reached(self, moment: datetime, first: int, last: int) -> int:
+        """The number of the pane that a moment is in; the nearest of those between the first and the last."""
+        try:
+            return min(max(first, self._calendar.number(moment)), last)
+        except (OverflowError, ValueError):  # next to the first or the last year of all calendars
+            return first if moment < EPOCH else last
+
+    def _last_end(self, number: int) -> int:
+        count = self._windows.count
+        return (number - number % count if self._windows.growing else number) + count
+
+    def _made(self, number: int, ends: Iterable[int]) -> Iterable[tuple[datetime, datetime]]:
         begin, count = self._calendar.begin, self._windows.count
         first = number - number % count
-        spans = (
-            ((first, end) for end in range(number + 1, first + count + 1))
-            if self._windows.growing
-            else ((start, start + count) for start in range(number - count + 1, number + 1))
-        )
-        windows = tuple(dict.fromkeys((begin(start), begin(end)) for start, end in spans))  # alike: a day left out
-        pane = self._known[number] = (begin(number), begin(number + 1), windows)
+        starts = ((first if self._windows.growing else end - count, end) for end in ends)
+        return dict.fromkeys((begin(start), begin(end)) for start, end in starts)  # alike: a day left out
+
+    def _pane(self, number: int) -> Pane:
+        last = self._last_end(number)
+        ends = sorted({number + 1, last}) if self._bare else range(number + 1, last + 1)
+        if len(self._known) * len(ends) >= KEPT_WINDOWS:
+            self._known.clear()
+        begin = self._calendar.begin
+        pane = self._known[number] = (begin(number), begin(number + 1), tuple(self._made(number, ends)))
         return pane
 
 

@@ -1,6 +1,6 @@
 """TUMBLE, HOP and CUMULATE give each time the windows that DuckDB finds for it with time_bucket."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 
 import duckdb
@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from jobplane.sql.codegen.compile import Step, Wiring, compile_step
 from jobplane.sql.mapping import build_mapping
 from jobplane.sql.plan.plan import plan
+from jobplane.sql.runtime.groups_parts import FOREVER, NEVER
+from jobplane.sql.runtime.windows import Panes, Windows
 from jobplane.sql.syntax import statements
 from jobplane.sql.syntax.parser import parse, parse_insert
 
@@ -90,3 +92,29 @@ def test_duckdb_finds_the_same_windows(
     origin = "TIMESTAMP '1970-01-01'" + (f" + {offset}" if moved else "")
     query = (GROWING if growing else SLIDING).format(step=part, size=size, count=count, origin=origin)
     assert ours(f"{'CUMULATE' if growing else 'HOP'}({arguments})", moments) == theirs(query, moments)
+
+
+ZONED = [
+    Windows(1_000, 100, offset=30),
+    Windows(1_000, 100, growing=True),
+    Windows(5, 1, unit="day", zone="Pacific/Apia"),
+    Windows(6, 1, growing=True, unit="day", zone="Pacific/Apia"),
+    Windows(6, 2, unit="day", zone="Australia/Lord_Howe"),
+    Windows(7, 1, unit="month", zone="America/New_York", growing=True),
+]
+AROUND = st.integers(0, 92 * 86_400).map(lambda second: datetime(2011, 11, 1, tzinfo=UTC) + timedelta(seconds=second))
+
+
+@given(windows=st.sampled_from(ZONED), moment=AROUND, data=st.data())
+def test_of_the_windows_of_a_pane_those_are_found_that_end_within_a_time(
+    windows: Windows, moment: datetime, data: st.DataObject
+) -> None:
+    panes = Panes(windows)
+    begin, end, some = panes.find(moment)
+    bounds = st.sampled_from([NEVER, FOREVER, begin, *(bound for one in some for bound in one)]) | AROUND
+    after, until = data.draw(bounds), data.draw(bounds)
+    assert list(panes.ending(begin, after, until)) == [one for one in some if after < one[1] <= until]
+    assert panes.last_end(begin) == some[-1][1]
+    assert Panes(windows, bare=True).find(moment) == (begin, end, tuple(dict.fromkeys((some[0], some[-1]))))
+    if after <= until and panes.is_same(after, until):
+        assert not list(panes.ending(begin, after, until))
