@@ -82,6 +82,34 @@ def test_a_late_record_is_nowhere_unless_it_is_skipped(*, skip_late: bool) -> No
     assert task.state.late == skip_late
 
 
+ORDERED = "IMPOSE_ORDER(TABLE s, DESCRIPTOR(__timestamp), INTERVAL '5' SECOND)"
+BOTH = "SELECT u, a, __timestamp AS ts FROM {0} UNION ALL SELECT u, b AS a, __timestamp AS ts FROM {0}"
+
+
+@pytest.mark.parametrize(
+    ("rows", "keys"),
+    [
+        (f"({BOTH.format('s')})", "u"),
+        (
+            f"SESSION(TABLE({BOTH.format(ORDERED)}), DESCRIPTOR(ts), INTERVAL '1' SECOND)",
+            "u, window_start, window_end",
+        ),
+    ],
+    ids=["groups", "sessions"],
+)
+def test_rows_of_one_message_that_do_not_go_together_are_nowhere(rows: str, keys: str) -> None:
+    """Each of the two branches could add its row alone."""
+    insert = parse_insert(f"INSERT INTO totals SELECT u, MAX(a) AS most FROM {rows} GROUP BY {keys}")
+    task = Task(compile_groups(plan_inserts([insert]), Wiring("totals", 1, {"s": "s"}, {"s": 0})))
+    task.absorb(message(1, a=1, b=2))
+    for user in ("a", "b"):
+        with pytest.raises(BadRecord, match="cannot be compared"):
+            task.absorb(message(1, u=user, a=5, b="text"))
+    assert task.state.groups == 1
+    task.state.close_all()
+    assert task.emitted() == [("totals", {"u": "a", "most": 2})]
+
+
 def test_counting_gives_what_absorbing_would() -> None:
     task = Task(compiled(WINDOWS, PLAIN, TOTALS))
     tombstone = message(1)
