@@ -19,6 +19,7 @@ from jobplane.sql.codegen.group_keys import may_lack_key
 from jobplane.sql.codegen.row import Row
 from jobplane.sql.codegen.rows import change
 from jobplane.sql.functions import FunctionCatalogue
+from jobplane.sql.functions.aggregates.accumulator import Accumulator
 from jobplane.sql.plan.graph import Branch
 from jobplane.sql.plan.operators import GROUP_TIME, WINDOW_TIME, GroupOperator
 from jobplane.sql.plan.usage import keys_of
@@ -174,11 +175,23 @@ def _unpack(code: Code, group: GroupOperator, made: GroupClass) -> None:
                 code.line(f"{name} = {code.function('value', kind.read)}({name})")
         code.locals[column.name] = name
     for i, one in enumerate(made.columns):
-        code.line(f"a{i} = {code.function('result', one.accumulator.result)}(group.s{i})")
+        _result(code, i, one.accumulator)
         code.locals[one.name] = f"a{i}"
     if made.timed:
         code.line(f"time = None if group.time == {NO_TIME} else group.time")
         code.locals[GROUP_TIME] = "time"
+
+
+def _result(code: Code, i: int, accumulator: Accumulator) -> None:
+    """Lines that leave the result of an aggregate in a local; a call costs more than most results."""
+    plain, result = accumulator.plain, code.function("result", accumulator.result)
+    if not plain:
+        code.line(f"a{i} = {result}(group.s{i})")
+        return
+    code.line(f"a{i} = group.s{i}")
+    if plain != "True":
+        with code.block(f"if not ({plain.format(state=f'a{i}')}):"):
+            code.line(f"a{i} = {result}(a{i})")
 
 
 def _produced(row: Row, branch: Branch, topic: str, partitions: int) -> list[str]:

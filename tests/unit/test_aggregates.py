@@ -274,3 +274,12 @@ def test_aggregates_are_listed_with_functions() -> None:
     listed = [row for row in list_functions() if row[0] in AGGREGATES]
     assert ("COUNT", "COUNT(*) → BIGINT", "How many records there are.", "") in listed
     assert any(signature == "ARRAY_AGG(value T [ORDER BY …]) → ARRAY<T>" for _, signature, _, _ in listed)
+
+
+@pytest.mark.parametrize("state", [None, 0, -(2**63), 2**63 - 1, 2**63, -(2**63) - 1, Decimal(5), 1.5])
+def test_a_state_that_is_plain_is_the_result(state: Any) -> None:
+    sums = accumulator_of("SUM", Arguments((t.BIGINT,))), accumulator_of("SUM", Arguments((t.NUMBER,)))
+    plain = [bool(eval(one.plain.format(state="state"), {"state": state})) for one in sums]  # noqa: S307  # as generated code has it
+    assert plain == [type(state) is int and -(2**63) <= state < 2**63] * 2
+    for one in sums:
+        assert not plain[0] or one.result(state) is state

@@ -52,6 +52,9 @@ class Accumulator(ABC):
     raises, and may change the state and return it."""
     code: str = ""
     """What `add` does, as a Python expression with `{state}`, `{0}`, `{1}` …, each of which is a name; or empty."""
+    plain: str = ""
+    """When the result is the state itself, as a Python condition with `{state}`; empty where it never is, or may not
+    be."""
 
     @abstractmethod
     def init(self) -> Any:

@@ -10,6 +10,7 @@ from jobplane.sql.functions.aggregates.aggregate import ANYTHING, declare, param
 class Count(Accumulator):
     state_type = int
     code = "{state} + 1"
+    plain = "True"
 
     def init(self) -> int:
         return 0

@@ -25,6 +25,7 @@ class WholeSum(Accumulator):
 
     state_type = int | Decimal | None
     code = "{0} if {state} is None else {state} + {0}"
+    plain = f"type({{state}}) is int and {-(2**63)} <= {{state}} < {2**63}"
 
     def init(self) -> None:
         return None
@@ -61,6 +62,7 @@ class JsonSum(WholeSum):
 
 class DoubleSum(WholeSum):
     state_type = float | None
+    plain = ""
 
     def result(self, state: Any) -> Any:
         return finite("SUM", state)
