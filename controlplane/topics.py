@@ -6,6 +6,7 @@ from jobplane.processors.protocol.topic_names import (
     CHECKPOINTS,
     COMMANDS,
     EVENTS,
+    MAX_STATE_BYTES,
     REPORTS,
     SNAPSHOTS,
     STATE,
@@ -53,14 +54,15 @@ class ControlTopic:
 _FOREVER = {"retention.ms": "-1", "retention.bytes": "-1"}
 _ROLLED = {"segment.bytes": str(16 * 1024 * 1024), "segment.ms": "600000"}
 """Kafka compacts closed segments only; by default a segment closes after a week or 1 GiB."""
+_LARGE = {"max.message.bytes": str(MAX_STATE_BYTES)}
 TOPICS = (
     ControlTopic(COMMANDS, 1, "delete", {**_FOREVER, "max.message.bytes": str(MAX_COMMAND_BYTES)}),
     ControlTopic(EVENTS, 1, "delete", _FOREVER),
     ControlTopic(STATE, 1, "compact", {**_ROLLED, "min.cleanable.dirty.ratio": "0.1"}),
     ControlTopic(TASKS, TASK_PARTITIONS, "compact", _ROLLED),
     ControlTopic(REPORTS, 1, "delete", {"retention.ms": str(7 * DAY_MS)}),
-    ControlTopic(CHECKPOINTS, TASK_PARTITIONS, "compact", _ROLLED),
-    ControlTopic(SNAPSHOTS, 1, "compact"),
+    ControlTopic(CHECKPOINTS, TASK_PARTITIONS, "compact", {**_ROLLED, **_LARGE}),
+    ControlTopic(SNAPSHOTS, 1, "compact", _LARGE),
     ControlTopic(
         DEAD_LETTERS,
         4,

@@ -8,7 +8,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from jobplane.processors.kafka.cluster import Consumer, Kafka
-from jobplane.processors.protocol.topic_names import CHECKPOINTS, COMMANDS, EVENTS, REPORTS, SNAPSHOTS, STATE, TASKS
+from jobplane.processors.protocol.topic_names import (
+    CHECKPOINTS,
+    COMMANDS,
+    EVENTS,
+    MAX_STATE_BYTES,
+    REPORTS,
+    SNAPSHOTS,
+    STATE,
+    TASKS,
+)
 from jobplane.schemas.records.tasks import Task
 
 READ_AHEAD_KIB = 16_384
@@ -22,7 +31,7 @@ _STATE_SETTINGS = {
     "min.cleanable.dirty.ratio": "0.2",
     "segment.bytes": str(16 * 1024 * 1024),
     "segment.ms": "600000",
-    "max.message.bytes": str(8 * 1024 * 1024),
+    "max.message.bytes": str(MAX_STATE_BYTES),
 }
 """Compacted in small segments and soon: what is dead would be kept for long otherwise. A chunk has 512 KiB, unless one
 group alone is larger."""

@@ -16,6 +16,7 @@ from jobplane.processors.kafka.cluster import (
 from jobplane.processors.kafka.control_topics import ControlTopics
 from jobplane.processors.kafka.judging import judging
 from jobplane.processors.protocol.messages import TaskGoal
+from jobplane.processors.protocol.topic_names import MAX_STATE_BYTES
 from jobplane.schemas.records.failure import Failure
 from jobplane.schemas.records.progress import Progress
 from jobplane.schemas.records.reports import Report, ReportKind
@@ -33,7 +34,7 @@ class Reporter:
     """Sends the reports of tasks, and repeats each report until the task record takes the report into account."""
 
     def __init__(self, topics: ControlTopics, worker: str) -> None:
-        self._producer: Producer = topics.kafka.producer()
+        self._producer: Producer = topics.kafka.producer(message_max_bytes=MAX_STATE_BYTES)
         self._topics, self.worker = topics, worker
         self._lock = threading.Lock()
         self._unknown: dict[str, dict[int, tuple[float, Report]]] = {}

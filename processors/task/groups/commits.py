@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from jobplane.processors.evaluation.verdict import RecordPolicy
-from jobplane.processors.kafka.control_topics import STATE_PARTITION
+from jobplane.processors.kafka.control_topics import STATE_PARTITION, ControlTopics
 from jobplane.processors.protocol.steps import Step
 from jobplane.processors.state.chunks import encode_chunk
 from jobplane.processors.state.manifest import Manifest, encode_state, pin_chunks, state_of
@@ -137,8 +137,11 @@ class GroupCommits(Commits):
         self.context.services.state_budget.require_room(self.task.key, self.size.bytes)
 
 
-def too_large(failure: RecordTooLarge, policy: RecordPolicy, state_topic: str) -> RecordTooLarge:
+def too_large(failure: RecordTooLarge, policy: RecordPolicy, topics: ControlTopics, uid: str) -> RecordTooLarge:
     """The failure where a record of groups, which no record that was read is to blame for, is too large."""
-    topics = f"'{failure.topic}'" if failure.topic else policy.topics
-    text = f"a row of a group is larger than {topics} takes, or the state of one group than '{state_topic}' takes"
+    sinks = f"'{failure.topic}'" if failure.topic else policy.topics
+    text = (
+        f"a row of a group is larger than {sinks} takes, or the state of one group than '{topics.job_state(uid)}' "
+        f"takes, or the list of all open windows than '{topics.checkpoints}' takes"
+    )
     return RecordTooLarge(f"{text} ({failure.message}); raise max.message.bytes of that topic, then RESUME")

@@ -224,4 +224,4 @@ class GroupSession(TaskSession):
         return self._too_large(cause) if isinstance(cause, RecordTooLarge) else cause
 
     def _too_large(self, failure: RecordTooLarge) -> RecordTooLarge:
-        return too_large(failure, self.policy, self.context.services.topics.job_state(self.task.uid))
+        return too_large(failure, self.policy, self.context.services.topics, self.task.uid)
