@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, groupby
+from operator import attrgetter
 
 from msgspec.structs import replace
 
@@ -142,17 +143,20 @@ def plan_save(
     written, partitions = list[NewChunk](), list[SavedPartition]()
     for at, position in sorted(positions.items()):
         one = known.get(at) or SavedPartition(*at, position)
-        chunks, number, gone = [*one.chunks], one.next_number, list[ChunkPlace]()
+        held, number, gone = defaultdict[str, list[ChunkPlace]](list), one.next_number, list[ChunkPlace]()
+        for place in one.chunks:
+            held[place.span].append(place)
         for span, new in touched[at].items():
-            old, layer = [place for place in chunks if place.span == span], number
+            old, layer = held[span], number
             is_whole = _is_whole_due(old, new)
             if is_whole:
                 gone += old
-                chunks = [place for place in chunks if place.span != span]
+                held[span] = []
             for chunk in whole(at, span) if is_whole else new:
                 written.append(NewChunk(chunk_key(at, number), chunk))
-                chunks.append(ChunkPlace(span, number, layer, chunk.groups, len(chunk.data), -1))
+                held[span].append(ChunkPlace(span, number, layer, chunk.groups, len(chunk.data), -1))
                 number += 1
+        chunks = sorted(chain.from_iterable(held.values()), key=attrgetter("number"))
         keys, left = _let_go(one, gone, versions)
         deleted_keys += keys
         mark, *more = [of_grouping.get(at) for of_grouping in marks] or [None]
