@@ -20,7 +20,7 @@ def plane(broker: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield made
 
 
-def test_a_job_saves_many_open_windows(plane: System) -> None:
+def test_a_job_saves_many_open_windows_and_finds_them_again(plane: System) -> None:
     source, sink = plane.topic("many-in", 2), plane.topic("many-out", 1)
     plane.done(
         f"""CREATE MAPPING many EXTERNAL NAME "{source}" (
@@ -40,6 +40,7 @@ def test_a_job_saves_many_open_windows(plane: System) -> None:
     send(0, range(COUNT))
     until(lambda: plane.about("DESCRIBE JOB many").get("open_windows") == COUNT, 60, "all windows are open")
     plane.done("CREATE SNAPSHOT many1 FOR JOB many")
+    plane.done("ALTER JOB many RESTART")
     for partition in (0, 1):
         send(partition, range(COUNT, COUNT + 1))
     until(lambda: len(plane.values(sink)) >= COUNT, 60, "all windows are written")

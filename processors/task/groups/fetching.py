@@ -20,6 +20,7 @@ from jobplane.sql.runtime.groups_chunks import Chunk
 
 AT_ONCE, WAIT_S = 8, 10.0
 """Chunks that are asked for at the same time, and how long they may take."""
+_LAST = 2**63 - 1
 Record = tuple[bytes | None, bytes | None]
 
 
@@ -31,12 +32,16 @@ def fetch_chunks(
     Raises CheckpointLost where one is gone, or is not what it was, and Doubt.
     """
     wanted = [(one, place) for one in manifest.partitions for place in one.chunks]
+    known: dict[int, Record] = {}  # of the batches read last: small chunks are many in one
     for at in range(0, len(wanted), AT_ONCE):
         alive()
         some = wanted[at : at + AT_ONCE]
-        found = _records(services, manifest.topic, [place.offset for _, place in some])
-        for (one, place), record in zip(some, found, strict=True):
-            take(_chunk(manifest.topic, one, place, record))
+        missing = [place.offset for _, place in some if place.offset not in known]
+        if missing:
+            had = {place.offset: known[place.offset] for _, place in some if place.offset in known}
+            known = had | _records(services, manifest.topic, missing)
+        for one, place in some:
+            take(_chunk(manifest.topic, one, place, known.get(place.offset, (None, None))))
 
 
 def _chunk(topic: str, one: SavedPartition, place: ChunkPlace, record: Record) -> Chunk:
@@ -49,20 +54,22 @@ def _chunk(topic: str, one: SavedPartition, place: ChunkPlace, record: Record) -
         raise CheckpointLost(f"the chunk {key} of the job's state cannot be read: {bad}") from bad
 
 
-def _records(services: TaskServices, topic: str, offsets: Iterable[int]) -> list[Record]:
-    """The key and value of the record at each offset, None where it is gone."""
+def _records(services: TaskServices, topic: str, offsets: Iterable[int]) -> dict[int, Record]:
+    """The records at these offsets, but for those that are gone, and others that lie in their batches."""
     offsets = list(offsets)
     try:
         return services.wire.run(_all(services.wire, topic, offsets)).result(WAIT_S)
     except (WireUnavailable, NotUnderstood, TimeoutError):
-        return [services.records.record_at(topic, STATE_PARTITION, offset) for offset in offsets]
+        return {offset: services.records.record_at(topic, STATE_PARTITION, offset) for offset in offsets}
 
 
-async def _all(wire: Wire, topic: str, offsets: Iterable[int]) -> list[Record]:
-    return await asyncio.gather(*(_one(wire, topic, offset) for offset in offsets))
+async def _all(wire: Wire, topic: str, offsets: Iterable[int]) -> dict[int, Record]:
+    found = await asyncio.gather(*(_from(wire, topic, offset) for offset in offsets))
+    return {offset: record for some in found for offset, record in some.items()}
 
 
-async def _one(wire: Wire, topic: str, offset: int) -> Record:
+async def _from(wire: Wire, topic: str, offset: int) -> dict[int, Record]:
+    """The records of a batch from an offset on."""
     lane = await wire.lane(await wire.leader(topic, STATE_PARTITION))
     body = fetch(topic, {STATE_PARTITION: offset}, 0, 1, 1, committed=False)  # a batch, at least
     answer = await lane.send(FETCH, FETCH_VERSION, body)
@@ -70,5 +77,5 @@ async def _one(wire: Wire, topic: str, offset: int) -> Record:
     check(code)
     one = partitions[STATE_PARTITION]
     check(one.code, topic)
-    lying = passage(one.records, offset, offset + 1, one.aborted)
-    return next(((record.key, record.value) for batch in lying.batches for record in records_of(batch)), (None, None))
+    lying = passage(one.records, offset, _LAST, one.aborted)
+    return {record.offset: (record.key, record.value) for batch in lying.batches for record in records_of(batch)}
