@@ -1,10 +1,8 @@
 """SIGKILL of Kafka itself while records and commands flow: the worker outlives it, nothing is lost or doubled."""
 
 import json
-import threading
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,27 +14,9 @@ from jobplane.controlplane.fetch.groups import Groups
 from jobplane.processors.kafka.cluster import Kafka
 from tests.chaos.test_two_workers import Flow, outcomes
 from tests.support.orders import Orders
-from tests.support.system import System, system, until
+from tests.support.system import System, repeated, system, until
 
 OFTEN = "onLate 'skip', parallelism '2', stateIntervalMillis '1000'"
-
-
-@contextmanager
-def coming(orders: Orders) -> Iterator[None]:
-    """Orders come until the block ends."""
-    stop = threading.Event()
-
-    def send() -> None:
-        while not stop.wait(0.05):
-            orders.send(20)
-
-    thread = threading.Thread(target=send)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
 
 
 def test_the_broker_is_killed_and_comes_back(tmp_path: Path) -> None:
@@ -56,7 +36,7 @@ def test_the_broker_is_killed_and_comes_back(tmp_path: Path) -> None:
             f"""CREATE JOB totals OPTIONS ({OFTEN}) AS INSERT INTO "{totals}"
                 SELECT __key AS who, COUNT(*) AS orders, SUM(x) AS total FROM orders GROUP BY __key EMIT CHANGES"""
         )
-        with Flow(plane, source).running() as flow, coming(orders):
+        with Flow(plane, source).running() as flow, repeated(lambda: orders.send(20), 0.05):
             for _ in range(3):
                 before, rows = len(plane.values(sink)), len(plane.values(windows))
                 until(lambda least=before + 300: len(plane.values(sink)) > least, 60, "records flow")  # type: ignore[misc]

@@ -38,11 +38,7 @@ def test_sessions_are_written_once(plane: System, step: Step, times: int) -> Non
         orders.send(60)
     plane.done(f"ALTER JOB {name} RESTART")
 
-    def is_killed_while_orders_come() -> bool:
-        orders.send(60)
-        return (plane.folder / name).exists()
-
-    until(is_killed_while_orders_come, 30, "the host was killed")
+    plane.await_kill(name, lambda: orders.send(60))
     orders.close()
     late = orders.check_sessions(sink)
     plane.done(f"DROP JOB {name}")
@@ -56,11 +52,7 @@ def test_sessions_go_through_a_snapshot_into_a_bounded_job(plane: System) -> Non
     options = f"parallelism '1', onLate 'skip', {OFTEN}"
     plane.done(f"CREATE JOB {name} OPTIONS ({options}) AS {orders.sessions(sink)}")
 
-    def is_killed_while_orders_come() -> bool:
-        orders.send(60)
-        return (plane.folder / name).exists()
-
-    until(is_killed_while_orders_come, 30, "the host was killed")
+    plane.await_kill(name, lambda: orders.send(60))
     plane.done(f"ALTER JOB {name} SUSPEND")
     plane.done(f"CREATE SNAPSHOT halfway FOR JOB {name}")
     before = plane.read(sink)

@@ -135,11 +135,7 @@ def test_windows_are_written_once_too(plane: System, step: Step, times: int) -> 
         orders.send(60)
     plane.done(f"ALTER JOB {name} RESTART")
 
-    def is_killed_while_orders_come() -> bool:
-        orders.send(60)
-        return (plane.folder / name).exists()
-
-    until(is_killed_while_orders_come, 30, "the host was killed")
+    plane.await_kill(name, lambda: orders.send(60))
     orders.close()
     late = orders.check(sink)
     plane.done(f"DROP JOB {name}")
@@ -155,11 +151,7 @@ def test_windows_may_be_written_again_where_output_is_not_in_the_transaction(pla
             snapshotIntervalMillis '20', stateIntervalMillis '200') AS {orders.windows(sink)}"""
     )
 
-    def is_killed_while_orders_come() -> bool:
-        orders.send(60)
-        return (plane.folder / name).exists()
-
-    until(is_killed_while_orders_come, 30, "the host was killed")
+    plane.await_kill(name, lambda: orders.send(60))
     orders.close()
     totals, _ = orders.expected()
 

@@ -10,7 +10,7 @@ import pytest
 from jobplane.processors.protocol.steps import Step
 from tests.support.broker import KafkaBroker
 from tests.support.orders import SIZE, START, Orders, minute, text, totals_in
-from tests.support.system import System, system, until
+from tests.support.system import System, system
 
 STEPS = [(Step.LOAD, 1), (Step.REPLAY, 1), (Step.EMIT, 6), (Step.SAVE, 3), (Step.SEND_OFFSETS, 6), (Step.COMMIT, 6)]
 
@@ -58,11 +58,7 @@ def test_groups_of_two_topics_beside_others(plane: System, step: Step, times: in
         send()
     plane.done(f"ALTER JOB {name} RESTART")
 
-    def is_killed_while_orders_come() -> bool:
-        send()
-        return (plane.folder / name).exists()
-
-    until(is_killed_while_orders_come, 30, "the host was killed")
+    plane.await_kill(name, send)
     for orders in (first, second):
         orders.close()
     expected: Counter[tuple[str, str]] = Counter()

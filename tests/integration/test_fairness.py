@@ -1,34 +1,13 @@
 """Jobs that share a host share its interpreter: one that has little to do commits as often as those that are busy."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.broker import KafkaBroker
-from tests.support.system import System, Worker, system, until
+from tests.support.system import Worker, repeated, system, until
 
 RECORDS = 200_000
 BUSY = ("busy0", "busy1", "busy2")
 QUERY = "SELECT UPPER(user) AS user, id * 2 AS twice, SUBSTRING(user, 2, 3) AS part FROM"
-
-
-@contextmanager
-def trickle(plane: System, topic: str) -> Iterator[None]:
-    """A record to the topic every now and then."""
-    stop = threading.Event()
-
-    def feed() -> None:
-        while not stop.wait(0.02):
-            plane.produce(topic, [(None, b'{"id": 1}')])
-
-    thread = threading.Thread(target=feed)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
 
 
 def counted(worker: Worker, counter: str) -> dict[str, int]:
@@ -45,7 +24,7 @@ def test_a_light_job_commits_as_often_as_busy_ones_of_its_host(
         plane.produce(full, ((None, b'{"id": %d, "user": "u%d"}' % (i, i % 997)) for i in range(RECORDS)))
         options = "OPTIONS (snapshotIntervalMillis '100')"
         plane.done(f'CREATE JOB light {options} AS INSERT INTO "{sink}" SELECT id FROM "{little}"')
-        with trickle(plane, little):
+        with repeated(lambda: plane.produce(little, [(None, b'{"id": 1}')]), 0.02):
             until(lambda: counted(worker, "records_committed").get("light"), 30, "the light job commits")
             before = counted(worker, "transactions_committed")["light"]
             for name in BUSY:

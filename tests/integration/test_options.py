@@ -1,7 +1,6 @@
 """The options of a job on a real broker: what each promises is what happens."""
 
 import json
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from confluent_kafka.admin import NewPartitions
 
 from jobplane.controlplane.client.client import Client
 from tests.support.broker import KafkaBroker
-from tests.support.system import System, system, until
+from tests.support.system import System, repeated, system, until
 
 
 @pytest.fixture(scope="module")
@@ -36,22 +35,14 @@ def ids(plane: System, topic: str) -> Counter[int]:
 def flowing(plane: System, topic: str, first: int) -> Iterator[list[int]]:
     """Records to the topic all the while; the list grows with their ids."""
     sent: list[int] = []
-    stop = threading.Event()
 
     def feed() -> None:
-        at = first
-        while not stop.wait(0.02):
-            plane.produce(topic, rows(at, 10))
-            sent.extend(range(at, at + 10))
-            at += 10
+        at = first + len(sent)
+        plane.produce(topic, rows(at, 10))
+        sent.extend(range(at, at + 10))
 
-    thread = threading.Thread(target=feed)
-    thread.start()
-    try:
+    with repeated(feed, 0.02):
         yield sent
-    finally:
-        stop.set()
-        thread.join()
 
 
 def test_a_bounded_job_copies_what_was_there_and_ends(plane: System) -> None:

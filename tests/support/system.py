@@ -48,6 +48,24 @@ def until(condition: Callable[[], T | None], limit: float, what: str) -> T:
     return value
 
 
+@contextmanager
+def repeated(action: Callable[[], object], pause: float) -> Iterator[None]:
+    """Does it again and again in a thread of its own, with `pause` seconds between, until the block ends."""
+    stop = threading.Event()
+
+    def run() -> None:
+        while not stop.wait(pause):
+            action()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
 @dataclass(slots=True)
 class Worker:
     """One `jobplane worker` process."""
@@ -291,6 +309,15 @@ class System:
         return until(
             lambda: found if len(found := self.values(topic)) >= count else None, limit, f"{count} records in {topic}"
         )
+
+    def await_kill(self, job: str, meanwhile: Callable[[], object]) -> None:
+        """Does it again and again until the host of the job has killed itself, see killing_host.py."""
+
+        def is_killed() -> bool:
+            meanwhile()
+            return (self.folder / job).exists()
+
+        until(is_killed, 30, "the host was killed")
 
     def events(self) -> list[Event]:
         return [decode(message.value() or b"", Event) for message in self.read(f"{self.prefix}events")]
