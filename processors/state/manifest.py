@@ -5,6 +5,7 @@ the records from there to the checkpoint's offsets are read again, silently, bef
 partition, so that a change of parallelism only hands partitions over.
 """
 
+import zlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 
@@ -16,7 +17,10 @@ from jobplane.schemas.msgspec_types import msgpack_decoder
 from jobplane.sql.runtime.groups import Marks
 from jobplane.sql.runtime.groups_parts import At
 
-VERSION = 1
+VERSION, COMPRESSED = 1, 2
+"""How a state is written, as its first byte: as it is, or compressed by zlib."""
+LARGE = 4096
+"""Bytes from which on a state is compressed: it is in each checkpoint, and names a chunk for each open window."""
 UNKNOWN = -1
 """The number of records is not known."""
 _MarkList = tuple[tuple[str, int, int], ...]
@@ -178,16 +182,18 @@ def state_of(manifests: Iterable[Manifest], marks: Marks, read: int) -> Checkpoi
 
 
 def encode_state(state: CheckpointState) -> bytes:
-    return bytes((VERSION,)) + _encode(state)
+    data = _encode(state)
+    return bytes((VERSION,)) + data if len(data) < LARGE else bytes((COMPRESSED,)) + zlib.compress(data, 1)
 
 
 def decode_state(data: bytes) -> CheckpointState:
     """Raises UnknownState."""
-    if data[:1] != bytes((VERSION,)):
-        raise UnknownState(f"version {data[0] if data else 0} of a manifest; this is version {VERSION}")
+    version, body = data[0] if data else 0, memoryview(data)[1:]
+    if version not in (VERSION, COMPRESSED):
+        raise UnknownState(f"version {version} of a manifest; this version reads {VERSION} and {COMPRESSED}")
     try:
-        return _decoder.decode(memoryview(data)[1:])
-    except msgspec.MsgspecError as bad:
+        return _decoder.decode(body if version == VERSION else zlib.decompress(body))
+    except (msgspec.MsgspecError, zlib.error) as bad:
         raise UnknownState(f"a damaged manifest: {bad}") from bad
 
 

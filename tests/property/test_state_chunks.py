@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from zlib import compress
 
 import msgspec
 import pytest
@@ -315,7 +316,24 @@ def test_the_bytes_of_a_chunk_and_of_a_manifest_are_read_for_ever() -> None:
     assert decode_restored(data) == restored
 
 
-@pytest.mark.parametrize("data", [b"", b"\x02\x93", b"\x01\x93", b"\x01not", b"\x00"])
+def test_the_state_of_many_windows_is_compressed() -> None:
+    """It is in each checkpoint. A small one is read as well where it is compressed."""
+    places = tuple(ChunkPlace(f"2026-01-31T08:{i:02}:00Z", i, i, 100, 2_000, 17 + i) for i in range(600))
+    for listed in (places, places[:1]):
+        state = state_of(
+            (Manifest("state", "id", "signature", (SavedPartition("orders", 3, 120, 5, 600, listed),)),), [], 0
+        )
+        plain = b"\x01" + msgspec.msgpack.encode(state)
+        assert (
+            decode_state(plain)
+            == decode_state(b"\x02" + compress(plain[1:]))
+            == decode_state(encode_state(state))
+            == state
+        )
+        assert len(encode_state(state)) < len(plain) / 3 if listed == places else encode_state(state) == plain
+
+
+@pytest.mark.parametrize("data", [b"", b"\x02\x93", b"\x03\x93", b"\x01\x93", b"\x01not", b"\x00"])
 def test_other_bytes_are_refused_in_words(data: bytes) -> None:
     for read in (decode_state, decode_restored, lambda value: decode_chunk(("orders", 0), value)):
         with pytest.raises(UnknownState):
