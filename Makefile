@@ -12,12 +12,14 @@ TOLD := /^Collecting/ { if (++n % 20 == 0) say(n " of $(PACKAGES) packages fetch
 	/^Installing/ { say("installing") } /^exit/ { code = $$2 } END { exit code } \
 	function say(what) { print "setup: " what > "/dev/stderr"; fflush() }
 
-# Five parts of the tests, which run side by side: those that need no broker, those that kill, those that start brokers
-# or workers of their own, those about formats, bad records and sources, and all others. Each of the last four has a broker.
+# Six parts of the tests, which run side by side: those that need no broker, those that kill, those that start brokers or
+# workers of their own, those about formats, bad records and sources, those about groups, windows and sets of INSERTs, and
+# all others. Each of the last five has a broker.
 PURE := $(wildcard tests/unit tests/golden tests/property tests/test_docs.py)
 OWN := $(addprefix tests/integration/test_, backup.py dev.py dormant.py embedded_broker.py fairness.py installed.py many_jobs.py upgrade.py user_functions.py)
 RECORDS := $(addprefix tests/integration/test_, bad_records.py bad_records_edges.py formats.py framed_commands.py options.py registry.py sources.py)
-PARTS := test-chaos test-shared test-own test-records test-pure
+GROUPS := $(addprefix tests/integration/test_, group_timestamps.py groups.py groups_beside_duckdb.py idle.py kept_groups.py many_windows.py sets.py state_budget.py)
+PARTS := test-chaos test-shared test-groups test-own test-records test-pure
 PYTEST := $(BIN)/pytest -q --durations=10
 # What each part prints stays together, with a make that can do so (4.0 or newer).
 TOGETHER := $(if $(filter output-sync,$(.FEATURES)),--output-sync)
@@ -53,14 +55,17 @@ check: setup ## lint, format, types, layers
 	$(BIN)/lint-imports --no-logo
 
 # Tests with a broker wait more than they compute: the others run beside them, at a lower priority.
-test: setup check jars ## check, then all tests in five parts side by side; what a part says is printed at its end
+test: setup check jars ## check, then all tests in six parts side by side; what a part says is printed at its end
 	@$(MAKE) --no-print-directory --keep-going --jobs=$(words $(PARTS)) $(TOGETHER) $(PARTS)
 
 test-chaos:
 	exec $(PYTEST) tests/chaos -m "not long"
 
 test-shared:
-	exec $(PYTEST) tests/integration $(addprefix --ignore=,$(OWN) $(RECORDS))
+	exec $(PYTEST) tests/integration $(addprefix --ignore=,$(OWN) $(RECORDS) $(GROUPS))
+
+test-groups:
+	exec $(PYTEST) $(GROUPS)
 
 test-own:
 	exec $(PYTEST) $(OWN)
