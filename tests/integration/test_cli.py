@@ -290,7 +290,7 @@ def test_settings_come_from_a_file_too(plane: System, tmp_path: Path) -> None:
     done = subprocess.run(
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
     )
-    assert (done.returncode, done.stdout) == (0, "name\tjob\tversion\toffsets\ttime\n")
+    assert (done.returncode, done.stdout) == (0, "name\tjob\tversion\toffsets\tstate\ttime\n")
 
 
 def test_topics_are_made_written_to_and_looked_into(plane: System) -> None:
