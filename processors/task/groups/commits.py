@@ -59,11 +59,16 @@ class GroupCommits(Commits):
         return self.manifest.saved == self.sources.offsets
 
     @property
+    def is_save_needed(self) -> bool:
+        """Whether the next commit has to save the groups."""
+        return self.must_save or self.manifest.saved.keys() != self.sources.offsets.keys()
+
+    @property
     def is_save_due(self) -> bool:
-        """Whether the groups have to be saved with the next commit."""
-        if self.must_save or self.read >= MOST_READ or self.manifest.saved.keys() != self.sources.offsets.keys():
+        """Whether so much time has passed, or so much was read, that the groups are to be saved."""
+        if self.read >= MOST_READ:
             return True
-        return time.monotonic() - self.saved_at >= self.pipeline.options.state_interval_millis / 1000
+        return self.read > 0 and time.monotonic() - self.saved_at >= self.pipeline.options.state_interval_millis / 1000
 
     @property
     def state_bytes(self) -> int:

@@ -68,10 +68,14 @@ class GroupSession(TaskSession):
     def _look_round(self) -> None:
         """As any session; where time goes on without records, windows close with the next commit, which saves.
 
-        Chunks that only snapshots named which are gone are deleted with a commit, if there is none by itself.
+        Groups are saved between two commits, so that no records wait for it that were read before. Chunks that only
+        snapshots named which are gone are deleted with a commit, if there is none by itself.
         """
         super()._look_round()
         commits = self._group_commits
+        if not self.open_since and commits.is_save_due:
+            self._begin()
+            self._commit_groups(save=True)
         if not self.open_since and commits.is_releasing:
             self._begin()
         silence = commits.silence
@@ -146,8 +150,8 @@ class GroupSession(TaskSession):
     def _commit(self) -> None:
         latest = self.context.latest_goal
         ends = self.context.release.is_set() or not latest.run or self.culprit is not None or self.sources.at_end
-        due = self._group_commits.is_save_due or bool(self.context.snapshots_due(latest))
-        self._commit_groups(save=ends or due)
+        needed = self._group_commits.is_save_needed or bool(self.context.snapshots_due(latest))
+        self._commit_groups(save=ends or needed)
 
     def _commit_groups(self, *, save: bool) -> None:
         """The steps EMIT and SAVE, then those of any session."""
