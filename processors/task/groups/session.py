@@ -147,10 +147,15 @@ class GroupSession(TaskSession):
         context.silent.read(self.sources.offsets, time.monotonic())
         return Silence(context, context.silent, groups)
 
+    @property
+    def _versions_due(self) -> set[int]:
+        """The versions of the snapshots that are to be made."""
+        return {one.version for one in self.context.snapshots_due(self.context.latest_goal)}
+
     def _commit(self) -> None:
-        latest = self.context.latest_goal
-        ends = self.context.release.is_set() or not latest.run or self.culprit is not None or self.sources.at_end
-        needed = self._group_commits.is_save_needed or bool(self.context.snapshots_due(latest))
+        run = self.context.latest_goal.run
+        ends = self.context.release.is_set() or not run or self.culprit is not None or self.sources.at_end
+        needed = self._group_commits.is_save_needed or bool(self._versions_due)
         self._commit_groups(save=ends or needed)
 
     def _commit_groups(self, *, save: bool) -> None:
@@ -170,16 +175,14 @@ class GroupSession(TaskSession):
         if groups.late > late:  # the query passes over them by itself
             counters.refused(LateRecord.code, groups.late - late)
             commits.late = groups.late
-        due = {one.version for one in self.context.snapshots_due(self.context.latest_goal)}
-        commits.write(plan, save=save, pin=due)
+        commits.write(plan, save=save, pin=self._versions_due)
         super()._commit()
 
     def _settle(self) -> None:
         """Saves the groups as they are, and for a snapshot; at the end of a bounded job all windows close first."""
         commits = self._group_commits
         open_windows = self.sources.at_end and commits.groups.has_windows
-        due = {one.version for one in self.context.snapshots_due(self.context.latest_goal)}
-        if not commits.is_saved or open_windows or not is_pinned(commits.manifest, due):
+        if not commits.is_saved or open_windows or not is_pinned(commits.manifest, self._versions_due):
             self._begin()
             self._commit_groups(save=True)
 
